@@ -1,0 +1,35 @@
+"""qexplorer: an interactive explorer of neural-network quantization.
+
+The public surface; every name is loaded when it is first used, so that ``import qexplorer`` stays fast:
+
+    model  = qx.load("digits_cnn")
+    data   = qx.data("digits")
+    recipe = qx.Recipe.parse("w8a8")
+    q      = qx.quantize(model, recipe, data)
+    result = qx.measure(q, data, backend="onnxruntime")
+    table  = qx.compare(model, ["w8a8", "w4a8"], data, backends=["onnxruntime"])
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write a device id under the user's cache
+
+if TYPE_CHECKING:
+    from qexplorer.api import compare, data, load, measure, quantize
+    from qexplorer.core.recipe import Recipe
+
+__version__ = "0.1.0"
+__all__ = ["Recipe", "__version__", "compare", "data", "load", "measure", "quantize"]
+
+_HOMES = {name: "qexplorer.api" for name in ("compare", "data", "load", "measure", "quantize")}
+_HOMES["Recipe"] = "qexplorer.core.recipe"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qexplorer' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

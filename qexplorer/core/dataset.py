@@ -1,0 +1,71 @@
+"""Data as the rest of the program sees it: named arrays, optional labels, one part to calibrate and one to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Array", "DataSet", "Split"]
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Some samples.
+
+    Attributes:
+        inputs: one array per model input, first axis the samples. The key ``""`` stands for "the only input".
+        labels: shape ``(n,)`` class numbers (int64), or None.
+        groups: shape ``(n,)`` group names for fairness, or None.
+    """
+
+    inputs: Mapping[str, Array]
+    labels: NDArray[np.int64] | None = None
+    groups: Array | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return int(next(iter(self.inputs.values())).shape[0])
+
+    def head(self, n: int) -> Split:
+        """The first ``n`` samples (all, if there are fewer)."""
+        return self.take(slice(0, n))
+
+    def take(self, index: slice | NDArray[np.integer]) -> Split:
+        """The samples at ``index``."""
+        pick = {k: v[index] for k, v in self.inputs.items()}
+        labels = None if self.labels is None else self.labels[index]
+        return Split(pick, labels, None if self.groups is None else self.groups[index])
+
+    def batches(self, size: int) -> Iterator[Split]:
+        """Consecutive pieces of ``size`` samples; the last may be smaller."""
+        for start in range(0, self.n, size):
+            yield self.take(slice(start, start + size))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """A data set, preprocessed and ready to feed.
+
+    Attributes:
+        name: a sample's name, or the file's stem.
+        calibration: samples for observing ranges.
+        evaluation: samples for judging, disjoint from ``calibration`` wherever ``held_out`` is True.
+        held_out: whether the two parts share no sample.
+        classes: names of the classes, empty if unknown.
+        digest: SHA-256 over arrays, labels, split and preprocessing.
+        notes: what a reader should know (how it was split, what was skipped), one sentence each.
+    """
+
+    name: str
+    calibration: Split
+    evaluation: Split
+    held_out: bool
+    classes: tuple[str, ...]
+    digest: str
+    notes: tuple[str, ...] = field(default=())

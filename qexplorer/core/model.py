@@ -1,0 +1,151 @@
+"""What the rest of the program knows of a model: a checked file, its layers and what can be done with each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Layer", "Model", "TensorInfo", "read_proto"]
+
+Dim = int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """A graph input or output: its name, NumPy element type and shape (a str or None where a dimension is free)."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The batch size the file insists on (first dimension), or None if any will do."""
+        first = self.shape[0] if self.shape else None
+        return first if isinstance(first, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One node of the graph, in execution order.
+
+    Attributes:
+        name: the node's name, unique in the model.
+        op: operator type.
+        inputs: activation inputs (tensor names; no initializers, no empty names).
+        outputs: tensor names.
+        weight: name of its weight initializer, if it has one that could be quantized.
+        weight_shape: that weight's shape.
+        weight_axis: the axis of its output channels.
+        parameters: number of initializer values it uses first (shared weights count once).
+        macs: multiply-accumulates for one sample (batch 1); 0 for operators that have none, None if shapes are unknown.
+        quantizable: whether qexplorer can quantize it.
+        reason: why not, in one sentence, if it cannot.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weight: str | None
+    weight_shape: tuple[int, ...]
+    weight_axis: int | None
+    parameters: int
+    macs: int | None
+    quantizable: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checked, normalized ONNX model on disk (opset 21 or later where conversion is possible, weights inside).
+
+    Attributes:
+        name: a sample's name, or the file's stem.
+        path: the normalized file, named by its digest, in the workspace or the package.
+        sha256: digest of the bytes at ``path``.
+        source_sha256: digest of the bytes as they were given.
+        opset: version of the default operator set, after conversion.
+        inputs: graph inputs (no initializers).
+        outputs: graph outputs.
+        layers: every node that is not a constant, in execution order.
+        parameters: number of values in initializers.
+        macs: multiply-accumulates for one sample; None if shapes are unknown.
+        file_bytes: size of the file at ``path``.
+        weight_bytes: bytes of all initializers.
+        untrained: True for architecture-only models: accuracy is never shown.
+        notes: what was changed or could not be done on loading, one sentence each.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    source_sha256: str
+    opset: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    layers: tuple[Layer, ...] = field(repr=False)
+    parameters: int
+    macs: int | None
+    file_bytes: int
+    weight_bytes: int
+    untrained: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The batch size the file insists on, or None if any will do."""
+        return next((b for b in (i.fixed_batch for i in self.inputs) if b is not None), None)
+
+    @property
+    def quantizable_layers(self) -> tuple[Layer, ...]:
+        """Layers that can run in integers."""
+        return tuple(layer for layer in self.layers if layer.quantizable)
+
+    def layer(self, name: str) -> Layer:
+        """The layer called ``name``; raises KeyError."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def proto(self) -> onnx.ModelProto:
+        """The model as a fresh protobuf message, safe to change."""
+        import onnx
+
+        copy = onnx.ModelProto()
+        copy.CopyFrom(read_proto(str(self.path)))
+        return copy
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data; :meth:`from_json` reads it back."""
+        value = asdict(self)
+        value["path"] = str(self.path)
+        return value
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Model:
+        """Rebuilds a model from :meth:`to_json`."""
+        infos = {k: tuple(_info(i) for i in value[k]) for k in ("inputs", "outputs")}
+        layers = tuple(_layer(item) for item in value["layers"])
+        rest = {k: v for k, v in value.items() if k not in ("inputs", "outputs", "layers", "path", "notes")}
+        return cls(path=Path(value["path"]), layers=layers, notes=tuple(value["notes"]), **infos, **rest)
+
+
+def _info(value: dict[str, Any]) -> TensorInfo:
+    return TensorInfo(value["name"], value["dtype"], tuple(value["shape"]))
+
+
+def _layer(value: dict[str, Any]) -> Layer:
+    tuples = {k: tuple(value[k]) for k in ("inputs", "outputs", "weight_shape")}
+    return Layer(**{**value, **tuples})
+
+
+@lru_cache(maxsize=4)
+def read_proto(path: str) -> onnx.ModelProto:
+    """Parses the file once; callers must not change what they get (use :meth:`Model.proto`)."""
+    import onnx
+
+    return onnx.load(path, load_external_data=False)

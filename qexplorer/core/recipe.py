@@ -1,0 +1,242 @@
+"""A recipe: what a person asks for, before any model is looked at.
+
+A recipe has a YAML form for everything and short names for the common cases (see ``short_names.py``).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Granularity
+from qexplorer.core.short_names import expand
+from qexplorer.core.workspace import digest_json
+
+__all__ = ["ActivationSpec", "Calibrator", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]
+
+Calibrator = Literal["minmax", "average", "percentile", "kl", "mse"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        raise ValueError(f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}")
+    return name
+
+
+class WeightSpec(_Strict):
+    """How weights are quantized.
+
+    Attributes:
+        format: a number format's name.
+        granularity: how many weights share a scale.
+        block: values per scale along the input axis (granularity ``block`` only).
+        symmetric: zero point fixed at zero.
+        calibrator: how the range is chosen from the values.
+        percentile: per cent of values kept (calibrator ``percentile`` only).
+    """
+
+    format: str = "int8"
+    granularity: Granularity = Granularity.CHANNEL
+    block: int = Field(32, ge=8, le=4096)
+    symmetric: bool = True
+    calibrator: Calibrator = "minmax"
+    percentile: float = Field(99.99, ge=50.0, le=100.0)
+
+    check_format = field_validator("format")(_known_format)
+
+
+class ActivationSpec(_Strict):
+    """How activations are quantized.
+
+    Attributes:
+        format: a number format's name.
+        mode: ``static`` (ranges from calibration data) or ``dynamic`` (range of each tensor as it comes).
+        symmetric: zero point fixed in the middle of the codes.
+        calibrator: how the range is chosen from the observed values (static only).
+        percentile: per cent of values kept (calibrator ``percentile`` only).
+    """
+
+    format: str = "uint8"
+    mode: Literal["static", "dynamic"] = "static"
+    symmetric: bool = False
+    calibrator: Calibrator = "minmax"
+    percentile: float = Field(99.99, ge=50.0, le=100.0)
+
+    check_format = field_validator("format")(_known_format)
+
+
+class LayerRule(_Strict):
+    """An exception for the layers that ``match`` names; rules apply in order, so the last match wins.
+
+    Attributes:
+        match: a layer's name with ``*`` and ``?``, or ``op:`` and an operator type (``op:Conv``).
+        float_: keep these layers in float (YAML: ``float: true``).
+        weights: fields of :class:`WeightSpec` that differ.
+        activations: fields of :class:`ActivationSpec` that differ, for these layers' inputs and outputs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    match: str = Field(min_length=1)
+    float_: bool = Field(False, alias="float")
+    weights: dict[str, Any] | None = None
+    activations: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _fields_exist(self) -> LayerRule:
+        for fields, spec in ((self.weights, WeightSpec), (self.activations, ActivationSpec)):
+            if fields is not None:
+                spec.model_validate(fields)
+        return self
+
+    def matches(self, name: str, op: str) -> bool:
+        """Whether the rule is about the layer called ``name`` with operator type ``op``."""
+        if self.match.startswith("op:"):
+            return fnmatch.fnmatchcase(op, self.match[3:])
+        return fnmatch.fnmatchcase(name, self.match)
+
+
+class LayerSpec(_Strict):
+    """What a recipe asks of one layer, after all rules: None means float. ``rule`` is the rule that decided, if any."""
+
+    weights: WeightSpec | None
+    activations: ActivationSpec | None
+    rule: str | None = None
+
+
+class Recipe(_Strict):
+    """What a person asks for.
+
+    Attributes:
+        name: shown everywhere; not part of the digest.
+        weights: None leaves weights in float.
+        activations: None leaves activations in float.
+        algorithms: names of post-training algorithms, in order (none are registered yet).
+        layers: ordered exceptions.
+    """
+
+    name: str = "recipe"
+    weights: WeightSpec | None = None
+    activations: ActivationSpec | None = None
+    algorithms: tuple[str, ...] = ()
+    layers: tuple[LayerRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.algorithms:
+            raise ValueError(f"there is no algorithm called '{self.algorithms[0]}'; leave the list empty")
+        floats = {s.format for s in (self.weights, self.activations) if s and not FORMATS.get(s.format).is_integer}
+        if floats and (self.weights is None or self.activations is None or len(floats) > 1):
+            raise ValueError("a float format must be given for weights and activations alike")
+        if floats and self.weights and self.activations and self.weights.format != self.activations.format:
+            raise ValueError("a float format must be given for weights and activations alike")
+        dynamic = self.activations and self.activations.mode == "dynamic"
+        if dynamic and self.activations and self.activations.format != "uint8":
+            raise ValueError("dynamic activations are uint8 (DynamicQuantizeLinear, opset 11)")
+        return self
+
+    @property
+    def is_float(self) -> bool:
+        """Whether nothing is quantized."""
+        return self.weights is None and self.activations is None and all(r.float_ for r in self.layers)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether any layer needs ranges observed on data."""
+        specs = [self.activations, *(ActivationSpec(**r.activations) for r in self.layers if r.activations)]
+        return any(s is not None and s.mode == "static" and FORMATS.get(s.format).is_integer for s in specs)
+
+    @property
+    def digest(self) -> str:
+        """Identifies what is asked for, whatever it is called: 16 hexadecimal digits."""
+        return digest_json(self.model_dump(mode="json", by_alias=True, exclude={"name"}))[:16]
+
+    def for_layer(self, name: str, op: str) -> LayerSpec:
+        """What is asked of one layer after all rules, in their order."""
+        weights, activations, decided = self.weights, self.activations, None
+        for rule in self.layers:
+            if not rule.matches(name, op):
+                continue
+            decided = rule.match
+            if rule.float_:
+                weights = activations = None
+                continue
+            weights = _merged(WeightSpec, weights or self.weights, rule.weights)
+            activations = _merged(ActivationSpec, activations or self.activations, rule.activations)
+        return LayerSpec(weights=weights, activations=activations, rule=decided)
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML that :meth:`parse` reads back to an equal recipe."""
+        value = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        value["layers"] = [_plain_rule(rule) for rule in self.layers]
+        for key in ("algorithms", "layers"):
+            if not value[key]:
+                del value[key]
+        return yaml.safe_dump(value, sort_keys=False, width=120)
+
+    @classmethod
+    def parse(cls, source: str | Path | Recipe) -> Recipe:
+        """Reads a short name (``w8a8``), YAML text, or the path of a YAML file.
+
+        Raises:
+            RecipeError: with the field, what is allowed there and what to do.
+        """
+        if isinstance(source, Recipe):
+            return source
+        text = str(source).strip()
+        if isinstance(source, Path) or text.endswith((".yaml", ".yml")):
+            return cls._from_yaml(_read(Path(text)), where=text)
+        if "\n" in text or ":" in text:
+            return cls._from_yaml(text, where="recipe")
+        return cls._validated(expand(text), where=text)
+
+    @classmethod
+    def _from_yaml(cls, text: str, where: str) -> Recipe:
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"not YAML: {' '.join(str(error).split())}", where=where) from None
+        if not isinstance(value, dict):
+            raise RecipeError("a recipe is a mapping with name, weights, activations and layers", where=where)
+        return cls._validated({"name": Path(where).stem, **value}, where=where)
+
+    @classmethod
+    def _validated(cls, value: dict[str, Any], where: str) -> Recipe:
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise RecipeError(f"{field + ': ' if field else ''}{message}", where=where) from None
+
+
+def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None) -> Any:
+    """``base`` with ``fields`` on top; no fields, no change."""
+    if fields is None:
+        return base
+    return spec(**{**(base.model_dump() if base is not None else {}), **fields})
+
+
+def _plain_rule(rule: LayerRule) -> dict[str, Any]:
+    value: dict[str, Any] = {"match": rule.match}
+    if rule.float_:
+        value["float"] = True
+    return value | {k: v for k, v in (("weights", rule.weights), ("activations", rule.activations)) if v is not None}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot be read ({type(error).__name__})", where=str(path), do="check the path") from None

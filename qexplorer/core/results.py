@@ -1,0 +1,178 @@
+"""What was found out about a quantized model, field by field as ``qexplorer compare --json`` prints it.
+
+A value that could not be had is None, and ``reason`` beside it says why; it is never 0. Accuracies and rates are
+fractions of 1. Intervals are 95 % confidence intervals ``(low, high)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "Accuracy",
+    "Energy",
+    "Fidelity",
+    "Interval",
+    "Kernels",
+    "Latency",
+    "Memory",
+    "Run",
+    "Size",
+    "Status",
+]
+
+Interval = tuple[float, float]
+
+
+class Status(StrEnum):
+    """How a run ended: ``refused`` means its answers left the tolerance, so its numbers are not shown."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How often the model is right (``accuracy``) or says what the float model says (``agreement``).
+
+    ``delta`` is against the float model on the same backend and the same samples, with a paired interval;
+    ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count samples that float had wrong and this run has
+    right, and the reverse. ``flipped`` are positions in the evaluation split where the prediction changed.
+    """
+
+    metric: str
+    value: float | None
+    ci95: Interval | None = None
+    n: int = 0
+    delta: float | None = None
+    delta_ci95: Interval | None = None
+    mcnemar_p: float | None = None
+    fixed: int | None = None
+    broken: int | None = None
+    flipped: tuple[int, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed."""
+
+    file_bytes: int
+    weight_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds of one call with ``batch`` samples on ``threads`` threads, over ``n`` timed calls.
+
+    ``ci95`` is the interval of the median. ``valid`` is False when the machine was too noisy; ``reason`` says how.
+    ``speedup`` is the ratio of medians, float over this run, on the same backend, interleaved; with its interval.
+    """
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    ci95: Interval | None
+    n: int
+    batch: int
+    threads: int
+    valid: bool
+    speedup: float | None = None
+    speedup_ci95: Interval | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes: highest resident size of a fresh process that loads the model and runs it, and of that what the runtime
+    alone takes before the model is loaded (``baseline_rss_bytes``)."""
+
+    peak_rss_bytes: int | None
+    baseline_rss_bytes: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Millijoules of one inference of one sample. ``source`` is ``measured:<meter>`` or ``estimated``; the two are
+    never compared with each other."""
+
+    value: float | None
+    ci95: Interval | None
+    source: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How near a backend is to the simulation of the same graph, on the same samples and batch size.
+
+    ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a grid);
+    ``exact`` is True when no output differs at all.
+    """
+
+    argmax_agreement: float | None
+    max_lsb: float | None
+    exact: bool | None
+    n: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The kernels that really ran, operator type -> count, read from the backend's own optimized graph."""
+
+    integer: dict[str, int]
+    float: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One recipe on one backend."""
+
+    recipe: str
+    digest: str
+    backend: str
+    status: Status
+    reason: str | None = None
+    accuracy: Accuracy | None = None
+    size: Size | None = None
+    latency_ms: Latency | None = None
+    throughput_per_s: float | None = None
+    throughput_by_batch: dict[int, float] = field(default_factory=dict)
+    memory: Memory | None = None
+    energy_mj: Energy | None = None
+    fidelity: Fidelity | None = None
+    kernels: Kernels | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as plain data; :meth:`from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Run:
+        """Rebuilds a run from :meth:`to_json` (after JSON: lists stand for tuples)."""
+        parts: dict[str, Any] = dict(value)
+        for key, kind in _PARTS.items():
+            if parts.get(key) is not None:
+                parts[key] = kind(**{k: _tuples(v) for k, v in parts[key].items()})
+        parts["throughput_by_batch"] = {int(k): v for k, v in (parts.get("throughput_by_batch") or {}).items()}
+        return cls(**{**parts, "status": Status(parts["status"])})
+
+
+_PARTS: dict[str, Any] = {
+    "accuracy": Accuracy,
+    "size": Size,
+    "latency_ms": Latency,
+    "memory": Memory,
+    "energy_mj": Energy,
+    "fidelity": Fidelity,
+    "kernels": Kernels,
+}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

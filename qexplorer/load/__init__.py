@@ -1,0 +1,1 @@
+"""Untrusted bytes -> a checked Model; torch -> ONNX; data sets; samples."""

@@ -1,0 +1,1 @@
+"""Accuracy, fidelity, latency, memory, size and energy, each with its uncertainty."""

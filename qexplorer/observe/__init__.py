@@ -1,0 +1,1 @@
+"""Streaming statistics of weights and activations; calibrators; the error of a grid."""

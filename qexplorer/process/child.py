@@ -1,0 +1,75 @@
+"""The child's side: ``python -m qexplorer.process.child`` reads one JSON line from stdin and writes JSON lines.
+
+Line in:   {"target": "qexplorer.module:function", "arguments": {...}, "limits": {...}, "events": path or null}
+Lines out: {"event": <any>, ...} as the work goes on, then one of
+           {"event": "result", "value": ...} or {"event": "error", "error": {...}}
+
+Lines go to stdout, or are appended to the file ``events``, so that a job can outlive whoever started it. Whatever a
+library prints to stdout is sent to stderr instead: it cannot break the protocol.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import IO, Any
+
+from qexplorer.core.errors import ChildMemory, QExplorerError
+from qexplorer.process.limits import Limits, apply_limits
+
+__all__ = ["Emit", "main"]
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def main() -> int:
+    """Runs the one piece of work that stdin names; the exit code is 0 if it gave a result."""
+    order = json.loads(sys.stdin.readline())
+    stream = _private_stream(order.get("events"))
+
+    def emit(event: dict[str, Any]) -> None:
+        stream.write(json.dumps(event, default=str) + "\n")
+        stream.flush()
+
+    try:
+        apply_limits(Limits(**(order.get("limits") or {})))
+        value = _target(order["target"])(order["arguments"], emit)
+    except QExplorerError as error:
+        emit({"event": "error", "error": error.to_json()})
+    except MemoryError:
+        emit({"event": "error", "error": ChildMemory("the work needs more memory than it may use").to_json()})
+    except Exception as error:  # the boundary: whatever happened must reach the parent as a sentence
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        emit({"event": "error", "error": QExplorerError(what).to_json()})
+    else:
+        emit({"event": "result", "value": value})
+        return 0
+    return 1
+
+
+def _private_stream(events: str | None) -> IO[str]:
+    """Where the protocol goes; stdout itself is pointed at stderr."""
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    if events is None:
+        return os.fdopen(own, "w", encoding="utf-8")
+    os.close(own)
+    return open(events, "a", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+
+
+def _target(name: str) -> Callable[[dict[str, Any], Emit], Any]:
+    module, _, function = name.partition(":")
+    if module.split(".")[0] != "qexplorer":
+        raise QExplorerError(f"'{name}' is not work of this program")
+    found: Callable[[dict[str, Any], Emit], Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

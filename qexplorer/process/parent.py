@@ -1,0 +1,135 @@
+"""The parent's side: starts a child, reads its events, keeps its wall time, ends its whole process group."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, error_from_json
+from qexplorer.process.limits import Limits
+
+__all__ = ["end_group", "run_in_child", "start_child"]
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+def start_child(
+    target: str, arguments: dict[str, Any], limits: Limits, *, events: str | None = None, stderr: str | None = None
+) -> subprocess.Popen[str]:
+    """Starts a child in a process group of its own and hands it its work.
+
+    Args:
+        target: ``qexplorer.module:function``, called as ``function(arguments, emit)``.
+        arguments: JSON data.
+        limits: what it may use (``wall_s`` is the caller's to keep).
+        events: file to append events to; None: the child's stdout pipe.
+        stderr: file for everything else it prints; None: thrown away.
+    """
+    errors = open(stderr, "a", encoding="utf-8") if stderr else subprocess.DEVNULL  # noqa: SIM115
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "qexplorer.process.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if events else subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+    finally:
+        if not isinstance(errors, int):
+            errors.close()
+    order = {"target": target, "arguments": arguments, "limits": asdict(limits), "events": events}
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(order, default=str) + "\n")
+    child.stdin.close()
+    return child
+
+
+def run_in_child(
+    target: str,
+    arguments: dict[str, Any],
+    *,
+    limits: Limits,
+    on_event: OnEvent | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Any:
+    """Runs ``target`` in a child and returns its value.
+
+    Raises:
+        QExplorerError: the very error that the child raised.
+        ChildTimeout, ChildMemory, ChildError: the child ended without a result.
+        Cancelled: ``cancelled()`` became true (asked at every event and every 0.2 s).
+    """
+    child = start_child(target, arguments, limits)
+    stop = threading.Event()
+    why: list[type[ChildTimeout | Cancelled]] = []
+    watch = threading.Thread(target=_watch, args=(child, limits.wall_s, cancelled, stop, why), daemon=True)
+    watch.start()
+    last: dict[str, Any] = {}
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            last = json.loads(line)
+            if on_event and last["event"] not in ("result", "error"):
+                on_event(last)
+    finally:
+        stop.set()
+        end_group(child.pid)
+        child.wait()
+        watch.join()
+    if last.get("event") == "result":
+        return last["value"]
+    if last.get("event") == "error":
+        raise error_from_json(last["error"])
+    raise _ended(child.returncode, limits, why)
+
+
+def _watch(
+    child: subprocess.Popen[str],
+    wall_s: float | None,
+    cancelled: Callable[[], bool] | None,
+    stop: threading.Event,
+    why: list[type[ChildTimeout | Cancelled]],
+) -> None:
+    """Ends the child when its time is up or somebody cancels."""
+    waited = 0.0
+    while not stop.wait(0.2):
+        waited += 0.2
+        if cancelled is not None and cancelled():
+            why.append(Cancelled)
+        elif wall_s is not None and waited > wall_s:
+            why.append(ChildTimeout)
+        else:
+            continue
+        end_group(child.pid)
+        return
+
+
+def _ended(code: int, limits: Limits, why: list[type[ChildTimeout | Cancelled]]) -> ChildError | Cancelled:
+    if Cancelled in why:
+        return Cancelled("the work was cancelled")
+    if ChildTimeout in why or code == -getattr(signal, "SIGXCPU", 24):
+        return ChildTimeout(f"the work took longer than {limits.wall_s or limits.cpu_s:.0f} s and was ended")
+    if code in (-9, -6, -11) and limits.memory_bytes:
+        return ChildMemory(f"the work needs more than {limits.memory_bytes / 2**30:.1f} GB of memory and was ended")
+    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return ChildError(f"the process that did the work died ({name})")
+
+
+def end_group(pid: int) -> None:
+    """Ends a child and everything it started, at once; no error if it is gone."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -1,0 +1,1 @@
+"""Recipe + statistics -> plan (every decision explained) -> QDQ graph."""

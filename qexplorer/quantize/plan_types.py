@@ -1,0 +1,109 @@
+"""What a recipe comes to on one model: each layer's and each tensor's decision, with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.grid import Grid
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+
+__all__ = ["LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """What happens to one layer.
+
+    Attributes:
+        name: the layer's name.
+        op: operator type.
+        treatment: ``quantized``, ``dynamic``, ``weight-only``, ``half``, ``passthrough`` (works on codes as they are) or
+            ``float``.
+        weights: text such as ``int4 per channel, carried by int8``; None if it has none or keeps them in float.
+        activations: text such as ``uint8``; None if they stay in float.
+        reason: why, in one sentence: the rule, the operator, the missing statistics.
+        parameters: values in its weight.
+        weight_bytes: packed bytes of its weight, scales and zero points.
+    """
+
+    name: str
+    op: str
+    treatment: str
+    weights: str | None
+    activations: str | None
+    reason: str
+    parameters: int
+    weight_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorPlan:
+    """The grid of one tensor: ``kind`` is ``weight``, ``bias`` or ``activation``; ``reason`` says where it came from."""
+
+    name: str
+    kind: str
+    grid: Grid
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Every decision, in execution order; ``notes`` holds warnings about the whole, one sentence each."""
+
+    layers: tuple[LayerPlan, ...]
+    tensors: dict[str, TensorPlan]
+    notes: tuple[str, ...] = ()
+
+    def layer(self, name: str) -> LayerPlan:
+        """The decision about the layer called ``name``; raises KeyError."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Layers and notes as plain data (no arrays)."""
+        layers = [{k: getattr(layer, k) for k in LayerPlan.__slots__} for layer in self.layers]
+        return {"layers": layers, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantizedModel:
+    """A quantized ONNX file with the plan it was made by.
+
+    Attributes:
+        model: the float model.
+        recipe: what was asked for.
+        plan: what came of it.
+        path: the QDQ graph in the workspace, named by ``digest``.
+        digest: SHA-256 over model, recipe and calibration data: 16 hexadecimal digits.
+        weight_bytes: packed bytes of weights, scales and zero points.
+        output_scales: scale of each graph output that ends on a grid, by output name.
+    """
+
+    model: Model = field(repr=False)
+    recipe: Recipe
+    plan: Plan = field(repr=False)
+    path: Path
+    digest: str
+    weight_bytes: int
+    output_scales: dict[str, float]
+
+    @property
+    def onnx(self) -> bytes:
+        """The quantized model as the bytes of an ONNX file."""
+        return self.path.read_bytes()
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the ONNX file to ``path`` through a temporary file beside it; returns the path."""
+        from qexplorer.core.files import write_atomically
+
+        return write_atomically(Path(path), self.onnx)
+
+    def _repr_html_(self) -> str:
+        from qexplorer.report.notebook import plan_html
+
+        return plan_html(self)

@@ -1,0 +1,1 @@
+"""Typed chart data, charts, tables and notebook display."""

@@ -1,0 +1,109 @@
+"""What every backend is and does.
+
+How to add one: a file in this package with a class that follows :class:`Backend`, one line in ``registry.py``, a page in
+``docs/backends/``; ``tests/contract/`` then checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.results import Kernels
+
+__all__ = ["Availability", "Backend", "Capabilities", "Mode", "Session", "SessionOptions"]
+
+
+class Mode(StrEnum):
+    """How a QDQ graph is executed: ``simulated`` computes in float between Q/DQ pairs, ``native`` as the backend likes
+    (integer kernels wherever it has them)."""
+
+    SIMULATED = "simulated"
+    NATIVE = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a backend can be used here; if not, why, and the one command that enables it."""
+
+    available: bool
+    reason: str | None = None
+    enable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend declares it can run in integers; anything else it runs in float, or not at all.
+
+    Attributes:
+        device: ``cpu`` or ``gpu``.
+        weight_formats: formats of weights that reach integer kernels.
+        activation_formats: formats of activations that reach integer kernels.
+        simulates: whether it has ``Mode.SIMULATED``.
+    """
+
+    device: str
+    weight_formats: frozenset[str]
+    activation_formats: frozenset[str]
+    simulates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session is made.
+
+    Attributes:
+        mode: simulated or native.
+        threads: threads of one operator.
+    """
+
+    mode: Mode = Mode.NATIVE
+    threads: int = 1
+
+
+class Session(Protocol):
+    """A loaded model."""
+
+    @property
+    def output_names(self) -> Sequence[str]:
+        """Names of the outputs, in order."""
+        ...
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
+        ...
+
+    def kernels(self) -> Kernels:
+        """The kernels that really run, from the backend's own optimized graph."""
+        ...
+
+
+class Backend(Protocol):
+    """A runtime on this machine."""
+
+    @property
+    def name(self) -> str:
+        """Short name, such as ``onnxruntime``."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Name for people, such as ``ONNX Runtime (CPU)``."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, as data."""
+        ...
+
+    def availability(self) -> Availability:
+        """Whether it can be used here. Cheap enough to ask on every page."""
+        ...
+
+    def load(self, path: Path, options: SessionOptions) -> Session:
+        """Loads the model at ``path``. Raises BackendError."""
+        ...

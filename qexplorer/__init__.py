@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Recipe", "__version__", "compare", "data", "load", "measure", "quantize"]
 
-_HOMES = {name: "qexplorer.api" for name in ("compare", "data", "load", "measure", "quantize")}
+_HOMES = dict.fromkeys(("compare", "data", "load", "measure", "quantize"), "qexplorer.api")
 _HOMES["Recipe"] = "qexplorer.core.recipe"
 
 

@@ -70,7 +70,7 @@ class Grid:
         return np.asarray((self.qmax - self.zero_point).astype(np.float32) * self.scale, np.float32)
 
     def levels(self) -> Float32:
-        """All values of a per-tensor grid, ascending; raises ValueError for finer grids (take :meth:`channel` first)."""
+        """All values of a per-tensor grid, ascending; ValueError for finer grids (take :meth:`channel` first)."""
         if self.axis is not None:
             raise ValueError("levels() needs a per-tensor grid")
         codes = np.arange(self.qmin, self.qmax + 1, dtype=np.int32)

@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.show import as_html
+
 if TYPE_CHECKING:
     import onnx
 
@@ -128,10 +130,15 @@ class Model:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Model:
         """Rebuilds a model from :meth:`to_json`."""
-        infos = {k: tuple(_info(i) for i in value[k]) for k in ("inputs", "outputs")}
-        layers = tuple(_layer(item) for item in value["layers"])
-        rest = {k: v for k, v in value.items() if k not in ("inputs", "outputs", "layers", "path", "notes")}
-        return cls(path=Path(value["path"]), layers=layers, notes=tuple(value["notes"]), **infos, **rest)
+        parts: dict[str, Any] = dict(value)
+        for key in ("inputs", "outputs"):
+            parts[key] = tuple(_info(item) for item in value[key])
+        parts["layers"] = tuple(_layer(item) for item in value["layers"])
+        parts["path"], parts["notes"] = Path(value["path"]), tuple(value["notes"])
+        return cls(**parts)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def _info(value: dict[str, Any]) -> TensorInfo:

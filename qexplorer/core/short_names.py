@@ -1,13 +1,13 @@
 """Short recipe names that decode, such as ``w8a8``, ``w4a8-mse``, ``w8a8-dynamic``, ``w4-b32``, ``fp16``.
 
-    name      = "float" | "fp16" | "bf16" | "w" bits ["a" bits] {"-" option}
-    bits      = 2 .. 8 | 16
-    option    = "dynamic"                       activation ranges as they come
-              | "tensor"                        one scale for a whole weight tensor
-              | "b" number                      one scale for each block of weights
-              | "sym"                           signed symmetric activations
-              | "asym"                          asymmetric weights
-              | "average" | "percentile" | "kl" | "mse"     calibrator (activations, or weights where only they exist)
+name      = "float" | "fp16" | "bf16" | "w" bits ["a" bits] {"-" option}
+bits      = 2 .. 8 | 16
+option    = "dynamic"                       activation ranges as they come
+          | "tensor"                        one scale for a whole weight tensor
+          | "b" number                      one scale for each block of weights
+          | "sym"                           signed symmetric activations
+          | "asym"                          asymmetric weights
+          | "average" | "percentile" | "kl" | "mse"     calibrator (activations, or weights where only they exist)
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def expand(name: str) -> dict[str, Any]:
         return {"name": name, "weights": spec | {"granularity": "tensor"}, "activations": spec}
     match = _PATTERN.fullmatch(name)
     if match is None:
-        raise RecipeError(f"there is no recipe called '{name}'", allowed=_ALLOWED, do="or give the path of a .yaml file")
+        what = f"there is no recipe called '{name}'"
+        raise RecipeError(what, allowed=_ALLOWED, do="or give the path of a .yaml file")
     weights: dict[str, Any] = {"format": f"int{match['w']}"}
     activations: dict[str, Any] | None = {"format": f"uint{match['a']}"} if match["a"] else None
     for option in match["options"].split("-")[1:]:

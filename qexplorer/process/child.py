@@ -16,6 +16,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 from qexplorer.core.errors import ChildMemory, QExplorerError
@@ -60,7 +61,7 @@ def _private_stream(events: str | None) -> IO[str]:
     if events is None:
         return os.fdopen(own, "w", encoding="utf-8")
     os.close(own)
-    return open(events, "a", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+    return Path(events).open("a", encoding="utf-8")
 
 
 def _target(name: str) -> Callable[[dict[str, Any], Emit], Any]:

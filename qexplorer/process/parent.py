@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, error_from_json
@@ -32,7 +33,7 @@ def start_child(
         events: file to append events to; None: the child's stdout pipe.
         stderr: file for everything else it prints; None: thrown away.
     """
-    errors = open(stderr, "a", encoding="utf-8") if stderr else subprocess.DEVNULL  # noqa: SIM115
+    errors = Path(stderr).open("a", encoding="utf-8") if stderr else subprocess.DEVNULL
     try:
         child = subprocess.Popen(
             [sys.executable, "-m", "qexplorer.process.child"],

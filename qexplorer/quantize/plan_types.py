@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.files import write_atomically
 from qexplorer.core.grid import Grid
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.show import as_html
 
 __all__ = ["LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
 
@@ -20,8 +22,8 @@ class LayerPlan:
     Attributes:
         name: the layer's name.
         op: operator type.
-        treatment: ``quantized``, ``dynamic``, ``weight-only``, ``half``, ``passthrough`` (works on codes as they are) or
-            ``float``.
+        treatment: ``quantized``, ``dynamic``, ``weight-only``, ``half``, ``passthrough`` (works on codes as they
+            are) or ``float``.
         weights: text such as ``int4 per channel, carried by int8``; None if it has none or keeps them in float.
         activations: text such as ``uint8``; None if they stay in float.
         reason: why, in one sentence: the rule, the operator, the missing statistics.
@@ -41,7 +43,7 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorPlan:
-    """The grid of one tensor: ``kind`` is ``weight``, ``bias`` or ``activation``; ``reason`` says where it came from."""
+    """The grid of one tensor; ``kind`` is ``weight``, ``bias`` or ``activation``, ``reason`` says where it came from."""
 
     name: str
     kind: str
@@ -99,11 +101,7 @@ class QuantizedModel:
 
     def save(self, path: str | Path) -> Path:
         """Writes the ONNX file to ``path`` through a temporary file beside it; returns the path."""
-        from qexplorer.core.files import write_atomically
-
         return write_atomically(Path(path), self.onnx)
 
     def _repr_html_(self) -> str:
-        from qexplorer.report.notebook import plan_html
-
-        return plan_html(self)
+        return as_html(self)

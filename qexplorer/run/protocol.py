@@ -1,7 +1,7 @@
 """What every backend is and does.
 
-How to add one: a file in this package with a class that follows :class:`Backend`, one line in ``registry.py``, a page in
-``docs/backends/``; ``tests/contract/`` then checks it.
+How to add one: a file in this package with a class that follows :class:`Backend`, one line in ``registry.py``, a page
+in ``docs/backends/``; ``tests/contract/`` then checks it.
 """
 
 from __future__ import annotations

@@ -33,8 +33,7 @@ def start_child(
         events: file to append events to; None: the child's stdout pipe.
         stderr: file for everything else it prints; None: thrown away.
     """
-    errors = Path(stderr).open("a", encoding="utf-8") if stderr else subprocess.DEVNULL
-    try:
+    with Path(stderr or os.devnull).open("a", encoding="utf-8") as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", "qexplorer.process.child"],
             stdin=subprocess.PIPE,
@@ -44,9 +43,6 @@ def start_child(
             encoding="utf-8",
             start_new_session=True,
         )
-    finally:
-        if not isinstance(errors, int):
-            errors.close()
     order = {"target": target, "arguments": arguments, "limits": asdict(limits), "events": events}
     assert child.stdin is not None
     child.stdin.write(json.dumps(order, default=str) + "\n")

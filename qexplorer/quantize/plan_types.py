@@ -43,7 +43,7 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorPlan:
-    """The grid of one tensor; ``kind`` is ``weight``, ``bias`` or ``activation``, ``reason`` says where it came from."""
+    """The grid of one tensor; ``kind`` is ``weight``, ``bias`` or ``activation``, ``reason`` says where it is from."""
 
     name: str
     kind: str

@@ -1,0 +1,42 @@
+"""What every test shares: a workspace of its own, no telemetry, and a hypothesis profile that does not depend on time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+settings.register_profile(
+    "local", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The workspace of module- and session-scoped fixtures: slow things are built here once and never changed."""
+    folder = tmp_path_factory.mktemp("session_workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QEXPLORER_WORKSPACE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def workspace_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh workspace for every test, so that no test sees what another left and nothing reaches the user's own."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("QEXPLORER_WORKSPACE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def shared_workspace(workspace_folder: Path, session_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - the order matters: this one wins
+    """Instead of a fresh one, the session's workspace: for tests that only read what is slow to build."""
+    monkeypatch.setenv("QEXPLORER_WORKSPACE", str(session_workspace))
+    return session_workspace

@@ -1,4 +1,4 @@
-"""What every test shares: a workspace of its own, no telemetry, and a hypothesis profile that does not depend on time."""
+"""What every test shares: a workspace of its own, no telemetry, a hypothesis profile that does not depend on time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def workspace_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def shared_workspace(workspace_folder: Path, session_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - the order matters: this one wins
+def shared_workspace(workspace_folder: Path, session_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Instead of a fresh one, the session's workspace: for tests that only read what is slow to build."""
+    assert workspace_folder != session_workspace, "this fixture must come after the one that it overrides"
     monkeypatch.setenv("QEXPLORER_WORKSPACE", str(session_workspace))
     return session_workspace

@@ -1,0 +1,136 @@
+"""Starts jobs, says how they are, ends them. A job is a detached process; nothing about it lives in this one."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from subprocess import Popen
+from typing import Any
+
+from qexplorer.core.errors import UnknownName
+from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.jobs.processes import end_tree, started_at
+from qexplorer.jobs.records import JobState, JobStatus, job_folder, job_ids, read_json, read_state, write_json
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import start_child
+
+__all__ = ["KINDS", "JobState", "JobStatus", "cancel", "forget", "running", "state", "submit"]
+
+# kind -> (work, niceness). A comparison takes timings and niceness is inherited, so it gets none; what takes no
+# timings makes way for the pages.
+KINDS: dict[str, tuple[str, int]] = {
+    "compare": ("qexplorer.jobs.work:compare_job", 0),
+    "observe": ("qexplorer.jobs.work:observe_job", 5),
+    "quantize": ("qexplorer.jobs.work:quantize_job", 5),
+    "load": ("qexplorer.jobs.work:load_job", 5),
+}
+KEPT = 50  # ended jobs that stay on disk
+KEPT_S = 7 * 24 * 3600.0
+
+_CHILDREN: dict[str, Popen[str]] = {}  # children of this very process, so that they can be reaped
+_THREADS = threading.Lock()
+
+
+def submit(kind: str, arguments: dict[str, Any]) -> str:
+    """Starts a job and returns its id; while the same work is already running, returns the id of that.
+
+    Raises:
+        UnknownName: for a kind that there is not.
+    """
+    if kind not in KINDS:
+        raise UnknownName.among("kind of job", kind, KINDS)
+    digest = digest_json([kind, arguments])
+    with _one_at_a_time():
+        states = _all()
+        for job in states:
+            if job.is_running and (read_json(job_folder(job.id) / "order.json") or {}).get("digest") == digest:
+                return job.id
+        _clean(states)
+        return _start(kind, arguments, digest)
+
+
+def state(job_id: str) -> JobState:
+    """How the job is; raises UnknownName."""
+    _reap()
+    return read_state(job_id)
+
+
+def running() -> list[JobState]:
+    """The jobs at work, newest first."""
+    return sorted((s for s in _all() if s.is_running), key=lambda s: -s.started)
+
+
+def cancel(job_id: str) -> JobState:
+    """Ends a job with everything it started, within 2 s; a job that has ended stays as it is. Raises UnknownName."""
+    if state(job_id).is_running:
+        folder = job_folder(job_id)
+        (folder / "cancelled").touch()
+        with _one_at_a_time():  # a job that is just being started has its process written down after this
+            process = read_json(folder / "pid.json")
+        if process:
+            end_tree(process["pid"], process["started"], job_id)
+    return state(job_id)
+
+
+def forget(job_id: str) -> None:
+    """Deletes what is kept of a job (cancelled first, if it runs); no error if there is nothing."""
+    with contextlib.suppress(UnknownName):
+        cancel(job_id)
+        shutil.rmtree(job_folder(job_id), ignore_errors=True)
+
+
+def _start(kind: str, arguments: dict[str, Any], digest: str) -> str:
+    job_id = f"{kind}-{uuid.uuid4().hex[:12]}"
+    folder = workspace("jobs", job_id)
+    order = {"kind": kind, "arguments": arguments, "digest": digest, "started": time.time()}
+    write_json(folder / "order.json", order)
+    target, nice = KINDS[kind]
+    child = start_child(
+        target,
+        {**arguments, "job": job_id},
+        Limits(nice=nice),
+        events=str(folder / "events.jsonl"),
+        stderr=str(folder / "stderr.txt"),
+    )
+    write_json(folder / "pid.json", {"pid": child.pid, "started": started_at(child.pid)})
+    _CHILDREN[job_id] = child
+    return job_id
+
+
+def _all() -> list[JobState]:
+    _reap()
+    found = []
+    for job_id in job_ids():
+        with contextlib.suppress(UnknownName):  # another process may have cleaned it up in between
+            found.append(read_state(job_id))
+    return found
+
+
+def _reap() -> None:
+    for job_id, child in list(_CHILDREN.items()):
+        if child.poll() is not None:
+            _CHILDREN.pop(job_id, None)
+
+
+def _clean(states: list[JobState]) -> None:
+    """Deletes ended jobs that are older than a week, and all but the newest ``KEPT``."""
+    ended = sorted((s for s in states if not s.is_running), key=lambda s: -s.started)
+    for rank, job in enumerate(ended):
+        if rank >= KEPT or time.time() - job.started > KEPT_S:
+            shutil.rmtree(workspace("jobs") / job.id, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keeps two clicks, or two servers on one workspace, from starting the same work twice."""
+    with _THREADS, (workspace("jobs") / "lock").open("a") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

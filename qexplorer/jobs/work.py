@@ -1,0 +1,131 @@
+"""What jobs do, in the child: load, then call the one function that does the work, and report on the way.
+
+Every function takes JSON arguments (with ``job``, the job's id) and returns JSON. ``model`` is a sample's name or the
+path of a normalized .onnx, ``data`` a sample's name or a path, ``preprocessing`` the fields of ``Preprocessing``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.recipe import Recipe
+from qexplorer.jobs.processes import MARK
+from qexplorer.process.child import Emit
+
+if TYPE_CHECKING:
+    from qexplorer.core.dataset import DataSet
+    from qexplorer.core.model import Model
+    from qexplorer.measure.compare import Progress
+
+__all__ = ["compare_job", "load_job", "observe_job", "quantize_job"]
+
+LOADING = 0.05  # share of a job's progress that loading is given
+
+
+def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Compares recipes and keeps the comparison in the history.
+
+    Args:
+        arguments: model, data, preprocessing, recipes (YAML or short names), backends, effort, samples.
+        emit: takes ``progress`` events with step, done, seconds_left and, when more have finished, runs.
+
+    Returns:
+        ``{"comparison": its id in the history}``.
+    """
+    model, data = _load(arguments, emit)
+    from qexplorer.jobs.history import History
+    from qexplorer.measure.compare import Effort, compare
+
+    comparison = compare(
+        model,
+        [Recipe.parse(text) for text in arguments["recipes"]],
+        data,
+        backends=tuple(arguments.get("backends") or ("onnxruntime",)),
+        effort=Effort(arguments.get("effort") or "quick"),
+        samples=arguments.get("samples"),
+        progress=_reporter(emit),
+    )
+    History().add(comparison)
+    return {"comparison": comparison.id}
+
+
+def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Collects statistics over calibration data and keeps them; returns ``{"samples": how many}``."""
+    model, data = _load(arguments, emit)
+    from qexplorer.observe.store import statistics_for
+
+    statistics = statistics_for(model, data, samples=arguments.get("samples") or 512, progress=_counter(emit))
+    return {"samples": statistics.samples}
+
+
+def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Quantizes by one ``recipe``, calibrating if it needs to; returns ``{"path", "digest", "plan"}``."""
+    model, data = _load(arguments, emit)
+    recipe = Recipe.parse(arguments["recipe"])
+    from qexplorer.observe.store import statistics_for
+    from qexplorer.quantize.quantize import quantize_model
+
+    samples = arguments.get("samples") or 512
+    statistics = None
+    if recipe.needs_calibration:
+        statistics = statistics_for(model, data, samples=samples, progress=_counter(emit))
+    _progress(emit, "writing the quantized graph", 0.9)
+    quantized = quantize_model(model, recipe, statistics)
+    return {"path": str(quantized.path), "digest": quantized.digest, "plan": quantized.plan.to_json()}
+
+
+def load_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Loads a model from ``path``; returns it as data (``Model.from_json`` reads it)."""
+    os.environ[MARK] = arguments["job"]
+    _progress(emit, "checking the file", 0.1)
+    from qexplorer.load.model import load_model
+
+    return load_model(arguments["path"], name=arguments.get("name")).to_json()
+
+
+def _load(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
+    os.environ[MARK] = arguments["job"]  # inherited by all that is started from here, so that cancel finds it
+    _progress(emit, "loading model and data", 0.0)
+    from qexplorer.load.data import load_data
+    from qexplorer.load.fit import fit_to_model
+    from qexplorer.load.model import load_model
+    from qexplorer.load.preprocess import Preprocessing
+
+    fields = arguments.get("preprocessing")
+    model = load_model(arguments["model"])
+    data = load_data(arguments["data"], preprocessing=Preprocessing(**fields) if fields else None)
+    fitted = fit_to_model(data, model)
+    _progress(emit, "loading model and data", LOADING)
+    return model, fitted
+
+
+def _progress(emit: Emit, step: str, done: float, seconds_left: float | None = None) -> None:
+    emit({"event": "progress", "step": step, "done": done, "seconds_left": seconds_left})
+
+
+def _reporter(emit: Emit) -> Any:
+    """Passes on the progress of a comparison; finished runs are sent once each time that there are more."""
+    sent = 0
+
+    def report(progress: Progress) -> None:
+        nonlocal sent
+        event: dict[str, Any] = {
+            "event": "progress",
+            "step": progress.step,
+            "done": LOADING + (1 - LOADING) * progress.done,
+            "seconds_left": progress.seconds_left,
+        }
+        if len(progress.runs) > sent:
+            sent = len(progress.runs)
+            event["runs"] = [run.to_json() for run in progress.runs]
+        emit(event)
+
+    return report
+
+
+def _counter(emit: Emit) -> Any:
+    def report(done: int, total: int) -> None:
+        _progress(emit, f"observing sample {done} of {total}", LOADING + 0.8 * done / max(total, 1))
+
+    return report

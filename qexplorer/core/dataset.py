@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from qexplorer.core.show import as_html
+
 __all__ = ["Array", "DataSet", "Split"]
 
 Array = NDArray[np.generic]
@@ -69,3 +71,6 @@ class DataSet:
     classes: tuple[str, ...]
     digest: str
     notes: tuple[str, ...] = field(default=())
+
+    def _repr_html_(self) -> str:
+        return as_html(self)

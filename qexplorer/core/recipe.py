@@ -16,6 +16,7 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Granularity
 from qexplorer.core.short_names import expand
+from qexplorer.core.show import as_html
 from qexplorer.core.workspace import digest_json
 
 __all__ = ["ActivationSpec", "Calibrator", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]
@@ -219,6 +220,9 @@ class Recipe(_Strict):
             field = ".".join(str(part) for part in first["loc"])
             message = first["msg"].removeprefix("Value error, ")
             raise RecipeError(f"{field + ': ' if field else ''}{message}", where=where) from None
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None) -> Any:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from qexplorer.core.show import as_html
+
 __all__ = [
     "Accuracy",
     "Energy",
@@ -161,6 +163,9 @@ class Run:
                 parts[key] = kind(**{k: _tuples(v) for k, v in parts[key].items()})
         parts["throughput_by_batch"] = {int(k): v for k, v in (parts.get("throughput_by_batch") or {}).items()}
         return cls(**{**parts, "status": Status(parts["status"])})
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 _PARTS: dict[str, Any] = {

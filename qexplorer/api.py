@@ -1,0 +1,182 @@
+"""The functions behind ``import qexplorer as qx``: load, data, quantize, measure, compare.
+
+Each takes what a person has at hand (a name, a path, a value) and hands finished values to the package that does the
+work. Data is always fitted to the model first: inputs renamed, types cast, shapes checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import InputError, RecipeError, UnknownName
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Run
+from qexplorer.report.table import ComparisonTable
+
+if TYPE_CHECKING:
+    import torch
+
+    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.measure.compare import Progress
+    from qexplorer.quantize.plan_types import QuantizedModel
+
+__all__ = ["CALIBRATION_SAMPLES", "compare", "data", "load", "measure", "quantize"]
+
+CALIBRATION_SAMPLES = 512
+
+
+def load(source: str | Path | torch.nn.Module | Model, example_inputs: Any = None, *, name: str | None = None) -> Model:
+    """A checked model.
+
+    Args:
+        source: a sample's name (``digits_cnn``), the path of an ``.onnx`` file, or a torch module.
+        example_inputs: a tensor or tuple of tensors that the torch module takes, first axis the batch.
+        name: what to call it; a sample's name or the file's stem by default.
+
+    Raises:
+        ModelError: with the file, what is wrong with it and what is allowed.
+        UnknownName: neither a file nor a sample.
+    """
+    if isinstance(source, Model):
+        return source
+    from qexplorer.load.model import load_model
+
+    return load_model(source, example_inputs=example_inputs, name=name)
+
+
+def data(source: str | Path | DataSet, *, preprocessing: Preprocessing | None = None) -> DataSet:
+    """A data set, split into calibration and evaluation.
+
+    Args:
+        source: a sample's name (``digits``), or the path of an .npz (x, y, optional groups), IDX, .csv, or .zip of
+            class folders.
+        preprocessing: scale, mean, std and layout to apply; as it is by default.
+
+    Raises:
+        DataError: with the file, what is wrong with it and what is allowed.
+        UnknownName: neither a file nor a sample.
+    """
+    if isinstance(source, DataSet):
+        return source
+    from qexplorer.load.data import load_data
+
+    return load_data(source, preprocessing=preprocessing)
+
+
+def quantize(
+    model: Model | str | Path,
+    recipe: Recipe | str | Path,
+    data: DataSet | str | Path | None = None,
+    *,
+    samples: int = CALIBRATION_SAMPLES,
+    progress: Callable[[int, int], None] | None = None,
+) -> QuantizedModel:
+    """A model quantized by a recipe.
+
+    Args:
+        model: a model, or what :func:`load` takes.
+        recipe: a recipe, or what ``Recipe.parse`` takes.
+        data: a data set, or what :func:`data` takes; only its calibration part is read, and only if the recipe has
+            static activations. A sample model brings its own.
+        samples: calibration samples used, at most.
+        progress: called with (samples done, samples in all) while ranges are observed.
+
+    Raises:
+        InputError: a recipe that needs data without data, or what :func:`load` and :func:`data` raise.
+    """
+    from qexplorer.quantize.quantize import quantize_model
+
+    float_model, wanted = load(model), Recipe.parse(recipe)
+    if not wanted.needs_calibration:
+        return quantize_model(float_model, wanted, None)
+    from qexplorer.observe.store import statistics_for
+
+    fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' has static activations, so it needs data")
+    statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
+    return quantize_model(float_model, wanted, statistics)
+
+
+def measure(
+    quantized: QuantizedModel, data: DataSet | str | Path | None = None, *, backend: str = "onnxruntime"
+) -> Run:
+    """Accuracy, size, latency, memory, energy, fidelity and kernels of a quantized model on one backend.
+
+    Args:
+        quantized: what :func:`quantize` returned.
+        data: a data set, or what :func:`data` takes; a sample model brings its own.
+        backend: a backend's name (``qexplorer doctor`` lists them).
+
+    Raises:
+        UnknownName: no such backend.
+        BackendError: the backend is not available here.
+    """
+    from qexplorer.measure.run_one import measure as measure_one
+
+    return measure_one(quantized, _fitted(quantized.model, data, "measuring needs data"), backend=backend)
+
+
+def compare(
+    model: Model | str | Path,
+    recipes: Sequence[Recipe | str | Path] | Recipe | str | Path,
+    data: DataSet | str | Path | None = None,
+    *,
+    backends: Sequence[str] = ("onnxruntime",),
+    samples: int | None = None,
+    quick: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+) -> ComparisonTable:
+    """The float model and every recipe on every backend, side by side, the float model first.
+
+    Args:
+        model: a model, or what :func:`load` takes.
+        recipes: recipes, or what ``Recipe.parse`` takes; one or several.
+        data: a data set, or what :func:`data` takes; a sample model brings its own.
+        backends: names of backends (``qexplorer doctor`` lists them).
+        samples: evaluation samples used, at most; all by default.
+        quick: fewer timed calls, so wider intervals of latency; accuracy is the same.
+        progress: called as the work goes on.
+
+    Raises:
+        InputError: an unknown backend, a recipe that cannot be read, or what :func:`load` and :func:`data` raise.
+    """
+    from qexplorer.measure.compare import Effort
+    from qexplorer.measure.compare import compare as compare_all
+
+    given = [recipes] if isinstance(recipes, (Recipe, str, Path)) else list(recipes)
+    if not given:
+        raise RecipeError("no recipe to compare with", allowed="at least one, such as w8a8")
+    float_model, wanted = load(model), [Recipe.parse(recipe) for recipe in given]
+    fitted = _fitted(float_model, data, "a comparison needs data")
+    effort = Effort.QUICK if quick else Effort.STANDARD
+    comparison = compare_all(
+        float_model,
+        wanted,
+        fitted,
+        backends=[backends] if isinstance(backends, str) else list(backends),
+        effort=effort,
+        samples=samples,
+        progress=progress,
+    )
+    return ComparisonTable(comparison)
+
+
+def _fitted(model: Model, source: DataSet | str | Path | None, why: str) -> DataSet:
+    """``source`` ready to feed to ``model``; a sample model's own data stands in for None."""
+    from qexplorer.load.fit import fit_to_model
+
+    return fit_to_model(data(_own_data(model, why) if source is None else source), model)
+
+
+def _own_data(model: Model, why: str) -> str:
+    from qexplorer.load.samples import get_sample
+
+    try:
+        return get_sample(model.name).data
+    except UnknownName:
+        allowed = "a sample's name, or the path of an .npz, IDX, .csv or .zip file"
+        raise InputError(why, where=model.name, allowed=allowed, do="name a data set") from None

@@ -1,0 +1,31 @@
+"""What a person takes away: results as JSON and CSV text, the same in the app, the terminal and a notebook."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.report.table import frame_of, plain
+
+if TYPE_CHECKING:
+    from qexplorer.measure.compare import Comparison
+
+__all__ = ["comparison_csv", "comparison_json", "json_text"]
+
+
+def json_text(value: Any) -> str:
+    """``value`` as valid JSON (never NaN or Infinity), indented, with a newline at the end."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """A comparison as the JSON that ``qexplorer compare --json`` prints."""
+    return json_text(comparison.to_json())
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """A comparison as CSV: one line per run, units in the column names, empty where a value could not be had."""
+    frame = frame_of(comparison.runs)
+    frame.insert(0, "model", comparison.model.get("name"))
+    frame["created"] = comparison.created
+    return str(frame.to_csv(index=False, lineterminator="\n"))

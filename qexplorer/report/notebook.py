@@ -1,0 +1,139 @@
+"""How values show themselves in a notebook: plain HTML tables that take the page's colours, light or dark.
+
+Importing this module registers the renderers; nothing else needs to be called.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Run
+from qexplorer.core.show import show_with
+from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.table import ComparisonTable
+from qexplorer.report.words import bytes_text, count_text, run_cells
+
+__all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
+
+_CELL = "padding:.2em .8em .2em 0;text-align:left;border-bottom:1px solid rgba(128,128,128,.35);color:inherit"
+_QUIET = "color:inherit;opacity:.7;margin:.3em 0"
+_MANY_ROWS = 60
+
+
+def table_html(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """An HTML table; every cell is escaped, and rows beyond 60 are counted instead of shown."""
+    head = "".join(f'<th style="{_CELL};font-weight:600">{_escaped(cell)}</th>' for cell in header)
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows[:_MANY_ROWS])
+    more = f'<p style="{_QUIET}">and {len(rows) - _MANY_ROWS} more rows</p>' if len(rows) > _MANY_ROWS else ""
+    style = "border-collapse:collapse;background:transparent;color:inherit;font-variant-numeric:tabular-nums"
+    return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}'
+
+
+def model_html(model: Model) -> str:
+    """Title, totals and layers of a model."""
+    able = len(model.quantizable_layers)
+    facts = [f"{count_text(model.parameters)} parameters", bytes_text(model.file_bytes), f"opset {model.opset}"]
+    if model.macs is not None:
+        facts.insert(1, f"{count_text(model.macs)} multiply-accumulates a sample")
+    facts.append(f"{able} of {len(model.layers)} layers can be quantized")
+    if model.untrained:
+        facts.append("untrained: size and latency only")
+    rows = [
+        (
+            layer.name,
+            layer.op,
+            _shape(layer.weight_shape),
+            layer.parameters,
+            "yes" if layer.quantizable else layer.reason,
+        )
+        for layer in model.layers
+    ]
+    header = ("layer", "operator", "weight", "parameters", "can be quantized")
+    return _title(model.name, facts) + table_html(header, rows) + _notes(model.notes)
+
+
+def data_html(data: DataSet) -> str:
+    """Sizes, shapes and classes of a data set."""
+    facts = [f"{len(data.classes)} classes"] if data.classes else []
+    facts.append("parts share no sample" if data.held_out else "the same samples calibrate and judge")
+    rows = [_split_row("calibration", data.calibration), _split_row("evaluation", data.evaluation)]
+    return _title(data.name, facts) + table_html(("part", "samples", "inputs", "labels"), rows) + _notes(data.notes)
+
+
+def recipe_html(recipe: Recipe) -> str:
+    """The recipe's YAML, which ``Recipe.parse`` reads back."""
+    return _title(recipe.name, [f"digest {recipe.digest}"]) + f"<pre>{_escaped(recipe.to_yaml())}</pre>"
+
+
+def quantized_html(quantized: QuantizedModel) -> str:
+    """What became of each layer, and why."""
+    kept = quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
+    facts = [f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float", f"digest {quantized.digest}"]
+    rows = [
+        (layer.name, layer.op, layer.treatment, layer.weights or "", layer.activations or "", layer.reason)
+        for layer in quantized.plan.layers
+    ]
+    header = ("layer", "operator", "treatment", "weights", "activations", "why")
+    title = _title(f"{quantized.model.name}, {quantized.recipe.name}", facts)
+    return title + table_html(header, rows) + _notes(quantized.plan.notes)
+
+
+def run_html(run: Run) -> str:
+    """One run as a table with one row for each quantity."""
+    return table_html(("quantity", "value"), list(run_cells(run).items()))
+
+
+def comparison_html(table: ComparisonTable) -> str:
+    """One row per run, the float model first."""
+    rows = [run_cells(run) for run in table.runs]
+    title = _title(str(table.comparison.model.get("name", "comparison")), _conditions(table))
+    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+
+
+def _conditions(table: ComparisonTable) -> list[str]:
+    machine, runs = table.comparison.machine, table.runs
+    facts = [str(machine[key]) for key in ("cpu", "processor", "name") if machine.get(key)][:1]
+    counts = [run.accuracy.n for run in runs if run.accuracy]
+    timed = [run.latency_ms for run in runs if run.latency_ms]
+    if counts:
+        facts.append(f"{max(counts)} samples judged, 95 % intervals")
+    if timed:
+        facts.append(f"median of {min(t.n for t in timed)} calls, batch {timed[0].batch}, {timed[0].threads} thread(s)")
+    return facts
+
+
+def _title(name: str, facts: Sequence[str]) -> str:
+    return f'<p style="color:inherit;margin:.3em 0"><b>{_escaped(name)}</b> · {_escaped(", ".join(facts))}</p>'
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return "".join(f'<p style="{_QUIET}">{_escaped(note)}</p>' for note in notes)
+
+
+def _split_row(name: str, split: Split) -> tuple[object, ...]:
+    inputs = "; ".join(f"{key + ' ' if key else ''}{_shape(a.shape[1:])} {a.dtype}" for key, a in split.inputs.items())
+    return name, split.n, inputs, "no" if split.labels is None else "yes"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(str(size) for size in shape)
+
+
+def _cell(value: object) -> str:
+    return f'<td style="{_CELL}">{_escaped(value)}</td>'
+
+
+def _escaped(value: object) -> str:
+    return html.escape("" if value is None else str(value))
+
+
+show_with(Model, model_html)
+show_with(DataSet, data_html)
+show_with(Recipe, recipe_html)
+show_with(QuantizedModel, quantized_html)
+show_with(Run, run_html)
+show_with(ComparisonTable, comparison_html)

@@ -1,0 +1,134 @@
+"""A comparison as a table: in a notebook, as a tidy pandas frame, as a chart, as the JSON that the terminal prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.results import Interval, Run
+from qexplorer.core.show import as_html
+
+if TYPE_CHECKING:
+    import altair
+    import pandas as pd
+
+    from qexplorer.measure.compare import Comparison
+
+__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "row_of"]
+
+COLUMNS: tuple[str, ...] = (
+    *("recipe", "digest", "backend", "status", "reason"),
+    *("metric", "accuracy", "accuracy_low", "accuracy_high", "n", "delta", "delta_low", "delta_high"),
+    *("mcnemar_p", "fixed", "broken", "file_bytes", "weight_bytes"),
+    *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_low_ms", "latency_high_ms", "latency_n"),
+    *("latency_valid", "batch", "threads", "speedup", "speedup_low", "speedup_high", "throughput_per_s"),
+    *("peak_rss_bytes", "energy_mj", "energy_low_mj", "energy_high_mj", "energy_source"),
+    *("argmax_agreement", "max_lsb", "exact", "integer_kernels", "float_kernels"),
+)
+
+
+class ComparisonTable:
+    """What :func:`qexplorer.compare` returns.
+
+    Args:
+        comparison: the finished comparison.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """One run per backend and recipe, the float model first for each backend."""
+        return self.comparison.runs
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per run, one column per quantity (:data:`COLUMNS`), units in the names; what is missing stays so."""
+        return frame_of(self.runs)
+
+    def chart(self, against: str = "weight_bytes") -> altair.Chart:
+        """Accuracy against size, latency or energy.
+
+        Args:
+            against: ``weight_bytes``, ``file_bytes``, ``latency_ms`` or ``energy_mj``.
+        """
+        from qexplorer.report.comparison_charts import accuracy_against
+
+        return accuracy_against(self.comparison, against)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, exactly what ``qexplorer compare --json`` prints: ``model``, ``machine``, ``runs`` and more."""
+        value = plain(self.comparison.to_json())
+        assert isinstance(value, dict)
+        return value
+
+    def __repr__(self) -> str:
+        return f"ComparisonTable({', '.join(f'{run.recipe} on {run.backend}' for run in self.runs)})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def frame_of(runs: tuple[Run, ...]) -> pd.DataFrame:
+    """A tidy frame of ``runs``, one row each, columns :data:`COLUMNS`."""
+    import pandas as pd
+
+    return pd.DataFrame([row_of(run) for run in runs], columns=list(COLUMNS))
+
+
+def row_of(run: Run) -> dict[str, Any]:
+    """One run as a flat row with the keys :data:`COLUMNS`; what could not be had is None."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"recipe": run.recipe, "digest": run.digest, "backend": run.backend, "status": str(run.status)}
+    row |= {"reason": run.reason, "throughput_per_s": run.throughput_per_s}
+    _accuracy(row, run)
+    _cost(row, run)
+    if run.fidelity:
+        row |= {key: getattr(run.fidelity, key) for key in ("argmax_agreement", "max_lsb", "exact")}
+    if run.kernels:
+        row |= {"integer_kernels": sum(run.kernels.integer.values()), "float_kernels": sum(run.kernels.float.values())}
+    return row
+
+
+def _accuracy(row: dict[str, Any], run: Run) -> None:
+    found = run.accuracy
+    if found is None:
+        return
+    row |= {"metric": found.metric, "accuracy": found.value, "n": found.n, "delta": found.delta}
+    row |= {"mcnemar_p": found.mcnemar_p, "fixed": found.fixed, "broken": found.broken}
+    row |= _bounds("accuracy_{}", found.ci95) | _bounds("delta_{}", found.delta_ci95)
+
+
+def _cost(row: dict[str, Any], run: Run) -> None:
+    if run.size:
+        row |= {"file_bytes": run.size.file_bytes, "weight_bytes": run.size.weight_bytes}
+    if run.latency_ms:
+        took = run.latency_ms
+        row |= {f"latency_p{p}_ms": getattr(took, f"p{p}") for p in (50, 90, 99)}
+        row |= {"latency_n": took.n, "latency_valid": took.valid, "batch": took.batch, "threads": took.threads}
+        row |= {"speedup": took.speedup} | _bounds("speedup_{}", took.speedup_ci95)
+        row |= _bounds("latency_{}_ms", took.ci95)
+    if run.memory:
+        row["peak_rss_bytes"] = run.memory.peak_rss_bytes
+    if run.energy_mj:
+        row |= {"energy_mj": run.energy_mj.value, "energy_source": run.energy_mj.source}
+        row |= _bounds("energy_{}_mj", run.energy_mj.ci95)
+
+
+def _bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
+    low, high = interval if interval is not None else (None, None)
+    return {name.format("low"): low, name.format("high"): high}
+
+
+def plain(value: Any) -> Any:
+    """``value`` with nothing that JSON lacks: NaN and infinities become None, tuples lists, keys strings."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        return plain(value.item())
+    return value

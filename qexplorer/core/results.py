@@ -90,22 +90,24 @@ class Latency:
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes: highest resident size of a fresh process that loads the model and runs it, and of that what the runtime
-    alone takes before the model is loaded (``baseline_rss_bytes``)."""
+    alone takes before the model is loaded (``baseline_rss_bytes``). ``n`` counts the processes."""
 
     peak_rss_bytes: int | None
     baseline_rss_bytes: int | None = None
     reason: str | None = None
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Energy:
     """Millijoules of one inference of one sample. ``source`` is ``measured:<meter>`` or ``estimated``; the two are
-    never compared with each other."""
+    never compared with each other. ``n`` counts the calls behind the number."""
 
     value: float | None
     ci95: Interval | None
     source: str
     reason: str | None = None
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,23 @@ class Fidelity:
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The kernels that really ran, operator type -> count, read from the backend's own optimized graph."""
+    """The kernels that really ran, operator type -> count, read from the backend's own optimized graph.
+
+    ``other`` holds what computes nothing: conversions between floats and codes, and moving data.
+    """
 
     integer: dict[str, int]
     float: dict[str, int]
+    other: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One recipe on one backend."""
+    """One recipe on one backend.
+
+    ``throughput_by_batch`` is samples per second at the median call of each batch size, ``throughput_n`` the timed
+    calls behind each, ``throughput_per_s`` the best of them.
+    """
 
     recipe: str
     digest: str
@@ -145,6 +155,7 @@ class Run:
     latency_ms: Latency | None = None
     throughput_per_s: float | None = None
     throughput_by_batch: dict[int, float] = field(default_factory=dict)
+    throughput_n: dict[int, int] = field(default_factory=dict)
     memory: Memory | None = None
     energy_mj: Energy | None = None
     fidelity: Fidelity | None = None
@@ -161,7 +172,8 @@ class Run:
         for key, kind in _PARTS.items():
             if parts.get(key) is not None:
                 parts[key] = kind(**{k: _tuples(v) for k, v in parts[key].items()})
-        parts["throughput_by_batch"] = {int(k): v for k, v in (parts.get("throughput_by_batch") or {}).items()}
+        for key in ("throughput_by_batch", "throughput_n"):
+            parts[key] = {int(k): v for k, v in (parts.get(key) or {}).items()}
         return cls(**{**parts, "status": Status(parts["status"])})
 
     def _repr_html_(self) -> str:

@@ -6,7 +6,7 @@ in ``docs/backends/``; ``tests/contract/`` then checks it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -75,6 +75,10 @@ class Session(Protocol):
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
+        ...
+
+    def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """The bare call on one batch, as a user of the runtime would write it: this is what is timed."""
         ...
 
     def kernels(self) -> Kernels:

@@ -1,0 +1,68 @@
+"""Runs any number of samples through a session, whatever batch its model insists on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from qexplorer.core.dataset import Array, Split
+from qexplorer.core.model import Model
+from qexplorer.run.protocol import Session
+
+__all__ = ["feeds_of", "run_all", "run_in_batches"]
+
+
+def run_all(session: Session, model: Model, split: Split, *, batch: int) -> list[Array]:
+    """All outputs for every sample of ``split``.
+
+    Args:
+        session: the loaded model.
+        model: says whether its file insists on a batch size; then that one is used instead of ``batch``.
+        split: inputs named as the model names them (or ``""`` for an only input), first axis the samples.
+        batch: samples at a time.
+
+    Returns:
+        One array per output with one row per sample. An output without a row per sample (a scalar, say) comes
+        flattened, the batches one after the other.
+
+    Raises:
+        BackendError: the backend gave up on a batch.
+    """
+    inputs = feeds_of(split, model)
+    return run_in_batches(session, inputs, batch=batch, fixed_batch=model.fixed_batch)
+
+
+def feeds_of(split: Split, model: Model) -> dict[str, Array]:
+    """The arrays of ``split`` by the model's input names."""
+    if set(split.inputs) == {""}:
+        return {model.inputs[0].name: split.inputs[""]}
+    return dict(split.inputs)
+
+
+def run_in_batches(
+    session: Session, inputs: Mapping[str, Array], *, batch: int, fixed_batch: int | None
+) -> list[Array]:
+    """:func:`run_all` for plain arrays; the last of several fixed batches is padded by repeating its last sample."""
+    n = next(iter(inputs.values())).shape[0]
+    size = fixed_batch or batch
+    pieces: list[list[Array]] = []
+    for start in range(0, n, size):
+        real = min(size, n - start)
+        fed = size if fixed_batch else real
+        feeds = {name: _rows(array, start, real, fed) for name, array in inputs.items()}
+        pieces.append([_cut(output, real, fed) for output in session.run(feeds)])
+    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+
+def _rows(array: Array, start: int, real: int, fed: int) -> Array:
+    rows = np.ascontiguousarray(array[start : start + real])
+    if fed > real:
+        rows = np.concatenate([rows, np.repeat(rows[-1:], fed - real, axis=0)])
+    return rows
+
+
+def _cut(output: Array, real: int, fed: int) -> Array:
+    if output.ndim and output.shape[0] == fed:
+        return output[:real]
+    return np.asarray(output).reshape(-1)

@@ -1,0 +1,59 @@
+"""Which kernels of ONNX Runtime compute on integers: a table of data.
+
+``CODES`` says how an operator of the optimized graph treats quantized tensors:
+
+- ``INTEGER``: always computes on integer codes;
+- ``CARRIES``: computes on whatever it is given, codes or floats (a MaxPool between two QLinearConv sees codes);
+- ``MOVES``: moves data, computes nothing;
+- ``CONVERTS``: turns floats into codes or back.
+
+Everything that is not listed computes in float. Source: the operators of ONNX opset 21 and the contrib operators of
+ONNX Runtime 1.31 (docs/ContribOperators.md and docs/OperatorKernels.md there).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["CODES", "Treatment", "treatment"]
+
+
+class Treatment(StrEnum):
+    """How a kernel treats quantized tensors."""
+
+    INTEGER = "integer"
+    CARRIES = "carries"
+    MOVES = "moves"
+    CONVERTS = "converts"
+    FLOAT = "float"
+
+
+_INTEGER = """
+    ConvInteger MatMulInteger QLinearConv QLinearMatMul DynamicQuantizeMatMul MatMulIntegerToFloat MatMulInteger16
+    QGemm QLinearAdd QLinearMul QLinearAveragePool QLinearGlobalAveragePool QLinearLeakyRelu QLinearSigmoid
+    QLinearSoftmax QLinearReduceMean QLinearConcat QLinearWhere QAttention QEmbedLayerNormalization QOrderedMatMul
+    QOrderedGelu QOrderedLayerNormalization QOrderedAttention DynamicQuantizeLSTM QMoE NhwcMaxPool QLinearConvTranspose
+"""
+_CARRIES = "MaxPool Relu Clip Min Max Abs Neg Sign Equal Greater Less ArgMax ArgMin ReduceMax ReduceMin TopK Resize"
+_MOVES = """
+    Reshape Transpose Flatten Squeeze Unsqueeze Concat Split Slice Gather GatherElements GatherND ScatterND Expand Tile
+    Pad Identity DepthToSpace SpaceToDepth Shape Size Cast Where ReorderInput ReorderOutput Constant ConstantOfShape
+    Dropout MemcpyFromHost MemcpyToHost Compress ReverseSequence
+"""
+_CONVERTS = "QuantizeLinear DequantizeLinear DynamicQuantizeLinear"
+
+CODES: dict[str, Treatment] = {
+    op: kind
+    for kind, ops in (
+        (Treatment.INTEGER, _INTEGER),
+        (Treatment.CARRIES, _CARRIES),
+        (Treatment.MOVES, _MOVES),
+        (Treatment.CONVERTS, _CONVERTS),
+    )
+    for op in ops.split()
+}
+
+
+def treatment(op: str) -> Treatment:
+    """How the operator type ``op`` treats quantized tensors."""
+    return CODES.get(op, Treatment.FLOAT)

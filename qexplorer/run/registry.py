@@ -1,0 +1,29 @@
+"""All backends. To add one: a file with a class that follows ``protocol.Backend``, and one line here."""
+
+from __future__ import annotations
+
+from qexplorer.core.errors import BackendError
+from qexplorer.core.registry import Registry
+from qexplorer.run.later import LATER
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.protocol import Backend
+
+__all__ = ["BACKENDS", "REFERENCE", "usable"]
+
+BACKENDS: Registry[Backend] = Registry("backend")
+BACKENDS.add(OnnxRuntimeCpu())
+for _later in LATER:
+    BACKENDS.add(_later)
+
+REFERENCE = "onnxruntime"
+"""The backend whose simulation every backend's answers are compared with."""
+
+
+def usable(name: str) -> Backend:
+    """The backend called ``name``; raises UnknownName, or BackendError with the reason if it cannot be used here."""
+    backend = BACKENDS.get(name)
+    state = backend.availability()
+    if not state.available:
+        what = state.reason or f"{backend.label} is not available here"
+        raise BackendError(what, where=name, do=f"enable it with: {state.enable}" if state.enable else None)
+    return backend

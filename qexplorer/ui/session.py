@@ -1,0 +1,219 @@
+"""What one browser session is about: the model, data, recipe and backend chosen, its jobs, and its widgets' values.
+
+The session's id lives in the URL (``?s=...``) and its state as JSON in ``workspace("sessions")``, so a reload of the
+page or a restart of the server keeps everything, and two sessions never mix. Everything derived (models, data) is
+cached by what it was read from, never by the session.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.files import write_atomically
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.workspace import workspace
+
+if TYPE_CHECKING:
+    from qexplorer.core.dataset import DataSet
+    from qexplorer.core.model import Model
+
+__all__ = [
+    "State",
+    "choose_model",
+    "current_data",
+    "current_model",
+    "current_recipe",
+    "fitted_data",
+    "keep",
+    "remembered",
+    "session_id",
+    "show_error",
+    "state",
+]
+
+_STATE, _ID, _WRITTEN = "qexplorer_state", "qexplorer_session", "qexplorer_written"
+_ID_FORM = re.compile(r"[A-Za-z0-9_-]{8,32}")
+_WIDGET = "keep:"
+_KEPT_DAYS = 30
+
+
+@dataclass
+class State:
+    """What a session is about.
+
+    Attributes:
+        model: a sample's name, or the path of a normalized .onnx; None when nothing is loaded.
+        data: a data set's name or path; None for none.
+        preprocessing: fields of ``load.preprocess.Preprocessing``; None leaves the data as it is.
+        recipe: short name or YAML of the recipe being edited.
+        compare: recipes picked for Compare.
+        backend: name of the backend that answers are measured on.
+        jobs: kind of job -> id of the latest one.
+        choices: values of page controls worth keeping (tensor, scale, ...).
+    """
+
+    model: str | None = None
+    data: str | None = None
+    preprocessing: dict[str, Any] | None = None
+    recipe: str = "w8a8"
+    compare: list[str] = field(default_factory=lambda: ["w8a8", "w4a8"])
+    backend: str = "onnxruntime"
+    jobs: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
+
+
+def session_id() -> str:
+    """The id of this browser session, as it stands in the URL."""
+    state()
+    return str(st.session_state[_ID])
+
+
+def state() -> State:
+    """This session's state: from memory, from the URL's id, or a new one."""
+    asked, known = st.query_params.get("s", ""), st.session_state.get(_ID)
+    valid = bool(_ID_FORM.fullmatch(asked))
+    if known is None or (valid and asked != known):
+        known = asked if valid else secrets.token_urlsafe(9)
+        for key in [k for k in st.session_state if str(k).startswith(_WIDGET)]:
+            del st.session_state[key]
+        st.session_state[_ID], st.session_state[_STATE] = known, _read(known)
+        _forget_old()
+    if asked != known:
+        st.query_params["s"] = known
+    found: State = st.session_state[_STATE]
+    return found
+
+
+def keep(value: State) -> None:
+    """Writes the state to disk, if anything changed since it was last written."""
+    st.session_state[_STATE] = value
+    text = json.dumps(asdict(value), sort_keys=True)
+    if st.session_state.get(_WRITTEN) != text:
+        write_atomically(_file(session_id()), text.encode())
+        st.session_state[_WRITTEN] = text
+
+
+def remembered(name: str, default: Any, allowed: Sequence[Any] | None = None) -> dict[str, Any]:
+    """Key and callback that make a widget keep its value between pages and across reloads.
+
+    Use as ``st.selectbox("Bits", options, **remembered("bits", 8, options))``: do not also give a default to the
+    widget. A kept value that is not in ``allowed`` any more gives way to ``default``.
+    """
+    key = _WIDGET + name
+    if key not in st.session_state:
+        st.session_state[key] = state().choices.get(name, default)
+    if allowed is not None and st.session_state[key] not in allowed:
+        st.session_state[key] = default
+    return {"key": key, "on_change": _remember, "args": (name,)}
+
+
+def _remember(name: str) -> None:
+    now = state()
+    now.choices[name] = st.session_state[_WIDGET + name]
+    keep(now)
+
+
+def choose_model(source: str | None, data: str | None, preprocessing: dict[str, Any] | None = None) -> None:
+    """Makes ``source`` the session's model, with the data that goes with it; forgets the last model's choices."""
+    now = state()
+    now.model, now.data, now.preprocessing = source, data, preprocessing
+    for name in [n for n in now.choices if n.startswith("tensor")]:
+        del now.choices[name]
+    for key in [k for k in st.session_state if str(k).startswith(_WIDGET + "tensor")]:
+        del st.session_state[key]
+    keep(now)
+
+
+def current_model() -> Model | None:
+    """The session's model, or None. Raises QExplorerError if it cannot be loaded (any more)."""
+    source = state().model
+    return None if source is None else _model(source, _stamp(source))
+
+
+def current_data() -> DataSet | None:
+    """The session's data, preprocessed as chosen, or None. Raises QExplorerError if it cannot be read."""
+    now = state()
+    if now.data is None:
+        return None
+    return _data(now.data, _stamp(now.data), json.dumps(now.preprocessing, sort_keys=True))
+
+
+def fitted_data() -> DataSet | None:
+    """The session's data with the names and types of the model's inputs. Raises DataError if it does not fit."""
+    from qexplorer.load.fit import fit_to_model
+
+    model, data = current_model(), current_data()
+    return None if model is None or data is None else fit_to_model(data, model)
+
+
+def current_recipe() -> Recipe:
+    """The recipe being edited. Raises RecipeError if its text is not a recipe."""
+    return Recipe.parse(state().recipe)
+
+
+def show_error(error: QExplorerError) -> None:
+    """One sentence on the page: what happened, where, what is allowed, what to do."""
+    st.error(_as_text(error.sentence), icon=":material/error:")
+
+
+def _as_text(sentence: str) -> str:
+    """The sentence with Markdown's special characters escaped: file and tensor names are full of them."""
+    text = re.sub(r"([\\`*_\[\]$<>~:])", r"\\\1", sentence)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the model: checked in a process of its own, a few seconds.")
+def _model(source: str, stamp: str) -> Model:  # noqa: ARG001  # the stamp is part of the cache's key
+    from qexplorer.load.model import load_model
+
+    return load_model(source)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")
+def _data(source: str, stamp: str, preprocessing: str) -> DataSet:  # noqa: ARG001  # the same
+    from qexplorer.load.data import load_data
+    from qexplorer.load.preprocess import Preprocessing
+
+    chosen = json.loads(preprocessing)
+    return load_data(source, preprocessing=None if chosen is None else Preprocessing(**chosen))
+
+
+def _stamp(source: str) -> str:
+    """Changes when a file does; empty for names."""
+    path = Path(source)
+    if path.suffix and path.is_file():
+        info = path.stat()
+        return f"{info.st_size}-{info.st_mtime_ns}"
+    return ""
+
+
+def _file(session: str) -> Path:
+    return workspace("sessions") / f"{session}.json"
+
+
+def _read(session: str) -> State:
+    """The kept state; a new one if there is none, or if it cannot be read (a newer or damaged file)."""
+    try:
+        value = json.loads(_file(session).read_text(encoding="utf-8"))
+        known = {f.name for f in fields(State)}
+        return State(**{k: v for k, v in value.items() if k in known})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return State()
+
+
+def _forget_old() -> None:
+    """Sessions that nobody came back to for a month are removed."""
+    oldest = time.time() - _KEPT_DAYS * 86400
+    for path in workspace("sessions").glob("*.json"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

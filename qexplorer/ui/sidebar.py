@@ -1,0 +1,115 @@
+"""The sidebar, the same on every page: model, data, recipe, backend, and the running job with its cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.short_names import EXAMPLES
+from qexplorer.ui.job_panel import draw_job
+from qexplorer.ui.session import State, choose_model, keep, state
+
+if TYPE_CHECKING:
+    from qexplorer.load.samples import Sample
+
+__all__ = ["draw_sidebar", "model_label", "recipe_label", "samples"]
+
+
+def samples() -> dict[str, Sample]:
+    """The sample models by name."""
+    from qexplorer.load.samples import list_samples
+
+    return {sample.name: sample for sample in list_samples()}
+
+
+def model_label(source: str | None) -> str:
+    """A model as people call it: the sample's name, or the file's without its digest."""
+    if source is None:
+        return "none"
+    return source if source in samples() else Path(source).stem.split("-")[0][:24]
+
+
+def recipe_label(text: str) -> str:
+    """A recipe's short name, or the name in its YAML."""
+    try:
+        return Recipe.parse(text).name
+    except QExplorerError:
+        return "not a recipe"
+
+
+def draw_sidebar() -> None:
+    """Draws what is chosen, lets it be changed, and shows the job at work."""
+    now = state()
+    with st.sidebar:
+        _model(now)
+        if now.model is not None:
+            _data(now)
+            _recipe(now)
+            _backend(now)
+        for kind in sorted(now.jobs):
+            draw_job(now.jobs[kind], place=f"side_{kind}")
+
+
+def _model(now: State) -> None:
+    known = list(samples())
+    own = [now.model] if now.model is not None and now.model not in known else []
+    _pick("Model", "side_model", [*own, *known], now.model, _model_chosen, model_label, "Choose a sample")
+
+
+def _data(now: State) -> None:
+    sample = samples().get(now.model or "")
+    options: list[str | None] = [sample.data] if sample else []
+    if now.data is not None and now.data not in options:
+        options.append(now.data)
+    options.append(None)
+    _pick("Data", "side_data", options, now.data, _data_chosen, lambda d: Path(d).stem if d else "none", None)
+
+
+def _recipe(now: State) -> None:
+    options = [*EXAMPLES] if now.recipe in EXAMPLES else [now.recipe, *EXAMPLES]
+    _pick("Recipe", "side_recipe", options, now.recipe, _recipe_chosen, recipe_label, None)
+
+
+def _backend(now: State) -> None:
+    from qexplorer.run.registry import BACKENDS
+
+    usable = [b.name for b in BACKENDS if b.availability().available]
+    label = {b.name: b.label for b in BACKENDS}
+    _pick("Backend", "side_backend", usable, now.backend, _backend_chosen, lambda n: label.get(n, n), None)
+
+
+def _pick(
+    label: str, key: str, options: list[Any], value: Any, chosen: Any, shown: Any, placeholder: str | None
+) -> None:
+    """A selectbox that always shows what the session says, wherever it was changed."""
+    st.session_state[key] = value if value in options else None
+    st.selectbox(label, options, index=None, key=key, on_change=chosen, format_func=shown, placeholder=placeholder)
+
+
+def _model_chosen() -> None:
+    name = st.session_state["side_model"]
+    sample = samples().get(name)
+    if sample is not None:
+        choose_model(name, sample.data)
+
+
+def _data_chosen() -> None:
+    now = state()
+    now.data, now.preprocessing = st.session_state["side_data"], None
+    keep(now)
+
+
+def _recipe_chosen() -> None:
+    now = state()
+    now.recipe = st.session_state["side_recipe"] or now.recipe
+    keep(now)
+
+
+def _backend_chosen() -> None:
+    now = state()
+    now.backend = st.session_state["side_backend"] or now.backend
+    keep(now)

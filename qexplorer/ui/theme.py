@@ -1,0 +1,25 @@
+"""The look: logo, and the few style rules that the theme's settings in .streamlit/config.toml cannot say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+__all__ = ["ICON", "apply", "root"]
+
+
+def root() -> Path:
+    """The folder of app.py: the repository, or the installed package's own copy of the app."""
+    here = Path(__file__).resolve()
+    installed = here.parents[1] / "_app"
+    return installed if (installed / "assets").is_dir() else here.parents[2]
+
+
+ICON = str(root() / "assets" / "icon.svg")
+
+
+def apply() -> None:
+    """Logo and style; called once in each run."""
+    st.logo(str(root() / "assets" / "logo.svg"), size="large", icon_image=ICON)
+    st.html(root() / "assets" / "style.css")

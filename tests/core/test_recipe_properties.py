@@ -1,0 +1,124 @@
+"""Recipes: reading, writing, digests and the order of rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import recipe_fields, rules
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.short_names import EXAMPLES
+
+
+@given(fields=recipe_fields())
+def test_yaml_gives_an_equal_recipe_back(fields: dict[str, Any]) -> None:
+    """What ``to_yaml`` writes, ``parse`` reads to an equal recipe with the same digest."""
+    recipe = Recipe.model_validate(fields)
+    again = Recipe.parse(recipe.to_yaml())
+    assert again == recipe
+    assert again.digest == recipe.digest
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_short_names_round_trip_through_yaml(name: str) -> None:
+    """Every example decodes, keeps its name, and survives its own YAML."""
+    recipe = Recipe.parse(name)
+    assert recipe.name == name
+    assert Recipe.parse(recipe.to_yaml()) == recipe
+
+
+SHORT_NAMES = st.builds(
+    lambda w, a, options: f"w{w}" + (f"a{a}" if a else "") + "".join(f"-{o}" for o in options),
+    st.sampled_from([2, 3, 4, 5, 6, 7, 8, 16]),
+    st.sampled_from([None, 2, 4, 8, 16]),
+    st.lists(st.sampled_from(["tensor", "asym", "b32", "kl", "mse", "percentile", "average"]), max_size=3, unique=True),
+)
+
+
+@given(name=SHORT_NAMES)
+def test_short_names_decode_to_the_bits_that_they_say(name: str) -> None:
+    """``w4a8`` has int4 weights and uint8 activations; ``w4`` leaves activations in float."""
+    recipe = Recipe.parse(name)
+    bits, _, rest = name.partition("-")[0][1:].partition("a")
+    assert recipe.weights is not None
+    assert recipe.weights.format == f"int{bits}"
+    assert (recipe.activations.format if recipe.activations else None) == (f"uint{rest}" if rest else None)
+    assert recipe.needs_calibration == bool(rest)
+
+
+@given(fields=recipe_fields(), name=st.text("abc", min_size=1))
+def test_the_digest_does_not_depend_on_the_name(fields: dict[str, Any], name: str) -> None:
+    """Two recipes that ask for the same have one digest, whatever they are called."""
+    recipe = Recipe.model_validate(fields)
+    assert recipe.model_copy(update={"name": name}).digest == recipe.digest
+
+
+def test_the_digest_depends_on_what_is_asked_for() -> None:
+    """All short names that mean different things have different digests."""
+    assert len({Recipe.parse(name).digest for name in EXAMPLES}) == len(EXAMPLES)
+
+
+@given(fields=recipe_fields(), last=rules())
+def test_the_last_rule_that_matches_wins(fields: dict[str, Any], last: dict[str, Any]) -> None:
+    """Whatever earlier rules say, the fields of a last rule for every layer are what each layer gets."""
+    everywhere = {**last, "match": "*"}
+    recipe = Recipe.model_validate({**fields, "layers": [*fields.get("layers", []), everywhere]})
+    spec = recipe.for_layer("layer1", "Conv")
+    assert spec.rule == "*"
+    if last.get("float"):
+        assert spec.weights is None
+        assert spec.activations is None
+        return
+    for found, wanted in ((spec.weights, last["weights"]), (spec.activations, last["activations"])):
+        assert found is not None
+        assert {k: v for k, v in found.model_dump(mode="json").items() if k in wanted} == wanted
+
+
+def test_rules_match_by_name_and_by_operator() -> None:
+    """``op:`` looks at the operator type, anything else at the name; others keep the recipe's own settings."""
+    written = ["{match: 'op:Conv', weights: {format: int4}}", "{match: 'head*', float: true}"]
+    text = "weights: {format: int8}\nlayers:\n" + "".join(f"  - {rule}\n" for rule in written)
+    recipe = Recipe.parse(text)
+    formats = [recipe.for_layer(*layer).weights for layer in (("a", "Conv"), ("a", "Gemm"), ("head.1", "Conv"))]
+    assert [spec and spec.format for spec in formats] == ["int4", "int8", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("w9a8", "there is no recipe called 'w9a8'"),
+        ("int8", "allowed: float, fp16"),
+        ("w8a8-nothing", "'nothing' is not an option"),
+        ("w8-dynamic", "'dynamic' is not an option"),
+        ("weights: {format: int9}", "'int9' is not a number format"),
+        ("weights: {bits: 8}", "weights.bits"),
+        ("weights: [1", "not YAML"),
+        ("- 1\n- 2", "a recipe is a mapping"),
+        ("algorithms: [adaround]\nweights: {}", "no algorithm called 'adaround'"),
+        ("weights: {format: fp16}", "weights and activations alike"),
+        ("activations: {format: int16, mode: dynamic}", "dynamic activations are uint8"),
+        ("w4-b7", "block"),
+        ("nowhere.yaml", "cannot be read"),
+    ],
+)
+def test_a_recipe_that_cannot_be_read_gets_one_sentence(text: str, fact: str) -> None:
+    """The message is one line and names what is wrong."""
+    with pytest.raises(RecipeError) as caught:
+        Recipe.parse(text)
+    assert fact in caught.value.sentence
+    assert "\n" not in caught.value.sentence
+    assert caught.value.exit_code == 2
+
+
+def test_a_path_is_read(tmp_path: Path) -> None:
+    """A YAML file gives its recipe, called by the file's stem if it names itself nothing else."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("weights: {format: int4, granularity: block, block: 64}\n")
+    recipe = Recipe.parse(path)
+    assert recipe.name == "mine"
+    assert recipe == Recipe.parse(str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 import psutil
 
@@ -43,7 +44,9 @@ def end_tree(pid: int, started: float | None, job_id: str) -> None:
     for process in found.values():
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(list(found.values()), timeout=1.0)
+    end = time.monotonic() + 1.0
+    while any(is_alive(pid, None) for pid in found) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def _of_job(pid: int, started: float | None, job_id: str) -> list[psutil.Process]:

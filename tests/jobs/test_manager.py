@@ -1,0 +1,214 @@
+"""Jobs as real child processes: endings, cancel, reload, double submission."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qexplorer.core.errors import UnknownName
+from qexplorer.core.workspace import workspace
+from qexplorer.jobs import manager
+from qexplorer.jobs.manager import JobState, JobStatus
+
+pytestmark = pytest.mark.usefixtures("trials")
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Waits for ``condition``, and fails the test when it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def ended(job_id: str) -> JobState:
+    """The state of a job after its end."""
+    until(lambda: not manager.state(job_id).is_running)
+    return manager.state(job_id)
+
+
+def waiting(kind: str = "wait", **arguments: object) -> str:
+    """Starts work that waits for ever; returns when it does."""
+    job_id = manager.submit(kind, arguments)
+    until(lambda: manager.state(job_id).step == "waiting" or not manager.state(job_id).is_running)
+    assert manager.state(job_id).is_running, manager.state(job_id).error
+    return job_id
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended."""
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_job_reports_and_returns() -> None:
+    """A job that ends well has its result, its last step and its partial results."""
+    job = ended(manager.submit("report", {"value": [1, 2]}))
+    assert (job.status, job.result, job.done) == (JobStatus.DONE, {"given": [1, 2]}, 1.0)
+    assert (job.step, job.partial, job.seconds_left) == ("step 2", ({"n": 2},), None)
+
+
+def test_progress_is_seen_while_it_runs() -> None:
+    """A running job shows its step, its fraction and its time left."""
+    job_id = waiting()
+    job = manager.state(job_id)
+    assert (job.status, job.done, job.seconds_left) == (JobStatus.RUNNING, 0.5, 7.0)
+    assert [j.id for j in manager.running()] == [job_id]
+    manager.cancel(job_id)
+
+
+def test_our_own_errors_arrive_as_their_sentence() -> None:
+    """An error of this program reaches the page as one sentence with where and what to do."""
+    job = ended(manager.submit("refuse", {}))
+    assert job.status is JobStatus.FAILED
+    assert job.error == "labels.csv: the labels are shorter than the images; give one label for each image"
+
+
+def test_a_killed_child_is_a_failure_with_its_step() -> None:
+    """A process that dies without a result is failed, and the reason names what it was doing."""
+    job = ended(manager.submit("crash", {}))
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert "'dying'" in job.error
+
+
+def test_cancel_ends_children_in_sessions_of_their_own(tmp_path: Path) -> None:
+    """Cancel leaves neither the job, nor its child, nor its grandchild, although each leads its own session."""
+    pids = tmp_path / "pids"
+    job_id = waiting("family", pids=str(pids))
+    family = [int(p) for p in pids.read_text().split()]
+    assert not any(gone(pid) for pid in family)
+    assert manager.cancel(job_id).status is JobStatus.CANCELLED
+    until(lambda: all(gone(pid) for pid in family))
+    assert manager.running() == []
+
+
+def test_cancel_ends_orphans(tmp_path: Path) -> None:
+    """Cancel finds a process whose parent has died, by the mark it inherited."""
+    pids = tmp_path / "pids"
+    job_id = waiting("orphan", pids=str(pids))
+    stray = int(pids.read_text())
+    assert not gone(stray)
+    manager.cancel(job_id)
+    until(lambda: gone(stray))
+
+
+def test_cancel_after_the_end_changes_nothing() -> None:
+    """A job that is done stays done when somebody cancels it too late."""
+    job = ended(manager.submit("report", {"value": 1}))
+    assert manager.cancel(job.id).status is JobStatus.DONE
+
+
+def test_the_same_order_twice_is_one_job() -> None:
+    """Two threads that order the same work at once get one job; other arguments get another."""
+    got: list[str] = []
+    threads = [threading.Thread(target=lambda: got.append(manager.submit("wait", {"n": 1}))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other = manager.submit("wait", {"n": 2})
+    assert len(set(got)) == 1
+    assert other != got[0]
+    for job_id in (got[0], other):
+        manager.cancel(job_id)
+
+
+def test_after_its_end_the_same_order_is_new_work() -> None:
+    """Ordering what has ended before starts it again."""
+    first = ended(manager.submit("report", {"value": 1})).id
+    assert manager.submit("report", {"value": 1}) != first
+
+
+def test_another_process_sees_and_cancels_the_job() -> None:
+    """A server that has restarted sees the running job and can end it."""
+    job_id = waiting()
+    code = f"from qexplorer.jobs import manager as m; print(m.state({job_id!r}).status, m.cancel({job_id!r}).status)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["running", "cancelled"]
+    assert manager.state(job_id).status is JobStatus.CANCELLED
+
+
+def test_a_job_outlives_the_process_that_ordered_it() -> None:
+    """The child goes on when the one that started it has ended."""
+    code = "from qexplorer.jobs import manager as m; m.KINDS['wait'] = ('qexplorer.job_trials:wait', 0); "
+    code += "print(m.submit('wait', {}))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    job_id = out.strip()
+    until(lambda: manager.state(job_id).step == "waiting")
+    assert manager.state(job_id).is_running
+    manager.cancel(job_id)
+
+
+def test_a_reused_process_id_is_not_the_job() -> None:
+    """A living process with the job's id but another start is not taken for the job, and is not killed."""
+    job_id = waiting()
+    manager.cancel(job_id)
+    folder = workspace("jobs") / job_id
+    (folder / "cancelled").unlink()
+    (folder / "pid.json").write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    assert manager.state(job_id).status is JobStatus.FAILED
+    manager.cancel(job_id)
+    assert psutil.Process().is_running()
+
+
+def test_a_half_written_line_is_not_read() -> None:
+    """An event without its line feed, and one that is not JSON, are passed over."""
+    job_id = waiting()
+    manager.cancel(job_id)
+    events = workspace("jobs") / job_id / "events.jsonl"
+    with events.open("a") as file:
+        file.write('nonsense\n{"event": "result", "value": {"hal')
+    assert manager.state(job_id).status is JobStatus.CANCELLED
+    assert manager.state(job_id).step == "waiting"
+
+
+def test_forget_leaves_nothing() -> None:
+    """A forgotten job has no files and no state, and forgetting it again is no error."""
+    job = ended(manager.submit("report", {"value": 1}))
+    manager.forget(job.id)
+    manager.forget(job.id)
+    assert not (workspace("jobs") / job.id).exists()
+    with pytest.raises(UnknownName, match="no job called"):
+        manager.state(job.id)
+
+
+def test_forget_ends_a_running_job() -> None:
+    """Forgetting a job that runs ends its process."""
+    job_id = waiting()
+    pid = json.loads((workspace("jobs") / job_id / "pid.json").read_text())["pid"]
+    manager.forget(job_id)
+    until(lambda: gone(pid))
+
+
+@pytest.mark.parametrize("name", ["../../etc", "compare-XYZ", "", "compare-000000000000"])
+def test_what_is_no_job_is_refused(name: str) -> None:
+    """A job id from outside is never taken as a path."""
+    with pytest.raises(UnknownName):
+        manager.state(name)
+
+
+def test_an_unknown_kind_names_the_known_ones() -> None:
+    """A kind of job that does not exist is refused, with the kinds that do."""
+    with pytest.raises(UnknownName, match="compare"):
+        manager.submit("compere", {})
+
+
+def test_old_jobs_are_cleaned_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new order deletes ended jobs beyond the newest few, and no running one."""
+    monkeypatch.setattr(manager, "KEPT", 1)
+    running = waiting()
+    old, newer = ended(manager.submit("report", {"value": 1})), ended(manager.submit("report", {"value": 2}))
+    last = ended(manager.submit("report", {"value": 3}))
+    kept = {p.name for p in workspace("jobs").iterdir() if p.is_dir()}
+    assert kept == {running, newer.id, last.id}
+    assert old.id not in kept
+    manager.cancel(running)

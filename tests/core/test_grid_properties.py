@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import INTEGER_FORMATS, fine_grids, tensor_grids, tensors, values
 
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Granularity, dequantize, fake_quantize, grid_from_range, quantize
+from tests.core.strategies import INTEGER_FORMATS, fine_grids, tensor_grids, tensors, values
 
 every_format = pytest.mark.parametrize("format", INTEGER_FORMATS, ids=[each.name for each in INTEGER_FORMATS])
 SIGNED = [each for each in INTEGER_FORMATS if each.signed]

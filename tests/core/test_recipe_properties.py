@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import recipe_fields, rules
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import EXAMPLES
+from tests.core.strategies import recipe_fields, rules
 
 
 @given(fields=recipe_fields())

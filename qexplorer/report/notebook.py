@@ -90,20 +90,8 @@ def run_html(run: Run) -> str:
 def comparison_html(table: ComparisonTable) -> str:
     """One row per run, the float model first."""
     rows = [run_cells(run) for run in table.runs]
-    title = _title(str(table.comparison.model.get("name", "comparison")), _conditions(table))
+    title = _title(str(table.comparison.model.get("name", "comparison")), table.conditions)
     return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
-
-
-def _conditions(table: ComparisonTable) -> list[str]:
-    machine, runs = table.comparison.machine, table.runs
-    facts = [str(machine[key]) for key in ("cpu", "processor", "name") if machine.get(key)][:1]
-    counts = [run.accuracy.n for run in runs if run.accuracy]
-    timed = [run.latency_ms for run in runs if run.latency_ms]
-    if counts:
-        facts.append(f"{max(counts)} samples judged, 95 % intervals")
-    if timed:
-        facts.append(f"median of {min(t.n for t in timed)} calls, batch {timed[0].batch}, {timed[0].threads} thread(s)")
-    return facts
 
 
 def _title(name: str, facts: Sequence[str]) -> str:

@@ -43,6 +43,11 @@ class ComparisonTable:
         """One run per backend and recipe, the float model first for each backend."""
         return self.comparison.runs
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What the numbers were measured with, one phrase each: machine, samples, calls, batch and threads."""
+        return _conditions(self.comparison)
+
     def to_frame(self) -> pd.DataFrame:
         """One row per run, one column per quantity (:data:`COLUMNS`), units in the names; what is missing stays so."""
         return frame_of(self.runs)
@@ -119,6 +124,20 @@ def _cost(row: dict[str, Any], run: Run) -> None:
 def _bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
     low, high = interval if interval is not None else (None, None)
     return {name.format("low"): low, name.format("high"): high}
+
+
+def _conditions(comparison: Comparison) -> tuple[str, ...]:
+    runs = comparison.runs
+    facts = [str(comparison.machine["cpu"])] if comparison.machine.get("cpu") else []
+    judged = [run.accuracy for run in runs if run.accuracy and run.accuracy.value is not None]
+    timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
+    if judged:
+        facts.append(f"{judged[0].metric} on {max(found.n for found in judged)} samples, 95 % intervals")
+    if timed:
+        first, calls = timed[0], min(found.n for found in timed)
+        threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"
+        facts.append(f"latency: median of {calls} calls or more, batch {first.batch}, {threads}")
+    return tuple(facts)
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,67 @@
+"""``qexplorer app``: the app in a browser, with the same settings wherever it is started from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from qexplorer.core.errors import QExplorerError
+
+__all__ = ["app_folder", "run", "streamlit_command"]
+
+
+def run(order: argparse.Namespace) -> int:
+    """Serves the app until Ctrl-C, and returns what Streamlit returns."""
+    if find_spec("streamlit") is None:
+        raise QExplorerError("Streamlit is not installed", do="install qexplorer again: pip install qexplorer")
+    folder = app_folder()
+    command = streamlit_command(folder, order.port, opens_browser=not order.no_browser and _can_open_browser())
+    # Streamlit reads .streamlit/config.toml of the folder it is started in, so it is started in the app's
+    server = subprocess.Popen(command, cwd=folder, env=_environment())
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        try:
+            server.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        return 130
+
+
+def app_folder() -> Path:
+    """The folder with app.py, pages and .streamlit: inside an installed package, or the root of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_app", package.parent):
+        if (folder / "app.py").is_file():
+            return folder
+    raise QExplorerError("app.py was not found beside the package", do="install qexplorer again")
+
+
+def streamlit_command(folder: Path, port: int | None, *, opens_browser: bool) -> list[str]:
+    """The command that serves the app."""
+    command = [sys.executable, "-m", "streamlit", "run", str(folder / "app.py")]
+    command += ["--server.headless", "false" if opens_browser else "true"]
+    if port is not None:
+        command += ["--server.port", str(port)]
+    return command
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, in which the package is found wherever the server is started."""
+    known = os.environ.get("PYTHONPATH")
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
+
+
+def _can_open_browser() -> bool:
+    """Whether somebody sits in front of this machine: not in CI, and with a display where one is needed."""
+    if os.environ.get("CI"):
+        return False
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

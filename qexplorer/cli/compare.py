@@ -1,0 +1,53 @@
+"""``qexplorer compare MODEL --recipe R ...``: every recipe on every backend beside the float model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from qexplorer import api
+from qexplorer.cli.inputs import data_of
+from qexplorer.cli.terminal import ProgressLine, print_json, print_table, say
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Status
+from qexplorer.report.words import run_cells
+from qexplorer.run.registry import usable
+
+if TYPE_CHECKING:
+    from qexplorer.measure.compare import Progress
+    from qexplorer.report.table import ComparisonTable
+
+__all__ = ["run"]
+
+
+def run(order: argparse.Namespace) -> int:
+    """Measures and prints; the exit code is 1 if a run failed or was refused."""
+    backends = list(dict.fromkeys(order.backend or ["onnxruntime"]))
+    recipes = [Recipe.parse(recipe) for recipe in dict.fromkeys(order.recipe)]
+    for name in backends:
+        usable(name)
+    model, data = api.load(order.model), data_of(order)
+    line = ProgressLine()
+
+    def show(progress: Progress) -> None:
+        line.show(progress.step, progress.done, progress.seconds_left)
+
+    try:
+        table = api.compare(
+            model, recipes, data, backends=backends, samples=order.samples, quick=order.quick, progress=show
+        )
+    finally:
+        line.end()
+    if order.json:
+        print_json(table.to_json())
+    else:
+        _print(table)
+    return 0 if all(run.status is Status.OK for run in table.runs) else 1
+
+
+def _print(table: ComparisonTable) -> None:
+    rows = [run_cells(run) for run in table.runs]
+    print_table(list(rows[0]), [list(row.values()) for row in rows])
+    say()
+    for line in table.conditions:
+        say(line)

@@ -1,0 +1,37 @@
+"""From what was typed to values: model, recipe, data with its preprocessing."""
+
+from __future__ import annotations
+
+import argparse
+
+from qexplorer import api
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import DataError
+
+__all__ = ["data_of"]
+
+
+def data_of(order: argparse.Namespace) -> DataSet | None:
+    """The data that ``--data`` names, preprocessed as asked; None when there is no ``--data``.
+
+    Raises:
+        DataError: preprocessing that cannot be, or preprocessing without data.
+    """
+    typed = {k: getattr(order, k) for k in ("layout", "scale", "mean", "std", "size")}
+    given = {name: value for name, value in typed.items() if value is not None}
+    if order.data is None:
+        if given:
+            raise DataError(f"--{next(iter(given))} needs --data", do="name the data that it is for")
+        return None
+    if not given:
+        return api.data(order.data)
+    from pydantic import ValidationError
+
+    from qexplorer.load.preprocess import Preprocessing
+
+    try:
+        preprocessing = Preprocessing.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(first["msg"].removeprefix("Value error, "), where=f"--{first['loc'][0]}") from None
+    return api.data(order.data, preprocessing=preprocessing)

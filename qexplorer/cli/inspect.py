@@ -1,0 +1,63 @@
+"""``qexplorer inspect MODEL``: what is in a model, and what can be quantized."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from qexplorer import api
+from qexplorer.cli.terminal import print_facts, print_json, print_table, say
+from qexplorer.core.model import Model, TensorInfo
+from qexplorer.report.words import bytes_text, count_text
+
+__all__ = ["inspection", "run"]
+
+_LAYER_FIELDS = ("name", "op", "quantizable", "reason", "parameters", "macs")
+
+
+def run(order: argparse.Namespace) -> int:
+    """Loads the model and prints its layers."""
+    model = api.load(order.model)
+    if order.json:
+        print_json(inspection(model))
+        return 0
+    print_facts(
+        {
+            "model": model.name + (" (untrained: size and latency only)" if model.untrained else ""),
+            "sha256": model.sha256,
+            "opset": model.opset,
+            "inputs": "; ".join(map(_tensor_text, model.inputs)),
+            "outputs": "; ".join(map(_tensor_text, model.outputs)),
+            "parameters": count_text(model.parameters),
+            "macs": None if model.macs is None else f"{count_text(model.macs)} a sample",
+            "file": bytes_text(model.file_bytes),
+            "quantizable": f"{len(model.quantizable_layers)} of {len(model.layers)} layers",
+        }
+    )
+    say()
+    rows = [
+        (each.name, each.op, count_text(each.parameters), count_text(each.macs), each.reason or "yes")
+        for each in model.layers
+    ]
+    print_table(("layer", "operator", "parameters", "macs", "can be quantized"), rows)
+    for note in model.notes:
+        say(f"note: {note}")
+    return 0
+
+
+def inspection(model: Model) -> dict[str, Any]:
+    """What ``inspect --json`` prints."""
+    about = {k: getattr(model, k) for k in ("name", "sha256", "opset", "parameters", "macs", "untrained", "notes")}
+    about |= {side: [_tensor(info) for info in getattr(model, side)] for side in ("inputs", "outputs")}
+    about |= {"file_bytes": model.file_bytes, "weight_bytes": model.weight_bytes}
+    layers = [{field: getattr(layer, field) for field in _LAYER_FIELDS} for layer in model.layers]
+    return {"model": about, "layers": layers}
+
+
+def _tensor(info: TensorInfo) -> dict[str, Any]:
+    return {"name": info.name, "dtype": info.dtype, "shape": list(info.shape)}
+
+
+def _tensor_text(info: TensorInfo) -> str:
+    sizes = " x ".join("?" if size is None else str(size) for size in info.shape)
+    return f"{info.name} {info.dtype} {sizes}".rstrip()

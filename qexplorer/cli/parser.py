@@ -1,0 +1,107 @@
+"""The commands and their options. Nothing heavy is imported before a command runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Any, NoReturn
+
+from qexplorer import __version__
+from qexplorer.cli.terminal import fail
+
+__all__ = ["build_parser"]
+
+_BACKEND = "one or more (onnxruntime); see 'qexplorer doctor'"
+_RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or the path of a .yaml file"
+_MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
+_DATA = "a sample's name, or the path of an .npz (x, y), IDX, .csv, or .zip of class folders; samples have their own"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a usage error on one line, like any other error."""
+
+    def error(self, message: str) -> NoReturn:
+        fail(f"{message}; see '{self.prog} --help'")
+        self.exit(2)
+
+
+class _Verb:
+    """A command's function, imported when it is called."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __call__(self, order: argparse.Namespace) -> int:
+        return int(import_module(f"qexplorer.cli.{self.module}").run(order))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; what it returns has a ``run`` that takes it and returns an exit code."""
+    parser = _Parser(prog="qexplorer", description="Explore quantization of neural networks.")
+    parser.add_argument("--version", action="version", version=f"qexplorer {__version__}")
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_app(verbs)
+    _add(verbs, "doctor", "what this machine has: backends, power meters, and how to get what is missing")
+    _add(verbs, "samples", "the sample models and their data")
+    inspect = _add(verbs, "inspect", "a model's layers, and which of them can be quantized")
+    inspect.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_quantize(verbs)
+    _add_compare(verbs)
+    return parser
+
+
+def _add(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    sentence = f"{summary[0].upper()}{summary[1:]}."
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=sentence)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_Verb(name))
+    return parser
+
+
+def _add_app(verbs: Any) -> None:
+    app = verbs.add_parser("app", help="open the app in a browser", description="Open the app on 127.0.0.1.")
+    app.add_argument("--port", type=_port, default=None, help="port to serve on; 8501 or the next free one by default")
+    app.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    app.set_defaults(run=_Verb("app"))
+
+
+def _add_quantize(verbs: Any) -> None:
+    parser = _add(verbs, "quantize", "quantize a model by a recipe and write it as ONNX")
+    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
+    parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
+    _add_data(parser)
+
+
+def _add_compare(verbs: Any) -> None:
+    parser = _add(verbs, "compare", "run recipes on backends and compare them with the float model")
+    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    several: dict[str, Any] = {"action": "extend", "nargs": "+"}
+    parser.add_argument("--recipe", required=True, **several, metavar="R", help=f"one or more: {_RECIPE}")
+    parser.add_argument("--backend", **several, metavar="B", help=_BACKEND)
+    parser.add_argument("--samples", type=_count, default=None, metavar="N", help="evaluation samples (all)")
+    parser.add_argument("--quick", action="store_true", help="time less: about 10 s for a small model, wider intervals")
+    _add_data(parser)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
+    group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
+    group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")
+    group.add_argument("--mean", type=float, nargs="+", default=None, metavar="M", help="one value, or one per channel")
+    group.add_argument("--std", type=float, nargs="+", default=None, metavar="S", help="one value, or one per channel")
+    group.add_argument("--size", type=int, nargs=2, default=None, metavar=("H", "W"), help="resize images to this")
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port; allowed: 1 to 65535")
+    return int(text)

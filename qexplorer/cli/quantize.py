@@ -1,0 +1,80 @@
+"""``qexplorer quantize MODEL --recipe R -o OUT.onnx``: a quantized ONNX file, and what became of each layer."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from qexplorer import api
+from qexplorer.cli.inputs import data_of
+from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.core.errors import InputError
+from qexplorer.core.recipe import Recipe
+from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.words import bytes_text
+
+__all__ = ["run"]
+
+
+def run(order: argparse.Namespace) -> int:
+    """Quantizes and writes the file; it is there as a whole, or not at all."""
+    target = _writable(order.output)
+    recipe = Recipe.parse(order.recipe)
+    model, data = api.load(order.model), data_of(order)
+    line = ProgressLine()
+
+    def show(done: int, samples: int) -> None:
+        line.show("observing ranges", done / max(samples, 1))
+
+    try:
+        quantized = api.quantize(model, recipe, data, samples=order.samples, progress=show)
+    finally:
+        line.end()
+    quantized.save(target)
+    if order.json:
+        print_json(_plain(quantized, target))
+    else:
+        _print(quantized, target)
+    return 0
+
+
+def _writable(path: str) -> Path:
+    """The output file, checked before any work is done."""
+    target = Path(path)
+    if target.suffix != ".onnx":
+        raise InputError("is not the name of an ONNX file", where=path, allowed="a name that ends in .onnx")
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise InputError("cannot be written, as its folder does not exist", where=path, do="create the folder first")
+    return target
+
+
+def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
+    return {
+        "output": str(target),
+        "model": {"name": quantized.model.name, "sha256": quantized.model.sha256},
+        "recipe": quantized.recipe.name,
+        "digest": quantized.digest,
+        "size": {"file_bytes": target.stat().st_size, "weight_bytes": quantized.weight_bytes},
+        "plan": quantized.plan.to_json(),
+    }
+
+
+def _print(quantized: QuantizedModel, target: Path) -> None:
+    plan, kept = quantized.plan, quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
+    counted = Counter(layer.treatment for layer in plan.layers)
+    print_facts(
+        {
+            "written": target,
+            "model": quantized.model.name,
+            "recipe": quantized.recipe.name,
+            "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float",
+            "layers": ", ".join(f"{n} {treatment}" for treatment, n in counted.most_common()),
+        }
+    )
+    say()
+    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in plan.layers]
+    print_table(("layer", "operator", "treatment", "weights", "activations", "why"), rows)
+    for note in plan.notes:
+        say(f"note: {note}")

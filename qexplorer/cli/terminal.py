@@ -1,0 +1,73 @@
+"""Text for a terminal: aligned tables, JSON, errors on one line, progress with the time left."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say"]
+
+
+def say(text: str = "") -> None:
+    """Prints a line to stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def fail(sentence: str) -> None:
+    """Prints an error to stderr, on one line."""
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}qexplorer: error: {' '.join(sentence.split())}\n")
+
+
+def print_json(value: Any) -> None:
+    """Prints ``value`` as valid JSON."""
+    from qexplorer.report.export import json_text
+
+    sys.stdout.write(json_text(value))
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Prints names and values in two columns; what is None is left out."""
+    shown = {name: value for name, value in facts.items() if value is not None}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        say(f"{name:<{width}}  {value}")
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints aligned columns; columns in which every cell is a number are aligned to the right."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    columns = list(zip(*cells, strict=True)) if cells else [()] * len(header)
+    widths = [max(len(name), *(len(cell) for cell in column), 0) for name, column in zip(header, columns, strict=True)]
+    right = [bool(column) and all(_is_number(cell) for cell in column) for column in columns]
+    for row in (list(header), *cells):
+        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        say("  ".join(padded).rstrip())
+
+
+class ProgressLine:
+    """One line on stderr that is rewritten as work goes on; silent where stderr is not a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def show(self, step: str, done: float, seconds_left: float | None = None) -> None:
+        """Shows the ``step``, the part that is ``done`` (0 to 1) and the time left, if it is known."""
+        if not self._shown:
+            return
+        left = "" if seconds_left is None else f", about {max(seconds_left, 0):.0f} s left"
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r\033[K{f'{100 * done:3.0f} %  {step}{left}'[:width]}")
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Clears the line."""
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "" or cell.replace(".", "", 1).isdigit()

@@ -1,0 +1,146 @@
+"""The record of finished comparisons: one SQLite file in the workspace, safe for several processes at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.errors import InputError, UnknownName
+from qexplorer.core.workspace import workspace
+
+if TYPE_CHECKING:
+    from qexplorer.measure.compare import Comparison
+
+__all__ = ["FILE", "History", "Record", "RunLine"]
+
+FILE = "runs.sqlite"
+BUSY_S = 10.0
+
+# Each step takes the schema from its place in this list to the next; ``PRAGMA user_version`` counts the steps taken.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE comparisons (id TEXT PRIMARY KEY, created TEXT NOT NULL, model TEXT NOT NULL, data TEXT NOT NULL,"
+        " lines TEXT NOT NULL, body TEXT NOT NULL)",
+        "CREATE INDEX comparisons_by_time ON comparisons (created)",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run in the list of records: enough to recognize it by."""
+
+    recipe: str
+    backend: str
+    status: str
+    accuracy: float | None
+    speedup: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One comparison in the list: its id, when it was made (ISO 8601), model, data and runs."""
+
+    id: str
+    created: str
+    model: str
+    data: str
+    lines: tuple[RunLine, ...]
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """Names of the recipes compared, without float, each once."""
+        return tuple(dict.fromkeys(line.recipe for line in self.lines if line.recipe != "float"))
+
+
+class History:
+    """The comparisons kept in this workspace."""
+
+    def __init__(self) -> None:
+        self.path = workspace() / FILE
+
+    def add(self, comparison: Comparison) -> None:
+        """Keeps a comparison; one with the same id is replaced."""
+        body = comparison.to_json()
+        lines = [_line(run) for run in body["runs"]]
+        row = (
+            comparison.id,
+            comparison.created,
+            str(comparison.model.get("name", "")),
+            str(comparison.data.get("name", "")),
+            json.dumps(lines),
+            json.dumps(body, default=str),
+        )
+        with self._open() as base:
+            base.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def list(self, model: str | None = None) -> list[Record]:
+        """The comparisons, newest first; those of one model, if ``model`` is given."""
+        where, values = ("WHERE model = ?", (model,)) if model is not None else ("", ())
+        query = f"SELECT id, created, model, data, lines FROM comparisons {where} ORDER BY created DESC, rowid DESC"  # noqa: S608 - built of constants
+        with self._open() as base:
+            rows = base.execute(query, values).fetchall()
+        return [Record(*row[:4], tuple(RunLine(**line) for line in json.loads(row[4]))) for row in rows]
+
+    def get(self, comparison_id: str) -> Comparison:
+        """The whole comparison. Raises UnknownName if it is not kept (any more)."""
+        from qexplorer.measure.compare import Comparison
+
+        with self._open() as base:
+            row = base.execute("SELECT body FROM comparisons WHERE id = ?", (comparison_id,)).fetchone()
+        if row is None:
+            raise UnknownName(f"there is no kept comparison '{comparison_id}'", do="run it again")
+        return Comparison.from_json(json.loads(row[0]))
+
+    def delete(self, comparison_id: str) -> None:
+        """Forgets a comparison; no error if it is not there."""
+        with self._open() as base:
+            base.execute("DELETE FROM comparisons WHERE id = ?", (comparison_id,))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction on the file, its schema brought up to date first."""
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as base:
+                base.execute("PRAGMA journal_mode = WAL")
+                _migrate(base, str(self.path))
+                base.execute("BEGIN IMMEDIATE")
+                yield base
+                base.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            do = "move the file away to start a new record, or free the disk if it is full"
+            raise InputError(f"the record of runs cannot be used ({error})", where=str(self.path), do=do) from None
+
+
+def _migrate(base: sqlite3.Connection, where: str) -> None:
+    """Takes the steps that this file has not taken yet; two processes cannot take one at the same time."""
+    if _version(base) == len(MIGRATIONS):
+        return
+    base.execute("BEGIN IMMEDIATE")
+    version = _version(base)  # another process may have been first
+    if version > len(MIGRATIONS):
+        base.execute("ROLLBACK")
+        raise InputError("the record of runs is of a newer qexplorer", where=where, do="update qexplorer")
+    for steps in MIGRATIONS[version:]:
+        for statement in steps:
+            base.execute(statement)
+    base.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    base.execute("COMMIT")
+
+
+def _version(base: sqlite3.Connection) -> int:
+    return int(base.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _line(run: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "recipe": run["recipe"],
+        "backend": run["backend"],
+        "status": str(run["status"]),
+        "accuracy": (run.get("accuracy") or {}).get("value"),
+        "speedup": (run.get("latency_ms") or {}).get("speedup"),
+    }

@@ -1,0 +1,42 @@
+# Two commands: `make app` opens the app, `make test` runs every check. `make PYTHON=python3.12 app` uses another Python.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: app test lint unit browser clean
+
+app: $(VENV)/.installed
+	$(BIN)/qexplorer app
+
+test: lint unit browser
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -n 2 -m "not browser"
+
+browser: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m browser
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else f"qexplorer needs Python 3.11 or later and $(PYTHON) is {v}: name a newer one, as in: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps make a second call quick; a change of what is needed installs again.
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+# Extras of optional backends that run on a CPU belong here, beside `test`, when there are any.
+$(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.installed

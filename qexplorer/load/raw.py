@@ -1,0 +1,134 @@
+"""Data as it was read, before preprocessing and splitting: what every reader returns, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import Array, Split
+from qexplorer.core.errors import DataError
+
+__all__ = ["MAX_BYTES", "RawData", "checked_labels", "checked_split", "too_large"]
+
+MAX_BYTES = 4 * 2**30
+"""Most bytes that the arrays of one data set may take."""
+
+_PIECE = 2**22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawData:
+    """What a reader found.
+
+    Attributes:
+        name: the file's stem.
+        evaluation: the samples; if ``calibration`` is None, the only ones.
+        calibration: samples that the file itself sets apart, or None.
+        classes: names of the classes, empty if unknown.
+        features: names of a table's columns, empty if unknown.
+        notes: what a reader should know, one sentence each.
+    """
+
+    name: str
+    evaluation: Split
+    calibration: Split | None = None
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def too_large(where: str, size_bytes: int) -> DataError:
+    """The error for data that is, or says that it is, larger than this program takes."""
+    return DataError(
+        f"the data takes {size_bytes / 2**30:.1f} GB when unpacked",
+        where=where,
+        allowed=f"at most {MAX_BYTES // 2**30} GB",
+        do="give fewer samples",
+    )
+
+
+def checked_split(inputs: Mapping[str, Array], labels: Array | None, groups: Array | None, where: str) -> Split:
+    """A split whose arrays are finite numbers of one length, with labels that are class numbers.
+
+    Args:
+        inputs: one array per input, first axis the samples.
+        labels: class numbers, shape (n,) or (n, 1), or one-hot rows, or None.
+        groups: names or numbers, shape (n,), or None.
+        where: the file, for messages.
+
+    Raises:
+        DataError: naming the array and what is wrong with it.
+    """
+    n = _common_length(inputs, where)
+    for name, array in inputs.items():
+        _check_numbers(name or "x", array, where)
+    known = None if labels is None else checked_labels(labels, n, where)
+    if groups is not None:
+        if groups.shape != (n,):
+            raise DataError(f"'groups' has shape {groups.shape} for {n} samples", where=where, allowed=f"shape ({n},)")
+        if groups.dtype.kind not in "biufU":
+            raise DataError(f"'groups' holds {groups.dtype} values", where=where, allowed="numbers or text")
+    return Split(dict(inputs), known, groups)
+
+
+def _common_length(inputs: Mapping[str, Array], where: str) -> int:
+    lengths = {}
+    for name, array in inputs.items():
+        if array.ndim == 0:
+            raise DataError(
+                f"'{name or 'x'}' is a single value", where=where, allowed="an array, first axis the samples"
+            )
+        lengths[name or "x"] = array.shape[0]
+    if not lengths:
+        raise DataError("there are no samples", where=where, allowed="an array called 'x', first axis the samples")
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
+        raise DataError(f"the inputs differ in length: {listed}", where=where, allowed="the same number of samples")
+    n = int(next(iter(lengths.values())))
+    if n == 0 or any(array.size == 0 for array in inputs.values()):
+        raise DataError("the data is empty", where=where, allowed="at least one sample with at least one value")
+    return n
+
+
+def _check_numbers(name: str, array: Array, where: str) -> None:
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise DataError(
+            f"'{name}' holds values of type {array.dtype}", where=where, allowed="booleans, integers and floats"
+        )
+    if array.dtype.kind != "f":
+        return
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, _PIECE):
+        bad = ~np.isfinite(flat[start : start + _PIECE])
+        if bad.any():
+            position = np.unravel_index(start + int(bad.argmax()), array.shape)
+            index = ", ".join(str(int(i)) for i in position)
+            value = "NaN" if np.isnan(array[position]) else "an infinite value"
+            raise DataError(f"'{name}' has {value} at [{index}]", where=where, allowed="finite numbers")
+
+
+def checked_labels(labels: Array, n: int, where: str) -> NDArray[np.int64]:
+    """Class numbers as int64 of shape (n,); one-hot rows become class numbers."""
+    values = labels
+    if values.ndim == 0 or values.shape[0] != n:
+        count = "one value" if values.ndim == 0 else f"{values.shape[0]} labels"
+        raise DataError(f"there are {count} for {n} samples", where=where, allowed="one label for each sample")
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"the labels are of type {values.dtype}", where=where, allowed="class numbers 0, 1, 2, ...")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError("a label is not a finite number", where=where, allowed="class numbers 0, 1, 2, ...")
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    elif values.ndim == 2 and ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all():
+        values = values.argmax(axis=1)
+    if values.ndim != 1:
+        raise DataError(f"the labels have shape {labels.shape}", where=where, allowed=f"shape ({n},) or one-hot rows")
+    numbers = values.astype(np.int64)
+    wrong = (numbers != values) | (numbers < 0)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise DataError(f"label {at} is {values[at]}", where=where, allowed="class numbers 0, 1, 2, ...")
+    return numbers

@@ -1,0 +1,119 @@
+"""The documentation covers what is registered, and says of it what the program says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from qexplorer.core.formats import FORMATS, Format
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.short_names import EXAMPLES
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md")) + [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+
+
+def named_in(folder: str) -> list[str]:
+    """Names in the headings of a folder's pages, such as ``# int8, uint8``."""
+    headings = [path.read_text(encoding="utf-8").splitlines()[0] for path in sorted((DOCS / folder).glob("*.md"))]
+    return [name.strip() for heading in headings for name in heading.removeprefix("# ").split(",")]
+
+
+def test_every_number_format_has_one_page() -> None:
+    """The headings of docs/formats name every registered format once, and nothing else."""
+    assert sorted(named_in("formats")) == sorted(FORMATS.names())
+
+
+def test_every_backend_has_one_page() -> None:
+    """The headings of docs/backends name every registered backend once, and nothing else."""
+    from qexplorer.run.registry import BACKENDS
+
+    assert sorted(named_in("backends")) == sorted(BACKENDS.names())
+
+
+def test_every_calibrator_has_one_page() -> None:
+    """The headings of docs/calibrators name every registered calibrator once, and nothing else."""
+    from qexplorer.observe.calibrators import CALIBRATORS
+
+    assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
+
+
+@pytest.mark.parametrize("format", list(FORMATS), ids=FORMATS.names())
+def test_a_format_page_states_the_registered_facts(format: Format) -> None:
+    """Bits, codes, symmetric range and carrier in a page's table are those of the registry."""
+    rows = re.findall(
+        rf"^\| {format.name} \|.*$", "\n".join(p.read_text() for p in (DOCS / "formats").glob("*.md")), re.M
+    )
+    assert len(rows) == 1
+    _, bits, codes, symmetric, carrier = (cell.strip() for cell in rows[0].strip("|").split("|"))
+    assert (int(bits), carrier) == (format.bits, format.carrier)
+    if format.is_integer:
+        low, high = format.symmetric_range
+        assert codes == f"{format.qmin} to {format.qmax}"
+        assert symmetric.startswith(f"{low} to {high}, ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """Every relative link names a file that is there; a picture is allowed to come with the app."""
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_short_names_in_the_documentation_decode() -> None:
+    """The table of recipes names the examples of the program."""
+    text = (DOCS / "recipes.md").read_text()
+    for name in EXAMPLES:
+        assert f"`{name}`" in text
+        Recipe.parse(name)
+
+
+def test_the_yaml_in_the_documentation_is_a_recipe() -> None:
+    """The example can be read, and its rules are two."""
+    block = (DOCS / "recipes.md").read_text().split("## YAML")[1]
+    lines = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    recipe = Recipe.parse("\n".join(lines))
+    assert recipe.name == "mine"
+    assert [rule.match for rule in recipe.layers] == ["op:Conv", "classifier*"]
+
+
+def test_every_command_is_documented() -> None:
+    """Each command of the parser has a row in the table, and every row is a command."""
+    from qexplorer.cli.parser import build_parser
+
+    usage = build_parser().format_help()
+    verbs = re.findall(r"^    (\w+)  ", usage, re.M)
+    rows = re.findall(r"^\| `qexplorer (\w+)", (DOCS / "command_line.md").read_text(), re.M)
+    assert verbs == rows
+
+
+def test_constraints_pin_every_dependency() -> None:
+    """Each package that pyproject.toml asks for has one exact version, at or above the lower bound."""
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line and line[0] != "#"]
+    pinned = dict(line.split("==") for line in lines)
+    for text in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+        wanted = Requirement(text)
+        assert Version(pinned[wanted.name.lower()]) in wanted.specifier, text
+
+
+def test_the_version_is_one() -> None:
+    """pyproject.toml, the package and the change log speak of the same version."""
+    from qexplorer import __version__
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_no_page_names_a_place_on_one_machine() -> None:
+    """Pages hold no absolute path of a developer's machine."""
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.~])/(?:home|tmp|work|root|Users)/", page.read_text()), page.name

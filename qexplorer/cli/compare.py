@@ -14,7 +14,7 @@ from qexplorer.report.words import run_cells
 from qexplorer.run.registry import usable
 
 if TYPE_CHECKING:
-    from qexplorer.measure.compare import Progress
+    from qexplorer.measure.comparison import Progress
     from qexplorer.report.table import ComparisonTable
 
 __all__ = ["run"]

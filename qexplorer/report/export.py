@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.report.table import frame_of, plain
+from qexplorer.report.table import frame_of, plain, printed
 
 if TYPE_CHECKING:
-    from qexplorer.measure.compare import Comparison
+    from qexplorer.measure.comparison import Comparison
 
 __all__ = ["comparison_csv", "comparison_json", "json_text"]
 
@@ -20,7 +20,7 @@ def json_text(value: Any) -> str:
 
 def comparison_json(comparison: Comparison) -> str:
     """A comparison as the JSON that ``qexplorer compare --json`` prints."""
-    return json_text(comparison.to_json())
+    return json_text(printed(comparison))
 
 
 def comparison_csv(comparison: Comparison) -> str:

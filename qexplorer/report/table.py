@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import altair
     import pandas as pd
 
-    from qexplorer.measure.compare import Comparison
+    from qexplorer.measure.comparison import Comparison
 
-__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "row_of"]
+__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of"]
 
 COLUMNS: tuple[str, ...] = (
     *("recipe", "digest", "backend", "status", "reason"),
@@ -64,9 +64,7 @@ class ComparisonTable:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, exactly what ``qexplorer compare --json`` prints: ``model``, ``machine``, ``runs`` and more."""
-        value = plain(self.comparison.to_json())
-        assert isinstance(value, dict)
-        return value
+        return printed(self.comparison)
 
     def __repr__(self) -> str:
         return f"ComparisonTable({', '.join(f'{run.recipe} on {run.backend}' for run in self.runs)})"
@@ -124,6 +122,15 @@ def _cost(row: dict[str, Any], run: Run) -> None:
 def _bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
     low, high = interval if interval is not None else (None, None)
     return {name.format("low"): low, name.format("high"): high}
+
+
+def printed(comparison: Comparison) -> dict[str, Any]:
+    """What is printed of a comparison: all but what only the app's record needs (files, single predictions)."""
+    value = comparison.to_json()
+    kept = ("id", "created", "effort", "model", "data", "machine", "recipes", "runs")
+    shown = {key: plain(value[key]) for key in kept}
+    shown["model"] = {key: item for key, item in shown["model"].items() if key != "path"}
+    return shown
 
 
 def _conditions(comparison: Comparison) -> tuple[str, ...]:

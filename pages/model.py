@@ -1,0 +1,5 @@
+"""Page Model: choose a sample or bring a file, and see what is in it."""
+
+from qexplorer.ui.model_panel import draw_model_page
+
+draw_model_page()

@@ -1,0 +1,167 @@
+"""The data of page Model: the sample's own, an upload or a path; preprocessing, previewed on real samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from qexplorer.core.errors import DataError, QExplorerError
+from qexplorer.core.model import Model
+from qexplorer.core.workspace import sha256_bytes, workspace
+from qexplorer.report.pictures import is_picture, pictures
+from qexplorer.ui.preprocessing_panel import draw_preprocessing
+from qexplorer.ui.session import current_data, fitted_data, keep, show_error, state
+from qexplorer.ui.sidebar import samples
+
+if TYPE_CHECKING:
+    from qexplorer.core.dataset import DataSet
+
+__all__ = ["draw_data", "keep_upload"]
+
+_TYPES = ["npz", "csv", "zip", "gz", "idx"]
+_SHOWN = 12
+_ROWS = 6
+
+
+def draw_data(model: Model) -> None:
+    """What the model is fed: where it comes from, how it is prepared, how the first samples look."""
+    now = state()
+    st.header("Data")
+    if now.data is None:
+        st.markdown(
+            "No data. Without it weights can be quantized and latency measured; activations and accuracy need samples."
+        )
+    data = _draw_samples(model) if now.data is not None else None
+    if now.data is not None and now.data not in {s.data for s in samples().values()}:
+        draw_preprocessing(data)
+    _sources(model, expanded=now.data is None)
+
+
+def _draw_samples(model: Model) -> DataSet | None:
+    """The first samples as the model gets them, or why they do not fit; returns the data as it was read."""
+    try:
+        data = current_data()
+    except QExplorerError as error:
+        show_error(error)
+        return None
+    if data is None:
+        return None
+    try:
+        fitted = fitted_data()
+    except DataError as error:
+        show_error(error)
+        fitted = None
+    shown = fitted or data
+    st.caption(_facts(shown))
+    name, array = next(iter(shown.calibration.inputs.items()))
+    if is_picture(tuple(array.shape[1:])):
+        _pictures(shown, array)
+    elif array.ndim == 2:
+        _table(shown, array)
+    first = np.asarray(array[:256], np.float32)
+    st.caption(
+        f"Input `{name or model.inputs[0].name}` as the model gets it: {array.dtype}, shape of one sample "
+        f"{tuple(array.shape[1:])}, first samples from {first.min():.3g} to {first.max():.3g}, mean {first.mean():.3g}."
+    )
+    for note in shown.notes:
+        st.caption(f":material/info: {note}")
+    return data
+
+
+def _facts(data: DataSet) -> str:
+    n, m = data.calibration.n, data.evaluation.n
+    labels = f"{len(data.classes)} classes" if data.classes else "labelled"
+    text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
+    text += ", no sample in both" if data.held_out else ", overlapping: accuracy on them is optimistic"
+    return f"{text}; {labels if data.evaluation.labels is not None else 'no labels: agreement with float stands in'}."
+
+
+def _label(data: DataSet, index: int) -> str:
+    if data.calibration.labels is None:
+        return ""
+    label = int(data.calibration.labels[index])
+    return data.classes[label] if label < len(data.classes) else str(label)
+
+
+def _pictures(data: DataSet, array: Any) -> None:
+    shown = array[:_SHOWN]
+    captions = [_label(data, index) for index in range(len(shown))]
+    st.image(pictures(shown), caption=captions, width=84)
+
+
+def _table(data: DataSet, array: Any) -> None:
+    sample = next((s for s in samples().values() if s.data == data.name), None)
+    names = sample.features if sample and len(sample.features) == array.shape[1] else ()
+    columns = names or tuple(f"x{i}" for i in range(array.shape[1]))
+    rows = []
+    for index, values in enumerate(array[:_ROWS]):
+        row: dict[str, object] = {"label": _label(data, index)} if data.calibration.labels is not None else {}
+        rows.append(row | {name: round(float(v), 4) for name, v in zip(columns, values, strict=True)})
+    st.dataframe(rows, hide_index=True)
+
+
+def _sources(model: Model, *, expanded: bool) -> None:
+    """Where other data can come from."""
+    with st.expander("Use other data" if not expanded else "Bring data", expanded=expanded, icon=":material/database:"):
+        left, right = st.columns(2)
+        with left:
+            file = st.file_uploader(
+                "Upload .npz (x, y), IDX, .csv or a .zip of class folders",
+                type=_TYPES,
+                key="upload_data",
+                help="y and groups are optional; IDX files may be gzipped; a .csv holds one sample a row, the label in "
+                "the column 'label' or 'y'.",
+            )
+            if file is not None and st.session_state.get("uploaded_data") != file.file_id:
+                data, name = file.getvalue(), file.name
+                if _take(name, lambda: keep_upload(name, data)):
+                    st.session_state["uploaded_data"] = file.file_id
+                    st.rerun()
+        with right:
+            with st.form("path_data", border=False):
+                path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
+                if st.form_submit_button("Read it") and path.strip():
+                    source = Path(path.strip()).expanduser()
+                    if _take(source.name, lambda: source):
+                        st.rerun()
+            own = samples().get(model.name)
+            if own is not None and state().data != own.data and st.button(f"Back to the sample's own data, {own.data}"):
+                _choose(own.data)
+                st.rerun()
+
+
+def keep_upload(name: str, data: bytes) -> Path:
+    """Writes an upload to the workspace under its digest, so that jobs and a restarted server find it again."""
+    clean = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(name).name)[-80:] or "data"
+    folder = workspace("uploads", sha256_bytes(data)[:16])
+    path = folder / clean
+    if not path.exists():
+        from qexplorer.core.files import write_atomically
+
+        write_atomically(path, data)
+    return path
+
+
+def _take(name: str, source: Callable[[], Path]) -> bool:
+    """Reads and chooses data; False, with the reason on the page and everything as it was, if it cannot be read."""
+    from qexplorer.load.data import load_data
+
+    try:
+        with st.spinner(f"Reading {name}: shapes, labels, a split in two parts. Usually a second.", show_time=True):
+            path = source()
+            load_data(path)
+    except QExplorerError as error:
+        show_error(error)
+        return False
+    _choose(str(path))
+    return True
+
+
+def _choose(source: str) -> None:
+    now = state()
+    now.data, now.preprocessing = source, None
+    keep(now)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from qexplorer.report import palette
+
+
+def _linear(channel: int) -> float:
+    value = channel / 255
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def _channels(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (_linear(int(colour[i : i + 2], 16)) for i in (1, 3, 5))
+    return red, green, blue
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = _channels(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+_NAMED = {name: getattr(palette, name) for name in ("ROUNDING", "CLIPPING", "TENSOR", "GRID", "NEUTRAL")}
+_ALL = {**_NAMED, **palette.BACKENDS}
+
+
+@pytest.mark.parametrize("name", sorted(_ALL))
+@pytest.mark.parametrize("background", [palette.LIGHT, palette.DARK])
+def test_contrast(name: str, background: str) -> None:
+    """Every colour can be told from the background of both themes (3 : 1, as WCAG 2.1 asks of graphics)."""
+    assert _contrast(_ALL[name], background) >= 3.0
+
+
+def test_distinct() -> None:
+    """No two backends share a colour, and neither kind of error has a backend's."""
+    colours = [*palette.BACKENDS.values(), palette.ROUNDING, palette.CLIPPING]
+    assert len(set(colours)) == len(colours)
+
+
+# Viénot, Brettel and Mollon (1999): what a person without the long-wave or the middle-wave cones sees, in linear RGB.
+_DICHROMATS = {
+    "protan": ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
+    "deutan": ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(_DICHROMATS))
+def test_colour_blind(kind: str) -> None:
+    """A colour-blind person can tell rounding from clipping, values inside from outside, and integer from float."""
+    pairs = [
+        (palette.ROUNDING, palette.CLIPPING),
+        (palette.TENSOR, palette.CLIPPING),
+        (palette.BACKENDS["onnxruntime"], palette.FLOAT),
+    ]
+    for one, other in pairs:
+        seen = []
+        for colour in (one, other):
+            channels = _channels(colour)
+            seen.append([sum(w * c for w, c in zip(row, channels, strict=True)) for row in _DICHROMATS[kind]])
+        distance = sum((max(a, 0) ** 0.45 - max(b, 0) ** 0.45) ** 2 for a, b in zip(*seen, strict=True)) ** 0.5
+        assert distance > 0.15, (one, other)
+
+
+def test_backend_without_a_hue() -> None:
+    """A backend that the palette does not know is drawn in neutral grey, not in another one's colour."""
+    assert palette.backend_colour("no such backend") == palette.NEUTRAL
+    assert palette.NEUTRAL not in palette.BACKENDS.values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -41,9 +41,17 @@ def feeds_of(split: Split, model: Model) -> dict[str, Array]:
 
 
 def run_in_batches(
-    session: Session, inputs: Mapping[str, Array], *, batch: int, fixed_batch: int | None
+    session: Session,
+    inputs: Mapping[str, Array],
+    *,
+    batch: int,
+    fixed_batch: int | None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Array]:
-    """:func:`run_all` for plain arrays; the last of several fixed batches is padded by repeating its last sample."""
+    """:func:`run_all` for plain arrays; the last fixed batch is padded by repeating its last sample.
+
+    ``progress`` is told after each batch how many samples are done.
+    """
     n = next(iter(inputs.values())).shape[0]
     size = fixed_batch or batch
     pieces: list[list[Array]] = []
@@ -52,6 +60,8 @@ def run_in_batches(
         fed = size if fixed_batch else real
         feeds = {name: _rows(array, start, real, fed) for name, array in inputs.items()}
         pieces.append([_cut(output, real, fed) for output in session.run(feeds)])
+        if progress is not None:
+            progress(start + real)
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 

@@ -1,0 +1,79 @@
+"""Puts what is known of one variant on one backend together as a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qexplorer.core.results import Accuracy, Energy, Latency, Run, Size, Status
+from qexplorer.measure.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
+from qexplorer.measure.judging import Judged
+from qexplorer.measure.latency import Timed
+from qexplorer.measure.variant import Subject, Variant
+
+__all__ = ["failed_run", "make_run"]
+
+NOT_YET = "not timed yet"
+
+
+def failed_run(recipe: str, digest: str, backend: str, reason: str, size: Size | None = None) -> Run:
+    """A run that came to nothing, and why."""
+    return Run(recipe, digest, backend, Status.FAILED, reason, size=size)
+
+
+def make_run(
+    variant: Variant, backend: str, subject: Subject, judged: Judged, floats: Judged | None, timed: Timed | None
+) -> Run:
+    """The run of ``variant``.
+
+    Args:
+        variant: what ran.
+        backend: where.
+        subject: on what.
+        judged: what is known before timing. Refused: the fidelity is shown, and no accuracy, latency or energy.
+        floats: the same of the float model on this backend; None for the float model itself.
+        timed: None if it has not been timed yet.
+    """
+    if judged.failed is not None:
+        return failed_run(variant.recipe, variant.digest, backend, judged.failed, variant.size)
+    common = Run(
+        recipe=variant.recipe,
+        digest=variant.digest,
+        backend=backend,
+        status=Status.REFUSED if judged.refused else Status.OK,
+        reason=judged.refused,
+        size=variant.size,
+        fidelity=judged.fidelity,
+        kernels=judged.kernels,
+    )
+    if judged.refused is not None:
+        return common
+    if timed is not None and timed.failed is not None:
+        return failed_run(variant.recipe, variant.digest, backend, f"timing it failed: {timed.failed}", variant.size)
+    common = replace(common, accuracy=_accuracy(variant, subject, judged, floats), memory=judged.memory)
+    if timed is None:
+        waiting = Latency(None, None, None, None, 0, subject.batches[0], 1, valid=False, reason=NOT_YET)
+        return replace(common, latency_ms=waiting, energy_mj=Energy(None, None, "estimated", NOT_YET))
+    return replace(
+        common,
+        latency_ms=timed.latency,
+        throughput_per_s=max(timed.throughput.values(), default=None),
+        throughput_by_batch=timed.throughput,
+        throughput_n=timed.throughput_n,
+        energy_mj=timed.energy,
+    )
+
+
+def _accuracy(variant: Variant, subject: Subject, judged: Judged, floats: Judged | None) -> Accuracy:
+    if subject.model.untrained:
+        return not_shown(subject.metric, UNTRAINED)
+    if judged.predictions is None:
+        return not_shown(subject.metric, NO_CLASSES)
+    base = floats.predictions if floats is not None and floats.usable else None
+    if subject.labels is not None:
+        found = accuracy(judged.predictions, subject.labels, base, subject.positions)
+        if base is None and not variant.is_float:
+            return replace(found, reason="no difference to the float model, which gave no answers on this backend")
+        return found
+    if base is None and not variant.is_float:
+        return not_shown("agreement", "the float model gave no answers on this backend, and there are no labels")
+    return agreement(judged.predictions, base, subject.positions)

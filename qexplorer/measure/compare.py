@@ -1,0 +1,154 @@
+"""One button's work: the float model and every recipe, on every backend, judged and timed side by side."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.measure.comparison import Comparison, Progress
+from qexplorer.measure.effort import Effort
+from qexplorer.measure.engine import Engine
+from qexplorer.measure.machine import describe_machine
+from qexplorer.measure.prepare import Prepared, prepare
+from qexplorer.measure.progress import Board
+from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.variant import Subject, float_variant, subject_of
+from qexplorer.run.registry import usable
+
+__all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
+
+_OBSERVE_S, _QUANTIZE_S = 1.5, 0.4
+
+
+def compare(
+    model: Model,
+    recipes: Sequence[Recipe],
+    data: DataSet,
+    *,
+    backends: Sequence[str] = ("onnxruntime",),
+    effort: Effort = Effort.QUICK,
+    samples: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Comparison:
+    """Compares ``recipes`` with the float model.
+
+    Calibration runs here; loading, running and timing run in child processes, so that a backend that crashes or hangs
+    costs its own run only. A recipe that cannot be applied gives a failed run.
+
+    Args:
+        model: the float model.
+        recipes: what to make of it; the float model itself need not be among them.
+        data: calibration and evaluation samples, fitted to the model.
+        backends: names of backends.
+        effort: how long timing may take.
+        samples: evaluation samples, at most; None: all (an untrained model is judged on a few either way).
+        progress: told what is done, from the calling thread.
+        cancelled: asked at least every 0.2 s.
+
+    Raises:
+        UnknownName: no such backend.
+        BackendError: a backend that cannot be used here.
+        RecipeError: two recipes by one name that differ.
+        Cancelled: ``cancelled()`` became true; every child is gone then.
+    """
+    for backend in backends:
+        usable(backend)
+    wanted = _distinct(recipes)
+    board = Board(progress, cancelled)
+    subject = subject_of(model, data, samples)
+    with scratch() as folder:
+        board.plan("observe", _OBSERVE_S if any(recipe.needs_calibration for recipe in wanted) else 0.1)
+        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1))
+        board.tell("starting")
+        files = keep_samples(folder, subject.inputs)
+        with Engine(subject, files, effort, board, cancelled) as engine:
+            made = _run(engine, model, wanted, data, list(backends), board)
+            runs, said = engine.runs(), engine.predictions()
+    return Comparison(
+        id=uuid.uuid4().hex,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        model=summarise_model(model),
+        data=summarise_data(data, subject),
+        machine=describe_machine().to_json(),
+        runs=runs,
+        effort=effort.value,
+        quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
+        recipes={item.digest: item.recipe.to_yaml() for item in made},
+        positions=tuple(subject.positions.tolist()),
+        labels=None if subject.labels is None else tuple(subject.labels.tolist()),
+        predictions=said,
+    )
+
+
+def _run(
+    engine: Engine, model: Model, recipes: list[Recipe], data: DataSet, backends: list[str], board: Board
+) -> list[Prepared]:
+    """Judges each variant as soon as there is a file for it, then times all."""
+
+    def told(text: str, share: float) -> None:
+        board.advance("observe", share)
+        engine.collect()
+        board.tell(text, engine.runs())
+
+    engine.expect(backends, 1 + len(recipes))
+    for backend in backends:
+        engine.submit(backend, float_variant(model))
+    made: list[Prepared] = []
+    for item in prepare(model, recipes, data, progress=told):
+        made.append(item)
+        for backend in backends:
+            if item.variant is None:
+                engine.fail(backend, item.recipe.name, item.digest, item.failed or "the recipe could not be applied")
+            else:
+                engine.submit(backend, item.variant)
+        board.advance("quantize", len(made) / len(recipes))
+    board.advance("observe", 1.0)
+    board.advance("quantize", 1.0)
+    engine.finish_judging()
+    engine.time_all(backends)
+    return made
+
+
+def _distinct(recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Recipes that ask for different things, without the float model, which is always there.
+
+    Raises:
+        RecipeError: two recipes share a name and differ, so that a table could not tell them apart.
+    """
+    found: dict[str, Recipe] = {}
+    for recipe in recipes:
+        if recipe.is_float:
+            continue
+        if recipe.name in found and found[recipe.name].digest != recipe.digest:
+            raise RecipeError("two recipes have this name and differ", where=recipe.name, do="give one another name")
+        found.setdefault(recipe.name, recipe)
+    return list({recipe.digest: recipe for recipe in reversed(found.values())}.values())[::-1]
+
+
+def summarise_model(model: Model) -> dict[str, Any]:
+    """What a reader of a comparison needs to know of its model."""
+    value = model.to_json()
+    value.pop("layers")
+    return value
+
+
+def summarise_data(data: DataSet, subject: Subject) -> dict[str, Any]:
+    """What a reader of a comparison needs to know of its data."""
+    return {
+        "name": data.name,
+        "digest": data.digest,
+        "n_calibration": data.calibration.n,
+        "n_evaluation": data.evaluation.n,
+        "n_judged": subject.n,
+        "labelled": subject.labels is not None,
+        "held_out": data.held_out,
+        "classes": list(data.classes),
+        "notes": list(data.notes),
+    }

@@ -1,0 +1,97 @@
+"""A finished comparison, and how far one has come."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from qexplorer.core.results import Run
+
+__all__ = ["Comparison", "Progress", "prediction_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a comparison is.
+
+    Attributes:
+        step: what is being done, for people.
+        done: from 0 to 1, never falling.
+        seconds_left: None until there is something to tell it from.
+        runs: what is known so far, in final order. A run that is not timed yet says so in its latency's reason.
+    """
+
+    step: str
+    done: float
+    seconds_left: float | None
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every run of a comparison with what it was made from.
+
+    Attributes:
+        id: unique.
+        created: moment it was finished, ISO 8601, UTC.
+        model: the float model's name, sha256, shape and size.
+        data: the data set's name, digest, how many samples were used and how they were split.
+        machine: where it ran.
+        runs: for each backend the float model, then the recipes in the order they were given.
+        effort: ``quick`` or ``standard``.
+        quantized: path of each quantized file, by digest.
+        recipes: YAML of each recipe, by the digest of its run.
+        positions: where the samples that were judged stand in the evaluation split.
+        labels: their labels, or None.
+        predictions: the class each run named for each of them, by :func:`prediction_key`.
+    """
+
+    id: str
+    created: str
+    model: dict[str, Any]
+    data: dict[str, Any]
+    machine: dict[str, Any]
+    runs: tuple[Run, ...]
+    effort: str = "quick"
+    quantized: dict[str, str] = field(default_factory=dict)
+    recipes: dict[str, str] = field(default_factory=dict)
+    positions: tuple[int, ...] = ()
+    labels: tuple[int, ...] | None = None
+    predictions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def float_run(self, backend: str) -> Run | None:
+        """The float model's run on ``backend``."""
+        return next((run for run in self.runs if run.backend == backend and run.recipe == "float"), None)
+
+    def prediction(self, run: Run, position: int) -> int | None:
+        """The class that ``run`` named for the evaluation sample at ``position``; None if that is not known."""
+        said = self.predictions.get(prediction_key(run))
+        if said is None or position not in self.positions:
+            return None
+        return said[self.positions.index(position)]
+
+    def label(self, position: int) -> int | None:
+        """The label of the evaluation sample at ``position``; None if there is none."""
+        if self.labels is None or position not in self.positions:
+            return None
+        return self.labels[self.positions.index(position)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data; :meth:`from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Comparison:
+        """Rebuilds a comparison from :meth:`to_json` (after JSON: lists stand for tuples)."""
+        parts = dict(value)
+        parts["runs"] = tuple(Run.from_json(run) for run in value["runs"])
+        parts["positions"] = tuple(value.get("positions") or ())
+        labels = value.get("labels")
+        parts["labels"] = None if labels is None else tuple(labels)
+        parts["predictions"] = {key: tuple(said) for key, said in (value.get("predictions") or {}).items()}
+        return cls(**parts)
+
+
+def prediction_key(run: Run) -> str:
+    """Names a run among the predictions of its comparison."""
+    return f"{run.backend}/{run.digest}"

@@ -1,0 +1,181 @@
+"""Runs the children of a comparison: judges side by side on free processors, then times alone on a quiet one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from types import TracebackType
+
+from qexplorer.core.results import Run
+from qexplorer.measure.assemble import failed_run, make_run
+from qexplorer.measure.effort import PLANS, Effort
+from qexplorer.measure.judging import Judged, judge_variant
+from qexplorer.measure.latency import Timed, time_variants
+from qexplorer.measure.progress import Board
+from qexplorer.measure.variant import Subject, Variant
+
+__all__ = ["Engine"]
+
+Slot = tuple[str, str]
+_JUDGE_S, _POLL_S, _START_S = 1.0, 0.1, 0.6
+
+
+class Engine:
+    """Everything that is known of every variant on every backend, as it becomes known.
+
+    Use as a context manager: leaving it ends every child that still runs. A slot is (backend, digest).
+
+    Args:
+        subject: the model and its samples.
+        files: the samples on disk.
+        effort: how much is timed.
+        board: where progress goes.
+        cancelled: asked by the threads that wait for children.
+        threads: threads of one operator.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        files: Mapping[str, str],
+        effort: Effort,
+        board: Board,
+        cancelled: Callable[[], bool] | None,
+        *,
+        threads: int = 1,
+    ) -> None:
+        self._subject, self._files, self._plan = subject, files, PLANS[effort]
+        self._board, self._threads = board, threads
+        self._stop = threading.Event()
+        self._cancelled = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(max(1, min(4, allowed)))
+        self._slots: dict[Slot, Variant | Run] = {}
+        self._judging: dict[Slot, Future[Judged]] = {}
+        self._judged: dict[Slot, Judged] = {}
+        self._timed: dict[Slot, Timed] = {}
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def expect(self, backends: Sequence[str], variants: int) -> None:
+        """Announces ``variants`` on each of ``backends``, so that progress counts them from the start."""
+        seconds = self._plan.budget_s + 2 * self._plan.throughput_s + _START_S
+        for backend in backends:
+            for index in range(variants):
+                self._board.plan(f"judge {backend} {index}", _JUDGE_S)
+            self._board.plan(f"time {backend}", seconds)
+
+    def submit(self, backend: str, variant: Variant) -> None:
+        """Starts judging ``variant`` as soon as a processor is free; one that is there already is not run twice."""
+        slot = (backend, variant.digest)
+        if slot in self._slots:
+            return
+        step = self._step(backend)
+        self._slots[slot] = variant
+        self._judging[slot] = self._pool.submit(self._judge, slot, variant, step)
+
+    def fail(self, backend: str, recipe: str, digest: str, reason: str) -> None:
+        """Notes a run that could not even be started."""
+        self._board.advance(self._step(backend), 1.0)
+        self._slots[(backend, digest)] = failed_run(recipe, digest, backend, reason)
+
+    def _step(self, backend: str) -> str:
+        """The announced step of the next variant on ``backend``."""
+        return f"judge {backend} {sum(1 for slot in self._slots if slot[0] == backend)}"
+
+    def _judge(self, slot: Slot, variant: Variant, step: str) -> Judged:
+        judged = judge_variant(
+            variant,
+            slot[0],
+            self._subject,
+            self._files,
+            threads=self._threads,
+            on_progress=lambda share: self._board.advance(step, share),
+            cancelled=self._cancelled,
+        )
+        self._board.advance(step, 1.0)
+        return judged
+
+    def collect(self) -> None:
+        """Takes in what has been judged so far. Raises whatever judging raised on purpose: Cancelled."""
+        for slot, future in list(self._judging.items()):
+            if future.done():
+                self._judged[slot] = future.result()
+                del self._judging[slot]
+
+    def finish_judging(self) -> None:
+        """Waits until every variant is judged, telling the board on the way."""
+        while self._judging:
+            wait(self._judging.values(), timeout=_POLL_S)
+            self.collect()
+            self._board.tell(f"checking answers, {len(self._judging)} to go", self.runs())
+
+    def time_all(self, backends: Sequence[str]) -> None:
+        """Times what may be shown, backend after backend, with nothing else of ours running."""
+        for backend in backends:
+            step = f"time {backend}"
+            future = self._pool.submit(self._time, backend, step)
+            while not wait([future], timeout=_POLL_S).done:
+                self._board.tell(f"timing on {backend}")
+            self._timed |= future.result()
+            self._board.advance(step, 1.0)
+            self._board.tell(f"timed on {backend}", self.runs())
+
+    def _time(self, backend: str, step: str) -> dict[Slot, Timed]:
+        variants = {
+            slot: entry
+            for slot, entry in self._slots.items()
+            if slot[0] == backend and isinstance(entry, Variant) and self._judged[slot].usable
+        }
+        if not variants:
+            return {}
+        found = time_variants(
+            {slot[1]: variant for slot, variant in variants.items()},
+            backend,
+            self._subject,
+            self._files,
+            self._plan,
+            threads=self._threads,
+            reference=next((slot[1] for slot, variant in variants.items() if variant.is_float), None),
+            on_progress=lambda share: self._board.advance(step, share),
+            cancelled=self._cancelled,
+        )
+        return {(backend, digest): timed for digest, timed in found.items()}
+
+    def runs(self) -> tuple[Run, ...]:
+        """What is known, in the order of submission; runs whose float model is not judged yet are left out."""
+        found: list[Run] = []
+        for slot, entry in self._slots.items():
+            if isinstance(entry, Run):
+                found.append(entry)
+            elif slot in self._judged:
+                base = self._float_slot(slot[0])
+                if base is None or base in self._judged:
+                    floats = None if base is None or entry.is_float else self._judged[base]
+                    timed = self._timed.get(slot)
+                    found.append(make_run(entry, slot[0], self._subject, self._judged[slot], floats, timed))
+        return tuple(found)
+
+    def predictions(self) -> dict[str, tuple[int, ...]]:
+        """The class named for each sample, by ``backend/digest``; none for an untrained model or a refused run."""
+        if self._subject.model.untrained:
+            return {}
+        return {
+            f"{backend}/{digest}": tuple(judged.predictions.tolist())
+            for (backend, digest), judged in self._judged.items()
+            if judged.usable and judged.predictions is not None
+        }
+
+    def _float_slot(self, backend: str) -> Slot | None:
+        return next(
+            (s for s, v in self._slots.items() if s[0] == backend and isinstance(v, Variant) and v.is_float), None
+        )

@@ -1,0 +1,144 @@
+"""The child that loads one file on one backend, and finds out everything about it but time.
+
+In this order, as each would spoil the one before: memory (nothing else loaded yet), kernels, answers, and the same
+answers from the simulation. If the backend crashes or hangs, this process is what is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
+from qexplorer.core.results import Kernels
+from qexplorer.measure.fidelity import Difference, differences
+from qexplorer.measure.memory import peak_rss_bytes
+from qexplorer.measure.predictions import predictions
+from qexplorer.measure.scratch import read_samples
+from qexplorer.process.child import Emit
+from qexplorer.run.batching import run_in_batches
+from qexplorer.run.protocol import Mode, Session, SessionOptions
+from qexplorer.run.registry import REFERENCE, usable
+
+__all__ = ["first_rows", "judge"]
+
+_RUNS_FOR_MEMORY = 3
+
+
+def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Judges one file.
+
+    Args:
+        arguments: ``backend``, ``path``, ``is_float``; ``files`` (samples by input name); ``n``, ``fixed_batch``,
+            ``evaluation_batch``, ``batches`` (all that will be timed, latency's first), ``threads``; ``scales`` (step
+            of each output that ends on a grid); ``threshold``.
+        emit: takes ``progress`` events with ``done`` from 0 to 1.
+
+    Returns:
+        ``memory`` {peak, baseline}, ``kernels``, ``predictions`` (or None), ``differences`` (empty for a float model on
+        the backend that is itself the reference).
+
+    Raises:
+        BackendError: the backend gave up.
+    """
+    backend = usable(arguments["backend"])
+    path, threads = Path(arguments["path"]), int(arguments["threads"])
+    inputs = read_samples(arguments["files"])
+    native = SessionOptions(Mode.NATIVE, threads)
+    memory, session = _measure_memory(lambda: backend.load(path, native), inputs, arguments["batches"][0])
+    kernels = session.kernels()
+    report = _reporter(emit, twice=not _is_reference(arguments, kernels))
+    found = _answers(session, inputs, arguments, report)
+    compared: list[Difference] = []
+    if not _is_reference(arguments, kernels):
+        reference = usable(REFERENCE).load(path, SessionOptions(Mode.SIMULATED, threads))
+        compared = _compare(session, reference, inputs, found, arguments, report)
+    said = predictions(found, int(arguments["n"]), threshold=float(arguments["threshold"]))
+    return {
+        "memory": memory,
+        "kernels": asdict(kernels),
+        "predictions": None if said is None else said.tolist(),
+        "differences": [asdict(item) for item in compared],
+    }
+
+
+def first_rows(inputs: dict[str, Array], batch: int) -> dict[str, Array]:
+    """The first ``batch`` samples in memory of their own; samples are repeated where there are fewer."""
+    return {name: np.ascontiguousarray(array[np.arange(batch) % array.shape[0]]) for name, array in inputs.items()}
+
+
+def _measure_memory(
+    load: Callable[[], Session], inputs: dict[str, Array], batch: int
+) -> tuple[dict[str, Any], Session]:
+    """Loads and runs; the baseline is what the process took before, its libraries loaded."""
+    import onnxruntime  # noqa: F401  (part of the baseline, not of the model)
+
+    feeds = first_rows(inputs, batch)
+    baseline = peak_rss_bytes()
+    session = load()
+    for _ in range(_RUNS_FOR_MEMORY):
+        session.run(feeds)
+    return {"peak": peak_rss_bytes(), "baseline": baseline}, session
+
+
+def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:
+    """Whether simulating would only run the same float graph with the same kernels a second time."""
+    quantized = kernels.integer or any("QuantizeLinear" in op or "DequantizeLinear" in op for op in kernels.other)
+    return bool(arguments["is_float"]) and arguments["backend"] == REFERENCE and not quantized
+
+
+def _answers(
+    session: Session, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
+) -> list[Array]:
+    n = int(arguments["n"])
+    return run_in_batches(
+        session,
+        inputs,
+        batch=int(arguments["evaluation_batch"]),
+        fixed_batch=arguments["fixed_batch"],
+        progress=lambda done: report(done / n),
+    )
+
+
+def _compare(
+    session: Session,
+    reference: Session,
+    inputs: dict[str, Array],
+    found: list[Array],
+    arguments: dict[str, Any],
+    report: Callable[[float], None],
+) -> list[Difference]:
+    """Native against simulated: every sample at the evaluation batch, the first ones at every batch that is timed."""
+    names, n = list(session.output_names), int(arguments["n"])
+    if list(reference.output_names) != names:
+        raise BackendError("the backend names its outputs otherwise than the model does")
+    fixed, evaluation = arguments["fixed_batch"], int(arguments["evaluation_batch"])
+    threshold, scales = float(arguments["threshold"]), dict(arguments["scales"])
+    expected = _answers(reference, inputs, arguments, lambda done: report(1 + done))
+    size = int(fixed or evaluation)
+    compared = [differences(found, expected, names, scales, batch=size, n=n, threshold=threshold)]
+    for batch in arguments["batches"]:
+        if batch == size:
+            continue
+        some = first_rows(inputs, max(batch, min(n, _samples_at(batch))))
+        count = next(iter(some.values())).shape[0]
+        pair = [run_in_batches(each, some, batch=batch, fixed_batch=fixed) for each in (session, reference)]
+        compared.append(differences(*pair, names, scales, batch=batch, n=count, threshold=threshold))
+    return compared
+
+
+def _samples_at(batch: int) -> int:
+    """Samples compared at the smaller batch sizes: 16 calls, but not more than 32 samples."""
+    return min(16 * batch, 32)
+
+
+def _reporter(emit: Emit, *, twice: bool) -> Callable[[float], None]:
+    def report(done: float) -> None:
+        emit({"event": "progress", "done": done / (2 if twice else 1)})
+
+    return report

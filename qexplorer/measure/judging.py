@@ -1,0 +1,124 @@
+"""Has one variant judged in a child process, and says what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qexplorer.core.errors import Cancelled, QExplorerError
+from qexplorer.core.results import Fidelity, Kernels, Memory
+from qexplorer.measure.fidelity import Difference, verdict
+from qexplorer.measure.predictions import Labels
+from qexplorer.measure.variant import Subject, Variant
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import run_in_child
+
+__all__ = ["Judged", "judge_variant"]
+
+JUDGE_LIMITS = Limits(wall_s=1800.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What is known of a variant before it is timed.
+
+    Attributes:
+        failed: why it could not be run at all, or None.
+        refused: why its numbers must not be shown, or None.
+        predictions: class of each sample, or None if the model names none.
+    """
+
+    failed: str | None = None
+    refused: str | None = None
+    predictions: Labels | None = None
+    memory: Memory | None = None
+    kernels: Kernels | None = None
+    fidelity: Fidelity | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether its numbers may be shown."""
+        return self.failed is None and self.refused is None
+
+
+def judge_variant(
+    variant: Variant,
+    backend: str,
+    subject: Subject,
+    files: Mapping[str, str],
+    *,
+    threads: int = 1,
+    limits: Limits = JUDGE_LIMITS,
+    on_progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Judged:
+    """Runs ``variant`` on every sample, and its simulation too, in a child of its own.
+
+    Whatever goes wrong there becomes ``failed``: other variants are not touched by it.
+
+    Raises:
+        Cancelled: ``cancelled()`` became true.
+    """
+    arguments = {
+        "backend": backend,
+        "path": str(variant.path),
+        "is_float": variant.is_float,
+        "files": dict(files),
+        "n": subject.n,
+        "fixed_batch": subject.model.fixed_batch,
+        "evaluation_batch": subject.evaluation_batch,
+        "batches": list(subject.batches),
+        "threads": threads,
+        "scales": variant.output_scales,
+        "threshold": subject.threshold,
+    }
+    target = "qexplorer.measure.judge_child:judge"
+    try:
+        value = run_in_child(
+            target,
+            arguments,
+            limits=limits,
+            on_event=lambda event: on_progress(float(event["done"])) if on_progress else None,
+            cancelled=cancelled,
+        )
+    except Cancelled:
+        raise
+    except QExplorerError as error:
+        return Judged(failed=error.sentence)
+    return _judged(value)
+
+
+def _judged(value: dict[str, Any]) -> Judged:
+    compared = [Difference(**item) for item in value["differences"]]
+    said = value["predictions"]
+    memory = value["memory"]
+    reason = None if memory["peak"] is not None else "this system does not count peak memory"
+    return Judged(
+        refused=verdict(compared),
+        predictions=None if said is None else np.asarray(said, np.int64),
+        memory=Memory(memory["peak"], memory["baseline"], reason, n=1),
+        kernels=Kernels(**value["kernels"]),
+        fidelity=_fidelity(compared),
+    )
+
+
+def _fidelity(compared: list[Difference]) -> Fidelity:
+    """The worst over all batch sizes; ``n`` counts comparisons of one sample at one batch size."""
+    if not compared:
+        return Fidelity(None, None, None, reason="a float model on the reference backend is its own simulation")
+    n = sum(item.n for item in compared)
+    named = [item for item in compared if item.same_classes is not None]
+    agree = sum(item.same_classes or 0 for item in named) / max(sum(item.n for item in named), 1) if named else None
+    steps = [item.max_lsb for item in compared if item.max_lsb is not None]
+    reasons = [] if named else ["the first output names no class for each sample"]
+    reasons += [] if steps else ["no output ends on a quantization grid, so there are no steps to count"]
+    return Fidelity(
+        argmax_agreement=agree,
+        max_lsb=max(steps, default=None),
+        exact=all(item.exact for item in compared),
+        n=n,
+        reason="; ".join(reasons) or None,
+    )

@@ -1,0 +1,98 @@
+"""The machine that numbers come from, as it is kept beside them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from qexplorer.measure.cpu import cpu_features, cpu_model
+
+__all__ = ["Machine", "describe_machine"]
+
+_PACKAGES = ("qexplorer", "onnxruntime", "onnx", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where something was measured.
+
+    Attributes:
+        cpu: the processor's name.
+        cores: physical cores; None if the system does not say.
+        logical_cpus: processors that this process may use.
+        features: what the processor has for low-precision arithmetic; None if the system does not say.
+        memory_bytes: main memory.
+        system: operating system, its version and the architecture.
+        gpus: names of NVIDIA GPUs, from NVML; empty where there is no driver.
+        versions: of Python and of the packages that compute.
+    """
+
+    cpu: str
+    cores: int | None
+    logical_cpus: int
+    features: tuple[str, ...] | None
+    memory_bytes: int
+    system: str
+    gpus: tuple[str, ...]
+    versions: dict[str, str]
+
+    @property
+    def has_vnni(self) -> bool | None:
+        """Whether 8-bit dot products do not saturate; None if unknown."""
+        if self.features is None:
+            return None
+        return any(name in self.features for name in ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self)
+
+
+def describe_machine() -> Machine:
+    """Asks this machine what it is; cheap, and imports no runtime."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(
+        cpu=cpu_model(),
+        cores=psutil.cpu_count(logical=False),
+        logical_cpus=allowed,
+        features=cpu_features(),
+        memory_bytes=int(psutil.virtual_memory().total),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        gpus=_gpus(),
+        versions={"python": platform.python_version()} | _versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    if "qexplorer" not in found:
+        from qexplorer import __version__
+
+        found["qexplorer"] = __version__
+    return found
+
+
+def _gpus() -> tuple[str, ...]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception:  # no package, no driver, no permission: no GPU that could be used
+        return ()
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return tuple(str(pynvml.nvmlDeviceGetName(handle)) for handle in handles)
+    except pynvml.NVMLError:
+        return ()
+    finally:
+        pynvml.nvmlShutdown()

@@ -1,0 +1,76 @@
+"""Energy counted by a meter while models run in turns, in the child that times them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qexplorer.measure.power import Meter, best_meter
+
+__all__ = ["measure_energy"]
+
+_WINDOWS = 6
+_IDLE_S = 0.3
+
+
+def measure_energy(
+    calls: Mapping[str, Callable[[], object]],
+    device: str,
+    seconds: float,
+    order: random.Random,
+    *,
+    meter: Meter | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Joules of one call above idle, window by window.
+
+    Args:
+        calls: what to run, by key.
+        device: ``cpu`` or ``gpu``.
+        seconds: for all calls together, without the idle windows before and after.
+        order: shuffles the turns.
+        meter: the meter to read; None: the best one here.
+
+    Returns:
+        By key: ``source``, ``joules`` (of one call, one value a window), ``n`` (calls), ``idle_watts``. Empty where
+        there is no meter that counts.
+    """
+    meter = meter or best_meter(device)
+    if meter.read_joules() is None:
+        return {}
+    window_s = max(0.05, seconds / (_WINDOWS * max(len(calls), 1)))
+    idle = [_idle_watts(meter)]
+    windows: dict[str, list[tuple[float, float, int]]] = {key: [] for key in calls}
+    keys = list(calls)
+    for _ in range(_WINDOWS):
+        order.shuffle(keys)
+        for key in keys:
+            windows[key].append(_window(meter, calls[key], window_s))
+    idle.append(_idle_watts(meter))
+    idle_watts = sum(idle) / len(idle)
+    return {
+        key: {
+            "source": f"measured:{meter.name}",
+            "joules": [(joules - idle_watts * spent) / count for joules, spent, count in found],
+            "n": sum(count for _, _, count in found),
+            "idle_watts": idle_watts,
+        }
+        for key, found in windows.items()
+    }
+
+
+def _window(meter: Meter, call: Callable[[], object], window_s: float) -> tuple[float, float, int]:
+    """Joules, seconds and calls of one window."""
+    count, begin, before = 0, time.perf_counter(), meter.read_joules() or 0.0
+    while time.perf_counter() - begin < window_s:
+        call()
+        count += 1
+    after = meter.read_joules() or 0.0
+    return after - before, time.perf_counter() - begin, count
+
+
+def _idle_watts(meter: Meter) -> float:
+    begin, before = time.perf_counter(), meter.read_joules() or 0.0
+    time.sleep(_IDLE_S)
+    return ((meter.read_joules() or 0.0) - before) / (time.perf_counter() - begin)

@@ -1,0 +1,48 @@
+"""From a model's answers to what it says of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.model import Model
+
+__all__ = ["Labels", "predictions", "threshold_of"]
+
+Labels = NDArray[np.int64]
+
+
+def predictions(outputs: Sequence[Array], n: int, *, threshold: float = 0.0) -> Labels | None:
+    """The class that the first output names for each of ``n`` samples, or None if it does not name one.
+
+    1. integers, one per sample: they are the classes;
+    2. floats, at least two per sample (further axes of length 1 allowed): the place of the largest;
+    3. one float per sample: whether it is above ``threshold``;
+    4. anything else (boxes, sequences, images, a scalar for a whole batch): None.
+    """
+    first = np.asarray(outputs[0])
+    if first.ndim == 0 or first.shape[0] != n:
+        return None
+    if any(length != 1 for length in first.shape[2:]):
+        return None
+    rows = first.reshape(n, -1)
+    if rows.shape[1] == 1:
+        if first.dtype.kind in "iub":
+            return np.asarray(rows[:, 0], np.int64)
+        return np.asarray(rows[:, 0] > threshold, np.int64)
+    if rows.shape[1] == 0 or first.dtype.kind not in "fiu":
+        return None
+    return np.asarray(np.argmax(rows, axis=1), np.int64)
+
+
+def threshold_of(model: Model) -> float:
+    """Where a single score turns from class 0 to class 1: 0.5 after a Sigmoid, else 0 (a logit)."""
+    name = model.outputs[0].name
+    ends = {output: layer for layer in model.layers for output in layer.outputs}
+    layer = ends.get(name)
+    while layer is not None and layer.op in ("Reshape", "Squeeze", "Flatten", "Identity", "Unsqueeze"):
+        layer = ends.get(layer.inputs[0]) if layer.inputs else None
+    return 0.5 if layer is not None and layer.op == "Sigmoid" else 0.0

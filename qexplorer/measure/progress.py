@@ -1,0 +1,62 @@
+"""Tells how far a comparison is, from how long its steps are expected to take and really took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from qexplorer.core.errors import Cancelled
+from qexplorer.core.results import Run
+from qexplorer.measure.comparison import Progress
+
+__all__ = ["Board"]
+
+
+class Board:
+    """Steps with the seconds they are expected to take; speaks to ``progress`` from one thread only.
+
+    Args:
+        progress: told whenever something changed; None to tell nobody.
+        cancelled: asked at every :meth:`tell`; None: never cancelled.
+    """
+
+    def __init__(self, progress: Callable[[Progress], None] | None, cancelled: Callable[[], bool] | None) -> None:
+        self._progress, self._cancelled = progress, cancelled
+        self._expected: dict[str, float] = {}
+        self._share: dict[str, float] = {}
+        self._runs: tuple[Run, ...] = ()
+        self._begin = time.monotonic()
+        self._done = 0.0
+
+    def plan(self, step: str, seconds: float) -> None:
+        """Adds a step."""
+        self._expected[step] = seconds
+        self._share[step] = 0.0
+
+    def advance(self, step: str, share: float) -> None:
+        """Notes that ``share`` (0 to 1) of ``step`` is done; tells nobody yet, so any thread may call it."""
+        if step in self._share:
+            self._share[step] = max(self._share[step], min(1.0, share))
+
+    def tell(self, text: str, runs: tuple[Run, ...] | None = None) -> None:
+        """Reports the present state.
+
+        Raises:
+            Cancelled: somebody asked for the work to stop.
+        """
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("the comparison was cancelled")
+        self._runs = self._runs if runs is None else runs
+        if self._progress is None:
+            return
+        total = sum(self._expected.values())
+        finished = sum(self._expected[step] * share for step, share in self._share.items())
+        self._done = max(self._done, finished / total if total else 0.0)
+        self._progress(Progress(text, self._done, self._seconds_left(finished, total), self._runs))
+
+    def _seconds_left(self, finished: float, total: float) -> float | None:
+        """What is left, at the pace of what was done; the plan alone until 5 % of it is done."""
+        spent = time.monotonic() - self._begin
+        if finished <= 0.05 * total:
+            return total if spent < total else None
+        return (total - finished) * max(spent / finished, 0.5)

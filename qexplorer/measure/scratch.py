@@ -1,0 +1,52 @@
+"""Samples on disk while a comparison runs: children map them, so nothing large crosses a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.workspace import workspace
+
+__all__ = ["keep_samples", "read_samples", "scratch"]
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A private folder that is gone afterwards; folders of comparisons that were killed are removed first."""
+    home = workspace("scratch")
+    for left in home.glob("compare-*"):
+        if not _alive(left.name.split("-")[1]):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"compare-{os.getpid()}-", dir=home))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: str) -> bool:
+    import psutil
+
+    return pid.isdigit() and psutil.pid_exists(int(pid))
+
+
+def keep_samples(folder: Path, inputs: Mapping[str, Array]) -> dict[str, str]:
+    """Writes each array to a .npy file; returns the files' paths by input name."""
+    files: dict[str, str] = {}
+    for index, (name, array) in enumerate(inputs.items()):
+        path = folder / f"input{index}.npy"
+        np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+        files[name] = str(path)
+    return files
+
+
+def read_samples(files: Mapping[str, str]) -> dict[str, Array]:
+    """The arrays that :func:`keep_samples` wrote, mapped and not read until used."""
+    return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}

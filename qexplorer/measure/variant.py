@@ -1,0 +1,97 @@
+"""What is compared: one file with what has to be known to judge it, and the samples it is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qexplorer.core.dataset import Array, DataSet
+from qexplorer.core.model import Model
+from qexplorer.core.results import Size
+from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
+from qexplorer.measure.predictions import Labels, threshold_of
+from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.run.batching import feeds_of
+
+__all__ = ["Subject", "Variant", "float_variant", "quantized_variant", "subject_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One ONNX file. The float model's recipe is ``float`` and its digest the first 16 digits of its SHA-256."""
+
+    recipe: str
+    digest: str
+    path: Path
+    size: Size
+    output_scales: dict[str, float]
+    is_float: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """The model and the evaluation samples that every variant is judged on.
+
+    Attributes:
+        model: the float model.
+        inputs: samples by input name.
+        labels: shape ``(n,)``, or None.
+        positions: shape ``(n,)``: where the samples stand in the evaluation split.
+        n: samples.
+        batches: batch sizes that are timed, latency's first.
+        evaluation_batch: samples at a time when accuracy is measured.
+        threshold: see ``predictions``.
+    """
+
+    model: Model
+    inputs: dict[str, Array]
+    labels: Labels | None
+    positions: Labels
+    n: int
+    batches: tuple[int, ...]
+    evaluation_batch: int
+    threshold: float
+
+    @property
+    def metric(self) -> str:
+        """``accuracy`` with labels, ``agreement`` (with the float model) without."""
+        return "agreement" if self.labels is None else "accuracy"
+
+
+def float_variant(model: Model) -> Variant:
+    """The float model itself."""
+    return Variant("float", model.sha256[:16], model.path, Size(model.file_bytes, model.weight_bytes), {}, True)
+
+
+def quantized_variant(q: QuantizedModel, name: str | None = None) -> Variant:
+    """A quantized model; its size counts packed weights, whatever type carries them in the file."""
+    size = Size(q.path.stat().st_size, q.weight_bytes)
+    return Variant(name or q.recipe.name, q.digest, q.path, size, dict(q.output_scales), False)
+
+
+def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
+    """The evaluation samples of ``data``: all, or ``samples`` of them drawn once with a fixed seed.
+
+    An untrained model is judged on a few only: its answers are checked against the simulation, but mean nothing.
+    """
+    split = data.evaluation
+    wanted = split.n if samples is None else min(samples, split.n)
+    if model.untrained:
+        wanted = min(wanted, UNTRAINED_SAMPLES)
+    positions = np.arange(split.n)
+    if wanted < split.n:
+        positions = np.sort(np.random.default_rng(0).permutation(split.n)[:wanted])
+        split = split.take(positions)
+    fixed = model.fixed_batch
+    return Subject(
+        model=model,
+        inputs=feeds_of(split, model),
+        labels=None if split.labels is None else np.asarray(split.labels, np.int64),
+        positions=np.asarray(positions, np.int64),
+        n=int(positions.size),
+        batches=BATCHES if fixed is None else (fixed,),
+        evaluation_batch=fixed or EVALUATION_BATCH,
+        threshold=threshold_of(model),
+    )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from qexplorer.load.preprocess import Preprocessing
-    from qexplorer.measure.compare import Progress
+    from qexplorer.measure.comparison import Progress
     from qexplorer.quantize.plan_types import QuantizedModel
 
 __all__ = ["CALIBRATION_SAMPLES", "compare", "data", "load", "measure", "quantize"]
@@ -102,22 +102,33 @@ def quantize(
 
 
 def measure(
-    quantized: QuantizedModel, data: DataSet | str | Path | None = None, *, backend: str = "onnxruntime"
+    quantized: QuantizedModel | Model,
+    data: DataSet | str | Path | None = None,
+    *,
+    backend: str = "onnxruntime",
+    samples: int | None = None,
+    quick: bool = True,
 ) -> Run:
-    """Accuracy, size, latency, memory, energy, fidelity and kernels of a quantized model on one backend.
+    """Accuracy, size, latency, memory, energy, fidelity and kernels of one model on one backend.
 
     Args:
-        quantized: what :func:`quantize` returned.
+        quantized: what :func:`quantize` returned, or a float model.
         data: a data set, or what :func:`data` takes; a sample model brings its own.
         backend: a backend's name (``qexplorer doctor`` lists them).
+        samples: evaluation samples used, at most; all by default.
+        quick: fewer timed calls, so wider intervals of latency; accuracy is the same.
 
     Raises:
         UnknownName: no such backend.
         BackendError: the backend is not available here.
     """
+    from qexplorer.measure.effort import Effort
     from qexplorer.measure.run_one import measure as measure_one
 
-    return measure_one(quantized, _fitted(quantized.model, data, "measuring needs data"), backend=backend)
+    float_model = quantized if isinstance(quantized, Model) else quantized.model
+    fitted = _fitted(float_model, data, "measuring needs data")
+    effort = Effort.QUICK if quick else Effort.STANDARD
+    return measure_one(quantized, fitted, backend=backend, samples=samples, effort=effort)
 
 
 def compare(
@@ -144,8 +155,8 @@ def compare(
     Raises:
         InputError: an unknown backend, a recipe that cannot be read, or what :func:`load` and :func:`data` raise.
     """
-    from qexplorer.measure.compare import Effort
     from qexplorer.measure.compare import compare as compare_all
+    from qexplorer.measure.effort import Effort
 
     given = [recipes] if isinstance(recipes, (Recipe, str, Path)) else list(recipes)
     if not given:

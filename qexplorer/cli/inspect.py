@@ -7,7 +7,7 @@ from typing import Any
 
 from qexplorer import api
 from qexplorer.cli.terminal import print_facts, print_json, print_table, say
-from qexplorer.core.model import Model, TensorInfo
+from qexplorer.core.model import Layer, Model, TensorInfo
 from qexplorer.report.words import bytes_text, count_text
 
 __all__ = ["inspection", "run"]
@@ -36,8 +36,7 @@ def run(order: argparse.Namespace) -> int:
     )
     say()
     rows = [
-        (each.name, each.op, count_text(each.parameters), count_text(each.macs), each.reason or "yes")
-        for each in model.layers
+        (each.name, each.op, count_text(each.parameters), count_text(each.macs), _able(each)) for each in model.layers
     ]
     print_table(("layer", "operator", "parameters", "macs", "can be quantized"), rows)
     for note in model.notes:
@@ -52,6 +51,10 @@ def inspection(model: Model) -> dict[str, Any]:
     about |= {"file_bytes": model.file_bytes, "weight_bytes": model.weight_bytes}
     layers = [{field: getattr(layer, field) for field in _LAYER_FIELDS} for layer in model.layers]
     return {"model": about, "layers": layers}
+
+
+def _able(layer: Layer) -> str | None:
+    return "yes" if layer.quantizable else layer.reason
 
 
 def _tensor(info: TensorInfo) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints aligned columns; columns in which every cell is a number are aligned to the right."""
+    """Prints aligned columns; columns in which every cell is a number (with its unit) are aligned to the right."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     columns = list(zip(*cells, strict=True)) if cells else [()] * len(header)
     widths = [max(len(name), *(len(cell) for cell in column), 0) for name, column in zip(header, columns, strict=True)]
@@ -45,6 +46,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     for row in (list(header), *cells):
         padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
         say("  ".join(padded).rstrip())
+
+
+_NUMBER = re.compile(r"(?:[+-]?[0-9.]+(?: ?[kMGB%]?B?)?|–|)")  # noqa: RUF001 - the dash of an empty cell
 
 
 class ProgressLine:
@@ -70,4 +74,4 @@ class ProgressLine:
 
 
 def _is_number(cell: str) -> bool:
-    return cell == "" or cell.replace(".", "", 1).isdigit()
+    return _NUMBER.fullmatch(cell) is not None

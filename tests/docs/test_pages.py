@@ -45,9 +45,8 @@ def test_every_calibrator_has_one_page() -> None:
 @pytest.mark.parametrize("format", list(FORMATS), ids=FORMATS.names())
 def test_a_format_page_states_the_registered_facts(format: Format) -> None:
     """Bits, codes, symmetric range and carrier in a page's table are those of the registry."""
-    rows = re.findall(
-        rf"^\| {format.name} \|.*$", "\n".join(p.read_text() for p in (DOCS / "formats").glob("*.md")), re.M
-    )
+    text = "\n".join(page.read_text() for page in (DOCS / "formats").glob("*.md"))
+    rows = re.findall(rf"^\| {format.name} \|.*$", text, re.M)
     assert len(rows) == 1
     _, bits, codes, symmetric, carrier = (cell.strip() for cell in rows[0].strip("|").split("|"))
     assert (int(bits), carrier) == (format.bits, format.carrier)
@@ -59,7 +58,7 @@ def test_a_format_page_states_the_registered_facts(format: Format) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    """Every relative link names a file that is there; a picture is allowed to come with the app."""
+    """Every relative link names a file that is there."""
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 

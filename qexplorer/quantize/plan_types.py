@@ -43,21 +43,41 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorPlan:
-    """The grid of one tensor; ``kind`` is ``weight``, ``bias`` or ``activation``, ``reason`` says where it is from."""
+    """The grid of one tensor.
+
+    Attributes:
+        name: the tensor's name in the float model.
+        kind: ``weight`` (every constant but biases), ``bias`` or ``activation``.
+        grid: its levels; ``qmin`` and ``qmax`` are narrower than the format's where a Relu or Clip bounds the codes.
+        reason: where the grid is from.
+        carrier: ONNX tensor type that stores the codes: the format's own, or a wider one that has integer kernels.
+    """
 
     name: str
     kind: str
     grid: Grid
     reason: str
+    carrier: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Every decision, in execution order; ``notes`` holds warnings about the whole, one sentence each."""
+    """Every decision.
+
+    Attributes:
+        layers: one entry per layer of the model, in execution order.
+        tensors: grids by key. The key is the tensor's name; a constant that layers need on different grids has one
+            entry for each, the later ones with ``#2``, ``#3`` behind the name.
+        notes: warnings about the whole, one sentence each.
+        constants: for each layer the keys of its constant inputs that are on a grid, by input position.
+        calibrated: False if grids of activations are missing because there were no statistics.
+    """
 
     layers: tuple[LayerPlan, ...]
     tensors: dict[str, TensorPlan]
     notes: tuple[str, ...] = ()
+    constants: dict[str, dict[int, str]] = field(default_factory=dict)
+    calibrated: bool = True
 
     def layer(self, name: str) -> LayerPlan:
         """The decision about the layer called ``name``; raises KeyError."""

@@ -1,0 +1,200 @@
+"""Which activations get a grid, and whose wishes decide it.
+
+A tensor is on a grid if a quantized layer makes it or reads it. Its format comes from the layer that makes it; a
+tensor that float layers or the outside make takes the wishes of its first quantized reader. A rule of the recipe
+goes before the recipe's default: where only a reader's rule names other activations, that reader decides.
+
+Layers that move codes (Reshape, MaxPool, ...) hand their input's grid on. A Relu or Clip does the same and bounds the
+codes: ``quantize(clip(x)) == clip(quantize(x))`` on codes, because rounding keeps the order and the bounds are
+rounded alike. Right behind the layer that makes its input, with no other reader, it is absorbed: the only grid is the
+one of its own output, and the bound costs nothing where it is the end of the code range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Grid, grid_from_range, quantize
+from qexplorer.core.recipe import ActivationSpec, Recipe
+from qexplorer.observe.calibrators import calibrate
+from qexplorer.observe.stats import TensorStats
+from qexplorer.quantize.carriers import activation_carrier
+from qexplorer.quantize.decide import Decision, bounds_of
+from qexplorer.quantize.plan_types import TensorPlan
+from qexplorer.quantize.view import GraphView
+
+__all__ = ["Source", "activation_plans", "find_sources", "missing_statistics"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the grid of one activation comes from.
+
+    Attributes:
+        tensor: the activation.
+        parent: the tensor whose grid it shares; None if it has its own.
+        bound_by: layer (Relu, Clip) that bounds its codes, if any.
+        spec: what is asked of its grid (the parent's, if it has one).
+        owner: layer whose wishes these are.
+    """
+
+    tensor: str
+    parent: str | None
+    bound_by: str | None
+    spec: ActivationSpec
+    owner: str
+
+
+def find_sources(decisions: Mapping[str, Decision], recipe: Recipe, view: GraphView) -> dict[str, Source]:
+    """The source of every activation that is on a grid, in execution order."""
+    parents = _parents(decisions, view)
+    readers = _readers(decisions, parents)
+    found: dict[str, Source] = {}
+    for tensor, (parent, bound) in parents.items():
+        if parent is not None:
+            root = found[parent]
+            found[tensor] = Source(tensor, parent, bound, root.spec, root.owner)
+            continue
+        spec, owner = _wishes(tensor, bound, decisions, readers.get(tensor, []), recipe, view)
+        found[tensor] = Source(tensor, None, bound, spec, owner)
+    return found
+
+
+def absorbed(decision: Decision, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+    """Whether a Relu or Clip follows a computing layer directly and alone."""
+    if not decision.bounds:
+        return False
+    tensor = decision.data[0]
+    maker = view.producer.get(tensor)
+    return maker is not None and decisions[maker].computes and view.only_reader(tensor) == decision.layer.name
+
+
+def _parents(decisions: Mapping[str, Decision], view: GraphView) -> dict[str, tuple[str | None, str | None]]:
+    """Every tensor on a grid -> the tensor it shares it with, and the layer that bounds its codes."""
+    wanted = _wanted(decisions, view)
+    found: dict[str, tuple[str | None, str | None]] = {t: (None, None) for t in view.inputs if t in wanted}
+    for decision in decisions.values():
+        outputs = [o for o in decision.layer.outputs if o and view.is_float(o)]
+        if decision.moves:
+            bound = decision.layer.name if decision.bounds else None
+            if absorbed(decision, decisions, view):
+                found[outputs[0]] = (None, bound)
+            elif decision.data[0] in found:
+                found |= dict.fromkeys(outputs, (decision.data[0], bound))
+        elif decision.computes:
+            found |= {o: (None, None) for o in outputs if not _swallowed(o, decisions, view)}
+        else:
+            found |= {o: (None, None) for o in outputs if o in wanted}
+    return found
+
+
+def _swallowed(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+    reader = view.only_reader(tensor)
+    return reader is not None and absorbed(decisions[reader], decisions, view)
+
+
+def _wanted(decisions: Mapping[str, Decision], view: GraphView) -> set[str]:
+    """Tensors that a computing layer reads, directly or through layers that move codes."""
+    wanted: set[str] = set()
+    for decision in reversed(decisions.values()):  # type: ignore[call-overload]
+        moved = decision.moves and any(o in wanted for o in decision.layer.outputs)
+        if decision.computes or (moved and not absorbed(decision, decisions, view)):
+            wanted |= set(decision.data)
+    return wanted
+
+
+def _readers(
+    decisions: Mapping[str, Decision], parents: Mapping[str, tuple[str | None, str | None]]
+) -> dict[str, list[Decision]]:
+    """Computing layers that read a grid, by the tensor that the grid belongs to."""
+    found: dict[str, list[Decision]] = {}
+    for decision in decisions.values():
+        for tensor in decision.data if decision.computes else ():
+            root: str = tensor
+            while (parent := parents[root][0]) is not None:
+                root = parent
+            found.setdefault(root, []).append(decision)
+    return found
+
+
+def _wishes(
+    tensor: str,
+    bound: str | None,
+    decisions: Mapping[str, Decision],
+    readers: list[Decision],
+    recipe: Recipe,
+    view: GraphView,
+) -> tuple[ActivationSpec, str]:
+    """Whose activation format counts for ``tensor``: makers before readers, rules before the default."""
+    makers = [decisions[bound]] if bound else []
+    maker = view.producer.get(decisions[bound].data[0] if bound else tensor)
+    if maker is not None and decisions[maker].computes:
+        makers.append(decisions[maker])
+    candidates = [(d.spec.activations, d.layer.name) for d in (*makers, *readers)]
+    known = [(spec, name) for spec, name in candidates if spec is not None]
+    by_rule = [item for item in known if item[0] != recipe.activations]
+    return (by_rule or known)[0]
+
+
+def missing_statistics(source: Source, statistics: Mapping[str, TensorStats]) -> str | None:
+    """Why ``source`` can have no grid of its own, or None if it can (or needs none)."""
+    if source.parent is not None:
+        return None
+    stats = statistics.get(source.tensor)
+    if stats is None or stats.histogram.count == 0:
+        return f"no statistics were collected for '{source.tensor}'"
+    if stats.histogram.nonfinite:
+        return f"'{source.tensor}' held NaN or infinity on the calibration data"
+    return None
+
+
+def activation_plans(
+    sources: Mapping[str, Source],
+    decisions: Mapping[str, Decision],
+    statistics: Mapping[str, TensorStats],
+    view: GraphView,
+) -> dict[str, TensorPlan]:
+    """The grid of every activation in ``sources``."""
+    plans: dict[str, TensorPlan] = {}
+    for source in sources.values():
+        spec = source.spec
+        if source.parent is not None:
+            grid, why = plans[source.parent].grid, f"the same grid as '{source.parent}'"
+        else:
+            grid, why = _own_grid(source, statistics[source.tensor], view)
+        if source.bound_by:
+            low, high = bounds_of(decisions[source.bound_by].layer, view) or (-np.inf, np.inf)
+            grid, why = bounded(grid, low, high), f"{why}, bounded by '{source.bound_by}'"
+        plans[source.tensor] = TensorPlan(source.tensor, "activation", grid, why, activation_carrier(spec))
+    return plans
+
+
+def _own_grid(source: Source, stats: TensorStats, view: GraphView) -> tuple[Grid, str]:
+    spec, wanted = source.spec, get_format(source.spec.format)
+    maker = view.producer.get(source.tensor)
+    if maker is not None and view.nodes[maker].op_type == "Softmax":
+        low, high, why = 0.0, 1.0, "a softmax lies between 0 and 1"
+    else:
+        low, high = calibrate(
+            stats, spec.calibrator, format=wanted, symmetric=spec.symmetric, percentile=spec.percentile
+        )
+        why = f"{spec.calibrator} of the calibration data, as asked for '{source.owner}'"
+    grid = grid_from_range(low, high, wanted, symmetric=spec.symmetric)
+    if wanted.bits in (8, 16):
+        # The carrier saturates at its own lowest code; leaving that code out would cost a Clip for nothing.
+        grid = replace(grid, qmin=wanted.qmin)
+    return grid, why
+
+
+def bounded(grid: Grid, low: float, high: float) -> Grid:
+    """``grid`` without the codes of values outside ``[low, high]``."""
+    codes = [grid.qmin if low == -np.inf else _code(low, grid), grid.qmax if high == np.inf else _code(high, grid)]
+    return replace(grid, qmin=max(grid.qmin, codes[0]), qmax=min(grid.qmax, codes[1]))
+
+
+def _code(value: float, grid: Grid) -> int:
+    return int(quantize(np.asarray(value, np.float32), grid))

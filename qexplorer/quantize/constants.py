@@ -1,0 +1,204 @@
+"""Grids of constants: weights, int32 biases, and the constant operands of additions and multiplications.
+
+A weight that several layers read is quantized once; where they ask for different grids it gets a copy for each. The
+bias of an integer layer is int32 on the grid ``scale_x * scale_w`` with zero point 0 (ONNX QLinearConv, opset 10), the
+grid on which the products are summed, so that adding it needs no rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qexplorer.core.formats import Format, Kind, get_format
+from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import ActivationSpec, WeightSpec
+from qexplorer.load.operators import OperatorKind
+from qexplorer.observe.calibrators import weight_grid
+from qexplorer.quantize.carriers import activation_carrier, weight_carrier
+from qexplorer.quantize.decide import Decision, Treatment
+from qexplorer.quantize.plan_types import TensorPlan
+from qexplorer.quantize.view import GraphView, attribute, view_at
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["INT32", "ConstantPlanner", "bias_vector", "output_channels", "weight_axes"]
+
+INT32 = Format("int32", Kind.INTEGER, 32, True, -(2**31), 2**31 - 1, "int32")
+"""Format of biases; no recipe names it."""
+
+_LARGEST_BIAS = 2.0**31 * 0.999
+"""Codes of a bias stay below this, so that sums have room."""
+
+
+@dataclass(slots=True)
+class ConstantPlanner:
+    """Collects the grids of all constants, layer by layer.
+
+    Attributes:
+        model: the float model.
+        view: its graph.
+        tensors: the grids found so far, by key.
+        uses: keys by layer and input position.
+        remarks: what a reader should know about a layer's constants, sentences by layer.
+    """
+
+    model: Model
+    view: GraphView
+    tensors: dict[str, TensorPlan] = field(default_factory=dict)
+    uses: dict[str, dict[int, str]] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    _keys: dict[tuple[object, ...], str] = field(default_factory=dict)
+
+    def add_layer(self, decision: Decision) -> None:
+        """Plans the weight and the constant operands of one layer."""
+        spec, name = decision.spec, decision.layer.name
+        if decision.weight is not None and spec.weights is not None:
+            self._add_weight(decision, spec.weights)
+        arithmetic = decision.rule is not None and decision.rule.kind is OperatorKind.ARITHMETIC
+        if decision.computes and arithmetic and spec.activations is not None:
+            for position, tensor in enumerate(self.view.nodes[name].input):
+                if tensor and self.view.is_constant(tensor) and self.view.is_float(tensor):
+                    self._add_operand(decision, position, tensor, spec.activations)
+
+    def _add_weight(self, decision: Decision, asked: WeightSpec) -> None:
+        name, position = decision.layer.name, decision.weight
+        assert position is not None
+        tensor = self.view.nodes[name].input[position]
+        spec, axis, block_axis, remark = _fitting(decision, asked, self.view)
+        if remark:
+            self.remarks.setdefault(name, []).append(remark)
+        carrier = weight_carrier(spec, integer=decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC))
+        grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        why = f"{spec.calibrator} of its values, as asked for '{name}'"
+        plan = TensorPlan(tensor, "weight", grid, why, carrier)
+        self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier))
+
+    def _add_operand(self, decision: Decision, position: int, tensor: str, spec: ActivationSpec) -> None:
+        """A constant operand takes the format of the activations, with the range of its own values."""
+        values = self.view.array(tensor)
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+        grid = grid_from_range(low, high, get_format(spec.format), symmetric=spec.symmetric)
+        plan = TensorPlan(tensor, "weight", grid, "smallest and largest of its values", activation_carrier(spec))
+        self._use(decision.layer.name, position, plan, (tensor, spec.format, spec.symmetric))
+
+    def _use(self, layer: str, position: int, plan: TensorPlan, identity: tuple[object, ...]) -> None:
+        key = self._keys.get(identity)
+        if key is None:
+            key, copies = plan.name, 1
+            while key in self.tensors:
+                copies += 1
+                key = f"{plan.name}#{copies}"
+            self._keys[identity] = key
+            self.tensors[key] = plan
+        self.uses.setdefault(layer, {})[position] = key
+
+    def widen_for_biases(self, decisions: Mapping[str, Decision], activations: Mapping[str, TensorPlan]) -> None:
+        """Widens weight scales so far that every bias fits into int32."""
+        for decision in decisions.values():
+            bias = _integer_bias(decision, self, activations)
+            if bias is None:
+                continue
+            key = self.uses[decision.layer.name][decision.weight or 0]
+            grid, step = self.tensors[key].grid, activations[decision.data[0]].grid.scale
+            needed = np.abs(bias.astype(np.float64)) / (float(step) * _LARGEST_BIAS)
+            if grid.axis is None:
+                needed = needed.max(initial=0.0)
+            if np.any(needed > grid.scale):
+                scale = np.maximum(grid.scale, needed.astype(np.float32))
+                self.tensors[key] = replace(self.tensors[key], grid=replace(grid, scale=scale))
+                text = "some of its weight scales were widened so that the bias fits into int32"
+                self.remarks.setdefault(decision.layer.name, []).append(text)
+
+    def add_biases(self, decisions: Mapping[str, Decision], activations: Mapping[str, TensorPlan]) -> None:
+        """Plans the int32 biases of integer layers; call after all weights are final."""
+        for decision in decisions.values():
+            name = decision.layer.name
+            if _integer_bias(decision, self, activations) is None or decision.rule is None:
+                continue
+            position = decision.rule.bias_input or 0
+            weights = self.tensors[self.uses[name][decision.weight or 0]].grid
+            scale = np.asarray(activations[decision.data[0]].grid.scale * weights.scale, np.float32)
+            axis = None if scale.ndim == 0 else 0
+            grid = Grid(INT32, scale, np.zeros(scale.shape, np.int32), axis, None, INT32.qmin, INT32.qmax)
+            tensor = self.view.nodes[name].input[position]
+            why = f"scale of '{decision.data[0]}' times scale of the weight"
+            plan = TensorPlan(tensor, "bias", grid, why, "int32")
+            self._use(name, position, plan, (tensor, "bias", scale.tobytes(), decision.layer.op))
+
+
+def _integer_bias(
+    decision: Decision, planner: ConstantPlanner, activations: Mapping[str, TensorPlan]
+) -> Float32 | None:
+    """The bias, one value per output channel, if it is to become int32; None if there is none or it stays in float."""
+    rule, name = decision.rule, decision.layer.name
+    if not decision.computes or rule is None or rule.bias_input is None:
+        return None
+    node, uses = planner.view.nodes[name], planner.uses.get(name, {})
+    if len(node.input) <= rule.bias_input or not node.input[rule.bias_input]:
+        return None
+    tensor = node.input[rule.bias_input]
+    key = uses.get(-1 if decision.weight is None else decision.weight)
+    if key is None or not planner.view.is_constant(tensor) or decision.data[0] not in activations:
+        return None
+    weight = planner.tensors[key]
+    narrow = {weight.carrier, activations[decision.data[0]].carrier} <= {"int8", "uint8"}
+    grouped = decision.layer.op == "ConvTranspose" and attribute(node, "group", 1) != 1
+    scaled = decision.layer.op == "Gemm" and (attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)) != (1, 1)
+    if not narrow or weight.grid.block or grouped or scaled:
+        return None
+    return bias_vector(planner.view.array(tensor), output_channels(node, 1, planner.view))
+
+
+def bias_vector(bias: Float32, channels: int) -> Float32 | None:
+    """``bias`` of any shape as shape ``(channels,)``; None if it differs from row to row."""
+    if bias.size == 1:
+        return np.full(channels, bias.reshape(()), np.float32)
+    return bias.reshape(channels) if bias.size == channels and bias.shape[-1] == channels else None
+
+
+def weight_axes(node: onnx.NodeProto, position: int, view: GraphView) -> tuple[int, int]:
+    """Axis of the output channels and axis of the inputs that are summed over, of the weight at input ``position``."""
+    rank = len(view.initializers[node.input[position]].dims)
+    if node.op_type == "MatMul":
+        rows, columns = max(rank - 2, 0), rank - 1
+        return (columns, rows) if position == 1 else (rows, columns)
+    if node.op_type == "Gemm":
+        return (0, 1) if attribute(node, "transB", 0) else (1, 0)
+    return (1, 0) if node.op_type == "ConvTranspose" else (0, 1)
+
+
+def output_channels(node: onnx.NodeProto, position: int, view: GraphView) -> int:
+    """Length of the weight's output-channel axis."""
+    return int(view.initializers[node.input[position]].dims[weight_axes(node, position, view)[0]])
+
+
+def _fitting(decision: Decision, spec: WeightSpec, view: GraphView) -> tuple[WeightSpec, int, int | None, str | None]:
+    """The weight specification that this layer's shape allows, its axes, and a remark if it is not what was asked."""
+    node, position = view.nodes[decision.layer.name], decision.weight or 0
+    axis, block_axis = weight_axes(node, position, view)
+    shape = tuple(view.initializers[node.input[position]].dims)
+    if decision.weight == 0 or len(shape) < 2:
+        tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
+        if spec.granularity is Granularity.TENSOR:
+            return tensor, axis, None, None
+        return tensor, axis, None, "its weight has one scale: channels of a first operand or a vector cannot differ"
+    if spec.granularity is not Granularity.BLOCK:
+        return spec, axis, None, None
+    if shape[block_axis] <= spec.block:
+        channel = spec.model_copy(update={"granularity": Granularity.CHANNEL})
+        length = shape[block_axis]
+        return channel, axis, None, f"one scale per channel: only {length} values run along its input axis"
+    return spec, axis, block_axis, None
+
+
+@lru_cache(maxsize=1024)
+def _weight_grid(path: str, tensor: str, spec: str, axis: int, block_axis: int | None) -> Grid:
+    """Searching a range (mse, kl) takes time and depends on nothing but its arguments, so that it is done once."""
+    return weight_grid(view_at(path).array(tensor), WeightSpec.model_validate_json(spec), axis, block_axis)

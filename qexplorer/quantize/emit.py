@@ -1,0 +1,243 @@
+"""From a plan to an ONNX graph with QuantizeLinear and DequantizeLinear.
+
+One pair per tensor: what a quantized layer makes is rounded right behind it, and everybody reads the rounded value,
+because in an integer run there is no other. What a float layer or the outside makes is rounded for its quantized
+readers alone; float layers read the original, which costs nothing and keeps their accuracy. Either way the simulated
+run and the integer run are the same graph.
+
+Codes that a Relu, a Clip or a narrow format bounds are clipped as integers, between QuantizeLinear and
+DequantizeLinear, so that the layer in front still has an integer kernel; where the bounds are those of the 8-bit type
+itself nothing is emitted, because saturation does it. 16-bit codes have no integer kernels anyway: there Relu and
+Clip stay as they are, in float.
+
+Graph inputs and outputs keep their names, order and types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.grid import Float32, Int32, quantize
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.quantize.constants import bias_vector, output_channels
+from qexplorer.quantize.emit_dynamic import emit_dynamic
+from qexplorer.quantize.emit_half import HalfEmitter
+from qexplorer.quantize.plan_types import Plan, TensorPlan
+from qexplorer.quantize.view import GraphView, captured_names, view_of
+from qexplorer.quantize.writer import GraphWriter
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Emitter", "emit"]
+
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
+
+
+def emit(model: Model, recipe: Recipe, plan: Plan) -> onnx.ModelProto:
+    """The quantized graph.
+
+    Args:
+        model: the float model.
+        recipe: what the plan was made from; it is written into the file's metadata.
+        plan: treatments and grids; its grids are taken as they are.
+
+    Raises:
+        RecipeError: if the plan was made without the statistics that it needs.
+    """
+    if not plan.calibrated:
+        what = f"the recipe '{recipe.name}' has static activations, and their ranges were not observed"
+        raise RecipeError(what, do="give calibration data")
+    emitter = Emitter(model, plan)
+    emitter.run()
+    return emitter.finish(recipe)
+
+
+class Emitter:
+    """Writes one graph, node by node.
+
+    Args:
+        model: the float model.
+        plan: what is to happen.
+    """
+
+    def __init__(self, model: Model, plan: Plan) -> None:
+        self.proto = model.proto()
+        self.view: GraphView = view_of(model)
+        self.plan = plan
+        graph = self.proto.graph
+        taken = set(self.view.initializers) | set(self.view.inputs) | self.view.captured
+        for node in graph.node:
+            taken |= {node.name, *node.output}
+        self.writer = GraphWriter(taken)
+        self.layers = {layer.name: layer for layer in plan.layers}
+        self.half = HalfEmitter(self.writer, self.view)
+        self.ranges: dict[str, list[str]] = {}
+        self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
+        self.dynamic_values: dict[str, str] = {}
+        self._codes: dict[str, str] = {}
+        self._values: dict[str, str] = {}
+        self._constants: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Writes every node of the float graph in its new form."""
+        for name in self.view.inputs:
+            self._round_for_readers(name)
+        for node in self.proto.graph.node:
+            layer = self.layers.get(node.name)
+            treatment = "float" if layer is None else layer.treatment
+            if treatment in ("quantized", "passthrough", "weight-only"):
+                self._quantized(node, treatment)
+            elif treatment == "dynamic":
+                emit_dynamic(self, node)
+                self._round_outputs(node)
+            elif treatment == "half" and layer is not None:
+                self.half.emit(node, layer.activations or "fp16")
+                self._round_outputs(node)
+            else:
+                self._float(node)
+        self.half.need(self.view.outputs)
+
+    def finish(self, recipe: Recipe) -> onnx.ModelProto:
+        """The model with the new nodes, without constants that nobody reads any more."""
+        graph = self.proto.graph
+        read = {name for node in self.writer.nodes for name in node.input} | set(self.view.outputs)
+        for node in self.writer.nodes:
+            read |= captured_names(node)
+        kept = [item for item in graph.initializer if item.name in read]
+        del graph.node[:], graph.initializer[:], graph.value_info[:]
+        graph.node.extend(self.writer.nodes)
+        graph.initializer.extend(kept)
+        graph.initializer.extend(item for item in self.writer.initializers if item.name in read)
+        self.proto.producer_name = "qexplorer"
+        for entry in list(self.proto.metadata_props):
+            if entry.key == "qexplorer.recipe":
+                self.proto.metadata_props.remove(entry)
+        self.proto.metadata_props.add(key="qexplorer.recipe", value=recipe.to_yaml())
+        return self.proto
+
+    # Constants
+
+    def weight_codes(self, node: onnx.NodeProto, position: int) -> tuple[TensorPlan, Int32]:
+        """The plan and the codes of a layer's constant input, biases as shape ``(channels,)``."""
+        plan = self.plan.tensors[self.plan.constants[node.name][position]]
+        values: Float32 | None = self.view.array(plan.name)
+        if plan.kind == "bias" and values is not None:
+            values = bias_vector(values, output_channels(node, 1, self.view))
+        assert values is not None
+        return plan, quantize(values, plan.grid)
+
+    def constant(self, node: onnx.NodeProto, position: int) -> str:
+        """The name of the dequantized value of a layer's constant input."""
+        key = self.plan.constants[node.name][position]
+        if key not in self._constants:
+            plan, codes = self.weight_codes(node, position)
+            stored = self.writer.codes(f"{key}/codes", codes, plan.carrier)
+            scale_zero = self.writer.grid(key, plan.grid, plan.carrier)
+            attributes = {} if plan.grid.axis is None else {"axis": plan.grid.axis}
+            attributes |= {"block_size": plan.grid.block} if plan.grid.block else {}
+            inputs = [stored, *scale_zero]
+            name = f"{key}/dequantized"
+            self._constants[key] = self.writer.add("DequantizeLinear", inputs, name, attributes=attributes)
+        return self._constants[key]
+
+    # Activations
+
+    def read(self, node: onnx.NodeProto, quantized: bool) -> list[str]:
+        """Names that ``node`` reads its inputs under: grids where it is quantized, float32 otherwise."""
+        planned = self.plan.constants.get(node.name, {})
+        names = []
+        for position, name in enumerate(node.input):
+            if position in planned:
+                names.append(self.constant(node, position))
+            else:
+                names.append(self._values.get(name, name) if quantized else name)
+        self.half.need([*node.input, *captured_names(node)])
+        return names
+
+    def _quantized(self, node: onnx.NodeProto, treatment: str) -> None:
+        if treatment == "passthrough" and self._as_bound(node):
+            return
+        inputs = self.read(node, treatment != "weight-only")
+        copy = self._copy(node, inputs)
+        rounded = [o for o in node.output if o and self._is_activation(o) and treatment != "weight-only"]
+        raw = {name: self.writer.fresh(f"{name}/unrounded") for name in rounded}
+        for index, name in enumerate(node.output):
+            copy.output[index] = raw.get(name, name)
+        self.writer.nodes.append(copy)
+        for name in rounded:
+            self._round(raw[name], name, moved=treatment == "passthrough" and node.input[0] in self._codes)
+        if treatment == "weight-only":
+            self._round_outputs(node)
+
+    def _as_bound(self, node: onnx.NodeProto) -> bool:
+        """Writes a Relu or Clip as a bound on codes; False if it is to stay a node (other operators, 16 bits)."""
+        if node.op_type not in ("Relu", "Clip"):
+            return False
+        source, target = node.input[0], node.output[0]
+        plan = self.plan.tensors[target]
+        if plan.carrier not in ("int8", "uint8"):
+            return False
+        if source not in self._codes:
+            self._round(source, target)
+            return True
+        before = self.plan.tensors[source].grid
+        codes = self._codes[source]
+        if (before.qmin, before.qmax) != (plan.grid.qmin, plan.grid.qmax):
+            codes = self._clip(codes, plan, target)
+        self._dequantize(codes, plan, target, target)
+        return True
+
+    def _round(self, source: str, tensor: str, *, moved: bool = False, value: str | None = None) -> None:
+        """Writes Q, the bounds if there are any, and DQ; the rounded value is called ``value`` (``tensor`` if None)."""
+        plan = self.plan.tensors[tensor]
+        scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)
+        codes = self.writer.add("QuantizeLinear", [source, *scale_zero], f"{tensor}/codes")
+        bounded = (plan.grid.qmin, plan.grid.qmax) != _LIMITS[plan.carrier]
+        if bounded and not moved and plan.carrier in ("int8", "uint8"):
+            codes = self._clip(codes, plan, tensor)
+        self._dequantize(codes, plan, tensor, value or tensor)
+
+    def _clip(self, codes: str, plan: TensorPlan, tensor: str) -> str:
+        """Integer Clip of codes to the grid's own range."""
+        kind = np.dtype(plan.carrier)
+        low = self.writer.constant(f"{tensor}/lowest_code", np.asarray(plan.grid.qmin, kind))
+        high = self.writer.constant(f"{tensor}/highest_code", np.asarray(plan.grid.qmax, kind))
+        return self.writer.add("Clip", [codes, low, high], f"{tensor}/bounded_codes")
+
+    def _dequantize(self, codes: str, plan: TensorPlan, tensor: str, value: str) -> None:
+        scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)
+        self._codes[tensor] = codes
+        self._values[tensor] = self.writer.add("DequantizeLinear", [codes, *scale_zero], value, exact=True)
+
+    def _round_for_readers(self, name: str) -> None:
+        """Rounds a tensor that the outside or a float layer makes; only quantized layers read the rounded value."""
+        if self._is_activation(name):
+            self.half.need([name])
+            self._round(name, name, value=self.writer.fresh(f"{name}/rounded"))
+
+    def _round_outputs(self, node: onnx.NodeProto) -> None:
+        for name in filter(None, node.output):
+            self._round_for_readers(name)
+
+    def _is_activation(self, name: str) -> bool:
+        plan = self.plan.tensors.get(name)
+        return plan is not None and plan.kind == "activation"
+
+    # Float
+
+    def _float(self, node: onnx.NodeProto) -> None:
+        self.writer.nodes.append(self._copy(node, self.read(node, quantized=False)))
+        self._round_outputs(node)
+
+    def _copy(self, node: onnx.NodeProto, inputs: list[str]) -> onnx.NodeProto:
+        import onnx
+
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = inputs
+        return copy

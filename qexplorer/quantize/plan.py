@@ -1,0 +1,130 @@
+"""From a recipe and what was observed to a plan: every layer's treatment with its reason, every tensor's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import get_format
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.observe.stats import Statistics
+from qexplorer.quantize.activations import (
+    Source,
+    activation_plans,
+    find_sources,
+    missing_statistics,
+)
+from qexplorer.quantize.constants import ConstantPlanner
+from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
+from qexplorer.quantize.half import check_half
+from qexplorer.quantize.plan_types import Plan
+from qexplorer.quantize.report import layer_plans
+from qexplorer.quantize.view import GraphView, view_of
+
+__all__ = ["make_plan"]
+
+
+def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Plan:
+    """Decides what happens to every layer and tensor of ``model``.
+
+    Without ``statistics`` the plan tells treatments and weights but has no grids of activations
+    (``plan.calibrated`` is False): enough to show, not to emit.
+
+    Raises:
+        RecipeError: if the recipe cannot be applied to this model: formats that exclude each other in one layer, or
+            an operator set too old for what is asked.
+    """
+    view = view_of(model)
+    decisions = decide(model, recipe, view)
+    decisions = check_half(decisions, statistics, view)
+    decisions, sources = _settle(decisions, recipe, statistics, view)
+    _check_opset(model, decisions)
+    activations = {} if statistics is None else activation_plans(sources, decisions, statistics, view)
+    constants = ConstantPlanner(model, view)
+    for decision in decisions.values():
+        constants.add_layer(decision)
+    constants.widen_for_biases(decisions, activations)
+    constants.add_biases(decisions, activations)
+    return Plan(
+        layers=layer_plans(decisions, sources, constants, view),
+        tensors=activations | constants.tensors,
+        notes=_notes(model, recipe, decisions),
+        constants=constants.uses,
+        calibrated=statistics is not None or not sources,
+    )
+
+
+def _settle(
+    decisions: dict[str, Decision], recipe: Recipe, statistics: Statistics | None, view: GraphView
+) -> tuple[dict[str, Decision], dict[str, Source]]:
+    """Takes layers back to float until every grid that is left has statistics, then those that move no codes."""
+    while True:
+        sources = find_sources(decisions, recipe, view)
+        lacking = {} if statistics is None else _lacking(decisions, sources, statistics)
+        if not lacking:
+            break
+        decisions = {n: keep_float(d, lacking[n]) if n in lacking else d for n, d in decisions.items()}
+    why = "it reads floats, and no quantized layer follows"
+    idle = {n for n, d in decisions.items() if d.moves and not any(o in sources for o in d.layer.outputs)}
+    return {n: keep_float(d, why) if n in idle else d for n, d in decisions.items()}, sources
+
+
+def _lacking(
+    decisions: Mapping[str, Decision], sources: Mapping[str, Source], statistics: Statistics
+) -> dict[str, str]:
+    """Layers that touch a grid which cannot be calibrated, with the reason."""
+    bad = {t: why for t, s in sources.items() if (why := missing_statistics(s, statistics))}
+    for tensor, source in sources.items():
+        if source.parent in bad:
+            bad[tensor] = bad[source.parent]
+    found: dict[str, str] = {}
+    for name, decision in decisions.items():
+        if decision.computes or decision.moves:
+            touched = [t for t in (*decision.data, *decision.layer.outputs) if t in bad]
+            if touched:
+                found[name] = bad[touched[0]]
+    return found
+
+
+def _check_opset(model: Model, decisions: Mapping[str, Decision]) -> None:
+    needed, why = 0, ""
+    for decision in decisions.values():
+        version, what = _opset_needed(decision)
+        if version > needed:
+            needed, why = version, f"{what} ('{decision.layer.name}')"
+    if model.opset < needed:
+        raise RecipeError(
+            f"{why} needs operator set {needed}, and the model is at {model.opset} because it could not be converted",
+            allowed="recipes with 8-bit weights per tensor" if model.opset >= 10 else "fp16",
+            do="export the model again with a newer operator set",
+        )
+
+
+def _opset_needed(decision: Decision) -> tuple[int, str]:
+    """The lowest opset that can say what the layer needs. (QuantizeLinear 10, per axis 13, 4 and 16 bits, blocks 21)"""
+    spec, treatment = decision.spec, decision.treatment
+    if treatment in (Treatment.FLOAT, Treatment.HALF):
+        return (13, "bf16") if treatment is Treatment.HALF and "bf16" in decision.reason else (0, "")
+    formats = [get_format(s.format) for s in (spec.weights, spec.activations) if s is not None]
+    if spec.weights is not None and spec.weights.granularity == "block":
+        return 21, "a scale per block"
+    if any(f.bits == 16 or (f.bits == 4 and treatment is Treatment.WEIGHT_ONLY) for f in formats):
+        return 21, "a type of 4 or 16 bits"
+    if spec.weights is not None and spec.weights.granularity == "channel":
+        return 13, "a scale per channel"
+    return 11, "quantization"
+
+
+def _notes(model: Model, recipe: Recipe, decisions: Mapping[str, Decision]) -> tuple[str, ...]:
+    notes = [
+        f"rule '{rule.match}' matches no layer"
+        for rule in recipe.layers
+        if not any(rule.matches(layer.name, layer.op) for layer in model.layers)
+    ]
+    if not recipe.is_float and all(d.treatment is Treatment.FLOAT for d in decisions.values()):
+        notes.append("nothing is quantized: every layer stays in float")
+    dynamic = [d for d in decisions.values() if d.treatment is Treatment.DYNAMIC and d.spec.activations]
+    if any(d.spec.activations and d.spec.activations.symmetric for d in dynamic):
+        notes.append("dynamic activations are asymmetric (DynamicQuantizeLinear has no other form)")
+    return tuple(notes)

@@ -1,0 +1,127 @@
+"""The plan in words: one entry per layer that says what happens to it, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Granularity
+from qexplorer.quantize.activations import Source
+from qexplorer.quantize.constants import ConstantPlanner
+from qexplorer.quantize.decide import Decision, Treatment
+from qexplorer.quantize.plan_types import LayerPlan, TensorPlan
+from qexplorer.quantize.view import GraphView
+
+__all__ = ["layer_plans", "packed_bytes"]
+
+
+def layer_plans(
+    decisions: Mapping[str, Decision], sources: Mapping[str, Source], constants: ConstantPlanner, view: GraphView
+) -> tuple[LayerPlan, ...]:
+    """A :class:`LayerPlan` per layer; a weight that several layers read is counted at the first."""
+    counted: set[str] = set()
+    found = []
+    for name, decision in decisions.items():
+        key = constants.uses.get(name, {}).get(-1 if decision.weight is None else decision.weight)
+        plan = None if key is None else constants.tensors[key]
+        identity = key or decision.layer.weight
+        first = identity is not None and identity not in counted
+        counted |= {identity} if identity else set()
+        activations, remarks = _activations(decision, sources)
+        remarks += constants.remarks.get(name, []) + _remarks(decision, sources, plan)
+        found.append(
+            LayerPlan(
+                name=name,
+                op=decision.layer.op,
+                treatment=decision.treatment.value,
+                weights=_weights(decision, plan),
+                activations=activations,
+                reason="; ".join([decision.reason, *remarks]),
+                parameters=math.prod(decision.layer.weight_shape) if decision.layer.weight else 0,
+                weight_bytes=_weight_bytes(decision, plan, view) if first else 0,
+            )
+        )
+    return tuple(found)
+
+
+def packed_bytes(plan: TensorPlan, values: int) -> int:
+    """Bytes of ``values`` packed codes with their scales and zero points."""
+    scales = plan.grid.scale.size
+    zero_bits = scales * plan.grid.format.bits
+    return -(-values * plan.grid.format.bits // 8) + 4 * scales + -(-zero_bits // 8)
+
+
+def _weight_bytes(decision: Decision, plan: TensorPlan | None, view: GraphView) -> int:
+    if plan is not None:
+        return packed_bytes(plan, math.prod(view.initializers[plan.name].dims))
+    values = math.prod(decision.layer.weight_shape) if decision.layer.weight else 0
+    return values * (2 if decision.treatment is Treatment.HALF else 4)
+
+
+def _weights(decision: Decision, plan: TensorPlan | None) -> str | None:
+    spec = decision.spec.weights
+    if decision.treatment is Treatment.HALF and decision.layer.weight and spec is not None:
+        return spec.format
+    if plan is None or spec is None:
+        return None
+    grid = plan.grid
+    spread = {
+        Granularity.TENSOR: "one scale",
+        Granularity.CHANNEL: "per channel",
+        Granularity.BLOCK: f"in blocks of {grid.block}",
+    }[grid.granularity]
+    text = f"{grid.format.name} {spread}"
+    text += "" if spec.symmetric else ", asymmetric"
+    return text if plan.carrier == grid.format.name else f"{text}, carried by {plan.carrier}"
+
+
+def _activations(decision: Decision, sources: Mapping[str, Source]) -> tuple[str | None, list[str]]:
+    """Formats that the layer reads and writes, and remarks about them."""
+    spec = decision.spec.activations
+    if decision.treatment is Treatment.HALF and spec is not None:
+        return spec.format, []
+    if decision.treatment is Treatment.DYNAMIC:
+        return "uint8, ranges as they come", []
+    if not (decision.computes or decision.moves):
+        return None, []
+    read = list(dict.fromkeys(_text(sources[t]) for t in decision.data if t in sources))
+    written = list(dict.fromkeys(_text(sources[t]) for t in decision.layer.outputs if t in sources))
+    others = [sources[t] for t in (*decision.data, *decision.layer.outputs) if t in sources]
+    remarks = [
+        f"'{s.tensor}' is {_text(s)} as asked for '{s.owner}'" for s in others if spec is not None and s.spec != spec
+    ]
+    if read == written or not read or not written:
+        return ", ".join(read or written) or None, remarks
+    return f"{', '.join(read)} in, {', '.join(written)} out", remarks
+
+
+def _text(source: Source) -> str:
+    return source.spec.format + (" symmetric" if source.spec.symmetric else "")
+
+
+def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None) -> list[str]:
+    """Why a quantized layer will not run in integers, where that is known beforehand."""
+    if decision.treatment is Treatment.HALF and decision.spec.weights is not None:
+        bf16 = decision.spec.weights.format == "bf16"
+        return ["simulated: values are rounded to bfloat16 and computed in float32"] if bf16 else []
+    if decision.bounds:
+        absorbed = decision.data[0] not in sources
+        return ["absorbed: its bounds are bounds of the codes" if absorbed else "only bounds the codes"]
+    if decision.moves:
+        return ["moves codes without changing them"]
+    if not decision.computes or decision.rule is None:
+        return []
+    formats = [get_format(sources[t].spec.format) for t in (*decision.data, *decision.layer.outputs) if t in sources]
+    if any(f.bits > 8 for f in formats) or (plan is not None and plan.grid.format.bits > 8):
+        return ["simulated: ONNX Runtime has no integer kernels for 16 bits"]
+    if not decision.rule.integer:
+        return [f"simulated: ONNX Runtime has no integer kernel for {decision.layer.op}"]
+    if decision.weight is not None and plan is None:
+        return ["simulated: its weight stays in float"]
+    if plan is not None and plan.grid.granularity is Granularity.BLOCK:
+        return ["simulated: integer kernels have no scale per block"]
+    if len({f.signed for f in formats}) > 1:
+        return ["simulated: integer kernels read and write the same type"]
+    narrow = [f.name for f in formats if f.bits < 8]
+    return [f"{narrow[0]} is carried by 8 bits, and its codes are clipped"] if narrow else []

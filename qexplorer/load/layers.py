@@ -1,7 +1,207 @@
-"""The layer map: what every node of a graph is, holds and costs, and whether it can be quantized."""
+"""The layer map: what every node of a graph is, holds and costs, and whether it can be quantized.
+
+Found from how nodes and weights are used, never from names: exporters rename and share weights as they like.
+"""
 
 from __future__ import annotations
 
-from qexplorer.load.operators import QUANTIZABLE
+from dataclasses import dataclass
 
-__all__ = ["QUANTIZABLE"]
+import onnx
+
+from qexplorer.core.model import Layer
+from qexplorer.load.finite import first_nonfinite
+from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
+from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.walk import default_opset, subgraphs
+
+__all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "element_types", "layer_map"]
+
+LOWEST_QUANTIZABLE_OPSET = 13  # QuantizeLinear got its axis there
+_T = onnx.TensorProto
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of a graph before its nodes are looked at one by one."""
+
+    weights: dict[str, onnx.TensorProto]
+    types: dict[str, int]
+    shapes: dict[str, Shape]
+    opset: int
+    batch: int
+    quantized: frozenset[str]
+
+
+def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
+    """Every node that is not a constant, in execution order, those inside If, Loop and Scan after their owner.
+
+    Args:
+        proto: a normalized model (unique node names, shapes inferred).
+    """
+    facts = _Facts(
+        {tensor.name: tensor for tensor in proto.graph.initializer},
+        element_types(proto),
+        shapes_for_one_sample(proto),
+        default_opset(proto),
+        _batch(proto),
+        frozenset(o for n in proto.graph.node if n.op_type == "DequantizeLinear" for o in n.output),
+    )
+    counted: set[str] = set()
+    layers: list[Layer] = []
+    for node in proto.graph.node:
+        if node.op_type != "Constant":
+            layers.append(_layer(node, facts, counted))
+            layers.extend(_inner_layers(node, facts, counted))
+    return tuple(layers)
+
+
+def element_types(proto: onnx.ModelProto) -> dict[str, int]:
+    """Element type (a ``TensorProto`` number) of every tensor of the main graph that is known."""
+    graph = proto.graph
+    found = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
+    return found | {tensor.name: tensor.data_type for tensor in graph.initializer}
+
+
+def _batch(proto: onnx.ModelProto) -> int:
+    """Batch size that the file insists on; 1 if any will do."""
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    for value in proto.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name not in weights and dims and dims[0].HasField("dim_value"):
+            return max(int(dims[0].dim_value), 1)
+    return 1
+
+
+def _layer(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> Layer:
+    reason = _why_not(node, facts)
+    rule = QUANTIZABLE.get(node.op_type) if not node.domain else None
+    weight = _weight_name(node, rule, facts) if reason is None else None
+    return Layer(
+        name=node.name,
+        op=node.op_type if not node.domain else f"{node.domain}:{node.op_type}",
+        inputs=tuple(name for name in node.input if name and name not in facts.weights),
+        outputs=tuple(name for name in node.output if name),
+        weight=weight,
+        weight_shape=tuple(facts.weights[weight].dims) if weight else (),
+        weight_axis=_weight_axis(node, facts) if weight else None,
+        parameters=_parameters(node, facts.weights, counted),
+        macs=layer_macs(node, facts.shapes, facts.batch),
+        quantizable=reason is None,
+        reason=reason,
+    )
+
+
+def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> list[Layer]:
+    """Nodes inside the branches or the body of ``node``: listed, run in float."""
+    found: list[Layer] = []
+    for graph in subgraphs(node):
+        weights = facts.weights | {tensor.name: tensor for tensor in graph.initializer}
+        for inner in graph.node:
+            if inner.op_type == "Constant":
+                continue
+            inputs = tuple(name for name in inner.input if name and name not in weights)
+            outputs = tuple(name for name in inner.output if name)
+            reason = f"it is inside '{node.name}' ({node.op_type}), whose inside runs in float"
+            values = _parameters(inner, weights, counted)
+            op = inner.op_type
+            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason))
+            found.extend(_inner_layers(inner, facts, counted))
+    return found
+
+
+def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], counted: set[str]) -> int:
+    """Number of values in initializers that no earlier node has used."""
+    fresh = {name for name in node.input if name in weights} - counted
+    counted |= fresh
+    return sum(_size(weights[name]) for name in fresh)
+
+
+def _size(tensor: onnx.TensorProto) -> int:
+    size = 1
+    for d in tensor.dims:
+        size *= d
+    return size
+
+
+def _weight_name(node: onnx.NodeProto, rule: OperatorRule | None, facts: _Facts) -> str | None:
+    if rule is None or rule.weight_input is None or len(node.input) <= rule.weight_input:
+        return None
+    name = node.input[rule.weight_input]
+    return name if name in facts.weights else None
+
+
+def _weight_axis(node: onnx.NodeProto, facts: _Facts) -> int | None:
+    """Axis of the output channels; None for a vector, which has one output."""
+    rank = len(facts.weights[node.input[1]].dims)
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "ConvTranspose":
+        return 1
+    if node.op_type == "Gemm":
+        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+    return rank - 1 if rank > 1 else None
+
+
+def _why_not(node: onnx.NodeProto, facts: _Facts) -> str | None:
+    """Why the node cannot be quantized, in one sentence; None if it can."""
+    if node.domain:
+        return f"it is an operator of the domain '{node.domain}', of which qexplorer knows nothing"
+    if node.op_type in ("QuantizeLinear", "DequantizeLinear") or facts.quantized.intersection(node.input):
+        return "the file has it quantized already"
+    if node.op_type in ("If", "Loop", "Scan"):
+        return f"{node.op_type} holds graphs of its own, which run in float"
+    rule = QUANTIZABLE.get(node.op_type)
+    if rule is None:
+        return f"{node.op_type} has no quantized form here"
+    if facts.opset < LOWEST_QUANTIZABLE_OPSET:
+        lowest = LOWEST_QUANTIZABLE_OPSET
+        return f"the file stays at opset {facts.opset}, and quantized graphs need at least opset {lowest}"
+    return _why_not_data(node, rule, facts) or _why_not_form(node, rule, facts)
+
+
+def _why_not_data(node: onnx.NodeProto, rule: OperatorRule, facts: _Facts) -> str | None:
+    """Reasons that lie in what flows through the node."""
+    positions = range(len(node.input)) if rule.activation_inputs is None else rule.activation_inputs
+    data = [node.input[i] for i in positions if i < len(node.input) and node.input[i]]
+    for name in (*data, *node.output[:1]):
+        kind = facts.types.get(name, _T.UNDEFINED)
+        if kind == _T.UNDEFINED:
+            return f"the element type of '{name}' is not known"
+        if kind != _T.FLOAT:
+            return f"it works on {_T.DataType.Name(kind).lower()}, not on float32"
+    if not any(name not in facts.weights for name in data):
+        return "nothing that it reads depends on the input"
+    for name in data:
+        if name in facts.weights and first_nonfinite(facts.weights[name]):
+            return f"its constant '{name}' holds infinities, which no grid can"
+    return None
+
+
+def _why_not_form(node: onnx.NodeProto, rule: OperatorRule, facts: _Facts) -> str | None:
+    """Reasons that lie in the node's attributes and constants."""
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    constant = [name in facts.weights for name in node.input]
+    if rule.kind is OperatorKind.WEIGHTED:
+        return _why_not_weighted(node, constant, facts)
+    if node.op_type == "Clip" and not all(c for c, name in zip(constant[1:], node.input[1:], strict=True) if name):
+        return "its limits are computed at run time"
+    if node.op_type == "Resize" and attributes.get("mode", b"nearest") != b"nearest":
+        return f"Resize in mode {attributes['mode'].decode()} computes new values, and has no quantized form here"
+    if node.op_type == "MaxPool" and len([name for name in node.output if name]) > 1:
+        return "it also gives the places of the maxima"
+    return None
+
+
+def _why_not_weighted(node: onnx.NodeProto, constant: list[bool], facts: _Facts) -> str | None:
+    if node.op_type == "MatMul":
+        if constant[0]:
+            return "its constant is the first factor, for which there are no integer kernels"
+    elif not constant[1]:
+        return "its weight is computed at run time"
+    if len(constant) > 2 and node.input[2] and not constant[2]:
+        return "its bias is computed at run time"
+    kind = facts.types.get(node.input[1], _T.UNDEFINED)
+    if kind != _T.FLOAT:
+        return f"its weight is {_T.DataType.Name(kind).lower()}, not float32"
+    return None

@@ -1,7 +1,7 @@
 """Which operators can be quantized, and how: a table of data that the layer map and the quantizer are built on.
 
-``integer`` says whether ONNX Runtime 1.31 CPU has a kernel that works on codes. It was found by building one-node graphs
-with QuantizeLinear/DequantizeLinear around the node and reading the optimized graph, for uint8 and int8; run
+``integer`` says whether ONNX Runtime 1.31 CPU has a kernel that works on codes. It was found by building one-node
+graphs with QuantizeLinear/DequantizeLinear around the node and reading the optimized graph, for uint8 and int8; run
 ``tests/load/test_operators.py`` again after a version bump. Operators without an entry stay in float.
 """
 

@@ -1,0 +1,95 @@
+"""The part of loading that touches a stranger's file; runs in a child process with limits (or here, for samples)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.model import Model, TensorInfo
+from qexplorer.core.workspace import sha256_bytes
+
+if TYPE_CHECKING:
+    import onnx
+
+    from qexplorer.process.child import Emit
+
+__all__ = ["load_file"]
+
+
+def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Checks and normalizes one file.
+
+    Args:
+        arguments: ``path`` (a private copy), ``out`` (where to write the normalized file), ``name``, ``where`` (what to
+            call the model in messages), ``folder`` (where external weights may lie, or None).
+        emit: takes ``progress`` events with a step.
+
+    Returns:
+        ``{"model": Model.to_json(), "external": digests of files of external weights}``; ``path`` is ``out``.
+
+    Raises:
+        ModelError: one sentence about the first thing that is wrong.
+    """
+    from qexplorer.load.check import checked_proto, custom_domains
+    from qexplorer.load.normalize import normalized
+
+    where, folder = arguments["where"], arguments.get("folder")
+    emit({"event": "progress", "step": "checking the file"})
+    data = Path(arguments["path"]).read_bytes()
+    source = sha256_bytes(data)
+    proto, external, notes = checked_proto(data, Path(folder) if folder else None, where)
+    del data
+    emit({"event": "progress", "step": "converting and simplifying"})
+    proto, more = normalized(proto, where)
+    notes += more
+    unknown = custom_domains(proto)
+    if unknown:
+        notes.append(f"it has operators of its own ({', '.join(unknown)}), which backends may not be able to run")
+    emit({"event": "progress", "step": "mapping the layers"})
+    model = describe(proto, Path(arguments["out"]), arguments["name"], source, tuple(notes))
+    return {"model": model.to_json(), "external": external}
+
+
+def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, notes: tuple[str, ...]) -> Model:
+    """Writes the normalized model to ``out`` and says everything about it."""
+    from qexplorer.load.bombs import ITEM_BITS
+    from qexplorer.load.layers import layer_map
+    from qexplorer.load.walk import all_tensors, default_opset
+
+    data = proto.SerializeToString()
+    out.write_bytes(data)
+    layers = layer_map(proto)
+    sizes = [(_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8)) for _, tensor in all_tensors(proto)]
+    costs = [layer.macs for layer in layers if layer.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")]
+    known = [cost for cost in costs if cost is not None]
+    return Model(
+        name=name,
+        path=out,
+        sha256=sha256_bytes(data),
+        source_sha256=source_sha256,
+        opset=default_opset(proto),
+        inputs=tuple(_info(value) for value in proto.graph.input),
+        outputs=tuple(_info(value) for value in proto.graph.output),
+        layers=layers,
+        parameters=sum(count for count, _ in sizes),
+        macs=sum(known) if len(known) == len(costs) else None,
+        file_bytes=len(data),
+        weight_bytes=sum(-(-count * bits // 8) for count, bits in sizes),
+        notes=notes,
+    )
+
+
+def _count(dims: Any) -> int:
+    total = 1
+    for d in dims:
+        total *= d
+    return total
+
+
+def _info(value: onnx.ValueInfoProto) -> TensorInfo:
+    import onnx
+
+    kind = value.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else "unknown"
+    dims = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim)
+    return TensorInfo(value.name, dtype, dims)

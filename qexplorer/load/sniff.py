@@ -1,0 +1,45 @@
+"""What a file is, from its first bytes, when it is not ONNX: so that the message can say what to do."""
+
+from __future__ import annotations
+
+from qexplorer.core.errors import ModelError
+
+__all__ = ["refuse_other_formats"]
+
+_TORCH = "in Python, load it with torch and give the module with example inputs to qexplorer.load(), or export it with "
+_TORCH += "torch.onnx.export(..., dynamo=True)"
+_ONNX = "a .onnx file"
+
+_MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
+    (0, b"PK\x03\x04", "a zip archive, as PyTorch's .pt and .pth files are", _TORCH),
+    (0, b"\x80\x02", "a Python pickle, which can run code when opened", _TORCH),
+    (0, b"\x80\x03", "a Python pickle, which can run code when opened", _TORCH),
+    (0, b"\x80\x04", "a Python pickle, which can run code when opened", _TORCH),
+    (0, b"\x80\x05", "a Python pickle, which can run code when opened", _TORCH),
+    (0, b"\x89HDF", "an HDF5 file, as Keras writes them", "convert it with tf2onnx first"),
+    (4, b"TFL3", "a TensorFlow Lite file", "convert it with tf2onnx first"),
+    (4, b"ORTM", "ONNX Runtime's own .ort format", "give the .onnx file it was made from"),
+    (0, b"\x1f\x8b", "a gzip archive", "unpack it first"),
+    (0, b"GGUF", "a GGUF file", "export the model to ONNX"),
+    (0, b"version https://git-lfs", "a Git LFS pointer instead of the model", "run 'git lfs pull' to get the model"),
+    (0, b"<", "a web page or XML", "download the model itself, not the page about it"),
+)
+
+
+def refuse_other_formats(head: bytes, where: str) -> None:
+    """Raises ModelError if ``head`` (the first few hundred bytes) shows a format other than ONNX."""
+    if not head:
+        raise ModelError("the file is empty", where=where, allowed=_ONNX, do="export or download it again")
+    for offset, magic, what, do in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            raise ModelError(f"this is {what}, not an ONNX model", where=where, allowed=_ONNX, do=do)
+    if head[8:].startswith(b"{") and b'"dtype"' in head:
+        what = "this is a safetensors file, which holds weights without a model"
+        raise ModelError(what, where=where, allowed=_ONNX, do="load it into a torch module and give that")
+    if _is_text(head):
+        raise ModelError("this is a text file, not an ONNX model", where=where, allowed=_ONNX, do="check the file")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether every byte is one that text has; an ONNX file begins with control bytes (field tags and lengths)."""
+    return all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in head)

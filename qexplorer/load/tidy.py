@@ -1,0 +1,106 @@
+"""The graph without what stands in the way: functions inlined, weights out of the inputs, constants as initializers.
+
+Works on protobuf messages and changes no value that the model computes. Each function changes the message it is given
+or returns a new one, and says which.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx.inliner
+from onnx import numpy_helper
+
+from qexplorer.load.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
+
+__all__ = ["name_everything", "tidied"]
+
+_CONSTANT_VALUES = {"value_float": "float32", "value_floats": "float32", "value_int": "int64", "value_ints": "int64"}
+
+
+def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy with functions inlined, weights taken out of the inputs and Constant nodes turned into initializers.
+
+    Precondition: the model passed ``check_expansion``; inlining a bomb would not end.
+    """
+    if proto.functions:
+        fresh: onnx.ModelProto = onnx.inliner.inline_local_functions(proto, convert_version=True)
+    else:
+        fresh = onnx.ModelProto()
+        fresh.CopyFrom(proto)
+    _default_domain(fresh)
+    _weights_out_of_inputs(fresh.graph)
+    _constants_to_initializers(fresh.graph)
+    return fresh
+
+
+def _default_domain(proto: onnx.ModelProto) -> None:
+    """``ai.onnx`` is another name of the default domain ``""``; one name is enough."""
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    merged = {d: v for d, v in versions.items() if d not in DEFAULT_DOMAINS}
+    merged[""] = max(versions.get(d, 0) for d in DEFAULT_DOMAINS)
+    del proto.opset_import[:]
+    proto.opset_import.extend(onnx.helper.make_opsetid(d, v) for d, v in sorted(merged.items()))
+    for node in all_nodes(proto):
+        if node.domain in DEFAULT_DOMAINS:
+            node.domain = ""
+
+
+def _weights_out_of_inputs(graph: onnx.GraphProto) -> None:
+    """Before IR 4 every weight had to be listed as an input as well, which keeps tools from treating it as constant."""
+    weights = {tensor.name for tensor in graph.initializer}
+    kept = [value for value in graph.input if value.name not in weights]
+    if len(kept) != len(graph.input):
+        del graph.input[:]
+        graph.input.extend(kept)
+
+
+def _constants_to_initializers(graph: onnx.GraphProto) -> None:
+    """Constant nodes of the main graph become initializers; one that is itself an output stays."""
+    outputs = {value.name for value in graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in graph.node:
+        tensor = _constant_tensor(node) if node.op_type == "Constant" and not node.domain else None
+        if tensor is None or node.output[0] in outputs:
+            kept.append(node)
+        else:
+            tensor.name = node.output[0]
+            graph.initializer.append(tensor)
+    if len(kept) != len(graph.node):
+        fresh = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(fresh)
+
+
+def _constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """What a Constant node holds; None for text and sparse tensors."""
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            copy = onnx.TensorProto()
+            copy.CopyFrom(attribute.t)
+            return copy
+        if attribute.name in _CONSTANT_VALUES:
+            value = onnx.helper.get_attribute_value(attribute)
+            return numpy_helper.from_array(np.asarray(value, dtype=_CONSTANT_VALUES[attribute.name]))
+    return None
+
+
+def name_everything(proto: onnx.ModelProto) -> None:
+    """Gives every node of the graph and of graphs inside it a name that no other node has, in place."""
+    taken = {node.name for graph in all_graphs(proto) for node in graph.node if node.name}
+    seen: set[str] = set()
+    counts: dict[str, int] = {}
+    for graph in all_graphs(proto):
+        for node in graph.node:
+            if not node.name or node.name in seen:
+                node.name = _free_name(node.op_type, taken, counts)
+            seen.add(node.name)
+
+
+def _free_name(op: str, taken: set[str], counts: dict[str, int]) -> str:
+    while True:
+        name = f"{op}_{counts.get(op, 0)}"
+        counts[op] = counts.get(op, 0) + 1
+        if name not in taken:
+            taken.add(name)
+            return name

@@ -17,12 +17,13 @@ _OF_WEIGHTS = frozenset((*_REARRANGING, *_COMBINING))
 # Small inputs, output of any size.
 _GROWING = frozenset(("Expand", "Tile", "Range", "Resize", "Pad", "OneHot", "EyeLike", "Gather", "Einsum", "MatMul"))
 _MAX_VALUES = 2**20
+_MAX_FILLED_VALUES = 2**16
 
 
 def folded(proto: onnx.ModelProto) -> onnx.ModelProto:
     """A copy without nodes whose results are constant, without Identity and inference-time Dropout.
 
-    Quantize and DequantizeLinear stay, as do ConstantOfShape and whatever would grow large.
+    Quantize and DequantizeLinear stay, as does whatever would grow large.
     """
     from onnxscript.optimizer import fold_constants
 
@@ -41,6 +42,9 @@ def _should_fold(node: ir.Node) -> bool | None:
     """True: always; False: never; None: only if its inputs are small."""
     if node.domain or any(attribute.type == ir.AttributeType.GRAPH for attribute in node.attributes.values()):
         return None
+    if node.op_type == "ConstantOfShape":  # zeros of a state or a bias, and at times whole weights
+        values = _values(node.outputs[0])
+        return values is not None and values <= _MAX_FILLED_VALUES
     if node.op_type in _GROWING:
         values = _values(node.outputs[0])
         return None if values is not None and values <= _MAX_VALUES else False

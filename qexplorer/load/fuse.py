@@ -5,7 +5,7 @@ Rewrites, each only where everything involved is a float32 constant and nothing 
 1. Conv, ConvTranspose, Gemm, MatMul followed by BatchNormalization, or by Mul, Add, Sub or Div with one constant for
    each output channel: folded into weight and bias. MatMul of a matrix becomes Gemm when it gains a bias.
 2. Gemm with alpha or beta other than 1: folded into the weight and bias.
-3. ReduceMean over all spatial axes: GlobalAveragePool, which has an integer kernel.
+3. ReduceMean over all spatial axes: GlobalAveragePool, which has an integer kernel; Sum of two: Add, likewise.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def fused(proto: onnx.ModelProto) -> onnx.ModelProto:
             continue
         if node.op_type == "Gemm":
             _fold_factors(graph, node)
+        elif node.op_type == "Sum" and len(node.inputs) == 2:
+            node.op_type = "Add"
         elif node.op_type == "ReduceMean":
             _pool_globally(graph, node)
         elif node.op_type in ("BatchNormalization", "Mul", "Add", "Sub", "Div"):

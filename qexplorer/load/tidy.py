@@ -15,6 +15,7 @@ from qexplorer.load.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
 __all__ = ["name_everything", "tidied"]
 
+_FIRST_IR_WITH_PURE_WEIGHTS = 4  # the version converter takes weights for undefined inputs in older files
 _CONSTANT_VALUES = {"value_float": "float32", "value_floats": "float32", "value_int": "int64", "value_ints": "int64"}
 
 
@@ -29,7 +30,7 @@ def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
         fresh = onnx.ModelProto()
         fresh.CopyFrom(proto)
     _default_domain(fresh)
-    _weights_out_of_inputs(fresh.graph)
+    _weights_out_of_inputs(fresh)
     _constants_to_initializers(fresh.graph)
     return fresh
 
@@ -46,8 +47,10 @@ def _default_domain(proto: onnx.ModelProto) -> None:
             node.domain = ""
 
 
-def _weights_out_of_inputs(graph: onnx.GraphProto) -> None:
+def _weights_out_of_inputs(proto: onnx.ModelProto) -> None:
     """Before IR 4 every weight had to be listed as an input as well, which keeps tools from treating it as constant."""
+    proto.ir_version = max(proto.ir_version, _FIRST_IR_WITH_PURE_WEIGHTS)
+    graph = proto.graph
     weights = {tensor.name for tensor in graph.initializer}
     kept = [value for value in graph.input if value.name not in weights]
     if len(kept) != len(graph.input):

@@ -6,8 +6,9 @@ goes before the recipe's default: where only a reader's rule names other activat
 
 Layers that move codes (Reshape, MaxPool, ...) hand their input's grid on. A Relu or Clip does the same and bounds the
 codes: ``quantize(clip(x)) == clip(quantize(x))`` on codes, because rounding keeps the order and the bounds are
-rounded alike. Right behind the layer that makes its input, with no other reader, it is absorbed: the only grid is the
-one of its own output, and the bound costs nothing where it is the end of the code range.
+rounded alike. Right behind a quantized layer, with no other reader between, it is absorbed (so is a chain of them): the
+only grid is the one of its own output, and the bound costs nothing where it is the end of the code range. Behind a
+float layer it is computed in float, which costs no accuracy.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from qexplorer.quantize.decide import Decision, bounds_of
 from qexplorer.quantize.plan_types import TensorPlan
 from qexplorer.quantize.view import GraphView
 
-__all__ = ["Source", "activation_plans", "find_sources", "missing_statistics"]
+__all__ = ["Source", "absorbed", "activation_plans", "find_sources", "follows_float", "missing_statistics"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,26 @@ def find_sources(decisions: Mapping[str, Decision], recipe: Recipe, view: GraphV
 
 
 def absorbed(decision: Decision, decisions: Mapping[str, Decision], view: GraphView) -> bool:
-    """Whether a Relu or Clip follows a computing layer directly and alone."""
+    """Whether a Relu or Clip follows a computing layer alone, directly or behind others that do."""
     if not decision.bounds:
         return False
     tensor = decision.data[0]
     maker = view.producer.get(tensor)
-    return maker is not None and decisions[maker].computes and view.only_reader(tensor) == decision.layer.name
+    if maker is None or view.only_reader(tensor) != decision.layer.name:
+        return False
+    return decisions[maker].computes or absorbed(decisions[maker], decisions, view)
+
+
+def follows_float(decision: Decision, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+    """Whether a Relu or Clip reads what a float layer or the outside makes."""
+    maker = view.producer.get(decision.data[0]) if decision.bounds else None
+    return decision.bounds and (maker is None or not (decisions[maker].computes or decisions[maker].moves))
+
+
+def _swallowed(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+    """Whether ``tensor`` only leads into an absorbed Relu or Clip, so that it has no grid."""
+    reader = view.only_reader(tensor)
+    return reader is not None and absorbed(decisions[reader], decisions, view)
 
 
 def _parents(decisions: Mapping[str, Decision], view: GraphView) -> dict[str, tuple[str | None, str | None]]:
@@ -82,7 +97,8 @@ def _parents(decisions: Mapping[str, Decision], view: GraphView) -> dict[str, tu
         if decision.moves:
             bound = decision.layer.name if decision.bounds else None
             if absorbed(decision, decisions, view):
-                found[outputs[0]] = (None, bound)
+                if not _swallowed(outputs[0], decisions, view):
+                    found[outputs[0]] = (None, bound)
             elif decision.data[0] in found:
                 found |= dict.fromkeys(outputs, (decision.data[0], bound))
         elif decision.computes:
@@ -90,11 +106,6 @@ def _parents(decisions: Mapping[str, Decision], view: GraphView) -> dict[str, tu
         else:
             found |= {o: (None, None) for o in outputs if o in wanted}
     return found
-
-
-def _swallowed(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> bool:
-    reader = view.only_reader(tensor)
-    return reader is not None and absorbed(decisions[reader], decisions, view)
 
 
 def _wanted(decisions: Mapping[str, Decision], view: GraphView) -> set[str]:
@@ -130,14 +141,21 @@ def _wishes(
     view: GraphView,
 ) -> tuple[ActivationSpec, str]:
     """Whose activation format counts for ``tensor``: makers before readers, rules before the default."""
-    makers = [decisions[bound]] if bound else []
-    maker = view.producer.get(decisions[bound].data[0] if bound else tensor)
-    if maker is not None and decisions[maker].computes:
-        makers.append(decisions[maker])
+    makers = [d for d in _chain(tensor, decisions, view) if d.computes or (bound and d.bounds)]
     candidates = [(d.spec.activations, d.layer.name) for d in (*makers, *readers)]
     known = [(spec, name) for spec, name in candidates if spec is not None]
     by_rule = [item for item in known if item[0] != recipe.activations]
     return (by_rule or known)[0]
+
+
+def _chain(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> list[Decision]:
+    """The layer that makes ``tensor``, and what is absorbed in front of it, up to the layer that computes."""
+    found: list[Decision] = []
+    maker = view.producer.get(tensor)
+    while maker is not None:
+        found.append(decisions[maker])
+        maker = view.producer.get(found[-1].data[0]) if absorbed(found[-1], decisions, view) else None
+    return found
 
 
 def missing_statistics(source: Source, statistics: Mapping[str, TensorStats]) -> str | None:
@@ -167,8 +185,9 @@ def activation_plans(
         else:
             grid, why = _own_grid(source, statistics[source.tensor], view)
         if source.bound_by:
-            low, high = bounds_of(decisions[source.bound_by].layer, view) or (-np.inf, np.inf)
-            grid, why = bounded(grid, low, high), f"{why}, bounded by '{source.bound_by}'"
+            for decision in reversed(_bounding(source, decisions, view)):
+                grid = bounded(grid, *(bounds_of(decision.layer, view) or (-np.inf, np.inf)))
+            why = f"{why}, bounded by '{source.bound_by}'"
         plans[source.tensor] = TensorPlan(source.tensor, "activation", grid, why, activation_carrier(spec))
     return plans
 
@@ -190,10 +209,18 @@ def _own_grid(source: Source, stats: TensorStats, view: GraphView) -> tuple[Grid
     return grid, why
 
 
+def _bounding(source: Source, decisions: Mapping[str, Decision], view: GraphView) -> list[Decision]:
+    """The Relu and Clip layers between the grid that ``source`` takes and its tensor, the last first."""
+    if source.parent is not None:
+        return [decisions[view.producer[source.tensor]]]
+    return [d for d in _chain(source.tensor, decisions, view) if d.bounds]
+
+
 def bounded(grid: Grid, low: float, high: float) -> Grid:
     """``grid`` without the codes of values outside ``[low, high]``."""
-    codes = [grid.qmin if low == -np.inf else _code(low, grid), grid.qmax if high == np.inf else _code(high, grid)]
-    return replace(grid, qmin=max(grid.qmin, codes[0]), qmax=min(grid.qmax, codes[1]))
+    lowest = grid.qmin if low == -np.inf else _code(low, grid)
+    highest = grid.qmax if high == np.inf else _code(high, grid)
+    return replace(grid, qmin=lowest, qmax=max(lowest, highest))
 
 
 def _code(value: float, grid: Grid) -> int:

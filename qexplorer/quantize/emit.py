@@ -5,10 +5,11 @@ because in an integer run there is no other. What a float layer or the outside m
 readers alone; float layers read the original, which costs nothing and keeps their accuracy. Either way the simulated
 run and the integer run are the same graph.
 
-Codes that a Relu, a Clip or a narrow format bounds are clipped as integers, between QuantizeLinear and
-DequantizeLinear, so that the layer in front still has an integer kernel; where the bounds are those of the 8-bit type
-itself nothing is emitted, because saturation does it. 16-bit codes have no integer kernels anyway: there Relu and
-Clip stay as they are, in float.
+A tensor whose codes a Relu, a Clip or a narrow format bounds is rounded to its 8 bits first, bounded, and rounded to
+the same grid again: ``Q, DQ, Clip, Q, DQ``. The second rounding changes nothing, and the layer in front keeps its
+integer kernel, which it would lose if the Clip came before the first pair. Where the bounds are those of the 8-bit
+type itself nothing is emitted, because saturation does it. 16-bit codes have no integer kernels anyway: there Relu
+and Clip stay where they are.
 
 Graph inputs and outputs keep their names, order and types.
 """
@@ -16,8 +17,6 @@ Graph inputs and outputs keep their names, order and types.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.grid import Float32, Int32, quantize
@@ -80,6 +79,7 @@ class Emitter:
         self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
         self.dynamic_values: dict[str, str] = {}
         self._codes: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._constants: dict[str, str] = {}
 
@@ -179,18 +179,26 @@ class Emitter:
         if node.op_type not in ("Relu", "Clip"):
             return False
         source, target = node.input[0], node.output[0]
-        plan = self.plan.tensors[target]
+        plan = self.plan.tensors[self._end_of_chain(target)]
         if plan.carrier not in ("int8", "uint8"):
             return False
-        if source not in self._codes:
-            self._round(source, target)
-            return True
-        before = self.plan.tensors[source].grid
-        codes = self._codes[source]
-        if (before.qmin, before.qmax) != (plan.grid.qmin, plan.grid.qmax):
-            codes = self._clip(codes, plan, target)
-        self._dequantize(codes, plan, target, target)
+        if target not in self.plan.tensors:
+            self._skipped[target] = self._skipped.get(source, source)
+        elif source not in self._codes:
+            self._round(self._skipped.get(source, source), target)
+        else:
+            before = self.plan.tensors[source].grid
+            codes = self._codes[source]
+            if (before.qmin, before.qmax) != (plan.grid.qmin, plan.grid.qmax):
+                codes = self._bound(self._values[source], plan, target)
+            self._dequantize(codes, plan, target, target)
         return True
+
+    def _end_of_chain(self, tensor: str) -> str:
+        """The tensor whose grid bounds what a chain of absorbed Relu and Clip makes."""
+        while tensor not in self.plan.tensors:
+            tensor = self.view.nodes[self.view.consumers[tensor][0]].output[0]
+        return tensor
 
     def _round(self, source: str, tensor: str, *, moved: bool = False, value: str | None = None) -> None:
         """Writes Q, the bounds if there are any, and DQ; the rounded value is called ``value`` (``tensor`` if None)."""
@@ -199,15 +207,18 @@ class Emitter:
         codes = self.writer.add("QuantizeLinear", [source, *scale_zero], f"{tensor}/codes")
         bounded = (plan.grid.qmin, plan.grid.qmax) != _LIMITS[plan.carrier]
         if bounded and not moved and plan.carrier in ("int8", "uint8"):
-            codes = self._clip(codes, plan, tensor)
+            wide = self.writer.add("DequantizeLinear", [codes, *scale_zero], f"{tensor}/unbounded")
+            codes = self._bound(wide, plan, tensor)
         self._dequantize(codes, plan, tensor, value or tensor)
 
-    def _clip(self, codes: str, plan: TensorPlan, tensor: str) -> str:
-        """Integer Clip of codes to the grid's own range."""
-        kind = np.dtype(plan.carrier)
-        low = self.writer.constant(f"{tensor}/lowest_code", np.asarray(plan.grid.qmin, kind))
-        high = self.writer.constant(f"{tensor}/highest_code", np.asarray(plan.grid.qmax, kind))
-        return self.writer.add("Clip", [codes, low, high], f"{tensor}/bounded_codes")
+    def _bound(self, value: str, plan: TensorPlan, tensor: str) -> str:
+        """Clip to the grid's own range, and the codes of that."""
+        low, high = (
+            self.writer.constant(f"{tensor}/{n}", v) for n, v in (("low", plan.grid.low), ("high", plan.grid.high))
+        )
+        clipped = self.writer.add("Clip", [value, low, high], f"{tensor}/bounded")
+        scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)
+        return self.writer.add("QuantizeLinear", [clipped, *scale_zero], f"{tensor}/bounded_codes")
 
     def _dequantize(self, codes: str, plan: TensorPlan, tensor: str, value: str) -> None:
         scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)

@@ -13,6 +13,7 @@ from qexplorer.quantize.activations import (
     Source,
     activation_plans,
     find_sources,
+    follows_float,
     missing_statistics,
 )
 from qexplorer.quantize.constants import ConstantPlanner
@@ -60,6 +61,8 @@ def _settle(
 ) -> tuple[dict[str, Decision], dict[str, Source]]:
     """Takes layers back to float until every grid that is left has statistics, then those that move no codes."""
     while True:
+        behind = "it follows a float layer, where it costs no accuracy"
+        decisions = {n: keep_float(d, behind) if follows_float(d, decisions, view) else d for n, d in decisions.items()}
         sources = find_sources(decisions, recipe, view)
         lacking = {} if statistics is None else _lacking(decisions, sources, statistics)
         if not lacking:

@@ -123,5 +123,7 @@ def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan
         return ["simulated: integer kernels have no scale per block"]
     if len({f.signed for f in formats}) > 1:
         return ["simulated: integer kernels read and write the same type"]
+    if any(f.signed for f in formats):
+        return ["signed activations: ONNX Runtime on x86 uses integers only where it can shift the codes to uint8"]
     narrow = [f.name for f in formats if f.bits < 8]
     return [f"{narrow[0]} is carried by 8 bits, and its codes are clipped"] if narrow else []

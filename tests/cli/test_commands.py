@@ -1,0 +1,154 @@
+"""What each command prints, field by field, and what it writes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from qexplorer import __version__
+from tests.cli.conftest import Outcome, environment
+
+RUN_FIELDS = {
+    "accuracy": {"metric", "value", "ci95", "n", "delta", "delta_ci95", "mcnemar_p", "fixed", "broken"},
+    "size": {"file_bytes", "weight_bytes"},
+    "latency_ms": {"p50", "p90", "p99", "ci95", "n", "batch", "threads", "valid"},
+    "memory": {"peak_rss_bytes"},
+    "energy_mj": {"value", "ci95", "source", "reason"},
+    "fidelity": {"argmax_agreement", "max_lsb", "exact"},
+    "kernels": {"integer", "float"},
+}
+
+
+def test_version(qexplorer: Any) -> None:
+    """``--version`` prints the package's version."""
+    assert qexplorer("--version").out == f"qexplorer {__version__}\n"
+
+
+def test_samples_lists_the_sample_models(qexplorer: Any) -> None:
+    """Trained samples have an accuracy, architectures have none, and each names its data."""
+    listed = {sample["name"]: sample for sample in qexplorer("samples", "--json").json["samples"]}
+    assert listed["digits_cnn"]["data"] == "digits"
+    assert 0.9 < listed["digits_cnn"]["float_accuracy"] <= 1
+    assert not listed["resnet18"]["trained"]
+    assert listed["resnet18"]["float_accuracy"] is None
+    assert "untrained: size and latency only" in qexplorer("samples").out
+
+
+def test_doctor_names_every_backend_and_meter(qexplorer: Any) -> None:
+    """What is available has been found so; what is not says why."""
+    found = qexplorer("doctor", "--json").json
+    backends = {backend["name"]: backend for backend in found["backends"]}
+    later = {"onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "litert", "tensorrt"}
+    assert set(backends) == {"onnxruntime"} | later
+    assert backends["onnxruntime"]["available"]
+    assert {meter["name"] for meter in found["power"]} == {"rapl", "nvml", "zeus", "estimate"}
+    for each in (*found["backends"], *found["power"]):
+        assert each["available"] or each["reason"], each["name"]
+    assert found["machine"]["logical_cpus"] >= 1
+    assert "onnxruntime" in qexplorer("doctor").out
+
+
+def test_inspect_lists_the_layers(qexplorer: Any) -> None:
+    """Totals and layers are those of the file."""
+    found = qexplorer("inspect", "digits_cnn", "--json").json
+    assert {"sha256", "opset", "inputs", "outputs", "parameters", "macs"} <= set(found["model"])
+    assert found["model"]["opset"] == 21
+    assert found["model"]["parameters"] == sum(layer["parameters"] for layer in found["layers"])
+    assert found["model"]["macs"] == sum(layer["macs"] for layer in found["layers"])
+    for layer in found["layers"]:
+        assert set(layer) == {"name", "op", "quantizable", "reason", "parameters", "macs"}
+        assert layer["quantizable"] or layer["reason"]
+    table = qexplorer("inspect", "digits_cnn").out
+    assert all(layer["name"] in table for layer in found["layers"])
+
+
+def test_quantize_writes_a_checked_model(qexplorer: Any, tmp_path: Path) -> None:
+    """The file is a valid QDQ graph of the size that is printed, and the plan covers every layer."""
+    out = tmp_path / "out.onnx"
+    found = qexplorer("quantize", "digits_cnn", "--recipe", "w8a8", "-o", out, "--samples", "32", "--json").json
+    model = onnx.load(out)
+    onnx.checker.check_model(model, full_check=True)
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in model.graph.node}
+    assert found["size"]["file_bytes"] == out.stat().st_size
+    assert found["size"]["weight_bytes"] < 0.3 * found_float_bytes(qexplorer)
+    assert len(found["plan"]["layers"]) == len(qexplorer("inspect", "digits_cnn", "--json").json["layers"])
+    assert all(layer["reason"] for layer in found["plan"]["layers"])
+
+
+def found_float_bytes(qexplorer: Any) -> int:
+    """Bytes of the float model's weights."""
+    return int(qexplorer("inspect", "digits_cnn", "--json").json["model"]["weight_bytes"])
+
+
+def test_quantize_prints_what_became_of_each_layer(qexplorer: Any, tmp_path: Path) -> None:
+    """The table names every layer with its reason, after where the file is."""
+    out = tmp_path / "out.onnx"
+    printed = qexplorer("quantize", "digits_cnn", "--recipe", "w4-b32", "-o", out)
+    assert printed.code == 0
+    assert printed.err == ""
+    assert str(out) in printed.out.splitlines()[0]
+    assert "int4" in printed.out
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """One comparison, in a process of its own, for all tests of this file that read one."""
+    command = [sys.executable, "-m", "qexplorer", "compare", "digits_cnn", "--recipe", "w8a8", "w4-b32"]
+    done = subprocess.run(
+        [*command, "--quick", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path_factory.mktemp("compare"),
+        env=environment(),
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def test_compare_prints_the_documented_fields(compared: Any) -> None:
+    """Every run has every field of the documentation; float comes first."""
+    assert compared.code == 0, compared.err
+    assert compared.err == ""
+    found = compared.json
+    assert {"model", "machine", "runs"} <= set(found)
+    assert [run["recipe"] for run in found["runs"]] == ["float", "w8a8", "w4-b32"]
+    for run in found["runs"]:
+        assert run["status"] == "ok"
+        assert run["backend"] == "onnxruntime"
+        assert re.fullmatch(r"[0-9a-f]{8,64}", run["digest"])
+        assert run["throughput_per_s"] > 0
+        for field, keys in RUN_FIELDS.items():
+            assert keys <= set(run[field]), (run["recipe"], field)
+
+
+def test_compare_measures_what_it_prints(compared: Any) -> None:
+    """Accuracies are counts over n, sizes fall, and energy says where it is from."""
+    plain, int8, int4 = compared.json["runs"]
+    for run in (plain, int8, int4):
+        hits = run["accuracy"]["value"] * run["accuracy"]["n"]
+        assert hits == pytest.approx(round(hits), abs=1e-6)
+        assert run["accuracy"]["ci95"][0] <= run["accuracy"]["value"] <= run["accuracy"]["ci95"][1]
+        source = run["energy_mj"]["source"]
+        assert source == "estimated" or source.startswith("measured:")
+    assert int4["size"]["weight_bytes"] < int8["size"]["weight_bytes"] < plain["size"]["weight_bytes"]
+    assert int8["accuracy"]["delta"] == pytest.approx(int8["accuracy"]["value"] - plain["accuracy"]["value"])
+    changed = int8["accuracy"]["fixed"] - int8["accuracy"]["broken"]
+    assert int8["accuracy"]["delta"] == pytest.approx(changed / int8["accuracy"]["n"])
+    assert int8["fidelity"]["max_lsb"] <= 1
+    assert sum(int8["kernels"]["integer"].values()) > 0
+
+
+def test_untrained_models_show_no_accuracy(qexplorer: Any) -> None:
+    """An architecture without training has size and latency; its accuracy is null with the reason."""
+    found = qexplorer("compare", "mobilenet_v2", "--recipe", "w8", "--quick", "--samples", "4", "--json")
+    assert found.code == 0, found.err
+    for run in found.json["runs"]:
+        assert run["accuracy"]["value"] is None
+        assert "untrained" in run["accuracy"]["reason"]
+        assert run["size"]["weight_bytes"] > 0

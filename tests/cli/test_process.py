@@ -1,0 +1,116 @@
+"""The command line as a process: what it imports, how it ends, what the app is started with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qexplorer.cli.app import app_folder, streamlit_command
+from tests.cli.conftest import environment
+
+COMMAND = [sys.executable, "-m", "qexplorer"]
+HEAVY = ("torch", "onnxruntime", "onnx", "streamlit", "numba", "sklearn", "pandas", "altair", "numpy")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """The parser is there before any library that takes long to load."""
+    code = "import sys; from qexplorer.cli import main; main(['--help'])\n"
+    code += f"print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_samples_are_listed_without_loading_a_runtime() -> None:
+    """A list of names needs neither torch nor ONNX Runtime nor Streamlit."""
+    code = "import sys; from qexplorer.cli import main; main(['samples'])\n"
+    code += "print([m for m in ('torch', 'onnxruntime', 'streamlit', 'numba') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise on Windows")
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """``qexplorer samples``, piped into what reads nothing, ends without a word on stderr."""
+    reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    reader.wait()
+    assert reader.stdin is not None
+    done = subprocess.run([*COMMAND, "samples"], stdout=reader.stdin, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 141
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_comparison_leaves_no_child(number: int, tmp_path: Path) -> None:
+    """Ctrl-C and kill end with 130, one line, and every child process gone."""
+    order = [*COMMAND, "compare", "digits_cnn", "--recipe", "w8a8", "w4a8", "--json"]
+    running = subprocess.Popen(
+        order, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment()
+    )
+    me = psutil.Process(running.pid)
+    children: list[psutil.Process] = []
+    while len(children) < 2 and running.poll() is None:
+        children = me.children(recursive=True)
+        time.sleep(0.02)
+    assert children
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert out == ""
+    assert err == "qexplorer: error: interrupted; nothing half-written was left behind\n"
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+
+
+def test_the_app_is_found_and_served_headless() -> None:
+    """The command names app.py of this checkout, the port, and whether a browser opens."""
+    folder = app_folder()
+    assert (folder / "app.py").is_file()
+    assert (folder / ".streamlit" / "config.toml").is_file()
+    command = streamlit_command(folder, 8601, opens_browser=False)
+    assert command[1:4] == ["-m", "streamlit", "run"]
+    assert command[4] == str(folder / "app.py")
+    assert command[5:] == ["--server.headless", "true", "--server.port", "8601"]
+
+
+def test_the_app_listens_on_this_machine_only(tmp_path: Path) -> None:
+    """Started from any folder it answers on 127.0.0.1 and on no other address, by the repository's own settings."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [*COMMAND, "app", "--port", str(port), "--no-browser"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert _answers(f"http://127.0.0.1:{port}/_stcore/health", server)
+        family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+        places = {c.laddr.ip for p in family for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        assert places == {"127.0.0.1"}
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+    assert server.returncode == 130
+
+
+def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
+    for _ in range(400):
+        if server.poll() is not None:
+            return False
+        try:
+            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own server
+                return bool(reply.status == 200)
+        except OSError:
+            time.sleep(0.1)
+    return False

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from pathlib import Path
 
 import onnx
 
 from qexplorer.core.errors import ModelError
+from qexplorer.load.beside import digest_beside, open_plain
 from qexplorer.load.limits import MAX_FILE_BYTES
 from qexplorer.load.walk import all_tensors
 
-__all__ = ["digest_beside", "embed_external"]
+__all__ = ["embed_external"]
 
 _DO = "save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)"
 
@@ -54,35 +53,16 @@ def embed_external(proto: onnx.ModelProto, folder: Path | None, where: str) -> d
     return names
 
 
-def digest_beside(folder: Path, location: str) -> str | None:
-    """SHA-256 of a file of external weights; None if it is gone or is not a plain file."""
-    try:
-        with os.fdopen(_open_plain(folder / location), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def _refuse_paths(location: str, name: str, where: str) -> None:
     if not location or location in (".", "..") or any(c in location for c in "/\\:\0"):
         what = f"the tensor '{name}' points to the file '{location}' outside the model's own folder"
         raise ModelError(what, where=where, allowed="a plain file name in the model's own folder", do=_DO)
 
 
-def _open_plain(path: Path) -> int:
-    """A descriptor of a regular file that has one name only: no symbolic link, hard link, pipe or device."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-        os.close(handle)
-        raise OSError("it is a link or not a regular file")
-    return handle
-
-
 def _read(path: Path, entries: dict[str, str], name: str, where: str) -> bytes:
     try:
         offset = int(entries.get("offset") or 0)
-        with os.fdopen(_open_plain(path), "rb") as file:
+        with os.fdopen(open_plain(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             length = int(entries["length"]) if entries.get("length") else size - offset
             if offset < 0 or length < 0 or offset + length > size:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 
 import onnx
-import onnx.shape_inference
+
+from qexplorer.load.shapes import inferred
 
 __all__ = ["Shape", "layer_macs", "shapes_for_one_sample"]
 
@@ -18,20 +19,7 @@ def shapes_for_one_sample(proto: onnx.ModelProto) -> dict[str, Shape]:
 
     A batch that the file fixes at more than 1 stays; :func:`layer_macs` divides by it.
     """
-    single = onnx.ModelProto()
-    single.CopyFrom(proto)
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    for value in single.graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if value.name not in weights and dims and not dims[0].HasField("dim_value"):
-            dims[0].dim_value = 1
-    del single.graph.value_info[:]  # inferred afresh: what is there may hold the free batch
-    for value in single.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    try:
-        single = onnx.shape_inference.infer_shapes(single, data_prop=True)
-    except Exception:  # shapes stay unknown, and so do the costs
-        single = proto
+    single = inferred(proto, one_sample=True)
     found = {v.name: _shape(v) for v in (*single.graph.input, *single.graph.value_info, *single.graph.output)}
     return found | {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import onnx
-import onnx.shape_inference
 import onnx.version_converter
 
 from qexplorer.core.errors import ModelError
@@ -19,6 +18,7 @@ from qexplorer.load.bombs import check_inferred_sizes
 from qexplorer.load.fold import folded
 from qexplorer.load.fuse import fused
 from qexplorer.load.limits import NEWEST_IR, NEWEST_OPSET
+from qexplorer.load.shapes import add_shapes, inferred
 from qexplorer.load.tidy import name_everything, tidied
 from qexplorer.load.verify import Outcome, compare_models
 from qexplorer.load.walk import all_graphs, default_opset
@@ -45,7 +45,7 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
             be lowered.
     """
     base = tidied(proto)
-    check_inferred_sizes(with_shapes(base), where)
+    check_inferred_sizes(inferred(base), where)
     first: tuple[_Candidate, str] | None = None
     for candidate in _candidates(base, where):
         outcome, detail = compare_models(proto, candidate.proto)
@@ -112,7 +112,8 @@ def _finished(proto: onnx.ModelProto) -> onnx.ModelProto:
     fresh.ir_version = min(wanted, NEWEST_IR)
     _strip_remarks(fresh)
     name_everything(fresh)
-    return with_shapes(fresh)
+    add_shapes(fresh)
+    return fresh
 
 
 def _strip_remarks(proto: onnx.ModelProto) -> None:
@@ -124,11 +125,3 @@ def _strip_remarks(proto: onnx.ModelProto) -> None:
         for item in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
             item.doc_string = ""
             del item.metadata_props[:]
-
-
-def with_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with the shapes that can be inferred; the model as it is where inference gives up."""
-    try:
-        return onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    except Exception:  # inference is optional; layers whose shapes stay unknown say so
-        return proto

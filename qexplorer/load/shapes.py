@@ -1,0 +1,70 @@
+"""Shape inference that does not copy the weights around."""
+
+from __future__ import annotations
+
+import math
+
+import onnx
+import onnx.shape_inference
+
+__all__ = ["add_shapes", "inferred"]
+
+_SMALL_VALUES = 1024  # shapes, axes and indices, which inference looks into, are smaller
+
+
+def inferred(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx.ModelProto:
+    """The graph with inferred shapes and without the data of large weights, which stand among its inputs instead.
+
+    Args:
+        proto: any model; it is not changed.
+        one_sample: whether free first dimensions of inputs are set to 1, and shapes in the file are forgotten.
+
+    Returns:
+        A model to read shapes from, not to run. Where inference gives up it holds what the file says.
+    """
+    bare = _without_weights(proto, one_sample=one_sample)
+    try:
+        found: onnx.ModelProto = onnx.shape_inference.infer_shapes(bare, data_prop=True)
+    except Exception:  # inference is optional: what stays unknown is said where it matters
+        return bare
+    return found
+
+
+def add_shapes(proto: onnx.ModelProto) -> None:
+    """Writes inferred shapes and types of the main graph into ``proto``."""
+    found = inferred(proto).graph
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend(found.value_info)
+    for mine, better in zip(proto.graph.output, found.output, strict=True):
+        mine.CopyFrom(better)
+
+
+def _without_weights(proto: onnx.ModelProto, *, one_sample: bool) -> onnx.ModelProto:
+    bare = onnx.ModelProto(ir_version=max(proto.ir_version, 4))  # weights that are no inputs exist since IR 4
+    bare.opset_import.extend(proto.opset_import)
+    bare.functions.extend(proto.functions)
+    graph, source = bare.graph, proto.graph
+    graph.name = source.name or "graph"
+    graph.node.extend(source.node)
+    graph.input.extend(source.input)
+    graph.output.extend(source.output)
+    if one_sample:
+        _one_sample(graph)
+    else:
+        graph.value_info.extend(source.value_info)
+    listed = {value.name for value in source.input}
+    for tensor in source.initializer:
+        if math.prod(tensor.dims) <= _SMALL_VALUES:
+            graph.initializer.append(tensor)
+        elif tensor.name not in listed:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    return bare
+
+
+def _one_sample(graph: onnx.GraphProto) -> None:
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if dims and not dims[0].HasField("dim_value"):
+            dims[0].dim_value = 1
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")

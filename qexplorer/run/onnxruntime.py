@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,10 @@ _CAPABILITIES = Capabilities(
     activation_formats=frozenset({"int8", "uint8", *(f"{u}int{bits}" for bits in (2, 3, 5, 6, 7) for u in ("", "u"))}),
     simulates=True,
 )
+
+
+_SOURCE_PLACE = re.compile(r"\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ [^()]*\([^()]*\)(?: const)? ?")
+"""The line and function of ONNX Runtime's own source that its messages begin with."""
 
 
 class OnnxRuntimeCpu:
@@ -121,10 +126,11 @@ def _session(path: Path, settings: onnxruntime.SessionOptions, where: str) -> An
 
 
 def _sentence(error: Exception) -> str:
-    """ONNX Runtime's message on one line, without its number codes and without this machine's folders."""
+    """ONNX Runtime's message on one line, without its number codes, source lines and this machine's folders."""
     text = " ".join(str(error).split())
     if text.startswith("[ONNXRuntimeError]"):
         text = text.split(" : ", 3)[-1]
     if "Load model from" in text and " failed:" in text:
         text = text.split(" failed:", 1)[1]
+    text = _SOURCE_PLACE.sub("", text)
     return text[:300].rstrip(" .") or type(error).__name__

@@ -1,0 +1,221 @@
+"""What every backend that can be used here must do, whichever it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from qexplorer.core.dataset import Split
+from qexplorer.core.errors import BackendError
+from qexplorer.core.model import Model
+from qexplorer.measure.effort import BATCHES
+from qexplorer.measure.fidelity import MAX_STEPS, differences
+from qexplorer.measure.variant import Variant
+from qexplorer.run.batching import run_all
+from qexplorer.run.protocol import Backend, Mode, SessionOptions
+from qexplorer.run.registry import BACKENDS, REFERENCE
+from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
+
+QUANTIZED = {
+    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
+    *("ConvInteger", "MatMulInteger"),
+}
+NEWEST_IR, NEWEST_OPSET = 11, 25
+HERE = [backend for backend in BACKENDS if backend.availability().available]
+
+pytestmark = pytest.mark.parametrize("backend", HERE, ids=[backend.name for backend in HERE])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A small CNN that takes any batch."""
+    return make_cnn(tmp_path_factory.mktemp("cnn"))
+
+
+@pytest.fixture(scope="module")
+def int8(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Variant:
+    """The same, quantized."""
+    return quantized(model, tmp_path_factory.mktemp("int8"))
+
+
+def test_float_answers_are_those_of_the_onnx_reference(backend: Backend, model: Model) -> None:
+    """A float graph answers as onnx's reference evaluator does, to 1e-5 of the largest answer."""
+    (expected,) = ReferenceEvaluator(str(model.path)).run(None, {"x": samples(6)})
+    (found,) = run_all(backend.load(model.path, SessionOptions()), model, Split({"x": samples(6)}), batch=6)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_integers_are_within_a_step_of_the_simulation(
+    backend: Backend, model: Model, int8: Variant, batch: int
+) -> None:
+    """At every batch size that is used, native answers differ from the simulation's by at most one step."""
+    split = Split({"x": samples(64)})
+    found = run_all(backend.load(int8.path, SessionOptions(Mode.NATIVE)), model, split, batch=batch)
+    simulator = BACKENDS.get(REFERENCE).load(int8.path, SessionOptions(Mode.SIMULATED))
+    expected = run_all(simulator, model, split, batch=batch)
+    result = differences(found, expected, ["y"], int8.output_scales, batch=batch, n=64)
+    assert result.wrong is None
+    assert result.max_lsb is not None
+    assert result.max_lsb <= MAX_STEPS
+
+
+def test_kernels_of_a_quantized_graph_are_integer_and_of_a_float_graph_are_not(
+    backend: Backend, model: Model, int8: Variant
+) -> None:
+    """The listed kernels tell native execution of a quantized graph from float execution."""
+    native = backend.load(int8.path, SessionOptions(Mode.NATIVE)).kernels()
+    plain = backend.load(model.path, SessionOptions()).kernels()
+    assert sum(native.integer.values()) >= 4
+    assert not native.float
+    assert not plain.integer
+    assert sum(plain.float.values()) >= 4
+
+
+def test_simulation_runs_no_integer_kernel(backend: Backend, int8: Variant) -> None:
+    """A backend that says that it simulates computes in float between the quantizers."""
+    if not backend.capabilities.simulates:
+        pytest.skip("it does not simulate")
+    kernels = backend.load(int8.path, SessionOptions(Mode.SIMULATED)).kernels()
+    assert not kernels.integer
+    assert kernels.other["QuantizeLinear"] >= 4
+
+
+@pytest.mark.parametrize("fixed", [1, 4])
+def test_a_fixed_batch_answers_as_a_free_one(backend: Backend, model: Model, tmp_path: Path, fixed: int) -> None:
+    """Ten samples through a file that insists on its batch give the answers of one that does not."""
+    insisting = make_cnn(tmp_path, batch=fixed)
+    split = Split({"": samples(10)})
+    (expected,) = run_all(backend.load(model.path, SessionOptions()), model, split, batch=10)
+    (found,) = run_all(backend.load(insisting.path, SessionOptions()), insisting, split, batch=32)
+    assert found.shape == (10, CLASSES)
+    assert np.allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def several(folder: Path) -> Model:
+    """Two inputs, one of them integers; three outputs, one of them a scalar for the whole batch."""
+    nodes = [
+        helper.make_node("Cast", ["b"], ["bf"], "cast", to=TensorProto.FLOAT),
+        helper.make_node("Add", ["a", "bf"], ["sum"], "add"),
+        helper.make_node("ReduceMax", ["a"], ["most"], "most", keepdims=0),
+        helper.make_node("ArgMax", ["a"], ["place"], "place", axis=1, keepdims=0),
+    ]
+    info = helper.make_tensor_value_info
+    inputs = [info("a", TensorProto.FLOAT, ["n", 3]), info("b", TensorProto.INT64, ["n", 3])]
+    outputs = [
+        info("sum", TensorProto.FLOAT, ["n", 3]),
+        info("most", TensorProto.FLOAT, []),
+        info("place", TensorProto.INT64, ["n"]),
+    ]
+    return save(folder, helper.make_graph(nodes, "several", inputs, outputs), "several")
+
+
+def test_several_inputs_and_outputs_keep_their_names_and_order(backend: Backend, tmp_path: Path) -> None:
+    """Outputs come in the model's order, row by row; one without rows comes once for each batch."""
+    a = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    b = np.arange(15).reshape(5, 3)
+    model = several(tmp_path)
+    session = backend.load(model.path, SessionOptions())
+    total, most, place = run_all(session, model, Split({"b": b, "a": a}), batch=2)
+    assert list(session.output_names) == ["sum", "most", "place"]
+    assert np.allclose(total, a + b)
+    assert np.array_equal(most, [a[:2].max(), a[2:4].max(), a[4:].max()])
+    assert np.array_equal(place, a.argmax(axis=1))
+
+
+def test_the_timed_call_computes_what_run_computes(backend: Backend, model: Model) -> None:
+    """What is timed is the real work: it returns the same answers."""
+    session = backend.load(model.path, SessionOptions())
+    feeds = {"x": samples(2)}
+    timed: Any = session.call(feeds)()
+    assert np.array_equal(np.asarray(timed[0]), session.run(feeds)[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a" * 50])
+def test_a_file_that_is_no_model_is_a_backend_error(backend: Backend, tmp_path: Path, content: bytes) -> None:
+    """The error is one sentence that names the file and no folder of this machine."""
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(BackendError) as caught:
+        backend.load(path, SessionOptions())
+    assert caught.value.sentence.startswith("broken.onnx: ")
+    assert str(tmp_path) not in caught.value.sentence
+    assert "\n" not in caught.value.sentence
+
+
+def test_a_missing_file_is_a_backend_error(backend: Backend, tmp_path: Path) -> None:
+    """A path that leads nowhere is told as such, not as a crash."""
+    with pytest.raises(BackendError, match=r"gone\.onnx"):
+        backend.load(tmp_path / "gone.onnx", SessionOptions())
+
+
+def test_inputs_that_do_not_fit_are_a_backend_error(backend: Backend, model: Model) -> None:
+    """A wrong shape and a missing input raise, and the session goes on working."""
+    session = backend.load(model.path, SessionOptions())
+    for feeds in ({"x": np.zeros((1, 4, 8, 8), np.float32)}, {}):
+        with pytest.raises(BackendError):
+            session.run(feeds)
+    assert session.run({"x": samples(1)})[0].shape == (1, CLASSES)
+
+
+@cache
+def cases() -> dict[str, Any]:
+    """Node cases of onnx.backend.test with one of the seven quantized operators, by name."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with np.errstate(all="ignore"):
+        found = [case for case in collect_testcases(None) if case.model is not None]
+    return {case.name: case for case in found if QUANTIZED & {node.op_type for node in case.model.graph.node}}
+
+
+def older(model: onnx.ModelProto) -> None:
+    """Stamps a case with versions that runtimes take; the newer ones change nothing that these cases use."""
+    model.ir_version = min(model.ir_version, NEWEST_IR)
+    for used in model.opset_import:
+        used.version = min(used.version, NEWEST_OPSET)
+
+
+def array(value: Any) -> np.ndarray[Any, Any]:
+    """A test value as an array."""
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_onnx_cases_that_run_are_met_exactly(backend: Backend, tmp_path: Path, mode: Mode) -> None:
+    """Of onnx's 45 cases with quantized operators at least 27 run, and each that does gives the very answer."""
+    if mode is Mode.SIMULATED and not backend.capabilities.simulates:
+        pytest.skip("it does not simulate")
+    ran, wrong = 0, []
+    for name, case in cases().items():
+        inputs, expected = case.data_sets[0]
+        path = tmp_path / f"{name}.onnx"
+        older(case.model)
+        onnx.save(case.model, str(path))
+        names = [value.name for value in case.model.graph.input]
+        try:
+            feeds = dict(zip(names, map(array, inputs), strict=True))
+            found = backend.load(path, SessionOptions(mode)).run(feeds)
+        except BackendError:
+            continue
+        ran += 1
+        if not all(np.array_equal(a, array(b)) for a, b in zip(found, expected, strict=True)):
+            wrong.append(name)
+    assert not wrong
+    assert ran >= 27
+
+
+def test_capabilities_name_registered_formats(backend: Backend) -> None:
+    """What a backend declares is said in words that recipes use."""
+    from qexplorer.core.formats import FORMATS
+
+    declared = dataclasses.asdict(backend.capabilities)
+    assert declared["weight_formats"] | declared["activation_formats"] <= set(FORMATS.names())
+    assert declared["device"] in ("cpu", "gpu")

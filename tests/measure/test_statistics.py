@@ -1,0 +1,175 @@
+"""Intervals and tests against textbook values, brute force, and their own promises."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qexplorer.measure.statistics import (
+    mcnemar_exact,
+    median_interval,
+    paired_difference_interval,
+    quantile,
+    ratio_interval,
+    wilson_interval,
+)
+
+Z = 1.959963984540054
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_gives_newcombes_published_values(successes: int, n: int, low: float, high: float) -> None:
+    """The four examples of Newcombe 1998 (Statistics in Medicine 17, 857-872), table I, method 3."""
+    assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_estimate_and_mirrors(case: tuple[int, int]) -> None:
+    """The interval holds the proportion, stays in [0, 1], and failures have the mirrored interval."""
+    successes, n = case
+    low, high = wilson_interval(successes, n)
+    assert 0 <= low <= successes / n <= high <= 1
+    assert wilson_interval(n - successes, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+def test_impossible_counts_are_refused() -> None:
+    """More successes than samples, or no samples, is an error and not an interval."""
+    for successes, n in ((3, 2), (-1, 2), (0, 0)):
+        with pytest.raises(ValueError, match="not a proportion"):
+            wilson_interval(successes, n)
+    with pytest.raises(ValueError, match="cannot be"):
+        paired_difference_interval(3, 3, 5)
+
+
+def _score_by_search(b: int, c: int, n: int, delta: float) -> float:
+    """Tango's score with the constrained likelihood maximized by trying 100,001 values."""
+    q = np.linspace(max(0.0, -delta), (1 - delta) / 2, 100_001)[1:-1]
+    with np.errstate(divide="ignore"):
+        likelihood = b * np.log(q + delta) + c * np.log(q) + (n - b - c) * np.log(1 - 2 * q - delta)
+    best = q[np.argmax(likelihood)]
+    return float((b - c - n * delta) / math.sqrt(n * (2 * best + delta - delta * delta)))
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(12, 2, 50), (2, 9, 80), (5, 5, 40), (1, 4, 30)])
+def test_paired_interval_ends_where_the_searched_score_is_196(b: int, c: int, n: int) -> None:
+    """At both ends the score statistic, its likelihood maximized by brute force, is the normal quantile."""
+    low, high = paired_difference_interval(b, c, n)
+    assert _score_by_search(b, c, n, low) == pytest.approx(Z, abs=2e-3)
+    assert _score_by_search(b, c, n, high) == pytest.approx(-Z, abs=2e-3)
+
+
+@pytest.mark.parametrize(("probability_fixed", "probability_broken"), [(0.02, 0.02), (0.01, 0.05), (0.1, 0.02)])
+def test_paired_interval_covers_the_true_difference_95_times_of_100(
+    probability_fixed: float, probability_broken: float
+) -> None:
+    """In 4,000 seeded draws of 200 pairs, coverage is between 93.5 and 97 %."""
+    rng = np.random.default_rng(5)
+    rest = 1 - probability_fixed - probability_broken
+    draws = rng.multinomial(200, [probability_fixed, probability_broken, rest], 4000)
+    truth, found = probability_fixed - probability_broken, {}
+    for b, c in {(int(b), int(c)) for b, c, _ in draws}:
+        low, high = paired_difference_interval(b, c, 200)
+        found[(b, c)] = low <= truth <= high
+    covered = np.mean([found[(int(b), int(c))] for b, c, _ in draws])
+    assert 0.935 <= covered <= 0.97
+
+
+_PAIRS = st.integers(1, 2000).flatmap(
+    lambda n: st.integers(0, n).flatmap(lambda b: st.tuples(st.just(b), st.integers(0, n - b), st.just(n)))
+)
+
+
+@given(_PAIRS)
+def test_paired_interval_holds_the_estimate_and_turns_with_the_sides(case: tuple[int, int, int]) -> None:
+    """The interval holds the difference, stays in [-1, 1], is never empty, and changes sign when the sides swap."""
+    fixed, broken, n = case
+    low, high = paired_difference_interval(fixed, broken, n)
+    assert -1 <= low <= (fixed - broken) / n <= high <= 1
+    assert low < high
+    assert paired_difference_interval(broken, fixed, n) == pytest.approx((-high, -low), abs=1e-9)
+
+
+def test_no_flips_leave_a_difference_possible() -> None:
+    """With no pair that differs the interval is z^2 / (n + z^2) wide on each side, not zero."""
+    width = Z * Z / (100 + Z * Z)
+    assert paired_difference_interval(0, 0, 100) == pytest.approx((-width, width), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+def test_mcnemar_counts_the_outcomes_that_are_as_uneven(n: int) -> None:
+    """The p value is the share of all 2^n outcomes of n flips that are at least as uneven as the one seen."""
+    counts = [sum(flips) for flips in itertools.product((0, 1), repeat=n)]
+    for fixed in range(n + 1):
+        uneven = abs(2 * fixed - n)
+        expected = sum(abs(2 * k - n) >= uneven for k in counts) / 2**n
+        assert mcnemar_exact(fixed, n - fixed) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_of_no_flips_is_one_and_of_many_is_finite() -> None:
+    """Nothing flipped is no evidence; 5,000 flips do not overflow."""
+    assert mcnemar_exact(0, 0) == 1.0
+    assert 0 < mcnemar_exact(2400, 2600) < 0.01
+
+
+def test_median_interval_of_ten_is_the_second_and_the_ninth() -> None:
+    """The tabled ranks of a 95 % interval for the median of 10 values are 2 and 9; of 6 values 1 and 6."""
+    assert median_interval([float(v) for v in range(1, 11)]) == (2.0, 9.0)
+    assert median_interval([float(v) for v in range(1, 7)]) == (1.0, 6.0)
+    assert median_interval([1.0] * 5) is None
+
+
+@given(st.lists(st.floats(0.1, 1e6), min_size=6, max_size=60), st.randoms(use_true_random=False))
+def test_median_interval_holds_the_median_whatever_the_order(values: list[float], random: object) -> None:
+    """The interval holds the median, and shuffling changes nothing."""
+    found = median_interval(values)
+    assert found is not None
+    assert found[0] <= float(np.median(values)) <= found[1]
+    random.shuffle(values)  # type: ignore[attr-defined]
+    assert median_interval(values) == found
+
+
+def test_median_interval_covers_95_times_of_100() -> None:
+    """Over 3,000 seeded draws of 25 skewed values, it covers the true median at least 95 % of the time."""
+    rng = np.random.default_rng(6)
+    draws = rng.exponential(size=(3000, 25))
+    covered = [low <= math.log(2) <= high for low, high in filter(None, map(median_interval, draws))]
+    assert 0.95 <= np.mean(covered) <= 0.985
+
+
+def test_far_quantiles_need_values_beyond_them() -> None:
+    """p90 needs 20 values and p99 needs 200, or they are None; the median needs one."""
+    assert quantile([], 0.5) is None
+    assert quantile([3.0], 0.5) == 3.0
+    assert (quantile(range(19), 0.9), quantile(range(20), 0.9)) == (None, pytest.approx(17.1))
+    assert (quantile(range(199), 0.99), quantile(range(200), 0.99)) == (None, pytest.approx(197.01))
+
+
+def test_ratio_interval_pairs_rounds() -> None:
+    """Noise that both sides share leaves the ratio certain; the same noise on one side does not."""
+    rng = np.random.default_rng(7)
+    slow = 1 + rng.exponential(size=40)
+    low, high = ratio_interval(2 * slow, slow) or (0.0, 0.0)
+    assert (low, high) == pytest.approx((2.0, 2.0))
+    low, high = ratio_interval(2 * slow, np.ones(40)) or (0.0, 0.0)
+    assert high - low > 0.5
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)), min_size=6, max_size=30))
+def test_ratio_interval_holds_the_ratio(pairs: list[tuple[float, float]]) -> None:
+    """The interval holds the ratio of medians, and is the same at every call."""
+    x, y = np.array(pairs).T
+    found = ratio_interval(x, y)
+    assert found is not None
+    assert found[0] <= np.median(x) / np.median(y) <= found[1]
+    assert ratio_interval(x, y) == found
+    assert ratio_interval(x[:5], y[:5]) is None
+    with pytest.raises(ValueError, match="equal numbers"):
+        ratio_interval(x, y[1:])

@@ -1,0 +1,50 @@
+"""Running any number of samples through a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.results import Kernels
+from qexplorer.run.batching import run_in_batches
+
+
+class Doubler:
+    """A session that doubles its input, and notes the batch sizes it was given."""
+
+    output_names = ("twice", "mean")
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Twice the input, and one number for the whole batch."""
+        self.batches.append(feeds["x"].shape[0])
+        return [feeds["x"] * 2, np.asarray(feeds["x"].mean())]
+
+    def call(self, feeds: Mapping[str, Array]) -> object:
+        """Not used here."""
+        return lambda: self.run(feeds)
+
+    def kernels(self) -> Kernels:
+        """None."""
+        return Kernels({}, {})
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.booleans())
+def test_every_sample_comes_back_once_in_order(n: int, size: int, fixed: bool) -> None:
+    """Whatever the batch, outputs have one row per sample, and a fixed batch is always filled."""
+    session, told = Doubler(), []
+    x = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+    twice, means = run_in_batches(
+        session, {"x": x}, batch=size, fixed_batch=size if fixed else None, progress=told.append
+    )
+    assert np.array_equal(twice, 2 * x)
+    assert means.shape == (len(session.batches),)
+    assert told[-1] == n
+    assert sum(session.batches) == (-(-n // size) * size if fixed else n)
+    assert not fixed or set(session.batches) == {size}

@@ -42,6 +42,14 @@ def test_every_calibrator_has_one_page() -> None:
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
 
 
+def test_a_calibrator_page_names_the_registered_source() -> None:
+    """Paper and section are those that the program gives."""
+    from qexplorer.observe.calibrators import CALIBRATORS
+
+    for calibrator in CALIBRATORS:
+        assert f"Source: {calibrator.source}" in (DOCS / "calibrators" / f"{calibrator.name}.md").read_text()
+
+
 @pytest.mark.parametrize("format", list(FORMATS), ids=FORMATS.names())
 def test_a_format_page_states_the_registered_facts(format: Format) -> None:
     """Bits, codes, symmetric range and carrier in a page's table are those of the registry."""

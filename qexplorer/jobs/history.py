@@ -13,7 +13,7 @@ from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.workspace import workspace
 
 if TYPE_CHECKING:
-    from qexplorer.measure.compare import Comparison
+    from qexplorer.measure.comparison import Comparison
 
 __all__ = ["FILE", "History", "Record", "RunLine"]
 
@@ -24,7 +24,7 @@ BUSY_S = 10.0
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE comparisons (id TEXT PRIMARY KEY, created TEXT NOT NULL, model TEXT NOT NULL, data TEXT NOT NULL,"
-        " lines TEXT NOT NULL, body TEXT NOT NULL)",
+        " lines TEXT NOT NULL, job TEXT NOT NULL, body TEXT NOT NULL)",
         "CREATE INDEX comparisons_by_time ON comparisons (created)",
     ),
 )
@@ -43,13 +43,23 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One comparison in the list: its id, when it was made (ISO 8601), model, data and runs."""
+    """One comparison in the list.
+
+    Attributes:
+        id: its name.
+        created: when it was finished, ISO 8601, UTC.
+        model: the model's name.
+        data: the data set's name.
+        lines: its runs.
+        order: the arguments of the job that made it, to make it again; None if it was not made by a job.
+    """
 
     id: str
     created: str
     model: str
     data: str
     lines: tuple[RunLine, ...]
+    order: dict[str, Any] | None
 
     @property
     def recipes(self) -> tuple[str, ...]:
@@ -63,8 +73,13 @@ class History:
     def __init__(self) -> None:
         self.path = workspace() / FILE
 
-    def add(self, comparison: Comparison) -> None:
-        """Keeps a comparison; one with the same id is replaced."""
+    def add(self, comparison: Comparison, order: dict[str, Any] | None = None) -> None:
+        """Keeps a comparison; one with the same id is replaced.
+
+        Args:
+            comparison: what was found.
+            order: the arguments of the job that made it.
+        """
         body = comparison.to_json()
         lines = [_line(run) for run in body["runs"]]
         row = (
@@ -73,22 +88,24 @@ class History:
             str(comparison.model.get("name", "")),
             str(comparison.data.get("name", "")),
             json.dumps(lines),
+            json.dumps(order),
             json.dumps(body, default=str),
         )
         with self._open() as base:
-            base.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)
+            base.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def list(self, model: str | None = None) -> list[Record]:
         """The comparisons, newest first; those of one model, if ``model`` is given."""
         where, values = ("WHERE model = ?", (model,)) if model is not None else ("", ())
-        query = f"SELECT id, created, model, data, lines FROM comparisons {where} ORDER BY created DESC, rowid DESC"  # noqa: S608 - built of constants
+        columns, order = "id, created, model, data, lines, job", "created DESC, rowid DESC"
+        query = f"SELECT {columns} FROM comparisons {where} ORDER BY {order}"  # noqa: S608 - built of constants
         with self._open() as base:
             rows = base.execute(query, values).fetchall()
-        return [Record(*row[:4], tuple(RunLine(**line) for line in json.loads(row[4]))) for row in rows]
+        return [_record(row) for row in rows]
 
     def get(self, comparison_id: str) -> Comparison:
         """The whole comparison. Raises UnknownName if it is not kept (any more)."""
-        from qexplorer.measure.compare import Comparison
+        from qexplorer.measure.comparison import Comparison
 
         with self._open() as base:
             row = base.execute("SELECT body FROM comparisons WHERE id = ?", (comparison_id,)).fetchone()
@@ -134,6 +151,12 @@ def _migrate(base: sqlite3.Connection, where: str) -> None:
 
 def _version(base: sqlite3.Connection) -> int:
     return int(base.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _record(row: tuple[str, str, str, str, str, str]) -> Record:
+    comparison_id, created, model, data, lines, order = row
+    runs = tuple(RunLine(**line) for line in json.loads(lines))
+    return Record(comparison_id, created, model, data, runs, json.loads(order))
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from qexplorer.process.child import Emit
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet
     from qexplorer.core.model import Model
-    from qexplorer.measure.compare import Progress
+    from qexplorer.core.results import Run
+    from qexplorer.measure.comparison import Progress
 
 __all__ = ["compare_job", "load_job", "observe_job", "quantize_job"]
 
@@ -46,7 +47,7 @@ def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         samples=arguments.get("samples"),
         progress=_reporter(emit),
     )
-    History().add(comparison)
+    History().add(comparison, order={k: v for k, v in arguments.items() if k != "job"})
     return {"comparison": comparison.id}
 
 
@@ -61,15 +62,18 @@ def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Quantizes by one ``recipe``, calibrating if it needs to; returns ``{"path", "digest", "plan"}``."""
-    model, data = _load(arguments, emit)
     recipe = Recipe.parse(arguments["recipe"])
-    from qexplorer.observe.store import statistics_for
-    from qexplorer.quantize.quantize import quantize_model
-
-    samples = arguments.get("samples") or 512
     statistics = None
     if recipe.needs_calibration:
+        from qexplorer.observe.store import statistics_for
+
+        model, data = _load(arguments, emit)
+        samples = arguments.get("samples") or 512
         statistics = statistics_for(model, data, samples=samples, progress=_counter(emit))
+    else:
+        model = _load_model(arguments, emit)
+    from qexplorer.quantize.quantize import quantize_model
+
     _progress(emit, "writing the quantized graph", 0.9)
     quantized = quantize_model(model, recipe, statistics)
     return {"path": str(quantized.path), "digest": quantized.digest, "plan": quantized.plan.to_json()}
@@ -84,19 +88,25 @@ def load_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return load_model(arguments["path"], name=arguments.get("name")).to_json()
 
 
-def _load(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
+def _load_model(arguments: dict[str, Any], emit: Emit) -> Model:
     os.environ[MARK] = arguments["job"]  # inherited by all that is started from here, so that cancel finds it
-    _progress(emit, "loading model and data", 0.0)
+    _progress(emit, "loading the model", 0.0)
+    from qexplorer.load.model import load_model
+
+    return load_model(arguments["model"])
+
+
+def _load(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
+    model = _load_model(arguments, emit)
+    _progress(emit, "loading the data", LOADING / 2)
     from qexplorer.load.data import load_data
     from qexplorer.load.fit import fit_to_model
-    from qexplorer.load.model import load_model
     from qexplorer.load.preprocess import Preprocessing
 
     fields = arguments.get("preprocessing")
-    model = load_model(arguments["model"])
     data = load_data(arguments["data"], preprocessing=Preprocessing(**fields) if fields else None)
     fitted = fit_to_model(data, model)
-    _progress(emit, "loading model and data", LOADING)
+    _progress(emit, "loading the data", LOADING)
     return model, fitted
 
 
@@ -105,8 +115,8 @@ def _progress(emit: Emit, step: str, done: float, seconds_left: float | None = N
 
 
 def _reporter(emit: Emit) -> Any:
-    """Passes on the progress of a comparison; finished runs are sent once each time that there are more."""
-    sent = 0
+    """Passes on the progress of a comparison; its runs only when something about them is new."""
+    sent: tuple[Run, ...] = ()
 
     def report(progress: Progress) -> None:
         nonlocal sent
@@ -116,8 +126,8 @@ def _reporter(emit: Emit) -> Any:
             "done": LOADING + (1 - LOADING) * progress.done,
             "seconds_left": progress.seconds_left,
         }
-        if len(progress.runs) > sent:
-            sent = len(progress.runs)
+        if progress.runs != sent:
+            sent = progress.runs
             event["runs"] = [run.to_json() for run in progress.runs]
         emit(event)
 

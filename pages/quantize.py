@@ -1,0 +1,5 @@
+"""Page Quantize: a recipe by its short name or by controls, and what it does to each layer."""
+
+from qexplorer.ui.quantize_panel import draw_quantize_page
+
+draw_quantize_page()

@@ -1,0 +1,241 @@
+"""Bars of a comparison, one row for each run: costs, latency percentiles, throughput by batch, kernels that ran.
+
+Bars start at zero and carry their intervals; an estimated or too noisy one is hatched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.results import Latency, Run
+from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, value_of
+from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
+
+if TYPE_CHECKING:
+    from qexplorer.measure.comparison import Comparison
+
+__all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
+
+STRIPES = 24
+_FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
+
+
+@dataclass(frozen=True, slots=True)
+class BarRow:
+    """One bar: the run's label, which of the run's bars it is, its value with interval, colour, and hover text."""
+
+    label: str
+    series: str
+    value: Value
+    colour: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BarsInfo:
+    """What the chart shows.
+
+    Attributes:
+        title: the quantity and the model.
+        subtitle: machine and date.
+        x_title: the quantity and its unit.
+        series: names of each run's bars, in order.
+        rows: the bars, in the order of the runs.
+        stacked: whether a run's bars stand one after the other and add up.
+        left_out: runs without a number, with the reason.
+    """
+
+    title: str
+    subtitle: str
+    x_title: str
+    series: tuple[str, ...]
+    rows: tuple[BarRow, ...]
+    stacked: bool
+    left_out: tuple[tuple[str, str], ...]
+
+
+def cost_info(comparison: Comparison, measure: str) -> BarsInfo:
+    """One bar for each run: what it costs by ``measure`` (a key of ``MEASURES``)."""
+    chosen = MEASURES[measure]
+    rows, left_out = [], []
+    for run in comparison.runs:
+        value, reason = value_of(run, measure, comparison.runs)
+        label = label_of(run, comparison.runs)
+        if value is None:
+            left_out.append((label, reason or "not measured"))
+        else:
+            rows.append(BarRow(label, chosen.title, value, _colour(run), value.note))
+    return _info(comparison, chosen.title.capitalize(), chosen.title, chosen.unit, (chosen.title,), rows, left_out)
+
+
+def latency_info(comparison: Comparison) -> BarsInfo:
+    """Three bars for each run: median, 90th and 99th percentile of one call; the median with its interval."""
+    rows, left_out = [], []
+    for run in comparison.runs:
+        label, found = label_of(run, comparison.runs), run.latency_ms
+        if found is None or found.p50 is None:
+            left_out.append((label, run.reason or (found.reason if found else None) or "latency was not measured"))
+            continue
+        rows += [
+            BarRow(label, name, value, _colour(run), f"{found.n} calls, batch {found.batch}, {found.threads} thread")
+            for name, value in _percentiles(found)
+        ]
+    series = ("p50", "p90", "p99")
+    return _info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out)
+
+
+def _percentiles(found: Latency) -> list[tuple[str, Value]]:
+    note = "" if found.valid else f"too noisy: {found.reason or 'the machine was busy'}"
+    low, high = found.ci95 if found.ci95 else (None, None)
+    values = [("p50", found.p50, low, high), ("p90", found.p90, None, None), ("p99", found.p99, None, None)]
+    return [(name, Value(v, lo, hi, note)) for name, v, lo, hi in values if v is not None]
+
+
+def throughput_info(comparison: Comparison) -> BarsInfo:
+    """A bar for each run and batch size: samples a second."""
+    rows, left_out = [], []
+    for run in comparison.runs:
+        label = label_of(run, comparison.runs)
+        if not run.throughput_by_batch:
+            left_out.append((label, run.reason or "throughput was not measured"))
+        rows += [
+            BarRow(label, f"batch {batch}", Value(value), _colour(run))
+            for batch, value in sorted(run.throughput_by_batch.items())
+        ]
+    batches = sorted({batch for run in comparison.runs for batch in run.throughput_by_batch})
+    series = tuple(f"batch {batch}" for batch in batches)
+    return _info(comparison, "Throughput by batch size", "throughput", "samples/s", series, rows, left_out)
+
+
+def kernels_info(comparison: Comparison) -> BarsInfo:
+    """The kernels that really ran, integer and float, counted from the backend's own optimized graph."""
+    rows, left_out = [], []
+    for run in comparison.runs:
+        label = label_of(run, comparison.runs)
+        if run.kernels is None:
+            left_out.append((label, run.reason or "the backend does not say"))
+            continue
+        for series, counts, colour in (
+            ("integer", run.kernels.integer, backend_colour(run.backend)),
+            ("float", run.kernels.float, FLOAT),
+        ):
+            detail = ", ".join(f"{op} {count}" for op, count in sorted(counts.items(), key=lambda item: -item[1]))
+            rows.append(BarRow(label, series, Value(float(sum(counts.values()))), colour, detail))
+    title = f"Kernels that ran, {comparison.model.get('name', '')}"
+    made = made_on(comparison)
+    return BarsInfo(title, made, "kernels", ("integer", "float"), tuple(rows), True, tuple(left_out))
+
+
+def _info(
+    comparison: Comparison,
+    title: str,
+    quantity: str,
+    unit: str,
+    series: tuple[str, ...],
+    rows: list[BarRow],
+    left_out: list[tuple[str, str]],
+) -> BarsInfo:
+    shown, factor = scaled_unit(unit, [row.value.value for row in rows])
+    scaled = tuple(BarRow(r.label, r.series, r.value.times(factor), r.colour, r.detail) for r in rows)
+    name = f"{title}, {comparison.model.get('name', '')}"
+    return BarsInfo(name, made_on(comparison), f"{quantity} ({shown})", series, scaled, False, tuple(left_out))
+
+
+def _colour(run: Run) -> str:
+    return FLOAT if run.recipe == "float" else backend_colour(run.backend)
+
+
+def bars_spec(info: BarsInfo) -> dict[str, Any]:
+    """A Vega-Lite chart of horizontal bars from zero, a group of ``info.series`` for each run, intervals drawn."""
+    several = len(info.series) > 1 and not info.stacked
+    y: dict[str, Any] = {"field": "run", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"labelLimit": 170, "ticks": False, "domain": False}
+    at: dict[str, Any] = {"y": y}
+    if several:
+        at["yOffset"] = {"field": "series", "sort": list(info.series)}
+    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": {"zero": True}}
+    colours = list(dict.fromkeys(row.colour for row in info.rows))
+    marks = [_bars(colour, uncertain, at, bar_x, info) for colour in colours for uncertain in (False, True)]
+    return {
+        "title": {"text": info.title, "subtitle": info.subtitle, "anchor": "start", "limit": 460},
+        "datasets": {"bars": _rows(info)},
+        "data": {"name": "bars"},
+        "height": {"step": 15 if several else 30},
+        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else [_value_labels(at, bar_x, info)])],
+    }
+
+
+def _rows(info: BarsInfo) -> list[dict[str, Any]]:
+    """The bars as data; a stacked one starts where the one before it ended."""
+    ends: dict[str, float] = {}
+    rows = []
+    for row in info.rows:
+        start = ends.get(row.label, 0.0) if info.stacked else 0.0
+        ends[row.label] = start + row.value.value
+        rows.append(
+            {
+                "run": row.label,
+                "series": row.series,
+                "value": row.value.value,
+                "start": start,
+                "end": ends[row.label] if info.stacked else row.value.value,
+                "low": row.value.low,
+                "high": row.value.high,
+                "uncertain": row.value.uncertain,
+                "note": row.value.note,
+                "detail": row.detail,
+                "colour": row.colour,
+                "text": f"{row.value.value:.3g}" if row.value.value < 1000 else f"{row.value.value:,.0f}",
+            }
+        )
+    return rows
+
+
+def _bars(colour: str, uncertain: bool, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
+    tooltip: list[dict[str, Any]] = [
+        {"field": "run", "title": "run"},
+        {"field": "series", "title": "what"},
+        {"field": "value", "title": info.x_title, "format": ",.4~g"},
+        {"field": "low", "title": "95 % from", "format": ",.4~g"},
+        {"field": "high", "title": "to", "format": ",.4~g"},
+        {"field": "detail", "title": "detail"},
+    ]
+    fades = list(_FADES[: len(info.series)]) + [_FADES[-1]] * max(0, len(info.series) - len(_FADES))
+    faded = not info.stacked and len(info.series) > 1
+    encoding = at | {"x": x, "x2": {"field": "end"}, "tooltip": tooltip}
+    if faded:
+        legend = {"title": None, "orient": "top", "symbolType": "square", "symbolFillColor": NEUTRAL}
+        scale = {"domain": list(info.series), "range": fades}
+        encoding["opacity"] = {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
+    mark: dict[str, Any] = {"type": "bar", "cornerRadiusEnd": 2, "color": _hatch(colour) if uncertain else colour}
+    if uncertain:
+        mark |= {"stroke": colour, "strokeWidth": 1}
+    where = f"datum.colour === '{colour}' && datum.uncertain === {'true' if uncertain else 'false'}"
+    return {"transform": [{"filter": where}], "mark": mark, "encoding": encoding}
+
+
+def _hatch(colour: str) -> dict[str, Any]:
+    """Stripes: a gradient with hard edges (Vega-Lite has no patterns)."""
+    stops: list[dict[str, Any]] = []
+    for i in range(STRIPES):
+        shade = colour if i % 2 == 0 else f"{colour}33"
+        stops += [{"offset": i / STRIPES, "color": shade}, {"offset": (i + 1) / STRIPES, "color": shade}]
+    return {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": 0.06, "stops": stops}
+
+
+def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:
+    shown = {"filter": "isValid(datum.low) && isValid(datum.high)"}
+    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    return {"transform": [shown], "mark": {"type": "rule", "strokeWidth": 2, "color": NEUTRAL}, "encoding": at | ends}
+
+
+def _value_labels(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
+    size = 11 if len(info.series) == 1 else 10
+    mark = {"type": "text", "align": "left", "dx": 6, "fontSize": size, "color": NEUTRAL}
+    place = {"calculate": "max(datum.end, datum.high || 0)", "as": "edge"}
+    return {
+        "transform": [place],
+        "mark": mark,
+        "encoding": at | {"x": x | {"field": "edge"}, "text": {"field": "text"}},
+    }

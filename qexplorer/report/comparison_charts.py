@@ -1,0 +1,210 @@
+"""Accuracy against what it costs, every run at its true place with its intervals: typed data first, then a chart.
+
+Colours: float grey, each backend its own hue. Estimated or too noisy values are hollow with a dashed outline. Costs
+start at zero; there is one y axis. A model without an accuracy that means anything gets bars of its costs instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.results import Run
+from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, value_of
+from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
+
+if TYPE_CHECKING:
+    import altair
+
+    from qexplorer.measure.comparison import Comparison
+
+__all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade_info", "trade_spec"]
+
+SLOTS = (-12, 16, -25, 29)  # places of a point's label, in pixels below it, first free one taken
+NEAR = (0.2, 0.09)  # labels of points nearer than this share of the axes would touch
+
+
+@dataclass(frozen=True, slots=True)
+class TradePoint:
+    """One run in the plane.
+
+    Attributes:
+        label: recipe, and the backend where there are several.
+        backend: its name.
+        is_float: whether it is the float model.
+        cost: what it costs, in the chart's unit, with its interval if it has one.
+        accuracy: per cent of 100 with its interval.
+        n: samples behind the accuracy.
+        slot: which place its label takes, so that labels do not lie over each other.
+    """
+
+    label: str
+    backend: str
+    is_float: bool
+    cost: Value
+    accuracy: Value
+    n: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeInfo:
+    """What the chart shows.
+
+    Attributes:
+        title: both quantities and the model.
+        subtitle: machine and date.
+        x_title: the cost and its unit.
+        y_title: accuracy, or agreement with float.
+        points: runs that have both numbers.
+        left_out: runs that are not drawn, with the reason.
+    """
+
+    title: str
+    subtitle: str
+    x_title: str
+    y_title: str
+    points: tuple[TradePoint, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+def has_accuracy(comparison: Comparison) -> bool:
+    """Whether any run has an accuracy (or agreement) to show; never for an untrained model."""
+    return any(run.accuracy is not None and run.accuracy.value is not None for run in comparison.runs)
+
+
+def trade_info(comparison: Comparison, measure: str) -> TradeInfo:
+    """The points of accuracy against ``measure`` (a key of ``MEASURES``). Raises KeyError for another."""
+    chosen = MEASURES[measure]
+    drawn: list[tuple[Run, Value]] = []
+    left_out: list[tuple[str, str]] = []
+    for run in comparison.runs:
+        value, reason = value_of(run, measure, comparison.runs)
+        if value is not None and run.accuracy is not None and run.accuracy.value is not None:
+            drawn.append((run, value))
+        else:
+            fallback = run.accuracy.reason if run.accuracy else None
+            left_out.append((label_of(run, comparison.runs), reason or fallback or "not measured"))
+    unit, factor = scaled_unit(chosen.unit, [value.value for _, value in drawn])
+    points = _with_slots([_point(run, value.times(factor), comparison.runs) for run, value in drawn])
+    metric = next((run.accuracy.metric for run, _ in drawn if run.accuracy), "accuracy")
+    y_title = "accuracy (%)" if metric == "accuracy" else "agreement with float (%)"
+    title = f"{y_title.partition(' (')[0].capitalize()} against {chosen.title}, {comparison.model.get('name', '')}"
+    return TradeInfo(title, made_on(comparison), f"{chosen.title} ({unit})", y_title, points, tuple(left_out))
+
+
+def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
+    found = run.accuracy
+    assert found is not None
+    assert found.value is not None
+    low, high = found.ci95 if found.ci95 else (None, None)
+    accuracy = Value(found.value, low, high).times(100.0)
+    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, accuracy, found.n, 0)
+
+
+def _with_slots(points: list[TradePoint]) -> tuple[TradePoint, ...]:
+    """Gives each label the first place that no near point's label has."""
+    if not points:
+        return ()
+    width = max(p.cost.value for p in points) or 1.0
+    heights = [e for p in points for e in p.accuracy.ends]
+    height = (max(heights) - min(heights)) or 1.0
+    placed: list[TradePoint] = []
+    for p in points:
+        taken = {
+            q.slot
+            for q in placed
+            if abs(q.cost.value - p.cost.value) / width < NEAR[0]
+            and abs(q.accuracy.value - p.accuracy.value) / height < NEAR[1]
+        }
+        slot = next((s for s in range(len(SLOTS)) if s not in taken), len(placed) % len(SLOTS))
+        placed.append(TradePoint(p.label, p.backend, p.is_float, p.cost, p.accuracy, p.n, slot))
+    return tuple(placed)
+
+
+def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
+    """A Vega-Lite chart: points, intervals both ways, labels beside them; x from zero."""
+    ends = [e for p in info.points for e in p.accuracy.ends] or [0.0, 100.0]
+    pad = max(0.08 * (max(ends) - min(ends)), 0.4)
+    y = {"type": "quantitative", "scale": {"domain": [min(ends) - pad, min(100.0, max(ends)) + pad], "nice": False}}
+    x: dict[str, Any] = {"type": "quantitative", "scale": {"zero": True, "nice": True}}
+    at = {
+        "x": {"field": "cost", "title": info.x_title, **x},
+        "y": {"field": "accuracy", "title": info.y_title, "axis": {"tickCount": 5}, **y},
+    }
+    colour = {"field": "colour", "type": "nominal", "scale": None}
+    return {
+        "title": {"text": info.title, "subtitle": info.subtitle, "anchor": "start", "limit": 460},
+        "datasets": {"runs": [_row(p) for p in info.points]},
+        "data": {"name": "runs"},
+        "height": height,
+        "layer": [
+            _interval("x", "cost_low", "cost_high", at, colour),
+            _interval("y", "accuracy_low", "accuracy_high", at, colour),
+            _dots(False, at, colour),
+            _dots(True, at, colour),
+            *(_labels(slot, at) for slot in range(len(SLOTS))),
+        ],
+    }
+
+
+def _row(p: TradePoint) -> dict[str, Any]:
+    return {
+        "run": p.label,
+        "cost": p.cost.value,
+        "cost_low": p.cost.low,
+        "cost_high": p.cost.high,
+        "accuracy": p.accuracy.value,
+        "accuracy_low": p.accuracy.low,
+        "accuracy_high": p.accuracy.high,
+        "n": p.n,
+        "uncertain": p.cost.uncertain,
+        "note": p.cost.note,
+        "slot": p.slot,
+        "colour": FLOAT if p.is_float else backend_colour(p.backend),
+    }
+
+
+def _interval(axis: str, low: str, high: str, at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
+    across = "y" if axis == "x" else "x"
+    ends = {axis: at[axis] | {"field": low}, f"{axis}2": {"field": high}, across: at[across]}
+    shown = {"filter": f"isValid(datum.{low}) && isValid(datum.{high})"}
+    return {"transform": [shown], "mark": {"type": "rule", "opacity": 0.75}, "encoding": ends | {"color": colour}}
+
+
+def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
+    mark: dict[str, Any] = {"type": "point", "size": 110, "strokeWidth": 2, "opacity": 1}
+    mark |= {"fill": "transparent", "strokeDash": [3, 2]} if uncertain else {"filled": True}
+    tooltip = [
+        {"field": "run", "title": "run"},
+        {"field": "accuracy", "title": at["y"]["title"], "format": ".2f"},
+        {"field": "n", "title": "samples"},
+        {"field": "cost", "title": at["x"]["title"], "format": ".4g"},
+        {"field": "note", "title": "note"},
+    ]
+    where = {"filter": f"datum.uncertain === {'true' if uncertain else 'false'}"}
+    return {"transform": [where], "mark": mark, "encoding": at | {"color": colour, "tooltip": tooltip}}
+
+
+def _labels(slot: int, at: dict[str, Any]) -> dict[str, Any]:
+    mark = {"type": "text", "dy": SLOTS[slot], "fontSize": 12, "color": NEUTRAL, "fontWeight": 600}
+    where = {"filter": f"datum.slot === {slot}"}
+    return {"transform": [where], "mark": mark, "encoding": at | {"text": {"field": "run"}}}
+
+
+def accuracy_against(comparison: Comparison, measure: str) -> altair.LayerChart:
+    """Accuracy against ``file_bytes``, ``weight_bytes``, ``latency_ms`` or ``energy_mj``, as an Altair chart.
+
+    For an untrained model, whose accuracy means nothing, the bars of the cost alone.
+    """
+    import altair
+
+    if has_accuracy(comparison):
+        spec = trade_spec(trade_info(comparison, measure))
+    else:
+        from qexplorer.report.comparison_bars import bars_spec, cost_info
+
+        spec = bars_spec(cost_info(comparison, measure))
+    found: altair.LayerChart = altair.LayerChart.from_dict({**spec, "width": 420})
+    return found

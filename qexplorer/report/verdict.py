@@ -1,0 +1,152 @@
+"""What a comparison comes to, in plain words: every verdict with its reason and its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from qexplorer.core.results import Run, Status
+from qexplorer.report.comparison_values import label_of
+
+__all__ = ["Change", "Verdict", "headline", "verdict_of"]
+
+
+class Change(StrEnum):
+    """What can be said of a difference to float, given its interval."""
+
+    BETTER = "better"
+    NONE = "none"
+    WORSE = "worse"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one run comes to against float on the same backend.
+
+    Attributes:
+        label: the run.
+        answers: what can be said of its accuracy (or agreement).
+        speed: what can be said of its speed.
+        sentences: accuracy, size, speed and energy, each a clause with its reason.
+    """
+
+    label: str
+    answers: Change
+    speed: Change
+    sentences: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All in one sentence."""
+        return f"{self.label}: {', '.join(self.sentences)}."
+
+
+def verdict_of(run: Run, runs: Sequence[Run]) -> Verdict:
+    """The verdict on ``run``; refused and failed runs say why they have no numbers."""
+    label = label_of(run, runs)
+    if run.status is Status.REFUSED:
+        return Verdict(label, Change.UNKNOWN, Change.UNKNOWN, (f"its numbers are not shown: {run.reason}",))
+    if run.status is Status.FAILED:
+        return Verdict(label, Change.UNKNOWN, Change.UNKNOWN, (f"failed: {run.reason}",))
+    base = next((r for r in runs if r.recipe == "float" and r.backend == run.backend), None)
+    answers, first = _answers(run)
+    speed, third = _speed(run)
+    clauses = (first, _size(run, base), third, _energy(run, base))
+    return Verdict(label, answers, speed, tuple(clause for clause in clauses if clause))
+
+
+def _answers(run: Run) -> tuple[Change, str]:
+    found = run.accuracy
+    if found is None or found.value is None:
+        return Change.UNKNOWN, f"no accuracy ({found.reason})" if found and found.reason else "no accuracy"
+    if found.metric != "accuracy":
+        low, high = found.ci95 or (found.value, found.value)
+        text = f"says what float says on {_percent(found.value)} of {found.n} samples ({_percents(low, high)})"
+        return (Change.NONE if found.value == 1.0 else Change.UNKNOWN), text
+    if found.delta is None or found.delta_ci95 is None:
+        return Change.UNKNOWN, f"{_percent(found.value)} of {found.n} samples right"
+    low, high = found.delta_ci95
+    points = f"{100 * found.delta:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+    if low <= 0 <= high:
+        return Change.NONE, f"no difference in accuracy that {found.n} samples could show, {points}"
+    change = Change.BETTER if found.delta > 0 else Change.WORSE
+    verb = "gains" if found.delta > 0 else "loses"
+    most, least = sorted((abs(low), abs(high)), reverse=True)
+    ends = f"{100 * least:.1f} to {100 * most:.1f}"
+    return change, f"{verb} {100 * abs(found.delta):.1f} points of accuracy ({ends}, {found.n} samples)"
+
+
+def _size(run: Run, base: Run | None) -> str:
+    if run.size is None or base is None or base.size is None or not base.size.weight_bytes:
+        return ""
+    share = run.size.weight_bytes / base.size.weight_bytes
+    return f"{share:.2f} of the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+
+
+def _speed(run: Run) -> tuple[Change, str]:
+    found = run.latency_ms
+    if found is None or found.p50 is None:
+        return Change.UNKNOWN, f"no latency ({found.reason})" if found and found.reason else ""
+    if not found.valid:
+        return Change.UNKNOWN, f"speed not said: {found.reason or 'the machine was too noisy'}"
+    if found.speedup is None or found.speedup_ci95 is None:
+        return Change.UNKNOWN, ""
+    low, high = found.speedup_ci95
+    if low <= 1 <= high:
+        return Change.NONE, f"no difference in speed that {found.n} calls could show"
+    if found.speedup > 1:
+        return Change.BETTER, f"{found.speedup:.2g} times faster ({low:.2f} to {high:.2f})"
+    slower = f"{1 / found.speedup:.2g} times slower ({1 / high:.2f} to {1 / low:.2f})"
+    return Change.WORSE, slower + _why_slow(run)
+
+
+def _why_slow(run: Run) -> str:
+    """The kernels that ran say why: float ones that were meant to be integer, or conversions in between."""
+    kernels = run.kernels
+    if kernels is None:
+        return ""
+    whole, floats = sum(kernels.integer.values()), sum(kernels.float.values())
+    if floats:
+        most = sorted(kernels.float, key=lambda op: -kernels.float[op])[:2]
+        return f", because {floats} of {whole + floats} kernels run in float: {', '.join(most)}"
+    return ", although every kernel runs in integers: the model is too small to gain"
+
+
+def _energy(run: Run, base: Run | None) -> str:
+    if run.energy_mj is None or base is None or base.energy_mj is None:
+        return ""
+    mine, whole = run.energy_mj, base.energy_mj
+    if mine.value is None or not whole.value or mine.source != whole.source:
+        return ""
+    kind = "measured" if mine.source.startswith("measured") else "estimated"
+    return f"{mine.value / whole.value:.2f} of the energy ({kind})"
+
+
+def headline(runs: Sequence[Run]) -> Verdict | None:
+    """The verdict on the run that one would take: the fastest of those whose answers no sample tells from float's.
+
+    Without such a run, the one that loses least; without any quantized run that has numbers, None.
+    """
+    usable = [r for r in runs if r.recipe != "float" and r.status is Status.OK]
+    if not usable:
+        return None
+    kept = [r for r in usable if verdict_of(r, runs).answers is not Change.WORSE]
+    if kept:
+        return verdict_of(max(kept, key=_gain), runs)
+    return verdict_of(max(usable, key=lambda r: (r.accuracy.delta or 0.0) if r.accuracy else 0.0), runs)
+
+
+def _gain(run: Run) -> tuple[float, float]:
+    took = run.latency_ms
+    faster = took.speedup if took is not None and took.valid and took.speedup else 0.0
+    return faster, -float(run.size.weight_bytes) if run.size else 0.0
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _percents(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f} %"

@@ -1,0 +1,183 @@
+"""What is compared: recipes, backends, how long it may take; and the one button that starts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError, RecipeError
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.short_names import EXAMPLES
+from qexplorer.jobs import manager
+from qexplorer.ui.job_panel import job_state
+from qexplorer.ui.quantize_recipe import OWN_NAME, read_recipe, text_of
+from qexplorer.ui.session import current_recipe, keep, remembered, show_error, state
+
+__all__ = ["SHOWN", "draw_picks", "order_now", "start", "unique_name"]
+
+SHOWN = "comparison"  # in the session's choices: id of the kept comparison that is shown; None: the job's
+_PICKED, _ERROR = "compare_picked", "compare_error"
+_EFFORTS = {"quick": "Quick, about 10 s", "standard": "Standard, about 60 s"}
+
+
+def draw_picks() -> None:
+    """Recipes, effort and the button in one row; backends and samples folded away."""
+    error = st.session_state.pop(_ERROR, None)
+    if error is not None:
+        show_error(error)
+    now = state()
+    st.session_state[_PICKED] = now.compare
+    options = list(dict.fromkeys([*now.compare, *(n for n in EXAMPLES if n != "float"), *_current()]))
+    st.multiselect(
+        "Recipes beside float",
+        options,
+        key=_PICKED,
+        format_func=_label,
+        accept_new_options=True,
+        on_change=_picked,
+        placeholder="Pick recipes, or type one such as w6a8",
+        help="Short names decode: w4a8 is 4-bit weights and 8-bit activations. Your own come from page Quantize.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="compare_go"):
+        efforts = list(_EFFORTS)
+        st.segmented_control(
+            "Effort",
+            efforts,
+            format_func=_EFFORTS.__getitem__,
+            help="How long timing may take; accuracy is the same. The time is for a small model.",
+            **remembered("effort", "quick", efforts),
+        )
+        running = _is_running()
+        lacks = _lacks()
+        pressed = st.button(
+            "Compare",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="compare_start",
+            disabled=running or lacks is not None,
+            help=lacks,
+        )
+    if lacks:
+        st.caption(lacks)
+    _advanced()
+    if pressed:
+        start(order_now())
+        st.rerun()
+
+
+def _current() -> list[str]:
+    """The recipe being edited, if it is one."""
+    try:
+        recipe = current_recipe()
+    except QExplorerError:
+        return []
+    return [] if recipe.is_float else [text_of(recipe)]
+
+
+def _label(text: str) -> str:
+    try:
+        return read_recipe(text).name
+    except RecipeError:
+        return text
+
+
+def _picked() -> None:
+    """Takes what can be read; a typed name that is no recipe is refused with the sentence that says why."""
+    taken: list[str] = []
+    for text in st.session_state[_PICKED]:
+        try:
+            read_recipe(text)
+        except RecipeError as error:
+            st.session_state[_ERROR] = error
+        else:
+            taken.append(text)
+    now = state()
+    now.compare = taken
+    keep(now)
+
+
+def _is_running() -> bool:
+    job = job_state(state().jobs.get("compare"))
+    return job is not None and job.is_running
+
+
+def _lacks() -> str | None:
+    """What is missing before there can be a comparison."""
+    now = state()
+    if not now.compare:
+        return "Pick at least one recipe to compare float with."
+    if now.data is None:
+        return "Choose data in the sidebar or on page Model: answers are compared on it."
+    return None
+
+
+def _advanced() -> None:
+    from qexplorer.run.registry import BACKENDS
+
+    labels = {b.name: b.label for b in BACKENDS if b.availability().available}
+    chosen = _backends()
+    samples = remembered("compare_samples", 0)
+    count = st.session_state[samples["key"]]
+    summary = f"{', '.join(labels.get(n, n) for n in chosen)}; {f'{count} samples' if count else 'all samples'}"
+    with st.expander(f"Backends and samples ({summary})", icon=":material/tune:"):
+        st.pills(
+            "Backends",
+            list(labels),
+            selection_mode="multi",
+            format_func=labels.__getitem__,
+            **_picked_backends(list(labels)),
+        )
+        for backend in BACKENDS:
+            here = backend.availability()
+            if not here.available:
+                how = f" To enable it: `{here.enable}`." if here.enable else ""
+                st.caption(f":material/block: {backend.label}: {here.reason}.{how}")
+        st.number_input("Samples judged at most (0: all)", 0, 1_000_000, step=100, **samples)
+
+
+def _picked_backends(known: list[str]) -> dict[str, Any]:
+    wanted = remembered("compare_backends", [state().backend])
+    key = wanted["key"]
+    st.session_state[key] = [n for n in st.session_state[key] if n in known]
+    return wanted
+
+
+def _backends() -> list[str]:
+    key = remembered("compare_backends", [state().backend])["key"]
+    return list(st.session_state[key]) or [state().backend]
+
+
+def order_now() -> dict[str, Any]:
+    """The job's arguments for what is picked now; recipes that share a name and differ get names of their own."""
+    now = state()
+    recipes: list[Recipe] = []
+    for text in now.compare:
+        recipe = read_recipe(text)
+        recipes.append(recipe.model_copy(update={"name": unique_name(recipe, recipes)}))
+    return {
+        "model": now.model,
+        "data": now.data,
+        "preprocessing": now.preprocessing,
+        "recipes": [text_of(recipe) for recipe in recipes],
+        "backends": _backends(),
+        "effort": now.choices.get("effort") or "quick",
+        "samples": now.choices.get("compare_samples") or None,
+    }
+
+
+def unique_name(recipe: Recipe, others: list[Recipe]) -> str:
+    """The recipe's name, with a number behind it if another recipe has that name and differs."""
+    taken = {other.name for other in others if other.digest != recipe.digest}
+    name, number = recipe.name or OWN_NAME, 2
+    while name in taken:
+        name, number = f"{recipe.name} {number}", number + 1
+    return name
+
+
+def start(order: dict[str, Any]) -> None:
+    """Starts the job (or joins the one that does the same already) and shows it."""
+    now = state()
+    now.jobs["compare"] = manager.submit("compare", order)
+    now.choices[SHOWN] = None
+    keep(now)

@@ -1,0 +1,140 @@
+"""What was compared before: open it, look at several together, make it again, delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.recipe import Recipe
+from qexplorer.jobs.history import History, Record
+from qexplorer.ui.compare_controls import SHOWN, start
+from qexplorer.ui.compare_table import draw_runs
+from qexplorer.ui.quantize_recipe import text_of
+from qexplorer.ui.session import keep, remembered, show_error, state
+
+__all__ = ["draw_history", "history_rows", "order_again"]
+
+_FILTERS = ("This model", "All models")
+
+
+def draw_history(model_name: str | None) -> None:
+    """The list with its buttons; nothing if nothing was compared yet."""
+    records = History().list()
+    if not records:
+        return
+    st.header("Compared before")
+    choice = _FILTERS[1]
+    if model_name is not None:
+        choice = st.segmented_control(
+            "Of", _FILTERS, label_visibility="collapsed", **remembered("history_of", _FILTERS[0], _FILTERS)
+        )
+    shown = [r for r in records if choice == _FILTERS[1] or r.model == model_name]
+    if not shown:
+        st.caption("Nothing of this model yet.")
+        return
+    event: Any = st.dataframe(
+        history_rows(shown),
+        key="history_table",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(38 + 35 * len(shown), 320),
+        column_config={"recipes": st.column_config.TextColumn(width="large")},
+    )
+    _act_on([shown[i] for i in event.selection.rows if i < len(shown)])
+
+
+def history_rows(records: Sequence[Record]) -> list[dict[str, str]]:
+    """One row for each comparison, newest first."""
+    return [
+        {
+            "when (UTC)": record.created[:16].replace("T", " "),
+            "model": record.model,
+            "data": record.data,
+            "recipes": "; ".join(_line(record, recipe) for recipe in record.recipes),
+        }
+        for record in records
+    ]
+
+
+def _line(record: Record, recipe: str) -> str:
+    line = next(line for line in record.lines if line.recipe == recipe)
+    text = recipe if line.status == "ok" else f"{recipe} {line.status}"
+    text += "" if line.accuracy is None else f" {100 * line.accuracy:.1f} %"
+    return text + ("" if line.speedup is None else f" {line.speedup:.2f}×")  # noqa: RUF001 - the sign for times
+
+
+def _act_on(chosen: list[Record]) -> None:
+    if not chosen:
+        st.caption("Choose rows to open them, look at them together, make them again or delete them.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="history_actions"):
+        if len(chosen) == 1:
+            st.button("Open", icon=":material/open_in_full:", key="history_open", on_click=_open, args=(chosen[0].id,))
+        if all(r.order for r in chosen) and len({_setting(r) for r in chosen}) == 1:
+            if st.button("Compare again", icon=":material/replay:", key="history_again"):
+                start(order_again(chosen))
+                st.rerun()
+        elif len(chosen) > 1:
+            st.caption("Different models, data or backends: choose rows of one kind to compare them again.")
+        if st.button("Delete", icon=":material/delete:", key="history_delete"):
+            _confirm([r.id for r in chosen])
+    if len(chosen) > 1:
+        _together(chosen)
+
+
+def _setting(record: Record) -> tuple[str, ...]:
+    order = record.order or {}
+    return tuple(str(order.get(key)) for key in ("model", "data", "preprocessing", "backends"))
+
+
+def order_again(records: Sequence[Record]) -> dict[str, Any]:
+    """One order with all recipes of several comparisons of one model and data, each recipe once."""
+    orders = [record.order for record in records if record.order]
+    recipes: dict[str, str] = {}
+    for order in orders:
+        for text in order["recipes"]:
+            recipes.setdefault(Recipe.parse(text).digest, text)
+    named: list[Recipe] = []
+    from qexplorer.ui.compare_controls import unique_name
+
+    for text in recipes.values():
+        recipe = Recipe.parse(text)
+        named.append(recipe.model_copy(update={"name": unique_name(recipe, named)}))
+    return {**orders[0], "recipes": [text_of(recipe) for recipe in named]}
+
+
+def _together(chosen: list[Record]) -> None:
+    """The runs of several comparisons in one table each, one under the other."""
+    for record in chosen:
+        st.markdown(f"**{record.model}**, {record.created[:16].replace('T', ' ')}")
+        try:
+            draw_runs(History().get(record.id).runs, key=f"together_{record.id}")
+        except QExplorerError as error:
+            show_error(error)
+
+
+def _open(comparison_id: str) -> None:
+    now = state()
+    now.choices[SHOWN] = comparison_id
+    keep(now)
+
+
+@st.dialog("Delete these results?")
+def _confirm(ids: list[str]) -> None:
+    count = len(ids)
+    st.markdown(f"{count} comparison{'s' if count > 1 else ''} will be gone for good. Quantized files stay.")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", key="history_delete_yes"):
+            for comparison_id in ids:
+                History().delete(comparison_id)
+            now = state()
+            if now.choices.get(SHOWN) in ids:
+                now.choices[SHOWN] = None
+                keep(now)
+            st.rerun()
+        if st.button("Keep", key="history_delete_no"):
+            st.rerun()

@@ -1,0 +1,92 @@
+"""Page Compare, top to bottom: what is compared, the work while it runs, the result, and what was compared before."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.results import Run
+from qexplorer.jobs.history import History
+from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.measure.comparison import Comparison
+from qexplorer.ui.compare_controls import SHOWN, draw_picks
+from qexplorer.ui.compare_history import draw_history
+from qexplorer.ui.compare_results import draw_results
+from qexplorer.ui.compare_table import draw_runs
+from qexplorer.ui.job_panel import draw_job, job_state
+from qexplorer.ui.session import choose_model, current_model, show_error, state
+
+__all__ = ["draw_compare_page", "shown_comparison"]
+
+
+def draw_compare_page() -> None:
+    """Draws the page."""
+    st.title("Compare")
+    if state().model is None:
+        _empty()
+        draw_history(None)
+        return
+    st.markdown("Float and quantized side by side on this machine: what is lost, what is gained, and how sure that is.")
+    model = current_model()
+    if model is None:
+        return
+    if model.untrained:
+        st.info("Untrained: size, latency, memory and energy mean something; accuracy does not and is not shown.")
+    draw_picks()
+    job_id = state().jobs.get("compare")
+    job = job_state(job_id)
+    if job is not None and state().choices.get(SHOWN) is None:
+        draw_job(job_id, place="compare", partial=_partial)
+    if job is None or not job.is_running:
+        _result(job)
+    draw_history(model.name)
+
+
+def _empty() -> None:
+    st.markdown("No model yet. With one, a click runs it in float and quantized, and shows what changed.")
+    if st.button("Start with the digits sample", type="primary", icon=":material/play_arrow:"):
+        choose_model("digits_cnn", "digits")
+        st.rerun()
+    st.page_link("pages/model.py", label="Choose another model", icon=":material/deployed_code:")
+
+
+def _partial(job: JobState) -> None:
+    """What is known so far, while the work goes on."""
+    runs = tuple(Run.from_json(run) for run in job.partial)
+    if runs:
+        draw_runs(runs, key="runs_partial")
+
+
+def _result(job: JobState | None) -> None:
+    try:
+        comparison = shown_comparison(job)
+    except QExplorerError as error:
+        show_error(error)
+        return
+    if comparison is not None:
+        draw_results(comparison)
+    elif job is None or job.status is JobStatus.DONE:
+        st.caption("Nothing compared yet in this session. Pick recipes and press Compare; it takes about 10 seconds.")
+
+
+def shown_comparison(job: JobState | None) -> Comparison | None:
+    """The kept comparison that was opened, or else the one that the job made.
+
+    Raises:
+        UnknownName: the one that was opened is not kept any more.
+    """
+    opened = state().choices.get(SHOWN)
+    if opened is not None:
+        return _kept(opened)
+    if job is None or job.status is not JobStatus.DONE or job.result["comparison"] not in _ids():
+        return None
+    return _kept(job.result["comparison"])
+
+
+def _ids() -> set[str]:
+    return {record.id for record in History().list()}
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _kept(comparison_id: str) -> Comparison:
+    return History().get(comparison_id)

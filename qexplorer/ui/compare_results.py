@@ -1,0 +1,136 @@
+"""A comparison on the page: the verdict, the pictures, the numbers behind them, and what can be taken away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from qexplorer.core.results import Run, Status
+from qexplorer.measure.comparison import Comparison
+from qexplorer.report.comparison_bars import BarsInfo, bars_spec, cost_info, kernels_info, latency_info, throughput_info
+from qexplorer.report.comparison_charts import has_accuracy, trade_info, trade_spec
+from qexplorer.report.comparison_values import label_of, made_on
+from qexplorer.report.export import comparison_csv, comparison_json
+from qexplorer.report.verdict import Change, headline, verdict_of
+from qexplorer.ui.compare_flips import draw_flips
+from qexplorer.ui.compare_table import draw_runs
+from qexplorer.ui.session import remembered
+
+__all__ = ["draw_results"]
+
+_WIDTH = 312
+_ICONS = {
+    Change.NONE: ":material/verified:",
+    Change.BETTER: ":material/verified:",
+    Change.WORSE: ":material/trending_down:",
+    Change.UNKNOWN: ":material/info:",
+}
+_COSTS = ("weight_bytes", "latency_ms", "energy_mj")
+
+
+def draw_results(comparison: Comparison) -> None:
+    """Everything about one finished comparison."""
+    _verdict(comparison)
+    _pictures(comparison)
+    draw_runs(comparison.runs, key=f"runs_{comparison.id}")
+    _take_away(comparison)
+    _details(comparison)
+
+
+def _verdict(comparison: Comparison) -> None:
+    best = headline(comparison.runs)
+    with st.container(border=True, key="verdict"):
+        if best is None:
+            st.markdown("#### No recipe gave numbers that can be shown")
+        else:
+            st.markdown(f"#### {_ICONS[best.answers]} {best.text}")
+        for run in comparison.runs:
+            verdict = verdict_of(run, comparison.runs)
+            if run.recipe != "float" and (best is None or verdict.label != best.label):
+                st.markdown(f"{_ICONS[verdict.answers]} {verdict.text}")
+        data = comparison.data
+        judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
+        st.caption(f"{comparison.model.get('name')}, {judged}, {made_on(comparison)} UTC, effort {comparison.effort}")
+        for note in data.get("notes") or ():
+            st.caption(f":material/info: {note}")
+
+
+def _pictures(comparison: Comparison) -> None:
+    """Accuracy against each cost; without an accuracy that means anything, the costs alone."""
+    with st.container(horizontal=True, key="trade"):
+        for measure in _COSTS:
+            if has_accuracy(comparison):
+                info = trade_info(comparison, measure)
+                if info.points:
+                    st.vega_lite_chart(trade_spec(info), width=_WIDTH, key=f"trade_{measure}_{comparison.id}")
+            else:
+                _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}", _WIDTH)
+    if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
+        st.caption("Hollow and hatched: estimated or too noisy. No power meter was found, so energy is an estimate.")
+
+
+def _details(comparison: Comparison) -> None:
+    st.header("What is behind it")
+    names = ["Latency", "Throughput", "Kernels", "Changed answers"]
+    choice = st.segmented_control("Show", names, label_visibility="collapsed", **remembered("behind", names[0], names))
+    if choice == "Throughput":
+        _bars(throughput_info(comparison), f"throughput_{comparison.id}", None)
+    elif choice == "Kernels":
+        _kernels(comparison)
+    elif choice == "Changed answers":
+        draw_flips(comparison)
+    else:
+        _bars(latency_info(comparison), f"latency_{comparison.id}", None)
+
+
+def _kernels(comparison: Comparison) -> None:
+    info = kernels_info(comparison)
+    _bars(info, f"kernels_{comparison.id}", None)
+    rows = [
+        {"run": row.label, "kind": row.series, "kernels": int(row.value.value), "operators": row.detail}
+        for row in info.rows
+        if row.value.value
+    ]
+    if rows:
+        st.dataframe(rows, hide_index=True, column_config={"operators": st.column_config.TextColumn(width="large")})
+    st.caption("Read from the graph that the backend itself optimized: these are the kernels that really ran.")
+
+
+def _bars(info: BarsInfo, key: str, width: int | None) -> None:
+    if info.rows:
+        st.vega_lite_chart(bars_spec(info), width=width or "stretch", key=key)
+    for label, reason in info.left_out:
+        st.caption(f"Not drawn, {label}: {reason}")
+
+
+def _take_away(comparison: Comparison) -> None:
+    """Quantized file and recipe of one run; results of all."""
+    labels = {
+        label_of(run, comparison.runs): run
+        for run in comparison.runs
+        if run.recipe != "float" and run.status is not Status.FAILED
+    }
+    stem = f"{comparison.model.get('name')}-{comparison.created[:16].replace(':', '')}"
+    with st.container(horizontal=True, vertical_alignment="bottom", key="take_away"):
+        if labels:
+            label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
+            _run_files(comparison, labels[label])
+        _download("Results as JSON", comparison_json(comparison), f"{stem}.json")
+        _download("Results as CSV", comparison_csv(comparison), f"{stem}.csv")
+
+
+def _run_files(comparison: Comparison, run: Run) -> None:
+    name = f"{comparison.model.get('name')}-{run.recipe}"
+    path = Path(comparison.quantized.get(run.digest, ""))
+    if path.is_file():
+        _download("ONNX", path.read_bytes(), f"{name}.onnx")
+    else:
+        st.caption("The quantized file is gone; compare again to make it.")
+    recipe = comparison.recipes.get(run.digest)
+    if recipe:
+        _download("Recipe", recipe, f"{name}.yaml")
+
+
+def _download(label: str, data: str | bytes, name: str) -> None:
+    st.download_button(label, data, name, icon=":material/download:", on_click="ignore")

@@ -1,0 +1,126 @@
+"""Runs as a table: every number with its interval and n; a dash where there is none, with the reason below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
+from qexplorer.report.comparison_values import label_of
+from qexplorer.report.words import bytes_text, delta_text, energy_text, fidelity_text, memory_text
+
+__all__ = ["NONE", "draw_runs", "reasons_of", "table_rows"]
+
+NONE = "—"
+
+
+def draw_runs(runs: Sequence[Run], *, key: str) -> None:
+    """The table, then one line for each number that could not be had."""
+    if not runs:
+        return
+    rows = table_rows(runs)
+    config: dict[str, Any] = {
+        "run": st.column_config.TextColumn(pinned=True),
+        "accuracy": st.column_config.TextColumn(help="Share of right answers with its 95 % interval and n"),
+        "to float": st.column_config.TextColumn(help="Difference in points on the same samples, with its interval"),
+        "p": st.column_config.TextColumn(help="Exact two-sided McNemar test: how often chance alone does this"),
+        "latency": st.column_config.TextColumn(help="Median of one call with the interval of the median, n calls"),
+        "speed-up": st.column_config.TextColumn(help="Float's median over this one's, interleaved, with its interval"),
+        "throughput": st.column_config.TextColumn(help="Samples a second at the best batch size"),
+        "memory": st.column_config.TextColumn(help="Highest resident size of a fresh process that runs the model"),
+        "energy": st.column_config.TextColumn(help="Of one inference; measured or estimated, as it says"),
+        "fidelity": st.column_config.TextColumn(help="Largest difference to the simulation of the same graph"),
+        "kernels": st.column_config.TextColumn(help="Kernels that really ran: integer and float"),
+    }
+    st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
+    for line in reasons_of(runs):
+        st.caption(f"{NONE} {line}")
+
+
+def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """One row for each run, all cells text; a column that no run fills is left out."""
+    rows = [_row(run, runs) for run in runs]
+    kept = [name for name in rows[0] if name == "run" or any(row[name] != NONE for row in rows)]
+    return [{name: row[name] for name in kept} for row in rows]
+
+
+def _row(run: Run, runs: Sequence[Run]) -> dict[str, str]:
+    accuracy = run.accuracy
+    throughput = run.throughput_per_s
+    metric = next((r.accuracy.metric for r in runs if r.accuracy), "accuracy")
+    cells = {
+        "run": label_of(run, runs),
+        metric: _accuracy(accuracy),
+        "to float": delta_text(accuracy),
+        "fixed / broken": _flips(accuracy),
+        "p": NONE if accuracy is None or accuracy.mcnemar_p is None else f"{accuracy.mcnemar_p:.2g}",
+        "weights": NONE if run.size is None else bytes_text(run.size.weight_bytes),
+        "file": NONE if run.size is None else bytes_text(run.size.file_bytes),
+        "latency": _latency(run.latency_ms),
+        "speed-up": _speedup(run.latency_ms),
+        "throughput": NONE if throughput is None else f"{throughput:,.0f} /s",
+        "memory": memory_text(run.memory),
+        "energy": energy_text(run.energy_mj),
+        "fidelity": "is the reference" if run.recipe == "float" else fidelity_text(run.fidelity),
+        "kernels": _kernels(run.kernels),
+        "status": str(run.status),
+    }
+    return {name: NONE if text == "–" else text for name, text in cells.items()}  # noqa: RUF001 - words' own dash
+
+
+def _accuracy(found: Accuracy | None) -> str:
+    if found is None or found.value is None:
+        return NONE
+    ends = "" if found.ci95 is None else f" ({100 * found.ci95[0]:.1f} to {100 * found.ci95[1]:.1f})"
+    return f"{100 * found.value:.1f} %{ends}, n {found.n}"
+
+
+def _kernels(found: Kernels | None) -> str:
+    return NONE if found is None else f"{sum(found.integer.values())} int, {sum(found.float.values())} float"
+
+
+def _flips(found: Accuracy | None) -> str:
+    if found is None or found.fixed is None or found.broken is None:
+        return NONE
+    return f"{found.fixed} / {found.broken}"
+
+
+def _latency(found: Latency | None) -> str:
+    if found is None or found.p50 is None:
+        return NONE
+    ends = "" if found.ci95 is None else f" ({found.ci95[0]:.3g} to {found.ci95[1]:.3g})"
+    return f"{found.p50:.3g} ms{ends}, n {found.n}" + ("" if found.valid else ", too noisy")
+
+
+def _speedup(found: Latency | None) -> str:
+    if found is None or found.speedup is None or not found.valid:
+        return NONE
+    ends = "" if found.speedup_ci95 is None else f" ({found.speedup_ci95[0]:.2f} to {found.speedup_ci95[1]:.2f})"
+    return f"{found.speedup:.2f}×{ends}"  # noqa: RUF001 - the sign for times
+
+
+def reasons_of(runs: Sequence[Run]) -> list[str]:
+    """Why numbers are missing or to be doubted, one line for each reason, naming the runs that it is about."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for what, why in _missing(run):
+            found.setdefault((what, why), []).append(label_of(run, runs))
+    return [f"{what}, {', '.join(labels)}: {why}" for (what, why), labels in found.items()]
+
+
+def _missing(run: Run) -> list[tuple[str, str]]:
+    if run.status is not Status.OK:
+        return [(str(run.status), run.reason or "no reason was given")]
+    lines = []
+    for what, part in (
+        ("accuracy", run.accuracy),
+        ("latency", run.latency_ms),
+        ("memory", run.memory),
+        ("energy", run.energy_mj),
+        ("fidelity", run.fidelity),
+    ):
+        if part is not None and part.reason and not (what == "fidelity" and run.recipe == "float"):
+            lines.append((what, part.reason))
+    return lines

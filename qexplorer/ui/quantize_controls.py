@@ -1,0 +1,165 @@
+"""The recipe's own controls: presets by short name, then weights and activations. The session's recipe is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.core.short_names import EXAMPLES
+from qexplorer.ui.quantize_recipe import FLOAT, changed, text_of
+from qexplorer.ui.session import current_recipe, keep, state
+
+__all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]
+
+ERROR = "quantize_error"  # where a refused change leaves its sentence for the next run
+
+_FORMATS = [FLOAT, *FORMATS.names()[:2], *(n for n in FORMATS.names()[2:] if n != "fp32")]
+_GRANULARITY = {"tensor": "whole tensor", "channel": "per channel", "block": "per block"}
+_CALIBRATORS = {
+    "minmax": "min-max",
+    "average": "moving average",
+    "percentile": "percentile",
+    "kl": "KL divergence",
+    "mse": "least squared error",
+}
+_BLOCKS = (16, 32, 64, 128, 256)
+_HELP = {
+    "format": "The numbers that values are rounded to. Widths without a type of their own are carried by 8 bits and "
+    "counted at their own size.",
+    "granularity": "How many weights share one scale.",
+    "block": "Weights along the input axis that share one scale.",
+    "symmetric": "The zero point is fixed in the middle, so zero needs no offset.",
+    "calibrator": "How the range is chosen from the values: all of them, or cut where that costs least.",
+    "percentile": "Per cent of the values that stay inside the range.",
+    "mode": "Static: ranges from calibration data. Dynamic: each tensor's range as it comes.",
+}
+
+
+def set_recipe(recipe: Recipe) -> None:
+    """Makes ``recipe`` the session's."""
+    now = state()
+    now.recipe = text_of(recipe)
+    keep(now)
+
+
+def try_change(make: Callable[[Recipe], Recipe]) -> None:
+    """Changes the session's recipe, or leaves it and says why not on the next run."""
+    try:
+        set_recipe(make(current_recipe()))
+    except RecipeError as error:
+        st.session_state[ERROR] = error
+
+
+def draw_presets() -> None:
+    """The short names as one row of pills, and what the chosen one means."""
+    recipe = current_recipe()
+    st.session_state["quantize_preset"] = recipe.name if state().recipe in EXAMPLES else None
+    st.pills(
+        "Start from",
+        list(EXAMPLES),
+        key="quantize_preset",
+        on_change=_preset_chosen,
+        help="Each name decodes: w8a8 is 8-bit weights and 8-bit activations, -b32 one scale for each 32 weights.",
+    )
+    meaning = EXAMPLES.get(state().recipe)
+    st.caption(f"**{recipe.name}**: {meaning or _own_words(recipe)}")
+
+
+def _preset_chosen() -> None:
+    name = st.session_state["quantize_preset"]
+    if name:
+        set_recipe(Recipe.parse(name))
+
+
+def _own_words(recipe: Recipe) -> str:
+    weights = recipe.weights.format if recipe.weights else FLOAT
+    activations = recipe.activations.format if recipe.activations else FLOAT
+    count = len(recipe.layers)
+    rules = f", {count} exception{'s' if count > 1 else ''}" if count else ""
+    return f"your own recipe, {weights} weights, {activations} activations{rules}"
+
+
+def draw_controls() -> None:
+    """Weights, then activations; a control that does not apply is not shown."""
+    recipe = current_recipe()
+    st.markdown("**Weights**")
+    _format("weights", recipe.weights)
+    weights = recipe.weights
+    if weights is not None and FORMATS.get(weights.format).is_integer:
+        _weights(weights)
+    st.markdown("**Activations**")
+    _format("activations", recipe.activations)
+    activations = recipe.activations
+    if activations is not None and FORMATS.get(activations.format).is_integer:
+        _activations(activations)
+
+
+def _format(part: str, spec: WeightSpec | ActivationSpec | None) -> None:
+    _select(part, "format", "Format", _FORMATS, spec.format if spec else FLOAT, _format_label)
+
+
+def _format_label(name: str) -> str:
+    if name == FLOAT:
+        return "float, as they are"
+    found = FORMATS.get(name)
+    return f"{name}, carried by {found.carrier}" if found.clipped else name
+
+
+def _weights(spec: WeightSpec) -> None:
+    granularity = [str(g) for g in _GRANULARITY]
+    _segments("weights", "granularity", "One scale for", granularity, str(spec.granularity), _GRANULARITY.__getitem__)
+    if spec.granularity == "block":
+        blocks = sorted({*_BLOCKS, spec.block})
+        _segments("weights", "block", "Weights in a block", blocks, spec.block, str)
+    _range("weights", spec)
+
+
+def _activations(spec: ActivationSpec) -> None:
+    _segments("activations", "mode", "Ranges", ["static", "dynamic"], spec.mode, str)
+    if spec.mode == "static":
+        _range("activations", spec)
+
+
+def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
+    names = [name for name in _CALIBRATORS if part == "activations" or name != "average"]
+    if spec.calibrator not in names:
+        names.append(spec.calibrator)
+    _select(part, "calibrator", "Range by", names, spec.calibrator, _CALIBRATORS.__getitem__)
+    if spec.calibrator == "percentile":
+        key = _put(part, "percentile", spec.percentile)
+        changes = {"on_change": _edited, "args": (part, "percentile")}
+        st.number_input(
+            "Percentile", 50.0, 100.0, step=0.01, format="%.3f", key=key, help=_HELP["percentile"], **changes
+        )
+    key = _put(part, "symmetric", spec.symmetric)
+    st.toggle("Symmetric", key=key, help=_HELP["symmetric"], on_change=_edited, args=(part, "symmetric"))
+
+
+def _select(part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str]) -> None:
+    key = _put(part, field, value)
+    changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": _HELP[field]}
+    st.selectbox(label, options, key=key, format_func=shown, **changes)
+
+
+def _segments(part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str]) -> None:
+    key = _put(part, field, value)
+    changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": _HELP[field]}
+    st.segmented_control(label, options, key=key, format_func=shown, **changes)
+
+
+def _put(part: str, field: str, value: Any) -> str:
+    """The widget's key, after the recipe's value was put there: wherever it was changed, the widget shows it."""
+    key = f"quantize_{part}_{field}"
+    st.session_state[key] = value
+    return key
+
+
+def _edited(part: str, field: str) -> None:
+    value = st.session_state[f"quantize_{part}_{field}"]
+    if value is not None:  # a second click on a segment takes the choice away; the recipe keeps it
+        try_change(lambda recipe: changed(recipe, part, field, value))

@@ -1,0 +1,130 @@
+"""What the recipe does to the model: two pictures, the sum, and a table with a reason for every layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.quantize.plan_types import LayerPlan, Plan
+from qexplorer.report.plan_chart import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
+from qexplorer.report.words import bytes_text
+from qexplorer.ui.quantize_controls import try_change
+from qexplorer.ui.quantize_recipe import add_rule
+from qexplorer.ui.session import remembered
+
+__all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows"]
+
+_FILTERS = ("All layers", "Why float?", "Quantized")
+_SELECTED = "quantize_layers"
+
+
+@st.cache_resource(max_entries=32, show_spinner="Planning: up to a few seconds for large models.")
+def _plan(key: tuple[str, str], _model: Model, _recipe: Recipe) -> Plan:  # noqa: ARG001 - the key is the cache's
+    from qexplorer.quantize.plan import make_plan
+
+    return make_plan(_model, _recipe, None)
+
+
+def plan_of(model: Model, recipe: Recipe) -> Plan:
+    """The plan without calibration: treatments, weights and reasons, which ranges of activations do not change."""
+    return _plan((model.sha256, recipe.digest), model, recipe)
+
+
+def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
+    """The sum in numbers, then the pictures."""
+    info = plan_info(model, plan, recipe.name)
+    _numbers(info, plan)
+    st.vega_lite_chart(whole_spec(info), width="stretch", key="plan_whole")
+    if info.bars:
+        st.vega_lite_chart(layers_spec(info), width="stretch", key="plan_layers")
+    if info.left_out:
+        st.caption(f"{info.left_out} smaller layers are not drawn; the table has them all.")
+    for note in plan.notes:
+        st.caption(f":material/info: {note}")
+
+
+def _numbers(info: PlanInfo, plan: Plan) -> None:
+    ratio = info.bytes / info.float_bytes if info.float_bytes else 1.0
+    able = sum(count for name, count in info.counts.items() if name != "float")
+    with st.container(horizontal=True, key="plan_numbers"):
+        st.metric("Weights in float", bytes_text(info.float_bytes), width="content")
+        meaning = "Packed codes with their scales and zero points, and what stays in float"
+        st.metric("Weights after", bytes_text(info.bytes), help=meaning, width="content")
+        st.metric("Ratio", f"{ratio:.2f}", help="Weights after, as a share of float", width="content")
+        st.metric("Layers not in float", f"{able} of {len(plan.layers)}", width="content")
+
+
+def draw_table(plan: Plan) -> None:
+    """The filter, the table, and buttons that make a rule of the rows that are chosen."""
+    key = "plan_filter"
+    kind = st.segmented_control(
+        "Show", _FILTERS, label_visibility="collapsed", **remembered(key, _FILTERS[0], _FILTERS)
+    )
+    rows = plan_rows(plan, kind or _FILTERS[0])
+    if not rows:
+        st.caption("No such layer under this recipe.")
+        return
+    event: Any = st.dataframe(
+        rows,
+        key=_SELECTED,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(38 + 35 * len(rows), 420),
+        column_config={
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "bytes": st.column_config.NumberColumn(format="localized"),
+            "why": st.column_config.TextColumn(width="large"),
+        },
+    )
+    chosen = [rows[i]["layer"] for i in event.selection.rows if i < len(rows)]
+    _act_on(chosen)
+
+
+def _act_on(chosen: list[str]) -> None:
+    if not chosen:
+        st.caption("Choose rows to give their layers another format.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{len(chosen)} chosen:")
+        for label, rule in (
+            ("Keep in float", {"float": True}),
+            ("int8 weights", {"weights": {"format": "int8"}}),
+            ("int4 weights", {"weights": {"format": "int4"}}),
+        ):
+            st.button(label, key=f"quantize_rule_{label}", on_click=_add, args=(chosen, rule))
+
+
+def _add(layers: list[str], rule: dict[str, Any]) -> None:
+    def make(recipe: Recipe) -> Recipe:
+        for layer in layers:
+            recipe = add_rule(recipe, {"match": layer} | rule)
+        return recipe
+
+    try_change(make)
+
+
+def plan_rows(plan: Plan, kind: str) -> list[dict[str, Any]]:
+    """One row for each layer that the filter ``kind`` keeps, in execution order."""
+    return [
+        _row(place, layer)
+        for place, layer in enumerate(plan.layers, 1)
+        if kind == _FILTERS[0] or (kind == _FILTERS[1]) == (layer.treatment == "float")
+    ]
+
+
+def _row(place: int, layer: LayerPlan) -> dict[str, Any]:
+    return {
+        "#": place,
+        "layer": layer.name,
+        "operator": layer.op,
+        "treatment": TREATMENTS[layer.treatment][0],
+        "weights": layer.weights or "",
+        "activations": layer.activations or "",
+        "why": layer.reason,
+        "parameters": layer.parameters or None,
+        "bytes": layer.weight_bytes or None,
+    }

@@ -1,0 +1,147 @@
+"""Changes to a recipe, one control at a time: plain functions from a recipe to a recipe, and to its shortest text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.core.short_names import expand
+
+__all__ = ["FLOAT", "OWN_NAME", "add_rule", "changed", "read_recipe", "rules_replaced", "short_name", "text_of"]
+
+FLOAT = "float"
+OWN_NAME = "mine"
+_PARTS = ("weights", "activations")
+
+
+def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
+    """``recipe`` with one field of ``weights`` or ``activations`` changed, and with what must change along with it.
+
+    1. The format ``float`` leaves the part as it is in the float model.
+    2. A 16-bit float format is taken for both parts; leaving it gives the other part the usual integers.
+    3. Dynamic activations are uint8 and asymmetric; another format makes them static again.
+
+    Raises:
+        RecipeError: if the recipe that comes of it cannot be.
+    """
+    specs = _plain(recipe)
+    if field == "format":
+        _set_format(specs, part, value)
+    else:
+        specs[part] = {**(specs[part] or {}), field: value}
+    activations = specs["activations"]
+    if activations and activations.get("mode") == "dynamic":
+        if field == "mode":
+            activations |= {"format": "uint8", "symmetric": False}
+        elif activations["format"] != "uint8":
+            activations["mode"] = "static"
+    return _rebuilt(recipe, specs["weights"], specs["activations"], recipe.layers)
+
+
+def _set_format(specs: dict[str, dict[str, Any] | None], part: str, value: str) -> None:
+    other = _PARTS[1 - _PARTS.index(part)]
+    if value == FLOAT:
+        specs[part] = None
+        if _is_half(specs[other]):
+            specs[other] = None
+    elif not FORMATS.get(value).is_integer:
+        specs["weights"] = {"format": value, "granularity": "tensor"}
+        specs["activations"] = {"format": value}
+    else:
+        was_half = _is_half(specs[part])
+        specs[part] = {**({} if was_half else specs[part] or {}), "format": value}
+        if _is_half(specs[other]):
+            specs[other] = {"format": "uint8"} if other == "activations" else {"format": "int8"}
+
+
+def _is_half(spec: dict[str, Any] | None) -> bool:
+    return spec is not None and not FORMATS.get(spec["format"]).is_integer
+
+
+def add_rule(recipe: Recipe, rule: dict[str, Any]) -> Recipe:
+    """``recipe`` with one more rule at the end, in place of an earlier one for exactly the same match."""
+    rest = [r for r in recipe.layers if r.match != rule["match"]]
+    return rules_replaced(recipe, [*(r.model_dump(by_alias=True, exclude_none=True) for r in rest), rule])
+
+
+def rules_replaced(recipe: Recipe, rules: list[dict[str, Any]]) -> Recipe:
+    """``recipe`` with other rules. Raises RecipeError if one of them cannot be."""
+    specs = _plain(recipe)
+    return _rebuilt(recipe, specs["weights"], specs["activations"], rules)
+
+
+def _plain(recipe: Recipe) -> dict[str, dict[str, Any] | None]:
+    return {
+        "weights": recipe.weights.model_dump(mode="json") if recipe.weights else None,
+        "activations": recipe.activations.model_dump(mode="json") if recipe.activations else None,
+    }
+
+
+def _rebuilt(recipe: Recipe, weights: Any, activations: Any, layers: Any) -> Recipe:
+    """A valid recipe of these parts, named by its short name if it has one."""
+    plain = [r if isinstance(r, dict) else r.model_dump(by_alias=True, exclude_none=True) for r in layers]
+    fields = {"name": recipe.name, "weights": weights, "activations": activations, "layers": plain}
+    built = Recipe.parse(yaml.safe_dump(fields, sort_keys=False))  # through YAML: its errors are worded for people
+    name = short_name(built) or (OWN_NAME if _decodes(recipe.name) else recipe.name)
+    return built.model_copy(update={"name": name})
+
+
+def read_recipe(text: str) -> Recipe:
+    """A recipe from what a person typed or brought: a short name or YAML, never a path of this machine.
+
+    Raises:
+        RecipeError: with the field, what is allowed there and what to do.
+    """
+    one_line = text.strip()
+    if "\n" in one_line or ":" in one_line or one_line.endswith((".yaml", ".yml")):
+        return Recipe.parse(f"{text}\n# the end")
+    return Recipe.parse(one_line)
+
+
+def text_of(recipe: Recipe) -> str:
+    """The shortest text that :meth:`Recipe.parse` reads back to this recipe: its short name, or YAML."""
+    short = short_name(recipe)
+    return short if short is not None and (recipe.name == short or _decodes(recipe.name)) else recipe.to_yaml()
+
+
+def short_name(recipe: Recipe) -> str | None:
+    """The short name that stands for exactly this recipe, or None if none does."""
+    if recipe.layers:
+        return None
+    candidate = _candidate(recipe.weights, recipe.activations)
+    if not _decodes(candidate):
+        return None
+    return candidate if Recipe.parse(candidate).digest == recipe.digest else None
+
+
+def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -> str:
+    if weights is None:
+        return FLOAT
+    if not FORMATS.get(weights.format).is_integer:
+        return weights.format
+    name = f"w{FORMATS.get(weights.format).bits}"
+    options = [] if weights.granularity == "channel" else ["tensor"]
+    if weights.granularity == "block":
+        options = [f"b{weights.block}"]
+    if not weights.symmetric:
+        options.append("asym")
+    calibrator = weights.calibrator if activations is None else activations.calibrator
+    if activations is not None:
+        name += f"a{FORMATS.get(activations.format).bits}"
+        options += ["dynamic"] if activations.mode == "dynamic" else []
+        options += ["sym"] if activations.symmetric else []
+    if calibrator != "minmax":
+        options.append(calibrator)
+    return "-".join([name, *options])
+
+
+def _decodes(name: str) -> bool:
+    try:
+        expand(name)
+    except RecipeError:
+        return False
+    return True

@@ -52,7 +52,7 @@ class ComparisonTable:
         """One row per run, one column per quantity (:data:`COLUMNS`), units in the names; what is missing stays so."""
         return frame_of(self.runs)
 
-    def chart(self, against: str = "weight_bytes") -> altair.Chart:
+    def chart(self, against: str = "weight_bytes") -> altair.LayerChart:
         """Accuracy against size, latency or energy.
 
         Args:

@@ -132,7 +132,7 @@ def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
     _select(part, "calibrator", "Range by", names, spec.calibrator, _CALIBRATORS.__getitem__)
     if spec.calibrator == "percentile":
         key = _put(part, "percentile", spec.percentile)
-        changes = {"on_change": _edited, "args": (part, "percentile")}
+        changes: dict[str, Any] = {"on_change": _edited, "args": (part, "percentile")}
         st.number_input(
             "Percentile", 50.0, 100.0, step=0.01, format="%.3f", key=key, help=_HELP["percentile"], **changes
         )

@@ -27,6 +27,11 @@ COLUMNS: tuple[str, ...] = (
     *("argmax_agreement", "max_lsb", "exact", "integer_kernels", "float_kernels"),
 )
 
+_WHOLE = (
+    *("n", "fixed", "broken", "file_bytes", "weight_bytes", "latency_n", "batch", "threads", "peak_rss_bytes"),
+    *("integer_kernels", "float_kernels"),
+)
+
 
 class ComparisonTable:
     """What :func:`qexplorer.compare` returns.
@@ -77,7 +82,8 @@ def frame_of(runs: tuple[Run, ...]) -> pd.DataFrame:
     """A tidy frame of ``runs``, one row each, columns :data:`COLUMNS`."""
     import pandas as pd
 
-    return pd.DataFrame([row_of(run) for run in runs], columns=list(COLUMNS))
+    frame = pd.DataFrame([row_of(run) for run in runs], columns=list(COLUMNS))
+    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))  # pandas would make floats of whole numbers beside missing ones
 
 
 def row_of(run: Run) -> dict[str, Any]:

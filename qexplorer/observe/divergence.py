@@ -1,0 +1,112 @@
+"""The range whose quantized distribution diverges least from the real one (Migacz 2017, 8-bit inference with TensorRT).
+
+For each candidate range the values beyond it are counted in its outermost bins (P); the bins inside are merged into as
+many groups as the grid has codes, and each group's count is spread evenly over its bins that hold anything (Q). The
+range with the least KL(P || Q) is chosen. Differences from the talk, which speaks of one signed 8-bit format:
+
+1. Any format of up to 8 bits; groups are the grid's own codes, so bins follow the real zero point. Wider formats
+   resolve more than the histogram does, and keep the whole range.
+2. Asymmetric grids choose their two ends in turns, twice.
+3. Exact zeros are left out: zero is on every grid, and the zeros of a ReLU would drown everything else.
+4. If the least range tried is the best, bins are made again over that range, until it is not: one far outlier does not
+   put all other values into one bin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.formats import Format
+from qexplorer.observe.histogram import Bins, Histogram
+
+__all__ = ["least_divergence"]
+
+_BINS = 2048
+_PER_LEVEL = 16
+_CANDIDATES = 96
+_ZOOMS = 8
+Float64 = NDArray[np.float64]
+
+
+def least_divergence(histogram: Histogram, format: Format, *, symmetric: bool) -> tuple[float, float]:
+    """The range ``(low, high)`` with the least divergence; the whole range for formats of more than 8 bits."""
+    low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
+    if format.bits > 8 or low == high:
+        return low, high
+    bins = histogram.bins
+    if symmetric:
+        qmin, qmax = format.symmetric_range
+        end = _one_sided(bins, max(-low, high), (qmax - qmin) // 2)
+        return (-end if low < 0 else 0.0), (end if high > 0 else 0.0)
+    levels = format.qmax - format.qmin
+    if low == 0.0:
+        return 0.0, _one_sided(bins, high, levels)
+    if high == 0.0:
+        return -_one_sided(bins, -low, levels), 0.0
+    return _two_sided(bins, low, high, levels)
+
+
+def _linear(bins: Bins, low: float, high: float, n: int) -> Float64:
+    """Counts below ``low``, in ``n`` equal bins up to ``high``, and above: ``(n + 2,)``."""
+    edges = np.concatenate([[-np.inf], np.linspace(low, high, n + 1), [np.inf]])
+    upto = bins.below(edges)
+    upto[1] = bins.below(np.nextafter(edges[1:2], -np.inf))[0]  # the first bin contains its lower edge
+    return np.diff(upto)
+
+
+def _magnitudes(bins: Bins, end: float, n: int) -> Float64:
+    """The same for absolute values from 0 to ``end``, without the zeros."""
+    positive, negative = bins.low > 0, bins.high < 0
+    counts = _linear(Bins(bins.low[positive], bins.high[positive], bins.count[positive]), 0.0, end, n)
+    mirrored = Bins(-bins.high[negative][::-1], -bins.low[negative][::-1], bins.count[negative][::-1])
+    return counts + _linear(mirrored, 0.0, end, n)
+
+
+def _steps(first: int, last: int) -> NDArray[np.int64]:
+    """Whole numbers from ``first`` to ``last``, about evenly spread on a logarithmic scale."""
+    return np.unique(np.rint(np.geomspace(first, last, _CANDIDATES)).astype(np.int64))
+
+
+def _one_sided(bins: Bins, end: float, levels: int) -> float:
+    """The best end of a range of absolute values from 0."""
+    from qexplorer.observe.grid_kernels import divergences
+
+    n = max(_BINS, _PER_LEVEL * levels)
+    stops = _steps(levels, n)
+    for _ in range(_ZOOMS):
+        counts = _magnitudes(bins, end, n)
+        found = divergences(counts, 0.0, end / n, np.zeros_like(stops), stops, float(levels))
+        best = int(np.argmin(found))
+        if best > 0:
+            return float(stops[best] * end / n)
+        end = float(stops[1] * end / n)
+    return end
+
+
+def _two_sided(bins: Bins, low: float, high: float, levels: int) -> tuple[float, float]:
+    """The best lower and upper end of a range around 0, chosen in turns."""
+    from qexplorer.observe.grid_kernels import divergences
+
+    inhabited = (bins.low != 0.0) | (bins.high != 0.0)
+    bins = Bins(bins.low[inhabited], bins.high[inhabited], bins.count[inhabited])
+    n = max(_BINS, _PER_LEVEL * levels)
+    for _ in range(_ZOOMS):
+        width = (high - low) / n
+        counts = _linear(bins, low, high, n)
+        zero = min(max(round(-low / width), 1), n - 1)  # the bin that begins at 0, nearly
+        start, stop = 0, n
+        for _ in range(2):
+            stops = zero + _steps(1, n - zero)
+            stops = stops[stops - start >= levels]
+            found = divergences(counts, low, width, np.full_like(stops, start), stops, float(levels))
+            stop = int(stops[np.argmin(found)])
+            starts = zero - _steps(1, zero)
+            starts = starts[stop - starts >= levels]
+            found = divergences(counts, low, width, starts, np.full_like(starts, stop), float(levels))
+            start = int(starts[np.argmin(found)])
+        narrow = stop - start <= 2 * levels
+        low, high = low + start * width, low + stop * width
+        if not narrow:
+            break
+    return low, high

@@ -1,0 +1,103 @@
+"""How far a tensor moves when it is put on a grid: rounding error and clipping error apart.
+
+Rounding error is made by values between the grid's smallest and largest point, clipping error by those beyond them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.grid import Granularity, Grid
+from qexplorer.observe.histogram import Histogram
+from qexplorer.observe.rows import as_rows, grid_rows
+
+__all__ = ["ErrorSplit", "error_exact", "error_from_histogram", "error_per_channel"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSplit:
+    """Error of a tensor on a grid.
+
+    Attributes:
+        rounding_mse: part of the mean squared error made by values within the grid's range.
+        clipping_mse: part of it made by values beyond.
+        signal_power: mean of the squared values.
+        sqnr_db: 10 log10(signal / error); inf without error, NaN without values.
+        clipped_fraction: part of the values that lies beyond the grid's range.
+        n: finite values.
+    """
+
+    rounding_mse: float
+    clipping_mse: float
+    signal_power: float
+    sqnr_db: float
+    clipped_fraction: float
+    n: int
+
+    @property
+    def mse(self) -> float:
+        """Mean squared error, both parts."""
+        return self.rounding_mse + self.clipping_mse
+
+    @classmethod
+    def of_sums(cls, rounding: float, clipping: float, clipped: float, squares: float, n: int) -> ErrorSplit:
+        """From sums over ``n`` values."""
+        if not n:
+            return cls(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+        error = rounding + clipping
+        with np.errstate(divide="ignore"):
+            sqnr = math.inf if error == 0.0 else float(10.0 * np.log10(squares / error))
+        return cls(rounding / n, clipping / n, squares / n, sqnr, clipped / n, n)
+
+
+def error_from_histogram(histogram: Histogram, grid: Grid) -> ErrorSplit:
+    """The error of a tensor on a per-tensor grid, from its histogram: about 0.05 ms, whatever the tensor's size.
+
+    The squared error is integrated exactly over each bin, with values spread evenly inside it.
+
+    Raises:
+        ValueError: if the grid is not per tensor.
+    """
+    from qexplorer.observe.grid_kernels import bins_error
+
+    if grid.axis is not None:
+        raise ValueError("a histogram of all values can only be judged on a per-tensor grid")
+    bins = histogram.bins
+    scale, low, high = float(grid.scale), float(grid.low), float(grid.high)
+    rounding, clipping, clipped = bins_error(bins.low, bins.high, bins.count, scale, low, high)
+    return ErrorSplit.of_sums(rounding, clipping, clipped, histogram.squares, histogram.count)
+
+
+def error_exact(array: NDArray[Any], grid: Grid) -> ErrorSplit:
+    """The error of ``array`` on ``grid`` (any granularity), value by value. 25 million values: 20-60 ms."""
+    rounding, clipping, clipped, squares = _row_sums(array, grid).reshape(-1, 4).sum(0)
+    return ErrorSplit.of_sums(float(rounding), float(clipping), float(clipped), float(squares), array.size)
+
+
+def error_per_channel(array: NDArray[Any], grid: Grid) -> tuple[ErrorSplit, ...]:
+    """The error of each channel of ``array`` on a per-channel grid, value by value.
+
+    Raises:
+        ValueError: if the grid is not per channel.
+    """
+    if grid.granularity is not Granularity.CHANNEL:
+        raise ValueError("the error per channel needs a per-channel grid")
+    sums = _row_sums(array, grid)[:, 0]
+    n = array.size // max(len(sums), 1)
+    return tuple(ErrorSplit.of_sums(*(float(value) for value in row), n) for row in sums)
+
+
+def _row_sums(array: NDArray[Any], grid: Grid) -> NDArray[np.float64]:
+    """Sums of rounding errors, clipping errors, clipped values and squares: ``(rows, blocks, 4)``."""
+    from qexplorer.observe.grid_kernels import rows_error
+
+    rows = as_rows(array, grid.axis, block=grid.block is not None)
+    scale, zero, block = grid_rows(grid, array.shape, rows.shape)
+    out = np.empty((*scale.shape, 4))
+    rows_error(rows, block, scale, zero, np.float32(grid.qmin), np.float32(grid.qmax), out)
+    return out

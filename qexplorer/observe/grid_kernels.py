@@ -1,0 +1,261 @@
+"""The inner loops of judging grids, compiled by numba on first use and kept compiled on disk."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+
+__all__ = ["bins_error", "divergences", "rows_divergence", "rows_error", "rows_search", "rows_top"]
+
+assert _kernels.__all__
+_FAST = {"reassoc", "nsz", "contract"}
+_FLOOR = 1e-9  # probability of what the quantized distribution says cannot happen
+
+
+@numba.njit(cache=True, nogil=True)
+def bins_error(low, high, count, scale, bottom, top):  # type: ignore[no-untyped-def]
+    """Sums of squared errors of values spread evenly over bins, rounded to multiples of ``scale`` in [bottom, top].
+
+    Inside the range the integral of ``(x - round(x))**2`` is ``n / 12 + d**3 / 3`` at ``x = n + d`` (in steps);
+    outside it is a third of the cubed distance to the range.
+
+    Args:
+        low: float64 ``(n,)``, lower edges.
+        high: float64 ``(n,)``, upper edges; equal to ``low`` for bins that are one value.
+        count: float64 ``(n,)``.
+        scale: step, > 0.
+        bottom: smallest representable value.
+        top: largest representable value.
+
+    Returns:
+        Sum of squared rounding errors, sum of squared clipping errors, number of values outside [bottom, top].
+    """
+    rounding, clipping, clipped = 0.0, 0.0, 0.0
+    for i in range(low.size):
+        a, b, c = low[i], high[i], count[i]
+        if a == b:
+            if a < bottom or a > top:
+                d = bottom - a if a < bottom else a - top
+                clipping += c * d * d
+                clipped += c
+            else:
+                d = a - np.rint(a / scale) * scale
+                rounding += c * d * d
+            continue
+        density = c / (b - a)
+        if a < bottom:
+            e = min(b, bottom)
+            clipping += density * ((bottom - a) ** 3 - (bottom - e) ** 3) / 3.0
+            clipped += density * (e - a)
+            a = e
+        if b > top:
+            e = max(a, top)
+            clipping += density * ((b - top) ** 3 - (e - top) ** 3) / 3.0
+            clipped += density * (b - e)
+            b = e
+        if b > a:
+            u, v = a / scale, b / scale
+            m, n = np.rint(u), np.rint(v)
+            area = (n - m) / 12.0 + ((v - n) ** 3 - (u - m) ** 3) / 3.0
+            rounding += density * scale**3 * area
+    return rounding, clipping, clipped
+
+
+@numba.njit(cache=True, nogil=True)
+def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[no-untyped-def]
+    """Kullback-Leibler divergence of the quantized distribution from the real one, for each candidate range.
+
+    Args:
+        counts: float64 ``(n + 2,)``: values below ``origin``, in ``n`` equal bins from there, and above.
+        origin: lower edge of the first bin, <= 0.
+        width: of one bin.
+        starts: int64 ``(k,)``, first bin of each candidate range (0 is the first within).
+        stops: int64 ``(k,)``, bin after its last.
+        levels: steps of the grid from the lower end of the range to the upper.
+
+    Returns:
+        float64 ``(k,)``; inf for ranges that hold nothing.
+    """
+    out = np.empty(starts.size)
+    everything = counts.sum()
+    for k in range(starts.size):
+        i, j = starts[k] + 1, stops[k] + 1
+        before, after = counts[:i].sum(), counts[j:].sum()
+        inside = everything - before - after
+        if inside <= 0.0:
+            out[k] = np.inf
+            continue
+        scale = (j - i) * width / levels
+        zero = np.rint(-(origin + (i - 1) * width) / scale)
+        total = 0.0
+        at = i
+        while at < j:  # one run of bins that share a code
+            code = min(max(np.rint((origin + (at - 0.5) * width) / scale) + zero, 0.0), levels)
+            end, mass, filled = at, 0.0, 0
+            while end < j:
+                here = min(max(np.rint((origin + (end - 0.5) * width) / scale) + zero, 0.0), levels)
+                if here != code:
+                    break
+                mass += counts[end]
+                if counts[end] > 0.0 or (end == i and before > 0.0) or (end == j - 1 and after > 0.0):
+                    filled += 1
+                end += 1
+            q = mass / filled / inside if mass > 0.0 else _FLOOR
+            for m in range(at, end):
+                p = counts[m] + (before if m == i else 0.0) + (after if m == j - 1 else 0.0)
+                if p > 0.0:
+                    p /= everything
+                    total += p * math.log(p / q)
+            at = end
+        out[k] = total
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_error(x, block, scale, zero, qmin, qmax, out):  # type: ignore[no-untyped-def]
+    """Exact squared errors of rows of values on grids of their own, in float32 as QuantizeLinear computes.
+
+    Args:
+        x: float32 ``(rows, n)``.
+        block: values of a row that share a scale.
+        scale: float32 ``(rows, ceil(n / block))``.
+        zero: float32, the same shape.
+        qmin: smallest code (float32).
+        qmax: largest code (float32).
+        out: float64 ``(rows, ceil(n / block), 4)``, overwritten: sum of squared rounding errors, sum of squared
+            clipping errors, number of values beyond the grid's ends, sum of squares.
+    """
+    for r in range(x.shape[0]):
+        for g in range(scale.shape[1]):
+            part = x[r, g * block : min((g + 1) * block, x.shape[1])]
+            _error(part, scale[r, g], zero[r, g], qmin, qmax, out[r, g])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _error(x, scale, zero, qmin, qmax, out):  # type: ignore[no-untyped-def]
+    bottom, top = qmin - zero, qmax - zero
+    low, high = bottom * scale, top * scale
+    every, clipping, squares, clipped = 0.0, 0.0, 0.0, np.int32(0)
+    for i in range(x.size):
+        v = x[i]
+        q = np.rint(v / scale)
+        q = q if q > bottom else bottom
+        q = q if q < top else top
+        d = np.float64(v - q * scale)
+        within = v if v > low else low
+        within = within if within < high else high
+        c = np.float64(v - within)
+        every += d * d
+        clipping += c * c
+        squares += np.float64(v) * np.float64(v)
+        clipped = np.int32(clipped + np.int32(c != 0.0))
+    out[0], out[1], out[2], out[3] = max(every - clipping, 0.0), clipping, clipped, squares
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _cost(x, low, high, levels):  # type: ignore[no-untyped-def]
+    """Sum of squared errors on the grid of ``levels`` steps over [low, high], low <= 0 <= high."""
+    scale = np.float32((high - low) / levels)
+    if scale < np.float32(1.1754944e-38):
+        scale = np.float32(1.0)
+    inverse = np.float32(1.0) / scale
+    zero = np.float32(np.rint(-low / scale))
+    bottom, top = -zero, np.float32(levels) - zero
+    total = np.float32(0.0)
+    for i in range(x.size):
+        v = x[i]
+        q = np.rint(v * inverse)
+        q = q if q > bottom else bottom
+        q = q if q < top else top
+        d = v - q * scale
+        total += d * d
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: ignore[no-untyped-def]
+    """Shrinks the range of each group of values to the one with the least squared error, in place.
+
+    1. One bound on the magnitude of both ends shrinks.
+    2. From the best, each end of an asymmetric grid (or both of a symmetric one) is tried a little further in and out.
+
+    Args:
+        x: float32 ``(rows, n)``.
+        block: values of a row that share a scale.
+        ranges: float64 ``(rows, ceil(n / block), 2)`` with ``low <= 0 <= high``.
+        levels: steps of the grid from end to end (float64).
+        symmetric: whether both ends stay at the same distance.
+        bounds: parts of the larger end's magnitude in falling order, tried first.
+        factors: tried on the ends of the best so far.
+    """
+    for r in range(x.shape[0]):
+        for g in range(ranges.shape[1]):
+            part = x[r, g * block : min((g + 1) * block, x.shape[1])]
+            low, high = ranges[r, g, 0], ranges[r, g, 1]
+            widest = max(-low, high)
+            best, bound = _cost(part, low, high, levels), widest
+            for b in bounds:
+                cost = _cost(part, max(low, -b * widest), min(high, b * widest), levels)
+                if cost < best:
+                    best, bound = cost, b * widest
+                elif cost > 4.0 * best:
+                    break  # both parts of the error are convex in the bound: it only gets worse
+            low, high = max(low, -bound), min(high, bound)
+            for end in range(1 if symmetric else 2):
+                chosen_low, chosen_high = low, high
+                for f in factors:
+                    a = low * f if symmetric or end == 1 else low
+                    b = high * f if symmetric or end == 0 else high
+                    cost = _cost(part, a, b, levels)
+                    if cost < best:
+                        best, chosen_low, chosen_high = cost, a, b
+                low, high = chosen_low, chosen_high
+            ranges[r, g, 0], ranges[r, g, 1] = low, high
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_divergence(x, ends, levels, n, stops):  # type: ignore[no-untyped-def]
+    """Shrinks the bound on the magnitudes of each row to the one with the least divergence, in place.
+
+    Args:
+        x: float32 ``(rows, m)``.
+        ends: float64 ``(rows,)``, the largest magnitude of each row.
+        levels: steps of the grid from 0 to its end (float64).
+        n: bins of the histogram.
+        stops: int64, candidates: bins from 0 to the end of the range, rising, the last is ``n``.
+    """
+    starts = np.zeros_like(stops)
+    for r in range(x.shape[0]):
+        for _ in range(4):
+            if ends[r] == 0.0:
+                break
+            counts = np.zeros(n + 2)
+            scale = n / ends[r]
+            for i in range(x.shape[1]):
+                v = abs(np.float64(x[r, i]))
+                if v > 0.0:
+                    counts[min(int(v * scale), n) + 1 if v > ends[r] else min(int(v * scale), n - 1) + 1] += 1.0
+            best = np.argmin(divergences(counts, 0.0, ends[r] / n, starts, stops, levels))
+            ends[r] *= stops[max(best, 1)] / n
+            if best > 0:
+                break
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_top(x, out):  # type: ignore[no-untyped-def]
+    """The ``k`` largest values of each row of ``x`` ``(rows, n)`` into ``out`` ``(rows, k)``, in falling order."""
+    k = out.shape[1]
+    for r in range(x.shape[0]):
+        out[r, :] = -np.inf
+        for i in range(x.shape[1]):
+            v = x[r, i]
+            if v > out[r, k - 1]:
+                at = k - 1
+                while at > 0 and out[r, at - 1] < v:
+                    out[r, at] = out[r, at - 1]
+                    at -= 1
+                out[r, at] = v

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.grid import Float32, Int32, quantize
+from qexplorer.core.grid import Float32, Grid, Int32, quantize
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.constants import bias_vector, output_channels
@@ -187,9 +187,8 @@ class Emitter:
         elif source not in self._codes:
             self._round(self._skipped.get(source, source), target)
         else:
-            before = self.plan.tensors[source].grid
             codes = self._codes[source]
-            if (before.qmin, before.qmax) != (plan.grid.qmin, plan.grid.qmax):
+            if not _same(self.plan.tensors[source].grid, plan.grid):
                 codes = self._bound(self._values[source], plan, target)
             self._dequantize(codes, plan, target, target)
         return True
@@ -252,3 +251,9 @@ class Emitter:
         copy.CopyFrom(node)
         copy.input[:] = inputs
         return copy
+
+
+def _same(one: Grid, other: Grid) -> bool:
+    """Whether two grids of activations hold the same values."""
+    parts = [(g.scale.tobytes(), g.zero_point.tobytes(), g.qmin, g.qmax) for g in (one, other)]
+    return parts[0] == parts[1]

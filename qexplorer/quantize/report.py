@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Format, get_format
 from qexplorer.core.grid import Granularity
+from qexplorer.load.operators import OperatorRule
 from qexplorer.quantize.activations import Source
 from qexplorer.quantize.constants import ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment
@@ -101,10 +102,11 @@ def _text(source: Source) -> str:
 
 
 def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None) -> list[str]:
-    """Why a quantized layer will not run in integers, where that is known beforehand."""
+    """What a reader should know about how the layer will run."""
     if decision.treatment is Treatment.HALF and decision.spec.weights is not None:
-        bf16 = decision.spec.weights.format == "bf16"
-        return ["simulated: values are rounded to bfloat16 and computed in float32"] if bf16 else []
+        if decision.spec.weights.format == "bf16":
+            return ["simulated: values are rounded to bfloat16 and computed in float32"]
+        return ["ONNX Runtime has few float16 kernels for CPUs and computes in float32 where it has none"]
     if decision.bounds:
         absorbed = decision.data[0] not in sources
         return ["absorbed: its bounds are bounds of the codes" if absorbed else "only bounds the codes"]
@@ -112,18 +114,27 @@ def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan
         return ["moves codes without changing them"]
     if not decision.computes or decision.rule is None:
         return []
-    formats = [get_format(sources[t].spec.format) for t in (*decision.data, *decision.layer.outputs) if t in sources]
-    if any(f.bits > 8 for f in formats) or (plan is not None and plan.grid.format.bits > 8):
-        return ["simulated: ONNX Runtime has no integer kernels for 16 bits"]
-    if not decision.rule.integer:
-        return [f"simulated: ONNX Runtime has no integer kernel for {decision.layer.op}"]
-    if decision.weight is not None and plan is None:
-        return ["simulated: its weight stays in float"]
-    if plan is not None and plan.grid.granularity is Granularity.BLOCK:
-        return ["simulated: integer kernels have no scale per block"]
-    if len({f.signed for f in formats}) > 1:
-        return ["simulated: integer kernels read and write the same type"]
+    tensors = (*decision.data, *decision.layer.outputs)
+    formats = [get_format(sources[t].spec.format) for t in tensors if t in sources]
+    obstacle = _obstacle(decision, decision.rule, formats, plan)
+    if obstacle:
+        return [f"simulated: {obstacle}"]
     if any(f.signed for f in formats):
         return ["signed activations: ONNX Runtime on x86 uses integers only where it can shift the codes to uint8"]
     narrow = [f.name for f in formats if f.bits < 8]
     return [f"{narrow[0]} is carried by 8 bits, and its codes are clipped"] if narrow else []
+
+
+def _obstacle(decision: Decision, rule: OperatorRule, formats: Sequence[Format], plan: TensorPlan | None) -> str | None:
+    """Why a quantized layer will not run in integers, where that is known beforehand."""
+    if any(f.bits > 8 for f in formats) or (plan is not None and plan.grid.format.bits > 8):
+        return "ONNX Runtime has no integer kernels for 16 bits"
+    if not rule.integer:
+        return f"ONNX Runtime has no integer kernel for {rule.op}"
+    if decision.weight is not None and plan is None:
+        return "its weight stays in float"
+    if plan is not None and plan.grid.granularity is Granularity.BLOCK:
+        return "integer kernels have no scale per block"
+    if len({f.signed for f in formats}) > 1:
+        return "integer kernels read and write the same type"
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -76,7 +77,7 @@ def compare(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         model=summarise_model(model),
         data=summarise_data(data, subject),
-        machine=describe_machine().to_json(),
+        machine=_plain(describe_machine().to_json()),
         runs=runs,
         effort=effort.value,
         quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
@@ -136,7 +137,13 @@ def summarise_model(model: Model) -> dict[str, Any]:
     """What a reader of a comparison needs to know of its model."""
     value = model.to_json()
     value.pop("layers")
-    return value
+    return _plain(value)
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back, so that a comparison read from a file equals the one that was written."""
+    plain: dict[str, Any] = json.loads(json.dumps(value))
+    return plain
 
 
 def summarise_data(data: DataSet, subject: Subject) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def differences(
         if not np.array_equal(np.isfinite(x), finite) or not np.array_equal(x[~finite], y[~finite], equal_nan=True):
             wrong = wrong or f"output '{name}' is infinite or NaN where the simulation is not, or the reverse"
             continue
-        worst = float(np.abs(x - y)[finite].max(initial=0.0))
+        worst = float(np.abs(x[finite] - y[finite]).max(initial=0.0))
         if name in scales:
             lsb.append(_whole(worst / scales[name]))
         else:

@@ -1,0 +1,83 @@
+"""The gate: which answers may be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qexplorer.measure.fidelity import MAX_RELATIVE, differences, verdict
+
+SCALE = np.float32(0.037)
+
+
+def on_grid(codes: list[int]) -> np.ndarray:
+    """Values of codes on a grid, as DequantizeLinear gives them: rounded to float32."""
+    return (np.array(codes, np.float32).reshape(1, -1) * SCALE).astype(np.float32)
+
+
+@given(st.lists(st.integers(-128, 127), min_size=2, max_size=30), st.data())
+def test_steps_are_counted_exactly(codes: list[int], data: st.DataObject) -> None:
+    """The worst difference of codes is the worst difference in steps, a whole number, whatever float32 rounds."""
+    shift = data.draw(st.lists(st.integers(-3, 3), min_size=len(codes), max_size=len(codes)))
+    other = [c + s for c, s in zip(codes, shift, strict=True)]
+    found = differences([on_grid(other)], [on_grid(codes)], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    assert found.max_lsb == max(map(abs, shift))
+    assert found.exact == (max(map(abs, shift)) == 0)
+    assert (verdict([found]) is None) == (max(map(abs, shift)) <= 1)
+
+
+def test_equal_answers_are_exact_and_pass() -> None:
+    """Answers that are equal bit by bit, NaN included, are exact."""
+    x = np.array([[1.0, np.nan, np.inf]], np.float32)
+    found = differences([x], [x.copy()], ["y"], {}, batch=1, n=1)
+    assert found.exact
+    assert verdict([found]) is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_answers_that_stop_being_finite_are_refused(bad: float) -> None:
+    """NaN or infinity where the simulation has a number is wrong, however small the rest differs."""
+    expected = np.array([[1.0, 2.0]], np.float32)
+    found = differences([np.array([[1.0, bad]], np.float32)], [expected], ["y"], {}, batch=8, n=1)
+    assert "infinite or NaN" in (verdict([found]) or "")
+
+
+def test_an_output_on_no_grid_is_compared_with_its_range() -> None:
+    """Just inside the allowed share of the range passes, just outside is refused, with both figures in the reason."""
+    expected = np.linspace(-2, 2, 50).reshape(5, 10).astype(np.float32)
+    off = np.zeros_like(expected)
+    for share, passes in ((MAX_RELATIVE * 0.99, True), (MAX_RELATIVE * 1.01, False)):
+        off[2, 3] = 4 * share
+        found = differences([expected + off], [expected], ["y"], {}, batch=32, n=5)
+        assert found.max_lsb is None
+        assert (verdict([found]) is None) == passes
+    assert "5.0% of the output's range" in (verdict([found]) or "") or "5.1%" in (verdict([found]) or "")
+
+
+def test_one_bad_batch_size_is_enough() -> None:
+    """Answers that are right at batch 1 and wrong at batch 32 are refused, and the reason names the batch."""
+    fine = differences([on_grid([1, 2])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    bad = differences([on_grid([1, 9])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=32, n=1)
+    assert "up to 7 steps" in (verdict([fine, bad]) or "")
+    assert "at batch 32" in (verdict([fine, bad]) or "")
+
+
+def test_another_shape_and_other_class_numbers_are_refused() -> None:
+    """A missing row, or one class number in ten that differs, is not let through."""
+    short = differences([np.zeros((1, 2), np.float32)], [np.zeros((2, 2), np.float32)], ["y"], {}, batch=1, n=2)
+    assert "another shape" in (verdict([short]) or "")
+    classes = np.arange(10)
+    changed = classes.copy()
+    changed[0] = 5
+    found = differences([changed], [classes], ["y"], {}, batch=1, n=10)
+    assert found.same_classes == 9
+    assert verdict([found]) is not None
+
+
+def test_codes_may_differ_by_one_step() -> None:
+    """An output of integer codes is compared in steps of one code."""
+    codes = np.array([[3, 4, 5]], np.uint8)
+    assert differences([codes + 1], [codes], ["y"], {}, batch=1, n=1).max_lsb == 1
+    assert verdict([differences([codes + 2], [codes], ["y"], {}, batch=1, n=1)]) is not None

@@ -1,0 +1,56 @@
+"""Backends that misbehave on purpose, each in its own way, and only on files named as quantized."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from qexplorer.core.dataset import Array
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu, OnnxRuntimeSession
+from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.registry import BACKENDS
+
+__all__ = ["NAMES", "register"]
+
+
+class _Session(OnnxRuntimeSession):
+    def __init__(self, path: Path, options: SessionOptions, trouble: str) -> None:
+        self.trouble = trouble if "w8a8" in path.name and options.mode is Mode.NATIVE else "none"
+        if self.trouble == "crash":
+            os.abort()
+        if self.trouble == "hang":
+            time.sleep(600)
+        super().__init__(path, options)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The right answers, or three steps of 0.05 beside them."""
+        found = super().run(feeds)
+        return [output + 0.15 for output in found] if self.trouble == "wrong" else found
+
+    def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """The bare call, or the end of the process."""
+        if self.trouble == "crash-timed":
+            os.abort()
+        return super().call(feeds)
+
+
+class _Trial(OnnxRuntimeCpu):
+    def __init__(self, trouble: str) -> None:
+        self.name = f"trial-{trouble}"
+        self.trouble = trouble
+
+    def load(self, path: Path, options: SessionOptions) -> _Session:
+        """A session with this backend's trouble."""
+        return _Session(path, options, self.trouble)
+
+
+_TROUBLES = ("crash", "hang", "wrong", "crash-timed")
+NAMES = tuple(f"trial-{trouble}" for trouble in _TROUBLES)
+
+
+def register() -> None:
+    """Adds the trial backends to the registry of this process."""
+    for trouble in _TROUBLES:
+        BACKENDS.add(_Trial(trouble))

@@ -76,8 +76,9 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
         }
         for bar in info.bars
     ]
+    mixed = len({bar.treatment for bar in info.bars}) > 1
     return {
-        "title": {"text": info.title, "anchor": "start"},
+        "title": {"text": info.title, "anchor": "start", "offset": 6},
         "datasets": {"layers": rows},
         "data": {"name": "layers"},
         "height": {"step": 17},
@@ -88,7 +89,7 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
                 "type": "nominal",
                 "sort": {"field": "place"},
                 "title": None,
-                "axis": {"labelLimit": 220, "ticks": False, "domain": False},
+                "axis": {"labelLimit": 220, "labelOverlap": False, "ticks": False, "domain": False},
             },
             "x": {
                 "field": "value",
@@ -100,7 +101,7 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
                 "field": "treatment",
                 "type": "nominal",
                 "scale": {"domain": list(_TREATMENTS), "range": [BACKENDS["onnxruntime"], FLOAT]},
-                "legend": {"title": None, "orient": "top"},
+                "legend": {"title": None, "orient": "top", "offset": 2} if mixed else None,
             },
             "tooltip": [
                 {"field": "layer", "title": "layer"},

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Callable
+from contextvars import ContextVar
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.ui import sidebar, status_line, theme
 from qexplorer.ui.session import show_error, state
 
-__all__ = ["PAGES", "run_app"]
+__all__ = ["PAGES", "in_frame", "run_app"]
 
 PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Explore": (
@@ -21,21 +23,18 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Quantize": (("pages/quantize.py", "Quantize", ":material/tune:"),),
     "Judge": (("pages/compare.py", "Compare", ":material/balance:"),),
 }
-_ROOT = Path(__file__).resolve().parents[2]
+_INSIDE: ContextVar[bool] = ContextVar("inside the frame", default=False)
 
 
 def run_app() -> None:
     """One run of the app: the chosen page inside the frame."""
     st.set_page_config(page_title="qexplorer", page_icon=theme.ICON, layout="wide")
-    groups = {
-        group: [st.Page(path, title=title, icon=icon) for path, title, icon in pages if (_ROOT / path).exists()]
-        for group, pages in PAGES.items()
-    }
-    page = st.navigation({group: pages for group, pages in groups.items() if pages})
+    page = _navigation()
     theme.apply()
     state()
     sidebar.draw_sidebar()
     status_line.draw()
+    token = _INSIDE.set(True)
     try:
         page.run()
     except QExplorerError as error:
@@ -44,3 +43,26 @@ def run_app() -> None:
         logging.getLogger("qexplorer").exception("page %s failed", page.title)
         what = f"this page met a fault of qexplorer ({type(error).__name__}: {error})"
         show_error(QExplorerError(what, do="reload the page, and report it with the server's log"))
+    finally:
+        _INSIDE.reset(token)
+
+
+def in_frame(draw: Callable[[], None]) -> None:
+    """Draws a page; every file in ``pages/`` calls this.
+
+    Until ``st.navigation`` was called once in the server, Streamlit takes a folder called ``pages`` for its older kind
+    of app and runs a page's file without app.py. The page then starts the app, which runs the page inside the frame.
+    """
+    if _INSIDE.get():
+        draw()
+    else:
+        run_app()
+
+
+def _navigation() -> Page:
+    root = theme.root()
+    groups = {
+        group: [st.Page(root / path, title=title, icon=icon) for path, title, icon in pages if (root / path).exists()]
+        for group, pages in PAGES.items()
+    }
+    return st.navigation({group: pages for group, pages in groups.items() if pages})

@@ -91,5 +91,5 @@ def _take(name: str, load: Callable[[], Model]) -> bool:
     except QExplorerError as error:
         show_error(error)
         return False
-    choose_model(str(model.path), None)
+    choose_model(str(model.path), None, name=model.name)
     return True

@@ -34,7 +34,8 @@ def draw_model_page() -> None:
     draw_summary(model)
     draw_data(model)
     draw_layers(model)
-    st.page_link("pages/distributions.py", label="Next: look at the distributions", icon=":material/arrow_forward:")
+    with st.container(key="next_step"):
+        st.page_link("pages/distributions.py", label="Next: look at the distributions", icon=":material/arrow_forward:")
     with st.expander("Choose another model", icon=":material/swap_horiz:"):
         draw_gallery()
         draw_own_file()

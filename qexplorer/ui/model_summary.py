@@ -32,7 +32,7 @@ def draw_summary(model: Model) -> None:
         ("Can be quantized", f"{able} of {len(model.layers)} layers", "Layers that qexplorer can put on a grid"),
         ("Opset", str(model.opset), "Version of ONNX's operators, after conversion"),
     )
-    with st.container(horizontal=True, key="numbers"):
+    with st.container(horizontal=True, gap="large", key="numbers"):
         for label, value, meaning in numbers:
             st.metric(label, value, help=meaning, width="content")
     st.caption(f"In: {_tensors(model.inputs)}  \nOut: {_tensors(model.outputs)}")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "State",
+    "as_plain",
     "choose_model",
     "current_data",
     "current_model",
@@ -123,12 +124,19 @@ def _remember(name: str) -> None:
     keep(now)
 
 
-def choose_model(source: str | None, data: str | None, preprocessing: dict[str, Any] | None = None) -> None:
-    """Makes ``source`` the session's model, with the data that goes with it; forgets the last model's choices."""
+def choose_model(source: str | None, data: str | None, *, name: str | None = None) -> None:
+    """Makes ``source`` the session's model, with the data that goes with it; forgets what was chosen in the last one.
+
+    Args:
+        source: as ``State.model``.
+        data: as ``State.data``.
+        name: what to call a model that came as a file; samples have their own names.
+    """
     now = state()
-    now.model, now.data, now.preprocessing = source, data, preprocessing
-    for name in [n for n in now.choices if n.startswith("tensor")]:
-        del now.choices[name]
+    now.model, now.data, now.preprocessing = source, data, None
+    for choice in [n for n in now.choices if n.startswith("tensor")]:
+        del now.choices[choice]
+    now.choices["model_name"] = name
     for key in [k for k in st.session_state if str(k).startswith(_WIDGET + "tensor")]:
         del st.session_state[key]
     keep(now)
@@ -163,13 +171,14 @@ def current_recipe() -> Recipe:
 
 def show_error(error: QExplorerError) -> None:
     """One sentence on the page: what happened, where, what is allowed, what to do."""
-    st.error(_as_text(error.sentence), icon=":material/error:")
+    sentence = error.sentence if error.where else error.sentence[:1].upper() + error.sentence[1:]
+    stop = "" if sentence.endswith((".", "?")) else "."
+    st.error(as_plain(sentence) + stop, icon=":material/error:")
 
 
-def _as_text(sentence: str) -> str:
-    """The sentence with Markdown's special characters escaped: file and tensor names are full of them."""
-    text = re.sub(r"([\\`*_\[\]$<>~:])", r"\\\1", sentence)
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+def as_plain(text: str) -> str:
+    """``text`` with Markdown's special characters escaped: the names of files, layers and tensors are full of them."""
+    return re.sub(r"([\\`*_\[\]$<>~:#|])", r"\\\1", text)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model: checked in a process of its own, a few seconds.")

@@ -27,10 +27,10 @@ def samples() -> dict[str, Sample]:
 
 
 def model_label(source: str | None) -> str:
-    """A model as people call it: the sample's name, or the file's without its digest."""
+    """A model as people call it: the sample's name, or the name of the file that it came as."""
     if source is None:
         return "none"
-    return source if source in samples() else Path(source).stem.split("-")[0][:24]
+    return source if source in samples() else str(state().choices.get("model_name") or Path(source).stem[:12])
 
 
 def recipe_label(text: str) -> str:
@@ -86,8 +86,10 @@ def _pick(
     label: str, key: str, options: list[Any], value: Any, chosen: Any, shown: Any, placeholder: str | None
 ) -> None:
     """A selectbox that always shows what the session says, wherever it was changed."""
-    st.session_state[key] = value if value in options else None
-    st.selectbox(label, options, index=None, key=key, on_change=chosen, format_func=shown, placeholder=placeholder)
+    known = value in options
+    st.session_state[key] = value if known else None
+    index = 0 if known else None  # without an index a person could clear the box
+    st.selectbox(label, options, index=index, key=key, on_change=chosen, format_func=shown, placeholder=placeholder)
 
 
 def _model_chosen() -> None:

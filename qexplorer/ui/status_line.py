@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from qexplorer.core.errors import QExplorerError
 from qexplorer.ui.session import State, state
 from qexplorer.ui.sidebar import model_label, recipe_label
+from qexplorer.ui.theme import root
 
-__all__ = ["draw"]
+__all__ = ["draw", "last_result"]
 
 
 def draw() -> None:
@@ -15,14 +17,48 @@ def draw() -> None:
     now = state()
     with st.container(key="status_line", horizontal=True, gap="small", vertical_alignment="center"):
         if now.model is None:
-            st.caption("No model yet. Pick a sample below or bring an ONNX file.")
+            st.caption("No model yet: start with a sample, or bring an ONNX file.")
             return
-        st.page_link("pages/model.py", label=f"**{model_label(now.model)}**", help="The model, its layers and data")
-        st.page_link("pages/quantize.py", label=recipe_label(now.recipe), help="The recipe being edited")
-        result = last_result(now)
-        st.page_link("pages/compare.py", label=result or "not compared yet", help="Results on this machine")
+        _link("pages/model.py", model_label(now.model), "The model, its layers and its data")
+        _link("pages/quantize.py", recipe_label(now.recipe), "The recipe being edited")
+        _link("pages/compare.py", last_result(now) or "not compared yet", "What was measured on this machine")
 
 
-def last_result(now: State) -> str | None:  # noqa: ARG001
-    """What the last comparison of this model found for this recipe, in a few words."""
+def _link(page: str, text: str, meaning: str) -> None:
+    if (root() / page).exists():
+        st.page_link(page, label=text, help=meaning)
+
+
+def last_result(now: State) -> str | None:
+    """What the last comparison of this model found for the recipe being edited, in a few words; None if nothing."""
+    from qexplorer.jobs.history import History
+
+    wanted = recipe_label(now.recipe)
+    try:
+        for record in History().list(model_label(now.model)):
+            if any((run.recipe, run.backend) == (wanted, now.backend) for run in record.lines):
+                return _summary(record.id, wanted, now.backend)
+    except QExplorerError:
+        return None  # the page that shows the record says what is wrong with it
     return None
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _summary(comparison: str, recipe: str, backend: str) -> str | None:
+    """Backend, accuracy with its n, size and speed of one run, as far as they were measured."""
+    from qexplorer.jobs.history import History
+    from qexplorer.run.registry import BACKENDS
+
+    runs = {run.recipe: run for run in History().get(comparison).runs if run.backend == backend}
+    run, base = runs[recipe], runs.get("float")
+    name = BACKENDS.get(backend).label if backend in BACKENDS else backend
+    parts = []
+    if run.accuracy is not None and run.accuracy.value is not None:
+        metric = "right" if run.accuracy.metric == "accuracy" else "as float"
+        parts.append(f"{100 * run.accuracy.value:.1f} % of {run.accuracy.n:,} {metric}")
+    if run.size is not None and base is not None and base.size is not None:
+        parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2g} of the weight bytes")
+    if run.latency_ms is not None and run.latency_ms.valid and run.latency_ms.speedup is not None:
+        speed = run.latency_ms.speedup
+        parts.append(f"{speed:.2g} times faster" if speed >= 1 else f"{1 / speed:.2g} times slower")
+    return f"{name}: " + (", ".join(parts) if parts else run.reason or str(run.status))

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qexplorer.load.samples import list_samples
+from tests.pages.app import open_app, texts
+
+
+def _with(model: str) -> AppTest:
+    app = open_app()
+    return app.button(f"use_{model}").click().run()
+
+
+def test_empty_page_does_something() -> None:
+    """With nothing loaded the first button starts with the digits sample, its own data included."""
+    app = open_app()
+    assert not app.exception
+    app.button[0].click().run()
+    now = app.session_state["qexplorer_state"]
+    assert (now.model, now.data) == ("digits_cnn", "digits")
+    assert not app.error
+    assert "512 samples to calibrate" in texts(app)
+
+
+def test_a_card_for_each_sample() -> None:
+    """Every sample has a card with its licence; trained ones show accuracy with n, untrained ones say so."""
+    said = texts(open_app())
+    for sample in list_samples():
+        assert sample.title in said
+        if sample.float_accuracy is None:
+            assert "untrained: size and latency only" in said
+        else:
+            assert f"{100 * sample.float_accuracy:.1f} % right of {sample.n_evaluation:,}" in said
+
+
+def test_summary() -> None:
+    """A loaded model shows parameters, multiply-accumulates, size, opset and how many layers can be quantized."""
+    app = _with("digits_cnn")
+    labels = {metric.label: metric.value for metric in app.metric}
+    assert set(labels) == {"Parameters", "MACs", "Size", "Can be quantized", "Opset"}
+    assert labels["Parameters"] == "151 k"
+
+
+def test_layer_filter() -> None:
+    """The filter keeps exactly the layers that it names, and the three choices add up."""
+    app = _with("tumour_mlp")
+    sizes = {}
+    for name in ("All layers", "Can be quantized", "Cannot be quantized"):
+        control = next(c for c in app.get("button_group") if c.key == "keep:layer_filter")
+        control.set_value(name).run()
+        tables = [t.value for t in app.dataframe if "why not" in t.value.columns]
+        sizes[name] = len(tables[0]) if tables else 0
+        if tables and name != "All layers":
+            assert set(tables[0]["quantizable"]) == {name == "Can be quantized"}
+    assert sizes["All layers"] == sizes["Can be quantized"] + sizes["Cannot be quantized"]
+    assert sizes["All layers"] > 0
+
+
+def test_filter_survives_another_page() -> None:
+    """A control keeps its value while another page is looked at."""
+    app = _with("tumour_mlp")
+    next(c for c in app.get("button_group") if c.key == "keep:layer_filter").set_value("Can be quantized").run()
+    app.switch_page("pages/distributions.py").run()
+    app.switch_page("pages/model.py").run()
+    control = next(c for c in app.get("button_group") if c.key == "keep:layer_filter")
+    assert control.value == "Can be quantized"
+
+
+def test_sidebar_changes_the_model() -> None:
+    """Choosing another sample in the sidebar takes its own data along."""
+    app = _with("digits_cnn")
+    app.sidebar.selectbox("side_model").set_value("tumour_mlp").run()
+    now = app.session_state["qexplorer_state"]
+    assert (now.model, now.data) == ("tumour_mlp", "tumour")
+    app.sidebar.selectbox("side_recipe").set_value("w4a8").run()
+    assert app.session_state["qexplorer_state"].recipe == "w4a8"
+
+
+def test_table_data_is_shown_with_its_columns() -> None:
+    """Samples of a table are previewed as a table with the names of their columns."""
+    app = _with("tumour_mlp")
+    preview = app.dataframe[0].value
+    assert "label" in preview.columns
+    assert preview.shape[1] == 31
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("net.onnx", b"this is text, not a model"),
+        ("net.onnx", b""),
+        ("net.onnx", b"\x08\x07\x12\x04test\x00\xff\xff\xff\xff"),
+    ],
+)
+def test_path_that_is_no_model(tmp_path: Path, name: str, content: bytes) -> None:
+    """A file that is not a model gets one sentence that names it, and the model that was loaded stays."""
+    app = _with("tumour_mlp")
+    file = tmp_path / name
+    file.write_bytes(content)
+    app.text_input[_index(app, "Or a path on this machine", last=True)].set_value(str(file))
+    next(b for b in app.button if b.label == "Load it").click().run()
+    assert len(app.error) == 1
+    assert not app.exception
+    assert name in app.error[0].value.replace("\\", "")
+    assert "Traceback" not in app.error[0].value
+    assert app.session_state["qexplorer_state"].model == "tumour_mlp"
+
+
+def test_data_by_path_and_preprocessing(tmp_path: Path) -> None:
+    """Data from a path is previewed as the model gets it, and follows the preprocessing at once."""
+    rng = np.random.default_rng(0)
+    file = tmp_path / "mine.npz"
+    np.savez(file, x=rng.integers(0, 256, (40, 30)).astype(np.float32), y=rng.integers(0, 2, 40))
+    app = _with("tumour_mlp")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    assert not app.error
+    assert app.session_state["qexplorer_state"].data == str(file)
+    before = float(app.dataframe[0].value.iloc[0, 1])
+    next(t for t in app.text_input if t.label == "Multiply by").set_value("1/255")
+    next(b for b in app.button if b.label == "Apply").click().run()
+    assert not app.error
+    assert float(app.dataframe[0].value.iloc[0, 1]) == pytest.approx(before / 255, abs=1e-3)
+
+
+def test_wrong_preprocessing(tmp_path: Path) -> None:
+    """A setting that cannot be is refused with one sentence that says what is allowed, and nothing changes."""
+    file = tmp_path / "mine.npz"
+    np.savez(file, x=np.ones((40, 30), np.float32))
+    app = _with("tumour_mlp")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    next(t for t in app.text_input if t.label == "Subtract (mean)").set_value("zero")
+    next(b for b in app.button if b.label == "Apply").click().run()
+    assert len(app.error) == 1
+    assert "list of numbers" in app.error[0].value
+    assert app.session_state["qexplorer_state"].preprocessing is None
+
+
+def test_data_that_does_not_fit(tmp_path: Path) -> None:
+    """Data of another shape says which shape the model takes, and the page goes on."""
+    file = tmp_path / "mine.npz"
+    np.savez(file, x=np.ones((40, 7), np.float32))
+    app = _with("tumour_mlp")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "30" in app.error[0].value
+    assert "Layers" in texts(app)
+
+
+def test_unlabelled_data(tmp_path: Path) -> None:
+    """Data without labels says that agreement with float stands in for accuracy."""
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.random.default_rng(0).random((40, 30), np.float32))
+    file = tmp_path / "mine.npz"
+    file.write_bytes(buffer.getvalue())
+    app = _with("tumour_mlp")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    assert "no labels" in texts(app)
+
+
+def _index(app: AppTest, label: str, *, last: bool = False) -> int:
+    found = [i for i, box in enumerate(app.text_input) if box.label == label]
+    return found[-1 if last else 0]

@@ -8,19 +8,23 @@ from typing import Any
 from qexplorer.core.model import Model
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.comparison_values import scaled_unit
-from qexplorer.report.palette import BACKENDS, FLOAT, GRID, ROUNDING
+from qexplorer.report.palette import BACKENDS, FLOAT, GRID
 
 __all__ = ["TREATMENTS", "PlanBar", "PlanInfo", "layers_spec", "plan_info", "whole_spec"]
 
 MOST_LAYERS = 40
 FLOAT_BYTES = 4
+AROUND = 130  # pixels that axis, title and legend take of a chart's height
 
-# treatment -> (what to call it, colour), in the order in which the bar of the whole is stacked
+_BLUE = BACKENDS["onnxruntime"]
+
+# treatment -> (what to call it, colour), in the order in which the bar of the whole is stacked; the less of a layer is
+# in integers, the paler its blue
 TREATMENTS: dict[str, tuple[str, str]] = {
-    "quantized": ("integers", BACKENDS["onnxruntime"]),
-    "dynamic": ("integers, ranges as they come", BACKENDS["tensorrt"]),
-    "weight-only": ("weights only", BACKENDS["openvino"]),
-    "half": ("16-bit float", ROUNDING),
+    "quantized": ("integers", _BLUE),
+    "dynamic": ("integers, ranges as they come", f"{_BLUE}b8"),
+    "weight-only": ("weights only", f"{_BLUE}78"),
+    "half": ("16-bit float", f"{FLOAT}90"),
     "passthrough": ("works on codes", GRID),
     "float": ("float", FLOAT),
 }
@@ -119,7 +123,7 @@ def whole_spec(info: PlanInfo) -> dict[str, Any]:
     return {
         "datasets": {"whole": rows},
         "data": {"name": "whole"},
-        "height": {"step": 26},
+        "height": 2 * 26 + AROUND,
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
             "y": y,
@@ -156,8 +160,8 @@ def layers_spec(info: PlanInfo) -> dict[str, Any]:
         }
         for bar in info.bars
     ]
-    axis = {"labelLimit": 190, "ticks": False, "domain": False}
-    y = {"field": "layer", "type": "nominal", "sort": {"field": "place"}, "title": None, "axis": axis}
+    axis = {"labelLimit": 190, "ticks": False, "domain": False, "labelOverlap": False}
+    y = {"field": "layer", "type": "nominal", "sort": None, "title": None, "axis": axis}
     title = f"weights of each layer ({info.unit}); outline: in float"
     tooltip = [
         {"field": "layer", "title": "layer"},
@@ -172,7 +176,7 @@ def layers_spec(info: PlanInfo) -> dict[str, Any]:
     return {
         "datasets": {"layers": rows},
         "data": {"name": "layers"},
-        "height": {"step": 17},
+        "height": 18 * len(rows) + AROUND,
         "layer": [
             {"mark": outline, "encoding": {"y": y, "x": x | {"field": "before"}, "tooltip": tooltip}},
             {

@@ -19,7 +19,7 @@ __all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]
 ERROR = "quantize_error"  # where a refused change leaves its sentence for the next run
 
 _FORMATS = [FLOAT, *FORMATS.names()[:2], *(n for n in FORMATS.names()[2:] if n != "fp32")]
-_GRANULARITY = {"tensor": "whole tensor", "channel": "per channel", "block": "per block"}
+_GRANULARITY = {"tensor": "tensor", "channel": "channel", "block": "block"}
 _CALIBRATORS = {
     "minmax": "min-max",
     "average": "moving average",
@@ -31,7 +31,7 @@ _BLOCKS = (16, 32, 64, 128, 256)
 _HELP = {
     "format": "The numbers that values are rounded to. Widths without a type of their own are carried by 8 bits and "
     "counted at their own size.",
-    "granularity": "How many weights share one scale.",
+    "granularity": "Weights that share one scale: a whole tensor, an output channel, or a block of inputs.",
     "block": "Weights along the input axis that share one scale.",
     "symmetric": "The zero point is fixed in the middle, so zero needs no offset.",
     "calibrator": "How the range is chosen from the values: all of them, or cut where that costs least.",
@@ -112,10 +112,12 @@ def _format_label(name: str) -> str:
 
 def _weights(spec: WeightSpec) -> None:
     granularity = [str(g) for g in _GRANULARITY]
-    _segments("weights", "granularity", "One scale for", granularity, str(spec.granularity), _GRANULARITY.__getitem__)
+    _segments(
+        "weights", "granularity", "One scale for each", granularity, str(spec.granularity), _GRANULARITY.__getitem__
+    )
     if spec.granularity == "block":
         blocks = sorted({*_BLOCKS, spec.block})
-        _segments("weights", "block", "Weights in a block", blocks, spec.block, str)
+        _segments("weights", "block", "Block size", blocks, spec.block, str)
     _range("weights", spec)
 
 

@@ -49,7 +49,7 @@ def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
 def _numbers(info: PlanInfo, plan: Plan) -> None:
     ratio = info.bytes / info.float_bytes if info.float_bytes else 1.0
     able = sum(count for name, count in info.counts.items() if name != "float")
-    with st.container(horizontal=True, key="plan_numbers"):
+    with st.container(horizontal=True, gap="large", key="plan_numbers"):
         st.metric("Weights in float", bytes_text(info.float_bytes), width="content")
         meaning = "Packed codes with their scales and zero points, and what stays in float"
         st.metric("Weights after", bytes_text(info.bytes), help=meaning, width="content")
@@ -74,8 +74,8 @@ def draw_table(plan: Plan) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         height=min(38 + 35 * len(rows), 420),
+        placeholder="",
         column_config={
-            "parameters": st.column_config.NumberColumn(format="localized"),
             "bytes": st.column_config.NumberColumn(format="localized"),
             "why": st.column_config.TextColumn(width="large"),
         },
@@ -124,7 +124,6 @@ def _row(place: int, layer: LayerPlan) -> dict[str, Any]:
         "treatment": TREATMENTS[layer.treatment][0],
         "weights": layer.weights or "",
         "activations": layer.activations or "",
-        "why": layer.reason,
-        "parameters": layer.parameters or None,
         "bytes": layer.weight_bytes or None,
+        "why": layer.reason,
     }

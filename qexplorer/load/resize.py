@@ -1,4 +1,4 @@
-"""Bilinear resizing of arrays of images, in NumPy, so that the same pixels come out on every machine."""
+"""Bilinear resizing of arrays of images, in plain NumPy, so that the same pixels come out on every machine."""
 
 from __future__ import annotations
 
@@ -17,17 +17,30 @@ def resize(images: NDArray[np.float32], size: tuple[int, int], axes: tuple[int, 
     result = images
     for axis, wanted in zip(axes, size, strict=True):
         if result.shape[axis] != wanted:
-            weights = _weights(result.shape[axis], wanted)
-            moved = np.moveaxis(result, axis, -1) @ weights.T
-            result = np.ascontiguousarray(np.moveaxis(moved, -1, axis), dtype=np.float32)
+            result = _resize_axis(result, wanted, axis)
     return result
 
 
-def _weights(given: int, wanted: int) -> NDArray[np.float32]:
-    """Matrix (wanted, given) of interpolation weights; every row sums to 1."""
+def _resize_axis(images: NDArray[np.float32], wanted: int, axis: int) -> NDArray[np.float32]:
+    """A weighted sum of shifted copies: always added in the same order, unlike a matrix product."""
+    index, weight = _taps(images.shape[axis], wanted)
+    view = [1] * images.ndim
+    view[axis] = wanted
+    total = np.take(images, index[0], axis) * weight[0].reshape(view)
+    for at, share in zip(index[1:], weight[1:], strict=True):
+        total += np.take(images, at, axis) * share.reshape(view)
+    return total
+
+
+def _taps(given: int, wanted: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """For every output pixel the input pixels it draws on and their weights, both (taps, wanted); weights sum to 1."""
     factor = given / wanted
     width = max(factor, 1.0)
     centres = (np.arange(wanted) + 0.5) * factor - 0.5
-    distance = np.abs(np.arange(given)[None, :] - np.clip(centres, 0, given - 1)[:, None])
-    weights = np.maximum(0.0, 1.0 - distance / width)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    first = np.floor(centres - width).astype(np.intp) + 1
+    positions = first + np.arange(int(np.ceil(2 * width)) + 1)[:, None]
+    weights = np.maximum(0.0, 1.0 - np.abs(positions - centres) / width)
+    weights[(positions < 0) | (positions >= given)] = 0.0
+    used = weights.any(axis=1)
+    weights = weights[used] / weights.sum(axis=0)
+    return np.clip(positions[used], 0, given - 1), np.asarray(weights, np.float32)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import InputError, RecipeError, UnknownName
+from qexplorer.core.errors import InputError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
@@ -184,10 +184,11 @@ def _fitted(model: Model, source: DataSet | str | Path | None, why: str) -> Data
 
 
 def _own_data(model: Model, why: str) -> str:
-    from qexplorer.load.samples import get_sample
+    """Name of the data of a sample model; a stranger's file of the same name is none."""
+    from qexplorer.load.samples import list_samples
 
-    try:
-        return get_sample(model.name).data
-    except UnknownName:
-        allowed = "a sample's name, or the path of an .npz, IDX, .csv or .zip file"
-        raise InputError(why, where=model.name, allowed=allowed, do="name a data set") from None
+    sample = next((each for each in list_samples() if each.name == model.name), None)
+    if sample is not None and (model.untrained or sample.sha256 in (model.sha256, model.source_sha256)):
+        return sample.data
+    allowed = "a sample's name, or the path of an .npz, IDX, .csv or .zip file"
+    raise InputError(why, where=model.name, allowed=allowed, do="name a data set")

@@ -144,11 +144,7 @@ def test_compare_measures_what_it_prints(compared: Any) -> None:
     assert sum(int8["kernels"]["integer"].values()) > 0
 
 
-def test_untrained_models_show_no_accuracy(qexplorer: Any) -> None:
-    """An architecture without training has size and latency; its accuracy is null with the reason."""
-    found = qexplorer("compare", "mobilenet_v2", "--recipe", "w8", "--quick", "--samples", "4", "--json")
-    assert found.code == 0, found.err
-    for run in found.json["runs"]:
-        assert run["accuracy"]["value"] is None
-        assert "untrained" in run["accuracy"]["reason"]
-        assert run["size"]["weight_bytes"] > 0
+def test_untrained_models_are_called_so(qexplorer: Any) -> None:
+    """An architecture that is built on demand says that only its size and latency mean anything."""
+    assert "untrained: size and latency only" in qexplorer("inspect", "resnet18").out.splitlines()[0]
+    assert qexplorer("inspect", "resnet18", "--json").json["model"]["untrained"]

@@ -180,9 +180,11 @@ def test_a_command_that_cannot_be_used(
 
 def test_a_static_recipe_without_data_says_what_it_needs(qexplorer: Any, tmp_path: Path) -> None:
     """A model that is no sample has no data of its own; a weight-only recipe would not need any."""
-    model, out = tmp_path / "mine.onnx", tmp_path / "out.onnx"
-    model.write_bytes(digits_bytes())
-    assert_refused(qexplorer("quantize", model, "--recipe", "w8a8", "-o", out), ("mine", "data", "w8a8"))
+    proto = onnx.load_from_string(digits_bytes())
+    proto.doc_string = "not the sample, though it bears its name"
+    model, out = tmp_path / "digits_cnn.onnx", tmp_path / "out.onnx"
+    onnx.save(proto, model)
+    assert_refused(qexplorer("quantize", model, "--recipe", "w8a8", "-o", out), ("digits_cnn", "data", "w8a8"))
     assert qexplorer("quantize", model, "--recipe", "w8", "-o", out).code == 0
     assert out.exists()
 

@@ -56,18 +56,15 @@ def _named(given: Mapping[str, Array], data: DataSet, model: Model) -> Mapping[s
 
 
 def _cast(array: Array, info: TensorInfo, where: str) -> Array:
-    wanted = np.dtype(info.dtype)
+    wanted = _numeric(info, where)
     if array.dtype == wanted:
         return array
-    if wanted.kind in "iu" and array.dtype.kind == "f":
-        if not np.array_equal(np.trunc(array), array):
-            raise DataError(
-                f"the input '{info.name}' takes {wanted}, and the data holds fractions",
-                where=where,
-                allowed="whole numbers",
-            )
-    elif wanted.kind not in "biuf":
-        raise DataError(f"the input '{info.name}' takes {info.dtype}, which data cannot be given as", where=where)
+    if wanted.kind in "iu" and array.dtype.kind == "f" and not np.array_equal(np.trunc(array), array):
+        raise DataError(
+            f"the input '{info.name}' takes {wanted}, and the data holds fractions",
+            where=where,
+            allowed="whole numbers",
+        )
     if wanted.kind in "iu" and array.size:
         limits = np.iinfo(wanted)
         low, high = array.min(), array.max()
@@ -78,6 +75,19 @@ def _cast(array: Array, info: TensorInfo, where: str) -> Array:
                 allowed=f"{limits.min} to {limits.max}",
             )
     return array.astype(wanted)
+
+
+def _numeric(info: TensorInfo, where: str) -> np.dtype[np.generic]:
+    """The input's type, if it is one that data can be given as."""
+    try:
+        wanted = np.dtype(info.dtype)
+    except TypeError:
+        wanted = np.dtype(object)
+    if wanted.kind not in "biuf":
+        raise DataError(
+            f"the input '{info.name}' takes {info.dtype}", where=where, allowed="models that take numbers NumPy has"
+        )
+    return wanted
 
 
 def _check_shape(array: Array, info: TensorInfo, where: str) -> None:

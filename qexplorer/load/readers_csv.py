@@ -91,8 +91,9 @@ def _number(cell: str) -> float | None:
 
 
 def _header(rows: list[list[str]]) -> tuple[str, ...]:
-    """Takes the first row off ``rows`` if it is a header: none of its cells is a number."""
-    if len(rows[0]) and all(_number(cell) is None for cell in rows[0]):
+    """Takes the first row off ``rows`` if it is a header: no cell is a number, or one is a name known here."""
+    known = {*_LABELS, *_GROUPS}
+    if all(_number(cell) is None for cell in rows[0]) or any(cell.lower() in known for cell in rows[0]):
         return tuple(rows.pop(0))
     return ()
 
@@ -101,20 +102,14 @@ def _label_column(header: tuple[str, ...], rows: list[list[str]]) -> int | None:
     if header:
         return next((i for i, name in enumerate(header) if name.lower() in _LABELS), None)
     last = len(rows[0]) - 1
-    values = [_number(row[last]) for row in rows]
-    kinds = len({row[last] for row in rows})
-    few = kinds <= max(2, len(rows) // 4)
-    if last == 0 or not few:
+    cells = {row[last] for row in rows}
+    if last == 0 or len(cells) > max(2, len(rows) // 4):
         return None
+    values = [_number(cell) for cell in cells]
     if all(value is None for value in values):
         return last
-    whole = all(
-        value is not None and value >= 0 and value == int(value)
-        for value in values
-        if value is None or math.isfinite(value)
-    )
-    finite = all(value is not None and math.isfinite(value) for value in values)
-    return last if whole and finite and max(v for v in values if v is not None) < kinds + 1 else None
+    whole = all(value is not None and 0 <= value <= len(cells) and value == int(value) for value in values)
+    return last if whole else None
 
 
 def _numbers(
@@ -123,18 +118,27 @@ def _numbers(
     """The chosen columns as float32; ``first`` is the file's row number of the first row."""
     x = np.empty((len(rows), len(chosen)), np.float32)
     for number, row in enumerate(rows):
-        for column, i in enumerate(chosen):
-            value = _number(row[i])
-            if value is None or not math.isfinite(value):
-                given = f"'{row[i][:40]}'" if row[i] else "empty"
-                raise DataError(
-                    f"row {number + first}, column '{names[i]}' is {given}",
-                    where=where,
-                    allowed="a finite number",
-                    do="correct the cell or remove the column",
-                )
-            x[number, column] = value
+        cells = [row[i] for i in chosen]
+        try:
+            with np.errstate(over="ignore"):  # becomes infinite, and is refused below
+                x[number] = np.array(cells, np.float64)
+        except ValueError:
+            x[number] = np.nan
+        if not np.isfinite(x[number]).all():
+            wrong = next((i for i, cell in enumerate(cells) if not math.isfinite(_number(cell) or 0.0)), None)
+            wrong = next((i for i, cell in enumerate(cells) if _number(cell) is None), wrong)
+            raise _not_a_number(cells[wrong or 0], number + first, names[chosen[wrong or 0]], where)
     return x
+
+
+def _not_a_number(cell: str, row: int, column: str, where: str) -> DataError:
+    given = f"'{cell[:40]}'" if cell else "empty"
+    return DataError(
+        f"row {row}, column '{column}' is {given}",
+        where=where,
+        allowed="a finite number that float32 can hold",
+        do="correct the cell or remove the column",
+    )
 
 
 def _labels(cells: list[str]) -> tuple[Array, tuple[str, ...]]:

@@ -95,3 +95,10 @@ def test_labels_beyond_the_models_classes_are_refused() -> None:
     """Labels 1 to 10 for ten classes are caught before anything runs."""
     with pytest.raises(DataError, match=r"the label 10 is not a class of the model, which has 10; allowed: 0 to 9"):
         fit_to_model(_data(np.array([1, 10, 3, 4]), x=np.zeros((4, 3, 8, 8))), _model(IMAGE))
+
+
+@pytest.mark.parametrize("dtype", ["object", "bfloat16"])
+def test_inputs_that_are_no_numbers_are_refused(dtype: str) -> None:
+    """A model that takes text, or a type that NumPy lacks, is said to."""
+    with pytest.raises(DataError, match=f"the input 'words' takes {dtype}"):
+        fit_to_model(_data(x=np.zeros((4, 3))), _model(TensorInfo("words", dtype, ("batch", 3))))

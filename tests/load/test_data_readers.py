@@ -262,6 +262,13 @@ def test_csv_without_header_takes_the_last_column_if_it_looks_like_labels(tmp_pa
     assert "No column was taken for labels" in raw.notes[0]
 
 
+def test_csv_header_with_numbers_for_pixels(tmp_path: Path) -> None:
+    """A first row that names the labels is a header, whatever its other cells."""
+    raw = read_csv(_csv(tmp_path, "label,0,1\n3,10,20\n4,30,40\n"))
+    assert raw.features == ("0", "1")
+    np.testing.assert_allclose(raw.evaluation.inputs[""], [[10, 20], [30, 40]])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -270,6 +277,7 @@ def test_csv_without_header_takes_the_last_column_if_it_looks_like_labels(tmp_pa
         ("a,b,y\n1,2,0\n3,four,1\n", r"row 3, column 'b' is 'four'; allowed: a finite number"),
         ("a,b,y\n1,,0\n", "row 2, column 'b' is empty"),
         ("1,2\n3,nan\n5,6\n", "row 2, column 'column 2' is 'nan'"),
+        ("a,b\n1,2\n1e300,6\n", "row 3, column 'a' is '1e300'"),
         ("1,2\n3\n", "row 2 has 1 cells, the first row has 2"),
         ("y\n1\n", "no column besides the labels"),
         ("a,y\n1,0.5\n", "label 0 is 0.5"),

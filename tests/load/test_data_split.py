@@ -65,6 +65,7 @@ def test_the_digest_covers_values_labels_groups_split_and_preprocessing() -> Non
         dataset_from(dataclasses.replace(raw, evaluation=Split({"": changed_x}, labels)), NOTHING),
         dataset_from(dataclasses.replace(raw, evaluation=Split({"": x}, changed_labels)), NOTHING),
         dataset_from(dataclasses.replace(raw, evaluation=Split({"": x}, labels, labels)), NOTHING),
+        dataset_from(dataclasses.replace(raw, evaluation=Split({"": x}, labels, labels.astype(str))), NOTHING),
         dataset_from(dataclasses.replace(raw, evaluation=Split({"other": x}, labels)), NOTHING),
         dataset_from(dataclasses.replace(raw, calibration=raw.evaluation.head(9)), NOTHING),
     ]

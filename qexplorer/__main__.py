@@ -1,8 +1,7 @@
-"""``python -m qexplorer`` is ``qexplorer``."""
+"""``python -m qexplorer`` is the command ``qexplorer``."""
 
 import sys
 
 from qexplorer.cli import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -160,10 +160,11 @@ def _record(row: tuple[str, str, str, str, str, str]) -> Record:
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:
+    took = run.get("latency_ms") or {}
     return {
         "recipe": run["recipe"],
         "backend": run["backend"],
         "status": str(run["status"]),
         "accuracy": (run.get("accuracy") or {}).get("value"),
-        "speedup": (run.get("latency_ms") or {}).get("speedup"),
+        "speedup": took.get("speedup") if took.get("valid") else None,
     }

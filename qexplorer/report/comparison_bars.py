@@ -5,6 +5,7 @@ Bars start at zero and carry their intervals; an estimated or too noisy one is h
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
 
-STRIPES = 24
+STRIPES = 90  # on a bar as long as the axis
 _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
 
@@ -37,8 +38,8 @@ class BarsInfo:
     """What the chart shows.
 
     Attributes:
-        title: the quantity and the model.
-        subtitle: machine and date.
+        title: the quantity.
+        subtitle: model, machine and date.
         x_title: the quantity and its unit.
         series: names of each run's bars, in order.
         rows: the bars, in the order of the runs.
@@ -86,7 +87,7 @@ def latency_info(comparison: Comparison) -> BarsInfo:
 
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
-    note = "" if found.valid else f"too noisy: {found.reason or 'the machine was busy'}"
+    note = "" if found.valid else found.reason or "too noisy"
     low, high = found.ci95 if found.ci95 else (None, None)
     values = [("p50", found.p50, low, high), ("p90", found.p90, None, None), ("p99", found.p99, None, None)]
     return [(name, Value(v, lo, hi, note)) for name, v, lo, hi in values if v is not None]
@@ -122,9 +123,8 @@ def kernels_info(comparison: Comparison) -> BarsInfo:
         ):
             detail = ", ".join(f"{op} {count}" for op, count in sorted(counts.items(), key=lambda item: -item[1]))
             rows.append(BarRow(label, series, Value(float(sum(counts.values()))), colour, detail))
-    title = f"Kernels that ran, {comparison.model.get('name', '')}"
-    made = made_on(comparison)
-    return BarsInfo(title, made, "kernels", ("integer", "float"), tuple(rows), True, tuple(left_out))
+    both = ("integer", "float")
+    return BarsInfo("Kernels that ran", made_on(comparison), "kernels", both, tuple(rows), True, tuple(left_out))
 
 
 def _info(
@@ -138,8 +138,7 @@ def _info(
 ) -> BarsInfo:
     shown, factor = scaled_unit(unit, [row.value.value for row in rows])
     scaled = tuple(BarRow(r.label, r.series, r.value.times(factor), r.colour, r.detail) for r in rows)
-    name = f"{title}, {comparison.model.get('name', '')}"
-    return BarsInfo(name, made_on(comparison), f"{quantity} ({shown})", series, scaled, False, tuple(left_out))
+    return BarsInfo(title, made_on(comparison), f"{quantity} ({shown})", series, scaled, False, tuple(left_out))
 
 
 def _colour(run: Run) -> str:
@@ -155,8 +154,10 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     if several:
         at["yOffset"] = {"field": "series", "sort": list(info.series)}
     bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": {"zero": True}}
-    colours = list(dict.fromkeys(row.colour for row in info.rows))
-    marks = [_bars(colour, uncertain, at, bar_x, info) for colour in colours for uncertain in (False, True)]
+    solid = list(dict.fromkeys(row.colour for row in info.rows if not row.value.uncertain))
+    marks = [_solid(colour, at, bar_x, info) for colour in solid]
+    longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
+    marks += [_hatched(row, longest, at, bar_x, info) for row in info.rows if row.value.uncertain]
     return {
         "title": {"text": info.title, "subtitle": info.subtitle, "anchor": "start", "limit": 460},
         "datasets": {"bars": _rows(info)},
@@ -192,7 +193,26 @@ def _rows(info: BarsInfo) -> list[dict[str, Any]]:
     return rows
 
 
-def _bars(colour: str, uncertain: bool, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
+def _solid(colour: str, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
+    mark = {"type": "bar", "cornerRadiusEnd": 2, "color": colour}
+    where = f"datum.colour === '{colour}' && !datum.uncertain"
+    return {"transform": [{"filter": where}], "mark": mark, "encoding": _encoding(at, x, info)}
+
+
+def _hatched(row: BarRow, longest: float, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
+    """One uncertain bar, striped: a gradient with hard edges, as Vega-Lite has no patterns."""
+    count = max(2, round(STRIPES * row.value.value / longest))
+    stops: list[dict[str, Any]] = []
+    for i in range(count):
+        shade = row.colour if i % 2 == 0 else f"{row.colour}2a"
+        stops += [{"offset": i / count, "color": shade}, {"offset": (i + 1) / count, "color": shade}]
+    stripes = {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": 0, "stops": stops}
+    mark = {"type": "bar", "cornerRadiusEnd": 2, "color": stripes, "stroke": row.colour, "strokeWidth": 1}
+    where = f"datum.uncertain && datum.run === {json.dumps(row.label)} && datum.series === {json.dumps(row.series)}"
+    return {"transform": [{"filter": where}], "mark": mark, "encoding": _encoding(at, x, info)}
+
+
+def _encoding(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     tooltip: list[dict[str, Any]] = [
         {"field": "run", "title": "run"},
         {"field": "series", "title": "what"},
@@ -200,28 +220,15 @@ def _bars(colour: str, uncertain: bool, at: dict[str, Any], x: dict[str, Any], i
         {"field": "low", "title": "95 % from", "format": ",.4~g"},
         {"field": "high", "title": "to", "format": ",.4~g"},
         {"field": "detail", "title": "detail"},
+        {"field": "note", "title": "note"},
     ]
-    fades = list(_FADES[: len(info.series)]) + [_FADES[-1]] * max(0, len(info.series) - len(_FADES))
-    faded = not info.stacked and len(info.series) > 1
     encoding = at | {"x": x, "x2": {"field": "end"}, "tooltip": tooltip}
-    if faded:
+    if not info.stacked and len(info.series) > 1:
+        fades = [_FADES[min(i, len(_FADES) - 1)] for i in range(len(info.series))]
         legend = {"title": None, "orient": "top", "symbolType": "square", "symbolFillColor": NEUTRAL}
         scale = {"domain": list(info.series), "range": fades}
         encoding["opacity"] = {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
-    mark: dict[str, Any] = {"type": "bar", "cornerRadiusEnd": 2, "color": _hatch(colour) if uncertain else colour}
-    if uncertain:
-        mark |= {"stroke": colour, "strokeWidth": 1}
-    where = f"datum.colour === '{colour}' && datum.uncertain === {'true' if uncertain else 'false'}"
-    return {"transform": [{"filter": where}], "mark": mark, "encoding": encoding}
-
-
-def _hatch(colour: str) -> dict[str, Any]:
-    """Stripes: a gradient with hard edges (Vega-Lite has no patterns)."""
-    stops: list[dict[str, Any]] = []
-    for i in range(STRIPES):
-        shade = colour if i % 2 == 0 else f"{colour}33"
-        stops += [{"offset": i / STRIPES, "color": shade}, {"offset": (i + 1) / STRIPES, "color": shade}]
-    return {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": 0.06, "stops": stops}
+    return encoding
 
 
 def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:

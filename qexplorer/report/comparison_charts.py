@@ -53,8 +53,8 @@ class TradeInfo:
     """What the chart shows.
 
     Attributes:
-        title: both quantities and the model.
-        subtitle: machine and date.
+        title: both quantities.
+        subtitle: model, machine and date.
         x_title: the cost and its unit.
         y_title: accuracy, or agreement with float.
         points: runs that have both numbers.
@@ -90,7 +90,7 @@ def trade_info(comparison: Comparison, measure: str) -> TradeInfo:
     points = _with_slots([_point(run, value.times(factor), comparison.runs) for run, value in drawn])
     metric = next((run.accuracy.metric for run, _ in drawn if run.accuracy), "accuracy")
     y_title = "accuracy (%)" if metric == "accuracy" else "agreement with float (%)"
-    title = f"{y_title.partition(' (')[0].capitalize()} against {chosen.title}, {comparison.model.get('name', '')}"
+    title = f"{y_title.partition(' (')[0].capitalize()} against {chosen.title.partition(' per ')[0]}"
     return TradeInfo(title, made_on(comparison), f"{chosen.title} ({unit})", y_title, points, tuple(left_out))
 
 

@@ -87,7 +87,7 @@ def _latency(run: Run) -> tuple[Value | None, str | None]:
     found = run.latency_ms
     if found is None or found.p50 is None:
         return None, (found.reason if found else None) or "latency was not measured"
-    note = "" if found.valid else f"too noisy: {found.reason or 'the machine was busy'}"
+    note = "" if found.valid else found.reason or "too noisy"
     return Value(found.p50, *_ends(found.ci95), note), None
 
 
@@ -116,6 +116,7 @@ def scaled_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
 
 
 def made_on(comparison: Comparison) -> str:
-    """Machine and date, as they stand under every chart."""
+    """Model, machine and moment, as they stand under every chart."""
     machine = comparison.machine
-    return f"{machine.get('cpu', 'unknown machine')}, {comparison.created[:16].replace('T', ' ')}"
+    when = comparison.created[:16].replace("T", " ")
+    return f"{comparison.model.get('name', '')}, {machine.get('cpu', 'unknown machine')}, {when} UTC"

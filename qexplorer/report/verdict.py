@@ -90,7 +90,8 @@ def _speed(run: Run) -> tuple[Change, str]:
     if found is None or found.p50 is None:
         return Change.UNKNOWN, f"no latency ({found.reason})" if found and found.reason else ""
     if not found.valid:
-        return Change.UNKNOWN, f"speed not said: {found.reason or 'the machine was too noisy'}"
+        why = (found.reason or "the machine was busy").removeprefix("too noisy: ")
+        return Change.UNKNOWN, f"too noisy to speak of speed ({why})"
     if found.speedup is None or found.speedup_ci95 is None:
         return Change.UNKNOWN, ""
     low, high = found.speedup_ci95

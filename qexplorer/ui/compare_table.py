@@ -35,8 +35,12 @@ def draw_runs(runs: Sequence[Run], *, key: str) -> None:
         "kernels": st.column_config.TextColumn(help="Kernels that really ran: integer and float"),
     }
     st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
-    for line in reasons_of(runs):
+    for line in reasons_of(runs, missing=True):
         st.caption(f"{NONE} {line}")
+    remarks = reasons_of(runs, missing=False)
+    if remarks:
+        with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:"):
+            st.caption("  \n".join(remarks))
 
 
 def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -54,20 +58,24 @@ def _row(run: Run, runs: Sequence[Run]) -> dict[str, str]:
         "run": label_of(run, runs),
         metric: _accuracy(accuracy),
         "to float": delta_text(accuracy),
-        "fixed / broken": _flips(accuracy),
-        "p": NONE if accuracy is None or accuracy.mcnemar_p is None else f"{accuracy.mcnemar_p:.2g}",
         "weights": NONE if run.size is None else bytes_text(run.size.weight_bytes),
-        "file": NONE if run.size is None else bytes_text(run.size.file_bytes),
         "latency": _latency(run.latency_ms),
         "speed-up": _speedup(run.latency_ms),
+        "energy": energy_text(run.energy_mj),
         "throughput": NONE if throughput is None else f"{throughput:,.0f} /s",
         "memory": memory_text(run.memory),
-        "energy": energy_text(run.energy_mj),
         "fidelity": "is the reference" if run.recipe == "float" else fidelity_text(run.fidelity),
         "kernels": _kernels(run.kernels),
+        "fixed / broken": _flips(accuracy),
+        "p": NONE if accuracy is None or accuracy.mcnemar_p is None else f"{accuracy.mcnemar_p:.2g}",
+        "file": NONE if run.size is None else bytes_text(run.size.file_bytes),
         "status": str(run.status),
     }
     return {name: NONE if text == "–" else text for name, text in cells.items()}  # noqa: RUF001 - words' own dash
+
+
+def _kernels(found: Kernels | None) -> str:
+    return NONE if found is None else f"{sum(found.integer.values())} int, {sum(found.float.values())} float"
 
 
 def _accuracy(found: Accuracy | None) -> str:
@@ -75,10 +83,6 @@ def _accuracy(found: Accuracy | None) -> str:
         return NONE
     ends = "" if found.ci95 is None else f" ({100 * found.ci95[0]:.1f} to {100 * found.ci95[1]:.1f})"
     return f"{100 * found.value:.1f} %{ends}, n {found.n}"
-
-
-def _kernels(found: Kernels | None) -> str:
-    return NONE if found is None else f"{sum(found.integer.values())} int, {sum(found.float.values())} float"
 
 
 def _flips(found: Accuracy | None) -> str:
@@ -101,26 +105,32 @@ def _speedup(found: Latency | None) -> str:
     return f"{found.speedup:.2f}×{ends}"  # noqa: RUF001 - the sign for times
 
 
-def reasons_of(runs: Sequence[Run]) -> list[str]:
-    """Why numbers are missing or to be doubted, one line for each reason, naming the runs that it is about."""
+def reasons_of(runs: Sequence[Run], *, missing: bool) -> list[str]:
+    """One line for each reason, naming the runs that it is about.
+
+    Args:
+        runs: all runs of the comparison.
+        missing: why numbers could not be had; else: why numbers that are there are to be doubted or were derived.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for run in runs:
-        for what, why in _missing(run):
-            found.setdefault((what, why), []).append(label_of(run, runs))
+        for what, why, lacking in _reasons(run):
+            if lacking == missing:
+                found.setdefault((what, why), []).append(label_of(run, runs))
     return [f"{what}, {', '.join(labels)}: {why}" for (what, why), labels in found.items()]
 
 
-def _missing(run: Run) -> list[tuple[str, str]]:
+def _reasons(run: Run) -> list[tuple[str, str, bool]]:
+    """What each reason of the run is about, the reason, and whether the number is missing."""
     if run.status is not Status.OK:
-        return [(str(run.status), run.reason or "no reason was given")]
-    lines = []
-    for what, part in (
-        ("accuracy", run.accuracy),
-        ("latency", run.latency_ms),
-        ("memory", run.memory),
-        ("energy", run.energy_mj),
-        ("fidelity", run.fidelity),
-    ):
-        if part is not None and part.reason and not (what == "fidelity" and run.recipe == "float"):
-            lines.append((what, part.reason))
-    return lines
+        return [(str(run.status), run.reason or "no reason was given", True)]
+    took, judged, ram, power, near = run.latency_ms, run.accuracy, run.memory, run.energy_mj, run.fidelity
+    given = (
+        ("accuracy", judged, judged is None or judged.value is None),
+        ("latency", took, took is None or took.p50 is None),
+        ("memory", ram, ram is None or ram.peak_rss_bytes is None),
+        ("energy", power, power is None or power.value is None),
+        ("fidelity", near, near is None or near.argmax_agreement is None),
+    )
+    about = [(what, part, lacking) for what, part, lacking in given if what != "fidelity" or run.recipe != "float"]
+    return [(what, part.reason, lacking) for what, part, lacking in about if part is not None and part.reason]

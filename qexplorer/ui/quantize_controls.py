@@ -19,7 +19,7 @@ __all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]
 ERROR = "quantize_error"  # where a refused change leaves its sentence for the next run
 
 _FORMATS = [FLOAT, *FORMATS.names()[:2], *(n for n in FORMATS.names()[2:] if n != "fp32")]
-_GRANULARITY = {"tensor": "tensor", "channel": "channel", "block": "block"}
+_GRANULARITY = ("tensor", "channel", "block")
 _CALIBRATORS = {
     "minmax": "min-max",
     "average": "moving average",
@@ -111,10 +111,7 @@ def _format_label(name: str) -> str:
 
 
 def _weights(spec: WeightSpec) -> None:
-    granularity = [str(g) for g in _GRANULARITY]
-    _segments(
-        "weights", "granularity", "One scale for each", granularity, str(spec.granularity), _GRANULARITY.__getitem__
-    )
+    _segments("weights", "granularity", "One scale for each", list(_GRANULARITY), str(spec.granularity), str)
     if spec.granularity == "block":
         blocks = sorted({*_BLOCKS, spec.block})
         _segments("weights", "block", "Block size", blocks, spec.block, str)

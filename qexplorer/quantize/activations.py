@@ -158,15 +158,28 @@ def _chain(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> l
     return found
 
 
-def missing_statistics(source: Source, statistics: Mapping[str, TensorStats]) -> str | None:
+def _observed(tensor: str, statistics: Mapping[str, TensorStats], view: GraphView) -> str:
+    """The tensor whose statistics count for ``tensor``: itself, or what its only reader, a Relu or Clip, makes of it.
+
+    The two are not observed both. Values that the reader cuts off anyway need no codes, so that its output's range
+    is enough.
+    """
+    reader = None if tensor in statistics else view.only_reader(tensor)
+    if reader is None or view.nodes[reader].op_type not in ("Relu", "Clip"):
+        return tensor
+    return _observed(view.nodes[reader].output[0], statistics, view)
+
+
+def missing_statistics(source: Source, statistics: Mapping[str, TensorStats], view: GraphView) -> str | None:
     """Why ``source`` can have no grid of its own, or None if it can (or needs none)."""
     if source.parent is not None:
         return None
-    stats = statistics.get(source.tensor)
+    name = _observed(source.tensor, statistics, view)
+    stats = statistics.get(name)
     if stats is None or stats.histogram.count == 0:
-        return f"no statistics were collected for '{source.tensor}'"
+        return f"no statistics were collected for '{name}'"
     if stats.histogram.nonfinite:
-        return f"'{source.tensor}' held NaN or infinity on the calibration data"
+        return f"'{name}' held NaN or infinity on the calibration data"
     return None
 
 
@@ -183,7 +196,7 @@ def activation_plans(
         if source.parent is not None:
             grid, why = plans[source.parent].grid, f"the same grid as '{source.parent}'"
         else:
-            grid, why = _own_grid(source, statistics[source.tensor], view)
+            grid, why = _own_grid(source, statistics[_observed(source.tensor, statistics, view)], view)
         if source.bound_by:
             for decision in reversed(_bounding(source, decisions, view)):
                 grid = bounded(grid, *(bounds_of(decision.layer, view) or (-np.inf, np.inf)))

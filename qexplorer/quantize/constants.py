@@ -61,10 +61,11 @@ class ConstantPlanner:
         spec, name = decision.spec, decision.layer.name
         if decision.weight is not None and spec.weights is not None:
             self._add_weight(decision, spec.weights)
-        arithmetic = decision.rule is not None and decision.rule.kind is OperatorKind.ARITHMETIC
-        if decision.computes and arithmetic and spec.activations is not None:
+        rule = decision.rule
+        if decision.computes and rule is not None and rule.kind is OperatorKind.ARITHMETIC and spec.activations:
             for position, tensor in enumerate(self.view.nodes[name].input):
-                if tensor and self.view.is_constant(tensor) and self.view.is_float(tensor):
+                read = rule.activation_inputs is None or position in rule.activation_inputs
+                if read and tensor and self.view.is_constant(tensor) and self.view.is_float(tensor):
                     self._add_operand(decision, position, tensor, spec.activations)
 
     def _add_weight(self, decision: Decision, asked: WeightSpec) -> None:
@@ -120,7 +121,10 @@ class ConstantPlanner:
         """Plans the int32 biases of integer layers; call after all weights are final."""
         for decision in decisions.values():
             name = decision.layer.name
-            if _integer_bias(decision, self, activations) is None or decision.rule is None:
+            if decision.rule is None or _bias_name(decision, self) is None:
+                continue
+            if _integer_bias(decision, self, activations) is None:
+                self._explain_float_bias(decision, activations)
                 continue
             position = decision.rule.bias_input or 0
             weights = self.tensors[self.uses[name][decision.weight or 0]].grid
@@ -132,26 +136,43 @@ class ConstantPlanner:
             plan = TensorPlan(tensor, "bias", grid, why, "int32")
             self._use(name, position, plan, (tensor, "bias", scale.tobytes(), decision.layer.op))
 
+    def _explain_float_bias(self, decision: Decision, activations: Mapping[str, TensorPlan]) -> None:
+        """A layer that would have an integer kernel but for its bias says so."""
+        weight = self.tensors[self.uses[decision.layer.name][decision.weight or 0]]
+        if decision.layer.op != "ConvTranspose" and _has_kernel(weight, activations.get(decision.data[0])):
+            text = "simulated: its bias stays in float, because it is computed, scaled, or differs from row to row"
+            self.remarks.setdefault(decision.layer.name, []).append(text)
+
+
+def _bias_name(decision: Decision, planner: ConstantPlanner) -> str | None:
+    """The bias of a quantized layer with a quantized weight."""
+    rule, name = decision.rule, decision.layer.name
+    if not decision.computes or rule is None or rule.bias_input is None:
+        return None
+    node = planner.view.nodes[name]
+    if len(node.input) <= rule.bias_input or decision.weight not in planner.uses.get(name, {}):
+        return None
+    return node.input[rule.bias_input] or None
+
+
+def _has_kernel(weight: TensorPlan, activation: TensorPlan | None) -> bool:
+    """Whether integer kernels know these grids: 8-bit carriers, no blocks."""
+    carriers = {weight.carrier, None if activation is None else activation.carrier}
+    return carriers <= {"int8", "uint8"} and not weight.grid.block
+
 
 def _integer_bias(
     decision: Decision, planner: ConstantPlanner, activations: Mapping[str, TensorPlan]
 ) -> Float32 | None:
     """The bias, one value per output channel, if it is to become int32; None if there is none or it stays in float."""
-    rule, name = decision.rule, decision.layer.name
-    if not decision.computes or rule is None or rule.bias_input is None:
+    tensor = _bias_name(decision, planner)
+    if tensor is None or not planner.view.is_constant(tensor):
         return None
-    node, uses = planner.view.nodes[name], planner.uses.get(name, {})
-    if len(node.input) <= rule.bias_input or not node.input[rule.bias_input]:
-        return None
-    tensor = node.input[rule.bias_input]
-    key = uses.get(-1 if decision.weight is None else decision.weight)
-    if key is None or not planner.view.is_constant(tensor) or decision.data[0] not in activations:
-        return None
-    weight = planner.tensors[key]
-    narrow = {weight.carrier, activations[decision.data[0]].carrier} <= {"int8", "uint8"}
-    grouped = decision.layer.op == "ConvTranspose" and attribute(node, "group", 1) != 1
-    scaled = decision.layer.op == "Gemm" and (attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)) != (1, 1)
-    if not narrow or weight.grid.block or grouped or scaled:
+    node, op = planner.view.nodes[decision.layer.name], decision.layer.op
+    weight = planner.tensors[planner.uses[decision.layer.name][decision.weight or 0]]
+    grouped = op == "ConvTranspose" and attribute(node, "group", 1) != 1
+    scaled = op == "Gemm" and (attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)) != (1, 1)
+    if grouped or scaled or not _has_kernel(weight, activations.get(decision.data[0])):
         return None
     return bias_vector(planner.view.array(tensor), output_channels(node, 1, planner.view))
 
@@ -167,8 +188,7 @@ def weight_axes(node: onnx.NodeProto, position: int, view: GraphView) -> tuple[i
     """Axis of the output channels and axis of the inputs that are summed over, of the weight at input ``position``."""
     rank = len(view.initializers[node.input[position]].dims)
     if node.op_type == "MatMul":
-        rows, columns = max(rank - 2, 0), rank - 1
-        return (columns, rows) if position == 1 else (rows, columns)
+        return rank - 1, max(rank - 2, 0)
     if node.op_type == "Gemm":
         return (0, 1) if attribute(node, "transB", 0) else (1, 0)
     return (1, 0) if node.op_type == "ConvTranspose" else (0, 1)
@@ -184,11 +204,9 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphView) -> tuple[Wei
     node, position = view.nodes[decision.layer.name], decision.weight or 0
     axis, block_axis = weight_axes(node, position, view)
     shape = tuple(view.initializers[node.input[position]].dims)
-    if decision.weight == 0 or len(shape) < 2:
+    if len(shape) < 2:
         tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
-        if spec.granularity is Granularity.TENSOR:
-            return tensor, axis, None, None
-        return tensor, axis, None, "its weight has one scale: channels of a first operand or a vector cannot differ"
+        return tensor, axis, None, "its weight is a vector, which has one scale"
     if spec.granularity is not Granularity.BLOCK:
         return spec, axis, None, None
     if shape[block_axis] <= spec.block:

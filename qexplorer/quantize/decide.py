@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -37,7 +38,7 @@ class Decision:
         treatment: what is done.
         reason: why, one sentence without a full stop.
         data: activation inputs that are read from a grid (tensor names).
-        weight: input position of its constant weight, or None.
+        weight: input position of its constant weight, or None if it has none.
     """
 
     layer: Layer
@@ -115,11 +116,10 @@ def _integer(base: Decision, rule: OperatorRule, view: GraphView) -> Decision:
     """The treatment of a layer whose operator can be quantized and of which integers are asked."""
     layer, spec = base.layer, base.spec
     node = view.nodes[layer.name]
-    weight = _weight_position(rule, node.input, view) if rule.kind is OperatorKind.WEIGHTED else None
-    if weight is not None:
-        base = replace(base, weight=weight)
+    weight = _weight_position(rule, node.input, view)
+    base = replace(base, weight=weight)
     if spec.activations is None or spec.activations.mode == "dynamic":
-        return _without_static_activations(base, rule)
+        return _without_static_activations(base)
     data = _data_inputs(rule, node.input, weight, view)
     if not data:
         return keep_float(base, "it reads no float32 activation")
@@ -133,7 +133,7 @@ def _integer(base: Decision, rule: OperatorRule, view: GraphView) -> Decision:
     return replace(base, treatment=Treatment.PASSTHROUGH, data=data[:1])
 
 
-def _without_static_activations(base: Decision, rule: OperatorRule) -> Decision:
+def _without_static_activations(base: Decision) -> Decision:
     """Weight-only and dynamic: only layers with a constant weight take part."""
     spec = base.spec
     dynamic = spec.activations is not None
@@ -146,30 +146,25 @@ def _without_static_activations(base: Decision, rule: OperatorRule) -> Decision:
     if base.weight is None:
         where = "are quantized as they come only in front of weights" if dynamic else "stay in float"
         return keep_float(base, f"it has no constant weight, and activations {where}")
-    if dynamic and (spec.weights is None or base.weight != rule.weight_input):
-        return keep_float(base, "dynamic quantization needs a quantized weight as the second operand")
+    if spec.weights is None:
+        return keep_float(base, "dynamic quantization needs a quantized weight, and its weight stays in float")
     return replace(base, treatment=Treatment.DYNAMIC if dynamic else Treatment.WEIGHT_ONLY)
 
 
-def _weight_position(rule: OperatorRule, inputs: object, view: GraphView) -> int | None:
-    """Where the constant weight is: its usual position, or the first operand of a MatMul."""
-    names = list(inputs)  # type: ignore[call-overload]
-    if rule.weight_input is not None and rule.weight_input < len(names):
-        usual = names[rule.weight_input]
-        if view.is_constant(usual) and view.is_float(usual):
-            return rule.weight_input
-    if rule.op == "MatMul" and view.is_constant(names[0]) and view.is_float(names[0]):
-        return 0
-    return None
+def _weight_position(rule: OperatorRule, inputs: Sequence[str], view: GraphView) -> int | None:
+    """Where the constant weight is; None if the operator has none, or a computed one."""
+    position = rule.weight_input
+    if position is None or position >= len(inputs):
+        return None
+    return position if view.is_constant(inputs[position]) and view.is_float(inputs[position]) else None
 
 
-def _data_inputs(rule: OperatorRule, inputs: object, weight: int | None, view: GraphView) -> tuple[str, ...]:
+def _data_inputs(rule: OperatorRule, inputs: Sequence[str], weight: int | None, view: GraphView) -> tuple[str, ...]:
     """Float32 activations that the layer reads through a grid, once each."""
-    names = list(inputs)  # type: ignore[call-overload]
-    positions = range(len(names)) if rule.activation_inputs is None else rule.activation_inputs
+    positions: Iterable[int] = range(len(inputs)) if rule.activation_inputs is None else rule.activation_inputs
     if rule.kind is OperatorKind.WEIGHTED:
         positions = (0, 1)
-    picked = [names[p] for p in positions if p < len(names) and p != weight and names[p]]
+    picked = [inputs[p] for p in positions if p < len(inputs) and p != weight and inputs[p]]
     return tuple(dict.fromkeys(n for n in picked if view.is_float(n) and not view.is_constant(n)))
 
 

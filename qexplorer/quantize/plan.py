@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qexplorer.core.errors import RecipeError
+from qexplorer.core.errors import DataError, RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -35,7 +35,10 @@ def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Pl
     Raises:
         RecipeError: if the recipe cannot be applied to this model: formats that exclude each other in one layer, or
             an operator set too old for what is asked.
+        DataError: if ``statistics`` belong to another model.
     """
+    if statistics is not None and statistics.model_sha256 != model.sha256:
+        raise DataError("these statistics were observed on another model", where=model.name, do="observe this one")
     view = view_of(model)
     decisions = decide(model, recipe, view)
     decisions = check_half(decisions, statistics, view)
@@ -64,7 +67,7 @@ def _settle(
         behind = "it follows a float layer, where it costs no accuracy"
         decisions = {n: keep_float(d, behind) if follows_float(d, decisions, view) else d for n, d in decisions.items()}
         sources = find_sources(decisions, recipe, view)
-        lacking = {} if statistics is None else _lacking(decisions, sources, statistics)
+        lacking = {} if statistics is None else _lacking(decisions, sources, statistics, view)
         if not lacking:
             break
         decisions = {n: keep_float(d, lacking[n]) if n in lacking else d for n, d in decisions.items()}
@@ -74,10 +77,10 @@ def _settle(
 
 
 def _lacking(
-    decisions: Mapping[str, Decision], sources: Mapping[str, Source], statistics: Statistics
+    decisions: Mapping[str, Decision], sources: Mapping[str, Source], statistics: Statistics, view: GraphView
 ) -> dict[str, str]:
     """Layers that touch a grid which cannot be calibrated, with the reason."""
-    bad = {t: why for t, s in sources.items() if (why := missing_statistics(s, statistics))}
+    bad = {t: why for t, s in sources.items() if (why := missing_statistics(s, statistics, view))}
     for tensor, source in sources.items():
         if source.parent in bad:
             bad[tensor] = bad[source.parent]

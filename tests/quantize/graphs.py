@@ -27,23 +27,28 @@ class Builder:
         self.random = np.random.default_rng(self.seed)
 
     def input(self, name: str, shape: tuple[Any, ...]) -> str:
+        """A float32 input."""
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         return name
 
     def output(self, name: str, rank: int | None = None) -> None:
+        """An output of free dimensions."""
         shape = None if rank is None else [f"{name}_{i}" for i in range(rank)]
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def constant(self, values: Any, name: str | None = None) -> str:
+        """An initializer with ``values``."""
         array = np.asarray(values)
         name = name or f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
     def normal(self, *shape: int, scale: float = 0.3, name: str | None = None) -> str:
+        """A float32 initializer of normal values."""
         return self.constant((self.random.normal(size=shape) * scale).astype(np.float32), name)
 
     def node(self, op: str, *inputs: str, name: str | None = None, outputs: int = 1, **attributes: Any) -> Any:
+        """A node; the name of its output, or a list of names."""
         label = name or f"{op.lower()}{len(self.nodes)}"
         made = [label if outputs == 1 else f"{label}_{i}" for i in range(outputs)]
         names = [f"{m}_out" for m in made]
@@ -51,12 +56,14 @@ class Builder:
         return names[0] if outputs == 1 else names
 
     def conv(self, x: str, inputs: int, outputs: int, **options: Any) -> str:
+        """A padded convolution with a bias."""
         kernel, group = options.pop("kernel", 3), options.get("group", 1)
         weight = self.normal(outputs, inputs // group, kernel, kernel)
         pads = [kernel // 2] * 4
         return str(self.node("Conv", x, weight, self.normal(outputs), pads=pads, **options))
 
     def model(self) -> onnx.ModelProto:
+        """The graph as a checked model, opset 21."""
         graph = helper.make_graph(self.nodes, "graph", self.inputs, self.outputs, self.constants)
         proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
         onnx.checker.check_model(proto, full_check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ __all__ = ["INTEGER_KERNELS", "Case", "case", "integer_kernels", "kernels", "mod
 
 INTEGER_KERNELS = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulNBits")
 
-_FOLDERS: list[Path] = []
+_CASES: dict[tuple[str, int, Path], Case] = {}
 
 
 def model_of(proto: onnx.ModelProto, name: str) -> Model:
@@ -42,20 +41,18 @@ class Case:
         self.model = model_of(build(name, seed), name)
         proto = self.model.proto()
         batches = [feeds_for(proto, 8, seed + 1 + i) for i in range(8)]
-        self.feeds = {key: value for key, value in batches[0].items()}
+        self.feeds = batches[0]
         axis = 1 if name == "branches" else 0
         self.split = Split({k: np.concatenate([b[k] for b in batches], axis) for k in batches[0]})
         self.statistics: Statistics = collect(self.model, self.split, threads=1)
 
 
-@lru_cache(maxsize=64)
-def _case(name: str, seed: int, folder: Path) -> Case:
-    return Case(name, seed)
-
-
 def case(name: str, seed: int = 0) -> Case:
-    """The case called ``name``, built once in a test's workspace."""
-    return _case(name, seed, workspace())
+    """The case called ``name``, built once in each workspace."""
+    key = (name, seed, workspace())
+    if key not in _CASES:
+        _CASES[key] = Case(name, seed)
+    return _CASES[key]
 
 
 def run(

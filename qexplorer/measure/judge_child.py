@@ -41,7 +41,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
     Returns:
         ``memory`` {peak, baseline}, ``kernels``, ``predictions`` (or None), ``differences`` (empty for a float model on
-        the backend that is itself the reference).
+        the backend that is itself the reference), ``rounding_points``.
 
     Raises:
         BackendError: the backend gave up.
@@ -64,6 +64,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         "kernels": asdict(kernels),
         "predictions": None if said is None else said.tolist(),
         "differences": [asdict(item) for item in compared],
+        "rounding_points": _rounding_points(path),
     }
 
 
@@ -90,6 +91,14 @@ def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:
     """Whether simulating would only run the same float graph with the same kernels a second time."""
     quantized = kernels.integer or any("QuantizeLinear" in op or "DequantizeLinear" in op for op in kernels.other)
     return bool(arguments["is_float"]) and arguments["backend"] == REFERENCE and not quantized
+
+
+def _rounding_points(path: Path) -> int:
+    """How often the graph rounds an activation to a grid."""
+    import onnx
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    return sum(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in graph.node)
 
 
 def _answers(
@@ -127,8 +136,8 @@ def _compare(
             continue
         some = first_rows(inputs, max(batch, min(n, _samples_at(batch))))
         count = next(iter(some.values())).shape[0]
-        pair = [run_in_batches(each, some, batch=batch, fixed_batch=fixed) for each in (session, reference)]
-        compared.append(differences(*pair, names, scales, batch=batch, n=count, threshold=threshold))
+        ours, theirs = (run_in_batches(each, some, batch=batch, fixed_batch=fixed) for each in (session, reference))
+        compared.append(differences(ours, theirs, names, scales, batch=batch, n=count, threshold=threshold))
     return compared
 
 

@@ -48,7 +48,7 @@ class _Timed:
     def settle(self, block_ms: float, warm_ns: int) -> None:
         """Runs until the time of a call has settled, and decides how many calls make a turn. All of it is discarded."""
         clock = time.perf_counter_ns
-        begin, times = clock(), []
+        begin, times = clock(), list[int]()
         while len(times) < 2 or (len(times) < _MAX_BLOCK and clock() - begin < warm_ns):
             start = clock()
             self.call()

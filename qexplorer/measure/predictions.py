@@ -32,7 +32,7 @@ def predictions(outputs: Sequence[Array], n: int, *, threshold: float = 0.0) -> 
     if rows.shape[1] == 1:
         if first.dtype.kind in "iub":
             return np.asarray(rows[:, 0], np.int64)
-        return np.asarray(rows[:, 0] > threshold, np.int64)
+        return np.asarray(rows[:, 0].astype(np.float64) > threshold, np.int64)
     if rows.shape[1] == 0 or first.dtype.kind not in "fiu":
         return None
     return np.asarray(np.argmax(rows, axis=1), np.int64)

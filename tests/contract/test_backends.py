@@ -17,7 +17,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.measure.effort import BATCHES
-from qexplorer.measure.fidelity import MAX_STEPS, differences
+from qexplorer.measure.fidelity import differences
 from qexplorer.measure.variant import Variant
 from qexplorer.run.batching import run_all
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
@@ -65,7 +65,7 @@ def test_integers_are_within_a_step_of_the_simulation(
     result = differences(found, expected, ["y"], int8.output_scales, batch=batch, n=64)
     assert result.wrong is None
     assert result.max_lsb is not None
-    assert result.max_lsb <= MAX_STEPS
+    assert result.max_lsb <= 1
 
 
 def test_kernels_of_a_quantized_graph_are_integer_and_of_a_float_graph_are_not(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.measure.fidelity import MAX_RELATIVE, differences, verdict
+from qexplorer.measure.fidelity import MAX_RELATIVE, allowed_steps, differences, verdict
 
 SCALE = np.float32(0.037)
 
@@ -81,3 +81,11 @@ def test_codes_may_differ_by_one_step() -> None:
     codes = np.array([[3, 4, 5]], np.uint8)
     assert differences([codes + 1], [codes], ["y"], {}, batch=1, n=1).max_lsb == 1
     assert verdict([differences([codes + 2], [codes], ["y"], {}, batch=1, n=1)]) is not None
+
+
+def test_depth_allows_more_steps_and_never_fewer() -> None:
+    """Up to 20 rounding points allow one step; 30 allow five and 65 eight; three steps pass only where they may."""
+    assert [allowed_steps(n) for n in (0, 17, 20, 30, 65)] == [1, 1, 1, 5, 8]
+    off = differences([on_grid([4, 2])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    assert "up to 3 steps of the output's grid, where 1 may be" in (verdict([off]) or "")
+    assert verdict([off], steps=allowed_steps(30)) is None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
 
-STRIPES = 90  # on a bar as long as the axis
+STRIPES = 240  # on a bar as long as the axis
 _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade_info", "trade_spec"]
 
 SLOTS = (-12, 16, -25, 29)  # places of a point's label, in pixels below it, first free one taken
-NEAR = (0.2, 0.09)  # labels of points nearer than this share of the axes would touch
+NEAR = (0.25, 0.22)  # labels of points nearer than this share of the axes would touch
 
 
 @dataclass(frozen=True, slots=True)

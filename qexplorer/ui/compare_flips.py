@@ -15,7 +15,7 @@ from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_values import label_of
 from qexplorer.report.pictures import is_picture, pictures
-from qexplorer.ui.session import fitted_data, remembered
+from qexplorer.ui.session import as_plain, fitted_data, remembered
 
 __all__ = ["Flip", "draw_flips", "flips_of"]
 
@@ -158,8 +158,8 @@ def _same_data(comparison: Comparison) -> Split | None:
 
 
 def _words(flip: Flip) -> str:
-    truth = "" if flip.label is None else f"label **{flip.label}**  \n"
-    return f"{truth}float: {flip.float_said}  \nnow: {flip.said}  \n*{flip.kind}*"
+    truth = "" if flip.label is None else f"label **{as_plain(flip.label)}**  \n"
+    return f"{truth}float: {as_plain(flip.float_said)}  \nnow: {as_plain(flip.said)}  \n*{flip.kind}*"
 
 
 def _table(flips: Sequence[Flip], inputs: Any) -> None:

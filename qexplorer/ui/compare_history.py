@@ -13,7 +13,7 @@ from qexplorer.jobs.history import History, Record
 from qexplorer.ui.compare_controls import SHOWN, start
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.quantize_recipe import text_of
-from qexplorer.ui.session import keep, remembered, show_error, state
+from qexplorer.ui.session import as_plain, keep, remembered, show_error, state
 
 __all__ = ["draw_history", "history_rows", "order_again"]
 
@@ -110,7 +110,7 @@ def order_again(records: Sequence[Record]) -> dict[str, Any]:
 def _together(chosen: list[Record]) -> None:
     """The runs of several comparisons in one table each, one under the other."""
     for record in chosen:
-        st.markdown(f"**{record.model}**, {record.created[:16].replace('T', ' ')}")
+        st.markdown(f"**{as_plain(record.model)}**, {record.created[:16].replace('T', ' ')}")
         try:
             draw_runs(History().get(record.id).runs, key=f"together_{record.id}")
         except QExplorerError as error:

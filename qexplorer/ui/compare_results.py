@@ -15,7 +15,7 @@ from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.verdict import Change, headline, verdict_of
 from qexplorer.ui.compare_flips import draw_flips
 from qexplorer.ui.compare_table import draw_runs
-from qexplorer.ui.session import remembered
+from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
 
@@ -44,16 +44,16 @@ def _verdict(comparison: Comparison) -> None:
         if best is None:
             st.markdown("#### No recipe gave numbers that can be shown")
         else:
-            st.markdown(f"#### {_ICONS[best.answers]} {best.text}")
+            st.markdown(f"#### {_ICONS[best.answers]} {as_plain(best.text)}")
         for run in comparison.runs:
             verdict = verdict_of(run, comparison.runs)
             if run.recipe != "float" and (best is None or verdict.label != best.label):
-                st.markdown(f"{_ICONS[verdict.answers]} {verdict.text}")
+                st.markdown(f"{_ICONS[verdict.answers]} {as_plain(verdict.text)}")
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
-        st.caption(f"{comparison.model.get('name')}, {judged}, {made_on(comparison)} UTC, effort {comparison.effort}")
+        st.caption(as_plain(f"{made_on(comparison)}, {judged}, effort {comparison.effort}"))
         for note in data.get("notes") or ():
-            st.caption(f":material/info: {note}")
+            st.caption(f":material/info: {as_plain(note)}")
 
 
 def _pictures(comparison: Comparison) -> None:
@@ -101,7 +101,7 @@ def _bars(info: BarsInfo, key: str, width: int | None) -> None:
     if info.rows:
         st.vega_lite_chart(bars_spec(info), width=width or "stretch", key=key)
     for label, reason in info.left_out:
-        st.caption(f"Not drawn, {label}: {reason}")
+        st.caption(as_plain(f"Not drawn, {label}: {reason}"))
 
 
 def _take_away(comparison: Comparison) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
 from qexplorer.report.comparison_values import label_of
 from qexplorer.report.words import bytes_text, delta_text, energy_text, fidelity_text, memory_text
+from qexplorer.ui.session import as_plain
 
 __all__ = ["NONE", "draw_runs", "reasons_of", "table_rows"]
 
@@ -36,11 +37,11 @@ def draw_runs(runs: Sequence[Run], *, key: str) -> None:
     }
     st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
     for line in reasons_of(runs, missing=True):
-        st.caption(f"{NONE} {line}")
+        st.caption(as_plain(f"{NONE} {line}"))
     remarks = reasons_of(runs, missing=False)
     if remarks:
         with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:"):
-            st.caption("  \n".join(remarks))
+            st.caption("  \n".join(as_plain(line) for line in remarks))
 
 
 def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:

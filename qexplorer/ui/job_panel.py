@@ -9,6 +9,7 @@ import streamlit as st
 from qexplorer.core.errors import UnknownName
 from qexplorer.jobs import manager
 from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["TITLES", "draw_job", "job_state", "time_left"]
 
@@ -51,10 +52,21 @@ def draw_job(job_id: str | None, *, place: str = "sidebar", partial: Callable[[J
         return
     if job.is_running:
         _running(job.id, place, partial)
-    elif job.status is JobStatus.FAILED:
-        st.error(f"{TITLES.get(job.kind, job.kind)} failed: {job.error}", icon=":material/error:")
-    elif job.status is JobStatus.CANCELLED:
-        st.info("Cancelled. What had finished before is not lost; start again when you like.", icon=":material/cancel:")
+    elif job.status is JobStatus.FAILED and not _dismissed(job, place):
+        st.error(f"{TITLES.get(job.kind, job.kind)} failed: {as_plain(job.error or '')}", icon=":material/error:")
+        st.button("Dismiss", key=f"dismiss_{place}_{job.id}", on_click=_dismiss, args=(job, place))
+    elif job.status is JobStatus.CANCELLED and place != "sidebar" and not place.startswith("side_"):
+        st.info("Cancelled. Nothing else was touched; start again when you like.", icon=":material/cancel:")
+
+
+def _dismiss(job: JobState, place: str) -> None:
+    now = state()
+    now.choices[f"dismissed_{place}"] = job.id
+    keep(now)
+
+
+def _dismissed(job: JobState, place: str) -> bool:
+    return bool(state().choices.get(f"dismissed_{place}") == job.id)
 
 
 @st.fragment(run_every=POLL_S)

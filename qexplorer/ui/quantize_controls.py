@@ -12,7 +12,7 @@ from qexplorer.core.formats import FORMATS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import EXAMPLES
 from qexplorer.ui.quantize_recipe import FLOAT, changed, text_of
-from qexplorer.ui.session import current_recipe, keep, state
+from qexplorer.ui.session import as_plain, current_recipe, keep, state
 
 __all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]
 
@@ -67,7 +67,7 @@ def draw_presets() -> None:
         help="Each name decodes: w8a8 is 8-bit weights and 8-bit activations, -b32 one scale for each 32 weights.",
     )
     meaning = EXAMPLES.get(state().recipe)
-    st.caption(f"**{recipe.name}**: {meaning or _own_words(recipe)}")
+    st.caption(f"**{as_plain(recipe.name)}**: {meaning or _own_words(recipe)}")
 
 
 def _preset_chosen() -> None:

@@ -17,7 +17,7 @@ from qexplorer.ui.quantize_plan import draw_picture, draw_table, plan_of
 from qexplorer.ui.quantize_recipe import text_of
 from qexplorer.ui.quantize_rules import draw_rules
 from qexplorer.ui.quantize_yaml import draw_yaml
-from qexplorer.ui.session import choose_model, current_model, current_recipe, keep, show_error, state
+from qexplorer.ui.session import as_plain, choose_model, current_model, current_recipe, keep, show_error, state
 
 __all__ = ["draw_quantize_page"]
 
@@ -47,7 +47,7 @@ def draw_quantize_page() -> None:
     count = len(recipe.layers)
     with st.expander(f"Exceptions for single layers ({count or 'none'})", icon=":material/rule:", expanded=count > 0):
         draw_rules(model)
-    with st.expander(f"YAML ({recipe.name})", icon=":material/data_object:"):
+    with st.expander(f"YAML ({as_plain(recipe.name)})", icon=":material/data_object:"):
         draw_yaml()
 
 

@@ -13,7 +13,7 @@ from qexplorer.report.plan_chart import TREATMENTS, PlanInfo, layers_spec, plan_
 from qexplorer.report.words import bytes_text
 from qexplorer.ui.quantize_controls import try_change
 from qexplorer.ui.quantize_recipe import add_rule
-from qexplorer.ui.session import remembered
+from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows"]
 
@@ -43,7 +43,7 @@ def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
     if info.left_out:
         st.caption(f"{info.left_out} smaller layers are not drawn; the table has them all.")
     for note in plan.notes:
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {as_plain(note)}")
 
 
 def _numbers(info: PlanInfo, plan: Plan) -> None:

@@ -13,6 +13,10 @@ from onnx import numpy_helper
 from qexplorer.core.grid import Granularity
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.load.data import load_data
+from qexplorer.load.fit import fit_to_model
+from qexplorer.load.model import load_model
+from qexplorer.observe.collect import collect
 from qexplorer.quantize.emit import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
@@ -92,3 +96,17 @@ def test_our_weight_scales_are_onnx_runtimes(name: str, tmp_path: Path) -> None:
     for tensor in plan.tensors.values():
         if tensor.kind == "weight":
             np.testing.assert_allclose(tensor.grid.scale, scales[tensor.name][0], rtol=2e-7)
+
+
+@pytest.mark.parametrize("name", ["digits_cnn", "tumour_mlp", "glyphs_mobilenet"])
+def test_samples_on_the_oracles_grids_are_the_oracles_graphs(name: str, tmp_path: Path) -> None:
+    """A trained sample on ONNX Runtime's scales: the same kernels, as often, and every output bit the same."""
+    model = load_model(name)
+    data = fit_to_model(load_data(name), model)
+    feeds = {key: np.asarray(value)[:128] for key, value in data.calibration.inputs.items()}
+    oracle = _oracle(model, feeds, tmp_path)
+    statistics = collect(model, data.calibration.head(128), threads=1)
+    ours = emit(model, W8A8, _with_scales(make_plan(model, W8A8, statistics), _scales(oracle)))
+    assert kernels(ours, feeds, tmp_path) == kernels(oracle, feeds, tmp_path)
+    for mine, theirs in zip(run(ours, feeds), run(oracle, feeds), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

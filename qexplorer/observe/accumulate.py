@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.observe.average import MovingRange
-from qexplorer.observe.histogram import BINS, Histogram
+from qexplorer.observe.histogram import BINS, Histogram, from_ordered
 from qexplorer.observe.stats import ChannelStats
 
 __all__ = ["Accumulator", "Layout"]
@@ -147,7 +147,7 @@ def _planes(x: NDArray[np.float32], shape: tuple[int, int], tables: NDArray[np.u
     sums = np.zeros((len(x), 2))
     ordered = np.empty((len(x), 2), np.int32)
     observe_planes(x, x.view(np.int32), x.view(np.uint32), tables, sums, ordered)
-    ranges = (ordered ^ ((ordered >> 31) & 0x7FFFFFFF)).view(np.float32).astype(np.float64).reshape(*shape, 2)
+    ranges = from_ordered(ordered).reshape(*shape, 2)
     sums = sums.reshape(*shape, 2)
     count = np.full(shape, float(x.shape[1]))
     return _Seen(count, sums[..., 0], sums[..., 1], ranges[..., 0], ranges[..., 1])

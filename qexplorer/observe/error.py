@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.grid import Granularity, Grid
+from qexplorer.core.grid import Float32, Granularity, Grid
 from qexplorer.observe.histogram import Histogram
-from qexplorer.observe.rows import as_rows, grid_rows
+from qexplorer.observe.rows import as_rows, grid_rows, in_parts
 
-__all__ = ["ErrorSplit", "error_exact", "error_from_histogram", "error_per_channel"]
+__all__ = ["ErrorSplit", "error_exact", "error_from_histogram", "error_per_channel", "row_sums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def error_from_histogram(histogram: Histogram, grid: Grid) -> ErrorSplit:
 
 
 def error_exact(array: NDArray[Any], grid: Grid) -> ErrorSplit:
-    """The error of ``array`` on ``grid`` (any granularity), value by value. 25 million values: 20-60 ms."""
-    rounding, clipping, clipped, squares = _row_sums(array, grid).reshape(-1, 4).sum(0)
+    """The error of ``array`` on ``grid`` (any granularity), value by value. 25 million values: 6 to 60 ms."""
+    rounding, clipping, clipped, squares = _sums(array, grid).reshape(-1, 4).sum(0)
     return ErrorSplit.of_sums(float(rounding), float(clipping), float(clipped), float(squares), array.size)
 
 
@@ -87,17 +87,30 @@ def error_per_channel(array: NDArray[Any], grid: Grid) -> tuple[ErrorSplit, ...]
     """
     if grid.granularity is not Granularity.CHANNEL:
         raise ValueError("the error per channel needs a per-channel grid")
-    sums = _row_sums(array, grid)[:, 0]
+    sums = _sums(array, grid)[:, 0]
     n = array.size // max(len(sums), 1)
     return tuple(ErrorSplit.of_sums(*(float(value) for value in row), n) for row in sums)
 
 
-def _row_sums(array: NDArray[Any], grid: Grid) -> NDArray[np.float64]:
-    """Sums of rounding errors, clipping errors, clipped values and squares: ``(rows, blocks, 4)``."""
+def row_sums(rows: Float32, grid: Grid, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Errors of the rows (see ``rows.as_rows``) of a tensor of ``shape``, or of their blocks.
+
+    Returns:
+        Sums of squared rounding errors, of squared clipping errors, of clipped values, of squares: float64
+        ``(rows, blocks, 4)``.
+    """
     from qexplorer.observe.grid_kernels import rows_error
 
-    rows = as_rows(array, grid.axis, block=grid.block is not None)
-    scale, zero, block = grid_rows(grid, array.shape, rows.shape)
+    scale, zero, block = grid_rows(grid, shape, rows.shape)
     out = np.empty((*scale.shape, 4))
-    rows_error(rows, block, scale, zero, np.float32(grid.qmin), np.float32(grid.qmax), out)
+    low, high = np.float32(grid.qmin), np.float32(grid.qmax)
+
+    def judge(part: slice) -> None:
+        rows_error(rows[part], block, scale[part], zero[part], low, high, out[part])
+
+    in_parts(rows.size, len(rows), judge)
     return out
+
+
+def _sums(array: NDArray[Any], grid: Grid) -> NDArray[np.float64]:
+    return row_sums(as_rows(array, grid.axis, block=grid.block is not None), grid, array.shape)

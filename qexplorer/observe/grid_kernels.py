@@ -9,7 +9,7 @@ import numpy as np
 
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
 
-__all__ = ["bins_error", "divergences", "rows_divergence", "rows_error", "rows_search", "rows_top"]
+__all__ = ["bins_error", "divergences", "rows_divergence", "rows_error", "rows_ranges", "rows_search", "rows_top"]
 
 assert _kernels.__all__
 _FAST = {"reassoc", "nsz", "contract"}
@@ -243,6 +243,27 @@ def rows_divergence(x, ends, levels, n, stops):  # type: ignore[no-untyped-def]
             ends[r] *= stops[max(best, 1)] / n
             if best > 0:
                 break
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_ranges(bits, block, ranges):  # type: ignore[no-untyped-def]
+    """Smallest and largest value of each group, as ordered integers (see ``kernels``), never above or below zero's 0.
+
+    Args:
+        bits: float32 ``(rows, n)`` seen as int32.
+        block: values of a row that share a scale.
+        ranges: int32 ``(rows, ceil(n / block), 2)``, overwritten.
+    """
+    for r in range(bits.shape[0]):
+        for g in range(ranges.shape[1]):
+            part = bits[r, g * block : min((g + 1) * block, bits.shape[1])]
+            low, high = np.int32(0), np.int32(0)
+            for i in range(part.size):
+                b = part[i]
+                o = np.int32(b ^ np.int32(np.int32(b >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+                low = o if o < low else low
+                high = o if o > high else high
+            ranges[r, g, 0], ranges[r, g, 1] = low, high
 
 
 @numba.njit(cache=True, nogil=True)

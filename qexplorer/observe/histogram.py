@@ -15,13 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "Bins", "Histogram"]
+__all__ = ["BINS", "Bins", "Histogram", "from_ordered"]
 
 BINS = 65536
 _INFINITE = 0x7F80  # prefixes from here to 0x7FFF are infinity and NaN
 _NEGATIVE = 0x8000
 
 Float64 = NDArray[np.float64]
+
+
+def from_ordered(ordered: NDArray[np.int32]) -> Float64:
+    """Values of float32 bit patterns that were turned into integers in the order of the values: negative ones have all
+    bits but the sign inverted."""
+    return (ordered ^ ((ordered >> 31) & 0x7FFFFFFF)).view(np.float32).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

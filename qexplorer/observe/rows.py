@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,9 @@ from numpy.typing import NDArray
 
 from qexplorer.core.grid import Float32, Grid
 
-__all__ = ["as_rows", "from_rows", "grid_rows"]
+__all__ = ["as_rows", "from_rows", "grid_rows", "in_parts"]
+
+_WORTH_THREADS = 2**21
 
 
 def as_rows(array: NDArray[Any], axis: int | None, *, block: bool = False) -> Float32:
@@ -34,15 +39,31 @@ def from_rows(values: NDArray[Any], shape: tuple[int, ...], axis: int) -> NDArra
 
 
 def grid_rows(grid: Grid, shape: tuple[int, ...], rows: tuple[int, ...]) -> tuple[Float32, Float32, int]:
-    """Scale and zero point of ``grid`` as ``(rows, blocks)``, as :func:`as_rows` cuts a tensor of ``shape``; and the
-    block."""
+    """Scale and zero point of ``grid`` beside the rows of a tensor of ``shape``, and how many values share them.
+
+    Returns:
+        Contiguous float32 ``(rows, blocks)`` twice; a per-tensor grid is repeated for each row.
+    """
     if grid.block is None:
-        scale, zero = grid.scale.reshape(-1, 1), grid.zero_point.reshape(-1, 1)
         block = rows[1]
+        pair = [np.broadcast_to(part.reshape(-1, 1), (rows[0], 1)) for part in (grid.scale, grid.zero_point)]
     else:
         assert grid.axis is not None
-        n = shape[grid.axis]
-        scale = np.moveaxis(grid.scale, grid.axis, -1).reshape(-1, -(-n // grid.block))
-        zero = np.moveaxis(grid.zero_point, grid.axis, -1).reshape(scale.shape)
         block = grid.block
-    return np.ascontiguousarray(scale), np.ascontiguousarray(zero, np.float32), block
+        blocks = -(-shape[grid.axis] // block)
+        pair = [np.moveaxis(part, grid.axis, -1).reshape(-1, blocks) for part in (grid.scale, grid.zero_point)]
+    scale, zero = (np.ascontiguousarray(part, np.float32) for part in pair)
+    return scale, zero, block
+
+
+def in_parts(values: int, rows: int, work: Callable[[slice], None]) -> None:
+    """Calls ``work`` for all of ``rows`` rows: at once, or for large tensors in two threads with half of them each.
+
+    ``work`` must be a loop that releases the interpreter lock and writes to its own rows alone.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if values < _WORTH_THREADS or rows < 2 or cores < 2:
+        work(slice(0, rows))
+        return
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (slice(0, rows // 2), slice(rows // 2, rows))))

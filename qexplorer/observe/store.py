@@ -21,7 +21,7 @@ from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import SCHEMA, ChannelStats, Statistics, TensorStats
 from qexplorer.observe.weights import weight_stats, weighted_layers
 
-__all__ = ["load_statistics", "save_statistics", "statistics_for"]
+__all__ = ["load_statistics", "save_statistics", "statistics_for", "statistics_path"]
 
 _CHANNEL_FIELDS = ("count", "minimum", "maximum", "mean", "std")
 
@@ -42,14 +42,19 @@ def statistics_for(
         BackendError: ONNX Runtime cannot run the model.
     """
     split = data.calibration.head(samples)
-    digest = Statistics({}, split.n if split.inputs else 0, model.sha256, data.digest).digest
-    path = workspace("statistics") / f"{digest}.npz"
+    path = statistics_path(model, data, samples)
     kept = load_statistics(path, model)
     if kept is not None:
         return kept
     found = collect(model, split, data_digest=data.digest, progress=progress)
     save_statistics(found, path)
     return found
+
+
+def statistics_path(model: Model, data: DataSet, samples: int = 512) -> Path:
+    """Where the statistics of ``model`` on the first ``samples`` calibration samples are kept, or would be."""
+    n = min(samples, data.calibration.n) if data.calibration.inputs else 0
+    return workspace("statistics") / f"{Statistics({}, n, model.sha256, data.digest).digest}.npz"
 
 
 def save_statistics(statistics: Statistics, path: Path) -> Path:

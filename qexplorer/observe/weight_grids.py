@@ -11,12 +11,12 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Format, get_format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.histogram import Histogram
+from qexplorer.observe.histogram import Histogram, from_ordered
 from qexplorer.observe.least_squares import BOUNDS, FACTORS, steps_of
-from qexplorer.observe.rows import as_rows, from_rows
+from qexplorer.observe.rows import as_rows, from_rows, in_parts
 from qexplorer.observe.stats import TensorStats
 
-__all__ = ["weight_grid"]
+__all__ = ["block_grid", "channel_grid", "weight_grid"]
 
 Float64 = NDArray[np.float64]
 _DEEPEST = 40  # bounds tried on one channel or block: down to 1/32 of its range
@@ -49,19 +49,29 @@ def weight_grid(array: NDArray[Any], spec: WeightSpec, axis: int, block_axis: in
         low, high = _tensor_range(array, spec, kind)
         return grid_from_range(low, high, kind, symmetric=spec.symmetric)
     if spec.granularity is Granularity.CHANNEL:
-        rows = as_rows(array, axis)
-        ranges = _row_ranges(rows, rows.shape[1], spec, kind)[:, 0]
-        channel = axis % array.ndim
-        return grid_from_range(ranges[:, 0], ranges[:, 1], kind, symmetric=spec.symmetric, axis=channel)
+        return channel_grid(as_rows(array, axis), spec, axis % array.ndim)
     if block_axis is None:
         raise RecipeError("a weight without an input axis cannot be cut into blocks", allowed="tensor, channel")
+    along = block_axis % array.ndim
+    return block_grid(as_rows(array, along, block=True), spec, along, array.shape)
+
+
+def channel_grid(rows: Float32, spec: WeightSpec, axis: int) -> Grid:
+    """The per-channel grid of a weight whose channels along ``axis`` were laid out as rows ``(C, n)``."""
+    kind = get_format(spec.format)
+    ranges = _row_ranges(rows, rows.shape[1], spec, kind)[:, 0]
+    return grid_from_range(ranges[:, 0], ranges[:, 1], kind, symmetric=spec.symmetric, axis=axis)
+
+
+def block_grid(rows: Float32, spec: WeightSpec, axis: int, shape: tuple[int, ...]) -> Grid:
+    """The per-block grid of a weight of ``shape`` that was laid out as rows along ``axis``."""
     if spec.calibrator in ("percentile", "kl"):
         what = f"the calibrator '{spec.calibrator}' needs more values than a block of {spec.block} has"
         raise RecipeError(what, where="weights.calibrator", allowed="minmax, mse", do="or choose another granularity")
-    along = block_axis % array.ndim
-    ranges = _row_ranges(as_rows(array, along, block=True), spec.block, spec, kind)
-    low, high = (from_rows(ranges[..., end], array.shape, along) for end in (0, 1))
-    return grid_from_range(low, high, kind, symmetric=spec.symmetric, axis=along, block=spec.block)
+    kind = get_format(spec.format)
+    ranges = _row_ranges(rows, spec.block, spec, kind)
+    low, high = (from_rows(ranges[..., end], shape, axis) for end in (0, 1))
+    return grid_from_range(low, high, kind, symmetric=spec.symmetric, axis=axis, block=spec.block)
 
 
 def _tensor_range(array: NDArray[Any], spec: WeightSpec, format: Format) -> tuple[float, float]:
@@ -77,10 +87,12 @@ def _tensor_range(array: NDArray[Any], spec: WeightSpec, format: Format) -> tupl
 
 def _row_ranges(rows: Float32, block: int, spec: WeightSpec, format: Format) -> Float64:
     """Ranges ``(rows, blocks, 2)`` of rows of values, zero always within."""
-    starts = np.arange(0, rows.shape[1], block)
-    low = np.minimum(np.minimum.reduceat(rows, starts, axis=1), 0.0)
-    high = np.maximum(np.maximum.reduceat(rows, starts, axis=1), 0.0)
-    ranges = np.stack([low, high], -1).astype(np.float64)
+    from qexplorer.observe.grid_kernels import rows_ranges
+
+    ordered = np.empty((len(rows), -(-rows.shape[1] // block), 2), np.int32)
+    bits = rows.view(np.int32)
+    in_parts(rows.size, len(rows), lambda part: rows_ranges(bits[part], block, ordered[part]))
+    ranges = from_ordered(ordered)
     if spec.calibrator == "mse":
         return _least_squares_rows(rows, block, ranges, format, spec.symmetric)
     if spec.calibrator == "percentile":
@@ -97,7 +109,11 @@ def _least_squares_rows(rows: Float32, block: int, ranges: Float64, format: Form
         ends = np.maximum(-ranges[..., 0], ranges[..., 1])
         ranges = np.stack([-ends, ends], -1)
     levels = float(steps_of(format, symmetric=symmetric))
-    rows_search(rows, block, ranges, levels, symmetric, BOUNDS[:_DEEPEST], FACTORS)
+
+    def search(part: slice) -> None:
+        rows_search(rows[part], block, ranges[part], levels, symmetric, BOUNDS[:_DEEPEST], FACTORS)
+
+    in_parts(rows.size, len(rows), search)
     return ranges
 
 
@@ -135,5 +151,9 @@ def _kl_rows(rows: Float32, format: Format, symmetric: bool) -> Float64:
     if format.bits <= 8:  # wider grids resolve more than a histogram does
         levels = max(steps_of(format, symmetric=symmetric) // 2, 1)
         stops = np.unique(np.rint(np.geomspace(levels, levels * _KL_BINS, _KL_CANDIDATES)).astype(np.int64))
-        rows_divergence(rows, ends, float(levels), levels * _KL_BINS, stops)
+
+        def search(part: slice) -> None:
+            rows_divergence(rows[part], ends[part], float(levels), levels * _KL_BINS, stops)
+
+        in_parts(rows.size, len(rows), search)
     return np.stack([np.maximum(low, -ends), np.minimum(high, ends)], -1)

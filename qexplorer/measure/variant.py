@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qexplorer.core.dataset import Array, DataSet
+from qexplorer.core.errors import DataError
 from qexplorer.core.model import Model
 from qexplorer.core.results import Size
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
@@ -75,8 +76,13 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
     """The evaluation samples of ``data``: all, or ``samples`` of them drawn once with a fixed seed.
 
     An untrained model is judged on a few only: its answers are checked against the simulation, but mean nothing.
+
+    Raises:
+        DataError: no sample is left.
     """
     split = data.evaluation
+    if split.n < 1 or (samples is not None and samples < 1):
+        raise DataError("there is no sample to judge on", where=data.name, allowed="at least 1 evaluation sample")
     wanted = split.n if samples is None else min(samples, split.n)
     if model.untrained:
         wanted = min(wanted, UNTRAINED_SAMPLES)

@@ -12,6 +12,7 @@ from qexplorer.load.bombs import check_declared_sizes, check_expansion
 from qexplorer.load.external import embed_external
 from qexplorer.load.finite import check_finite
 from qexplorer.load.limits import LOWEST_OPSET, MAX_FILE_BYTES
+from qexplorer.load.shapes import without_weights
 from qexplorer.load.sniff import refuse_other_formats
 from qexplorer.load.walk import DEFAULT_DOMAINS, all_nodes, default_opset
 
@@ -38,7 +39,15 @@ def checked_proto(data: bytes, folder: Path | None, where: str) -> tuple[onnx.Mo
         raise ModelError("the file is larger than 2 GB", where=where, allowed="at most 2 GB")
     refuse_other_formats(data[:512], where)
     proto = _parsed(data, where)
-    notes = _dropped(proto)
+    try:
+        external = _check_parts(proto, folder, where)
+    except UnicodeDecodeError:
+        raise ModelError("a name in it is not text: the file is damaged", where=where, do="get it again") from None
+    return proto, external, _dropped(proto)
+
+
+def _check_parts(proto: onnx.ModelProto, folder: Path | None, where: str) -> dict[str, str]:
+    """All checks of a parsed model, the cheap and the protective ones first; takes external weights in."""
     _check_opset(proto, where)
     check_expansion(proto, where)
     external = embed_external(proto, folder, where)
@@ -46,7 +55,7 @@ def checked_proto(data: bytes, folder: Path | None, where: str) -> tuple[onnx.Mo
     check_finite(proto, where)
     _check_ports(proto, where)
     _check_valid(proto, where)
-    return proto, external, notes
+    return external
 
 
 def _parsed(data: bytes, where: str) -> onnx.ModelProto:
@@ -96,17 +105,23 @@ def _check_ports(proto: onnx.ModelProto, where: str) -> None:
             what = f"the {kind} '{value.name}' is a {str(which).removesuffix('_type')}, not a tensor"
             do = "for scikit-learn models, convert with options={'zipmap': False}" if kind == "output" else None
             raise ModelError(what, where=where, allowed="tensors of numbers", do=do)
+        if kind == "input" and not value.type.tensor_type.HasField("shape"):
+            raise ModelError(f"the input '{value.name}' has no shape", where=where, do="export it with shapes")
         if value.type.tensor_type.elem_type == onnx.TensorProto.STRING:
             raise ModelError(f"the {kind} '{value.name}' holds text", where=where, allowed="tensors of numbers")
 
 
 def _check_valid(proto: onnx.ModelProto, where: str) -> None:
     """The checker of onnx itself: duplicate names, cycles, attributes."""
+    bare = without_weights(proto)
+    for value in bare.graph.output:  # the checker insists on what can be inferred
+        if not value.type.tensor_type.elem_type:
+            value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        if not value.type.tensor_type.HasField("shape"):
+            value.type.tensor_type.shape.SetInParent()
     try:
-        onnx.checker.check_model(proto, full_check=False)
-    except onnx.checker.ValidationError as error:
-        raise ModelError(f"it is not a valid ONNX model: {_first_sentence(str(error))}", where=where) from None
-    except Exception as error:  # the checker raises bare RuntimeErrors from C++ for some inputs
+        onnx.checker.check_model(bare, full_check=False)
+    except Exception as error:  # ValidationError, and bare RuntimeErrors from C++
         raise ModelError(f"it is not a valid ONNX model: {_first_sentence(str(error))}", where=where) from None
 
 

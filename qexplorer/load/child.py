@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.errors import ModelError
 from qexplorer.core.model import Model, TensorInfo
 from qexplorer.core.workspace import sha256_bytes
 
@@ -40,7 +41,10 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     proto, external, notes = checked_proto(data, Path(folder) if folder else None, where)
     del data
     emit({"event": "progress", "step": "converting and simplifying"})
-    proto, more = normalized(proto, where)
+    try:
+        proto, more = normalized(proto, where)
+    except UnicodeDecodeError:
+        raise ModelError("a name in it is not text: the file is damaged", where=where, do="get it again") from None
     notes += more
     unknown = custom_domains(proto)
     if unknown:

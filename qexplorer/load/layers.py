@@ -157,7 +157,7 @@ def _why_not(node: onnx.NodeProto, facts: _Facts) -> str | None:
     if facts.opset < LOWEST_QUANTIZABLE_OPSET:
         lowest = LOWEST_QUANTIZABLE_OPSET
         return f"the file stays at opset {facts.opset}, and quantized graphs need at least opset {lowest}"
-    return _why_not_data(node, rule, facts) or _why_not_form(node, rule, facts)
+    return _why_not_form(node, rule, facts) or _why_not_data(node, rule, facts)
 
 
 def _why_not_data(node: onnx.NodeProto, rule: OperatorRule, facts: _Facts) -> str | None:

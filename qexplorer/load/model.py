@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, ModelError
+from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, InputError, ModelError, QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.load.limits import MAX_FILE_BYTES, loading_limits
 from qexplorer.load.store import find, keep, private_folder
@@ -153,8 +153,12 @@ def _load_copy(
         found = run_in_child(
             "qexplorer.load.child:load_file", arguments, limits=limits, on_event=on_event, cancelled=cancelled
         )
-    except ChildError as error:
-        raise _as_model_error(error, where) from None
+    except InputError:
+        raise
+    except QExplorerError as error:
+        if isinstance(error, ChildError) or type(error) is QExplorerError:
+            raise _as_model_error(error, where) from None
+        raise
     return keep(Path(arguments["out"]), Model.from_json(found["model"]), found["external"])
 
 
@@ -163,7 +167,7 @@ def _arguments(copy: Path, name: str, where: str, beside: Path | None) -> dict[s
     return {"path": str(copy), "out": out, "name": name, "where": where, "folder": str(beside) if beside else None}
 
 
-def _as_model_error(error: ChildError, where: str) -> ModelError:
+def _as_model_error(error: QExplorerError, where: str) -> ModelError:
     if isinstance(error, ChildTimeout):
         what = "loading it takes longer than is allowed and was ended"
     elif isinstance(error, ChildMemory):

@@ -46,26 +46,26 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
     """
     base = tidied(proto)
     check_inferred_sizes(inferred(base), where)
-    first: tuple[_Candidate, str] | None = None
-    for candidate in _candidates(base, where):
-        outcome, detail = compare_models(proto, candidate.proto)
+    converted, notes = _converted(base, where)
+    original = proto if default_opset(proto) <= NEWEST_OPSET else _finished(converted)
+    original.ir_version = min(original.ir_version, NEWEST_IR)
+    for candidate in _candidates(base, converted, notes):
+        outcome, detail = compare_models(original, candidate.proto)
         if outcome is Outcome.TOO_LARGE:
             raise ModelError(f"running it once needs too much memory ({detail})", where=where)
         if outcome is Outcome.SAME:
             return candidate.proto, list(candidate.notes)
-        if outcome is Outcome.NOT_RUN and first is None:
-            first = (candidate, detail)
+        if outcome is Outcome.NOT_RUN:
+            note = f"the loaded form could not be checked by running it ({detail})"
+            return candidate.proto, [*candidate.notes, note]
         if outcome is Outcome.ORIGINAL_FAILS:
-            note = f"ONNX Runtime cannot load this model ({detail}), so it may not run here"
-            return _finished(base), [*candidate.notes, note]
-    if first is not None:
-        return first[0].proto, [*first[0].notes, f"the loaded form could not be checked by running it ({first[1]})"]
+            kept, why = (base, ()) if default_opset(base) <= NEWEST_OPSET else (converted, notes)
+            return _finished(kept), [*why, f"ONNX Runtime cannot load this model ({detail}), so it may not run here"]
     return _finished(base), ["it is kept as it was, because every simplified form computed something else"]
 
 
-def _candidates(base: onnx.ModelProto, where: str) -> Iterator[_Candidate]:
+def _candidates(base: onnx.ModelProto, converted: onnx.ModelProto, notes: tuple[str, ...]) -> Iterator[_Candidate]:
     """Forms of the model, the most useful first."""
-    converted, notes = _converted(base, where)
     for steps in ((folded, fused, folded), (folded,), ()):
         fresh = _stepped(converted, steps)
         if fresh is not None:

@@ -7,7 +7,7 @@ import math
 import onnx
 import onnx.shape_inference
 
-__all__ = ["add_shapes", "inferred"]
+__all__ = ["add_shapes", "inferred", "without_weights"]
 
 _SMALL_VALUES = 1024  # shapes, axes and indices, which inference looks into, are smaller
 
@@ -22,7 +22,7 @@ def inferred(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx.ModelP
     Returns:
         A model to read shapes from, not to run. Where inference gives up it holds what the file says.
     """
-    bare = _without_weights(proto, one_sample=one_sample)
+    bare = without_weights(proto, one_sample=one_sample)
     try:
         found: onnx.ModelProto = onnx.shape_inference.infer_shapes(bare, data_prop=True)
     except Exception:  # inference is optional: what stays unknown is said where it matters
@@ -39,7 +39,8 @@ def add_shapes(proto: onnx.ModelProto) -> None:
         mine.CopyFrom(better)
 
 
-def _without_weights(proto: onnx.ModelProto, *, one_sample: bool) -> onnx.ModelProto:
+def without_weights(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx.ModelProto:
+    """A copy in which weights of more than some values stand among the inputs instead, so that it is small."""
     bare = onnx.ModelProto(ir_version=max(proto.ir_version, 4))  # weights that are no inputs exist since IR 4
     bare.opset_import.extend(proto.opset_import)
     bare.functions.extend(proto.functions)

@@ -24,6 +24,7 @@ from qexplorer.process.limits import Limits, apply_limits
 
 __all__ = ["Emit", "main"]
 
+_OUT_OF_MEMORY = ("bad_alloc", "Cannot allocate memory", "failed to map segment", "can't start new thread")
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -45,6 +46,9 @@ def main() -> int:
         emit({"event": "error", "error": ChildMemory("the work needs more memory than it may use").to_json()})
     except Exception as error:  # the boundary: whatever happened must reach the parent as a sentence
         traceback.print_exc()
+        if any(words in str(error) for words in _OUT_OF_MEMORY):
+            emit({"event": "error", "error": ChildMemory("the work needs more memory than it may use").to_json()})
+            return 1
         what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         emit({"event": "error", "error": QExplorerError(what).to_json()})
     else:

@@ -47,5 +47,7 @@ def apply_limits(limits: Limits) -> None:
     )
     for kind, value in wanted:
         if value is not None:
+            # a soft limit of time ends the process with SIGXCPU, which says why; a hard one with a bare SIGKILL
+            hard = value + 2 if kind == resource.RLIMIT_CPU else value
             with contextlib.suppress(ValueError, OSError):  # a lower limit of the system stays in force
-                resource.setrlimit(kind, (value, value))
+                resource.setrlimit(kind, (value, hard))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -45,8 +47,9 @@ def start_child(
         )
     order = {"target": target, "arguments": arguments, "limits": asdict(limits), "events": events}
     assert child.stdin is not None
-    child.stdin.write(json.dumps(order, default=str) + "\n")
-    child.stdin.close()
+    with contextlib.suppress(BrokenPipeError):  # it died at once; whoever waits for it learns so
+        child.stdin.write(json.dumps(order, default=str) + "\n")
+        child.stdin.close()
     return child
 
 
@@ -74,9 +77,16 @@ def run_in_child(
     try:
         assert child.stdout is not None
         for line in child.stdout:
+            if not line.endswith("\n"):  # it was ended in the middle of a line
+                break
             last = json.loads(line)
-            if on_event and last["event"] not in ("result", "error"):
+            if last["event"] in ("result", "error"):  # not waiting for libraries to tidy up, which may hang
+                break
+            if on_event:
                 on_event(last)
+        else:  # it closed its end without a word: its exit code says why, if it is let come to its end
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=1)
     finally:
         stop.set()
         end_group(child.pid)
@@ -97,12 +107,11 @@ def _watch(
     why: list[type[ChildTimeout | Cancelled]],
 ) -> None:
     """Ends the child when its time is up or somebody cancels."""
-    waited = 0.0
+    began = time.monotonic()
     while not stop.wait(0.2):
-        waited += 0.2
         if cancelled is not None and cancelled():
             why.append(Cancelled)
-        elif wall_s is not None and waited > wall_s:
+        elif wall_s is not None and time.monotonic() - began > wall_s:
             why.append(ChildTimeout)
         else:
             continue
@@ -114,7 +123,8 @@ def _ended(code: int, limits: Limits, why: list[type[ChildTimeout | Cancelled]])
     if Cancelled in why:
         return Cancelled("the work was cancelled")
     if ChildTimeout in why or code == -getattr(signal, "SIGXCPU", 24):
-        return ChildTimeout(f"the work took longer than {limits.wall_s or limits.cpu_s:.0f} s and was ended")
+        seconds = limits.wall_s if ChildTimeout in why else limits.cpu_s
+        return ChildTimeout(f"the work took longer than {seconds or 0:.0f} s and was ended")
     if code in (-9, -6, -11) and limits.memory_bytes:
         return ChildMemory(f"the work needs more than {limits.memory_bytes / 2**30:.1f} GB of memory and was ended")
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"

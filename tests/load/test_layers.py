@@ -1,0 +1,125 @@
+"""The layer map: what each node holds, costs and allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from qexplorer.core.model import Layer
+from qexplorer.load.layers import layer_map
+from qexplorer.load.shapes import add_shapes
+from qexplorer.load.tidy import name_everything
+from tests.load.model_graphs import I64, Shape, model, value, weight
+
+
+def layers(proto: onnx.ModelProto) -> tuple[Layer, ...]:
+    """The layer map of a model as it is, with names and shapes but no simplification."""
+    name_everything(proto)
+    add_shapes(proto)
+    return layer_map(proto)
+
+
+def one(op: str, shape: Shape, weights: dict[str, np.ndarray], **attributes: Any) -> Layer:
+    """The map of a graph with one node, which reads ``x`` and then the weights."""
+    node = helper.make_node(op, ["x", *weights], ["y"], **attributes)
+    return layers(model([node], {"x": shape}, ["y"], weights))[0]
+
+
+# By hand: outputs x values of the weight that go into each.
+@pytest.mark.parametrize(
+    ("op", "shape", "weights", "attributes", "macs", "axis"),
+    [
+        ("Conv", ["n", 3, 8, 8], {"w": (4, 3, 3, 3)}, {}, 4 * 6 * 6 * 27, 0),
+        ("Conv", [2, 3, 8, 8], {"w": (4, 3, 3, 3)}, {}, 4 * 6 * 6 * 27, 0),
+        ("Conv", ["n", 4, 8, 8], {"w": (4, 1, 3, 3)}, {"group": 4, "strides": [2, 2]}, 4 * 3 * 3 * 9, 0),
+        ("Conv", ["n", 3, 10], {"w": (4, 3, 5)}, {"dilations": [2]}, 4 * 2 * 15, 0),
+        ("ConvTranspose", ["n", 3, 5, 5], {"w": (3, 4, 2, 2)}, {"strides": [2, 2]}, 3 * 25 * 16, 1),
+        ("Gemm", ["n", 6], {"w": (6, 5)}, {}, 30, 1),
+        ("Gemm", ["n", 6], {"w": (5, 6)}, {"transB": 1}, 30, 0),
+        ("MatMul", ["n", 7, 6], {"w": (6, 5)}, {}, 7 * 30, 1),
+        ("MatMul", ["n", 6], {"w": (6,)}, {}, 6, None),
+        ("MatMul", ["n", 3, 4, 6], {"w": (3, 6, 5)}, {}, 3 * 4 * 30, 2),
+    ],
+)
+def test_macs_and_axis(
+    op: str,
+    shape: Shape,
+    weights: dict[str, tuple[int, ...]],
+    attributes: dict[str, object],
+    macs: int,
+    axis: int | None,
+) -> None:
+    """Multiply-accumulates are those of one sample, with a free or fixed batch; the axis is that of the outputs."""
+    layer = one(op, shape, {k: weight(*s) for k, s in weights.items()}, **attributes)
+    assert (layer.macs, layer.weight_axis, layer.weight, layer.quantizable) == (macs, axis, "w", True)
+    assert layer.parameters == np.prod(weights["w"])
+
+
+def test_free_sizes_give_unknown_macs() -> None:
+    """A convolution over images of any size has no number of multiply-accumulates, rather than 0."""
+    assert one("Conv", ["n", 3, "h", "w"], {"w": weight(4, 3, 3, 3)}).macs is None
+
+
+def test_shared_weights_count_once() -> None:
+    """A weight that two layers share is counted with the first and named in both."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("MatMul", ["a", "w"], ["y"])]
+    first, second = layers(model(nodes, {"x": ["n", 4]}, ["y"], {"w": weight(4, 4)}))
+    assert (first.parameters, second.parameters) == (16, 0)
+    assert first.weight == second.weight == "w"
+
+
+def test_two_activations_multiply_without_weight() -> None:
+    """A MatMul of two activations can be quantized and has no weight."""
+    node = helper.make_node("MatMul", ["x", "z"], ["y"])
+    (layer,) = layers(model([node], {"x": ["n", 3, 4], "z": ["n", 4, 5]}, ["y"]))
+    assert (layer.quantizable, layer.weight, layer.inputs, layer.macs) == (True, None, ("x", "z"), 60)
+
+
+def refusal(
+    node: onnx.NodeProto, inputs: dict[str, Shape], weights: dict[str, np.ndarray], kind: int = 1, opset: int = 21
+) -> str:
+    """Why the node cannot be quantized; inputs are of ``kind``."""
+    proto = model([node], {}, [], weights, opset=opset)
+    proto.graph.input.extend(value(name, shape, kind) for name, shape in inputs.items())
+    proto.graph.output.append(value(node.output[0], None, kind))
+    layer = layers(proto)[0]
+    assert not layer.quantizable
+    assert layer.weight is None
+    return layer.reason or ""
+
+
+def test_reasons() -> None:
+    """Each thing that stands in the way is named for what it is."""
+    x: dict[str, Shape] = {"x": ["n", 4]}
+    image: dict[str, Shape] = {"x": ["n", 3, 8, 8]}
+    assert "int64" in refusal(helper.make_node("Add", ["x", "x"], ["y"]), x, {}, I64)
+    assert "float16" in refusal(helper.make_node("Relu", ["x"], ["y"]), x, {}, TensorProto.FLOAT16)
+    assert "weight is computed at run time" in refusal(
+        helper.make_node("Conv", ["x", "w"], ["y"]), image | {"w": [4, 3, 3, 3]}, {}
+    )
+    conv = helper.make_node("Conv", ["x", "w", "b"], ["y"])
+    assert "bias is computed at run time" in refusal(conv, image | {"b": [4]}, {"w": weight(4, 3, 3, 3)})
+    assert "first factor" in refusal(
+        helper.make_node("MatMul", ["w", "x"], ["y"]), {"x": [4, "n"]}, {"w": weight(3, 4)}
+    )
+    clip = helper.make_node("Clip", ["x", "low"], ["y"])
+    assert "limits are computed" in refusal(clip, x | {"low": []}, {})
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear")
+    assert "linear" in refusal(resize, image, {"s": np.array([1, 1, 2, 2], np.float32)})
+    pool = helper.make_node("MaxPool", ["x"], ["y", "places"], kernel_shape=[2, 2])
+    assert "places of the maxima" in refusal(pool, image, {})
+    assert "Erf has no quantized form" in refusal(helper.make_node("Erf", ["x"], ["y"]), x, {})
+    assert "opset 11" in refusal(helper.make_node("Relu", ["x"], ["y"]), x, {}, opset=11)
+    embedding = helper.make_node("Gather", ["t", "x"], ["y"])
+    assert "nothing that it reads" in refusal(embedding, {"x": ["n"]}, {"t": weight(9, 4)}, opset=21)
+
+
+def test_resize_by_nearest_moves_values() -> None:
+    """Resize in mode nearest can be quantized, as its output holds only values of its input."""
+    node = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="nearest")
+    (layer,) = layers(model([node], {"x": ["n", 3, 8, 8]}, ["y"], {"s": np.array([1, 1, 2, 2], np.float32)}))
+    assert layer.quantizable

@@ -1,0 +1,154 @@
+"""The whole way of a file: private copy, child with limits, normalized file and record in the workspace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qexplorer.core.errors import Cancelled, ModelError, UnknownName
+from qexplorer.core.model import Model
+from qexplorer.core.workspace import sha256_file, workspace
+from qexplorer.load import model as loading
+from qexplorer.load.model import load_bytes, load_model
+from qexplorer.process.limits import Limits
+from tests.load.model_graphs import everything_in, run, saved, small_cnn, weight
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good file."""
+    return saved(small_cnn(opset=9, ir=3, weights_as_inputs=True), tmp_path_factory.mktemp("shipped"), "net.onnx")
+
+
+def no_child(*_: object, **__: object) -> None:
+    """Stands in for starting a child where none may be needed."""
+    raise AssertionError("a child was started")
+
+
+def test_file_comes_to_a_model(shipped: Path) -> None:
+    """A file becomes a model named by its stem, whose normalized file is named by its digest and answers the same."""
+    loaded = load_model(shipped)
+    assert loaded.name == "net"
+    assert loaded.path == workspace("models") / f"{sha256_file(loaded.path)}.onnx"
+    assert loaded.sha256 == sha256_file(loaded.path)
+    assert loaded.source_sha256 == sha256_file(shipped)
+    assert loaded.file_bytes == loaded.path.stat().st_size
+    assert Model.from_json(loaded.to_json()) == loaded
+    x = weight(2, 3, 8, 8)
+    np.testing.assert_allclose(run(shipped, x=x)[0], run(loaded.path, x=x)[0], rtol=1e-4, atol=1e-5)
+
+
+def test_second_time_needs_no_child(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was loaded before, by path, upload or normalized form, comes from the record."""
+    first = load_model(shipped)
+    monkeypatch.setattr(loading, "run_in_child", no_child)
+    assert load_model(shipped) == first
+    assert load_model(str(first.path)) == first
+    assert load_bytes("other name.onnx", shipped.read_bytes()).name == "other name"
+    assert load_model(shipped, name="mine").name == "mine"
+
+
+def test_damaged_record_is_ignored(shipped: Path) -> None:
+    """A record or file in the workspace that is no longer whole is made again."""
+    first = load_model(shipped)
+    for record in workspace("models").glob("*.json"):
+        record.write_text("{")
+    assert load_model(shipped) == first
+    first.path.write_bytes(b"")
+    assert load_model(shipped).path.stat().st_size == first.file_bytes
+
+
+def test_refusal_leaves_nothing_behind(workspace_folder: Path) -> None:
+    """After a refusal the workspace holds no file at all."""
+    with pytest.raises(ModelError, match=r"^evil\.onnx: this is not a whole ONNX file"):
+        load_bytes("evil.onnx", b"\x01\x02\x03\x04" * 99)
+    assert everything_in(workspace_folder) == set()
+
+
+def test_upload_name_is_never_a_path(shipped: Path, workspace_folder: Path) -> None:
+    """Whatever an upload is called, files appear only in the workspace's own folders, under digests."""
+    loaded = load_bytes("../../etc/\x00evil\n.onnx", shipped.read_bytes())
+    assert loaded.name == "evil"
+    assert {Path(name).parts[0] for name in everything_in(workspace_folder)} == {"models"}
+    assert loaded.path.parent == workspace("models")
+
+
+def test_hard_link_is_copied(shipped: Path, tmp_path: Path) -> None:
+    """What is opened is a fresh copy: a change of the file behind a second name does not reach the model."""
+    linked = tmp_path / "linked.onnx"
+    linked.hardlink_to(shipped)
+    loaded = load_model(linked)
+    assert loaded.path.stat().st_nlink == 1
+    assert loaded.path.stat().st_ino != shipped.stat().st_ino
+
+
+def test_timeout_is_a_sentence(shipped: Path, monkeypatch: pytest.MonkeyPatch, workspace_folder: Path) -> None:
+    """A child whose time runs out ends in one sentence about the model, and leaves nothing."""
+    monkeypatch.setattr(loading, "loading_limits", lambda _: Limits(wall_s=0.0))
+    with pytest.raises(ModelError, match=r"net\.onnx: loading it takes longer"):
+        load_model(shipped)
+    assert everything_in(workspace_folder) == set()
+
+
+def test_memory_is_a_sentence(shipped: Path, monkeypatch: pytest.MonkeyPatch, workspace_folder: Path) -> None:
+    """A child whose memory runs out ends in one sentence about the model, and leaves nothing."""
+    monkeypatch.setattr(loading, "loading_limits", lambda _: Limits(memory_bytes=120 * 2**20))
+    with pytest.raises(ModelError, match=r"net\.onnx: "):
+        load_model(shipped)
+    assert everything_in(workspace_folder) == set()
+
+
+def test_cancel(shipped: Path, workspace_folder: Path) -> None:
+    """A load that is cancelled ends with Cancelled, and leaves nothing."""
+    with pytest.raises(Cancelled):
+        load_model(shipped, cancelled=lambda: True)
+    assert everything_in(workspace_folder) == set()
+
+
+def test_progress(shipped: Path) -> None:
+    """The child says what it is doing."""
+    steps: list[str] = []
+    load_model(shipped, on_event=lambda event: steps.append(event["step"]))
+    assert steps == ["checking the file", "converting and simplifying", "mapping the layers"]
+
+
+def test_missing_file_and_unknown_name(tmp_path: Path) -> None:
+    """A path that is not there is told apart from a name that no sample has."""
+    with pytest.raises(ModelError, match="no such file"):
+        load_model(tmp_path / "nothing.onnx")
+    with pytest.raises(ModelError, match="folder"):
+        load_model(tmp_path)
+    with pytest.raises(UnknownName, match="did you mean 'digits_cnn'"):
+        load_model("digits_cn")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipe_is_refused(tmp_path: Path) -> None:
+    """A named pipe is refused instead of waited for."""
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(ModelError, match="not a regular file"):
+        load_model(tmp_path / "pipe.onnx")
+
+
+def test_external_weights_that_change_are_read_again(tmp_path: Path) -> None:
+    """A record is not used when the weights beside the model are no longer those that were read."""
+    import onnx
+
+    onnx.save(small_cnn(), tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0)
+    first = load_model(tmp_path / "net.onnx")
+    assert load_model(tmp_path / "net.onnx") == first
+    data = bytearray((tmp_path / "net.bin").read_bytes())
+    data[0:4] = np.float32(0.75).tobytes()
+    (tmp_path / "net.bin").write_bytes(data)
+    assert load_model(tmp_path / "net.onnx").sha256 != first.sha256
+
+
+def test_sample_needs_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trained sample loads by name, in this process, with every layer's input known."""
+    monkeypatch.setattr(loading, "run_in_child", no_child)
+    loaded = load_model("digits_cnn")
+    assert (loaded.name, loaded.untrained) == ("digits_cnn", False)
+    assert loaded.quantizable_layers

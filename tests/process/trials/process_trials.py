@@ -1,0 +1,60 @@
+"""Work that only the tests of child processes need; the child finds it beside the package's own modules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from qexplorer.core.errors import DataError
+from qexplorer.process.child import Emit
+
+
+def echo(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Prints, reports twice, and returns what it was given."""
+    print("this must not break the protocol")  # noqa: T201
+    os.write(1, b"nor this\n")
+    emit({"event": "progress", "done": 0.5})
+    emit({"event": "progress", "done": 1.0})
+    return arguments
+
+
+def refuse(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Raises one of the program's own errors."""
+    raise DataError("no good", where="here", allowed="better", do="try again")
+
+
+def crash(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Raises an error that nobody foresaw, with two lines."""
+    raise ValueError("first line\nsecond line")
+
+
+def die(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Ends without a word."""
+    os._exit(3)
+
+
+def wait(arguments: dict[str, Any], emit: Emit) -> None:
+    """Starts a child of its own, tells both ids, and waits for ever."""
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    emit({"event": "pids", "pids": [os.getpid(), grandchild.pid]})
+    time.sleep(arguments.get("seconds", 600))
+
+
+def allocate(arguments: dict[str, Any], emit: Emit) -> int:  # noqa: ARG001
+    """Takes memory and says how much it got."""
+    return len(bytearray(arguments["bytes"]))
+
+
+def write(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Writes a file."""
+    with open(arguments["path"], "wb") as file:  # noqa: PTH123
+        file.write(b"\0" * arguments["bytes"])
+
+
+def spin(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Keeps a processor busy for ever."""
+    while True:
+        pass

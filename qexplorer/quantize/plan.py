@@ -102,13 +102,16 @@ def _check_opset(model: Model, decisions: Mapping[str, Decision]) -> None:
     if model.opset < needed:
         raise RecipeError(
             f"{why} needs operator set {needed}, and the model is at {model.opset} because it could not be converted",
-            allowed="recipes with 8-bit weights per tensor" if model.opset >= 10 else "fp16",
+            allowed="8-bit formats per tensor or channel, fp16" if model.opset >= 13 else "fp16",
             do="export the model again with a newer operator set",
         )
 
 
 def _opset_needed(decision: Decision) -> tuple[int, str]:
-    """The lowest opset that can say what the layer needs. (QuantizeLinear 10, per axis 13, 4 and 16 bits, blocks 21)"""
+    """The lowest opset that can say what the layer needs: blocks and types of 4 and 16 bits came with 21.
+
+    Below 13, where QuantizeLinear has no axis, no layer counts as quantizable (see ``load.layers``).
+    """
     spec, treatment = decision.spec, decision.treatment
     if treatment in (Treatment.FLOAT, Treatment.HALF):
         return (13, "bf16") if treatment is Treatment.HALF and "bf16" in decision.reason else (0, "")
@@ -117,9 +120,7 @@ def _opset_needed(decision: Decision) -> tuple[int, str]:
         return 21, "a scale per block"
     if any(f.bits == 16 or (f.bits == 4 and treatment is Treatment.WEIGHT_ONLY) for f in formats):
         return 21, "a type of 4 or 16 bits"
-    if spec.weights is not None and spec.weights.granularity == "channel":
-        return 13, "a scale per channel"
-    return 11, "quantization"
+    return 13, "quantization"
 
 
 def _notes(model: Model, recipe: Recipe, decisions: Mapping[str, Decision]) -> tuple[str, ...]:

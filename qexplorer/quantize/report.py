@@ -11,6 +11,7 @@ from qexplorer.load.operators import OperatorRule
 from qexplorer.quantize.activations import Source
 from qexplorer.quantize.constants import ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment
+from qexplorer.quantize.emit_dynamic import dynamic_kernel
 from qexplorer.quantize.plan_types import LayerPlan, TensorPlan
 from qexplorer.quantize.view import GraphView
 
@@ -30,7 +31,7 @@ def layer_plans(
         first = identity is not None and identity not in counted
         counted |= {identity} if identity else set()
         activations, remarks = _activations(decision, sources)
-        remarks += constants.remarks.get(name, []) + _remarks(decision, sources, plan)
+        remarks += constants.remarks.get(name, []) + _remarks(decision, sources, plan, view)
         found.append(
             LayerPlan(
                 name=name,
@@ -101,8 +102,13 @@ def _text(source: Source) -> str:
     return source.spec.format + (" symmetric" if source.spec.symmetric else "")
 
 
-def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None) -> list[str]:
+def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None, view: GraphView) -> list[str]:
     """What a reader should know about how the layer will run."""
+    if decision.treatment is Treatment.WEIGHT_ONLY:
+        return ["computes in float on weights that are dequantized as it runs"]
+    if decision.treatment is Treatment.DYNAMIC and plan is not None:
+        integer = dynamic_kernel(decision.layer.op, plan, view.nodes[decision.layer.name])
+        return [] if integer else ["simulated: no integer kernel takes this weight, so that it computes in float"]
     if decision.treatment is Treatment.HALF and decision.spec.weights is not None:
         if decision.spec.weights.format == "bf16":
             return ["simulated: values are rounded to bfloat16 and computed in float32"]

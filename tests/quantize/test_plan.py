@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from qexplorer.core.dataset import Split
@@ -274,3 +275,29 @@ def test_a_plan_as_json_holds_layers_and_notes() -> None:
     value = _plan(case("cnn"), "w8a8").to_json()
     assert value["layers"][0]["treatment"] == "quantized"
     assert value["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [("w8", "computes in float"), ("w16a8-dynamic", "simulated"), ("w8a8-dynamic-asym", "simulated")],
+)
+def test_layers_that_compute_in_float_on_integers_say_so(recipe: str, words: str) -> None:
+    """Weight-only layers and dynamic ones without an integer kernel do not look like integer layers."""
+    one = case("block")
+    assert words in _plan(one, recipe).layer(one.model.layers[2].name).reason
+    assert words not in _plan(one, "w8a8-dynamic").layer(one.model.layers[2].name).reason
+
+
+@pytest.mark.parametrize("recipe", ["w8a8", "w8a8-dynamic", "w8", "fp16", "bf16"])
+def test_a_model_that_stayed_at_opset_13_is_quantized_in_opset_13(recipe: str) -> None:
+    """Nothing newer than the model's own operator set is written where the recipe does not need it."""
+    one = case("mlp")
+    old = one.model.proto()
+    old.opset_import[0].version, old.ir_version = 13, 8
+    path = one.model.path.with_name("old.onnx")
+    path.write_bytes(old.SerializeToString())
+    model = replace(one.model, path=path, opset=13)
+    proto = emit(model, Recipe.parse(recipe), make_plan(model, Recipe.parse(recipe), one.statistics))
+    onnx.checker.check_model(proto, full_check=True)
+    assert proto.opset_import[0].version == 13
+    np.testing.assert_allclose(run(proto, one.feeds)[0], run(one.model.proto(), one.feeds)[0], atol=0.05)

@@ -73,7 +73,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
     return Recipe.parse(yaml.safe_dump(value))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(recipe=recipes(), graph=st.sampled_from(sorted(ZOO)))
 def test_any_recipe_gives_a_valid_graph_whose_outputs_are_on_the_promised_grids(recipe: Recipe, graph: str) -> None:
     """The checker accepts the file, it runs, and every output that was promised a grid lies on it."""
@@ -96,7 +96,7 @@ def test_any_recipe_gives_a_valid_graph_whose_outputs_are_on_the_promised_grids(
             assert grid.qmin <= np.rint(steps).min() <= np.rint(steps).max() <= grid.qmax
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(recipe=recipes(), graph=st.sampled_from(sorted(ZOO)))
 def test_planning_twice_decides_the_same(recipe: Recipe, graph: str) -> None:
     """Plans are deterministic, and so are the files: equal bytes."""

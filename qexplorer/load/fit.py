@@ -65,14 +65,14 @@ def _cast(array: Array, info: TensorInfo, where: str) -> Array:
             where=where,
             allowed="whole numbers",
         )
-    if wanted.kind in "iu" and array.size:
-        limits = np.iinfo(wanted)
+    if np.issubdtype(wanted, np.integer) and array.size:
+        allowed = np.iinfo(wanted.name)
         low, high = array.min(), array.max()
-        if low < limits.min or high > limits.max:
+        if low < allowed.min or high > allowed.max:
             raise DataError(
                 f"the input '{info.name}' takes {wanted}, and the data reaches from {low} to {high}",
                 where=where,
-                allowed=f"{limits.min} to {limits.max}",
+                allowed=f"{allowed.min} to {allowed.max}",
             )
     return array.astype(wanted)
 

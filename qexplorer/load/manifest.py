@@ -55,7 +55,7 @@ class Measured(_Strict):
 
 
 class TrainingFacts(_Strict):
-    """How the weights came to be."""
+    """How the weights came to be; ``seconds`` of processor time, on one thread."""
 
     command: str
     seed: int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,10 +14,16 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
 
-__all__ = ["MAX_BYTES", "RawData", "checked_labels", "checked_split", "too_large"]
+__all__ = ["DAMAGED", "MAX_BYTES", "RawData", "checked_labels", "checked_split", "shortened", "too_large"]
 
 MAX_BYTES = 4 * 2**30
 """Most bytes that the arrays of one data set may take."""
+
+DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What the standard library and NumPy raise when an archive or an array is cut short, changed or encrypted."""
 
 _PIECE = 2**22
 
@@ -38,6 +47,11 @@ class RawData:
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+def shortened(error: Exception) -> str:
+    """A library's message on one line, for the middle of a sentence."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def too_large(where: str, size_bytes: int) -> DataError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import re
 import struct
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
@@ -18,7 +17,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
-from qexplorer.load.raw import MAX_BYTES, RawData, checked_split, too_large
+from qexplorer.load.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
 
 __all__ = ["Opener", "is_idx", "read_idx", "read_idx_files"]
 
@@ -88,17 +87,17 @@ def labels_file(images: str, names: list[str]) -> str | None:
 
 
 def _array(open_file: Opener, where: str) -> Array:
-    with open_file() as file:
-        head = file.read(2)
     try:
+        with open_file() as file:
+            head = file.read(2)
         with open_file() as file:
             if head != b"\x1f\x8b":
                 return _parse(file, where)
             with gzip.GzipFile(fileobj=file) as unpacked:
                 return _parse(unpacked, where)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(f"the compressed file is damaged ({reason})", where=where, do="download it again") from None
+    except DAMAGED as error:
+        what = f"the compressed file is damaged ({shortened(error)})"
+        raise DataError(what, where=where, do="download it again") from None
 
 
 def _parse(stream: IO[bytes] | gzip.GzipFile, where: str) -> Array:

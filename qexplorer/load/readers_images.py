@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -44,8 +43,8 @@ def read_image_folder(folder: Path, size: tuple[int, int] | None) -> RawData:
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())[: MAX_FILES + 1]
     idx = [p for p in paths if is_idx(p)]
     if idx:
-        return read_idx_files(folder.name, {p.name: partial(p.open, "rb") for p in idx})
-    files: dict[str, Opener] = {p.relative_to(folder).as_posix(): partial(p.open, "rb") for p in paths}
+        return read_idx_files(folder.name, {p.name: _opener(p) for p in idx})
+    files: dict[str, Opener] = {p.relative_to(folder).as_posix(): _opener(p) for p in paths}
     return read_images(folder.name, files, size)
 
 
@@ -86,6 +85,10 @@ def read_images(name: str, files: Mapping[str, Opener], size: tuple[int, int] | 
         at = np.array([p == part for p, _, _ in paths])
         both[part] = checked_split({"": images[at]}, None if labels is None else labels[at], None, name)
     return RawData(Path(name).stem, both["evaluation"], both["calibration"], classes, (), tuple(notes))
+
+
+def _opener(path: Path) -> Opener:
+    return lambda: path.open("rb")
 
 
 def _hidden(path: str) -> bool:

@@ -7,6 +7,7 @@ read, because 1 MB of .npz can hold 1 GB.
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +18,14 @@ from numpy.lib import format as npy
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
-from qexplorer.load.raw import MAX_BYTES, RawData, checked_split, too_large
+from qexplorer.load.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
 
 __all__ = ["read_npz"]
 
 _X = {"x", "X", "images", "image", "data", "inputs", "arr_0"}
 _Y = {"y", "Y", "labels", "label", "targets", "target"}
+_HEADER_ERRORS = (tokenize.TokenError, SyntaxError, TypeError, AttributeError, KeyError, RecursionError, MemoryError)
+"""What NumPy's parser of headers lets through besides: it reads them as a Python literal."""
 _PARTS = {"_calibration": "calibration", "_train": "calibration"}
 _PARTS |= {"_evaluation": "evaluation", "_test": "evaluation", "_val": "evaluation"}
 
@@ -66,9 +69,9 @@ def _arrays(path: Path) -> dict[str, Array]:
             if total > MAX_BYTES:
                 raise too_large(path.name, total)
             return {entry.filename.removesuffix(".npy"): _array(archive, entry, path.name) for entry in entries}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(f"this is not a whole .npz file ({reason})", where=path.name, do="write it again") from None
+    except DAMAGED as error:
+        what = f"this is not a whole .npz file ({shortened(error)})"
+        raise DataError(what, where=path.name, do="write it again") from None
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> Array:
@@ -78,9 +81,8 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> Arra
     try:
         with archive.open(entry) as stream:
             shape, dtype = _header(stream)
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(f"'{name}' is not an array that NumPy can read ({reason})", where=where) from None
+    except (*DAMAGED, *_HEADER_ERRORS) as error:
+        raise DataError(f"'{name}' is not an array that NumPy can read ({shortened(error)})", where=where) from None
     if dtype.hasobject:
         raise DataError(f"'{name}' holds pickled objects, which are never read", where=where, allowed="plain arrays")
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
@@ -91,9 +93,8 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> Arra
     try:
         with archive.open(entry) as stream:
             return np.asarray(npy.read_array(stream, allow_pickle=False))
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(f"'{name}' cannot be read ({reason})", where=where) from None
+    except DAMAGED as error:
+        raise DataError(f"'{name}' cannot be read ({shortened(error)})", where=where) from None
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

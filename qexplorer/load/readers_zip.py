@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from qexplorer.core.errors import DataError
-from qexplorer.load.raw import MAX_BYTES, RawData, too_large
+from qexplorer.load.raw import DAMAGED, MAX_BYTES, RawData, shortened, too_large
 from qexplorer.load.readers_idx import Opener, is_idx, read_idx_files
 from qexplorer.load.readers_images import MAX_FILES, read_images
 from qexplorer.load.readers_npz import read_npz
@@ -23,10 +23,9 @@ def read_zip(path: Path, size: tuple[int, int] | None) -> RawData:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path, size)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:120]
+    except DAMAGED as error:
         raise DataError(
-            f"this is not a whole .zip file ({reason})",
+            f"this is not a whole .zip file ({shortened(error)})",
             where=path.name,
             allowed="a .zip without password",
             do="make it again",

@@ -26,7 +26,7 @@ def _resize_axis(images: NDArray[np.float32], wanted: int, axis: int) -> NDArray
     index, weight = _taps(images.shape[axis], wanted)
     view = [1] * images.ndim
     view[axis] = wanted
-    total = np.take(images, index[0], axis) * weight[0].reshape(view)
+    total: NDArray[np.float32] = np.take(images, index[0], axis) * weight[0].reshape(view)
     for at, share in zip(index[1:], weight[1:], strict=True):
         total += np.take(images, at, axis) * share.reshape(view)
     return total

@@ -87,6 +87,6 @@ def dataset_digest(calibration: Split, evaluation: Split, preprocessing: Preproc
         arrays += [("groups", split.groups)] if split.groups is not None else []
         for name, array in arrays:
             found.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
-            found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+            found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     found.update(preprocessing.model_dump_json().encode())
     return found.hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Split
-from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, DataError
+from qexplorer.core.errors import ChildMemory, ChildTimeout, DataError, InputError, QExplorerError
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.load.raw import MAX_BYTES, RawData
 from qexplorer.process.limits import Limits
@@ -31,6 +32,7 @@ MAX_FILE_BYTES = 2 * 2**30
 _LIMITS = Limits(wall_s=180, cpu_s=180, memory_bytes=3 * MAX_BYTES, file_bytes=MAX_BYTES + 2**20)
 _VERSION = 1
 _MOST_FILES = 200_000
+_MOST_KEPT = 16
 
 
 def read_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> RawData:
@@ -43,18 +45,23 @@ def read_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> RawDat
     Raises:
         DataError: naming the file, what is wrong with it and what is allowed.
     """
-    key = digest_json([_VERSION, path.suffix.lower(), size, _fingerprint(path)])
+    try:
+        key = digest_json([_VERSION, path.suffix.lower(), size, _fingerprint(path)])
+    except OSError as error:
+        raise DataError(f"the file cannot be opened ({error.strerror or error})", where=path.name) from None
     kept = workspace("data") / key
     if not kept.is_dir():
         with tempfile.TemporaryDirectory(dir=workspace("data"), prefix=".reading-") as folder:
             target = Path(folder) / "arrays"
             _read_in_child({"path": str(path.resolve()), "target": str(target), "size": size}, path.name)
+            _forget_oldest()
             try:
                 target.rename(kept)
             except OSError:  # somebody else read the same file at the same time
                 if not kept.is_dir():
                     raise
-    return replace(load_kept(kept), name=path.stem.removesuffix(".csv"))
+    os.utime(kept)
+    return replace(load_kept(kept), name=path.stem)
 
 
 def _read_in_child(arguments: dict[str, Any], where: str) -> None:
@@ -68,10 +75,17 @@ def _read_in_child(arguments: dict[str, Any], where: str) -> None:
         raise DataError(
             f"reading needs more than {3 * MAX_BYTES // 2**30} GB of memory", where=where, do="give fewer samples"
         ) from None
-    except ChildError:
-        raise DataError(
-            "the file broke the program that reads it, so it was given up", where=where, do="write the file again"
-        ) from None
+    except InputError:
+        raise
+    except QExplorerError as error:  # the reader, or its whole process, came to an end that nobody foresaw
+        raise DataError(f"the file cannot be read ({error.what})", where=where, do="write the file again") from None
+
+
+def _forget_oldest() -> None:
+    """Removes copies that were not used for longest; whoever has one mapped keeps it until it is closed."""
+    folders = [p for p in workspace("data").iterdir() if not p.name.startswith(".")]
+    for folder in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[_MOST_KEPT - 1 :]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fingerprint(path: Path) -> str:

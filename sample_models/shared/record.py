@@ -17,15 +17,15 @@ __all__ = ["Training", "count_correct", "parameters_of", "stratified", "write_da
 
 
 class Training:
-    """Times a training run and turns it into facts."""
+    """Times a training run in processor seconds, which other work on the machine does not change."""
 
     def __init__(self, name: str, seed: int, epochs: int) -> None:
-        self.name, self.seed, self.epochs, self.start = name, seed, epochs, time.perf_counter()
+        self.name, self.seed, self.epochs, self.start = name, seed, epochs, time.process_time()
 
     def facts(self) -> TrainingFacts:
         """What the manifest says about the training that began when this object was made."""
         command = f"python sample_models/{self.name}/train.py"
-        seconds = round(time.perf_counter() - self.start, 1)
+        seconds = round(time.process_time() - self.start, 1)
         version = str(torch.__version__)
         return TrainingFacts(command=command, seed=self.seed, epochs=self.epochs, seconds=seconds, torch=version)
 

@@ -45,6 +45,14 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     assert load_data(path).digest != before.digest
 
 
+def test_copies_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three files with room for two, the one used longest ago is forgotten, and reads again when it is wanted."""
+    monkeypatch.setattr(untrusted, "_MOST_KEPT", 2)
+    digests = [load_data_bytes("given.npz", _npz(x=X + i)).digest for i in range(3)]
+    assert len([p for p in workspace("data").iterdir() if not p.name.startswith(".")]) == 2
+    assert load_data_bytes("given.npz", _npz(x=X)).digest == digests[0]
+
+
 def test_preprocessing_is_applied_and_part_of_the_digest(tmp_path: Path) -> None:
     """Layout and scale change what is fed, its type and its digest."""
     (tmp_path / "given.npz").write_bytes(_npz(x=X, y=Y))

@@ -79,7 +79,7 @@ def save_statistics(statistics: Statistics, path: Path) -> Path:
         head["tensors"].append([stats.name, list(stats.shape), stats.axis, stats.channels is not None])
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return write_atomically(path, buffer.getvalue())
 
 

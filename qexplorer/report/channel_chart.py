@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.grid import Granularity, Grid
-from qexplorer.report.palette import CLIPPING, TENSOR
+from qexplorer.report.palette import CLIPPING, NEUTRAL, TENSOR
 
 __all__ = ["MOST_BARS", "ChannelBar", "ChannelInfo", "channel_csv", "channel_info", "channel_spec"]
 
@@ -138,8 +138,10 @@ def channel_spec(info: ChannelInfo) -> dict[str, Any]:
             "anchor": "start",
             "fontSize": 14,
             "subtitleFontSize": 11,
+            "subtitleColor": NEUTRAL,
         },
         "height": _HEIGHT,
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "datasets": {"channels": rows},
         "data": {"name": "channels"},
         "layer": [

@@ -55,7 +55,7 @@ class HistogramInfo:
         comb: levels drawn at the foot when there are more: every ``comb_step``-th.
         comb_step: 1 when every level is drawn.
         levels: number of levels of the grid; 0 without one.
-        clip: smallest and largest value of the grid; None without one.
+        clip: smallest and largest value of the grid or grids; None without one.
         zero_code: the code that stands for zero; None without a grid.
         log: whether counts are on a logarithmic axis.
         bend: None for a linear axis of values; else it is ``sign(x) log(1 + |x| / bend)``, so that small and large
@@ -87,8 +87,8 @@ def bar_edges(low: float, high: float, bars: int = 200, bend: float | None = Non
         low, high = low - 0.5, high + 0.5
     if bend is None:
         return np.linspace(low, high, bars + 1)
-    ends = [np.sign(x) * np.log1p(abs(x) / bend) for x in (low, high)]
-    steps = np.linspace(*ends, bars + 1)
+    first, last = (float(np.sign(x) * np.log1p(abs(x) / bend)) for x in (low, high))
+    steps = np.linspace(first, last, bars + 1)
     edges = np.asarray(np.sign(steps) * bend * np.expm1(np.abs(steps)), np.float64)
     edges[0], edges[-1] = low, high
     return edges
@@ -100,6 +100,7 @@ def histogram_info(
     edges: NDArray[np.float64],
     grid: Grid | None,
     *,
+    span: tuple[float, float] | None = None,
     log: bool = False,
     bend: float | None = None,
     subtitle: str = "",
@@ -111,13 +112,14 @@ def histogram_info(
         counts: values in each bin, shape (n,), n at least 1.
         edges: ascending edges of the bins, shape (n + 1,).
         grid: a per-tensor grid, or None for the bare histogram.
+        span: what the grids of all channels or blocks cover together, drawn as clip lines where there is no one grid.
         log: logarithmic counts.
         bend: how the axis of values is bent, as for ``bar_edges``; None for a linear one.
         subtitle: by what, where and when it was made.
     """
     bars = _bars(np.asarray(counts), edges, grid)
     if grid is None:
-        return HistogramInfo(title, subtitle, bars, (), (), 1, 0, None, None, log, bend)
+        return HistogramInfo(title, subtitle, bars, (), (), 1, 0, span, None, log, bend)
     number = grid.qmax - grid.qmin + 1
     step = -(-number // MOST_RULES)
     drawn = tuple(float(v) for v in grid.levels()[::step]) if number > MOST_RULES else ()

@@ -30,8 +30,10 @@ def histogram_spec(info: HistogramInfo) -> dict[str, Any]:
             "anchor": "start",
             "fontSize": 14,
             "subtitleFontSize": 11,
+            "subtitleColor": NEUTRAL,
         },
         "height": _HEIGHT,
+        "autosize": {"type": "fit-x", "contains": "padding"},  # the height is that of the picture, without axes
         "datasets": _datasets(info),
         "layer": [_zones(x), _bar_layer(info.log, x), _rules(x), _comb(x), _clip_lines(x), *_marks(x)],
         "config": {"axis": {"labelOverlap": True}},
@@ -50,6 +52,7 @@ def _datasets(info: HistogramInfo) -> dict[str, list[dict[str, Any]]]:
         clips = [
             {"x": x, "text": f"{x:.4g}", "side": side} for x, side in zip(info.clip, ("left", "right"), strict=True)
         ]
+    if info.zero_code is not None:
         zero = [{"x": 0.0, "text": f"zero point {info.zero_code}"}]
     return {
         "bars": [_bar_row(bar, info.log) for bar in info.bars],
@@ -156,7 +159,7 @@ def _marks(x: dict[str, Any]) -> list[dict[str, Any]]:
     }
     label = {
         "data": {"name": "zero"},
-        "mark": {"type": "text", "dy": -9, "fontSize": 11, "color": NEUTRAL},
+        "mark": {"type": "text", "dy": -22, "fontSize": 11, "color": NEUTRAL},
         "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text"}},
     }
     ends = [

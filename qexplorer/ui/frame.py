@@ -61,8 +61,9 @@ def in_frame(draw: Callable[[], None]) -> None:
 
 def _navigation() -> Page:
     root = theme.root()
-    groups = {
-        group: [st.Page(root / path, title=title, icon=icon) for path, title, icon in pages if (root / path).exists()]
-        for group, pages in PAGES.items()
-    }
-    return st.navigation({group: pages for group, pages in groups.items() if pages})
+    return st.navigation(
+        {
+            group: [st.Page(root / path, title=title, icon=icon) for path, title, icon in pages]
+            for group, pages in PAGES.items()
+        }
+    )

@@ -82,12 +82,8 @@ def draw_layers(model: Model) -> None:
 
 def layer_rows(model: Model, kind: str) -> list[dict[str, object]]:
     """One row for each layer that the filter ``kind`` keeps, in execution order."""
-    keeps = {
-        _FILTERS[0]: lambda _: True,
-        _FILTERS[1]: lambda la: la.quantizable,
-        _FILTERS[2]: lambda la: not la.quantizable,
-    }
-    return [_row(place, layer) for place, layer in enumerate(model.layers, 1) if keeps[kind](layer)]
+    wanted = {_FILTERS[1]: (True,), _FILTERS[2]: (False,)}.get(kind, (True, False))
+    return [_row(place, layer) for place, layer in enumerate(model.layers, 1) if layer.quantizable in wanted]
 
 
 def _row(place: int, layer: Layer) -> dict[str, object]:

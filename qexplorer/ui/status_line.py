@@ -5,9 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.ui.session import State, state
+from qexplorer.ui.session import State, as_plain, state
 from qexplorer.ui.sidebar import model_label, recipe_label
-from qexplorer.ui.theme import root
 
 __all__ = ["draw", "last_result"]
 
@@ -19,14 +18,13 @@ def draw() -> None:
         if now.model is None:
             st.caption("No model yet: start with a sample, or bring an ONNX file.")
             return
-        _link("pages/model.py", model_label(now.model), "The model, its layers and its data")
-        _link("pages/quantize.py", recipe_label(now.recipe), "The recipe being edited")
-        _link("pages/compare.py", last_result(now) or "not compared yet", "What was measured on this machine")
-
-
-def _link(page: str, text: str, meaning: str) -> None:
-    if (root() / page).exists():
-        st.page_link(page, label=text, help=meaning)
+        st.page_link(
+            "pages/model.py", label=as_plain(model_label(now.model)), help="The model, its layers and its data"
+        )
+        st.page_link("pages/quantize.py", label=as_plain(recipe_label(now.recipe)), help="The recipe being edited")
+        st.page_link(
+            "pages/compare.py", label=last_result(now) or "not compared yet", help="What was measured on this machine"
+        )
 
 
 def last_result(now: State) -> str | None:

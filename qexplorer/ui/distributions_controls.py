@@ -1,0 +1,156 @@
+"""The controls of page Distributions: which grid, and how it is drawn. Each keeps its value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from qexplorer.core.recipe import ActivationSpec, WeightSpec
+from qexplorer.ui.session import remembered
+
+if TYPE_CHECKING:
+    from qexplorer.observe.stats import TensorStats
+
+__all__ = ["BITS", "Settings", "draw_grid_controls", "draw_view_controls"]
+
+BITS = (2, 3, 4, 5, 6, 7, 8, 16)
+_BLOCKS = (16, 32, 64, 128, 256)
+_KEPT = (90.0, 95.0, 99.0, 99.5, 99.9, 99.99, 99.999)
+_RANGES = {
+    "minmax": "smallest to largest",
+    "percentile": "percentile",
+    "mse": "least squared error",
+    "kl": "least KL divergence",
+    "average": "moving average",
+    "hand": "by hand",
+}
+_SYMMETRIC = (
+    "The zero point is fixed in the middle of the codes: cheaper arithmetic, but values of one sign waste half of them."
+)
+_GRANULARITY = "How many values share one scale: the whole tensor, one output channel, or one block of values."
+_RANGE = "How the range that the grid covers is chosen. By hand: a slider for the clip lines."
+_HAND = (
+    "Narrower: more values are clipped, the others are rounded finer. With a grid for each channel it bounds them all."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the controls say.
+
+    Attributes:
+        kind: ``weight`` or ``activation``.
+        bits: width of a code.
+        signed: whether codes can be negative.
+        granularity: ``tensor``, ``channel`` or ``block``.
+        block: values per scale, for blocks.
+        symmetric: zero point in the middle.
+        calibrator: how the range is chosen; ``hand`` for the slider.
+        percentile: per cent of the values kept, for the calibrator ``percentile``.
+        clip: the range chosen by hand, or None.
+    """
+
+    kind: str
+    bits: int
+    signed: bool
+    granularity: str
+    block: int
+    symmetric: bool
+    calibrator: Any
+    percentile: float
+    clip: tuple[float, float] | None
+
+    @property
+    def format(self) -> str:
+        """Name of the number format."""
+        return f"{'' if self.signed else 'u'}int{self.bits}"
+
+    @property
+    def weights(self) -> WeightSpec | None:
+        """The settings as a recipe says them for weights; None where no recipe can (by hand)."""
+        if self.clip is not None:
+            return None
+        return WeightSpec.model_validate(self._shared() | {"granularity": self.granularity, "block": self.block})
+
+    @property
+    def activations(self) -> ActivationSpec | None:
+        """The same for activations."""
+        return None if self.clip is not None else ActivationSpec.model_validate(self._shared())
+
+    def _shared(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "symmetric": self.symmetric,
+            "calibrator": self.calibrator,
+            "percentile": self.percentile,
+        }
+
+    @property
+    def text(self) -> str:
+        """The grid in a few words."""
+        fineness = f"blocks of {self.block}" if self.granularity == "block" else f"per {self.granularity}"
+        chosen = _RANGES[self.calibrator] + (f" {self.percentile:g}" if self.calibrator == "percentile" else "")
+        return f"{self.format} {fineness}, {'symmetric' if self.symmetric else 'asymmetric'}, range {chosen}"
+
+
+def draw_grid_controls(stats: TensorStats) -> Settings:
+    """Draws what decides the grid of this tensor; weights and activations each keep their own values."""
+    kind, weight = stats.kind, stats.kind == "weight"
+    bits = st.select_slider("Bits", BITS, **remembered(f"{kind}_bits", 8, BITS))
+    granularity, block = _granularity(stats) if weight else ("tensor", 32)
+    symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
+    signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
+    ranges = [r for r in _RANGES if r != "average" or not weight]
+    if granularity == "block":
+        ranges = ["minmax", "mse", "hand"]
+    chosen = st.selectbox(
+        "Range",
+        ranges,
+        format_func=_RANGES.__getitem__,
+        help=_RANGE,
+        **remembered(f"{kind}_range", "minmax", ranges),
+    )
+    percentile, clip = 99.99, None
+    if chosen == "percentile":
+        percentile = st.select_slider("Per cent kept", _KEPT, **remembered(f"{kind}_percentile", 99.99, _KEPT))
+    elif chosen == "hand":
+        clip = _by_hand(stats, symmetric)
+    return Settings(kind, bits, bool(signed), granularity, block, symmetric, chosen, percentile, clip)
+
+
+def _granularity(stats: TensorStats) -> tuple[str, int]:
+    options = ["tensor"]
+    if stats.axis is not None and len(stats.shape) > 1:
+        options += ["channel", "block"]
+    kept = remembered("weight_granularity", "tensor", options)
+    chosen = st.segmented_control("One scale for each", options, help=_GRANULARITY, **kept) or "tensor"
+    block = 32
+    if chosen == "block":
+        block = st.select_slider("Values in a block", _BLOCKS, **remembered("weight_block", 32, _BLOCKS))
+    return chosen, block
+
+
+def _by_hand(stats: TensorStats, symmetric: bool) -> tuple[float, float]:
+    """The clip lines on a slider: one end for a symmetric grid, two for another."""
+    low, high = min(stats.histogram.minimum, 0.0), max(stats.histogram.maximum, 0.0)
+    reach = max(-low, high) or 1.0
+    step = reach / 200
+    name = f"tensor_clip:{stats.name}:{'one' if symmetric else 'two'}"
+    if symmetric:
+        end = st.slider("Clip lines", step, reach, step=step, format="± %.4g", help=_HAND, **remembered(name, reach))
+        return -float(end), float(end)
+    both = remembered(name, (low, high))
+    st.session_state[both["key"]] = tuple(st.session_state[both["key"]])  # JSON keeps a list
+    ends = st.slider("Clip lines", low, high if high > low else low + 1, step=step, format="%.4g", help=_HAND, **both)
+    return min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)
+
+
+def draw_view_controls() -> tuple[bool, bool]:
+    """Draws how counts and values are spaced; returns whether each is logarithmic (counts, values)."""
+    how = ("linear", "logarithmic")
+    with st.container(horizontal=True, gap="medium"):
+        log = st.segmented_control("Counts", how, **remembered("counts_scale", how[0], how))
+        bent = st.segmented_control("Values", how, **remembered("values_scale", how[0], how))
+    return log == "logarithmic", bent == "logarithmic"

@@ -1,0 +1,83 @@
+"""The numbers of page Distributions: the error in two parts, the tensor's statistics, the table of its channels."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from qexplorer.report.error_split import error_split_html, error_split_info
+from qexplorer.ui.distributions_controls import Settings
+from qexplorer.ui.distributions_view import Drawn
+from qexplorer.ui.session import remembered
+
+if TYPE_CHECKING:
+    from qexplorer.observe.stats import TensorStats
+    from qexplorer.observe.view import GridView
+
+__all__ = ["channel_rows", "draw_channel_table", "draw_error", "draw_statistics"]
+
+_OUTLIER = 6.0
+
+
+def draw_error(view: GridView, shown: Drawn, settings: Settings) -> None:
+    """Rounding and clipping error of what is drawn, as a bar of two colours and a sentence."""
+    from qexplorer.observe.error import error_from_histogram
+
+    error = view.error
+    if shown.channel is not None and shown.grid is not None:
+        error = error_from_histogram(shown.histogram, shown.grid)
+    info = error_split_info(error.rounding_mse, error.clipping_mse, error.sqnr_db, error.clipped_fraction)
+    st.html(error_split_html(info))
+    whole = "" if shown.channel is None else f"Channel {shown.channel}. "
+    st.markdown(whole + info.verdict)
+    if shown.channel is not None:
+        st.caption(f"The whole tensor, {settings.granularity} by {settings.granularity}: {view.error.sqnr_db:.1f} dB.")
+
+
+def draw_statistics(stats: TensorStats) -> None:
+    """Range, moments, zeros and outliers of the tensor, as a row that can be copied."""
+    h = stats.histogram
+    row = {
+        "values": f"{h.count:,}",
+        "smallest": f"{h.minimum:.5g}",
+        "largest": f"{h.maximum:.5g}",
+        "mean": f"{h.mean:.4g}",
+        "std": f"{h.std:.4g}",
+        "kurtosis": "none: constant" if math.isnan(h.kurtosis) else f"{h.kurtosis:.3g}",
+        "zeros": f"{h.zeros / h.count:.2%}",
+        "beyond 6 std": f"{h.outliers(_OUTLIER):,}",
+        "NaN or infinite": f"{h.nonfinite:,}",
+    }
+    st.dataframe([row], hide_index=True)
+    st.caption("Kurtosis: 3 for a normal distribution, more for heavy tails, which make a wide range and coarse steps.")
+
+
+def draw_channel_table(stats: TensorStats, view: GridView) -> None:
+    """Every channel's range, moments and error, on demand."""
+    if not st.toggle("Table of channels", **remembered("channel_table", False)):
+        return
+    st.dataframe(channel_rows(stats, view), hide_index=True, height=360)
+
+
+def channel_rows(stats: TensorStats, view: GridView) -> dict[str, object]:
+    """The table's columns, one value for each channel."""
+    assert stats.channels is not None
+    found, errors = stats.channels, view.channels
+    columns: dict[str, object] = {
+        "channel": list(range(len(found.count))),
+        "smallest": found.minimum,
+        "largest": found.maximum,
+        "mean": found.mean,
+        "std": found.std,
+    }
+    if errors is not None:
+        columns |= {
+            "grid from": errors.low,
+            "grid to": errors.high,
+            "SQNR (dB)": errors.sqnr_db,
+            "rounding MSE": errors.rounding_mse,
+            "clipping MSE": errors.clipping_mse,
+        }
+    return columns

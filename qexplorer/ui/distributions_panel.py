@@ -1,0 +1,114 @@
+"""Page Distributions: choose a tensor, see its histogram under a grid, move the grid, read off what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.model import Model
+from qexplorer.ui.distributions_charts import draw_channels, draw_histogram
+from qexplorer.ui.distributions_controls import draw_grid_controls, draw_view_controls
+from qexplorer.ui.distributions_numbers import draw_channel_table, draw_error, draw_statistics
+from qexplorer.ui.distributions_recipe import draw_use_in_recipe
+from qexplorer.ui.distributions_tensor import choose_tensor
+from qexplorer.ui.distributions_view import drawn, view_of
+from qexplorer.ui.session import choose_model, current_model, remembered, show_error
+from qexplorer.ui.sidebar import samples
+
+if TYPE_CHECKING:
+    from qexplorer.observe.stats import TensorStats
+
+__all__ = ["draw_distributions_page"]
+
+_FIRST = "digits_cnn"
+
+
+def draw_distributions_page() -> None:
+    """Draws the page."""
+    st.title("Distributions")
+    st.markdown("The values of one tensor, and the grid of numbers that quantization would leave of them.")
+    model = current_model()
+    if model is None:
+        first = samples().get(_FIRST)
+        if first is not None and st.button(
+            "Start with the digits sample", type="primary", icon=":material/play_arrow:"
+        ):
+            choose_model(first.name, first.data)
+            st.rerun()
+        return
+    chosen = choose_tensor(model)
+    if chosen is None:
+        return
+    stats, source = chosen
+    if not stats.histogram.count:
+        st.info("This tensor holds no finite value, so there is nothing to draw.")
+        return
+    _explore(model, stats, source)
+    st.header("Statistics")
+    draw_statistics(stats)
+    with st.container(key="next_step"):
+        st.page_link("pages/quantize.py", label="Next: choose a recipe", icon=":material/arrow_forward:")
+
+
+@st.fragment
+def _explore(model: Model, stats: TensorStats, source: str) -> None:
+    """Everything that a control changes; only this runs again when one moves."""
+    picture, controls = st.columns([3, 1], gap="medium")
+    with controls:
+        settings = draw_grid_controls(stats)
+    try:
+        view = view_of(source, stats.name, settings, stats)
+    except QExplorerError as error:
+        show_error(error)
+        return
+    with picture:
+        channel = _chosen_channel(stats)
+        shown = drawn(source, stats, view, channel)
+        log, bent = _scales()
+        draw_histogram(model, stats, settings, shown, log=log, bent=bent)
+        draw_error(view, shown, settings)
+    with controls:
+        draw_view_controls()
+        _channel_control(stats)
+        draw_use_in_recipe(model, stats, settings)
+    if stats.channels is not None and len(stats.channels.count) > 1:
+        draw_channels(model, stats, view)
+        draw_channel_table(stats, view)
+
+
+def _scales() -> tuple[bool, bool]:
+    """How counts and values are spaced, before their controls are drawn under the picture's own."""
+    how = [_now("counts_scale", "linear"), _now("values_scale", "linear")]
+    return how[0] == "logarithmic", how[1] == "logarithmic"
+
+
+def _now(name: str, default: Any) -> Any:
+    return st.session_state[remembered(name, default)["key"]]
+
+
+def _chosen_channel(stats: TensorStats) -> int | None:
+    if stats.array is None or stats.channels is None:
+        return None
+    chosen = _now(_channel_name(stats), None)
+    return int(chosen) if chosen is not None else None
+
+
+def _channel_name(stats: TensorStats) -> str:
+    return f"tensor_channel:{stats.name}"
+
+
+def _channel_control(stats: TensorStats) -> None:
+    if stats.array is None or stats.channels is None or len(stats.channels.count) < 2:
+        return
+    last = len(stats.channels.count) - 1
+    st.number_input(
+        "Channel",
+        0,
+        last,
+        value=None,
+        placeholder="all",
+        help="Draws one channel's values, under its own grid if each has one. A click on a range below does so too.",
+        **remembered(_channel_name(stats), None),
+    )

@@ -1,0 +1,76 @@
+"""From the grid on the page to the recipe: for all weights or activations, or for this layer alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import LayerRule, Recipe
+from qexplorer.ui.distributions_controls import Settings
+from qexplorer.ui.distributions_tensor import layer_of
+from qexplorer.ui.session import as_plain, current_recipe, keep, show_error, state
+
+if TYPE_CHECKING:
+    from qexplorer.observe.stats import TensorStats
+
+__all__ = ["draw_use_in_recipe", "with_rule", "with_spec"]
+
+
+def draw_use_in_recipe(model: Model, stats: TensorStats, settings: Settings) -> None:
+    """A button that opens the two ways to take the settings over."""
+    fields = settings.weights if stats.kind == "weight" else settings.activations
+    with st.popover("Use this in the recipe", icon=":material/playlist_add:", width="stretch"):
+        if fields is None:
+            st.markdown(
+                "Clip lines drawn by hand belong to this one tensor. Choose another range to put it in a recipe."
+            )
+            return
+        layer = layer_of(model, stats.name)
+        plural = "weights" if stats.kind == "weight" else "activations"
+        st.caption(as_plain(settings.text))
+        if st.button(f"For all {plural}", key="use_for_all", width="stretch"):
+            _take(lambda recipe: with_spec(recipe, plural, fields))
+        if layer is not None and st.button(f"Only for {as_plain(layer.name)}", key="use_for_layer", width="stretch"):
+            _take(lambda recipe: with_rule(recipe, layer.name, plural, fields))
+
+
+def with_spec(recipe: Recipe, part: str, spec: Any) -> Recipe:
+    """The recipe with ``spec`` for all weights or activations, under the name ``mine``."""
+    value = recipe.model_dump(by_alias=True) | {part: spec.model_dump(), "name": "mine"}
+    return Recipe.model_validate(value)
+
+
+def with_rule(recipe: Recipe, layer: str, part: str, spec: Any) -> Recipe:
+    """The recipe with a last rule that gives ``layer`` the fields of ``spec``; an older rule of that kind gives way."""
+    name = "".join(f"[{c}]" if c in "*?[" else c for c in layer)
+    kept = [rule for rule in recipe.layers if not (rule.match == name and getattr(rule, part) is not None)]
+    rule = LayerRule.model_validate({"match": name, part: _fields(spec)})
+    return recipe.model_copy(update={"layers": (*kept, rule), "name": "mine"})
+
+
+def _fields(spec: Any) -> dict[str, Any]:
+    """All fields that mean something: a rule must not inherit the recipe's where the page showed the default."""
+    fields: dict[str, Any] = spec.model_dump(mode="json")
+    if fields["calibrator"] != "percentile":
+        del fields["percentile"]
+    if fields.get("granularity") not in (None, "block"):
+        del fields["block"]
+    return fields
+
+
+def _take(change: Any) -> None:
+    try:
+        changed = Recipe.parse(change(current_recipe()).to_yaml())
+    except QExplorerError as error:
+        show_error(error)
+        return
+    except ValueError as error:
+        st.error(as_plain(f"The recipe cannot take this: {error}"))
+        return
+    now = state()
+    now.recipe = changed.to_yaml()
+    keep(now)
+    st.rerun()

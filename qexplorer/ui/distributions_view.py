@@ -1,0 +1,80 @@
+"""From the kept statistics and the controls to what the charts show. Nothing is counted again when a control moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Granularity, Grid
+from qexplorer.ui.distributions_controls import Settings
+
+if TYPE_CHECKING:
+    from qexplorer.observe.histogram import Histogram
+    from qexplorer.observe.stats import TensorStats
+    from qexplorer.observe.view import GridView
+
+__all__ = ["Drawn", "drawn", "view_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What the histogram shows.
+
+    Attributes:
+        histogram: of all values, or of the chosen channel's.
+        grid: the per-tensor grid drawn over it; None where each channel or block has its own and none is chosen.
+        span: smallest and largest value of all grids, drawn where ``grid`` is None.
+        channel: the chosen channel; None for all values.
+    """
+
+    histogram: Histogram
+    grid: Grid | None
+    span: tuple[float, float]
+    channel: int | None
+
+
+@st.cache_resource(max_entries=64, show_spinner="Choosing the ranges: up to a second for a large weight.")
+def view_of(source: str, name: str, settings: Settings, _stats: TensorStats) -> GridView:  # noqa: ARG001
+    """The tensor under the grid that ``settings`` asks for.
+
+    Args:
+        source: digest of what the statistics were made of; with ``name`` and ``settings`` the key of the cache.
+        name: the tensor.
+        settings: the controls.
+        _stats: the tensor's statistics.
+    """
+    from qexplorer.observe.view import grid_view
+
+    return grid_view(
+        _stats,
+        format=get_format(settings.format),
+        symmetric=settings.symmetric,
+        granularity=Granularity(settings.granularity),
+        calibrator=settings.calibrator if settings.calibrator != "hand" else "minmax",
+        percentile=settings.percentile,
+        clip=settings.clip,
+        block=settings.block,
+    )
+
+
+def drawn(source: str, stats: TensorStats, view: GridView, channel: int | None) -> Drawn:
+    """The histogram and grid to draw, for one channel or for all values."""
+    span = (view.low, view.high)
+    whole = view.grid if view.grid.axis is None else None
+    if channel is None or stats.array is None:
+        return Drawn(stats.histogram, whole, span, None)
+    own = view.grid.channel(channel) if view.grid.granularity is Granularity.CHANNEL else whole
+    return Drawn(_channel_histogram(source, stats.name, channel, stats), own, span, channel)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _channel_histogram(source: str, name: str, channel: int, _stats: TensorStats) -> Histogram:  # noqa: ARG001
+    from qexplorer.observe.histogram import Histogram
+
+    assert _stats.array is not None
+    assert _stats.axis is not None
+    return Histogram.of(np.take(_stats.array, channel, axis=_stats.axis))

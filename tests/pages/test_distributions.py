@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.load.data import load_data
+from qexplorer.load.fit import fit_to_model
+from qexplorer.load.model import load_model
+from qexplorer.observe.store import statistics_for
+from qexplorer.observe.weights import weight_stats
+from qexplorer.ui.distributions_recipe import with_rule, with_spec
+from tests.pages.app import open_app, texts
+
+PAGE = "pages/distributions.py"
+
+
+def _opened(folder: Path, model: str = "tumour_mlp", data: str | None = "tumour", **choices: Any) -> AppTest:
+    """The page in a session that has chosen these."""
+    (folder / "sessions").mkdir(parents=True, exist_ok=True)
+    value = {"model": model, "data": data, "choices": choices}
+    (folder / "sessions" / "the-session.json").write_text(json.dumps(value))
+    return open_app(PAGE, session="the-session")
+
+
+def _control(app: AppTest, name: str) -> Any:
+    kinds = ("button_group", "selectbox", "select_slider", "slider", "toggle", "number_input")
+    return next(c for kind in kinds for c in app.get(kind) if c.key == f"keep:{name}")
+
+
+def _charts(app: AppTest) -> list[Any]:
+    return [chart for kind in ("vega_lite_chart", "arrow_vega_lite_chart") for chart in app.get(kind)]
+
+
+def test_empty_page_does_something() -> None:
+    """Without a model the page offers to start with a sample, and does so."""
+    app = open_app(PAGE)
+    next(b for b in app.button if b.label == "Start with the digits sample").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["qexplorer_state"].model == "digits_cnn"
+    assert _charts(app)
+
+
+def test_weight_at_once(workspace_folder: Path) -> None:
+    """A weight is shown without any job: histogram, ranges of its channels, error and statistics."""
+    app = _opened(workspace_folder)
+    assert not app.exception
+    assert not app.error
+    assert len(_charts(app)) == 2
+    said = texts(app)
+    assert "int8 per tensor, symmetric" in said
+    assert "255 levels" in said
+    assert "Signal to quantization noise" in said
+    assert not app.session_state["qexplorer_state"].jobs
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 16])
+def test_bits(workspace_folder: Path, bits: int) -> None:
+    """The number of levels follows the bits: a symmetric signed grid leaves the most negative code out."""
+    app = _opened(workspace_folder)
+    _control(app, "weight_bits").set_value(bits).run()
+    assert not app.error
+    assert f"int{bits} per tensor" in texts(app)
+    assert f"{2**bits - 1:,} levels" in texts(app)
+
+
+@pytest.mark.parametrize("range_", ["minmax", "percentile", "mse", "kl", "hand"])
+@pytest.mark.parametrize("granularity", ["tensor", "channel", "block"])
+def test_every_combination(workspace_folder: Path, granularity: str, range_: str) -> None:
+    """Every granularity goes with every range that is offered for it, without an error on the page."""
+    app = _opened(workspace_folder, weight_granularity=granularity, weight_range=range_, weight_bits=4)
+    assert not app.exception
+    assert not app.error
+    fineness = {"tensor": "per tensor", "channel": "per channel", "block": "blocks of 32"}[granularity]
+    assert f"int4 {fineness}" in texts(app)
+
+
+def test_finer_grids_are_better(workspace_folder: Path) -> None:
+    """One scale for each channel costs less error at 4 bits than one for the tensor, and the page says how much."""
+    found = {}
+    for granularity in ("tensor", "channel"):
+        app = _opened(workspace_folder, weight_granularity=granularity, weight_bits=4)
+        line = next(m.value for m in app.markdown if "Signal to quantization noise" in m.value)
+        found[granularity] = float(line.split("noise ")[1].split(" dB")[0])
+    assert found["channel"] > found["tensor"]
+
+
+def test_by_hand(workspace_folder: Path) -> None:
+    """Clip lines drawn by hand clip values, and no recipe is offered for them."""
+    app = _opened(workspace_folder, weight_range="hand")
+    slider = next(s for s in app.slider if s.label == "Clip lines")
+    slider.set_value(slider.max / 4).run()
+    assert not app.error
+    assert "none of the values clipped" not in texts(app)
+    assert "belong to this one tensor" in texts(app)
+    assert not [b for b in app.button if b.key == "use_for_all"]
+
+
+def test_channel(workspace_folder: Path) -> None:
+    """A chosen channel is drawn under its own grid, and the whole tensor's figure stays in sight."""
+    app = _opened(workspace_folder, weight_granularity="channel", weight_bits=4)
+    assert "Choose a channel to see its levels" in texts(app)
+    next(n for n in app.number_input if n.label == "Channel").set_value(1).run()
+    assert not app.error
+    assert "15 levels" in texts(app)
+    assert "Channel 1." in texts(app)
+    assert "The whole tensor" in texts(app)
+
+
+def test_controls_survive_another_page(workspace_folder: Path) -> None:
+    """Bits and range are as they were after a look at another page, and after a reload."""
+    app = _opened(workspace_folder)
+    _control(app, "weight_bits").set_value(3).run()
+    _control(app, "weight_range").set_value("mse").run()
+    app.switch_page("pages/model.py").run()
+    app.switch_page(PAGE).run()
+    assert (_control(app, "weight_bits").value, _control(app, "weight_range").value) == (3, "mse")
+    again = open_app(PAGE, session="the-session")
+    assert (_control(again, "weight_bits").value, _control(again, "weight_range").value) == (3, "mse")
+
+
+def test_another_model_forgets_the_tensor(workspace_folder: Path) -> None:
+    """A tensor chosen in one model does not stand in the way of another model."""
+    app = _opened(workspace_folder)
+    options = app.selectbox[0].options
+    _control(app, "tensor_weight").select_index(1).run()
+    app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox[0].options != options
+
+
+def test_recipe_for_all(workspace_folder: Path) -> None:
+    """The settings become those of all weights of the recipe, which the sidebar then shows."""
+    app = _opened(workspace_folder, weight_bits=4, weight_granularity="channel", weight_range="mse")
+    next(b for b in app.button if b.key == "use_for_all").click().run()
+    assert not app.error
+    recipe = Recipe.parse(app.session_state["qexplorer_state"].recipe)
+    assert recipe.weights == WeightSpec.model_validate(
+        {"format": "int4", "granularity": "channel", "calibrator": "mse", "symmetric": True}
+    )
+    assert recipe.activations == Recipe.parse("w8a8").activations
+    assert recipe.name == "mine"
+
+
+def test_recipe_for_one_layer() -> None:
+    """A rule for one layer changes that layer alone, comes last, and replaces an older one for the same layer."""
+    recipe = Recipe.parse("w4a8")
+    for width in ("int2", "int8"):
+        spec = WeightSpec.model_validate({"format": width, "granularity": "tensor"})
+        recipe = Recipe.parse(with_rule(recipe, "fc[1]*", "weights", spec).to_yaml())
+    assert len(recipe.layers) == 1
+    assert recipe.for_layer("fc[1]*", "Gemm").weights == spec
+    assert recipe.for_layer("fc1", "Gemm").weights == Recipe.parse("w4a8").weights
+
+
+def test_recipe_for_activations() -> None:
+    """Settings of activations replace those of the recipe and leave its weights as they are."""
+    spec = ActivationSpec.model_validate({"format": "uint8", "calibrator": "percentile", "percentile": 99.9})
+    changed = with_spec(Recipe.parse("w4a8"), "activations", spec)
+    assert changed.activations == spec
+    assert changed.weights == Recipe.parse("w4a8").weights
+
+
+def test_activations_need_data(workspace_folder: Path) -> None:
+    """Without data the page says that activations need samples and where to choose them."""
+    app = _opened(workspace_folder, data=None, tensor_kind="activation")
+    assert not app.error
+    assert any("no data is chosen" in info.value for info in app.info)
+
+
+def test_activations_start_one_job(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The button hands model, data and number of samples to a job, and the session remembers which."""
+    asked = []
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, arguments: asked.append((kind, arguments)) or "x")
+    app = _opened(workspace_folder, tensor_kind="activation")
+    next(b for b in app.button if b.label.startswith("Observe")).click().run()
+    assert asked == [
+        ("observe", {"model": "tumour_mlp", "data": "tumour", "preprocessing": None, "samples": 512}),
+    ]
+    assert app.session_state["qexplorer_state"].jobs == {"observe": "x"}
+
+
+def test_observed_activations(workspace_folder: Path) -> None:
+    """Activations that were observed are shown at once, with one grid for the whole tensor and unsigned codes."""
+    model = load_model("tumour_mlp")
+    found = statistics_for(model, fit_to_model(load_data("tumour"), model))
+    app = _opened(workspace_folder, tensor_kind="activation")
+    assert not app.exception
+    assert not app.error
+    assert "uint8 per tensor, asymmetric" in texts(app)
+    assert len(app.selectbox[0].options) == len(found.of_kind("activation"))
+    assert not [c for c in app.get("button_group") if c.key == "keep:weight_granularity"]
+
+
+def test_histogram_counts_every_value() -> None:
+    """The bars that are drawn hold exactly the values of the weight."""
+    from qexplorer.observe.view import grid_view
+    from qexplorer.ui.distributions_charts import _histogram_info
+    from qexplorer.ui.distributions_view import drawn
+
+    model = load_model("tumour_mlp")
+    name = next(layer.weight for layer in model.layers if layer.weight)
+    assert name is not None
+    stats = weight_stats(model, name)
+    view = grid_view(stats, format=get_format("int8"), symmetric=True)
+    for bent in (False, True):
+        info = _histogram_info(model, stats, drawn("", stats, view, None), log=False, bent=bent)
+        assert sum(bar.count for bar in info.bars) == pytest.approx(np.prod(stats.shape), abs=len(info.bars))
+        assert info.clip == (float(view.grid.low), float(view.grid.high))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +68,20 @@ def export(module: torch.nn.Module, example_inputs: Any, path: Path) -> Path:
     return path
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences the exporter's warnings, which are about packages that are not needed here."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
 def _exported(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], label: str) -> Any:
     """The exporter's result with a free batch, or else with fixed sizes."""
     import torch
@@ -74,8 +91,7 @@ def _exported(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], label: 
     reason = "it gave no reason"
     for example, shapes in ((wide, free), (inputs, None)):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _quiet():
                 program = torch.onnx.export(
                     module, example, dynamo=True, opset_version=OPSET, dynamic_shapes=shapes, verbose=False
                 )

@@ -22,6 +22,7 @@ _SIZES = (4, 32, 224)  # tried in turn for free dimensions other than the batch
 _RELATIVE = 1e-3  # of the largest output; folding and reordering of float32 sums stay well below
 _RUN_S = 20.0
 _MAX_INPUT_VALUES = 2**26
+_OUT_OF_MEMORY = ("bad_alloc", "failed to allocate", "bad allocation", "memoryerror", "bfcarena", "allocateraw")
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -87,9 +88,7 @@ def _reason(outcome: Outcome, error: _Failed) -> tuple[Outcome, str]:
 
 
 def _out_of_memory(reason: str) -> bool:
-    return any(
-        words in reason.lower() for words in ("bad_alloc", "failed to allocate", "bad allocation", "memoryerror")
-    )
+    return any(words in reason.lower() for words in _OUT_OF_MEMORY)
 
 
 def _session(proto: onnx.ModelProto) -> Any:

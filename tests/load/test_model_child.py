@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from qexplorer.core.errors import Cancelled, ModelError, UnknownName
 from qexplorer.core.model import Model
@@ -14,7 +15,7 @@ from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.load import model as loading
 from qexplorer.load.model import load_bytes, load_model
 from qexplorer.process.limits import Limits
-from tests.load.model_graphs import everything_in, run, saved, small_cnn, weight
+from tests.load.model_graphs import everything_in, model, run, saved, small_cnn, weight
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,22 @@ def test_memory_is_a_sentence(shipped: Path, monkeypatch: pytest.MonkeyPatch, wo
     monkeypatch.setattr(loading, "loading_limits", lambda _: Limits(memory_bytes=120 * 2**20))
     with pytest.raises(ModelError, match=r"net\.onnx: "):
         load_model(shipped)
+    assert everything_in(workspace_folder) == set()
+
+
+def test_size_that_only_shows_when_it_runs(workspace_folder: Path) -> None:
+    """A size that no inference can foresee runs into the child's memory limit, and the model is refused."""
+    nodes = [
+        helper.make_node("NonZero", ["x"], ["places"]),
+        helper.make_node("Shape", ["places"], ["s"]),
+        helper.make_node("Mul", ["s", "k"], ["big"]),
+        helper.make_node("ConstantOfShape", ["big"], ["c"]),
+        helper.make_node("ReduceMax", ["c"], ["m"], keepdims=0),
+        helper.make_node("Add", ["x", "m"], ["y"]),
+    ]
+    proto = model(nodes, {"x": ["n", 4]}, ["y"], {"k": np.array([2**18, 2**16])})
+    with pytest.raises(ModelError, match="memory"):
+        load_bytes("big.onnx", proto.SerializeToString())
     assert everything_in(workspace_folder) == set()
 
 

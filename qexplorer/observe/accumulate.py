@@ -148,9 +148,9 @@ def _planes(x: NDArray[np.float32], shape: tuple[int, int], tables: NDArray[np.u
     ordered = np.empty((len(x), 2), np.int32)
     observe_planes(x, x.view(np.int32), x.view(np.uint32), tables, sums, ordered)
     ranges = from_ordered(ordered).reshape(*shape, 2)
-    sums = sums.reshape(*shape, 2)
+    folded = sums.reshape(*shape, 2)
     count = np.full(shape, float(x.shape[1]))
-    return _Seen(count, sums[..., 0], sums[..., 1], ranges[..., 0], ranges[..., 1])
+    return _Seen(count, folded[..., 0], folded[..., 1], ranges[..., 0], ranges[..., 1])
 
 
 def _lanes(x: NDArray[np.float32], tables: NDArray[np.uint32], valid: NDArray[np.int64] | None = None) -> _Seen:

@@ -8,7 +8,9 @@ range with the least KL(P || Q) is chosen. Differences from the talk, which spea
    resolve more than the histogram does, and keep the whole range.
 2. Asymmetric grids choose their two ends in turns, twice.
 3. Exact zeros are left out: zero is on every grid, and the zeros of a ReLU would drown everything else.
-4. If the least range tried is the best, bins are made again over that range, until it is not: one far outlier does not
+4. The divergence that counting few values in many bins makes by chance, about (bins - codes) / (2 values), is taken off
+   (Miller 1955): without that, small tensors would always be clipped hard.
+5. If the least range tried is the best, bins are made again over that range, until it is not: one far outlier does not
    put all other values into one bin.
 """
 

@@ -6,6 +6,7 @@ Rounding error is made by values between the grid's smallest and largest point, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +46,9 @@ class ErrorSplit:
         return self.rounding_mse + self.clipping_mse
 
     @classmethod
-    def of_sums(cls, rounding: float, clipping: float, clipped: float, squares: float, n: int) -> ErrorSplit:
-        """From sums over ``n`` values."""
+    def of_sums(cls, sums: Sequence[float] | NDArray[np.float64], n: int) -> ErrorSplit:
+        """From sums over ``n`` values: squared rounding errors, squared clipping errors, clipped values, squares."""
+        rounding, clipping, clipped, squares = (float(value) for value in sums)
         if not n:
             return cls(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
         error = rounding + clipping
@@ -70,13 +72,12 @@ def error_from_histogram(histogram: Histogram, grid: Grid) -> ErrorSplit:
     bins = histogram.bins
     scale, low, high = float(grid.scale), float(grid.low), float(grid.high)
     rounding, clipping, clipped = bins_error(bins.low, bins.high, bins.count, scale, low, high)
-    return ErrorSplit.of_sums(rounding, clipping, clipped, histogram.squares, histogram.count)
+    return ErrorSplit.of_sums((rounding, clipping, clipped, histogram.squares), histogram.count)
 
 
 def error_exact(array: NDArray[Any], grid: Grid) -> ErrorSplit:
     """The error of ``array`` on ``grid`` (any granularity), value by value. 25 million values: 6 to 60 ms."""
-    rounding, clipping, clipped, squares = _sums(array, grid).reshape(-1, 4).sum(0)
-    return ErrorSplit.of_sums(float(rounding), float(clipping), float(clipped), float(squares), array.size)
+    return ErrorSplit.of_sums(_sums(array, grid).reshape(-1, 4).sum(0), array.size)
 
 
 def error_per_channel(array: NDArray[Any], grid: Grid) -> tuple[ErrorSplit, ...]:
@@ -89,7 +90,7 @@ def error_per_channel(array: NDArray[Any], grid: Grid) -> tuple[ErrorSplit, ...]
         raise ValueError("the error per channel needs a per-channel grid")
     sums = _sums(array, grid)[:, 0]
     n = array.size // max(len(sums), 1)
-    return tuple(ErrorSplit.of_sums(*(float(value) for value in row), n) for row in sums)
+    return tuple(ErrorSplit.of_sums(row, n) for row in sums)
 
 
 def row_sums(rows: Float32, grid: Grid, shape: tuple[int, ...]) -> NDArray[np.float64]:

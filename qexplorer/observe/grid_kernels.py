@@ -67,7 +67,8 @@ def bins_error(low, high, count, scale, bottom, top):  # type: ignore[no-untyped
 
 @numba.njit(cache=True, nogil=True)
 def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[no-untyped-def]
-    """Kullback-Leibler divergence of the quantized distribution from the real one, for each candidate range.
+    """Kullback-Leibler divergence of the quantized distribution from the real one, for each candidate range, less what
+    counting makes of it by chance.
 
     Args:
         counts: float64 ``(n + 2,)``: values below ``origin``, in ``n`` equal bins from there, and above.
@@ -91,7 +92,7 @@ def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[n
             continue
         scale = (j - i) * width / levels
         zero = np.rint(-(origin + (i - 1) * width) / scale)
-        total = 0.0
+        total, chance = 0.0, 0
         at = i
         while at < j:  # one run of bins that share a code
             code = min(max(np.rint((origin + (at - 0.5) * width) / scale) + zero, 0.0), levels)
@@ -105,13 +106,14 @@ def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[n
                     filled += 1
                 end += 1
             q = mass / filled / inside if mass > 0.0 else _FLOOR
+            chance += max(filled - 1, 0)
             for m in range(at, end):
                 p = counts[m] + (before if m == i else 0.0) + (after if m == j - 1 else 0.0)
                 if p > 0.0:
                     p /= everything
                     total += p * math.log(p / q)
             at = end
-        out[k] = total
+        out[k] = total - chance / (2.0 * everything)
     return out
 
 
@@ -230,19 +232,16 @@ def rows_divergence(x, ends, levels, n, stops):  # type: ignore[no-untyped-def]
     """
     starts = np.zeros_like(stops)
     for r in range(x.shape[0]):
-        for _ in range(4):
-            if ends[r] == 0.0:
-                break
-            counts = np.zeros(n + 2)
-            scale = n / ends[r]
-            for i in range(x.shape[1]):
-                v = abs(np.float64(x[r, i]))
-                if v > 0.0:
-                    counts[min(int(v * scale), n) + 1 if v > ends[r] else min(int(v * scale), n - 1) + 1] += 1.0
-            best = np.argmin(divergences(counts, 0.0, ends[r] / n, starts, stops, levels))
-            ends[r] *= stops[max(best, 1)] / n
-            if best > 0:
-                break
+        if ends[r] == 0.0:
+            continue
+        counts = np.zeros(n + 2)
+        scale = n / ends[r]
+        for i in range(x.shape[1]):
+            v = abs(np.float64(x[r, i]))
+            if v > 0.0:
+                counts[min(int(v * scale), n - 1) + 1] += 1.0
+        best = np.argmin(divergences(counts, 0.0, ends[r] / n, starts, stops, levels))
+        ends[r] *= stops[best] / n
 
 
 @numba.njit(cache=True, nogil=True)

@@ -19,7 +19,7 @@ from qexplorer.core.workspace import workspace
 __all__ = ["observe_lanes", "observe_planes"]
 
 if not os.environ.get("NUMBA_CACHE_DIR") and not os.access(Path(__file__).parent, os.W_OK):
-    numba.config.CACHE_DIR = str(workspace("numba"))  # an installed package may be read-only
+    numba.config.CACHE_DIR = str(workspace("numba"))  # type: ignore[attr-defined]  # an installed package may be read-only
 
 _SHIFT = np.uint32(16)
 _ONE = np.uint32(1)

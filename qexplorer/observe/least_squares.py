@@ -43,7 +43,7 @@ def least_squares(histogram: Histogram, format: Format, *, symmetric: bool) -> t
     low, high = max(low, -bound), min(high, bound)
     for ends in ((1, 1),) if symmetric else ((0, 1), (1, 0)):
         spans = [(low * f if ends[0] else low, high * f if ends[1] else high) for f in FACTORS]
-        low, high = min(((low, high), *spans), key=lambda span: _cost(histogram, *span, format, symmetric))
+        low, high = min([(low, high), *spans], key=lambda span: _cost(histogram, span[0], span[1], format, symmetric))
     return float(low), float(high)
 
 

@@ -167,7 +167,7 @@ def _errors(stats: TensorStats, grid: Grid) -> tuple[ErrorSplit, ChannelErrors |
     if grid.block is not None:
         assert grid.axis is not None
         total = row_sums(_rows(stats, grid.axis, True), grid, stats.shape).sum((0, 1))
-        return ErrorSplit.of_sums(*(float(v) for v in total), stats.array.size), None
+        return ErrorSplit.of_sums(total, stats.array.size), None
     rows = _rows(stats, stats.axis, False)
     sums = row_sums(rows, grid, stats.shape)[:, 0]
     n = rows.shape[1]
@@ -183,4 +183,4 @@ def _errors(stats: TensorStats, grid: Grid) -> tuple[ErrorSplit, ChannelErrors |
         sums[:, 1] / n,
         np.where(sums[:, 0] + sums[:, 1] == 0.0, np.inf, sqnr),
     )
-    return ErrorSplit.of_sums(*(float(v) for v in sums.sum(0)), n * len(rows)), channels
+    return ErrorSplit.of_sums(sums.sum(0), n * len(rows)), channels

@@ -20,7 +20,7 @@ __all__ = ["block_grid", "channel_grid", "weight_grid"]
 
 Float64 = NDArray[np.float64]
 _DEEPEST = 40  # bounds tried on one channel or block: down to 1/32 of its range
-_KL_BINS = 8  # for each code
+_KL_VALUES = 8  # a bin holds at least so many values on average, or the counts are mostly chance
 _KL_CANDIDATES = 32
 
 
@@ -92,7 +92,7 @@ def _row_ranges(rows: Float32, block: int, spec: WeightSpec, format: Format) -> 
     ordered = np.empty((len(rows), -(-rows.shape[1] // block), 2), np.int32)
     bits = rows.view(np.int32)
     in_parts(rows.size, len(rows), lambda part: rows_ranges(bits[part], block, ordered[part]))
-    ranges = from_ordered(ordered)
+    ranges: Float64 = from_ordered(ordered)
     if spec.calibrator == "mse":
         return _least_squares_rows(rows, block, ranges, format, spec.symmetric)
     if spec.calibrator == "percentile":
@@ -139,7 +139,7 @@ def _upper_quantile(rows: Float32, part: float) -> Float64:
     top = np.empty((len(rows), min(k, n)), np.float32)
     rows_top(rows, top)
     above, below = top[:, int(place)].astype(np.float64), top[:, min(int(place) + 1, n - 1)].astype(np.float64)
-    return above + (below - above) * (place - int(place))
+    return np.asarray(above + (below - above) * (place - int(place)), np.float64)
 
 
 def _kl_rows(rows: Float32, format: Format, symmetric: bool) -> Float64:
@@ -150,10 +150,11 @@ def _kl_rows(rows: Float32, format: Format, symmetric: bool) -> Float64:
     ends = np.maximum(-low, high)
     if format.bits <= 8:  # wider grids resolve more than a histogram does
         levels = max(steps_of(format, symmetric=symmetric) // 2, 1)
-        stops = np.unique(np.rint(np.geomspace(levels, levels * _KL_BINS, _KL_CANDIDATES)).astype(np.int64))
+        n = min(max(rows.shape[1] // _KL_VALUES, 2 * levels), 16 * levels)
+        stops = np.unique(np.rint(np.geomspace(levels, n, _KL_CANDIDATES)).astype(np.int64))
 
         def search(part: slice) -> None:
-            rows_divergence(rows[part], ends[part], float(levels), levels * _KL_BINS, stops)
+            rows_divergence(rows[part], ends[part], float(levels), n, stops)
 
         in_parts(rows.size, len(rows), search)
     return np.stack([np.maximum(low, -ends), np.minimum(high, ends)], -1)

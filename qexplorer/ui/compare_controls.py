@@ -14,9 +14,9 @@ from qexplorer.ui.job_panel import job_state
 from qexplorer.ui.quantize_recipe import OWN_NAME, read_recipe, text_of
 from qexplorer.ui.session import current_recipe, keep, remembered, show_error, state
 
-__all__ = ["SHOWN", "draw_picks", "order_now", "start", "unique_name"]
+__all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_name"]
 
-SHOWN = "comparison"  # in the session's choices: id of the kept comparison that is shown; None: the job's
+SHOWN = "comparison"  # in the session's choices: [id of the kept comparison that was opened, the model it was then]
 _PICKED, _ERROR = "compare_picked", "compare_error"
 _EFFORTS = {"quick": "Quick, about 10 s", "standard": "Standard, about 60 s"}
 
@@ -179,5 +179,21 @@ def start(order: dict[str, Any]) -> None:
     """Starts the job (or joins the one that does the same already) and shows it."""
     now = state()
     now.jobs["compare"] = manager.submit("compare", order)
-    now.choices[SHOWN] = None
+    now.choices.pop(SHOWN, None)
+    keep(now)
+
+
+def opened() -> str | None:
+    """Id of the kept comparison that was opened, until another model is chosen or a new one is started."""
+    kept = state().choices.get(SHOWN)
+    return kept[0] if kept and kept[1] == state().model else None
+
+
+def open_kept(comparison_id: str | None) -> None:
+    """Shows a kept comparison; None goes back to what the last job made."""
+    now = state()
+    if comparison_id is None:
+        now.choices.pop(SHOWN, None)
+    else:
+        now.choices[SHOWN] = [comparison_id, now.model]
     keep(now)

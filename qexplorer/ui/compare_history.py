@@ -10,10 +10,10 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.history import History, Record
-from qexplorer.ui.compare_controls import SHOWN, start
+from qexplorer.ui.compare_controls import open_kept, opened, start, unique_name
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.quantize_recipe import text_of
-from qexplorer.ui.session import as_plain, keep, remembered, show_error, state
+from qexplorer.ui.session import as_plain, remembered, show_error
 
 __all__ = ["draw_history", "history_rows", "order_again"]
 
@@ -73,7 +73,9 @@ def _act_on(chosen: list[Record]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="history_actions"):
         if len(chosen) == 1:
-            st.button("Open", icon=":material/open_in_full:", key="history_open", on_click=_open, args=(chosen[0].id,))
+            st.button(
+                "Open", icon=":material/open_in_full:", key="history_open", on_click=open_kept, args=(chosen[0].id,)
+            )
         if all(r.order for r in chosen) and len({_setting(r) for r in chosen}) == 1:
             if st.button("Compare again", icon=":material/replay:", key="history_again"):
                 start(order_again(chosen))
@@ -99,8 +101,6 @@ def order_again(records: Sequence[Record]) -> dict[str, Any]:
         for text in order["recipes"]:
             recipes.setdefault(Recipe.parse(text).digest, text)
     named: list[Recipe] = []
-    from qexplorer.ui.compare_controls import unique_name
-
     for text in recipes.values():
         recipe = Recipe.parse(text)
         named.append(recipe.model_copy(update={"name": unique_name(recipe, named)}))
@@ -117,12 +117,6 @@ def _together(chosen: list[Record]) -> None:
             show_error(error)
 
 
-def _open(comparison_id: str) -> None:
-    now = state()
-    now.choices[SHOWN] = comparison_id
-    keep(now)
-
-
 @st.dialog("Delete these results?")
 def _confirm(ids: list[str]) -> None:
     count = len(ids)
@@ -131,10 +125,8 @@ def _confirm(ids: list[str]) -> None:
         if st.button("Delete", type="primary", key="history_delete_yes"):
             for comparison_id in ids:
                 History().delete(comparison_id)
-            now = state()
-            if now.choices.get(SHOWN) in ids:
-                now.choices[SHOWN] = None
-                keep(now)
+            if opened() in ids:
+                open_kept(None)
             st.rerun()
         if st.button("Keep", key="history_delete_no"):
             st.rerun()

@@ -9,7 +9,7 @@ from qexplorer.core.results import Run
 from qexplorer.jobs.history import History
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.measure.comparison import Comparison
-from qexplorer.ui.compare_controls import SHOWN, draw_picks
+from qexplorer.ui.compare_controls import draw_picks, opened
 from qexplorer.ui.compare_history import draw_history
 from qexplorer.ui.compare_results import draw_results
 from qexplorer.ui.compare_table import draw_runs
@@ -33,11 +33,12 @@ def draw_compare_page() -> None:
     if model.untrained:
         st.info("Untrained: size, latency, memory and energy mean something; accuracy does not and is not shown.")
     draw_picks()
-    job_id = state().jobs.get("compare")
-    job = job_state(job_id)
-    if job is not None and state().choices.get(SHOWN) is None:
-        draw_job(job_id, place="compare", partial=_partial)
-    if job is None or not job.is_running:
+    job = job_state(state().jobs.get("compare"))
+    if job is not None and job.arguments.get("model") != state().model:
+        job = None  # it is about another model; the sidebar still shows it
+    if job is not None and opened() is None:
+        draw_job(job.id, place="compare", partial=_partial)
+    if job is None or not job.is_running or opened() is not None:
         _result(job)
     draw_history(model.name)
 
@@ -66,7 +67,7 @@ def _result(job: JobState | None) -> None:
     if comparison is not None:
         draw_results(comparison)
     elif job is None or job.status is JobStatus.DONE:
-        st.caption("Nothing compared yet in this session. Pick recipes and press Compare; it takes about 10 seconds.")
+        st.caption("Nothing compared yet in this session: press Compare, and results come in about 10 seconds.")
 
 
 def shown_comparison(job: JobState | None) -> Comparison | None:
@@ -75,9 +76,9 @@ def shown_comparison(job: JobState | None) -> Comparison | None:
     Raises:
         UnknownName: the one that was opened is not kept any more.
     """
-    opened = state().choices.get(SHOWN)
-    if opened is not None:
-        return _kept(opened)
+    asked = opened()
+    if asked is not None:
+        return _kept(asked)
     if job is None or job.status is not JobStatus.DONE or job.result["comparison"] not in _ids():
         return None
     return _kept(job.result["comparison"])

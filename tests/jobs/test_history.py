@@ -1,0 +1,105 @@
+"""The record of comparisons: kept whole, listed newest first, safe for two processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from qexplorer.core.errors import InputError, UnknownName
+from qexplorer.jobs import history
+from qexplorer.jobs.history import History
+from tests.report.comparisons import comparison, float_run, quantized_run
+
+
+def test_what_is_added_comes_back_whole() -> None:
+    """A comparison from the record equals the one that was added."""
+    given = comparison(float_run(), quantized_run())
+    History().add(given)
+    assert History().get(given.id) == given
+
+
+def test_the_list_is_newest_first_and_by_model() -> None:
+    """The list has the newest first, with recipes and accuracies to recognize them by."""
+    History().add(comparison(comparison_id="old", created="2026-01-01T00:00:00+00:00"))
+    History().add(comparison(comparison_id="new", created="2026-01-03T00:00:00+00:00"), order={"recipes": ["w8a8"]})
+    History().add(comparison(comparison_id="other", model={"name": "another"}))
+    assert [r.id for r in History().list()] == ["new", "other", "old"]
+    assert [r.id for r in History().list("net")] == ["new", "old"]
+    newest = History().list()[0]
+    assert newest.recipes == ("w8a8",)
+    assert [(line.recipe, line.accuracy, line.speedup) for line in newest.lines] == [
+        ("float", 0.99, 1.0),
+        ("w8a8", 0.98, 2.0),
+    ]
+    assert newest.order == {"recipes": ["w8a8"]}
+
+
+def test_a_noisy_speed_is_not_listed() -> None:
+    """The list gives no speed-up of a measurement that is not valid."""
+    took = replace(quantized_run().latency_ms, valid=False)
+    History().add(comparison(float_run(), quantized_run(latency_ms=took)))
+    assert History().list()[0].lines[1].speedup is None
+
+
+def test_delete() -> None:
+    """What is deleted is gone, the rest stays, and deleting it again is no error."""
+    for name in ("a", "b"):
+        History().add(comparison(comparison_id=name))
+    History().delete("a")
+    History().delete("a")
+    assert [r.id for r in History().list()] == ["b"]
+    with pytest.raises(UnknownName, match="no kept comparison 'a'"):
+        History().get("a")
+
+
+def test_the_same_id_replaces() -> None:
+    """Adding a comparison again does not double it."""
+    for _ in range(2):
+        History().add(comparison())
+    assert len(History().list()) == 1
+
+
+def test_two_processes_at_once() -> None:
+    """Two processes that create the file and add to it at once lose nothing."""
+    code = """
+import sys
+from qexplorer.jobs.history import History
+from tests.report.comparisons import comparison
+for i in range(15):
+    History().add(comparison(comparison_id=f"{sys.argv[1]}{i}"))
+"""
+    children = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]
+    assert [child.wait(timeout=60) for child in children] == [0, 0]
+    assert {r.id for r in History().list()} == {f"{name}{i}" for name in "ab" for i in range(15)}
+
+
+def test_an_older_file_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of an older schema takes the new steps and keeps its rows."""
+    History().add(comparison())
+    steps = (*history.MIGRATIONS, ("ALTER TABLE comparisons ADD COLUMN remark TEXT",))
+    monkeypatch.setattr(history, "MIGRATIONS", steps)
+    assert [r.id for r in History().list()] == ["c1"]
+    with sqlite3.connect(History().path) as base:
+        assert base.execute("PRAGMA user_version").fetchone() == (2,)
+        assert "remark" in [row[1] for row in base.execute("PRAGMA table_info(comparisons)")]
+
+
+def test_a_newer_file_is_not_touched() -> None:
+    """A file of a newer program is refused with what to do."""
+    History().add(comparison())
+    with sqlite3.connect(History().path) as base:
+        base.execute("PRAGMA user_version = 99")
+    with pytest.raises(InputError, match="newer qexplorer; update"):
+        History().list()
+
+
+def test_a_damaged_file_is_one_sentence() -> None:
+    """A file that is no database is named in one sentence, and stays for its owner to look at."""
+    History().path.write_bytes(b"not a database at all, but long enough to be taken for one" * 20)
+    with pytest.raises(InputError, match=r"runs\.sqlite: the record of runs cannot be used"):
+        History().list()
+    assert History().path.read_bytes().startswith(b"not a database")

@@ -1,0 +1,86 @@
+"""Verdicts in plain words: what may be said, given the intervals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
+from qexplorer.report.verdict import Change, headline, verdict_of
+from tests.report.comparisons import BACKEND, float_run, quantized_run
+
+FASTER, SLOWER = (2.0, (1.9, 2.1)), (0.5, (0.45, 0.55))
+
+
+def lossy(recipe: str, delta: float, speed: tuple[float, tuple[float, float]] = FASTER) -> Run:
+    found = Accuracy("accuracy", 0.9, (0.8, 0.95), 100, delta, (delta - 0.02, delta + 0.02), 0.01, 0, 9, (1,))
+    took = Latency(0.1, 0.1, 0.1, (0.1, 0.1), 100, 1, 1, True, *speed)
+    return quantized_run(recipe, accuracy=found, latency_ms=took)
+
+
+def test_an_interval_over_zero_is_no_difference() -> None:
+    """A loss whose interval holds zero is not called a loss, and the samples are named."""
+    run = quantized_run()
+    verdict = verdict_of(run, [float_run(), run])
+    assert verdict.answers is Change.NONE
+    assert "no difference in accuracy that 100 samples could show, -1.0 points (-5.4 to +2.7)" in verdict.text
+    assert "0.25 of the weight bytes" in verdict.text
+    assert "2 times faster (1.90 to 2.10)" in verdict.text
+    assert "0.50 of the energy (estimated)" in verdict.text
+
+
+def test_a_loss_has_its_interval() -> None:
+    """A loss that the samples show is told with its interval, the smaller end first."""
+    run = lossy("w4a8", -0.09)
+    assert "loses 9.0 points of accuracy (7.0 to 11.0, 100 samples)" in verdict_of(run, [float_run(), run]).text
+
+
+def test_slower_says_why() -> None:
+    """A slower run names the float kernels that ran, or says that all are integers."""
+    run = replace(lossy("w8", 0.0, SLOWER), kernels=Kernels({"QGemm": 1}, {"Conv": 9, "Add": 3, "Relu": 1}))
+    text = verdict_of(run, [float_run(), run]).text
+    assert "2 times slower (1.82 to 2.22), because 13 of 14 kernels run in float: Conv, Add" in text
+
+
+def test_noise_is_no_speed() -> None:
+    """A latency that is not valid gives no speed, and the reason."""
+    took = replace(quantized_run().latency_ms, valid=False, reason="too noisy: other work took 70% of the processor")
+    run = quantized_run(latency_ms=took)
+    verdict = verdict_of(run, [float_run(), run])
+    assert verdict.speed is Change.UNKNOWN
+    assert "too noisy to speak of speed (other work took 70% of the processor)" in verdict.text
+    assert "faster" not in verdict.text
+
+
+def test_agreement_stands_in_for_accuracy() -> None:
+    """Without labels the verdict tells how often both models say the same."""
+    run = quantized_run(accuracy=Accuracy("agreement", 0.97, (0.92, 0.99), 100, reason="no labels"))
+    assert "says what float says on 97.0 % of 100 samples (92.0 to 99.0 %)" in verdict_of(run, [float_run(), run]).text
+
+
+def test_refused_and_failed_runs_give_their_reason() -> None:
+    """A run without numbers says why, and nothing of accuracy or speed."""
+    refused = Run("w4a8", "4" * 16, BACKEND, Status.REFUSED, "answers left the tolerance")
+    failed = Run("w2a2", "2" * 16, BACKEND, Status.FAILED, "the process died")
+    assert verdict_of(refused, [refused]).text == "w4a8: its numbers are not shown: answers left the tolerance."
+    assert verdict_of(failed, [failed]).text == "w2a2: failed: the process died."
+
+
+def test_headline_takes_the_fastest_without_a_loss() -> None:
+    """Among runs whose answers nobody can tell from float's, the fastest makes the headline, however fast a lossy one is."""
+    best = quantized_run("w8a8")
+    runs = [float_run(), lossy("w4a8", -0.09, (9.0, (8.0, 10.0))), best, quantized_run("w8", latency_ms=None)]
+    found = headline(runs)
+    assert found is not None
+    assert found.label == "w8a8"
+
+
+def test_headline_of_losses_is_the_smallest() -> None:
+    """Where every recipe loses, the one that loses least is told."""
+    found = headline([float_run(), lossy("w4a8", -0.2), lossy("w6a8", -0.05)])
+    assert found is not None
+    assert found.label == "w6a8"
+
+
+def test_no_usable_run_has_no_headline() -> None:
+    """Float alone, or with refused runs only, has no headline."""
+    assert headline([float_run(), Run("w4a8", "4" * 16, BACKEND, Status.REFUSED, "why")]) is None

@@ -78,10 +78,10 @@ def shown_comparison(job: JobState | None) -> Comparison | None:
     """
     asked = opened()
     if asked is not None:
-        return _kept(asked)
+        return _kept(str(History().path), asked)
     if job is None or job.status is not JobStatus.DONE or job.result["comparison"] not in _ids():
         return None
-    return _kept(job.result["comparison"])
+    return _kept(str(History().path), job.result["comparison"])
 
 
 def _ids() -> set[str]:
@@ -89,5 +89,5 @@ def _ids() -> set[str]:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _kept(comparison_id: str) -> Comparison:
+def _kept(record: str, comparison_id: str) -> Comparison:  # noqa: ARG001 - the record is part of the cache's key
     return History().get(comparison_id)

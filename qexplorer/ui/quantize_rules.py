@@ -28,7 +28,7 @@ def draw_rules(model: Model) -> None:
         "A rule names layers (`conv*`) or an operator (`op:Conv`) and says what differs for them. Rules apply from "
         "top to bottom; the last match wins."
     )
-    targets = [*sorted({f"op:{la.op}" for la in model.quantizable_layers}), *(la.name for la in model.layers)]
+    targets = ["*", *sorted({f"op:{la.op}" for la in model.quantizable_layers}), *(la.name for la in model.layers)]
     for place, rule in enumerate(rules):
         _row(place, rule, len(rules), targets, model)
     if st.button("Add a rule", icon=":material/add:", key="rule_add"):

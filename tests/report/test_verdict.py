@@ -12,6 +12,7 @@ FASTER, SLOWER = (2.0, (1.9, 2.1)), (0.5, (0.45, 0.55))
 
 
 def lossy(recipe: str, delta: float, speed: tuple[float, tuple[float, float]] = FASTER) -> Run:
+    """A run that loses ``-delta`` for certain."""
     found = Accuracy("accuracy", 0.9, (0.8, 0.95), 100, delta, (delta - 0.02, delta + 0.02), 0.01, 0, 9, (1,))
     took = Latency(0.1, 0.1, 0.1, (0.1, 0.1), 100, 1, 1, True, *speed)
     return quantized_run(recipe, accuracy=found, latency_ms=took)
@@ -66,7 +67,7 @@ def test_refused_and_failed_runs_give_their_reason() -> None:
 
 
 def test_headline_takes_the_fastest_without_a_loss() -> None:
-    """Among runs whose answers nobody can tell from float's, the fastest makes the headline, however fast a lossy one is."""
+    """The fastest run that nobody can tell from float makes the headline, however fast a lossy one is."""
     best = quantized_run("w8a8")
     runs = [float_run(), lossy("w4a8", -0.09, (9.0, (8.0, 10.0))), best, quantized_run("w8", latency_ms=None)]
     found = headline(runs)

@@ -13,6 +13,7 @@ __all__ = ["bins_error", "divergences", "rows_divergence", "rows_error", "rows_r
 
 assert _kernels.__all__
 _FAST = {"reassoc", "nsz", "contract"}
+_EXACT = {"reassoc", "nsz"}  # q * scale is rounded before it is subtracted, as DequantizeLinear rounds it
 _FLOOR = 1e-9  # probability of what the quantized distribution says cannot happen
 
 
@@ -137,7 +138,7 @@ def rows_error(x, block, scale, zero, qmin, qmax, out):  # type: ignore[no-untyp
             _error(part, scale[r, g], zero[r, g], qmin, qmax, out[r, g])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@numba.njit(cache=True, nogil=True, fastmath=_EXACT)
 def _error(x, scale, zero, qmin, qmax, out):  # type: ignore[no-untyped-def]
     bottom, top = qmin - zero, qmax - zero
     low, high = bottom * scale, top * scale
@@ -192,7 +193,7 @@ def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: 
         levels: steps of the grid from end to end (float64).
         symmetric: whether both ends stay at the same distance.
         bounds: parts of the larger end's magnitude in falling order, tried first.
-        factors: tried on the ends of the best so far.
+        factors: ``(rounds, k)``, tried on the ends of the best so far.
     """
     for r in range(x.shape[0]):
         for g in range(ranges.shape[1]):
@@ -207,11 +208,13 @@ def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: 
                 elif cost > 4.0 * best:
                     break  # both parts of the error are convex in the bound: it only gets worse
             low, high = max(low, -bound), min(high, bound)
-            for end in range(1 if symmetric else 2):
+            ends = 1 if symmetric else 2
+            for turn in range(factors.shape[0] * ends):
+                end = turn % ends
                 chosen_low, chosen_high = low, high
-                for f in factors:
-                    a = low * f if symmetric or end == 1 else low
-                    b = high * f if symmetric or end == 0 else high
+                for f in factors[turn // ends]:
+                    a = max(low * f, ranges[r, g, 0]) if symmetric or end == 1 else low
+                    b = min(high * f, ranges[r, g, 1]) if symmetric or end == 0 else high
                     cost = _cost(part, a, b, levels)
                     if cost < best:
                         best, chosen_low, chosen_high = cost, a, b

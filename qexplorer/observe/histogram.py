@@ -204,14 +204,15 @@ class Histogram:
 
     def quantile(self, p: float) -> float:
         """The value that a part ``p`` (0 to 1) of the values does not exceed; NaN when there is none."""
-        return self._quantile(self.bins, p)
+        return self.quantile_of(self.bins, p)
 
     def magnitude_quantile(self, p: float) -> float:
         """The same of the absolute values."""
-        return self._quantile(self.bins.folded(), p)
+        return self.quantile_of(self.bins.folded(), p)
 
     @staticmethod
-    def _quantile(bins: Bins, p: float) -> float:
+    def quantile_of(bins: Bins, p: float) -> float:
+        """The quantile ``p`` of values in ``bins``, spread evenly inside each; NaN when there is none."""
         if not len(bins.count):
             return math.nan
         wanted = p * bins.cumulative[-1]

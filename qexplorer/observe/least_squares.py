@@ -2,8 +2,9 @@
 
 The error is not sampled: it is integrated over the histogram's bins (see ``error``), so a candidate costs about 0.03 ms
 whatever the tensor's size. First one bound on the magnitude of both ends falls by eighths of an octave; then each end
-of an asymmetric grid (both of a symmetric one) is refined around the best. (Choukroun et al. 2019, Low-bit quantization
-of neural networks for efficient inference, minimize the same quantity.)
+of an asymmetric grid (both of a symmetric one) is moved around the best, twice.
+
+Source: Choukroun et al. 2019, Low-bit quantization of neural networks for efficient inference, minimize the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from qexplorer.observe.histogram import Histogram
 __all__ = ["BOUNDS", "FACTORS", "least_squares", "steps_of"]
 
 BOUNDS: NDArray[np.float64] = 2.0 ** (-np.arange(1, 161) / 8)  # down to one millionth: one outlier can be that far
-FACTORS: NDArray[np.float64] = 2.0 ** (np.arange(-8, 9) / 64)  # an eighth of an octave in and out
+FACTORS: NDArray[np.float64] = np.stack(  # first an octave in and a quarter out, then a twelfth of an octave each way
+    [2.0 ** (np.linspace(-1.0, 0.25, 11)), 2.0 ** (np.linspace(-1 / 12, 1 / 12, 11))]
+)
 
 
 def steps_of(format: Format, *, symmetric: bool) -> int:
@@ -40,10 +43,16 @@ def least_squares(histogram: Histogram, format: Format, *, symmetric: bool) -> t
             best, bound = cost, part * widest
         elif cost > 4.0 * best:
             break  # both parts of the error are convex in the bound: it only gets worse
+    whole = (low, high)
     low, high = max(low, -bound), min(high, bound)
-    for ends in ((1, 1),) if symmetric else ((0, 1), (1, 0)):
-        spans = [(low * f if ends[0] else low, high * f if ends[1] else high) for f in FACTORS]
-        low, high = min([(low, high), *spans], key=lambda span: _cost(histogram, span[0], span[1], format, symmetric))
+    for factors in FACTORS:
+        for ends in ((1, 1),) if symmetric else ((0, 1), (1, 0)):
+            spans = [
+                (max(low * f, whole[0]) if ends[0] else low, min(high * f, whole[1]) if ends[1] else high)
+                for f in factors
+            ]
+            spans.append((low, high))
+            low, high = min(spans, key=lambda span: _cost(histogram, span[0], span[1], format, symmetric))
     return float(low), float(high)
 
 

@@ -1,0 +1,89 @@
+"""Statistics on disk, and those of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.errors import UnknownName
+from qexplorer.core.model import Model
+from qexplorer.core.workspace import workspace
+from qexplorer.observe.store import load_statistics, save_statistics, statistics_for
+from qexplorer.observe.weights import weight_array, weight_stats
+from tests.observe.graphs import as_model, residual_cnn
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """The hand-made network."""
+    return as_model(residual_cnn(), tmp_path)
+
+
+def _data(n: int = 6, digest: str = "d") -> DataSet:
+    x = np.random.default_rng(0).standard_normal((n, 3, 12, 10)).astype(np.float32)
+    return DataSet("made", Split({"": x}), Split({"": x}), False, (), digest)
+
+
+def test_statistics_are_collected_once_and_read_back_equal(model: Model) -> None:
+    """The second call feeds no sample, and every number is the same."""
+    told: list[Any] = []
+    first = statistics_for(model, _data(), progress=lambda *a: told.append(a))
+    assert told
+    told.clear()
+    again = statistics_for(model, _data(), progress=lambda *a: told.append(a))
+    assert not told
+    assert list(again) == list(first)
+    assert (again.digest, again.samples) == (first.digest, 6)
+    for name, stats in first.items():
+        kept = again[name]
+        assert np.array_equal(kept.histogram.counts, stats.histogram.counts)
+        assert (kept.shape, kept.axis, kept.average, kept.kind) == (stats.shape, stats.axis, stats.average, stats.kind)
+        assert kept.histogram.squares == stats.histogram.squares
+        assert stats.channels is not None
+        assert kept.channels is not None
+        assert np.array_equal(kept.channels.mean, stats.channels.mean)
+
+
+def test_other_data_or_another_number_of_samples_are_other_statistics(model: Model) -> None:
+    """The digest tells them apart; more samples than there are is the same as all."""
+    digests = {statistics_for(model, _data(), samples=n).digest for n in (3, 6, 100)}
+    digests.add(statistics_for(model, _data(digest="e")).digest)
+    assert len(digests) == 3
+
+
+def test_a_damaged_file_is_collected_again(model: Model) -> None:
+    """A truncated file, and one that is no archive, are replaced."""
+    first = statistics_for(model, _data())
+    (path,) = workspace("statistics").iterdir()
+    whole = path.read_bytes()
+    for damage in (whole[: len(whole) // 2], b"text"):
+        path.write_bytes(damage)
+        assert load_statistics(path, model) is None
+        assert statistics_for(model, _data()).samples == first.samples
+        assert load_statistics(path, model) is not None
+
+
+def test_statistics_of_another_model_are_not_taken(model: Model, tmp_path: Path) -> None:
+    """A file whose digest of the model differs is not read."""
+    path = save_statistics(statistics_for(model, _data()), tmp_path / "kept.npz")
+    other = tmp_path / "other"
+    other.mkdir()
+    assert load_statistics(path, as_model(residual_cnn(channels=8), other)) is None
+
+
+def test_weights_are_read_from_the_file(model: Model) -> None:
+    """Values, channel axis and channel ranges of a convolution's and a classifier's weight."""
+    for name, shape in (("w1", (24, 3, 3, 3)), ("w4", (7, 24))):
+        array, stats = weight_array(model, name), weight_stats(model, name)
+        assert array.shape == shape == stats.shape
+        assert stats.axis == 0
+        assert stats.channels is not None
+        flat = array.reshape(shape[0], -1)
+        assert np.array_equal(stats.channels.minimum, flat.min(1))
+        assert stats.channels.std == pytest.approx(flat.std(1), rel=1e-4)
+    with pytest.raises(UnknownName, match="w4"):
+        weight_array(model, "w5")

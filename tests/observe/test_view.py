@@ -1,0 +1,91 @@
+"""What a page draws is what quantization does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Granularity
+from qexplorer.core.recipe import WeightSpec
+from qexplorer.observe.calibrators import weight_grid
+from qexplorer.observe.error import error_exact, error_per_channel
+from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.view import grid_view
+from qexplorer.observe.weights import array_stats
+
+INT8 = get_format("int8")
+
+
+def _weight(axis: int = 0) -> tuple[Any, TensorStats]:
+    rng = np.random.default_rng(8)
+    shape = (10, 64) if axis == 0 else (64, 10)
+    array = (rng.standard_t(4, shape) * np.geomspace(0.1, 1, 10).reshape((-1, 1) if axis == 0 else (1, -1))).astype(
+        "f4"
+    )
+    return array, array_stats("w", array, axis)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("granularity", list(Granularity))
+@pytest.mark.parametrize("calibrator", ["minmax", "mse"])
+def test_the_grid_drawn_is_the_grid_used(axis: int, granularity: Granularity, calibrator: Any) -> None:
+    """Scales are those that quantization of this weight gets, and the error is the exact one."""
+    array, stats = _weight(axis)
+    view = grid_view(stats, format=INT8, symmetric=True, granularity=granularity, calibrator=calibrator, block=16)
+    used = weight_grid(array, WeightSpec(granularity=granularity, calibrator=calibrator, block=16), axis, 1 - axis)
+    assert np.array_equal(view.grid.scale, used.scale)
+    assert (view.grid.axis, view.grid.block) == (used.axis, used.block)
+    assert view.error.mse == pytest.approx(error_exact(array, used).mse)
+    assert (view.low, view.high) == (used.low.min(), used.high.max())
+
+
+def test_channels_show_what_one_scale_costs_each_of_them() -> None:
+    """With one scale for all, small channels have fewer decibels than with scales of their own."""
+    array, stats = _weight()
+    one = grid_view(stats, format=INT8, symmetric=True)
+    own = grid_view(stats, format=INT8, symmetric=True, granularity=Granularity.CHANNEL)
+    assert one.channels is not None
+    assert own.channels is not None
+    assert one.levels is not None
+    assert own.levels is None
+    assert (own.channels.sqnr_db[:5] > one.channels.sqnr_db[:5] + 3).all()
+    assert own.channels.maximum == pytest.approx(array.max(1))
+    exact = error_per_channel(array, own.grid)
+    assert own.channels.sqnr_db == pytest.approx([e.sqnr_db for e in exact])
+
+
+def test_a_clip_drawn_by_hand_is_the_range() -> None:
+    """Per tensor the clip decides alone; per channel it bounds ranges that reach beyond it and no others."""
+    array, stats = _weight()
+    view = grid_view(stats, format=INT8, symmetric=False, clip=(-0.25, 0.5))
+    assert (view.low, view.high) == pytest.approx((-0.25, 0.5), abs=0.003)
+    assert view.error.clipped_fraction == pytest.approx(((array < view.low) | (array > view.high)).mean())
+    free = grid_view(stats, format=INT8, symmetric=True, granularity=Granularity.CHANNEL)
+    bound = grid_view(stats, format=INT8, symmetric=True, granularity=Granularity.CHANNEL, clip=(-0.5, 0.5))
+    assert bound.grid.high == pytest.approx(np.minimum(free.grid.high, 0.5))
+
+
+def test_an_activation_is_judged_by_its_histogram() -> None:
+    """Without its values there is one grid, its levels, and an error close to the exact one."""
+    array, stats = _weight()
+    view = grid_view(
+        replace(stats, kind="activation", array=None), format=INT8, symmetric=True, calibrator="percentile"
+    )
+    assert view.channels is None
+    assert view.levels is not None
+    assert len(view.levels) == 255
+    assert view.error.mse == pytest.approx(error_exact(array, view.grid).mse, rel=0.2)
+
+
+def test_what_does_not_exist_is_said() -> None:
+    """Channels of an activation, and a format without scale, are refused with what is allowed."""
+    _, stats = _weight()
+    with pytest.raises(RecipeError, match="one grid for the whole tensor"):
+        grid_view(replace(stats, array=None), format=INT8, symmetric=True, granularity=Granularity.CHANNEL)
+    with pytest.raises(RecipeError, match=r"fp16 has no scale.*int8"):
+        grid_view(stats, format=get_format("fp16"), symmetric=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Latency, Run
-from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, value_of
+from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, title_of, value_of
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
 
-STRIPES = 240  # on a bar as long as the axis
+STRIPES = 70  # on a bar as long as the axis
 _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
 
@@ -159,7 +159,7 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
     marks += [_hatched(row, longest, at, bar_x, info) for row in info.rows if row.value.uncertain]
     return {
-        "title": {"text": info.title, "subtitle": info.subtitle, "anchor": "start", "limit": 460},
+        "title": title_of(info.title, info.subtitle),
         "datasets": {"bars": _rows(info)},
         "data": {"name": "bars"},
         "height": {"step": 15 if several else 30},

@@ -7,11 +7,11 @@ start at zero; there is one y axis. A model without an accuracy that means anyth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Run
-from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, value_of
+from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, title_of, value_of
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade_info", "trade_spec"]
 
-SLOTS = (-12, 16, -25, 29)  # places of a point's label, in pixels below it, first free one taken
-NEAR = (0.25, 0.22)  # labels of points nearer than this share of the axes would touch
+HEIGHTS = (-12, 16, -25, 29)  # where a point's label may stand, in pixels below it
+PLOT = (215.0, 165.0)  # pixels of the plot, about: enough to tell which labels would touch
+LETTER = (6.6, 13.0)  # pixels of a letter of a label, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class TradePoint:
         cost: what it costs, in the chart's unit, with its interval if it has one.
         accuracy: per cent of 100 with its interval.
         n: samples behind the accuracy.
-        slot: which place its label takes, so that labels do not lie over each other.
+        dy: pixels that its label stands below it, so that labels do not lie over each other.
+        align: which end of its label stands at it, so that none runs out of the plot.
     """
 
     label: str
@@ -45,7 +47,8 @@ class TradePoint:
     cost: Value
     accuracy: Value
     n: int
-    slot: int
+    dy: int = HEIGHTS[0]
+    align: str = "center"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def trade_info(comparison: Comparison, measure: str) -> TradeInfo:
             fallback = run.accuracy.reason if run.accuracy else None
             left_out.append((label_of(run, comparison.runs), reason or fallback or "not measured"))
     unit, factor = scaled_unit(chosen.unit, [value.value for _, value in drawn])
-    points = _with_slots([_point(run, value.times(factor), comparison.runs) for run, value in drawn])
+    points = _with_labels([_point(run, value.times(factor), comparison.runs) for run, value in drawn])
     metric = next((run.accuracy.metric for run, _ in drawn if run.accuracy), "accuracy")
     y_title = "accuracy (%)" if metric == "accuracy" else "agreement with float (%)"
     title = f"{y_title.partition(' (')[0].capitalize()} against {chosen.title.partition(' per ')[0]}"
@@ -100,27 +103,34 @@ def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
     assert found.value is not None
     low, high = found.ci95 if found.ci95 else (None, None)
     accuracy = Value(found.value, low, high).times(100.0)
-    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, accuracy, found.n, 0)
+    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, accuracy, found.n)
 
 
-def _with_slots(points: list[TradePoint]) -> tuple[TradePoint, ...]:
-    """Gives each label the first place that no near point's label has."""
+def _with_labels(points: list[TradePoint]) -> tuple[TradePoint, ...]:
+    """Gives each label the first place where it touches no label that has its place already."""
     if not points:
         return ()
-    width = max(p.cost.value for p in points) or 1.0
-    heights = [e for p in points for e in p.accuracy.ends]
-    height = (max(heights) - min(heights)) or 1.0
+    most = max(e for p in points for e in p.cost.ends) or 1.0
+    ends = [e for p in points for e in p.accuracy.ends]
+    high, low = max(ends), min(ends)
     placed: list[TradePoint] = []
-    for p in points:
-        taken = {
-            q.slot
-            for q in placed
-            if abs(q.cost.value - p.cost.value) / width < NEAR[0]
-            and abs(q.accuracy.value - p.accuracy.value) / height < NEAR[1]
-        }
-        slot = next((s for s in range(len(SLOTS)) if s not in taken), len(placed) % len(SLOTS))
-        placed.append(TradePoint(p.label, p.backend, p.is_float, p.cost, p.accuracy, p.n, slot))
+    boxes: list[tuple[float, float, float, float]] = []
+    for point in points:
+        x = PLOT[0] * point.cost.value / most
+        y = PLOT[1] * (high - point.accuracy.value) / ((high - low) or 1.0)
+        width = LETTER[0] * len(point.label)
+        align = "left" if x < width / 2 else "right" if x > PLOT[0] - width / 2 else "center"
+        left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
+        choices = [(left, y + dy, left + width, y + dy + LETTER[1]) for dy in HEIGHTS]
+        best = min(range(len(HEIGHTS)), key=lambda i: (sum(_touch(choices[i], box) for box in boxes), i))
+        boxes.append(choices[best])
+        placed.append(replace(point, dy=HEIGHTS[best], align=align))
     return tuple(placed)
+
+
+def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    """Whether two boxes (left, top, right, bottom) lie over each other."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
@@ -135,7 +145,7 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
     }
     colour = {"field": "colour", "type": "nominal", "scale": None}
     return {
-        "title": {"text": info.title, "subtitle": info.subtitle, "anchor": "start", "limit": 460},
+        "title": title_of(info.title, info.subtitle),
         "datasets": {"runs": [_row(p) for p in info.points]},
         "data": {"name": "runs"},
         "height": height,
@@ -144,7 +154,7 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
             _interval("y", "accuracy_low", "accuracy_high", at, colour),
             _dots(False, at, colour),
             _dots(True, at, colour),
-            *(_labels(slot, at) for slot in range(len(SLOTS))),
+            *(_labels(dy, align, at) for dy, align in dict.fromkeys((p.dy, p.align) for p in info.points)),
         ],
     }
 
@@ -161,7 +171,8 @@ def _row(p: TradePoint) -> dict[str, Any]:
         "n": p.n,
         "uncertain": p.cost.uncertain,
         "note": p.cost.note,
-        "slot": p.slot,
+        "dy": p.dy,
+        "align": p.align,
         "colour": FLOAT if p.is_float else backend_colour(p.backend),
     }
 
@@ -187,9 +198,9 @@ def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any]) -> dict[s
     return {"transform": [where], "mark": mark, "encoding": at | {"color": colour, "tooltip": tooltip}}
 
 
-def _labels(slot: int, at: dict[str, Any]) -> dict[str, Any]:
-    mark = {"type": "text", "dy": SLOTS[slot], "fontSize": 12, "color": NEUTRAL, "fontWeight": 600}
-    where = {"filter": f"datum.slot === {slot}"}
+def _labels(dy: int, align: str, at: dict[str, Any]) -> dict[str, Any]:
+    mark = {"type": "text", "dy": dy, "align": align, "fontSize": 12, "color": NEUTRAL, "fontWeight": 600}
+    where = {"filter": f"datum.dy === {dy} && datum.align === '{align}'"}
     return {"transform": [where], "mark": mark, "encoding": at | {"text": {"field": "run"}}}
 
 

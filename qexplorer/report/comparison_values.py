@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Interval, Run, Status
+from qexplorer.report.palette import NEUTRAL
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["MEASURES", "Measure", "Value", "label_of", "made_on", "scaled_unit", "value_of"]
+__all__ = ["MEASURES", "Measure", "Value", "label_of", "made_on", "scaled_unit", "title_of", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +121,9 @@ def made_on(comparison: Comparison) -> str:
     machine = comparison.machine
     when = comparison.created[:16].replace("T", " ")
     return f"{comparison.model.get('name', '')}, {machine.get('cpu', 'unknown machine')}, {when} UTC"
+
+
+def title_of(title: str, subtitle: str) -> dict[str, Any]:
+    """A chart's title, with model, machine and moment under it in a grey that both themes can show."""
+    small = {"subtitle": subtitle, "subtitleColor": NEUTRAL, "subtitleFontSize": 11}
+    return {"text": title, "anchor": "start", "limit": 460, **small}

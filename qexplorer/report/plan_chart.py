@@ -14,7 +14,7 @@ __all__ = ["TREATMENTS", "PlanBar", "PlanInfo", "layers_spec", "plan_info", "who
 
 MOST_LAYERS = 40
 FLOAT_BYTES = 4
-AROUND = 130  # pixels that axis, title and legend take of a chart's height
+AROUND = 185  # pixels that axis, title and legend take of a chart's height
 
 _BLUE = BACKENDS["onnxruntime"]
 
@@ -162,7 +162,7 @@ def layers_spec(info: PlanInfo) -> dict[str, Any]:
     ]
     axis = {"labelLimit": 190, "ticks": False, "domain": False, "labelOverlap": False}
     y = {"field": "layer", "type": "nominal", "sort": None, "title": None, "axis": axis}
-    title = f"weights of each layer ({info.unit}); outline: in float"
+    title = f"weights ({info.unit}); outline: in float"
     tooltip = [
         {"field": "layer", "title": "layer"},
         {"field": "op", "title": "operator"},

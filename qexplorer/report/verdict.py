@@ -82,7 +82,7 @@ def _size(run: Run, base: Run | None) -> str:
     if run.size is None or base is None or base.size is None or not base.size.weight_bytes:
         return ""
     share = run.size.weight_bytes / base.size.weight_bytes
-    return f"{share:.2f} of the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    return f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
 
 
 def _speed(run: Run) -> tuple[Change, str]:
@@ -122,7 +122,7 @@ def _energy(run: Run, base: Run | None) -> str:
     if mine.value is None or not whole.value or mine.source != whole.source:
         return ""
     kind = "measured" if mine.source.startswith("measured") else "estimated"
-    return f"{mine.value / whole.value:.2f} of the energy ({kind})"
+    return f"{_share(mine.value / whole.value)} the energy ({kind})"
 
 
 def headline(runs: Sequence[Run]) -> Verdict | None:
@@ -141,8 +141,12 @@ def headline(runs: Sequence[Run]) -> Verdict | None:
 
 def _gain(run: Run) -> tuple[float, float]:
     took = run.latency_ms
-    faster = took.speedup if took is not None and took.valid and took.speedup else 0.0
+    faster = took.speedup if took is not None and took.speedup else 0.0  # noisy ones still tell which to look at
     return faster, -float(run.size.weight_bytes) if run.size else 0.0
+
+
+def _share(value: float) -> str:
+    return f"{value:.2f} of" if value <= 1 else f"{value:.3g} times"
 
 
 def _percent(value: float) -> str:

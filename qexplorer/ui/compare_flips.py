@@ -15,7 +15,8 @@ from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_values import label_of
 from qexplorer.report.pictures import is_picture, pictures
-from qexplorer.ui.session import as_plain, fitted_data, remembered
+from qexplorer.ui.session import as_plain, fitted_data, remembered, state
+from qexplorer.ui.sidebar import samples
 
 __all__ = ["Flip", "draw_flips", "flips_of"]
 
@@ -162,13 +163,23 @@ def _words(flip: Flip) -> str:
     return f"{truth}float: {as_plain(flip.float_said)}  \nnow: {as_plain(flip.said)}  \n*{flip.kind}*"
 
 
+def _columns(inputs: Any) -> Sequence[str]:
+    """Names of a table's columns: a sample's own, or numbers."""
+    if inputs is None or inputs.ndim != 2:
+        return ()
+    sample = samples().get(state().model or "")
+    known = sample.features if sample is not None else ()
+    return known if len(known) == inputs.shape[1] else [f"x{i}" for i in range(inputs.shape[1])]
+
+
 def _table(flips: Sequence[Flip], inputs: Any) -> None:
     rows: list[dict[str, Any]] = []
+    names = _columns(inputs)
     for place, flip in enumerate(flips):
         row: dict[str, Any] = {"sample": flip.position, "what": flip.kind}
         row |= {} if flip.label is None else {"label": flip.label}
         row |= {"float said": flip.float_said, "quantized said": flip.said}
         if inputs is not None and inputs.ndim == 2:
-            row |= {f"x{i}": float(v) for i, v in enumerate(inputs[place][:_MOST_COLUMNS])}
+            row |= {names[i]: float(v) for i, v in enumerate(inputs[place][:_MOST_COLUMNS])}
         rows.append(row)
     st.dataframe(rows, hide_index=True)

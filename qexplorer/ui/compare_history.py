@@ -13,9 +13,9 @@ from qexplorer.jobs.history import History, Record
 from qexplorer.ui.compare_controls import open_kept, opened, start, unique_name
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.quantize_recipe import text_of
-from qexplorer.ui.session import as_plain, remembered, show_error
+from qexplorer.ui.session import as_plain, choose_model, keep, remembered, show_error, state
 
-__all__ = ["draw_history", "history_rows", "order_again"]
+__all__ = ["again", "draw_history", "history_rows", "order_again"]
 
 _FILTERS = ("This model", "All models")
 
@@ -78,7 +78,7 @@ def _act_on(chosen: list[Record]) -> None:
             )
         if all(r.order for r in chosen) and len({_setting(r) for r in chosen}) == 1:
             if st.button("Compare again", icon=":material/replay:", key="history_again"):
-                start(order_again(chosen))
+                again(order_again(chosen), chosen[0].model)
                 st.rerun()
         elif len(chosen) > 1:
             st.caption("Different models, data or backends: choose rows of one kind to compare them again.")
@@ -86,6 +86,17 @@ def _act_on(chosen: list[Record]) -> None:
             _confirm([r.id for r in chosen])
     if len(chosen) > 1:
         _together(chosen)
+
+
+def again(order: dict[str, Any], model_name: str) -> None:
+    """Starts an order of the record, with its model and data as the session's."""
+    now = state()
+    if (now.model, now.data, now.preprocessing) != (order["model"], order["data"], order["preprocessing"]):
+        choose_model(order["model"], order["data"], name=model_name)
+        now = state()
+        now.preprocessing = order["preprocessing"]
+        keep(now)
+    start(order)
 
 
 def _setting(record: Record) -> tuple[str, ...]:

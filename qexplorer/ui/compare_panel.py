@@ -55,7 +55,7 @@ def _partial(job: JobState) -> None:
     """What is known so far, while the work goes on."""
     runs = tuple(Run.from_json(run) for run in job.partial)
     if runs:
-        draw_runs(runs, key="runs_partial")
+        draw_runs(runs, key="runs_partial", finished=False)
 
 
 def _result(job: JobState | None) -> None:

@@ -94,7 +94,10 @@ def _kernels(comparison: Comparison) -> None:
     ]
     if rows:
         st.dataframe(rows, hide_index=True, column_config={"operators": st.column_config.TextColumn(width="large")})
-    st.caption("Read from the graph that the backend itself optimized: these are the kernels that really ran.")
+    st.caption(
+        "In the backend's colour: integer kernels; grey: float ones. Read from the graph that the backend itself "
+        "optimized, so these are the kernels that really ran."
+    )
 
 
 def _bars(info: BarsInfo, key: str, width: int | None) -> None:

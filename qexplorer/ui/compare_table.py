@@ -17,8 +17,8 @@ __all__ = ["NONE", "draw_runs", "reasons_of", "table_rows"]
 NONE = "—"
 
 
-def draw_runs(runs: Sequence[Run], *, key: str) -> None:
-    """The table, then one line for each number that could not be had."""
+def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
+    """The table; of a finished comparison also one line for each number that could not be had, and remarks."""
     if not runs:
         return
     rows = table_rows(runs)
@@ -36,6 +36,8 @@ def draw_runs(runs: Sequence[Run], *, key: str) -> None:
         "kernels": st.column_config.TextColumn(help="Kernels that really ran: integer and float"),
     }
     st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
+    if not finished:
+        return
     for line in reasons_of(runs, missing=True):
         st.caption(as_plain(f"{NONE} {line}"))
     remarks = reasons_of(runs, missing=False)

@@ -35,7 +35,8 @@ def draw_quantize_page() -> None:
         return
     _refused()
     draw_presets()
-    controls, picture = st.columns([1, 2.4], gap="large")
+    with st.container(key="explore"):  # style.css stacks the columns in a narrow window
+        controls, picture = st.columns([1, 2.4], gap="large")
     with controls:
         draw_controls()
     with picture:

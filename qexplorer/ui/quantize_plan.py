@@ -29,8 +29,20 @@ def _plan(key: tuple[str, str], _model: Model, _recipe: Recipe) -> Plan:  # noqa
 
 
 def plan_of(model: Model, recipe: Recipe) -> Plan:
-    """The plan without calibration: treatments, weights and reasons, which ranges of activations do not change."""
-    return _plan((model.sha256, recipe.digest), model, recipe)
+    """The plan without calibration: treatments, sizes and reasons, which no choice of ranges changes."""
+    plain = _uncalibrated(recipe)
+    return _plan((model.sha256, plain.digest), model, plain)
+
+
+def _uncalibrated(recipe: Recipe) -> Recipe:
+    """The recipe with every weight's range by min-max: some calibrators take seconds, and the plan here is the same."""
+    weights = recipe.weights and recipe.weights.model_copy(update={"calibrator": "minmax"})
+    rules = [rule.model_copy(update={"weights": rule.weights and _plain(rule.weights)}) for rule in recipe.layers]
+    return recipe.model_copy(update={"weights": weights, "layers": tuple(rules)})
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "calibrator"}
 
 
 def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
@@ -49,7 +61,7 @@ def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
 def _numbers(info: PlanInfo, plan: Plan) -> None:
     ratio = info.bytes / info.float_bytes if info.float_bytes else 1.0
     able = sum(count for name, count in info.counts.items() if name != "float")
-    with st.container(horizontal=True, gap="large", key="plan_numbers"):
+    with st.container(horizontal=True, gap="medium", key="plan_numbers"):
         st.metric("Weights in float", bytes_text(info.float_bytes), width="content")
         meaning = "Packed codes with their scales and zero points, and what stays in float"
         st.metric("Weights after", bytes_text(info.bytes), help=meaning, width="content")

@@ -222,7 +222,7 @@ def test_flipped_rows_of_a_table() -> None:
     rows = next(t.value for t in app.dataframe if "float said" in t.value.columns)
     assert list(rows["sample"]) == [0, 2]
     assert all(rows["float said"] != rows["quantized said"])
-    assert np.isfinite(rows["x0"]).all()
+    assert np.isfinite(rows["mean radius"]).all()
 
 
 def test_flips_of_other_data_are_listed_without_samples() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import altair
 import pytest
 
-from qexplorer.core.results import Accuracy, Energy, Run, Status
+from qexplorer.core.results import Accuracy, Energy, Run, Size, Status
 from qexplorer.report.comparison_bars import bars_spec, cost_info, kernels_info, latency_info, throughput_info
 from qexplorer.report.comparison_charts import accuracy_against, has_accuracy, trade_info, trade_spec
 from qexplorer.report.comparison_values import MEASURES, label_of, scaled_unit
@@ -69,7 +69,14 @@ def test_near_labels_take_different_places() -> None:
     """Points on the same spot have labels that do not lie over each other."""
     runs = [quantized_run(f"w{bits}a8") for bits in (8, 7, 6)]
     info = trade_info(comparison(float_run(), *runs), "weight_bytes")
-    assert len({p.slot for p in info.points if not p.is_float}) == 3
+    assert len({p.dy for p in info.points if not p.is_float}) == 3
+
+
+def test_labels_stay_inside_the_plot() -> None:
+    """A label at the right edge ends at its point, one at the left edge starts there."""
+    small = quantized_run("w4a8-percentile", size=Size(1_000, 900))
+    aligned = {p.label: p.align for p in trade_info(comparison(float_run(), small), "weight_bytes").points}
+    assert aligned == {"float": "right", "w4a8-percentile": "left"}
 
 
 def test_the_picture_starts_costs_at_zero_and_has_one_y_axis() -> None:

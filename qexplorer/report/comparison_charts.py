@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade_info", "trade_spec"]
 
 HEIGHTS = (-12, 16, -25, 29)  # where a point's label may stand, in pixels below it
-PLOT = (215.0, 165.0)  # pixels of the plot, about: enough to tell which labels would touch
+PLOT = (215.0, 140.0)  # pixels of the plot, about: enough to tell which labels would touch
 LETTER = (6.6, 13.0)  # pixels of a letter of a label, about
+DOT = 5.0  # pixels from a point's middle to its edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +108,31 @@ def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
 
 
 def _with_labels(points: list[TradePoint]) -> tuple[TradePoint, ...]:
-    """Gives each label the first place where it touches no label that has its place already."""
+    """Gives each label the first place where it touches no other point and no label placed before."""
     if not points:
         return ()
-    most = max(e for p in points for e in p.cost.ends) or 1.0
-    ends = [e for p in points for e in p.accuracy.ends]
-    high, low = max(ends), min(ends)
+    places = _places(points)
+    dots = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in places]
+    taken: list[tuple[float, float, float, float]] = []
     placed: list[TradePoint] = []
-    boxes: list[tuple[float, float, float, float]] = []
-    for point in points:
-        x = PLOT[0] * point.cost.value / most
-        y = PLOT[1] * (high - point.accuracy.value) / ((high - low) or 1.0)
-        width = LETTER[0] * len(point.label)
+    for point, (x, y), own in zip(points, places, dots, strict=True):
+        width, half = LETTER[0] * len(point.label), LETTER[1] / 2
         align = "left" if x < width / 2 else "right" if x > PLOT[0] - width / 2 else "center"
         left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
-        choices = [(left, y + dy, left + width, y + dy + LETTER[1]) for dy in HEIGHTS]
-        best = min(range(len(HEIGHTS)), key=lambda i: (sum(_touch(choices[i], box) for box in boxes), i))
-        boxes.append(choices[best])
+        choices = [(left, y + dy - half, left + width, y + dy + half) for dy in HEIGHTS]
+        obstacles = taken + [dot for dot in dots if dot is not own]
+        best = min(range(len(HEIGHTS)), key=lambda i: (sum(_touch(choices[i], box) for box in obstacles), i))
+        taken.append(choices[best])
         placed.append(replace(point, dy=HEIGHTS[best], align=align))
     return tuple(placed)
+
+
+def _places(points: list[TradePoint]) -> list[tuple[float, float]]:
+    """Where the points are, in pixels from the plot's upper left corner."""
+    most = max(e for p in points for e in p.cost.ends) or 1.0
+    ends = [e for p in points for e in p.accuracy.ends]
+    high, span = max(ends), (max(ends) - min(ends)) or 1.0
+    return [(PLOT[0] * p.cost.value / most, PLOT[1] * (high - p.accuracy.value) / span) for p in points]
 
 
 def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

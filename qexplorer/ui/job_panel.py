@@ -19,6 +19,7 @@ TITLES = {
     "quantize": "Quantizing",
     "load": "Loading",
 }
+PAGES = {"compare": "Compare", "quantize": "Quantize"}  # pages that draw their own job, with its reason in full
 POLL_S = 0.5
 
 
@@ -53,7 +54,9 @@ def draw_job(job_id: str | None, *, place: str = "sidebar", partial: Callable[[J
     if job.is_running:
         _running(job.id, place, partial)
     elif job.status is JobStatus.FAILED and not _dismissed(job, place):
-        st.error(f"{TITLES.get(job.kind, job.kind)} failed: {as_plain(job.error or '')}", icon=":material/error:")
+        told = PAGES.get(job.kind) if place.startswith("side") else None
+        reason = f"page {told} says why." if told else as_plain(job.error or "")
+        st.error(f"{TITLES.get(job.kind, job.kind)} failed: {reason}", icon=":material/error:")
         st.button("Dismiss", key=f"dismiss_{place}_{job.id}", on_click=_dismiss, args=(job, place))
     elif job.status is JobStatus.CANCELLED and place != "sidebar" and not place.startswith("side_"):
         st.info("Cancelled. Nothing else was touched; start again when you like.", icon=":material/cancel:")

@@ -36,12 +36,12 @@ def draw_quantize_page() -> None:
     _refused()
     draw_presets()
     with st.container(key="explore"):  # style.css stacks the columns in a narrow window
-        controls, picture = st.columns([1, 2.4], gap="large")
-    with controls:
-        draw_controls()
+        picture, controls = st.columns([2.4, 1], gap="large")
     with picture:
         plan = plan_of(model, recipe)
         draw_picture(model, plan, recipe)
+    with controls:
+        draw_controls()
     _next(model, recipe)
     st.header("What happens to each layer, and why")
     draw_table(plan)

@@ -18,7 +18,6 @@ __all__ = ["draw_rules"]
 _AS_ABOVE = "as above"
 _INTEGERS = [name for name in FORMATS.names() if FORMATS.get(name).is_integer]
 _GRANULARITIES = [_AS_ABOVE, "tensor", "channel", "block"]
-_WIDTHS = (3.2, 1.6, 1.4, 1.6, 0.5, 0.5, 0.5)
 
 
 def draw_rules(model: Model) -> None:
@@ -39,45 +38,34 @@ def draw_rules(model: Model) -> None:
 
 def _row(place: int, rule: dict[str, Any], count: int, targets: list[str], model: Model) -> None:
     hits = sum(LayerRule.model_validate(rule).matches(la.name, la.op) for la in model.layers)
-    cells = st.columns(_WIDTHS, vertical_alignment="bottom")
-    match = _put(place, "match", rule["match"])
+    weights = rule.get("weights") or {}
+    shown = {
+        "match": rule["match"],
+        "weights": FLOAT if rule.get("float") else weights.get("format", _AS_ABOVE),
+        "granularity": str(weights.get("granularity", _AS_ABOVE)),
+        "activations": (rule.get("activations") or {}).get("format", _AS_ABOVE),
+    }
+    keys = {field: _put(place, field, value) for field, value in shown.items()}
+    change: dict[str, Any] = {"on_change": _edited, "args": (place,)}
     options = targets if rule["match"] in targets else [rule["match"], *targets]
     label = f"Rule {place + 1}: {hits} layer{'' if hits == 1 else 's'}"
-    change: dict[str, Any] = {"on_change": _edited, "args": (place,)}
-    cells[0].selectbox(label, options, key=match, accept_new_options=True, **change)
-    weights = rule.get("weights") or {}
-    chosen = FLOAT if rule.get("float") else weights.get("format", _AS_ABOVE)
-    cells[1].selectbox("Weights", [_AS_ABOVE, FLOAT, *_INTEGERS], key=_put(place, "weights", chosen), **change)
-    off = bool(rule.get("float"))
-    scale = _put(place, "granularity", str(weights.get("granularity", _AS_ABOVE)))
-    cells[2].selectbox("Scale", _GRANULARITIES, key=scale, disabled=off, **change)
-    activations = _put(place, "activations", (rule.get("activations") or {}).get("format", _AS_ABOVE))
-    cells[3].selectbox("Activations", [_AS_ABOVE, *_INTEGERS], key=activations, disabled=off, **change)
-    _buttons(cells[4:], place, count)
+    off: dict[str, Any] = {"disabled": bool(rule.get("float"))} | change
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"rule_{place}"):
+        st.selectbox(label, options, key=keys["match"], accept_new_options=True, width=280, **change)
+        st.selectbox("Weights", [_AS_ABOVE, FLOAT, *_INTEGERS], key=keys["weights"], width=130, **change)
+        st.selectbox("Scale", _GRANULARITIES, key=keys["granularity"], width=130, **off)
+        st.selectbox("Activations", [_AS_ABOVE, *_INTEGERS], key=keys["activations"], width=130, **off)
+        _buttons(place, count)
 
 
-def _buttons(cells: list[Any], place: int, count: int) -> None:
-    up, down, away = cells
+def _buttons(place: int, count: int) -> None:
     key = f"rule_{place}"
-    up.button(
-        "",
-        icon=":material/arrow_upward:",
-        key=f"{key}_up",
-        help="Earlier",
-        disabled=place == 0,
-        on_click=_move,
-        args=(place, -1),
-    )
-    down.button(
-        "",
-        icon=":material/arrow_downward:",
-        key=f"{key}_down",
-        help="Later",
-        disabled=place == count - 1,
-        on_click=_move,
-        args=(place, 1),
-    )
-    away.button("", icon=":material/delete:", key=f"{key}_delete", help="Remove", on_click=_remove, args=(place,))
+    first, last = place == 0, place == count - 1
+    up: dict[str, Any] = {"on_click": _move, "args": (place, -1), "disabled": first}
+    down: dict[str, Any] = {"on_click": _move, "args": (place, 1), "disabled": last}
+    st.button("", icon=":material/arrow_upward:", key=f"{key}_up", help="Earlier", **up)
+    st.button("", icon=":material/arrow_downward:", key=f"{key}_down", help="Later", **down)
+    st.button("", icon=":material/delete:", key=f"{key}_delete", help="Remove", on_click=_remove, args=(place,))
 
 
 def _put(place: int, field: str, value: Any) -> str:

@@ -25,7 +25,7 @@ def draw_yaml() -> None:
         st.button("Apply", key="quantize_apply", icon=":material/check:", on_click=_apply)
         name = f"{recipe.name}.yaml"
         st.download_button("Download YAML", recipe.to_yaml(), name, "application/yaml", icon=":material/download:")
-    st.file_uploader("Bring a recipe", type=["yaml", "yml"], key=_FILE, on_change=_brought)
+    st.file_uploader("Bring a recipe", type=["yaml", "yml"], key=_FILE, on_change=_brought, max_upload_size=1)
 
 
 def _apply() -> None:

@@ -141,6 +141,7 @@ def channel_spec(info: ChannelInfo) -> dict[str, Any]:
             "subtitleColor": NEUTRAL,
         },
         "height": _HEIGHT,
+        "padding": {"left": 0, "top": 2, "right": 4, "bottom": 2},
         "autosize": {"type": "fit-x", "contains": "padding"},
         "datasets": {"channels": rows},
         "data": {"name": "channels"},
@@ -149,7 +150,7 @@ def channel_spec(info: ChannelInfo) -> dict[str, Any]:
                 "params": [
                     {"name": "channel", "select": {"type": "point", "fields": ["channel"], "clear": "dblclick"}}
                 ],
-                "mark": {"type": "rect", "color": TENSOR, "cursor": "pointer"},
+                "mark": {"type": "rect", "color": TENSOR, "cursor": "pointer", "fillOpacity": 0.65},
                 "encoding": {
                     "x": x,
                     "x2": {"field": "to"},

@@ -6,6 +6,7 @@ control changes travels as data in named sets, so that the browser redraws witho
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qexplorer.report.histogram_chart import Bar, HistogramInfo
@@ -22,7 +23,7 @@ _NOTHING = None  # a row without a place: not drawn, and the set keeps its colum
 
 def histogram_spec(info: HistogramInfo) -> dict[str, Any]:
     """The chart: bars, level rules or comb, thick clip lines, zero point, values outside tinted."""
-    x = _x_axis(info.bend)
+    x = _x_axis(info)
     return {
         "title": {
             "text": info.title,
@@ -33,6 +34,7 @@ def histogram_spec(info: HistogramInfo) -> dict[str, Any]:
             "subtitleColor": NEUTRAL,
         },
         "height": _HEIGHT,
+        "padding": {"left": 0, "top": 2, "right": 4, "bottom": 2},
         "autosize": {"type": "fit-x", "contains": "padding"},  # the height is that of the picture, without axes
         "datasets": _datasets(info),
         "layer": [_zones(x), _bar_layer(info.log, x), _rules(x), _comb(x), _clip_lines(x), *_marks(x)],
@@ -79,12 +81,22 @@ def _bar_row(bar: Bar, log: bool) -> dict[str, Any]:
     }
 
 
-def _x_axis(bend: float | None) -> dict[str, Any]:
+def _x_axis(info: HistogramInfo) -> dict[str, Any]:
     scale: dict[str, Any] = {"zero": False, "nice": False}
-    if bend is not None:
-        scale |= {"type": "symlog", "constant": bend}
-    axis = {"grid": False, "format": "~g" if bend is None else "~r", "labelFlush": True}
+    axis: dict[str, Any] = {"grid": False, "format": "~g", "labelFlush": True}
+    if info.bend is not None:
+        scale |= {"type": "symlog", "constant": info.bend}
+        axis["values"] = _powers_of_ten(info)
     return {"field": "x", "type": "quantitative", "title": "value", "scale": scale, "axis": axis}
+
+
+def _powers_of_ten(info: HistogramInfo) -> list[float]:
+    """Ticks of a bent axis: zero and the powers of ten of both signs that the bars reach."""
+    assert info.bend is not None
+    low, high = info.bars[0].low, info.bars[-1].high
+    first, last = math.ceil(math.log10(info.bend)), math.floor(math.log10(max(-low, high)))
+    powers = [10.0**k for k in range(first, last + 1)]
+    return [x for x in (*(-p for p in reversed(powers)), 0.0, *powers) if low <= x <= high]
 
 
 def _zones(x: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +120,7 @@ def _bar_layer(log: bool, x: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": {"name": "bars"},
         "params": [{"name": "bar", "select": {"type": "point", "fields": ["index"], "clear": "dblclick"}}],
-        "mark": {"type": "rect", "cursor": "pointer"},
+        "mark": {"type": "rect", "cursor": "pointer", "fillOpacity": 0.65},
         "encoding": {
             "x": x | {"field": "from"},
             "x2": {"field": "to"},
@@ -129,7 +141,7 @@ def _bar_layer(log: bool, x: dict[str, Any]) -> dict[str, Any]:
 def _rules(x: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": {"name": "rules"},
-        "mark": {"type": "rule", "color": GRID, "strokeWidth": 1, "opacity": 0.75, "tooltip": None},
+        "mark": {"type": "rule", "color": GRID, "strokeWidth": 1, "opacity": 0.9, "tooltip": None},
         "encoding": {"x": x},
     }
 

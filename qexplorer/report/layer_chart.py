@@ -82,6 +82,7 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
         "datasets": {"layers": rows},
         "data": {"name": "layers"},
         "height": {"step": 17},
+        "padding": {"left": 0, "top": 2, "right": 4, "bottom": 2},
         "autosize": {"type": "fit-x", "contains": "padding"},
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {

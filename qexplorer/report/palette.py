@@ -16,7 +16,7 @@ FLOAT = "#8a9099"
 ROUNDING = "#a974d6"
 CLIPPING = "#d55e00"
 TENSOR = "#5f8fb4"
-GRID = "#868d96"
+GRID = "#6d747d"
 NEUTRAL = "#808892"
 
 BACKENDS: dict[str, str] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,14 @@ from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.preprocessing_panel import draw_preprocessing
 from qexplorer.ui.session import current_data, fitted_data, keep, show_error, state
 from qexplorer.ui.sidebar import samples
+from qexplorer.ui.uploads import take, take_upload
 
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet
 
-__all__ = ["draw_data", "keep_upload"]
+__all__ = ["draw_data", "keep_upload", "picture_size"]
 
-_TYPES = ["npz", "csv", "zip", "gz", "idx"]
+_WAIT = "Reading {name}: shapes, labels, a split in two parts. Usually a second."
 _SHOWN = 12
 _ROWS = 6
 
@@ -76,8 +76,10 @@ def _facts(data: DataSet) -> str:
     n, m = data.calibration.n, data.evaluation.n
     labels = f"{len(data.classes)} classes" if data.classes else "labelled"
     text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
-    text += ", no sample in both" if data.held_out else ", overlapping: accuracy on them is optimistic"
-    return f"{text}; {labels if data.evaluation.labels is not None else 'no labels: agreement with float stands in'}."
+    labelled = data.evaluation.labels is not None
+    text += ", no sample in both" if data.held_out else ", the same ones"
+    text += ": accuracy on them is optimistic" if labelled and not data.held_out else ""
+    return f"{text}; {labels if labelled else 'no labels: agreement with float stands in for accuracy'}."
 
 
 def _label(data: DataSet, index: int) -> str:
@@ -111,26 +113,24 @@ def _sources(model: Model, *, expanded: bool) -> None:
         with left:
             file = st.file_uploader(
                 "Upload .npz (x, y), IDX, .csv or a .zip of class folders",
-                type=_TYPES,
                 key="upload_data",
-                help="y and groups are optional; IDX files may be gzipped; a .csv holds one sample a row, the label in "
-                "the column 'label' or 'y'.",
+                help="In .npz, y and groups are optional. IDX may be gzipped; for its labels too, put both files in a "
+                ".zip. A .csv holds one sample a row.",
             )
-            if file is not None and st.session_state.get("uploaded_data") != file.file_id:
-                data, name = file.getvalue(), file.name
-                if _take(name, lambda: keep_upload(name, data)):
-                    st.session_state["uploaded_data"] = file.file_id
-                    st.rerun()
+            if take_upload("data", file, lambda name, data: _choose_upload(name, data, model), _WAIT):
+                st.rerun()
         with right:
             with st.form("path_data", border=False):
                 path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
                 if st.form_submit_button("Read it") and path.strip():
                     source = Path(path.strip()).expanduser()
-                    if _take(source.name, lambda: source):
+                    error = take(lambda: _choose(source, model), _WAIT.format(name=source.name))
+                    if error is None:
                         st.rerun()
+                    show_error(error)
             own = samples().get(model.name)
             if own is not None and state().data != own.data and st.button(f"Back to the sample's own data, {own.data}"):
-                _choose(own.data)
+                _use(own.data)
                 st.rerun()
 
 
@@ -146,22 +146,45 @@ def keep_upload(name: str, data: bytes) -> Path:
     return path
 
 
-def _take(name: str, source: Callable[[], Path]) -> bool:
-    """Reads and chooses data; False, with the reason on the page and everything as it was, if it cannot be read."""
-    from qexplorer.load.data import load_data
-
+def _choose_upload(name: str, data: bytes, model: Model) -> None:
+    path = keep_upload(name, data)
     try:
-        with st.spinner(f"Reading {name}: shapes, labels, a split in two parts. Usually a second.", show_time=True):
-            path = source()
-            load_data(path)
-    except QExplorerError as error:
-        show_error(error)
-        return False
-    _choose(str(path))
-    return True
+        _choose(path, model)
+    except QExplorerError:
+        path.unlink(missing_ok=True)
+        raise
 
 
-def _choose(source: str) -> None:
+def _choose(source: Path, model: Model) -> None:
+    """Reads the file, so that one that cannot be read changes nothing, and makes it the session's data.
+
+    Pictures of different sizes cannot be read without a size: the model's own is then tried.
+    """
+    from qexplorer.load.data import load_data
+    from qexplorer.load.preprocess import Preprocessing
+
+    chosen = None
+    try:
+        load_data(source)
+    except DataError:
+        size = picture_size(model)
+        if size is None or source.suffix != ".zip":
+            raise
+        chosen = Preprocessing(size=size)
+        load_data(source, preprocessing=chosen)
+    _use(str(source), None if chosen is None else chosen.model_dump(mode="json"))
+
+
+def picture_size(model: Model) -> tuple[int, int] | None:
+    """Height and width of the pictures that the model takes, if its only input says so."""
+    shape = model.inputs[0].shape if len(model.inputs) == 1 else ()
+    if len(shape) != 4:
+        return None
+    height, width = shape[1:3] if shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4) else shape[2:4]
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def _use(source: str, preprocessing: dict[str, Any] | None = None) -> None:
     now = state()
-    now.data, now.preprocessing = source, None
+    now.data, now.preprocessing = source, preprocessing
     keep(now)

@@ -55,7 +55,8 @@ def draw_distributions_page() -> None:
 @st.fragment
 def _explore(model: Model, stats: TensorStats, source: str) -> None:
     """Everything that a control changes; only this runs again when one moves."""
-    picture, controls = st.columns([3, 1], gap="medium")
+    with st.container(key="explore"):
+        picture, controls = st.columns([3, 1], gap="medium")
     with controls:
         settings = draw_grid_controls(stats)
     try:

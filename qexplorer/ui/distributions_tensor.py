@@ -43,7 +43,8 @@ def tensor_label(model: Model, name: str) -> str:
 def choose_tensor(model: Model) -> tuple[TensorStats, str] | None:
     """Draws the choice and returns the tensor's statistics with the digest of what they were made of; None while there
     is nothing to choose from."""
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with st.container(key="tensor_choice"):
+        left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         kinds = list(_KINDS)
         kind = st.segmented_control(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError
 from qexplorer.report.words import count_text
 from qexplorer.ui.session import choose_model, show_error, state
 from qexplorer.ui.sidebar import samples
+from qexplorer.ui.uploads import take, take_upload
 
 if TYPE_CHECKING:
-    from qexplorer.core.model import Model
     from qexplorer.load.samples import Sample
 
 __all__ = ["draw_gallery", "draw_own_file"]
@@ -37,7 +35,7 @@ def _card(sample: Sample) -> None:
     with st.container(border=True, key=f"card_{sample.name}", height="stretch"):
         st.subheader(sample.title, anchor=False)
         st.caption(f"`{sample.name}`")
-        st.markdown(sample.description)
+        st.markdown(sample.description.removesuffix(" Untrained: size and latency only."))  # the facts below say it
         st.caption(_facts(sample))
         label = "Chosen" if chosen else f"Use {sample.name}"
         if st.button(label, key=f"use_{sample.name}", disabled=chosen, width="stretch"):
@@ -58,38 +56,27 @@ def draw_own_file() -> None:
     left, right = st.columns(2)
     with left:
         file = st.file_uploader("Upload an ONNX file", type=["onnx"], key="upload_model")
-        if file is not None and st.session_state.get("uploaded_model") != file.file_id:
-            data, name = file.getvalue(), file.name
-            if _take(name, lambda: _from_bytes(name, data)):
-                st.session_state["uploaded_model"] = file.file_id
-                st.rerun()
+        if take_upload("model", file, _from_bytes, _WAIT):
+            st.rerun()
     with right, st.form("path_model", border=False):
         path = st.text_input("Or a path on this machine", placeholder="/home/me/models/net.onnx")
         if st.form_submit_button("Load it") and path.strip():
-            source = path.strip()
-            if _take(Path(source).name, lambda: _from_path(source)):
+            source = Path(path.strip()).expanduser()
+            error = take(lambda: _from_path(source), _WAIT.format(name=source.name))
+            if error is None:
                 st.rerun()
+            show_error(error)
 
 
-def _from_bytes(name: str, data: bytes) -> Model:
+def _from_bytes(name: str, data: bytes) -> None:
     from qexplorer.load.model import load_bytes
 
-    return load_bytes(name, data)
+    model = load_bytes(name, data)
+    choose_model(str(model.path), None, name=model.name)
 
 
-def _from_path(source: str) -> Model:
+def _from_path(source: Path) -> None:
     from qexplorer.load.model import load_model
 
-    return load_model(Path(source).expanduser())
-
-
-def _take(name: str, load: Callable[[], Model]) -> bool:
-    """Loads and chooses a model; False, with the reason on the page, if it cannot be used."""
-    try:
-        with st.spinner(_WAIT.format(name=name), show_time=True):
-            model = load()
-    except QExplorerError as error:
-        show_error(error)
-        return False
+    model = load_model(source)
     choose_model(str(model.path), None, name=model.name)
-    return True

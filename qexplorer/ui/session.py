@@ -158,10 +158,8 @@ def current_data() -> DataSet | None:
 
 def fitted_data() -> DataSet | None:
     """The session's data with the names and types of the model's inputs. Raises DataError if it does not fit."""
-    from qexplorer.load.fit import fit_to_model
-
     model, data = current_model(), current_data()
-    return None if model is None or data is None else fit_to_model(data, model)
+    return None if model is None or data is None else _fitted(data.digest, model.sha256, data, model)
 
 
 def current_recipe() -> Recipe:
@@ -195,6 +193,13 @@ def _data(source: str, stamp: str, preprocessing: str) -> DataSet:  # noqa: ARG0
 
     chosen = json.loads(preprocessing)
     return load_data(source, preprocessing=None if chosen is None else Preprocessing(**chosen))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _fitted(data_digest: str, model_sha256: str, _data: DataSet, _model: Model) -> DataSet:  # noqa: ARG001
+    from qexplorer.load.fit import fit_to_model
+
+    return fit_to_model(_data, _model)
 
 
 def _stamp(source: str) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import EXAMPLES
-from qexplorer.ui.job_panel import draw_job
+from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import State, choose_model, keep, state
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def draw_sidebar() -> None:
             _recipe(now)
             _backend(now)
         for kind in sorted(now.jobs):
-            draw_job(now.jobs[kind], place=f"side_{kind}")
+            job = job_state(now.jobs[kind])
+            if job is not None and job.is_running:  # how it ended stands on the page that started it
+                draw_job(job.id, place=f"side_{kind}")
 
 
 def _model(now: State) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.core.errors import DataError
+from qexplorer.load.model import load_model
 from qexplorer.load.samples import list_samples
+from qexplorer.ui.data_panel import _choose_upload, keep_upload
 from tests.pages.app import open_app, texts
 
 
@@ -170,3 +175,34 @@ def test_unlabelled_data(tmp_path: Path) -> None:
 def _index(app: AppTest, label: str, *, last: bool = False) -> int:
     found = [i for i, box in enumerate(app.text_input) if box.label == label]
     return found[-1 if last else 0]
+
+
+def test_pictures_of_different_sizes(tmp_path: Path) -> None:
+    """A .zip of class folders with pictures of different sizes is brought to the size that the model takes."""
+    file = tmp_path / "letters.zip"
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(file, "w") as archive:
+        for index in range(12):
+            picture = io.BytesIO()
+            size = (20 + index, 24)
+            Image.fromarray(rng.integers(0, 255, size, np.uint8)).save(picture, "PNG")
+            archive.writestr(f"{index % 2}/{index}.png", picture.getvalue())
+    app = _with("digits_cnn")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    assert not app.exception
+    assert app.session_state["qexplorer_state"].data == str(file)
+    assert app.session_state["qexplorer_state"].preprocessing["size"] == [32, 32]
+    assert any("32 × 32" in expander.label for expander in app.expander)  # noqa: RUF001
+
+
+def test_upload_that_cannot_be_read_is_not_kept(workspace_folder: Path) -> None:
+    """Data that cannot be read leaves no file behind in the workspace; a readable file is kept under its digest."""
+    model = load_model("tumour_mlp")
+    with pytest.raises(DataError):
+        _choose_upload("broken.npz", b"PK\x03\x04 broken", model)
+    assert not [p for p in (workspace_folder / "uploads").rglob("*") if p.is_file()]
+    first, second = keep_upload("../a b.npz", b"one"), keep_upload("../a b.npz", b"two")
+    assert first != second
+    assert first.read_bytes() == b"one"
+    assert workspace_folder / "uploads" in first.parents

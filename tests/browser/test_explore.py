@@ -1,0 +1,226 @@
+"""Pages Model and Distributions as a person uses them, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+NewPage = Callable[..., "Page"]
+Settled = Callable[["Page"], None]
+Shoot = Callable[["Page", str], Path]
+
+
+def _start(page: Page, url: str, settled: Settled) -> None:
+    page.goto(url)
+    settled(page)
+    page.get_by_role("button", name="Start with the digits sample").click()
+    page.get_by_role("heading", name="Layers").wait_for()
+    settled(page)
+
+
+def _distributions(page: Page, settled: Settled) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Distributions").click()
+    page.locator(".st-key-histogram svg.marks").wait_for()
+    settled(page)
+
+
+def _lines(page: Page, layer: int) -> Locator:
+    """The lines of one layer of the histogram: 2 level rules, 3 comb, 4 clip lines."""
+    return page.locator(f".st-key-histogram svg.marks g.layer_{layer}_marks line")
+
+
+def _bits(page: Page, wanted: int, settled: Settled) -> None:
+    """Moves the slider as the arrow keys do."""
+    slider = page.get_by_role("slider", name="Bits")
+    for _ in range(8):
+        now = int(slider.get_attribute("aria-valuetext") or 0)
+        if now == wanted:
+            break
+        slider.focus()
+        page.keyboard.press("ArrowLeft" if now > wanted else "ArrowRight")
+        settled(page)
+    page.get_by_text(f"int{wanted} per").first.wait_for()
+    settled(page)
+
+
+def _own_model(folder: Path) -> Path:
+    """A small model that no sample covers: two inputs, a convolution, opset 13, batch fixed at 1."""
+    rng = np.random.default_rng(3)
+    weight = numpy_helper.from_array(rng.standard_normal((5, 2, 3, 3)).astype(np.float32), "kernel")
+    nodes = [
+        helper.make_node("Conv", ["picture", "kernel"], ["maps"], name="conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Add", ["maps", "offset"], ["shifted"], name="shift"),
+        helper.make_node("Sin", ["shifted"], ["answer"], name="wave"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "own",
+        [
+            helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 2, 8, 8]),
+            helper.make_tensor_value_info("offset", TensorProto.FLOAT, [1, 5, 8, 8]),
+        ],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1, 5, 8, 8])],
+        [weight],
+    )
+    path = folder / "own.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def test_levels_follow_the_bits(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot) -> None:
+    """As many rules are drawn as the grid has levels; beyond 64 a comb stands in; there are always two clip lines."""
+    page = new_page()
+    _start(page, app_url, settled)
+    shoot(page, "model")
+    _distributions(page, settled)
+    assert _lines(page, 2).count() == 0
+    assert 0 < _lines(page, 3).count() <= 64
+    assert _lines(page, 4).count() == 2
+    shoot(page, "distributions_int8")
+    for bits, levels in ((4, 15), (2, 3)):
+        _bits(page, bits, settled)
+        page.wait_for_function(
+            "n => document.querySelectorAll('.st-key-histogram svg.marks g.layer_2_marks line').length === n",
+            arg=levels,
+        )
+        assert _lines(page, 3).count() == 0
+        assert _lines(page, 4).count() == 2
+    shoot(page, "distributions_int2")
+
+
+def test_click_on_a_bar(app_url: str, new_page: NewPage, settled: Settled) -> None:
+    """A click on a bar shows the arithmetic of its middle, step by step."""
+    page = new_page()
+    _start(page, app_url, settled)
+    _distributions(page, settled)
+    page.locator(".st-key-histogram svg.marks g.layer_1_marks path").nth(100).click()
+    page.get_by_text("Its middle:").wait_for()
+    said = page.get_by_text("Its middle:").inner_text()
+    assert "is code" in said
+    assert "error" in said
+
+
+def test_click_on_a_channel(app_url: str, new_page: NewPage, settled: Settled) -> None:
+    """A click on a channel's range draws that channel's values above."""
+    page = new_page()
+    _start(page, app_url, settled)
+    _distributions(page, settled)
+    page.locator(".st-key-channels svg.marks g.layer_0_marks path").nth(7).click()
+    page.get_by_text("Channel 7.").wait_for()
+    assert page.get_by_label("Channel", exact=True).input_value() == "7"
+
+
+def test_activations(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot) -> None:
+    """Activations are observed by a job that the button starts, and then drawn without another click."""
+    page = new_page(scheme="dark")
+    _start(page, app_url, settled)
+    _distributions(page, settled)
+    page.get_by_role("radio", name="Activations").click()
+    button = page.get_by_role("button", name="Observe 512 samples")
+    histogram = page.get_by_text("uint8 per tensor")
+    button.or_(histogram).first.wait_for()
+    if button.is_visible():
+        button.click()
+    histogram.wait_for(timeout=60_000)
+    settled(page)
+    assert _lines(page, 4).count() == 2
+    shoot(page, "distributions_activations_dark")
+
+
+def test_reload_and_two_sessions(app_url: str, new_page: NewPage, settled: Settled) -> None:
+    """A reload finds the model and the bits as they were; another session starts empty."""
+    page = new_page()
+    _start(page, app_url, settled)
+    _distributions(page, settled)
+    _bits(page, 5, settled)
+    assert "s=" in page.url
+    page.reload()
+    page.get_by_text("int5 per tensor").wait_for()
+    other = new_page()
+    other.goto(app_url)
+    settled(other)
+    other.get_by_role("button", name="Start with the digits sample").wait_for()
+    assert other.url.split("s=")[1] != page.url.split("s=")[1]
+
+
+def test_upload(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot, tmp_path: Path) -> None:
+    """Text renamed .onnx gets one sentence and changes nothing; a model of one's own is taken, with data in .npz."""
+    page = new_page()
+    page.goto(app_url)
+    settled(page)
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_text("this is text")
+    uploader = page.locator(".st-key-upload_model input[type=file]")
+    uploader.set_input_files(wrong)
+    alert = page.get_by_test_id("stAlert")
+    alert.wait_for()
+    said = alert.inner_text()
+    assert "wrong.onnx" in said
+    assert "Traceback" not in page.content()
+    shoot(page, "upload_error")
+
+    uploader.set_input_files(_own_model(tmp_path))
+    page.get_by_role("heading", name="own", exact=True).wait_for()
+    settled(page)
+    page.get_by_role("radio", name="Cannot be quantized").click()
+    settled(page)
+    data = tmp_path / "mine.npz"
+    rng = np.random.default_rng(0)
+    np.savez(data, picture=rng.random((24, 2, 8, 8), np.float32), offset=rng.random((24, 5, 8, 8), np.float32))
+    page.locator(".st-key-upload_data input[type=file]").set_input_files(data)
+    page.get_by_text("no labels").first.wait_for()
+    settled(page)
+    assert page.get_by_test_id("stAlert").count() == 0
+    shoot(page, "model_own")
+    _distributions(page, settled)
+    chosen = page.locator(".st-key-keep-tensor_weight").locator("input").first
+    assert "conv · Conv · 5" in chosen.input_value()
+
+
+def test_downloads(app_url: str, new_page: NewPage, settled: Settled) -> None:
+    """The histogram's bars come as CSV, every value counted."""
+    page = new_page()
+    _start(page, app_url, settled)
+    _distributions(page, settled)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").first.click()
+    lines = Path(waiting.value.path()).read_text().splitlines()
+    assert lines[0].startswith("bin_low,bin_high,count")
+    assert sum(int(line.split(",")[2]) for line in lines[1:]) == pytest.approx(36_864, abs=len(lines))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (800, "dark"), (420, "light")])
+def test_nothing_sticks_out(
+    app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot, width: int, scheme: str
+) -> None:
+    """At every width and in both themes the pages fit the window and the text stands out from its background."""
+    page = new_page(width=width, scheme=scheme)
+    page.goto(app_url)
+    settled(page)
+    shoot(page, f"start_{scheme}_{width}")
+    page.get_by_role("button", name="Start with the digits sample").click()
+    page.get_by_role("heading", name="Layers").wait_for()
+    settled(page)
+    shoot(page, f"model_{scheme}_{width}")
+    page.goto(page.url.replace("/?", "/distributions?"))
+    page.locator(".st-key-histogram svg.marks").wait_for()
+    settled(page)
+    shoot(page, f"distributions_{scheme}_{width}")
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    text, background = page.evaluate(
+        "() => [getComputedStyle(document.querySelector('h1')).color,"
+        " getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor]"
+    )
+    light = [sum(int(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]) for colour in (text, background)]
+    assert (light[0] < light[1]) == (scheme == "light")
+    assert abs(light[0] - light[1]) > 400

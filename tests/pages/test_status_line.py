@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.results import Accuracy, Latency, Run, Size, Status
+from qexplorer.jobs.history import History
+from qexplorer.measure.comparison import Comparison
+from tests.pages.app import open_app
+
+
+def _run(recipe: str, *, speedup: float | None, valid: bool = True, weight_bytes: int = 400) -> Run:
+    return Run(
+        recipe,
+        recipe,
+        "onnxruntime",
+        Status.OK,
+        accuracy=Accuracy("accuracy", 0.9875, (0.97, 0.99), n=597),
+        size=Size(weight_bytes, weight_bytes),
+        latency_ms=Latency(1.0, 1.1, 1.2, (0.9, 1.1), 50, 1, 1, valid, speedup=speedup),
+    )
+
+
+def _line(folder: Path, recipe: str, **choices: Any) -> list[str]:
+    (folder / "sessions").mkdir(parents=True, exist_ok=True)
+    value = {"model": "tumour_mlp", "data": "tumour", "recipe": recipe, "choices": choices}
+    (folder / "sessions" / "the-session.json").write_text(json.dumps(value))
+    app = open_app(session="the-session")
+    assert not app.exception
+    return [link.proto.label for link in app.get("page_link")][:3]
+
+
+def _keep(*runs: Run, id: str = "one", model: str = "tumour_mlp") -> None:
+    History().add(Comparison(id, f"2026-01-0{len(id)}T00:00:00", {"name": model}, {"name": "tumour"}, {}, runs))
+
+
+def test_not_compared_yet(workspace_folder: Path) -> None:
+    """Before any comparison the line names model and recipe and says that nothing was compared."""
+    assert _line(workspace_folder, "w8a8") == ["tumour\\_mlp", "w8a8", "not compared yet"]
+
+
+def test_result(workspace_folder: Path) -> None:
+    """The result is that of this model, this recipe and this backend: accuracy with its n, size and speed."""
+    _keep(_run("float", speedup=None), _run("w8a8", speedup=1.93, weight_bytes=108), id="first")
+    said = _line(workspace_folder, "w8a8")[2]
+    assert said == "ONNX Runtime (CPU): 98.8 % of 597 right, 0.27 of the weight bytes, 1.9 times faster"
+    assert _line(workspace_folder, "w4a8")[2] == "not compared yet"
+
+
+def test_slower(workspace_folder: Path) -> None:
+    """A recipe that is slower is said to be slower."""
+    _keep(_run("float", speedup=None), _run("w8a8", speedup=0.5), id="second")
+    assert "2 times slower" in _line(workspace_folder, "w8a8")[2]
+
+
+def test_noise_is_not_a_result(workspace_folder: Path) -> None:
+    """A latency that was too noisy to count is left out."""
+    _keep(_run("float", speedup=None), _run("w8a8", speedup=3.0, valid=False), id="noisy")
+    assert "faster" not in _line(workspace_folder, "w8a8")[2]
+
+
+def test_another_models_result(workspace_folder: Path) -> None:
+    """The result of another model is not shown."""
+    _keep(_run("float", speedup=None), _run("w8a8", speedup=3.0), model="digits_cnn")
+    assert _line(workspace_folder, "w8a8")[2] == "not compared yet"

@@ -6,6 +6,7 @@ answers from the simulation. If the backend crashes or hangs, this process is wh
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +17,14 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.measure.alone import each_alone
 from qexplorer.measure.fidelity import Difference, differences
 from qexplorer.measure.memory import peak_rss_bytes
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
-from qexplorer.run.protocol import Mode, Session, SessionOptions
+from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import REFERENCE, usable
 
 __all__ = ["first_rows", "judge"]
@@ -41,7 +43,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
     Returns:
         ``memory`` {peak, baseline}, ``kernels``, ``predictions`` (or None), ``differences`` (empty for a float model on
-        the backend that is itself the reference), ``rounding_points``.
+        the backend that is itself the reference), ``alone`` (each layer by itself, or None where it was not asked).
 
     Raises:
         BackendError: the backend gave up.
@@ -64,7 +66,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         "kernels": asdict(kernels),
         "predictions": None if said is None else said.tolist(),
         "differences": [asdict(item) for item in compared],
-        "rounding_points": _rounding_points(path),
+        "alone": _alone(path, backend, inputs, compared, arguments),
     }
 
 
@@ -93,12 +95,17 @@ def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:
     return bool(arguments["is_float"]) and arguments["backend"] == REFERENCE and not quantized
 
 
-def _rounding_points(path: Path) -> int:
-    """How often the graph rounds an activation to a grid."""
-    import onnx
-
-    graph = onnx.load(str(path), load_external_data=False).graph
-    return sum(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in graph.node)
+def _alone(
+    path: Path, backend: Backend, inputs: dict[str, Array], compared: list[Difference], arguments: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Each layer by itself, at the first batch size at which an output is off by more than one step."""
+    off = next((item for item in compared if item.max_lsb is not None and item.max_lsb > 1), None)
+    if off is None:
+        return None
+    feeds, threads = first_rows(inputs, off.batch), int(arguments["threads"])
+    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        found = each_alone(path, backend, usable(REFERENCE), feeds, threads=threads, folder=Path(folder))
+    return asdict(found)
 
 
 def _answers(

@@ -10,7 +10,8 @@ import numpy as np
 
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
-from qexplorer.measure.fidelity import Difference, allowed_steps, verdict
+from qexplorer.measure.alone import Alone
+from qexplorer.measure.fidelity import Difference, verdict
 from qexplorer.measure.predictions import Labels
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
@@ -93,20 +94,20 @@ def judge_variant(
 
 def _judged(value: dict[str, Any]) -> Judged:
     compared = [Difference(**item) for item in value["differences"]]
-    allowed = allowed_steps(int(value["rounding_points"]))
+    alone = None if value["alone"] is None else Alone(**value["alone"])
     said = value["predictions"]
     memory = value["memory"]
     reason = None if memory["peak"] is not None else "this system does not count peak memory"
     return Judged(
-        refused=verdict(compared, steps=allowed),
+        refused=verdict(compared, alone),
         predictions=None if said is None else np.asarray(said, np.int64),
         memory=Memory(memory["peak"], memory["baseline"], reason, n=1),
         kernels=Kernels(**value["kernels"]),
-        fidelity=_fidelity(compared, allowed),
+        fidelity=_fidelity(compared, alone),
     )
 
 
-def _fidelity(compared: list[Difference], allowed: int) -> Fidelity:
+def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
     """The worst over all batch sizes; ``n`` counts comparisons of one sample at one batch size."""
     if not compared:
         return Fidelity(None, None, None, reason="a float model on the reference backend is its own simulation")
@@ -116,8 +117,11 @@ def _fidelity(compared: list[Difference], allowed: int) -> Fidelity:
     steps = [item.max_lsb for item in compared if item.max_lsb is not None]
     reasons = [] if named else ["the first output names no class for each sample"]
     reasons += [] if steps else ["no output ends on a quantization grid, so there are no steps to count"]
-    if 1 < max(steps, default=0.0) <= allowed:
-        reasons.append(f"up to {allowed} steps may be: single steps inside so deep a graph add up")
+    if alone is not None and alone.right:
+        reasons.append(
+            f"single steps add up in so deep a graph: each of its {alone.points} rounding points alone is within "
+            f"1 step (n = {alone.n})"
+        )
     return Fidelity(
         argmax_agreement=agree,
         max_lsb=max(steps, default=None),

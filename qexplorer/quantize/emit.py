@@ -26,7 +26,7 @@ from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.emit_dynamic import emit_dynamic
 from qexplorer.quantize.emit_half import HalfEmitter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
-from qexplorer.quantize.view import GraphView, captured_names, view_of
+from qexplorer.quantize.view import GraphView, attribute, captured_names, view_of
 from qexplorer.quantize.writer import GraphWriter
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Emitter", "emit"]
 
+_BIASED = ("Conv", "ConvTranspose", "Gemm")
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 
 
@@ -168,11 +169,35 @@ class Emitter:
         raw = {name: self.writer.fresh(f"{name}/unrounded") for name in rounded}
         for index, name in enumerate(node.output):
             copy.output[index] = raw.get(name, name)
-        self.writer.nodes.append(copy)
+        if treatment == "quantized":
+            self._part_from_float_bias(copy, node)
+        else:
+            self.writer.nodes.append(copy)
         for name in rounded:
             self._round(raw[name], name, moved=treatment == "passthrough" and node.input[0] in self._codes)
         if treatment == "weight-only":
             self._round_outputs(node)
+
+    def _part_from_float_bias(self, copy: onnx.NodeProto, node: onnx.NodeProto) -> None:
+        """Writes a layer whose constant bias stays in float as the layer without it and an Add.
+
+        Left in place, ONNX Runtime 1.31 puts such a bias on ``scale_x * scale_w`` in int32 by itself and lets it
+        overflow: with 16-bit weights and activations digits_cnn fell from 99.5 % to 58.8 %.
+        """
+        self.writer.nodes.append(copy)
+        planned = self.plan.constants.get(node.name, {})
+        constant = len(node.input) > 2 and self.view.is_constant(node.input[2])
+        if node.op_type not in _BIASED or not constant or 1 not in planned or 2 in planned:
+            return
+        if node.op_type == "Gemm" and attribute(node, "beta", 1.0) != 1:
+            return
+        bias, output = node.input[2], copy.output[0]
+        if node.op_type != "Gemm":
+            values, rank = self.view.array(bias), len(self.view.initializers[node.input[1]].dims)
+            bias = self.writer.constant(f"{bias}/broadcast", values.reshape(-1, *[1] * (rank - 2)))
+        del copy.input[2]
+        copy.output[0] = self.writer.fresh(f"{node.output[0]}/unbiased")
+        self.writer.add("Add", [copy.output[0], bias], output, exact=True)
 
     def _as_bound(self, node: onnx.NodeProto) -> bool:
         """Writes a Relu or Clip as a bound on codes; False if it is to stay a node (other operators, 16 bits)."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.measure.fidelity import MAX_RELATIVE, allowed_steps, differences, verdict
+from qexplorer.measure.alone import Alone
+from qexplorer.measure.fidelity import MAX_RELATIVE, differences, verdict
 
 SCALE = np.float32(0.037)
 
@@ -83,9 +84,10 @@ def test_codes_may_differ_by_one_step() -> None:
     assert verdict([differences([codes + 2], [codes], ["y"], {}, batch=1, n=1)]) is not None
 
 
-def test_depth_allows_more_steps_and_never_fewer() -> None:
-    """Up to 20 rounding points allow one step; 30 allow five and 65 eight; three steps pass only where they may."""
-    assert [allowed_steps(n) for n in (0, 17, 20, 30, 65)] == [1, 1, 1, 5, 8]
+def test_more_than_one_step_passes_only_where_each_layer_alone_is_right() -> None:
+    """Three steps pass if every layer alone is within one; a layer that is not is named."""
     off = differences([on_grid([4, 2])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
-    assert "up to 3 steps of the output's grid, where 1 may be" in (verdict([off]) or "")
-    assert verdict([off], steps=allowed_steps(30)) is None
+    assert "up to 3 steps" in (verdict([off]) or "")
+    assert verdict([off], Alone(1.0, "a", 30, 4, conclusive=True)) is None
+    assert "'conv7' is the first" in (verdict([off], Alone(9.0, "conv7", 30, 4, conclusive=True)) or "")
+    assert "cannot be told" in (verdict([off], Alone(1.0, "a", 30, 4, conclusive=False)) or "")

@@ -8,8 +8,8 @@ results and repeated, up to four times as many:
     python benchmarks/latency.py [--rounds 7] [--models digits_cnn resnet18]
 
 What is compared is exactly what users see: ``p50`` of the timing child, float and INT8 interleaved, effort ``quick``,
-against a loop that knows nothing of qexplorer. Results go to ``benchmarks/results/latency-<machine>.json`` and its table beside
-it.
+against a loop that knows nothing of qexplorer. Results go to ``benchmarks/results/latency-<machine>.json``, their table
+to the ``.md`` beside it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ from qexplorer.report.comparison_values import label_of
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
 
 
+ENOUGH = 0.95  # without labels: a model that surely agrees with float less often than this is taken for worse
+
+
 class Change(StrEnum):
     """What can be said of a difference to float, given its interval."""
 
@@ -64,7 +67,8 @@ def _answers(run: Run) -> tuple[Change, str]:
     if found.metric != "accuracy":
         low, high = found.ci95 or (found.value, found.value)
         text = f"says what float says on {_percent(found.value)} of {found.n} samples ({_percents(low, high)})"
-        return (Change.NONE if found.value == 1.0 else Change.UNKNOWN), text
+        same = Change.NONE if found.value == 1.0 else Change.UNKNOWN
+        return (Change.WORSE if high < ENOUGH else same), text
     if found.delta is None or found.delta_ci95 is None:
         return Change.UNKNOWN, f"{_percent(found.value)} of {found.n} samples right"
     low, high = found.delta_ci95
@@ -98,8 +102,8 @@ def _speed(run: Run) -> tuple[Change, str]:
     if low <= 1 <= high:
         return Change.NONE, f"no difference in speed that {found.n} calls could show"
     if found.speedup > 1:
-        return Change.BETTER, f"{found.speedup:.2g} times faster ({low:.2f} to {high:.2f})"
-    slower = f"{1 / found.speedup:.2g} times slower ({1 / high:.2f} to {1 / low:.2f})"
+        return Change.BETTER, f"{found.speedup:.3g} times faster ({low:.2f} to {high:.2f})"
+    slower = f"{1 / found.speedup:.3g} times slower ({1 / high:.2f} to {1 / low:.2f})"
     return Change.WORSE, slower + _why_slow(run)
 
 
@@ -136,7 +140,15 @@ def headline(runs: Sequence[Run]) -> Verdict | None:
     kept = [r for r in usable if verdict_of(r, runs).answers is not Change.WORSE]
     if kept:
         return verdict_of(max(kept, key=_gain), runs)
-    return verdict_of(max(usable, key=lambda r: (r.accuracy.delta or 0.0) if r.accuracy else 0.0), runs)
+    return verdict_of(max(usable, key=_closeness), runs)
+
+
+def _closeness(run: Run) -> float:
+    """How near the answers are to float's: the change in accuracy, or the agreement where there are no labels."""
+    found = run.accuracy
+    if found is None or found.value is None:
+        return -1.0
+    return found.value - 1.0 if found.delta is None else found.delta
 
 
 def _gain(run: Run) -> tuple[float, float]:

@@ -82,6 +82,16 @@ def test_headline_of_losses_is_the_smallest() -> None:
     assert found.label == "w6a8"
 
 
+def test_little_agreement_is_worse() -> None:
+    """Without labels, a run that says something else than float most of the time never makes the headline."""
+    far = quantized_run("w2", accuracy=Accuracy("agreement", 0.1, (0.05, 0.2), 100), latency_ms=None)
+    near = quantized_run("w8", accuracy=Accuracy("agreement", 0.99, (0.95, 1.0), 100), latency_ms=None)
+    found = headline([float_run(), far, near])
+    assert found is not None
+    assert found.label == "w8"
+    assert headline([float_run(), far, quantized_run("w3", accuracy=replace(far.accuracy, value=0.3))]).label == "w3"
+
+
 def test_no_usable_run_has_no_headline() -> None:
     """Float alone, or with refused runs only, has no headline."""
     assert headline([float_run(), Run("w4a8", "4" * 16, BACKEND, Status.REFUSED, "why")]) is None

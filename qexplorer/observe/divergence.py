@@ -27,7 +27,7 @@ __all__ = ["least_divergence"]
 
 _BINS = 2048
 _PER_LEVEL = 16
-_CANDIDATES = 96
+_CANDIDATES = 64
 _ZOOMS = 8
 _FARTHEST = 128.0
 Float64 = NDArray[np.float64]

@@ -9,7 +9,16 @@ import numpy as np
 
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
 
-__all__ = ["bins_error", "divergences", "rows_divergence", "rows_error", "rows_ranges", "rows_search", "rows_top"]
+__all__ = [
+    "bins_cost",
+    "bins_error",
+    "divergences",
+    "rows_divergence",
+    "rows_error",
+    "rows_ranges",
+    "rows_search",
+    "rows_top",
+]
 
 assert _kernels.__all__
 _FAST = {"reassoc", "nsz", "contract"}
@@ -67,9 +76,23 @@ def bins_error(low, high, count, scale, bottom, top):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
+def bins_cost(low, high, count, bottom, top, levels):  # type: ignore[no-untyped-def]
+    """Sum of squared errors on the grid of ``levels`` steps over the range [bottom, top], bottom <= 0 <= top."""
+    scale = float(np.float32((top - bottom) / levels))
+    if scale < 1.1754944e-38:
+        scale = 1.0
+    zero = np.rint(-bottom / scale)
+    rounding, clipping, _ = bins_error(low, high, count, scale, -zero * scale, (levels - zero) * scale)
+    return rounding + clipping
+
+
+@numba.njit(cache=True, nogil=True)
 def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[no-untyped-def]
     """Kullback-Leibler divergence of the quantized distribution from the real one, for each candidate range, less what
     counting makes of it by chance.
+
+    With sums of counts, of filled bins and of ``c log c`` up to each bin, a candidate costs one logarithm for each
+    code, not for each bin.
 
     Args:
         counts: float64 ``(n + 2,)``: values below ``origin``, in ``n`` equal bins from there, and above.
@@ -82,39 +105,46 @@ def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[n
     Returns:
         float64 ``(k,)``; inf for ranges that hold nothing.
     """
+    n = counts.size
+    mass, filled, logs = np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1)
+    for m in range(n):
+        c = counts[m]
+        mass[m + 1] = mass[m] + c
+        filled[m + 1] = filled[m] + (1.0 if c > 0.0 else 0.0)
+        logs[m + 1] = logs[m] + (c * math.log(c) if c > 0.0 else 0.0)
     out = np.empty(starts.size)
-    everything = counts.sum()
     for k in range(starts.size):
         i, j = starts[k] + 1, stops[k] + 1
-        before, after = counts[:i].sum(), counts[j:].sum()
-        inside = everything - before - after
+        before, after = mass[i], mass[n] - mass[j]
+        inside = mass[j] - mass[i]
         if inside <= 0.0:
             out[k] = np.inf
             continue
-        scale = (j - i) * width / levels
-        zero = np.rint(-(origin + (i - 1) * width) / scale)
-        total, chance = 0.0, 0
-        at = i
-        while at < j:  # one run of bins that share a code
-            code = min(max(np.rint((origin + (at - 0.5) * width) / scale) + zero, 0.0), levels)
-            end, mass, filled = at, 0.0, 0
-            while end < j:
-                here = min(max(np.rint((origin + (end - 0.5) * width) / scale) + zero, 0.0), levels)
-                if here != code:
-                    break
-                mass += counts[end]
-                if counts[end] > 0.0 or (end == i and before > 0.0) or (end == j - 1 and after > 0.0):
-                    filled += 1
-                end += 1
-            q = mass / filled / inside if mass > 0.0 else _FLOOR
-            chance += max(filled - 1, 0)
-            for m in range(at, end):
-                p = counts[m] + (before if m == i else 0.0) + (after if m == j - 1 else 0.0)
-                if p > 0.0:
-                    p /= everything
-                    total += p * math.log(p / q)
+        step = (j - i) / levels  # bins of one code
+        shift = (i - 1) + origin / width  # bins from zero to the lower end
+        zero = np.rint(-shift / step)
+        total, chance, at = 0.0, 0.0, i
+        for code in range(int(levels) + 1):
+            edge = math.ceil((code + 0.5 - zero) * step - shift - 0.5)
+            end = j if code == levels else min(max(i + edge, at), j)
+            if end == at:
+                continue
+            within = mass[end] - mass[at]
+            groups = filled[end] - filled[at]
+            every, own = within, logs[end] - logs[at]
+            for side in range(2):  # what lies beyond is counted in the outermost bins
+                m, beyond = (i, before) if side == 0 else (j - 1, after)
+                if beyond > 0.0 and at <= m < end:
+                    c = counts[m] + (before if side == 1 and m == i else 0.0)
+                    groups += 1.0 if c == 0.0 else 0.0
+                    own += (c + beyond) * math.log(c + beyond) - (c * math.log(c) if c > 0.0 else 0.0)
+                    every += beyond
+            if every > 0.0:
+                q = within / groups / inside if within > 0.0 else _FLOOR
+                total += own - every * math.log(mass[n] * q)
+                chance += groups - 1.0
             at = end
-        out[k] = total - chance / (2.0 * everything)
+        out[k] = (total - chance / 2.0) / mass[n]
     return out
 
 

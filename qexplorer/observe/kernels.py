@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from qexplorer.core.workspace import workspace
+from qexplorer.observe.average import MOMENTUM
 
 __all__ = ["observe_lanes", "observe_planes"]
 
@@ -43,11 +44,12 @@ def _count(bits, tables):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _reduce(x, bits, out):  # type: ignore[no-untyped-def]
-    """Folds ``x`` (float32, 1-D; ``bits`` the same as int32) into ``out``: sum, sum of squares, and returns min, max.
+def _reduce(x, bits, sums):  # type: ignore[no-untyped-def]
+    """Adds the sum and the sum of squares of ``x`` (float32, 1-D; ``bits`` the same as int32) to ``sums``.
 
-    Minimum and maximum are taken of the bits as integers in the order of the values: integer reductions use the
-    vector unit without asking what a NaN would do, and a NaN shows as a value beyond infinity.
+    Returns:
+        Minimum and maximum of the bits as integers in the order of the values: integer reductions use the vector unit
+        without asking what a NaN would do.
     """
     total, squares = 0.0, 0.0
     low, high = np.int32(2147483647), np.int32(-2147483648)
@@ -58,32 +60,80 @@ def _reduce(x, bits, out):  # type: ignore[no-untyped-def]
         o = np.int32(bits[i] ^ np.int32(np.int32(bits[i] >> np.int32(31)) & np.int32(0x7FFFFFFF)))
         low = o if o < low else low
         high = o if o > high else high
-    out[0] += total
-    out[1] += squares
+    sums[0] += total
+    sums[1] += squares
     return low, high
 
 
 @numba.njit(cache=True, nogil=True)
-def observe_planes(x, bits, words, tables, sums, ranges):  # type: ignore[no-untyped-def]
-    """Counts and reduces rows of contiguous values.
+def _merge(each, sums, ranges, channels, whole, average):  # type: ignore[no-untyped-def]
+    """Folds one call's sums and ranges into what is kept; does nothing if any value was not finite.
 
     Args:
-        x: float32 ``(rows, n)``.
+        each: values of each channel in each sample.
+        sums: float64 ``(samples, C, 2)``: sums and sums of squares.
+        ranges: float32 ``(samples, C, 2)``: smallest and largest values.
+        channels: float64 ``(5, C)``: count, sum, sum of squares, minimum, maximum of each channel.
+        whole: float64 ``(4,)``: sum, sum of squares, minimum, maximum.
+        average: float64 ``(5,)``: the fields of a MovingRange.
+
+    Returns:
+        Whether all values were finite, so that everything was folded in.
+    """
+    samples, n = sums.shape[0], channels.shape[1]
+    for s in range(samples):
+        for c in range(n):
+            if not np.isfinite(sums[s, c, 1]):
+                return False
+    for s in range(samples):
+        lowest, highest = np.inf, -np.inf
+        for c in range(n):
+            low, high = np.float64(ranges[s, c, 0]), np.float64(ranges[s, c, 1])
+            channels[0, c] += each
+            channels[1, c] += sums[s, c, 0]
+            channels[2, c] += sums[s, c, 1]
+            channels[3, c] = min(channels[3, c], low)
+            channels[4, c] = max(channels[4, c], high)
+            whole[0] += sums[s, c, 0]
+            whole[1] += sums[s, c, 1]
+            lowest, highest = min(lowest, low), max(highest, high)
+        whole[2], whole[3] = min(whole[2], lowest), max(whole[3], highest)
+        if average[0] == 0.0:
+            average[1], average[2], average[3], average[4] = lowest, highest, lowest, highest
+        else:
+            average[3] += MOMENTUM * (lowest - average[3])
+            average[4] += MOMENTUM * (highest - average[4])
+        average[0] += 1.0
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def observe_planes(x, bits, words, tables, channels, whole, average):  # type: ignore[no-untyped-def]
+    """Counts and folds samples whose channels lie each in one piece.
+
+    Args:
+        x: float32 ``(samples, C, n)``.
         bits: the same memory as int32.
         words: the same memory as uint32.
         tables: uint32 ``(ways, 65536)``, added to; 1, 2 or 4 ways.
-        sums: float64 ``(rows, 2)`` of zeros: sum and sum of squares of each row.
-        ranges: int32 ``(rows, 2)``: smallest and largest value of each row, as ordered integers.
+        channels: see :func:`_merge`, like the rest and the value returned.
+        whole: as above.
+        average: as above.
     """
-    n = x.shape[1]
-    for row in range(x.shape[0]):
-        low, high = np.int32(2147483647), np.int32(-2147483648)
-        for start in range(0, n, _PIECE):
-            stop = min(start + _PIECE, n)
-            _count(words[row, start:stop], tables)
-            first, last = _reduce(x[row, start:stop], bits[row, start:stop], sums[row])
-            low, high = min(low, first), max(high, last)
-        ranges[row, 0], ranges[row, 1] = low, high
+    samples, n, size = x.shape
+    sums = np.zeros((samples, n, 2))
+    ordered = np.empty((samples, n, 2), np.int32)
+    for s in range(samples):
+        for c in range(n):
+            low, high = np.int32(2147483647), np.int32(-2147483648)
+            for start in range(0, size, _PIECE):
+                stop = min(start + _PIECE, size)
+                _count(words[s, c, start:stop], tables)
+                first, last = _reduce(x[s, c, start:stop], bits[s, c, start:stop], sums[s, c])
+                low, high = min(low, first), max(high, last)
+            ordered[s, c, 0] = low ^ ((low >> 31) & 0x7FFFFFFF)
+            ordered[s, c, 1] = high ^ ((high >> 31) & 0x7FFFFFFF)
+    return _merge(size, sums, ordered.view(np.float32), channels, whole, average)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -116,28 +166,41 @@ def _reduce_lanes(x, sums, squares, low, high):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def observe_lanes(x, words, valid, tables, sums, ranges):  # type: ignore[no-untyped-def]
-    """Counts and reduces groups of rows whose last axis is (a block of) the channels.
+def observe_lanes(x, words, tables, channels, whole, average):  # type: ignore[no-untyped-def]
+    """Counts and folds samples whose channels vary fastest, all of them or in blocks.
 
     Args:
-        x: float32 ``(groups, rows, lanes)``.
+        x: float32 ``(samples, blocks, rows, lanes)``; channel ``c`` is lane ``c % lanes`` of block ``c // lanes``; what
+            is beyond the last channel is padding, and left out of the counts.
         words: the same memory as uint32.
-        valid: int64 ``(groups,)``: lanes that hold channels; the others are padding and are left out of the counts.
         tables: uint32 ``(ways, 65536)``, added to; 1, 2 or 4 ways.
-        sums: float64 ``(2, groups, lanes)`` of zeros: sum and sum of squares of each lane.
-        ranges: float32 ``(2, groups, lanes)`` of +inf and -inf: smallest and largest value of each lane.
+        channels: see :func:`_merge`, like the rest and the value returned.
+        whole: as above.
+        average: as above.
     """
-    groups, rows, lanes = x.shape
-    ways = tables.shape[0]
+    samples, blocks, rows, lanes = x.shape
+    ways, n = tables.shape[0], channels.shape[1]
     piece = max(_PIECE // lanes // 4 * 4, 4)
-    for g in range(groups):
-        for start in range(0, rows, piece):
-            stop = min(start + piece, rows)
-            part = words[g, start:stop]
-            if valid[g] == lanes:
-                _count(part.reshape(part.size), tables)
-            else:
-                for i in range(stop - start):
-                    for k in range(valid[g]):
-                        tables[k % ways, part[i, k] >> _SHIFT] += _ONE
-            _reduce_lanes(x[g, start:stop], sums[0, g], sums[1, g], ranges[0, g], ranges[1, g])
+    sums = np.zeros((samples, blocks * lanes, 2))
+    ranges = np.empty((samples, blocks * lanes, 2), np.float32)
+    total, squares = np.empty(lanes), np.empty(lanes)
+    low, high = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    for s in range(samples):
+        for b in range(blocks):
+            total[:], squares[:], low[:], high[:] = 0.0, 0.0, np.inf, -np.inf
+            valid = min(lanes, n - b * lanes)
+            for start in range(0, rows, piece):
+                stop = min(start + piece, rows)
+                part = words[s, b, start:stop]
+                if valid == lanes:
+                    _count(part.reshape(part.size), tables)
+                else:
+                    for i in range(stop - start):
+                        for k in range(valid):
+                            tables[k % ways, part[i, k] >> _SHIFT] += _ONE
+                _reduce_lanes(x[s, b, start:stop], total, squares, low, high)
+            for k in range(valid):
+                c = b * lanes + k
+                sums[s, c, 0], sums[s, c, 1] = total[k], squares[k]
+                ranges[s, c, 0], ranges[s, c, 1] = low[k], high[k]
+    return _merge(rows, sums, ranges, channels, whole, average)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.formats import Format
-from qexplorer.core.grid import grid_from_range
 from qexplorer.observe.histogram import Histogram
 
 __all__ = ["BOUNDS", "FACTORS", "least_squares", "steps_of"]
@@ -34,34 +33,32 @@ def steps_of(format: Format, *, symmetric: bool) -> int:
 
 def least_squares(histogram: Histogram, format: Format, *, symmetric: bool) -> tuple[float, float]:
     """The range ``(low, high)`` with the least mean squared error on the grid it leads to."""
-    low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
-    widest = bound = max(-low, high)
-    best = _cost(histogram, low, high, format, symmetric)
-    for part in BOUNDS:
-        cost = _cost(histogram, max(low, -part * widest), min(high, part * widest), format, symmetric)
-        if cost < best:
-            best, bound = cost, part * widest
-        elif cost > 4.0 * best:
+    from qexplorer.observe.grid_kernels import bins_cost
+
+    bins = histogram.bins
+    levels = float(steps_of(format, symmetric=symmetric))
+    lowest, highest = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
+    widest = max(-lowest, highest)
+    if symmetric:
+        lowest, highest = -widest, widest
+
+    def cost(span: tuple[float, float]) -> float:
+        return float(bins_cost(bins.low, bins.high, bins.count, span[0], span[1], levels))
+
+    best, chosen = cost((lowest, highest)), (lowest, highest)
+    for bound in BOUNDS * widest:
+        span = (max(lowest, -float(bound)), min(highest, float(bound)))
+        here = cost(span)
+        if here < best:
+            best, chosen = here, span
+        elif here > 4.0 * best:
             break  # both parts of the error are convex in the bound: it only gets worse
-    whole = (low, high)
-    low, high = max(low, -bound), min(high, bound)
     for factors in FACTORS:
         for ends in ((1, 1),) if symmetric else ((0, 1), (1, 0)):
+            low, high = chosen
             spans = [
-                (max(low * f, whole[0]) if ends[0] else low, min(high * f, whole[1]) if ends[1] else high)
-                for f in factors
+                (max(low * f, lowest) if ends[0] else low, min(high * f, highest) if ends[1] else high)
+                for f in map(float, factors)
             ]
-            spans.append((low, high))
-            low, high = min(spans, key=lambda span: _cost(histogram, span[0], span[1], format, symmetric))
-    return float(low), float(high)
-
-
-def _cost(histogram: Histogram, low: float, high: float, format: Format, symmetric: bool) -> float:
-    from qexplorer.observe.grid_kernels import bins_error
-
-    grid = grid_from_range(low, high, format, symmetric=symmetric)
-    bins = histogram.bins
-    rounding, clipping, _ = bins_error(
-        bins.low, bins.high, bins.count, float(grid.scale), float(grid.low), float(grid.high)
-    )
-    return float(rounding + clipping)
+            chosen = min([*spans, chosen], key=cost)
+    return chosen

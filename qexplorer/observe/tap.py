@@ -63,7 +63,7 @@ class Tap:
         self._where = model.name
         inputs = {info.name for info in model.inputs}
         proto = _with_outputs(model.proto(), [name for name in names if name not in inputs])
-        blocked = blocked and proto.ByteSize() < _LARGEST_BYTES
+        blocked = blocked and model.file_bytes < _LARGEST_BYTES
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             optimized = Path(folder) / "optimized.onnx" if blocked else None
             self._session = _session(proto.SerializeToString(), threads, self._where, save=optimized)

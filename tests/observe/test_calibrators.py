@@ -96,6 +96,40 @@ def test_mse_finds_both_ends_of_an_asymmetric_range(shift: float, outlier: float
     assert _mse(x, low, high, INT4, False) <= 1.06 * best
 
 
+def _divergence(counts: Any, i: int, j: int, zero_bin: int, levels: int) -> float:
+    """KL(P || Q) bin by bin, as the talk describes it, for the bins i to j; counts has one bin more on either side."""
+    inside, everything = counts[i + 1 : j + 1], counts.sum()
+    p = inside.copy()
+    p[0] += counts[: i + 1].sum()
+    p[-1] += counts[j + 1 :].sum()
+    step = (j - i) / levels
+    zero = np.rint((zero_bin - i) / step)
+    codes = np.clip(np.rint((np.arange(i, j) + 0.5 - zero_bin) / step) + zero, 0, levels)
+    total, chance = 0.0, 0
+    for code in np.unique(codes):
+        group = codes == code
+        filled = int((p[group] > 0).sum())
+        q = inside[group].sum() / max(filled, 1) / inside.sum()
+        for value in p[group][p[group] > 0] / everything:
+            total += value * np.log(value / max(q, 1e-9))
+        chance += max(filled - 1, 0)
+    return float(total - chance / (2 * everything))
+
+
+@pytest.mark.parametrize("levels", [7, 15, 127])
+def test_divergences_are_those_of_the_plain_definition(levels: int) -> None:
+    """Sums up to each bin give what going through every bin gives, on one side of zero and around it."""
+    from qexplorer.observe.grid_kernels import divergences
+
+    counts = np.random.default_rng(levels).poisson(2.0, 802).astype(np.float64)
+    for zero_bin in (0, 300):
+        starts = np.array([0, 0, min(zero_bin, 113), min(zero_bin, 290)])
+        stops = np.array([800, 655, 701, 433])
+        found = divergences(counts, -0.01 * zero_bin, 0.01, starts, stops, float(levels))
+        plain = [_divergence(counts, i, j, zero_bin, levels) for i, j in zip(starts, stops, strict=True)]
+        assert found == pytest.approx(plain, rel=0.02, abs=2e-4)  # a bin on the border of two codes may go to either
+
+
 def test_kl_keeps_a_uniform_distribution_whole() -> None:
     """Without a tail, there is nothing to gain by clipping."""
     x = np.random.default_rng(2).uniform(-1, 1, 500_000).astype(np.float32)

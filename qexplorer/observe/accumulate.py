@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qexplorer.observe.average import MovingRange
 from qexplorer.observe.histogram import BINS, Histogram
+from qexplorer.observe.rows import frozen
 from qexplorer.observe.stats import ChannelStats
 
 __all__ = ["Accumulator", "Layout"]
@@ -60,7 +61,7 @@ class Accumulator:
         if not array.size:
             return
         with np.errstate(invalid="ignore", over="ignore"):
-            x = np.ascontiguousarray(array, np.float32)
+            x = frozen(np.ascontiguousarray(array, np.float32))
         self._make_room(x.size)
         if self.layout.lanes:
             self._add_lanes(x.reshape(len(x), x.shape[1] // self.layout.lanes, -1, self.layout.lanes))
@@ -74,7 +75,7 @@ class Accumulator:
         elif axis == 1 and x.ndim == array.ndim and x[0, 0].size > 1:
             self._add_planes(x.reshape(len(x), x.shape[1], -1))
         elif axis == 1 and x.ndim > array.ndim:  # no batch: its own first axis is before the channels
-            self._add_planes(np.ascontiguousarray(np.moveaxis(x, 2, 1)).reshape(1, x.shape[2], -1))
+            self._add_planes(frozen(np.ascontiguousarray(np.moveaxis(x, 2, 1))).reshape(1, x.shape[2], -1))
         else:
             self._add_lanes(x.reshape(len(x), 1, -1, x.shape[1] if axis == 1 else x.shape[-1]))
 

@@ -104,7 +104,7 @@ class _Observer:
         work += [(Tapped(name, name), feeds[name]) for name in self._fed]
         self._sample_bytes = sum(array.nbytes for _, array in work) // run
         for tensor, array in work:
-            self._prepare(tensor, array)
+            self._prepare(tensor, array, run)
         jobs = [(self._kept[t.name], a[:samples] if a.ndim and a.shape[0] == run else a, samples) for t, a in work]
         if self._pool is None:
             for job in jobs:
@@ -113,11 +113,11 @@ class _Observer:
             list(self._pool.map(_count, jobs))
         return samples
 
-    def _prepare(self, tensor: Tapped, array: NDArray[Any]) -> None:
+    def _prepare(self, tensor: Tapped, array: NDArray[Any], run: int) -> None:
         shape = array.shape
         if tensor.lanes:
             shape = (shape[0], tensor.channels, *shape[2:])
-        self._shapes[tensor.name] = shape
+        self._shapes[tensor.name] = (1, *shape[1:]) if shape and shape[0] == run else shape
         if tensor.name not in self._kept:
             axis = channel_axis(tensor.name, array.ndim, self._model.layers)
             layout = Layout(axis, tensor.lanes, tensor.channels)

@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 
 from qexplorer.core.grid import Float32, Grid
 
-__all__ = ["as_rows", "from_rows", "grid_rows", "in_parts"]
+__all__ = ["as_rows", "from_rows", "frozen", "grid_rows", "in_parts"]
 
 _WORTH_THREADS = 2**21
 
 
+def frozen(array: Float32) -> Float32:
+    """The same memory, read-only: weights from a file are, and loops are compiled again for each kind of array."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
 def as_rows(array: NDArray[Any], axis: int | None, *, block: bool = False) -> Float32:
-    """``array`` as contiguous float32 rows.
+    """``array`` as contiguous, read-only float32 rows.
 
     1. Without an axis: one row, shape ``(1, size)``.
     2. Per channel: one row for each index along ``axis``, shape ``(C, size / C)``.
@@ -26,10 +33,10 @@ def as_rows(array: NDArray[Any], axis: int | None, *, block: bool = False) -> Fl
     """
     values = np.asarray(array, np.float32)
     if axis is None:
-        return np.ascontiguousarray(values.reshape(1, -1))
+        return frozen(np.ascontiguousarray(values.reshape(1, -1)))
     if block:
-        return np.ascontiguousarray(np.moveaxis(values, axis, -1)).reshape(-1, values.shape[axis])
-    return np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(values.shape[axis], -1)
+        return frozen(np.ascontiguousarray(np.moveaxis(values, axis, -1)).reshape(-1, values.shape[axis]))
+    return frozen(np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(values.shape[axis], -1))
 
 
 def from_rows(values: NDArray[Any], shape: tuple[int, ...], axis: int) -> NDArray[Any]:
@@ -42,7 +49,7 @@ def grid_rows(grid: Grid, shape: tuple[int, ...], rows: tuple[int, ...]) -> tupl
     """Scale and zero point of ``grid`` beside the rows of a tensor of ``shape``, and how many values share them.
 
     Returns:
-        Contiguous float32 ``(rows, blocks)`` twice; a per-tensor grid is repeated for each row.
+        Contiguous, read-only float32 ``(rows, blocks)`` twice; a per-tensor grid is repeated for each row.
     """
     if grid.block is None:
         block = rows[1]
@@ -52,7 +59,7 @@ def grid_rows(grid: Grid, shape: tuple[int, ...], rows: tuple[int, ...]) -> tupl
         block = grid.block
         blocks = -(-shape[grid.axis] // block)
         pair = [np.moveaxis(part, grid.axis, -1).reshape(-1, blocks) for part in (grid.scale, grid.zero_point)]
-    scale, zero = (np.ascontiguousarray(part, np.float32) for part in pair)
+    scale, zero = (frozen(np.ascontiguousarray(part, np.float32)) for part in pair)
     return scale, zero, block
 
 

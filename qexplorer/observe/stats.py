@@ -43,7 +43,7 @@ class TensorStats:
     Attributes:
         name: the tensor's name in the graph.
         kind: ``weight`` or ``activation``.
-        shape: a weight's shape; an activation's shape in the last batch (its first axis is that batch's size).
+        shape: a weight's shape; an activation's shape for one sample, with a first axis of 1.
         histogram: of all values.
         channels: per channel, or None where the tensor has no channel axis.
         axis: the channel axis (a weight's output channels), or None.

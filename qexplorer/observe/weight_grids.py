@@ -13,7 +13,7 @@ from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.histogram import Histogram, from_ordered
 from qexplorer.observe.least_squares import BOUNDS, FACTORS, steps_of
-from qexplorer.observe.rows import as_rows, from_rows, in_parts
+from qexplorer.observe.rows import as_rows, from_rows, frozen, in_parts
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["block_grid", "channel_grid", "weight_grid"]
@@ -137,7 +137,7 @@ def _upper_quantile(rows: Float32, part: float) -> Float64:
     if k > 64:
         return np.asarray(np.quantile(rows, part, axis=1), np.float64)
     top = np.empty((len(rows), min(k, n)), np.float32)
-    rows_top(rows, top)
+    rows_top(frozen(rows), top)
     above, below = top[:, int(place)].astype(np.float64), top[:, min(int(place) + 1, n - 1)].astype(np.float64)
     return np.asarray(above + (below - above) * (place - int(place)), np.float64)
 

@@ -34,7 +34,7 @@ def weight_array(model: Model, name: str) -> NDArray[Any]:
     return _array(str(model.path), name)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)  # weights can be large
 def _array(path: str, name: str) -> NDArray[Any]:
     from onnx import numpy_helper
 

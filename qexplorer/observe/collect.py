@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array, Split
-from qexplorer.core.errors import DataError
+from qexplorer.core.errors import BackendError, DataError
 from qexplorer.core.model import Model
 from qexplorer.observe.accumulate import Accumulator, Layout
 from qexplorer.observe.stats import Statistics, TensorStats
@@ -56,11 +56,17 @@ def collect(
     threads = threads or _cores()
     feeds = _feeds(model, split)
     observer = _Observer(model, threads)
-    done = 0
+    done, free = 0, model.fixed_batch is None
     while done < split.n:
         size = model.fixed_batch or batch or observer.batch_size(done)
         piece = {i.name: feeds[i.name][done : done + size].astype(i.dtype, copy=False) for i in model.inputs}
-        done += observer.feed(piece, min(size, split.n - done), size if model.fixed_batch else None)
+        try:
+            done += observer.feed(piece, min(size, split.n - done), None if free else size)
+        except BackendError:
+            if size == 1 or not free:
+                raise
+            batch = 1  # a batch size can be written into a Reshape, whatever the file says of its inputs
+            continue
         if progress is not None:
             progress(done, split.n)
     tensors = observer.stats()

@@ -159,6 +159,20 @@ def test_several_inputs_other_types_and_three_dimensions(tmp_path: Path) -> None
     assert found["w"].axis == 1
 
 
+def test_a_batch_of_one_hidden_in_the_graph_is_found_out(tmp_path: Path) -> None:
+    """A Reshape to one row makes larger batches fail; samples are then fed one by one, and each counts once."""
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["y"]),
+    ]
+    weights = {"shape": np.array([1, 6]), "w": np.ones((6, 5), np.float32)}
+    model = as_model(graph(nodes, {"x": ("n", 2, 3)}, {"y": (1, 5)}, weights), tmp_path)
+    x = np.random.default_rng(0).standard_normal((9, 2, 3)).astype(np.float32)
+    found = collect(model, Split({"": x}), threads=1)
+    assert found["y"].histogram.count == 9 * 5
+    assert found["x"].histogram.maximum == x.max()
+
+
 def test_the_moving_average_is_over_samples_in_their_order(cnn: Model) -> None:
     """The average range of an input is that of its samples' own ranges, whatever the batch."""
     x = _images(11)

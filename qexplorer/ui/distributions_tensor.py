@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from qexplorer.core.model import Layer, Model
+from qexplorer.core.workspace import digest_json
 from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import current_data, fitted_data, keep, remembered, state
 
@@ -119,9 +120,11 @@ def _read(path: str, stamp: int, _model: Model) -> Statistics | None:  # noqa: A
 
 
 def _offer() -> None:
-    """A button that starts the pass over the data, or the pass at work."""
+    """A button that starts the pass over the data, or the pass at work; how an earlier pass over the same ended."""
     now = state()
-    job = job_state(now.jobs.get("observe"))
+    arguments = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "samples": SAMPLES}
+    wanted = digest_json(arguments)
+    job = job_state(now.jobs.get("observe")) if now.choices.get("observed_for") == wanted else None
     if job is not None and job.is_running:
         draw_job(job.id, place="page")
         return
@@ -131,8 +134,7 @@ def _offer() -> None:
     if st.button(f"Observe {n} samples", type="primary", icon=":material/visibility:"):
         from qexplorer.jobs.manager import submit
 
-        arguments = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "samples": SAMPLES}
-        now.jobs["observe"] = submit("observe", arguments)
+        now.jobs["observe"], now.choices["observed_for"] = submit("observe", arguments), wanted
         keep(now)
         st.rerun()
     if job is not None:

@@ -59,7 +59,8 @@ def draw_sidebar() -> None:
 def _model(now: State) -> None:
     known = list(samples())
     own = [now.model] if now.model is not None and now.model not in known else []
-    _pick("Model", "side_model", [*own, *known], now.model, _model_chosen, model_label, "Choose a sample")
+    labels = {source: model_label(source) for source in (*own, *known)}
+    _pick("Model", "side_model", list(labels), now.model, _model_chosen, labels.__getitem__, "Choose a sample")
 
 
 def _data(now: State) -> None:

@@ -215,3 +215,14 @@ def test_histogram_counts_every_value() -> None:
         info = _histogram_info(model, stats, drawn("", stats, view, None), log=False, bent=bent)
         assert sum(bar.count for bar in info.bars) == pytest.approx(np.prod(stats.shape), abs=len(info.bars))
         assert info.clip == (float(view.grid.low), float(view.grid.high))
+
+
+def test_job_of_another_model(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another model is being observed, this one's button is offered all the same."""
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda *_: "x")
+    app = _opened(workspace_folder, tensor_kind="activation")
+    next(b for b in app.button if b.label.startswith("Observe")).click().run()
+    app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
+    _control(app, "tensor_kind").set_value("activation").run()
+    assert not app.exception
+    assert next(b for b in app.button if b.label == "Observe 512 samples")

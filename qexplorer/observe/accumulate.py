@@ -15,7 +15,7 @@ from qexplorer.observe.stats import ChannelStats
 
 __all__ = ["Accumulator", "Layout"]
 
-_SPILL = 2**31  # the tables count in 32 bits; long before they are full they are emptied into 64
+_SPILL = 2**31  # the table counts in 32 bits; long before it is full it is emptied into 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,13 @@ class Accumulator:
 
     Args:
         layout: where the channels are.
-        ways: counter tables that take turns (1, 2 or 4): more are faster, each takes 256 kB.
     """
 
-    def __init__(self, layout: Layout | None = None, ways: int = 4) -> None:
+    def __init__(self, layout: Layout | None = None) -> None:
+        from qexplorer.observe.kernels import TABLE
+
         self.layout = layout or Layout()
-        self._tables = np.zeros((ways, BINS), np.uint32)
+        self._table = np.zeros(TABLE, np.uint32)
         self._spilled: NDArray[np.int64] | None = None
         self._pending = 0
         self._whole = np.array([0.0, 0.0, np.inf, -np.inf])
@@ -82,10 +83,14 @@ class Accumulator:
     def _make_room(self, values: int) -> None:
         self._pending += values
         if self._pending > _SPILL:
-            full = self._tables.sum(0, dtype=np.int64)
-            self._spilled = full if self._spilled is None else self._spilled + full
-            self._tables[:] = 0
+            self._spilled = self._counts()
+            self._table[:] = 0
             self._pending = values
+
+    def _counts(self) -> NDArray[np.int64]:
+        counts = self._table[:BINS].astype(np.int64)
+        counts[0] += self._table[BINS:].sum(dtype=np.int64)
+        return counts if self._spilled is None else counts + self._spilled
 
     def _room_for(self, channels: int) -> NDArray[np.float64]:
         """What is kept of each channel; something to write to and forget where their number changes with the data."""
@@ -99,7 +104,7 @@ class Accumulator:
         from qexplorer.observe.kernels import observe_planes
 
         kept = (self._room_for(x.shape[1]), self._whole, self._average)
-        if not observe_planes(x, x.view(np.int32), x.view(np.uint32), self._tables, *kept):
+        if not observe_planes(x, x.view(np.int32), x.view(np.uint32), self._table, *kept):
             _fold_finite(x, *kept)
 
     def _add_lanes(self, x: NDArray[np.float32]) -> None:
@@ -108,7 +113,7 @@ class Accumulator:
 
         channels = self.layout.channels if self.layout.lanes else x.shape[3]
         kept = (self._room_for(channels), self._whole, self._average)
-        if not observe_lanes(x, x.view(np.uint32), self._tables, *kept):
+        if not observe_lanes(x, x.view(np.uint32), self._table, *kept):
             plain = np.moveaxis(x, 3, 2).reshape(len(x), x.shape[1] * x.shape[3], -1)
             _fold_finite(plain[:, :channels], *kept)
 
@@ -120,11 +125,8 @@ class Accumulator:
 
     def histogram(self) -> Histogram:
         """The histogram of everything so far."""
-        counts = self._tables.sum(0, dtype=np.int64)
-        if self._spilled is not None:
-            counts += self._spilled
         total, squares, low, high = (float(v) for v in self._whole)
-        return Histogram(counts, minimum=low, maximum=high, total=total, squares=squares)
+        return Histogram(self._counts(), minimum=low, maximum=high, total=total, squares=squares)
 
     def channels(self) -> ChannelStats | None:
         """Statistics per channel; None where there are no channels or their number changed."""

@@ -24,7 +24,6 @@ __all__ = ["collect"]
 Progress = Callable[[int, int], None]
 _BATCH_BYTES = 2**27  # of observed tensors in one batch
 _LARGEST_BATCH = 64
-_TABLE_BYTES = 2**27  # of counter tables over all tensors
 
 
 def collect(
@@ -86,8 +85,6 @@ class _Observer:
         tapped = {tensor.name: tensor for tensor in self._tap.tensors}
         self._names = [name for name in names if name in inputs or name in tapped]
         self._fed = [name for name in self._names if name in inputs and name not in tapped]
-        each = _TABLE_BYTES // (len(self._names) or 1) // 2**18
-        self._ways = 4 if each >= 4 else 2 if each >= 2 else 1
         self._kept: dict[str, Accumulator] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._sample_bytes = 0
@@ -127,7 +124,7 @@ class _Observer:
         if tensor.name not in self._kept:
             axis = channel_axis(tensor.name, array.ndim, self._model.layers)
             layout = Layout(axis, tensor.lanes, tensor.channels)
-            self._kept[tensor.name] = Accumulator(layout, self._ways)
+            self._kept[tensor.name] = Accumulator(layout)
 
     def stats(self) -> dict[str, TensorStats]:
         """Statistics of all tensors, in execution order."""

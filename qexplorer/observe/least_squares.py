@@ -4,7 +4,7 @@ The error is not sampled: it is integrated over the histogram's bins (see ``erro
 whatever the tensor's size. First one bound on the magnitude of both ends falls by eighths of an octave; then each end
 of an asymmetric grid (both of a symmetric one) is moved around the best, twice.
 
-Source: Choukroun et al. 2019, Low-bit quantization of neural networks for efficient inference, minimize the same.
+Choukroun et al. 2019, Low-bit quantization of neural networks for efficient inference, minimize the same quantity.
 """
 
 from __future__ import annotations

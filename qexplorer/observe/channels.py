@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Grid
 from qexplorer.core.model import Model
-from qexplorer.observe.collect import stream
 from qexplorer.observe.error import ErrorSplit
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.stream import stream
 
 __all__ = ["OUTLIER", "ChannelDetail", "collect_channels", "errors_of_channels", "weight_channels"]
 
@@ -156,8 +156,9 @@ def errors_of_channels(stats: TensorStats, detail: ChannelDetail, grid: Grid) ->
 
 
 def _edges() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest value of each bin; the two bins that hold zero alone at one end are kept as they are."""
+    """Smallest and largest value of each bin: ``(4096,)`` twice."""
     prefix = np.arange(_BINS, dtype=np.uint32) << np.uint32(_SHIFT)
-    nearest = prefix.view(np.float32).astype(np.float64)
-    farthest = (prefix | np.uint32(2**_SHIFT - 1)).view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # the last bins of either sign are NaN, and nothing is counted in them
+        nearest = prefix.view(np.float32).astype(np.float64)
+        farthest = (prefix | np.uint32(2**_SHIFT - 1)).view(np.float32).astype(np.float64)
     return np.minimum(nearest, farthest), np.maximum(nearest, farthest)

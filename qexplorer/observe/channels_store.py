@@ -1,0 +1,69 @@
+"""Details of an activation's channels on disk, beside the statistics that they refine."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.files import write_atomically
+from qexplorer.core.model import Model
+from qexplorer.core.workspace import sha256_bytes
+from qexplorer.observe.channels import ChannelDetail, collect_channels
+from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.store import statistics_path
+
+__all__ = ["channels_for", "channels_path", "kept_channels"]
+
+_FIELDS = ("kurtosis", "zeros", "outliers", "counts")
+
+
+def channels_path(model: Model, data: DataSet, name: str, samples: int = 512) -> Path:
+    """Where the details of the tensor ``name`` are kept, or would be."""
+    statistics = statistics_path(model, data, samples)
+    return statistics.with_name(f"{statistics.stem}-channels-{sha256_bytes(name.encode())[:16]}.npz")
+
+
+def kept_channels(model: Model, data: DataSet, stats: TensorStats, samples: int = 512) -> ChannelDetail | None:
+    """What :func:`channels_for` kept; None if there is nothing, or nothing that can be read."""
+    try:
+        with np.load(channels_path(model, data, stats.name, samples), allow_pickle=False) as file:
+            return ChannelDetail(*(file[field] for field in _FIELDS))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def channels_for(
+    model: Model,
+    data: DataSet,
+    stats: TensorStats,
+    *,
+    samples: int = 512,
+    progress: Callable[[int, int], None] | None = None,
+) -> ChannelDetail:
+    """Details of the channels of the activation ``stats``: kept ones, or found in one more pass and kept.
+
+    Args:
+        model: the float model.
+        data: the data that ``stats`` was collected on.
+        stats: the activation.
+        samples: calibration samples, at most: those of the statistics.
+        progress: called with (samples done, samples in all).
+
+    Raises:
+        ValueError: the tensor has no channels.
+        BackendError: ONNX Runtime cannot run the model.
+    """
+    kept = kept_channels(model, data, stats, samples)
+    if kept is not None:
+        return kept
+    found = collect_channels(model, data.calibration.head(samples), stats, progress=progress)
+    buffer = io.BytesIO()
+    arrays = {field: getattr(found, field) for field in _FIELDS}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_atomically(channels_path(model, data, stats.name, samples), buffer.getvalue())
+    return found

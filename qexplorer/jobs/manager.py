@@ -26,6 +26,7 @@ __all__ = ["KINDS", "JobState", "JobStatus", "cancel", "forget", "running", "sta
 KINDS: dict[str, tuple[str, int]] = {
     "compare": ("qexplorer.jobs.work:compare_job", 0),
     "observe": ("qexplorer.jobs.work:observe_job", 5),
+    "channels": ("qexplorer.jobs.work:channels_job", 5),
     "quantize": ("qexplorer.jobs.work:quantize_job", 5),
     "load": ("qexplorer.jobs.work:load_job", 5),
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qexplorer.core.results import Run
     from qexplorer.measure.comparison import Progress
 
-__all__ = ["compare_job", "load_job", "observe_job", "quantize_job"]
+__all__ = ["channels_job", "compare_job", "load_job", "observe_job", "quantize_job"]
 
 LOADING = 0.05  # share of a job's progress that loading is given
 
@@ -58,6 +58,18 @@ def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
     statistics = statistics_for(model, data, samples=arguments.get("samples") or 512, progress=_counter(emit))
     return {"samples": statistics.samples}
+
+
+def channels_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Looks into the channels of the activation ``tensor`` and keeps what it finds; returns their number."""
+    model, data = _load(arguments, emit)
+    from qexplorer.observe.channels_store import channels_for
+    from qexplorer.observe.store import statistics_for
+
+    samples = arguments.get("samples") or 512
+    stats = statistics_for(model, data, samples=samples, progress=_counter(emit))[arguments["tensor"]]
+    detail = channels_for(model, data, stats, samples=samples, progress=_counter(emit))
+    return {"channels": len(detail.counts)}
 
 
 def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:

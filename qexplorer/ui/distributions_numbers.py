@@ -1,4 +1,4 @@
-"""The numbers of page Distributions: the error in two parts, the tensor's statistics, the table of its channels."""
+"""The numbers of page Distributions: the error in two parts, and the tensor's statistics."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import streamlit as st
 from qexplorer.report.error_split import error_split_html, error_split_info
 from qexplorer.ui.distributions_controls import Settings
 from qexplorer.ui.distributions_view import Drawn
-from qexplorer.ui.session import remembered
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
     from qexplorer.observe.view import GridView
 
-__all__ = ["channel_rows", "draw_channel_table", "draw_error", "draw_statistics"]
-
-_OUTLIER = 6.0
+__all__ = ["draw_error", "draw_statistics"]
 
 
 def draw_error(view: GridView, shown: Drawn, settings: Settings) -> None:
@@ -38,6 +35,8 @@ def draw_error(view: GridView, shown: Drawn, settings: Settings) -> None:
 
 def draw_statistics(stats: TensorStats) -> None:
     """Range, moments, zeros and outliers of the tensor, as a row that can be copied."""
+    from qexplorer.observe.channels import OUTLIER
+
     h = stats.histogram
     row = {
         "values": f"{h.count:,}",
@@ -47,37 +46,8 @@ def draw_statistics(stats: TensorStats) -> None:
         "std": f"{h.std:.4g}",
         "kurtosis": "none: constant" if math.isnan(h.kurtosis) else f"{h.kurtosis:.3g}",
         "zeros": f"{h.zeros / h.count:.2%}",
-        "beyond 6 std": f"{h.outliers(_OUTLIER):,}",
+        f"beyond {OUTLIER:g} std": f"{h.outliers(OUTLIER):,}",
         "NaN or infinite": f"{h.nonfinite:,}",
     }
     st.dataframe([row], hide_index=True)
     st.caption("Kurtosis: 3 for a normal distribution, more for heavy tails, which make a wide range and coarse steps.")
-
-
-def draw_channel_table(stats: TensorStats, view: GridView) -> None:
-    """Every channel's range, moments and error, on demand."""
-    if not st.toggle("Table of channels", **remembered("channel_table", False)):
-        return
-    st.dataframe(channel_rows(stats, view), hide_index=True, height=360)
-
-
-def channel_rows(stats: TensorStats, view: GridView) -> dict[str, object]:
-    """The table's columns, one value for each channel."""
-    assert stats.channels is not None
-    found, errors = stats.channels, view.channels
-    columns: dict[str, object] = {
-        "channel": list(range(len(found.count))),
-        "smallest": found.minimum,
-        "largest": found.maximum,
-        "mean": found.mean,
-        "std": found.std,
-    }
-    if errors is not None:
-        columns |= {
-            "grid from": errors.low,
-            "grid to": errors.high,
-            "SQNR (dB)": errors.sqnr_db,
-            "rounding MSE": errors.rounding_mse,
-            "clipping MSE": errors.clipping_mse,
-        }
-    return columns

@@ -8,9 +8,10 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
+from qexplorer.ui.distributions_channels import draw_channel_table
 from qexplorer.ui.distributions_charts import draw_channels, draw_histogram
 from qexplorer.ui.distributions_controls import draw_grid_controls, draw_view_controls
-from qexplorer.ui.distributions_numbers import draw_channel_table, draw_error, draw_statistics
+from qexplorer.ui.distributions_numbers import draw_error, draw_statistics
 from qexplorer.ui.distributions_recipe import draw_use_in_recipe
 from qexplorer.ui.distributions_tensor import choose_tensor
 from qexplorer.ui.distributions_view import drawn, view_of
@@ -76,7 +77,7 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         draw_use_in_recipe(model, stats, settings)
     if stats.channels is not None and len(stats.channels.count) > 1:
         draw_channels(model, stats, view)
-        draw_channel_table(stats, view)
+        draw_channel_table(model, stats, view)
 
 
 def _scales() -> tuple[bool, bool]:

@@ -16,6 +16,7 @@ __all__ = ["TITLES", "draw_job", "job_state", "time_left"]
 TITLES = {
     "compare": "Comparing",
     "observe": "Observing",
+    "channels": "Looking into the channels",
     "quantize": "Quantizing",
     "load": "Loading",
 }

@@ -12,6 +12,7 @@ from qexplorer.core.model import Model
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.load.model import load_model
 from qexplorer.load.samples import get_sample
 
 SETTING: dict[str, Any] = {"model": "tumour_mlp", "data": "tumour", "preprocessing": None}
@@ -45,6 +46,15 @@ def test_compare_is_kept() -> None:
 def test_observe() -> None:
     """Observing counts the samples that it was given."""
     assert done("observe", **SETTING, samples=64).result == {"samples": 64}
+
+
+def test_channels() -> None:
+    """Looking into the channels of an activation finds as many as the tensor has."""
+    model = load_model(SETTING["model"])
+    layer = next(layer for layer in model.layers if layer.weight)
+    job = done("channels", **SETTING, samples=64, tensor=layer.inputs[0])
+    assert job.result is not None, job.error
+    assert job.result["channels"] > 0
 
 
 def test_quantize_calibrates_if_it_must() -> None:

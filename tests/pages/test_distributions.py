@@ -13,6 +13,7 @@ from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.load.data import load_data
 from qexplorer.load.fit import fit_to_model
 from qexplorer.load.model import load_model
+from qexplorer.observe.channels_store import channels_for
 from qexplorer.observe.store import statistics_for
 from qexplorer.observe.weights import weight_stats
 from qexplorer.ui.distributions_recipe import with_rule, with_spec
@@ -198,6 +199,37 @@ def test_observed_activations(workspace_folder: Path) -> None:
     assert "uint8 per tensor, asymmetric" in texts(app)
     assert len(app.selectbox[0].options) == len(found.of_kind("activation"))
     assert not [c for c in app.get("button_group") if c.key == "keep:weight_granularity"]
+
+
+def _table_of_channels(app: AppTest) -> Any:
+    return next(d.value for d in app.dataframe if "channel" in d.value.columns)
+
+
+def test_the_table_of_a_weight_says_everything_of_each_channel(workspace_folder: Path) -> None:
+    """Moments, zeros, outliers and both errors stand there at once, one row for each output channel."""
+    table = _table_of_channels(_opened(workspace_folder, channel_table=True))
+    wanted = {"kurtosis", "zeros", "beyond 6 std", "SQNR (dB)", "rounding MSE", "clipping MSE"}
+    assert wanted <= set(table.columns)
+    assert (table["SQNR (dB)"] > 0).all()
+
+
+def test_the_table_of_an_activation_asks_for_a_pass_and_then_says_everything(
+    workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the pass there are ranges and a button that starts a job; afterwards there are all columns."""
+    model = load_model("tumour_mlp")
+    data = fit_to_model(load_data("tumour"), model)
+    stats = statistics_for(model, data).of_kind("activation")[0]
+    asked = []
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, arguments: asked.append((kind, arguments)) or "x")
+    app = _opened(workspace_folder, tensor_kind="activation", channel_table=True)
+    assert "kurtosis" not in _table_of_channels(app).columns
+    next(b for b in app.button if b.label == "Look into the channels").click().run()
+    assert [(kind, arguments["tensor"]) for kind, arguments in asked] == [("channels", stats.name)]
+    channels_for(model, data, stats)
+    table = _table_of_channels(_opened(workspace_folder, tensor_kind="activation", channel_table=True))
+    assert {"kurtosis", "zeros", "SQNR (dB)", "clipping MSE"} <= set(table.columns)
+    assert len(table) == 30
 
 
 def test_histogram_counts_every_value() -> None:

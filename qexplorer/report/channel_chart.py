@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.grid import Granularity, Grid
-from qexplorer.report.palette import CLIPPING, NEUTRAL, TENSOR
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, TENSOR
 
 __all__ = ["MOST_BARS", "ChannelBar", "ChannelInfo", "channel_csv", "channel_info", "channel_spec"]
 
@@ -132,17 +133,7 @@ def channel_spec(info: ChannelInfo) -> dict[str, Any]:
         *({"field": f, "title": t, "format": ".4g"} for f, t in (("grid_low", "grid from"), ("grid_high", "grid to"))),
     ]
     return {
-        "title": {
-            "text": info.title,
-            "subtitle": info.subtitle,
-            "anchor": "start",
-            "fontSize": 14,
-            "subtitleFontSize": 11,
-            "subtitleColor": NEUTRAL,
-        },
-        "height": _HEIGHT,
-        "padding": {"left": 0, "top": 2, "right": 4, "bottom": 2},
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        **chart_frame(info.title, info.subtitle, _HEIGHT),
         "datasets": {"channels": rows},
         "data": {"name": "channels"},
         "layer": [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.histogram_chart import Bar, HistogramInfo
 from qexplorer.report.palette import CLIPPING, GRID, NEUTRAL, TENSOR
 
@@ -25,17 +26,7 @@ def histogram_spec(info: HistogramInfo) -> dict[str, Any]:
     """The chart: bars, level rules or comb, thick clip lines, zero point, values outside tinted."""
     x = _x_axis(info)
     return {
-        "title": {
-            "text": info.title,
-            "subtitle": info.subtitle,
-            "anchor": "start",
-            "fontSize": 14,
-            "subtitleFontSize": 11,
-            "subtitleColor": NEUTRAL,
-        },
-        "height": _HEIGHT,
-        "padding": {"left": 0, "top": 2, "right": 4, "bottom": 2},
-        "autosize": {"type": "fit-x", "contains": "padding"},  # the height is that of the picture, without axes
+        **chart_frame(info.title, info.subtitle, _HEIGHT),
         "datasets": _datasets(info),
         "layer": [_zones(x), _bar_layer(info.log, x), _rules(x), _comb(x), _clip_lines(x), *_marks(x)],
         "config": {"axis": {"labelOverlap": True}},

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_data", "keep_upload", "picture_size"]
 
 _WAIT = "Reading {name}: shapes, labels, a split in two parts. Usually a second."
-_SHOWN = 12
+_SHOWN = 10
 _ROWS = 6
 
 

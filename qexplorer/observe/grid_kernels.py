@@ -115,37 +115,42 @@ def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[n
     out = np.empty(starts.size)
     for k in range(starts.size):
         i, j = starts[k] + 1, stops[k] + 1
-        before, after = mass[i], mass[n] - mass[j]
-        inside = mass[j] - mass[i]
-        if inside <= 0.0:
-            out[k] = np.inf
-            continue
         step = (j - i) / levels  # bins of one code
         shift = (i - 1) + origin / width  # bins from zero to the lower end
-        zero = np.rint(-shift / step)
-        total, chance, at = 0.0, 0.0, i
-        for code in range(int(levels) + 1):
-            edge = math.ceil((code + 0.5 - zero) * step - shift - 0.5)
-            end = j if code == levels else min(max(i + edge, at), j)
-            if end == at:
-                continue
-            within = mass[end] - mass[at]
-            groups = filled[end] - filled[at]
-            every, own = within, logs[end] - logs[at]
-            for side in range(2):  # what lies beyond is counted in the outermost bins
-                m, beyond = (i, before) if side == 0 else (j - 1, after)
-                if beyond > 0.0 and at <= m < end:
-                    c = counts[m] + (before if side == 1 and m == i else 0.0)
-                    groups += 1.0 if c == 0.0 else 0.0
-                    own += (c + beyond) * math.log(c + beyond) - (c * math.log(c) if c > 0.0 else 0.0)
-                    every += beyond
-            if every > 0.0:
-                q = within / groups / inside if within > 0.0 else _FLOOR
-                total += own - every * math.log(mass[n] * q)
-                chance += groups - 1.0
-            at = end
-        out[k] = (total - chance / 2.0) / mass[n]
+        out[k] = _divergence(counts, mass, filled, logs, i, j, step, shift, int(levels))
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _divergence(counts, mass, filled, logs, i, j, step, shift, levels):  # type: ignore[no-untyped-def]
+    """The divergence of the bins from ``i`` to ``j``, from sums up to each bin (see :func:`divergences`)."""
+    everything = mass[-1]
+    before, after, inside = mass[i], everything - mass[j], mass[j] - mass[i]
+    if inside <= 0.0:
+        return np.inf
+    zero = np.rint(-shift / step)
+    total, chance, at = 0.0, 0.0, i
+    for code in range(levels + 1):
+        edge = math.ceil((code + 0.5 - zero) * step - shift - 0.5)
+        end = j if code == levels else min(max(i + edge, at), j)
+        if end == at:
+            continue
+        within = mass[end] - mass[at]
+        groups = filled[end] - filled[at]
+        every, own = within, logs[end] - logs[at]
+        for side in range(2):  # what lies beyond is counted in the outermost bins
+            m, beyond = (i, before) if side == 0 else (j - 1, after)
+            if beyond > 0.0 and at <= m < end:
+                c = counts[m] + (before if side == 1 and m == i else 0.0)
+                groups += 1.0 if c == 0.0 else 0.0
+                own += (c + beyond) * math.log(c + beyond) - (c * math.log(c) if c > 0.0 else 0.0)
+                every += beyond
+        if every > 0.0:
+            q = within / groups / inside if within > 0.0 else _FLOOR
+            total += own - every * math.log(everything * q)
+            chance += groups - 1.0
+        at = end
+    return (total - chance / 2.0) / everything
 
 
 @numba.njit(cache=True, nogil=True)

@@ -31,12 +31,15 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else f"qexplorer needs Python 3.11 or later and $(PYTHON) is {v}: name a newer one, as in: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
-# The stamps make a second call quick; a change of what is needed installs again.
+# The stamps make a second call quick; a change of what is needed installs again. `warm` compiles the loops of observing
+# once, which would otherwise take the first comparison about two seconds.
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) --editable .
+	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@
 
 # Extras of optional backends that run on a CPU belong here, beside `test`, when there are any.
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[test]'
+	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@ $(VENV)/.installed

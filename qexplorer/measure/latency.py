@@ -23,7 +23,7 @@ __all__ = ["MAX_DRIFT", "MAX_HALF_WIDTH", "MIN_SHARE", "Timed", "latency_of", "n
 TIMING_LIMITS = Limits(wall_s=900.0)
 
 MIN_SHARE = 0.95
-"""Least share of the processor that the calls must have had to themselves (one thread only)."""
+"""Least share of the processor that a round must have had to itself to count as undisturbed (one thread only)."""
 MAX_DRIFT = 0.05
 """Most that the medians of the first and the second half of the rounds may differ."""
 MAX_HALF_WIDTH = 0.05
@@ -141,7 +141,7 @@ def latency_of(item: dict[str, Any], base: dict[str, Any] | None, *, batch: int,
     as independent would make them far too narrow.
 
     Args:
-        item: ``rounds`` (ns of each call, by round), ``wall_ns`` and ``cpu_ns`` of one variant.
+        item: ``rounds`` (ns of each call, by round) and ``shares`` (of the processor, by round) of one variant.
         base: the same of the float model, timed in the same rounds; None for no speed-up.
         batch: samples in one call.
         threads: threads of one operator.
@@ -152,8 +152,13 @@ def latency_of(item: dict[str, Any], base: dict[str, Any] | None, *, batch: int,
     assert p50 is not None
     around = median_interval(medians)
     ci95 = None if around is None else (min(around[0], p50), max(around[1], p50))
-    share = item["cpu_ns"] / max(item["wall_ns"], 1) if threads == 1 else None
-    reason = noise(medians, share)
+    shares = np.array(item["shares"]) if threads == 1 else None
+    reason = noise(medians, shares)
+    valid = reason is None
+    if reason is None and shares is not None and float(shares.mean()) < MIN_SHARE:
+        reason = (
+            f"other work took {1 - shares.mean():.0%} of the processor, in the smaller part of the rounds: p99 shows it"
+        )
     p90, p99 = quantile(calls, 0.9), quantile(calls, 0.99)
     few = [name for name, value in (("p90", p90), ("p99", p99)) if value is None]
     if few:
@@ -164,19 +169,19 @@ def latency_of(item: dict[str, Any], base: dict[str, Any] | None, *, batch: int,
         floats = _medians(base)
         speedup = float(np.median(floats) / np.median(medians))
         speedup_ci95 = ratio_interval(floats, medians)
-    valid = noise(medians, share) is None
     return Latency(p50, p90, p99, ci95, int(calls.size), batch, threads, valid, speedup, speedup_ci95, reason)
 
 
-def noise(medians: NDArray[np.float64], share: float | None) -> str | None:
+def noise(medians: NDArray[np.float64], shares: NDArray[np.float64] | None) -> str | None:
     """Why a measurement is too noisy to be believed, in one sentence; None if it is not.
 
     Args:
         medians: median of each round, in the order of the rounds.
-        share: processor time over wall time of the timed calls; None if several threads shared the work.
+        shares: processor time over wall time of each round; None if several threads shared the work. Rounds that other
+            work disturbed do no harm while they are fewer than half: the median of the rounds is not one of them.
     """
-    if share is not None and share < MIN_SHARE:
-        return f"too noisy: other work took {1 - share:.0%} of the processor meanwhile"
+    if shares is not None and float(np.median(shares)) < MIN_SHARE:
+        return f"too noisy: other work took {1 - shares.mean():.0%} of the processor meanwhile"
     middle = float(np.median(medians))
     half = medians.size // 2
     drift = abs(float(np.median(medians[:half]) - np.median(medians[half:]))) / middle if half else 0.0

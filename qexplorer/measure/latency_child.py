@@ -42,7 +42,7 @@ class _Timed:
     discard: int = 1
     estimate_ns: int = 0
     rounds: list[list[int]] = field(default_factory=list)
-    wall_ns: int = 0
+    shares: list[float] = field(default_factory=list)
     cpu_ns: int = 0
 
     def settle(self, block_ms: float, warm_ns: int) -> None:
@@ -69,8 +69,9 @@ class _Timed:
             start = clock()
             call()
             add(clock() - start)
-        self.wall_ns += clock() - begin
-        self.cpu_ns += time.process_time_ns() - cpu
+        wall, used = clock() - begin, time.process_time_ns() - cpu
+        self.shares.append(used / max(wall, 1))
+        self.cpu_ns += used
         self.rounds.append(times)
 
     @property
@@ -88,8 +89,9 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         emit: takes ``progress`` events with ``done`` from 0 to 1.
 
     Returns:
-        ``cpus`` and ``load`` (how busy they were before); by key: ``rounds`` (ns of each call, by round), ``wall_ns``
-        and ``cpu_ns`` of all turns, ``throughput`` {batch: {per_s, n}}, ``energy`` or None.
+        ``cpus`` and ``load`` (how busy they were before); by key: ``rounds`` (ns of each call, by round), ``shares``
+        (processor time over wall time, by round), ``cpu_ns`` of all turns, ``throughput``
+        {batch: {per_s, n}}, ``energy`` or None.
 
     Raises:
         BackendError: the backend gave up.
@@ -113,7 +115,7 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     emit({"event": "progress", "done": 0.95})
     energy = measure_energy({k: t.call for k, t in timed.items()}, backend.capabilities.device, plan.energy_s, order)
     values = {
-        key: {"rounds": t.rounds, "wall_ns": t.wall_ns, "cpu_ns": t.cpu_ns, "energy": energy.get(key)}
+        key: {"rounds": t.rounds, "shares": t.shares, "cpu_ns": t.cpu_ns, "energy": energy.get(key)}
         | {"throughput": throughput[key]}
         for key, t in timed.items()
     }

@@ -78,7 +78,7 @@ def _weight(model: Model) -> tuple[TensorStats, str] | None:
     return _weight_stats(model.sha256, _pick(model, "weight", names, largest), model), model.sha256
 
 
-@st.cache_resource(max_entries=24, show_spinner="Counting the weight's values: usually below a second.")
+@st.cache_resource(max_entries=8, show_spinner="Counting the weight's values: usually below a second.")
 def _weight_stats(sha256: str, name: str, _model: Model) -> TensorStats:  # noqa: ARG001 - the digest is the key
     from qexplorer.observe.weights import weight_stats
 

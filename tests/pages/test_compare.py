@@ -135,6 +135,13 @@ def test_without_data_it_says_what_is_missing() -> None:
     assert "Pick at least one recipe" in texts(app)
 
 
+def test_data_that_does_not_fit_is_said_before_anybody_waits() -> None:
+    """With data of another model the button is off, and the sentence says what does not fit."""
+    app = opened("tumour_mlp", "digits")
+    assert app.button("compare_start").disabled
+    assert "is not a class of the model" in texts(app)
+
+
 def test_a_typed_name_that_is_no_recipe_is_refused() -> None:
     """A typed recipe is taken if it decodes; otherwise one sentence says what is allowed, and the rest stays."""
     app = opened()

@@ -89,7 +89,8 @@ def draw_flips(comparison: Comparison) -> None:
     label = st.segmented_control("Run", labels, **remembered("flips_run", labels[0], labels)) or labels[0]
     flips = flips_of(comparison, runs[label])
     kinds = {kind: sum(f.kind == kind for f in flips) for kind in dict.fromkeys(f.kind for f in flips)}
-    st.markdown(f"{len(flips)} answers changed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".")
+    changed = f"{len(flips)} answer{'' if len(flips) == 1 else 's'} changed: "
+    st.markdown(changed + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".")
     page = _page(len(flips), f"flips_{comparison.id}_{label}")
     _samples(comparison, flips[page * PAGE : (page + 1) * PAGE])
 

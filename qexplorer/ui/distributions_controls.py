@@ -13,7 +13,7 @@ from qexplorer.ui.session import remembered
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["BITS", "Settings", "draw_grid_controls", "draw_view_controls"]
+__all__ = ["BITS", "Settings", "counts_scale", "draw_grid_controls", "draw_view_controls"]
 
 BITS = (2, 3, 4, 5, 6, 7, 8, 16)
 _BLOCKS = (16, 32, 64, 128, 256)
@@ -147,10 +147,19 @@ def _by_hand(stats: TensorStats, symmetric: bool) -> tuple[float, float]:
     return min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)
 
 
-def draw_view_controls() -> tuple[bool, bool]:
+def counts_scale(kind: str) -> tuple[str, str]:
+    """The choice's name for a ``weight`` or an ``activation``, and how its counts are spaced at first.
+
+    The zeros of a ReLU are one bar a hundred times as high as the others: on a linear axis nothing else is seen.
+    """
+    return f"{kind}_counts_scale", "logarithmic" if kind == "activation" else "linear"
+
+
+def draw_view_controls(kind: str) -> tuple[bool, bool]:
     """Draws how counts and values are spaced; returns whether each is logarithmic (counts, values)."""
     how = ("linear", "logarithmic")
+    name, first = counts_scale(kind)
     with st.container(horizontal=True, gap="medium"):
-        log = st.segmented_control("Counts", how, **remembered("counts_scale", how[0], how))
+        log = st.segmented_control("Counts", how, **remembered(name, first, how))
         bent = st.segmented_control("Values", how, **remembered("values_scale", how[0], how))
     return log == "logarithmic", bent == "logarithmic"

@@ -10,7 +10,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.ui.distributions_channels import draw_channel_table
 from qexplorer.ui.distributions_charts import draw_channels, draw_histogram
-from qexplorer.ui.distributions_controls import draw_grid_controls, draw_view_controls
+from qexplorer.ui.distributions_controls import counts_scale, draw_grid_controls, draw_view_controls
 from qexplorer.ui.distributions_numbers import draw_error, draw_statistics
 from qexplorer.ui.distributions_recipe import draw_use_in_recipe
 from qexplorer.ui.distributions_tensor import choose_tensor
@@ -68,11 +68,11 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
     with picture:
         channel = _chosen_channel(stats)
         shown = drawn(source, stats, view, channel)
-        log, bent = _scales()
+        log, bent = _scales(stats)
         draw_histogram(model, stats, settings, shown, log=log, bent=bent)
         draw_error(view, shown, settings)
     with controls:
-        draw_view_controls()
+        draw_view_controls(stats.kind)
         _channel_control(stats)
         draw_use_in_recipe(model, stats, settings)
     if stats.channels is not None and len(stats.channels.count) > 1:
@@ -80,9 +80,9 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         draw_channel_table(model, stats, view)
 
 
-def _scales() -> tuple[bool, bool]:
+def _scales(stats: TensorStats) -> tuple[bool, bool]:
     """How counts and values are spaced, before their controls are drawn under the picture's own."""
-    how = [_now("counts_scale", "linear"), _now("values_scale", "linear")]
+    how = [_now(*counts_scale(stats.kind)), _now("values_scale", "linear")]
     return how[0] == "logarithmic", how[1] == "logarithmic"
 
 

@@ -98,7 +98,8 @@ def _activation(model: Model) -> tuple[TensorStats, str] | None:
     if not names:
         st.info("No activation of this model could be quantized.")
         return None
-    return found[_pick(model, "activation", names, names[0])], found.digest
+    inside = [name for name in names if name not in {info.name for info in model.inputs}]
+    return found[_pick(model, "activation", names, (inside or names)[0])], found.digest
 
 
 def observed(model: Model) -> Statistics | None:

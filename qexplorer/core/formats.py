@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from qexplorer.core.registry import Registry
 
 __all__ = ["FORMATS", "Format", "Kind", "get_format"]
@@ -60,12 +58,6 @@ class Format:
     def symmetric_range(self) -> tuple[int, int]:
         """Codes a symmetric grid uses: signed formats drop the most negative code, so that -x and x both exist."""
         return (-self.qmax, self.qmax) if self.signed else (self.qmin, self.qmax)
-
-    @property
-    def storage_dtype(self) -> np.dtype[np.generic]:
-        """NumPy type that holds the codes unpacked (int4 codes live in int8)."""
-        wide = {"int4": "int8", "uint4": "uint8", "bfloat16": "uint16"}
-        return np.dtype(wide.get(self.carrier, self.carrier))
 
 
 def _integer(bits: int, signed: bool) -> Format:

@@ -58,11 +58,6 @@ class Sample:
         return build(self.name) if self.folder is None else self.folder / "model.onnx"
 
     @property
-    def data_path(self) -> Path | None:
-        """The shipped data, or None where it is made on demand."""
-        return None if self.folder is None else self.folder / "data.npz"
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, empty if untrained."""
         return self.manifest.data.classes if self.manifest else ()

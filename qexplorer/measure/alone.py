@@ -106,7 +106,9 @@ def _types(graph: onnx.GraphProto) -> dict[str, int]:
 
     zero = {item.name: item.data_type for item in graph.initializer}
     return {
-        node.output[0]: zero.get(node.input[2], onnx.TensorProto.UINT8) if len(node.input) > 2 else 2
+        node.output[0]: zero.get(node.input[2], onnx.TensorProto.UINT8)
+        if len(node.input) > 2
+        else onnx.TensorProto.UINT8
         for node in graph.node
         if node.op_type == "QuantizeLinear"
     }

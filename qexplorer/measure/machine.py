@@ -39,13 +39,6 @@ class Machine:
     gpus: tuple[str, ...]
     versions: dict[str, str]
 
-    @property
-    def has_vnni(self) -> bool | None:
-        """Whether 8-bit dot products do not saturate; None if unknown."""
-        if self.features is None:
-            return None
-        return any(name in self.features for name in ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp"))
-
     def to_json(self) -> dict[str, Any]:
         """Everything as plain data."""
         return asdict(self)

@@ -17,7 +17,7 @@ from qexplorer.observe.channels import ChannelDetail, collect_channels
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.store import statistics_path
 
-__all__ = ["channels_for", "channels_path", "kept_channels"]
+__all__ = ["channels_for", "channels_path", "read_channels"]
 
 _FIELDS = ("kurtosis", "zeros", "outliers", "counts")
 
@@ -28,10 +28,10 @@ def channels_path(model: Model, data: DataSet, name: str, samples: int = 512) ->
     return statistics.with_name(f"{statistics.stem}-channels-{sha256_bytes(name.encode())[:16]}.npz")
 
 
-def kept_channels(model: Model, data: DataSet, stats: TensorStats, samples: int = 512) -> ChannelDetail | None:
-    """What :func:`channels_for` kept; None if there is nothing, or nothing that can be read."""
+def read_channels(path: Path) -> ChannelDetail | None:
+    """What :func:`channels_for` kept at ``path``; None if there is nothing, or nothing that can be read."""
     try:
-        with np.load(channels_path(model, data, stats.name, samples), allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:
             return ChannelDetail(*(file[field] for field in _FIELDS))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
@@ -58,12 +58,13 @@ def channels_for(
         ValueError: the tensor has no channels.
         BackendError: ONNX Runtime cannot run the model.
     """
-    kept = kept_channels(model, data, stats, samples)
+    path = channels_path(model, data, stats.name, samples)
+    kept = read_channels(path)
     if kept is not None:
         return kept
     found = collect_channels(model, data.calibration.head(samples), stats, progress=progress)
     buffer = io.BytesIO()
     arrays = {field: getattr(found, field) for field in _FIELDS}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomically(channels_path(model, data, stats.name, samples), buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
     return found

@@ -103,11 +103,6 @@ def _bar(place: int, layer: LayerPlan) -> PlanBar:
     return PlanBar(place, layer.name, layer.op, layer.treatment, before, layer.weight_bytes, layer.weights or "float")
 
 
-def _colours() -> dict[str, Any]:
-    names, colours = zip(*TREATMENTS.values(), strict=True)
-    return {"domain": list(names), "range": list(colours)}
-
-
 def whole_spec(info: PlanInfo) -> dict[str, Any]:
     """Two bars from zero on one axis: all weights in float, and after, by what happens to them."""
     unit, factor = scaled_unit("B", [float(max(info.float_bytes, info.bytes))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -85,7 +86,7 @@ def _detail(model: Model, stats: TensorStats) -> ChannelDetail | None:
     from qexplorer.observe.channels_store import channels_path
 
     path = channels_path(model, data, stats.name, SAMPLES)
-    return _kept(str(path), path.stat().st_mtime_ns, model, stats) if path.exists() else None
+    return _kept(str(path), path.stat().st_mtime_ns) if path.exists() else None
 
 
 @st.cache_resource(max_entries=8, show_spinner="Counting channel by channel: usually below a second.")
@@ -96,11 +97,10 @@ def _of_weight(sha256: str, name: str, _stats: TensorStats) -> ChannelDetail:  #
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what is known of the channels: usually below a second.")
-def _kept(path: str, stamp: int, _model: Model, _stats: TensorStats) -> ChannelDetail | None:  # noqa: ARG001 - the key
-    from qexplorer.observe.channels_store import kept_channels
+def _kept(path: str, stamp: int) -> ChannelDetail | None:  # noqa: ARG001 - the stamp is part of the key
+    from qexplorer.observe.channels_store import read_channels
 
-    data = fitted_data()
-    return None if data is None else kept_channels(_model, data, _stats, SAMPLES)
+    return read_channels(Path(path))
 
 
 def _offer(stats: TensorStats) -> None:

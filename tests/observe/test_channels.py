@@ -11,7 +11,7 @@ from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import fake_quantize, grid_from_range
 from qexplorer.observe.channels import OUTLIER, errors_of_channels, weight_channels
-from qexplorer.observe.channels_store import channels_for, kept_channels
+from qexplorer.observe.channels_store import channels_for, channels_path, read_channels
 from qexplorer.observe.stats import ChannelStats, TensorStats
 from qexplorer.observe.store import statistics_for
 from qexplorer.observe.stream import stream
@@ -70,7 +70,8 @@ def test_an_activation_gives_the_same_as_its_values(tmp_path: Path, batch: int |
     """The pass over the data, at any fixed batch, finds what the tensor's own values show, and is kept."""
     model, data = as_model(residual_cnn(batch=batch), tmp_path), _data(6)
     stats = statistics_for(model, data)["r1"]
-    assert kept_channels(model, data, stats) is None
+    path = channels_path(model, data, "r1")
+    assert read_channels(path) is None
     detail = channels_for(model, data, stats)
     values = np.concatenate([array for array, _ in stream(model, data.calibration, "r1")])
     assert values.shape[0] == 6
@@ -78,7 +79,7 @@ def test_an_activation_gives_the_same_as_its_values(tmp_path: Path, batch: int |
     assert np.array_equal(detail.counts, direct.counts)
     assert np.array_equal(detail.zeros, direct.zeros)
     assert np.allclose(detail.kurtosis, direct.kurtosis, rtol=1e-4)
-    kept = kept_channels(model, data, stats)
+    kept = read_channels(path)
     assert kept is not None
     assert np.array_equal(kept.counts, detail.counts)
 

@@ -38,8 +38,8 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@
 
-# Extras of optional backends that run on a CPU belong here, beside `test`, when there are any.
+# Every optional backend that runs on a CPU is installed, so that none is tested only by its absence.
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable '.[test,openvino,litert]'
 	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@ $(VENV)/.installed

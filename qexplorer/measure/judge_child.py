@@ -52,6 +52,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     path, threads = Path(arguments["path"]), int(arguments["threads"])
     inputs = read_samples(arguments["files"])
     native = SessionOptions(Mode.NATIVE, threads)
+    backend.import_runtime()
     memory, session = _measure_memory(lambda: backend.load(path, native), inputs, arguments["batches"][0])
     kernels = session.kernels()
     report = _reporter(emit, twice=not _is_reference(arguments, kernels))
@@ -79,8 +80,6 @@ def _measure_memory(
     load: Callable[[], Session], inputs: dict[str, Array], batch: int
 ) -> tuple[dict[str, Any], Session]:
     """Loads and runs; the baseline is what the process took before, its libraries loaded."""
-    import onnxruntime  # noqa: F401  (part of the baseline, not of the model)
-
     feeds = first_rows(inputs, batch)
     baseline = peak_rss_bytes()
     session = load()

@@ -31,6 +31,9 @@ class LaterBackend:
         """Unavailable, and there is nothing to install that would change it."""
         return Availability(False, f"this version of qexplorer does not run {self.label} yet")
 
+    def import_runtime(self) -> None:
+        """Nothing to import."""
+
     def load(self, path: Path, options: SessionOptions) -> Session:  # noqa: ARG002  (the Protocol's signature)
         """Raises BackendError."""
         raise BackendError(f"this version of qexplorer does not run {self.label} yet", do="choose onnxruntime")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.run.protocol import Availability, Capabilities, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -46,6 +46,10 @@ class OnnxRuntimeCpu:
             reason = f"the package onnxruntime cannot be imported ({error})"
             return Availability(False, reason, "pip install onnxruntime")
         return Availability(True)
+
+    def import_runtime(self) -> None:
+        """Imports onnxruntime."""
+        import onnxruntime  # noqa: F401  (its memory is the runtime's own)
 
     def load(self, path: Path, options: SessionOptions) -> Session:
         """Loads the ONNX file at ``path``, by path, so that external data is never sought in the current folder.
@@ -88,6 +92,10 @@ class OnnxRuntimeSession:
         """The bare call on one batch, as a user of ONNX Runtime writes it: this is what is timed."""
         return functools.partial(self._session.run, None, dict(feeds))
 
+    def profile(self, feeds: Mapping[str, Array], runs: int) -> tuple[Executed, ...]:  # noqa: ARG002
+        """Not read yet."""
+        return ()
+
     def kernels(self) -> Kernels:
         """The kernels that really run, from the optimized graph (written to a private folder, read, deleted)."""
         import onnx
@@ -111,6 +119,8 @@ def _session_options(options: SessionOptions) -> onnxruntime.SessionOptions:
     settings.log_severity_level = 4  # what goes wrong is raised; warnings would reach people's terminals
     # Exact weight-only arithmetic: without it int4 MatMul quantizes its input to int8 (error 0.13 in our trial).
     settings.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "0")
+    if options.exact_products:
+        settings.add_session_config_entry("session.x64quantprecision", "1")
     if options.mode is Mode.SIMULATED:
         settings.add_session_config_entry("session.disable_quant_qdq", "1")
     return settings

@@ -15,7 +15,7 @@ from typing import Protocol
 from qexplorer.core.dataset import Array
 from qexplorer.core.results import Kernels
 
-__all__ = ["Availability", "Backend", "Capabilities", "Mode", "Session", "SessionOptions"]
+__all__ = ["Availability", "Backend", "Capabilities", "Executed", "Kind", "Mode", "Session", "SessionOptions"]
 
 
 class Mode(StrEnum):
@@ -59,10 +59,42 @@ class SessionOptions:
     Attributes:
         mode: simulated or native.
         threads: threads of one operator.
+        exact_products: ask for integer kernels that never saturate inside, where the backend has such a switch (ONNX
+            Runtime: ``session.x64quantprecision``). Slower on processors without VNNI, the same on others.
     """
 
     mode: Mode = Mode.NATIVE
     threads: int = 1
+    exact_products: bool = False
+
+
+class Kind(StrEnum):
+    """What a kernel works on: integer codes, floats; or it only converts between them (quantize, dequantize, reorder a
+    layout, cast), or only moves data."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+    CONVERTS = "converts"
+    MOVES = "moves"
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One kernel that ran, in the order of execution.
+
+    Attributes:
+        name: what the backend calls it.
+        op: operator type, as in ``Kernels``.
+        kind: what it works on.
+        ms: median time of one run, milliseconds; None where the backend does not tell.
+        layers: names of the nodes of the given graph that it computes (Q/DQ nodes left out); empty if unknown.
+    """
+
+    name: str
+    op: str
+    kind: Kind
+    ms: float | None
+    layers: tuple[str, ...] = ()
 
 
 class Session(Protocol):
@@ -83,6 +115,14 @@ class Session(Protocol):
 
     def kernels(self) -> Kernels:
         """The kernels that really run, from the backend's own optimized graph."""
+        ...
+
+    def profile(self, feeds: Mapping[str, Array], runs: int) -> tuple[Executed, ...]:
+        """Every kernel with its time, from ``runs`` profiled runs on one batch (after two that are not counted).
+
+        Profiling slows a run down: these times are for comparing kernels with each other, not for latency. Empty where
+        the backend has no profiler. Raises BackendError.
+        """
         ...
 
 
@@ -106,6 +146,10 @@ class Backend(Protocol):
 
     def availability(self) -> Availability:
         """Whether it can be used here. Cheap enough to ask on every page."""
+        ...
+
+    def import_runtime(self) -> None:
+        """Imports the runtime and loads nothing else: what a process takes after this is the runtime's own memory."""
         ...
 
     def load(self, path: Path, options: SessionOptions) -> Session:

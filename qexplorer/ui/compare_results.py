@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -72,16 +73,17 @@ def _pictures(comparison: Comparison) -> None:
 
 def _details(comparison: Comparison) -> None:
     st.header("What is behind it")
-    names = ["Latency", "Throughput", "Kernels", "Changed answers"]
+    names = list(_SECTIONS)
     choice = st.segmented_control("Show", names, label_visibility="collapsed", **remembered("behind", names[0], names))
-    if choice == "Throughput":
-        _bars(throughput_info(comparison), f"throughput_{comparison.id}", None)
-    elif choice == "Kernels":
-        _kernels(comparison)
-    elif choice == "Changed answers":
-        draw_flips(comparison)
-    else:
-        _bars(latency_info(comparison), f"latency_{comparison.id}", None)
+    _SECTIONS[choice or names[0]](comparison)
+
+
+def _latency(comparison: Comparison) -> None:
+    _bars(latency_info(comparison), f"latency_{comparison.id}", None)
+
+
+def _throughput(comparison: Comparison) -> None:
+    _bars(throughput_info(comparison), f"throughput_{comparison.id}", None)
 
 
 def _kernels(comparison: Comparison) -> None:
@@ -137,3 +139,12 @@ def _run_files(comparison: Comparison, run: Run) -> None:
 
 def _download(label: str, data: str | bytes, name: str) -> None:
     st.download_button(label, data, name, icon=":material/download:", on_click="ignore")
+
+
+_SECTIONS: dict[str, Callable[[Comparison], None]] = {
+    "Latency": _latency,
+    "Throughput": _throughput,
+    "Kernels": _kernels,
+    "Changed answers": draw_flips,
+}
+"""What can be looked into, by its label; each draws itself from the comparison."""

@@ -9,10 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from qexplorer.measure.cpu import cpu_features, cpu_model
+from qexplorer.measure.gpus import Gpu, gpus_here
 
 __all__ = ["Machine", "describe_machine"]
 
-_PACKAGES = ("qexplorer", "onnxruntime", "onnx", "numpy")
+_PACKAGES = (
+    *("qexplorer", "onnxruntime", "onnxruntime-gpu", "openvino", "torch", "ai-edge-litert", "litert-torch", "tensorrt"),
+    *("onnx", "numpy"),
+)
+"""What computes here, as packages are named where they are installed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Machine:
         features: what the processor has for low-precision arithmetic; None if the system does not say.
         memory_bytes: main memory.
         system: operating system, its version and the architecture.
-        gpus: names of NVIDIA GPUs, from NVML; empty where there is no driver.
+        gpus: NVIDIA GPUs, from NVML; empty where there is no driver.
         versions: of Python and of the packages that compute.
     """
 
@@ -36,7 +41,7 @@ class Machine:
     features: tuple[str, ...] | None
     memory_bytes: int
     system: str
-    gpus: tuple[str, ...]
+    gpus: tuple[Gpu, ...]
     versions: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def describe_machine() -> Machine:
         features=cpu_features(),
         memory_bytes=int(psutil.virtual_memory().total),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        gpus=_gpus(),
+        gpus=gpus_here(),
         versions={"python": platform.python_version()} | _versions(),
     )
 
@@ -73,19 +78,3 @@ def _versions() -> dict[str, str]:
 
         found["qexplorer"] = __version__
     return found
-
-
-def _gpus() -> tuple[str, ...]:
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # no package, no driver, no permission: no GPU that could be used
-        return ()
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(str(pynvml.nvmlDeviceGetName(handle)) for handle in handles)
-    except pynvml.NVMLError:
-        return ()
-    finally:
-        pynvml.nvmlShutdown()

@@ -21,7 +21,10 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("pages/distributions.py", "Distributions", ":material/bar_chart:"),
     ),
     "Quantize": (("pages/quantize.py", "Quantize", ":material/tune:"),),
-    "Judge": (("pages/compare.py", "Compare", ":material/balance:"),),
+    "Judge": (
+        ("pages/compare.py", "Compare", ":material/balance:"),
+        ("pages/system.py", "System", ":material/memory:"),
+    ),
 }
 _INSIDE: ContextVar[bool] = ContextVar("inside the frame", default=False)
 

@@ -1,0 +1,51 @@
+"""Page System, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from qexplorer.measure import machine
+from qexplorer.measure.gpus import Gpu
+from qexplorer.run.registry import BACKENDS
+from qexplorer.ui import system_panel
+from tests.pages.app import open_app, texts
+
+
+@pytest.fixture(autouse=True)
+def fresh_diagnosis() -> Iterator[None]:
+    """What was found out is kept for half a minute; every test asks anew."""
+    system_panel._diagnosis.clear()
+    yield
+    system_panel._diagnosis.clear()
+
+
+def test_every_backend_stands_there_and_what_is_missing_says_how_to_get_it() -> None:
+    """Each backend has its line; each command that enables one stands in a box of its own to be copied."""
+    app = open_app("pages/system.py")
+    assert not app.exception
+    said = texts(app)
+    commands = [box.value for box in app.code]
+    for backend in BACKENDS:
+        here = backend.availability()
+        assert backend.label.split(" (")[0] in said
+        if here.enable:
+            assert here.enable in commands
+
+
+def test_a_machine_without_a_gpu_says_what_that_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU is no error: the page says which part of the program stays off."""
+    monkeypatch.setattr(machine, "gpus_here", tuple)
+    app = open_app("pages/system.py")
+    assert not app.exception
+    assert "No NVIDIA GPU that its driver shows" in texts(app)
+
+
+def test_a_gpu_is_shown_with_its_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name, memory, compute capability and integer support of a GPU stand on the page."""
+    gpu = Gpu("Trial GPU", 2**34, "8.9", "600.1", 72.0, ("int8 tensor cores", "fp8 tensor cores"))
+    monkeypatch.setattr(machine, "gpus_here", lambda: (gpu,))
+    said = texts(open_app("pages/system.py"))
+    assert "Trial GPU, 16 GiB, compute capability 8.9\\: int8 tensor cores, fp8 tensor cores" in said
+    assert "Driver 600.1, at most 72 W" in said

@@ -44,8 +44,14 @@ def measured(found: dict[str, Any], batch: int) -> Energy:
     joules = np.asarray(found["joules"], np.float64) / batch * 1e3
     mean = float(joules.mean())
     half = _T95.get(joules.size, 2.2) * float(joules.std(ddof=1)) / math.sqrt(joules.size) if joules.size > 1 else None
+    sampled = (
+        f"{joules.size} windows of {found['window_s']:.2g} s, the counter read at both ends and updated about every "
+        f"{found['update_s'] * 1e3:.3g} ms"
+    )
     if mean <= 0 or half is None:
-        reason = f"not distinguishable from the {found['idle_watts']:.1f} W that the machine draws when idle"
+        reason = (
+            f"not distinguishable from the {found['idle_watts']:.1f} W that the machine draws when idle ({sampled})"
+        )
         return Energy(None, None, found["source"], reason, int(found["n"]))
-    reason = f"above {found['idle_watts']:.1f} W idle, which was subtracted"
+    reason = f"above {found['idle_watts']:.1f} W idle, which was subtracted; {sampled}"
     return Energy(mean, (mean - half, mean + half), found["source"], reason, int(found["n"]))

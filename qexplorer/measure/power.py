@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qexplorer.core.registry import Registry
+from qexplorer.measure.meter_zeus import ZeusMeter
 from qexplorer.run.protocol import Availability
 
 __all__ = ["METERS", "WATTS_PER_CPU", "EstimateMeter", "Meter", "NvmlMeter", "RaplMeter", "best_meter", "watts_per_cpu"]
@@ -37,6 +38,11 @@ class Meter(Protocol):
         """What it measures: ``cpu`` or ``gpu``."""
         ...
 
+    @property
+    def update_s(self) -> float:
+        """Seconds between two updates of its counter: a window has to be many times longer."""
+        ...
+
     def availability(self) -> Availability:
         """Whether it can be read here; if not, why, and what enables it."""
         ...
@@ -58,6 +64,8 @@ class RaplMeter:
 
     name = "rapl"
     device = "cpu"
+    update_s = 0.001
+    """Intel's manual (volume 3, 16.10.3): counters are updated about every millisecond."""
 
     def __init__(self, root: Path = Path("/sys/class/powercap")) -> None:
         self._root = root
@@ -102,6 +110,8 @@ class NvmlMeter:
 
     name = "nvml"
     device = "gpu"
+    update_s = 0.1
+    """Yang et al., Part-time power measurements, SC 2024: 20 to 100 ms between updates, by GPU; the longest is used."""
 
     def availability(self) -> Availability:
         """Available where the first GPU's counter can be read."""
@@ -133,27 +143,13 @@ class NvmlMeter:
             pynvml.nvmlShutdown()
 
 
-class ZeusMeter:
-    """The zeus library: known by name; a later version reads through it."""
-
-    name = "zeus"
-    device = "cpu"
-
-    def availability(self) -> Availability:
-        """Unavailable in this version."""
-        return Availability(False, "this version of qexplorer does not read zeus yet; rapl and nvml are read directly")
-
-    def read_joules(self) -> float | None:
-        """None: not a counter here."""
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class EstimateMeter:
     """No meter: processor seconds times watts. Always available, always marked as an estimate."""
 
     name: str = "estimate"
     device: str = "cpu"
+    update_s: float = 0.0
 
     def availability(self) -> Availability:
         """Always available; the reason says what it rests on."""

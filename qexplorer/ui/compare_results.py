@@ -14,6 +14,7 @@ from qexplorer.report.comparison_charts import has_accuracy, trade_info, trade_s
 from qexplorer.report.comparison_values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.verdict import Change, headline, verdict_of
+from qexplorer.ui.compare_energy import draw_energy
 from qexplorer.ui.compare_flips import draw_flips
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.session import as_plain, remembered
@@ -146,5 +147,6 @@ _SECTIONS: dict[str, Callable[[Comparison], None]] = {
     "Throughput": _throughput,
     "Kernels": _kernels,
     "Changed answers": draw_flips,
+    "Energy": draw_energy,
 }
 """What can be looked into, by its label; each draws itself from the comparison."""

@@ -78,7 +78,7 @@ def test_without_a_meter_nothing_counts_as_measured() -> None:
 class Counter:
     """A meter that counts 2 J for each call of ``work`` and nothing for time."""
 
-    name, device = "counter", "cpu"
+    name, device, update_s = "counter", "cpu", 0.0001
 
     def __init__(self) -> None:
         self.joules = 0.0
@@ -106,11 +106,19 @@ def test_a_meter_gives_the_energy_of_one_call() -> None:
     assert energy.ci95[0] <= 500 <= energy.ci95[1]
     assert energy.source == "measured:counter"
     assert energy.n == found["a"]["n"] > 6
+    assert "6 windows of 0.05 s, the counter read at both ends and updated about every 0.1 ms" in (energy.reason or "")
 
 
 def test_energy_below_idle_is_not_shown() -> None:
     """Where idle power swallows the work there is no value, and never a negative one."""
-    found = {"source": "measured:rapl", "joules": [-0.1, 0.05, -0.2], "n": 9, "idle_watts": 40.0}
+    found = {
+        "source": "measured:rapl",
+        "joules": [-0.1, 0.05, -0.2],
+        "n": 9,
+        "idle_watts": 40.0,
+        "window_s": 0.5,
+        "update_s": 0.001,
+    }
     energy = energy_of(found, cpu_s=1.0, n=3, batch=1)
     assert energy.value is None
     assert energy.source == "measured:rapl"

@@ -1,0 +1,68 @@
+"""Energy by published tables: counted by hand on a layer whose numbers are known."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+
+import qexplorer as qx
+from qexplorer.core.model import Model
+from qexplorer.measure.energy_model import OPERAND_TYPES, PROCESSES, Process, model_energy, operand_types
+
+
+@pytest.fixture
+def digits(shared_workspace: object) -> Model:  # noqa: ARG001 - the fixture sets the workspace
+    """A sample model."""
+    return qx.load("digits_cnn")
+
+
+def test_float_costs_what_the_table_says(digits: Model) -> None:
+    """Arithmetic is MACs times one multiply and one add; weights are their bytes in words of 64 bits from DRAM."""
+    found = model_energy(digits, digits.path, digits.weight_bytes, Process.NM45)
+    macs = sum(layer.macs or 0 for layer in digits.layers)
+    assert found.macs == {"fp32": macs}
+    assert found.arithmetic_mj == pytest.approx(macs * (3.7 + 0.9) * 1e-9)
+    assert found.weights_mj == pytest.approx(digits.weight_bytes / 8 * 1300 * 1e-9)
+    assert found.total_mj == found.arithmetic_mj + found.weights_mj + found.activations_mj
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kind"),
+    [
+        ("w8a8", "int8"),
+        ("w4a8", "int8"),
+        ("w8a8-dynamic", "int8"),
+        ("w8a16", "int16"),
+        ("w8", "fp32"),
+        ("fp16", "fp16"),
+        ("bf16", "bf16"),
+    ],
+)
+def test_the_graph_tells_the_type_of_the_products(digits: Model, recipe: str, kind: str) -> None:
+    """Every convolution and product of a uniform recipe is of that recipe's type."""
+    quantized = qx.quantize(digits, recipe, "digits", samples=16)
+    types = operand_types(digits, onnx.load(str(quantized.path)))
+    heavy = [layer.name for layer in digits.layers if layer.macs]
+    assert {types[name] for name in heavy} == {kind}
+
+
+def test_fewer_bits_cost_less(digits: Model) -> None:
+    """Int8 is below fp16, which is below float, in every part and in both processes."""
+    for process in Process:
+        costs = []
+        for recipe in ("w8a8", "fp16"):
+            made = qx.quantize(digits, recipe, "digits", samples=16)
+            costs.append(model_energy(digits, made.path, made.weight_bytes, process))
+        costs.append(model_energy(digits, digits.path, digits.weight_bytes, process))
+        for part in ("arithmetic_mj", "weights_mj", "activations_mj"):
+            values = [getattr(cost, part) for cost in costs]
+            assert values == sorted(values)
+            assert values[0] < values[-1]
+
+
+def test_tables_price_every_operand_type() -> None:
+    """Each type's sum is in each table; its multiply is too, but for bfloat16 at 45 nm."""
+    for process, table in PROCESSES.items():
+        for kind, (multiply, add, _) in OPERAND_TYPES.items():
+            assert add in table.add
+            assert multiply in table.multiply or (kind, process) == ("bf16", Process.NM45)

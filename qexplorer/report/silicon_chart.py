@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from qexplorer.measure.energy_model import OPERAND_TYPES, PROCESSES, ModelEnergy, Process
+from qexplorer.measure.energy_model import OPERAND_TYPES, ModelEnergy, Process
 from qexplorer.report.comparison_bars import BarRow, BarsInfo
 from qexplorer.report.comparison_values import Value, made_on, scaled_unit
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
@@ -37,7 +37,7 @@ def silicon_info(comparison: Comparison, found: Mapping[str, ModelEnergy], proce
         macs = ", ".join(f"{count:,} MACs in {OPERAND_TYPES[kind][2]}" for kind, count in item.macs.items())
         for part, field, colour in _PARTS:
             detail = macs if field == "arithmetic_mj" else f"{item.activation_bytes:,} bytes of activations"
-            rows.append(BarRow(label, part, Value(getattr(item, field) * factor), colour, detail))
+            rows.append(BarRow(label, part, Value(getattr(item, field) * factor, note="estimated"), colour, detail))
     title = f"In silicon of {process.value}, estimated"
     series = tuple(name for name, _, _ in _PARTS)
     return BarsInfo(
@@ -55,7 +55,6 @@ def silicon_rows(found: Mapping[str, ModelEnergy]) -> list[dict[str, object]]:
             "activations (mJ)": item.activations_mj,
             "all, estimated (mJ)": item.total_mj,
             "MACs": ", ".join(f"{kind} {count:,}" for kind, count in item.macs.items()),
-            "source": PROCESSES[item.process].source,
         }
         for label, item in found.items()
     ]

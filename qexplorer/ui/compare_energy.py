@@ -15,6 +15,7 @@ from qexplorer.report.comparison_values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
 from qexplorer.report.silicon_chart import silicon_info, silicon_rows
+from qexplorer.report.words import count_text
 from qexplorer.ui.session import as_plain, current_model, remembered
 
 __all__ = ["draw_energy"]
@@ -85,7 +86,7 @@ def _numbers(comparison: Comparison, given: Assumptions) -> None:
             "run": item.label,
             "energy (mJ)": float(f"{item.energy_mj.value:.3g}"),
             "": "estimated" if item.estimated else "measured",
-            "inferences per charge": float(f"{item.per_charge:.3g}"),
+            "inferences per charge": count_text(round(item.per_charge)),
             "kWh a year": float(f"{item.kwh_per_year:.3g}"),
             "kg CO2 a year": float(f"{item.kg_co2_per_year:.3g}"),
         }

@@ -70,8 +70,10 @@ class Size:
 class Latency:
     """Milliseconds of one call with ``batch`` samples on ``threads`` threads, over ``n`` timed calls.
 
-    ``ci95`` is the interval of the median. ``valid`` is False when the machine was too noisy; ``reason`` says how.
-    ``speedup`` is the ratio of medians, float over this run, on the same backend, interleaved; with its interval.
+    ``ci95`` is the interval of the median, ``p90_ci95`` and ``p99_ci95`` of those quantiles; None where there were too
+    few calls. ``valid`` is False when the machine was too noisy; ``reason`` says how. ``speedup`` is the ratio of medians,
+    float over this run, on the same backend, interleaved; with its interval. ``loads`` counts how many times the model was
+    loaded anew meanwhile. ``load`` says what other programs took of the processors before or during it; None if nothing.
     """
 
     p50: float | None
@@ -85,17 +87,24 @@ class Latency:
     speedup: float | None = None
     speedup_ci95: Interval | None = None
     reason: str | None = None
+    p90_ci95: Interval | None = None
+    p99_ci95: Interval | None = None
+    loads: int = 1
+    load: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: highest resident size of a fresh process that loads the model and runs it, and of that what the runtime
-    alone takes before the model is loaded (``baseline_rss_bytes``). ``n`` counts the processes."""
+    """Bytes of a fresh process that loads the model and runs it: the highest resident size, and of that what the runtime
+    alone takes before the model is loaded (``baseline_rss_bytes``). ``steady_rss_bytes`` is what it settles at: the
+    median of ``steady_n`` looks, one after each further run. ``n`` counts the processes."""
 
     peak_rss_bytes: int | None
     baseline_rss_bytes: int | None = None
     reason: str | None = None
     n: int = 0
+    steady_rss_bytes: int | None = None
+    steady_n: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,8 @@ class Fidelity:
     """How near a backend is to the simulation of the same graph, on the same samples and batch size.
 
     ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a grid);
-    ``exact`` is True when no output differs at all.
+    ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one step
+    (None if the output is not on a grid, or the record is older than this field).
     """
 
     argmax_agreement: float | None
@@ -123,6 +133,7 @@ class Fidelity:
     exact: bool | None
     n: int = 0
     reason: str | None = None
+    within_one_step: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

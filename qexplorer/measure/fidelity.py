@@ -20,14 +20,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.measure.alone import Alone
 from qexplorer.measure.predictions import predictions
 
-__all__ = ["MAX_RELATIVE", "Difference", "differences", "verdict"]
+__all__ = ["ENOUGH_WITHIN", "MAX_RELATIVE", "Difference", "differences", "out_of_tolerance", "verdict"]
 
 MAX_RELATIVE = 0.05
+ENOUGH_WITHIN = 0.999  # share of outputs within one step; below it the layer is named
 _ROUNDING = 1e-3  # of a step: (q - z) * scale is rounded to float32
 
 
@@ -43,6 +45,9 @@ class Difference:
         max_relative: worst difference as a share of the output's range, over outputs on no grid; None if all are.
         exact: whether no output differs at all.
         wrong: what makes comparing impossible (shapes, NaN), or None.
+        elements: values of outputs on a grid that were compared.
+        within_one: how many of them are within one step.
+        worst_row: the sample that holds the worst difference; None if all are equal, or outputs have no row each.
     """
 
     batch: int
@@ -52,6 +57,9 @@ class Difference:
     max_relative: float | None
     exact: bool
     wrong: str | None = None
+    elements: int = 0
+    within_one: int = 0
+    worst_row: int | None = None
 
 
 def differences(
@@ -78,36 +86,62 @@ def differences(
     wrong: str | None = None
     lsb: list[float] = []
     relative: list[float] = []
+    elements = within_one = 0
+    worst_row: int | None = None
     exact = True
     for name, a, b in zip(names, found, expected, strict=True):
         if a.shape != b.shape:
             return Difference(batch, n, None, None, None, exact=False, wrong=f"output '{name}' has another shape")
         exact = exact and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-        if a.dtype.kind != "f":
-            steps, share = _discrete(a, b)
-            lsb += steps
-            relative += share
-            continue
-        x, y = a.astype(np.float64), b.astype(np.float64)
-        finite = np.isfinite(y)
-        if not np.array_equal(np.isfinite(x), finite) or not np.array_equal(x[~finite], y[~finite], equal_nan=True):
+        if _infinite_elsewhere(a, b):
             wrong = wrong or f"output '{name}' is infinite or NaN where the simulation is not, or the reverse"
             continue
-        worst = float(np.abs(x[finite] - y[finite]).max(initial=0.0))
-        if name in scales:
-            lsb.append(_whole(worst / scales[name]))
+        away = _away(a, b)
+        if worst_row is None:
+            worst_row = _row(away, n)
+        scale = scales.get(name) if a.dtype.kind == "f" else _step_of_codes(a)
+        if scale is not None:
+            lsb.append(_whole(float(away.max(initial=0.0)) / scale))
+            elements += away.size
+            within_one += int((away <= (1 + _ROUNDING) * scale).sum())
+        elif a.dtype.kind == "f":
+            relative.append(float(away.max(initial=0.0)) / _range(b[np.isfinite(b)]))
         else:
-            relative.append(worst / _range(y[finite]))
+            relative.append(float(np.mean(away > 0)) if away.size else 0.0)
     ours, theirs = predictions(found, n, threshold=threshold), predictions(expected, n, threshold=threshold)
     same = None if ours is None or theirs is None else int((ours == theirs).sum())
-    return Difference(batch, n, same, max(lsb, default=None), max(relative, default=None), bool(exact), wrong)
+    steps, share = max(lsb, default=None), max(relative, default=None)
+    return Difference(batch, n, same, steps, share, bool(exact), wrong, elements, within_one, worst_row)
 
 
-def _discrete(a: Array, b: Array) -> tuple[list[float], list[float]]:
-    """Integer codes differ in steps; of anything else (class numbers, truth values), the share that differs counts."""
-    if a.dtype.kind in "iu" and a.dtype.itemsize <= 2:
-        return [float(np.abs(a.astype(np.int64) - b.astype(np.int64)).max(initial=0))], []
-    return [], [float(np.mean(a != b)) if a.size else 0.0]
+def _infinite_elsewhere(a: Array, b: Array) -> bool:
+    """Whether infinities and NaN do not stand in the same places."""
+    if a.dtype.kind != "f":
+        return False
+    finite = np.isfinite(b)
+    return not np.array_equal(np.isfinite(a), finite) or not np.array_equal(a[~finite], b[~finite], equal_nan=True)
+
+
+def _away(a: Array, b: Array) -> NDArray[np.float64]:
+    """Absolute difference, element by element, in float64; 0 where both are infinite or NaN."""
+    if a.dtype.kind not in "iuf":
+        return np.asarray(a != b, np.float64)
+    with np.errstate(invalid="ignore"):
+        away = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    return np.where(np.isfinite(away), away, 0.0)
+
+
+def _row(away: NDArray[np.float64], n: int) -> int | None:
+    """The sample with the worst difference."""
+    if away.ndim == 0 or away.shape[0] != n or away.size == 0 or not away.any():
+        return None
+    return int(np.argmax(away.reshape(n, -1).max(axis=1)))
+
+
+def _step_of_codes(a: Array) -> float | None:
+    """Small integers are codes and differ in steps of 1; of anything else (class numbers, truth values), the share that
+    differs counts."""
+    return 1.0 if a.dtype.kind in "iu" and a.dtype.itemsize <= 2 else None
 
 
 def _whole(steps: float) -> float:
@@ -120,8 +154,17 @@ def _range(values: Array) -> float:
     """Largest minus smallest expected value, never zero."""
     if values.size == 0:
         return 1.0
-    spread = float(values.max() - values.min())
-    return spread or float(np.abs(values).max()) or 1.0
+    wide = values.astype(np.float64)
+    spread = float(wide.max() - wide.min())
+    return spread or float(np.abs(wide).max()) or 1.0
+
+
+def out_of_tolerance(item: Difference) -> bool:
+    """Whether a difference asks for a look at single layers."""
+    if item.wrong:
+        return False
+    steps, share = item.max_lsb, item.max_relative
+    return (steps is not None and steps > 1) or (share is not None and share > MAX_RELATIVE)
 
 
 def verdict(found: Sequence[Difference], alone: Alone | None = None) -> str | None:
@@ -143,15 +186,27 @@ def verdict(found: Sequence[Difference], alone: Alone | None = None) -> str | No
         if item.max_relative is not None and item.max_relative > MAX_RELATIVE:
             return (
                 f"its answers differ from the simulation by up to {item.max_relative:.1%} of the output's range, "
-                f"where {MAX_RELATIVE:.0%} is allowed ({at}), so its numbers are not shown"
+                f"where {MAX_RELATIVE:.0%} is allowed ({at}){_culprit(alone)}, so its numbers are not shown"
             )
     return None
 
 
 def _culprit(alone: Alone | None) -> str:
     """The layer that is to blame, in words."""
-    if alone is None or not alone.points:
-        return ""
-    if alone.worst_steps > 1:
+    unknown = "; which layer is to blame cannot be told, because"
+    if alone is None:
+        return f"{unknown} the backend does not let anybody look into it"
+    if not alone.points:
+        return f"{unknown} it answers otherwise while being looked into"
+    if alone.worst_steps > alone.allowed:
         return f": '{alone.tensor}' is the first that is wrong by itself, by {alone.worst_steps:.3g} steps"
-    return "; which layer is to blame cannot be told, because it answers otherwise while being looked into"
+    if not alone.conclusive:
+        return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
+    return _part(alone) or f"; no rounding point of its {alone.points} is wrong by itself"
+
+
+def _part(alone: Alone) -> str:
+    """Where the two part, in words."""
+    if alone.grows:
+        return f"; they differ by more than one step from '{alone.grows}' on"
+    return f"; they part at '{alone.parts}'" if alone.parts else ""

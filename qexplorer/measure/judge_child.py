@@ -18,7 +18,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.measure.alone import each_alone
-from qexplorer.measure.fidelity import Difference, differences
+from qexplorer.measure.fidelity import Difference, differences, out_of_tolerance
 from qexplorer.measure.memory import peak_rss_bytes
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
@@ -71,9 +71,10 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     }
 
 
-def first_rows(inputs: dict[str, Array], batch: int) -> dict[str, Array]:
-    """The first ``batch`` samples in memory of their own; samples are repeated where there are fewer."""
-    return {name: np.ascontiguousarray(array[np.arange(batch) % array.shape[0]]) for name, array in inputs.items()}
+def first_rows(inputs: dict[str, Array], batch: int, *, start: int = 0) -> dict[str, Array]:
+    """``batch`` samples from ``start`` on in memory of their own; samples are repeated where there are fewer."""
+    rows = np.arange(start, start + batch)
+    return {name: np.ascontiguousarray(array[rows % array.shape[0]]) for name, array in inputs.items()}
 
 
 def _measure_memory(
@@ -97,13 +98,20 @@ def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:
 def _alone(
     path: Path, backend: Backend, inputs: dict[str, Array], compared: list[Difference], arguments: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Each layer by itself, at the first batch size at which an output is off by more than one step."""
-    off = next((item for item in compared if item.max_lsb is not None and item.max_lsb > 1), None)
+    """Each layer by itself, on the batch with the worst sample, at the first batch size that leaves the tolerance.
+
+    None if none does, and also if the backend cannot tell its codes at all.
+    """
+    off = next((item for item in compared if out_of_tolerance(item)), None)
     if off is None:
         return None
-    feeds, threads = first_rows(inputs, off.batch), int(arguments["threads"])
+    start = (off.worst_row or 0) // off.batch * off.batch
+    feeds, threads = first_rows(inputs, off.batch, start=start), int(arguments["threads"])
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
-        found = each_alone(path, backend, usable(REFERENCE), feeds, threads=threads, folder=Path(folder))
+        try:
+            found = each_alone(path, backend, usable(REFERENCE), feeds, threads=threads, folder=Path(folder))
+        except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
+            return None
     return asdict(found)
 
 

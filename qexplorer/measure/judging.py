@@ -11,7 +11,7 @@ import numpy as np
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
 from qexplorer.measure.alone import Alone
-from qexplorer.measure.fidelity import Difference, verdict
+from qexplorer.measure.fidelity import ENOUGH_WITHIN, Difference, verdict
 from qexplorer.measure.predictions import Labels
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
@@ -115,17 +115,29 @@ def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
     named = [item for item in compared if item.same_classes is not None]
     agree = sum(item.same_classes or 0 for item in named) / max(sum(item.n for item in named), 1) if named else None
     steps = [item.max_lsb for item in compared if item.max_lsb is not None]
+    elements = sum(item.elements for item in compared)
+    within = sum(item.within_one for item in compared) / elements if elements else None
     reasons = [] if named else ["the first output names no class for each sample"]
     reasons += [] if steps else ["no output ends on a quantization grid, so there are no steps to count"]
     if alone is not None and alone.right:
-        reasons.append(
-            f"single steps add up in so deep a graph: each of its {alone.points} rounding points alone is within "
-            f"1 step (n = {alone.n})"
-        )
+        reasons.append(_why_right(alone, within))
     return Fidelity(
         argmax_agreement=agree,
         max_lsb=max(steps, default=None),
         exact=all(item.exact for item in compared),
         n=n,
         reason="; ".join(reasons) or None,
+        within_one_step=within,
+    )
+
+
+def _why_right(alone: Alone, within: float | None) -> str:
+    """Why answers off by more than one step may be shown; below 99.9 % within a step, with the layer named."""
+    where = f" from '{alone.grows}' on" if alone.grows else ""
+    share = "" if within is None or within >= ENOUGH_WITHIN else f", {within:.1%} of the outputs are within 1 step"
+    blind = f", {alone.blind} more cannot be seen" if alone.blind else ""
+    each = "1 step" if alone.allowed == 1 else f"{alone.allowed} steps"
+    return (
+        f"single steps add up in so deep a graph{where}{share}: each of its {alone.points} rounding points alone is "
+        f"within {each}{blind} (n = {alone.n})"
     )

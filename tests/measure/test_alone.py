@@ -9,7 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from qexplorer.measure.alone import each_alone
+from qexplorer.core.errors import BackendError
+from qexplorer.measure.alone import each_alone, observe, summary
+from qexplorer.measure.fidelity import Difference, verdict
+from qexplorer.measure.points import points_of
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.models import SHAPE, make_cnn
@@ -19,19 +22,23 @@ RIGHT = BACKENDS.get("onnxruntime")
 FEEDS = {"x": np.random.default_rng(3).normal(size=(8, *SHAPE)).astype(np.float32)}
 
 
+Change = Callable[[onnx.GraphProto], None]
+
+
 class Wrong:
-    """A backend that runs another graph than it is given."""
+    """A backend that runs another graph than it is given; ``shy``: only while nobody reads codes out."""
 
     name, label, capabilities, availability = "wrong", "Wrong", RIGHT.capabilities, RIGHT.availability
 
-    def __init__(self, change: Callable[[onnx.GraphProto], None]) -> None:
-        self.change = change
+    def __init__(self, change: Change, shy: Callable[[set[str]], bool] = lambda _: False) -> None:
+        self.change, self.shy = change, shy
 
     def load(self, path: Path, options: SessionOptions) -> Session:
         """Loads the changed graph."""
         assert options.mode is Mode.NATIVE
         model = onnx.load(str(path))
-        self.change(model.graph)
+        if not self.shy({output.name for output in model.graph.output}):
+            self.change(model.graph)
         other = path.with_name(f"wrong-{path.name}")
         onnx.save(model, str(other))
         return RIGHT.load(other, options)
@@ -52,17 +59,73 @@ def test_a_right_backend_is_within_one_step_at_every_point(quantized: Path, tmp_
     assert found.n == 8
 
 
+def double(graph: onnx.GraphProto) -> None:
+    """Makes the second convolution give twice what it should."""
+    index, node = next((i, n) for i, n in enumerate(graph.node) if n.name == "conv2")
+    extra = onnx.helper.make_node("Add", ["doubled", "doubled"], [node.output[0]], "twice")
+    node.output[0] = "doubled"
+    graph.node.insert(index + 1, extra)
+
+
+def unrounded(graph: onnx.GraphProto) -> None:
+    """Leaves out the rounding between the second convolution and the sum, as a fused kernel does."""
+    index, pair = next((i, n) for i, n in enumerate(graph.node) if n.op_type == "QuantizeLinear" and n.input[0] == "c2")
+    sum_ = next(n for n in graph.node if n.name == "sum")
+    values = next(n.output[0] for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] == pair.output[0])
+    sum_.input[list(sum_.input).index(values)] = "c2"
+    graph.node.insert(index, onnx.helper.make_node("Identity", ["c2"], ["nobody"], "nobody"))
+
+
 def test_the_first_wrong_layer_is_named(quantized: Path, tmp_path: Path) -> None:
     """A backend that doubles one convolution is caught there, and not at the layers behind it that suffer from it."""
-
-    def double(graph: onnx.GraphProto) -> None:
-        node = next(n for n in graph.node if n.name == "conv2")
-        index = next(i for i, n in enumerate(graph.node) if n.name == "conv2")
-        extra = onnx.helper.make_node("Add", ["doubled", "doubled"], [node.output[0]], "twice")
-        node.output[0] = "doubled"
-        graph.node.insert(index + 1, extra)
-
     found = each_alone(quantized, Wrong(double), RIGHT, FEEDS, threads=1, folder=tmp_path)
     assert not found.right
     assert found.worst_steps > 1
     assert found.tensor == "c2"
+    assert (found.parts, found.grows) == ("conv2", "conv2")
+
+
+def test_a_backend_that_is_right_only_while_looked_at_is_not_right(quantized: Path, tmp_path: Path) -> None:
+    """Codes of a run whose answers changed much prove nothing about the run without looking."""
+    shy = Wrong(double, shy=lambda outputs: outputs != {"y"})
+    found = each_alone(quantized, shy, RIGHT, FEEDS, threads=1, folder=tmp_path)
+    assert not found.conclusive
+    assert not found.right
+    off = Difference(8, 8, 8, 9.0, None, exact=False)
+    assert "cannot be told, because it answers otherwise" in (verdict([off], found) or "")
+
+
+def test_a_rounding_that_is_fused_away_is_blind_and_the_rest_is_seen(quantized: Path, tmp_path: Path) -> None:
+    """Where reading one tensor changes the answers, every other point is still compared with codes that count."""
+    codes = next(p.codes for p in points_of(onnx.load(str(quantized)).graph) if p.tensor == "c2")
+    fusing = Wrong(unrounded, shy=lambda outputs: codes in outputs)
+    seen = observe(quantized, fusing, RIGHT, FEEDS, threads=1, folder=tmp_path, thorough=True)
+    assert not seen.disturbed
+    assert seen.conclusive
+    assert len(seen.found) == seen.points - 1
+    assert "c2" not in {point.tensor for point in seen.found}
+    behind = next(point for point in seen.found if point.layer == "sum")
+    assert behind.allowed == 2
+    assert behind.alone_share > 0
+    assert summary(seen).blind == 1
+
+
+def test_a_backend_that_cannot_tell_codes_is_not_conclusive(quantized: Path, tmp_path: Path) -> None:
+    """Where no graph with further outputs can be run, no point is compared and nothing is claimed."""
+
+    class Mute(Wrong):
+        def load(self, path: Path, options: SessionOptions) -> Session:
+            if len(onnx.load(str(path)).graph.output) > 1:
+                raise BackendError("one output only")
+            return super().load(path, options)
+
+    found = each_alone(quantized, Mute(lambda _: None), RIGHT, FEEDS, threads=1, folder=tmp_path)
+    assert (found.points, found.conclusive, found.right) == (0, False, False)
+
+
+def test_points_know_their_layer_and_where_they_lead(quantized: Path) -> None:
+    """A point is named by the layer that made its tensor, and knows whether a sum of two activations reads it."""
+    points = {p.tensor: p for p in points_of(onnx.load(str(quantized)).graph)}
+    assert (points["x"].layer, points["x"].op) == ("x", "input")
+    assert (points["c2"].layer, points["c2"].op, points["c2"].joins) == ("conv2", "Conv", True)
+    assert not points["x"].joins

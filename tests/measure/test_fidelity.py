@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qexplorer.core.results import Fidelity, Run, Status
 from qexplorer.measure.alone import Alone
-from qexplorer.measure.fidelity import MAX_RELATIVE, differences, verdict
+from qexplorer.measure.fidelity import MAX_RELATIVE, Difference, differences, verdict
+from qexplorer.measure.judging import _fidelity
 
 SCALE = np.float32(0.037)
 
@@ -91,3 +93,36 @@ def test_more_than_one_step_passes_only_where_each_layer_alone_is_right() -> Non
     assert verdict([off], Alone(1.0, "a", 30, 4, conclusive=True)) is None
     assert "'conv7' is the first" in (verdict([off], Alone(9.0, "conv7", 30, 4, conclusive=True)) or "")
     assert "cannot be told" in (verdict([off], Alone(1.0, "a", 30, 4, conclusive=False)) or "")
+    assert "from 'conv3' on" in (verdict([off], Alone(1.0, "a", 9, 4, conclusive=False, grows="conv3")) or "")
+    assert "'fused' is the first" in (verdict([off], Alone(3.0, "fused", 9, 4, conclusive=True, allowed=2)) or "")
+    assert verdict([off], Alone(2.0, "fused", 9, 4, conclusive=True, allowed=2)) is None
+
+
+def test_values_within_a_step_are_counted_and_the_worst_sample_is_known() -> None:
+    """Of eight values one is two steps off; the sample that holds it is told."""
+    off = differences(
+        [on_grid([1, 2, 3, 4, 5, 8, 7, 9]).reshape(4, 2)],
+        [on_grid([1, 2, 3, 4, 5, 6, 7, 8]).reshape(4, 2)],
+        ["y"],
+        {"y": float(SCALE)},
+        batch=4,
+        n=4,
+    )
+    assert (off.elements, off.within_one, off.worst_row) == (8, 7, 2)
+
+
+def test_below_999_of_1000_within_a_step_the_layer_is_named() -> None:
+    """Answers that may be shown although fewer than 99.9 % are within a step say from which layer on they differ."""
+    off = Difference(32, 10, 10, 3.0, None, exact=False, elements=100, within_one=90)
+    alone = Alone(1.0, "conv1", 30, 32, conclusive=True, parts="conv1", grows="conv7")
+    found = _fidelity([off], alone)
+    assert found.within_one_step == 0.9
+    assert "from 'conv7' on, 90.0% of the outputs are within 1 step" in (found.reason or "")
+
+
+def test_an_old_record_has_no_share_within_a_step() -> None:
+    """A run that was kept before the field was there is read, with None in its place."""
+    run = Run("w8a8", "d", "onnxruntime", Status.OK, fidelity=Fidelity(1.0, 1.0, False, 40))
+    value = run.to_json()
+    del value["fidelity"]["within_one_step"]
+    assert Run.from_json(value) == run

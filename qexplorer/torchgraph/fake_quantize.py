@@ -1,0 +1,94 @@
+"""Rounding to a grid, with a gradient: the straight-through estimator.
+
+Forward: ``y = (clip(round(x / scale) + zero, qmin, qmax) - zero) * scale``, half to even, as ``core.grid`` defines it;
+NaN becomes the smallest code.
+
+Backward, with ``low = (qmin - zero) * scale`` and ``high = (qmax - zero) * scale``:
+
+- **The mask.** ``dy/dx = 1`` where ``low <= x <= high``, else 0: the gradient passes where ``x`` lies in the range that
+  the grid represents, both ends included, and is stopped outside (Bengio et al. 2013; Jacob et al. 2018, section 3).
+  NaN is outside.
+- **The scale**, where it asks for a gradient: ``dy/dscale = round(x / scale) - x / scale`` inside, ``qmin - zero``
+  below and ``qmax - zero`` above (Esser et al. 2020, equation 3), summed over the values that share the scale. The factor
+  ``g = 1 / sqrt(values * qmax)`` of their section 2.2 is left to the trainer.
+- **The zero point** has none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["broadcast_grid", "codes_of", "fake_quantize"]
+
+
+def broadcast_grid(values: Tensor, shape: torch.Size, axis: int, block: int) -> Tensor:
+    """Scales or zero points in a shape that broadcasts against a tensor of ``shape``.
+
+    Args:
+        values: one; ``(C,)`` along ``axis``; or the tensor's shape with ``axis`` divided by ``block``, rounded up.
+        shape: of the tensor to quantize.
+        axis: may be negative.
+        block: values along ``axis`` that share a scale; 0 unless per block.
+    """
+    if values.numel() == 1 and not block:
+        return values.reshape(())
+    axis = axis % len(shape)
+    if block:
+        return values.repeat_interleave(block, dim=axis).narrow(axis, 0, shape[axis])
+    view = [1] * len(shape)
+    view[axis] = shape[axis]
+    return values.reshape(view)
+
+
+def codes_of(x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) -> Tensor:
+    """Codes of ``x`` as whole numbers in the dtype of ``x`` (which must hold them: float32 or float64).
+
+    ``scale`` and ``zero`` are float tensors on the device of ``x``: CUDA multiplies by the reciprocal of a number that
+    it is given from the processor, which is not the division that ONNX defines.
+    """
+    steps = torch.round(x / scale) + zero
+    return torch.nan_to_num(steps, nan=float(qmin)).clamp(qmin, qmax)
+
+
+def fake_quantize(x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) -> Tensor:
+    """``x`` rounded to the grid, with the gradients that this module's text states.
+
+    Args:
+        x: any shape, float32 or float64.
+        scale: > 0, broadcastable against ``x``.
+        zero: zero points as whole numbers in a float dtype, broadcastable against ``x``.
+        qmin: smallest code.
+        qmax: largest code.
+    """
+    if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
+        found: Tensor = _StraightThrough.apply(x, scale, zero, qmin, qmax)  # type: ignore[no-untyped-call]
+        return found
+    return (codes_of(x, scale, zero, qmin, qmax) - zero) * scale
+
+
+class _StraightThrough(torch.autograd.Function):
+    """See the module's text."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) -> Tensor:
+        ctx.save_for_backward(x, scale, zero)
+        ctx.limits = (qmin, qmax)
+        return (codes_of(x, scale, zero, qmin, qmax) - zero) * scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        (gradient,) = gradients
+        x, scale, zero = ctx.saved_tensors
+        lowest, highest = ctx.limits[0] - zero, ctx.limits[1] - zero
+        below, above = x < lowest * scale, x > highest * scale
+        to_x = to_scale = None
+        if ctx.needs_input_grad[0]:
+            to_x = gradient.masked_fill(below | above | x.isnan(), 0)
+        if ctx.needs_input_grad[1]:
+            steps = x / scale
+            slope = torch.where(below, lowest, torch.where(above, highest, torch.round(steps) - steps))
+            to_scale = (gradient * slope).sum_to_size(scale.shape)
+        return to_x, to_scale, None, None, None

@@ -1,0 +1,122 @@
+"""A model's graph as plain data: nodes, constants, versions and element types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Graph", "graph_of", "missing_in", "missing_operators", "read_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What the executor needs to know.
+
+    Attributes:
+        inputs: names that a caller feeds, in order (no initializers).
+        outputs: names of the outputs, in order.
+        nodes: in execution order, without Constant nodes and with local functions written out.
+        constants: initializers and the values of Constant nodes, by name.
+        initializers: names of the constants that are initializers.
+        opsets: version of every operator set, by domain; the default one is ``""``.
+        types: ONNX element types of tensors, where they are known without running anything.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[onnx.NodeProto, ...]
+    constants: dict[str, onnx.TensorProto]
+    initializers: frozenset[str]
+    opsets: dict[str, int]
+    types: dict[str, int]
+
+    def opset(self, node: onnx.NodeProto) -> int:
+        """The version of the operator set that ``node`` belongs to."""
+        return self.opsets.get("" if node.domain == "ai.onnx" else node.domain, 1)
+
+
+def read_model(model: onnx.ModelProto | Path | str) -> onnx.ModelProto:
+    """The model itself, or what is in the file at that path."""
+    import onnx
+
+    return onnx.load(str(model)) if isinstance(model, (str, Path)) else model
+
+
+def graph_of(model: onnx.ModelProto) -> Graph:
+    """Reads a model; the model is not changed."""
+    if model.functions:
+        import onnx.inliner
+
+        model = onnx.inliner.inline_local_functions(model)
+    proto = model.graph
+    constants = {item.name: item for item in proto.initializer}
+    initializers = frozenset(constants)
+    nodes = []
+    for node in proto.node:
+        value = _constant(node)
+        if value is None:
+            nodes.append(node)
+        else:
+            constants[node.output[0]] = value
+    types = {name: item.data_type for name, item in constants.items()}
+    for value_info in (*proto.input, *proto.output, *proto.value_info):
+        types.setdefault(value_info.name, value_info.type.tensor_type.elem_type)
+    return Graph(
+        inputs=tuple(item.name for item in proto.input if item.name not in initializers),
+        outputs=tuple(item.name for item in proto.output),
+        nodes=tuple(nodes),
+        constants=constants,
+        initializers=initializers,
+        opsets={"" if item.domain == "ai.onnx" else item.domain: item.version for item in model.opset_import},
+        types=types,
+    )
+
+
+def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """The value of a Constant node that torch can hold, else None."""
+    import onnx
+
+    if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
+        return None
+    attribute = node.attribute[0]
+    if attribute.name == "value":
+        found_tensor: onnx.TensorProto = attribute.t
+        return found_tensor
+    kinds = {
+        "value_float": onnx.TensorProto.FLOAT,
+        "value_floats": onnx.TensorProto.FLOAT,
+        "value_int": onnx.TensorProto.INT64,
+        "value_ints": onnx.TensorProto.INT64,
+    }
+    kind = kinds.get(attribute.name)
+    if kind is None:
+        return None
+    found = onnx.helper.get_attribute_value(attribute)
+    many = attribute.name.endswith("s")
+    return onnx.helper.make_tensor(node.output[0], kind, [len(found)] if many else [], found if many else [found])
+
+
+def missing_in(graph: Graph) -> Iterator[str]:
+    """Operators of ``graph`` that torch has no kernel for, as ``Name (opset 11)`` or ``Name (domain, version 1)``."""
+    from qexplorer.torchgraph.operators import supported
+
+    seen = set()
+    for node in graph.nodes:
+        version = graph.opset(node)
+        if supported(node.op_type, node.domain, version):
+            continue
+        kind = f"opset {version}" if node.domain in ("", "ai.onnx") else f"{node.domain}, version {version}"
+        text = f"{node.op_type} ({kind})"
+        if text not in seen:
+            seen.add(text)
+            yield text
+
+
+def missing_operators(model: onnx.ModelProto | Path) -> tuple[str, ...]:
+    """Operators of ``model`` that torch has no kernel for, such as ``("NonMaxSuppression (opset 11)",)``."""
+    return tuple(missing_in(graph_of(read_model(model))))

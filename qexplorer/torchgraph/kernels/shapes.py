@@ -1,0 +1,218 @@
+"""Shapes: told, made and changed. Values stay what they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qexplorer.torchgraph.dtypes import tensor_from, torch_dtype
+from qexplorer.torchgraph.kernels.windows import pad_sides
+from qexplorer.torchgraph.node import Node
+from qexplorer.torchgraph.registry import Host, operator
+
+__all__ = ["wholes"]
+
+
+def wholes(values: Host) -> tuple[int, ...]:
+    """A host array of integers as plain numbers."""
+    return tuple(int(value) for value in np.asarray(values).reshape(-1))
+
+
+@operator("Identity", since=1)
+def identity(node: Node, x: Tensor) -> Tensor:  # noqa: ARG001
+    """The input."""
+    return x
+
+
+@operator("Shape", since=1)
+def shape(node: Node, x: Tensor) -> Tensor:
+    """The dimensions from ``start`` to ``end``."""
+    end = node.whole("end", x.dim())
+    return torch.tensor(tuple(x.shape)[slice(node.whole("start", 0), end)], dtype=torch.int64)
+
+
+@operator("Size", since=1)
+def size(node: Node, x: Tensor) -> Tensor:  # noqa: ARG001
+    """How many values there are."""
+    return torch.tensor(x.numel(), dtype=torch.int64)
+
+
+def _reshaped(x: Tensor, sizes: Sequence[int], *, allow_zero: bool) -> Tensor:
+    if not allow_zero:
+        sizes = [x.shape[index] if wanted == 0 else wanted for index, wanted in enumerate(sizes)]
+    if x.numel() == 0 and -1 in sizes:
+        known = math.prod(value for value in sizes if value != -1)
+        sizes = [(0 if known == 0 else x.numel() // known) if value == -1 else value for value in sizes]
+    return x.reshape(tuple(sizes))
+
+
+@operator("Reshape", since=1)
+def reshape_attribute(node: Node, x: Tensor) -> Tensor:
+    """New dimensions, from the attribute ``shape``."""
+    return _reshaped(x, node.wholes("shape") or (), allow_zero=False)
+
+
+@operator("Reshape", since=5, host=(1,))
+def reshape(node: Node, x: Tensor, sizes: Host) -> Tensor:
+    """New dimensions; 0 keeps one (unless ``allowzero``), -1 takes what is left."""
+    return _reshaped(x, wholes(sizes), allow_zero=bool(node.whole("allowzero", 0)))
+
+
+@operator("Flatten", since=1)
+def flatten(node: Node, x: Tensor) -> Tensor:
+    """Two dimensions: those before ``axis``, and the rest."""
+    axis = node.whole("axis", 1)
+    axis = axis + x.dim() if axis < 0 else axis
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+
+
+def _squeezed(x: Tensor, axes: Sequence[int] | None) -> Tensor:
+    if axes is None:
+        return x.squeeze()
+    return x.squeeze(tuple(axes)) if axes else x
+
+
+@operator("Squeeze", since=1)
+def squeeze_attribute(node: Node, x: Tensor) -> Tensor:
+    """Without dimensions of size one, from the attribute ``axes``."""
+    return _squeezed(x, node.wholes("axes"))
+
+
+@operator("Squeeze", since=13, host=(1,))
+def squeeze(node: Node, x: Tensor, axes: Host | None = None) -> Tensor:  # noqa: ARG001
+    """Without dimensions of size one."""
+    return _squeezed(x, None if axes is None else wholes(axes))
+
+
+def _unsqueezed(x: Tensor, axes: Sequence[int]) -> Tensor:
+    rank = x.dim() + len(axes)
+    for axis in sorted(axis % rank for axis in axes):
+        x = x.unsqueeze(axis)
+    return x
+
+
+@operator("Unsqueeze", since=1)
+def unsqueeze_attribute(node: Node, x: Tensor) -> Tensor:
+    """With new dimensions of size one, from the attribute ``axes``."""
+    return _unsqueezed(x, node.wholes("axes") or ())
+
+
+@operator("Unsqueeze", since=13, host=(1,))
+def unsqueeze(node: Node, x: Tensor, axes: Host) -> Tensor:  # noqa: ARG001
+    """With new dimensions of size one."""
+    return _unsqueezed(x, wholes(axes))
+
+
+@operator("Transpose", since=1)
+def transpose(node: Node, x: Tensor) -> Tensor:
+    """Dimensions in another order; reversed by default."""
+    return x.permute(node.wholes("perm") or tuple(range(x.dim() - 1, -1, -1)))
+
+
+@operator("Concat", since=1)
+def concat(node: Node, *inputs: Tensor) -> Tensor:
+    """Tensors one behind the other along ``axis`` (1 by default before version 4)."""
+    return torch.cat(inputs, node.whole("axis", 1))
+
+
+@operator("Expand", since=8, host=(1,))
+def expand(node: Node, x: Tensor, sizes: Host) -> Tensor:  # noqa: ARG001
+    """Broadcast against a shape, both ways."""
+    return x.expand(np.broadcast_shapes(tuple(x.shape), wholes(sizes)))
+
+
+@operator("Tile", since=6, host=(1,))
+def tile(node: Node, x: Tensor, repeats: Host) -> Tensor:  # noqa: ARG001
+    """Repeated along every dimension."""
+    return x.repeat(wholes(repeats))
+
+
+@operator("ConstantOfShape", since=9, host=(0,))
+def constant_of_shape(node: Node, sizes: Host) -> Tensor:
+    """A tensor of one value, float32 zero by default."""
+    given = node.attributes.get("value")
+    value = torch.zeros(1) if given is None else tensor_from(given)
+    return value.reshape(()).expand(wholes(sizes)).clone()
+
+
+@operator("Range", since=11, host=(0, 1, 2))
+def range_(node: Node, start: Host, limit: Host, delta: Host) -> Tensor:  # noqa: ARG001
+    """``start``, ``start + delta``, ... below ``limit``."""
+    count = max(math.ceil((float(limit) - float(start)) / float(delta)), 0)
+    first = np.asarray(start).reshape(())
+    return torch.from_numpy((first + np.arange(count) * np.asarray(delta).reshape(())).astype(first.dtype))
+
+
+@operator("Cast", since=1)
+def cast(node: Node, x: Tensor) -> Tensor:
+    """Another element type."""
+    return x.to(torch_dtype(node.whole("to", 1)))
+
+
+@operator("Split", since=1)
+def split(node: Node, x: Tensor) -> tuple[Tensor, ...]:
+    """Parts along ``axis``, of the sizes in the attribute ``split``, or equal."""
+    return _split(node, x, node.wholes("split"))
+
+
+@operator("Split", since=13, host=(1,))
+def split_sizes(node: Node, x: Tensor, sizes: Host | None = None) -> tuple[Tensor, ...]:
+    """Parts along ``axis``, of given sizes, or equal with a smaller last one."""
+    return _split(node, x, None if sizes is None else wholes(sizes))
+
+
+def _split(node: Node, x: Tensor, sizes: Sequence[int] | None) -> tuple[Tensor, ...]:
+    axis = node.whole("axis", 0)
+    if sizes is None:
+        parts = node.whole("num_outputs", node.outputs)
+        each = -(-x.shape[axis] // parts)
+        sizes = [min(each, x.shape[axis] - each * index) for index in range(parts)]
+    return torch.split(x, list(sizes), axis)
+
+
+@operator("Pad", since=1)
+def pad_attributes(node: Node, x: Tensor) -> Tensor:
+    """Values around a tensor, from the attributes ``pads`` and ``value``."""
+    pads = node.wholes("pads") or node.wholes("paddings") or ()
+    return _padded(x, pads, node.text("mode", "constant"), node.number("value", 0.0))
+
+
+@operator("Pad", since=11, host=(1, 2, 3))
+def pad(node: Node, x: Tensor, pads: Host, value: Host | None = None, axes: Host | None = None) -> Tensor:
+    """Values around a tensor: a constant, its edge, its mirror image, or itself again (wrap)."""
+    amounts = wholes(pads)
+    if axes is not None:
+        given, whole = [axis % x.dim() for axis in wholes(axes)], [0] * (2 * x.dim())
+        for index, axis in enumerate(given):
+            whole[axis], whole[axis + x.dim()] = amounts[index], amounts[index + len(given)]
+        amounts = tuple(whole)
+    constant = 0.0 if value is None else np.asarray(value).reshape(()).item()
+    return _padded(x, amounts, node.text("mode", "constant"), constant)
+
+
+def _padded(x: Tensor, pads: Sequence[int], mode: str, value: float) -> Tensor:
+    rank = x.dim()
+    before, after = pads[:rank], pads[rank:]
+    if mode == "constant":
+        return pad_sides(x, before, after, value)
+    for axis in range(rank):
+        if before[axis] or after[axis]:
+            places = _source_places(x.shape[axis], before[axis], after[axis], mode)
+            x = x.index_select(axis, torch.from_numpy(places).to(x.device))
+    return x
+
+
+def _source_places(count: int, before: int, after: int, mode: str) -> Host:
+    """Which of ``count`` values each padded place repeats."""
+    wanted = np.arange(-before, count + after)
+    if mode == "edge":
+        return wanted.clip(0, count - 1)
+    if mode == "wrap":
+        return wanted % count
+    period = max(2 * (count - 1), 1)
+    inside = np.abs(wanted) % period
+    return np.where(inside >= count, period - inside, inside)

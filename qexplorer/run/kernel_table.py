@@ -5,7 +5,7 @@
 - ``INTEGER``: always computes on integer codes;
 - ``CARRIES``: computes on whatever it is given, codes or floats (a MaxPool between two QLinearConv sees codes);
 - ``MOVES``: moves data, computes nothing;
-- ``CONVERTS``: turns floats into codes or back.
+- ``CONVERTS``: turns floats into codes or back, one float type into another, one layout into another.
 
 Everything that is not listed computes in float. Source: the operators of ONNX opset 21 and the contrib operators of
 ONNX Runtime 1.31 (docs/ContribOperators.md and docs/OperatorKernels.md there).
@@ -37,10 +37,10 @@ _INTEGER = """
 _CARRIES = "MaxPool Relu Clip Min Max Abs Neg Sign Equal Greater Less ArgMax ArgMin ReduceMax ReduceMin TopK Resize"
 _MOVES = """
     Reshape Transpose Flatten Squeeze Unsqueeze Concat Split Slice Gather GatherElements GatherND ScatterND Expand Tile
-    Pad Identity DepthToSpace SpaceToDepth Shape Size Cast Where ReorderInput ReorderOutput Constant ConstantOfShape
-    Dropout MemcpyFromHost MemcpyToHost Compress ReverseSequence
+    Pad Identity DepthToSpace SpaceToDepth Shape Size Where Constant ConstantOfShape Dropout MemcpyFromHost MemcpyToHost
+    Compress ReverseSequence
 """
-_CONVERTS = "QuantizeLinear DequantizeLinear DynamicQuantizeLinear"
+_CONVERTS = "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast ReorderInput ReorderOutput"
 
 CODES: dict[str, Treatment] = {
     op: kind

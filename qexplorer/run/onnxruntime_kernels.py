@@ -1,9 +1,10 @@
-"""Reads, from the graph that ONNX Runtime optimized for this CPU, which kernels really run."""
+"""Reads, from the graph that ONNX Runtime optimized for this machine, which kernels really run."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Kernels
@@ -12,18 +13,46 @@ from qexplorer.run.kernel_table import Treatment, treatment
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["kernels_of"]
+__all__ = ["Kernel", "kernels_in", "kernels_of"]
+
+_HALVES = {10: "fp16", 16: "bf16"}  # onnx.TensorProto.FLOAT16, BFLOAT16
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One node of an optimized graph.
+
+    Attributes:
+        node: the node.
+        treatment: what it works on, never ``CARRIES``.
+        label: its operator type, with what a person has to know beside it: bits of weights, a float type below 32 bits.
+        inner: whether it stands in the body of an If, Loop or Scan.
+    """
+
+    node: onnx.NodeProto
+    treatment: Treatment
+    label: str
+    inner: bool
 
 
 def kernels_of(optimized: onnx.ModelProto) -> Kernels:
     """Counts operator types of ``optimized`` by what they compute on, bodies of If, Loop and Scan included."""
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
-    _count(optimized.graph, set(), counts)
+    for kernel in kernels_in(optimized.graph):
+        computes = kernel.treatment in (Treatment.INTEGER, Treatment.FLOAT)
+        counts[kernel.treatment.value if computes else "other"][kernel.label] += 1
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})
 
 
-def _count(graph: onnx.GraphProto, codes: set[str], counts: dict[str, Counter[str]]) -> None:
-    """Walks in execution order; ``codes`` holds the tensors known to be integer codes of a quantized tensor."""
+def kernels_in(graph: onnx.GraphProto) -> Iterator[Kernel]:
+    """Every node of an optimized graph with what it works on, in file order; bodies behind the node that has them."""
+    yield from _walk(graph, set(), {}, inner=False)
+
+
+def _walk(graph: onnx.GraphProto, codes: set[str], types: dict[str, int], *, inner: bool) -> Iterator[Kernel]:
+    """``codes`` holds the tensors known to be codes of a quantized tensor, ``types`` element types as far as known."""
+    types.update({item.name: item.data_type for item in graph.initializer})
+    types.update({value.name: value.type.tensor_type.elem_type for value in graph.input})
     for node in graph.node:
         kind = treatment(node.op_type)
         on_codes = bool(node.input) and node.input[0] in codes
@@ -33,10 +62,10 @@ def _count(graph: onnx.GraphProto, codes: set[str], counts: dict[str, Counter[st
                 codes.update(node.output)
         elif (kind is Treatment.MOVES and on_codes) or _gives_codes(node):
             codes.update(node.output)
-        place = kind.value if kind in (Treatment.INTEGER, Treatment.FLOAT) else "other"
-        counts[place][_label(node)] += 1
+        yield Kernel(node, kind, _label(node, kind, types), inner)
+        types.update(dict.fromkeys(node.output, _output_type(node, types)))
         for body in _bodies(node):
-            _count(body, codes, counts)
+            yield from _walk(body, codes, types, inner=True)
 
 
 def _gives_codes(node: onnx.NodeProto) -> bool:
@@ -45,16 +74,25 @@ def _gives_codes(node: onnx.NodeProto) -> bool:
     return node.op_type.startswith("QLinear")
 
 
-def _label(node: onnx.NodeProto) -> str:
-    """The operator type; MatMulNBits also says that only its weights are integers.
+def _label(node: onnx.NodeProto, kind: Treatment, types: dict[str, int]) -> str:
+    """The operator type; a float kernel on half precision says so, MatMulNBits says that only its weights are integers.
 
     At accuracy level 0, which this program asks for, it unpacks its weights and computes in float; at level 4 it
     quantizes its input to int8 (contrib operator MatMulNBits, attribute ``accuracy_level``).
     """
-    if node.op_type not in ("MatMulNBits", "MatMulBnb4", "GatherBlockQuantized"):
-        return str(node.op_type)
-    bits = next((a.i for a in node.attribute if a.name == "bits"), 4)
-    return f"{node.op_type} (int{bits} weights)"
+    if node.op_type in ("MatMulNBits", "MatMulBnb4", "GatherBlockQuantized"):
+        bits = next((a.i for a in node.attribute if a.name == "bits"), 4)
+        return f"{node.op_type} (int{bits} weights)"
+    half = _HALVES.get(types.get(node.input[0], 0)) if node.input else None
+    return f"{node.op_type} ({half})" if half and kind is Treatment.FLOAT else str(node.op_type)
+
+
+def _output_type(node: onnx.NodeProto, types: dict[str, int]) -> int:
+    """Element type of what ``node`` writes: of a Cast as it says, of others that of the first input; 0 if unknown."""
+    if node.op_type == "Cast":
+        return next((a.i for a in node.attribute if a.name == "to"), 0)
+    source = 1 if node.op_type == "DequantizeLinear" else 0  # what comes out of it has the type of the scale
+    return types.get(node.input[source], 0) if len(node.input) > source else 0
 
 
 def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qexplorer.core.dataset import Array
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu, OnnxRuntimeSession
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime_session import OnnxRuntimeSession
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS
 

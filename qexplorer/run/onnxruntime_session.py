@@ -1,0 +1,144 @@
+"""A model loaded by ONNX Runtime, on whichever execution provider: what its backends share."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
+from qexplorer.core.results import Kernels
+from qexplorer.run.protocol import Executed, Mode, SessionOptions
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+__all__ = ["OnnxRuntimeSession", "Provider", "sentence_of", "settings_of"]
+
+Provider = str | tuple[str, dict[str, str]]
+
+_SOURCE_PLACE = re.compile(r"\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ [^()]*\([^()]*\)(?: const)? ?")
+"""The line and function of ONNX Runtime's own source that its messages begin with."""
+
+
+class OnnxRuntimeSession:
+    """A model loaded by ONNX Runtime.
+
+    Args:
+        path: the ONNX file.
+        options: mode and threads. With one thread the caller's own thread computes; with more, ONNX Runtime's
+            workers spin while they wait (``session.intra_op.allow_spinning``, its default, which is what its users
+            get): faster, at the price of CPU time.
+        providers: execution providers with their options, the preferred one first.
+
+    Raises:
+        BackendError: the file is missing, no model, or holds something ONNX Runtime has no kernel for.
+    """
+
+    def __init__(
+        self, path: Path, options: SessionOptions, providers: Sequence[Provider] = ("CPUExecutionProvider",)
+    ) -> None:
+        self._path, self._options, self._providers = path, options, providers
+        self._session = self._open(settings_of(options))
+        self._names = tuple(output.name for output in self._session.get_outputs())
+
+    @property
+    def output_names(self) -> Sequence[str]:
+        """Names of the outputs, in order."""
+        return self._names
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
+        return self._answers(self._session, feeds)
+
+    def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
+        """The bare call on one batch, as a user of ONNX Runtime writes it: this is what is timed."""
+        return functools.partial(self._session.run, None, dict(feeds))
+
+    def kernels(self) -> Kernels:
+        """The kernels that really run, from the optimized graph (written to a private folder, read, deleted)."""
+        from qexplorer.run.onnxruntime_kernels import kernels_of
+
+        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+            _, optimized = self.optimized(Path(folder), settings_of(self._options))
+            return kernels_of(optimized)
+
+    def profile(self, feeds: Mapping[str, Array], runs: int) -> tuple[Executed, ...]:
+        """Every kernel with its time and the given nodes that it computes, from ONNX Runtime's own profile.
+
+        A second session runs ``runs`` times after two runs that are not counted; its profile goes to a private folder.
+        """
+        import onnx
+
+        from qexplorer.run.onnxruntime_profile import UNCOUNTED, executed, read_events
+
+        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+            settings = settings_of(self._options)
+            settings.enable_profiling = True
+            settings.profile_file_prefix = str(Path(folder) / "profile")
+            session, optimized = self.optimized(Path(folder), settings)
+            try:
+                for _ in range(runs + UNCOUNTED):
+                    self._answers(session, feeds)
+            finally:
+                events = Path(session.end_profiling())
+            given = onnx.load(str(self._path), load_external_data=False)
+            return executed(given, optimized, read_events(events))
+
+    def optimized(self, folder: Path, settings: onnxruntime.SessionOptions) -> tuple[Any, onnx.ModelProto]:
+        """A session of its own with ``settings``, and its optimized graph, written to ``folder``."""
+        import onnx
+
+        path = folder / "optimized.onnx"
+        settings.optimized_model_filepath = str(path)
+        session = self._open(settings)
+        return session, onnx.load(str(path), load_external_data=False)
+
+    def _open(self, settings: onnxruntime.SessionOptions) -> Any:
+        import onnxruntime
+
+        try:
+            return onnxruntime.InferenceSession(str(self._path), settings, providers=list(self._providers))
+        except Exception as error:  # its exceptions share no base class but Exception
+            what = f"ONNX Runtime cannot load it ({sentence_of(error)})"
+            raise BackendError(what, where=self._path.name) from None
+
+    def _answers(self, session: Any, feeds: Mapping[str, Array]) -> list[Array]:
+        try:
+            found: list[Array] = session.run(None, dict(feeds))
+        except Exception as error:  # its exceptions share no base class but Exception
+            raise BackendError(sentence_of(error), where=self._path.name) from None
+        return found
+
+
+def settings_of(options: SessionOptions) -> onnxruntime.SessionOptions:
+    """ONNX Runtime's settings for ``options``."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = 4  # what goes wrong is raised; warnings would reach people's terminals
+    # Exact weight-only arithmetic: without it int4 MatMul quantizes its input to int8 (error 0.13 in our trial).
+    settings.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "0")
+    if options.exact_products:
+        settings.add_session_config_entry("session.x64quantprecision", "1")
+    if options.mode is Mode.SIMULATED:
+        settings.add_session_config_entry("session.disable_quant_qdq", "1")
+    return settings
+
+
+def sentence_of(error: Exception) -> str:
+    """ONNX Runtime's message on one line, without its number codes, source lines and this machine's folders."""
+    text = " ".join(str(error).split())
+    if text.startswith("[ONNXRuntimeError]"):
+        text = text.split(" : ", 3)[-1]
+    if "Load model from" in text and " failed:" in text:
+        text = text.split(" failed:", 1)[1]
+    text = _SOURCE_PLACE.sub("", text)
+    return text[:300].rstrip(" .") or type(error).__name__

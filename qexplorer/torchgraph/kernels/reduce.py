@@ -71,3 +71,13 @@ def _register(name: str, call: Reduction) -> None:
 
 for _name, _call in REDUCTIONS.items():
     _register(_name, _call)
+
+
+@operator("ArgMax", "ArgMin", since=1)
+def arg_extreme(node: Node, x: Tensor) -> Tensor:
+    """Index of the largest or smallest value along ``axis``; of equal ones the first, or the last on demand."""
+    axis, last = node.whole("axis", 0) % x.dim(), node.whole("select_last_index", 0)
+    seen = x.flip(axis) if last else x
+    call = torch.argmax if node.op == "ArgMax" else torch.argmin
+    found = call(seen, axis, keepdim=bool(node.whole("keepdims", 1)))
+    return x.shape[axis] - 1 - found if last else found

@@ -1,0 +1,5 @@
+"""PyTorch backends that execute QDQ graphs with integer arithmetic, and show the sums."""
+
+from qexplorer.run.torch_integer.backend import TORCH, TORCH_CUDA, TorchInteger
+
+__all__ = ["TORCH", "TORCH_CUDA", "TorchInteger"]

@@ -1,0 +1,97 @@
+"""The two ends of a session: files and arrays in, arrays out, and what goes wrong in one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import Tensor
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError, QExplorerError
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["array_of", "declared_inputs", "guarded", "read_file", "tensor_of"]
+
+_FOLDERS = re.compile(r"(?:/[\w.@+-]+)+/")
+
+
+def read_file(path: Path) -> onnx.ModelProto:
+    """The model in the file at ``path``, checked. Raises BackendError."""
+    import onnx
+
+    try:
+        model = onnx.load(str(path))
+        onnx.checker.check_model(str(path))
+    except Exception as error:  # protobuf's, onnx's and the operating system's errors share no base class
+        raise BackendError(f"it cannot be read as ONNX ({_sentence(error)})", where=path.name) from None
+    return model
+
+
+def declared_inputs(model: onnx.ModelProto) -> dict[str, tuple[np.dtype[Any], tuple[int | None, ...] | None]]:
+    """Type and shape of each input, None for an axis of any size; None where no shape is declared."""
+    from onnx import helper
+
+    constant = {item.name for item in model.graph.initializer}
+    found: dict[str, tuple[np.dtype[Any], tuple[int | None, ...] | None]] = {}
+    for item in model.graph.input:
+        if item.name in constant:
+            continue
+        tensor = item.type.tensor_type
+        shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+        kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        found[item.name] = (kind, shape if tensor.HasField("shape") else None)
+    return found
+
+
+def tensor_of(array: Array, device: torch.device) -> Tensor:
+    """An array on the device; on the processor it shares the array's memory where that can be written to."""
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16).to(device)
+    if array.dtype.name in ("int4", "int2"):
+        array = array.astype(np.int8)
+    elif array.dtype.name in ("uint4", "uint2"):
+        array = array.astype(np.uint8)
+    elif not array.flags.writeable or any(step < 0 for step in array.strides):
+        array = array.copy()
+    return torch.from_numpy(array).to(device)
+
+
+def array_of(value: Tensor | Array) -> Array:
+    """A tensor (or a shape) as an array with its values one after the other."""
+    if isinstance(value, np.ndarray):
+        return value
+    tensor = value.cpu().contiguous()
+    if tensor.dtype == torch.bfloat16:
+        return np.asarray(tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16))
+    return np.asarray(tensor.numpy())
+
+
+@contextmanager
+def guarded(where: str) -> Iterator[None]:
+    """Turns whatever PyTorch raises, running out of memory included, into a BackendError that names ``where``."""
+    try:
+        yield
+    except BackendError:
+        raise
+    except QExplorerError as error:
+        raise BackendError(error.sentence, where=where) from None
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        what = f"PyTorch ran out of memory ({_sentence(error)})"
+        raise BackendError(what, where=where, do="try a smaller batch") from None
+    except Exception as error:  # RuntimeError, ValueError, IndexError ...: kernels raise what they like
+        raise BackendError(f"PyTorch gave up ({_sentence(error)})", where=where) from None
+
+
+def _sentence(error: BaseException) -> str:
+    """The message's first line without this machine's folders."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return _FOLDERS.sub("", lines[0])[:200].rstrip(" .") or type(error).__name__

@@ -1,0 +1,117 @@
+"""This machine's ceiling: how fast it multiplies in 8-bit integers and in float, and how fast memory feeds it.
+
+Peaks move by a factor of up to two between runs of one machine (other load, clock, where a virtual machine lands), so
+they are measured in the same child as the profile that is compared with them. See ``docs/why_not_faster.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.files import write_atomically
+from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.measure.cpu import cpu_model
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import run_in_child
+
+__all__ = ["Ceiling", "best_of", "keep_ceiling", "kept_ceiling", "measure_ceiling"]
+
+_LIMITS = Limits(wall_s=120.0)
+_PEAKS = ("int8_gops", "int8_signed_gops", "fp32_gflops", "memory_gb_per_s", "cache_gb_per_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The best of several measurements of each limit; an operation is a multiplication or an addition.
+
+    Attributes:
+        cpu: the processor's name.
+        threads: threads that worked together.
+        created: moment it was measured, ISO 8601, UTC.
+        int8_gops: giga-operations a second of a product of uint8 and int8 matrices (ONNX Runtime's MatMulInteger).
+        int8_signed_gops: the same of int8 and int8.
+        fp32_gflops: giga-operations a second of a float32 product (ONNX Runtime's MatMul).
+        memory_gb_per_s: gigabytes read and written a second, copying arrays that no cache holds.
+        cache_gb_per_s: the same for arrays that fit in a core's own caches.
+        n: measurements behind each, by its name.
+        missing: why one is None, by its name.
+    """
+
+    cpu: str
+    threads: int
+    created: str
+    int8_gops: float | None
+    int8_signed_gops: float | None
+    fp32_gflops: float | None
+    memory_gb_per_s: float | None
+    cache_gb_per_s: float | None
+    n: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def best_int8_gops(self) -> float | None:
+        """The faster of the two integer products."""
+        return max((v for v in (self.int8_gops, self.int8_signed_gops) if v is not None), default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data; :meth:`from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Ceiling:
+        """Rebuilds a ceiling from :meth:`to_json`."""
+        return cls(**value)
+
+
+def best_of(one: Ceiling, other: Ceiling) -> Ceiling:
+    """The higher of each limit, of two measurements on one machine and one number of threads; ``other`` is the later.
+
+    A disturbed measurement is always too low, so the highest is nearest to the truth.
+    """
+    peaks = {name: _higher(getattr(one, name), getattr(other, name)) for name in _PEAKS}
+    n = {name: one.n.get(name, 0) + other.n.get(name, 0) for name in one.n | other.n}
+    missing = {name: why for name, why in (one.missing | other.missing).items() if peaks[name] is None}
+    return Ceiling.from_json({**other.to_json(), **peaks, "n": n, "missing": missing})
+
+
+def _higher(one: float | None, other: float | None) -> float | None:
+    return max((v for v in (one, other) if v is not None), default=None)
+
+
+def measure_ceiling(*, threads: int = 1, cancelled: Callable[[], bool] | None = None) -> Ceiling:
+    """Measures in a child of its own, on the quietest processors, and keeps what it finds; a few seconds.
+
+    Args:
+        threads: threads that work together.
+        cancelled: asked at least every 0.2 s.
+
+    Raises:
+        Cancelled: ``cancelled()`` became true.
+        ChildError: the child died.
+    """
+    target = "qexplorer.measure.ceiling_child:ceiling_work"
+    value = run_in_child(target, {"threads": threads}, limits=_LIMITS, cancelled=cancelled)
+    found = Ceiling.from_json(value)
+    keep_ceiling(found)
+    return found
+
+
+def keep_ceiling(found: Ceiling) -> None:
+    """Keeps a measurement in the workspace in place of an earlier one of this machine."""
+    write_atomically(_file(found.cpu, found.threads), json.dumps(found.to_json()).encode())
+
+
+def kept_ceiling(*, threads: int = 1) -> Ceiling | None:
+    """The last measurement of this machine, or None."""
+    try:
+        return Ceiling.from_json(json.loads(_file(cpu_model(), threads).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _file(cpu: str, threads: int) -> Path:
+    return workspace("ceilings") / f"{digest_json([cpu, threads])[:16]}.json"

@@ -1,0 +1,62 @@
+"""This machine's limits: measured, kept, and the higher of two measurements taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qexplorer.measure.ceiling import Ceiling, best_of, keep_ceiling, kept_ceiling, measure_ceiling
+from qexplorer.measure.ceiling_child import product_graph
+from qexplorer.measure.cpu import cpu_model
+
+
+def made(**changes: object) -> Ceiling:
+    """A ceiling of this machine with made-up numbers."""
+    values = {"int8_gops": 8.0, "int8_signed_gops": 4.0, "fp32_gflops": 2.0, "memory_gb_per_s": 1.0}
+    values |= {"cache_gb_per_s": 3.0, "n": {"int8_gops": 5}} | changes
+    return Ceiling(cpu_model(), 1, "2026-01-02", **values)  # type: ignore[arg-type]
+
+
+def test_the_ceiling_is_measured_in_a_child_and_kept() -> None:
+    """Every limit is a positive number with the measurements behind it, and is found again."""
+    found = measure_ceiling()
+    peaks = (found.int8_gops, found.int8_signed_gops, found.fp32_gflops, found.memory_gb_per_s, found.cache_gb_per_s)
+    assert all(peak is not None and peak > 0 for peak in peaks)
+    assert len(found.n) == 5
+    assert min(found.n.values()) >= 4
+    assert kept_ceiling() == found
+
+
+def test_the_higher_of_two_counts() -> None:
+    """Of two measurements each limit is the higher one, and their counts add up."""
+    both = best_of(
+        made(int8_gops=9.0), made(fp32_gflops=3.0, int8_signed_gops=None, missing={"int8_signed_gops": "no"})
+    )
+    assert (both.int8_gops, both.fp32_gflops, both.int8_signed_gops) == (9.0, 3.0, 4.0)
+    assert both.n == {"int8_gops": 10}
+    assert not both.missing
+
+
+def test_a_damaged_file_is_no_ceiling() -> None:
+    """What cannot be read is measured again rather than believed."""
+    keep_ceiling(made())
+    assert kept_ceiling() == made()
+    assert kept_ceiling(threads=3) is None
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "float32"])
+def test_the_product_that_is_timed_is_a_product(kind: str, tmp_path: object) -> None:
+    """The graph multiplies its input with its weight: ONNX Runtime and NumPy agree."""
+    import onnx
+    from onnx import numpy_helper
+
+    from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+    from qexplorer.run.protocol import SessionOptions
+
+    proto = product_graph(kind, 16)
+    path = tmp_path / "product.onnx"  # type: ignore[operator]
+    onnx.save(proto, str(path))
+    a = np.arange(256).reshape(16, 16).astype(kind)
+    weight = numpy_helper.to_array(proto.graph.initializer[0])
+    (found,) = OnnxRuntimeCpu().load(path, SessionOptions()).run({"a": a})
+    np.testing.assert_allclose(found, a.astype(np.float64) @ weight.astype(np.float64), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,150 @@
+"""What is known of every layer before anything runs: what the recipe makes of it, what it reads and writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.model import Layer, Model, read_proto
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.load.macs import Shape, shapes_for_one_sample
+from qexplorer.load.operators import QUANTIZABLE
+from qexplorer.quantize.plan import make_plan
+from qexplorer.run.protocol import Backend, Kind
+
+__all__ = ["LayerFacts", "Traffic", "expected_kind", "facts_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One layer of the float model.
+
+    Attributes:
+        layer: the layer.
+        treatment: what the recipe makes of it (see ``LayerPlan``).
+        reason: why, one sentence.
+        rule: the recipe's rule that decided, if any.
+        weights: what is asked of its weights; None for float, or if it has none.
+        activations: what is asked of its activations; None for float.
+        depthwise: whether it is a convolution in which each channel sees one channel only.
+    """
+
+    layer: Layer
+    treatment: str
+    reason: str
+    rule: str | None
+    weights: WeightSpec | None
+    activations: ActivationSpec | None
+    depthwise: bool
+
+    @property
+    def signed(self) -> bool:
+        """Whether its activations are on signed grids."""
+        return self.activations is not None and get_format(self.activations.format).signed
+
+
+def facts_of(model: Model, recipe: Recipe) -> dict[str, LayerFacts]:
+    """Facts by layer, in the order of the model. Raises RecipeError if the recipe cannot be applied."""
+    plan = make_plan(model, recipe, None)
+    groups = {
+        node.name: next((a.i for a in node.attribute if a.name == "group"), 1)
+        for node in read_proto(str(model.path)).graph.node
+    }
+    found: dict[str, LayerFacts] = {}
+    for layer, planned in zip(model.layers, plan.layers, strict=True):
+        spec = recipe.for_layer(layer.name, layer.op)
+        found[layer.name] = LayerFacts(
+            layer=layer,
+            treatment=planned.treatment,
+            reason=planned.reason,
+            rule=spec.rule,
+            weights=spec.weights if layer.weight else None,
+            activations=spec.activations,
+            depthwise=groups.get(layer.name, 1) > 1 and layer.weight_shape[1:2] == (1,),
+        )
+    return found
+
+
+def expected_kind(fact: LayerFacts, backend: Backend) -> Kind | None:
+    """What the layer's kernel should work on, from what the recipe asks and the backend declares; None: not known.
+
+    Nothing is run for this, so it is a prediction.
+    """
+    if fact.treatment in ("float", "half", "weight-only"):
+        return Kind.FLOAT
+    if fact.treatment == "passthrough":
+        return Kind.MOVES
+    able = backend.capabilities
+    weights = fact.weights
+    if weights is not None and (weights.format not in able.weight_formats or weights.granularity == "block"):
+        return Kind.FLOAT
+    if fact.activations is not None and fact.activations.format not in able.activation_formats:
+        return Kind.FLOAT
+    rule = QUANTIZABLE.get(fact.layer.op)
+    if backend.name == "onnxruntime" and rule is not None and not rule.integer:  # what that table speaks of
+        return Kind.FLOAT
+    return Kind.INTEGER
+
+
+class Traffic:
+    """Bytes that layers read and write, taken together: what stays between them is not counted.
+
+    Args:
+        model: the float model.
+        facts: of its layers.
+        batch: samples in one call.
+    """
+
+    def __init__(self, model: Model, facts: Mapping[str, LayerFacts], batch: int) -> None:
+        self._facts = facts
+        self._samples = batch / (model.fixed_batch or 1)
+        self._shapes = shapes_for_one_sample(read_proto(str(model.path)))
+        self._readers: dict[str, set[str]] = {}
+        for layer in model.layers:
+            for name in layer.inputs:
+                self._readers.setdefault(name, set()).add(layer.name)
+        self._outputs = {output.name for output in model.outputs}
+
+    def float_bytes(self, names: Iterable[str]) -> int | None:
+        """All in float32; None where a shape is unknown."""
+        members = list(names)
+        values = self._values(members)
+        return None if values is None else round(4 * (values + sum(self._weights(n) for n in members)))
+
+    def quantized_bytes(self, names: Iterable[str], kind: Kind | None) -> int | None:
+        """In the quantized run, whose kernel works on ``kind``; None where a shape is unknown."""
+        members = list(names)
+        values = self._values(members)
+        if values is None:
+            return None
+        half = any(self._facts[name].treatment == "half" for name in members)
+        width = 1 if kind is Kind.INTEGER else 2 if half else 4
+        return round(width * values + sum(self._weights(n) * self._weight_width(n, half) for n in members))
+
+    def _values(self, members: list[str]) -> float | None:
+        inside = {out for name in members for out in self._facts[name].layer.outputs}
+        tensors = {i for name in members for i in self._facts[name].layer.inputs} - inside
+        tensors |= {t for t in inside if t in self._outputs or not self._readers.get(t, set()) <= set(members)}
+        sizes = [_size(self._shapes.get(tensor)) for tensor in tensors]
+        return None if None in sizes else self._samples * sum(size for size in sizes if size is not None)
+
+    def _weights(self, name: str) -> int:
+        return self._facts[name].layer.parameters
+
+    def _weight_width(self, name: str, half: bool) -> float:
+        """Bytes of one weight: integer kernels read whole bytes, whatever the format's width."""
+        fact = self._facts[name]
+        if half:
+            return 2
+        if fact.weights is None or fact.treatment == "float":
+            return 4
+        bits = get_format(fact.weights.format).bits
+        return bits / 8 if fact.treatment == "weight-only" else max(1.0, bits / 8)
+
+
+def _size(shape: Shape | None) -> int | None:
+    if shape is None or any(d is None for d in shape):
+        return None
+    return math.prod(d for d in shape if d is not None)

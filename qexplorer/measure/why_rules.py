@@ -1,0 +1,293 @@
+"""The causes that are looked for in single layers, as a table: who they are about, what is said, what helps.
+
+Each layer that runs in float, or in integers without gaining, is counted under the first rule that applies to it; so
+the order goes from what is certain (the recipe asks for it) to what is left over. To add one: a rule here, a line in
+``docs/why_not_faster.md``, a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qexplorer.measure.why_fixes import exactly
+from qexplorer.measure.why_types import LayerTime
+from qexplorer.measure.why_words import listed, milliseconds
+from qexplorer.measure.why_world import Case, Found, LayerRule
+from qexplorer.run.protocol import Kind
+
+__all__ = ["DOT_PRODUCTS", "EXPECTED_FLOAT", "HALF_FEATURES", "LAYER_RULES"]
+
+DOT_PRODUCTS = ("avx_vnni", "avx512_vnni", "avx_vnni_int8", "amx_int8", "asimddp", "i8mm")
+"""Processor features that multiply 8-bit integers faster than floats; one is enough."""
+HALF_FEATURES: dict[str, tuple[str, ...]] = {
+    "fp16": ("avx512_fp16", "fphp"),
+    "bf16": ("avx512_bf16", "amx_bf16", "bf16"),
+}
+"""Processor features that compute in 16-bit floats, by format."""
+EXPECTED_FLOAT = frozenset({"signed_expected", "block_weights", "no_kernel", "format"})
+"""Rules that expect kernels in float where nothing was seen to run; a list of the kernels that ran can refute them."""
+
+_UINT8 = {"format": "uint8", "symmetric": False}
+_INT8 = {"format": "int8", "granularity": "channel", "symmetric": True}
+_EIGHT_BITS = {"weights": _INT8, "activations": _UINT8}
+
+
+def _half_lacks(case: Case) -> bool:
+    spec = case.fact.activations
+    return case.row.treatment == "half" and spec is not None and case.world.lacks(HALF_FEATURES.get(spec.format, ()))
+
+
+def _half_words(found: Found) -> str:
+    spec = found.facts[0].activations
+    name = "fp16" if spec is None else spec.format
+    return (
+        f"This processor computes nothing in {name} (it lacks {listed(HALF_FEATURES[name])}), so it is computed "
+        "in float32."
+    )
+
+
+def _unknown_format(case: Case) -> bool:
+    able, fact = case.world.backend.capabilities, case.fact
+    return (fact.activations is not None and fact.activations.format not in able.activation_formats) or (
+        fact.weights is not None and fact.weights.format not in able.weight_formats
+    )
+
+
+def _known_formats(found: Found) -> Mapping[str, Any] | None:
+    """The usual formats among those that the backend declares."""
+    able, change = found.world.backend.capabilities, dict[str, Any]()
+    if any(f.activations is not None and f.activations.format not in able.activation_formats for f in found.facts):
+        if "uint8" in able.activation_formats:
+            change["activations"] = _UINT8
+        elif "int8" in able.activation_formats:
+            change["activations"] = {"format": "int8", "symmetric": True}
+    if any(f.weights is not None and f.weights.format not in able.weight_formats for f in found.facts):
+        change |= {"weights": _INT8} if "int8" in able.weight_formats else {}
+    return change or None
+
+
+def _signed_is_slow(case: Case) -> bool:
+    """An integer kernel on signed codes that reaches no more than the product of signed matrices does here."""
+    peak, reached = case.world.ceiling, case.row.quantized_gops
+    if case.row.kind is not Kind.INTEGER or not case.fact.signed or peak is None or reached is None:
+        return False
+    if not peak.int8_gops or not peak.int8_signed_gops or peak.int8_signed_gops > 0.5 * peak.int8_gops:
+        return False
+    return case.world.backend.name == "onnxruntime" and reached < 1.5 * peak.int8_signed_gops
+
+
+def _signed_words(found: Found) -> str:
+    peak = found.world.ceiling
+    signed, unsigned = (0.0, 0.0) if peak is None else (peak.int8_signed_gops or 0.0, peak.int8_gops or 0.0)
+    return (
+        f"A product of signed codes by signed codes reaches {signed:.0f} GOP/s here, one of unsigned by signed codes "
+        f"{unsigned:.0f}: only the latter uses the processor's dot products."
+    )
+
+
+def _dynamic_words(found: Found) -> str:
+    kernels = sum(row.quantized_ms or 0.0 for row in found.rows)
+    ranges = sum(row.convert_ms or 0.0 for row in found.rows)
+    before = sum(row.float_ms or 0.0 for row in found.rows)
+    return (
+        f"Products and scaling their sums back to floats takes {milliseconds(kernels)}, finding ranges and rounding "
+        f"{milliseconds(ranges)}, in every call; in float the same layers take {milliseconds(before)}."
+    )
+
+
+def _memory_bound(case: Case) -> bool:
+    peak, intensity = case.world.ceiling, case.row.quantized_intensity
+    if peak is None or not intensity or not peak.memory_gb_per_s or not peak.fp32_gflops:
+        return False
+    return intensity * peak.memory_gb_per_s < peak.fp32_gflops
+
+
+def _memory_words(found: Found) -> str:
+    peak = found.world.ceiling
+    speed = 0.0 if peak is None or peak.memory_gb_per_s is None else peak.memory_gb_per_s
+    least = min(row.quantized_intensity or 0.0 for row in found.rows)
+    return (
+        f"They do {least:.2g} operations and more for each byte: at the {speed:.0f} GB/s measured here, memory limits "
+        "them before arithmetic does, so that faster arithmetic changes little."
+    )
+
+
+def _kept_float(found: Found) -> Mapping[str, Any]:
+    """These layers in float; a whole operator type where every layer of the type is among them."""
+    mine, every = found.rows, found.world.rows
+    whole = {row.op for row in mine if sum(r.op == row.op for r in mine) == sum(r.op == row.op for r in every)}
+    return {"float": [*(f"op:{op}" for op in sorted(whole)), *_matches(mine, whole)]}
+
+
+def _matches(rows: tuple[LayerTime, ...], whole: set[str]) -> list[str]:
+    return [exactly(row.name) for row in rows if row.op not in whole]
+
+
+def _rules_out(found: Found) -> Mapping[str, Any]:
+    return {"drop_rules": sorted({fact.rule for fact in found.facts if fact.rule is not None})}
+
+
+LAYER_RULES: tuple[LayerRule, ...] = (
+    LayerRule(
+        "half_no_hardware",
+        _half_lacks,
+        "in float: no arithmetic in 16-bit floats here",
+        _half_words,
+        "Use 8-bit integers; 16-bit floats save memory here, not time.",
+        _EIGHT_BITS,
+    ),
+    LayerRule(
+        "half",
+        lambda case: case.row.treatment == "half",
+        "in float: 16-bit floats bring no gain",
+        lambda found: f"{found.label} has no kernel here that gains from 16-bit floats.",
+        "Use 8-bit integers.",
+        _EIGHT_BITS,
+    ),
+    LayerRule(
+        "weight_only",
+        lambda case: case.row.treatment == "weight-only",
+        "in float: only their weights are quantized",
+        "Weights are unpacked to float, and all arithmetic is float: this saves memory, not time.",
+        "Quantize activations too, so that products can be integer.",
+        _EIGHT_BITS,
+    ),
+    LayerRule(
+        "wide_activations",
+        lambda case: case.floats and case.activation_bits == 16,
+        "in float: 16-bit activations",
+        lambda found: f"{found.label} has no integer kernel for 16-bit codes: they are turned to float first.",
+        "Use 8-bit activations.",
+        {"activations": _UINT8},
+    ),
+    LayerRule(
+        "block_weights",
+        lambda case: case.floats and case.fact.weights is not None and case.fact.weights.granularity == "block",
+        "in float: weights with a scale for each block",
+        "An integer sum runs over all inputs of a channel, so one scale must hold for them; blocks are unpacked.",
+        "Use one scale for each channel.",
+        {"weights": {"granularity": "channel"}},
+    ),
+    LayerRule(
+        "wide_weights",
+        lambda case: case.floats and case.weight_bits == 16,
+        "in float: 16-bit weights",
+        lambda found: f"{found.label} has no integer kernel for 16-bit weights.",
+        "Use 8-bit weights.",
+        {"weights": _INT8},
+    ),
+    LayerRule(
+        "format",
+        lambda case: case.floats and _unknown_format(case),
+        "in float: formats without integer kernels",
+        lambda found: (
+            f"{found.label} computes in integers on weights of {_all(found.world.backend.capabilities.weight_formats)} "
+            f"and activations of {_all(found.world.backend.capabilities.activation_formats)}."
+        ),
+        "Use formats that it has kernels for.",
+        _known_formats,
+    ),
+    LayerRule(
+        "signed_float",
+        lambda case: case.floats and case.measured and case.fact.signed and case.row.treatment != "dynamic",
+        "in float: signed activations",
+        "With zero in the middle of the codes a ReLU stays a step of its own, and keeps what is around it from fusing.",
+        "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",
+        {"activations": _UINT8},
+    ),
+    LayerRule(
+        "signed_expected",
+        lambda case: case.row.predicted and case.fact.signed and case.world.backend.name == "onnxruntime",
+        "on signed activations: some of them will fall back to float",
+        "With zero in the middle of the codes a ReLU stays a step of its own, and keeps what is around it from fusing.",
+        "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",
+        {"activations": _UINT8},
+    ),
+    LayerRule(
+        "signed_slow",
+        _signed_is_slow,
+        "in a slow integer kernel: signed activations",
+        _signed_words,
+        "Use unsigned asymmetric activations.",
+        {"activations": _UINT8},
+    ),
+    LayerRule(
+        "rule",
+        lambda case: case.row.kind is Kind.FLOAT and case.row.treatment == "float" and case.fact.rule is not None,
+        "in float: a rule of the recipe keeps them there",
+        lambda found: found.reasons,
+        "Take the rule out, if accuracy allows.",
+        _rules_out,
+    ),
+    LayerRule(
+        "no_form",
+        lambda case: case.row.kind is Kind.FLOAT and case.row.treatment == "float" and not case.fact.layer.quantizable,
+        lambda found: f"in float: {found.operators} cannot be quantized",
+        lambda found: found.reasons,
+        "Replace the operator in the model by one with integer kernels (such as ReLU), and train it again.",
+    ),
+    LayerRule(
+        "float_island",
+        lambda case: case.row.kind is Kind.FLOAT and case.row.treatment == "float",
+        "in float: the recipe does not reach them",
+        lambda found: found.reasons,
+        "Look on page Quantize at what keeps them in float.",
+    ),
+    LayerRule(
+        "no_kernel",
+        lambda case: case.row.kind is Kind.FLOAT,
+        lambda found: f"in float: no integer kernel for {found.operators} here",
+        lambda found: f"{found.label} turns codes to float for them and back: they cost more than in float.",
+        "Keep them in float, which saves converting; or choose another backend.",
+        _kept_float,
+    ),
+    LayerRule(
+        "dynamic",
+        lambda case: case.row.treatment == "dynamic" and case.measured,
+        "no faster: dynamic activations",
+        _dynamic_words,
+        "Use static activations: their ranges come from calibration.",
+        {"activations": {"mode": "static"}},
+    ),
+    LayerRule(
+        "conversions",
+        lambda case: case.measured and (case.row.convert_ms or 0.0) > 0.3 * (case.row.whole_ms or 0.0),
+        "no faster: converting costs what integers save",
+        "Codes are made of floats, or floats of codes, around them, because what is next to them runs in float.",
+        "Keep them in float as well, so that there is nothing to convert.",
+        _kept_float,
+    ),
+    LayerRule(
+        "no_dot_products",
+        lambda case: bool(case.row.macs) and case.world.lacks(DOT_PRODUCTS),
+        "no faster than in float: this processor has no 8-bit dot products",
+        f"It has none of {listed(DOT_PRODUCTS, 9)}: 8-bit products take about as many steps as float ones.",
+        "Run it on a processor that has one of them.",
+    ),
+    LayerRule(
+        "depthwise",
+        lambda case: case.measured and case.fact.depthwise,
+        "no faster: depthwise",
+        "Each channel is multiplied with a few weights only: too little arithmetic to fill dot products.",
+        "Leave them as they are: in float they would cost conversions on top.",
+    ),
+    LayerRule(
+        "memory_bound",
+        lambda case: case.measured and _memory_bound(case),
+        "no faster: memory-bound",
+        _memory_words,
+        "Larger batches use each weight more often; fewer bits move fewer bytes.",
+    ),
+    LayerRule(
+        "slower_kernel",
+        lambda case: case.measured,
+        "no faster in integers than in float",
+        lambda found: f"The integer kernels of {found.label} are no faster than its float ones for these shapes.",
+        "Little: in float they would need conversions on top. Where most layers are like this, stay in float.",
+    ),
+)
+
+
+def _all(formats: frozenset[str]) -> str:
+    return listed(sorted(formats), 9) or "no format"

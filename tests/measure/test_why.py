@@ -1,0 +1,157 @@
+"""Explanations: rows, parts, verdicts, keeping them; and a real profile of ONNX Runtime from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.why import WhyOrder, kept_why, known_why, measure_why, why_from
+from qexplorer.measure.why_fixes import changed_recipe, exactly
+from qexplorer.measure.why_types import Part, Why
+from qexplorer.observe.collect import collect
+from qexplorer.quantize.quantize import quantize_model
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.protocol import Kind
+from tests.measure.why_models import FUSED, SHAPE, found_of, kernel, make_net, order_of
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """The network with something of everything."""
+    return make_net(tmp_path)
+
+
+def quantized_kernels() -> list[dict[str, object]]:
+    """A run in which a ReLU that float fuses stays alone, with a conversion and a layout change."""
+    return [
+        kernel("conv1", Kind.INTEGER, 0.5, "conv1"),
+        kernel("r1/bounded/Clip", Kind.FLOAT, 0.1, op="Clip"),
+        kernel("r1/codes/QuantizeLinear", Kind.CONVERTS, 0.2, op="QuantizeLinear"),
+        kernel("Transpose_token_1", Kind.MOVES, 0.05, op="Transpose"),
+        *(kernel(layers[0], Kind.INTEGER, 0.25, *layers) for layers in FUSED[1:]),
+        kernel("flat", Kind.MOVES, 0.01, "flat", op="Flatten"),
+    ]
+
+
+def test_rows_join_what_either_run_fuses(model: Model) -> None:
+    """A layer's row holds its kernels of both runs, and what quantizing added for it."""
+    found = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quantized_kernels()))
+    row = found.layers[0]
+    assert (row.name, row.layers) == ("conv1", ("conv1", "relu1"))
+    assert (row.float_ms, row.kind, row.kernel) == (1.0, Kind.INTEGER, "Conv")
+    assert row.quantized_ms == pytest.approx(0.6)
+    assert row.convert_ms == pytest.approx(0.2)
+    assert row.gain_ms == pytest.approx(0.2)
+    names = [row.name for row in found.layers]
+    assert names == ["conv1", "deep", "conv2", "soft", "conv3", "pool", "flat", "linear"]
+
+
+def test_intensity_counts_what_a_row_reads_and_writes(model: Model) -> None:
+    """Operations for each byte: a fused ReLU adds no traffic, and integers have a quarter of it."""
+    row = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quantized_kernels())).layers[0]
+    values, weights = 8 * 144 + 16 * 144, 16 * 8 * 9
+    assert row.macs == 144 * weights
+    assert row.float_bytes == 4 * (values + weights)
+    assert row.quantized_bytes == values + weights
+    assert row.quantized_intensity == pytest.approx(2 * row.macs / row.quantized_bytes)
+    assert row.float_gops == pytest.approx(2 * row.macs / 1e6)
+
+
+def test_parts_add_up_to_the_profile(model: Model) -> None:
+    """Kernels, conversions and layout changes of the profile, and what the call takes beyond them."""
+    found = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quantized_kernels(), quantized_ms=3.0))
+    parts = found.quantized_parts
+    assert parts is not None
+    assert parts.ms[Part.INTEGER] == pytest.approx(2.0)
+    assert parts.ms[Part.FLOAT] == pytest.approx(0.1)
+    assert parts.ms[Part.CONVERT] == pytest.approx(0.2)
+    assert parts.ms[Part.LAYOUT] == pytest.approx(0.05)
+    assert parts.ms[Part.OTHER] == pytest.approx(0.01)
+    assert parts.whole_ms == pytest.approx(3.0)
+
+
+def test_verdicts_give_the_reason(model: Model) -> None:
+    """Slower and equal runs name the dearest cause; faster ones what the rest of their time goes into."""
+    kernels = [kernel(layers[0], Kind.FLOAT, 1.0, *layers) for layers in FUSED]
+    order = order_of(model, "w8a16")
+    slower = why_from(order, OnnxRuntimeCpu(), found_of(kernels, float_ms=5.0, quantized_ms=10.0))
+    assert slower.verdict.startswith("2 times slower (2.00 to 2.00), because 4 of 4 convolutions and 1 of 1 matrix")
+    assert "16-bit activations" in slower.verdict
+    equal = why_from(order, OnnxRuntimeCpu(), found_of(kernels, float_ms=5.0, quantized_ms=5.0))
+    assert equal.verdict.startswith("no difference in speed that 70 calls could show, because")
+    quick = [kernel(layers[0], Kind.INTEGER, 0.25, *layers) for layers in FUSED]
+    faster = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quick, float_ms=7.0, quantized_ms=1.75))
+    assert faster.verdict.startswith("4 times faster (4.00 to 4.00); what is left goes into 100% integer kernels")
+
+
+def test_a_faster_run_names_a_cause_that_takes_much_of_it(model: Model) -> None:
+    """Where a cause takes a quarter of a run that is faster, the verdict says why it is not faster still."""
+    kernels = [kernel(n[0], Kind.FLOAT if n[0] == "conv3" else Kind.INTEGER, 1.0, *n) for n in FUSED[:1] + FUSED[4:5]]
+    found = why_from(order_of(model, "w8a8-sym"), OnnxRuntimeCpu(), found_of(kernels, float_ms=7.0, quantized_ms=2.0))
+    assert "and not more because 1 of 4 convolutions runs in float: signed activations" in found.verdict
+
+
+def test_a_backend_without_a_profiler_says_so(model: Model) -> None:
+    """Without kernels there are no times of layers, but calls, the expected kinds, and the reason."""
+    found = why_from(order_of(model, "w8"), OnnxRuntimeCpu(), found_of([], floats=[]))
+    assert not found.profiled
+    assert all(row.predicted and row.float_ms is None for row in found.layers)
+    assert any("no times of single layers" in text for text in found.missing)
+    assert found.verdict.startswith("1.43 times slower (1.43 to 1.43), because")
+
+
+def test_an_explanation_survives_json(model: Model) -> None:
+    """What is kept reads back equal."""
+    found = why_from(order_of(model, "w8a8-sym"), OnnxRuntimeCpu(), found_of(quantized_kernels()))
+    assert Why.from_json(json.loads(json.dumps(found.to_json()))) == found
+    known = known_why(order_of(model, "w8"))
+    assert Why.from_json(json.loads(json.dumps(known.to_json()))) == known
+
+
+def test_changes_of_a_recipe() -> None:
+    """A change for all takes what rules say otherwise with it; names that look like patterns stand for themselves."""
+    text = "name: mine\nweights: {format: int8}\nactivations: {format: int8, symmetric: true}\nlayers:\n"
+    text += "- {match: a, activations: {format: int16}}\n- {match: b, float: true}\n"
+    recipe = Recipe.parse(text)
+    fixed = changed_recipe(
+        recipe, {"activations": {"format": "uint8", "symmetric": False}, "float": [exactly("x[0]*")]}
+    )
+    assert fixed.activations is not None
+    assert (fixed.activations.format, fixed.activations.symmetric) == ("uint8", False)
+    assert [rule.match for rule in fixed.layers] == ["b", "x[[]0][*]"]
+    assert fixed.for_layer("x[0]*", "Conv").weights is None
+    assert fixed.for_layer("x0", "Conv").weights is not None
+    assert changed_recipe(recipe, {"drop_rules": ["b"]}).layers[-1].match == "a"
+
+
+@pytest.fixture
+def real(model: Model) -> WhyOrder:
+    """The network quantized with signed activations, on ONNX Runtime."""
+    from qexplorer.core.dataset import Split
+
+    samples = np.random.default_rng(0).normal(size=(16, *SHAPE)).astype(np.float32)
+    quantized = quantize_model(model, Recipe.parse("w8a8-sym"), collect(model, Split({"x": samples})))
+    return WhyOrder(model, quantized.recipe, quantized.path, quantized.digest, "onnxruntime", batch=4)
+
+
+def test_a_real_profile_from_end_to_end(real: WhyOrder) -> None:
+    """ONNX Runtime on signed activations: layers are timed in both runs, some are in float for their sign."""
+    samples = np.random.default_rng(1).normal(size=(6, *SHAPE)).astype(np.float32)
+    steps: list[str] = []
+    with scratch() as folder:
+        found = measure_why(real, keep_samples(folder, {"x": samples}), progress=lambda step, _: steps.append(step))
+    assert found.profiled
+    assert not found.missing
+    assert found.ceiling is not None
+    assert found.ceiling.int8_gops
+    assert {"conv1", "deep", "conv2", "conv3", "linear"} <= {row.name for row in found.layers}
+    assert all(row.float_ms is not None for row in found.layers if row.macs)
+    assert any(row.kind is Kind.FLOAT and row.cause == "signed_float" for row in found.layers)
+    assert kept_why(real) == found
+    assert steps[0] == "measuring this machine's ceiling"

@@ -1,0 +1,220 @@
+"""Every rule about causes, on profiles made up by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Kernels
+from qexplorer.measure import why
+from qexplorer.measure.why import known_why, why_from
+from qexplorer.measure.why_fixes import changed_recipe
+from qexplorer.measure.why_rules import LAYER_RULES
+from qexplorer.measure.why_types import Cause, Why
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.protocol import Capabilities, Kind
+from tests.measure.why_models import CEILING, FUSED, found_of, kernel, make_net, order_of, plain
+
+INT, FLOAT, CONVERTS = Kind.INTEGER, Kind.FLOAT, Kind.CONVERTS
+FEATURES = ("avx2", "avx512f", "avx512_vnni")
+UINT8 = {"format": "uint8", "symmetric": False}
+WITH_RULE = "name: mine\nweights: {format: int8}\nactivations: {format: uint8}\nlayers: [{match: conv2, float: true}]\n"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """The network with something of everything."""
+    return make_net(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor with VNNI, whatever runs these tests."""
+    monkeypatch.setattr(why, "cpu_features", lambda: FEATURES)
+
+
+def run(model: Model, recipe: str, kernels: list[dict[str, Any]], **changes: Any) -> Why:
+    """The explanation of this profile."""
+    return why_from(order_of(model, recipe), OnnxRuntimeCpu(), found_of(kernels, **changes))
+
+
+def fast(*slow: str, kind: Kind = INT, ms: float = 1.0, op: str = "Conv") -> list[dict[str, Any]]:
+    """A quantized run in integers, four times as fast as float, but for the kernels that begin with ``slow``."""
+    found = []
+    for layers in FUSED:
+        is_slow = layers[0] in slow
+        float_one = layers[0] == "soft" or (is_slow and kind is FLOAT)
+        took = ms if is_slow else 1.0 if layers[0] == "soft" else 0.25
+        found.append(kernel(layers[0], FLOAT if float_one else INT, took, *layers, op=op))
+    return found
+
+
+def cause(found: Why, key: str) -> Cause:
+    """The cause with this key, which must be there."""
+    return next(c for c in found.causes if c.key == key)
+
+
+def keys(found: Why) -> dict[str, str | None]:
+    """The cause of each row, by the row's name."""
+    return {row.name: row.cause for row in found.layers}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "layer", "key", "change"),
+    [
+        ("w8a16", "conv1", "wide_activations", {"activations": UINT8}),
+        ("w4a8-b32", "conv1", "block_weights", {"weights": {"granularity": "channel"}}),
+        (
+            "w16a8",
+            "conv1",
+            "wide_weights",
+            {"weights": {"format": "int8", "granularity": "channel", "symmetric": True}},
+        ),
+        ("w8a8-sym", "conv1", "signed_float", {"activations": UINT8}),
+        ("w8a8", "conv1", "no_kernel", {"float": ["conv1"]}),
+        ("w8a8", "linear", "no_kernel", {"float": ["op:Gemm"]}),
+        (WITH_RULE, "conv2", "rule", {"drop_rules": ["conv2"]}),
+    ],
+)
+def test_a_layer_in_float_is_counted_under_what_keeps_it_there(
+    model: Model, recipe: str, layer: str, key: str, change: dict[str, Any]
+) -> None:
+    """A float kernel in a quantized run has the cause that its recipe gives it, and the change that takes it away."""
+    found = run(model, recipe, fast(layer, kind=FLOAT))
+    assert keys(found)[layer] == key
+    assert cause(found, key).layers == (layer,)
+    assert cause(found, key).change == change
+    assert cause(found, key).cost_ms == pytest.approx(1.0)
+
+
+def test_an_operator_without_a_quantized_form_is_named(model: Model) -> None:
+    """Softplus, in float between integer layers, is a cause that no setting changes."""
+    found = run(model, "w8a8", fast())
+    assert keys(found)["soft"] == "no_form"
+    assert "Softplus cannot be quantized" in cause(found, "no_form").title
+    assert cause(found, "no_form").change is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key"), [("w8", "weight_only"), ("w4-b32", "weight_only"), ("bf16", "half_no_hardware")]
+)
+def test_recipes_without_integers_say_so(model: Model, recipe: str, key: str) -> None:
+    """Weight-only and half-precision recipes run in float throughout, and the fix is 8 bits for both."""
+    found = run(model, recipe, plain())
+    assert {keys(found)[name] for name in ("conv1", "deep", "conv2", "conv3", "linear")} == {key}
+    fixed = changed_recipe(Recipe.parse(recipe), cause(found, key).change or {})
+    assert fixed.digest == Recipe.parse("w8a8").digest
+
+
+def test_half_precision_with_hardware_and_no_gain_is_another_cause(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the processor has the feature, it is the backend that does not gain from it."""
+    monkeypatch.setattr(why, "cpu_features", lambda: (*FEATURES, "avx512_bf16"))
+    assert keys(run(model, "bf16", plain()))["conv1"] == "half"
+
+
+def test_a_slow_product_of_signed_codes_is_told_by_the_ceiling(model: Model) -> None:
+    """An integer kernel on signed codes that reaches only what signed products reach here is slow for that."""
+    macs = next(layer.macs for layer in model.layers if layer.name == "conv3") or 0
+    took = 2e-6 * macs / CEILING.int8_signed_gops  # type: ignore[operator]
+    floats = [k | {"ms": took} for k in plain()]
+    kernels = [k | {"ms": took if k["name"] == "conv3" else took / 8} for k in fast()]
+    found = run(model, "w8a8-sym", kernels, floats=floats, float_ms=7 * took, quantized_ms=2 * took)
+    assert keys(found)["conv3"] == "signed_slow"
+    assert "40 GOP/s" in cause(found, "signed_slow").sentence
+
+
+def test_dynamic_layers_that_do_not_gain(model: Model) -> None:
+    """A dynamic layer slower than float is told what its parts take, and the fix is static ranges."""
+    kernels = fast("conv1", ms=2.0)
+    kernels.append(kernel("x/DynamicQuantizeLinear", CONVERTS, 0.5, op="DynamicQuantizeLinear"))
+    found = run(model, "w8a8-dynamic", kernels)
+    assert keys(found)["conv1"] == "dynamic"
+    told = cause(found, "dynamic")
+    assert "2 ms" in told.sentence
+    assert "0.5 ms" in told.sentence
+    assert changed_recipe(Recipe.parse("w8a8-dynamic"), told.change or {}).digest == Recipe.parse("w8a8").digest
+
+
+def test_conversions_that_cost_what_integers_save(model: Model) -> None:
+    """An integer layer whose conversions eat its gain is to stay in float."""
+    kernels = [*fast("conv3", ms=0.3), kernel("p/codes/QuantizeLinear", CONVERTS, 0.8, op="QuantizeLinear")]
+    found = run(model, "w8a8", kernels)
+    row = next(row for row in found.layers if row.name == "soft")
+    assert row.convert_ms == pytest.approx(0.8), "what is quantized is the Softplus' output"
+    kernels[-1] = kernel("c3/codes/QuantizeLinear", CONVERTS, 0.8, op="QuantizeLinear")
+    found = run(model, "w8a8", kernels)
+    assert keys(found)["conv3"] == "conversions"
+    assert cause(found, "conversions").change == {"float": ["conv3"]}
+
+
+def test_depthwise_memory_and_slow_kernels(model: Model) -> None:
+    """Integer layers that do not gain: a depthwise one, one that memory limits, and one that is left over."""
+    found = run(model, "w8a8", fast("deep", "linear", "conv3"))
+    assert keys(found)["deep"] == "depthwise"
+    assert keys(found)["linear"] == "memory_bound"
+    assert keys(found)["conv3"] == "slower_kernel"
+    assert "20 GB/s" in cause(found, "memory_bound").sentence
+
+
+def test_a_processor_without_dot_products(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without VNNI or its like integer layers that do not gain have that for a reason, said before anything runs."""
+    monkeypatch.setattr(why, "cpu_features", lambda: ("avx2",))
+    assert keys(run(model, "w8a8", fast("conv3")))["conv3"] == "no_dot_products"
+    assert "no_dot_products" in {c.key for c in known_why(order_of(model, "w8a8")).causes}
+
+
+def test_nothing_is_said_of_layers_that_gain(model: Model) -> None:
+    """A run whose integer layers are all faster has no cause but the operator that cannot be quantized."""
+    assert {c.key for c in run(model, "w8a8", fast(), quantized_ms=2.5).causes} == {"no_form"}
+
+
+def test_formats_that_a_backend_does_not_declare(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a backend has kernels for signed activations only, the fix is signed activations."""
+    only = Capabilities("cpu", frozenset({"int8"}), frozenset({"int8"}), simulates=True)
+    monkeypatch.setattr(OnnxRuntimeCpu, "capabilities", only)
+    known = known_why(order_of(model, "w8a8"))
+    assert cause(known, "format").change == {"activations": {"format": "int8", "symmetric": True}}
+
+
+def test_a_model_that_is_too_small(model: Model) -> None:
+    """Where starting kernels takes a third of the call, that is a cause, whatever the kernels are."""
+    kernels = [k | {"ms": 0.004} for k in fast()]
+    found = run(model, "w8a8", kernels, floats=[k | {"ms": 0.004} for k in plain()], float_ms=0.05, quantized_ms=0.06)
+    told = cause(found, "too_small")
+    assert told.cost_ms == pytest.approx(0.06)
+    assert "7 kernels" in told.sentence
+
+
+def test_much_converting(model: Model) -> None:
+    """Conversions and layout changes that take a sixth of the call are a cause with the layers they are at."""
+    kernels = [
+        *fast(),
+        kernel("p/codes/QuantizeLinear", CONVERTS, 1.0, op="QuantizeLinear"),
+        kernel("Transpose_token_3", Kind.MOVES, 0.5, op="Transpose"),
+    ]
+    told = cause(run(model, "w8a8", kernels), "converting")
+    assert told.cost_ms == pytest.approx(1.5)
+    assert told.layers == ("soft",)
+
+
+def test_known_without_running(model: Model) -> None:
+    """Before anything runs the recipe tells what will be float; kernels that were seen can take that back."""
+    signed = order_of(model, "w8a8-sym")
+    assert "signed_expected" in {c.key for c in known_why(signed).causes}
+    seen = Kernels({"QLinearConv": 5}, {})
+    assert "signed_expected" not in {c.key for c in known_why(signed, seen).causes}
+    assert {c.key for c in known_why(order_of(model, "w8")).causes} >= {"weight_only"}
+    assert all(c.cost_ms is None for c in known_why(order_of(model, "w8")).causes)
+
+
+def test_every_rule_has_a_test_here() -> None:
+    """Rules that no test in this file names are found out."""
+    text = Path(__file__).read_text(encoding="utf-8")
+    untested = {rule.key for rule in LAYER_RULES if f'"{rule.key}"' not in text}
+    assert untested <= {"float_island"}

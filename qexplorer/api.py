@@ -108,6 +108,7 @@ def measure(
     backend: str = "onnxruntime",
     samples: int | None = None,
     quick: bool = True,
+    effort: str | None = None,
 ) -> Run:
     """Accuracy, size, latency, memory, energy, fidelity and kernels of one model on one backend.
 
@@ -116,19 +117,20 @@ def measure(
         data: a data set, or what :func:`data` takes; a sample model brings its own.
         backend: a backend's name (``qexplorer doctor`` lists them).
         samples: evaluation samples used, at most; all by default.
-        quick: fewer timed calls, so wider intervals of latency; accuracy is the same.
+        quick: fewer timed calls, so wider intervals of latency; accuracy is the same. False: ``standard``.
+        effort: ``quick``, ``standard`` or ``report`` (about 10, 60, 600 s for a small model); replaces ``quick``.
 
     Raises:
         UnknownName: no such backend.
         BackendError: the backend is not available here.
     """
-    from qexplorer.measure.effort import Effort
+    from qexplorer.measure.effort import effort_of
     from qexplorer.measure.run_one import measure as measure_one
 
+    how_long = effort_of(effort, quick=quick)
     float_model = quantized if isinstance(quantized, Model) else quantized.model
     fitted = _fitted(float_model, data, "measuring needs data")
-    effort = Effort.QUICK if quick else Effort.STANDARD
-    return measure_one(quantized, fitted, backend=backend, samples=samples, effort=effort)
+    return measure_one(quantized, fitted, backend=backend, samples=samples, effort=how_long)
 
 
 def compare(
@@ -139,6 +141,7 @@ def compare(
     backends: Sequence[str] = ("onnxruntime",),
     samples: int | None = None,
     quick: bool = True,
+    effort: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> ComparisonTable:
     """The float model and every recipe on every backend, side by side, the float model first.
@@ -149,27 +152,28 @@ def compare(
         data: a data set, or what :func:`data` takes; a sample model brings its own.
         backends: names of backends (``qexplorer doctor`` lists them).
         samples: evaluation samples used, at most; all by default.
-        quick: fewer timed calls, so wider intervals of latency; accuracy is the same.
+        quick: fewer timed calls, so wider intervals of latency; accuracy is the same. False: ``standard``.
+        effort: ``quick``, ``standard`` or ``report`` (about 10, 60, 600 s for a small model); replaces ``quick``.
         progress: called as the work goes on.
 
     Raises:
         InputError: an unknown backend, a recipe that cannot be read, or what :func:`load` and :func:`data` raise.
     """
     from qexplorer.measure.compare import compare as compare_all
-    from qexplorer.measure.effort import Effort
+    from qexplorer.measure.effort import effort_of
 
     given = [recipes] if isinstance(recipes, (Recipe, str, Path)) else list(recipes)
     if not given:
         raise RecipeError("no recipe to compare with", allowed="at least one, such as w8a8")
+    how_long = effort_of(effort, quick=quick)
     float_model, wanted = load(model), [Recipe.parse(recipe) for recipe in given]
     fitted = _fitted(float_model, data, "a comparison needs data")
-    effort = Effort.QUICK if quick else Effort.STANDARD
     comparison = compare_all(
         float_model,
         wanted,
         fitted,
         backends=[backends] if isinstance(backends, str) else list(backends),
-        effort=effort,
+        effort=how_long,
         samples=samples,
         progress=progress,
     )

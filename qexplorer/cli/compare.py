@@ -34,7 +34,14 @@ def run(order: argparse.Namespace) -> int:
 
     try:
         table = api.compare(
-            model, recipes, data, backends=backends, samples=order.samples, quick=order.quick, progress=show
+            model,
+            recipes,
+            data,
+            backends=backends,
+            samples=order.samples,
+            quick=order.quick,
+            effort=order.effort,
+            progress=show,
         )
     finally:
         line.end()

@@ -14,6 +14,8 @@ __all__ = ["build_parser"]
 _BACKEND = "one or more (onnxruntime); see 'qexplorer doctor'"
 _RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or the path of a .yaml file"
 _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
+_EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
+_EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of an .npz (x, y), IDX, .csv, or .zip of class folders; samples have their own"
 
 
@@ -81,7 +83,13 @@ def _add_compare(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, **several, metavar="R", help=f"one or more: {_RECIPE}")
     parser.add_argument("--backend", **several, metavar="B", help=_BACKEND)
     parser.add_argument("--samples", type=_count, default=None, metavar="N", help="evaluation samples (all)")
-    parser.add_argument("--quick", action="store_true", help="time less: about 10 s for a small model, wider intervals")
+    how_long = (
+        "how long timing may take on each backend: quick (about 10 s for a small model), standard (60 s, which is "
+    )
+    how_long += "what is done without this option) or report (600 s); longer means narrower intervals"
+    efforts = parser.add_mutually_exclusive_group()
+    efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
+    efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
     _add_data(parser)
 
 

@@ -70,10 +70,11 @@ class Size:
 class Latency:
     """Milliseconds of one call with ``batch`` samples on ``threads`` threads, over ``n`` timed calls.
 
-    ``ci95`` is the interval of the median, ``p90_ci95`` and ``p99_ci95`` of those quantiles; None where there were too
-    few calls. ``valid`` is False when the machine was too noisy; ``reason`` says how. ``speedup`` is the ratio of medians,
-    float over this run, on the same backend, interleaved; with its interval. ``loads`` counts how many times the model was
-    loaded anew meanwhile. ``load`` says what other programs took of the processors before or during it; None if nothing.
+    ``ci95`` is the interval of the median, ``p90_ci95`` and ``p99_ci95`` of those quantiles; None where there were
+    too few calls. ``valid`` is False when the machine was too noisy; ``reason`` says how. ``speedup`` is the ratio of
+    medians, float over this run, on the same backend, interleaved; with its interval. ``loads`` counts how many times
+    the model was loaded anew meanwhile. ``load`` says what other programs took of the processors before or during it;
+    None if nothing.
     """
 
     p50: float | None
@@ -95,9 +96,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of a fresh process that loads the model and runs it: the highest resident size, and of that what the runtime
-    alone takes before the model is loaded (``baseline_rss_bytes``). ``steady_rss_bytes`` is what it settles at: the
-    median of ``steady_n`` looks, one after each further run. ``n`` counts the processes."""
+    """Bytes of a fresh process that loads the model and runs it: the highest resident size, and of that what the
+    runtime alone takes before the model is loaded (``baseline_rss_bytes``). ``steady_rss_bytes`` is what it settles
+    at: the median of ``steady_n`` looks, one after each further run. ``n`` counts the processes."""
 
     peak_rss_bytes: int | None
     baseline_rss_bytes: int | None = None

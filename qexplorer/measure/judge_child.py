@@ -19,7 +19,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.measure.alone import each_alone
 from qexplorer.measure.fidelity import Difference, differences, out_of_tolerance
-from qexplorer.measure.memory import peak_rss_bytes
+from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
@@ -42,8 +42,9 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         emit: takes ``progress`` events with ``done`` from 0 to 1.
 
     Returns:
-        ``memory`` {peak, baseline}, ``kernels``, ``predictions`` (or None), ``differences`` (empty for a float model on
-        the backend that is itself the reference), ``alone`` (each layer by itself, or None where it was not asked).
+        ``memory`` {peak, baseline, steady, steady_n}, ``kernels``, ``predictions`` (or None), ``differences`` (empty
+        for a float model on the backend that is itself the reference), ``alone`` (each layer by itself, or None where
+        it was not asked).
 
     Raises:
         BackendError: the backend gave up.
@@ -80,13 +81,14 @@ def first_rows(inputs: dict[str, Array], batch: int, *, start: int = 0) -> dict[
 def _measure_memory(
     load: Callable[[], Session], inputs: dict[str, Array], batch: int
 ) -> tuple[dict[str, Any], Session]:
-    """Loads and runs; the baseline is what the process took before, its libraries loaded."""
+    """Loads and runs; the baseline is what the process took before, its libraries loaded; then what it settles at."""
     feeds = first_rows(inputs, batch)
     baseline = peak_rss_bytes()
     session = load()
     for _ in range(_RUNS_FOR_MEMORY):
         session.run(feeds)
-    return {"peak": peak_rss_bytes(), "baseline": baseline}, session
+    steady, looks = steady_rss_bytes(lambda: session.run(feeds))
+    return {"peak": peak_rss_bytes(), "baseline": baseline, "steady": steady, "steady_n": looks}, session
 
 
 def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:

@@ -101,7 +101,7 @@ def _judged(value: dict[str, Any]) -> Judged:
     return Judged(
         refused=verdict(compared, alone),
         predictions=None if said is None else np.asarray(said, np.int64),
-        memory=Memory(memory["peak"], memory["baseline"], reason, n=1),
+        memory=Memory(memory["peak"], memory["baseline"], reason, 1, memory["steady"], memory["steady_n"]),
         kernels=Kernels(**value["kernels"]),
         fidelity=_fidelity(compared, alone),
     )

@@ -1,9 +1,12 @@
 """The child that times float and quantized models side by side on quiet processors.
 
 All models are loaded at once. In every round each has one turn, in random order, so that whatever slows the machine
-down for a while slows them all. A turn is a run of calls, the first one discarded where it is short: it only fills the
-caches again that another model emptied. Each call is timed by itself, with nothing around it but the clock, exactly as
-a plain loop over ``session.run`` would.
+down for a while slows them all. A turn is a run of calls, the first one discarded where it is short (``turns.py``).
+Each call is timed by itself, exactly as a plain loop over ``session.run`` would.
+
+Several times on the way every model is loaded anew, in random order: two copies of one model, in one process, differ by
+up to 2 % for as long as they live, by nothing but where in memory they came to lie (Mytkowicz et al. 2009, Producing
+wrong data without doing anything obviously wrong). Only what many loadings agree on is said of the model.
 """
 
 from __future__ import annotations
@@ -11,73 +14,27 @@ from __future__ import annotations
 import gc
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.dataset import Array
 from qexplorer.measure.cpu import pin, quiet_cpus
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.judge_child import first_rows
 from qexplorer.measure.meter_child import measure_energy
+from qexplorer.measure.neighbours import Busy, Watch
 from qexplorer.measure.scratch import read_samples
+from qexplorer.measure.turns import Turns
 from qexplorer.process.child import Emit
-from qexplorer.run.protocol import Mode, Session, SessionOptions
+from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
 
-__all__ = ["time_all"]
+__all__ = ["Models", "time_all"]
 
-Call = Callable[[], object]
-_LONG_NS = 50_000_000  # a call this long does not notice what the caches held before
-_WARM_NS = 60_000_000
-_MAX_BLOCK = 500
-
-
-@dataclass(slots=True)
-class _Timed:
-    """One model at one batch size: its call, how a turn looks, and what was measured."""
-
-    call: Call
-    calls: int = 1
-    discard: int = 1
-    estimate_ns: int = 0
-    rounds: list[list[int]] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
-    cpu_ns: int = 0
-
-    def settle(self, block_ms: float, warm_ns: int) -> None:
-        """Runs until the time of a call has settled, and decides how many calls make a turn. All of it is discarded."""
-        clock = time.perf_counter_ns
-        begin, times = clock(), list[int]()
-        while len(times) < 2 or (len(times) < _MAX_BLOCK and clock() - begin < warm_ns):
-            start = clock()
-            self.call()
-            times.append(clock() - start)
-        self.estimate_ns = sorted(times[1:])[(len(times) - 1) // 2]
-        self.calls = int(min(_MAX_BLOCK, max(1, round(block_ms * 1e6 / max(self.estimate_ns, 1)))))
-        self.discard = 0 if self.estimate_ns > _LONG_NS else 1
-
-    def turn(self) -> None:
-        """One turn: the calls of one round."""
-        call, clock = self.call, time.perf_counter_ns
-        for _ in range(self.discard):
-            call()
-        times: list[int] = []
-        add = times.append
-        cpu, begin = time.process_time_ns(), clock()
-        for _ in range(self.calls):
-            start = clock()
-            call()
-            add(clock() - start)
-        wall, used = clock() - begin, time.process_time_ns() - cpu
-        self.shares.append(used / max(wall, 1))
-        self.cpu_ns += used
-        self.rounds.append(times)
-
-    @property
-    def n(self) -> int:
-        """Timed calls."""
-        return sum(map(len, self.rounds))
+_AGAIN_SHARE = 2.0
+"""Loading anew may take this many times the budget of latency; else every model keeps its first place in memory."""
 
 
 def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -89,70 +46,142 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         emit: takes ``progress`` events with ``done`` from 0 to 1.
 
     Returns:
-        ``cpus`` and ``load`` (how busy they were before); by key: ``rounds`` (ns of each call, by round), ``shares``
-        (processor time over wall time, by round), ``cpu_ns`` of all turns, ``throughput``
-        {batch: {per_s, n}}, ``energy`` or None.
+        ``cpus``; ``before`` and ``during``: what other programs did (fields of ``Busy``) or None; by key:
+        ``rounds`` (ns of each call, by round), ``shares`` (processor time over wall time, by round), ``loads`` (which
+        loading of the model each round ran on), ``cpu_ns`` of all turns, ``throughput`` {batch: {per_s, n}}, ``energy``
+        or None.
 
     Raises:
         BackendError: the backend gave up.
     """
     plan, threads, batches = TimingPlan(**arguments["plan"]), int(arguments["threads"]), list(arguments["batches"])
-    cpus, load = quiet_cpus(threads)
+    watch = Watch()
+    cpus, _load = quiet_cpus(threads)
+    before = watch.busy(cpus)
     pinned = pin(cpus)
     backend = usable(arguments["backend"])
-    options = SessionOptions(Mode.NATIVE, threads)
-    sessions = {key: backend.load(Path(path), options) for key, path in arguments["variants"].items()}
     inputs = read_samples(arguments["files"])
     order = random.Random(arguments["seed"])  # noqa: S311  (an order of turns, no secret)
+    models = Models(backend, arguments["variants"], SessionOptions(Mode.NATIVE, threads), order)
     gc.collect()
     gc.disable()
-    timed = _prepare(sessions, first_rows(inputs, batches[0]), plan)
-    _rounds(timed, plan, order, lambda done: emit({"event": "progress", "done": 0.75 * done}))
+    watch = Watch()
+    timed = _latency(models, first_rows(inputs, batches[0]), plan, order, lambda done: _tell(emit, 0.75 * done))
+    during = watch.busy(cpus if pinned else ())
     throughput = {key: {batches[0]: _rate(item, batches[0])} for key, item in timed.items()}
     for batch in batches[1:]:
-        for key, rate in _throughput(sessions, timed, first_rows(inputs, batch), batch, plan, order).items():
+        for key, rate in _throughput(models.sessions, timed, first_rows(inputs, batch), batch, plan, order).items():
             throughput[key][batch] = rate
-    emit({"event": "progress", "done": 0.95})
+    _tell(emit, 0.95)
     energy = measure_energy({k: t.call for k, t in timed.items()}, backend.capabilities.device, plan.energy_s, order)
     values = {
-        key: {"rounds": t.rounds, "shares": t.shares, "cpu_ns": t.cpu_ns, "energy": energy.get(key)}
-        | {"throughput": throughput[key]}
+        key: {"rounds": t.rounds, "shares": t.shares, "loads": t.loads, "cpu_ns": t.cpu_ns}
+        | {"energy": energy.get(key), "throughput": throughput[key]}
         for key, t in timed.items()
     }
-    return {"cpus": list(cpus) if pinned else [], "load": load, "variants": values}
+    found = {"before": _plain(before), "during": _plain(during), "variants": values}
+    return {"cpus": list(cpus) if pinned else [], **found}
 
 
-def _prepare(sessions: dict[str, Session], feeds: dict[str, Any], plan: TimingPlan) -> dict[str, _Timed]:
-    timed = {key: _Timed(session.call(feeds)) for key, session in sessions.items()}
+def _tell(emit: Emit, done: float) -> None:
+    emit({"event": "progress", "done": done})
+
+
+def _plain(busy: Busy | None) -> dict[str, Any] | None:
+    return None if busy is None else asdict(busy)
+
+
+class Models:
+    """The sessions that are timed, all loaded, in places in memory that change whenever they are loaded anew.
+
+    Args:
+        backend: on which backend.
+        paths: files by key.
+        options: how to load them.
+        order: the order of loading.
+    """
+
+    def __init__(
+        self, backend: Backend, paths: Mapping[str, str], options: SessionOptions, order: random.Random
+    ) -> None:
+        self._backend, self._paths, self._options, self._order = backend, dict(paths), options, order
+        self._between: list[bytearray] = []
+        self.sessions: dict[str, Session] = {}
+        begin = time.perf_counter()
+        self.load()
+        self.load_s = time.perf_counter() - begin
+
+    def load(self) -> None:
+        """Lets go of every session, and loads all in random order with holes of random size between them."""
+        keys = list(self._paths)
+        self._order.shuffle(keys)
+        self.sessions.clear()
+        self._between.clear()
+        gc.collect()
+        found: dict[str, Session] = {}
+        for key in keys:
+            self._between += [bytearray(self._order.randrange(1, 1 << 16)) for _ in range(16)]
+            self._between.append(bytearray(self._order.randrange(1, 1 << 22)))
+            found[key] = self._backend.load(Path(self._paths[key]), self._options)
+        self.sessions.update({key: found[key] for key in self._paths})
+
+
+def _latency(
+    models: Models, feeds: dict[str, Array], plan: TimingPlan, order: random.Random, report: Callable[[float], None]
+) -> dict[str, Turns]:
+    """Warm-up, then rounds until the budget is spent, and for a slow model until it has calls enough or patience ends.
+
+    Each loading gets its share of the time, the rounds and the calls.
+    """
+    begin = time.perf_counter()
+    timed = {key: Turns(session.call(feeds)) for key, session in models.sessions.items()}
     for item in timed.values():
-        item.settle(plan.block_ms, _WARM_NS)
+        item.settle(plan.block_ms, plan.warm_ms * 1e6)
+    loads = plan.loads if models.load_s * (plan.loads - 1) <= _AGAIN_SHARE * plan.budget_s else 1
+    for load in range(loads):
+        if load:
+            for item in timed.values():
+                item.call = _nothing  # it holds the session that is let go of
+            models.load()
+            for key, item in timed.items():
+                item.call = models.sessions[key].call(feeds)
+                item.warm(plan.warm_ms * 1e6 / 3)
+        _rounds(timed, plan, order, load, (load + 1) / loads, begin)
+        report((load + 1) / loads)
     return timed
 
 
-def _rounds(timed: dict[str, _Timed], plan: TimingPlan, order: random.Random, report: Callable[[float], None]) -> None:
-    """Rounds until the budget is spent, and for a slow model until it has calls enough or patience ends."""
-    keys, begin = list(timed), time.perf_counter()
-    reported, rounds = 0.0, 0
+def _nothing() -> None:
+    """Stands in for a call between two loadings."""
+
+
+def _rounds(
+    timed: dict[str, Turns], plan: TimingPlan, order: random.Random, load: int, share: float, begin: float
+) -> None:
+    """Rounds on one loading, until ``share`` of the plan is done; at least one."""
+    keys, cool_s = list(timed), 0.0
     while True:
-        spent = time.perf_counter() - begin
-        enough = rounds >= plan.min_rounds and min(t.n for t in timed.values()) >= plan.min_calls
-        if (enough and spent >= plan.budget_s) or (
-            rounds >= plan.min_rounds and spent >= plan.patience * plan.budget_s
-        ):
-            return
+        start = time.perf_counter()
         order.shuffle(keys)
+        if cool_s:
+            timed[keys[0]].warm(plan.block_ms * 1e6 / 2)  # the clock slowed down while there was nothing to do
         for key in keys:
-            timed[key].turn()
-        rounds += 1
-        if spent - reported > 0.25:
-            reported = spent
-            report(min(0.99, max(spent / plan.budget_s if enough else 0.0, rounds / (2 * plan.min_rounds))))
+            timed[key].turn(load)
+        now = time.perf_counter()
+        spent, rounds = now - begin, len(timed[keys[0]].rounds)
+        cool_s = plan.cool_share * (now - start)
+        if rounds >= share * plan.min_rounds:
+            enough = min(t.n for t in timed.values()) >= share * plan.min_calls
+            if (enough and spent >= share * plan.budget_s) or spent >= plan.patience * share * plan.budget_s:
+                return
+        if cool_s:
+            time.sleep(cool_s)
 
 
 def _throughput(
     sessions: dict[str, Session],
-    timed: dict[str, _Timed],
-    feeds: dict[str, Any],
+    timed: dict[str, Turns],
+    feeds: dict[str, Array],
     batch: int,
     plan: TimingPlan,
     order: random.Random,
@@ -164,9 +193,9 @@ def _throughput(
     expected_s = sum(t.estimate_ns for t in timed.values()) * batch * 4 / 1e9
     if expected_s > plan.patience * plan.throughput_s:
         return {}
-    larger = {key: _Timed(session.call(feeds)) for key, session in sessions.items()}
+    larger = {key: Turns(session.call(feeds)) for key, session in sessions.items()}
     for item in larger.values():
-        item.settle(plan.block_ms, _WARM_NS // 10)
+        item.settle(plan.block_ms, plan.warm_ms * 1e5)
     keys, begin, rounds = list(larger), time.perf_counter(), 0
     while rounds < 3 or time.perf_counter() - begin < plan.throughput_s / 2:
         order.shuffle(keys)
@@ -176,7 +205,7 @@ def _throughput(
     return {key: _rate(item, batch) for key, item in larger.items()}
 
 
-def _rate(item: _Timed, batch: int) -> dict[str, float]:
+def _rate(item: Turns, batch: int) -> dict[str, float]:
     """Samples per second at the median call."""
     times = sorted(t for turn in item.rounds for t in turn)
     return {"per_s": batch * 1e9 / times[len(times) // 2], "n": len(times)}

@@ -117,10 +117,11 @@ def scaled_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
 
 
 def made_on(comparison: Comparison) -> str:
-    """Model, machine and moment, as they stand under every chart."""
+    """Model, machine, moment and how long timing was allowed to take, as they stand under every chart."""
     machine = comparison.machine
     when = comparison.created[:16].replace("T", " ")
-    return f"{comparison.model.get('name', '')}, {machine.get('cpu', 'unknown machine')}, {when} UTC"
+    where = f"{comparison.model.get('name', '')}, {machine.get('cpu', 'unknown machine')}"
+    return f"{where}, {when} UTC, effort {comparison.effort}"
 
 
 def title_of(title: str, subtitle: str) -> dict[str, Any]:

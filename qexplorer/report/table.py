@@ -23,12 +23,21 @@ COLUMNS: tuple[str, ...] = (
     *("mcnemar_p", "fixed", "broken", "file_bytes", "weight_bytes"),
     *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_low_ms", "latency_high_ms", "latency_n"),
     *("latency_valid", "batch", "threads", "speedup", "speedup_low", "speedup_high", "throughput_per_s"),
-    *("peak_rss_bytes", "energy_mj", "energy_low_mj", "energy_high_mj", "energy_source"),
+    *(
+        "latency_p90_low_ms",
+        "latency_p90_high_ms",
+        "latency_p99_low_ms",
+        "latency_p99_high_ms",
+        "latency_loads",
+        "load",
+    ),
+    *("peak_rss_bytes", "steady_rss_bytes", "energy_mj", "energy_low_mj", "energy_high_mj", "energy_source"),
     *("argmax_agreement", "max_lsb", "exact", "integer_kernels", "float_kernels"),
 )
 
 _WHOLE = (
     *("n", "fixed", "broken", "file_bytes", "weight_bytes", "latency_n", "batch", "threads", "peak_rss_bytes"),
+    *("steady_rss_bytes", "latency_loads"),
     *("integer_kernels", "float_kernels"),
 )
 
@@ -117,9 +126,10 @@ def _cost(row: dict[str, Any], run: Run) -> None:
         row |= {f"latency_p{p}_ms": getattr(took, f"p{p}") for p in (50, 90, 99)}
         row |= {"latency_n": took.n, "latency_valid": took.valid, "batch": took.batch, "threads": took.threads}
         row |= {"speedup": took.speedup} | _bounds("speedup_{}", took.speedup_ci95)
-        row |= _bounds("latency_{}_ms", took.ci95)
+        row |= _bounds("latency_{}_ms", took.ci95) | {"latency_loads": took.loads, "load": took.load}
+        row |= _bounds("latency_p90_{}_ms", took.p90_ci95) | _bounds("latency_p99_{}_ms", took.p99_ci95)
     if run.memory:
-        row["peak_rss_bytes"] = run.memory.peak_rss_bytes
+        row |= {key: getattr(run.memory, key) for key in ("peak_rss_bytes", "steady_rss_bytes")}
     if run.energy_mj:
         row |= {"energy_mj": run.energy_mj.value, "energy_source": run.energy_mj.source}
         row |= _bounds("energy_{}_mj", run.energy_mj.ci95)
@@ -150,6 +160,8 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
         first, calls = timed[0], min(found.n for found in timed)
         threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"
         facts.append(f"latency: median of {calls} calls or more, batch {first.batch}, {threads}")
+        facts += sorted({found.load for found in timed if found.load})
+        facts.append(f"effort {comparison.effort}")
     return tuple(facts)
 
 

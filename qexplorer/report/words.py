@@ -76,8 +76,11 @@ def speedup_text(found: Latency | None) -> str:
 
 
 def memory_text(found: Memory | None) -> str:
-    """Peak resident size."""
-    return NONE if found is None else bytes_text(found.peak_rss_bytes)
+    """Peak resident size, and what it settles at: ``61 MB, then 58 MB``."""
+    if found is None:
+        return NONE
+    steady = "" if found.steady_rss_bytes is None else f", then {bytes_text(found.steady_rss_bytes)}"
+    return bytes_text(found.peak_rss_bytes) + steady
 
 
 def energy_text(found: Energy | None) -> str:

@@ -10,6 +10,7 @@ from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import EXAMPLES
 from qexplorer.jobs import manager
+from qexplorer.measure.effort import SECONDS, Effort
 from qexplorer.ui.job_panel import job_state
 from qexplorer.ui.quantize_recipe import OWN_NAME, read_recipe, text_of
 from qexplorer.ui.session import as_plain, current_recipe, fitted_data, keep, remembered, show_error, state
@@ -18,7 +19,7 @@ __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_na
 
 SHOWN = "comparison"  # in the session's choices: [id of the kept comparison that was opened, the model it was then]
 _PICKED, _ERROR = "compare_picked", "compare_error"
-_EFFORTS = {"quick": "Quick, about 10 s", "standard": "Standard, about 60 s"}
+_EFFORTS = {str(each): f"{each.capitalize()}, about {SECONDS[each]} s" for each in Effort}
 
 
 def draw_picks() -> None:
@@ -45,7 +46,8 @@ def draw_picks() -> None:
             "Effort",
             efforts,
             format_func=_EFFORTS.__getitem__,
-            help="How long timing may take; accuracy is the same. The time is for a small model.",
+            help="How long timing may take on each backend; longer means narrower intervals, accuracy is the same. "
+            "The time is for a small model.",
             **remembered("effort", "quick", efforts),
         )
         running = _is_running()

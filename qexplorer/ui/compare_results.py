@@ -53,7 +53,7 @@ def _verdict(comparison: Comparison) -> None:
                 st.markdown(f"{_ICONS[verdict.answers]} {as_plain(verdict.text)}")
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
-        st.caption(as_plain(f"{made_on(comparison)}, {judged}, effort {comparison.effort}"))
+        st.caption(as_plain(f"{made_on(comparison)}, {judged}"))
         for note in data.get("notes") or ():
             st.caption(f":material/info: {as_plain(note)}")
 

@@ -30,7 +30,9 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         "latency": st.column_config.TextColumn(help="Median of one call with the interval of the median, n calls"),
         "speed-up": st.column_config.TextColumn(help="Float's median over this one's, interleaved, with its interval"),
         "throughput": st.column_config.TextColumn(help="Samples a second at the best batch size"),
-        "memory": st.column_config.TextColumn(help="Highest resident size of a fresh process that runs the model"),
+        "memory": st.column_config.TextColumn(
+            help="Resident size of a fresh process that runs the model: the highest, then what it settles at"
+        ),
         "energy": st.column_config.TextColumn(help="Of one inference; measured or estimated, as it says"),
         "fidelity": st.column_config.TextColumn(help="Largest difference to the simulation of the same graph"),
         "kernels": st.column_config.TextColumn(help="Kernels that really ran: integer and float"),
@@ -136,4 +138,5 @@ def _reasons(run: Run) -> list[tuple[str, str, bool]]:
         ("fidelity", near, near is None or near.argmax_agreement is None),
     )
     about = [(what, part, lacking) for what, part, lacking in given if what != "fidelity" or run.recipe != "float"]
-    return [(what, part.reason, lacking) for what, part, lacking in about if part is not None and part.reason]
+    busy = [] if took is None or not took.load else [("load on the machine", took.load, False)]
+    return [(what, part.reason, lacking) for what, part, lacking in about if part is not None and part.reason] + busy

@@ -120,5 +120,6 @@ def test_conditions_say_what_was_measured_with() -> None:
         "A CPU",
         "accuracy on 597 samples, 95 % intervals",
         "latency: median of 400 calls or more, batch 1, 1 thread",
+        "effort quick",
     )
     assert ComparisonTable(comparison(REFUSED)).conditions == ("A CPU",)

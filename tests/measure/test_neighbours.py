@@ -1,0 +1,99 @@
+"""Other programs on the machine: seen and named, by starting one; our own work is not one of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from qexplorer.measure import neighbours
+from qexplorer.measure.neighbours import Watch
+
+SPIN = """
+import os, sys
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+if os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+while True:
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="keeping a program on one processor is Linux's")
+def test_a_busy_processor_is_seen_and_a_program_named() -> None:
+    """A program that keeps a processor busy, and is no child of ours, is seen on that processor; one is named."""
+    cpu = sorted(os.sched_getaffinity(0))[0]
+    with subprocess.Popen([sys.executable, "-c", SPIN, str(cpu)], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        stranger = int(starter.stdout.readline())
+        try:
+            watch = Watch()
+            time.sleep(0.6)
+            busy = watch.busy((cpu,))
+        finally:
+            os.kill(stranger, 9)
+    assert busy is not None
+    assert busy.share > 0.3
+    assert busy.cpus == (cpu,)
+    assert busy.name
+    assert f"kept CPU {cpu} busy at" in busy.sentence
+
+
+def test_own_work_is_not_other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processor time of this process and its family is taken off: alone on the machine there is nothing to tell."""
+    clock = iter((0.0, 1.0))
+    monkeypatch.setattr(neighbours.time, "perf_counter", lambda: next(clock))
+    own = iter((0.0, 0.95))
+    monkeypatch.setattr(neighbours.time, "process_time", lambda: next(own))
+    used = iter(([10.0, 10.0], [10.97, 10.5]))
+    monkeypatch.setattr(neighbours, "_used_s", lambda: next(used))
+    family = iter(((({}), 3.0), ({}, 4.4)))
+    monkeypatch.setattr(neighbours, "_process_times", lambda: next(family))
+    assert Watch().busy((0,)) is None
+
+
+def test_work_on_other_processors_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs on processors beside the measured one are told with what they took and the name of the largest."""
+    clock, own = iter((0.0, 1.0)), iter((0.0, 0.95))
+    monkeypatch.setattr(neighbours.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(neighbours.time, "process_time", lambda: next(own))
+    used = iter(([0.0] * 4, [0.96, 1.0, 0.5, 0.0]))
+    monkeypatch.setattr(neighbours, "_used_s", lambda: next(used))
+    mine = {(7, 1.0): ("cc1plus", 0.0)}, 0.0
+    then = {(7, 1.0): ("cc1plus", 1.4)}, 0.95
+    seen = iter((mine, then))
+    monkeypatch.setattr(neighbours, "_process_times", lambda: next(seen))
+    busy = Watch().busy((0,))
+    assert busy is not None
+    assert (busy.share, busy.others, busy.name) == (0.0, 3, "cc1plus")
+    assert busy.elsewhere == pytest.approx(1.5)
+    assert busy.sentence == "another program (cc1plus) kept 1.5 of the 3 other CPUs busy"
+
+
+def test_processors_that_are_not_known_tell_nothing() -> None:
+    """Where this process is not kept on known processors, nothing can be told apart."""
+    assert Watch().busy(()) is None
+    assert Watch().busy((10_000,)) is None
+
+
+def test_own_family_is_left_out() -> None:
+    """Neither this process nor its parents and children are other programs; their seconds are counted as ours."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        others, ours = neighbours._process_times()
+        child.kill()
+    assert not {pid for pid, _ in others} & {os.getpid(), os.getppid(), child.pid}
+    assert ours >= time.process_time() * 0.5
+
+
+def test_the_busiest_must_have_been_busy() -> None:
+    """A program that hardly ran is not named; one that ran most is, also one that began meanwhile."""
+    before = {(1, 0.0): ("idle", 5.0), (2, 0.0): ("worker", 1.0)}
+    after = {(1, 0.0): ("idle", 5.01), (2, 0.0): ("worker", 1.4), (3, 9.0): ("new", 0.6)}
+    assert neighbours._busiest(before, after, 1.0) == "new"
+    assert neighbours._busiest(before, {(1, 0.0): ("idle", 5.01)}, 1.0) is None
+    assert neighbours._busiest({}, {}, 1.0) is None

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from qexplorer.core.results import Run
     from qexplorer.measure.comparison import Progress
 
-__all__ = ["channels_job", "compare_job", "load_job", "observe_job", "quantize_job"]
+__all__ = [
+    "channels_job",
+    "compare_job",
+    "load_both",
+    "load_job",
+    "observe_job",
+    "quantize_job",
+    "report_progress",
+]
 
 LOADING = 0.05  # share of a job's progress that loading is given
 
@@ -34,7 +42,7 @@ def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"comparison": its id in the history}``.
     """
-    model, data = _load(arguments, emit)
+    model, data = load_both(arguments, emit)
     from qexplorer.jobs.history import History
     from qexplorer.measure.compare import Effort, compare
 
@@ -53,7 +61,7 @@ def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Collects statistics over calibration data and keeps them; returns ``{"samples": how many}``."""
-    model, data = _load(arguments, emit)
+    model, data = load_both(arguments, emit)
     from qexplorer.observe.store import statistics_for
 
     statistics = statistics_for(model, data, samples=arguments.get("samples") or 512, progress=_counter(emit))
@@ -62,7 +70,7 @@ def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def channels_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Looks into the channels of the activation ``tensor`` and keeps what it finds; returns their number."""
-    model, data = _load(arguments, emit)
+    model, data = load_both(arguments, emit)
     from qexplorer.observe.channels_store import channels_for
     from qexplorer.observe.store import statistics_for
 
@@ -79,14 +87,14 @@ def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     if recipe.needs_calibration:
         from qexplorer.observe.store import statistics_for
 
-        model, data = _load(arguments, emit)
+        model, data = load_both(arguments, emit)
         samples = arguments.get("samples") or 512
         statistics = statistics_for(model, data, samples=samples, progress=_counter(emit))
     else:
         model = _load_model(arguments, emit)
     from qexplorer.quantize.quantize import quantize_model
 
-    _progress(emit, "writing the quantized graph", 0.9)
+    report_progress(emit, "writing the quantized graph", 0.9)
     quantized = quantize_model(model, recipe, statistics)
     return {"path": str(quantized.path), "digest": quantized.digest, "plan": quantized.plan.to_json()}
 
@@ -94,7 +102,7 @@ def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 def load_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Loads a model from ``path``; returns it as data (``Model.from_json`` reads it)."""
     os.environ[MARK] = arguments["job"]
-    _progress(emit, "checking the file", 0.1)
+    report_progress(emit, "checking the file", 0.1)
     from qexplorer.load.model import load_model
 
     return load_model(arguments["path"], name=arguments.get("name")).to_json()
@@ -102,15 +110,16 @@ def load_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def _load_model(arguments: dict[str, Any], emit: Emit) -> Model:
     os.environ[MARK] = arguments["job"]  # inherited by all that is started from here, so that cancel finds it
-    _progress(emit, "loading the model", 0.0)
+    report_progress(emit, "loading the model", 0.0)
     from qexplorer.load.model import load_model
 
     return load_model(arguments["model"])
 
 
-def _load(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
+def load_both(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
+    """The model and its data, fitted to it, as a job's ``model``, ``data`` and ``preprocessing`` name them."""
     model = _load_model(arguments, emit)
-    _progress(emit, "loading the data", LOADING / 2)
+    report_progress(emit, "loading the data", LOADING / 2)
     from qexplorer.load.data import load_data
     from qexplorer.load.fit import fit_to_model
     from qexplorer.load.preprocess import Preprocessing
@@ -118,11 +127,12 @@ def _load(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
     fields = arguments.get("preprocessing")
     data = load_data(arguments["data"], preprocessing=Preprocessing(**fields) if fields else None)
     fitted = fit_to_model(data, model)
-    _progress(emit, "loading the data", LOADING)
+    report_progress(emit, "loading the data", LOADING)
     return model, fitted
 
 
-def _progress(emit: Emit, step: str, done: float, seconds_left: float | None = None) -> None:
+def report_progress(emit: Emit, step: str, done: float, seconds_left: float | None = None) -> None:
+    """Tells what the job is at and the share of it that is done."""
     emit({"event": "progress", "step": step, "done": done, "seconds_left": seconds_left})
 
 
@@ -148,6 +158,6 @@ def _reporter(emit: Emit) -> Any:
 
 def _counter(emit: Emit) -> Any:
     def report(done: int, total: int) -> None:
-        _progress(emit, f"observing sample {done} of {total}", LOADING + 0.8 * done / max(total, 1))
+        report_progress(emit, f"observing sample {done} of {total}", LOADING + 0.8 * done / max(total, 1))
 
     return report

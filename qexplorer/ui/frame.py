@@ -23,6 +23,7 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Quantize": (("pages/quantize.py", "Quantize", ":material/tune:"),),
     "Judge": (
         ("pages/compare.py", "Compare", ":material/balance:"),
+        ("pages/live.py", "Live", ":material/monitor_heart:"),
         ("pages/system.py", "System", ":material/memory:"),
     ),
 }

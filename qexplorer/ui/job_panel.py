@@ -19,6 +19,7 @@ TITLES = {
     "channels": "Looking into the channels",
     "quantize": "Quantizing",
     "load": "Loading",
+    "live": "Live",
 }
 PAGES = {"compare": "Compare", "quantize": "Quantize"}  # pages that draw their own job, with its reason in full
 POLL_S = 0.5

@@ -13,7 +13,7 @@ from qexplorer.ui.session import as_plain
 
 __all__ = ["draw_system_page"]
 
-_NO_GPU = "No NVIDIA GPU that its driver shows. Backends that need one stay off below; everything else works on the processor."
+_NO_GPU = "No NVIDIA GPU that its driver shows: backends that need one stay off below, and the others work."
 
 
 def draw_system_page() -> None:

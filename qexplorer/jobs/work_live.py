@@ -1,0 +1,187 @@
+"""The Live page's job: prepares what the page asks for, streams it in a child, and starts again when that changes."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.jobs.live import CONTROL, HEARTBEAT, NOTES, STALE_S, WINDOWS, folder_of
+from qexplorer.jobs.records import read_json, write_json
+from qexplorer.jobs.work import load_both, report_progress
+from qexplorer.measure.judging import judge_variant
+from qexplorer.measure.prepare import prepare
+from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
+from qexplorer.process.child import Emit
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import run_in_child
+
+__all__ = ["live_job"]
+
+JUDGED = 64
+"""Samples that a variant's answers are checked on before it may stream."""
+_LOOK_S = 0.2
+
+
+@dataclass(slots=True)
+class _Score:
+    """What is carried from one stream to the next."""
+
+    t_s: float = 0.0
+    cursor: int = 0
+    both: int = 0
+    agree: int = 0
+    sides: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def live_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Streams until the page is closed.
+
+    Args:
+        arguments: model, data, preprocessing, threads; ``sides`` {place: {recipe, backend}} and ``rate`` to begin with,
+            which ``jobs.live.steer`` changes later.
+        emit: takes progress events.
+
+    Returns:
+        ``{"windows": how many were told}``.
+    """
+    model, data = load_both(arguments, emit)
+    folder = folder_of(arguments["job"])
+    (folder / HEARTBEAT).touch()
+    if read_json(folder / CONTROL) is None:
+        write_json(folder / CONTROL, {"version": 1, "sides": arguments["sides"], "rate": arguments.get("rate")})
+    with scratch() as scratched:
+        live = _Live(model, data, scratched, folder, int(arguments.get("threads") or 1), emit)
+        live.run()
+    return {"windows": live.count}
+
+
+class _Live:
+    def __init__(self, model: Model, data: DataSet, scratched: Path, folder: Path, threads: int, emit: Emit) -> None:
+        self._model, self._data, self._folder = model, data, folder
+        self._threads, self._emit = threads, emit
+        self._all: Subject = subject_of(model, data, None)
+        self._few: Subject = subject_of(model, data, min(JUDGED, self._all.n))
+        (scratched / "few").mkdir()
+        self._files = keep_samples(scratched, self._all.inputs)
+        self._few_files = keep_samples(scratched / "few", self._few.inputs)
+        self._ready: dict[tuple[str, str], Variant | str] = {}
+        self._score, self.count = _Score(), 0
+        self._labels: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Streams, prepares anew when something else is wanted, ends when nobody looks."""
+        while self._looked_at():
+            order = read_json(self._folder / CONTROL) or {}
+            sides, notes = self._prepare(order.get("sides") or {})
+            write_json(self._folder / NOTES, notes)
+            if not sides:
+                report_progress(self._emit, "waiting for a variant that can run", 0.0)
+                self._wait(order.get("version"))
+                continue
+            report_progress(self._emit, "streaming", 0.0)
+            try:
+                ended = self._stream(sides, order)
+            except QExplorerError as error:
+                write_json(self._folder / NOTES, dict.fromkeys(sides, f"its stream ended: {error.sentence}"))
+                self._wait(order.get("version"))
+                continue
+            if ended["reason"] == "left":
+                return
+            keys = ("t_s", "cursor", "both", "agree", "sides")
+            self._score = _Score(**{key: ended[key] for key in keys})
+
+    def _looked_at(self) -> bool:
+        try:
+            return time.time() - (self._folder / HEARTBEAT).stat().st_mtime <= STALE_S
+        except OSError:
+            return False
+
+    def _wait(self, version: int | None) -> None:
+        """Until something else is wanted, or nobody looks."""
+        while self._looked_at() and (read_json(self._folder / CONTROL) or {}).get("version") == version:
+            time.sleep(_LOOK_S)
+
+    def _prepare(self, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The variants that may stream, and why the others may not."""
+        sides: dict[str, Any] = {}
+        notes: dict[str, str] = {}
+        for place, side in wanted.items():
+            found = self._variant(side["recipe"], side["backend"])
+            if isinstance(found, str):
+                notes[place] = found
+                continue
+            label = f"{found.recipe}, {side['backend']}"
+            if self._labels.get(place) != label:
+                self._labels[place] = label
+                self._score.sides.pop(place, None)
+                self._score.both = self._score.agree = 0
+            score = self._score.sides.get(place, {"seen": 0, "right": 0})
+            sides[place] = {"label": label, "backend": side["backend"], "path": str(found.path), **score}
+        return sides, notes
+
+    def _variant(self, text: str, backend: str) -> Variant | str:
+        """The variant, its answers checked; or why it may not be shown."""
+        key = (text, backend)
+        if key not in self._ready:
+            try:
+                recipe = Recipe.parse(text)
+                report_progress(self._emit, f"preparing {recipe.name} on {backend}", 0.0)
+                variant = float_variant(self._model) if recipe.is_float else self._quantized(recipe)
+                judged = judge_variant(variant, backend, self._few, self._few_files, threads=self._threads)
+            except QExplorerError as error:
+                self._ready[key] = error.sentence
+            else:
+                self._ready[key] = judged.failed or judged.refused or variant
+        return self._ready[key]
+
+    def _quantized(self, recipe: Recipe) -> Variant:
+        def told(step: str, done: float) -> None:
+            report_progress(self._emit, step, done)
+
+        (made,) = prepare(self._model, [recipe], self._data, progress=told)
+        if made.variant is None:
+            raise QExplorerError(made.failed or "the recipe could not be applied", where=recipe.name)
+        return made.variant
+
+    def _stream(self, sides: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
+        labels = self._all.labels
+        shown = labels is not None and not self._model.untrained
+        with (self._folder / WINDOWS).open("a", encoding="utf-8") as file:
+
+            def told(event: dict[str, Any]) -> None:
+                self.count += 1
+                file.write(json.dumps(event["window"]) + "\n")
+                file.flush()
+
+            ended: dict[str, Any] = run_in_child(
+                "qexplorer.measure.live_child:stream",
+                {
+                    "sides": sides,
+                    "files": self._files,
+                    "labels": labels.tolist() if shown and labels is not None else None,
+                    "positions": self._all.positions.tolist(),
+                    "batch": self._model.fixed_batch or 1,
+                    "threads": self._threads,
+                    "rate": order.get("rate"),
+                    "control": str(self._folder / CONTROL),
+                    "version": order.get("version"),
+                    "heartbeat": str(self._folder / HEARTBEAT),
+                    "stale_s": STALE_S,
+                    "threshold": self._all.threshold,
+                    "t_s": self._score.t_s,
+                    "cursor": self._score.cursor,
+                    "both": self._score.both,
+                    "agree": self._score.agree,
+                },
+                limits=Limits(),
+                on_event=told,
+            )
+        return ended

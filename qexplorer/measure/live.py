@@ -1,0 +1,103 @@
+"""What the Live page draws: windows of half a second in which two variants ran the same samples one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["SIDES", "WINDOW_S", "LiveSide", "LiveWindow", "since", "totals"]
+
+SIDES = ("a", "b")
+"""The two places on the page; a variant is known by its place while the stream runs."""
+
+WINDOW_S = 0.5
+"""Seconds of one window, both variants together."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSide:
+    """One variant in one window.
+
+    Attributes:
+        label: what it is, such as ``w8a8, onnxruntime``.
+        n: samples that it ran.
+        p50_ms: median of one call.
+        p90_ms: 90th percentile of one call; None of fewer than ten calls.
+        per_s: samples a second while it had its turn.
+        busy: share of the window in which it computed.
+        watts: power while it computed.
+        watts_source: ``measured:<meter>``, idle included, or ``estimated``, above idle.
+        seen: samples since the variant was chosen.
+        right: of these, how many it answered right; None without labels.
+    """
+
+    label: str
+    n: int
+    p50_ms: float
+    p90_ms: float | None
+    per_s: float
+    busy: float
+    watts: float | None
+    watts_source: str
+    seen: int
+    right: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWindow:
+    """One window.
+
+    Attributes:
+        t_s: seconds since the stream began, at the window's end.
+        sides: by place; a variant that was refused is not there.
+        cpu_percent: load of each processor of the machine.
+        rss_bytes: memory of the process that runs both variants.
+        gpu_percent: load of each GPU.
+        position: place of the window's last sample in the evaluation split.
+        said: the class each variant named for it.
+        both: samples that both variants ran since either was chosen.
+        agree: of these, how many they named the same class for; None where no class is named.
+    """
+
+    t_s: float
+    sides: dict[str, LiveSide]
+    cpu_percent: tuple[float, ...]
+    rss_bytes: int | None
+    gpu_percent: tuple[float, ...] = ()
+    position: int | None = None
+    said: dict[str, int] = field(default_factory=dict)
+    both: int = 0
+    agree: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data; :meth:`from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> LiveWindow:
+        """Rebuilds a window from :meth:`to_json`."""
+        parts = dict(value)
+        parts["sides"] = {key: LiveSide(**side) for key, side in value["sides"].items()}
+        for key in ("cpu_percent", "gpu_percent"):
+            parts[key] = tuple(value.get(key) or ())
+        return cls(**parts)
+
+
+def since(windows: Sequence[LiveWindow], seconds: float) -> list[LiveWindow]:
+    """The windows of the last ``seconds``."""
+    return [w for w in windows if w.t_s >= windows[-1].t_s - seconds] if windows else []
+
+
+def totals(windows: Sequence[LiveWindow], place: str) -> tuple[float, float] | None:
+    """Median latency (ms) and throughput (per second) of the present variant at ``place``, over at most ten seconds.
+
+    None while it has not run yet.
+    """
+    if not windows or place not in windows[-1].sides:
+        return None
+    label = windows[-1].sides[place].label
+    recent = [w.sides[place] for w in since(windows, 10.0) if place in w.sides and w.sides[place].label == label]
+    middles = sorted(side.p50_ms for side in recent)
+    rates = sorted(side.per_s for side in recent)
+    return middles[len(middles) // 2], rates[len(rates) // 2]

@@ -1,0 +1,213 @@
+"""The child that runs a stream of samples through two variants in turns, until somebody wants something else.
+
+In every window both variants run the same samples, one after the other in random order, one call a sample, each call
+timed by itself. Which variant goes first is drawn anew each time, so that neither always finds the warmer caches.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qexplorer.core.dataset import Array
+from qexplorer.measure.live import WINDOW_S, LiveSide, LiveWindow
+from qexplorer.measure.power import Meter, best_meter, watts_per_cpu
+from qexplorer.measure.predictions import predictions
+from qexplorer.measure.scratch import read_samples
+from qexplorer.process.child import Emit
+from qexplorer.run.protocol import Mode, Session, SessionOptions
+from qexplorer.run.registry import usable
+
+__all__ = ["stream"]
+
+_WARM_CALLS = 3
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one variant did in one window."""
+
+    times_ns: list[int] = field(default_factory=list)
+    said: list[int | None] = field(default_factory=list)
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    joules: float | None = None
+
+
+@dataclass(slots=True)
+class _Player:
+    """One variant: its session and what it has answered so far."""
+
+    place: str
+    label: str
+    session: Session
+    meter: Meter
+    threshold: float
+    seen: int = 0
+    right: int = 0
+
+    def play(self, feeds: Callable[[int], dict[str, Array]], rows: list[int], until_s: float | None) -> _Turn:
+        """Runs ``rows`` in order, all of them, or only as many as begin before ``until_s`` (on the clock of time)."""
+        turn = _Turn()
+        joules, cpu, begin = self.meter.read_joules(), time.process_time(), time.perf_counter()
+        for row in rows:
+            if until_s is not None and turn.times_ns and time.perf_counter() > until_s:
+                break
+            call = self.session.call(feeds(row))
+            start = time.perf_counter_ns()
+            found: Any = call()
+            turn.times_ns.append(time.perf_counter_ns() - start)
+            turn.said.append(_class(found, self.threshold))
+        turn.wall_s, turn.cpu_s = time.perf_counter() - begin, time.process_time() - cpu
+        after = self.meter.read_joules()
+        turn.joules = None if joules is None or after is None else after - joules
+        return turn
+
+
+def stream(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Runs until the control file's version is another one, or nobody has looked for a while.
+
+    Args:
+        arguments: ``sides`` {place: {label, backend, path, seen, right}}, ``files`` (samples by input name), ``labels``
+            (or None), ``positions``, ``batch`` (samples a call), ``threads``, ``rate`` (samples a second; None: as fast
+            as it goes), ``control`` (path), ``version``, ``heartbeat`` (path), ``stale_s``, ``threshold``, and where
+            the last stream stopped: ``t_s``, ``cursor``, ``both``, ``agree``.
+        emit: takes ``window`` events.
+
+    Returns:
+        ``reason`` (``changed`` or ``left``), ``t_s``, ``cursor``, ``both``, ``agree``, and {place: {seen, right}}.
+
+    Raises:
+        BackendError: a backend gave up.
+    """
+    return _Stream(arguments, emit).run()
+
+
+class _Stream:
+    def __init__(self, arguments: dict[str, Any], emit: Emit) -> None:
+        import psutil
+
+        self._given, self._emit = arguments, emit
+        self._inputs = read_samples(arguments["files"])
+        self._n = next(iter(self._inputs.values())).shape[0]
+        self._labels = arguments["labels"]
+        self._order = random.Random()  # noqa: S311  (an order of turns, no secret)
+        self._players = [self._player(place, side) for place, side in arguments["sides"].items()]
+        self._cursor, self._t_s = int(arguments["cursor"]), float(arguments["t_s"])
+        self._both, self._agree = int(arguments["both"]), int(arguments["agree"])
+        self._process = psutil.Process()
+        psutil.cpu_percent(percpu=True)
+
+    def _player(self, place: str, side: dict[str, Any]) -> _Player:
+        backend = usable(side["backend"])
+        options = SessionOptions(Mode.NATIVE, int(self._given["threads"]))
+        session = backend.load(Path(side["path"]), options)
+        for _ in range(_WARM_CALLS):
+            session.call(self._feeds(0))()
+        meter = best_meter(backend.capabilities.device)
+        threshold = float(self._given["threshold"])
+        return _Player(place, side["label"], session, meter, threshold, int(side["seen"]), int(side["right"]))
+
+    def _feeds(self, row: int) -> dict[str, Array]:
+        """One call's inputs: the sample at ``row``, repeated where the file insists on a larger batch."""
+        batch = int(self._given["batch"])
+        return {k: np.repeat(np.ascontiguousarray(v[row : row + 1]), batch, axis=0) for k, v in self._inputs.items()}
+
+    def run(self) -> dict[str, Any]:
+        begin = time.perf_counter() - self._t_s
+        while (reason := self._wanted()) is None:
+            opened = time.perf_counter()
+            turns, rows = self._window()
+            rest = WINDOW_S - (time.perf_counter() - opened)
+            if self._given["rate"] and rest > 0:
+                time.sleep(rest)
+            self._t_s = time.perf_counter() - begin
+            self._tell(turns, rows, time.perf_counter() - opened)
+        scores = {p.place: {"seen": p.seen, "right": p.right} for p in self._players}
+        state = {"t_s": self._t_s, "cursor": self._cursor, "both": self._both, "agree": self._agree}
+        return {"reason": reason, **state, "sides": scores}
+
+    def _wanted(self) -> str | None:
+        """Why to stop: another order, or nobody looks any more."""
+        try:
+            version = json.loads(Path(self._given["control"]).read_bytes())["version"]
+            looked = Path(self._given["heartbeat"]).stat().st_mtime
+        except (OSError, ValueError, KeyError):
+            return "left"
+        if version != self._given["version"]:
+            return "changed"
+        return "left" if time.time() - looked > float(self._given["stale_s"]) else None
+
+    def _window(self) -> tuple[dict[str, _Turn], list[int]]:
+        """Both variants on the same samples: the first decides how many there is time for."""
+        order = self._order.sample(self._players, len(self._players))
+        rate = self._given["rate"]
+        count = max(1, round(float(rate) * WINDOW_S)) if rate else self._n
+        rows = [(self._cursor + i) % self._n for i in range(count)]
+        until = None if rate else time.perf_counter() + WINDOW_S / len(order)
+        turns: dict[str, _Turn] = {}
+        for player in order:
+            turns[player.place] = player.play(self._feeds, rows, until)
+            rows, until = rows[: len(turns[player.place].times_ns)], None
+        self._cursor = (self._cursor + len(rows)) % self._n
+        return turns, rows
+
+    def _tell(self, turns: dict[str, _Turn], rows: list[int], wall_s: float) -> None:
+        import psutil
+
+        for player in self._players:
+            said = turns[player.place].said
+            player.seen += len(rows)
+            if self._labels is not None:
+                player.right += sum(c == self._labels[row] for c, row in zip(said, rows, strict=True))
+        named = [turn.said for turn in turns.values()]
+        comparable = len(named) == 2 and None not in (*named[0], *named[1])
+        if comparable:
+            self._both += len(rows)
+            self._agree += sum(x == y for x, y in zip(*named, strict=True))
+        last = {place: turn.said[-1] for place, turn in turns.items()}
+        window = LiveWindow(
+            t_s=self._t_s,
+            sides={p.place: self._side(p, turns[p.place], wall_s) for p in self._players},
+            cpu_percent=tuple(psutil.cpu_percent(percpu=True)),
+            rss_bytes=int(self._process.memory_info().rss),
+            position=int(self._given["positions"][rows[-1]]),
+            said={place: int(c) for place, c in last.items() if c is not None},
+            both=self._both,
+            agree=self._agree if self._both else None,
+        )
+        self._emit({"event": "window", "window": window.to_json()})
+
+    def _side(self, player: _Player, turn: _Turn, wall_s: float) -> LiveSide:
+        times = np.asarray(turn.times_ns, np.float64) / 1e6
+        busy_s = float(times.sum()) / 1e3
+        if turn.joules is not None:
+            watts, source = turn.joules / max(turn.wall_s, 1e-9), f"measured:{player.meter.name}"
+        else:
+            watts, source = watts_per_cpu() * turn.cpu_s / max(turn.wall_s, 1e-9), "estimated"
+        return LiveSide(
+            label=player.label,
+            n=len(times),
+            p50_ms=float(np.median(times)),
+            p90_ms=float(np.quantile(times, 0.9)) if len(times) >= 10 else None,
+            per_s=len(times) / max(busy_s, 1e-9),
+            busy=busy_s / wall_s,
+            watts=watts,
+            watts_source=source,
+            seen=player.seen,
+            right=player.right if self._labels is not None else None,
+        )
+
+
+def _class(found: Any, threshold: float) -> int | None:
+    """The class that the answer to one sample names, or None."""
+    outputs = [np.asarray(each) for each in (found.values() if hasattr(found, "values") else found)]
+    said = predictions([outputs[0][:1] if outputs[0].ndim else outputs[0]], 1, threshold=threshold)
+    return None if said is None else int(said[0])

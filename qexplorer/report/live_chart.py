@@ -1,0 +1,141 @@
+"""Six small charts of a stream: latency, throughput, power, right answers, processors, memory.
+
+A chart's specification never changes while the stream runs: only its data does, so that nothing flickers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.measure.live import SIDES, LiveSide, LiveWindow, since
+from qexplorer.measure.statistics import wilson_interval
+from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "speed_sentence"]
+
+SHOWN_S = 60.0
+"""Seconds of the stream that a chart shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One small chart: its key, title with unit, and whether it is about the variants or about the machine."""
+
+    key: str
+    title: str
+    by_variant: bool
+
+
+PANELS = (
+    Panel("latency", "Latency of one call (ms)", True),
+    Panel("throughput", "Throughput while it has its turn (samples/s)", True),
+    Panel("power", "Power while it computes (W)", True),
+    Panel("accuracy", "Right so far (%)", True),
+    Panel("cpu", "Load of each processor (%)", False),
+    Panel("memory", "Memory of both together (MB)", False),
+)
+
+
+def colours_of(backends: Mapping[str, str], recipes: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each place: float grey, else the backend's hue; the second of two equal ones gets another blue."""
+    found = {p: FLOAT if recipes[p] == "float" else backend_colour(backends[p]) for p in backends}
+    if len(found) == 2 and len(set(found.values())) == 1:
+        found[SIDES[1]] = TENSOR if found[SIDES[0]] != TENSOR else NEUTRAL
+    return found
+
+
+def live_frame(windows: Sequence[LiveWindow], panel: Panel) -> pd.DataFrame:
+    """The points of one chart: columns ``t`` (s), ``line`` (what is drawn), ``value``, ``low``, ``high``.
+
+    Latency spans median to 90th percentile, right answers their 95 % interval; other values have no span.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for window in since(windows, SHOWN_S):
+        rows += _variant_rows(window, panel.key) if panel.by_variant else _machine_rows(window, panel.key)
+    return pd.DataFrame(rows, columns=["t", "line", "value", "low", "high"])
+
+
+def _variant_rows(window: LiveWindow, key: str) -> list[dict[str, Any]]:
+    rows = []
+    for place, side in window.sides.items():
+        value, low, high = _value(side, key)
+        if value is not None:
+            rows.append({"t": window.t_s, "line": place, "value": value, "low": low, "high": high})
+    return rows
+
+
+def _value(side: LiveSide, key: str) -> tuple[float | None, float | None, float | None]:
+    if key == "latency":
+        return side.p50_ms, side.p50_ms, side.p90_ms
+    if key == "throughput":
+        return side.per_s, None, None
+    if key == "power":
+        return side.watts, None, None
+    if side.right is None or side.seen == 0:
+        return None, None, None
+    low, high = wilson_interval(side.right, side.seen)
+    return 100 * side.right / side.seen, 100 * low, 100 * high
+
+
+def _machine_rows(window: LiveWindow, key: str) -> list[dict[str, Any]]:
+    if key == "memory":
+        if window.rss_bytes is None:
+            return []
+        return [{"t": window.t_s, "line": "both", "value": window.rss_bytes / 1e6, "low": None, "high": None}]
+    cores = [(f"CPU {i}", load) for i, load in enumerate(window.cpu_percent)]
+    cores += [(f"GPU {i}", load) for i, load in enumerate(window.gpu_percent)]
+    return [{"t": window.t_s, "line": name, "value": load, "low": None, "high": None} for name, load in cores]
+
+
+def live_spec(panel: Panel, colours: Mapping[str, str]) -> dict[str, Any]:
+    """The Vega-Lite chart that draws :func:`live_frame`; ``colours`` by place."""
+    zero = panel.key != "accuracy"
+    y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": zero, "nice": True}}
+    if panel.key == "cpu":
+        y["scale"] = {"domain": [0, 100]}
+    x: dict[str, Any] = {"field": "t", "type": "quantitative", "title": None, "scale": {"zero": False, "nice": False}}
+    x["axis"] = {"format": "d", "tickCount": 5, "labelExpr": "datum.label + ' s'"}
+    colour: dict[str, Any] = {"field": "line", "type": "nominal", "legend": None}
+    if panel.by_variant:
+        colour["scale"] = {"domain": list(colours), "range": list(colours.values())}
+    elif panel.key == "memory":
+        colour = {"value": NEUTRAL}
+    tooltip = [
+        {"field": "line", "title": "what"},
+        {"field": "t", "title": "second", "format": ".1f"},
+        {"field": "value", "title": panel.title, "format": ".4~g"},
+    ]
+    band = {
+        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
+        "mark": {"type": "area", "opacity": 0.18},
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
+    }
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone"},
+        "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip},
+    }
+    return {
+        "title": {"text": panel.title, "anchor": "start", "fontSize": 13},
+        "height": 130,
+        "padding": {"left": 0, "top": 2, "right": 6, "bottom": 2},
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "layer": [band, line] if panel.key in ("latency", "accuracy") else [line],
+    }
+
+
+def speed_sentence(a: tuple[str, float] | None, b: tuple[str, float] | None) -> str | None:
+    """``w8a8 takes 0.31 of the time of float``, from labels and median latencies; None while one of them is missing."""
+    if a is None or b is None or min(a[1], b[1]) <= 0:
+        return None
+    slow, fast = (a, b) if a[1] >= b[1] else (b, a)
+    ratio = slow[1] / fast[1]
+    if ratio < 1.05:
+        return f"{fast[0]} and {slow[0]} take about the same time"
+    return f"{fast[0]} is {ratio:.2g} times faster than {slow[0]}"

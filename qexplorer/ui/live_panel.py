@@ -1,0 +1,203 @@
+"""Page Live, top to bottom: what runs, start and stop, what each variant does now, and how it went so far."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.jobs import manager
+from qexplorer.jobs.live import beat, notes_of, windows_of
+from qexplorer.jobs.manager import JobState
+from qexplorer.measure.live import SIDES, LiveWindow, totals
+from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
+from qexplorer.report.pictures import is_picture, pictures
+from qexplorer.ui.job_panel import job_state
+from qexplorer.ui.live_controls import Chosen, draw_choice, order_now, start, steer_now
+from qexplorer.ui.session import as_plain, choose_model, current_model, fitted_data, state
+
+__all__ = ["draw_live_page"]
+
+_LOOK_S = 0.5
+
+
+def draw_live_page() -> None:
+    """Draws the page."""
+    st.title("Live")
+    if state().model is None:
+        _empty()
+        return
+    st.markdown("Two variants on the same stream of samples, as they run. Change either while it runs.")
+    model = current_model()
+    if model is None:
+        return
+    if model.untrained:
+        st.info("Untrained: time, power and memory mean something; its answers do not and are not counted.")
+    lacks = _lacks()
+    if lacks is not None:
+        st.caption(lacks)
+        return
+    chosen = draw_choice()
+    job = _job()
+    with st.container(horizontal=True, vertical_alignment="center", key="live_go"):
+        if job is not None and job.is_running:
+            if st.button("Stop", icon=":material/stop_circle:", key="live_stop"):
+                with st.spinner("Ending the stream"):
+                    manager.cancel(job.id)
+                st.rerun()
+        elif st.button("Start", type="primary", icon=":material/play_arrow:", key="live_start"):
+            start(order_now(chosen))
+            st.rerun()
+        st.caption("It stops by itself when this page is closed or left.")
+    if job is None:
+        st.caption("Nothing runs yet: press Start, and the first numbers come in a few seconds.")
+    elif job.is_running:
+        steer_now(job.id, chosen)
+        _running(job.id, chosen)
+    else:
+        _ended(job, chosen)
+
+
+def _empty() -> None:
+    st.markdown("No model yet. With one, float and quantized run side by side here until you stop them.")
+    if st.button("Start with the digits sample", type="primary", icon=":material/play_arrow:"):
+        choose_model("digits_cnn", "digits")
+        st.rerun()
+    st.page_link("pages/model.py", label="Choose another model", icon=":material/deployed_code:")
+
+
+def _lacks() -> str | None:
+    if state().data is None:
+        return "Choose data in the sidebar or on page Model: the stream is made of its samples."
+    try:
+        fitted_data()
+    except QExplorerError as error:
+        return as_plain(error.sentence) + "."
+    return None
+
+
+def _job() -> JobState | None:
+    """This session's stream, if it is about the model that is chosen now."""
+    job = job_state(state().jobs.get("live"))
+    if job is None or job.arguments.get("model") != state().model or job.arguments.get("data") != state().data:
+        return None
+    return job
+
+
+@st.fragment(run_every=_LOOK_S)
+def _running(job_id: str, chosen: dict[str, Chosen]) -> None:
+    beat(job_id)
+    job = job_state(job_id)
+    if job is None or not job.is_running:
+        st.rerun()
+        return
+    windows = windows_of(job_id)
+    if not windows or job.step != "streaming":
+        st.caption(f":material/hourglass_top: {as_plain(job.step)}: usually a few seconds, the first time of a recipe.")
+    _draw(windows, notes_of(job_id), chosen)
+
+
+def _ended(job: JobState, chosen: dict[str, Chosen]) -> None:
+    if job.error:
+        st.error(as_plain(job.error), icon=":material/error:")
+    windows = windows_of(job.id)
+    if windows:
+        st.caption(f"The stream has ended after {windows[-1].t_s:.0f} s; these are its last numbers.")
+    _draw(windows, notes_of(job.id), chosen)
+
+
+def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Chosen]) -> None:
+    colours = colours_of({p: c.backend for p, c in chosen.items()}, {p: c.name for p, c in chosen.items()})
+    for place, reason in notes.items():
+        st.warning(as_plain(f"{chosen[place].label}: {reason}"), icon=":material/block:")
+    if not windows:
+        return
+    _now(windows, chosen, colours)
+    columns = st.columns(3, gap="medium")
+    for index, panel in enumerate(PANELS):
+        frame = live_frame(windows, panel)
+        with columns[index % 3]:
+            if frame.empty:
+                st.caption(f"{panel.title}: not counted here")
+            else:
+                st.vega_lite_chart(frame, live_spec(panel, colours), key=f"live_{panel.key}")
+    source = next((side.watts_source for side in windows[-1].sides.values()), "estimated")
+    told = "estimated from processor time, above idle" if source == "estimated" else f"{source}, idle included"
+    st.caption(
+        as_plain(
+            f"Last 60 seconds, a point each half second. Bands: median to 90th percentile of latency, 95 % interval of "
+            f"right answers. Power is {told}."
+        )
+    )
+
+
+def _now(windows: list[LiveWindow], chosen: dict[str, Chosen], colours: dict[str, str]) -> None:
+    """A card for each variant with its numbers now, and between them the last sample and what both say."""
+    last = windows[-1]
+    found = {place: totals(windows, place) for place in SIDES}
+    same = len({each.backend for each in chosen.values()}) == 1 and len({c.name for c in chosen.values()}) > 1
+    told = [(chosen[p].name if same else chosen[p].label, found[p]) for p in SIDES if p in chosen]
+    pairs = [None if number is None else (label, number[0]) for label, number in told]
+    sentence = speed_sentence(pairs[0], pairs[1]) if len(pairs) == 2 else None
+    agree = f"same class for {last.agree:,} of {last.both:,} samples" if last.agree is not None and last.both else None
+    line = ", ".join(part for part in (sentence, agree) if part)
+    if line:
+        st.markdown(f"#### {as_plain(line)}")
+    left, middle, right = st.columns([3, 2, 3], gap="medium")
+    for place, column in zip(SIDES, (left, right), strict=True):
+        with column:
+            _card(place, windows, chosen[place], colours[place])
+    with middle:
+        _sample(last, chosen)
+
+
+def _card(place: str, windows: list[LiveWindow], chosen: Chosen, colour: str) -> None:
+    side = windows[-1].sides.get(place)
+    with st.container(border=True, key=f"live_card_{place}"):
+        st.html(f"<div style='font-weight:600'><span style='color:{colour}'>■</span> {escape(chosen.label)}</div>")
+        number = totals(windows, place)
+        if side is None or number is None:
+            st.caption("not running")
+            return
+        with st.container(horizontal=True):
+            st.metric("Latency", f"{number[0]:.3g} ms")
+            st.metric("Throughput", f"{number[1]:,.0f} /s")
+            if side.watts is not None:
+                st.metric("Power, estimated" if side.watts_source == "estimated" else "Power", f"{side.watts:.2g} W")
+            if side.right is not None and side.seen:
+                st.metric("Right", f"{100 * side.right / side.seen:.1f} %", help=f"of {side.seen:,} samples")
+
+
+def _sample(last: LiveWindow, chosen: dict[str, Chosen]) -> None:
+    """The window's last sample as a picture, where it is one, with what both variants name it.
+
+    Picture and words are one element: as two, the picture would lag behind the words.
+    """
+    data = fitted_data()
+    if data is None or last.position is None or last.position >= data.evaluation.n:
+        return
+    names, labels = data.classes, data.evaluation.labels
+    row = next(iter(data.evaluation.inputs.values()))[last.position : last.position + 1]
+    lines = [] if labels is None else [f"label <b>{escape(_class(int(labels[last.position]), names))}</b>"]
+    lines += [
+        f"{escape(chosen[p].name)}: <b>{escape(_class(c, names))}</b>" for p, c in last.said.items() if p in chosen
+    ]
+    picture = f"<img src='{_as_url(pictures(row)[0])}' width='104'>" if is_picture(row.shape[1:]) else ""
+    st.html(f"<div style='font-size:0.88rem'>{picture}<div>{'<br>'.join(lines)}</div></div>")
+
+
+def _as_url(picture: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _class(index: int, names: tuple[str, ...]) -> str:
+    return names[index] if 0 <= index < len(names) else str(index)

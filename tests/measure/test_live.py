@@ -1,0 +1,144 @@
+"""A stream of samples through two variants: what a window says, and when the stream ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qexplorer.core.model import Model
+from qexplorer.measure.live import LiveWindow, since, totals
+from qexplorer.measure.live_child import stream
+from qexplorer.measure.scratch import keep_samples
+from tests.measure.models import make_cnn, quantized, samples
+
+N = 12
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """A small CNN."""
+    return make_cnn(tmp_path)
+
+
+@pytest.fixture
+def order(model: Model, tmp_path: Path) -> dict[str, Any]:
+    """What the child is told: float on the left, int8 on the right, twelve samples of class 0."""
+    control, heartbeat = tmp_path / "control.json", tmp_path / "heartbeat"
+    control.write_text(json.dumps({"version": 1}))
+    heartbeat.touch()
+    int8 = quantized(model, tmp_path)
+    paths = {"a": ("float", model.path), "b": ("w8a8", int8.path)}
+    sides = {
+        p: {"label": n, "backend": "onnxruntime", "path": str(f), "seen": 0, "right": 0} for p, (n, f) in paths.items()
+    }
+    return {
+        "sides": sides,
+        "files": keep_samples(tmp_path, {"x": samples(N)}),
+        "labels": [0] * N,
+        "positions": list(range(100, 100 + N)),
+        "batch": 1,
+        "threads": 1,
+        "rate": None,
+        "control": str(control),
+        "version": 1,
+        "heartbeat": str(heartbeat),
+        "stale_s": 60.0,
+        "t_s": 0.0,
+        "cursor": 0,
+        "both": 0,
+        "agree": 0,
+        "threshold": 0.0,
+    }
+
+
+def run(order: dict[str, Any], windows: int) -> tuple[list[LiveWindow], dict[str, Any]]:
+    """Streams until there are so many windows, then asks for something else."""
+    found: list[LiveWindow] = []
+
+    def emit(event: dict[str, Any]) -> None:
+        found.append(LiveWindow.from_json(json.loads(json.dumps(event["window"]))))
+        if len(found) == windows:
+            Path(order["control"]).write_text(json.dumps({"version": 2}))
+
+    return found, stream(order, emit)
+
+
+def test_both_variants_run_the_same_samples(order: dict[str, Any]) -> None:
+    """In every window both have run equally many samples, and counts only grow."""
+    windows, ended = run(order, 3)
+    assert ended["reason"] == "changed"
+    for window in windows:
+        assert window.sides["a"].n == window.sides["b"].n > 0
+        assert window.sides["a"].seen == window.sides["b"].seen == window.both
+        assert 100 <= (window.position or 0) < 100 + N
+        assert window.sides["a"].p50_ms > 0
+        assert 0 < window.sides["a"].busy <= 1
+    assert [w.both for w in windows] == sorted({w.both for w in windows})
+    assert ended["sides"]["a"]["seen"] == windows[-1].sides["a"].seen
+
+
+def test_right_answers_are_those_of_the_model(order: dict[str, Any], model: Model) -> None:
+    """After whole rounds of the samples, the share of right answers is what the model gets on them at once."""
+    import onnxruntime
+
+    (logits,) = onnxruntime.InferenceSession(str(model.path)).run(None, {"x": samples(N)})
+    order |= {"rate": 2.0 * N, "labels": np.argmax(logits, axis=1).tolist()}
+    windows, _ = run(order, 2)
+    assert windows[-1].sides["a"].seen == 2 * N
+    assert windows[-1].sides["a"].right == 2 * N
+    assert windows[-1].agree is not None
+
+
+def test_a_pace_fixes_the_samples_of_a_window(order: dict[str, Any]) -> None:
+    """At 8 a second each window of half a second has 4 samples, and the variants rest in between."""
+    windows, _ = run(order | {"rate": 8.0}, 2)
+    assert [w.sides["a"].n for w in windows] == [4, 4]
+    assert windows[-1].sides["a"].busy < 0.9
+
+
+def test_the_stream_goes_on_where_another_stopped(order: dict[str, Any]) -> None:
+    """Time, place in the samples and counts are carried over."""
+    before = {"t_s": 10.0, "cursor": 5, "both": 7, "agree": 6}
+    order["sides"]["a"] |= {"seen": 7, "right": 3}
+    windows, _ = run(order | before | {"rate": 4.0}, 1)
+    assert windows[0].t_s > 10
+    assert windows[0].position == 100 + 5 + 1
+    assert windows[0].sides["a"].seen == 9
+    assert windows[0].sides["b"].seen == 2
+    assert windows[0].both == 9
+
+
+def test_without_labels_nothing_counts_as_right(order: dict[str, Any]) -> None:
+    """The number is missing, not zero, and agreement is still counted."""
+    windows, _ = run(order | {"labels": None}, 1)
+    assert windows[0].sides["a"].right is None
+    assert windows[0].agree is not None
+
+
+def test_nobody_looking_ends_the_stream(order: dict[str, Any]) -> None:
+    """A heartbeat that is older than allowed, or gone, ends it before the next window."""
+    import os
+
+    old = time.time() - 100
+    os.utime(order["heartbeat"], (old, old))
+    found: list[Any] = []
+    assert stream(order, found.append)["reason"] == "left"
+    Path(order["heartbeat"]).unlink()
+    assert stream(order, found.append)["reason"] == "left"
+    assert not found
+
+
+def test_totals_are_of_the_variant_that_runs_now(order: dict[str, Any]) -> None:
+    """A variant that was there before at the same place does not count; nothing has run: no numbers."""
+    windows, _ = run(order, 2)
+    renamed = LiveWindow.from_json({**windows[0].to_json(), "t_s": windows[0].t_s - 1})
+    other = renamed.to_json()
+    other["sides"]["b"] |= {"label": "another", "p50_ms": 1e6}
+    assert totals([LiveWindow.from_json(other), *windows], "b") == totals(windows, "b")
+    assert totals([], "a") is None
+    assert since(windows, 0.0) == [windows[-1]]

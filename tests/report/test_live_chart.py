@@ -1,0 +1,66 @@
+"""What is drawn of a stream."""
+
+from __future__ import annotations
+
+import math
+
+from qexplorer.measure.live import LiveSide, LiveWindow
+from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
+from qexplorer.report.palette import FLOAT, backend_colour
+
+
+def window(t: float) -> LiveWindow:
+    """A window with known numbers."""
+    side = LiveSide("float", 20, 2.0, 2.5, 500.0, 0.4, 3.0, "estimated", 100, 90)
+    other = LiveSide("w8a8", 20, 1.0, None, 1000.0, 0.2, 3.1, "estimated", 100, None)
+    return LiveWindow(t, {"a": side, "b": other}, (50.0, 10.0), 80_000_000, gpu_percent=(7.0,))
+
+
+def frames(windows: list[LiveWindow]) -> dict[str, list[dict[str, object]]]:
+    """The points of each panel."""
+    return {panel.key: live_frame(windows, panel).to_dict("records") for panel in PANELS}
+
+
+def test_every_panel_draws_its_quantity() -> None:
+    """Latency spans median to p90, right answers their interval; processors and GPUs each have a line."""
+    found = frames([window(1.0)])
+    latency = {row["line"]: row for row in found["latency"]}
+    assert (latency["a"]["value"], latency["a"]["high"]) == (2.0, 2.5)
+    assert math.isnan(float(str(latency["b"]["high"])))
+    assert [row["value"] for row in found["throughput"]] == [500.0, 1000.0]
+    (right,) = found["accuracy"]
+    assert right["value"] == 90.0
+    assert float(str(right["low"])) < 90 < float(str(right["high"]))
+    assert [row["line"] for row in found["cpu"]] == ["CPU 0", "CPU 1", "GPU 0"]
+    assert found["memory"][0]["value"] == 80.0
+
+
+def test_only_the_last_minute_is_drawn() -> None:
+    """What is older than 60 seconds has left the chart."""
+    found = live_frame([window(1.0), window(50.0), window(100.0)], PANELS[0])
+    assert sorted(set(found["t"])) == [50.0, 100.0]
+
+
+def test_a_specification_does_not_depend_on_the_data() -> None:
+    """The same colours give the same chart, so only data moves while it streams."""
+    colours = {"a": FLOAT, "b": "#123456"}
+    for panel in PANELS:
+        assert live_spec(panel, colours) == live_spec(panel, colours)
+        assert "values" not in str(live_spec(panel, colours))
+
+
+def test_two_equal_variants_are_told_apart() -> None:
+    """Float is grey, integers have their backend's hue, and two of one hue get two."""
+    ort = {"a": "onnxruntime", "b": "onnxruntime"}
+    assert colours_of(ort, {"a": "float", "b": "w8a8"}) == {"a": FLOAT, "b": backend_colour("onnxruntime")}
+    for recipe in ("float", "w8a8"):
+        same = colours_of(ort, {"a": recipe, "b": recipe})
+        assert same["a"] != same["b"]
+
+
+def test_the_sentence_says_who_is_faster() -> None:
+    """The faster one comes first with its ratio; a difference below five percent is none."""
+    assert speed_sentence(("float", 2.0), ("w8a8", 1.0)) == "w8a8 is 2 times faster than float"
+    assert speed_sentence(("w8a8", 1.0), ("float", 3.0)) == "w8a8 is 3 times faster than float"
+    assert "about the same" in (speed_sentence(("a", 1.0), ("b", 1.02)) or "")
+    assert speed_sentence(None, ("b", 1.0)) is None

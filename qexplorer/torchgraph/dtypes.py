@@ -5,16 +5,15 @@ Integers of fewer than 8 bits are carried by int8 or uint8 with the same values.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import onnx.helper
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-if TYPE_CHECKING:
-    import onnx
-
-__all__ = ["CODE_LIMITS", "onnx_type", "tensor_from", "torch_dtype"]
+__all__ = ["CODE_LIMITS", "onnx_type", "tensor_from", "tensor_of", "torch_dtype"]
 
 CODE_LIMITS: dict[int, tuple[int, int]] = {
     TensorProto.INT8: (-128, 127),
@@ -78,12 +77,22 @@ def onnx_type(dtype: torch.dtype) -> int:
 
 def tensor_from(proto: onnx.TensorProto) -> torch.Tensor:
     """An initializer's values as a tensor of its own memory."""
-    dtype = torch_dtype(proto.data_type)
-    values = numpy_helper.to_array(proto)
-    if proto.data_type == TensorProto.BFLOAT16:
+    return tensor_of(numpy_helper.to_array(proto), proto.data_type)
+
+
+def tensor_of(values: NDArray[Any], kind: int = 0) -> torch.Tensor:
+    """A NumPy array, ``ml_dtypes`` among them, as a tensor of its own memory.
+
+    Args:
+        values: any shape.
+        kind: its ONNX element type, found from its dtype if 0.
+    """
+    kind = kind or onnx.helper.np_dtype_to_tensor_dtype(values.dtype)
+    dtype = torch_dtype(kind)
+    if kind == TensorProto.BFLOAT16:
         return torch.from_numpy(values.view(np.int16).copy()).view(torch.bfloat16)
-    if proto.data_type in _FLOAT8:
+    if kind in _FLOAT8:
         return torch.from_numpy(values.view(np.uint8).copy()).view(dtype)
-    if proto.data_type in _NARROW:
+    if kind in _NARROW:
         values = values.astype(np.int8 if dtype is torch.int8 else np.uint8)
     return torch.from_numpy(np.array(values))

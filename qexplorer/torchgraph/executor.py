@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from qexplorer.core.errors import ModelError
-from qexplorer.torchgraph.dtypes import tensor_from
+from qexplorer.torchgraph.dtypes import tensor_from, tensor_of
 from qexplorer.torchgraph.graph import graph_of, missing_in, missing_operators, read_model
 from qexplorer.torchgraph.plan import Step, steps_for
 from qexplorer.torchgraph.registry import Host, as_host
@@ -168,17 +168,28 @@ class GraphModule(nn.Module):
             raise ModelError(f"no value was given for the input '{missing[0]}'", allowed=", ".join(self.input_names))
         kept = set(wanted)
         for step in self._plan(wanted):
-            if step.node is None:
-                found = step.call(*(self._raw(name, values) for name in step.inputs))
-            else:
-                arguments = [self._argument(name, values, index in step.host) for index, name in enumerate(step.inputs)]
-                found = step.call(step.node, *arguments)
-            answers = found if isinstance(found, tuple) else (found,)
+            answers = self._answers(step, values)
             values.update((name, value) for name, value in zip(step.outputs, answers, strict=False) if name)
             for name in step.free:
                 if name not in kept:
                     values.pop(name, None)
         return {name: self._argument(name, values, False) for name in wanted}
+
+    def _answers(self, step: Step, values: dict[str, Any]) -> tuple[Any, ...]:
+        """What one step makes of the values at hand."""
+        if step.node is None:
+            answers: tuple[Any, ...] = step.call(*(self._raw(name, values) for name in step.inputs))
+            return answers
+        arguments = [self._argument(name, values, index in step.host) for index, name in enumerate(step.inputs)]
+        try:
+            found = step.call(step.node, *arguments)
+        except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+            what = f"{step.node.op} (opset {step.node.opset}) cannot take these inputs ({error})"
+            raise ModelError(what, where=step.node.name or None) from error
+        answers = found if isinstance(found, tuple) else (found,)
+        if not any(isinstance(argument, Tensor) for argument in arguments):
+            answers = tuple(answer.to(self._device) for answer in answers)
+        return answers
 
     def _raw(self, name: str, values: dict[str, Any]) -> Any:
         if not name:
@@ -194,4 +205,4 @@ class GraphModule(nn.Module):
         if name not in values:
             return self._tensor(name)
         value = values[name]
-        return torch.from_numpy(np.array(value)).to(self._device) if isinstance(value, np.ndarray) else value
+        return tensor_of(value).to(self._device) if isinstance(value, np.ndarray) else value

@@ -9,8 +9,8 @@ Backward, with ``low = (qmin - zero) * scale`` and ``high = (qmax - zero) * scal
   the grid represents, both ends included, and is stopped outside (Bengio et al. 2013; Jacob et al. 2018, section 3).
   NaN is outside.
 - **The scale**, where it asks for a gradient: ``dy/dscale = round(x / scale) - x / scale`` inside, ``qmin - zero``
-  below and ``qmax - zero`` above (Esser et al. 2020, equation 3), summed over the values that share the scale. The factor
-  ``g = 1 / sqrt(values * qmax)`` of their section 2.2 is left to the trainer.
+  below and ``qmax - zero`` above (Esser et al. 2020, equation 3), summed over the values that share the scale. The
+  factor ``g = 1 / sqrt(values * qmax)`` of their section 2.2 is left to the trainer.
 - **The zero point** has none.
 """
 

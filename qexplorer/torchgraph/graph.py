@@ -49,10 +49,7 @@ def read_model(model: onnx.ModelProto | Path | str) -> onnx.ModelProto:
 
 def graph_of(model: onnx.ModelProto) -> Graph:
     """Reads a model; the model is not changed."""
-    if model.functions:
-        import onnx.inliner
-
-        model = onnx.inliner.inline_local_functions(model)
+    model = _written_out(model)
     proto = model.graph
     constants = {item.name: item for item in proto.initializer}
     initializers = frozenset(constants)
@@ -75,6 +72,32 @@ def graph_of(model: onnx.ModelProto) -> Graph:
         opsets={"" if item.domain == "ai.onnx" else item.domain: item.version for item in model.opset_import},
         types=types,
     )
+
+
+def _written_out(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without local functions, and with operators that torch has no kernel for, but that ONNX defines by
+    other operators, replaced by those."""
+    import onnx.inliner
+
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    for name in sorted(_open(model)):
+        try:
+            found = onnx.inliner.inline_selected_functions(model, [("", name)], inline_schema_functions=True)
+        except RuntimeError:  # ONNX asks for a type that the file does not tell
+            continue
+        if name not in _open(found) and _open(found) < _open(model):
+            model = found
+    return model
+
+
+def _open(model: onnx.ModelProto) -> set[str]:
+    """Operators of the default set that torch has no kernel for."""
+    from qexplorer.torchgraph.operators import supported
+
+    version = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=1)
+    ops = {node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")} - {"Constant"}
+    return {name for name in ops if not supported(name, "", version)}
 
 
 def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:

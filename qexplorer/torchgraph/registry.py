@@ -92,4 +92,5 @@ def as_host(value: torch.Tensor | Host) -> Host:
     """A tensor's values as NumPy. On CUDA this waits for the device."""
     if isinstance(value, np.ndarray):
         return value
-    return np.asarray(value.detach().cpu().numpy())
+    found = value.detach().cpu()
+    return np.asarray((found.to(torch.float32) if found.dtype is torch.bfloat16 else found).numpy())

@@ -71,7 +71,7 @@ def computable(x: Tensor) -> Tensor:
 def _one(name: str, call: Callable[[Tensor], Tensor]) -> None:
     @operator(name, since=_SINCE.get(name, 1))
     def kernel(node: Node, x: Tensor) -> Tensor:  # noqa: ARG001
-        return call(x)
+        return call(computable(x)).to(x.dtype) if x.dtype in _WIDER else call(x)
 
 
 def _two(name: str, call: Callable[[Tensor, Tensor], Tensor]) -> None:

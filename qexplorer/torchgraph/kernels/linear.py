@@ -36,10 +36,12 @@ def gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
 def einsum(node: Node, *inputs: Tensor) -> Tensor:
     """Einstein summation."""
     equation = node.text("equation", "").replace(" ", "")
-    return torch.einsum(equation, *inputs)  # type: ignore[no-any-return]  # its signature is not typed
+    found: Tensor = torch.einsum(equation, *inputs)
+    return found
 
 
 @operator("Det", since=11)
 def det(node: Node, x: Tensor) -> Tensor:  # noqa: ARG001
     """Determinants of the last two dimensions."""
-    return torch.linalg.det(x)
+    found: Tensor = torch.linalg.det(x)
+    return found

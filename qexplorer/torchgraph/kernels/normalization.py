@@ -79,3 +79,57 @@ def log_softmax(node: Node, x: Tensor) -> Tensor:
 def _flat(node: Node, x: Tensor) -> Tensor:
     axis = node.whole("axis", 1) % max(x.dim(), 1)
     return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+
+
+@operator("InstanceNormalization", since=1)
+def instance_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """Every channel of every sample normalized by itself."""
+    return functional.instance_norm(x, None, None, scale, bias, True, 0.0, node.number("epsilon", 1e-5))
+
+
+@operator("GroupNormalization", since=18)
+def group_normalization_by_group(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """Groups of channels normalized together, then a scale and a bias per group."""
+    groups = node.whole("num_groups", 1)
+    each = x.shape[1] // groups
+    return group_normalization(node, x, scale.repeat_interleave(each), bias.repeat_interleave(each))
+
+
+@operator("GroupNormalization", since=21)
+def group_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """Groups of channels normalized together, then a scale and a bias per channel."""
+    return functional.group_norm(x, node.whole("num_groups", 1), scale, bias, node.number("epsilon", 1e-5))
+
+
+@operator("RMSNormalization", since=23)
+def rms_normalization(node: Node, x: Tensor, scale: Tensor) -> Tensor:
+    """Division by the root of the mean square over the dimensions from ``axis`` on."""
+    axes = tuple(range(node.whole("axis", -1) % x.dim(), x.dim()))
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    inverse = torch.rsqrt((wide * wide).mean(axes, keepdim=True) + node.number("epsilon", 1e-5))
+    return (wide * inverse).to(x.dtype) * scale
+
+
+@operator("LpNormalization", since=1)
+def lp_normalization(node: Node, x: Tensor) -> Tensor:
+    """Division by the 1- or 2-norm along ``axis``; where it is zero, the answer is zero."""
+    axis = node.whole("axis", -1)
+    size = torch.linalg.vector_norm(x, node.whole("p", 2), axis, keepdim=True)
+    return torch.where(size == 0, torch.zeros_like(x), x / torch.where(size == 0, torch.ones_like(size), size))
+
+
+@operator("MeanVarianceNormalization", since=9)
+def mean_variance_normalization(node: Node, x: Tensor) -> Tensor:
+    """Zero mean and unit variance over ``axes``."""
+    axes = node.wholes("axes") or (0, 2, 3)
+    centred = x - x.mean(axes, keepdim=True)
+    return centred / (torch.sqrt((centred * centred).mean(axes, keepdim=True)) + 1e-9)
+
+
+@operator("LRN", since=1)
+def local_response_normalization(node: Node, x: Tensor) -> Tensor:
+    """Division by a power of the mean square over neighbouring channels."""
+    size = node.whole("size", 1)
+    squares = functional.pad((x * x).flatten(2).unsqueeze(1), (0, 0, (size - 1) // 2, size // 2))
+    mean = functional.avg_pool2d(squares, (size, 1), 1).squeeze(1).reshape(x.shape)
+    return x / (node.number("bias", 1.0) + node.number("alpha", 1e-4) * mean) ** node.number("beta", 0.75)

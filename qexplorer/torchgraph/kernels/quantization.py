@@ -8,6 +8,7 @@ from torch import Tensor
 
 from qexplorer.torchgraph.dtypes import CODE_LIMITS, onnx_type, torch_dtype
 from qexplorer.torchgraph.fake_quantize import broadcast_grid, codes_of, fake_quantize
+from qexplorer.torchgraph.kernels.casting import converted
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import operator
 
@@ -37,20 +38,8 @@ def quantize_linear(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = 
     kind = code_type(node, zero)
     steps, offset = _grid(node, x, scale, zero)
     if kind not in CODE_LIMITS:
-        return _to_float8(node, x.to(steps.dtype) / steps, torch_dtype(kind))
+        return converted(x.to(steps.dtype) / steps, kind, saturate=bool(node.whole("saturate", 1)))
     return codes_of(x.to(steps.dtype), steps, offset, *CODE_LIMITS[kind]).to(torch.int32).to(torch_dtype(kind))
-
-
-def _to_float8(node: Node, values: Tensor, kind: torch.dtype) -> Tensor:
-    if node.whole("saturate", 1):
-        values = saturated_float8(values, kind)
-    return values.to(kind)
-
-
-def saturated_float8(values: Tensor, kind: torch.dtype) -> Tensor:
-    """``values`` with those beyond the largest number of a float8 type, infinity too, brought back to it; NaN stays."""
-    largest = torch.finfo(kind).max
-    return values.clamp(-largest, largest)
 
 
 @operator("DequantizeLinear", since=10)

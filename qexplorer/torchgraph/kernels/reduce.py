@@ -27,9 +27,9 @@ REDUCTIONS: dict[str, Reduction] = {
     "ReduceL2": lambda x, axes, keep: _root((x * x).sum(axes, keep), x),
     "ReduceLogSum": lambda x, axes, keep: torch.log(x.sum(axes, keep)),
     "ReduceLogSumExp": lambda x, axes, keep: torch.logsumexp(x, axes, keep),
-    "ReduceMax": lambda x, axes, keep: x.amax(axes, keep),
+    "ReduceMax": lambda x, axes, keep: _extreme(x, axes, keep, largest=True),
     "ReduceMean": lambda x, axes, keep: _mean(x, axes, keep),
-    "ReduceMin": lambda x, axes, keep: x.amin(axes, keep),
+    "ReduceMin": lambda x, axes, keep: _extreme(x, axes, keep, largest=False),
     "ReduceProd": _product,
     "ReduceSum": lambda x, axes, keep: x.sum(axes, keep),
     "ReduceSumSquare": lambda x, axes, keep: (x * x).sum(axes, keep),
@@ -39,6 +39,19 @@ REDUCTIONS: dict[str, Reduction] = {
 
 def _root(total: Tensor, x: Tensor) -> Tensor:
     return torch.sqrt(total if x.is_floating_point() else total.to(torch.float64))
+
+
+def _extreme(x: Tensor, axes: tuple[int, ...], keep: bool, *, largest: bool) -> Tensor:
+    """Largest or smallest value; of no values at all, the other end of the type's range."""
+    if x.numel() == 0:
+        sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+        kept = sizes if keep else [size for axis, size in enumerate(sizes) if axis not in axes]
+        if x.is_floating_point():
+            end = float("-inf") if largest else float("inf")
+        else:
+            end = torch.iinfo(x.dtype).min if largest else torch.iinfo(x.dtype).max
+        return torch.full(kept, end, dtype=x.dtype, device=x.device)
+    return x.amax(axes, keep) if largest else x.amin(axes, keep)
 
 
 def _mean(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
@@ -56,6 +69,8 @@ def _reduce(node: Node, x: Tensor, axes: tuple[int, ...] | None, call: Reduction
         axes = tuple(range(x.dim()))
     if not axes:
         return call(x.unsqueeze(0), (0,), False)
+    if x.dtype == torch.bool:
+        return _reduce(node, x.to(torch.uint8), axes, call).to(torch.bool)
     return call(x, tuple(axis % x.dim() for axis in axes), bool(node.whole("keepdims", 1))).to(x.dtype)
 
 
@@ -71,13 +86,3 @@ def _register(name: str, call: Reduction) -> None:
 
 for _name, _call in REDUCTIONS.items():
     _register(_name, _call)
-
-
-@operator("ArgMax", "ArgMin", since=1)
-def arg_extreme(node: Node, x: Tensor) -> Tensor:
-    """Index of the largest or smallest value along ``axis``; of equal ones the first, or the last on demand."""
-    axis, last = node.whole("axis", 0) % x.dim(), node.whole("select_last_index", 0)
-    seen = x.flip(axis) if last else x
-    call = torch.argmax if node.op == "ArgMax" else torch.argmin
-    found = call(seen, axis, keepdim=bool(node.whole("keepdims", 1)))
-    return x.shape[axis] - 1 - found if last else found

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from qexplorer.torchgraph.dtypes import tensor_from, torch_dtype
-from qexplorer.torchgraph.kernels.windows import pad_sides
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
 
@@ -140,17 +139,12 @@ def constant_of_shape(node: Node, sizes: Host) -> Tensor:
 
 
 @operator("Range", since=11, host=(0, 1, 2))
-def range_(node: Node, start: Host, limit: Host, delta: Host) -> Tensor:  # noqa: ARG001
+def range_(node: Node, start: Host, limit: Host, delta: Host) -> Tensor:
     """``start``, ``start + delta``, ... below ``limit``."""
-    count = max(math.ceil((float(limit) - float(start)) / float(delta)), 0)
-    first = np.asarray(start).reshape(())
-    return torch.from_numpy((first + np.arange(count) * np.asarray(delta).reshape(())).astype(first.dtype))
-
-
-@operator("Cast", since=1)
-def cast(node: Node, x: Tensor) -> Tensor:
-    """Another element type."""
-    return x.to(torch_dtype(node.whole("to", 1)))
+    first, last, by = (np.asarray(value).reshape(()) for value in (start, limit, delta))
+    count = max(math.ceil((float(last) - float(first)) / float(by)), 0)
+    found = torch.from_numpy((first + np.arange(count) * by).astype(first.dtype))
+    return found.to(torch_dtype(node.type_of(0))) if node.type_of(0) else found
 
 
 @operator("Split", since=1)
@@ -172,47 +166,3 @@ def _split(node: Node, x: Tensor, sizes: Sequence[int] | None) -> tuple[Tensor, 
         each = -(-x.shape[axis] // parts)
         sizes = [min(each, x.shape[axis] - each * index) for index in range(parts)]
     return torch.split(x, list(sizes), axis)
-
-
-@operator("Pad", since=1)
-def pad_attributes(node: Node, x: Tensor) -> Tensor:
-    """Values around a tensor, from the attributes ``pads`` and ``value``."""
-    pads = node.wholes("pads") or node.wholes("paddings") or ()
-    return _padded(x, pads, node.text("mode", "constant"), node.number("value", 0.0))
-
-
-@operator("Pad", since=11, host=(1, 2, 3))
-def pad(node: Node, x: Tensor, pads: Host, value: Host | None = None, axes: Host | None = None) -> Tensor:
-    """Values around a tensor: a constant, its edge, its mirror image, or itself again (wrap)."""
-    amounts = wholes(pads)
-    if axes is not None:
-        given, whole = [axis % x.dim() for axis in wholes(axes)], [0] * (2 * x.dim())
-        for index, axis in enumerate(given):
-            whole[axis], whole[axis + x.dim()] = amounts[index], amounts[index + len(given)]
-        amounts = tuple(whole)
-    constant = 0.0 if value is None else np.asarray(value).reshape(()).item()
-    return _padded(x, amounts, node.text("mode", "constant"), constant)
-
-
-def _padded(x: Tensor, pads: Sequence[int], mode: str, value: float) -> Tensor:
-    rank = x.dim()
-    before, after = pads[:rank], pads[rank:]
-    if mode == "constant":
-        return pad_sides(x, before, after, value)
-    for axis in range(rank):
-        if before[axis] or after[axis]:
-            places = _source_places(x.shape[axis], before[axis], after[axis], mode)
-            x = x.index_select(axis, torch.from_numpy(places).to(x.device))
-    return x
-
-
-def _source_places(count: int, before: int, after: int, mode: str) -> Host:
-    """Which of ``count`` values each padded place repeats."""
-    wanted = np.arange(-before, count + after)
-    if mode == "edge":
-        return wanted.clip(0, count - 1)
-    if mode == "wrap":
-        return wanted % count
-    period = max(2 * (count - 1), 1)
-    inside = np.abs(wanted) % period
-    return np.where(inside >= count, period - inside, inside)

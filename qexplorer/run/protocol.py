@@ -60,7 +60,7 @@ class SessionOptions:
         mode: simulated or native.
         threads: threads of one operator.
         exact_products: ask for integer kernels that never saturate inside, where the backend has such a switch (ONNX
-            Runtime: ``session.x64quantprecision``). Slower on processors without VNNI, the same on others.
+            Runtime: ``session.x64quantprecision``). Slower everywhere, also with VNNI, where it changes no answer.
     """
 
     mode: Mode = Mode.NATIVE

@@ -1,0 +1,32 @@
+"""What was found out about a quantized file, kept in the workspace under the digest of what it was found from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.files import write_atomically
+from qexplorer.core.workspace import digest_json, workspace
+
+__all__ = ["kept_path", "read_kept", "write_kept"]
+
+
+def kept_path(kind: str, made_from: Any) -> Path:
+    """Where a finding of ``kind`` (a folder's name) is kept, or would be; ``made_from`` is any JSON value."""
+    return workspace(kind) / f"{digest_json(made_from)[:32]}.json"
+
+
+def read_kept(path: Path) -> dict[str, Any] | None:
+    """What :func:`write_kept` wrote; None if there is nothing, or nothing that can be read."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_kept(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes ``value`` whole or not at all."""
+    write_atomically(path, json.dumps(value).encode())

@@ -1,0 +1,96 @@
+"""int32 accumulators: the bound against brute force, bits, biases, and what samples reach."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from qexplorer.measure.integer_layers import integer_layers
+from qexplorer.measure.overflow import accumulator_bound, bits_of, largest_in_data
+from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.registry import BACKENDS
+from tests.measure.integer_graphs import conv_graph, gemm_graph
+
+
+@given(st.lists(st.integers(-128, 127), min_size=3, max_size=3), st.integers(0, 255), st.integers(-(2**20), 2**20))
+def test_the_bound_is_the_largest_accumulator_of_any_input(weights: list[int], zero: int, bias: int) -> None:
+    """Over all corners of the input range the largest size of the sum, bias included, is the bound."""
+    weight = np.array(weights, np.int8).reshape(3, 1)
+    (layer,), _ = integer_layers(gemm_graph(weight, zero=zero, bias=np.array([bias], np.int32)))
+    corners = [
+        abs(bias + sum((x - zero) * w for x, w in zip(xs, weights, strict=True))) for xs in product((0, 255), repeat=3)
+    ]
+    found = accumulator_bound(layer)
+    assert found.largest == max(corners)
+    assert found.bias == abs(bias)
+    assert found.headroom_bits == 32 - bits_of(max(corners))
+    assert not found.overflows
+
+
+@pytest.mark.parametrize(("largest", "bits"), [(0, 1), (1, 2), (127, 8), (128, 9), (2**31 - 1, 32), (2**31, 33)])
+def test_bits_count_the_sign(largest: int, bits: int) -> None:
+    """127 needs 8 bits, 128 nine, 2**31 - 1 just fits int32."""
+    assert bits_of(largest) == bits
+
+
+def test_samples_stay_within_the_bound_and_come_near_it(tmp_path: Path) -> None:
+    """What samples reach is read back from the simulation to the unit, channel by channel."""
+    rng = np.random.default_rng(3)
+    weight = rng.integers(-127, 128, (4, 3, 3, 2)).astype(np.int8)
+    model = conv_graph(weight, zero=9, bias=np.array([1000, -2000, 3, 0], np.int32), pads=[1, 1, 1, 1])
+    (layer,), left = integer_layers(model)
+    assert left == ()
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    shown.graph.output.append(helper.make_tensor_value_info(layer.output, TensorProto.FLOAT, None))
+    shown.graph.output.append(helper.make_tensor_value_info(layer.codes, TensorProto.UINT8, None))
+    path = tmp_path / "shown.onnx"
+    onnx.save(shown, str(path))
+    x = rng.uniform(-1, 13, (6, 3, 5, 6)).astype(np.float32)
+    session = BACKENDS.get("onnxruntime").load(path, SessionOptions(Mode.SIMULATED))
+    _, output, codes = session.run({"x": x})
+    exact = 0
+    padded = np.pad(codes.astype(np.int64) - 9, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    for r, c in product(range(5), range(7)):
+        patch = padded[:, :, r : r + 3, c : c + 2]
+        sums = np.einsum("nchw,mchw->nm", patch, weight.astype(np.int64)) + np.array([1000, -2000, 3, 0])
+        exact = max(exact, int(np.abs(sums).max()))
+    assert largest_in_data(layer, output) == exact
+    assert exact <= accumulator_bound(layer).largest
+
+
+def test_wide_codes_can_overflow() -> None:
+    """16-bit codes on both sides pass 2**31 with a few products; the bound says so."""
+    model = gemm_graph(np.full((4, 1), 1, np.int8))
+    wide = {"w": np.full((4, 1), 32767, np.int16), "wz": np.zeros(1, np.int16), "xz": np.uint16(0)}
+    for item in model.graph.initializer:
+        if item.name in wide:
+            item.CopyFrom(numpy_helper.from_array(np.asarray(wide[item.name]), item.name))
+    (layer,), _ = integer_layers(model)
+    found = accumulator_bound(layer)
+    assert found.largest == 4 * 65535 * 32767
+    assert found.overflows
+    assert found.headroom_bits < 0
+
+
+def test_a_layer_without_an_integer_bias_says_why() -> None:
+    """No bias, or one that stays in float: None with a reason, never 0."""
+    (layer,), _ = integer_layers(gemm_graph(np.ones((2, 1), np.int8)))
+    found = accumulator_bound(layer)
+    assert (found.bias, found.reason) == (None, "it has no bias")
+
+
+def test_layers_that_multiply_floats_are_left_out_with_the_reason() -> None:
+    """A product whose weight is no constant of codes is not taken for an integer layer."""
+    model = gemm_graph(np.ones((2, 1), np.int8))
+    next(node for node in model.graph.node if node.op_type == "Gemm").input[1] = "ws"
+    layers, left = integer_layers(model)
+    assert layers == ()
+    assert left == (("layer", "its weight is no constant of codes"),)

@@ -83,6 +83,13 @@ class Grid:
         scale, zero = self.scale[index].reshape(()), self.zero_point[index].reshape(())
         return Grid(self.format, scale, zero, None, None, self.qmin, self.qmax)
 
+    def transposed(self) -> Grid:
+        """The grid of a matrix turned over, rows for columns."""
+        if self.axis is None:
+            return self
+        scale, zero = np.ascontiguousarray(self.scale.T), np.ascontiguousarray(self.zero_point.T)
+        return Grid(self.format, scale, zero, 1 - self.axis, self.block, self.qmin, self.qmax)
+
     def expanded(self, shape: tuple[int, ...]) -> tuple[Float32, Int32]:
         """Scale and zero point broadcastable against a tensor of ``shape``."""
         if self.axis is None:

@@ -75,7 +75,8 @@ class ConstantPlanner:
         spec, axis, block_axis, remark = _fitting(decision, asked, self.view)
         if remark:
             self.remarks.setdefault(name, []).append(remark)
-        carrier = weight_carrier(spec, integer=decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC))
+        integer = decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
+        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in ("MatMul", "Gemm"))
         grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.grid import Float32, Grid, Int32, quantize
 from qexplorer.core.model import Model
@@ -82,7 +84,7 @@ class Emitter:
         self._codes: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._values: dict[str, str] = {}
-        self._constants: dict[str, str] = {}
+        self._constants: dict[tuple[str, bool], str] = {}
 
     def run(self) -> None:
         """Writes every node of the float graph in its new form."""
@@ -132,29 +134,44 @@ class Emitter:
         assert values is not None
         return plan, quantize(values, plan.grid)
 
-    def constant(self, node: onnx.NodeProto, position: int) -> str:
-        """The name of the dequantized value of a layer's constant input."""
+    def constant(self, node: onnx.NodeProto, position: int, *, transposed: bool = False) -> str:
+        """The name of the dequantized value of a layer's constant input, or of its transpose (matrices only)."""
         key = self.plan.constants[node.name][position]
-        if key not in self._constants:
+        if (key, transposed) not in self._constants:
             plan, codes = self.weight_codes(node, position)
+            grid = plan.grid
+            if transposed:
+                codes, grid = np.ascontiguousarray(codes.T), grid.transposed()
             stored = self.writer.codes(f"{key}/codes", codes, plan.carrier)
-            scale_zero = self.writer.grid(key, plan.grid, plan.carrier)
-            attributes = {} if plan.grid.axis is None else {"axis": plan.grid.axis}
-            attributes |= {"block_size": plan.grid.block} if plan.grid.block else {}
-            inputs = [stored, *scale_zero]
-            name = f"{key}/dequantized"
-            self._constants[key] = self.writer.add("DequantizeLinear", inputs, name, attributes=attributes)
-        return self._constants[key]
+            scale_zero = self.writer.grid(key, grid, plan.carrier)
+            attributes = {} if grid.axis is None else {"axis": grid.axis}
+            attributes |= {"block_size": grid.block} if grid.block else {}
+            name, inputs = f"{key}/{'transposed' if transposed else 'dequantized'}", [stored, *scale_zero]
+            self._constants[key, transposed] = self.writer.add("DequantizeLinear", inputs, name, attributes=attributes)
+        return self._constants[key, transposed]
 
     # Activations
 
-    def read(self, node: onnx.NodeProto, quantized: bool) -> list[str]:
-        """Names that ``node`` reads its inputs under: grids where it is quantized, float32 otherwise."""
+    def _packed_gemm(self, node: onnx.NodeProto, treatment: str) -> bool:
+        """Whether this is a weight-only Gemm that ONNX Runtime can run on packed weights (MatMulNBits).
+
+        Version 1.31 does so if the weight lies with outputs along the columns (no ``transB``) and no Relu is fused into
+        a Gemm with bias first. 1024 x 1024 in 4 bits, one row: 0.08 ms so, 1.7 ms as DequantizeLinear and Gemm.
+        """
+        if treatment != "weight-only" or node.op_type != "Gemm":
+            return False
+        return self.plan.tensors[self.plan.constants[node.name][1]].carrier in ("int4", "uint4")
+
+    def read(self, node: onnx.NodeProto, quantized: bool, turned: bool = False) -> list[str]:
+        """Names that ``node`` reads its inputs under: grids where it is quantized, float32 otherwise.
+
+        ``turned`` asks for the transpose of its weight.
+        """
         planned = self.plan.constants.get(node.name, {})
         names = []
         for position, name in enumerate(node.input):
             if position in planned:
-                names.append(self.constant(node, position))
+                names.append(self.constant(node, position, transposed=turned and position == 1))
             else:
                 names.append(self._values.get(name, name) if quantized else name)
         self.half.need([*node.input, *captured_names(node)])
@@ -163,13 +180,16 @@ class Emitter:
     def _quantized(self, node: onnx.NodeProto, treatment: str) -> None:
         if treatment == "passthrough" and self._as_bound(node):
             return
-        inputs = self.read(node, treatment != "weight-only")
-        copy = self._copy(node, inputs)
+        packed = self._packed_gemm(node, treatment)
+        turned = packed and bool(attribute(node, "transB", 0))
+        copy = self._copy(node, self.read(node, treatment != "weight-only", turned))
+        if turned:
+            copy.attribute.remove(next(item for item in copy.attribute if item.name == "transB"))
         rounded = [o for o in node.output if o and self._is_activation(o) and treatment != "weight-only"]
         raw = {name: self.writer.fresh(f"{name}/unrounded") for name in rounded}
         for index, name in enumerate(node.output):
             copy.output[index] = raw.get(name, name)
-        if treatment == "quantized":
+        if treatment == "quantized" or packed:
             self._part_from_float_bias(copy, node)
         else:
             self.writer.nodes.append(copy)

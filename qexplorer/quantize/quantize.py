@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["digest_of", "quantize_model"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Raise this whenever the same plan is emitted differently, so that files made before are not taken for new ones."""
 
 

@@ -127,6 +127,17 @@ def test_channel_and_block_grids_equal_a_loop(format: Format, data: st.DataObjec
 
 
 @every_format
+@given(data=st.data(), rows=st.integers(1, 5), columns=st.integers(1, 9))
+def test_a_matrix_turned_over_has_its_grid_turned_over(
+    format: Format, data: st.DataObject, rows: int, columns: int
+) -> None:
+    """Rounding the transpose on the transposed grid is the transpose of rounding."""
+    x = np.linspace(-3, 3, rows * columns, dtype=np.float32).reshape(rows, columns)
+    grid = data.draw(fine_grids(format, x.shape))
+    np.testing.assert_array_equal(fake_quantize(np.ascontiguousarray(x.T), grid.transposed()), fake_quantize(x, grid).T)
+
+
+@every_format
 @given(data=st.data())
 def test_levels_are_the_values_of_all_codes(format: Format, data: st.DataObject) -> None:
     """Levels ascend, run from low to high, and every one is its own nearest level."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,20 @@ def test_dynamic_recipes_run_in_integer_kernels(graph: str, kernel: str, number:
     assert not {"Conv", "Gemm", "MatMul"} & found.keys()
 
 
+@pytest.mark.parametrize("name", ["w4-b16", "w4", "w4-asym", "w3-b16", "w2-b16", "w2"])
+@pytest.mark.parametrize(("graph", "number"), [("mlp", 4), ("attention", 5)])
+def test_narrow_weights_of_linear_layers_run_packed(graph: str, number: int, name: str, tmp_path: Path) -> None:
+    """Gemm and MatMul with 2 to 4 bit weights become MatMulNBits on int4, and answer as the simulation does."""
+    one = case(graph)
+    proto = _emitted(one, Recipe.parse(name))
+    found = kernels(proto, one.feeds, tmp_path)
+    assert found["MatMulNBits"] == number
+    assert not {"Gemm", "FusedGemm", "DequantizeLinear"} & found.keys()
+    native, simulated = run(proto, one.feeds), run(proto, one.feeds, simulated=True)
+    for a, b in zip(native, simulated, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
+
+
 @pytest.mark.parametrize("graph", ["attention", "cnn", "depthwise", "mlp", "shared", "transposed"])
 @pytest.mark.parametrize("name", ["w8a8", "w4a8", "w4-b8", "w4-asym", "w3", "w16", "w8a8-tensor"])
 def test_stored_weights_are_the_reference_fake_quantization(name: str, graph: str) -> None:
@@ -167,19 +182,23 @@ def test_stored_weights_are_the_reference_fake_quantization(name: str, graph: st
     wanted = {k: t for k, t in plan.tensors.items() if t.kind == "weight"}
     read = _dequantized(proto, wanted)
     assert read
-    for key, value in read.items():
-        np.testing.assert_array_equal(value, fake_quantize(floats[wanted[key].name], wanted[key].grid))
+    for (key, turned), value in read.items():
+        rounded = fake_quantize(floats[wanted[key].name], wanted[key].grid)
+        np.testing.assert_array_equal(value, rounded.T if turned else rounded)
 
 
-def _dequantized(proto: onnx.ModelProto, wanted: object) -> dict[str, np.ndarray]:
-    """What ONNX Runtime makes of the DequantizeLinear nodes behind stored codes, by key of the plan."""
-    nodes = [n for n in proto.graph.node if n.output[0].removesuffix("/dequantized") in wanted]  # type: ignore[operator]
+def _dequantized(proto: onnx.ModelProto, wanted: Collection[str]) -> dict[tuple[str, bool], np.ndarray]:
+    """What ONNX Runtime makes of stored codes, by key of the plan and whether they are stored transposed."""
+    kinds = ("dequantized", "transposed")
+    ends = {n.output[0]: n.output[0].rpartition("/") for n in proto.graph.node}
+    read = {o: (key, kind == kinds[1]) for o, (key, _, kind) in ends.items() if kind in kinds and key in wanted}
+    nodes = [n for n in proto.graph.node if n.output[0] in read]
     names = {i for n in nodes for i in n.input}
     constants = [i for i in proto.graph.initializer if i.name in names]
     outputs = [onnx.helper.make_tensor_value_info(n.output[0], onnx.TensorProto.FLOAT, None) for n in nodes]
     graph = onnx.helper.make_graph(nodes, "weights", [], outputs, constants)
     part = onnx.helper.make_model(graph, opset_imports=proto.opset_import, ir_version=10)
-    return dict(zip((n.output[0].removesuffix("/dequantized") for n in nodes), run(part, {}), strict=True))
+    return dict(zip((read[n.output[0]] for n in nodes), run(part, {}), strict=True))
 
 
 def test_float_layers_read_the_original_where_a_float_layer_made_it() -> None:

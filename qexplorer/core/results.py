@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from qexplorer.core.show import as_html
+from qexplorer.core.usage import Usage
 
 __all__ = [
     "Accuracy",
@@ -154,7 +155,7 @@ class Run:
     """One recipe on one backend.
 
     ``throughput_by_batch`` is samples per second at the median call of each batch size, ``throughput_n`` the timed
-    calls behind each, ``throughput_per_s`` the best of them.
+    calls behind each, ``throughput_per_s`` the best of them. ``usage`` is what the machine did while it was timed.
     """
 
     recipe: str
@@ -172,6 +173,7 @@ class Run:
     energy_mj: Energy | None = None
     fidelity: Fidelity | None = None
     kernels: Kernels | None = None
+    usage: Usage | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain data; :meth:`from_json` reads it back."""
@@ -200,8 +202,9 @@ _PARTS: dict[str, Any] = {
     "energy_mj": Energy,
     "fidelity": Fidelity,
     "kernels": Kernels,
+    "usage": Usage,
 }
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -60,6 +60,7 @@ def make_run(
         throughput_by_batch=timed.throughput,
         throughput_n=timed.throughput_n,
         energy_mj=timed.energy,
+        usage=timed.usage,
     )
 
 

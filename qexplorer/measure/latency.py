@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Energy, Latency
+from qexplorer.core.usage import Usage
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy import energy_of
 from qexplorer.measure.latency_numbers import latency_of
 from qexplorer.measure.neighbours import Busy
+from qexplorer.measure.usage import UsageLog
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
@@ -27,6 +29,7 @@ class Timed:
     throughput: dict[int, float]
     throughput_n: dict[int, int]
     energy: Energy
+    usage: Usage | None = None
     failed: str | None = None
 
 
@@ -67,12 +70,14 @@ def time_variants(
         "plan": asdict(plan),
         "seed": 0,
     }
+    log = UsageLog()
     try:
         value = run_in_child(
             "qexplorer.measure.latency_child:time_all",
             arguments,
             limits=Limits(wall_s=plan.longest_s),
             on_event=lambda event: on_progress(float(event["done"])) if on_progress else None,
+            on_start=log.start,
             cancelled=cancelled,
         )
     except Cancelled:
@@ -81,11 +86,13 @@ def time_variants(
         if len(variants) == 1:
             return {key: _failed(error.sentence, subject, threads) for key in variants}
         return _one_by_one(variants, backend, subject, files, plan, threads, reference, cancelled)
+    finally:
+        usage = log.stop()
     found: dict[str, Any] = value["variants"]
     base = found.get(reference) if reference else None
     before, during = (None if value[key] is None else _busy(value[key]) for key in ("before", "during"))
     return {
-        key: _timed(item, None if key == reference else base, subject, threads, (before, during))
+        key: replace(_timed(item, None if key == reference else base, subject, threads, (before, during)), usage=usage)
         for key, item in found.items()
     }
 

@@ -59,9 +59,10 @@ def run_in_child(
     *,
     limits: Limits,
     on_event: OnEvent | None = None,
+    on_start: Callable[[int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Any:
-    """Runs ``target`` in a child and returns its value.
+    """Runs ``target`` in a child and returns its value; ``on_start`` is told its process id.
 
     Raises:
         QExplorerError: the very error that the child raised.
@@ -69,6 +70,8 @@ def run_in_child(
         Cancelled: ``cancelled()`` became true (asked at every event and every 0.2 s).
     """
     child = start_child(target, arguments, limits)
+    if on_start:
+        on_start(child.pid)
     stop = threading.Event()
     why: list[type[ChildTimeout | Cancelled]] = []
     watch = threading.Thread(target=_watch, args=(child, limits.wall_s, cancelled, stop, why), daemon=True)

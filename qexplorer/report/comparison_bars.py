@@ -71,7 +71,7 @@ def cost_info(comparison: Comparison, measure: str) -> BarsInfo:
 
 
 def latency_info(comparison: Comparison) -> BarsInfo:
-    """Three bars for each run: median, 90th and 99th percentile of one call; the median with its interval."""
+    """Three bars for each run: median, 90th and 99th percentile of one call, each with its interval if it has one."""
     rows, left_out = [], []
     for run in comparison.runs:
         label, found = label_of(run, comparison.runs), run.latency_ms
@@ -88,9 +88,13 @@ def latency_info(comparison: Comparison) -> BarsInfo:
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
     note = "" if found.valid else found.reason or "too noisy"
-    low, high = found.ci95 if found.ci95 else (None, None)
-    values = [("p50", found.p50, low, high), ("p90", found.p90, None, None), ("p99", found.p99, None, None)]
-    return [(name, Value(v, lo, hi, note)) for name, v, lo, hi in values if v is not None]
+    values = (("p50", found.p50, found.ci95), ("p90", found.p90, found.p90_ci95), ("p99", found.p99, found.p99_ci95))
+    bars: list[tuple[str, Value]] = []
+    for name, value, ends in values:
+        if value is not None:
+            low, high = ends or (None, None)
+            bars.append((name, Value(value, low, high, note)))
+    return bars
 
 
 def throughput_info(comparison: Comparison) -> BarsInfo:

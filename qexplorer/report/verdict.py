@@ -100,7 +100,8 @@ def _speed(run: Run) -> tuple[Change, str]:
         return Change.UNKNOWN, ""
     low, high = found.speedup_ci95
     if low <= 1 <= high:
-        return Change.NONE, f"no difference in speed that {found.n} calls could show"
+        counted = f"{found.n} calls" + (f" on {found.loads} loadings" if found.loads > 1 else "")
+        return Change.NONE, f"no difference in speed that {counted} could show, {low:.3g} to {high:.3g} times float's"
     if found.speedup > 1:
         return Change.BETTER, f"{found.speedup:.3g} times faster ({low:.2f} to {high:.2f})"
     slower = f"{1 / found.speedup:.3g} times slower ({1 / high:.2f} to {1 / low:.2f})"

@@ -17,6 +17,7 @@ from qexplorer.report.verdict import Change, headline, verdict_of
 from qexplorer.ui.compare_energy import draw_energy
 from qexplorer.ui.compare_flips import draw_flips
 from qexplorer.ui.compare_table import draw_runs
+from qexplorer.ui.compare_usage import draw_usage
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
@@ -148,5 +149,6 @@ _SECTIONS: dict[str, Callable[[Comparison], None]] = {
     "Kernels": _kernels,
     "Changed answers": draw_flips,
     "Energy": draw_energy,
+    "Hardware use": draw_usage,
 }
 """What can be looked into, by its label; each draws itself from the comparison."""

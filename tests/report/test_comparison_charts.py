@@ -113,13 +113,16 @@ def test_accuracy_against_is_a_chart_that_altair_takes() -> None:
         accuracy_against(comparison(), "colour")
 
 
-def test_latency_has_three_bars_and_the_interval_on_the_median() -> None:
-    """Each run has median, 90th and 99th percentile, and only the median carries an interval."""
+def test_latency_has_three_bars_each_with_the_interval_it_has() -> None:
+    """Each run has median, 90th and 99th percentile; those that have an interval carry it."""
     info = latency_info(comparison())
     assert [(r.label, r.series) for r in info.rows][:3] == [("float", "p50"), ("float", "p90"), ("float", "p99")]
     assert [r.value.low is not None for r in info.rows[:3]] == [True, False, False]
     assert "500 calls" in info.rows[0].detail
     valid(bars_spec(info))
+    took = replace(quantized_run().latency_ms, p90_ci95=(0.11, 0.14), p99_ci95=(0.15, 0.3))
+    rows = latency_info(comparison(quantized_run(latency_ms=took))).rows
+    assert [(r.value.low, r.value.high) for r in rows] == [(90.0, 110.0), (110.0, 140.0), (150.0, 300.0)]
 
 
 def test_throughput_has_a_bar_for_each_batch() -> None:

@@ -42,6 +42,15 @@ def test_slower_says_why() -> None:
     assert "2 times slower (1.82 to 2.22), because 13 of 14 kernels run in float: Conv, Add" in text
 
 
+def test_an_interval_over_one_is_no_difference_in_speed() -> None:
+    """A speed-up whose interval holds 1 is not called faster or slower, and what could have shown it is told."""
+    took = replace(quantized_run().latency_ms, speedup=1.01, speedup_ci95=(0.99, 1.03), loads=7)
+    run = quantized_run(latency_ms=took)
+    verdict = verdict_of(run, [float_run(), run])
+    assert verdict.speed is Change.NONE
+    assert "no difference in speed that 900 calls on 7 loadings could show, 0.99 to 1.03 times float's" in verdict.text
+
+
 def test_noise_is_no_speed() -> None:
     """A latency that is not valid gives no speed, and the reason."""
     took = replace(quantized_run().latency_ms, valid=False, reason="too noisy: other work took 70% of the processor")

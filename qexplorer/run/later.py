@@ -43,7 +43,6 @@ LATER: tuple[LaterBackend, ...] = (
     LaterBackend("onnxruntime-cuda", "ONNX Runtime with CUDA", "gpu"),
     LaterBackend("onnxruntime-tensorrt", "ONNX Runtime with TensorRT", "gpu"),
     LaterBackend("openvino", "OpenVINO", "cpu"),
-    LaterBackend("torch", "PyTorch", "cpu"),
     LaterBackend("litert", "LiteRT", "cpu"),
     LaterBackend("tensorrt", "TensorRT", "gpu"),
 )

@@ -7,11 +7,14 @@ from qexplorer.core.registry import Registry
 from qexplorer.run.later import LATER
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.protocol import Backend
+from qexplorer.run.torch_integer import TORCH, TORCH_CUDA
 
 __all__ = ["BACKENDS", "REFERENCE", "usable"]
 
 BACKENDS: Registry[Backend] = Registry("backend")
 BACKENDS.add(OnnxRuntimeCpu())
+BACKENDS.add(TORCH)
+BACKENDS.add(TORCH_CUDA)
 for _later in LATER:
     BACKENDS.add(_later)
 

@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.errors import BackendError, UnknownName
+from qexplorer.run.later import LATER
 from qexplorer.run.protocol import SessionOptions
 from qexplorer.run.registry import BACKENDS, REFERENCE, usable
 
 
-def test_the_seven_names_are_listed_and_the_reference_works() -> None:
+def test_the_promised_names_are_listed_and_the_reference_works() -> None:
     """Every backend that the terminal promises is listed, the reference first, and the reference can be used."""
-    assert BACKENDS.names() == (
-        *("onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "litert", "tensorrt"),
-    )
+    promised = {"onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "litert", "tensorrt"}
+    assert promised <= set(BACKENDS.names())
+    assert BACKENDS.names()[0] == REFERENCE
     assert usable(REFERENCE).capabilities.simulates
 
 
-@pytest.mark.parametrize("name", [name for name in BACKENDS.names() if name != REFERENCE])
+@pytest.mark.parametrize("name", [later.name for later in LATER])
 def test_a_later_backend_says_that_it_does_not_run_yet(name: str) -> None:
     """It is unavailable with its own reason, offers nothing to install, and loading through it raises that reason."""
     state = BACKENDS.get(name).availability()

@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["array_of", "declared_inputs", "guarded", "read_file", "tensor_of"]
 
+_SOURCE_LINE = re.compile(r"^\[enforce fail at [^\]]*\] err == 0\. ")
 _FOLDERS = re.compile(r"(?:/[\w.@+-]+)+/")
 
 
 def read_file(path: Path) -> onnx.ModelProto:
-    """The model in the file at ``path``, checked. Raises BackendError."""
+    """The model in the file at ``path``. Raises BackendError."""
     import onnx
 
     try:
         model = onnx.load(str(path))
-        onnx.checker.check_model(str(path))
     except Exception as error:  # protobuf's, onnx's and the operating system's errors share no base class
         raise BackendError(f"it cannot be read as ONNX ({_sentence(error)})", where=path.name) from None
+    if not model.graph.output:
+        raise BackendError("it holds no ONNX graph with an output", where=path.name)
     return model
 
 
@@ -84,14 +86,18 @@ def guarded(where: str) -> Iterator[None]:
         raise
     except QExplorerError as error:
         raise BackendError(error.sentence, where=where) from None
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        what = f"PyTorch ran out of memory ({_sentence(error)})"
-        raise BackendError(what, where=where, do="try a smaller batch") from None
-    except Exception as error:  # RuntimeError, ValueError, IndexError ...: kernels raise what they like
+    except MemoryError:
+        raise BackendError("Python ran out of memory", where=where, do="try a smaller batch") from None
+    except RuntimeError as error:
+        short = any(words in str(error) for words in ("allocate memory", "out of memory"))
+        what = "ran out of memory" if short else "gave up"
+        do = "try a smaller batch" if short else None
+        raise BackendError(f"PyTorch {what} ({_sentence(error)})", where=where, do=do) from None
+    except Exception as error:  # ValueError, IndexError ...: kernels raise what they like
         raise BackendError(f"PyTorch gave up ({_sentence(error)})", where=where) from None
 
 
 def _sentence(error: BaseException) -> str:
-    """The message's first line without this machine's folders."""
+    """The message's first line without this machine's folders and torch's source lines."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return _FOLDERS.sub("", lines[0])[:200].rstrip(" .") or type(error).__name__
+    return _SOURCE_LINE.sub("", _FOLDERS.sub("", lines[0]))[:200].rstrip(" .") or type(error).__name__

@@ -46,12 +46,13 @@ def product_step(view: GraphView, node: onnx.NodeProto, device: torch.device) ->
     if bias is False:
         return None
     ending = view.ending(node.output[0], BOUNDS)
-    finish = _finish(view, ending, scale, None if bias is None else bias, made.axes, device)
-    layers = (node.name, *(each.name for each in ending.chain)) if ending else (node.name,)
+    finish = _finish(view, ending, scale, bias, made.axes, device)
+    name = node.name or node.output[0]
+    layers = (name, *(each.name for each in ending.chain)) if ending else (name,)
     writes = ending.quantizer.output[0] if ending else node.output[0]
     add = bias.codes if isinstance(bias, _Bias) else None
     compute = made.compute if add is None else _with_bias(made.compute, add, made.axes, device)
-    return Step(node.name, node.op_type, Kind.INTEGER, layers, made.reads, (writes,), compute, finish)
+    return Step(name, node.op_type, Kind.INTEGER, layers, made.reads, (writes,), compute, finish)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ __all__ = ["Matrix", "matrix", "multiply", "signed", "sums_exactly"]
 
 _ALIGN = 8  # cuBLAS wants K and N in multiples of 8 ...
 _ROWS = 17  # ... and more than 16 rows
+_LEAST = 2
+"""On the processor: torch 2.13 trusts the stride of an axis of size one, which may be anything, and read wrong memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def signed(codes: Tensor) -> Tensor:
 def matrix(codes: Tensor) -> Matrix:
     """Prepares int8 ``codes`` of shape ``(N, K)``, one row per column of the product."""
     n, k = codes.shape
-    padded = torch.nn.functional.pad(codes, (0, -k % _ALIGN, 0, -n % _ALIGN)) if codes.is_cuda else codes
+    padded = torch.nn.functional.pad(codes, (0, _missing(k, codes), 0, _missing(n, codes)))
     if codes.is_cuda or sums_exactly():
         return Matrix((padded.contiguous().t(),), k, n)
     half = padded >> 1
@@ -63,13 +65,20 @@ def multiply(left: Tensor, right: Matrix) -> Tensor:
     rows = left.shape[0]
     if rows == 0:
         return torch.zeros((0, right.n), dtype=torch.int32, device=left.device)
-    if left.is_cuda:
-        left = torch.nn.functional.pad(left, (0, -right.k % _ALIGN, 0, max(_ROWS - rows, 0)))
+    columns, lines = _missing(right.k, left), max(_ROWS - rows, 0) if left.is_cuda else 0
+    if columns or lines:
+        left = torch.nn.functional.pad(left, (0, columns, 0, lines))
     left = left.contiguous()
+    left = left.as_strided(left.shape, (left.shape[1], 1))
     total = torch._int_mm(left, right.parts[0])
     for part in right.parts[1:]:
         total += torch._int_mm(left, part)
     return total[:rows, : right.n]
+
+
+def _missing(size: int, codes: Tensor) -> int:
+    """Zeros to add to an axis of ``size`` values."""
+    return -size % _ALIGN if codes.is_cuda else max(_LEAST - size, 0)
 
 
 @functools.cache

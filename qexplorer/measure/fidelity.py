@@ -47,6 +47,8 @@ class Difference:
         wrong: what makes comparing impossible (shapes, NaN), or None.
         elements: values of outputs on a grid that were compared.
         within_one: how many of them are within one step.
+        equal: how many do not differ at all, of ``values`` of all outputs.
+        values: values of all outputs that were compared.
         worst_row: the sample that holds the worst difference; None if all are equal, or outputs have no row each.
     """
 
@@ -60,6 +62,8 @@ class Difference:
     elements: int = 0
     within_one: int = 0
     worst_row: int | None = None
+    equal: int = 0
+    values: int = 0
 
 
 def differences(
@@ -86,7 +90,7 @@ def differences(
     wrong: str | None = None
     lsb: list[float] = []
     relative: list[float] = []
-    elements = within_one = 0
+    elements = within_one = equal = values = 0
     worst_row: int | None = None
     exact = True
     for name, a, b in zip(names, found, expected, strict=True):
@@ -97,6 +101,7 @@ def differences(
             wrong = wrong or f"output '{name}' is infinite or NaN where the simulation is not, or the reverse"
             continue
         away = _away(a, b)
+        values, equal = values + away.size, equal + int((away == 0).sum())
         if worst_row is None:
             worst_row = _row(away, n)
         scale = scales.get(name) if a.dtype.kind == "f" else _step_of_codes(a)
@@ -111,7 +116,8 @@ def differences(
     ours, theirs = predictions(found, n, threshold=threshold), predictions(expected, n, threshold=threshold)
     same = None if ours is None or theirs is None else int((ours == theirs).sum())
     steps, share = max(lsb, default=None), max(relative, default=None)
-    return Difference(batch, n, same, steps, share, bool(exact), wrong, elements, within_one, worst_row)
+    exact = bool(exact)
+    return Difference(batch, n, same, steps, share, exact, wrong, elements, within_one, worst_row, equal, values)
 
 
 def _infinite_elsewhere(a: Array, b: Array) -> bool:

@@ -27,7 +27,7 @@ from qexplorer.run.batching import run_in_batches
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import REFERENCE, usable
 
-__all__ = ["first_rows", "judge"]
+__all__ = ["answers_of", "compare_answers", "first_rows", "judge"]
 
 _RUNS_FOR_MEMORY = 3
 
@@ -57,11 +57,11 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     memory, session = _measure_memory(lambda: backend.load(path, native), inputs, arguments["batches"][0])
     kernels = session.kernels()
     report = _reporter(emit, twice=not _is_reference(arguments, kernels))
-    found = _answers(session, inputs, arguments, report)
+    found = answers_of(session, inputs, arguments, report)
     compared: list[Difference] = []
     if not _is_reference(arguments, kernels):
         reference = usable(REFERENCE).load(path, SessionOptions(Mode.SIMULATED, threads))
-        compared = _compare(session, reference, inputs, found, arguments, report)
+        compared = compare_answers(session, reference, inputs, found, arguments, report)
     said = predictions(found, int(arguments["n"]), threshold=float(arguments["threshold"]))
     return {
         "memory": memory,
@@ -117,9 +117,10 @@ def _alone(
     return asdict(found)
 
 
-def _answers(
+def answers_of(
     session: Session, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
 ) -> list[Array]:
+    """Outputs for every sample, at the evaluation batch; ``report`` is told which share is done."""
     n = int(arguments["n"])
     return run_in_batches(
         session,
@@ -130,7 +131,7 @@ def _answers(
     )
 
 
-def _compare(
+def compare_answers(
     session: Session,
     reference: Session,
     inputs: dict[str, Array],
@@ -144,7 +145,7 @@ def _compare(
         raise BackendError("the backend names its outputs otherwise than the model does")
     fixed, evaluation = arguments["fixed_batch"], int(arguments["evaluation_batch"])
     threshold, scales = float(arguments["threshold"]), dict(arguments["scales"])
-    expected = _answers(reference, inputs, arguments, lambda done: report(1 + done))
+    expected = answers_of(reference, inputs, arguments, lambda done: report(1 + done))
     size = int(fixed or evaluation)
     compared = [differences(found, expected, names, scales, batch=size, n=n, threshold=threshold)]
     for batch in arguments["batches"]:

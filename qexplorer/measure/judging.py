@@ -17,7 +17,7 @@ from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
-__all__ = ["Judged", "judge_variant"]
+__all__ = ["Judged", "judge_variant", "why_right"]
 
 JUDGE_LIMITS = Limits(wall_s=1800.0)
 
@@ -120,7 +120,7 @@ def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
     reasons = [] if named else ["the first output names no class for each sample"]
     reasons += [] if steps else ["no output ends on a quantization grid, so there are no steps to count"]
     if alone is not None and alone.right:
-        reasons.append(_why_right(alone, within))
+        reasons.append(why_right(alone, within))
     return Fidelity(
         argmax_agreement=agree,
         max_lsb=max(steps, default=None),
@@ -131,7 +131,7 @@ def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
     )
 
 
-def _why_right(alone: Alone, within: float | None) -> str:
+def why_right(alone: Alone, within: float | None) -> str:
     """Why answers off by more than one step may be shown; below 99.9 % within a step, with the layer named."""
     where = f" from '{alone.grows}' on" if alone.grows else ""
     share = "" if within is None or within >= ENOUGH_WITHIN else f", {within:.1%} of the outputs are within 1 step"

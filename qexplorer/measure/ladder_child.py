@@ -1,0 +1,225 @@
+"""The children of the fidelity ladder: one for float -> simulated, and one for each backend.
+
+A backend that crashes or hangs takes its own child with it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
+from qexplorer.measure.alone import observe, summary
+from qexplorer.measure.fidelity import Difference, out_of_tolerance
+from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows
+from qexplorer.measure.predictions import predictions
+from qexplorer.measure.scratch import read_samples
+from qexplorer.process.child import Emit
+from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.registry import REFERENCE, usable
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["backend_rung", "simulated_rung"]
+
+_LAYER_BATCH, _LAYER_SAMPLES = 8, 64
+_MOST_VALUES = 1 << 26  # of all tensors looked at, for one batch: 256 MB in float32
+
+
+def simulated_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Float against simulated.
+
+    Args:
+        arguments: ``float_path``, ``path``, ``files``, ``n``, ``fixed_batch``, ``evaluation_batch``, ``threshold``,
+            ``threads``.
+        emit: takes ``progress`` events with ``done`` from 0 to 1.
+
+    Returns:
+        ``same`` (samples with the same class, or None), ``output`` {signal, error}, ``layers`` (layer, op, tensor,
+        signal, error, worst, step), ``layers_n``.
+
+    Raises:
+        BackendError: the reference cannot run one of the graphs.
+    """
+    reference, inputs = usable(REFERENCE), read_samples(arguments["files"])
+    options = SessionOptions(Mode.SIMULATED, int(arguments["threads"]))
+    found: list[list[Array]] = []
+    for index, path in enumerate((arguments["float_path"], arguments["path"])):
+        session = reference.load(Path(path), options)
+        start = index * 0.35
+        found.append(answers_of(session, inputs, arguments, _part(emit, start, 0.35)))
+    n, threshold = int(arguments["n"]), float(arguments["threshold"])
+    said = [predictions(outputs, n, threshold=threshold) for outputs in found]
+    same = None if said[0] is None or said[1] is None else int((said[0] == said[1]).sum())
+    layers, layers_n = _layers(arguments, inputs, options, _part(emit, 0.7, 0.3))
+    signal, error, _ = _powers(found[0][0], found[1][0])
+    return {"same": same, "output": {"signal": signal, "error": error}, "layers": layers, "layers_n": layers_n}
+
+
+def _layers(
+    arguments: dict[str, Any], inputs: dict[str, Array], options: SessionOptions, tell: Callable[[float], None]
+) -> tuple[list[dict[str, Any]], int]:
+    """Powers of every tensor that both graphs have, over the first samples."""
+    import onnx
+
+    models = [onnx.load(arguments[key]) for key in ("float_path", "path")]
+    rows = _shared(models[0], models[1])
+    if not rows:
+        return [], 0
+    fixed = arguments["fixed_batch"]
+    batch = int(fixed or _LAYER_BATCH)
+    n = max(batch, min(int(arguments["n"]), _LAYER_SAMPLES) // batch * batch)
+    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        sessions = []
+        for index, model in enumerate(models):
+            path = Path(folder) / f"told{index}.onnx"
+            onnx.save(_telling(model, [row["tensor"] for row in rows]), str(path))
+            sessions.append(usable(REFERENCE).load(path, options))
+        done = 0
+        for start in range(0, n, batch):
+            feeds = first_rows(inputs, batch, start=start)
+            made = [dict(zip(s.output_names, s.run(feeds), strict=True)) for s in sessions]
+            for row in rows:
+                signal, error, worst = _powers(made[0][row["tensor"]], made[1][row["tensor"]])
+                row["signal"] += signal
+                row["error"] += error
+                row["worst"] = max(row["worst"], worst)
+            done += batch
+            tell(done / n)
+            if sum(made[0][row["tensor"]].size for row in rows) > _MOST_VALUES:
+                break
+    return rows, done
+
+
+def _shared(plain: onnx.ModelProto, quantized: onnx.ModelProto) -> list[dict[str, Any]]:
+    """Float tensors that a layer of the float graph makes and that the quantized graph has too."""
+    steps, types = _steps(quantized), [_types(model) for model in (plain, quantized)]
+    made = {output for node in quantized.graph.node for output in node.output}
+    rows = []
+    for node in plain.graph.node:
+        for tensor in node.output:
+            known = tensor in made and all(_is_float(kinds.get(tensor)) for kinds in types)
+            if known:
+                row = {"layer": node.name or tensor, "op": node.op_type, "tensor": tensor, "step": steps.get(tensor)}
+                rows.append(row | {"signal": 0.0, "error": 0.0, "worst": 0.0})
+    return rows
+
+
+def _is_float(kind: int | None) -> bool:
+    import onnx
+
+    return kind in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+
+
+def _types(model: onnx.ModelProto) -> dict[str, int]:
+    """Element types of tensors, by shape inference."""
+    import onnx
+
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    values = (*inferred.value_info, *inferred.output, *inferred.input)
+    return {value.name: value.type.tensor_type.elem_type for value in values}
+
+
+def _steps(model: onnx.ModelProto) -> dict[str, float]:
+    """Steps of the tensors that a DequantizeLinear with one constant scale makes."""
+    from onnx import numpy_helper
+
+    constants = {item.name: item for item in model.graph.initializer}
+    found = {}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[1] in constants:
+            scale = numpy_helper.to_array(constants[node.input[1]])
+            if scale.size == 1:
+                found[node.output[0]] = float(scale.reshape(()))
+    return found
+
+
+def _telling(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:
+    """The same graph with these tensors as outputs."""
+    import onnx
+    from onnx import helper
+
+    copy, types = onnx.ModelProto(), _types(model)
+    copy.CopyFrom(model)
+    own = {output.name: output for output in model.graph.output}
+    del copy.graph.output[:], copy.graph.value_info[:]
+    for name in tensors:
+        copy.graph.output.append(own.get(name) or helper.make_tensor_value_info(name, types[name], None))
+    return copy
+
+
+def _powers(plain: Array, other: Array) -> tuple[float, float, float]:
+    """Sum of squares of the float values, of the error, and the largest error; infinite where shapes differ."""
+    if plain.shape != other.shape:
+        return 0.0, math.inf, math.inf
+    x, y = plain.astype(np.float64), other.astype(np.float64)
+    finite = np.isfinite(x) & np.isfinite(y)
+    error = (x - y)[finite]
+    return float(np.square(x[finite]).sum()), float(np.square(error).sum()), float(np.abs(error).max(initial=0.0))
+
+
+def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Simulated against one backend.
+
+    Args:
+        arguments: as those of ``judge_child.judge``.
+        emit: takes ``progress`` events with ``done`` from 0 to 1.
+
+    Returns:
+        ``differences`` (at each batch size), ``points``, ``points_in_all``, ``points_n``, ``disturbed``, ``alone`` (the
+        same as ``judge_child.judge`` returns, or None), ``blocked`` (why no codes could be seen, or None).
+
+    Raises:
+        BackendError: the backend gave up.
+    """
+    backend, path = usable(arguments["backend"]), Path(arguments["path"])
+    inputs, threads = read_samples(arguments["files"]), int(arguments["threads"])
+    session = backend.load(path, SessionOptions(Mode.NATIVE, threads))
+    reference = usable(REFERENCE)
+    simulator = reference.load(path, SessionOptions(Mode.SIMULATED, threads))
+    found = answers_of(session, inputs, arguments, _part(emit, 0.0, 0.3))
+    compared = compare_answers(
+        session, simulator, inputs, found, arguments, lambda done: _part(emit, 0.3, 0.3)(done - 1)
+    )
+    worst = _most_different(compared)
+    feeds = first_rows(inputs, worst.batch, start=(worst.worst_row or 0) // worst.batch * worst.batch)
+    value: dict[str, Any] = {"differences": [asdict(item) for item in compared], "alone": None, "blocked": None}
+    value |= {"points": [], "points_in_all": 0, "points_n": 0, "disturbed": False}
+    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        try:
+            seen = observe(
+                path,
+                backend,
+                reference,
+                feeds,
+                threads=threads,
+                folder=Path(folder),
+                thorough=True,
+                told=_part(emit, 0.6, 0.4),
+            )
+        except BackendError as error:  # the answers are there; where they part stays unknown
+            return value | {"blocked": error.sentence}
+    value |= {"points": [asdict(p) for p in seen.found], "points_in_all": seen.points, "points_n": seen.n}
+    return value | {"disturbed": seen.disturbed, "alone": asdict(summary(seen))}
+
+
+def _most_different(compared: list[Difference]) -> Difference:
+    """The batch size to look at: one that leaves the tolerance first, then the one with the largest difference."""
+    return max(compared, key=lambda item: (out_of_tolerance(item), item.max_lsb or 0.0, item.max_relative or 0.0))
+
+
+def _part(emit: Emit, start: float, share: float) -> Callable[[float], None]:
+    """Reports a part of the work as its share of the whole."""
+
+    def report(done: float) -> None:
+        emit({"event": "progress", "done": start + share * min(max(done, 0.0), 1.0)})
+
+    return report

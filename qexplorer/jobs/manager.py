@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "channels": ("qexplorer.jobs.work:channels_job", 5),
     "quantize": ("qexplorer.jobs.work:quantize_job", 5),
     "load": ("qexplorer.jobs.work:load_job", 5),
+    "why": ("qexplorer.jobs.work_why:why_job", 0),
     "live": ("qexplorer.jobs.work_live:live_job", 0),
 }
 KEPT = 50  # ended jobs that stay on disk

@@ -7,7 +7,20 @@ outline, an integer one is filled with its backend's hue; measured is solid, pre
 
 from __future__ import annotations
 
-__all__ = ["BACKENDS", "CLIPPING", "DARK", "FLOAT", "GRID", "LIGHT", "NEUTRAL", "ROUNDING", "TENSOR", "backend_colour"]
+__all__ = [
+    "BACKENDS",
+    "CLIPPING",
+    "CONVERTING",
+    "DARK",
+    "FLOAT",
+    "GRID",
+    "LAYOUT",
+    "LIGHT",
+    "NEUTRAL",
+    "ROUNDING",
+    "TENSOR",
+    "backend_colour",
+]
 
 LIGHT = "#ffffff"
 DARK = "#14171c"
@@ -16,6 +29,8 @@ FLOAT = "#8a9099"
 ROUNDING = "#a974d6"
 CLIPPING = "#d55e00"
 TENSOR = "#5f8fb4"
+CONVERTING = "#d1495b"
+LAYOUT = "#4b9aa5"
 GRID = "#6d747d"
 NEUTRAL = "#808892"
 
@@ -28,6 +43,9 @@ BACKENDS: dict[str, str] = {
     "tensorrt": "#6f8f00",
     "onnxruntime-cuda": "#7b7fe0",
     "onnxruntime-tensorrt": "#a8862e",
+    "openvino-gpu": "#4d9a3c",
+    "torch-cuda": "#c4694a",
+    "torch-inductor": "#a97c50",
 }
 
 

@@ -63,6 +63,8 @@ def draw_picks() -> None:
     if lacks:
         st.caption(lacks)
     _advanced()
+    for text in _in_float():
+        st.caption(f":material/info: {as_plain(text)}")
     if pressed:
         start(order_now())
         st.rerun()
@@ -116,6 +118,25 @@ def _lacks() -> str | None:
     except QExplorerError as error:
         return as_plain(error.sentence) + "."
     return None
+
+
+def _in_float() -> list[str]:
+    """What will compute in float, said before anybody waits: one sentence for each backend and reason."""
+    from qexplorer.run.capability import not_integer
+    from qexplorer.run.registry import BACKENDS
+
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in _backends():
+        for text in state().compare:
+            try:
+                recipe = read_recipe(text)
+            except RecipeError:
+                continue
+            backend = BACKENDS.get(name)
+            why = not_integer(backend.capabilities, recipe)
+            if why is not None:
+                found.setdefault((backend.label, why), []).append(recipe.name)
+    return [f"{', '.join(names)} will run in float on {label}: {why}." for (label, why), names in found.items()]
 
 
 def _advanced() -> None:

@@ -18,6 +18,7 @@ from qexplorer.ui.compare_energy import draw_energy
 from qexplorer.ui.compare_flips import draw_flips
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.compare_usage import draw_usage
+from qexplorer.ui.compare_why import draw_why
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
@@ -147,6 +148,7 @@ _SECTIONS: dict[str, Callable[[Comparison], None]] = {
     "Latency": _latency,
     "Throughput": _throughput,
     "Kernels": _kernels,
+    "Why not faster": draw_why,
     "Changed answers": draw_flips,
     "Energy": draw_energy,
     "Hardware use": draw_usage,

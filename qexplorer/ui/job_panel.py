@@ -20,6 +20,7 @@ TITLES = {
     "quantize": "Quantizing",
     "load": "Loading",
     "live": "Live",
+    "why": "Explaining",
 }
 PAGES = {"compare": "Compare", "quantize": "Quantize"}  # pages that draw their own job, with its reason in full
 POLL_S = 0.5

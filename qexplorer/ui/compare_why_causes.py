@@ -1,0 +1,109 @@
+"""Causes as cards: what happens, what it costs, why, and the fix, applied with one click where it is a setting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError, RecipeError
+from qexplorer.core.recipe import Recipe
+from qexplorer.measure.why_fixes import changed_recipe
+from qexplorer.measure.why_types import Cause, Why
+from qexplorer.measure.why_words import listed, milliseconds
+from qexplorer.ui.compare_controls import order_now, start, unique_name
+from qexplorer.ui.quantize_recipe import read_recipe, short_name, text_of
+from qexplorer.ui.session import as_plain, keep, state
+
+__all__ = ["draw_causes", "fixed_recipe"]
+
+_NAMED = 6  # layers named in a card
+
+
+def draw_causes(why: Why, recipe: Recipe) -> None:
+    """A card for each cause, the dearest first."""
+    if not why.causes:
+        text = "No cause was found: every layer gains." if why.profiled else "Nothing is known that would keep it slow."
+        st.caption(text)
+    for cause in why.causes:
+        _card(cause, why, recipe)
+
+
+def _card(cause: Cause, why: Why, recipe: Recipe) -> None:
+    with st.container(border=True, key=f"cause_{cause.key}"):
+        st.markdown(f"**{as_plain(_capital(cause.title))}**{_cost(cause, why)}")
+        st.markdown(as_plain(cause.sentence))
+        if cause.layers:
+            st.caption(as_plain(f"Layers: {listed(cause.layers, _NAMED)}"))
+        st.markdown(f":material/build: {as_plain(cause.fix)}")
+        if cause.change:
+            _fix(cause, recipe)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _cost(cause: Cause, why: Why) -> str:
+    """What the cause takes of the quantized call."""
+    if cause.cost_ms is None or why.quantized_parts is None:
+        return ""
+    share = cause.cost_ms / why.quantized_parts.whole_ms
+    return f" · {milliseconds(cause.cost_ms)}, {min(share, 1.0):.0%} of the profiled run"
+
+
+def fixed_recipe(recipe: Recipe, cause: Cause) -> Recipe:
+    """The recipe with the cause's change, called by its short name if it has one. Raises RecipeError."""
+    built = changed_recipe(recipe, cause.change or {})
+    return built.model_copy(update={"name": short_name(built) or f"{recipe.name} {cause.key.replace('_', ' ')}"})
+
+
+def _fix(cause: Cause, recipe: Recipe) -> None:
+    """The button that adds the changed recipe to what is compared; once it is there, one that compares."""
+    try:
+        fixed = fixed_recipe(recipe, cause)
+    except RecipeError as error:
+        st.caption(as_plain(f"Not possible with this recipe: {error.sentence}"))
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=f"fix_{cause.key}"):
+        if fixed.digest in _picked():
+            st.caption(f":material/check: {as_plain(fixed.name)} is among what is compared.")
+            if st.button("Compare now", key=f"compare_{cause.key}", icon=":material/play_arrow:", disabled=_lacks()):
+                start(order_now())
+                st.rerun()
+        else:
+            st.button(
+                f"Add {fixed.name} to the comparison",
+                key=f"apply_{cause.key}",
+                icon=":material/add:",
+                on_click=_add,
+                args=([recipe, fixed],),
+            )
+        st.caption("Predicted from the cause, not measured: comparing tells speed and accuracy.")
+
+
+def _lacks() -> bool:
+    return state().data is None
+
+
+def _picked() -> dict[str, Recipe]:
+    """What is picked, by digest; texts that are no recipes are passed over."""
+    found: dict[str, Recipe] = {}
+    for text in state().compare:
+        try:
+            recipe = read_recipe(text)
+        except QExplorerError:
+            continue
+        found[recipe.digest] = recipe
+    return found
+
+
+def _add(recipes: list[Recipe]) -> None:
+    """Picks those of ``recipes`` that are not picked yet, under names that tell them apart."""
+    now: Any = state()
+    for recipe in recipes:
+        picked = _picked()
+        if recipe.digest not in picked:
+            named = recipe.model_copy(update={"name": unique_name(recipe, list(picked.values()))})
+            now.compare = [*now.compare, text_of(named)]
+    keep(now)

@@ -37,6 +37,7 @@ __all__ = ["WhyOrder", "kept_why", "known_why", "measure_why", "why_from"]
 
 _LIMITS = Limits(wall_s=600.0)
 _VERSION = 1
+_SPREAD = 0.15  # of rounds: from here on something else was using the processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,8 @@ def why_from(order: WhyOrder, backend: Backend, found: Mapping[str, Any]) -> Why
     calls = _calls(found)
     ceiling = None if found["ceiling"] is None else Ceiling.from_json(found["ceiling"])
     facts, owners = facts_of(order.model, order.recipe), Owners(order.model)
-    float_parts = parts_of(kernels[0], owners, calls.float_ms)
-    parts = parts_of(kernels[1], owners, calls.quantized_ms)
+    least = (None, None) if calls.noisy else calls.least_ms
+    float_parts, parts = (parts_of(run, owners, call) for run, call in zip(kernels, least, strict=True))
     if kernels[1]:
         rows = rows_of(order.model, facts, kernels, owners, order.samples)
     else:
@@ -171,7 +172,7 @@ def why_from(order: WhyOrder, backend: Backend, found: Mapping[str, Any]) -> Why
         causes=causes,
         verdict=verdict_sentence(calls, parts, causes, rows),
         ceiling=ceiling,
-        missing=_missing(backend, kernels, found["unprofiled"], ceiling),
+        missing=_missing(backend, kernels, found["unprofiled"], ceiling, calls),
         runs=int(found["runs"]),
     )
 
@@ -198,7 +199,11 @@ def _calls(found: Mapping[str, Any]) -> Calls:
 
     plain, quantized = (np.asarray(found["rounds"][key], np.float64) / 1e6 for key in ("float", "quantized"))
     float_ms, quantized_ms = float(np.median(plain)), float(np.median(quantized))
-    return Calls(float_ms, quantized_ms, float_ms / quantized_ms, ratio_interval(plain, quantized), int(found["n"]))
+    least = float(plain.min()), float(quantized.min())
+    spread = max(float(np.quantile(plain, 0.75)) / least[0], float(np.quantile(quantized, 0.75)) / least[1]) - 1
+    noisy = f"a quarter of the rounds took {spread:.0%} longer than the quickest, or more" if spread > _SPREAD else None
+    ratio = ratio_interval(plain, quantized)
+    return Calls(float_ms, quantized_ms, float_ms / quantized_ms, ratio, int(found["n"]), least, noisy)
 
 
 def _missing(
@@ -206,9 +211,12 @@ def _missing(
     kernels: tuple[tuple[Executed, ...], tuple[Executed, ...]],
     unprofiled: Mapping[str, str],
     ceiling: Ceiling | None,
+    calls: Calls,
 ) -> tuple[str, ...]:
     """One sentence for each thing that could not be had."""
     found = []
+    if calls.noisy:
+        found.append(f"what a call takes outside of its kernels: the machine was busy ({calls.noisy}); measure again")
     if not any(kernels):
         why = next(iter(unprofiled.values()), "it has no profiler that tells the time of single kernels")
         found.append(f"no times of single layers on {backend.label}: {why}")

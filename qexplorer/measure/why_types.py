@@ -29,8 +29,8 @@ class Parts:
     """Where one model's time goes.
 
     Attributes:
-        ms: milliseconds of one run by :class:`Part`, from the profile. ``OUTSIDE`` is the unprofiled call less all
-            kernels, where that is more than zero.
+        ms: milliseconds of one run by :class:`Part`, from the profile. ``OUTSIDE`` is the least disturbed
+            unprofiled call less all kernels, where that is more than zero and calls were not noisy.
         kernels: how many kernels ran.
         least_kernel_ms: the shortest of them, at most 0.02: what starting any kernel takes at least.
     """
@@ -65,6 +65,8 @@ class Calls:
         speedup: their ratio.
         speedup_ci95: its interval over rounds; None below 6 rounds.
         n: calls of each.
+        least_ms: the quickest rounds' medians, float and quantized: the least disturbed.
+        noisy: why these times are not to be relied on; None if they are.
     """
 
     float_ms: float
@@ -72,6 +74,8 @@ class Calls:
     speedup: float
     speedup_ci95: Interval | None
     n: int
+    least_ms: tuple[float, float]
+    noisy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,5 +243,9 @@ def _parts(value: dict[str, Any]) -> Parts:
 
 
 def _calls(value: dict[str, Any]) -> Calls:
-    interval = value["speedup_ci95"]
-    return Calls(**{**value, "speedup_ci95": None if interval is None else (interval[0], interval[1])})
+    interval, least = value["speedup_ci95"], value["least_ms"]
+    tuples = {
+        "speedup_ci95": None if interval is None else (interval[0], interval[1]),
+        "least_ms": (least[0], least[1]),
+    }
+    return Calls(**{**value, **tuples})

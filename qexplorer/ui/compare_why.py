@@ -110,6 +110,7 @@ def _verdict(label: str, why: Why) -> None:
             f"One call with {why.batch} sample{'' if why.batch == 1 else 's'} on {why.threads} thread"
             f"{'' if why.threads == 1 else 's'}: {why.calls.float_ms:.3g} ms in float, {why.calls.quantized_ms:.3g} ms "
             f"quantized ({why.calls.n} calls of each, in turn); kernels from {why.runs} profiled runs."
+            + (f" Noisy: {why.calls.noisy}." if why.calls.noisy else "")
         )
 
 

@@ -97,6 +97,16 @@ def test_a_faster_run_names_a_cause_that_takes_much_of_it(model: Model) -> None:
     assert "and not more because 1 of 4 convolutions runs in float: signed activations" in found.verdict
 
 
+def test_a_busy_machine_is_said(model: Model) -> None:
+    """Where rounds differ much nothing is said of the time outside of kernels, and the reason stands there."""
+    sent = found_of(quantized_kernels(), quantized_ms=3.0)
+    sent["rounds"]["quantized"] = [3_000_000, 3_000_000, 9_000_000, 8_000_000, 7_000_000, 9_000_000, 3_000_000]
+    found = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), sent)
+    assert found.quantized_parts is not None
+    assert found.quantized_parts.ms[Part.OUTSIDE] == 0.0
+    assert any("the machine was busy" in text for text in found.missing)
+
+
 def test_a_backend_without_a_profiler_says_so(model: Model) -> None:
     """Without kernels there are no times of layers, but calls, the expected kinds, and the reason."""
     found = why_from(order_of(model, "w8"), OnnxRuntimeCpu(), found_of([], floats=[]))

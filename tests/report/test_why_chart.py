@@ -32,7 +32,7 @@ def explained(*layers: LayerTime) -> Why:
     ms = dict.fromkeys(Part, 0.0) | {Part.INTEGER: 0.5, Part.FLOAT: 3.0, Part.CONVERT: 0.5}
     plain = Parts(dict.fromkeys(Part, 0.0) | {Part.FLOAT: 4.0}, 2, 0.01)
     cause = Cause("no_kernel", "1 of 2 convolutions runs in float", "why", ("b",), 3.5, "fix")
-    calls = Calls(4.0, 4.0, 1.0, (0.9, 1.1), 50)
+    calls = Calls(4.0, 4.0, 1.0, (0.9, 1.1), 50, (4.0, 4.0))
     quantized = Parts(ms, 3, 0.01)
     whole = Why("w8a8", "d", "onnxruntime", 1, 1, "2026-01-02", rows, plain, quantized, calls, (cause,), "said")
     return replace(whole, ceiling=CEILING, runs=20)

@@ -23,7 +23,7 @@ from qexplorer.run.kernel_table import Treatment, treatment
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["QUANTIZERS", "computed_nodes", "layers_of"]
+__all__ = ["QUANTIZERS", "computed_nodes", "layers_of", "plain_names"]
 
 QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 _ABSORBED = frozenset(
@@ -65,12 +65,18 @@ class _Given:
 
     def named(self, label: str) -> int | None:
         """The node that ``label`` names, itself or by a tensor that it makes, once what was put around is taken off."""
-        while label not in self.by_name and label not in self.producer:
-            shorter = _AROUND.sub("", label)
-            if shorter == label:
-                return None
-            label = shorter
-        return self.by_name[label] if label in self.by_name else self.producer[label]
+        for name in plain_names(label):
+            if name in self.by_name or name in self.producer:
+                return self.by_name[name] if name in self.by_name else self.producer[name]
+        return None
+
+
+def plain_names(label: str) -> Iterator[str]:
+    """``label``, and what is left of it as one thing after another that ONNX Runtime put around a name is taken off."""
+    yield label
+    while (shorter := _AROUND.sub("", label, count=1)) != label:
+        label = shorter
+        yield label
 
 
 def computed_nodes(graph: onnx.GraphProto) -> tuple[str, ...]:

@@ -29,8 +29,11 @@ KINDS: dict[str, tuple[str, int]] = {
     "channels": ("qexplorer.jobs.work:channels_job", 5),
     "quantize": ("qexplorer.jobs.work:quantize_job", 5),
     "load": ("qexplorer.jobs.work:load_job", 5),
+    "sweep": ("qexplorer.jobs.work_sweep:sweep_job", 0),
     "why": ("qexplorer.jobs.work_why:why_job", 0),
     "live": ("qexplorer.jobs.work_live:live_job", 0),
+    "ladder": ("qexplorer.jobs.work_ladder:ladder_job", 5),
+    "saturation": ("qexplorer.jobs.work_ladder:saturation_job", 0),
 }
 KEPT = 50  # ended jobs that stay on disk
 KEPT_S = 7 * 24 * 3600.0

@@ -17,6 +17,8 @@ Float64 = NDArray[np.float64]
 
 MIN_SHARE = 0.95
 """Least share of the processor that a round must have had to itself to count as undisturbed (one thread only)."""
+MOST_TAKEN = 0.1
+"""Most that other programs may take of the processors where several threads share the work."""
 MAX_DRIFT = 0.05
 """Most that the medians of the first and the second half of the rounds may differ."""
 MAX_HALF_WIDTH = 0.05
@@ -137,6 +139,8 @@ def noise(medians: Float64, shares: Float64 | None, during: Busy | None = None) 
             work disturbed do no harm while they are fewer than half: the median of the rounds is not one of them.
         during: what other programs took of the processors meanwhile; names the one to close.
     """
+    if shares is None and during is not None and during.share > MOST_TAKEN:
+        return f"too noisy: {during.sentence} meanwhile"
     if shares is not None and float(np.median(shares)) < MIN_SHARE:
         who = f" (most of it {during.name})" if during is not None and during.name else ""
         return f"too noisy: other work{who} took {1 - shares.mean():.0%} of the processor meanwhile"

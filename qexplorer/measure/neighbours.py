@@ -44,7 +44,7 @@ class Busy:
         parts = []
         if self.share >= _NOTICED:
             places = "CPU" if len(self.cpus) == 1 else "CPUs"
-            parts.append(f"kept {places} {', '.join(map(str, self.cpus))} busy at {100 * self.share:.0f} %")
+            parts.append(f"kept {places} {', '.join(map(str, sorted(self.cpus)))} busy at {100 * self.share:.0f} %")
         if self.elsewhere >= _ELSEWHERE:
             more = "the other CPU" if self.others == 1 else f"{self.elsewhere:.1f} of the {self.others} other CPUs"
             busy = f" busy at {100 * self.elsewhere:.0f} %" if self.others == 1 else " busy"

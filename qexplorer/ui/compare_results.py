@@ -16,6 +16,9 @@ from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.verdict import Change, headline, verdict_of
 from qexplorer.ui.compare_energy import draw_energy
 from qexplorer.ui.compare_flips import draw_flips
+from qexplorer.ui.compare_ladder import draw_ladder
+from qexplorer.ui.compare_saturation import draw_saturation
+from qexplorer.ui.compare_sweep import draw_sweep
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.compare_usage import draw_usage
 from qexplorer.ui.compare_why import draw_why
@@ -150,7 +153,10 @@ _SECTIONS: dict[str, Callable[[Comparison], None]] = {
     "Kernels": _kernels,
     "Why not faster": draw_why,
     "Changed answers": draw_flips,
+    "Fidelity ladder": draw_ladder,
+    "Saturation": draw_saturation,
     "Energy": draw_energy,
     "Hardware use": draw_usage,
+    "Batch and threads": draw_sweep,
 }
 """What can be looked into, by its label; each draws itself from the comparison."""

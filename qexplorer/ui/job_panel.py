@@ -19,8 +19,11 @@ TITLES = {
     "channels": "Looking into the channels",
     "quantize": "Quantizing",
     "load": "Loading",
+    "sweep": "Sweeping batch and threads",
     "live": "Live",
     "why": "Explaining",
+    "ladder": "Climbing the ladder",
+    "saturation": "Emulating saturation",
 }
 PAGES = {"compare": "Compare", "quantize": "Quantize"}  # pages that draw their own job, with its reason in full
 POLL_S = 0.5

@@ -1,0 +1,176 @@
+"""Batch and threads on page Compare: the grid is measured on demand and kept; the limit moves the sweet spot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.results import Run, Status
+from qexplorer.core.workspace import digest_json
+from qexplorer.jobs.manager import JobState
+from qexplorer.jobs.work_sweep import kept_sweep
+from qexplorer.measure.comparison import Comparison
+from qexplorer.measure.effort import Effort
+from qexplorer.measure.sweep import CELL_S, SWEPT_BATCHES
+from qexplorer.measure.sweep_types import Sweep
+from qexplorer.report.comparison_values import label_of
+from qexplorer.report.sweep_chart import limits_of, map_spec, spot_text, sweep_info, sweep_spec
+from qexplorer.ui.job_panel import draw_job, job_state
+from qexplorer.ui.session import as_plain, current_model, keep, remembered, show_error, state
+
+__all__ = ["draw_sweep", "sweep_order"]
+
+_MAP_WIDTH = 340
+
+
+def draw_sweep(comparison: Comparison) -> None:
+    """The section: what to sweep, the work while it runs, the pictures with the limit."""
+    runs = {label_of(run, comparison.runs): run for run in comparison.runs if _sweepable(run, comparison)}
+    if not _same_model(comparison):
+        return
+    if not runs:
+        st.caption("No run of this comparison can be swept: each was refused or failed, or its recipe is not known.")
+        return
+    order = _picks(comparison, runs)
+    if order is None:
+        return
+    found = kept_sweep(order)
+    _offer(order, again=found is not None)
+    if found is not None:
+        _pictures(found, digest_json(order)[:12])
+
+
+def sweep_order(comparison: Comparison, runs: list[Run], effort: str) -> dict[str, Any]:
+    """The job's arguments for these runs, which are of one backend."""
+    now = state()
+    return {
+        "model": now.model,
+        "data": now.data,
+        "preprocessing": now.preprocessing,
+        "recipes": [comparison.recipes[run.digest] for run in runs],
+        "backend": runs[0].backend,
+        "effort": effort,
+    }
+
+
+def _sweepable(run: Run, comparison: Comparison) -> bool:
+    return run.recipe != "float" and run.status is Status.OK and run.digest in comparison.recipes
+
+
+def _same_model(comparison: Comparison) -> bool:
+    """Whether the session's model is the one that was compared; says what to do if it is not."""
+    try:
+        model = current_model()
+    except QExplorerError as error:
+        show_error(error)
+        return False
+    if model is None or model.sha256 != comparison.model.get("sha256") or state().data is None:
+        name = as_plain(str(comparison.model.get("name")))
+        st.caption(f"Choose the model {name} and its data in the sidebar: a sweep runs it again.")
+        return False
+    return True
+
+
+def _picks(comparison: Comparison, runs: dict[str, Run]) -> dict[str, Any] | None:
+    """Which runs beside float, and for how long; None while nothing is picked."""
+    labels, efforts = list(runs), [str(each) for each in Effort]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_picks"):
+        label = st.segmented_control("Beside float", labels, **remembered("sweep_run", labels[0], labels))
+        effort = st.segmented_control(
+            "Effort of the sweep",
+            efforts,
+            format_func=lambda name: f"{name.capitalize()}, {CELL_S[Effort(name)]:g} s a cell",
+            help="Every cell is a batch size on a number of threads. More time: fewer cells too noisy, or left out.",
+            **remembered("sweep_effort", efforts[0], efforts),
+        )
+    return sweep_order(comparison, [runs[label or labels[0]]], effort or efforts[0])
+
+
+def _offer(order: dict[str, Any], *, again: bool) -> None:
+    """The button that starts the sweep, or the sweep at work, or why it failed."""
+    now = state()
+    wanted = digest_json(order)
+    job = job_state(now.jobs.get("sweep")) if now.choices.get("sweep_for") == wanted else None
+    if job is not None and job.is_running:
+        draw_job(job.id, place="page_sweep", partial=_partial)
+        return
+    if not again:
+        batches = ", ".join(str(batch) for batch in SWEPT_BATCHES)
+        st.caption(
+            f"How many samples in a call, on how many threads? Times float and this run at batches {batches} on every "
+            "number of threads that this machine has, after checking the answers of each. Usually half a minute."
+        )
+    busy = _other_work()
+    if st.button(
+        "Sweep again" if again else "Sweep batch and threads",
+        icon=":material/grid_on:",
+        key="sweep_start",
+        disabled=busy is not None,
+        help=busy,
+    ):
+        from qexplorer.jobs.manager import submit
+
+        now.jobs["sweep"], now.choices["sweep_for"] = submit("sweep", order), wanted
+        keep(now)
+        st.rerun()
+    if job is not None:
+        draw_job(job.id, place="page_sweep")
+
+
+def _other_work() -> str | None:
+    """A comparison at work would disturb a sweep, and the reverse."""
+    job = job_state(state().jobs.get("compare"))
+    return (
+        "Wait until the comparison is done: both at once would disturb each other." if job and job.is_running else None
+    )
+
+
+def _partial(job: JobState) -> None:
+    st.caption(f"{len(job.partial)} cells are known.")
+
+
+@st.fragment
+def _pictures(sweep: Sweep, key: str) -> None:
+    """The limit, the sweet spots in words, and the pictures; moving the limit measures nothing."""
+    limits = limits_of(sweep)
+    if limits:
+        middle = limits[len(limits) // 2]
+        limit = st.select_slider(
+            "Latency limit of a call (ms)",
+            limits,
+            format_func=lambda value: f"{value:g}",
+            help="The sweet spot is the cell with the most samples a second that keeps this limit in 90 of 100 calls.",
+            **remembered(f"sweep_limit_{key}", middle, limits),
+        )
+        _spots(sweep, limit)
+        info = sweep_info(sweep, limit)
+        st.vega_lite_chart(sweep_spec(info), width="stretch", key=f"sweep_{key}")
+        with st.container(horizontal=True, key="sweep_maps"):
+            for name in info.names:
+                if any(point.name == name for point in info.points):
+                    st.vega_lite_chart(map_spec(info, name), width=_MAP_WIDTH, key=f"sweep_map_{key}_{name}")
+    for what, reason in sweep_info(sweep, 1.0).left_out:
+        st.caption(as_plain(f"No numbers, {what}: {reason}"))
+    noisy = sum(not cell.valid and cell.p50_ms is not None for cell in sweep.cells)
+    if noisy:
+        st.caption(f"{noisy} of {len(sweep.cells)} cells were too noisy (hollow) and are no sweet spots.")
+    if sweep.load:
+        st.caption(as_plain(f"While it was measured, {sweep.load}."))
+    st.caption(
+        "Numbers at the points are batch sizes. Answers were checked at every batch size on every number of threads "
+        "before anything was timed. Latency is of a whole call: every sample of a batch waits for it."
+    )
+
+
+def _spots(sweep: Sweep, limit_ms: float) -> None:
+    """The sweet spot of each variant; the best one stands out."""
+    best = sweep.sweet_spot(limit_ms)
+    with st.container(border=True, key="sweet_spot"):
+        for digest, _ in sweep.variants:
+            text = as_plain(spot_text(sweep, limit_ms, digest))
+            if best is not None and best.digest == digest:
+                st.markdown(f"#### :material/my_location: {text}")
+            else:
+                st.markdown(text)

@@ -140,23 +140,37 @@ def _ms(value: float | None) -> str:
     return f"{(value or 0.0) * factor:.3g} {unit}"
 
 
-def sweep_spec(info: SweepInfo, *, height: int = 300) -> dict[str, Any]:
+def sweep_spec(info: SweepInfo, *, height: int = 380) -> dict[str, Any]:
     """Throughput against latency: a line for each variant and number of threads, along its batch sizes; the limit."""
     x = {"field": "latency", "type": "quantitative", "scale": {"type": "log", "nice": False, "padding": 12}}
-    x |= {"title": f"latency of a call that 90 of 100 keep ({info.unit}, logarithmic)", "axis": {"tickCount": 6}}
+    x |= {
+        "title": f"latency of a call that 90 of 100 keep ({info.unit}, logarithmic)",
+        "axis": {"tickCount": 6, "grid": False},
+    }
     y = {"field": "per_s", "type": "quantitative", "scale": {"zero": True}, "title": "throughput (samples/s)"}
     at: dict[str, Any] = {"x": x, "y": y}
-    colour = {"field": "colour", "type": "nominal", "scale": None}
+    colours = {p.name: p.colour for p in info.points}
+    colour: dict[str, Any] = {"field": "name", "type": "nominal"}
+    colour["scale"] = {"domain": list(colours), "range": list(colours.values())}
+    colour["legend"] = {"title": None, "orient": "top", "symbolType": "circle"}
     lines = list(dict.fromkeys(_threads(p.cell.threads) for p in info.points))
     dash = {
         "field": "threads",
         "type": "nominal",
         "scale": {"domain": lines, "range": [_DASHES[i % len(_DASHES)] for i in range(len(lines))]},
-        "legend": {"title": None, "orient": "top", "symbolStrokeColor": NEUTRAL},
+        "legend": {
+            "title": None,
+            "orient": "top",
+            "symbolType": "stroke",
+            "symbolSize": 400,
+            "symbolStrokeColor": NEUTRAL,
+        },
     }
-    fade = {"field": "fade", "type": "quantitative", "scale": None}
-    line = {"mark": {"type": "line", "strokeWidth": 2}, "encoding": at | {"color": colour, "detail": {"field": "line"}}}
-    line["encoding"] |= {"strokeDash": dash, "order": {"field": "batch"}, "opacity": fade}
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2, "opacity": 0.45},
+        "encoding": at | {"color": colour, "detail": {"field": "line"}},
+    }
+    line["encoding"] |= {"strokeDash": dash, "order": {"field": "batch"}}
     return {
         "title": title_of(info.title, info.subtitle),
         "datasets": {

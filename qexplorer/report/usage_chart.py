@@ -96,10 +96,11 @@ def _bytes(name: str, values: list[int | None], colour: str) -> list[Strip]:
 
 def usage_spec(info: UsageInfo) -> dict[str, Any]:
     """A Vega-Lite chart: one narrow area above the other on a common time axis, each from zero."""
+    # a look tells of the time before it, so the first value also stands at the beginning
     rows = [
         {"t": t, "name": strip.name, "value": value, "unit": strip.unit}
         for strip in info.strips
-        for t, value in zip(info.t_s, strip.values, strict=True)
+        for t, value in zip((0.0, *info.t_s), (strip.values[0], *strip.values), strict=True)
     ]
     last = len(info.strips) - 1
     return {
@@ -130,6 +131,6 @@ def _strip(strip: Strip, end_s: float, *, axis: bool) -> dict[str, Any]:
         "width": "container",
         "height": _HEIGHT,
         "transform": [{"filter": f"datum.name === '{strip.name}'"}],
-        "mark": {"type": "area", "color": strip.colour, "opacity": 0.75, "interpolate": "step-after"},
+        "mark": {"type": "area", "color": strip.colour, "opacity": 0.75, "interpolate": "step-before"},
         "encoding": {"x": x, "y": y, "tooltip": tooltip},
     }

@@ -85,6 +85,7 @@ class Alone:
         parts: the first layer at which codes differ at all; empty if none does.
         grows: the first layer at which they differ by more than one step, single steps of earlier layers included.
         grows_by: by how much, in steps.
+        layer: the layer that made ``tensor``.
     """
 
     worst_steps: float
@@ -97,6 +98,7 @@ class Alone:
     parts: str = ""
     grows: str = ""
     grows_by: float = 0.0
+    layer: str = ""
 
     @property
     def right(self) -> bool:
@@ -249,6 +251,7 @@ def summary(seen: Observation) -> Alone:
         parts=parts.layer if parts else "",
         grows=grows.layer if grows else "",
         grows_by=grows.steps if grows else 0.0,
+        layer=first.layer if first else "",
     )
 
 

@@ -205,7 +205,8 @@ def _culprit(alone: Alone | None) -> str:
     if not alone.points:
         return f"{unknown} it answers otherwise while being looked into"
     if alone.worst_steps > alone.allowed:
-        return f": '{alone.tensor}' is the first that is wrong by itself, by {alone.worst_steps:.3g} steps"
+        name = alone.layer or alone.tensor
+        return f": '{name}' is the first that is wrong by itself, by {alone.worst_steps:.3g} steps"
     if not alone.conclusive:
         return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
     return _part(alone) or f"; no rounding point of its {alone.points} is wrong by itself"

@@ -1,0 +1,133 @@
+"""The fidelity ladder of one recipe: float, simulated, each backend; how near, and from which layer on they part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.results import Status
+from qexplorer.measure.comparison import Comparison
+from qexplorer.measure.ladder import kept_ladder
+from qexplorer.measure.ladder_types import BackendRung, Ladder
+from qexplorer.report.comparison_values import made_on
+from qexplorer.report.ladder_chart import ladder_csv, layer_spec, rung_spec, sqnr_spec
+from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
+from qexplorer.ui.compare_arithmetic import draw_start, pick_subject
+from qexplorer.ui.session import as_plain, remembered
+
+__all__ = ["draw_ladder"]
+
+_BADGES = {
+    "bit-exact": (":material/verified:", "green"),
+    "within 1 step": (":material/check_circle:", "green"),
+    "within tolerance": (":material/check_circle:", "green"),
+    "explained gap": (":material/stairs:", "blue"),
+    "refused": (":material/block:", "red"),
+    "failed": (":material/error:", "red"),
+}
+_HELP = "Runs float, simulated and each backend on the same samples and batch sizes; usually 5 to 20 seconds."
+
+
+def draw_ladder(comparison: Comparison) -> None:
+    """The section."""
+    st.markdown(
+        "Does a backend answer what was simulated, and does the simulation answer what float does? Each rung is "
+        "compared with the one before it."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="ladder_picks"):
+        subject = pick_subject(comparison, "ladder")
+        backends = _backends(comparison)
+    if subject is None:
+        return
+    if not backends:
+        st.caption("Pick at least one backend.")
+        return
+    ladder = kept_ladder(subject.digest, subject.data_digest, subject.samples, backends)
+    if ladder is not None:
+        _ladder(ladder, made_on(comparison), comparison.id)
+    draw_start(
+        "ladder",
+        "Climb the ladder",
+        subject,
+        again=ladder is not None,
+        help=_HELP,
+        icon=":material/stairs:",
+        backends=backends,
+    )
+
+
+def _backends(comparison: Comparison) -> list[str]:
+    """The backends to climb to: by default those of the comparison that can be used here, in the registry's order."""
+    from qexplorer.run.registry import BACKENDS
+
+    labels = {b.name: b.label for b in BACKENDS if b.availability().available}
+    used = {run.backend for run in comparison.runs}
+    default = [name for name in labels if name in used]
+    wanted = remembered("ladder_backends", default)
+    key = wanted["key"]
+    st.session_state[key] = [name for name in st.session_state[key] if name in labels]
+    st.pills("Backends", list(labels), selection_mode="multi", format_func=labels.__getitem__, **wanted)
+    return [name for name in labels if name in st.session_state[key]]
+
+
+def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
+    st.vega_lite_chart(rung_spec(ladder, subtitle), width="stretch", key=f"rungs_{key}")
+    st.markdown(as_plain(f"Float to simulated: {simulated_sentence(ladder.simulated)}."))
+    for rung in ladder.rungs:
+        icon, colour = _BADGES[badge(rung)]
+        text = as_plain(f"{rung.label}: {rung_sentence(rung)}.")
+        st.markdown(f":{colour}-badge[{icon} {badge(rung)}] {text}")
+    if any(rung.points for rung in ladder.rungs):
+        st.vega_lite_chart(layer_spec(ladder, subtitle), width="stretch", key=f"parting_{key}")
+        st.caption(
+            "Line: codes against the simulation's, with all that came before. Rings: each layer by itself, fed the "
+            "backend's own codes; a right one is within 1 step, a cross is not." + _seen(ladder)
+        )
+    if any(layer.sqnr_db is not None for layer in ladder.simulated.layers):
+        st.vega_lite_chart(sqnr_spec(ladder, subtitle), width="stretch", key=f"sqnr_{key}")
+        st.caption("Power of a layer's float output over power of its error, with everything before it quantized too.")
+    _numbers(ladder, key)
+
+
+def _seen(ladder: Ladder) -> str:
+    """What could not be seen, and what was only seen with other answers."""
+    notes = []
+    for rung in ladder.rungs:
+        hidden = rung.points_in_all - len(rung.points)
+        if rung.status is not Status.FAILED and hidden:
+            what = f"{hidden} of {rung.points_in_all} roundings of {rung.label}"
+            notes.append(f"{what} cannot be read without changing its answers, because it fuses them")
+        if rung.disturbed:
+            notes.append(f"the answers of {rung.label} moved within single steps while its codes were read")
+    return as_plain(" " + "; ".join(notes) + ".") if notes else ""
+
+
+def _numbers(ladder: Ladder, key: str) -> None:
+    rows = [row for rung in ladder.rungs for row in _rows(rung)]
+    if rows:
+        st.dataframe(rows, hide_index=True, key=f"ladder_rows_{key}")
+    st.download_button(
+        "Layers as CSV",
+        ladder_csv(ladder),
+        f"{ladder.model}-{ladder.recipe}-ladder.csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"ladder_csv_{key}",
+    )
+
+
+def _rows(rung: BackendRung) -> list[dict[str, Any]]:
+    return [
+        {
+            "backend": rung.label,
+            "batch": gap.batch,
+            "samples": gap.n,
+            "same class": percent(gap.agreement),
+            "worst step": gap.worst_steps,
+            "equal values": percent(gap.equal),
+            "within 1 step": percent(gap.within_one),
+            "bit-exact": gap.exact,
+        }
+        for gap in rung.batches
+    ]

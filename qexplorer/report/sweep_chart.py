@@ -182,7 +182,7 @@ def sweep_spec(info: SweepInfo, *, height: int = 380) -> dict[str, Any]:
         "layer": [
             line,
             *(_dots(at, colour, valid=valid) for valid in (True, False)),
-            _rings(at),
+            _rings(at, colour),
             _labels(at),
             *_limit(x),
         ],
@@ -236,9 +236,8 @@ def _dots(at: dict[str, Any], colour: dict[str, Any], *, valid: bool) -> dict[st
     }
 
 
-def _rings(at: dict[str, Any]) -> dict[str, Any]:
+def _rings(at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
     mark = {"type": "point", "size": 260, "strokeWidth": 2.4, "fill": "transparent"}
-    colour = {"field": "colour", "type": "nominal", "scale": None}
     return {"transform": [{"filter": "datum.best"}], "mark": mark, "encoding": at | {"color": colour}}
 
 

@@ -9,12 +9,8 @@ from qexplorer.run.protocol import Availability, Capabilities, Session, SessionO
 
 __all__ = ["OnnxRuntimeCpu"]
 
-_CAPABILITIES = Capabilities(
-    device="cpu",
-    weight_formats=frozenset({"int8", "uint8", *(f"int{bits}" for bits in range(2, 8))}),
-    activation_formats=frozenset({"int8", "uint8", *(f"{u}int{bits}" for bits in (2, 3, 5, 6, 7) for u in ("", "u"))}),
-    simulates=True,
-)
+_FORMATS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in range(2, 9))
+_CAPABILITIES = Capabilities(device="cpu", weight_formats=_FORMATS, activation_formats=_FORMATS, simulates=True)
 
 
 class OnnxRuntimeCpu:

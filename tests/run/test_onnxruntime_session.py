@@ -10,13 +10,17 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.onnxruntime_kernels import kernels_of
 from qexplorer.run.onnxruntime_session import settings_of
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from tests.measure.models import make_cnn, quantized, samples
+from tests.quantize.support import case
 
 K, N = 64, 16
+HEAVY = {"Conv", "FusedConv", "QLinearConv", "Gemm", "FusedGemm", "QGemm", "MatMul", "QLinearMatMul"}
 
 
 def entry(options: SessionOptions, name: str) -> str | None:
@@ -90,6 +94,27 @@ def test_packed_weights_run_as_matmulnbits_with_exact_arithmetic(tmp_path: Path,
     x: Array = np.random.default_rng(0).normal(size=(7, K)).astype(np.float32)
     expected = simulated.run({"x": x})[0]
     assert np.abs(native.run({"x": x})[0] - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 8, 16])
+@pytest.mark.parametrize("sign", ["", "u"])
+@pytest.mark.parametrize("graph", ["cnn", "mlp"])
+def test_declared_formats_are_those_that_reach_integer_kernels(
+    graph: str, sign: str, bits: int, shared_workspace: Path
+) -> None:
+    """Every integer format, for weights beside uint8 and for activations beside int8: all layers or none."""
+    assert shared_workspace.is_dir()
+    this, declared = case(graph), OnnxRuntimeCpu.capabilities
+    name = f"{sign}int{bits}"
+    for weights, activations, formats in (
+        (name, "uint8", declared.weight_formats),
+        ("int8", name, declared.activation_formats),
+    ):
+        recipe = Recipe(name="r", weights=WeightSpec(format=weights), activations=ActivationSpec(format=activations))
+        path = quantize_model(this.model, recipe, this.statistics).path
+        kernels = OnnxRuntimeCpu().load(path, SessionOptions()).kernels()
+        heavy = [place for place in (kernels.integer, kernels.float) if any(HEAVY & set(op.split()) for op in place)]
+        assert heavy == [kernels.integer if name in formats else kernels.float]
 
 
 def dynamic(folder: Path, op: str) -> Path:

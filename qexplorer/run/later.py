@@ -40,9 +40,6 @@ class LaterBackend:
 
 
 LATER: tuple[LaterBackend, ...] = (
-    LaterBackend("onnxruntime-cuda", "ONNX Runtime with CUDA", "gpu"),
-    LaterBackend("onnxruntime-tensorrt", "ONNX Runtime with TensorRT", "gpu"),
     LaterBackend("openvino", "OpenVINO", "cpu"),
     LaterBackend("litert", "LiteRT", "cpu"),
-    LaterBackend("tensorrt", "TensorRT", "gpu"),
 )

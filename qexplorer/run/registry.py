@@ -6,13 +6,18 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.registry import Registry
 from qexplorer.run.later import LATER
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime_gpu import ONNXRUNTIME_CUDA, ONNXRUNTIME_TENSORRT
 from qexplorer.run.protocol import Backend
+from qexplorer.run.tensorrt import TensorRt
 from qexplorer.run.torch_integer import TORCH, TORCH_CUDA
 
 __all__ = ["BACKENDS", "REFERENCE", "usable"]
 
 BACKENDS: Registry[Backend] = Registry("backend")
 BACKENDS.add(OnnxRuntimeCpu())
+BACKENDS.add(ONNXRUNTIME_CUDA)
+BACKENDS.add(ONNXRUNTIME_TENSORRT)
+BACKENDS.add(TensorRt())
 BACKENDS.add(TORCH)
 BACKENDS.add(TORCH_CUDA)
 for _later in LATER:

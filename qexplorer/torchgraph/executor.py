@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from qexplorer.core.errors import ModelError
 from qexplorer.torchgraph.dtypes import tensor_from, tensor_of
 from qexplorer.torchgraph.graph import graph_of, missing_in, missing_operators, read_model
+from qexplorer.torchgraph.kernels.quantization import dequantize_linear
 from qexplorer.torchgraph.plan import Step, steps_for
 from qexplorer.torchgraph.registry import Host, as_host
 from qexplorer.torchgraph.weights import CodeWeight, code_weights, float_weights, store
@@ -131,7 +132,7 @@ class GraphModule(nn.Module):
         """The steps for some tensors, compiled on first use, with the constants that they read put in place."""
         if wanted not in self._plans:
             replaced = {name: step for weight in self._trained_codes.values() for name, step in weight.steps()}
-            steps = steps_for(self._graph, wanted, replaced)
+            steps = tuple(step for step in steps_for(self._graph, wanted, replaced) if not self._folded(step))
             made = {name for step in steps for name in step.outputs}
             for name in wanted:
                 self._constant(name, host=False)
@@ -142,6 +143,16 @@ class GraphModule(nn.Module):
                     self._constant(name, host=step.node is None or index in step.host)
             self._plans[wanted] = steps
         return self._plans[wanted]
+
+    def _folded(self, step: Step) -> bool:
+        """Whether the step only gives codes in the file their values: that is done once, not in every run."""
+        constant = all(name in self._graph.constants for name in step.inputs if name)
+        if step.call is not dequantize_linear or not constant:
+            return False
+        if step.outputs[0] not in self._slots:
+            given = [tensor_from(self._graph.constants[name]) if name else None for name in step.inputs]
+            self._keep(step.outputs[0], step.call(step.node, *given).to(self._device))
+        return True
 
     def _constant(self, name: str, *, host: bool) -> None:
         item = self._graph.constants.get(name)
@@ -183,7 +194,11 @@ class GraphModule(nn.Module):
         arguments = [self._argument(name, values, index in step.host) for index, name in enumerate(step.inputs)]
         try:
             found = step.call(step.node, *arguments)
-        except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        except torch.OutOfMemoryError:
+            raise
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            if torch.compiler.is_compiling():  # its own errors tell a tracer what to do
+                raise
             what = f"{step.node.op} (opset {step.node.opset}) cannot take these inputs ({error})"
             raise ModelError(what, where=step.node.name or None) from error
         answers = found if isinstance(found, tuple) else (found,)

@@ -58,7 +58,13 @@ TWO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """Operators of two inputs that broadcast, without attributes since version 7."""
 
-_SINCE = {"Not": 1, "BitwiseNot": 18, "IsNaN": 9}
+_SINCE = {
+    **dict.fromkeys(("Abs", "Exp", "Log", "Neg", "Not", "Reciprocal", "Sqrt", "Tanh", "Add", "Mul", "Sub"), 1),
+    **dict.fromkeys(("Acosh", "Asinh", "Atanh", "Cosh", "Erf", "IsNaN", "Sign", "Sinh"), 9),
+    **dict.fromkeys(("GreaterOrEqual", "LessOrEqual"), 12),
+    **dict.fromkeys(("BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"), 18),
+}
+"""First version of those that did not come with version 7 (comparisons and logic took other forms before it)."""
 _WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
 """torch has few kernels for wide unsigned integers: they compute in what holds them (modulo 2**64 for uint64)."""
 
@@ -69,13 +75,13 @@ def computable(x: Tensor) -> Tensor:
 
 
 def _one(name: str, call: Callable[[Tensor], Tensor]) -> None:
-    @operator(name, since=_SINCE.get(name, 1))
+    @operator(name, since=_SINCE.get(name, 7))
     def kernel(node: Node, x: Tensor) -> Tensor:  # noqa: ARG001
         return call(computable(x)).to(x.dtype) if x.dtype in _WIDER else call(x)
 
 
 def _two(name: str, call: Callable[[Tensor, Tensor], Tensor]) -> None:
-    @operator(name, since=1 if name in ("Add", "Mul", "Sub") else 7)
+    @operator(name, since=_SINCE.get(name, 7))
     def kernel(node: Node, a: Tensor, b: Tensor) -> Tensor:
         if node.opset < 7 and node.whole("broadcast", 0):
             b = _aligned(node, a, b)

@@ -104,8 +104,9 @@ def data_set(n: int = 40, *, labels: bool = True, name: str = "noise") -> DataSe
     return DataSet(name, calibration, Split({"x": samples(n)}, said), True, tuple("abcde"), "0" * 64)
 
 
-def quantized(model: Model, folder: Path, *, name: str = "w8a8") -> Variant:
-    """``model`` as QDQ graph by ONNX Runtime's quantizer: uint8 activations, int8 weights per channel."""
+def quantized(model: Model, folder: Path, *, name: str = "w8a8", signed: bool = False) -> Variant:
+    """``model`` as QDQ graph by ONNX Runtime's quantizer: int8 weights per channel, and uint8 activations, or int8 with
+    zero point 0 (``signed``)."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):
@@ -125,8 +126,9 @@ def quantized(model: Model, folder: Path, *, name: str = "w8a8") -> Variant:
         Reader(),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
-        activation_type=QuantType.QUInt8,
+        activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        extra_options={"ActivationSymmetric": signed},
     )
     return Variant(
         name, sha256_file(path)[:16], path, Size(path.stat().st_size, 1000), {"y": step_of(path, "y")}, False

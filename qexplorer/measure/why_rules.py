@@ -68,9 +68,14 @@ def _known_formats(found: Found) -> Mapping[str, Any] | None:
 
 
 def _signed_is_slow(case: Case) -> bool:
-    """An integer kernel on signed codes that reaches no more than the product of signed matrices does here."""
+    """An integer product of signed matrices that reaches no more than one of that kind does here.
+
+    Convolutions are left out: ONNX Runtime's make their codes unsigned first.
+    """
     peak, reached = case.world.ceiling, case.row.quantized_gops
     if case.row.kind is not Kind.INTEGER or not case.fact.signed or peak is None or reached is None:
+        return False
+    if case.row.op not in ("MatMul", "Gemm"):
         return False
     if not peak.int8_gops or not peak.int8_signed_gops or peak.int8_signed_gops > 0.5 * peak.int8_gops:
         return False
@@ -113,11 +118,23 @@ def _memory_words(found: Found) -> str:
     )
 
 
-def _kept_float(found: Found) -> Mapping[str, Any]:
-    """These layers in float; a whole operator type where every layer of the type is among them."""
+def _kept_float(found: Found) -> Mapping[str, Any] | None:
+    """These layers in float; a whole operator type where every layer of the type is among them.
+
+    None where nothing that multiplies would be left in integers: that is the float model.
+    """
     mine, every = found.rows, found.world.rows
+    names = {row.name for row in mine}
+    if all(row.name in names for row in every if row.macs and row.treatment != "float"):
+        return None
     whole = {row.op for row in mine if sum(r.op == row.op for r in mine) == sum(r.op == row.op for r in every)}
     return {"float": [*(f"op:{op}" for op in sorted(whole)), *_matches(mine, whole)]}
+
+
+def _kept_float_alone(found: Found) -> Mapping[str, Any] | None:
+    """The same, unless other layers fall back to float: what is around these changes once that is put right."""
+    fallen = any(row.kind is Kind.FLOAT and row.treatment != "float" for row in found.world.rows)
+    return None if fallen else _kept_float(found)
 
 
 def _matches(rows: tuple[LayerTime, ...], whole: set[str]) -> list[str]:
@@ -235,6 +252,14 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         "Look on page Quantize at what keeps them in float.",
     ),
     LayerRule(
+        "dynamic_float",
+        lambda case: case.floats and case.row.treatment == "dynamic",
+        "in float: dynamic activations",
+        lambda found: f"{found.label} has no integer kernels for layers whose ranges are found in every call.",
+        "Use static activations: their ranges come from calibration.",
+        {"activations": {"mode": "static"}},
+    ),
+    LayerRule(
         "no_kernel",
         lambda case: case.row.kind is Kind.FLOAT,
         lambda found: f"in float: no integer kernel for {found.operators} here",
@@ -255,8 +280,8 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         lambda case: case.measured and (case.row.convert_ms or 0.0) > 0.3 * (case.row.whole_ms or 0.0),
         "no faster: converting costs what integers save",
         "Codes are made of floats, or floats of codes, around them, because what is next to them runs in float.",
-        "Keep them in float as well, so that there is nothing to convert.",
-        _kept_float,
+        "Put right what keeps other layers in float; or keep these there as well, so that there is nothing to convert.",
+        _kept_float_alone,
     ),
     LayerRule(
         "no_dot_products",
@@ -264,6 +289,14 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         "no faster than in float: this processor has no 8-bit dot products",
         f"It has none of {listed(DOT_PRODUCTS, 9)}: 8-bit products take about as many steps as float ones.",
         "Run it on a processor that has one of them.",
+    ),
+    LayerRule(
+        "few_channels",
+        lambda case: case.measured and case.row.op == "Conv" and 0 < case.channels <= 4 and not case.fact.depthwise,
+        "no faster: few input channels",
+        "Sums over so few channels are short: what goes on around the products weighs more than they do.",
+        "Keep it in float where it is the first layer: its input comes in float anyway.",
+        _kept_float_alone,
     ),
     LayerRule(
         "depthwise",

@@ -75,6 +75,12 @@ class Case:
         return not self.row.predicted
 
     @property
+    def channels(self) -> int:
+        """Input channels that each output of a convolution sums over; 0 where that is not known."""
+        shape = self.fact.layer.weight_shape
+        return shape[1] if len(shape) > 2 else 0
+
+    @property
     def activation_bits(self) -> int:
         """Bits of its activations; 0 if nothing is asked of them."""
         return 0 if self.fact.activations is None else get_format(self.fact.activations.format).bits

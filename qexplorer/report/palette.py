@@ -16,6 +16,7 @@ __all__ = [
     "GRID",
     "LAYOUT",
     "LIGHT",
+    "MOVING",
     "NEUTRAL",
     "ROUNDING",
     "TENSOR",
@@ -31,6 +32,7 @@ CLIPPING = "#d55e00"
 TENSOR = "#5f8fb4"
 CONVERTING = "#d1495b"
 LAYOUT = "#4b9aa5"
+MOVING = "#94745a"
 GRID = "#6d747d"
 NEUTRAL = "#808892"
 

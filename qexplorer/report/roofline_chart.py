@@ -139,9 +139,11 @@ def roofline_spec(info: RooflineInfo) -> dict[str, Any]:
     x["scale"] = {"type": "log", "domain": x_domain, "nice": False}
     y: dict[str, Any] = {"field": "y", "type": "quantitative", "title": "giga-operations per second"}
     y["scale"] = {"type": "log", "domain": y_domain, "nice": False}
-    axis = {"grid": True, "gridOpacity": 0.25, "format": "~s", "tickCount": 6}
+    axis = {"grid": True, "gridOpacity": 0.25, "format": "~g", "tickCount": 6}
     at = {"x": x | {"axis": axis}, "y": y | {"axis": axis}}
-    return chart_frame(info.title, info.subtitle, _HEIGHT) | {
+    frame = chart_frame(info.title, info.subtitle, _HEIGHT)
+    frame["title"]["offset"] = 8
+    return frame | {
         "datasets": {"lines": lines, "points": [_row(point) for point in info.points]},
         "layer": [_lines(at), _names(at), _marks(at, info)],
     }
@@ -179,8 +181,9 @@ def _lines(at: dict[str, Any]) -> dict[str, Any]:
 def _names(at: dict[str, Any]) -> dict[str, Any]:
     """Names of roofs above their right end, of slopes at their lower end."""
     layers = []
-    for kind, align, dx, dy in (("roof", "right", -4, -6), ("slope", "left", 8, 4)):
-        mark = {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11, "color": NEUTRAL, "clip": False}
+    for kind, align, baseline, dx, dy in (("roof", "right", "bottom", -4, -4), ("slope", "left", "top", 10, -8)):
+        mark = {"type": "text", "align": align, "baseline": baseline, "dx": dx, "dy": dy, "fontSize": 11}
+        mark |= {"color": NEUTRAL}
         transform = [{"filter": f"datum.kind === '{kind}' && datum.text !== ''"}]
         layers.append({"transform": transform, "mark": mark, "encoding": at | {"text": {"field": "text"}}})
     return {"data": {"name": "lines"}, "layer": layers}
@@ -193,7 +196,7 @@ def _marks(at: dict[str, Any], info: RooflineInfo) -> dict[str, Any]:
     used = [name for name in names if any(_what(point) == name for point in info.points)]
     hues = {"float model": FLOAT, "quantized, integer kernel": integer, "quantized, float kernel": integer}
     fills = {"float model": FLOAT, "quantized, integer kernel": integer, "quantized, float kernel": "transparent"}
-    legend = {"title": None, "orient": "top", "labelLimit": 240}
+    legend = {"title": None, "orient": "top", "labelLimit": 240, "columns": 2}
     encoding = at | {
         "stroke": _scale("what", used, [hues[name] for name in used], legend),
         "fill": _scale("what", used, [fills[name] for name in used], legend),

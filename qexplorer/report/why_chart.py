@@ -12,7 +12,7 @@ from typing import Any, Literal
 from qexplorer.measure.why_types import LayerTime, Part, Parts, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.comparison_values import scaled_unit
-from qexplorer.report.palette import CONVERTING, FLOAT, GRID, LAYOUT, NEUTRAL, backend_colour
+from qexplorer.report.palette import CONVERTING, FLOAT, LAYOUT, MOVING, NEUTRAL, backend_colour
 from qexplorer.run.protocol import Kind
 
 __all__ = ["TimeSegment", "TimesInfo", "layer_times_info", "part_times_info", "times_spec"]
@@ -136,8 +136,8 @@ def _colours(backend: str) -> dict[str, str]:
         Part.FLOAT: FLOAT,
         Part.CONVERT: CONVERTING,
         Part.LAYOUT: LAYOUT,
-        Part.OTHER: GRID,
-        Part.OUTSIDE: NEUTRAL,
+        Part.OTHER: MOVING,
+        Part.OUTSIDE: f"{NEUTRAL}55",  # half there: no kernel, a difference of two measurements
     }
 
 
@@ -156,7 +156,7 @@ def times_spec(info: TimesInfo) -> dict[str, Any]:
             "field": "part",
             "type": "nominal",
             "scale": {"domain": list(info.colours), "range": list(info.colours.values())},
-            "legend": {"title": None, "orient": "top", "columns": 3, "labelLimit": 220, "offset": 2},
+            "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 190, "offset": 2},
         },
         "tooltip": [
             {"field": "group", "title": "layer" if pairs else "run"},
@@ -174,6 +174,7 @@ def times_spec(info: TimesInfo) -> dict[str, Any]:
         for s in info.segments
     ]
     frame = chart_frame(info.title, info.subtitle, 0)
+    frame["title"]["offset"] = 8
     return frame | {
         "height": {"step": 9 if pairs else 30},
         "datasets": {"times": rows},

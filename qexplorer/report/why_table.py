@@ -11,7 +11,7 @@ __all__ = ["why_rows"]
 
 def why_rows(why: Why) -> list[dict[str, Any]]:
     """One row for each layer, or layers that run in one kernel; a column that nothing fills is left out."""
-    titles = {cause.key: cause.title for cause in why.causes}
+    titles = {cause.key: cause.title.rpartition(": ")[2] for cause in why.causes}
     rows = [_row(row, titles) for row in why.layers]
     kept = [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else []
     return [{name: row[name] for name in kept} for row in rows]

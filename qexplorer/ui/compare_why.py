@@ -12,7 +12,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.results import Run, Status
+from qexplorer.core.results import Kernels, Run, Status
 from qexplorer.core.workspace import digest_json
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.measure.comparison import Comparison
@@ -48,7 +48,7 @@ def draw_why(comparison: Comparison) -> None:
     except QExplorerError as error:
         show_error(error)
         return
-    _verdict(label, shown)
+    _verdict(label, shown, run)
     _offer(order, profiled=found is not None)
     draw_causes(shown, order.recipe)
     draw_times(shown, comparison)
@@ -97,12 +97,14 @@ def _batch(model: Model) -> int:
     return chosen or options[0]
 
 
-def _verdict(label: str, why: Why) -> None:
+def _verdict(label: str, why: Why, run: Run) -> None:
     text = as_plain(f"{label}: {why.verdict}.")
     with st.container(border=True, key="why_verdict"):
         if why.calls is None:
             st.markdown(f"#### :material/quick_reference: {text}")
             st.caption("From the file, the recipe and what the backend declares: expected, not measured.")
+            if run.kernels is not None:
+                st.caption(as_plain(_seen(run.kernels)))
             return
         icon = ":material/trending_up:" if why.calls.speedup > 1 else ":material/trending_down:"
         st.markdown(f"#### {icon} {text}")
@@ -112,6 +114,16 @@ def _verdict(label: str, why: Why) -> None:
             f"quantized ({why.calls.n} calls of each, in turn); kernels from {why.runs} profiled runs."
             + (f" Noisy: {why.calls.noisy}." if why.calls.noisy else "")
         )
+
+
+def _seen(kernels: Kernels) -> str:
+    """The kernels that ran when the run was judged, counted by operator type."""
+    told = [
+        f"{sum(counts.values())} {kind} ({', '.join(f'{op} {n}' for op, n in sorted(counts.items()))})"
+        for kind, counts in (("integer", kernels.integer), ("float", kernels.float))
+        if counts
+    ]
+    return f"Kernels in the graph that the backend optimized: {' and '.join(told) or 'none that computes'}."
 
 
 def _offer(order: WhyOrder, *, profiled: bool) -> None:

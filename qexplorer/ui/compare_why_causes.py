@@ -22,9 +22,8 @@ _NAMED = 6  # layers named in a card
 
 def draw_causes(why: Why, recipe: Recipe) -> None:
     """A card for each cause, the dearest first."""
-    if not why.causes:
-        text = "No cause was found: every layer gains." if why.profiled else "Nothing is known that would keep it slow."
-        st.caption(text)
+    if not why.causes and why.profiled:
+        st.caption("No cause was found that takes more than a hundredth of the time: every layer gains.")
     for cause in why.causes:
         _card(cause, why, recipe)
 

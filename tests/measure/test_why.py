@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.why import WhyOrder, kept_why, known_why, measure_why, why_from
+from qexplorer.measure.why_child import profiles
 from qexplorer.measure.why_fixes import changed_recipe, exactly
 from qexplorer.measure.why_types import Part, Why
 from qexplorer.observe.collect import collect
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import Executed, Kind
 from tests.measure.why_models import FUSED, SHAPE, found_of, kernel, make_net, order_of
 
 
@@ -165,3 +167,32 @@ def test_a_real_profile_from_end_to_end(real: WhyOrder) -> None:
     assert any(row.kind is Kind.FLOAT and row.cause == "signed_float" for row in found.layers)
     assert kept_why(real) == found
     assert steps[0] == "measuring this machine's ceiling"
+
+
+class Uneven:
+    """A session whose second profile is the least disturbed one."""
+
+    def __init__(self) -> None:
+        self.times = [3.0, 1.0, 2.0]
+
+    def profile(self, feeds: object, runs: int) -> tuple[Executed, ...]:
+        """One kernel."""
+        assert feeds == {}
+        assert runs == 5
+        return (Executed("conv1", "Conv", Kind.FLOAT, self.times.pop(0), ("conv1",)),)
+
+
+class Failing:
+    """A session whose profiler gives up."""
+
+    def profile(self, feeds: object, runs: int) -> tuple[Executed, ...]:
+        """Raises BackendError."""
+        raise BackendError(f"no profile of {runs} runs on {feeds}")
+
+
+def test_the_quickest_turn_of_a_profile_counts() -> None:
+    """Of several profiles the one with the least time is taken; one that fails says why and costs only itself."""
+    found, why = profiles({"float": Uneven(), "quantized": Failing()}, {}, 5)  # type: ignore[dict-item]
+    assert [kernel.ms for kernel in found["float"]] == [1.0]
+    assert found["quantized"] == ()
+    assert "no profile of 5 runs" in why["quantized"]

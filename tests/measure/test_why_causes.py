@@ -17,7 +17,7 @@ from qexplorer.measure.why_rules import LAYER_RULES
 from qexplorer.measure.why_types import Cause, Why
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.protocol import Capabilities, Kind
-from tests.measure.why_models import CEILING, FUSED, found_of, kernel, make_net, order_of, plain
+from tests.measure.why_models import FUSED, found_of, kernel, make_net, order_of, plain
 
 INT, FLOAT, CONVERTS = Kind.INTEGER, Kind.FLOAT, Kind.CONVERTS
 FEATURES = ("avx2", "avx512f", "avx512_vnni")
@@ -77,6 +77,7 @@ def keys(found: Why) -> dict[str, str | None]:
         ("w8a8-sym", "conv1", "signed_float", {"activations": UINT8}),
         ("w8a8", "conv1", "no_kernel", {"float": ["conv1"]}),
         ("w8a8", "linear", "no_kernel", {"float": ["op:Gemm"]}),
+        ("w8a8-dynamic", "conv1", "dynamic_float", {"activations": {"mode": "static"}}),
         (WITH_RULE, "conv2", "rule", {"drop_rules": ["conv2"]}),
     ],
 )
@@ -119,13 +120,11 @@ def test_half_precision_with_hardware_and_no_gain_is_another_cause(
 
 
 def test_a_slow_product_of_signed_codes_is_told_by_the_ceiling(model: Model) -> None:
-    """An integer kernel on signed codes that reaches only what signed products reach here is slow for that."""
-    macs = next(layer.macs for layer in model.layers if layer.name == "conv3") or 0
-    took = 2e-6 * macs / CEILING.int8_signed_gops  # type: ignore[operator]
-    floats = [k | {"ms": took} for k in plain()]
-    kernels = [k | {"ms": took if k["name"] == "conv3" else took / 8} for k in fast()]
-    found = run(model, "w8a8-sym", kernels, floats=floats, float_ms=7 * took, quantized_ms=2 * took)
-    assert keys(found)["conv3"] == "signed_slow"
+    """A matrix product on signed codes that reaches only what signed products reach here is slow for that."""
+    kernels = fast("linear", "conv3", op="QLinearMatMul")
+    found = run(model, "w8a8-sym", kernels)
+    assert keys(found)["linear"] == "signed_slow"
+    assert keys(found)["conv3"] != "signed_slow", "convolutions make their codes unsigned first"
     assert "40 GOP/s" in cause(found, "signed_slow").sentence
 
 
@@ -153,6 +152,13 @@ def test_conversions_that_cost_what_integers_save(model: Model) -> None:
     assert cause(found, "conversions").change == {"float": ["conv3"]}
 
 
+def test_what_falls_back_is_put_right_before_its_neighbours(model: Model) -> None:
+    """While other layers fall back to float, keeping an integer layer in float is not proposed."""
+    kernels = [*fast("conv3", ms=0.3), kernel("c3/codes/QuantizeLinear", CONVERTS, 0.8, op="QuantizeLinear")]
+    kernels = [k | {"kind": "float", "ms": 1.0} if k["name"] == "conv1" else k for k in kernels]
+    assert cause(run(model, "w8a8", kernels), "conversions").change is None
+
+
 def test_depthwise_memory_and_slow_kernels(model: Model) -> None:
     """Integer layers that do not gain: a depthwise one, one that memory limits, and one that is left over."""
     found = run(model, "w8a8", fast("deep", "linear", "conv3"))
@@ -160,6 +166,14 @@ def test_depthwise_memory_and_slow_kernels(model: Model) -> None:
     assert keys(found)["linear"] == "memory_bound"
     assert keys(found)["conv3"] == "slower_kernel"
     assert "20 GB/s" in cause(found, "memory_bound").sentence
+
+
+def test_a_first_layer_of_few_channels(tmp_path: Path) -> None:
+    """A convolution over three input channels that does not gain has that for its cause."""
+    picture = make_net(tmp_path, channels=3)
+    found = run(picture, "w8a8", fast("conv1"))
+    assert keys(found)["conv1"] == "few_channels"
+    assert cause(found, "few_channels").change == {"float": ["conv1"]}
 
 
 def test_a_processor_without_dot_products(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +186,12 @@ def test_a_processor_without_dot_products(model: Model, monkeypatch: pytest.Monk
 def test_nothing_is_said_of_layers_that_gain(model: Model) -> None:
     """A run whose integer layers are all faster has no cause but the operator that cannot be quantized."""
     assert {c.key for c in run(model, "w8a8", fast(), quantized_ms=2.5).causes} == {"no_form"}
+
+
+def test_no_fix_turns_the_model_back_into_the_float_one(model: Model) -> None:
+    """Where every product would have to stay in float, that is no change of the recipe to propose."""
+    found = run(model, "w8a8", fast("conv1", "deep", "conv2", "conv3", "linear", kind=FLOAT))
+    assert cause(found, "no_kernel").change is None
 
 
 def test_formats_that_a_backend_does_not_declare(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ FUSED = (("conv1", "relu1"), ("deep", "relu2"), ("conv2", "sum"), ("soft",), ("c
 """The kernels of a float run: layers of each."""
 
 
-def make_net(folder: Path) -> Model:
+def make_net(folder: Path, channels: int = SHAPE[0]) -> Model:
     """Convolutions (one depthwise), a residual sum, a Softplus, which has no quantized form, and a linear layer."""
     random = np.random.default_rng(0)
 
@@ -47,9 +47,9 @@ def make_net(folder: Path) -> Model:
         node("Flatten", ["g"], ["f"], "flat"),
         node("Gemm", ["f", "w4"], ["y"], "linear", transB=1),
     ]
-    weights = [weight("w1", 16, 8, 3, 3), weight("wd", 16, 1, 3, 3), weight("w2", 16, 16, 1, 1)]
+    weights = [weight("w1", 16, channels, 3, 3), weight("wd", 16, 1, 3, 3), weight("w2", 16, 16, 1, 1)]
     weights += [weight("w3", 32, 16, 3, 3), weight("w4", 4, 32)]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *SHAPE])]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, *SHAPE[1:]])]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])]
     graph = helper.make_graph(nodes, "net", inputs, outputs, weights)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
@@ -57,7 +57,7 @@ def make_net(folder: Path) -> Model:
     path = folder / "net.onnx"
     onnx.save(proto, str(path))
     sha, layers = sha256_file(path), layer_map(proto)
-    given, made = (TensorInfo("x", "float32", (None, *SHAPE)),), (TensorInfo("y", "float32", (None, 4)),)
+    given, made = (TensorInfo("x", "float32", (None, channels, *SHAPE[1:])),), (TensorInfo("y", "float32", (None, 4)),)
     return Model("net", path, sha, sha, 21, given, made, layers, 1, None, path.stat().st_size, 1)
 
 

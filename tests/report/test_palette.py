@@ -25,7 +25,7 @@ def _contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-_NAMES = ("ROUNDING", "CLIPPING", "TENSOR", "GRID", "NEUTRAL", "CONVERTING", "LAYOUT")
+_NAMES = ("ROUNDING", "CLIPPING", "TENSOR", "GRID", "NEUTRAL", "CONVERTING", "LAYOUT", "MOVING")
 _NAMED = {name: getattr(palette, name) for name in _NAMES}
 _ALL = {**_NAMED, **palette.BACKENDS}
 

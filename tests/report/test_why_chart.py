@@ -31,7 +31,7 @@ def explained(*layers: LayerTime) -> Why:
     rows = layers or (layer("a", Kind.INTEGER, 0.5), layer("b", Kind.FLOAT, 3.0, convert=0.5))
     ms = dict.fromkeys(Part, 0.0) | {Part.INTEGER: 0.5, Part.FLOAT: 3.0, Part.CONVERT: 0.5}
     plain = Parts(dict.fromkeys(Part, 0.0) | {Part.FLOAT: 4.0}, 2, 0.01)
-    cause = Cause("no_kernel", "1 of 2 convolutions runs in float", "why", ("b",), 3.5, "fix")
+    cause = Cause("no_kernel", "1 of 2 convolutions runs in float: no kernel", "why", ("b",), 3.5, "fix")
     calls = Calls(4.0, 4.0, 1.0, (0.9, 1.1), 50, (4.0, 4.0))
     quantized = Parts(ms, 3, 0.01)
     whole = Why("w8a8", "d", "onnxruntime", 1, 1, "2026-01-02", rows, plain, quantized, calls, (cause,), "said")
@@ -123,6 +123,6 @@ def test_the_table_has_every_number() -> None:
     """One row for each layer; columns that nothing fills are left out; the cause is said in words."""
     rows = why_rows(explained(replace(layer("b", Kind.FLOAT, 3.0), cause="no_kernel")))
     assert rows[0]["gain ms"] == pytest.approx(-1.0)
-    assert rows[0]["cause"] == "1 of 2 convolutions runs in float"
+    assert rows[0]["cause"] == "no kernel"
     assert rows[0]["runs in"] == "float"
     assert "conversions ms" not in rows[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from qexplorer.core.errors import BackendError
 from qexplorer.core.registry import Registry
-from qexplorer.run.later import LATER
+from qexplorer.run.litert.backend import LiteRt
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.onnxruntime_gpu import ONNXRUNTIME_CUDA, ONNXRUNTIME_TENSORRT
+from qexplorer.run.openvino import OPENVINO_CPU, OPENVINO_GPU
 from qexplorer.run.protocol import Backend
 from qexplorer.run.tensorrt import TensorRt
 from qexplorer.run.torch_integer import TORCH, TORCH_CUDA
@@ -20,8 +21,9 @@ BACKENDS.add(ONNXRUNTIME_TENSORRT)
 BACKENDS.add(TensorRt())
 BACKENDS.add(TORCH)
 BACKENDS.add(TORCH_CUDA)
-for _later in LATER:
-    BACKENDS.add(_later)
+BACKENDS.add(OPENVINO_CPU)
+BACKENDS.add(OPENVINO_GPU)
+BACKENDS.add(LiteRt())
 
 REFERENCE = "onnxruntime"
 """The backend whose simulation every backend's answers are compared with."""

@@ -1,0 +1,1 @@
+"""LiteRT (TensorFlow Lite): the ONNX graph, converted through torch, run by LiteRT's interpreter with XNNPACK."""

@@ -1,0 +1,105 @@
+"""Converted files, kept in the workspace under everything that they were made from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import qexplorer
+from qexplorer.core.errors import BackendError, ChildError, QExplorerError
+from qexplorer.core.workspace import digest_json, sha256_file, workspace
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import run_in_child
+from qexplorer.run.litert.conversion import FACTS, MODEL, convert
+
+__all__ = ["Converted", "converted", "digest_of"]
+
+_FORMAT = 2
+_LIMITS = Limits(wall_s=600, cpu_s=600)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A converted file.
+
+    Attributes:
+        path: of the .tflite file.
+        inputs: names of the graph's inputs, in the file's order.
+        batch_free: whether it serves any batch, its inputs resized.
+        codes_out: outputs that are to be codes: position -> scale, zero_point, dtype.
+        differences: what LiteRT does otherwise than the graph says.
+    """
+
+    path: Path
+    inputs: tuple[str, ...]
+    batch_free: bool
+    codes_out: Mapping[int, Mapping[str, Any]]
+    differences: tuple[str, ...]
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a model and of the files of external data that it names."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    beside = {
+        entry.value for item in model.graph.initializer for entry in item.external_data if entry.key == "location"
+    }
+    return digest_json([sha256_file(path), *(sha256_file(path.parent / name) for name in sorted(beside))])
+
+
+def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *, free: bool) -> Converted:
+    """The file for inputs of ``shapes``, converted in a child process if it is not kept yet.
+
+    Where this process has the converter loaded anyway, it converts here: a child would load it once more.
+
+    Args:
+        path: the ONNX file.
+        digest: its :func:`digest_of`.
+        shapes: of the inputs, by name.
+        free: whether the first axis of every input is a batch that may change, given as 1.
+
+    Raises:
+        BackendError: it cannot be converted; the sentence says why.
+    """
+    key = digest_json([digest, {name: list(shape) for name, shape in shapes.items()}, free, _versions()])
+    folder = workspace("litert", key)
+    if not (folder / FACTS).is_file():
+        arguments = {"path": str(path), "shapes": shapes, "folder": str(folder), "free": free}
+        try:
+            if "litert_torch" in sys.modules:
+                convert(arguments)
+            else:
+                run_in_child("qexplorer.run.litert.conversion:convert", arguments, limits=_LIMITS)
+        except ChildError as error:
+            raise BackendError(f"converting it for LiteRT failed ({error.what})", where=path.name) from None
+        except BackendError:
+            raise
+        except QExplorerError as error:
+            raise BackendError(error.what, where=path.name) from None
+    facts = json.loads((folder / FACTS).read_text())
+    return Converted(
+        path=folder / MODEL,
+        inputs=tuple(facts["inputs"]),
+        batch_free=facts["batch_free"],
+        codes_out={int(position): grid for position, grid in facts["codes_out"].items()},
+        differences=tuple(facts["differences"]),
+    )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Versions of everything that takes part in a conversion."""
+    found = {"format": str(_FORMAT), "qexplorer": qexplorer.__version__}
+    for name in ("torch", "litert-torch", "litert-converter", "ai-edge-litert"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found

@@ -1,0 +1,65 @@
+"""LiteRT's interpreter for inputs of fixed shapes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.dataset import Array
+from qexplorer.run.litert.to_tflite import SIGNATURE
+
+__all__ = ["Prepared"]
+
+
+class Prepared:
+    """A file, ready to run on inputs of the shapes of ``feeds``.
+
+    Args:
+        file: its path or its bytes.
+        names: of the graph's inputs, in order; in the file they are called ``args_0`` and so on.
+        feeds: an array for each input.
+        threads: threads of one operator.
+    """
+
+    def __init__(self, file: Path | bytes, names: Sequence[str], feeds: Mapping[str, Array], *, threads: int) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from ai_edge_litert.interpreter import Interpreter
+
+        given: dict[str, Any] = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
+        self.interpreter = Interpreter(**given, num_threads=threads)
+        signature = self.interpreter._get_full_signature_list()[SIGNATURE]
+        self._inputs = {
+            name: signature["inputs"][f"args_{index}"]
+            for index, name in enumerate(names)
+            if f"args_{index}" in signature["inputs"]
+        }
+        self._outputs = [signature["outputs"][key] for key in sorted(signature["outputs"], key=_number)]
+        details = {item["index"]: item for item in self.interpreter.get_input_details()}
+        self._types = {name: details[index]["dtype"] for name, index in self._inputs.items() if index in details}
+        for name, index in self._inputs.items():
+            if tuple(details[index]["shape"]) != feeds[name].shape:
+                self.interpreter.resize_tensor_input(index, feeds[name].shape)
+        self.interpreter.allocate_tensors()
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The outputs as the file has them."""
+        return self.call(feeds)()
+
+    def call(self, feeds: Mapping[str, Array]) -> Callable[[], list[Array]]:
+        """The bare call: inputs in, invoke, outputs out; the inputs are brought to the file's types before."""
+        interpreter, outputs = self.interpreter, self._outputs
+        pairs = [(index, feeds[name].astype(self._types[name], copy=False)) for name, index in self._inputs.items()]
+
+        def invoke() -> list[Array]:
+            for index, value in pairs:
+                interpreter.set_tensor(index, value)
+            interpreter.invoke()
+            return [interpreter.get_tensor(index) for index in outputs]
+
+        return invoke
+
+
+def _number(key: str) -> int:
+    return int(key.rsplit("_", 1)[1])

@@ -1,0 +1,100 @@
+"""Additions of constants behind a layer, taken into the layer as its bias."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qexplorer.run.litert.graph_edit import GraphEdit
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["rewrite_bias", "unweight_scaled"]
+
+_INT32_MAX = 2**31 - 1
+
+
+def rewrite_bias(edit: GraphEdit) -> None:
+    """Takes ``Conv + constant per channel`` and ``FullyConnected + constant vector`` together.
+
+    Where the layer computes on integers and the bias does not fit into int32 at ``scale_x * scale_w``, both stay.
+    """
+    for add in [node for node in edit.nodes if node.op_type == "Add" and not node.domain]:
+        made = edit.makers()
+        for layer_name, constant in (add.input, reversed(add.input)):
+            layer, values = made.get(layer_name), edit.array(constant)
+            if layer is None or values is None or layer.op_type not in ("Conv", "FullyConnected"):
+                continue
+            alone = len(edit.readers()[layer_name]) == 1 and layer_name not in edit.outputs
+            bias = _vector(edit, layer, values)
+            if not alone or bias is None or len(layer.input) > 2 or not _fits(edit, layer, bias):
+                continue
+            layer.input.append(edit.constant(f"{add.output[0]}//bias", bias))
+            layer.output[0] = add.output[0]
+            edit.nodes = [node for node in edit.nodes if node is not add]
+            break
+
+
+def _vector(edit: GraphEdit, layer: onnx.NodeProto, values: np.ndarray) -> np.ndarray | None:
+    """The bias with one value per output channel; None if it is no such thing."""
+    channels = _channels(edit, layer)
+    if channels is None or values.dtype != np.float32:
+        return None
+    if layer.op_type == "FullyConnected":
+        return values.reshape(-1) if values.size == channels and values.shape[-1:] == (channels,) else None
+    rank = _weight(edit, layer).ndim  # type: ignore[union-attr]  # it has channels, so it has a weight
+    shape = (1,) * (rank - values.ndim) + values.shape
+    return values.reshape(-1) if shape == (1, channels, *[1] * (rank - 2)) else None
+
+
+def _weight(edit: GraphEdit, layer: onnx.NodeProto) -> np.ndarray | None:
+    maker = edit.makers().get(layer.input[1])
+    return edit.array(layer.input[1] if maker is None else maker.input[0])
+
+
+def _channels(edit: GraphEdit, layer: onnx.NodeProto) -> int | None:
+    weight = _weight(edit, layer)
+    return None if weight is None or weight.ndim < 2 else int(weight.shape[0])
+
+
+def _fits(edit: GraphEdit, layer: onnx.NodeProto, bias: np.ndarray) -> bool:
+    grid, weight = (_settings(edit, name) for name in layer.input[:2])
+    if "scale" not in grid or "scales" not in weight:
+        return True
+    steps = float(grid["scale"]) * np.asarray(weight["scales"], np.float64)
+    return bool((np.abs(bias) / steps).max(initial=0) <= _INT32_MAX)
+
+
+def _settings(edit: GraphEdit, name: str) -> dict[str, Any]:
+    from onnx import helper
+
+    maker = edit.makers().get(name)
+    return {} if maker is None else {a.name: helper.get_attribute_value(a) for a in maker.attribute}
+
+
+def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
+    """Stores weights in float32 where a float layer is multiplied by something right behind it.
+
+    The converter (litert-converter 0.5) folds such a factor into the scales of integer weights, and gets it wrong:
+    digits_cnn with 16-bit activations was off by half of its range.
+    """
+    made = edit.makers()
+    for layer in [node for node in edit.nodes if node.op_type in ("Conv", "FullyConnected", "ConvTranspose")]:
+        weight = made.get(layer.input[1])
+        reads = made.get(layer.input[0])
+        if weight is None or weight.op_type != "Weight" or (reads is not None and reads.op_type == "Grid"):
+            continue
+        if not _scaled(edit, layer.output[0]):
+            continue
+        layer.input[1] = weight.input[0]
+        differences.append(f"weights of '{layer.input[1].split('//')[0]}' are stored as float32")
+
+
+def _scaled(edit: GraphEdit, name: str) -> bool:
+    readers = edit.readers()
+    nodes = list(readers.get(name, ()))
+    for node in [node for node in nodes if node.op_type in ("Add", "Sub")]:
+        nodes += readers.get(node.output[0], ())
+    return any(node.op_type in ("Mul", "Div", "Rounded") for node in nodes)

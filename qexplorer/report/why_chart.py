@@ -156,7 +156,7 @@ def times_spec(info: TimesInfo) -> dict[str, Any]:
             "field": "part",
             "type": "nominal",
             "scale": {"domain": list(info.colours), "range": list(info.colours.values())},
-            "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 190, "offset": 2},
+            "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 190},
         },
         "tooltip": [
             {"field": "group", "title": "layer" if pairs else "run"},

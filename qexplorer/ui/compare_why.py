@@ -34,7 +34,9 @@ def draw_why(comparison: Comparison) -> None:
     runs = {label_of(r, comparison.runs): r for r in comparison.runs if _explainable(comparison, r)}
     if model is None or not runs:
         if model is not None:
-            st.caption("No quantized file of this comparison is there to be explained; compare again to make them.")
+            st.caption(
+                "No quantized file of this comparison is there that gave right answers; compare again to make one."
+            )
         return
     labels = list(runs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="why_picks"):
@@ -63,8 +65,8 @@ def order_of(comparison: Comparison, run: Run, model: Model, batch: int) -> WhyO
 
 
 def _explainable(comparison: Comparison, run: Run) -> bool:
-    """Whether it is a quantized run whose recipe and file are still there."""
-    if run.recipe == "float" or run.status is Status.FAILED or run.digest not in comparison.recipes:
+    """Whether it is a quantized run whose answers were right, and whose recipe and file are still there."""
+    if run.recipe == "float" or run.status is not Status.OK or run.digest not in comparison.recipes:
         return False
     return Path(comparison.quantized.get(run.digest, "")).is_file()
 

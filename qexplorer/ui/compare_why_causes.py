@@ -52,9 +52,12 @@ def _cost(cause: Cause, why: Why) -> str:
 
 
 def fixed_recipe(recipe: Recipe, cause: Cause) -> Recipe:
-    """The recipe with the cause's change, called by its short name if it has one. Raises RecipeError."""
-    built = changed_recipe(recipe, cause.change or {})
-    return built.model_copy(update={"name": short_name(built) or f"{recipe.name} {cause.key.replace('_', ' ')}"})
+    """The recipe with the cause's change, called by its short name, or by what is changed. Raises RecipeError."""
+    change = cause.change or {}
+    built = changed_recipe(recipe, change)
+    what = cause.layers[0] if len(cause.layers) == 1 else f"{len(cause.layers)} layers"
+    added = "without rules" if "drop_rules" in change else f"with {what} in float" if "float" in change else "changed"
+    return built.model_copy(update={"name": short_name(built) or f"{recipe.name} {added}"})
 
 
 def _fix(cause: Cause, recipe: Recipe) -> None:

@@ -10,11 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import qexplorer as qx
-from qexplorer.core.results import Kernels
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Kernels, Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import write_json
+from qexplorer.measure.why_types import Cause
+from qexplorer.ui.compare_why_causes import fixed_recipe
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 
@@ -102,8 +105,8 @@ def test_another_batch_is_another_explanation() -> None:
     assert app.session_state["qexplorer_state"].choices["why_batch"] == 8
 
 
-def test_cancel_and_failure_are_said() -> None:
-    """A job of this section that failed says why in one sentence, and the button stays."""
+def test_a_cancelled_job_is_said() -> None:
+    """After a cancel the section says so, and the button is there again."""
     app = show(kept("w8a8"))
     app.button("why_start").click().run()
     job_id = app.session_state["qexplorer_state"].jobs["why"]
@@ -147,3 +150,21 @@ def test_only_runs_with_recipe_and_file_can_be_picked() -> None:
     gone = found.runs[3].digest
     app = show(replace(found, quantized={k: v for k, v in found.quantized.items() if k != gone}))
     assert len(next(g for g in app.get("button_group") if g.key == "keep:why_run").options) == 2
+
+
+def test_refused_runs_are_not_explained() -> None:
+    """Where answers left the tolerance no number is shown, so there is no speed to explain."""
+    found = kept("w8a8")
+    refused = replace(found.runs[1], status=Status.REFUSED, reason="answers left the tolerance")
+    assert "No quantized file of this comparison is there" in said(show(replace(found, runs=(found.runs[0], refused))))
+
+
+def test_a_fix_is_named_by_what_it_changes() -> None:
+    """A changed recipe has its short name where it has one, and else says which layers it leaves in float."""
+    recipe = Recipe.parse("w8a8")
+    one = Cause("k", "t", "s", ("stem.conv",), None, "f", {"float": ["stem.conv"]})
+    assert fixed_recipe(recipe, one).name == "w8a8 with stem.conv in float"
+    two = replace(one, layers=("a", "b"), change={"float": ["a", "b"]})
+    assert fixed_recipe(recipe, two).name == "w8a8 with 2 layers in float"
+    wide = replace(one, change={"activations": {"format": "uint8"}})
+    assert fixed_recipe(Recipe.parse("w8a16"), wide).name == "w8a8"

@@ -42,6 +42,7 @@ def time_variants(
     *,
     threads: int = 1,
     reference: str | None = None,
+    seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Timed]:
@@ -55,6 +56,7 @@ def time_variants(
         plan: how much to time.
         threads: threads of one operator.
         reference: key of the float model, for the speed-up; None if it cannot be run.
+        seed: of the order of turns and loadings.
         on_progress: told a share from 0 to 1.
         cancelled: asked whether to stop.
 
@@ -68,7 +70,7 @@ def time_variants(
         "batches": list(subject.batches),
         "threads": threads,
         "plan": asdict(plan),
-        "seed": 0,
+        "seed": seed,
     }
     log = UsageLog()
     try:

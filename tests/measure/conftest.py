@@ -34,7 +34,7 @@ def int8(cnn: Model, tmp_path_factory: pytest.TempPathFactory) -> Variant:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Timing that lasts a tenth of a second: enough to go through every step, too short to mean anything."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1))
+    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
 
 
 @pytest.fixture

@@ -1,0 +1,65 @@
+"""Efforts: their plans keep what the documentation promises, and a wrong name is one sentence."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qexplorer.core.errors import UnknownName
+from qexplorer.measure.effort import PLANS, SECONDS, Effort, effort_of
+from qexplorer.measure.latency_numbers import LEAST_LOADS
+from qexplorer.measure.statistics import median_interval
+from qexplorer.measure.sweep import CELL_S
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "measuring.md"
+
+
+@pytest.mark.parametrize("effort", list(Effort))
+def test_loadings_give_an_interval_that_misses_at_most_2_4_of_100(effort: Effort) -> None:
+    """The chance that the median lies outside the interval of so many loadings, by the binomial distribution."""
+    n = PLANS[effort].loads
+    found = median_interval(np.arange(n, dtype=np.float64))
+    assert n >= LEAST_LOADS
+    assert found is not None
+    outside = int(found[0])
+    assert 2 * sum(math.comb(n, k) for k in range(outside + 1)) / 2**n <= 0.0245
+
+
+@pytest.mark.parametrize("effort", list(Effort))
+def test_a_plan_fits_its_time(effort: Effort) -> None:
+    """What a plan spends on timing is less than the effort's time, and it has calls enough for a p90."""
+    plan = PLANS[effort]
+    assert plan.budget_s + plan.throughput_s + plan.energy_s < SECONDS[effort]
+    assert plan.min_calls >= 36
+    assert plan.longest_s > plan.patience * plan.budget_s
+    assert effort in CELL_S
+
+
+def test_only_report_has_calls_enough_for_p99_of_any_model() -> None:
+    """The longest effort promises 368 calls of every variant, however slow."""
+    assert PLANS[Effort.REPORT].min_calls >= 368
+
+
+def test_an_effort_by_its_name_or_by_the_old_switch() -> None:
+    """A name goes before the switch; without one the switch chooses between quick and standard."""
+    assert effort_of("report") is Effort.REPORT
+    assert effort_of("standard", quick=True) is Effort.STANDARD
+    assert (effort_of(None), effort_of(None, quick=False)) == (Effort.QUICK, Effort.STANDARD)
+    with pytest.raises(UnknownName, match="did you mean 'report'"):
+        effort_of("reports")
+
+
+def test_the_page_states_the_plans() -> None:
+    """Seconds, latency budget and loadings in the documentation are those of the program."""
+    for effort in Effort:
+        row = re.search(rf"^\| {effort} \| about (\d+) s \| ([\d.]+) s \| (\d+) \|", PAGE.read_text(), re.M)
+        assert row is not None
+        assert (int(row[1]), float(row[2]), int(row[3])) == (
+            SECONDS[effort],
+            PLANS[effort].budget_s,
+            PLANS[effort].loads,
+        )

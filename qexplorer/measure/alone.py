@@ -86,6 +86,7 @@ class Alone:
         grows: the first layer at which they differ by more than one step, single steps of earlier layers included.
         grows_by: by how much, in steps.
         layer: the layer that made ``tensor``.
+        last: the layer of the last rounding point that could be seen.
     """
 
     worst_steps: float
@@ -99,6 +100,7 @@ class Alone:
     grows: str = ""
     grows_by: float = 0.0
     layer: str = ""
+    last: str = ""
 
     @property
     def right(self) -> bool:
@@ -252,6 +254,7 @@ def summary(seen: Observation) -> Alone:
         grows=grows.layer if grows else "",
         grows_by=grows.steps if grows else 0.0,
         layer=first.layer if first else "",
+        last=found[-1].layer if found else "",
     )
 
 

@@ -133,8 +133,9 @@ def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
 
 def why_right(alone: Alone, within: float | None) -> str:
     """Why answers off by more than one step may be shown; below 99.9 % within a step, with the layer named."""
-    where = f" from '{alone.grows}' on" if alone.grows else ""
-    share = "" if within is None or within >= ENOUGH_WITHIN else f", {within:.1%} of the outputs are within 1 step"
+    first = alone.grows or alone.parts or alone.last
+    where = f" from '{first}' on" if first else ""
+    share = "" if within is None or within >= ENOUGH_WITHIN else f", {within:.2%} of the outputs are within 1 step"
     blind = f", {alone.blind} more cannot be seen" if alone.blind else ""
     each = "1 step" if alone.allowed == 1 else f"{alone.allowed} steps"
     return (

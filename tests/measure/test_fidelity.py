@@ -117,7 +117,9 @@ def test_below_999_of_1000_within_a_step_the_layer_is_named() -> None:
     alone = Alone(1.0, "conv1", 30, 32, conclusive=True, parts="conv1", grows="conv7")
     found = _fidelity([off], alone)
     assert found.within_one_step == 0.9
-    assert "from 'conv7' on, 90.0% of the outputs are within 1 step" in (found.reason or "")
+    last = Alone(0.0, "conv1", 30, 32, conclusive=True, last="head")
+    assert "from 'head' on, 90.00%" in (_fidelity([off], last).reason or ""), "no code differs: it is behind the last"
+    assert "from 'conv7' on, 90.00% of the outputs are within 1 step" in (found.reason or "")
 
 
 def test_an_old_record_has_no_share_within_a_step() -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from qexplorer.run.litert import cache
+from qexplorer.run.litert.backend import LiteRt
+from qexplorer.run.litert.session import LiteRtSession
 from qexplorer.run.litert.to_tflite import quiet
+from qexplorer.run.protocol import SessionOptions
+
+HERE = LiteRt().availability().available
 
 
 def keep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +26,15 @@ def keep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(cache, "workspace", workspace)
+
+
+def session_of(path: Path) -> LiteRtSession:
+    """A session, with its own type."""
+    session = LiteRt().load(path, SessionOptions())
+    assert isinstance(session, LiteRtSession)
+    return session
+
+
+def file_of(session: LiteRtSession) -> bytes:
+    """The file that was converted first."""
+    return next(iter(session._files.values())).path.read_bytes()

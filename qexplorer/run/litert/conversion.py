@@ -157,6 +157,9 @@ def _sentence(error: Exception) -> str:
     dtype = re.match(r"'?torch\.(\w+)", text)
     if dtype:
         return f"LiteRT has no tensors of {dtype[1]}"
+    lowering = re.search(r"Lowering not found: (?:aten\.)?(\w+)", text)
+    if lowering:
+        return f"the converter has nothing for PyTorch's operator {lowering[1]}"
     operator = re.search(r"failed to legalize operation '(?:\w+\.)?(\w+)'", text)
     if operator:
         types = sorted(set(re.findall(r"x?([a-z]+\d+)>", text.split(operator[0], 1)[1].split("\n")[0])))

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["rewrite_bias", "unweight_scaled"]
 
 _INT32_MAX = 2**31 - 1
+_FACTORS = ("Rounded", "BatchNormalization", "HardSigmoid", "InstanceNormalization")
+_CROSSED = (
+    *("Add", "Sub", "Relu", "Bound", "Clip", "LeakyRelu", "PRelu", "Neg", "Abs", "Identity", "Flatten", "Reshape"),
+    *("Transpose", "Squeeze", "Unsqueeze", "Concat", "Slice", "Split", "Pad", "MaxPool", "AveragePool", "Max", "Min"),
+    *("GlobalAveragePool", "ReduceMean", "ReduceMax", "Dropout"),
+)
 
 
 def rewrite_bias(edit: GraphEdit) -> None:
@@ -75,7 +81,7 @@ def _settings(edit: GraphEdit, name: str) -> dict[str, Any]:
 
 
 def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
-    """Stores weights in float32 where a float layer is multiplied by something right behind it.
+    """Stores weights in float32 where a float layer's answer is multiplied by a constant.
 
     The converter (litert-converter 0.5) folds such a factor into the scales of integer weights, and gets it wrong:
     digits_cnn with 16-bit activations was off by half of its range.
@@ -93,8 +99,14 @@ def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
 
 
 def _scaled(edit: GraphEdit, name: str) -> bool:
-    readers = edit.readers()
-    nodes = list(readers.get(name, ()))
-    for node in [node for node in nodes if node.op_type in ("Add", "Sub")]:
-        nodes += readers.get(node.output[0], ())
-    return any(node.op_type in ("Mul", "Div", "Rounded") for node in nodes)
+    """Whether a constant factor comes behind ``name``, with nothing in between that a factor cannot be moved across."""
+    readers, waiting, seen = edit.readers(), [name], {name}
+    while waiting:
+        for node in readers.get(waiting.pop(), ()):
+            constant = any(edit.array(each) is not None for each in node.input)
+            if node.op_type in _FACTORS or (node.op_type in ("Mul", "Div") and constant):
+                return True
+            if node.op_type in _CROSSED:
+                waiting += [each for each in node.output if each not in seen]
+                seen.update(node.output)
+    return False

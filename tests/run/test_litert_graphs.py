@@ -1,0 +1,233 @@
+"""LiteRT: single operators, what it cannot take, how it says so, and what it keeps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
+from qexplorer.run.litert import backend as backend_module
+from qexplorer.run.litert import cache
+from qexplorer.run.litert.backend import LiteRt
+from qexplorer.run.litert.rewrite import rewritten
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.protocol import Mode, SessionOptions
+from tests.run.litert_here import HERE, keep, session_of
+
+SHAPE = (8, 6, 6)
+Grid = tuple[float, int]
+INPUT: Grid = (0.02, 120)
+
+needs_litert = pytest.mark.skipif(not HERE, reason="litert is not installed")
+
+
+@pytest.fixture
+def kept(session_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Converts in this process."""
+    keep(session_workspace, monkeypatch)
+
+
+def pair(value: str, grid: Grid, name: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """``value`` rounded to a uint8 grid and called ``name``."""
+    scale, zero = numpy_helper.from_array(np.float32(grid[0]), f"{name}_s"), np.uint8(grid[1])
+    nodes = [
+        helper.make_node("QuantizeLinear", [value, f"{name}_s", f"{name}_z"], [f"{name}_q"]),
+        helper.make_node("DequantizeLinear", [f"{name}_q", f"{name}_s", f"{name}_z"], [name]),
+    ]
+    return nodes, [scale, numpy_helper.from_array(np.asarray(zero), f"{name}_z")]
+
+
+def save(folder: Path, nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto], inputs: int = 1) -> Path:
+    """A model from ``x0``, ``x1``, ... of any batch to ``y``."""
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [info(f"x{index}", TensorProto.FLOAT, ["n", *SHAPE]) for index in range(inputs)],
+        [info("y", TensorProto.FLOAT, None)],
+        weights,
+    )
+    path = folder / "small.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
+    return path
+
+
+def between(folder: Path, op: str, grids: list[Grid], **attributes: Any) -> Path:
+    """``op`` between Q/DQ pairs: one for each input, the last for the output."""
+    nodes: list[onnx.NodeProto] = []
+    weights: list[onnx.TensorProto] = []
+    for index, grid in enumerate(grids[:-1]):
+        more, constants = pair(f"x{index}", grid, f"d{index}")
+        nodes, weights = nodes + more, weights + constants
+    nodes.append(helper.make_node(op, [f"d{index}" for index in range(len(grids) - 1)], ["r"], **attributes))
+    more, constants = pair("r", grids[-1], "y")
+    return save(folder, nodes + more, weights + constants, len(grids) - 1)
+
+
+def values(inputs: int, batch: int = 1) -> dict[str, Array]:
+    """Random inputs, positive from the second on (divisors)."""
+    random = np.random.default_rng(0)
+    found = {f"x{index}": random.normal(size=(batch, *SHAPE)).astype(np.float32) for index in range(inputs)}
+    return {name: value if name == "x0" else np.abs(value) + np.float32(0.5) for name, value in found.items()}
+
+
+def steps(path: Path, inputs: int, scale: float) -> float:
+    """The largest difference from the simulation, in steps."""
+    feeds = values(inputs)
+    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)[0]
+    return float(np.abs(session_of(path).run(feeds)[0] - expected).max() / scale)
+
+
+OPERATORS: list[tuple[str, list[Grid], dict[str, Any]]] = [
+    ("Sigmoid", [INPUT, (0.004, 3)], {}),
+    ("MaxPool", [INPUT, (0.013, 30)], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    ("Softmax", [INPUT, (0.003, 0)], {"axis": -1}),
+    ("Concat", [INPUT, (0.013, 30), (0.03, 100)], {"axis": 1}),
+    ("Div", [INPUT, (0.01, 0), (0.05, 100)], {}),
+    ("MatMul", [INPUT, (0.013, 30), (0.09, 100)], {}),
+]
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(("op", "grids", "attributes"), OPERATORS, ids=[op for op, _, _ in OPERATORS])
+def test_an_operator_between_grids_is_within_a_step(
+    op: str, grids: list[Grid], attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    """Whatever grids stand around it, and whether LiteRT has a kernel on codes for them or not."""
+    path = between(tmp_path, op, grids, **attributes)
+    assert steps(path, len(grids) - 1, grids[-1][0]) <= 1.01
+    said = [sentence for sentence in session_of(path).differences if op in sentence]
+    assert bool(said) == (op in ("Softmax", "Div"))
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+def test_a_layer_in_onnx_runtime_s_own_form_is_integer(tmp_path: Path) -> None:
+    """QLinearMatMul with constant weights becomes a layer on codes, its weight per column."""
+    random = np.random.default_rng(1)
+    weight = numpy_helper.from_array(random.integers(-127, 128, (6, 4)).astype(np.int8), "w")
+    scales = numpy_helper.from_array(random.uniform(0.001, 0.01, 4).astype(np.float32), "w_s")
+    zeros = numpy_helper.from_array(np.zeros(4, np.int8), "w_z")
+    first, constants = pair("x0", INPUT, "d")
+    last, more = pair("y", (0.03, 100), "y")
+    inputs = ["d_q", "d_s", "d_z", "w", "w_s", "w_z", "y_s", "y_z"]
+    nodes = [first[0], helper.make_node("QLinearMatMul", inputs, ["y_q"]), last[1]]
+    path = save(tmp_path, nodes, [*constants, *more, weight, scales, zeros])
+    assert steps(path, 1, 0.03) <= 1.01
+    assert session_of(path).kernels().integer == {"FULLY_CONNECTED": 1}
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+def test_samples_that_know_of_each_other_are_converted_for_each_batch(tmp_path: Path) -> None:
+    """A maximum over the whole batch cannot come from a file for one sample."""
+    nodes = [
+        helper.make_node("ReduceMax", ["x0"], ["most"], keepdims=0),
+        helper.make_node("Sub", ["x0", "most"], ["y"]),
+    ]
+    session = session_of(save(tmp_path, nodes, []))
+    for batch in (2, 3):
+        feeds = values(1, batch)
+        assert np.allclose(session.run(feeds)[0], feeds["x0"] - feeds["x0"].max(), atol=1e-6)
+    assert len(session._files) == 3
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("op", "domain", "said"),
+    [
+        ("Normalizer", "ai.onnx.ml", r"Normalizer \(ai\.onnx\.ml, version \d\); choose onnxruntime"),
+        ("Det", "", r"nothing for PyTorch's operator _linalg_det"),
+    ],
+)
+def test_an_operator_that_is_missing_is_named(op: str, domain: str, said: str, tmp_path: Path) -> None:
+    """The error is one sentence with the file and the operator, whichever step does not know it."""
+    path = save(tmp_path, [helper.make_node(op, ["x0"], ["y"], domain=domain)], [])
+    with pytest.raises(BackendError, match=rf"^small\.onnx: .*{said}"):
+        LiteRt().load(path, SessionOptions())
+
+
+@needs_litert
+def test_a_converted_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session_workspace: Path) -> None:
+    """The same model is converted once; another one, or one changed, is converted anew."""
+    keep(session_workspace / "kept", monkeypatch)
+    path = save(tmp_path, [helper.make_node("Relu", ["x0"], ["y"])], [])
+    session_of(path)
+    monkeypatch.setattr(cache, "convert", lambda *_: pytest.fail("it was converted a second time"))
+    assert session_of(path).run(values(1))[0].min() == 0
+    save(tmp_path, [helper.make_node("Neg", ["x0"], ["y"])], [])
+    with pytest.raises(pytest.fail.Exception, match="second time"):
+        session_of(path)
+
+
+@needs_litert
+def test_simulating_is_refused(tmp_path: Path) -> None:
+    """LiteRT fuses what it can and offers no other way."""
+    with pytest.raises(BackendError, match="does not simulate"):
+        LiteRt().load(save(tmp_path, [], []), SessionOptions(Mode.SIMULATED))
+
+
+def weighted(tmp_path: Path, codes: Array, zero: int, bias: float) -> onnx.ModelProto:
+    """A layer on codes with weights of one zero point and a float bias behind it."""
+    first, constants = pair("x0", INPUT, "d")
+    last, more = pair("sum", (0.03, 100), "y")
+    step = numpy_helper.from_array(np.float32(1e-6 if bias else 0.01), "w_s")
+    stored = [numpy_helper.from_array(codes, "w"), step, numpy_helper.from_array(codes.dtype.type(zero), "w_z")]
+    nodes = [
+        *first,
+        helper.make_node("DequantizeLinear", ["w", "w_s", "w_z"], ["weight"]),
+        helper.make_node("MatMul", ["d", "weight"], ["product"]),
+        helper.make_node("Add", ["product", "b"], ["sum"]),
+        *last,
+    ]
+    stored.append(numpy_helper.from_array(np.full(4, bias, np.float32), "b"))
+    return onnx.load(str(save(tmp_path, nodes, [*constants, *more, *stored])))
+
+
+def test_weights_with_a_zero_point_become_float_and_it_is_said(tmp_path: Path) -> None:
+    """Signed codes with a zero point have no grid in LiteRT; unsigned ones around 128 do."""
+    codes = np.random.default_rng(0).integers(0, 255, (6, 4)).astype(np.uint8)
+    odd, even = (rewritten(weighted(tmp_path, codes, zero, 0.0)) for zero in (100, 128))
+    assert [node.op_type for node in odd.model.graph.node].count("Weight") == 0
+    assert any("'w' have a zero point" in sentence for sentence in odd.differences)
+    assert [node.op_type for node in even.model.graph.node].count("FullyConnected") == 1
+    assert even.differences == ()
+
+
+@pytest.mark.parametrize(("bias", "taken"), [(1.0, True), (100.0, False)])
+def test_a_bias_is_taken_into_its_layer_unless_it_overflows(tmp_path: Path, bias: float, taken: bool) -> None:
+    """At steps of 0.02 * 1e-6 a bias of 1 fits into int32 and one of 100 does not."""
+    codes = np.random.default_rng(0).integers(-127, 128, (6, 4)).astype(np.int8)
+    ops = [node.op_type for node in rewritten(weighted(tmp_path, codes, 0, bias)).model.graph.node]
+    assert ("Add" not in ops) == taken
+
+
+@pytest.mark.parametrize("missing", ["ai_edge_litert", "litert_torch"])
+def test_without_its_packages_it_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runtime and the converter are both needed."""
+    monkeypatch.setattr(backend_module, "find_spec", lambda name: None if name == missing else object())
+    state = LiteRt().availability()
+    assert not state.available
+    assert missing.replace("_", "-") in (state.reason or "")
+    assert state.enable == "pip install 'qexplorer[litert]'"
+
+
+@needs_litert
+def test_asking_whether_it_is_here_loads_nothing() -> None:
+    """Pages ask often: neither the converter nor the interpreter is imported for it."""
+    code = (
+        "import sys; from qexplorer.run.litert.backend import LiteRt; LiteRt().availability();"
+        "print([m for m in ('torch', 'jax', 'litert_torch', 'ai_edge_litert', 'onnx') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -44,8 +44,8 @@ def test_doctor_names_every_backend_and_meter(qexplorer: Any) -> None:
     """What is available has been found so; what is not says why."""
     found = qexplorer("doctor", "--json").json
     backends = {backend["name"]: backend for backend in found["backends"]}
-    later = {"onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "litert", "tensorrt"}
-    assert set(backends) == {"onnxruntime"} | later
+    others = {"onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "litert", "tensorrt"}
+    assert {"onnxruntime"} | others <= set(backends)
     assert backends["onnxruntime"]["available"]
     assert {meter["name"] for meter in found["power"]} == {"rapl", "nvml", "zeus", "estimate"}
     for each in (*found["backends"], *found["power"]):

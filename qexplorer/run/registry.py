@@ -10,6 +10,7 @@ from qexplorer.run.onnxruntime_gpu import ONNXRUNTIME_CUDA, ONNXRUNTIME_TENSORRT
 from qexplorer.run.openvino import OPENVINO_CPU, OPENVINO_GPU
 from qexplorer.run.protocol import Backend
 from qexplorer.run.tensorrt import TensorRt
+from qexplorer.run.torch_inductor import TORCH_INDUCTOR
 from qexplorer.run.torch_integer import TORCH, TORCH_CUDA
 
 __all__ = ["BACKENDS", "REFERENCE", "usable"]
@@ -21,6 +22,7 @@ BACKENDS.add(ONNXRUNTIME_TENSORRT)
 BACKENDS.add(TensorRt())
 BACKENDS.add(TORCH)
 BACKENDS.add(TORCH_CUDA)
+BACKENDS.add(TORCH_INDUCTOR)
 BACKENDS.add(OPENVINO_CPU)
 BACKENDS.add(OPENVINO_GPU)
 BACKENDS.add(LiteRt())

@@ -22,6 +22,7 @@ from qexplorer.measure.variant import Variant
 from qexplorer.run.batching import run_all
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS, REFERENCE
+from tests.contract.here import HERE
 from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
 
 QUANTIZED = {
@@ -44,7 +45,6 @@ LEAST_INTEGER = {
     "onnxruntime-tensorrt": 0,  # ONNX Runtime does not tell the types inside an engine
 }
 """How many kernels of the small CNN are integer at least, where that is not 4 and nothing beside them in float."""
-HERE = [backend for backend in BACKENDS if backend.availability().available]
 
 pytestmark = pytest.mark.parametrize("backend", HERE, ids=[backend.name for backend in HERE])
 

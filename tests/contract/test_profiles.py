@@ -14,7 +14,7 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.measure.variant import Variant
 from qexplorer.run.protocol import Backend, Executed, Kind, Mode, Session, SessionOptions
-from qexplorer.run.registry import BACKENDS
+from tests.contract.here import HERE
 from tests.measure.models import make_cnn, quantized, samples
 
 QUANTIZERS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
@@ -22,7 +22,6 @@ UNTIMED = {
     "onnxruntime-cuda": "its profile sees when kernels are started, not how long they take on the GPU",
 }
 """Backends that list kernels without their times."""
-HERE = [backend for backend in BACKENDS if backend.availability().available]
 
 pytestmark = pytest.mark.parametrize("backend", HERE, ids=[backend.name for backend in HERE])
 

@@ -19,7 +19,7 @@ __all__ = ["Matrix", "matrix", "multiply", "signed", "sums_exactly"]
 _ALIGN = 8  # cuBLAS wants K and N in multiples of 8 ...
 _ROWS = 17  # ... and more than 16 rows
 _LEAST = 2
-"""On the processor: torch 2.13 trusts the stride of an axis of size one, which may be anything, and read wrong memory."""
+"""On the processor: torch 2.13 trusts the stride of an axis of size one, which may be anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.protocol import Executed, Kind, Mode, SessionOptions
+from qexplorer.run.torch_ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
 from qexplorer.run.torch_integer.compile import Program, compile_graph
-from qexplorer.run.torch_integer.ends import array_of, declared_inputs, guarded, read_file, tensor_of
 from qexplorer.torchgraph.graph import graph_of
 
 __all__ = ["AccumulatorRange", "TorchIntegerSession"]
@@ -157,26 +157,7 @@ class TorchIntegerSession:
             return [array_of(values[name]) for name in self._names]
 
     def _checked(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """``feeds`` if they are what the model declares. Raises BackendError."""
-        for name, (kind, shape) in self._inputs.items():
-            given = feeds.get(name)
-            if given is None:
-                raise BackendError(f"no value was given for the input '{name}'", where=self._where)
-            if given.dtype != kind or not _fits(given.shape, shape):
-                sizes = "any" if shape is None else ", ".join("any" if d is None else str(d) for d in shape)
-                wanted = f"{kind} of shape ({sizes})"
-                what = f"the input '{name}' is {given.dtype} of shape {given.shape}"
-                raise BackendError(what, where=self._where, allowed=wanted)
-        unknown = sorted(set(feeds) - set(self._inputs))
-        if unknown:
-            raise BackendError(f"there is no input '{unknown[0]}'", where=self._where, allowed=", ".join(self._inputs))
-        return dict(feeds)
-
-
-def _fits(given: tuple[int, ...], declared: tuple[int | None, ...] | None) -> bool:
-    if declared is None:
-        return True
-    return len(given) == len(declared) and all(d in (None, n) for d, n in zip(declared, given, strict=True))
+        return checked_feeds(feeds, self._inputs, self._where)
 
 
 class _Clock:

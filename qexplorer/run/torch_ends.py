@@ -1,9 +1,9 @@
-"""The two ends of a session: files and arrays in, arrays out, and what goes wrong in one sentence."""
+"""The two ends of a session with PyTorch: files and arrays in, arrays out, and what goes wrong in one sentence."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,14 @@ from qexplorer.core.errors import BackendError, QExplorerError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["array_of", "declared_inputs", "guarded", "read_file", "tensor_of"]
+__all__ = ["Declared", "array_of", "checked_feeds", "declared_inputs", "guarded", "read_file", "tensor_of"]
 
 _SOURCE_LINE = re.compile(r"^\[enforce fail at [^\]]*\] err == 0\. ")
 _FOLDERS = re.compile(r"(?:/[\w.@+-]+)+/")
+
+
+Declared = dict[str, "tuple[np.dtype[Any], tuple[int | None, ...] | None]"]
+"""Type and shape of each input, None for an axis of any size; None where no shape is declared."""
 
 
 def read_file(path: Path) -> onnx.ModelProto:
@@ -38,12 +42,12 @@ def read_file(path: Path) -> onnx.ModelProto:
     return model
 
 
-def declared_inputs(model: onnx.ModelProto) -> dict[str, tuple[np.dtype[Any], tuple[int | None, ...] | None]]:
-    """Type and shape of each input, None for an axis of any size; None where no shape is declared."""
+def declared_inputs(model: onnx.ModelProto) -> Declared:
+    """What a model declares of its inputs, initializers left out."""
     from onnx import helper
 
     constant = {item.name for item in model.graph.initializer}
-    found: dict[str, tuple[np.dtype[Any], tuple[int | None, ...] | None]] = {}
+    found: Declared = {}
     for item in model.graph.input:
         if item.name in constant:
             continue
@@ -52,6 +56,28 @@ def declared_inputs(model: onnx.ModelProto) -> dict[str, tuple[np.dtype[Any], tu
         kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         found[item.name] = (kind, shape if tensor.HasField("shape") else None)
     return found
+
+
+def checked_feeds(feeds: Mapping[str, Array], inputs: Declared, where: str) -> dict[str, Array]:
+    """``feeds`` if they are what the model declares, in its order. Raises BackendError that names ``where``."""
+    for name, (kind, shape) in inputs.items():
+        given = feeds.get(name)
+        if given is None:
+            raise BackendError(f"no value was given for the input '{name}'", where=where)
+        if given.dtype != kind or not _fits(given.shape, shape):
+            sizes = "any" if shape is None else ", ".join("any" if d is None else str(d) for d in shape)
+            what = f"the input '{name}' is {given.dtype} of shape {given.shape}"
+            raise BackendError(what, where=where, allowed=f"{kind} of shape ({sizes})")
+    unknown = sorted(set(feeds) - set(inputs))
+    if unknown:
+        raise BackendError(f"there is no input '{unknown[0]}'", where=where, allowed=", ".join(inputs))
+    return {name: feeds[name] for name in inputs}
+
+
+def _fits(given: tuple[int, ...], declared: tuple[int | None, ...] | None) -> bool:
+    if declared is None:
+        return True
+    return len(given) == len(declared) and all(d in (None, n) for d, n in zip(declared, given, strict=True))
 
 
 def tensor_of(array: Array, device: torch.device) -> Tensor:

@@ -1,0 +1,5 @@
+"""PyTorch's compiler as a backend: the QDQ graph lowered to its int8 kernels, compiled once for each shape."""
+
+from qexplorer.run.torch_inductor.backend import TORCH_INDUCTOR, TorchInductor
+
+__all__ = ["TORCH_INDUCTOR", "TorchInductor"]

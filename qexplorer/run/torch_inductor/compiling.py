@@ -1,0 +1,136 @@
+"""Compiling one graph for one set of shapes, in a child process; the result is kept in the workspace.
+
+A child, because compiling takes hundreds of megabytes that are not the model's, and because a compiler that hangs or
+crashes must not take the session with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.errors import BackendError, ChildError
+from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.process.child import Emit
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import run_in_child
+
+__all__ = ["Compiled", "Shapes", "compile_in_child", "compiled_for"]
+
+Shapes = Sequence[tuple[str, tuple[int, ...]]]
+"""Element type (a name of NumPy's) and shape of each input, in order."""
+
+_LIMITS = Limits(wall_s=900, cpu_s=1800)
+_PACKAGE, _TOLD = "model.pt2", "told.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled graph.
+
+    Attributes:
+        package: what ``torch._inductor.aoti_load_package`` takes.
+        targets: operators of the compiler's last graph, in order.
+    """
+
+    package: Path
+    targets: tuple[str, ...]
+
+
+def compiled_for(path: Path, digest: str, shapes: Shapes, threads: int) -> Compiled:
+    """The graph at ``path`` compiled for ``shapes``, from the workspace if it was compiled before.
+
+    Args:
+        path: the ONNX file.
+        digest: SHA-256 of that file.
+        shapes: of the inputs.
+        threads: the compiler writes this number into its loops.
+
+    Raises:
+        BackendError: it cannot be lowered or compiled.
+    """
+    key = digest_json([digest, list(shapes), threads, importlib.metadata.version("torch"), _processor()])[:32]
+    folder = workspace("inductor") / key
+    if not (folder / _TOLD).is_file():
+        _compile(path, shapes, threads, folder)
+    return Compiled(folder / _PACKAGE, tuple(json.loads((folder / _TOLD).read_text(encoding="utf-8"))))
+
+
+def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> None:
+    """Compiles into a new folder that takes its name when it is whole."""
+    made = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
+    arguments = {"path": str(path), "shapes": list(shapes), "threads": threads, "folder": str(made)}
+    try:
+        run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=_LIMITS)
+        if not (folder / _TOLD).is_file():  # nobody else was faster
+            made.rename(folder)
+    except ChildError as error:
+        raise BackendError(f"compiling it failed: {error.what}", where=path.name) from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def compile_in_child(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001  (the child's signature)
+    """Lowers, exports and compiles one graph; writes the package and what the compiler told.
+
+    Args:
+        arguments: ``path``, ``shapes``, ``threads``, ``folder``.
+        emit: takes no event here.
+
+    Raises:
+        BackendError: it cannot be lowered or compiled.
+    """
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(workspace("inductor", "cache"))
+    import numpy as np
+    import torch
+    import torch._inductor
+
+    from qexplorer.run.torch_ends import guarded, read_file, tensor_of
+    from qexplorer.run.torch_inductor.lower import LoweredGraph
+    from qexplorer.torchgraph.graph import graph_of
+
+    path, folder = Path(arguments["path"]), Path(arguments["folder"])
+    torch.set_num_threads(int(arguments["threads"]))
+    targets: list[str] = []
+    with guarded(path.name), torch.no_grad():
+        module = LoweredGraph(graph_of(read_file(path))).eval()
+        inputs = tuple(tensor_of(np.zeros(size, kind), torch.device("cpu")) for kind, size in arguments["shapes"])
+        exported = torch.export.export(module, inputs)
+        settings = {"freezing": True, "post_grad_custom_pre_pass": _listener(targets)}
+        package = str(folder / _PACKAGE)
+        torch._inductor.aoti_compile_and_package(exported, package_path=package, inductor_configs=settings)
+    (folder / _TOLD).write_text(json.dumps(targets), encoding="utf-8")
+
+
+def _listener(targets: list[str]) -> Any:
+    """A pass that changes nothing and notes the operators of the graph, after oneDNN's kernels were put in."""
+    from torch._inductor.custom_graph_pass import CustomGraphPass
+
+    class Listener(CustomGraphPass):  # type: ignore[misc, unused-ignore]
+        def __call__(self, graph: Any) -> None:
+            called = [str(node.target) for node in graph.nodes if node.op == "call_function"]
+            targets[:] = [name for name in called if not name.startswith("aten._assert")]
+
+        def uuid(self) -> None:
+            return None  # never taken from a cache, so that it always listens
+
+    return Listener()
+
+
+def _processor() -> str:
+    """What compiled code depends on: architecture and instruction sets."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()} {hashlib.sha256(flags.encode()).hexdigest()}"

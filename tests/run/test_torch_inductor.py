@@ -1,0 +1,174 @@
+"""PyTorch's compiler as a backend: what it lowers, what it compiles, and what happens where it cannot.
+
+Compiling takes many seconds for each file and shape, so it is left out of the contract tests; what they ask is asked
+here of one float and one quantized graph, and of graphs that are lowered but not compiled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx.reference import ReferenceEvaluator
+
+import qexplorer as qx
+from qexplorer.core.errors import BackendError
+from qexplorer.process.limits import Limits
+from qexplorer.run.protocol import Kind, Mode, SessionOptions
+from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.torch_inductor import TORCH_INDUCTOR, compiling
+from qexplorer.run.torch_inductor.lower import LoweredGraph
+from qexplorer.run.torch_inductor.told import kind_of
+from qexplorer.torchgraph.graph import graph_of, read_model
+from tests.measure.models import make_cnn, quantized, samples, step_of
+
+HERE = TORCH_INDUCTOR.availability().available
+needs_compiler = pytest.mark.skipif(not HERE, reason=str(TORCH_INDUCTOR.availability().reason))
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the small CNN lies, float and quantized."""
+    made = tmp_path_factory.mktemp("cnn")
+    quantized(make_cnn(made), made)
+    return made
+
+
+@needs_compiler
+def test_a_quantized_graph_runs_on_int8_products_within_a_step(folder: Path, shared_workspace: Path) -> None:
+    """Both convolutions and the linear layer become oneDNN's int8 kernels; another session finds them compiled."""
+    path, feeds = folder / "cnn-w8a8.onnx", {"x": samples(BATCH)}
+    session = TORCH_INDUCTOR.load(path, SessionOptions())
+    (found,) = session.run(feeds)
+    (expected,) = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    assert np.abs(found - expected).max() <= 1.001 * step_of(path, "y")
+    kernels = session.kernels()
+    assert sum(kernels.integer.values()) == 3
+    assert set(kernels.float) <= {"add", "mean"}
+    before = sorted(shared_workspace.glob("inductor/*/told.json"))
+    again = TORCH_INDUCTOR.load(path, SessionOptions())
+    assert np.array_equal(again.call(feeds)()[0], found)  # type: ignore[index]
+    assert sorted(shared_workspace.glob("inductor/*/told.json")) == before
+    assert list(again.output_names) == ["y"]
+
+
+@needs_compiler
+def test_a_float_graph_answers_as_the_reference(folder: Path, shared_workspace: Path) -> None:  # noqa: ARG001
+    """Compiled float answers are those of onnx's reference evaluator, to 1e-5 of the largest; nothing is integer."""
+    feeds = {"x": samples(BATCH)}
+    session = TORCH_INDUCTOR.load(folder / "cnn.onnx", SessionOptions())
+    (expected,) = ReferenceEvaluator(str(folder / "cnn.onnx")).run(None, feeds)
+    assert np.abs(session.run(feeds)[0] - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert not session.kernels().integer
+    assert sum(session.kernels().float.values()) >= 4
+
+
+@pytest.mark.parametrize("recipe", ["w8a8", "w8a8-sym", "w8a8-tensor", "w4a8-asym", "w8a8-dynamic", "w8a16", "w4-b32"])
+@pytest.mark.parametrize("name", ["digits_cnn", "tumour_mlp"])
+def test_the_lowered_graph_is_the_simulation(name: str, recipe: str, shared_workspace: Path) -> None:  # noqa: ARG001
+    """Before it is compiled, the lowered module answers as ONNX Runtime's simulation does."""
+    path = qx.quantize(name, recipe).path
+    (array,) = qx.data("digits" if name == "digits_cnn" else "tumour").evaluation.inputs.values()
+    feed = np.ascontiguousarray(array[:8])
+    with torch.no_grad():
+        (found,) = LoweredGraph(graph_of(read_model(path)))(torch.from_numpy(feed))
+    session = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED))
+    (expected,) = session.run({qx.load(name).inputs[0].name: feed})
+    step = np.abs(np.diff(np.unique(expected))).min()
+    allowed = 1.001 * step if "dynamic" not in recipe and recipe not in ("w8a16", "w4-b32") else 1e-3
+    assert np.abs(found.numpy() - expected).max() <= allowed
+
+
+def test_signed_activations_are_lowered_to_unsigned_codes(shared_workspace: Path) -> None:  # noqa: ARG001
+    """OneDNN's convolutions take uint8 alone: int8 codes are moved up by 128 with their zero point, weights are not."""
+    graph = graph_of(read_model(qx.quantize("digits_cnn", "w8a8-sym").path))
+    exported = torch.export.export(LoweredGraph(graph), (torch.zeros(1, 1, 32, 32),))
+    told = [node for node in exported.graph.nodes if "quantize_per_tensor" in str(node.target)]
+    assert len(told) > 20
+    assert {node.args[5] for node in told} == {torch.uint8}
+    weights = [node for node in exported.graph.nodes if "dequantize_per_channel" in str(node.target)]
+    assert {node.args[6] for node in weights} == {torch.int8}
+
+
+def test_codes_that_somebody_sees_keep_their_type(folder: Path) -> None:
+    """Codes that are an output stay int8, and the layer behind them still gives the same answer."""
+    path = quantized(make_cnn(folder, name="signed"), folder, signed=True).path
+    model = onnx.load(str(path))
+    codes = next(node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear")
+    model.graph.output.append(onnx.helper.make_tensor_value_info(codes, onnx.TensorProto.INT8, None))
+    feed = samples(3)
+    with torch.no_grad():
+        plain, shown = (LoweredGraph(graph_of(m))(torch.from_numpy(feed)) for m in (onnx.load(str(path)), model))
+    assert shown[1].dtype == torch.int8
+    assert torch.equal(plain[0], shown[0])
+
+
+def test_without_a_compiler_it_says_so_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The reason names the compiler that was sought; loading raises it."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    state = TORCH_INDUCTOR.availability()
+    assert not state.available
+    assert "'no-such-compiler' is not on this machine" in str(state.reason)
+    with pytest.raises(BackendError, match="no-such-compiler"):
+        TORCH_INDUCTOR.load(folder / "cnn.onnx", SessionOptions())
+
+
+@needs_compiler
+def test_it_does_not_simulate(folder: Path) -> None:
+    """Asked for a simulation it says which backend has one."""
+    assert not TORCH_INDUCTOR.capabilities.simulates
+    with pytest.raises(BackendError, match="use torch"):
+        TORCH_INDUCTOR.load(folder / "cnn.onnx", SessionOptions(Mode.SIMULATED))
+
+
+@needs_compiler
+def test_inputs_that_do_not_fit_are_refused_before_compiling(folder: Path, workspace_folder: Path) -> None:
+    """A wrong shape, a wrong type and a missing input raise, and nothing is compiled for them."""
+    session = TORCH_INDUCTOR.load(folder / "cnn.onnx", SessionOptions())
+    for feeds in ({}, {"x": np.zeros((1, 4, 8, 8), np.float32)}, {"x": np.zeros((1, 3, 8, 8), np.float64)}):
+        with pytest.raises(BackendError, match=r"cnn\.onnx: "):
+            session.run(feeds)
+    assert not list(workspace_folder.glob("inductor/*"))
+
+
+@needs_compiler
+def test_a_compiler_that_hangs_is_ended_and_told(
+    folder: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its time is up the child is ended, the error is one sentence, and nothing half made is left."""
+    monkeypatch.setattr(compiling, "_LIMITS", Limits(wall_s=0.3))
+    session = TORCH_INDUCTOR.load(folder / "cnn.onnx", SessionOptions())
+    with pytest.raises(BackendError, match=r"cnn\.onnx: compiling it failed: the work took longer"):
+        session.run({"x": samples(BATCH)})
+    assert not [path for path in workspace_folder.glob("inductor/*") if path.name != "cache"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a" * 50])
+def test_a_file_that_is_no_model_is_a_backend_error(tmp_path: Path, content: bytes) -> None:
+    """The error names the file and no folder of this machine."""
+    (tmp_path / "broken.onnx").write_bytes(content)
+    with pytest.raises(BackendError, match=r"^broken\.onnx: ") as caught:
+        TORCH_INDUCTOR.load(tmp_path / "broken.onnx", SessionOptions())
+    assert str(tmp_path) not in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("onednn.qconv_pointwise.default", ("qconv_pointwise", Kind.INTEGER)),
+        ("onednn.qlinear_pointwise.binary", ("qlinear_pointwise", Kind.INTEGER)),
+        ("onednn.qconv_prepack.default", ("qconv_prepack", Kind.MOVES)),
+        ("quantized_decomposed.quantize_per_tensor.default", ("quantize_per_tensor", Kind.CONVERTS)),
+        ("mkldnn._convolution_pointwise.default", ("_convolution_pointwise", Kind.FLOAT)),
+        ("aten.add.Tensor", ("add", Kind.FLOAT)),
+        ("aten.reshape.default", ("reshape", Kind.MOVES)),
+        ("<built-in function getitem>", ("getitem", Kind.MOVES)),
+    ],
+)
+def test_only_quantized_products_count_as_integer(target: str, expected: tuple[str, Kind]) -> None:
+    """Names of the compiler's graph are sorted by what they compute on."""
+    assert kind_of(target) == expected

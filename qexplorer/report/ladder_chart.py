@@ -41,7 +41,7 @@ def rung_bars(ladder: Ladder) -> tuple[RungBar, ...]:
     bars = [RungBar("float", 1.0, f"{ladder.model}, {ladder.n} samples of {ladder.data}", FLOAT, hollow=False)]
     text = "failed"
     if found.failed is None:
-        text = f"{percent(found.agreement)} same class as float" if found.agreement is not None else "no classes"
+        text = f"{percent(found.agreement)} same class" if found.agreement is not None else "no classes"
         text += "" if found.sqnr_db is None else f", SQNR {found.sqnr_db:.1f} dB"
     bars.append(RungBar("simulated", found.agreement, text, FLOAT, hollow=True))
     for rung in ladder.rungs:
@@ -52,10 +52,10 @@ def rung_bars(ladder: Ladder) -> tuple[RungBar, ...]:
 
 def _rung_text(rung: BackendRung) -> str:
     parts = [badge(rung)]
+    if rung.worst_steps is not None and rung.worst_steps > 1:
+        parts.append(f"{rung.worst_steps:.3g} steps")
     if rung.agreement is not None:
-        parts.append(f"{percent(rung.agreement)} same class as simulated")
-    if rung.worst_steps is not None and not rung.exact:
-        parts.append(f"worst {rung.worst_steps:.3g} step{'' if rung.worst_steps == 1 else 's'}")
+        parts.append(f"{percent(rung.agreement)} same class")
     return ", ".join(parts)
 
 
@@ -176,7 +176,7 @@ def layer_spec(ladder: Ladder, subtitle: str) -> dict[str, Any]:
         "title": "worst difference (steps)",
         "scale": {"type": "symlog", "domainMin": 0},
     }
-    y["axis"] = {"tickCount": 6, "format": "~g"}
+    y["axis"] = {"tickCount": 6, "format": "~s"}
     told = [rung for rung in ladder.rungs if rung.points]
     hues = {"domain": [rung.label for rung in told], "range": [backend_colour(rung.backend) for rung in told]}
     colour = {"field": "backend", "type": "nominal", "scale": hues, "legend": {"title": None, "orient": "top"}}

@@ -60,21 +60,23 @@ def rung_sentence(rung: BackendRung) -> str:
     parts = []
     if rung.agreement is not None:
         parts.append(f"the same class for {percent(rung.agreement)}")
+    if rung.status is Status.REFUSED:
+        return "; ".join([*parts, *_parting(rung), f"refused: {rung.reason}"])
     if rung.worst_steps is not None:
         steps = f"{rung.worst_steps:.3g} step{'' if rung.worst_steps == 1 else 's'}"
         parts.append(f"outputs differ by at most {steps}, {percent(_within(rung))} of them by at most 1")
     else:
         worst = max((gap.worst_relative for gap in rung.batches if gap.worst_relative is not None), default=None)
         parts += [] if worst is None else [f"outputs differ by at most {worst:.2g} of their range"]
-    if rung.parts is not None:
-        parts.append(f"codes part at '{rung.parts.layer}'")
-    if rung.grows is not None:
+    return "; ".join([*parts, *_parting(rung), *([rung.reason] if rung.reason else [])])
+
+
+def _parting(rung: BackendRung) -> list[str]:
+    """Where codes part, and, unless the reason tells it, from where on they differ by more than a step."""
+    parts = [] if rung.parts is None else [f"codes part at '{rung.parts.layer}'"]
+    if rung.grows is not None and not rung.reason:
         parts.append(f"and differ by more than one step from '{rung.grows.layer}' on ({rung.grows.steps:.3g} steps)")
-    if rung.status is Status.REFUSED:
-        parts.append(f"refused: {rung.reason}")
-    elif rung.reason:
-        parts.append(rung.reason)
-    return "; ".join(parts)
+    return parts
 
 
 def _within(rung: BackendRung) -> float | None:

@@ -97,7 +97,7 @@ def _seen(ladder: Ladder) -> str:
         hidden = rung.points_in_all - len(rung.points)
         if rung.status is not Status.FAILED and hidden:
             what = f"{hidden} of {rung.points_in_all} roundings of {rung.label}"
-            notes.append(f"{what} cannot be read without changing its answers, because it fuses them")
+            notes.append(f"{what} cannot be read without changing its answers, because it fuses or drops them")
         if rung.disturbed:
             notes.append(f"the answers of {rung.label} moved within single steps while its codes were read")
     return as_plain(" " + "; ".join(notes) + ".") if notes else ""

@@ -17,13 +17,16 @@ from qexplorer.core.reference_conv import conv_integer
 from qexplorer.core.reference_linear import dequantize_linear, quantize_linear
 from qexplorer.core.reference_matmul import requantize, wrapped
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
-from qexplorer.run.torch_integer import TORCH
+from qexplorer.run.torch_integer import TORCH, TorchInteger
 from tests.run.qdq_layers import Values, codes, grid, one_layer
+from tests.run.torch_devices import each_device
+
+pytestmark = each_device
 
 
-def run_both(path: Path, feeds: dict[str, Values]) -> tuple[Values, Values, Any]:
+def run_both(backend: TorchInteger, path: Path, feeds: dict[str, Values]) -> tuple[Values, Values, Any]:
     """Codes in integers, codes of the same graph as written, and the integer session."""
-    session = TORCH.load(path, SessionOptions())
+    session = backend.load(path, SessionOptions())
     assert not session.kernels().float
     return session.run(feeds)[0], TORCH.load(path, SessionOptions(Mode.SIMULATED)).run(feeds)[0], session
 
@@ -42,33 +45,37 @@ def pools(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=40, deadline=None)
 @given(pools(), st.sampled_from(["int8", "uint8"]), st.booleans(), st.integers(0, 2**32 - 1))
-def test_max_pool_is_the_simulation(sizes: dict[str, Any], kind: str, same: bool, seed: int) -> None:
+def test_max_pool_is_the_simulation(
+    backend: TorchInteger, sizes: dict[str, Any], kind: str, same: bool, seed: int
+) -> None:
     """The largest code is the largest value's code, on the same grid or on another."""
     rng = np.random.default_rng(seed)
     x, x_grid = codes(rng, kind, sizes["shape"]), grid(rng, kind)
     with tempfile.TemporaryDirectory() as folder:
         y_grid = x_grid if same else grid(rng, "uint8")
         path = one_layer(Path(folder), "MaxPool", {"x": (x, x_grid, None)}, y_grid, **sizes["attributes"])
-        found, expected, _ = run_both(path, {"x": x})
+        found, expected, _ = run_both(backend, path, {"x": x})
     assert np.array_equal(found, expected)
 
 
 @settings(max_examples=40, deadline=None)
 @given(pools(), st.sampled_from(["int8", "uint8"]), st.integers(0, 1), st.integers(0, 2**32 - 1))
-def test_average_pool_is_within_a_rounding_tie(sizes: dict[str, Any], kind: str, counted: int, seed: int) -> None:
+def test_average_pool_is_within_a_rounding_tie(
+    backend: TorchInteger, sizes: dict[str, Any], kind: str, counted: int, seed: int
+) -> None:
     """One rescaled int32 sum and the float mean of the simulation are never more than one code apart."""
     rng = np.random.default_rng(seed)
     x, x_grid, y_grid = codes(rng, kind, sizes["shape"]), grid(rng, kind), grid(rng, "uint8")
     attributes = sizes["attributes"] | {"count_include_pad": counted}
     with tempfile.TemporaryDirectory() as folder:
         path = one_layer(Path(folder), "AveragePool", {"x": (x, x_grid, None)}, y_grid, **attributes)
-        found, expected, _ = run_both(path, {"x": x})
+        found, expected, _ = run_both(backend, path, {"x": x})
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize("op", ["GlobalAveragePool", "ReduceMean"])
-def test_means_are_an_exact_sum_rescaled_once(tmp_path: Path, op: str) -> None:
+def test_means_are_an_exact_sum_rescaled_once(backend: TorchInteger, tmp_path: Path, op: str) -> None:
     """The codes are those of an int64 sum that the reference's requantize rescales."""
     rng = np.random.default_rng(1)
     x, x_grid, y_grid = codes(rng, "uint8", (2, 5, 7, 9)), grid(rng, "uint8"), grid(rng, "int8")
@@ -80,7 +87,7 @@ def test_means_are_an_exact_sum_rescaled_once(tmp_path: Path, op: str) -> None:
         model.graph.initializer.append(numpy_helper.from_array(np.asarray([-2, 3]), "axes"))
         model.graph.node[1].input.append("axes")
         onnx.save(model, str(path))
-    found, _, session = run_both(path, {"x": x})
+    found, _, session = run_both(backend, path, {"x": x})
     total = wrapped(x.astype(np.int64).sum((2, 3), keepdims=True) - 63 * 3)
     multiplier = np.asarray(x_grid[0] / (np.float32(63) * y_grid[0]), np.float32)
     assert np.array_equal(found, requantize(total, multiplier, y_grid[1]))
@@ -89,28 +96,30 @@ def test_means_are_an_exact_sum_rescaled_once(tmp_path: Path, op: str) -> None:
 
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("op", ["Flatten", "Transpose"])
-def test_moving_codes_is_moving_values(tmp_path: Path, op: str, same: bool) -> None:
+def test_moving_codes_is_moving_values(backend: TorchInteger, tmp_path: Path, op: str, same: bool) -> None:
     """Codes are moved as they are, or through a table of 256 where the grids differ."""
     rng = np.random.default_rng(2)
     x, x_grid = codes(rng, "uint8", (2, 3, 4, 5)), grid(rng, "uint8")
     y_grid = x_grid if same else grid(rng, "int8")
-    found, expected, session = run_both(one_layer(tmp_path, op, {"x": (x, x_grid, None)}, y_grid), {"x": x})
+    found, expected, session = run_both(backend, one_layer(tmp_path, op, {"x": (x, x_grid, None)}, y_grid), {"x": x})
     assert np.array_equal(found, expected)
     (step,) = session.profile({"x": x}, 1)
     assert step.kind is (Kind.MOVES if same else Kind.INTEGER)
 
 
-def test_joined_tensors_are_brought_onto_one_grid(tmp_path: Path) -> None:
+def test_joined_tensors_are_brought_onto_one_grid(backend: TorchInteger, tmp_path: Path) -> None:
     """Concat of three grids gives the simulation's codes without a float kernel."""
     rng = np.random.default_rng(4)
     inputs = {n: (codes(rng, "uint8", (2, k, 3)), grid(rng, "uint8"), None) for n, k in (("p", 1), ("q", 2), ("r", 4))}
     path = one_layer(tmp_path, "Concat", inputs, grid(rng, "uint8"), constant=(), axis=1)
-    found, expected, _ = run_both(path, {name: given[0] for name, given in inputs.items()})
+    found, expected, _ = run_both(backend, path, {name: given[0] for name, given in inputs.items()})
     assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("bias", ["none", "int32", "float"])
-def test_a_layer_whose_result_stays_float_still_sums_in_integers(tmp_path: Path, bias: str) -> None:
+def test_a_layer_whose_result_stays_float_still_sums_in_integers(
+    backend: TorchInteger, tmp_path: Path, bias: str
+) -> None:
     """Without a QuantizeLinear behind it, a layer's exact sums are scaled to float32 once; a float bias is added."""
     rng = np.random.default_rng(8)
     x, w = codes(rng, "uint8", (2, 3, 5, 5)), codes(rng, "int8", (4, 3, 3, 3))
@@ -127,7 +136,7 @@ def test_a_layer_whose_result_stays_float_still_sums_in_integers(tmp_path: Path,
     del model.graph.node[-1], model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info("z0", 1, [None] * 4))
     onnx.save(model, str(tmp_path / "float.onnx"))
-    session = TORCH.load(tmp_path / "float.onnx", SessionOptions())
+    session = backend.load(tmp_path / "float.onnx", SessionOptions())
     column = (-1, 1, 1)
     total = conv_integer(x, w, x_grid[1], w_grid[1]) + (whole.reshape(column) if bias == "int32" else 0)
     expected = total.astype(np.float32) * scale.reshape(column)
@@ -136,7 +145,7 @@ def test_a_layer_whose_result_stays_float_still_sums_in_integers(tmp_path: Path,
     assert session.kernels().integer == {"Conv": 1}
 
 
-def test_a_bias_on_another_grid_is_left_to_float(tmp_path: Path) -> None:
+def test_a_bias_on_another_grid_is_left_to_float(backend: TorchInteger, tmp_path: Path) -> None:
     """An int32 bias whose step is not that of the sums cannot be added to them: the layer is executed as written."""
     rng = np.random.default_rng(9)
     x, w = codes(rng, "uint8", (1, 3, 4, 4)), codes(rng, "int8", (2, 3, 3, 3))
@@ -145,18 +154,18 @@ def test_a_bias_on_another_grid_is_left_to_float(tmp_path: Path) -> None:
     inputs = {"x": (x, x_grid, None), "w": (w, w_grid, 0)}
     inputs["b"] = (np.asarray([500, -700], np.int32), (strange, np.zeros(2, np.int32)), 0)
     path = one_layer(tmp_path, "Conv", inputs, grid(rng, "uint8"))
-    session, written = (TORCH.load(path, SessionOptions(mode)) for mode in (Mode.NATIVE, Mode.SIMULATED))
+    session, written = (backend.load(path, SessionOptions(mode)) for mode in (Mode.NATIVE, Mode.SIMULATED))
     assert session.kernels().float == {"Conv": 1}
     assert np.array_equal(session.run({"x": x})[0], written.run({"x": x})[0])
 
 
-def test_an_operator_without_an_integer_step_is_executed_as_written(tmp_path: Path) -> None:
+def test_an_operator_without_an_integer_step_is_executed_as_written(backend: TorchInteger, tmp_path: Path) -> None:
     """Softmax between quantizers runs in float between its Q and DQ, is listed as float, and equals the definition."""
     rng = np.random.default_rng(10)
     x, x_grid = codes(rng, "uint8", (4, 9)), (np.asarray(0.03, np.float32), np.asarray(128, np.uint8))
     y_grid = (np.asarray(1 / 255, np.float32), np.asarray(0, np.uint8))
     path = one_layer(tmp_path, "Softmax", {"x": (x, x_grid, None)}, y_grid)
-    session = TORCH.load(path, SessionOptions())
+    session = backend.load(path, SessionOptions())
     kernels = session.kernels()
     assert (kernels.float, kernels.integer) == ({"Softmax": 1}, {})
     assert kernels.other == {"DequantizeLinear": 1, "QuantizeLinear": 1}

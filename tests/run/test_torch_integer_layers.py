@@ -15,17 +15,20 @@ from qexplorer.core.reference_conv import conv_integer, qlinear_conv
 from qexplorer.core.reference_linear import dequantize_linear, quantize_linear
 from qexplorer.core.reference_matmul import matmul_integer, qlinear_matmul, requantize, wrapped
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.torch_integer import TORCH
+from qexplorer.run.torch_integer import TORCH, TorchInteger
 from tests.run.qdq_layers import Values, codes, grid, one_layer
+from tests.run.torch_devices import each_device
+
+pytestmark = each_device
 
 kinds = st.sampled_from(["int8", "uint8"])
 small = settings(max_examples=60, deadline=None)
 
 
-def run_codes(path: Path, feeds: dict[str, Values], *, float_kernels: bool = False) -> tuple[Values, Any]:
-    """The codes that a file makes, and its session; asserts that it runs in integers alone unless told otherwise."""
-    session = TORCH.load(path, SessionOptions())
-    assert bool(session.kernels().float) == float_kernels
+def run_codes(backend: TorchInteger, path: Path, feeds: dict[str, Values]) -> tuple[Values, Any]:
+    """The codes that a file makes, and its session; asserts that it runs in integers alone."""
+    session = backend.load(path, SessionOptions())
+    assert not session.kernels().float
     return session.run(feeds)[0], session
 
 
@@ -47,7 +50,15 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
 @small
 @given(convolutions(), kinds, kinds, kinds, st.booleans(), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_conv_is_the_reference(
-    sizes: dict[str, Any], x_kind: str, w_kind: str, y_kind: str, channelwise: bool, biased: bool, ends: bool, seed: int
+    backend: TorchInteger,
+    sizes: dict[str, Any],
+    x_kind: str,
+    w_kind: str,
+    y_kind: str,
+    channelwise: bool,
+    biased: bool,
+    ends: bool,
+    seed: int,
 ) -> None:
     """Any convolution of codes gives the reference's codes and sums: strides, pads, dilations, groups, zero points."""
     rng = np.random.default_rng(seed)
@@ -62,7 +73,7 @@ def test_conv_is_the_reference(
         inputs["b"] = (bias, (scale, np.zeros(scale.shape, np.int32)), 0 if channelwise else None)
     with tempfile.TemporaryDirectory() as folder:
         path = one_layer(Path(folder), "Conv", inputs, y_grid, **sizes["attributes"])
-        found, session = run_codes(path, {"x": x})
+        found, session = run_codes(backend, path, {"x": x})
         sums = session.accumulators({"x": x}, "layer")
     attributes = sizes["attributes"]
     assert np.array_equal(found, qlinear_conv(x, *x_grid, w, *w_grid, *y_grid, bias, **attributes))
@@ -84,7 +95,17 @@ def test_conv_is_the_reference(
     st.integers(0, 2**32 - 1),
 )
 def test_matmul_is_the_reference(
-    batch: list[int], m: int, k: int, n: int, a: str, b: str, y: str, channelwise: bool, ends: bool, seed: int
+    backend: TorchInteger,
+    batch: list[int],
+    m: int,
+    k: int,
+    n: int,
+    a: str,
+    b: str,
+    y: str,
+    channelwise: bool,
+    ends: bool,
+    seed: int,
 ) -> None:
     """MatMul with a constant right side gives the reference's codes and sums, with any leading axes and zero points."""
     rng = np.random.default_rng(seed)
@@ -92,7 +113,7 @@ def test_matmul_is_the_reference(
     a_grid, b_grid, y_grid = grid(rng, a), grid(rng, b, n if channelwise else None), grid(rng, y)
     inputs = {"x": (left, a_grid, None), "w": (right, b_grid, 1 if channelwise else None)}
     with tempfile.TemporaryDirectory() as folder:
-        found, session = run_codes(one_layer(Path(folder), "MatMul", inputs, y_grid), {"x": left})
+        found, session = run_codes(backend, one_layer(Path(folder), "MatMul", inputs, y_grid), {"x": left})
         sums = session.accumulators({"x": left}, "layer")
     assert np.array_equal(found, qlinear_matmul(left, *a_grid, right, *b_grid, *y_grid))
     assert np.array_equal(sums, matmul_integer(left, right, a_grid[1], b_grid[1]))
@@ -107,7 +128,14 @@ def test_matmul_is_the_reference(
     st.integers(0, 2**32 - 1),
 )
 def test_matmul_of_two_activations_is_the_reference(
-    batches: tuple[tuple[int, ...], tuple[int, ...]], m: int, k: int, n: int, a: str, b: str, seed: int
+    backend: TorchInteger,
+    batches: tuple[tuple[int, ...], tuple[int, ...]],
+    m: int,
+    k: int,
+    n: int,
+    a: str,
+    b: str,
+    seed: int,
 ) -> None:
     """Both sides fed, as in attention: leading axes broadcast and the codes are the reference's."""
     rng = np.random.default_rng(seed)
@@ -116,13 +144,13 @@ def test_matmul_of_two_activations_is_the_reference(
     inputs = {"x": (left, a_grid, None), "w": (right, b_grid, None)}
     with tempfile.TemporaryDirectory() as folder:
         path = one_layer(Path(folder), "MatMul", inputs, y_grid, constant=())
-        found, _ = run_codes(path, {"x": left, "w": right})
+        found, _ = run_codes(backend, path, {"x": left, "w": right})
     assert np.array_equal(found, qlinear_matmul(left, *a_grid, right, *b_grid, *y_grid))
 
 
 @pytest.mark.parametrize("transposed", [0, 1])
 @pytest.mark.parametrize("biased", [False, True])
-def test_gemm_is_the_reference(tmp_path: Path, transposed: int, biased: bool) -> None:
+def test_gemm_is_the_reference(backend: TorchInteger, tmp_path: Path, transposed: int, biased: bool) -> None:
     """Gemm per channel, with or without its int32 bias and its weight transposed."""
     rng = np.random.default_rng(7)
     x, w = codes(rng, "uint8", (5, 33)), codes(rng, "int8", (33, 9))
@@ -131,21 +159,21 @@ def test_gemm_is_the_reference(tmp_path: Path, transposed: int, biased: bool) ->
     inputs = {"x": (x, x_grid, None), "w": (w.T.copy() if transposed else w, w_grid, 1 - transposed)}
     if biased:
         inputs["b"] = (bias, (np.asarray(x_grid[0] * w_grid[0]), np.zeros(9, np.int32)), 0)
-    found, session = run_codes(one_layer(tmp_path, "Gemm", inputs, y_grid, transB=transposed), {"x": x})
+    found, session = run_codes(backend, one_layer(tmp_path, "Gemm", inputs, y_grid, transB=transposed), {"x": x})
     total = wrapped(matmul_integer(x, w, x_grid[1], w_grid[1]).astype(np.int64) + (bias if biased else 0))
     assert np.array_equal(session.accumulators({"x": x}, "layer"), total)
     assert np.array_equal(found, requantize(total, x_grid[0] * w_grid[0] / y_grid[0], y_grid[1]))
 
 
 @pytest.mark.parametrize("chain", [(("Relu", ()),), (("Clip", (0.0, 6.0)),), (("Relu", ()), ("Clip", (0.5, 3.0)))])
-def test_relu_and_clip_behind_a_layer_bound_its_codes(tmp_path: Path, chain: Any) -> None:
+def test_relu_and_clip_behind_a_layer_bound_its_codes(backend: TorchInteger, tmp_path: Path, chain: Any) -> None:
     """A bound between the layer and its QuantizeLinear costs no float: the codes are those of the rounded bound."""
     rng = np.random.default_rng(3)
     x, w = codes(rng, "uint8", (2, 3, 6, 6)), codes(rng, "int8", (4, 3, 3, 3))
     x_grid, w_grid = grid(rng, "uint8"), grid(rng, "int8", 4, symmetric=True)
     y_grid = (np.asarray(0.05, np.float32), np.asarray(40, np.uint8))
     inputs = {"x": (x, x_grid, None), "w": (w, w_grid, 0)}
-    found, _ = run_codes(one_layer(tmp_path, "Conv", inputs, y_grid, chain=chain), {"x": x})
+    found, _ = run_codes(backend, one_layer(tmp_path, "Conv", inputs, y_grid, chain=chain), {"x": x})
     free = qlinear_conv(x, *x_grid, w, *w_grid, *y_grid)
     low = max([0.0] + [numbers[0] for _, numbers in chain if numbers])
     high = min([1e9] + [numbers[1] for _, numbers in chain if numbers])
@@ -157,14 +185,14 @@ def test_relu_and_clip_behind_a_layer_bound_its_codes(tmp_path: Path, chain: Any
 @pytest.mark.parametrize("op", ["Add", "Mul", "Sub", "Max"])
 @pytest.mark.parametrize("shapes", [((2, 3, 4, 4), (2, 3, 4, 4)), ((2, 3, 4, 4), (3, 1, 1)), ((1,), (5, 1))])
 def test_elementwise_operators_are_the_simulation_bit_by_bit(
-    tmp_path: Path, op: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    backend: TorchInteger, tmp_path: Path, op: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]
 ) -> None:
     """Two tensors of codes through a table: the codes of DequantizeLinear, operator and QuantizeLinear in float32."""
     rng = np.random.default_rng(5)
     a, b = codes(rng, "uint8", shapes[0]), codes(rng, "int8", shapes[1])
     grids = [grid(rng, kind) for kind in ("uint8", "int8", "uint8")]
     inputs = {"x": (a, grids[0], None), "w": (b, grids[1], None)}
-    found, session = run_codes(one_layer(tmp_path, op, inputs, grids[2], constant=()), {"x": a, "w": b})
+    found, session = run_codes(backend, one_layer(tmp_path, op, inputs, grids[2], constant=()), {"x": a, "w": b})
     call = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract, "Max": np.maximum}[op]
     exact = call(dequantize_linear(a, *grids[0]), dequantize_linear(b, *grids[1]))
     assert np.array_equal(found, quantize_linear(exact, *grids[2]))
@@ -172,10 +200,10 @@ def test_elementwise_operators_are_the_simulation_bit_by_bit(
 
 
 @pytest.mark.parametrize("op", ["Sigmoid", "HardSwish", "Tanh", "Relu", "LeakyRelu", "Softplus"])
-def test_functions_of_one_tensor_are_the_simulation(tmp_path: Path, op: str) -> None:
+def test_functions_of_one_tensor_are_the_simulation(backend: TorchInteger, tmp_path: Path, op: str) -> None:
     """Each of the 256 codes gives what the same graph gives when it is executed as written."""
     rng = np.random.default_rng(6)
     x = np.arange(256, dtype=np.uint8).reshape(1, 256)
     path = one_layer(tmp_path, op, {"x": (x, grid(rng, "uint8"), None)}, grid(rng, "int8"))
-    found, _ = run_codes(path, {"x": x})
+    found, _ = run_codes(backend, path, {"x": x})
     assert np.array_equal(found, TORCH.load(path, SessionOptions(Mode.SIMULATED)).run({"x": x})[0])

@@ -134,7 +134,8 @@ def _linear(codes: Tensor, left: Codes, right: Codes, device: torch.device) -> _
     """``left @ codes``, the weight of shape ``(..., K, N)`` being constant."""
     assert left.grid is not None
     prepared = right_hand(signed(codes).to(device))
-    zero = (torch.from_numpy(right.zero_point) - shift_of(codes.dtype)).to(torch.int32).to(device)
+    moved = (torch.from_numpy(right.zero_point) - shift_of(codes.dtype)).to(torch.int32)
+    zero = moved.to(device) if bool(moved.any()) else None
     start = torch.tensor(left.grid.zero_point - shift_of(left.grid.dtype), dtype=torch.int32, device=device)
 
     def compute(x: Tensor) -> tuple[Tensor, ...]:

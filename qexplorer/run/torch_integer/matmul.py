@@ -36,14 +36,14 @@ def right_hand(codes: Tensor) -> Right:
     return Right(tuple(matrix(each) for each in apart), batch, codes.sum(-2, keepdim=True, dtype=torch.int32))
 
 
-def matmul_sums(left: Tensor, left_zero: Tensor, right: Right, right_zero: Tensor) -> Tensor:
+def matmul_sums(left: Tensor, left_zero: Tensor, right: Right, right_zero: Tensor | None) -> Tensor:
     """``(left - left_zero) @ (right - right_zero)`` in int32.
 
     Args:
         left: int8, shape ``(..., M, K)`` or ``(K,)``.
         left_zero: int32, broadcasts against ``(..., M, 1)``.
         right: from :func:`right_hand`.
-        right_zero: int32, broadcasts against ``(..., 1, N)``.
+        right_zero: int32, broadcasts against ``(..., 1, N)``; None if all are zero.
 
     Raises:
         ValueError: the inner sizes differ.
@@ -55,7 +55,7 @@ def matmul_sums(left: Tensor, left_zero: Tensor, right: Right, right_zero: Tenso
         raise ValueError(f"rows of {left.shape[-1]} values do not fit columns of {k}")
     total = _products(left, right)
     corrected = right.sums * left_zero
-    if bool(right_zero.any()):
+    if right_zero is not None:
         rows = left.sum(-1, keepdim=True, dtype=torch.int32)
         corrected = corrected + rows * right_zero - k * left_zero * right_zero
     return total - corrected

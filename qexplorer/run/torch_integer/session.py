@@ -53,6 +53,9 @@ class TorchIntegerSession:
 
     def __init__(self, path: Path, options: SessionOptions, device: str) -> None:
         self._where, self._threads, self._device = path.name, options.threads, torch.device(device)
+        if device == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # float32 is float32: TF32 keeps 10 bits of the mantissa
+            torch.backends.cuda.matmul.allow_tf32 = False
         model = read_file(path)
         self._inputs = declared_inputs(model)
         with guarded(self._where), torch.inference_mode():

@@ -23,6 +23,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from tests.measure.models import data_set, make_cnn, quantized
+from tests.measure.processes import left_over
 
 
 def run(
@@ -213,9 +214,7 @@ def test_cancelling_ends_every_child(cnn: Model, both: list[Variant]) -> None:
 
     with pytest.raises(Cancelled):
         hang()
-    assert not [
-        child for child in psutil.Process().children(recursive=True) if "qexplorer" in " ".join(child.cmdline())
-    ]
+    assert not left_over()
     assert list(workspace("scratch").iterdir()) == []
 
 

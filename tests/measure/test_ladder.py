@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import psutil
 import pytest
 
 from qexplorer.core.model import Model
@@ -27,6 +26,7 @@ from qexplorer.process.limits import Limits
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.models import data_set
+from tests.measure.processes import left_over
 
 
 @pytest.fixture
@@ -87,9 +87,7 @@ def test_a_backend_that_hangs_is_ended(climber: Climber) -> None:
     rung = climb_backend(replace(climber, limits=Limits(wall_s=1.0)), "trial-hang", nothing)
     assert rung.status is Status.FAILED
     assert "took longer than 1 s" in (rung.reason or "")
-    assert not [
-        child for child in psutil.Process().children(recursive=True) if "qexplorer" in " ".join(child.cmdline())
-    ]
+    assert not left_over()
 
 
 @pytest.mark.usefixtures("trials")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 import qexplorer as qx
@@ -22,6 +23,7 @@ from qexplorer.run.litert.tflite_file import Tensor, operators, weight_key
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.run.litert_here import HERE, file_of, keep, session_of
+from tests.run.small_transformer import SmallTransformer
 
 SAMPLES = {"digits_cnn": "digits", "glyphs_mobilenet": "glyphs", "tumour_mlp": "tumour"}
 N = 32
@@ -66,6 +68,23 @@ def test_samples_pass_the_gate(name: str, recipe: str, tmp_path: Path) -> None:
     if any((item.max_lsb or 0) > 1 for item in found):
         alone = each_alone(made.path, LiteRt(), OnnxRuntimeCpu(), feeds, threads=1, folder=tmp_path)
     assert verdict(found, alone) is None
+
+
+def test_a_transformer_passes_the_gate(tmp_path: Path) -> None:
+    """Its layers and attention products work on codes, the softmax between them in float, and it says so."""
+    torch.manual_seed(2)
+    inputs = np.random.default_rng(0).normal(size=(N, 12, 16)).astype(np.float32)
+    np.savez(tmp_path / "tokens.npz", x=inputs)
+    model = qx.load(SmallTransformer(16).eval(), torch.from_numpy(inputs[:2]), name="transformer")
+    made = qx.quantize(model, "w8a8", qx.data(tmp_path / "tokens.npz"))
+    session, feeds = session_of(made.path), {model.inputs[0].name: inputs}
+    expected = OnnxRuntimeCpu().load(made.path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    scales = dict(made.output_scales)
+    found = differences(session.run(feeds), expected, session.output_names, scales, batch=N, n=N)
+    assert verdict([found]) is None
+    assert session.kernels().integer["FULLY_CONNECTED"] == 5
+    assert session.kernels().integer["BATCH_MATMUL"] == 2
+    assert any("Softmax" in sentence for sentence in session.differences)
 
 
 def test_layers_of_samples_are_integer() -> None:

@@ -199,7 +199,7 @@ def test_weights_with_a_zero_point_become_float_and_it_is_said(tmp_path: Path) -
     codes = np.random.default_rng(0).integers(0, 255, (6, 4)).astype(np.uint8)
     odd, even = (rewritten(weighted(tmp_path, codes, zero, 0.0)) for zero in (100, 128))
     assert [node.op_type for node in odd.model.graph.node].count("Weight") == 0
-    assert any("'w' have a zero point" in sentence for sentence in odd.differences)
+    assert any("'w' has a zero point" in sentence for sentence in odd.differences)
     assert [node.op_type for node in even.model.graph.node].count("FullyConnected") == 1
     assert even.differences == ()
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,18 +82,19 @@ def _fully_connected(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None 
 
 @operator("Weight", domain=DOMAIN)
 def _weight(node: Node, values: Tensor) -> Tensor:
-    scales = [float(value) for value in node.attributes["scales"]]
+    scales = np.asarray(node.attributes["scales"], np.float32).tobytes().hex()
     found: Tensor = _on_grid(values, scales, node.whole("axis", -1))
     return found
 
 
 @torch.library.custom_op("qexplorer_litert::weight", mutates_args=())
-def _on_grid(values: Tensor, scales: list[float], axis: int) -> Tensor:  # noqa: ARG001
+def _on_grid(values: Tensor, scales: str, axis: int) -> Tensor:  # noqa: ARG001
+    """``scales`` is float32 in hexadecimal: torch writes its graphs out as text dozens of times, and lists are slow."""
     return values.clone()
 
 
 @_on_grid.register_fake
-def _like(values: Tensor, scales: list[float], axis: int) -> Tensor:  # noqa: ARG001
+def _like(values: Tensor, scales: str, axis: int) -> Tensor:  # noqa: ARG001
     return torch.empty_like(values)
 
 
@@ -102,10 +104,10 @@ def lower_weights() -> None:
     from litert_converter.mlir.dialects import stablehlo
     from litert_torch.backend.lowerings import registry
 
-    def lowering(lctx: Any, values: Any, scales: list[float], axis: int) -> Any:  # noqa: ARG001
+    def lowering(lctx: Any, values: Any, scales: str, axis: int) -> Any:  # noqa: ARG001
         plain = ir.RankedTensorType(values.type)
-        steps = f"{scales[0]!r}:0" if axis < 0 else f"{axis},{{{','.join(f'{step!r}:0' for step in scales)}}}"
-        axis_or_step = f":{steps}" if axis >= 0 else f",{steps}"
+        steps = [f"{float(step)!r}:0" for step in np.frombuffer(bytes.fromhex(scales), np.float32)]
+        axis_or_step = f":{axis},{{{','.join(steps)}}}" if axis >= 0 else f",{steps[0]}"
         grid = ir.Type.parse(f"!quant.uniform<i8<-128:127>:f32{axis_or_step}>")
         codes = ir.StringAttr.get(str(ir.RankedTensorType.get(plain.shape, grid)))
         rounded = stablehlo.custom_call(

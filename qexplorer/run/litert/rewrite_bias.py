@@ -95,7 +95,9 @@ def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
         if not _scaled(edit, layer.output[0]):
             continue
         layer.input[1] = weight.input[0]
-        differences.append(f"weights of '{layer.input[1].split('//')[0]}' are stored as float32")
+        differences.append(
+            f"'{layer.input[1].split('//')[0]}' is read by a layer with a factor behind it: stored as float32"
+        )
 
 
 def _scaled(edit: GraphEdit, name: str) -> bool:

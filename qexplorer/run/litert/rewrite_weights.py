@@ -51,9 +51,7 @@ def rewrite_weights(edit: GraphEdit, differences: list[str]) -> None:
         edit.nodes = [each for each in edit.nodes if each is not node]
         edit.constant(node.output[0], values)
         if why:
-            differences.append(
-                f"weights '{node.input[0]}' {why}: they are stored as float32, and the layer runs in float"
-            )
+            differences.append(f"'{node.input[0]}' {why}: stored as float32")
 
 
 def add_weight(edit: GraphEdit, codes: Codes, output: str) -> onnx.NodeProto:
@@ -71,13 +69,13 @@ def _constant_codes(edit: GraphEdit, node: onnx.NodeProto) -> Codes | tuple[Arra
     settings = {attribute.name: attribute.i for attribute in node.attribute}
     axis, block = settings.get("axis", 1), settings.get("block_size", 0)
     if codes.dtype.kind not in "iu" or scale.dtype != np.float32:
-        return _values(codes, scale, zero, axis, block), "are not integers with float32 scales"
+        return _values(codes, scale, zero, axis, block), "holds no integers with float32 scales"
     if block:
-        return _values(codes, scale, zero, axis, block), "have a scale per block"
+        return _values(codes, scale, zero, axis, block), "has a scale per block"
     if codes.dtype not in _BYTES:
-        return _values(codes, scale, zero, axis, block), None if codes.dtype == np.int32 else "have 16 bits"
+        return _values(codes, scale, zero, axis, block), None if codes.dtype == np.int32 else "has 16 bits"
     found = codes_of(codes, scale, zero, axis)
-    return found or (_values(codes, scale, zero, axis, block), "have a zero point")
+    return found or (_values(codes, scale, zero, axis, block), "has a zero point")
 
 
 def codes_of(codes: Array, scale: Array, zero: Array | None, axis: int) -> Codes | None:

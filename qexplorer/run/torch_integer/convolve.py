@@ -143,7 +143,8 @@ def convolve(x: Tensor, zero_point: int, weight: ConvWeight, geometry: Geometry)
     """
     axes = len(geometry.kernel)
     last = x.movedim(1, -1).contiguous().movedim(-1, 1)
-    seen = windows(pad_codes(last, geometry, zero_point), geometry)
+    padded = pad_codes(last, geometry, zero_point)
+    seen = windows(padded if weight.taps is None else padded.to(torch.int32), geometry)
     out = seen.shape[: 1 + axes]
     if x.shape[1] != weight.inputs:
         raise ValueError(f"it has {x.shape[1]} channels where the weight has {weight.inputs}")
@@ -164,7 +165,7 @@ def _by_product(seen: Tensor, weight: ConvWeight, axes: int) -> Tensor:
 
 
 def _by_taps(seen: Tensor, weight: ConvWeight) -> Tensor:
-    """int32, shape ``(pixels, M)``, for groups of one channel."""
+    """int32, shape ``(pixels, M)``, for groups of one channel; ``seen`` is int32."""
     assert weight.taps is not None
     axes = (seen.ndim - 2) // 2
     repeats = weight.outputs // weight.groups
@@ -172,8 +173,7 @@ def _by_taps(seen: Tensor, weight: ConvWeight) -> Tensor:
     for position, values in zip(positions(seen.shape[1 + axes : -1]), weight.taps, strict=True):
         part = seen[(slice(None),) * (1 + axes) + position]
         part = part.repeat_interleave(repeats, -1) if repeats > 1 else part
-        product = part.to(torch.int32) * values
-        total = product if total is None else total.add_(product)
+        total = part * values if total is None else total.addcmul_(part, values)
     assert total is not None
     return total.reshape(-1, weight.outputs)
 

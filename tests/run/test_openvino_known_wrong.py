@@ -3,7 +3,8 @@
 1. The mean over an axis that is then dropped (``ReduceMean`` with ``keepdims=0``) of codes with a zero point. OpenVINO
    2026.4 seems to read the tensor's one zero point once for each row, and so memory behind it: for the mean over the
    tokens of a transformer from row 37 on, whatever the sizes. What it finds there is not the same in every process
-   and may happen to do no harm, so what must go wrong is looked at in a process of its own.
+   and may happen to do no harm, so what must go wrong is looked at in a process of its own that
+   fills its memory first: without that, the gate missed it in 2 of 100.
    With a zero point of 0, or with the axis kept, it is right.
 2. Pairs of 16 bits are taken out, and what they would have cut off stays.
 """
@@ -101,8 +102,9 @@ def test_without_a_zero_point_or_with_the_axis_kept_the_mean_is_right(tmp_path: 
     assert worst(mean(tmp_path, zero=zero, kept=kept), 128) <= 1.01
 
 
-def test_the_gate_refuses_the_mean_and_names_it(tmp_path: Path) -> None:
+def test_the_gate_refuses_the_mean_and_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file passes where it is used at batch 32, and is refused at batch 128 with the tensor that is wrong."""
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # glibc: no memory happens to hold the right value
     model = mean(tmp_path, zero=120, kept=False)
     assert judged(model, values(64), {"y": STEP}, tmp_path, 32).refused is None
     refused = judged(model, values(128), {"y": STEP}, tmp_path, 128).refused or ""

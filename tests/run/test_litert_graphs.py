@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.run.litert import backend as backend_module
-from qexplorer.run.litert import cache
+from qexplorer.run.litert import cache, to_tflite
 from qexplorer.run.litert.backend import LiteRt
 from qexplorer.run.litert.rewrite import rewritten
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
@@ -155,6 +155,37 @@ def test_an_operator_that_is_missing_is_named(op: str, domain: str, said: str, t
     path = save(tmp_path, [helper.make_node(op, ["x0"], ["y"], domain=domain)], [])
     with pytest.raises(BackendError, match=rf"^small\.onnx: .*{said}"):
         LiteRt().load(path, SessionOptions())
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "Failed to run passes: /home/me/executor.py:77:0: error: 'tfl.padv2' op operand #0 must be\n",
+            "LiteRT's PADV2 does not take it: operand #0 must be",
+        ),
+        (
+            "/home/me/a.py:7:0: error: failed to legalize operation 'tfl.pad' : tensor<1x3xf16>",
+            "LiteRT has no PAD on f16",
+        ),
+        ("/home/me/b.py:12: error: out of luck\nmore", "out of luck"),
+    ],
+)
+def test_what_the_converter_says_is_told_without_its_source_files(
+    message: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator and the types are kept, folders of this machine are not."""
+
+    def fail(*_: object) -> bytes:
+        raise ValueError(message)
+
+    monkeypatch.setattr(to_tflite, "to_tflite", fail)
+    path = save(tmp_path, [helper.make_node("Abs", ["x0"], ["y"])], [])
+    with pytest.raises(BackendError) as caught:
+        LiteRt().load(path, SessionOptions())
+    assert caught.value.sentence == f"small.onnx: it cannot be converted for LiteRT ({said})"
 
 
 @needs_litert

@@ -20,7 +20,7 @@ from qexplorer.run.litert.conversion import FACTS, MODEL, convert
 
 __all__ = ["Converted", "converted", "digest_of"]
 
-_FORMAT = 4
+_FORMAT = 5
 _LIMITS = Limits(wall_s=600, cpu_s=600)
 
 

@@ -27,6 +27,8 @@ __all__ = ["FACTS", "MODEL", "convert"]
 
 MODEL, FACTS = "model.tflite", "facts.json"
 _SEVERAL = 3  # samples that show whether a file converted for one sample serves any batch
+_LONGEST = 240  # characters of a converter's message
+_PLACE = re.compile(r"\S*/\S+?(?::\d+)*: ?(?:error: )?")  # a line of a source file, in front of a message
 _SAME = 1e-4  # of the range: float kernels may sum in another order at another batch
 _GATE = 0.05  # of the range: steps of a grid that add up, as the gate allows
 
@@ -164,5 +166,8 @@ def _sentence(error: Exception) -> str:
     if operator:
         types = sorted(set(re.findall(r"x?([a-z]+\d+)>", text.split(operator[0], 1)[1].split("\n")[0])))
         return f"LiteRT has no {operator[1].upper()} on {', '.join(types) or 'these types'}"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:240].rstrip(" .:,")
+    refused = re.search(r"error: '(?:\w+\.)?(\w+)' op (.*)", text)
+    if refused:
+        return f"LiteRT's {refused[1].upper()} does not take it: {refused[2]}"[:_LONGEST].rstrip(" .:,")
+    lines = [_PLACE.sub("", line).strip() for line in text.splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:_LONGEST].rstrip(" .:,")

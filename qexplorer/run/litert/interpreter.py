@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,12 @@ class Prepared:
 
         given: dict[str, Any] = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
         self.interpreter = Interpreter(**given, num_threads=threads)
-        signature = self.interpreter._get_full_signature_list()[SIGNATURE]
-        self._inputs = {
-            name: signature["inputs"][f"args_{index}"]
-            for index, name in enumerate(names)
-            if f"args_{index}" in signature["inputs"]
-        }
-        self._outputs = [signature["outputs"][key] for key in sorted(signature["outputs"], key=_number)]
-        details = {item["index"]: item for item in self.interpreter.get_input_details()}
-        self._types = {name: details[index]["dtype"] for name, index in self._inputs.items() if index in details}
+        given_to, self._outputs = _places(self.interpreter)
+        details = {name: given_to[f"args_{i}"] for i, name in enumerate(names) if f"args_{i}" in given_to}
+        self._inputs = {name: item.index for name, item in details.items()}
+        self._types = {name: item.dtype for name, item in details.items()}
         for name, index in self._inputs.items():
-            if tuple(details[index]["shape"]) != feeds[name].shape:
+            if details[name].shape != feeds[name].shape:
                 self.interpreter.resize_tensor_input(index, feeds[name].shape)
         self.interpreter.allocate_tensors()
 
@@ -59,6 +55,29 @@ class Prepared:
             return [interpreter.get_tensor(index) for index in outputs]
 
         return invoke
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the interpreter keeps an input."""
+
+    index: int
+    dtype: Any
+    shape: tuple[int, ...]
+
+
+def _places(interpreter: Any) -> tuple[dict[str, _Place], list[int]]:
+    """Inputs by their names in the file, and the numbers of the outputs in order.
+
+    The signature's runner must be gone before the interpreter can be given other shapes.
+    """
+    runner = interpreter.get_signature_runner(SIGNATURE)
+    inputs = {
+        name: _Place(item["index"], item["dtype"], tuple(int(size) for size in item["shape"]))
+        for name, item in runner.get_input_details().items()
+    }
+    made = runner.get_output_details()
+    return inputs, [made[name]["index"] for name in sorted(made, key=_number)]
 
 
 def _number(key: str) -> int:

@@ -24,6 +24,7 @@ __all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade
 HEIGHTS = (-12, 16, -25, 29)  # where a point's label may stand, in pixels below it
 PLOT = (215.0, 140.0)  # pixels of the plot, about: enough to tell which labels would touch
 LETTER = (6.6, 13.0)  # pixels of a letter of a label, about
+NEAR = 24.0  # pixels within which two points of one recipe share a label
 DOT = 5.0  # pixels from a point's middle to its edge
 
 
@@ -38,6 +39,8 @@ class TradePoint:
         cost: what it costs, in the chart's unit, with its interval if it has one.
         accuracy: per cent of 100 with its interval.
         n: samples behind the accuracy.
+        text: what stands at the point: the recipe, as its colour tells the backend; nothing where several backends lie
+            so close that it could not be read.
         dy: pixels that its label stands below it, so that labels do not lie over each other.
         align: which end of its label stands at it, so that none runs out of the plot.
     """
@@ -48,6 +51,7 @@ class TradePoint:
     cost: Value
     accuracy: Value
     n: int
+    text: str
     dy: int = HEIGHTS[0]
     align: str = "center"
 
@@ -104,25 +108,38 @@ def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
     assert found.value is not None
     low, high = found.ci95 if found.ci95 else (None, None)
     accuracy = Value(found.value, low, high).times(100.0)
-    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, accuracy, found.n)
+    text = label_of(run, [other for other in runs if other.backend == run.backend])
+    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, accuracy, found.n, text)
 
 
 def _with_labels(points: list[TradePoint]) -> tuple[TradePoint, ...]:
-    """Gives each label the first place where it touches no other point and no label placed before."""
+    """Gives each label the first place where it touches no other point and no label placed before.
+
+    Of several backends, whose points lie close together, a label is left out that finds no such place, or whose text
+    stands beside a point nearby already.
+    """
     if not points:
         return ()
+    several = len({point.backend for point in points}) > 1
     places = _places(points)
     dots = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in places]
     taken: list[tuple[float, float, float, float]] = []
+    named: list[tuple[str, float, float]] = []
     placed: list[TradePoint] = []
     for point, (x, y), own in zip(points, places, dots, strict=True):
-        width, half = LETTER[0] * len(point.label), LETTER[1] / 2
+        width, half = LETTER[0] * len(point.text), LETTER[1] / 2
         align = "left" if x < width / 2 else "right" if x > PLOT[0] - width / 2 else "center"
         left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
         choices = [(left, y + dy - half, left + width, y + dy + half) for dy in HEIGHTS]
         obstacles = taken + [dot for dot in dots if dot is not own]
-        best = min(range(len(HEIGHTS)), key=lambda i: (sum(_touch(choices[i], box) for box in obstacles), i))
+        touched = [sum(_touch(choice, box) for box in obstacles) for choice in choices]
+        best = min(range(len(HEIGHTS)), key=lambda i: (touched[i], i))
+        near = any(text == point.text and abs(x - u) < NEAR and abs(y - v) < NEAR for text, u, v in named)
+        if several and (near or touched[best]):
+            placed.append(replace(point, text="", align=align))
+            continue
         taken.append(choices[best])
+        named.append((point.text, x, y))
         placed.append(replace(point, dy=HEIGHTS[best], align=align))
     return tuple(placed)
 
@@ -169,6 +186,7 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
 def _row(p: TradePoint) -> dict[str, Any]:
     return {
         "run": p.label,
+        "text": p.text,
         "cost": p.cost.value,
         "cost_low": p.cost.low,
         "cost_high": p.cost.high,
@@ -208,7 +226,7 @@ def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any]) -> dict[s
 def _labels(dy: int, align: str, at: dict[str, Any]) -> dict[str, Any]:
     mark = {"type": "text", "dy": dy, "align": align, "fontSize": 12, "color": NEUTRAL, "fontWeight": 600}
     where = {"filter": f"datum.dy === {dy} && datum.align === '{align}'"}
-    return {"transform": [where], "mark": mark, "encoding": at | {"text": {"field": "run"}}}
+    return {"transform": [where], "mark": mark, "encoding": at | {"text": {"field": "text"}}}
 
 
 def accuracy_against(comparison: Comparison, measure: str) -> altair.LayerChart:

@@ -164,7 +164,7 @@ def layer_rows(report: SaturationReport) -> list[dict[str, Any]]:
             "operator": layer.op,
             "largest pair sum": layer.pair_bound,
             "pairs at risk": layer.risky_pairs,
-            "saturated on samples": layer.saturated,
+            "saturated on samples (%)": None if layer.saturated is None else 100 * layer.saturated,
             "worst change": layer.worst_change,
             "int32 bits, any input": layer.accumulator_bits,
             "bits, samples": layer.data_bits,

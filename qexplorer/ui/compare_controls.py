@@ -19,7 +19,7 @@ __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_na
 
 SHOWN = "comparison"  # in the session's choices: [id of the kept comparison that was opened, the model it was then]
 _PICKED, _ERROR = "compare_picked", "compare_error"
-_EFFORTS = {str(each): f"{each.capitalize()}, about {SECONDS[each]} s" for each in Effort}
+_EFFORTS = {str(each): f"{each.capitalize()}, {SECONDS[each]} s" for each in Effort}
 
 
 def draw_picks() -> None:

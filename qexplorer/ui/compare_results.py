@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +14,7 @@ from qexplorer.report.comparison_bars import BarsInfo, bars_spec, cost_info, ker
 from qexplorer.report.comparison_charts import has_accuracy, trade_info, trade_spec
 from qexplorer.report.comparison_values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
+from qexplorer.report.palette import backend_colour
 from qexplorer.report.verdict import Change, headline, verdict_of
 from qexplorer.ui.compare_energy import draw_energy
 from qexplorer.ui.compare_flips import draw_flips
@@ -73,6 +75,10 @@ def _pictures(comparison: Comparison) -> None:
                     st.vega_lite_chart(trade_spec(info), width=_WIDTH, key=f"trade_{measure}_{comparison.id}")
             else:
                 _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}", _WIDTH)
+    used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
+    if len(used) > 1:
+        keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
+        st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
         st.caption("Hollow and hatched: estimated or too noisy. No power meter was found, so energy is an estimate.")
 

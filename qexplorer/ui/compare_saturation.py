@@ -30,7 +30,7 @@ __all__ = ["draw_saturation", "here_sentence"]
 _HELP = "Runs the evaluation samples twice, with exact sums and with saturating ones; usually 5 to 20 seconds."
 _COLUMNS = {
     "pairs at risk": st.column_config.NumberColumn(format="percent", help="Pairs that some input brings beyond int16."),
-    "saturated on samples": st.column_config.NumberColumn(format="scientific", help="Share of all pair sums."),
+    "saturated on samples (%)": st.column_config.NumberColumn(format="%.3g", help="Share of all pair sums."),
     "largest pair sum": st.column_config.NumberColumn(format="localized", help="Over all input codes; 32767 fits."),
     "worst change": st.column_config.NumberColumn(format="localized", help="Of one accumulator, in its own units."),
     "note": st.column_config.TextColumn(width="large"),

@@ -177,3 +177,19 @@ def test_labels_name_what_tells_runs_apart() -> None:
 def test_units_suit_the_largest_value(unit: str, largest: float, shown: str) -> None:
     """The axis has the unit in which its largest value reads well."""
     assert scaled_unit(unit, [largest, largest / 3])[0] == shown
+
+
+def test_points_of_several_backends_are_named_by_recipe_and_never_over_each_other() -> None:
+    """Two backends at one spot: the recipe stands there once; hovering tells which backend is which."""
+    runs = [make(backend) for backend in ("onnxruntime", "openvino") for make in (_float_on, _int8_on)]
+    points = trade_info(comparison(*runs), "weight_bytes").points
+    assert [point.text for point in points] == ["float", "w8a8", "", ""]
+    assert [point.label for point in points][2:] == ["float, openvino", "w8a8, openvino"]
+
+
+def _float_on(backend: str) -> Run:
+    return float_run(backend)
+
+
+def _int8_on(backend: str) -> Run:
+    return quantized_run("w8a8", backend)

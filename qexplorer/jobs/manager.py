@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "live": ("qexplorer.jobs.work_live:live_job", 0),
     "ladder": ("qexplorer.jobs.work_ladder:ladder_job", 5),
     "saturation": ("qexplorer.jobs.work_ladder:saturation_job", 0),
+    "sums": ("qexplorer.jobs.work_ladder:sums_job", 5),
 }
 KEPT = 50  # ended jobs that stay on disk
 KEPT_S = 7 * 24 * 3600.0

@@ -1,4 +1,4 @@
-"""Jobs about one quantized graph's arithmetic: the fidelity ladder, and sums that saturate."""
+"""Jobs about one quantized graph's arithmetic: the fidelity ladder, sums that saturate, and the int32 sums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.work import LOADING, load_both, report_progress
 from qexplorer.process.child import Emit
 
-__all__ = ["ladder_job", "saturation_job"]
+__all__ = ["ladder_job", "saturation_job", "sums_job"]
 
 
 def ladder_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -53,6 +53,19 @@ def saturation_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         samples=arguments.get("samples"),
         progress=_reporter(emit),
     )
+    return {"digest": found.digest}
+
+
+def sums_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Looks at the int32 sums of every layer and keeps them; arguments as those of the ladder.
+
+    Returns:
+        ``{"digest": of the quantized graph}``; the sums themselves are kept in the workspace.
+    """
+    model, data = load_both(arguments, emit)
+    from qexplorer.measure.accumulators import accumulators
+
+    found = accumulators(model, Recipe.parse(arguments["recipe"]), data, progress=_reporter(emit))
     return {"digest": found.digest}
 
 

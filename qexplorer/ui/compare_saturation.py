@@ -20,6 +20,7 @@ from qexplorer.report.saturation_chart import (
     switch_sentence,
 )
 from qexplorer.report.words import bytes_text
+from qexplorer.ui.compare_accumulators import draw_sums
 from qexplorer.ui.compare_arithmetic import draw_start, pick_subject
 from qexplorer.ui.compare_controls import unique_name
 from qexplorer.ui.quantize_recipe import read_recipe, text_of
@@ -58,6 +59,7 @@ def draw_saturation(comparison: Comparison) -> None:
         help=_HELP,
         icon=":material/compress:",
     )
+    draw_sums(subject, made_on(comparison), comparison.id)
 
 
 def here_sentence(saturates: bool | None) -> str:

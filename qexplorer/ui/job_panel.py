@@ -24,6 +24,7 @@ TITLES = {
     "why": "Explaining",
     "ladder": "Climbing the ladder",
     "saturation": "Emulating saturation",
+    "sums": "Adding up in integers",
 }
 PAGES = {"compare": "Compare", "quantize": "Quantize"}  # pages that draw their own job, with its reason in full
 POLL_S = 0.5

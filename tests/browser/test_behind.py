@@ -15,7 +15,12 @@ Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
 
 DRAWN = ("Latency", "Throughput", "Kernels", "Energy", "Hardware use")
-ON_DEMAND = (("Why not faster", "Explain"), ("Fidelity ladder", "Climb the ladder"), ("Saturation", "Emulate"))
+ON_DEMAND = (
+    ("Why not faster", "Explain"),
+    ("Fidelity ladder", "Climb the ladder"),
+    ("Saturation", "Emulate"),
+    ("Saturation", "Look at the int32 sums"),
+)
 
 
 def compared(page: Page, url: str, settled: Settled) -> None:
@@ -68,7 +73,7 @@ def test_every_section_draws(app_url: str, new_page: Callable[..., Page], settle
         )
         settled(page)
         assert page.locator("[data-testid=stAlertContentError]").count() == 0, name
-        shoot(page, f"behind_{name.replace(' ', '_').lower()}")
+        shoot(page, f"behind_{button.replace(' ', '_').lower()}")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (420, "light")])

@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
-from qexplorer.jobs.records import write_json
+from qexplorer.jobs.records import read_json, write_json
 from qexplorer.measure import saturation as saturation_module
+from qexplorer.measure.accumulators import _path as sums_path
 from qexplorer.measure.ladder import _path as ladder_path
 from qexplorer.measure.saturation import _path as saturation_path
 from qexplorer.ui.compare_saturation import here_sentence
@@ -102,6 +103,27 @@ def test_saturation_emulated_through_the_page() -> None:
     finished("saturation", app)
     (path,) = workspace("saturation").glob("*.json")
     assert '"pair_bound"' in path.read_text()
+
+
+def test_the_sums_of_a_layer_are_looked_at_through_the_page() -> None:
+    """One click adds up in integers in a job; what is kept is drawn, layer by layer, with the bits that it needs."""
+    app = kept(behind="Saturation")
+    app.button("sums_start").click().run()
+    finished("sums", app)
+    (path,) = workspace("sums").glob("*.json")
+    value = read_json(path)
+    assert value is not None
+    write_json(sums_path(quantized_run().digest, "d"), value)
+    app.run()
+    assert not app.exception
+    assert app.button("sums_start").label == "Look at the int32 sums again"
+    layers = [layer["layer"] for layer in value["layers"]]
+    choice = next(box for box in app.selectbox if box.label == "Layer")
+    assert choice.options == layers
+    choice.set_value(layers[-1]).run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "bits of 32 left" in frame.value.columns)
+    assert list(table["layer"]) == layers
 
 
 @pytest.mark.parametrize("section", ["Fidelity ladder", "Saturation"])

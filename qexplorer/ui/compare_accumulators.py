@@ -1,0 +1,37 @@
+"""The int32 sums of any layer, looked at: what the PyTorch integer backend adds up, before it is rescaled."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qexplorer.measure.accumulators import SAMPLES, Sums, kept_accumulators
+from qexplorer.report.accumulator_chart import sums_rows, sums_spec
+from qexplorer.ui.compare_arithmetic import Subject, draw_start
+from qexplorer.ui.session import remembered
+
+__all__ = ["draw_sums"]
+
+_HELP = f"Runs up to {SAMPLES} samples in true integer arithmetic with PyTorch; usually 5 to 20 seconds."
+
+
+def draw_sums(subject: Subject, subtitle: str, key: str) -> None:
+    """The lower part of the section Saturation."""
+    st.subheader("Every int32 sum")
+    st.markdown(
+        "Codes multiplied and added up in int32 with PyTorch, equal to the reference in every sum: look at them here, "
+        "layer by layer, before they are rescaled to 8 bits."
+    )
+    found = kept_accumulators(subject.digest, subject.data_digest)
+    if found is not None:
+        _sums(found, subtitle, key)
+    draw_start(
+        "sums", "Look at the int32 sums", subject, again=found is not None, help=_HELP, icon=":material/functions:"
+    )
+
+
+def _sums(found: Sums, subtitle: str, key: str) -> None:
+    layers = {layer.layer: layer for layer in found.layers}
+    names = list(layers)
+    name = st.selectbox("Layer", names, **remembered("sums_layer", names[0], names))
+    st.vega_lite_chart(sums_spec(layers[name], found.n, subtitle), key=f"sums_{key}")
+    st.dataframe(sums_rows(found), hide_index=True, key=f"sums_rows_{key}")

@@ -42,7 +42,8 @@ def sums_spec(layer: LayerSums, n: int, subtitle: str) -> dict[str, Any]:
         if count
     ]
     x: dict[str, Any] = {"type": "quantitative", "scale": {"zero": False, "nice": False}}
-    y: dict[str, Any] = {"field": "count", "type": "quantitative", "title": "sums", "scale": {"type": "log"}}
+    y: dict[str, Any] = {"field": "count", "type": "quantitative", "title": "sums"}
+    y["scale"] = {"type": "log", "domainMin": 0.7, "nice": False}
     tooltip = [
         {"field": "from", "title": "from", "format": ","},
         {"field": "to", "title": "to below", "format": ","},

@@ -7,6 +7,7 @@ timed by itself. Which variant goes first is drawn anew each time, so that neith
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from qexplorer.measure.live import WINDOW_S, LiveSide, LiveWindow
 from qexplorer.measure.power import Meter, best_meter, watts_per_cpu
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
+from qexplorer.measure.usage import UsageSampler
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
@@ -92,8 +94,6 @@ def stream(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 class _Stream:
     def __init__(self, arguments: dict[str, Any], emit: Emit) -> None:
-        import psutil
-
         self._given, self._emit = arguments, emit
         self._inputs = read_samples(arguments["files"])
         self._n = next(iter(self._inputs.values())).shape[0]
@@ -102,8 +102,7 @@ class _Stream:
         self._players = [self._player(place, side) for place, side in arguments["sides"].items()]
         self._cursor, self._t_s = int(arguments["cursor"]), float(arguments["t_s"])
         self._both, self._agree = int(arguments["both"]), int(arguments["agree"])
-        self._process = psutil.Process()
-        psutil.cpu_percent(percpu=True)
+        self._usage = UsageSampler(os.getpid())
 
     def _player(self, place: str, side: dict[str, Any]) -> _Player:
         backend = usable(side["backend"])
@@ -160,8 +159,6 @@ class _Stream:
         return turns, rows
 
     def _tell(self, turns: dict[str, _Turn], rows: list[int], wall_s: float) -> None:
-        import psutil
-
         for player in self._players:
             said = turns[player.place].said
             player.seen += len(rows)
@@ -173,11 +170,13 @@ class _Stream:
             self._both += len(rows)
             self._agree += sum(x == y for x, y in zip(*named, strict=True))
         last = {place: turn.said[-1] for place, turn in turns.items()}
+        seen = self._usage.sample()
         window = LiveWindow(
             t_s=self._t_s,
             sides={p.place: self._side(p, turns[p.place], wall_s) for p in self._players},
-            cpu_percent=tuple(psutil.cpu_percent(percpu=True)),
-            rss_bytes=int(self._process.memory_info().rss),
+            cpu_percent=seen.cpu_percent,
+            rss_bytes=seen.rss_bytes,
+            gpu_percent=tuple(gpu.percent for gpu in seen.gpus if gpu.percent is not None),
             position=int(self._given["positions"][rows[-1]]),
             said={place: int(c) for place, c in last.items() if c is not None},
             both=self._both,

@@ -47,7 +47,7 @@ def outlook(machine: dict[str, Any]) -> str:
         return "This system does not say what its processor can do with 8-bit numbers; a comparison shows it."
     had = set(features)
     if "amx_int8" in had:
-        return "8-bit matrix tiles (AMX): int8 kernels compute without saturation and far faster than float ones."
+        return "8-bit matrix tiles (AMX): int8 kernels compute without saturation and can be many times faster."
     if had & {"avx512_vnni", "avx_vnni"}:
         return "8-bit dot products (VNNI): int8 kernels compute without saturation and can be several times faster."
     if had & {"asimddp", "i8mm"}:

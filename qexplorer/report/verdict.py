@@ -117,7 +117,7 @@ def _why_slow(run: Run) -> str:
     if floats:
         most = sorted(kernels.float, key=lambda op: -kernels.float[op])[:2]
         return f", because {floats} of {whole + floats} kernels run in float: {', '.join(most)}"
-    return ", although every kernel runs in integers: the model is too small to gain"
+    return ", although every kernel runs in integers: 'Why not faster' measures where the time goes"
 
 
 def _energy(run: Run, base: Run | None) -> str:

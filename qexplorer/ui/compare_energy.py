@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.model import Model
 from qexplorer.core.results import Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.energy_model import PROCESSES, ModelEnergy, Process, model_energy
@@ -144,5 +145,11 @@ def _energies(comparison: Comparison, process: Process) -> dict[str, ModelEnergy
             continue
         seen.add(run.digest)
         same = [other for other in comparison.runs if other.backend == run.backend]
-        found[label_of(run, same)] = model_energy(model, path, run.size.weight_bytes, process)
+        found[label_of(run, same)] = _priced(str(path), run.digest, run.size.weight_bytes, process, model)
     return found
+
+
+@st.cache_resource(max_entries=64, show_spinner="Counting operations: a second for a large model.")
+def _priced(path: str, digest: str, weight_bytes: int, process: Process, _model: Model) -> ModelEnergy:  # noqa: ARG001
+    """Kept by the digest of the file, which is read and whose shapes are inferred for it."""
+    return model_energy(_model, Path(path), weight_bytes, process)

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from qexplorer.core.model import Model
+from qexplorer.core.usage import GpuSample, UsageSample
 from qexplorer.measure.live import LiveWindow, since, totals
 from qexplorer.measure.live_child import stream
 from qexplorer.measure.scratch import keep_samples
+from qexplorer.measure.usage import UsageSampler
 from tests.measure.models import make_cnn, quantized, samples
 
 N = 12
@@ -142,3 +144,13 @@ def test_totals_are_of_the_variant_that_runs_now(order: dict[str, Any]) -> None:
     assert totals([LiveWindow.from_json(other), *windows], "b") == totals(windows, "b")
     assert totals([], "a") is None
     assert since(windows, 0.0) == [windows[-1]]
+
+
+def test_the_load_of_gpus_is_told_where_there_are_any(order: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the driver says of each GPU is in the window; one that does not answer is left out."""
+    seen = UsageSample(1.0, (50.0,), 10**6, (GpuSample(42.0, 1), GpuSample(None, None)))
+    monkeypatch.setattr(UsageSampler, "sample", lambda _: seen)
+    windows, _ = run(order, 1)
+    assert windows[0].gpu_percent == (42.0,)
+    assert windows[0].cpu_percent == (50.0,)
+    assert windows[0].rss_bytes == 10**6

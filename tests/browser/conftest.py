@@ -138,6 +138,17 @@ def settled() -> Callable[[Page], None]:
 
 
 @pytest.fixture
+def too_wide() -> Callable[[Page], float]:
+    """Pixels by which the page is wider than its window, so that it would have to be scrolled sideways."""
+
+    def measure(page: Page) -> float:
+        inside = "document.querySelector('[data-testid=stMain]')"
+        return float(page.evaluate(f"() => {inside}.scrollWidth - {inside}.clientWidth"))
+
+    return measure
+
+
+@pytest.fixture
 def shoot() -> Callable[[Page, str], Path]:
     """Keeps a screenshot of the whole page in ``tests/browser/screenshots`` (not committed) for a person to look at.
 

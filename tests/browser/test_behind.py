@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
+Wide = Callable[["Page"], float]
 
 DRAWN = ("Latency", "Throughput", "Kernels", "Energy", "Hardware use")
 ON_DEMAND = (
@@ -81,7 +82,7 @@ def test_every_section_draws(app_url: str, new_page: Callable[..., Page], settle
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (420, "light")])
 def test_sections_are_not_cut_off(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, width: int, scheme: str
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, too_wide: Wide, width: int, scheme: str
 ) -> None:
     """At every width and in both themes nothing has to be scrolled sideways."""
     page = new_page(width=width, scheme=scheme)
@@ -94,8 +95,5 @@ def test_sections_are_not_cut_off(
     for name in (*DRAWN, *(name for name, _ in ON_DEMAND), "Batch and threads"):
         show(page, name)
         settled(page)
-        wide = page.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth; }"
-        )
-        assert wide <= 1, name
+        assert too_wide(page) <= 1, name
     shoot(page, f"behind_{width}_{scheme}")

@@ -38,7 +38,7 @@ def test_a_busy_processor_is_seen_and_a_program_named() -> None:
         finally:
             os.kill(stranger, 9)
     assert busy is not None
-    assert busy.share > 0.3
+    assert busy.share > 0.1
     assert busy.cpus == (cpu,)
     assert busy.name
     assert f"kept CPU {cpu} busy at" in busy.sentence

@@ -159,7 +159,7 @@ def test_a_real_profile_from_end_to_end(real: WhyOrder) -> None:
     with scratch() as folder:
         found = measure_why(real, keep_samples(folder, {"x": samples}), progress=lambda step, _: steps.append(step))
     assert found.profiled
-    assert not found.missing
+    assert all("the machine was busy" in text for text in found.missing)
     assert found.ceiling is not None
     assert found.ceiling.int8_gops
     assert {"conv1", "deep", "conv2", "conv3", "linear"} <= {row.name for row in found.layers}

@@ -147,7 +147,7 @@ def _advanced() -> None:
     samples = remembered("compare_samples", 0)
     count = st.session_state[samples["key"]]
     summary = f"{', '.join(labels.get(n, n) for n in chosen)}; {f'{count} samples' if count else 'all samples'}"
-    with st.expander(f"Backends and samples ({summary})", icon=":material/tune:"):
+    with st.expander(f"Backends and samples ({summary})", icon=":material/tune:", key="compare_advanced"):
         st.pills(
             "Backends",
             list(labels),

@@ -54,20 +54,27 @@ def draw_energy(comparison: Comparison) -> None:
 
 def _assumptions() -> Assumptions:
     """The assumptions, editable, with their values in the label."""
-    label = "Assumptions: battery, inferences a day, electricity"
-    with st.expander(label, icon=":material/tune:"), st.container(horizontal=True, key="footprint_assumptions"):
-        battery = st.number_input("Battery (Wh)", 0.01, 1e6, format="%.4g", **remembered("wh", DEFAULTS.battery_wh))
+    wh = remembered("wh", DEFAULTS.battery_wh)
+    a_day = remembered("per_day", DEFAULTS.inferences_per_day)
+    co2 = remembered("grid", DEFAULTS.grid_g_per_kwh)
+    now = st.session_state
+    label = (
+        f"Assumptions ({now[wh['key']]:g} Wh, {now[a_day['key']]:,.0f} inferences a day, {now[co2['key']]:g} g CO2/kWh)"
+    )
+    with (
+        st.expander(label, icon=":material/tune:", key="footprint_settings"),
+        st.container(horizontal=True, key="footprint_assumptions"),
+    ):
+        battery = st.number_input("Battery (Wh)", 0.01, 1e6, format="%.4g", **wh)
         share = st.number_input("Share for inference (%)", 1, 100, **remembered("wh_share", 100))
-        per_day = st.number_input(
-            "Inferences a day", 1.0, 1e15, format="%.4g", **remembered("per_day", DEFAULTS.inferences_per_day)
-        )
+        per_day = st.number_input("Inferences a day", 1.0, 1e15, format="%.4g", **a_day)
         grid = st.number_input(
             "CO2 (g/kWh)",
             0.0,
             5000.0,
             format="%.4g",
             help="473: world average of 2024 (Ember, Global Electricity Review 2025)",
-            **remembered("grid", DEFAULTS.grid_g_per_kwh),
+            **co2,
         )
         overhead = st.number_input(
             "Overhead (PUE)",

@@ -44,7 +44,7 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         st.caption(as_plain(f"{NONE} {line}"))
     remarks = reasons_of(runs, missing=False)
     if remarks:
-        with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:"):
+        with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:", key="compare_remarks"):
             st.caption("  \n".join(as_plain(line) for line in remarks))
 
 

@@ -38,7 +38,12 @@ def draw_preprocessing(data: DataSet | None) -> None:
     """The form; a setting that cannot be is refused with one sentence and changes nothing."""
     fields = state().preprocessing or {}
     with (
-        st.expander(f"Preprocessing: {preprocessing_text(fields)}", icon=":material/tune:", expanded=data is None),
+        st.expander(
+            f"Preprocessing: {preprocessing_text(fields)}",
+            icon=":material/tune:",
+            expanded=data is None,
+            key="preprocessing_settings",
+        ),
         st.form("preprocessing", border=False),
     ):
         one, two, three = st.columns(3)

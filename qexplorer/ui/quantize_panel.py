@@ -46,9 +46,10 @@ def draw_quantize_page() -> None:
     st.header("What happens to each layer, and why")
     draw_table(plan)
     count = len(recipe.layers)
-    with st.expander(f"Exceptions for single layers ({count or 'none'})", icon=":material/rule:", expanded=count > 0):
+    exceptions = f"Exceptions for single layers ({count or 'none'})"
+    with st.expander(exceptions, icon=":material/rule:", expanded=count > 0, key="recipe_exceptions"):
         draw_rules(model)
-    with st.expander(f"YAML ({as_plain(recipe.name)})", icon=":material/data_object:"):
+    with st.expander(f"YAML ({as_plain(recipe.name)})", icon=":material/data_object:", key="recipe_yaml"):
         draw_yaml()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.run.onnxruntime_unpack import unpacks_at_load
 from qexplorer.run.protocol import Executed, Mode, SessionOptions
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["OnnxRuntimeSession", "Provider", "sentence_of", "settings_of"]
 
 Provider = str | tuple[str, dict[str, str]]
+_CPU: tuple[Provider, ...] = ("CPUExecutionProvider",)
+_AS_WRITTEN = "session.disable_quant_qdq"
 
 _SOURCE_PLACE = re.compile(r"\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ [^()]*\([^()]*\)(?: const)? ?")
 """The line and function of ONNX Runtime's own source that its messages begin with."""
@@ -40,11 +43,10 @@ class OnnxRuntimeSession:
         BackendError: the file is missing, no model, or holds something ONNX Runtime has no kernel for.
     """
 
-    def __init__(
-        self, path: Path, options: SessionOptions, providers: Sequence[Provider] = ("CPUExecutionProvider",)
-    ) -> None:
+    def __init__(self, path: Path, options: SessionOptions, providers: Sequence[Provider] = _CPU) -> None:
         self._path, self._options, self._providers = path, options, providers
-        self._session = self._open(settings_of(options))
+        self._unpacks = tuple(providers) == _CPU and options.mode is Mode.NATIVE and unpacks_at_load(path)
+        self._session = self._open(self._settings())
         self._names = tuple(output.name for output in self._session.get_outputs())
 
     @property
@@ -65,7 +67,7 @@ class OnnxRuntimeSession:
         from qexplorer.run.onnxruntime_kernels import kernels_of
 
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
-            _, optimized = self.optimized(Path(folder), settings_of(self._options))
+            _, optimized = self.optimized(Path(folder), self._settings())
             return kernels_of(optimized)
 
     def profile(self, feeds: Mapping[str, Array], runs: int) -> tuple[Executed, ...]:
@@ -78,7 +80,7 @@ class OnnxRuntimeSession:
         from qexplorer.run.onnxruntime_profile import UNCOUNTED, executed, read_events
 
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
-            settings = settings_of(self._options)
+            settings = self._settings()
             settings.enable_profiling = True
             settings.profile_file_prefix = str(Path(folder) / "profile")
             session, optimized = self.optimized(Path(folder), settings)
@@ -98,6 +100,13 @@ class OnnxRuntimeSession:
         settings.optimized_model_filepath = str(path)
         session = self._open(settings)
         return session, onnx.load(str(path), load_external_data=False)
+
+    def _settings(self) -> onnxruntime.SessionOptions:
+        settings = settings_of(self._options)
+        if self._unpacks:
+            # Q/DQ pairs stay as written, which lets constants be folded: there is no integer kernel to be had here.
+            settings.add_session_config_entry(_AS_WRITTEN, "1")
+        return settings
 
     def _open(self, settings: onnxruntime.SessionOptions) -> Any:
         import onnxruntime
@@ -129,7 +138,7 @@ def settings_of(options: SessionOptions) -> onnxruntime.SessionOptions:
     if options.exact_products:
         settings.add_session_config_entry("session.x64quantprecision", "1")
     if options.mode is Mode.SIMULATED:
-        settings.add_session_config_entry("session.disable_quant_qdq", "1")
+        settings.add_session_config_entry(_AS_WRITTEN, "1")
     return settings
 
 

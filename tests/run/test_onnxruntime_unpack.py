@@ -1,0 +1,122 @@
+"""When ONNX Runtime unpacks stored codes: once at loading, or in every call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from qexplorer.core.recipe import Recipe
+from qexplorer.quantize.quantize import quantize_model
+from qexplorer.run.onnx_outline import read_outline
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime_unpack import unpacks_at_load
+from qexplorer.run.protocol import Mode, SessionOptions
+from tests.quantize.support import case
+
+MIXED = "name: mixed\nweights: {format: int4}\nlayers: [{match: %s, weights: {format: int8}}]\n"
+
+
+@pytest.fixture(autouse=True)
+def _shared(shared_workspace: Path) -> None:
+    """Statistics and quantized files of these tests are shared."""
+
+
+def made(graph: str, recipe: str) -> Path:
+    """The quantized file of a small graph."""
+    one = case(graph)
+    return quantize_model(one.model, Recipe.parse(recipe), one.statistics).path
+
+
+@pytest.mark.parametrize("graph", ["attention", "cnn", "mlp"])
+@pytest.mark.parametrize("recipe", ["w8", "w8-b16", "w6", "w16", "w8a16", "w16a16"])
+def test_without_8_bit_activations_nothing_is_unpacked_in_a_call(graph: str, recipe: str) -> None:
+    """No constant is dequantized in the graph that runs, no product unpacks, and answers are those of simulation."""
+    path, feeds = made(graph, recipe), case(graph).feeds
+    native, simulated = (OnnxRuntimeCpu().load(path, SessionOptions(m)) for m in (Mode.NATIVE, Mode.SIMULATED))
+    kernels = native.kernels()
+    assert kernels.other.get("DequantizeLinear", 0) == kernels.other.get("QuantizeLinear", 0)
+    assert not any("MatMulNBits" in op for op in kernels.float)
+    assert not kernels.integer
+    for found, expected in zip(native.run(feeds), simulated.run(feeds), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("graph", "recipe", "expected"),
+    [
+        ("mlp", "float", False),
+        ("mlp", "w8", True),
+        ("mlp", "w4", False),
+        ("attention", "w4-b16", False),
+        ("cnn", "w4", True),
+        ("cnn", "w8a8", False),
+        ("cnn", "w8a8-sym", False),
+        ("cnn", "w8a8-dynamic", False),
+        ("cnn", "w8a16", True),
+        ("cnn", "fp16", False),
+    ],
+)
+def test_integer_and_packed_kernels_keep_their_codes(graph: str, recipe: str, expected: bool) -> None:
+    """Codes are unpacked at loading where most of the weights have no kernel that reads them as they are."""
+    path = case(graph).model.path if recipe == "float" else made(graph, recipe)
+    assert unpacks_at_load(path) is expected
+
+
+@pytest.mark.parametrize(("wide", "expected"), [("op:Gemm", True), ("nothing*", False)])
+def test_the_larger_part_of_the_weights_decides(wide: str, expected: bool) -> None:
+    """With 4 bits in some layers and 8 in others, what most of the weights gain from is done."""
+    assert unpacks_at_load(made("mlp", MIXED % f"'{wide}'")) is expected
+
+
+@pytest.mark.parametrize("recipe", ["w8a8", "w4", "w8a8-dynamic", "fp16"])
+@pytest.mark.parametrize("graph", ["attention", "cnn", "mlp"])
+def test_an_outline_is_what_the_package_onnx_reads(graph: str, recipe: str) -> None:
+    """Nodes, their tensors, and types and sizes of constants are those of the file."""
+    path = made(graph, recipe)
+    found, proto = read_outline(path), onnx.load(str(path)).graph
+    assert found is not None
+    assert [(n.op, n.inputs, n.outputs) for n in found.nodes] == [
+        (n.op_type, tuple(n.input), tuple(n.output)) for n in proto.node
+    ]
+    expected = {i.name: (i.data_type, int(np.prod(i.dims, dtype=np.int64))) for i in proto.initializer}
+    assert {name: (c.type, c.size) for name, c in found.constants.items()} == expected
+
+
+def test_an_outline_reaches_into_bodies(tmp_path: Path) -> None:
+    """Quantizers in the branch of an If are seen."""
+    body = helper.make_graph(
+        [
+            helper.make_node("QuantizeLinear", ["x", "s"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "s"], ["y"]),
+        ],
+        "body",
+        [],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.float32(0.1), "s")],
+    )
+    graph = helper.make_graph(
+        [helper.make_node("If", ["c"], ["y"], then_branch=body, else_branch=body)],
+        "g",
+        [helper.make_tensor_value_info("c", TensorProto.BOOL, []), helper.make_tensor_value_info("x", 1, [3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    onnx.save(helper.make_model(graph), str(tmp_path / "if.onnx"))
+    found = read_outline(tmp_path / "if.onnx")
+    assert found is not None
+    assert sorted(n.op for n in found.nodes) == ["DequantizeLinear"] * 2 + ["If"] + ["QuantizeLinear"] * 2
+    assert not unpacks_at_load(tmp_path / "if.onnx")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 40, b"no model at all", b":\x7fcut off", b"\x3a\xff\xff\xff\xff\x0f"]
+)
+def test_what_is_no_onnx_file_has_no_outline(tmp_path: Path, content: bytes) -> None:
+    """Broken files, empty ones and missing ones give no outline, and no error."""
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    assert read_outline(path) is None
+    assert read_outline(tmp_path / "missing.onnx") is None

@@ -27,6 +27,8 @@ HALF_FEATURES: dict[str, tuple[str, ...]] = {
 """Processor features that compute in 16-bit floats, by format."""
 EXPECTED_FLOAT = frozenset({"signed_expected", "block_weights", "no_kernel", "format"})
 """Rules that expect kernels in float where nothing was seen to run; a list of the kernels that ran can refute them."""
+_UNPACKING = 1.2
+"""A weight-only layer that takes so many times as long as in float, or longer, pays for unpacking."""
 
 _UINT8 = {"format": "uint8", "symmetric": False}
 _INT8 = {"format": "int8", "granularity": "channel", "symmetric": True}
@@ -45,6 +47,27 @@ def _half_words(found: Found) -> str:
         f"This processor computes nothing in {name} (it lacks {listed(HALF_FEATURES[name])}), so it is computed "
         "in float32."
     )
+
+
+def _unpacked_in_calls(case: Case) -> bool:
+    """A weight-only layer slower than in float, whose kernel unpacks weights or has a DequantizeLinear before it."""
+    row = case.row
+    if row.treatment != "weight-only" or row.float_ms is None or row.whole_ms is None:
+        return False
+    unpacks = (row.kernel or "").endswith("weights)") or bool(row.convert_ms)
+    return unpacks and row.whole_ms > _UNPACKING * row.float_ms
+
+
+def _unpacking_words(found: Found) -> str:
+    before, now = (sum(ms or 0.0 for ms in times) for times in _times(found))
+    return (
+        f"All their weights are turned to floats in every call, before any product: {milliseconds(now)}, in float "
+        f"{milliseconds(before)}. Only products on 4-bit weights and few rows read packed weights as they are."
+    )
+
+
+def _times(found: Found) -> tuple[list[float | None], list[float | None]]:
+    return [row.float_ms for row in found.rows], [row.whole_ms for row in found.rows]
 
 
 def _unknown_format(case: Case) -> bool:
@@ -163,10 +186,19 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         _EIGHT_BITS,
     ),
     LayerRule(
+        "unpacked_in_calls",
+        _unpacked_in_calls,
+        "in float, and slower: their weights are unpacked in every call",
+        _unpacking_words,
+        "Quantize activations too, or leave these layers in float. ONNX Runtime unpacks when it loads where no layer "
+        "of the model has 8-bit activations and few have 4-bit weights.",
+        _EIGHT_BITS,
+    ),
+    LayerRule(
         "weight_only",
         lambda case: case.row.treatment == "weight-only",
         "in float: only their weights are quantized",
-        "Weights are unpacked to float, and all arithmetic is float: this saves memory, not time.",
+        "Weights are unpacked to float, and all arithmetic is float: this makes the file smaller, not the time.",
         "Quantize activations too, so that products can be integer.",
         _EIGHT_BITS,
     ),

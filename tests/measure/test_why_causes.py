@@ -15,6 +15,7 @@ from qexplorer.measure.why import known_why, why_from
 from qexplorer.measure.why_fixes import changed_recipe
 from qexplorer.measure.why_rules import LAYER_RULES
 from qexplorer.measure.why_types import Cause, Why
+from qexplorer.quantize.plan import make_plan
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.protocol import Capabilities, Kind
 from tests.measure.why_models import FUSED, found_of, kernel, make_net, order_of, plain
@@ -109,6 +110,33 @@ def test_recipes_without_integers_say_so(model: Model, recipe: str, key: str) ->
     assert {keys(found)[name] for name in ("conv1", "deep", "conv2", "conv3", "linear")} == {key}
     fixed = changed_recipe(Recipe.parse(recipe), cause(found, key).change or {})
     assert fixed.digest == Recipe.parse("w8a8").digest
+
+
+def test_weights_that_are_unpacked_in_every_call_are_told_with_their_time(model: Model) -> None:
+    """A weight-only layer that is slower than float, and unpacks, is told so; one as fast as float is not."""
+    kernels = [k | {"op": "MatMulNBits (int8 weights)", "ms": 20.0} if k["name"] == "linear" else k for k in plain()]
+    kernels.append(kernel("w3/dequantized/DequantizeLinear", CONVERTS, 2.0, op="DequantizeLinear"))
+    found = run(model, "w8", kernels)
+    assert keys(found)["linear"] == keys(found)["conv3"] == "unpacked_in_calls"
+    assert keys(found)["conv1"] == "weight_only"
+    told = cause(found, "unpacked_in_calls")
+    assert "23 ms, in float 2 ms" in told.sentence
+    assert told.cost_ms == pytest.approx(23.0)
+    assert changed_recipe(Recipe.parse("w8"), told.change or {}).digest == Recipe.parse("w8a8").digest
+
+
+def test_a_layer_that_the_recipe_does_not_reach_is_named_with_its_reason(model: Model) -> None:
+    """Pooling has a quantized form, but no weights that a weight-only recipe could reach: only the plan says why."""
+    found = run(model, "w8", plain())
+    assert keys(found)["pool"] == "float_island"
+    told = cause(found, "float_island")
+    assert told.layers == ("pool",)
+    assert (
+        told.sentence
+        == next(p.reason for p in make_plan(model, Recipe.parse("w8"), None).layers if p.name == "pool") + "."
+    )
+    assert told.change is None
+    assert keys(run(model, "w8a8", fast()))["pool"] is None
 
 
 def test_half_precision_with_hardware_and_no_gain_is_another_cause(
@@ -236,5 +264,4 @@ def test_known_without_running(model: Model) -> None:
 def test_every_rule_has_a_test_here() -> None:
     """Rules that no test in this file names are found out."""
     text = Path(__file__).read_text(encoding="utf-8")
-    untested = {rule.key for rule in LAYER_RULES if f'"{rule.key}"' not in text}
-    assert untested <= {"float_island"}
+    assert not {rule.key for rule in LAYER_RULES if f'"{rule.key}"' not in text}

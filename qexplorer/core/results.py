@@ -96,6 +96,20 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Throughput:
+    """Samples a second at the median call of one batch size, over ``n`` timed calls, with the interval of that median.
+
+    ``valid`` is False when the machine was too noisy, or there were too few rounds; ``reason`` says how.
+    """
+
+    value: float
+    ci95: Interval | None = None
+    n: int = 0
+    valid: bool = True
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes of a fresh process that loads the model and runs it: the highest resident size, and of that what the
     runtime alone takes before the model is loaded (``baseline_rss_bytes``). ``steady_rss_bytes`` is what it settles
@@ -154,8 +168,8 @@ class Kernels:
 class Run:
     """One recipe on one backend.
 
-    ``throughput_by_batch`` is samples per second at the median call of each batch size, ``throughput_n`` the timed
-    calls behind each, ``throughput_per_s`` the best of them. ``usage`` is what the machine did while it was timed.
+    ``throughput_by_batch`` is samples per second at each batch size, ``throughput_per_s`` the best of them. ``usage``
+    is what the machine did while it was timed.
     """
 
     recipe: str
@@ -167,8 +181,7 @@ class Run:
     size: Size | None = None
     latency_ms: Latency | None = None
     throughput_per_s: float | None = None
-    throughput_by_batch: dict[int, float] = field(default_factory=dict)
-    throughput_n: dict[int, int] = field(default_factory=dict)
+    throughput_by_batch: dict[int, Throughput] = field(default_factory=dict)
     memory: Memory | None = None
     energy_mj: Energy | None = None
     fidelity: Fidelity | None = None
@@ -186,8 +199,13 @@ class Run:
         for key, kind in _PARTS.items():
             if parts.get(key) is not None:
                 parts[key] = kind(**{k: _tuples(v) for k, v in parts[key].items()})
-        for key in ("throughput_by_batch", "throughput_n"):
-            parts[key] = {int(k): v for k, v in (parts.get(key) or {}).items()}
+        counts = parts.pop("throughput_n", None) or {}  # kept before rates had intervals
+        parts["throughput_by_batch"] = {
+            int(batch): Throughput(**{k: _tuples(v) for k, v in rate.items()})
+            if isinstance(rate, dict)
+            else Throughput(rate, n=int(counts.get(batch, 0)))
+            for batch, rate in (parts.get("throughput_by_batch") or {}).items()
+        }
         return cls(**{**parts, "status": Status(parts["status"])})
 
     def _repr_html_(self) -> str:

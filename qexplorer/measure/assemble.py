@@ -56,9 +56,8 @@ def make_run(
     return replace(
         common,
         latency_ms=timed.latency,
-        throughput_per_s=max(timed.throughput.values(), default=None),
+        throughput_per_s=max((rate.value for rate in timed.throughput.values()), default=None),
         throughput_by_batch=timed.throughput,
-        throughput_n=timed.throughput_n,
         energy_mj=timed.energy,
         usage=timed.usage,
     )

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qexplorer.core.errors import Cancelled, QExplorerError
-from qexplorer.core.results import Energy, Latency
+from qexplorer.core.results import Energy, Latency, Throughput
 from qexplorer.core.usage import Usage
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy import energy_of
-from qexplorer.measure.latency_numbers import latency_of
+from qexplorer.measure.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.neighbours import Busy
 from qexplorer.measure.usage import UsageLog
 from qexplorer.measure.variant import Subject, Variant
@@ -26,8 +26,7 @@ class Timed:
     """What timing found out about one variant; ``failed`` says why there is nothing."""
 
     latency: Latency
-    throughput: dict[int, float]
-    throughput_n: dict[int, int]
+    throughput: dict[int, Throughput]
     energy: Energy
     usage: Usage | None = None
     failed: str | None = None
@@ -121,7 +120,7 @@ def _one_by_one(
 
 def _failed(reason: str, subject: Subject, threads: int) -> Timed:
     nothing = Latency(None, None, None, None, 0, subject.batches[0], threads, valid=False, reason=reason)
-    return Timed(nothing, {}, {}, Energy(None, None, "estimated", reason), failed=reason)
+    return Timed(nothing, {}, Energy(None, None, "estimated", reason), failed=reason)
 
 
 def _busy(value: dict[str, Any]) -> Busy:
@@ -135,12 +134,11 @@ def _timed(
     threads: int,
     busy: tuple[Busy | None, Busy | None],
 ) -> Timed:
-    rates = {int(batch): rate for batch, rate in item["throughput"].items()}
+    rounds = {subject.batches[0]: item} | {int(batch): found for batch, found in item["larger"].items()}
     n = sum(len(turn) for turn in item["rounds"])
     cpu_s = item["cpu_ns"] / 1e9 / n / subject.batches[0]
     return Timed(
         latency=latency_of(item, base, batch=subject.batches[0], threads=threads, before=busy[0], during=busy[1]),
-        throughput={batch: float(rate["per_s"]) for batch, rate in rates.items()},
-        throughput_n={batch: int(rate["n"]) for batch, rate in rates.items()},
+        throughput={batch: throughput_of(found, batch=batch, threads=threads) for batch, found in rounds.items()},
         energy=energy_of(item.get("energy"), cpu_s=cpu_s, n=n, batch=subject.batches[0]),
     )

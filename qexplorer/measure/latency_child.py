@@ -35,6 +35,8 @@ __all__ = ["Models", "time_all"]
 
 _AGAIN_SHARE = 2.0
 """Loading anew, all in all, may take this many times the budget of latency; else it is given up."""
+_LEAST_ROUNDS = 6
+"""Rounds at a larger batch: the least with an interval of the median."""
 _FIRST = 3.0
 """The first loading may take this many times what one may take later: it also starts the runtime."""
 
@@ -50,8 +52,8 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``cpus``; ``before`` and ``during``: what other programs did (fields of ``Busy``) or None; by key:
         ``rounds`` (ns of each call, by round), ``shares`` (processor time over wall time, by round), ``loads`` (which
-        loading of the model each round ran on), ``cpu_ns`` of all turns, ``throughput`` {batch: {per_s, n}}, ``energy``
-        or None.
+        loading of the model each round ran on), ``cpu_ns`` of all turns, ``larger`` {batch: {rounds, shares}}, and
+        ``energy`` or None.
 
     Raises:
         BackendError: the backend gave up.
@@ -70,15 +72,15 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     watch = Watch()
     timed = _latency(models, first_rows(inputs, batches[0]), plan, order, lambda done: _tell(emit, 0.75 * done))
     during = watch.busy(cpus if pinned else ())
-    throughput = {key: {batches[0]: _rate(item, batches[0])} for key, item in timed.items()}
+    larger: dict[str, dict[int, Any]] = {key: {} for key in timed}
     for batch in batches[1:]:
-        for key, rate in _throughput(models.sessions, timed, first_rows(inputs, batch), batch, plan, order).items():
-            throughput[key][batch] = rate
+        for key, item in _larger(models.sessions, timed, first_rows(inputs, batch), batch, plan, order).items():
+            larger[key][batch] = {"rounds": item.rounds, "shares": item.shares}
     _tell(emit, 0.95)
     energy = measure_energy({k: t.call for k, t in timed.items()}, backend.capabilities.device, plan.energy_s, order)
     values = {
         key: {"rounds": t.rounds, "shares": t.shares, "loads": t.loads, "cpu_ns": t.cpu_ns}
-        | {"energy": energy.get(key), "throughput": throughput[key]}
+        | {"energy": energy.get(key), "larger": larger[key]}
         for key, t in timed.items()
     }
     found = {"before": _plain(before), "during": _plain(during), "variants": values}
@@ -191,34 +193,28 @@ def _rounds(
             time.sleep(cool_s)
 
 
-def _throughput(
+def _larger(
     sessions: dict[str, Session],
     timed: dict[str, Turns],
     feeds: dict[str, Array],
     batch: int,
     plan: TimingPlan,
     order: random.Random,
-) -> dict[str, dict[str, float]]:
-    """Rates at a larger batch; empty where four calls of every variant would take longer than there is time.
+) -> dict[str, Turns]:
+    """Rounds at a larger batch; empty where the least number of them would take longer than there is time.
 
     Larger batches are only used where a file takes any, and then latency's batch is 1.
     """
-    expected_s = sum(t.estimate_ns for t in timed.values()) * batch * 4 / 1e9
+    expected_s = sum(t.estimate_ns for t in timed.values()) * batch * (_LEAST_ROUNDS + 2) / 1e9
     if expected_s > plan.patience * plan.throughput_s:
         return {}
     larger = {key: Turns(session.call(feeds)) for key, session in sessions.items()}
     for item in larger.values():
         item.settle(plan.block_ms, plan.warm_ms * 1e5)
     keys, begin, rounds = list(larger), time.perf_counter(), 0
-    while rounds < 3 or time.perf_counter() - begin < plan.throughput_s / 2:
+    while rounds < _LEAST_ROUNDS or time.perf_counter() - begin < plan.throughput_s / 2:
         order.shuffle(keys)
         for key in keys:
             larger[key].turn()
         rounds += 1
-    return {key: _rate(item, batch) for key, item in larger.items()}
-
-
-def _rate(item: Turns, batch: int) -> dict[str, float]:
-    """Samples per second at the median call."""
-    times = sorted(t for turn in item.rounds for t in turn)
-    return {"per_s": batch * 1e9 / times[len(times) // 2], "n": len(times)}
+    return larger

@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.results import Interval, Latency
+from qexplorer.core.results import Interval, Latency, Throughput
 from qexplorer.measure.neighbours import Busy
 from qexplorer.measure.statistics import grouped_quantile_interval, median_interval, quantile, ratio_interval
 
-__all__ = ["LEAST_LOADS", "MAX_DRIFT", "MAX_HALF_WIDTH", "MIN_SHARE", "PLACEMENT", "latency_of", "noise"]
+__all__ = [
+    "LEAST_LOADS",
+    "MAX_DRIFT",
+    "MAX_HALF_WIDTH",
+    "MIN_SHARE",
+    "PLACEMENT",
+    "latency_of",
+    "noise",
+    "throughput_of",
+]
 
 Float64 = NDArray[np.float64]
 
@@ -93,6 +102,23 @@ def latency_of(
         loads=len(set(loads)),
         load=_load_text(before, during),
     )
+
+
+def throughput_of(item: dict[str, Any], *, batch: int, threads: int) -> Throughput:
+    """Samples a second at the median call; its interval is that of the median, upside down.
+
+    Args:
+        item: ``rounds``, ``shares`` and ``loads`` as in :func:`latency_of`.
+        batch: samples in one call.
+        threads: threads of one operator.
+    """
+    medians = _medians(item)
+    calls = np.concatenate([np.asarray(turn, np.float64) / 1e6 for turn in item["rounds"]])
+    p50 = float(np.median(calls))
+    around = _around(p50, medians, _loads(item))
+    noisy = noise(medians, np.array(item["shares"]) if threads == 1 else None)
+    ends = None if around is None else (batch * 1e3 / around[1], batch * 1e3 / around[0])
+    return Throughput(batch * 1e3 / p50, ends, int(calls.size), noisy is None, noisy)
 
 
 def _around(p50: float, medians: Float64, loads: list[int]) -> Interval | None:

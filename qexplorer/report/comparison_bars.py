@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.results import Latency, Run
+from qexplorer.core.results import Latency, Run, Throughput
 from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, title_of, value_of
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 
@@ -105,12 +105,17 @@ def throughput_info(comparison: Comparison) -> BarsInfo:
         if not run.throughput_by_batch:
             left_out.append((label, run.reason or "throughput was not measured"))
         rows += [
-            BarRow(label, f"batch {batch}", Value(value), _colour(run))
-            for batch, value in sorted(run.throughput_by_batch.items())
+            BarRow(label, f"batch {batch}", _rate(rate), _colour(run))
+            for batch, rate in sorted(run.throughput_by_batch.items())
         ]
     batches = sorted({batch for run in comparison.runs for batch in run.throughput_by_batch})
     series = tuple(f"batch {batch}" for batch in batches)
     return _info(comparison, "Throughput by batch size", "throughput", "samples/s", series, rows, left_out)
+
+
+def _rate(found: Throughput) -> Value:
+    low, high = found.ci95 or (None, None)
+    return Value(found.value, low, high, "" if found.valid else found.reason or "too noisy")
 
 
 def kernels_info(comparison: Comparison) -> BarsInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.measure.latency_numbers import LEAST_LOADS, PLACEMENT, latency_of, noise
+from qexplorer.core.results import Run, Status, Throughput
+from qexplorer.measure.latency_numbers import LEAST_LOADS, PLACEMENT, latency_of, noise, throughput_of
 from qexplorer.measure.neighbours import Busy
 
 
@@ -51,6 +53,30 @@ def test_a_steady_machine_is_valid_and_a_disturbed_one_is_not() -> None:
     scattered = noise(np.array([1.0, 2.0] * 10), np.ones(20))
     assert scattered is not None
     assert "only known to" in scattered
+
+
+def test_a_rate_has_the_interval_of_its_median_call() -> None:
+    """Samples a second at the median call of the batch; its interval holds it, and noise is named as for latency."""
+    found = throughput_of(timing(steady()), batch=8, threads=1)
+    middle = float(np.median(np.concatenate([np.array(turn) for turn in timing(steady())["rounds"]])))
+    assert found.value == pytest.approx(8e9 / middle)
+    assert found.ci95 is not None
+    assert found.ci95[0] < found.value < found.ci95[1]
+    assert (found.n, found.valid, found.reason) == (400, True, None)
+    shared = throughput_of(timing(steady(), share=0.7), batch=8, threads=1)
+    assert (shared.valid, shared.reason) == (False, "too noisy: other work took 30% of the processor meanwhile")
+    few = throughput_of(timing(steady(3)), batch=8, threads=1)
+    assert (few.ci95, few.reason) == (None, "too few rounds (3) for an interval")
+
+
+def test_rates_are_kept_and_those_without_an_interval_are_read() -> None:
+    """A run goes through JSON with its rates; one that was kept before they had intervals keeps its numbers."""
+    rates = {1: Throughput(100.0, (90.0, 110.0), 60), 8: Throughput(300.0, None, 3, valid=False, reason="too few")}
+    run = Run("w8a8", "d", "onnxruntime", Status.OK, throughput_per_s=300.0, throughput_by_batch=rates)
+    value = json.loads(json.dumps(run.to_json()))
+    assert Run.from_json(value) == run
+    before = value | {"throughput_by_batch": {"1": 100.0, "8": 300.0}, "throughput_n": {"1": 60, "8": 3}}
+    assert Run.from_json(before).throughput_by_batch == {1: Throughput(100.0, n=60), 8: Throughput(300.0, n=3)}
 
 
 def test_a_disturbance_of_fewer_than_half_of_the_rounds_is_said_and_does_no_harm() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory, Run, Size, Status
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory, Run, Size, Status, Throughput
 from qexplorer.measure.comparison import Comparison
 
 __all__ = ["BACKEND", "comparison", "float_run", "quantized_run"]
@@ -24,7 +24,7 @@ def float_run(backend: str = BACKEND, **changes: Any) -> Run:
         size=Size(610_000, 600_000),
         latency_ms=Latency(0.2, 0.25, 0.4, (0.19, 0.21), 500, 1, 1, True, 1.0, None),
         throughput_per_s=9000.0,
-        throughput_by_batch={1: 5000.0, 8: 9000.0},
+        throughput_by_batch={1: Throughput(5000.0, (4900.0, 5100.0), 90), 8: Throughput(9000.0, n=9, valid=False)},
         memory=Memory(60_000_000),
         energy_mj=Energy(0.6, None, "estimated", "no meter here"),
         fidelity=Fidelity(None, None, None, 0, "is the reference"),

@@ -22,8 +22,9 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
     if not runs:
         return
     rows = table_rows(runs)
+    # the browser keeps a column as wide as its first rows were, and names get longer when a second backend comes in
     config: dict[str, Any] = {
-        "run": st.column_config.TextColumn(pinned=True),
+        "run": st.column_config.TextColumn(pinned=True, width=30 + round(7.5 * max(len(row["run"]) for row in rows))),
         "accuracy": st.column_config.TextColumn(help="Share of right answers with its 95 % interval and n"),
         "to float": st.column_config.TextColumn(help="Difference in points on the same samples, with its interval"),
         "p": st.column_config.TextColumn(help="Exact two-sided McNemar test: how often chance alone does this"),
@@ -44,7 +45,7 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         st.caption(as_plain(f"{NONE} {line}"))
     remarks = reasons_of(runs, missing=False)
     if remarks:
-        with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:", key="compare_remarks"):
+        with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:", key=f"{key}_remarks"):
             st.caption("  \n".join(as_plain(line) for line in remarks))
 
 

@@ -7,6 +7,7 @@ path of a normalized .onnx, ``data`` a sample's name or a path, ``preprocessing`
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.recipe import Recipe
@@ -25,8 +26,10 @@ __all__ = [
     "load_both",
     "load_job",
     "observe_job",
+    "overall",
     "quantize_job",
     "report_progress",
+    "step_reporter",
 ]
 
 LOADING = 0.05  # share of a job's progress that loading is given
@@ -53,7 +56,7 @@ def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         backends=tuple(arguments.get("backends") or ("onnxruntime",)),
         effort=Effort(arguments.get("effort") or "quick"),
         samples=arguments.get("samples"),
-        progress=_reporter(emit),
+        progress=_comparison_reporter(emit),
     )
     History().add(comparison, order={k: v for k, v in arguments.items() if k != "job"})
     return {"comparison": comparison.id}
@@ -136,7 +139,21 @@ def report_progress(emit: Emit, step: str, done: float, seconds_left: float | No
     emit({"event": "progress", "step": step, "done": done, "seconds_left": seconds_left})
 
 
-def _reporter(emit: Emit) -> Any:
+def overall(done: float) -> float:
+    """The share of the whole job that is done, from the share of what comes after loading."""
+    return LOADING + (1 - LOADING) * done
+
+
+def step_reporter(emit: Emit) -> Callable[[str, float], None]:
+    """Passes on what work after loading is at, and the share of that work which is done."""
+
+    def report(step: str, done: float) -> None:
+        report_progress(emit, step, overall(done))
+
+    return report
+
+
+def _comparison_reporter(emit: Emit) -> Any:
     """Passes on the progress of a comparison; its runs only when something about them is new."""
     sent: tuple[Run, ...] = ()
 
@@ -145,7 +162,7 @@ def _reporter(emit: Emit) -> Any:
         event: dict[str, Any] = {
             "event": "progress",
             "step": progress.step,
-            "done": LOADING + (1 - LOADING) * progress.done,
+            "done": overall(progress.done),
             "seconds_left": progress.seconds_left,
         }
         if progress.runs != sent:

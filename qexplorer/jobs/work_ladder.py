@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs.work import LOADING, load_both, report_progress
+from qexplorer.jobs.work import load_both, step_reporter
 from qexplorer.process.child import Emit
 
 __all__ = ["ladder_job", "saturation_job", "sums_job"]
@@ -23,18 +23,10 @@ def ladder_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"digest": of the quantized graph}``; the ladder itself is kept in the workspace.
     """
-    model, data = load_both(arguments, emit)
     from qexplorer.measure.ladder import climb
 
-    found = climb(
-        model,
-        Recipe.parse(arguments["recipe"]),
-        data,
-        backends=tuple(arguments["backends"]),
-        samples=arguments.get("samples"),
-        progress=_reporter(emit),
-    )
-    return {"digest": found.digest}
+    settings = {"backends": tuple(arguments["backends"]), "samples": arguments.get("samples")}
+    return _measured(climb, arguments, emit, settings)
 
 
 def saturation_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -43,17 +35,9 @@ def saturation_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"digest": of the quantized graph}``; the report itself is kept in the workspace.
     """
-    model, data = load_both(arguments, emit)
     from qexplorer.measure.saturation import saturation
 
-    found = saturation(
-        model,
-        Recipe.parse(arguments["recipe"]),
-        data,
-        samples=arguments.get("samples"),
-        progress=_reporter(emit),
-    )
-    return {"digest": found.digest}
+    return _measured(saturation, arguments, emit, {"samples": arguments.get("samples")})
 
 
 def sums_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -62,15 +46,15 @@ def sums_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"digest": of the quantized graph}``; the sums themselves are kept in the workspace.
     """
-    model, data = load_both(arguments, emit)
     from qexplorer.measure.accumulators import accumulators
 
-    found = accumulators(model, Recipe.parse(arguments["recipe"]), data, progress=_reporter(emit))
+    return _measured(accumulators, arguments, emit, {})
+
+
+def _measured(
+    measure: Callable[..., Any], arguments: dict[str, Any], emit: Emit, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Loads what the order names and has one recipe of it measured by a function that keeps what it finds."""
+    model, data = load_both(arguments, emit)
+    found = measure(model, Recipe.parse(arguments["recipe"]), data, progress=step_reporter(emit), **settings)
     return {"digest": found.digest}
-
-
-def _reporter(emit: Emit) -> Callable[[str, float], None]:
-    def report(text: str, done: float) -> None:
-        report_progress(emit, text, LOADING + (1 - LOADING) * done)
-
-    return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs.work import LOADING, load_both
+from qexplorer.jobs.work import load_both, overall
 from qexplorer.process.child import Emit
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def sweep_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     model, data = load_both(arguments, emit)
 
     def tell(step: str, share: float, cells: tuple[Cell, ...]) -> None:
-        done = LOADING + (1 - LOADING) * share
-        emit({"event": "progress", "step": step, "done": done, "runs": [{"n": cell.n} for cell in cells]})
+        runs = [{"n": cell.n} for cell in cells]
+        emit({"event": "progress", "step": step, "done": overall(share), "runs": runs})
 
     found = sweep(
         model,

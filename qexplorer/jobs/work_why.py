@@ -7,7 +7,7 @@ from typing import Any
 
 from qexplorer.core.errors import InputError
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs.work import LOADING, load_both, report_progress
+from qexplorer.jobs.work import load_both, step_reporter
 from qexplorer.process.child import Emit
 
 __all__ = ["why_job"]
@@ -49,9 +49,5 @@ def why_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         int(arguments["batch"]),
     )
     with scratch() as folder:
-        found = measure_why(
-            order,
-            keep_samples(folder, samples),
-            progress=lambda step, done: report_progress(emit, step, LOADING + (1 - LOADING) * done),
-        )
+        found = measure_why(order, keep_samples(folder, samples), progress=step_reporter(emit))
     return {"verdict": found.verdict}

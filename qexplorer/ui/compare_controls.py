@@ -12,8 +12,9 @@ from qexplorer.core.short_names import EXAMPLES
 from qexplorer.jobs import manager
 from qexplorer.measure.effort import SECONDS, Effort
 from qexplorer.ui.job_panel import job_state
+from qexplorer.ui.lacking import lacks_data
 from qexplorer.ui.quantize_recipe import OWN_NAME, read_recipe, text_of
-from qexplorer.ui.session import as_plain, current_recipe, fitted_data, keep, remembered, show_error, state
+from qexplorer.ui.session import as_plain, current_recipe, keep, remembered, show_error, state
 
 __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_name"]
 
@@ -108,16 +109,9 @@ def _is_running() -> bool:
 
 def _lacks() -> str | None:
     """What is missing before there can be a comparison."""
-    now = state()
-    if not now.compare:
+    if not state().compare:
         return "Pick at least one recipe to compare float with."
-    if now.data is None:
-        return "Choose data in the sidebar or on page Model: answers are compared on it."
-    try:
-        fitted_data()
-    except QExplorerError as error:
-        return as_plain(error.sentence) + "."
-    return None
+    return lacks_data("answers are compared on it")
 
 
 def _in_float() -> list[str]:

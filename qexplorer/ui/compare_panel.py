@@ -14,7 +14,8 @@ from qexplorer.ui.compare_history import draw_history
 from qexplorer.ui.compare_results import draw_results
 from qexplorer.ui.compare_table import draw_runs
 from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import choose_model, current_model, show_error, state
+from qexplorer.ui.lacking import draw_no_model
+from qexplorer.ui.session import current_model, show_error, state
 
 __all__ = ["draw_compare_page", "shown_comparison"]
 
@@ -23,7 +24,7 @@ def draw_compare_page() -> None:
     """Draws the page."""
     st.title("Compare")
     if state().model is None:
-        _empty()
+        draw_no_model("With one, a click runs it in float and quantized, and shows what changed.")
         draw_history(None)
         return
     st.markdown("Float and quantized side by side on this machine: what is lost, what is gained, and how sure that is.")
@@ -41,14 +42,6 @@ def draw_compare_page() -> None:
     if job is None or not job.is_running or opened() is not None:
         _result(job)
     draw_history(model.name)
-
-
-def _empty() -> None:
-    st.markdown("No model yet. With one, a click runs it in float and quantized, and shows what changed.")
-    if st.button("Start with the digits sample", type="primary", icon=":material/play_arrow:"):
-        choose_model("digits_cnn", "digits")
-        st.rerun()
-    st.page_link("pages/model.py", label="Choose another model", icon=":material/deployed_code:")
 
 
 def _partial(job: JobState) -> None:

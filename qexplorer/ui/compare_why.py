@@ -23,6 +23,7 @@ from qexplorer.report.comparison_values import label_of
 from qexplorer.ui.compare_why_causes import draw_causes
 from qexplorer.ui.compare_why_times import draw_times
 from qexplorer.ui.job_panel import draw_job, job_state
+from qexplorer.ui.lacking import lacks_data
 from qexplorer.ui.session import as_plain, current_model, keep, remembered, show_error, state
 
 __all__ = ["draw_why", "order_of"]
@@ -149,7 +150,7 @@ def _offer(order: WhyOrder, *, profiled: bool) -> None:
     if job is not None and job.is_running:
         return
     label = "Measure again" if profiled else "Explain: profile both models"
-    lacks = "Choose data in the sidebar first: the models need something to run on." if now.data is None else None
+    lacks = lacks_data("the models need something to run on")
     pressed = st.button(
         label,
         type="secondary" if profiled else "primary",

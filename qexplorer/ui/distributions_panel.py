@@ -15,15 +15,13 @@ from qexplorer.ui.distributions_numbers import draw_error, draw_statistics
 from qexplorer.ui.distributions_recipe import draw_use_in_recipe
 from qexplorer.ui.distributions_tensor import choose_tensor
 from qexplorer.ui.distributions_view import drawn, view_of
-from qexplorer.ui.session import choose_model, current_model, remembered, show_error
-from qexplorer.ui.sidebar import samples
+from qexplorer.ui.lacking import draw_first_sample
+from qexplorer.ui.session import current_model, remembered, show_error
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
 __all__ = ["draw_distributions_page"]
-
-_FIRST = "digits_cnn"
 
 
 def draw_distributions_page() -> None:
@@ -32,12 +30,7 @@ def draw_distributions_page() -> None:
     st.markdown("The values of one tensor, and the grid of numbers that quantization would leave of them.")
     model = current_model()
     if model is None:
-        first = samples().get(_FIRST)
-        if first is not None and st.button(
-            "Start with the digits sample", type="primary", icon=":material/play_arrow:"
-        ):
-            choose_model(first.name, first.data)
-            st.rerun()
+        draw_first_sample()
         return
     chosen = choose_tensor(model)
     if chosen is None:

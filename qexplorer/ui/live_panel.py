@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from qexplorer.core.errors import QExplorerError
 from qexplorer.jobs import manager
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState
@@ -18,8 +17,9 @@ from qexplorer.measure.live import SIDES, LiveWindow, totals
 from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.job_panel import job_state
+from qexplorer.ui.lacking import draw_no_model, lacks_data
 from qexplorer.ui.live_controls import Chosen, draw_choice, order_now, start, steer_now
-from qexplorer.ui.session import as_plain, choose_model, current_model, fitted_data, state
+from qexplorer.ui.session import as_plain, current_model, fitted_data, state
 
 __all__ = ["draw_live_page"]
 
@@ -30,7 +30,7 @@ def draw_live_page() -> None:
     """Draws the page."""
     st.title("Live")
     if state().model is None:
-        _empty()
+        draw_no_model("With one, float and quantized run side by side here until you stop them.")
         return
     st.markdown("Two variants on the same stream of samples, as they run. Change either while it runs.")
     model = current_model()
@@ -38,7 +38,7 @@ def draw_live_page() -> None:
         return
     if model.untrained:
         st.info("Untrained: time, power and memory mean something; its answers do not and are not counted.")
-    lacks = _lacks()
+    lacks = lacks_data("the stream is made of its samples")
     if lacks is not None:
         st.caption(lacks)
         return
@@ -61,24 +61,6 @@ def draw_live_page() -> None:
         _running(job.id, chosen)
     else:
         _ended(job, chosen)
-
-
-def _empty() -> None:
-    st.markdown("No model yet. With one, float and quantized run side by side here until you stop them.")
-    if st.button("Start with the digits sample", type="primary", icon=":material/play_arrow:"):
-        choose_model("digits_cnn", "digits")
-        st.rerun()
-    st.page_link("pages/model.py", label="Choose another model", icon=":material/deployed_code:")
-
-
-def _lacks() -> str | None:
-    if state().data is None:
-        return "Choose data in the sidebar or on page Model: the stream is made of its samples."
-    try:
-        fitted_data()
-    except QExplorerError as error:
-        return as_plain(error.sentence) + "."
-    return None
 
 
 def _job() -> JobState | None:

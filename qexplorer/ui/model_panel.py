@@ -6,10 +6,10 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.ui.data_panel import draw_data
+from qexplorer.ui.lacking import draw_first_sample
 from qexplorer.ui.model_gallery import draw_gallery, draw_own_file
 from qexplorer.ui.model_summary import draw_layers, draw_summary
 from qexplorer.ui.session import choose_model, current_model, show_error, state
-from qexplorer.ui.sidebar import samples
 
 __all__ = ["draw_model_page"]
 
@@ -48,10 +48,7 @@ def _start() -> None:
         "Load one, look at its weights and activations under an integer grid, quantize it, run it on this machine's "
         "integer kernels, and compare accuracy, size, latency and energy with float."
     )
-    first = samples().get(_FIRST)
-    if first is not None and st.button("Start with the digits sample", type="primary", icon=":material/play_arrow:"):
-        choose_model(first.name, first.data)
-        st.rerun()
+    draw_first_sample()
     st.header("Samples")
     draw_gallery()
     st.header("Your own model")

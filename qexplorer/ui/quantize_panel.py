@@ -12,12 +12,13 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.jobs import manager
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.ui.job_panel import draw_job, job_state
+from qexplorer.ui.lacking import draw_no_model, lacks_data
 from qexplorer.ui.quantize_controls import ERROR, draw_controls, draw_presets, set_recipe
 from qexplorer.ui.quantize_plan import draw_picture, draw_table, plan_of
 from qexplorer.ui.quantize_recipe import text_of
 from qexplorer.ui.quantize_rules import draw_rules
 from qexplorer.ui.quantize_yaml import draw_yaml
-from qexplorer.ui.session import as_plain, choose_model, current_model, current_recipe, keep, show_error, state
+from qexplorer.ui.session import as_plain, current_model, current_recipe, keep, show_error, state
 
 __all__ = ["draw_quantize_page"]
 
@@ -26,7 +27,7 @@ def draw_quantize_page() -> None:
     """Draws the page."""
     st.title("Quantize")
     if state().model is None:
-        _empty()
+        draw_no_model("A recipe says how its weights and activations become integers.")
         return
     st.markdown("Choose how weights and activations become integers, and see what that does to every layer.")
     recipe = _recipe()
@@ -51,14 +52,6 @@ def draw_quantize_page() -> None:
         draw_rules(model)
     with st.expander(f"YAML ({as_plain(recipe.name)})", icon=":material/data_object:", key="recipe_yaml"):
         draw_yaml()
-
-
-def _empty() -> None:
-    st.markdown("No model yet. A recipe says how its weights and activations become integers.")
-    if st.button("Start with the digits sample", type="primary", icon=":material/play_arrow:"):
-        choose_model("digits_cnn", "digits")
-        st.rerun()
-    st.page_link("pages/model.py", label="Choose another model", icon=":material/deployed_code:")
 
 
 def _recipe() -> Recipe | None:
@@ -117,7 +110,7 @@ def _download(model: Model, recipe: Recipe) -> None:
             )
             return
     busy = job is not None and job.is_running
-    lacks = "Its ranges come from data: choose data first." if recipe.needs_calibration and now.data is None else None
+    lacks = lacks_data("its ranges come from samples") if recipe.needs_calibration else None
     if st.button(
         "Quantize to ONNX",
         icon=":material/build:",

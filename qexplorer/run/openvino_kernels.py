@@ -199,8 +199,13 @@ def _weights(op: Any) -> str | None:
     return f"{'u' if short.startswith('u') else ''}int{short[1:]}"
 
 
-def _is_constant(op: Any, index: int) -> bool:
-    return _text(op.input_value(index).get_node().get_rt_info()["layerType"]) == "Const"
+def _is_constant(op: Any, index: int, depth: int = 4) -> bool:
+    """Whether an input is a constant, or made of constants by up to ``depth`` operations: a transposed weight is."""
+    node = op.input_value(index).get_node()
+    if _text(node.get_rt_info()["layerType"]) == "Const":
+        return True
+    sources = range(node.get_input_size())
+    return depth > 0 and len(sources) > 0 and all(_is_constant(node, source, depth - 1) for source in sources)
 
 
 def _type_of(op: Any, index: int) -> str:

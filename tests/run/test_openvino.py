@@ -18,6 +18,7 @@ from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
 from qexplorer.run import openvino as backend_module
+from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.openvino import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
 from qexplorer.run.openvino_graph import half_precision, read_graph
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
@@ -98,6 +99,35 @@ def test_what_runs_as_integer_is_what_the_page_says(recipe: str, place: str, lab
     session = session_of(qx.quantize(qx.load("digits_cnn"), recipe).path)
     session.run(images(32))
     assert getattr(session.kernels(), place)[label] == count
+
+
+@needs_openvino
+@pytest.mark.usefixtures("shared_workspace")
+@pytest.mark.parametrize(
+    ("recipe", "weights"),
+    [
+        ("w2", "int4"),
+        ("w4", "int4"),
+        ("w4-asym", "int4"),
+        ("w4-b32", "int4"),
+        ("w8", "int8"),
+        ("name: u4\nweights: {format: uint4, symmetric: false, granularity: channel}", "uint4"),
+        ("name: u8\nweights: {format: uint8, symmetric: false, granularity: channel}", "uint8"),
+    ],
+)
+def test_linear_layers_read_packed_weights(recipe: str, weights: str) -> None:
+    """Weights alone, in 4 or 8 bits, reach the kernels as codes, transposed or not; answers are the simulation's."""
+    made = qx.quantize(qx.load("tumour_mlp"), recipe)
+    feeds = {"measurements": next(iter(qx.data("tumour").evaluation.inputs.values()))[:8]}
+    session = session_of(made.path)
+    found = session.run(feeds)[0]
+    assert session.kernels().float == {f"FullyConnected ({weights} weights)": 3}
+    (compiled,) = session._compiled.values()
+    facts = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops()]
+    computed = [fact["runtimePrecision"].value for fact in facts if fact["layerType"].value == "FullyConnected"]
+    assert computed == [weights.replace("int", "i").replace("ui", "u")] * 3
+    expected = OnnxRuntimeCpu().load(made.path, SessionOptions(Mode.SIMULATED)).run(feeds)[0]
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 @needs_openvino

@@ -15,6 +15,8 @@ from qexplorer.measure.judging import Judged, judge_variant
 from qexplorer.measure.latency import Timed, time_variants
 from qexplorer.measure.progress import Board
 from qexplorer.measure.variant import Subject, Variant
+from qexplorer.measure.waiting import Wait, waiting_text
+from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]
 
@@ -56,6 +58,8 @@ class Engine:
         self._judging: dict[Slot, Future[Judged]] = {}
         self._judged: dict[Slot, Judged] = {}
         self._timed: dict[Slot, Timed] = {}
+        self._waits: dict[Slot, Wait] = {}
+        self._waited: dict[str, int] = {}
 
     def __enter__(self) -> Engine:
         return self
@@ -100,10 +104,36 @@ class Engine:
             self._files,
             threads=self._threads,
             on_progress=lambda share: self._board.advance(step, share),
+            on_wait=lambda wait: self._wait(slot, step, wait),
             cancelled=self._cancelled,
         )
+        self._waits.pop(slot, None)
         self._board.advance(step, 1.0)
         return judged
+
+    def _wait(self, slot: Slot, step: str, wait: Wait | None) -> None:
+        """Notes that the backend prepares a file, or has done so; the step takes longer by all that is to come."""
+        prepares = BACKENDS.get(slot[0]).capabilities.prepares
+        if prepares is None:
+            return
+        times = len(self._subject.batches) if prepares.each_shape else 1
+        if wait is None:
+            self._waits.pop(slot, None)
+            self._waited[step] = self._waited.get(step, 0) + 1
+            self._board.advance(step, self._waited[step] / (times + 1))
+            return
+        if step not in self._waited:
+            self._waited[step] = 0
+            self._board.plan(step, _JUDGE_S + times * sum(prepares.usual_s) / 2)
+        self._waits[slot] = wait
+
+    def _saying(self, text: str) -> str:
+        """``text`` and what is waited for, if anything is."""
+        for slot, waited in list(self._waits.items()):
+            variant, prepares = self._slots[slot], BACKENDS.get(slot[0]).capabilities.prepares
+            if prepares is not None:
+                return f"{text}: {waiting_text(prepares, variant.recipe, waited.batch)}"
+        return text
 
     def collect(self) -> None:
         """Takes in what has been judged so far. Raises whatever judging raised on purpose: Cancelled."""
@@ -117,7 +147,7 @@ class Engine:
         while self._judging:
             wait(self._judging.values(), timeout=_POLL_S)
             self.collect()
-            self._board.tell(f"checking answers, {len(self._judging)} to go", self.runs())
+            self._board.tell(self._saying(f"checking answers, {len(self._judging)} to go"), self.runs())
 
     def time_all(self, backends: Sequence[str]) -> None:
         """Times what may be shown, backend after backend, with nothing else of ours running."""
@@ -125,7 +155,7 @@ class Engine:
             step = f"time {backend}"
             future = self._pool.submit(self._time, backend, step)
             while not wait([future], timeout=_POLL_S).done:
-                self._board.tell(f"timing on {backend}")
+                self._board.tell(self._saying(f"timing on {backend}"))
             self._timed |= future.result()
             self._board.advance(step, 1.0)
             self._board.tell(f"timed on {backend}", self.runs())
@@ -138,6 +168,11 @@ class Engine:
         }
         if not variants:
             return {}
+
+        def waits(wait: Wait | None) -> None:
+            self._waits.clear()
+            self._waits |= {s: wait for s, variant in variants.items() if wait and str(variant.path) == wait.path}
+
         found = time_variants(
             {slot[1]: variant for slot, variant in variants.items()},
             backend,
@@ -147,6 +182,7 @@ class Engine:
             threads=self._threads,
             reference=next((slot[1] for slot, variant in variants.items() if variant.is_float), None),
             on_progress=lambda share: self._board.advance(step, share),
+            on_wait=waits,
             cancelled=self._cancelled,
         )
         return {(backend, digest): timed for digest, timed in found.items()}

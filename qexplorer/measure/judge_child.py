@@ -22,12 +22,13 @@ from qexplorer.measure.fidelity import Difference, differences, out_of_tolerance
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
+from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import REFERENCE, usable
 
-__all__ = ["answers_of", "compare_answers", "first_rows", "judge"]
+__all__ = ["answers_of", "compare_answers", "first_rows", "judge", "pads"]
 
 _RUNS_FOR_MEMORY = 3
 
@@ -39,7 +40,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         arguments: ``backend``, ``path``, ``is_float``; ``files`` (samples by input name); ``n``, ``fixed_batch``,
             ``evaluation_batch``, ``batches`` (all that will be timed, latency's first), ``threads``; ``scales`` (step
             of each output that ends on a grid); ``threshold``.
-        emit: takes ``progress`` events with ``done`` from 0 to 1.
+        emit: takes ``progress`` events with ``done`` from 0 to 1, and ``prepares`` events (see ``waiting``).
 
     Returns:
         ``memory`` {peak, baseline, steady, steady_n}, ``kernels``, ``predictions`` (or None), ``differences`` (empty
@@ -49,7 +50,9 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         BackendError: the backend gave up.
     """
+    announce(emit)
     backend = usable(arguments["backend"])
+    arguments = arguments | {"pads": pads(backend)}
     path, threads = Path(arguments["path"]), int(arguments["threads"])
     inputs = read_samples(arguments["files"])
     native = SessionOptions(Mode.NATIVE, threads)
@@ -70,6 +73,12 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         "differences": [asdict(item) for item in compared],
         "alone": _alone(path, backend, inputs, compared, arguments),
     }
+
+
+def pads(backend: Backend) -> bool:
+    """Whether the last batch is filled up, as a batch size of its own would cost the backend seconds to prepare."""
+    prepares = backend.capabilities.prepares
+    return prepares is not None and prepares.each_shape
 
 
 def first_rows(inputs: dict[str, Array], batch: int, *, start: int = 0) -> dict[str, Array]:
@@ -127,6 +136,7 @@ def answers_of(
         inputs,
         batch=int(arguments["evaluation_batch"]),
         fixed_batch=arguments["fixed_batch"],
+        pads=bool(arguments.get("pads")),
         progress=lambda done: report(done / n),
     )
 
@@ -153,7 +163,10 @@ def compare_answers(
             continue
         some = first_rows(inputs, max(batch, min(n, _samples_at(batch))))
         count = next(iter(some.values())).shape[0]
-        ours, theirs = (run_in_batches(each, some, batch=batch, fixed_batch=fixed) for each in (session, reference))
+        ours, theirs = (
+            run_in_batches(each, some, batch=batch, fixed_batch=fixed, pads=bool(arguments.get("pads")))
+            for each in (session, reference)
+        )
         compared.append(differences(ours, theirs, names, scales, batch=batch, n=count, threshold=threshold))
     return compared
 

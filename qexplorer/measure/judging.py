@@ -14,6 +14,7 @@ from qexplorer.measure.alone import Alone
 from qexplorer.measure.fidelity import ENOUGH_WITHIN, Difference, verdict
 from qexplorer.measure.predictions import Labels
 from qexplorer.measure.variant import Subject, Variant
+from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
@@ -54,6 +55,7 @@ def judge_variant(
     threads: int = 1,
     limits: Limits = JUDGE_LIMITS,
     on_progress: Callable[[float], None] | None = None,
+    on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Judged:
     """Runs ``variant`` on every sample, and its simulation too, in a child of its own.
@@ -82,7 +84,7 @@ def judge_variant(
             target,
             arguments,
             limits=limits,
-            on_event=lambda event: on_progress(float(event["done"])) if on_progress else None,
+            on_event=heard(on_progress, on_wait),
             cancelled=cancelled,
         )
     except Cancelled:

@@ -18,7 +18,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.alone import observe, summary
 from qexplorer.measure.fidelity import Difference, out_of_tolerance
-from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows
+from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
@@ -182,6 +182,7 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """
     backend, path = usable(arguments["backend"]), Path(arguments["path"])
     inputs, threads = read_samples(arguments["files"]), int(arguments["threads"])
+    arguments = arguments | {"pads": pads(backend)}
     session = backend.load(path, SessionOptions(Mode.NATIVE, threads))
     reference = usable(REFERENCE)
     simulator = reference.load(path, SessionOptions(Mode.SIMULATED, threads))

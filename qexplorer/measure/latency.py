@@ -15,6 +15,7 @@ from qexplorer.measure.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.neighbours import Busy
 from qexplorer.measure.usage import UsageLog
 from qexplorer.measure.variant import Subject, Variant
+from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
@@ -43,6 +44,7 @@ def time_variants(
     reference: str | None = None,
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
+    on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Timed]:
     """Times all ``variants`` side by side in one child; if that dies, each beside the float model alone.
@@ -57,6 +59,7 @@ def time_variants(
         reference: key of the float model, for the speed-up; None if it cannot be run.
         seed: of the order of turns and loadings.
         on_progress: told a share from 0 to 1.
+        on_wait: told which file the backend prepares.
         cancelled: asked whether to stop.
 
     Raises:
@@ -77,7 +80,7 @@ def time_variants(
             "qexplorer.measure.latency_child:time_all",
             arguments,
             limits=Limits(wall_s=plan.longest_s),
-            on_event=lambda event: on_progress(float(event["done"])) if on_progress else None,
+            on_event=heard(on_progress, on_wait),
             on_start=log.start,
             cancelled=cancelled,
         )

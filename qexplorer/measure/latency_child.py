@@ -27,6 +27,7 @@ from qexplorer.measure.meter_child import measure_energy
 from qexplorer.measure.neighbours import Busy, Watch
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.turns import Turns
+from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
@@ -47,7 +48,7 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Args:
         arguments: ``backend``, ``variants`` (path by key), ``files`` (samples by input name), ``batches`` (latency's
             first), ``threads``, ``plan`` (fields of ``TimingPlan``), ``seed``.
-        emit: takes ``progress`` events with ``done`` from 0 to 1.
+        emit: takes ``progress`` events with ``done`` from 0 to 1, and ``prepares`` events (see ``waiting``).
 
     Returns:
         ``cpus``; ``before`` and ``during``: what other programs did (fields of ``Busy``) or None; by key:
@@ -59,6 +60,7 @@ def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         BackendError: the backend gave up.
     """
     plan, threads, batches = TimingPlan(**arguments["plan"]), int(arguments["threads"]), list(arguments["batches"])
+    announce(emit)
     watch = Watch()
     cpus, _load = quiet_cpus(threads)
     before = watch.busy(cpus)

@@ -46,18 +46,20 @@ def run_in_batches(
     *,
     batch: int,
     fixed_batch: int | None,
+    pads: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> list[Array]:
     """:func:`run_all` for plain arrays; the last fixed batch is padded by repeating its last sample.
 
-    ``progress`` is told after each batch how many samples are done.
+    Any batch is with ``pads``: for backends that prepare a file for every batch size that comes. ``progress`` is told
+    after each batch how many samples are done.
     """
     n = next(iter(inputs.values())).shape[0]
     size = fixed_batch or batch
     pieces: list[list[Array]] = []
     for start in range(0, n, size):
         real = min(size, n - start)
-        fed = size if fixed_batch else real
+        fed = size if fixed_batch or pads else real
         feeds = {name: _rows(array, start, real, fed) for name, array in inputs.items()}
         pieces.append([_cut(output, real, fed) for output in session.run(feeds)])
         if progress is not None:

@@ -15,7 +15,17 @@ from typing import Protocol
 from qexplorer.core.dataset import Array
 from qexplorer.core.results import Kernels
 
-__all__ = ["Availability", "Backend", "Capabilities", "Executed", "Kind", "Mode", "Session", "SessionOptions"]
+__all__ = [
+    "Availability",
+    "Backend",
+    "Capabilities",
+    "Executed",
+    "Kind",
+    "Mode",
+    "Preparation",
+    "Session",
+    "SessionOptions",
+]
 
 
 class Mode(StrEnum):
@@ -36,6 +46,23 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a backend does with a file for seconds before it first answers. The result is kept in the workspace.
+
+    A backend that declares it does the work within ``preparing`` of ``preparing.py``, so that others can say it.
+
+    Attributes:
+        says: who does what, such as ``PyTorch compiles``; the file's name follows.
+        usual_s: seconds that it usually takes for a small model, least and most.
+        each_shape: whether it is done again for every batch size.
+    """
+
+    says: str
+    usual_s: tuple[int, int]
+    each_shape: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a backend declares it can run in integers; anything else it runs in float, or not at all.
 
@@ -44,12 +71,14 @@ class Capabilities:
         weight_formats: formats of weights that reach integer kernels.
         activation_formats: formats of activations that reach integer kernels.
         simulates: whether it has ``Mode.SIMULATED``.
+        prepares: what takes it seconds before a file's first answer; None if nothing does.
     """
 
     device: str
     weight_formats: frozenset[str]
     activation_formats: frozenset[str]
     simulates: bool
+    prepares: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from qexplorer.core.dataset import Array
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.onnxruntime_session import OnnxRuntimeSession
-from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.preparing import preparing
+from qexplorer.run.protocol import Mode, Preparation, SessionOptions
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["NAMES", "register"]
@@ -24,9 +26,11 @@ class _Session(OnnxRuntimeSession):
         if self.trouble == "hang":
             time.sleep(600)
         super().__init__(path, options)
+        self.path, self.batches = path, set[int]()
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """The right answers, or three steps of 0.05 beside them."""
+        self.prepare(feeds["x"].shape)
         found = super().run(feeds)
         return [output + 0.15 for output in found] if self.trouble == "wrong" else found
 
@@ -34,20 +38,29 @@ class _Session(OnnxRuntimeSession):
         """The bare call, or the end of the process."""
         if self.trouble == "crash-timed":
             os.abort()
+        self.prepare(feeds["x"].shape)
         return super().call(feeds)
+
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Says that a batch size is prepared that did not come before."""
+        if self.trouble == "prepares" and shape[0] not in self.batches:
+            with preparing(self.path, [shape]):
+                self.batches.add(shape[0])
 
 
 class _Trial(OnnxRuntimeCpu):
     def __init__(self, trouble: str) -> None:
         self.name = f"trial-{trouble}"
         self.trouble = trouble
+        if trouble == "prepares":
+            self.capabilities = replace(self.capabilities, prepares=Preparation("It compiles", (10, 20), True))
 
     def load(self, path: Path, options: SessionOptions) -> _Session:
         """A session with this backend's trouble."""
         return _Session(path, options, self.trouble)
 
 
-_TROUBLES = ("crash", "hang", "wrong", "crash-timed")
+_TROUBLES = ("crash", "hang", "wrong", "crash-timed", "prepares")
 NAMES = tuple(f"trial-{trouble}" for trouble in _TROUBLES)
 
 

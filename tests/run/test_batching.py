@@ -35,16 +35,17 @@ class Doubler:
         return Kernels({}, {})
 
 
-@given(st.integers(1, 40), st.integers(1, 12), st.booleans())
-def test_every_sample_comes_back_once_in_order(n: int, size: int, fixed: bool) -> None:
-    """Whatever the batch, outputs have one row per sample, and a fixed batch is always filled."""
+@given(st.integers(1, 40), st.integers(1, 12), st.sampled_from(["free", "fixed", "pads"]))
+def test_every_sample_comes_back_once_in_order(n: int, size: int, kind: str) -> None:
+    """Whatever the batch, outputs have one row per sample; a batch that is fixed, or to be padded, is always filled."""
     session, told = Doubler(), []
     x = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+    fixed, filled = size if kind == "fixed" else None, kind != "free"
     twice, means = run_in_batches(
-        session, {"x": x}, batch=size, fixed_batch=size if fixed else None, progress=told.append
+        session, {"x": x}, batch=size, fixed_batch=fixed, pads=kind == "pads", progress=told.append
     )
     assert np.array_equal(twice, 2 * x)
     assert means.shape == (len(session.batches),)
     assert told[-1] == n
-    assert sum(session.batches) == (-(-n // size) * size if fixed else n)
-    assert not fixed or set(session.batches) == {size}
+    assert sum(session.batches) == (-(-n // size) * size if filled else n)
+    assert not filled or set(session.batches) == {size}

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Availability, Capabilities, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Mode, Preparation, Session, SessionOptions
 
 __all__ = ["LiteRt"]
 
@@ -17,6 +17,7 @@ _CAPABILITIES = Capabilities(
         {"int8", "uint8", "int16", *(f"{u}int{bits}" for bits in (2, 3, 5, 6, 7) for u in ("", "u"))}
     ),
     simulates=False,
+    prepares=Preparation("LiteRT converts", (5, 10), each_shape=False),
 )
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "litert_torch": "litert-torch"}
 

@@ -17,6 +17,7 @@ from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.litert.conversion import FACTS, MODEL, convert
+from qexplorer.run.preparing import preparing
 
 __all__ = ["Converted", "converted", "digest_of"]
 
@@ -73,10 +74,11 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
     if not (folder / FACTS).is_file():
         arguments = {"path": str(path), "shapes": shapes, "folder": str(folder), "free": free}
         try:
-            if "litert_torch" in sys.modules:
-                convert(arguments)
-            else:
-                run_in_child("qexplorer.run.litert.conversion:convert", arguments, limits=_LIMITS)
+            with preparing(path, shapes.values()):
+                if "litert_torch" in sys.modules:
+                    convert(arguments)
+                else:
+                    run_in_child("qexplorer.run.litert.conversion:convert", arguments, limits=_LIMITS)
         except ChildError as error:
             raise BackendError(f"converting it for LiteRT failed ({error.what})", where=path.name) from None
         except BackendError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Availability, Capabilities, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Mode, Preparation, Session, SessionOptions
 
 __all__ = ["TORCH_INDUCTOR", "TorchInductor"]
 
@@ -19,6 +19,7 @@ _CAPABILITIES = Capabilities(
     weight_formats=frozenset(f"int{bits}" for bits in range(2, 9)),
     activation_formats=frozenset({"uint8", "int8", *(f"{u}int{bits}" for bits in (2, 3, 5, 6, 7) for u in ("", "u"))}),
     simulates=False,
+    prepares=Preparation("PyTorch compiles", (10, 20), each_shape=True),
 )
 _ENABLE = {"linux": "apt install g++", "darwin": "xcode-select --install"}
 

@@ -23,6 +23,7 @@ from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.process.child import Emit
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.run.preparing import preparing
 
 __all__ = ["Compiled", "Shapes", "compile_in_child", "compiled_for"]
 
@@ -70,7 +71,8 @@ def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> None:
     made = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     arguments = {"path": str(path), "shapes": list(shapes), "threads": threads, "folder": str(made)}
     try:
-        run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=_LIMITS)
+        with preparing(path, (size for _, size in shapes)):
+            run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=_LIMITS)
         if not (folder / _TOLD).is_file():  # nobody else was faster
             made.rename(folder)
     except ChildError as error:

@@ -90,7 +90,9 @@ class _Live:
             try:
                 ended = self._stream(sides, order)
             except QExplorerError as error:
-                write_json(self._folder / NOTES, dict.fromkeys(sides, f"its stream ended: {error.sentence}"))
+                told = f"its stream ended: {error.sentence}; choose another, or stop and start again"
+                write_json(self._folder / NOTES, dict.fromkeys(sides, told))
+                report_progress(self._emit, "waiting for another choice", 0.0)
                 self._wait(order.get("version"))
                 continue
             if ended["reason"] == "left":

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["SIDES", "WINDOW_S", "LiveSide", "LiveWindow", "since", "totals"]
+import numpy as np
+
+from qexplorer.core.results import Interval
+from qexplorer.measure.latency_numbers import PLACEMENT
+from qexplorer.measure.statistics import median_interval
+
+__all__ = ["RECENT_S", "SIDES", "WINDOW_S", "LiveSide", "LiveWindow", "since", "speed", "totals"]
+
+RECENT_S = 10.0
+"""Seconds that the numbers of the moment are taken over."""
 
 SIDES = ("a", "b")
 """The two places on the page; a variant is known by its place while the stream runs."""
@@ -90,14 +99,31 @@ def since(windows: Sequence[LiveWindow], seconds: float) -> list[LiveWindow]:
 
 
 def totals(windows: Sequence[LiveWindow], place: str) -> tuple[float, float] | None:
-    """Median latency (ms) and throughput (per second) of the present variant at ``place``, over at most ten seconds.
+    """Median latency (ms) and throughput (per second) of the present variant at ``place``, over the last ``RECENT_S``.
 
     None while it has not run yet.
     """
     if not windows or place not in windows[-1].sides:
         return None
     label = windows[-1].sides[place].label
-    recent = [w.sides[place] for w in since(windows, 10.0) if place in w.sides and w.sides[place].label == label]
+    recent = [w.sides[place] for w in since(windows, RECENT_S) if place in w.sides and w.sides[place].label == label]
     middles = sorted(side.p50_ms for side in recent)
     rates = sorted(side.per_s for side in recent)
     return middles[len(middles) // 2], rates[len(rates) // 2]
+
+
+def speed(windows: Sequence[LiveWindow]) -> tuple[float, Interval] | None:
+    """How many times faster ``b`` is than ``a``: the median of the recent windows' ratios, with its 95 % interval.
+
+    In each window both ran the same samples one after the other. Each variant is loaded once, so the interval is
+    widened by what two copies of one model differ by (``PLACEMENT``). None before there are six windows of both.
+    """
+    if not windows or len(windows[-1].sides) < len(SIDES):
+        return None
+    now = {place: side.label for place, side in windows[-1].sides.items()}
+    recent = [w.sides for w in since(windows, RECENT_S) if {p: s.label for p, s in w.sides.items()} == now]
+    ratios = np.array([sides["a"].p50_ms / sides["b"].p50_ms for sides in recent])
+    around = median_interval(ratios)
+    if around is None:
+        return None
+    return float(np.median(ratios)), (around[0] * (1 - PLACEMENT), around[1] * (1 + PLACEMENT))

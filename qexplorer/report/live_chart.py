@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.measure.live import SIDES, LiveSide, LiveWindow, since
+from qexplorer.measure.live import RECENT_S, SIDES, LiveSide, LiveWindow, since
 from qexplorer.measure.statistics import wilson_interval
 from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from qexplorer.core.results import Interval
 
 __all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "speed_sentence"]
 
@@ -130,12 +132,19 @@ def live_spec(panel: Panel, colours: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def speed_sentence(a: tuple[str, float] | None, b: tuple[str, float] | None) -> str | None:
-    """``w8a8 takes 0.31 of the time of float``, from labels and median latencies; None while one of them is missing."""
-    if a is None or b is None or min(a[1], b[1]) <= 0:
+def speed_sentence(a: str, b: str, found: tuple[float, Interval] | None) -> str | None:
+    """``w8a8 is 2.1 times faster than float (1.9 to 2.2)``, or that no difference was seen; None while none is known.
+
+    Args:
+        a: what to call the one.
+        b: what to call the other.
+        found: how many times faster ``b`` is, with its interval (``measure.live.speed``).
+    """
+    if found is None:
         return None
-    slow, fast = (a, b) if a[1] >= b[1] else (b, a)
-    ratio = slow[1] / fast[1]
-    if ratio < 1.05:
-        return f"{fast[0]} and {slow[0]} take about the same time"
-    return f"{fast[0]} is {ratio:.2g} times faster than {slow[0]}"
+    ratio, (low, high) = found
+    if low <= 1 <= high:
+        return f"no difference in speed between {a} and {b} that {RECENT_S:.0f} s could show"
+    if ratio < 1:
+        a, b, ratio, low, high = b, a, 1 / ratio, 1 / high, 1 / low
+    return f"{b} is {ratio:.3g} times faster than {a} ({low:.3g} to {high:.3g})"

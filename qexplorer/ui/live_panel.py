@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qexplorer.jobs import manager
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState
-from qexplorer.measure.live import SIDES, LiveWindow, totals
+from qexplorer.measure.live import SIDES, LiveWindow, speed, totals
 from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.job_panel import job_state
@@ -121,11 +121,9 @@ def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Ch
 def _now(windows: list[LiveWindow], chosen: dict[str, Chosen], colours: dict[str, str]) -> None:
     """A card for each variant with its numbers now, and between them the last sample and what both say."""
     last = windows[-1]
-    found = {place: totals(windows, place) for place in SIDES}
     same = len({each.backend for each in chosen.values()}) == 1 and len({c.name for c in chosen.values()}) > 1
-    told = [(chosen[p].name if same else chosen[p].label, found[p]) for p in SIDES if p in chosen]
-    pairs = [None if number is None else (label, number[0]) for label, number in told]
-    sentence = speed_sentence(pairs[0], pairs[1]) if len(pairs) == 2 else None
+    one, other = (chosen[place].name if same else chosen[place].label for place in SIDES)
+    sentence = speed_sentence(one, other, speed(windows))
     agree = f"same class for {last.agree:,} of {last.both:,} samples" if last.agree is not None and last.both else None
     line = ", ".join(part for part in (sentence, agree) if part)
     if line:

@@ -12,7 +12,8 @@ import pytest
 
 from qexplorer.core.model import Model
 from qexplorer.core.usage import GpuSample, UsageSample
-from qexplorer.measure.live import LiveWindow, since, totals
+from qexplorer.measure.latency_numbers import PLACEMENT
+from qexplorer.measure.live import LiveWindow, since, speed, totals
 from qexplorer.measure.live_child import stream
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.usage import UsageSampler
@@ -144,6 +145,25 @@ def test_totals_are_of_the_variant_that_runs_now(order: dict[str, Any]) -> None:
     assert totals([LiveWindow.from_json(other), *windows], "b") == totals(windows, "b")
     assert totals([], "a") is None
     assert since(windows, 0.0) == [windows[-1]]
+
+
+def test_speed_is_told_with_what_ten_seconds_show(order: dict[str, Any]) -> None:
+    """Windows of both variants as they are now count, pair by pair; before there are six nothing is told."""
+    windows, _ = run(order, 1)
+    made = windows[0].to_json()
+
+    def window(index: int, a: float, b: float, label: str = "b") -> LiveWindow:
+        sides = {"a": made["sides"]["a"] | {"p50_ms": a}, "b": made["sides"]["b"] | {"p50_ms": b, "label": label}}
+        return LiveWindow.from_json(made | {"t_s": index / 2, "sides": sides})
+
+    before = [window(i, 1.0, 9.0, label="another") for i in range(10)]
+    now = [window(i, 2.0 + 0.1 * i, 1.0 + 0.05 * i) for i in range(10, 18)]
+    assert speed([*before, *now[:5]]) is None
+    assert speed([]) is None
+    found = speed([*before, *now])
+    assert found is not None
+    assert found[0] == pytest.approx(2.0)
+    assert found[1] == (pytest.approx(2.0 * (1 - PLACEMENT)), pytest.approx(2.0 * (1 + PLACEMENT)))
 
 
 def test_the_load_of_gpus_is_told_where_there_are_any(order: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,8 @@ def _running(job_id: str, chosen: dict[str, Chosen]) -> None:
         st.rerun()
         return
     windows = windows_of(job_id)
-    if not windows or job.step != "streaming":
+    waits = job.step.startswith("waiting")  # for a person; the notes say why
+    if not waits and (not windows or job.step != "streaming"):
         st.caption(f":material/hourglass_top: {as_plain(job.step)}: usually a few seconds, the first time of a recipe.")
     _draw(windows, notes_of(job_id), chosen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,28 @@ def test_a_cancelled_job_is_said() -> None:
     app.run()
     assert "Cancelled" in texts(app)
     assert not app.button("why_start").disabled
+
+
+def test_a_failed_job_says_why() -> None:
+    """A job that dies on a broken file leaves the reason in the section, the button, and what was known before."""
+    found = kept("w8a16")
+    app = show(found)
+    (path,) = found.quantized.values()
+    Path(path).write_bytes(b"no model at all")
+    app.button("why_start").click().run()
+    job_id = app.session_state["qexplorer_state"].jobs["why"]
+    end = time.monotonic() + 120
+    while manager.state(job_id).is_running and time.monotonic() < end:
+        time.sleep(0.1)
+    job = manager.state(job_id)
+    assert job.status == "failed"
+    assert job.error is not None
+    again = open_app("pages/compare.py", session=SESSION)
+    assert not again.exception
+    assert any("Explaining failed" in box.value and "cannot load it" in box.value for box in again.main.error)
+    assert job.error in said(again)
+    assert "expected, not measured" in said(again)
+    assert not again.button("why_start").disabled
 
 
 def test_without_data_the_button_says_what_is_missing() -> None:

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.run.openvino_graph import check_feeds, fixed_shapes, half_precision, output_names, read_graph, sentence
+from qexplorer.run.openvino_graph import (
+    check_feeds,
+    fixed_shapes,
+    half_precision,
+    import_openvino,
+    output_names,
+    read_graph,
+    sentence,
+)
 from qexplorer.run.openvino_kernels import kernels_of, names_of, read_kernels
 from qexplorer.run.openvino_profile import profiled
 from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
@@ -182,11 +190,8 @@ def _settings(model: openvino.Model, options: SessionOptions, device: str) -> di
 
 @functools.cache
 def _core() -> openvino.Core:
-    """OpenVINO's entry point, one in a process; its telemetry, which would write an identity and send, stays out."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino.Core()
+    """OpenVINO's entry point, one in a process."""
+    return import_openvino().Core()
 
 
 @functools.cache

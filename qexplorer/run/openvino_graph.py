@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,15 @@ from qexplorer.core.errors import BackendError
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["check_feeds", "fixed_shapes", "half_precision", "output_names", "read_graph", "sentence"]
+__all__ = [
+    "check_feeds",
+    "fixed_shapes",
+    "half_precision",
+    "import_openvino",
+    "output_names",
+    "read_graph",
+    "sentence",
+]
 
 _SINK = re.compile(r"/sink_port_\d+$")
 _HALVES = ("f16", "bf16")
@@ -25,17 +34,27 @@ _NOISE = re.compile(
 )
 
 
+def import_openvino() -> Any:
+    """The package, imported without its telemetry, which would write an identity and send.
+
+    Nothing else in this program imports it: whoever comes first decides whether telemetry is let in.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+    import openvino.frontend
+
+    return openvino
+
+
 def read_graph(path: Path) -> openvino.Model:
     """Reads the ONNX file at ``path``, as ONNX and nothing else (OpenVINO would try its other formats too).
 
     Raises:
         BackendError: it is missing, no ONNX model, or has operators that OpenVINO does not convert.
     """
-    from openvino.frontend import FrontEndManager
-
     if not path.is_file():
         raise BackendError("there is no such file", where=path.name)
-    frontend = FrontEndManager().load_by_framework("onnx")
+    frontend = import_openvino().frontend.FrontEndManager().load_by_framework("onnx")
     if not frontend.supported(str(path)):
         raise BackendError("OpenVINO cannot load it (it is no ONNX model)", where=path.name)
     try:
@@ -59,8 +78,6 @@ def output_names(model: openvino.Model) -> tuple[str, ...]:
 
 def check_feeds(model: openvino.Model, feeds: Mapping[str, Array], where: str) -> None:
     """Raises BackendError if ``feeds`` are not what ``model`` takes: OpenVINO would convert or ignore some of that."""
-    import openvino
-
     wanted = {port.get_any_name(): port for port in model.inputs}
     if set(wanted) != set(feeds):
         names = ", ".join(f"'{name}'" for name in wanted)
@@ -69,7 +86,7 @@ def check_feeds(model: openvino.Model, feeds: Mapping[str, Array], where: str) -
         array, dtype = feeds[name], port.get_element_type().to_dtype()
         if array.dtype != dtype:
             raise BackendError(f"the input '{name}' is of type {array.dtype}", where=where, allowed=str(dtype))
-        shape = openvino.PartialShape(list(array.shape))
+        shape = import_openvino().PartialShape(list(array.shape))
         if not port.partial_shape.compatible(shape):
             allowed = str(port.partial_shape)
             raise BackendError(f"the input '{name}' has the shape {array.shape}", where=where, allowed=allowed)
@@ -77,12 +94,11 @@ def check_feeds(model: openvino.Model, feeds: Mapping[str, Array], where: str) -
 
 def fixed_shapes(model: openvino.Model, shapes: Sequence[Sequence[int]]) -> openvino.Model | None:
     """``model`` for these shapes of its inputs; itself if it has no others, None if it cannot be fixed to them."""
-    import openvino
-
     if not model.is_dynamic():
         return model
     fixed = model.clone()
-    wanted = {port.get_any_name(): openvino.PartialShape(list(s)) for port, s in zip(fixed.inputs, shapes, strict=True)}
+    shape = import_openvino().PartialShape
+    wanted = {port.get_any_name(): shape(list(s)) for port, s in zip(fixed.inputs, shapes, strict=True)}
     try:
         fixed.reshape(wanted)
     except Exception:  # shape arithmetic that only works out when it runs

@@ -1,4 +1,4 @@
-"""What makes the contract tests quick for backends that convert a model before they run it."""
+"""What makes the contract tests quick for backends that convert or compile a model before they run it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from qexplorer.run.protocol import Backend
 
 
 @pytest.fixture(autouse=True)
-def kept_conversions(backend: Backend, session_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """LiteRT converts here instead of in a child for each file, and what it converted once serves all tests."""
+def kept_conversions(
+    backend: Backend,
+    session_workspace: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LiteRT and PyTorch convert here instead of in a child for each file; what they made once serves all tests."""
     if backend.name == "litert":
         from tests.run.litert_here import keep
 
         keep(session_workspace, monkeypatch)
+    if backend.name == "torch-inductor":
+        from tests.run import inductor_here
+
+        inductor_here.keep(inductor_here.kept_folder(tmp_path_factory), monkeypatch)

@@ -89,7 +89,9 @@ def test_a_profile_names_nodes_of_the_given_graph(backend: Backend, path: Path) 
 
 def test_a_profile_leaves_the_session_as_it_was(backend: Backend, path: Path) -> None:
     """After profiling, the session answers as a fresh one does."""
-    session, _ = profiled(backend, path)
+    session, profile = profiled(backend, path)
+    if not profile:
+        pytest.skip("it has no profiler")
     fresh = backend.load(path, SessionOptions(Mode.NATIVE))
     feeds = {"x": samples(2)}
     assert session.run(feeds)[0].tobytes() == fresh.run(feeds)[0].tobytes()

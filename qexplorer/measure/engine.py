@@ -103,7 +103,7 @@ class Engine:
             self._subject,
             self._files,
             threads=self._threads,
-            on_progress=lambda share: self._board.advance(step, share),
+            on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
             on_wait=lambda wait: self._wait(slot, step, wait),
             cancelled=self._cancelled,
         )

@@ -181,7 +181,7 @@ def _lines(at: dict[str, Any]) -> dict[str, Any]:
 def _names(at: dict[str, Any]) -> dict[str, Any]:
     """Names of roofs above their right end, of slopes at their lower end."""
     layers = []
-    for kind, align, baseline, dx, dy in (("roof", "right", "bottom", -4, -4), ("slope", "left", "top", 10, -8)):
+    for kind, align, baseline, dx, dy in (("roof", "right", "bottom", -4, -4), ("slope", "left", "top", 10, 2)):
         mark = {"type": "text", "align": align, "baseline": baseline, "dx": dx, "dy": dy, "fontSize": 11}
         mark |= {"color": NEUTRAL}
         transform = [{"filter": f"datum.kind === '{kind}' && datum.text !== ''"}]

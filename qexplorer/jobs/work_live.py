@@ -19,9 +19,11 @@ from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
+from qexplorer.measure.waiting import Wait, waiting_text
 from qexplorer.process.child import Emit
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.run.registry import BACKENDS
 
 __all__ = ["live_job"]
 
@@ -137,12 +139,25 @@ class _Live:
                 recipe = Recipe.parse(text)
                 report_progress(self._emit, f"preparing {recipe.name} on {backend}", 0.0)
                 variant = float_variant(self._model) if recipe.is_float else self._quantized(recipe)
-                judged = judge_variant(variant, backend, self._few, self._few_files, threads=self._threads)
+                judged = judge_variant(
+                    variant,
+                    backend,
+                    self._few,
+                    self._few_files,
+                    threads=self._threads,
+                    on_wait=lambda wait: self._say(recipe.name, backend, wait),
+                )
             except QExplorerError as error:
                 self._ready[key] = error.sentence
             else:
                 self._ready[key] = judged.failed or judged.refused or variant
         return self._ready[key]
+
+    def _say(self, recipe: str, backend: str, wait: Wait | None) -> None:
+        """Says what is waited for, where the backend compiles or converts a file."""
+        prepares = BACKENDS.get(backend).capabilities.prepares
+        if wait is not None and prepares is not None:
+            report_progress(self._emit, waiting_text(prepares, recipe, wait.batch), 0.0)
 
     def _quantized(self, recipe: Recipe) -> Variant:
         def told(step: str, done: float) -> None:

@@ -155,10 +155,10 @@ class Engine:
             step = f"time {backend}"
             future = self._pool.submit(self._time, backend, step)
             while not wait([future], timeout=_POLL_S).done:
-                self._board.tell(self._saying(f"timing on {backend}"))
+                self._board.tell(self._saying(f"timing on {BACKENDS.get(backend).label}"))
             self._timed |= future.result()
             self._board.advance(step, 1.0)
-            self._board.tell(f"timed on {backend}", self.runs())
+            self._board.tell(f"timed on {BACKENDS.get(backend).label}", self.runs())
 
     def _time(self, backend: str, step: str) -> dict[Slot, Timed]:
         variants = {

@@ -94,7 +94,7 @@ def _speed(run: Run) -> tuple[Change, str]:
     if found is None or found.p50 is None:
         return Change.UNKNOWN, f"no latency ({found.reason})" if found and found.reason else ""
     if not found.valid:
-        why = (found.reason or "the machine was busy").removeprefix("too noisy: ")
+        why = (found.reason or "the machine was busy").removeprefix("too noisy: ").split("; ")[0]  # then come remarks
         return Change.UNKNOWN, f"too noisy to speak of speed ({why})"
     if found.speedup is None or found.speedup_ci95 is None:
         return Change.UNKNOWN, ""
@@ -153,9 +153,9 @@ def _closeness(run: Run) -> float:
 
 
 def _gain(run: Run) -> tuple[float, float]:
-    took = run.latency_ms
-    faster = took.speedup if took is not None and took.speedup else 0.0  # noisy ones still tell which to look at
-    return faster, -float(run.size.weight_bytes) if run.size else 0.0
+    """Quickest first, on whatever backend, then smallest; noisy latencies still tell which one to look at."""
+    p50 = None if run.latency_ms is None else run.latency_ms.p50
+    return -float("inf") if p50 is None else -p50, -float(run.size.weight_bytes) if run.size else 0.0
 
 
 def _share(value: float) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -15,7 +17,7 @@ from qexplorer.report.comparison_charts import has_accuracy, trade_info, trade_s
 from qexplorer.report.comparison_values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
-from qexplorer.report.verdict import Change, headline, verdict_of
+from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare_energy import draw_energy
 from qexplorer.ui.compare_flips import draw_flips
 from qexplorer.ui.compare_ladder import draw_ladder
@@ -35,6 +37,7 @@ _ICONS = {
     Change.WORSE: ":material/trending_down:",
     Change.UNKNOWN: ":material/info:",
 }
+_FEW = 3  # verdicts beside the best one that are read at a glance
 _COSTS = ("weight_bytes", "latency_ms", "energy_mj")
 
 
@@ -54,15 +57,32 @@ def _verdict(comparison: Comparison) -> None:
             st.markdown("#### No recipe gave numbers that can be shown")
         else:
             st.markdown(f"#### {_ICONS[best.answers]} {as_plain(best.text)}")
-        for run in comparison.runs:
-            verdict = verdict_of(run, comparison.runs)
-            if run.recipe != "float" and (best is None or verdict.label != best.label):
-                st.markdown(f"{_ICONS[verdict.answers]} {as_plain(verdict.text)}")
+        _other_verdicts(comparison, best)
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
         st.caption(as_plain(f"{made_on(comparison)}, {judged}"))
         for note in data.get("notes") or ():
             st.caption(f":material/info: {as_plain(note)}")
+
+
+def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
+    """A sentence on each other run; of many, those with numbers are folded away, the others say why they have none."""
+    runs = [run for run in comparison.runs if run.recipe != "float"]
+    found = [(run, verdict_of(run, comparison.runs)) for run in runs]
+    others = [(run, verdict) for run, verdict in found if best is None or verdict.label != best.label]
+    lines = {
+        kept: [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if (run.status is Status.OK) is kept]
+        for kept in (True, False)
+    }
+    for line in lines[False]:
+        st.markdown(line)
+    if len(lines[True]) <= _FEW:
+        shown: Any = nullcontext()
+    else:
+        shown = st.expander(f"The other {len(lines[True])} with numbers, a sentence each", key="other_verdicts")
+    with shown:
+        for line in lines[True]:
+            st.markdown(line)
 
 
 def _pictures(comparison: Comparison) -> None:

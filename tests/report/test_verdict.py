@@ -53,7 +53,9 @@ def test_an_interval_over_one_is_no_difference_in_speed() -> None:
 
 def test_noise_is_no_speed() -> None:
     """A latency that is not valid gives no speed, and the reason."""
-    took = replace(quantized_run().latency_ms, valid=False, reason="too noisy: other work took 70% of the processor")
+    took = replace(
+        quantized_run().latency_ms, valid=False, reason="too noisy: other work took 70% of the processor; p99 not shown"
+    )
     run = quantized_run(latency_ms=took)
     verdict = verdict_of(run, [float_run(), run])
     assert verdict.speed is Change.UNKNOWN
@@ -82,6 +84,17 @@ def test_headline_takes_the_fastest_without_a_loss() -> None:
     found = headline(runs)
     assert found is not None
     assert found.label == "w8a8"
+
+
+def test_headline_is_the_quickest_on_any_backend() -> None:
+    """Gaining most on a slow backend is not being quick: the shortest median of those as good as float is told."""
+    took = quantized_run().latency_ms
+    assert took is not None
+    slow = replace(quantized_run("w8a8", latency_ms=replace(took, p50=9.0, speedup=5.0)), backend="torch")
+    quick = quantized_run("w8a8", latency_ms=replace(took, p50=1.0, speedup=2.0))
+    found = headline([float_run(), slow, quick])
+    assert found is not None
+    assert found.label == f"w8a8, {BACKEND}"
 
 
 def test_headline_of_losses_is_the_smallest() -> None:

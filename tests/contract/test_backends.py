@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from qexplorer.core.dataset import Split
@@ -26,11 +25,8 @@ from qexplorer.run.registry import BACKENDS, REFERENCE
 from tests.contract.here import HERE
 from tests.contract.one_graph import Found, in_one_graph
 from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
+from tests.quantized_cases import array, quantized_cases
 
-QUANTIZED = {
-    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
-    *("ConvInteger", "MatMulInteger"),
-}
 NEWEST_IR, NEWEST_OPSET = 11, 25
 KNOWN_WRONG: dict[str, frozenset[str]] = {
     # Values that lie on the very boundary of two codes get the other one: OpenVINO 2026.4 scales in another order.
@@ -42,8 +38,24 @@ KNOWN_WRONG: dict[str, frozenset[str]] = {
 LEAST_CASES = {"tensorrt": 1}  # signed 8-bit codes with zero point 0 only, which few cases have
 """How many of onnx's 45 cases with quantized operators a backend runs at least, where that is not 27. A backend that
 converts graphs into another format may run fewer: its page says what it takes."""
-COMPILES = {"torch-inductor"}
-"""Backends that take seconds for each graph: the cases that they can take are put into one."""
+ONE_GRAPH = {
+    "torch-inductor": frozenset(
+        {
+            *("test_dequantizelinear_e4m3fn", "test_dequantizelinear_e4m3fn_float16"),
+            *("test_dequantizelinear_e4m3fn_zero_point", "test_dequantizelinear_e5m2"),
+            *("test_dequantizelinear_float4e2m1", "test_quantizelinear_e4m3fn"),
+            *("test_quantizelinear_e5m2", "test_quantizelinear_float4e2m1"),
+        }
+    ),
+    "litert": frozenset(
+        {
+            *("test_convinteger_without_padding", "test_convinteger_with_padding", "test_matmulinteger"),
+            *("test_dequantizelinear_float4e2m1", "test_dequantizelinear_uint16", "test_quantizelinear_e4m3fn"),
+            *("test_quantizelinear_e5m2", "test_quantizelinear_float4e2m1", "test_quantizelinear_uint16"),
+        }
+    ),
+}
+"""Backends that take seconds for each graph, with the cases that they may refuse: all others are put into one."""
 LEAST_INTEGER = {
     "tensorrt": 2,  # it fuses across layers and may pool in float
     "onnxruntime-tensorrt": 0,  # ONNX Runtime does not tell the types inside an engine
@@ -199,26 +211,11 @@ def test_inputs_that_do_not_fit_are_a_backend_error(backend: Backend, model: Mod
     assert session.run({"x": samples(1)})[0].shape == (1, CLASSES)
 
 
-@cache
-def cases() -> dict[str, Any]:
-    """Node cases of onnx.backend.test with one of the seven quantized operators, by name."""
-    from onnx.backend.test.case.node import collect_testcases
-
-    with np.errstate(all="ignore"):
-        found = [case for case in collect_testcases(None) if case.model is not None]
-    return {case.name: case for case in found if QUANTIZED & {node.op_type for node in case.model.graph.node}}
-
-
 def older(model: onnx.ModelProto) -> None:
     """Stamps a case with versions that runtimes take; the newer ones change nothing that these cases use."""
     model.ir_version = min(model.ir_version, NEWEST_IR)
     for used in model.opset_import:
         used.version = min(used.version, NEWEST_OPSET)
-
-
-def array(value: Any) -> np.ndarray[Any, Any]:
-    """A test value as an array."""
-    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
 
 
 def one_by_one(backend: Backend, mode: Mode, folder: Path, chosen: Mapping[str, Any]) -> Found:
@@ -238,10 +235,10 @@ def one_by_one(backend: Backend, mode: Mode, folder: Path, chosen: Mapping[str, 
 
 
 def together(backend: Backend, mode: Mode, folder: Path) -> Found:
-    """The same with one file for all cases but those with float8 or float4 inputs, which the backend may refuse."""
-    small = ("float8", "float4")
-    apart = {n: c for n, c in cases().items() if any(array(v).dtype.name.startswith(small) for v in c.data_sets[0][0])}
-    rest = {name: case for name, case in cases().items() if name not in apart}
+    """The same with one file for all cases but those that the backend may refuse."""
+    may_refuse = ONE_GRAPH[backend.name]
+    apart = {name: case for name, case in quantized_cases().items() if name in may_refuse}
+    rest = {name: case for name, case in quantized_cases().items() if name not in may_refuse}
 
     def run(path: Path, feeds: dict[str, Any]) -> list[Any]:
         return backend.load(path, SessionOptions(mode)).run(feeds)
@@ -255,11 +252,13 @@ def test_onnx_cases_that_run_are_met_exactly(backend: Backend, tmp_path: Path, m
     """Of onnx's 45 cases with quantized operators at least 27 run, and all but the known ones give the very answer."""
     if mode is Mode.SIMULATED and not backend.capabilities.simulates:
         pytest.skip("it does not simulate")
-    slow = backend.name in COMPILES
-    answers = together(backend, mode, tmp_path) if slow else one_by_one(backend, mode, tmp_path, cases())
+    if backend.name in ONE_GRAPH:
+        answers = together(backend, mode, tmp_path)
+    else:
+        answers = one_by_one(backend, mode, tmp_path, quantized_cases())
     wrong = set()
     for name, found in answers.items():
-        expected = cases()[name].data_sets[0][1]
+        expected = quantized_cases()[name].data_sets[0][1]
         if not all(np.array_equal(a, array(b)) for a, b in zip(found, expected, strict=True)):
             wrong.add(name)
     assert wrong == KNOWN_WRONG.get(backend.name, frozenset())

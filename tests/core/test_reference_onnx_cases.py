@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from qexplorer.core.reference import OPERATORS, run_operator
+from tests.quantized_cases import QUANTIZED, array, quantized_cases
 
 # The one case met in value but not in bits: it quantizes -0.0, the reference keeps the sign and the case does not.
 SIGN_OF_ZERO = {"test_quantizelinear_float4e2m1"}
-
-
-@cache
-def cases() -> dict[str, Any]:
-    """Cases by name; collecting them runs the whole generator of onnx once."""
-    from onnx.backend.test.case.node import collect_testcases
-
-    with np.errstate(all="ignore"):
-        found = {case.name: case for case in collect_testcases(None) if case.model is not None}
-    return {name: case for name, case in found.items() if OPERATORS.keys() & {n.op_type for n in case.model.graph.node}}
-
-
-def as_array(value: Any) -> np.ndarray[Any, Any]:
-    """A test value, which may be a protocol buffer, as an array."""
-    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
 
 
 def run(model: onnx.ModelProto, inputs: list[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
@@ -53,18 +37,19 @@ def run(model: onnx.ModelProto, inputs: list[np.ndarray[Any, Any]]) -> list[np.n
 
 def test_onnx_has_the_45_cases_that_this_file_speaks_of() -> None:
     """A new version of onnx that brings more cases is noticed."""
-    assert len(cases()) == 45
+    assert OPERATORS.keys() == QUANTIZED
+    assert len(quantized_cases()) == 45
 
 
 @pytest.mark.parametrize("op", sorted(OPERATORS))
 def test_every_case_of_an_operator_is_met(op: str) -> None:
     """All cases, those with 2- and 4-bit integers and 4- and 8-bit floats among them, give the same bits and types."""
-    mine = {name: case for name, case in cases().items() if op in {n.op_type for n in case.model.graph.node}}
+    mine = {name: case for name, case in quantized_cases().items() if op in {n.op_type for n in case.model.graph.node}}
     assert mine
     for name, case in mine.items():
         for inputs, expected in case.data_sets:
-            found = run(case.model, [as_array(value) for value in inputs])
-            for got, want in zip(found, map(as_array, expected), strict=True):
+            found = run(case.model, [array(value) for value in inputs])
+            for got, want in zip(found, map(array, expected), strict=True):
                 assert got.dtype == want.dtype, name
                 assert got.shape == want.shape, name
                 if name in SIGN_OF_ZERO:

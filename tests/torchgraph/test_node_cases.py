@@ -14,6 +14,7 @@ from onnx import TensorProto, numpy_helper
 from qexplorer.torchgraph.dtypes import tensor_from
 from qexplorer.torchgraph.executor import GraphModule, missing_operators
 from qexplorer.torchgraph.operators import operator_names
+from tests.quantized_cases import QUANTIZED, quantized_cases
 
 FLOOR = 1600
 """How many cases must pass; 1609 did with onnx 1.23."""
@@ -45,6 +46,7 @@ class Outcome:
     missing: list[str] = field(default_factory=list)
     not_held: list[str] = field(default_factory=list)
     operators: set[str] = field(default_factory=set)
+    quantized: set[str] = field(default_factory=set)
 
 
 def kinds(model: onnx.ModelProto) -> set[int]:
@@ -86,6 +88,8 @@ def outcome() -> Outcome:
     with np.errstate(all="ignore"):
         cases = [case for case in collect_testcases(None) if case.model is not None]
     for case in cases:
+        if QUANTIZED & {node.op_type for node in case.model.graph.node}:
+            found.quantized.add(case.name)
         if kinds(case.model) & {*NOT_HELD, -1}:
             found.not_held.append(case.name)
         elif missing_operators(case.model):
@@ -104,6 +108,11 @@ def outcome() -> Outcome:
 def test_no_case_that_runs_is_wrong(outcome: Outcome) -> None:
     """Every case whose operators and types the executor has gives the answer and the type that ONNX wants."""
     assert outcome.wrong == {}
+
+
+def test_no_quantized_case_is_made_elsewhere(outcome: Outcome) -> None:
+    """Of all cases, those with quantized operators are the ones that other tests collect by themselves."""
+    assert outcome.quantized == quantized_cases().keys()
 
 
 def test_most_cases_run(outcome: Outcome) -> None:

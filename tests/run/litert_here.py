@@ -38,7 +38,7 @@ def keep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @functools.cache
 def _decomposable() -> Callable[[], set[Any]]:
-    """PyTorch's list of what it can decompose, made once: each conversion makes it four times, in a quarter of its time.
+    """PyTorch's list of what it can decompose: a conversion makes it four times, in a quarter of the conversion's time.
 
     It lacks operators that are registered later; none of those decomposes.
     """

@@ -6,8 +6,9 @@ products in int16, saturating at -32768 and 32767; ``vpmaddwd`` and ``vpaddd`` a
 
 Which products are neighbours is the kernel's affair. ONNX Runtime's (MLAS, ``QgemmU8S8KernelAvx2``,
 ``ConvSymKernelAvx2``) takes four values of K at a time, so pairs are (k0, k1), (k2, k3), with K by kernel position and
-then input channel, and multiplies raw codes; zero points are taken off afterwards, exactly. Depthwise convolutions,
-uint8 weights and signed activations go through kernels that widen to int16 or int32 first, and do not saturate.
+then input channel, and multiplies raw codes; zero points are taken off afterwards, exactly. Signed activations are
+moved up by 128 first, zero points with them. Depthwise convolutions and uint8 weights go through kernels that widen to
+int16 or int32 first, and do not saturate.
 
 What saturation changes is ``sum over pairs of clip(s) - s``; pairs that no input code can bring beyond int16 are left
 out before anything is multiplied, and so the emulation costs little.
@@ -27,7 +28,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.measure.integer_layers import Geometry, IntegerLayer
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
 
-__all__ = ["HIGH", "LOW", "PairRisk", "change_by_saturation", "pair_risk", "why_exact"]
+__all__ = ["HIGH", "LOW", "PairRisk", "change_by_saturation", "move_of", "pair_risk", "why_exact"]
 
 assert _kernels.__all__
 LOW, HIGH = -32768, 32767
@@ -56,7 +57,7 @@ class PairRisk:
 
 def why_exact(layer: IntegerLayer) -> str | None:
     """Why the layer's kernel never adds in int16; None if it does."""
-    if layer.code_type != "uint8":
+    if layer.code_type not in ("uint8", "int8"):
         return f"{layer.code_type} activations: their kernel does not add in int16"
     if layer.weight_type != "int8":
         return f"{layer.weight_type} weights: their kernel widens to int16 before it multiplies"
@@ -65,13 +66,18 @@ def why_exact(layer: IntegerLayer) -> str | None:
     return None
 
 
+def move_of(layer: IntegerLayer) -> int:
+    """What is added to the layer's codes before they are multiplied: 128 if they are signed."""
+    return 128 if layer.code_type == "int8" else 0
+
+
 def pair_risk(weight: NDArray[np.int32], low: int, high: int) -> PairRisk:
     """The risky pairs of a weight.
 
     Args:
         weight: codes, shape ``(K, N)``, products in the order in which the kernel takes them.
-        low: smallest input code that can come.
-        high: largest input code that can come.
+        low: smallest input code that can come, moved.
+        high: largest input code that can come, moved.
     """
     even = np.pad(weight, ((0, weight.shape[0] % 2), (0, 0))).astype(np.int64)
     first, second = even[0::2], even[1::2]
@@ -97,11 +103,13 @@ def change_by_saturation(
     Args:
         layer: the layer.
         risks: its :func:`pair_risk`, one per group.
-        codes: uint8, ``(n, C, ...)`` of a Conv, ``(..., K)`` of the others.
+        codes: uint8 or int8, ``(n, C, ...)`` of a Conv, ``(..., K)`` of the others.
 
     Returns:
         Changes (int32, in the shape of the layer's output), how many pairs saturated, and pairs added in all.
     """
+    if move := move_of(layer):
+        codes = (codes.astype(np.int16) + move).astype(np.uint8)
     if layer.geometry is None:
         rows = np.ascontiguousarray(codes.reshape(-1, codes.shape[-1]).T)
         changed, count = _changed(rows, risks[0], layer.weight.shape[2])
@@ -111,7 +119,7 @@ def change_by_saturation(
     channels = codes.shape[1] // layer.weight.shape[0]
     for group, risk in enumerate(risks):
         some = codes[:, group * channels : (group + 1) * channels]
-        rows, spatial = _columns(some, layer.geometry, layer.zero)
+        rows, spatial = _columns(some, layer.geometry, layer.zero + move)
         changed, count = _changed(rows, risk, layer.weight.shape[2])
         parts.append(changed.reshape(layer.weight.shape[2], codes.shape[0], *spatial))
         total, pairs = total + count, pairs + rows.shape[1] * risk.pairs

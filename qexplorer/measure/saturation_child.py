@@ -20,7 +20,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity import differences
 from qexplorer.measure.integer_layers import IntegerLayer, integer_layers
 from qexplorer.measure.overflow import accumulator_bound, bits_of, largest_in_data
-from qexplorer.measure.pair_sums import PairRisk, change_by_saturation, pair_risk, why_exact
+from qexplorer.measure.pair_sums import PairRisk, change_by_saturation, move_of, pair_risk, why_exact
 from qexplorer.measure.points import output_scales
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
@@ -84,7 +84,8 @@ class _Record:
     def __init__(self, layers: Sequence[IntegerLayer]) -> None:
         self.layers = layers
         self.risks: list[list[PairRisk]] = [
-            [pair_risk(group, layer.low, layer.high) for group in layer.weight] for layer in layers
+            [pair_risk(group, layer.low + move_of(layer), layer.high + move_of(layer)) for group in layer.weight]
+            for layer in layers
         ]
         self.why = [why_exact(layer) for layer in layers]
         self.risky = [

@@ -249,7 +249,7 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         "signed_expected",
         lambda case: case.row.predicted and case.fact.signed and case.world.backend.name == "onnxruntime",
         "on signed activations: each ReLU stays a step of its own",
-        "With zero in the middle of the codes saturation does no ReLU's work: codes become floats for it, and codes again.",
+        "With zero in the middle of the codes a ReLU is no saturation: codes become floats for it, and codes again.",
         "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",
         {"activations": _UINT8},
     ),

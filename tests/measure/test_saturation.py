@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from qexplorer.load.data import load_data
 from qexplorer.load.fit import fit_to_model
 from qexplorer.load.model import load_model
 from qexplorer.measure.integer_layers import integer_layers
-from qexplorer.measure.pair_sums import HIGH, LOW, change_by_saturation, pair_risk, why_exact
+from qexplorer.measure.pair_sums import HIGH, LOW, change_by_saturation, move_of, pair_risk, why_exact
 from qexplorer.measure.saturation import kept_saturation, reduced_recipe, saturates_here, saturation
 from qexplorer.measure.saturation_types import SaturationReport
 from qexplorer.measure.stages import StagedModel
@@ -94,6 +95,24 @@ def test_kernels_that_widen_are_exact() -> None:
     assert "depthwise" in (why_exact(layer) or "")
     (plain,), _ = integer_layers(conv_graph(np.full((3, 3, 3, 3), 127, np.int8)))
     assert why_exact(plain) is None
+
+
+def test_signed_codes_saturate_as_the_unsigned_ones_that_they_become() -> None:
+    """Codes and zero point 128 lower, on a signed grid: the same pairs are at risk, and change by as much."""
+    rng = np.random.default_rng(3)
+    weight = rng.choice([-128, -120, 90, 110, 127], (4, 3, 3, 2)).astype(np.int8)
+    codes = rng.integers(0, 256, (2, 3, 5, 6)).astype(np.uint8)
+    (plain,), _ = integer_layers(conv_graph(weight, zero=131, pads=[1, 1, 1, 1]))
+    lower = {"low": plain.low - 128, "high": plain.high - 128, "zero": plain.zero - 128}
+    signed = replace(plain, code_type="int8", **lower)
+    assert why_exact(signed) is None
+    found = []
+    for layer, fed in ((plain, codes), (signed, (codes.astype(np.int16) - 128).astype(np.int8))):
+        risks = [pair_risk(group, layer.low + move_of(layer), layer.high + move_of(layer)) for group in layer.weight]
+        found.append(change_by_saturation(layer, risks, fed))
+    assert found[0][1:] == found[1][1:]
+    assert found[0][1] > 0
+    np.testing.assert_array_equal(found[0][0], found[1][0])
 
 
 def test_stages_compute_what_the_whole_computes(tmp_path: Path) -> None:

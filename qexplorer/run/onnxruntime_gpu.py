@@ -15,6 +15,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import sha256_file, workspace
+from qexplorer.run.on_gpu import OnGpu
 from qexplorer.run.onnxruntime_probe import load_gpu_libraries, provider_availability
 from qexplorer.run.onnxruntime_session import OnnxRuntimeSession, Provider, sentence_of, settings_of
 from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
@@ -144,25 +145,10 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
             return self.optimized(Path(folder), settings_of(self._options))[1]
 
 
-class _OnGpu(Sequence[Array]):
-    """Outputs on the GPU, copied to the host when they are looked at."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self._values = values
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [value.numpy() for value in self._values[index]]
-        return self._values[index].numpy()
-
-
 def _run_bound(session: Any, binding: Any) -> Sequence[Array]:
     session.run_with_iobinding(binding)
     binding.synchronize_outputs()
-    return _OnGpu(binding.get_outputs())
+    return OnGpu(binding.get_outputs(), lambda value: value.numpy())
 
 
 def _providers(path: Path, provider: str) -> list[Provider]:

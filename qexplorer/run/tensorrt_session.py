@@ -12,6 +12,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.run.on_gpu import OnGpu
 from qexplorer.run.protocol import Executed
 from qexplorer.run.tensorrt_engine import engine_for
 from qexplorer.run.tensorrt_graph import QUANTIZERS, read_graph
@@ -85,7 +86,7 @@ class TensorRtSession:
             if not context.execute_async_v3(self._stream.cuda_stream):
                 raise BackendError("TensorRT cannot run the engine", where=self._where)
             self._stream.synchronize()
-            return _OnGpu([tensors[name] for name in self._names])
+            return OnGpu([tensors[name] for name in self._names], lambda value: value.cpu().numpy())
 
         return timed
 
@@ -165,18 +166,3 @@ class TensorRtSession:
             if hasattr(kinds, label) and found == getattr(kinds, label):
                 return kind
         raise BackendError(f"'{name}' has a type that cannot be held here ({found})", where=self._where)
-
-
-class _OnGpu(Sequence[Array]):
-    """Outputs on the GPU, copied to the host when they are looked at."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self._values = values
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [value.cpu().numpy() for value in self._values[index]]
-        return self._values[index].cpu().numpy()

@@ -248,8 +248,8 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     LayerRule(
         "signed_expected",
         lambda case: case.row.predicted and case.fact.signed and case.world.backend.name == "onnxruntime",
-        "on signed activations: each ReLU stays a step of its own",
-        "With zero in the middle of the codes a ReLU is no saturation: codes become floats for it, and codes again.",
+        "on signed activations: some of them will fall back to float",
+        "With zero in the middle of the codes a ReLU stays a step of its own, and keeps what is around it from fusing.",
         "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",
         {"activations": _UINT8},
     ),

@@ -36,36 +36,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One initializer.
-
-    Attributes:
-        type: its element type (``onnx.TensorProto.DataType``).
-        size: how many elements it has.
-        type_at: where in the file its type stands.
-        data_at: where in the file its values begin; None unless they stand there as raw bytes.
-    """
+    """One initializer: its element type (``onnx.TensorProto.DataType``) and how many elements it has."""
 
     type: int
     size: int
-    type_at: int
-    data_at: int | None
 
 
 @dataclass(slots=True)
 class Outline:
-    """Nodes and constants of a graph, bodies of If, Loop and Scan included.
-
-    Attributes:
-        nodes: in file order.
-        constants: initializers by name.
-        declared: tensors whose types the file declares: inputs, outputs, and others in between.
-        external: whether any constant's values are in another file.
-    """
+    """Nodes and constants of a graph, bodies of If, Loop and Scan included."""
 
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Constant] = field(default_factory=dict)
-    declared: set[str] = field(default_factory=set)
-    external: bool = False
 
 
 def read_outline(path: Path) -> Outline | None:
@@ -86,10 +68,8 @@ def _read_graph(data: mmap.mmap, begin: int, end: int, found: Outline) -> None:
         if number == 1:  # GraphProto.node
             _read_node(data, start, stop, found)
         elif number == 5:  # GraphProto.initializer
-            _read_constant(data, start, stop, found)
-        elif number in (11, 12, 13):  # GraphProto.input, output, value_info
-            names = (data[first:last].decode() for inner, first, last in _fields(data, start, stop) if inner == 1)
-            found.declared.update(names)
+            name, constant = _constant(data, start, stop)
+            found.constants[name] = constant
 
 
 def _read_node(data: mmap.mmap, begin: int, end: int, found: Outline) -> None:
@@ -108,22 +88,18 @@ def _read_node(data: mmap.mmap, begin: int, end: int, found: Outline) -> None:
     found.nodes.append(Node(op, tuple(inputs), tuple(outputs)))
 
 
-def _read_constant(data: mmap.mmap, begin: int, end: int, found: Outline) -> None:
-    name, kind, dims, type_at, data_at = "", 0, list[int](), begin, None
+def _constant(data: mmap.mmap, begin: int, end: int) -> tuple[str, Constant]:
+    name, kind, dims = "", 0, list[int]()
     for number, start, stop in _fields(data, begin, end):
         if number == 1:  # TensorProto.dims: one by one, or several packed together
             while start < stop:
                 value, start = _varint(data, start)
                 dims.append(value)
         elif number == 2:
-            kind, type_at = _varint(data, start)[0], start
+            kind = _varint(data, start)[0]
         elif number == 8:
             name = data[start:stop].decode()
-        elif number == 9:
-            data_at = start
-        elif number == 13:  # TensorProto.external_data
-            found.external = True
-    found.constants[name] = Constant(kind, math.prod(dims), type_at, data_at)
+    return name, Constant(kind, math.prod(dims))
 
 
 def _fields(data: mmap.mmap, begin: int, end: int) -> Iterator[tuple[int, int, int]]:

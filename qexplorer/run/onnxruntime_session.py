@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import tempfile
@@ -14,7 +13,6 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.onnxruntime_unpack import unpacks_at_load
-from qexplorer.run.onnxruntime_unsigned import unsigned_copy
 from qexplorer.run.protocol import Executed, Mode, SessionOptions
 
 if TYPE_CHECKING:
@@ -113,10 +111,8 @@ class OnnxRuntimeSession:
     def _open(self, settings: onnxruntime.SessionOptions) -> Any:
         import onnxruntime
 
-        native = tuple(self._providers) == _CPU and self._options.mode is Mode.NATIVE
         try:
-            with unsigned_copy(self._path) if native else contextlib.nullcontext(self._path) as path:
-                return onnxruntime.InferenceSession(str(path), settings, providers=list(self._providers))
+            return onnxruntime.InferenceSession(str(self._path), settings, providers=list(self._providers))
         except Exception as error:  # its exceptions share no base class but Exception
             what = f"ONNX Runtime cannot load it ({sentence_of(error)})"
             raise BackendError(what, where=self._path.name) from None

@@ -144,16 +144,16 @@ def test_changes_of_a_recipe() -> None:
 
 @pytest.fixture
 def real(model: Model) -> WhyOrder:
-    """The network quantized with 16-bit activations, on ONNX Runtime."""
+    """The network quantized with signed activations, on ONNX Runtime."""
     from qexplorer.core.dataset import Split
 
     samples = np.random.default_rng(0).normal(size=(16, *SHAPE)).astype(np.float32)
-    quantized = quantize_model(model, Recipe.parse("w8a16"), collect(model, Split({"x": samples})))
+    quantized = quantize_model(model, Recipe.parse("w8a8-sym"), collect(model, Split({"x": samples})))
     return WhyOrder(model, quantized.recipe, quantized.path, quantized.digest, "onnxruntime", batch=4)
 
 
 def test_a_real_profile_from_end_to_end(real: WhyOrder) -> None:
-    """ONNX Runtime on 16-bit activations: layers are timed in both runs, in float for the width of their codes."""
+    """ONNX Runtime on signed activations: layers are timed in both runs, some are in float for their sign."""
     samples = np.random.default_rng(1).normal(size=(6, *SHAPE)).astype(np.float32)
     steps: list[str] = []
     with scratch() as folder:
@@ -164,7 +164,7 @@ def test_a_real_profile_from_end_to_end(real: WhyOrder) -> None:
     assert found.ceiling.int8_gops
     assert {"conv1", "deep", "conv2", "conv3", "linear"} <= {row.name for row in found.layers}
     assert all(row.float_ms is not None for row in found.layers if row.macs)
-    assert any(row.kind is Kind.FLOAT and row.cause == "wide_activations" for row in found.layers)
+    assert any(row.kind is Kind.FLOAT and row.cause == "signed_float" for row in found.layers)
     assert kept_why(real) == found
     assert steps[0] == "measuring this machine's ceiling"
 

@@ -76,7 +76,7 @@ def test_a_fix_is_added_with_one_click() -> None:
 
 def test_a_real_explanation_through_the_page() -> None:
     """One click profiles both models in a job; then verdict, costs, charts and table are measured, and stay."""
-    found = kept("w8a16")
+    found = kept("w8a8-sym")
     app = show(found)
     app.button("why_start").click().run()
     job_id = app.session_state["qexplorer_state"].jobs["why"]
@@ -88,7 +88,7 @@ def test_a_real_explanation_through_the_page() -> None:
     again = open_app("pages/compare.py", session=SESSION)
     assert not again.exception
     text = said(again)
-    assert "in float: 16-bit activations" in text
+    assert "in float: signed activations" in text
     assert "of the profiled run" in text
     assert "Limits measured in the same process" in text
     rows = next(t.value for t in again.dataframe if "treatment" in t.value.columns)

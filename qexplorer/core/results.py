@@ -169,7 +169,8 @@ class Run:
     """One recipe on one backend.
 
     ``throughput_by_batch`` is samples per second at each batch size, ``throughput_per_s`` the best of them. ``usage``
-    is what the machine did while it was timed.
+    is what the machine did while it was timed. ``notes`` say what somebody who takes the file to this backend must know
+    to get the same: settings beside its defaults, and what it computes otherwise than the graph says.
     """
 
     recipe: str
@@ -187,6 +188,7 @@ class Run:
     fidelity: Fidelity | None = None
     kernels: Kernels | None = None
     usage: Usage | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain data; :meth:`from_json` reads it back."""
@@ -206,7 +208,7 @@ class Run:
             else Throughput(rate, n=int(counts.get(batch, 0)))
             for batch, rate in (parts.get("throughput_by_batch") or {}).items()
         }
-        return cls(**{**parts, "status": Status(parts["status"])})
+        return cls(**{**parts, "status": Status(parts["status"]), "notes": tuple(parts.get("notes") or ())})
 
     def _repr_html_(self) -> str:
         return as_html(self)

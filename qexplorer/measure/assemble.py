@@ -44,6 +44,7 @@ def make_run(
         size=variant.size,
         fidelity=judged.fidelity,
         kernels=judged.kernels,
+        notes=judged.notes,
     )
     if judged.refused is not None:
         return common

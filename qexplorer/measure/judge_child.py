@@ -43,9 +43,9 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         emit: takes ``progress`` events with ``done`` from 0 to 1, and ``prepares`` events (see ``waiting``).
 
     Returns:
-        ``memory`` {peak, baseline, steady, steady_n}, ``kernels``, ``predictions`` (or None), ``differences`` (empty
-        for a float model on the backend that is itself the reference), ``alone`` (each layer by itself, or None where
-        it was not asked).
+        ``memory`` {peak, baseline, steady, steady_n}, ``kernels``, ``notes`` (of the session), ``predictions`` (or
+        None), ``differences`` (empty for a float model on the backend that is itself the reference), ``alone`` (each
+        layer by itself, or None where it was not asked).
 
     Raises:
         BackendError: the backend gave up.
@@ -69,6 +69,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return {
         "memory": memory,
         "kernels": asdict(kernels),
+        "notes": list(session.notes),
         "predictions": None if said is None else said.tolist(),
         "differences": [asdict(item) for item in compared],
         "alone": _alone(path, backend, inputs, compared, arguments),

@@ -38,6 +38,7 @@ class Judged:
     predictions: Labels | None = None
     memory: Memory | None = None
     kernels: Kernels | None = None
+    notes: tuple[str, ...] = ()
     fidelity: Fidelity | None = None
 
     @property
@@ -105,6 +106,7 @@ def _judged(value: dict[str, Any]) -> Judged:
         predictions=None if said is None else np.asarray(said, np.int64),
         memory=Memory(memory["peak"], memory["baseline"], reason, 1, memory["steady"], memory["steady_n"]),
         kernels=Kernels(**value["kernels"]),
+        notes=tuple(value["notes"]),
         fidelity=_fidelity(compared, alone),
     )
 

@@ -85,6 +85,11 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         if provider not in self._session.get_providers():
             raise BackendError(f"the session fell back from {provider} to the CPU", where=path.name)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The provider's option that keeps float32 what it is."""
+        return ("with use_tf32=0: float32 is computed as such",)
+
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
         """The bare call with inputs that lie on the GPU already and outputs that stay there until they are looked at.
 

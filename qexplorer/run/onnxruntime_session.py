@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.run.onnxruntime_unpack import unpacks_at_load
+from qexplorer.run.onnxruntime_unpack import Stored, stored_weights
 from qexplorer.run.protocol import Executed, Mode, SessionOptions
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ __all__ = ["OnnxRuntimeSession", "Provider", "sentence_of", "settings_of"]
 Provider = str | tuple[str, dict[str, str]]
 _CPU: tuple[Provider, ...] = ("CPUExecutionProvider",)
 _AS_WRITTEN = "session.disable_quant_qdq"
+_ACCURACY = "session.qdq_matmulnbits_accuracy_level"
+_EXACT = "session.x64quantprecision"
 
 _SOURCE_PLACE = re.compile(r"\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ [^()]*\([^()]*\)(?: const)? ?")
 """The line and function of ONNX Runtime's own source that its messages begin with."""
@@ -45,7 +47,8 @@ class OnnxRuntimeSession:
 
     def __init__(self, path: Path, options: SessionOptions, providers: Sequence[Provider] = _CPU) -> None:
         self._path, self._options, self._providers = path, options, providers
-        self._unpacks = tuple(providers) == _CPU and options.mode is Mode.NATIVE and unpacks_at_load(path)
+        native = tuple(providers) == _CPU and options.mode is Mode.NATIVE
+        self._stored = stored_weights(path) if native else Stored.OTHER
         self._session = self._open(self._settings())
         self._names = tuple(output.name for output in self._session.get_outputs())
 
@@ -53,6 +56,18 @@ class OnnxRuntimeSession:
     def output_names(self) -> Sequence[str]:
         """Names of the outputs, in order."""
         return self._names
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The entries of the session's configuration that bear on this file."""
+        found = []
+        if self._stored is Stored.UNPACKED:
+            found.append(f"with {_AS_WRITTEN}=1, which unpacks weights once and not in every call")
+        if self._stored is Stored.PACKED:
+            found.append(f"with {_ACCURACY}=0, which keeps inputs of MatMulNBits in float")
+        if self._options.exact_products:
+            found.append(f"with {_EXACT}=1, which keeps sums of two products from saturating")
+        return tuple(found)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
@@ -103,7 +118,7 @@ class OnnxRuntimeSession:
 
     def _settings(self) -> onnxruntime.SessionOptions:
         settings = settings_of(self._options)
-        if self._unpacks:
+        if self._stored is Stored.UNPACKED:
             # Q/DQ pairs stay as written, which lets constants be folded: there is no integer kernel to be had here.
             settings.add_session_config_entry(_AS_WRITTEN, "1")
         return settings
@@ -134,9 +149,9 @@ def settings_of(options: SessionOptions) -> onnxruntime.SessionOptions:
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 4  # what goes wrong is raised; warnings would reach people's terminals
     # Exact weight-only arithmetic: without it int4 MatMul quantizes its input to int8 (error 0.13 in our trial).
-    settings.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "0")
+    settings.add_session_config_entry(_ACCURACY, "0")
     if options.exact_products:
-        settings.add_session_config_entry("session.x64quantprecision", "1")
+        settings.add_session_config_entry(_EXACT, "1")
     if options.mode is Mode.SIMULATED:
         settings.add_session_config_entry(_AS_WRITTEN, "1")
     return settings

@@ -8,22 +8,34 @@ unpacked before. Only MatMulNBits on 4 bits or fewer reads packed weights as fas
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from pathlib import Path
 
 from qexplorer.run.onnx_outline import Outline, read_outline
 
-__all__ = ["unpacks_at_load"]
+__all__ = ["Stored", "stored_weights"]
 
 _NARROW = (21, 22, 25, 26)  # onnx.TensorProto.UINT4, INT4, UINT2, INT2
 _WIDE = (4, 5)  # onnx.TensorProto.UINT16, INT16
 _LINEAR = ("MatMul", "Gemm")
 
 
-def unpacks_at_load(path: Path) -> bool:
-    """Whether most of the constants in the file at ``path`` would be turned to floats in every call, for no gain."""
+class Stored(Enum):
+    """What becomes of the codes of a file's weights."""
+
+    UNPACKED = auto()
+    """Most would be turned to floats in every call, for no gain: they are, once, when the file is loaded."""
+    PACKED = auto()
+    """Linear layers read some of them packed, in MatMulNBits."""
+    OTHER = auto()
+    """There are none, or integer kernels read them."""
+
+
+def stored_weights(path: Path) -> Stored:
+    """What becomes of the weights of the file at ``path``."""
     outline = read_outline(path)
-    if outline is None or any(_on_8_bits(node.op, node.inputs, outline) for node in outline.nodes):
-        return False
+    if outline is None:
+        return Stored.OTHER
     codes = {
         node.outputs[0]: outline.constants[node.inputs[0]]
         for node in outline.nodes
@@ -36,7 +48,10 @@ def unpacks_at_load(path: Path) -> bool:
         if node.op in _LINEAR and name in codes and codes[name].type in _NARROW
     }
     kept = sum(codes[name].size for name in packed)
-    return sum(constant.size for constant in codes.values()) > 2 * kept
+    integer = any(_on_8_bits(node.op, node.inputs, outline) for node in outline.nodes)
+    if not integer and sum(constant.size for constant in codes.values()) > 2 * kept:
+        return Stored.UNPACKED
+    return Stored.PACKED if packed else Stored.OTHER
 
 
 def _on_8_bits(op: str, inputs: tuple[str, ...], outline: Outline) -> bool:

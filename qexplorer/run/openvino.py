@@ -103,6 +103,12 @@ class OpenVinoSession:
         """Names of the outputs, in order."""
         return self._names
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The settings that it is compiled with."""
+        told = (f"{name}={value}" for name, value in self._settings.items() if name != "INFERENCE_NUM_THREADS")
+        return (f"compiled with {', '.join(told)}",)
+
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
         request = self._request(feeds)

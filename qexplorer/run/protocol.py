@@ -134,6 +134,12 @@ class Session(Protocol):
         """Names of the outputs, in order."""
         ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What somebody who takes the file to this runtime must know to get the same: settings beside its defaults, and
+        what is computed otherwise than the graph says. A sentence each."""
+        ...
+
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
         ...

@@ -59,6 +59,11 @@ class TensorRtSession:
         """Names of the outputs, in order."""
         return self._names
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The flag of the engine that keeps float32 what it is."""
+        return ("built without TF32: float32 is computed as such",)
+
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
         found = self.call(feeds)()

@@ -155,6 +155,8 @@ def _take_away(comparison: Comparison) -> None:
             _run_files(comparison, labels[label])
         _download("Results as JSON", comparison_json(comparison), f"{stem}.json")
         _download("Results as CSV", comparison_csv(comparison), f"{stem}.csv")
+    if labels and (notes := labels[label].notes):
+        st.caption(as_plain(f"How this file ran on {labels[label].backend}: {'; '.join(notes)}."))
 
 
 def _run_files(comparison: Comparison, run: Run) -> None:

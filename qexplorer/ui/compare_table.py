@@ -139,5 +139,6 @@ def _reasons(run: Run) -> list[tuple[str, str, bool]]:
         ("fidelity", near, near is None or near.argmax_agreement is None),
     )
     about = [(what, part, lacking) for what, part, lacking in given if what != "fidelity" or run.recipe != "float"]
+    found = [(what, part.reason, lacking) for what, part, lacking in about if part is not None and part.reason]
     busy = [] if took is None or not took.load else [("load on the machine", took.load, False)]
-    return [(what, part.reason, lacking) for what, part, lacking in about if part is not None and part.reason] + busy
+    return [*found, *busy, *(("how it ran", note, False) for note in run.notes)]

@@ -158,6 +158,14 @@ def show(kept: Any, model: str = "tumour_mlp", data: str = "tumour", **choices: 
     return opened(model, data, choices={"comparison": [kept.id, model]} | choices)
 
 
+def test_settings_that_a_file_needs_elsewhere_are_told() -> None:
+    """How a run was loaded stands under what can be taken away, and among the remarks."""
+    run = quantized_run(notes=("with session.disable_quant_qdq=1, which unpacks weights once",))
+    said = texts(show(comparison(float_run(), run)))
+    assert f"How this file ran on {BACKEND}: with session.disable" in said.replace("\\", "")
+    assert "how it ran, w8a8: with session.disable" in said.replace("\\", "")
+
+
 def test_refused_and_failed_runs_stand_beside_the_others() -> None:
     """A refused and a failed run have dashes and their reasons; the other runs keep their numbers."""
     refused = Run("w4a8", "4" * 16, BACKEND, Status.REFUSED, "answers left the tolerance")

@@ -30,6 +30,8 @@ class Doubler:
         """Not used here."""
         return lambda: self.run(feeds)
 
+    notes = ()
+
     def kernels(self) -> Kernels:
         """None."""
         return Kernels({}, {})

@@ -84,7 +84,7 @@ def test_a_transformer_passes_the_gate(tmp_path: Path) -> None:
     assert verdict([found]) is None
     assert session.kernels().integer["FULLY_CONNECTED"] == 5
     assert session.kernels().integer["BATCH_MATMUL"] == 2
-    assert any("Softmax" in sentence for sentence in session.differences)
+    assert any("Softmax" in sentence for sentence in session.notes)
 
 
 def test_layers_of_samples_are_integer() -> None:
@@ -129,7 +129,7 @@ def test_dynamic_layers_read_floats_and_integer_weights() -> None:
     """They quantize what they read themselves, and it is said that they do it by rows."""
     session = session_of(qx.quantize(qx.load("tumour_mlp"), "w8a8-dynamic").path)
     assert session.kernels().integer == {"FULLY_CONNECTED (dynamic)": 3}
-    assert any("row by row" in sentence for sentence in session.differences)
+    assert any("row by row" in sentence for sentence in session.notes)
 
 
 def test_one_file_serves_every_batch() -> None:

@@ -105,7 +105,7 @@ def test_an_operator_between_grids_is_within_a_step(
     """Whatever grids stand around it, and whether LiteRT has a kernel on codes for them or not."""
     path = between(tmp_path, op, grids, **attributes)
     assert steps(path, len(grids) - 1, grids[-1][0]) <= 1.01
-    said = [sentence for sentence in session_of(path).differences if op in sentence]
+    said = [sentence for sentence in session_of(path).notes if op in sentence]
     assert bool(said) == (op in ("Softmax", "Div"))
 
 

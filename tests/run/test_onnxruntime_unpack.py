@@ -13,7 +13,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnx_outline import read_outline
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_unpack import unpacks_at_load
+from qexplorer.run.onnxruntime_unpack import Stored, stored_weights
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.quantize.support import case
 
@@ -63,13 +63,24 @@ def test_without_8_bit_activations_nothing_is_unpacked_in_a_call(graph: str, rec
 def test_integer_and_packed_kernels_keep_their_codes(graph: str, recipe: str, expected: bool) -> None:
     """Codes are unpacked at loading where most of the weights have no kernel that reads them as they are."""
     path = case(graph).model.path if recipe == "float" else made(graph, recipe)
-    assert unpacks_at_load(path) is expected
+    assert (stored_weights(path) is Stored.UNPACKED) is expected
+
+
+def test_settings_beside_the_defaults_are_told() -> None:
+    """Whoever takes the file to ONNX Runtime reads which entries of the session's configuration it ran with."""
+    runtime = OnnxRuntimeCpu()
+    assert any("session.disable_quant_qdq=1" in n for n in runtime.load(made("mlp", "w8"), SessionOptions()).notes)
+    assert any("accuracy_level=0" in n for n in runtime.load(made("mlp", "w4"), SessionOptions()).notes)
+    assert not runtime.load(made("mlp", "w8a8"), SessionOptions()).notes
+    exact = runtime.load(made("mlp", "w8a8"), SessionOptions(exact_products=True)).notes
+    assert any("session.x64quantprecision=1" in note for note in exact)
 
 
 @pytest.mark.parametrize(("wide", "expected"), [("op:Gemm", True), ("nothing*", False)])
 def test_the_larger_part_of_the_weights_decides(wide: str, expected: bool) -> None:
     """With 4 bits in some layers and 8 in others, what most of the weights gain from is done."""
-    assert unpacks_at_load(made("mlp", MIXED % f"'{wide}'")) is expected
+    found = stored_weights(made("mlp", MIXED % f"'{wide}'"))
+    assert found is (Stored.UNPACKED if expected else Stored.PACKED)
 
 
 @pytest.mark.parametrize("recipe", ["w8a8", "w4", "w8a8-dynamic", "fp16"])
@@ -108,7 +119,7 @@ def test_an_outline_reaches_into_bodies(tmp_path: Path) -> None:
     found = read_outline(tmp_path / "if.onnx")
     assert found is not None
     assert sorted(n.op for n in found.nodes) == ["DequantizeLinear"] * 2 + ["If"] + ["QuantizeLinear"] * 2
-    assert not unpacks_at_load(tmp_path / "if.onnx")
+    assert stored_weights(tmp_path / "if.onnx") is Stored.OTHER
 
 
 @pytest.mark.parametrize(

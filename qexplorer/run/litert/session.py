@@ -67,7 +67,7 @@ class LiteRtSession:
         return tuple(name for name, _ in self._outputs)
 
     @property
-    def differences(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """What LiteRT does otherwise than the graph says, a sentence each."""
         found = [item.differences for item in self._files.values()]
         return found[0] if found else ()

@@ -46,6 +46,11 @@ class TorchInductorSession:
         """Names of the outputs, in order."""
         return self._names
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """None: what runs the graph is written here."""
+        return ()
+
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; compiles first if no batch had these shapes before. Raises BackendError."""
         call = self.call(feeds)

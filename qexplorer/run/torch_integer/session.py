@@ -68,6 +68,11 @@ class TorchIntegerSession:
         """Names of the outputs, in order."""
         return self._names
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """None: what runs the graph is written here."""
+        return ()
+
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
         with guarded(self._where):

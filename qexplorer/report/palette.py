@@ -21,6 +21,9 @@ __all__ = [
     "ROUNDING",
     "TENSOR",
     "backend_colour",
+    "contrast",
+    "ink_on",
+    "lighter",
 ]
 
 LIGHT = "#ffffff"
@@ -54,3 +57,26 @@ BACKENDS: dict[str, str] = {
 def backend_colour(name: str) -> str:
     """The hue of a backend's integer results; neutral grey for one without a hue of its own."""
     return BACKENDS.get(name, NEUTRAL)
+
+
+def lighter(colour: str, share: float) -> str:
+    """``colour`` with so much of it left, 0 to 1, and the rest white: shades that look the same in both themes."""
+    mixed = (round(255 + share * (int(colour[i : i + 2], 16) - 255)) for i in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is easier to read on ``colour``."""
+    return max(("#000000", LIGHT), key=lambda ink: contrast(ink, colour))
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours, 1 to 21 (WCAG 2.2, relative luminance)."""
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -11,7 +11,7 @@ from typing import Any
 
 from qexplorer.measure.sweep_types import Cell, Sweep
 from qexplorer.report.comparison_values import scaled_unit, title_of
-from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour
+from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour, ink_on, lighter
 
 __all__ = ["SweepInfo", "SweepPoint", "limits_of", "map_spec", "spot_text", "sweep_info", "sweep_spec"]
 
@@ -261,25 +261,25 @@ def map_spec(info: SweepInfo, name: str) -> dict[str, Any]:
     """The cells of one variant as a map, batch by threads: throughput in words and as shade; the sweet spot framed."""
     rows = [row for row in _rows(info) if row["name"] == name]
     most = max((row["per_s"] for row in rows), default=1.0) or 1.0
-    for row in rows:
-        row |= {"shade": 0.12 + 0.78 * row["per_s"] / most if row["within"] else 0.04, "cell": _short(row["per_s"])}
     colour = next((p.colour for p in info.points if p.name == name), NEUTRAL)
+    for row in rows:
+        shade = 0.15 + 0.85 * row["per_s"] / most if row["within"] else 0.05
+        row |= {"fill": lighter(colour, shade), "ink": ink_on(lighter(colour, shade)), "cell": _short(row["per_s"])}
     axis = {"domain": False, "ticks": False, "labelAngle": 0}
     at = {
         "x": {"field": "batch", "type": "ordinal", "title": "samples in a call", "axis": axis},
         "y": {"field": "threads", "type": "ordinal", "title": None, "axis": axis, "sort": None},
     }
-    shade = {"field": "shade", "type": "quantitative", "scale": None}
+    fill, ink = ({"field": name, "type": "nominal", "scale": None} for name in ("fill", "ink"))
     frame = {"type": "rect", "fill": "transparent", "stroke": CLIPPING, "strokeWidth": 2.5}
     text = {"type": "text", "fontSize": 12}
-    ink = {"condition": {"test": "datum.shade > 0.55", "value": "#ffffff"}, "value": NEUTRAL}
     return {
         "title": title_of(f"{name}: samples/s", f"faint: beyond the limit of {info.limit:.3g} {info.unit}"),
         "datasets": {"map": rows},
         "data": {"name": "map"},
         "height": {"step": 34},
         "layer": [
-            {"mark": {"type": "rect", "color": colour}, "encoding": at | {"opacity": shade, "tooltip": _tooltip()}},
+            {"mark": {"type": "rect"}, "encoding": at | {"color": fill, "tooltip": _tooltip()}},
             {"transform": [{"filter": "datum.best"}], "mark": frame, "encoding": at},
             {"mark": text, "encoding": at | {"text": {"field": "cell"}, "color": ink}},
         ],

@@ -62,7 +62,7 @@ def pick_subject(comparison: Comparison, name: str) -> Subject | None:
         return as_plain(found[digest] + (f" ({digest[:4]})" if digest in twins else ""))
 
     kept = remembered(f"{name}_recipe", digests[0], digests)
-    digest = st.segmented_control("Recipe", digests, format_func=label, **kept) or digests[0]
+    digest = st.segmented_control("Recipe", digests, format_func=label, required=True, **kept) or digests[0]
     order = _order(comparison.id)
     return Subject(
         label=found[digest],

@@ -49,6 +49,7 @@ def draw_picks() -> None:
             format_func=_EFFORTS.__getitem__,
             help="How long timing may take on each backend; longer means narrower intervals, accuracy is the same. "
             "The time is for a small model.",
+            required=True,
             **remembered("effort", "quick", efforts),
         )
         running = _is_running()

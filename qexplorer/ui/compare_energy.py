@@ -118,7 +118,7 @@ def _silicon(comparison: Comparison) -> None:
         "It knows nothing of this machine, and leaves out control and caches: the gain of a chip that is made for it."
     )
     names = [process.value for process in Process]
-    chosen = st.segmented_control("Process", names, **remembered("process", Process.NM7.value, names))
+    chosen = st.segmented_control("Process", names, required=True, **remembered("process", Process.NM7.value, names))
     process = Process(chosen or Process.NM7.value)
     try:
         found = _energies(comparison, process)

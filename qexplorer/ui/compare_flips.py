@@ -86,7 +86,9 @@ def draw_flips(comparison: Comparison) -> None:
         st.caption(why)
         return
     labels = list(runs)
-    label = st.segmented_control("Run", labels, **remembered("flips_run", labels[0], labels)) or labels[0]
+    label = (
+        st.segmented_control("Run", labels, required=True, **remembered("flips_run", labels[0], labels)) or labels[0]
+    )
     flips = flips_of(comparison, runs[label])
     kinds = {kind: sum(f.kind == kind for f in flips) for kind in dict.fromkeys(f.kind for f in flips)}
     changed = f"{len(flips)} answer{'' if len(flips) == 1 else 's'} changed: "

@@ -29,7 +29,11 @@ def draw_history(model_name: str | None) -> None:
     choice = _FILTERS[1]
     if model_name is not None:
         choice = st.segmented_control(
-            "Of", _FILTERS, label_visibility="collapsed", **remembered("history_of", _FILTERS[0], _FILTERS)
+            "Of",
+            _FILTERS,
+            label_visibility="collapsed",
+            required=True,
+            **remembered("history_of", _FILTERS[0], _FILTERS),
         )
     shown = [r for r in records if choice == _FILTERS[1] or r.model == model_name]
     if not shown:

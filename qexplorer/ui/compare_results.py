@@ -106,7 +106,9 @@ def _pictures(comparison: Comparison) -> None:
 def _details(comparison: Comparison) -> None:
     st.header("What is behind it")
     names = list(_SECTIONS)
-    choice = st.segmented_control("Show", names, label_visibility="collapsed", **remembered("behind", names[0], names))
+    choice = st.segmented_control(
+        "Show", names, label_visibility="collapsed", required=True, **remembered("behind", names[0], names)
+    )
     _SECTIONS[choice or names[0]](comparison)
 
 

@@ -77,12 +77,15 @@ def _picks(comparison: Comparison, runs: dict[str, Run]) -> dict[str, Any] | Non
     """Which runs beside float, and for how long; None while nothing is picked."""
     labels, efforts = list(runs), [str(each) for each in Effort]
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_picks"):
-        label = st.segmented_control("Beside float", labels, **remembered("sweep_run", labels[0], labels))
+        label = st.segmented_control(
+            "Beside float", labels, required=True, **remembered("sweep_run", labels[0], labels)
+        )
         effort = st.segmented_control(
             "Effort of the sweep",
             efforts,
             format_func=lambda name: f"{name.capitalize()}, {CELL_S[Effort(name)]:g} s a cell",
             help="Every cell is a batch size on a number of threads. More time: fewer cells too noisy, or left out.",
+            required=True,
             **remembered("sweep_effort", efforts[0], efforts),
         )
     return sweep_order(comparison, [runs[label or labels[0]]], effort or efforts[0])

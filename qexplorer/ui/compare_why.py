@@ -41,7 +41,9 @@ def draw_why(comparison: Comparison) -> None:
         return
     labels = list(runs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="why_picks"):
-        label = st.segmented_control("Run", labels, **remembered("why_run", labels[0], labels)) or labels[0]
+        label = (
+            st.segmented_control("Run", labels, required=True, **remembered("why_run", labels[0], labels)) or labels[0]
+        )
         batch = _batch(model)
     run = runs[label]
     order = order_of(comparison, run, model, batch)
@@ -95,6 +97,7 @@ def _batch(model: Model) -> int:
         "Samples in a call",
         options,
         help="Larger batches use each weight more often, and pay for calling and starting kernels once.",
+        required=True,
         **remembered("why_batch", options[0], options),
     )
     return chosen or options[0]

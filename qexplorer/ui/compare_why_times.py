@@ -46,7 +46,11 @@ def _where(why: Why, comparison: Comparison) -> str:
 def _layers(why: Why, where: str, key: str) -> None:
     names = list(_ORDERS)
     order = st.segmented_control(
-        "Order of layers", names, format_func=_ORDERS.__getitem__, **remembered("why_order", names[0], names)
+        "Order of layers",
+        names,
+        format_func=_ORDERS.__getitem__,
+        required=True,
+        **remembered("why_order", names[0], names),
     )
     info = layer_times_info(why, where, "time" if order == "time" else "model")
     st.vega_lite_chart(times_spec(info), width="stretch", key=f"why_layers_{key}")

@@ -108,7 +108,7 @@ def draw_channels(model: Model, stats: TensorStats, view: GridView) -> None:
     order = ("in order", "widest first")
     st.subheader("Channels", anchor=False)
     chosen = st.segmented_control(
-        "Order", order, label_visibility="collapsed", **remembered("channel_order", order[0], order)
+        "Order", order, label_visibility="collapsed", required=True, **remembered("channel_order", order[0], order)
     )
     low, high = _finite(stats.channels.minimum), _finite(stats.channels.maximum)
     title = f"Ranges of the {len(low):,} channels of {stats.name}"

@@ -125,7 +125,7 @@ def _granularity(stats: TensorStats) -> tuple[str, int]:
     if stats.axis is not None and len(stats.shape) > 1:
         options += ["channel", "block"]
     kept = remembered("weight_granularity", "tensor", options)
-    chosen = st.segmented_control("One scale for each", options, help=_GRANULARITY, **kept) or "tensor"
+    chosen = st.segmented_control("One scale for each", options, help=_GRANULARITY, required=True, **kept) or "tensor"
     block = 32
     if chosen == "block":
         block = st.select_slider("Values in a block", _BLOCKS, **remembered("weight_block", 32, _BLOCKS))
@@ -160,6 +160,6 @@ def draw_view_controls(kind: str) -> tuple[bool, bool]:
     how = ("linear", "logarithmic")
     name, first = counts_scale(kind)
     with st.container(horizontal=True, gap="medium"):
-        log = st.segmented_control("Counts", how, **remembered(name, first, how))
-        bent = st.segmented_control("Values", how, **remembered("values_scale", how[0], how))
+        log = st.segmented_control("Counts", how, required=True, **remembered(name, first, how))
+        bent = st.segmented_control("Values", how, required=True, **remembered("values_scale", how[0], how))
     return log == "logarithmic", bent == "logarithmic"

@@ -49,7 +49,7 @@ def choose_tensor(model: Model) -> tuple[TensorStats, str] | None:
     with left:
         kinds = list(_KINDS)
         kind = st.segmented_control(
-            "Show", kinds, format_func=_KINDS.__getitem__, **remembered("tensor_kind", "weight", kinds)
+            "Show", kinds, format_func=_KINDS.__getitem__, required=True, **remembered("tensor_kind", "weight", kinds)
         )
     with right:
         return _weight(model) if kind != "activation" else _activation(model)

@@ -56,6 +56,7 @@ def draw_choice() -> dict[str, Chosen]:
         "Pace",
         list(_RATES),
         help="At a fixed pace a faster variant does not run more often; it rests more, and draws less.",
+        required=True,
         **remembered("live_rate", next(iter(_RATES)), list(_RATES)),
     )
     return found

@@ -52,7 +52,7 @@ def draw_layers(model: Model) -> None:
     st.header("Layers")
     units = ["parameters", "MACs"] if model.macs else ["parameters"]
     unit = st.segmented_control(
-        "Show", units, label_visibility="collapsed", **remembered("layer_unit", "parameters", units)
+        "Show", units, label_visibility="collapsed", required=True, **remembered("layer_unit", "parameters", units)
     )
     info = layer_chart_info(model, unit or "parameters")
     if info.bars:
@@ -62,7 +62,11 @@ def draw_layers(model: Model) -> None:
             f"{info.left_out} smaller layers with {100 * info.left_out_share:.1f} % of the {info.unit} not drawn."
         )
     kind = st.segmented_control(
-        "Filter", _FILTERS, label_visibility="collapsed", **remembered("layer_filter", _FILTERS[0], _FILTERS)
+        "Filter",
+        _FILTERS,
+        label_visibility="collapsed",
+        required=True,
+        **remembered("layer_filter", _FILTERS[0], _FILTERS),
     )
     rows = layer_rows(model, kind or _FILTERS[0])
     if not rows:

@@ -148,7 +148,7 @@ def _select(part: str, field: str, label: str, options: list[Any], value: Any, s
 def _segments(part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str]) -> None:
     key = _put(part, field, value)
     changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": _HELP[field]}
-    st.segmented_control(label, options, key=key, format_func=shown, **changes)
+    st.segmented_control(label, options, key=key, format_func=shown, required=True, **changes)
 
 
 def _put(part: str, field: str, value: Any) -> str:

@@ -73,7 +73,7 @@ def draw_table(plan: Plan) -> None:
     """The filter, the table, and buttons that make a rule of the rows that are chosen."""
     key = "plan_filter"
     kind = st.segmented_control(
-        "Show", _FILTERS, label_visibility="collapsed", **remembered(key, _FILTERS[0], _FILTERS)
+        "Show", _FILTERS, label_visibility="collapsed", required=True, **remembered(key, _FILTERS[0], _FILTERS)
     )
     rows = plan_rows(plan, kind or _FILTERS[0])
     if not rows:

@@ -15,16 +15,6 @@ def _channels(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _luminance(colour: str) -> float:
-    red, green, blue = _channels(colour)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _contrast(one: str, other: str) -> float:
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
 _NAMES = ("ROUNDING", "CLIPPING", "TENSOR", "GRID", "NEUTRAL", "CONVERTING", "LAYOUT", "MOVING")
 _NAMED = {name: getattr(palette, name) for name in _NAMES}
 _ALL = {**_NAMED, **palette.BACKENDS}
@@ -34,7 +24,16 @@ _ALL = {**_NAMED, **palette.BACKENDS}
 @pytest.mark.parametrize("background", [palette.LIGHT, palette.DARK])
 def test_contrast(name: str, background: str) -> None:
     """Every colour can be told from the background of both themes (3 : 1, as WCAG 2.1 asks of graphics)."""
-    assert _contrast(_ALL[name], background) >= 3.0
+    assert palette.contrast(_ALL[name], background) >= 3.0
+
+
+@pytest.mark.parametrize("name", sorted(palette.BACKENDS))
+def test_text_on_a_shade_can_be_read(name: str) -> None:
+    """On every shade of a backend's hue its ink has the 4.5 : 1 that WCAG 2.1 asks of text; black on white has 21."""
+    shades = [palette.lighter(palette.BACKENDS[name], share / 20) for share in range(21)]
+    assert (shades[0], shades[-1]) == ("#ffffff", palette.BACKENDS[name])
+    assert all(palette.contrast(palette.ink_on(shade), shade) >= 4.5 for shade in shades)
+    assert palette.contrast("#000000", "#ffffff") == pytest.approx(21)
 
 
 def test_distinct() -> None:

@@ -1,0 +1,42 @@
+"""The sample models on every backend that can be used here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qexplorer as qx
+from qexplorer.measure.fidelity import differences
+from qexplorer.measure.variant import quantized_variant
+from qexplorer.run.protocol import Backend, Mode, SessionOptions
+from qexplorer.run.registry import BACKENDS, REFERENCE
+from tests.contract.here import HERE
+
+SAMPLES = {"digits_cnn": "digits", "glyphs_mobilenet": "glyphs", "tumour_mlp": "tumour"}
+N = 32
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("backend", HERE, ids=[backend.name for backend in HERE])
+def test_a_quantized_sample_answers_as_simulated(backend: Backend, name: str, shared_workspace: Path) -> None:  # noqa: ARG001
+    """All samples but one at most get the class that the simulation names, and the answers are single steps apart.
+
+    Deep graphs add single steps up, so not every answer is within one; which layers are wrong is the gate's affair.
+    """
+    signed = backend.capabilities.activation_formats == {"int8"}
+    made = quantized_variant(qx.quantize(name, "w8a8-sym" if signed else "w8a8"))
+    (array,) = qx.data(SAMPLES[name]).evaluation.inputs.values()
+    feeds = {qx.load(name).inputs[0].name: np.ascontiguousarray(array[:N])}
+    session = backend.load(made.path, SessionOptions(Mode.NATIVE))
+    simulated = BACKENDS.get(REFERENCE).load(made.path, SessionOptions(Mode.SIMULATED))
+    names = list(session.output_names)
+    off = differences(session.run(feeds), simulated.run(feeds), names, made.output_scales, batch=N, n=N)
+    assert off.same_classes is not None
+    assert off.same_classes >= N - 1
+    assert off.max_lsb is not None
+    assert off.max_lsb <= 4
+    assert off.within_one >= 0.85 * off.elements
+    assert sum(session.kernels().integer.values()) >= 3 or backend.name == "onnxruntime-tensorrt"
+    assert all(isinstance(note, str) and note for note in session.notes)

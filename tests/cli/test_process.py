@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,14 @@ from tests.cli.conftest import environment
 
 COMMAND = [sys.executable, "-m", "qexplorer"]
 HEAVY = ("torch", "onnxruntime", "onnx", "streamlit", "numba", "sklearn", "pandas", "altair", "numpy")
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """Processes that are started here hear Ctrl-C, also where a shell runs the tests in the background without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,8 +46,9 @@ def charts(page: Page) -> int:
 
 
 def show(page: Page, name: str) -> None:
-    """Opens the section called ``name``."""
+    """Opens the section called ``name``, and gives the click the time to reach the server."""
     page.get_by_test_id("stButtonGroup").get_by_text(name, exact=True).click()
+    page.wait_for_timeout(300)
 
 
 def test_every_section_draws(app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot) -> None:
@@ -55,6 +57,7 @@ def test_every_section_draws(app_url: str, new_page: Callable[..., Page], settle
     compared(page, app_url, settled)
     main = page.get_by_test_id("stMain")
     show(page, "Changed answers")
+    page.get_by_text(re.compile("answers? changed: |No answer changed on")).first.wait_for()  # the click has arrived
     settled(page)
     bare = charts(page)
     for name in DRAWN:
@@ -65,14 +68,13 @@ def test_every_section_draws(app_url: str, new_page: Callable[..., Page], settle
         )
         assert page.locator("[data-testid=stAlertContentError]").count() == 0, name
         shoot(page, f"behind_{name.replace(' ', '_').lower()}")
-    shown = DRAWN[-1]
     for name, button in ON_DEMAND:
-        if name != shown:  # a second click would close it
-            show(page, name)
-        shown = name
+        show(page, name)
+        start = main.get_by_role("button", name=button).first
+        start.wait_for()
         settled(page)
         before = charts(page)
-        main.get_by_role("button", name=button).first.click()
+        start.click()
         page.wait_for_function(
             "n => document.querySelectorAll('[data-testid=stVegaLiteChart]').length > n", arg=before, timeout=180_000
         )

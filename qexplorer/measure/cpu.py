@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-__all__ = ["FEATURES", "cpu_features", "cpu_model", "pin", "quiet_cpus"]
+__all__ = ["DOT_PRODUCTS", "FEATURES", "HALF_FEATURES", "cpu_features", "cpu_model", "pin", "quiet_cpus"]
 
 FEATURES: dict[str, str] = {
     "avx2": "256-bit vectors; 8-bit products saturate at 16 bits",
@@ -27,6 +27,13 @@ FEATURES: dict[str, str] = {
     "sve": "scalable vectors (Arm)",
 }
 """Features worth knowing, by the name Linux gives them, and what each does."""
+DOT_PRODUCTS = ("avx_vnni", "avx512_vnni", "avx_vnni_int8", "amx_int8", "asimddp", "i8mm")
+"""Processor features that multiply 8-bit integers faster than floats; one is enough."""
+HALF_FEATURES: dict[str, tuple[str, ...]] = {
+    "fp16": ("avx512_fp16", "fphp"),
+    "bf16": ("avx512_bf16", "amx_bf16", "bf16"),
+}
+"""Processor features that compute in 16-bit floats, by format."""
 
 _CPUINFO = Path("/proc/cpuinfo")
 

@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from qexplorer.measure.cpu import DOT_PRODUCTS, HALF_FEATURES
 from qexplorer.measure.why_fixes import exactly
 from qexplorer.measure.why_types import LayerTime
 from qexplorer.measure.why_words import listed, milliseconds
 from qexplorer.measure.why_world import Case, Found, LayerRule
 from qexplorer.run.protocol import Kind
 
-__all__ = ["DOT_PRODUCTS", "EXPECTED_FLOAT", "HALF_FEATURES", "LAYER_RULES"]
+__all__ = ["EXPECTED_FLOAT", "LAYER_RULES"]
 
-DOT_PRODUCTS = ("avx_vnni", "avx512_vnni", "avx_vnni_int8", "amx_int8", "asimddp", "i8mm")
-"""Processor features that multiply 8-bit integers faster than floats; one is enough."""
-HALF_FEATURES: dict[str, tuple[str, ...]] = {
-    "fp16": ("avx512_fp16", "fphp"),
-    "bf16": ("avx512_bf16", "amx_bf16", "bf16"),
-}
-"""Processor features that compute in 16-bit floats, by format."""
 EXPECTED_FLOAT = frozenset({"signed_expected", "block_weights", "no_kernel", "format"})
 """Rules that expect kernels in float where nothing was seen to run; a list of the kernels that ran can refute them."""
 _UNPACKING = 1.2
@@ -59,15 +53,12 @@ def _unpacked_in_calls(case: Case) -> bool:
 
 
 def _unpacking_words(found: Found) -> str:
-    before, now = (sum(ms or 0.0 for ms in times) for times in _times(found))
+    before = sum(row.float_ms or 0.0 for row in found.rows)
+    now = sum(row.whole_ms or 0.0 for row in found.rows)
     return (
         f"All their weights are turned to floats in every call, before any product: {milliseconds(now)}, in float "
         f"{milliseconds(before)}. Only products on 4-bit weights and few rows read packed weights as they are."
     )
-
-
-def _times(found: Found) -> tuple[list[float | None], list[float | None]]:
-    return [row.float_ms for row in found.rows], [row.whole_ms for row in found.rows]
 
 
 def _unknown_format(case: Case) -> bool:

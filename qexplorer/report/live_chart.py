@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.measure.live import RECENT_S, SIDES, LiveSide, LiveWindow, since
+from qexplorer.measure.live import SIDES, LiveSide, LiveWindow, since
 from qexplorer.measure.statistics import wilson_interval
 from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 
@@ -144,7 +144,7 @@ def speed_sentence(a: str, b: str, found: tuple[float, Interval] | None) -> str 
         return None
     ratio, (low, high) = found
     if low <= 1 <= high:
-        return f"no difference in speed between {a} and {b} that {RECENT_S:.0f} s could show"
+        return f"no difference in speed between {a} and {b} can be seen ({low:.3g} to {high:.3g} times)"
     if ratio < 1:
         a, b, ratio, low, high = b, a, 1 / ratio, 1 / high, 1 / low
     return f"{b} is {ratio:.3g} times faster than {a} ({low:.3g} to {high:.3g})"

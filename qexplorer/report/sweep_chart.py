@@ -263,8 +263,9 @@ def map_spec(info: SweepInfo, name: str) -> dict[str, Any]:
     most = max((row["per_s"] for row in rows), default=1.0) or 1.0
     colour = next((p.colour for p in info.points if p.name == name), NEUTRAL)
     for row in rows:
-        shade = 0.15 + 0.85 * row["per_s"] / most if row["within"] else 0.05
-        row |= {"fill": lighter(colour, shade), "ink": ink_on(lighter(colour, shade)), "cell": _short(row["per_s"])}
+        fill = lighter(colour, 0.15 + 0.85 * row["per_s"] / most)
+        looks = {"fill": fill, "ink": ink_on(fill)} if row["within"] else {"fill": "transparent", "ink": NEUTRAL}
+        row |= {**looks, "cell": _short(row["per_s"])}
     axis = {"domain": False, "ticks": False, "labelAngle": 0}
     at = {
         "x": {"field": "batch", "type": "ordinal", "title": "samples in a call", "axis": axis},
@@ -274,7 +275,7 @@ def map_spec(info: SweepInfo, name: str) -> dict[str, Any]:
     frame = {"type": "rect", "fill": "transparent", "stroke": CLIPPING, "strokeWidth": 2.5}
     text = {"type": "text", "fontSize": 12}
     return {
-        "title": title_of(f"{name}: samples/s", f"faint: beyond the limit of {info.limit:.3g} {info.unit}"),
+        "title": title_of(f"{name}: samples/s", f"without a colour: beyond the limit of {info.limit:.3g} {info.unit}"),
         "datasets": {"map": rows},
         "data": {"name": "map"},
         "height": {"step": 34},

@@ -65,4 +65,5 @@ def test_the_charts_are_valid() -> None:
     chart = map_spec(info, "w8a8")
     altair.Chart.from_dict(chart)
     assert len(chart["datasets"]["map"]) == 5
+    assert all((row["fill"] == "transparent") is not row["within"] for row in chart["datasets"]["map"])
     assert {row["cell"] for row in chart["datasets"]["map"]} == {"1k", "2k", "3k", "8k", "9k"}

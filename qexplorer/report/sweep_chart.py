@@ -263,8 +263,8 @@ def map_spec(info: SweepInfo, name: str) -> dict[str, Any]:
     most = max((row["per_s"] for row in rows), default=1.0) or 1.0
     colour = next((p.colour for p in info.points if p.name == name), NEUTRAL)
     for row in rows:
-        fill = lighter(colour, 0.15 + 0.85 * row["per_s"] / most)
-        looks = {"fill": fill, "ink": ink_on(fill)} if row["within"] else {"fill": "transparent", "ink": NEUTRAL}
+        shade = lighter(colour, 0.15 + 0.85 * row["per_s"] / most)
+        looks = {"fill": shade, "ink": ink_on(shade)} if row["within"] else {"fill": "transparent", "ink": NEUTRAL}
         row |= {**looks, "cell": _short(row["per_s"])}
     axis = {"domain": False, "ticks": False, "labelAngle": 0}
     at = {

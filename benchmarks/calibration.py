@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.load.model import load_model
-from qexplorer.measure.machine import describe_machine
+from qexplorer.machine.description import describe_machine
 
 RESULTS = Path(__file__).parent / "results"
 WORKER = Path(__file__).parent / "calibration_worker.py"

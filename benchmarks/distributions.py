@@ -167,7 +167,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["QEXPLORER_WORKSPACE"] = str(folder / "workspace")
         sys.path.insert(0, str(ROOT))
-        from qexplorer.measure.machine import describe_machine
+        from qexplorer.machine.description import describe_machine
 
         session = open_session(folder / "workspace", build_model(folder))
         with server(folder / "workspace") as url:

@@ -33,11 +33,11 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.load.data import load_data
 from qexplorer.load.fit import fit_to_model
 from qexplorer.load.model import load_model
-from qexplorer.measure.cpu import quiet_cpus
+from qexplorer.machine.cpu import quiet_cpus
+from qexplorer.machine.description import describe_machine
 from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.latency import time_variants
 from qexplorer.measure.latency_numbers import MIN_SHARE
-from qexplorer.measure.machine import describe_machine
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, float_variant, quantized_variant, subject_of
 from qexplorer.observe.store import statistics_for

@@ -31,12 +31,12 @@ from typing import Any
 from qexplorer.load.data import load_data
 from qexplorer.load.fit import fit_to_model
 from qexplorer.load.model import load_model
+from qexplorer.machine.description import describe_machine
+from qexplorer.machine.usage_watch import EVERY_S, UsageSampler
 from qexplorer.measure.effort import PLANS, Effort, TimingPlan
 from qexplorer.measure.latency import time_variants
-from qexplorer.measure.machine import describe_machine
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.statistics import wilson_interval
-from qexplorer.measure.usage import EVERY_S, UsageSampler
 from qexplorer.measure.variant import float_variant, subject_of
 
 RESULTS = Path(__file__).parent / "results"

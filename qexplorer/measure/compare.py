@@ -12,10 +12,10 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.machine import describe_machine
 from qexplorer.measure.prepare import Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch

@@ -9,11 +9,11 @@ from typing import Any
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Energy, Latency, Throughput
 from qexplorer.core.usage import Usage
+from qexplorer.machine.neighbours import Busy
+from qexplorer.machine.usage_watch import UsageLog
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy import energy_of
 from qexplorer.measure.latency_numbers import latency_of, throughput_of
-from qexplorer.measure.neighbours import Busy
-from qexplorer.measure.usage import UsageLog
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits

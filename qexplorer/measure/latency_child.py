@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.cpu import pin, quiet_cpus
+from qexplorer.machine.cpu import pin, quiet_cpus
+from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.judge_child import first_rows
 from qexplorer.measure.meter_child import measure_energy
-from qexplorer.measure.neighbours import Busy, Watch
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.turns import Turns
 from qexplorer.measure.waiting import announce

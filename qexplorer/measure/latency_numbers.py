@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.results import Interval, Latency, Throughput
-from qexplorer.measure.neighbours import Busy
+from qexplorer.machine.neighbours import Busy
 from qexplorer.measure.statistics import grouped_quantile_interval, median_interval, quantile, ratio_interval
 
 __all__ = [

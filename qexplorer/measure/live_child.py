@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.machine.meters import Meter, best_meter, watts_per_cpu
+from qexplorer.machine.usage_watch import UsageSampler
 from qexplorer.measure.live import WINDOW_S, LiveSide, LiveWindow
-from qexplorer.measure.power import Meter, best_meter, watts_per_cpu
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
-from qexplorer.measure.usage import UsageSampler
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import usable

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qexplorer.measure.power import Meter, best_meter
+from qexplorer.machine.meters import Meter, best_meter
 
 __all__ = ["measure_energy"]
 

@@ -14,8 +14,8 @@ from qexplorer.core.errors import Cancelled, QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Accuracy
+from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
-from qexplorer.measure.cpu import cpu_features
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport

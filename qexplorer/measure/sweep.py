@@ -16,7 +16,7 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.measure.cpu import cpu_model
+from qexplorer.machine.cpu import cpu_model
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.prepare import prepare

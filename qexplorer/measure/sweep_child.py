@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.cpu import pin, quiet_cpus
+from qexplorer.machine.cpu import pin, quiet_cpus
+from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.judge_child import first_rows
 from qexplorer.measure.latency_child import Models
 from qexplorer.measure.latency_numbers import noise
-from qexplorer.measure.neighbours import Busy, Watch
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.statistics import quantile
 from qexplorer.measure.sweep_types import Cell

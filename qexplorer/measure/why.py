@@ -18,8 +18,8 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.measure.ceiling import Ceiling, keep_ceiling
-from qexplorer.measure.cpu import cpu_features
+from qexplorer.machine.ceiling import Ceiling, keep_ceiling
+from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.statistics import ratio_interval
 from qexplorer.measure.why_causes import causes_of
 from qexplorer.measure.why_facts import facts_of

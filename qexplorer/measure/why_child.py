@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.measure.ceiling import best_of
-from qexplorer.measure.ceiling_child import ceiling_here
-from qexplorer.measure.cpu import pin, quiet_cpus
+from qexplorer.machine.ceiling import best_of
+from qexplorer.machine.ceiling_child import ceiling_here
+from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.measure.judge_child import first_rows
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qexplorer.measure.cpu import DOT_PRODUCTS, HALF_FEATURES
+from qexplorer.machine.cpu import DOT_PRODUCTS, HALF_FEATURES
 from qexplorer.measure.why_fixes import exactly
 from qexplorer.measure.why_types import LayerTime
 from qexplorer.measure.why_words import listed, milliseconds

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from qexplorer.core.results import Interval
-from qexplorer.measure.ceiling import Ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.run.protocol import Kind
 
 __all__ = ["Calls", "Cause", "LayerTime", "Part", "Parts", "Why"]

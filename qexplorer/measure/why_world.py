@@ -8,7 +8,7 @@ from typing import Any
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.recipe import Recipe
-from qexplorer.measure.ceiling import Ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why_facts import LayerFacts
 from qexplorer.measure.why_types import LayerTime
 from qexplorer.measure.why_words import counted, operators

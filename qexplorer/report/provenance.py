@@ -7,7 +7,7 @@ import platform
 from functools import lru_cache
 
 import qexplorer
-from qexplorer.measure.cpu import cpu_model
+from qexplorer.machine.cpu import cpu_model
 
 __all__ = ["made_by"]
 

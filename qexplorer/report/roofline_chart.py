@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from qexplorer.measure.ceiling import Ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why_types import LayerTime, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour

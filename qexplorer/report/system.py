@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qexplorer.measure.cpu import FEATURES
-from qexplorer.measure.machine import describe_machine
-from qexplorer.measure.power import METERS
+from qexplorer.machine.cpu import FEATURES
+from qexplorer.machine.description import describe_machine
+from qexplorer.machine.meters import METERS
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["FeatureRow", "diagnosis", "feature_rows", "gpu_text", "outlook"]

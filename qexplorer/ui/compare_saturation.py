@@ -68,7 +68,7 @@ def here_sentence(saturates: bool | None) -> str:
         return "This system does not say what its processor can do, so whether sums saturate here is not known."
     if saturates:
         return "This processor has AVX2 and no VNNI: what is emulated here is what its u8 x s8 kernels do."
-    from qexplorer.measure.cpu import cpu_features
+    from qexplorer.machine.cpu import cpu_features
 
     has = [name for name in cpu_features() or () if name in EXACT_FEATURES]
     why = f"This processor has {', '.join(has)}" if has else "This processor is no x86 one that adds pairs in 16 bits"

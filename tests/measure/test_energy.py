@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from qexplorer.machine.meters import METERS, WATTS_PER_CPU, RaplMeter, best_meter, watts_per_cpu
 from qexplorer.measure.energy import energy_of
 from qexplorer.measure.meter_child import measure_energy
-from qexplorer.measure.power import METERS, WATTS_PER_CPU, RaplMeter, best_meter, watts_per_cpu
 from qexplorer.run.protocol import Availability
 
 

@@ -14,7 +14,7 @@ from qexplorer.core.model import Model, TensorInfo
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import sha256_file
 from qexplorer.load.layers import layer_map
-from qexplorer.measure.ceiling import Ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why import WhyOrder
 from qexplorer.run.protocol import Kind
 

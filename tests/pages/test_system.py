@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qexplorer.measure import machine
-from qexplorer.measure.gpus import Gpu
+from qexplorer.machine import description as machine
+from qexplorer.machine.gpus import Gpu
 from qexplorer.run.registry import BACKENDS
 from qexplorer.ui import system_panel
 from tests.pages.app import open_app, texts

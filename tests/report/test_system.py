@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from qexplorer.measure.cpu import FEATURES
-from qexplorer.measure.gpus import arithmetic_of
+from qexplorer.machine.cpu import FEATURES
+from qexplorer.machine.gpus import arithmetic_of
 from qexplorer.report.system import diagnosis, feature_rows, gpu_text, outlook
 
 

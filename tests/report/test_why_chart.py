@@ -8,7 +8,7 @@ from typing import Any
 import altair
 import pytest
 
-from qexplorer.measure.ceiling import Ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why_types import Calls, Cause, LayerTime, Part, Parts, Why
 from qexplorer.report.palette import FLOAT, backend_colour
 from qexplorer.report.roofline_chart import RooflineInfo, roofline_info, roofline_spec

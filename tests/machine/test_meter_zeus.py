@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from qexplorer.measure import meter_zeus
-from qexplorer.measure.meter_zeus import ZeusMeter, joules_of
+from qexplorer.machine import meter_zeus
+from qexplorer.machine.meter_zeus import ZeusMeter, joules_of
 
 
 def test_a_jetson_with_a_total_is_taken_at_its_total() -> None:

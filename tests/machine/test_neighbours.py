@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from qexplorer.measure import neighbours
-from qexplorer.measure.neighbours import Watch
+from qexplorer.machine import neighbours
+from qexplorer.machine.neighbours import Watch
 
 SPIN = """
 import os, sys

@@ -14,7 +14,7 @@ from typing import Any
 
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.measure.cpu import cpu_model
+from qexplorer.machine.cpu import cpu_model
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
@@ -93,7 +93,7 @@ def measure_ceiling(*, threads: int = 1, cancelled: Callable[[], bool] | None = 
         Cancelled: ``cancelled()`` became true.
         ChildError: the child died.
     """
-    target = "qexplorer.measure.ceiling_child:ceiling_work"
+    target = "qexplorer.machine.ceiling_child:ceiling_work"
     value = run_in_child(target, {"threads": threads}, limits=_LIMITS, cancelled=cancelled)
     found = Ceiling.from_json(value)
     keep_ceiling(found)

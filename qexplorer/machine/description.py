@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from qexplorer.measure.cpu import cpu_features, cpu_model
-from qexplorer.measure.gpus import Gpu, gpus_here
+from qexplorer.machine.cpu import cpu_features, cpu_model
+from qexplorer.machine.gpus import Gpu, gpus_here
 
 __all__ = ["Machine", "describe_machine"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qexplorer.measure.ceiling import Ceiling, best_of, keep_ceiling, kept_ceiling, measure_ceiling
-from qexplorer.measure.ceiling_child import product_graph
-from qexplorer.measure.cpu import cpu_model
+from qexplorer.machine.ceiling import Ceiling, best_of, keep_ceiling, kept_ceiling, measure_ceiling
+from qexplorer.machine.ceiling_child import product_graph
+from qexplorer.machine.cpu import cpu_model
 
 
 def made(**changes: object) -> Ceiling:

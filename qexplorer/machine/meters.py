@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qexplorer.core.registry import Registry
-from qexplorer.measure.meter_zeus import ZeusMeter
+from qexplorer.machine.meter_zeus import ZeusMeter
 from qexplorer.run.protocol import Availability
 
 __all__ = ["METERS", "WATTS_PER_CPU", "EstimateMeter", "Meter", "NvmlMeter", "RaplMeter", "best_meter", "watts_per_cpu"]

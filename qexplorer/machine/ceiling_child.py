@@ -1,4 +1,4 @@
-"""The child's side of :mod:`~qexplorer.measure.ceiling`: products of matrices and copies, the best of several.
+"""The child's side of :mod:`~qexplorer.machine.ceiling`: products of matrices and copies, the best of several.
 
 Products run through the same backend that models run on, on graphs of one node, so that the ceiling is one that a
 model could reach. Copies run in NumPy, which frees the interpreter for other threads meanwhile.
@@ -18,8 +18,8 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import QExplorerError
-from qexplorer.measure.ceiling import Ceiling
-from qexplorer.measure.cpu import cpu_model, pin, quiet_cpus
+from qexplorer.machine.ceiling import Ceiling
+from qexplorer.machine.cpu import cpu_model, pin, quiet_cpus
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import SessionOptions
 from qexplorer.run.registry import REFERENCE, usable

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from qexplorer.measure.cpu import FEATURES, cpu_features, cpu_model, quiet_cpus
-from qexplorer.measure.machine import describe_machine
+from qexplorer.machine.cpu import FEATURES, cpu_features, cpu_model, quiet_cpus
+from qexplorer.machine.description import describe_machine
 from qexplorer.measure.memory import peak_rss_bytes
 
 CPUINFO = """processor\t: 0

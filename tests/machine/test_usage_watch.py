@@ -15,8 +15,8 @@ import pytest
 
 from qexplorer.core.results import Run, Status
 from qexplorer.core.usage import MOST_KEPT, GpuSample, Usage, UsageSample
-from qexplorer.measure import usage
-from qexplorer.measure.usage import UsageLog, UsageSampler
+from qexplorer.machine import usage_watch as usage
+from qexplorer.machine.usage_watch import UsageLog, UsageSampler
 
 
 class _Nvml:

@@ -36,9 +36,9 @@ from qexplorer.load.model import load_model
 from qexplorer.machine.cpu import quiet_cpus
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.effort import PLANS, Effort
-from qexplorer.measure.latency import time_variants
-from qexplorer.measure.latency_numbers import MIN_SHARE
 from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.timing.latency import time_variants
+from qexplorer.measure.timing.latency_numbers import MIN_SHARE
 from qexplorer.measure.variant import Variant, float_variant, quantized_variant, subject_of
 from qexplorer.observe.store import statistics_for
 from qexplorer.quantize.quantize import quantize_model

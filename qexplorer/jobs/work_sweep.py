@@ -9,7 +9,7 @@ from qexplorer.jobs.work import load_both, overall
 from qexplorer.process.child import Emit
 
 if TYPE_CHECKING:
-    from qexplorer.measure.sweep_types import Cell, Sweep
+    from qexplorer.measure.timing.sweep_types import Cell, Sweep
 
 __all__ = ["kept_sweep", "sweep_job"]
 
@@ -28,7 +28,7 @@ def sweep_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """
     from qexplorer.measure.effort import Effort
     from qexplorer.measure.kept import kept_path, write_kept
-    from qexplorer.measure.sweep import sweep
+    from qexplorer.measure.timing.sweep import sweep
 
     model, data = load_both(arguments, emit)
 
@@ -51,7 +51,7 @@ def sweep_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 def kept_sweep(arguments: dict[str, Any]) -> Sweep | None:
     """The last result of a job with these arguments, or None."""
     from qexplorer.measure.kept import kept_path, read_kept
-    from qexplorer.measure.sweep_types import Sweep
+    from qexplorer.measure.timing.sweep_types import Sweep
 
     value = read_kept(kept_path(_KIND, _made_from(arguments)))
     try:

@@ -12,8 +12,8 @@ from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.judging import Judged, judge_variant
-from qexplorer.measure.latency import Timed, time_variants
 from qexplorer.measure.progress import Board
+from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import Wait, waiting_text
 from qexplorer.run.registry import BACKENDS

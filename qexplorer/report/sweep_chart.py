@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qexplorer.measure.sweep_types import Cell, Sweep
+from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.report.comparison_values import scaled_unit, title_of
 from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour, ink_on, lighter
 

@@ -13,8 +13,8 @@ from qexplorer.jobs.manager import JobState
 from qexplorer.jobs.work_sweep import kept_sweep
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import Effort
-from qexplorer.measure.sweep import CELL_S, SWEPT_BATCHES
-from qexplorer.measure.sweep_types import Sweep
+from qexplorer.measure.timing.sweep import CELL_S, SWEPT_BATCHES
+from qexplorer.measure.timing.sweep_types import Sweep
 from qexplorer.report.comparison_values import label_of
 from qexplorer.report.sweep_chart import limits_of, map_spec, spot_text, sweep_info, sweep_spec
 from qexplorer.ui.job_panel import draw_job, job_state

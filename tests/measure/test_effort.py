@@ -11,9 +11,9 @@ import pytest
 
 from qexplorer.core.errors import UnknownName
 from qexplorer.measure.effort import PLANS, SECONDS, Effort, effort_of
-from qexplorer.measure.latency_numbers import LEAST_LOADS
 from qexplorer.measure.statistics import median_interval
-from qexplorer.measure.sweep import CELL_S
+from qexplorer.measure.timing.latency_numbers import LEAST_LOADS
+from qexplorer.measure.timing.sweep import CELL_S
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "measuring.md"
 

@@ -15,9 +15,9 @@ from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.engine import Engine
 from qexplorer.measure.judging import Judged, judge_variant
-from qexplorer.measure.latency import time_variants
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples
+from qexplorer.measure.timing.latency import time_variants
 from qexplorer.measure.variant import Variant, subject_of
 from qexplorer.measure.waiting import OnWait, Wait, waiting_text
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu

@@ -15,7 +15,7 @@ from qexplorer.jobs.records import write_json
 from qexplorer.load.model import load_model
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.kept import kept_path, write_kept
-from tests.measure.test_sweep import SWEPT
+from tests.measure.timing.test_sweep import SWEPT
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 

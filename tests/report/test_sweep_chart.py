@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import altair
 
-from qexplorer.measure.sweep_types import Cell
+from qexplorer.measure.timing.sweep_types import Cell
 from qexplorer.report.sweep_chart import limits_of, map_spec, spot_text, sweep_info, sweep_spec
-from tests.measure.test_sweep import SWEPT
+from tests.measure.timing.test_sweep import SWEPT
 
 
 def test_the_limit_decides_what_is_within_and_best() -> None:

@@ -21,7 +21,7 @@ from qexplorer.measure.effort import Effort
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
-from qexplorer.measure.sweep_types import Cell, Sweep
+from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
@@ -193,7 +193,7 @@ def _time(threads: int, paths: Mapping[str, str], work: _Work) -> str | None:
         "seed": threads,
     }
     limits = Limits(wall_s=_CHILD_S)
-    target = "qexplorer.measure.sweep_child:sweep_batches"
+    target = "qexplorer.measure.timing.sweep_child:sweep_batches"
     try:
         value = run_in_child(target, arguments, limits=limits, on_event=heard, cancelled=work.cancelled)
     except Cancelled:

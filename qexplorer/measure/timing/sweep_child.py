@@ -14,12 +14,12 @@ from qexplorer.core.dataset import Array
 from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.judge_child import first_rows
-from qexplorer.measure.latency_child import Models
-from qexplorer.measure.latency_numbers import noise
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.statistics import quantile
-from qexplorer.measure.sweep_types import Cell
-from qexplorer.measure.turns import Turns
+from qexplorer.measure.timing.latency_child import Models
+from qexplorer.measure.timing.latency_numbers import noise
+from qexplorer.measure.timing.sweep_types import Cell
+from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import usable

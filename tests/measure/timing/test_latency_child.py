@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.model import Model
-from qexplorer.measure import latency_child
 from qexplorer.measure.effort import TimingPlan
-from qexplorer.measure.latency import Timed, time_variants
-from qexplorer.measure.latency_child import Models
 from qexplorer.measure.scratch import keep_samples
-from qexplorer.measure.turns import Turns
+from qexplorer.measure.timing import latency_child
+from qexplorer.measure.timing.latency import Timed, time_variants
+from qexplorer.measure.timing.latency_child import Models
+from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.measure.variant import Variant, float_variant, subject_of
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.protocol import SessionOptions

@@ -13,7 +13,7 @@ from qexplorer.machine.neighbours import Busy
 from qexplorer.machine.usage_watch import UsageLog
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy import energy_of
-from qexplorer.measure.latency_numbers import latency_of, throughput_of
+from qexplorer.measure.timing.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
@@ -77,7 +77,7 @@ def time_variants(
     log = UsageLog()
     try:
         value = run_in_child(
-            "qexplorer.measure.latency_child:time_all",
+            "qexplorer.measure.timing.latency_child:time_all",
             arguments,
             limits=Limits(wall_s=plan.longest_s),
             on_event=heard(on_progress, on_wait),

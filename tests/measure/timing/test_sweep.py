@@ -11,11 +11,11 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import Cancelled
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.measure import sweep as sweeping
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.prepare import Prepared
-from qexplorer.measure.sweep import sweep, thread_counts
-from qexplorer.measure.sweep_types import Cell, Sweep
+from qexplorer.measure.timing import sweep as sweeping
+from qexplorer.measure.timing.sweep import sweep, thread_counts
+from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Variant
 from tests.measure.models import data_set, make_cnn
 

@@ -26,7 +26,7 @@ from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.judge_child import first_rows
 from qexplorer.measure.meter_child import measure_energy
 from qexplorer.measure.scratch import read_samples
-from qexplorer.measure.turns import Turns
+from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions

@@ -23,7 +23,7 @@ def ladder_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"digest": of the quantized graph}``; the ladder itself is kept in the workspace.
     """
-    from qexplorer.measure.ladder import climb
+    from qexplorer.measure.fidelity.ladder import climb
 
     settings = {"backends": tuple(arguments["backends"]), "samples": arguments.get("samples")}
     return _measured(climb, arguments, emit, settings)

@@ -17,8 +17,8 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.measure.alone import each_alone
-from qexplorer.measure.fidelity import Difference, differences, out_of_tolerance
+from qexplorer.measure.fidelity.gate import Difference, differences, out_of_tolerance
+from qexplorer.measure.fidelity.single_points import each_alone
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples

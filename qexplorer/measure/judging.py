@@ -10,8 +10,8 @@ import numpy as np
 
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
-from qexplorer.measure.alone import Alone
-from qexplorer.measure.fidelity import ENOUGH_WITHIN, Difference, verdict
+from qexplorer.measure.fidelity.gate import ENOUGH_WITHIN, Difference, verdict
+from qexplorer.measure.fidelity.single_points import Alone
 from qexplorer.measure.predictions import Labels
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import OnWait, heard

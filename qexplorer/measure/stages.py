@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.points import points_of
+from qexplorer.measure.fidelity.rounding_points import points_of
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:

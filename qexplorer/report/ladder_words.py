@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qexplorer.core.results import Status
-from qexplorer.measure.ladder_types import BackendRung, SimulatedRung
+from qexplorer.measure.fidelity.ladder_types import BackendRung, SimulatedRung
 
 __all__ = ["badge", "percent", "rung_sentence", "simulated_sentence"]
 

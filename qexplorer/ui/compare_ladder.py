@@ -8,8 +8,8 @@ import streamlit as st
 
 from qexplorer.core.results import Status
 from qexplorer.measure.comparison import Comparison
-from qexplorer.measure.ladder import kept_ladder
-from qexplorer.measure.ladder_types import BackendRung, Ladder
+from qexplorer.measure.fidelity.ladder import kept_ladder
+from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_values import made_on
 from qexplorer.report.ladder_chart import ladder_csv, layer_spec, rung_spec, sqnr_spec
 from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence

@@ -17,7 +17,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.measure.effort import BATCHES
-from qexplorer.measure.fidelity import differences
+from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import Variant
 from qexplorer.run.batching import run_all
 from qexplorer.run.protocol import Backend, Mode, SessionOptions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qexplorer as qx
-from qexplorer.measure.fidelity import differences
+from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import quantized_variant
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS, REFERENCE

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from qexplorer.core.results import Accuracy, Status
-from qexplorer.measure.alone import PointDifference
-from qexplorer.measure.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
+from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
+from qexplorer.measure.fidelity.single_points import PointDifference
 from qexplorer.measure.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport
 
 __all__ = ["gap", "ladder", "layer", "point", "report", "rung"]

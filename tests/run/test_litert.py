@@ -13,8 +13,8 @@ from onnx import numpy_helper
 
 import qexplorer as qx
 from qexplorer.core.dataset import Array
-from qexplorer.measure.alone import each_alone
-from qexplorer.measure.fidelity import differences, verdict
+from qexplorer.measure.fidelity.gate import differences, verdict
+from qexplorer.measure.fidelity.single_points import each_alone
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of

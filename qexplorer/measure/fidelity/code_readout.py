@@ -17,7 +17,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
-from qexplorer.measure.points import Point, telling
+from qexplorer.measure.fidelity.rounding_points import Point, telling
 from qexplorer.run.protocol import Backend, SessionOptions
 
 if TYPE_CHECKING:

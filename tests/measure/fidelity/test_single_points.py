@@ -10,9 +10,9 @@ import onnx
 import pytest
 
 from qexplorer.core.errors import BackendError
-from qexplorer.measure.alone import each_alone, observe, summary
-from qexplorer.measure.fidelity import Difference, verdict
-from qexplorer.measure.points import points_of
+from qexplorer.measure.fidelity.gate import Difference, verdict
+from qexplorer.measure.fidelity.rounding_points import points_of
+from qexplorer.measure.fidelity.single_points import each_alone, observe, summary
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.models import SHAPE, make_cnn

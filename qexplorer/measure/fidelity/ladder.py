@@ -13,11 +13,11 @@ from qexplorer.core.errors import Cancelled, QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.measure.alone import Alone, PointDifference
-from qexplorer.measure.fidelity import Difference, verdict
+from qexplorer.measure.fidelity.gate import Difference, verdict
+from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
+from qexplorer.measure.fidelity.single_points import Alone, PointDifference
 from qexplorer.measure.judging import why_right
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
-from qexplorer.measure.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
@@ -29,7 +29,7 @@ __all__ = ["RUNG_LIMITS", "Climber", "Ladder", "climb", "climb_backend", "climb_
 
 RUNG_LIMITS = Limits(wall_s=900.0)
 _VERSION = 1  # of what is kept; another number makes kept ladders unread
-_CHILD = "qexplorer.measure.ladder_child"
+_CHILD = "qexplorer.measure.fidelity.ladder_child"
 
 Told = Callable[[str, float], None]
 

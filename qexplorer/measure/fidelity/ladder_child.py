@@ -16,8 +16,8 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
-from qexplorer.measure.alone import observe, summary
-from qexplorer.measure.fidelity import Difference, out_of_tolerance
+from qexplorer.measure.fidelity.gate import Difference, out_of_tolerance
+from qexplorer.measure.fidelity.single_points import observe, summary
 from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.results import Fidelity, Run, Status
-from qexplorer.measure.alone import Alone
-from qexplorer.measure.fidelity import MAX_RELATIVE, Difference, differences, verdict
+from qexplorer.measure.fidelity.gate import MAX_RELATIVE, Difference, differences, verdict
+from qexplorer.measure.fidelity.single_points import Alone
 from qexplorer.measure.judging import _fidelity
 
 SCALE = np.float32(0.037)

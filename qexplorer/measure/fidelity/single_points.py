@@ -25,8 +25,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.look import Looker, same_answers
-from qexplorer.measure.points import Point, cut, made_name, output_scales, points_of, steps_inside, telling
+from qexplorer.measure.fidelity.code_readout import Looker, same_answers
+from qexplorer.measure.fidelity.rounding_points import (
+    Point,
+    cut,
+    made_name,
+    output_scales,
+    points_of,
+    steps_inside,
+    telling,
+)
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from qexplorer.core.results import Status
-from qexplorer.measure.alone import PointDifference
+from qexplorer.measure.fidelity.single_points import PointDifference
 
 __all__ = ["BackendRung", "BatchGap", "Ladder", "LayerError", "SimulatedRung"]
 

@@ -35,7 +35,7 @@ def saturation_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"digest": of the quantized graph}``; the report itself is kept in the workspace.
     """
-    from qexplorer.measure.saturation import saturation
+    from qexplorer.measure.arithmetic.saturation import saturation
 
     return _measured(saturation, arguments, emit, {"samples": arguments.get("samples")})
 
@@ -46,7 +46,7 @@ def sums_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Returns:
         ``{"digest": of the quantized graph}``; the sums themselves are kept in the workspace.
     """
-    from qexplorer.measure.accumulators import accumulators
+    from qexplorer.measure.arithmetic.accumulators import accumulators
 
     return _measured(accumulators, arguments, emit, {})
 

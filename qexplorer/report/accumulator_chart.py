@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qexplorer.measure.accumulators import LayerSums, Sums
+from qexplorer.measure.arithmetic.accumulators import LayerSums, Sums
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, NEUTRAL, backend_colour
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qexplorer.measure.pair_sums import HIGH
-from qexplorer.measure.saturation_types import LayerArithmetic, SaturationReport
+from qexplorer.measure.arithmetic.pair_sums import HIGH
+from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic, SaturationReport
 from qexplorer.report.ladder_words import percent
 from qexplorer.report.palette import CLIPPING, NEUTRAL, TENSOR
 

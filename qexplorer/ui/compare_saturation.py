@@ -6,9 +6,9 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
+from qexplorer.measure.arithmetic.saturation import EXACT_FEATURES, kept_saturation, saturates_here
+from qexplorer.measure.arithmetic.saturation_types import ReducedRange, SaturationReport
 from qexplorer.measure.comparison import Comparison
-from qexplorer.measure.saturation import EXACT_FEATURES, kept_saturation, saturates_here
-from qexplorer.measure.saturation_types import ReducedRange, SaturationReport
 from qexplorer.report.comparison_values import made_on
 from qexplorer.report.ladder_words import percent
 from qexplorer.report.saturation_chart import (

@@ -12,10 +12,10 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import read_json, write_json
-from qexplorer.measure import saturation as saturation_module
-from qexplorer.measure.accumulators import _path as sums_path
+from qexplorer.measure.arithmetic import saturation as saturation_module
+from qexplorer.measure.arithmetic.accumulators import _path as sums_path
+from qexplorer.measure.arithmetic.saturation import _path as saturation_path
 from qexplorer.measure.fidelity.ladder import _path as ladder_path
-from qexplorer.measure.saturation import _path as saturation_path
 from qexplorer.ui.compare_saturation import here_sentence
 from qexplorer.ui.quantize_recipe import read_recipe
 from tests.pages.app import open_app, texts

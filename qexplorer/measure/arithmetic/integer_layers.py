@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.code_range import code_range
+from qexplorer.measure.arithmetic.code_range import code_range
 
 if TYPE_CHECKING:
     import onnx

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from qexplorer.measure.integer_layers import integer_layers
-from qexplorer.measure.overflow import accumulator_bound, bits_of, largest_in_data
+from qexplorer.measure.arithmetic.integer_layers import integer_layers
+from qexplorer.measure.arithmetic.overflow import accumulator_bound, bits_of, largest_in_data
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.integer_graphs import conv_graph, gemm_graph

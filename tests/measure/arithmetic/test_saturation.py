@@ -15,11 +15,11 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.load.data import load_data
 from qexplorer.load.fit import fit_to_model
 from qexplorer.load.model import load_model
-from qexplorer.measure.integer_layers import integer_layers
-from qexplorer.measure.pair_sums import HIGH, LOW, change_by_saturation, move_of, pair_risk, why_exact
-from qexplorer.measure.saturation import kept_saturation, reduced_recipe, saturates_here, saturation
-from qexplorer.measure.saturation_types import SaturationReport
-from qexplorer.measure.stages import StagedModel
+from qexplorer.measure.arithmetic.integer_layers import integer_layers
+from qexplorer.measure.arithmetic.pair_sums import HIGH, LOW, change_by_saturation, move_of, pair_risk, why_exact
+from qexplorer.measure.arithmetic.saturation import kept_saturation, reduced_recipe, saturates_here, saturation
+from qexplorer.measure.arithmetic.saturation_types import SaturationReport
+from qexplorer.measure.arithmetic.stages import StagedModel
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.integer_graphs import conv_graph, gemm_graph, saturated_sum, windows

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.integer_layers import IntegerLayer
+from qexplorer.measure.arithmetic.integer_layers import IntegerLayer
 
 __all__ = ["INT32", "AccumulatorBound", "accumulator_bound", "bits_of", "largest_in_data"]
 

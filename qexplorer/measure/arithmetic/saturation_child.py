@@ -17,14 +17,14 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
+from qexplorer.measure.arithmetic.integer_layers import IntegerLayer, integer_layers
+from qexplorer.measure.arithmetic.overflow import accumulator_bound, bits_of, largest_in_data
+from qexplorer.measure.arithmetic.pair_sums import PairRisk, change_by_saturation, move_of, pair_risk, why_exact
+from qexplorer.measure.arithmetic.stages import StagedModel
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.fidelity.rounding_points import output_scales
-from qexplorer.measure.integer_layers import IntegerLayer, integer_layers
-from qexplorer.measure.overflow import accumulator_bound, bits_of, largest_in_data
-from qexplorer.measure.pair_sums import PairRisk, change_by_saturation, move_of, pair_risk, why_exact
 from qexplorer.measure.predictions import predictions
 from qexplorer.measure.scratch import read_samples
-from qexplorer.measure.stages import StagedModel
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
 from qexplorer.run.registry import REFERENCE, usable

@@ -25,7 +25,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.integer_layers import Geometry, IntegerLayer
+from qexplorer.measure.arithmetic.integer_layers import Geometry, IntegerLayer
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
 
 __all__ = ["HIGH", "LOW", "PairRisk", "change_by_saturation", "move_of", "pair_risk", "why_exact"]

@@ -16,9 +16,9 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Accuracy
 from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
+from qexplorer.measure.arithmetic.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.measure.prepare import prepare
-from qexplorer.measure.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.statistics import ratio_interval
 from qexplorer.measure.variant import Subject, Variant, subject_of
@@ -31,7 +31,7 @@ EXACT_FEATURES = ("avx_vnni", "avx512_vnni", "amx_int8")
 """Features that make u8 x s8 kernels exact on x86."""
 _LIMITS = Limits(wall_s=900.0)
 _VERSION = 1  # of what is kept; another number makes kept reports unread
-_CHILD = "qexplorer.measure.saturation_child"
+_CHILD = "qexplorer.measure.arithmetic.saturation_child"
 
 Told = Callable[[str, float], None]
 

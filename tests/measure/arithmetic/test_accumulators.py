@@ -10,10 +10,10 @@ import qexplorer as qx
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.load.fit import fit_to_model
-from qexplorer.measure.accumulators import SAMPLES, Sums, accumulators, kept_accumulators
-from qexplorer.measure.accumulators_child import histogram
-from qexplorer.measure.integer_layers import integer_layers
-from qexplorer.measure.overflow import accumulator_bound
+from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, accumulators, kept_accumulators
+from qexplorer.measure.arithmetic.accumulators_child import histogram
+from qexplorer.measure.arithmetic.integer_layers import integer_layers
+from qexplorer.measure.arithmetic.overflow import accumulator_bound
 from qexplorer.report.accumulator_chart import sums_rows, sums_spec
 
 

@@ -110,7 +110,7 @@ def accumulators(
 def _run(variant: Variant, subject: Subject) -> Sums:
     with scratch() as folder:
         value = run_in_child(
-            "qexplorer.measure.accumulators_child:look",
+            "qexplorer.measure.arithmetic.accumulators_child:look",
             {
                 "path": str(variant.path),
                 "files": keep_samples(folder, subject.inputs),

@@ -31,7 +31,7 @@ def why_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         BackendError: the backend cannot run one of the models.
     """
     from qexplorer.measure.scratch import keep_samples, scratch
-    from qexplorer.measure.why import WhyOrder, measure_why
+    from qexplorer.measure.why.explain import WhyOrder, measure_why
     from qexplorer.run.batching import feeds_of
 
     path = Path(arguments["path"])

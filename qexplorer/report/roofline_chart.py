@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.measure.why_types import LayerTime, Why
+from qexplorer.measure.why.explanation import LayerTime, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 from qexplorer.run.protocol import Kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from qexplorer.measure.why_types import LayerTime, Part, Parts, Why
+from qexplorer.measure.why.explanation import LayerTime, Part, Parts, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.comparison_values import scaled_unit
 from qexplorer.report.palette import CONVERTING, FLOAT, LAYOUT, MOVING, NEUTRAL, backend_colour

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qexplorer.measure.why_types import LayerTime, Why
+from qexplorer.measure.why.explanation import LayerTime, Why
 
 __all__ = ["why_rows"]
 

@@ -17,8 +17,8 @@ from qexplorer.core.workspace import digest_json
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import BATCHES
-from qexplorer.measure.why import WhyOrder, kept_why, known_why
-from qexplorer.measure.why_types import Why
+from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why
+from qexplorer.measure.why.explanation import Why
 from qexplorer.report.comparison_values import label_of
 from qexplorer.ui.compare_why_causes import draw_causes
 from qexplorer.ui.compare_why_times import draw_times

@@ -8,9 +8,9 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
-from qexplorer.measure.why_fixes import changed_recipe
-from qexplorer.measure.why_types import Cause, Why
-from qexplorer.measure.why_words import listed, milliseconds
+from qexplorer.measure.why.explanation import Cause, Why
+from qexplorer.measure.why.fixes import changed_recipe
+from qexplorer.measure.why.words import listed, milliseconds
 from qexplorer.ui.compare_controls import order_now, start, unique_name
 from qexplorer.ui.quantize_recipe import read_recipe, short_name, text_of
 from qexplorer.ui.session import as_plain, keep, state

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from qexplorer.measure.why_rules import LAYER_RULES
-from qexplorer.measure.why_types import Part
+from qexplorer.measure.why.explanation import Part
+from qexplorer.measure.why.rules import LAYER_RULES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "why_not_faster.md").read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ import qexplorer as qx
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs import manager
 from qexplorer.jobs.manager import JobState, JobStatus
-from qexplorer.measure.why import WhyOrder, kept_why
+from qexplorer.measure.why.explain import WhyOrder, kept_why
 from qexplorer.run.registry import BACKENDS
 from tests.measure import trial_backends
 

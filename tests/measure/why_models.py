@@ -15,7 +15,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import sha256_file
 from qexplorer.load.layers import layer_map
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.measure.why import WhyOrder
+from qexplorer.measure.why.explain import WhyOrder
 from qexplorer.run.protocol import Kind
 
 __all__ = ["CEILING", "FUSED", "SHAPE", "found_of", "kernel", "make_net", "order_of", "plain"]

@@ -9,7 +9,7 @@ import altair
 import pytest
 
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.measure.why_types import Calls, Cause, LayerTime, Part, Parts, Why
+from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts, Why
 from qexplorer.report.palette import FLOAT, backend_colour
 from qexplorer.report.roofline_chart import RooflineInfo, roofline_info, roofline_spec
 from qexplorer.report.why_chart import layer_times_info, part_times_info, times_spec

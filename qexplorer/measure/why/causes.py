@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qexplorer.measure.why_rules import LAYER_RULES
-from qexplorer.measure.why_types import Calls, Cause, LayerTime, Part, Parts
-from qexplorer.measure.why_words import listed, milliseconds
-from qexplorer.measure.why_world import Case, Found, LayerRule, Words, World, needs_a_cause
+from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts
+from qexplorer.measure.why.rule_types import Case, Found, LayerRule, Words, World, needs_a_cause
+from qexplorer.measure.why.rules import LAYER_RULES
+from qexplorer.measure.why.words import listed, milliseconds
 
 __all__ = ["causes_of"]
 

@@ -12,10 +12,10 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.scratch import keep_samples, scratch
-from qexplorer.measure.why import WhyOrder, kept_why, known_why, measure_why, why_from
-from qexplorer.measure.why_child import profiles
-from qexplorer.measure.why_fixes import changed_recipe, exactly
-from qexplorer.measure.why_types import Part, Why
+from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why, measure_why, why_from
+from qexplorer.measure.why.explanation import Part, Why
+from qexplorer.measure.why.fixes import changed_recipe, exactly
+from qexplorer.measure.why.profile_child import profiles
 from qexplorer.observe.collect import collect
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu

@@ -10,11 +10,11 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
-from qexplorer.measure import why
-from qexplorer.measure.why import known_why, why_from
-from qexplorer.measure.why_fixes import changed_recipe
-from qexplorer.measure.why_rules import LAYER_RULES
-from qexplorer.measure.why_types import Cause, Why
+from qexplorer.measure.why.explain import explain as why
+from qexplorer.measure.why.explain import known_why, why_from
+from qexplorer.measure.why.explanation import Cause, Why
+from qexplorer.measure.why.fixes import changed_recipe
+from qexplorer.measure.why.rules import LAYER_RULES
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.onnxruntime import OnnxRuntimeCpu
 from qexplorer.run.protocol import Capabilities, Kind

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qexplorer.measure.why_types import Calls, Cause, LayerTime, Parts
-from qexplorer.measure.why_words import listed
+from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Parts
+from qexplorer.measure.why.words import listed
 
 __all__ = ["verdict_sentence"]
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qexplorer.machine.cpu import DOT_PRODUCTS, HALF_FEATURES
-from qexplorer.measure.why_fixes import exactly
-from qexplorer.measure.why_types import LayerTime
-from qexplorer.measure.why_words import listed, milliseconds
-from qexplorer.measure.why_world import Case, Found, LayerRule
+from qexplorer.measure.why.explanation import LayerTime
+from qexplorer.measure.why.fixes import exactly
+from qexplorer.measure.why.rule_types import Case, Found, LayerRule
+from qexplorer.measure.why.words import listed, milliseconds
 from qexplorer.run.protocol import Kind
 
 __all__ = ["EXPECTED_FLOAT", "LAYER_RULES"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qexplorer.measure.why_types import LayerTime
+from qexplorer.measure.why.explanation import LayerTime
 
 __all__ = ["counted", "listed", "milliseconds", "operators"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from qexplorer.core.model import Model, read_proto
-from qexplorer.measure.why_facts import LayerFacts, Traffic, expected_kind
-from qexplorer.measure.why_types import LayerTime, Part, Parts
+from qexplorer.measure.why.explanation import LayerTime, Part, Parts
+from qexplorer.measure.why.facts import LayerFacts, Traffic, expected_kind
 from qexplorer.run.protocol import Backend, Executed, Kind
 
 __all__ = ["Owners", "parts_of", "rows_expected", "rows_of"]

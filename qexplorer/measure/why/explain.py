@@ -21,13 +21,13 @@ from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.machine.ceiling import Ceiling, keep_ceiling
 from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.statistics import ratio_interval
-from qexplorer.measure.why_causes import causes_of
-from qexplorer.measure.why_facts import facts_of
-from qexplorer.measure.why_layers import Owners, parts_of, rows_expected, rows_of
-from qexplorer.measure.why_rules import EXPECTED_FLOAT
-from qexplorer.measure.why_types import Calls, Why
-from qexplorer.measure.why_verdict import verdict_sentence
-from qexplorer.measure.why_world import World
+from qexplorer.measure.why.causes import causes_of
+from qexplorer.measure.why.explanation import Calls, Why
+from qexplorer.measure.why.facts import facts_of
+from qexplorer.measure.why.layers import Owners, parts_of, rows_expected, rows_of
+from qexplorer.measure.why.rule_types import World
+from qexplorer.measure.why.rules import EXPECTED_FLOAT
+from qexplorer.measure.why.verdict import verdict_sentence
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.protocol import Backend, Executed, Kind
@@ -119,7 +119,7 @@ def measure_why(
         "batch": order.samples,
     }
     found = run_in_child(
-        "qexplorer.measure.why_child:profile_both",
+        "qexplorer.measure.why.profile_child:profile_both",
         arguments,
         limits=_LIMITS,
         on_event=lambda event: progress(event["step"], float(event["done"])) if progress else None,

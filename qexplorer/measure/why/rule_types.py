@@ -1,4 +1,4 @@
-"""What rules about causes see, and what a rule is made of (see :mod:`~qexplorer.measure.why_rules`)."""
+"""What rules about causes see, and what a rule is made of (see :mod:`~qexplorer.measure.why.rules`)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from qexplorer.core.formats import get_format
 from qexplorer.core.recipe import Recipe
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.measure.why_facts import LayerFacts
-from qexplorer.measure.why_types import LayerTime
-from qexplorer.measure.why_words import counted, operators
+from qexplorer.measure.why.explanation import LayerTime
+from qexplorer.measure.why.facts import LayerFacts
+from qexplorer.measure.why.words import counted, operators
 from qexplorer.run.protocol import Backend, Kind
 
 __all__ = ["Case", "Found", "LayerRule", "World", "needs_a_cause"]

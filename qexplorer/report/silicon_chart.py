@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from qexplorer.measure.energy_model import OPERAND_TYPES, ModelEnergy, Process
+from qexplorer.measure.energy.silicon import OPERAND_TYPES, ModelEnergy, Process
 from qexplorer.report.comparison_bars import BarRow, BarsInfo
 from qexplorer.report.comparison_values import Value, made_on, scaled_unit
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR

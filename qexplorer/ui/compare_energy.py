@@ -10,7 +10,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.results import Status
 from qexplorer.measure.comparison import Comparison
-from qexplorer.measure.energy_model import PROCESSES, ModelEnergy, Process, model_energy
+from qexplorer.measure.energy.silicon import PROCESSES, ModelEnergy, Process, model_energy
 from qexplorer.report.comparison_bars import bars_spec
 from qexplorer.report.comparison_values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints

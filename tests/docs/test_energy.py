@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qexplorer.machine.meters import METERS, WATTS_PER_CPU
-from qexplorer.measure.energy_model import PROCESSES
+from qexplorer.measure.energy.silicon import PROCESSES
 from qexplorer.report.footprint import DEFAULTS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "energy.md").read_text(encoding="utf-8")

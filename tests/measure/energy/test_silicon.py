@@ -7,7 +7,7 @@ import pytest
 
 import qexplorer as qx
 from qexplorer.core.model import Model
-from qexplorer.measure.energy_model import OPERAND_TYPES, PROCESSES, Process, model_energy, operand_types
+from qexplorer.measure.energy.silicon import OPERAND_TYPES, PROCESSES, Process, model_energy, operand_types
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qexplorer.machine.meters import METERS, WATTS_PER_CPU, RaplMeter, best_meter, watts_per_cpu
-from qexplorer.measure.energy import energy_of
-from qexplorer.measure.meter_child import measure_energy
+from qexplorer.measure.energy.metered_rounds import measure_energy
+from qexplorer.measure.energy.per_inference import energy_of
 from qexplorer.run.protocol import Availability
 
 

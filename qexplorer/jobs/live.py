@@ -17,7 +17,7 @@ from typing import Any
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.records import job_folder, read_json, write_json
-from qexplorer.measure.live import LiveWindow
+from qexplorer.measure.live.windows import LiveWindow
 
 __all__ = ["CONTROL", "HEARTBEAT", "STALE_S", "WINDOWS", "beat", "folder_of", "notes_of", "steer", "windows_of"]
 

@@ -179,7 +179,7 @@ class _Live:
                 file.flush()
 
             ended: dict[str, Any] = run_in_child(
-                "qexplorer.measure.live_child:stream",
+                "qexplorer.measure.live.stream_child:stream",
                 {
                     "sides": sides,
                     "files": self._files,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.measure.live import SIDES, LiveSide, LiveWindow, since
+from qexplorer.measure.live.windows import SIDES, LiveSide, LiveWindow, since
 from qexplorer.measure.statistics import wilson_interval
 from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 

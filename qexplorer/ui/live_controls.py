@@ -10,7 +10,7 @@ import streamlit as st
 from qexplorer.core.short_names import EXAMPLES
 from qexplorer.jobs import manager
 from qexplorer.jobs.live import beat, steer
-from qexplorer.measure.live import SIDES
+from qexplorer.measure.live.windows import SIDES
 from qexplorer.ui.session import keep, remembered, session_id, state
 from qexplorer.ui.sidebar import recipe_label
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qexplorer.jobs import manager
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState
-from qexplorer.measure.live import SIDES, LiveWindow, speed, totals
+from qexplorer.measure.live.windows import SIDES, LiveWindow, speed, totals
 from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.job_panel import job_state

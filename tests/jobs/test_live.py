@@ -12,7 +12,7 @@ import pytest
 from qexplorer.jobs import live, manager
 from qexplorer.jobs.live import HEARTBEAT, beat, folder_of, notes_of, steer, windows_of
 from qexplorer.jobs.manager import JobStatus
-from qexplorer.measure.live import LiveWindow
+from qexplorer.measure.live.windows import LiveWindow
 
 FLOAT = {"recipe": "float", "backend": "onnxruntime"}
 INT8 = {"recipe": "w8a8", "backend": "onnxruntime"}

@@ -13,7 +13,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.live import NOTES, WINDOWS, windows_of
 from qexplorer.jobs.records import write_json
-from qexplorer.measure.live import LiveSide, LiveWindow
+from qexplorer.measure.live.windows import LiveSide, LiveWindow
 from tests.pages.app import open_app, texts
 
 SESSION = "live-tests"

@@ -13,8 +13,8 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.usage import GpuSample, UsageSample
 from qexplorer.machine.usage_watch import UsageSampler
-from qexplorer.measure.live import LiveWindow, since, speed, totals
-from qexplorer.measure.live_child import stream
+from qexplorer.measure.live.stream_child import stream
+from qexplorer.measure.live.windows import LiveWindow, since, speed, totals
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.timing.latency_numbers import PLACEMENT
 from tests.measure.models import make_cnn, quantized, samples

@@ -34,8 +34,8 @@ from qexplorer.load.model import load_model
 from qexplorer.machine.description import describe_machine
 from qexplorer.machine.usage_watch import EVERY_S, UsageSampler
 from qexplorer.measure.effort import PLANS, Effort, TimingPlan
+from qexplorer.measure.metrics.statistics import wilson_interval
 from qexplorer.measure.scratch import keep_samples, scratch
-from qexplorer.measure.statistics import wilson_interval
 from qexplorer.measure.timing.latency import time_variants
 from qexplorer.measure.variant import float_variant, subject_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qexplorer.core.results import Accuracy, Energy, Latency, Run, Size, Status
-from qexplorer.measure.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
 from qexplorer.measure.judging import Judged
+from qexplorer.measure.metrics.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
 from qexplorer.measure.timing.latency import Timed
 from qexplorer.measure.variant import Subject, Variant
 

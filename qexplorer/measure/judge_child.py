@@ -20,7 +20,7 @@ from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity.gate import Difference, differences, out_of_tolerance
 from qexplorer.measure.fidelity.single_points import each_alone
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
-from qexplorer.measure.predictions import predictions
+from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit

@@ -12,7 +12,7 @@ from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
 from qexplorer.measure.fidelity.gate import ENOUGH_WITHIN, Difference, verdict
 from qexplorer.measure.fidelity.single_points import Alone
-from qexplorer.measure.predictions import Labels
+from qexplorer.measure.metrics.predictions import Labels
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits

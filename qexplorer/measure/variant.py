@@ -12,7 +12,7 @@ from qexplorer.core.errors import DataError
 from qexplorer.core.model import Model
 from qexplorer.core.results import Size
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
-from qexplorer.measure.predictions import Labels, threshold_of
+from qexplorer.measure.metrics.predictions import Labels, threshold_of
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.batching import feeds_of
 

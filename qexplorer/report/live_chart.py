@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.measure.live.windows import SIDES, LiveSide, LiveWindow, since
-from qexplorer.measure.statistics import wilson_interval
+from qexplorer.measure.metrics.statistics import wilson_interval
 from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 
 if TYPE_CHECKING:

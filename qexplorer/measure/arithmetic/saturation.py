@@ -15,12 +15,12 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Accuracy
 from qexplorer.machine.cpu import cpu_features
-from qexplorer.measure.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
 from qexplorer.measure.arithmetic.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
+from qexplorer.measure.metrics.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
+from qexplorer.measure.metrics.statistics import ratio_interval
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
-from qexplorer.measure.statistics import ratio_interval
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child

@@ -23,7 +23,7 @@ from qexplorer.measure.arithmetic.pair_sums import PairRisk, change_by_saturatio
 from qexplorer.measure.arithmetic.stages import StagedModel
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.fidelity.rounding_points import output_scales
-from qexplorer.measure.predictions import predictions
+from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches

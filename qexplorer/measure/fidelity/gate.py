@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.measure.fidelity.single_points import Alone
-from qexplorer.measure.predictions import predictions
+from qexplorer.measure.metrics.predictions import predictions
 
 __all__ = ["ENOUGH_WITHIN", "MAX_RELATIVE", "Difference", "differences", "out_of_tolerance", "verdict"]
 

@@ -19,7 +19,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.gate import Difference, out_of_tolerance
 from qexplorer.measure.fidelity.single_points import observe, summary
 from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
-from qexplorer.measure.predictions import predictions
+from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions

@@ -21,7 +21,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.machine.meters import Meter, best_meter, watts_per_cpu
 from qexplorer.machine.usage_watch import UsageSampler
 from qexplorer.measure.live.windows import WINDOW_S, LiveSide, LiveWindow
-from qexplorer.measure.predictions import predictions
+from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, Session, SessionOptions

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.results import Interval
-from qexplorer.measure.statistics import median_interval
+from qexplorer.measure.metrics.statistics import median_interval
 from qexplorer.measure.timing.latency_numbers import PLACEMENT
 
 __all__ = ["RECENT_S", "SIDES", "WINDOW_S", "LiveSide", "LiveWindow", "since", "speed", "totals"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.results import Interval, Latency, Throughput
 from qexplorer.machine.neighbours import Busy
-from qexplorer.measure.statistics import grouped_quantile_interval, median_interval, quantile, ratio_interval
+from qexplorer.measure.metrics.statistics import grouped_quantile_interval, median_interval, quantile, ratio_interval
 
 __all__ = [
     "LEAST_LOADS",

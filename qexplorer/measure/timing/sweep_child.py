@@ -14,8 +14,8 @@ from qexplorer.core.dataset import Array
 from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.judge_child import first_rows
+from qexplorer.measure.metrics.statistics import quantile
 from qexplorer.measure.scratch import read_samples
-from qexplorer.measure.statistics import quantile
 from qexplorer.measure.timing.latency_child import Models
 from qexplorer.measure.timing.latency_numbers import noise
 from qexplorer.measure.timing.sweep_types import Cell

@@ -20,7 +20,7 @@ from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.machine.ceiling import Ceiling, keep_ceiling
 from qexplorer.machine.cpu import cpu_features
-from qexplorer.measure.statistics import ratio_interval
+from qexplorer.measure.metrics.statistics import ratio_interval
 from qexplorer.measure.why.causes import causes_of
 from qexplorer.measure.why.explanation import Calls, Why
 from qexplorer.measure.why.facts import facts_of

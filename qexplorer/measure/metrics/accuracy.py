@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from qexplorer.core.results import Accuracy
-from qexplorer.measure.predictions import Labels
-from qexplorer.measure.statistics import mcnemar_exact, paired_difference_interval, wilson_interval
+from qexplorer.measure.metrics.predictions import Labels
+from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval, wilson_interval
 
 __all__ = ["accuracy", "agreement", "not_shown"]
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.model import Model
-from qexplorer.measure.accuracy import accuracy, agreement, not_shown
-from qexplorer.measure.predictions import predictions, threshold_of
+from qexplorer.measure.metrics.accuracy import accuracy, agreement, not_shown
+from qexplorer.measure.metrics.predictions import predictions, threshold_of
 
 _CASE = st.integers(1, 60).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 2), min_size=n, max_size=n).map(np.array) for _ in range(3)))

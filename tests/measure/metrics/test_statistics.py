@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.measure.statistics import (
+from qexplorer.measure.metrics.statistics import (
     _t95,
     grouped_quantile_interval,
     mcnemar_exact,

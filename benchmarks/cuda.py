@@ -35,10 +35,10 @@ sys.path.insert(0, str(ROOT))  # run from anywhere, installed or not
 
 TESTS = {
     "exact integer layers (tests/run)": [
-        "tests/run/test_torch_integer_layers.py",
-        "tests/run/test_torch_integer_codes.py",
+        "tests/run/torch_integer/test_layers.py",
+        "tests/run/torch_integer/test_codes.py",
     ],
-    "session (tests/run)": ["tests/run/test_torch_integer_session.py"],
+    "session (tests/run)": ["tests/run/torch_integer/test_session.py"],
     "contract (tests/contract)": ["tests/contract"],
 }
 GEMMS = ((256, 256, 256), (1024, 1024, 1024), (4096, 4096, 4096), (8192, 8192, 8192), (64, 4096, 4096))

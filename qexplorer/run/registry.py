@@ -5,11 +5,11 @@ from __future__ import annotations
 from qexplorer.core.errors import BackendError
 from qexplorer.core.registry import Registry
 from qexplorer.run.litert.backend import LiteRt
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_gpu import ONNXRUNTIME_CUDA, ONNXRUNTIME_TENSORRT
-from qexplorer.run.openvino import OPENVINO_CPU, OPENVINO_GPU
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.gpu import ONNXRUNTIME_CUDA, ONNXRUNTIME_TENSORRT
+from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU
 from qexplorer.run.protocol import Backend
-from qexplorer.run.tensorrt import TensorRt
+from qexplorer.run.tensorrt.backend import TensorRt
 from qexplorer.run.torch_inductor import TORCH_INDUCTOR
 from qexplorer.run.torch_integer import TORCH, TORCH_CUDA
 

@@ -50,7 +50,7 @@ def test_the_product_that_is_timed_is_a_product(kind: str, tmp_path: object) -> 
     import onnx
     from onnx import numpy_helper
 
-    from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+    from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
     from qexplorer.run.protocol import SessionOptions
 
     proto = product_graph(kind, 16)

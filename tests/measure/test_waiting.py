@@ -20,7 +20,7 @@ from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.timing.latency import time_variants
 from qexplorer.measure.variant import Variant, subject_of
 from qexplorer.measure.waiting import OnWait, Wait, waiting_text
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.preparing import preparing, tell_preparing
 from qexplorer.run.protocol import Preparation
 from qexplorer.run.registry import BACKENDS

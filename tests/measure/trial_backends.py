@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from qexplorer.core.dataset import Array
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_session import OnnxRuntimeSession
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.session import OnnxRuntimeSession
 from qexplorer.run.preparing import preparing
 from qexplorer.run.protocol import Mode, Preparation, SessionOptions
 from qexplorer.run.registry import BACKENDS

@@ -6,7 +6,7 @@ import pytest
 
 from qexplorer.core.recipe import Recipe
 from qexplorer.run.capability import not_integer
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 
 ABLE = OnnxRuntimeCpu.capabilities
 

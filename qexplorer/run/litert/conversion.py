@@ -14,7 +14,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError, QExplorerError
 from qexplorer.core.files import write_atomically
-from qexplorer.run.litert.rewrite import Rewritten, rewritten
+from qexplorer.run.litert.rewrite.graph import Rewritten, rewritten
 from qexplorer.run.litert.tflite_edit import edited
 from qexplorer.run.litert.tflite_file import free_batch, weight_key
 

@@ -16,7 +16,7 @@ from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.timing.latency_child import Models
 from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.measure.variant import Variant, float_variant, subject_of
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import SessionOptions
 from tests.measure.models import data_set, samples
 

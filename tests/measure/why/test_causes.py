@@ -16,7 +16,7 @@ from qexplorer.measure.why.explanation import Cause, Why
 from qexplorer.measure.why.fixes import changed_recipe
 from qexplorer.measure.why.rules import LAYER_RULES
 from qexplorer.quantize.plan import make_plan
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Capabilities, Kind
 from tests.measure.why_models import FUSED, found_of, kernel, make_net, order_of, plain
 

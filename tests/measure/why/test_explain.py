@@ -18,7 +18,7 @@ from qexplorer.measure.why.fixes import changed_recipe, exactly
 from qexplorer.measure.why.profile_child import profiles
 from qexplorer.observe.collect import collect
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Executed, Kind
 from tests.measure.why_models import FUSED, SHAPE, found_of, kernel, make_net, order_of
 

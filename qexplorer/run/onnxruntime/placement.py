@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.kernel_table import Treatment, treatment
-from qexplorer.run.onnxruntime_kernels import kernels_in
-from qexplorer.run.onnxruntime_mapping import plain_names
+from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernels import kernels_in
+from qexplorer.run.onnxruntime.mapping import plain_names
 
 if TYPE_CHECKING:
     import onnx

@@ -48,7 +48,7 @@ def provider_availability(provider: str) -> Availability:
     if not has_driver():
         return Availability(False, NO_DRIVER)
     try:
-        found = run_in_child("qexplorer.run.onnxruntime_probe:probe", {"provider": provider}, limits=_LIMITS)
+        found = run_in_child("qexplorer.run.onnxruntime.probe:probe", {"provider": provider}, limits=_LIMITS)
     except QExplorerError as error:
         return Availability(False, f"making a session with {provider} failed ({error.what})")
     if found["runs"]:

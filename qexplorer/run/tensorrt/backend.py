@@ -50,7 +50,7 @@ class TensorRt:
             raise BackendError(state.reason or "not available", where=self.name, do=state.enable)
         if options.mode is Mode.SIMULATED:
             raise BackendError("it does not simulate", where=self.name, do="simulate with onnxruntime")
-        from qexplorer.run.tensorrt_session import TensorRtSession
+        from qexplorer.run.tensorrt.session import TensorRtSession
 
         return TensorRtSession(path)
 
@@ -66,7 +66,7 @@ def _availability() -> Availability:
     if importlib.util.find_spec("torch") is None:
         return Availability(False, "torch, which holds the buffers, is not installed", _CUDA_TORCH)
     try:
-        found = run_in_child("qexplorer.run.tensorrt:probe", {}, limits=_LIMITS)
+        found = run_in_child("qexplorer.run.tensorrt.backend:probe", {}, limits=_LIMITS)
     except QExplorerError as error:
         return Availability(False, f"building a small engine failed ({error.what})")
     return Availability(found["runs"], found["reason"], found["enable"])
@@ -89,7 +89,7 @@ def probe(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG
         }
     if not torch.cuda.is_available():
         return {"runs": False, "reason": "torch finds no usable CUDA device", "enable": None}
-    from qexplorer.run.tensorrt_session import TensorRtSession
+    from qexplorer.run.tensorrt.session import TensorRtSession
 
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"], "relu")], "probe", [x], [y])

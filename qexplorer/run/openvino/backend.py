@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.run.openvino_graph import (
+from qexplorer.run.openvino.graph import (
     check_feeds,
     fixed_shapes,
     half_precision,
@@ -27,8 +27,8 @@ from qexplorer.run.openvino_graph import (
     read_graph,
     sentence,
 )
-from qexplorer.run.openvino_kernels import kernels_of, names_of, read_kernels
-from qexplorer.run.openvino_profile import profiled
+from qexplorer.run.openvino.kernels import kernels_of, names_of, read_kernels
+from qexplorer.run.openvino.profile import profiled
 from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:

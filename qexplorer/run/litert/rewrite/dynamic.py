@@ -8,7 +8,7 @@ import numpy as np
 from onnx import helper
 
 from qexplorer.run.litert.graph_edit import GraphEdit
-from qexplorer.run.litert.rewrite_weights import Codes, add_weight, codes_of
+from qexplorer.run.litert.rewrite.weights import Codes, add_weight, codes_of
 
 if TYPE_CHECKING:
     import onnx

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.run.litert.graph_edit import GraphEdit
-from qexplorer.run.litert.rewrite_activations import CodesOut, rewrite_activations
-from qexplorer.run.litert.rewrite_bias import rewrite_bias, unweight_scaled
-from qexplorer.run.litert.rewrite_dynamic import rewrite_dynamic
-from qexplorer.run.litert.rewrite_float import rewrite_clips, rewrite_halves, unfuse
-from qexplorer.run.litert.rewrite_qlinear import rewrite_qlinear
-from qexplorer.run.litert.rewrite_weights import rewrite_layers, rewrite_weights
+from qexplorer.run.litert.rewrite.activations import CodesOut, rewrite_activations
+from qexplorer.run.litert.rewrite.bias import rewrite_bias, unweight_scaled
+from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
+from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, unfuse
+from qexplorer.run.litert.rewrite.qlinear import rewrite_qlinear
+from qexplorer.run.litert.rewrite.weights import rewrite_layers, rewrite_weights
 
 if TYPE_CHECKING:
     import onnx

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from qexplorer.core.dataset import Array
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_kernels import kernels_of
-from qexplorer.run.onnxruntime_session import settings_of
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.kernels import kernels_of
+from qexplorer.run.onnxruntime.session import settings_of
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from tests.measure.models import make_cnn, quantized, samples
 from tests.quantize.support import case

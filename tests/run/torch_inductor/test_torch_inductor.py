@@ -19,8 +19,8 @@ from qexplorer.process.limits import Limits
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS, REFERENCE
 from qexplorer.run.torch_inductor import TORCH_INDUCTOR, compiling
+from qexplorer.run.torch_inductor.compiled_kernels import kind_of
 from qexplorer.run.torch_inductor.lower import LoweredGraph
-from qexplorer.run.torch_inductor.told import kind_of
 from qexplorer.torchgraph.graph import graph_of, read_model
 from tests.measure.models import make_cnn, quantized, samples, save, step_of
 from tests.run import inductor_here

@@ -13,16 +13,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-import qexplorer.run.tensorrt as backend
+import qexplorer.run.tensorrt.backend as backend
 from qexplorer.core.errors import BackendError, QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.nvidia import NO_DRIVER
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
-from qexplorer.run.tensorrt_engine import cache_key, profile_shapes
-from qexplorer.run.tensorrt_graph import for_tensorrt, read_graph
-from qexplorer.run.tensorrt_layers import executed_layers, kernels_of_layers, read_layers
+from qexplorer.run.tensorrt.engine import cache_key, profile_shapes
+from qexplorer.run.tensorrt.graph import for_tensorrt, read_graph
+from qexplorer.run.tensorrt.layers import executed_layers, kernels_of_layers, read_layers
 from tests.quantize.support import case
 
 TENSORRT = backend.TensorRt()
@@ -68,7 +68,7 @@ def test_the_childs_answer_decides(monkeypatch: pytest.MonkeyPatch, found: Any, 
     """With package and driver, it is available exactly if a small engine gave the right answer in a child."""
 
     def child(target: str, arguments: dict[str, Any], **_: Any) -> Any:
-        assert (target, arguments) == ("qexplorer.run.tensorrt:probe", {})
+        assert (target, arguments) == ("qexplorer.run.tensorrt.backend:probe", {})
         if isinstance(found, Exception):
             raise found
         return found

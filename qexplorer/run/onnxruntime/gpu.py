@@ -16,8 +16,8 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.run.on_gpu import OnGpu
-from qexplorer.run.onnxruntime_probe import load_gpu_libraries, provider_availability
-from qexplorer.run.onnxruntime_session import OnnxRuntimeSession, Provider, sentence_of, settings_of
+from qexplorer.run.onnxruntime.probe import load_gpu_libraries, provider_availability
+from qexplorer.run.onnxruntime.session import OnnxRuntimeSession, Provider, sentence_of, settings_of
 from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         ONNX Runtime does not tell the types inside an engine, so that its layers are listed as neither integer nor
         float.
         """
-        from qexplorer.run.onnxruntime_placement import engine_kernels, placed_kernels
+        from qexplorer.run.onnxruntime.placement import engine_kernels, placed_kernels
 
         placed = self._placement()
         if self._provider == TENSORRT:
@@ -127,7 +127,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         take on the GPU. Empty with TensorRT, whose engine is one piece."""
         import onnx
 
-        from qexplorer.run.onnxruntime_profile import executed
+        from qexplorer.run.onnxruntime.profile import executed
 
         if self._provider == TENSORRT:
             return ()

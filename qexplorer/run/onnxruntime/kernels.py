@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
 
 if TYPE_CHECKING:
     import onnx

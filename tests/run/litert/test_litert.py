@@ -20,7 +20,7 @@ from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
 from qexplorer.run.litert.backend import LiteRt
 from qexplorer.run.litert.tflite_file import Tensor, operators, weight_key
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.run.litert_here import HERE, file_of, keep, session_of
 from tests.run.small_transformer import SmallTransformer

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from qexplorer.run.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
 
 if TYPE_CHECKING:
     import onnx

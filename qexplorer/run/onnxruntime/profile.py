@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qexplorer.run.kernel_table import Treatment
-from qexplorer.run.onnxruntime_kernels import Kernel, kernels_in
-from qexplorer.run.onnxruntime_mapping import layers_of
+from qexplorer.run.onnxruntime.kernel_table import Treatment
+from qexplorer.run.onnxruntime.kernels import Kernel, kernels_in
+from qexplorer.run.onnxruntime.mapping import layers_of
 from qexplorer.run.protocol import Executed, Kind
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qexplorer.run.openvino_kernels import Kernel
+from qexplorer.run.openvino.kernels import Kernel
 from qexplorer.run.protocol import Executed
 
 __all__ = ["profiled"]

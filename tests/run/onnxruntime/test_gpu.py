@@ -10,12 +10,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-import qexplorer.run.onnxruntime_gpu as gpu
-import qexplorer.run.onnxruntime_probe as probe
+import qexplorer.run.onnxruntime.gpu as gpu
+import qexplorer.run.onnxruntime.probe as probe
 from qexplorer.core.errors import BackendError, ChildTimeout
 from qexplorer.run.nvidia import NO_DRIVER
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_placement import engine_kernels, placed_kernels
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.placement import engine_kernels, placed_kernels
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.measure.models import make_cnn, quantized, samples
 

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from qexplorer.run.kernel_table import Treatment, treatment
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_kernels import kernels_of
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernels import kernels_of
 from qexplorer.run.protocol import SessionOptions
 from tests.measure.models import make_cnn, save
 

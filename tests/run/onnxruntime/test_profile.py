@@ -23,9 +23,9 @@ from qexplorer.load.model import load_model
 from qexplorer.observe.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_mapping import computed_nodes, layers_of
-from qexplorer.run.onnxruntime_profile import UNCOUNTED, Timed, executed, read_events
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.mapping import computed_nodes, layers_of
+from qexplorer.run.onnxruntime.profile import UNCOUNTED, Timed, executed, read_events
 from qexplorer.run.protocol import Executed, Kind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
 from tests.quantize.graphs import ZOO

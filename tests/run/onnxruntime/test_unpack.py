@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnx_outline import read_outline
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime_unpack import Stored, stored_weights
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.quantize.support import case
 

@@ -17,8 +17,8 @@ from qexplorer.core.errors import BackendError
 from qexplorer.run.litert import backend as backend_module
 from qexplorer.run.litert import cache, to_tflite
 from qexplorer.run.litert.backend import LiteRt
-from qexplorer.run.litert.rewrite import rewritten
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
+from qexplorer.run.litert.rewrite.graph import rewritten
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.run.litert_here import HERE, keep, session_of
 

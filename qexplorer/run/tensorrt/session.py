@@ -14,9 +14,9 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.on_gpu import OnGpu
 from qexplorer.run.protocol import Executed
-from qexplorer.run.tensorrt_engine import engine_for
-from qexplorer.run.tensorrt_graph import QUANTIZERS, read_graph
-from qexplorer.run.tensorrt_layers import EngineLayer, executed_layers, kernels_of_layers, read_layers
+from qexplorer.run.tensorrt.engine import engine_for
+from qexplorer.run.tensorrt.graph import QUANTIZERS, read_graph
+from qexplorer.run.tensorrt.layers import EngineLayer, executed_layers, kernels_of_layers, read_layers
 
 __all__ = ["TensorRtSession"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.run.onnxruntime_unpack import Stored, stored_weights
+from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
 from qexplorer.run.protocol import Executed, Mode, SessionOptions
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class OnnxRuntimeSession:
 
     def kernels(self) -> Kernels:
         """The kernels that really run, from the optimized graph (written to a private folder, read, deleted)."""
-        from qexplorer.run.onnxruntime_kernels import kernels_of
+        from qexplorer.run.onnxruntime.kernels import kernels_of
 
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             _, optimized = self.optimized(Path(folder), self._settings())
@@ -92,7 +92,7 @@ class OnnxRuntimeSession:
         """
         import onnx
 
-        from qexplorer.run.onnxruntime_profile import UNCOUNTED, executed, read_events
+        from qexplorer.run.onnxruntime.profile import UNCOUNTED, executed, read_events
 
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             settings = self._settings()

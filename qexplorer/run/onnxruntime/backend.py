@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qexplorer.run.onnxruntime_session import OnnxRuntimeSession
+from qexplorer.run.onnxruntime.session import OnnxRuntimeSession
 from qexplorer.run.protocol import Availability, Capabilities, Session, SessionOptions
 
 __all__ = ["OnnxRuntimeCpu"]

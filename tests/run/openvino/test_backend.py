@@ -17,10 +17,10 @@ from qexplorer.core.errors import BackendError
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
-from qexplorer.run import openvino as backend_module
-from qexplorer.run.onnxruntime import OnnxRuntimeCpu
-from qexplorer.run.openvino import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
-from qexplorer.run.openvino_graph import half_precision, read_graph
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
+from qexplorer.run.openvino.backend import backend as backend_module
+from qexplorer.run.openvino.graph import half_precision, read_graph
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
 
@@ -268,7 +268,7 @@ def test_telemetry_stays_out(tmp_path: Path, first: str) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from qexplorer.run.openvino import OPENVINO_CPU as cpu
+from qexplorer.run.openvino.backend import OPENVINO_CPU as cpu
 from qexplorer.run.protocol import SessionOptions
 path = Path({str(make_cnn(tmp_path).path)!r})
 {first}

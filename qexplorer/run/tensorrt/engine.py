@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
-from qexplorer.run.tensorrt_graph import for_tensorrt, read_graph
+from qexplorer.run.tensorrt.graph import for_tensorrt, read_graph
 
 if TYPE_CHECKING:
     import onnx

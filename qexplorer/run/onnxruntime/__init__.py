@@ -1,0 +1,1 @@
+"""ONNX Runtime: on the CPU, and with its CUDA and TensorRT providers."""

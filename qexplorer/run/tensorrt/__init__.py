@@ -1,0 +1,1 @@
+"""TensorRT by its own Python package."""

@@ -1,6 +1,6 @@
 """Page Compare: float and quantized side by side on this machine, and what was compared before."""
 
-from qexplorer.ui.compare_panel import draw_compare_page
+from qexplorer.ui.compare.panel import draw_compare_page
 from qexplorer.ui.frame import in_frame
 
 in_frame(draw_compare_page)

@@ -1,6 +1,6 @@
 """Page Distributions: any weight or activation tensor under the grid that its controls choose."""
 
-from qexplorer.ui.distributions_panel import draw_distributions_page
+from qexplorer.ui.distributions.panel import draw_distributions_page
 from qexplorer.ui.frame import in_frame
 
 in_frame(draw_distributions_page)

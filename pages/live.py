@@ -1,6 +1,6 @@
 """Page Live: two variants on a stream of samples, drawn as they run."""
 
 from qexplorer.ui.frame import in_frame
-from qexplorer.ui.live_panel import draw_live_page
+from qexplorer.ui.live.panel import draw_live_page
 
 in_frame(draw_live_page)

@@ -1,6 +1,6 @@
 """Page Model: choose a sample or bring a file, and see what is in it."""
 
 from qexplorer.ui.frame import in_frame
-from qexplorer.ui.model_panel import draw_model_page
+from qexplorer.ui.model.panel import draw_model_page
 
 in_frame(draw_model_page)

@@ -1,6 +1,6 @@
 """Page Quantize: a recipe by its short name or by controls, and what it does to each layer."""
 
 from qexplorer.ui.frame import in_frame
-from qexplorer.ui.quantize_panel import draw_quantize_page
+from qexplorer.ui.quantize.panel import draw_quantize_page
 
 in_frame(draw_quantize_page)

@@ -266,7 +266,7 @@ def test_the_record_lists_this_model_first() -> None:
 
 def test_order_again_joins_recipes() -> None:
     """Comparing several again takes every recipe once, under names that tell them apart."""
-    from qexplorer.ui.compare_history import order_again
+    from qexplorer.ui.compare.history import order_again
 
     base = {"model": "m", "data": "d", "preprocessing": None, "backends": [BACKEND], "effort": "quick"}
     mine, other = "name: mine\nweights: {format: int4}\n", "name: mine\nweights: {format: int5}\n"

@@ -8,7 +8,7 @@ import pytest
 
 import qexplorer as qx
 from qexplorer.jobs.history import History
-from qexplorer.ui.compare_controls import SHOWN
+from qexplorer.ui.compare.controls import SHOWN
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import comparison, float_run, quantized_run
 

@@ -16,8 +16,8 @@ from qexplorer.measure.arithmetic import saturation as saturation_module
 from qexplorer.measure.arithmetic.accumulators import _path as sums_path
 from qexplorer.measure.arithmetic.saturation import _path as saturation_path
 from qexplorer.measure.fidelity.ladder import _path as ladder_path
-from qexplorer.ui.compare_saturation import here_sentence
-from qexplorer.ui.quantize_recipe import read_recipe
+from qexplorer.ui.compare.saturation import here_sentence
+from qexplorer.ui.quantize.recipe_changes import read_recipe
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import comparison, quantized_run
 from tests.report.ladders import ladder, report

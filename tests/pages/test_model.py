@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.core.errors import DataError
 from qexplorer.load.model import load_model
 from qexplorer.load.samples import list_samples
-from qexplorer.ui.data_panel import _choose_upload, keep_upload
+from qexplorer.ui.model.data_panel import _choose_upload, keep_upload
 from tests.pages.app import open_app, texts
 
 

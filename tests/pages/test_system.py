@@ -9,7 +9,7 @@ import pytest
 from qexplorer.machine import description as machine
 from qexplorer.machine.gpus import Gpu
 from qexplorer.run.registry import BACKENDS
-from qexplorer.ui import system_panel
+from qexplorer.ui.system import panel as system_panel
 from tests.pages.app import open_app, texts
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import digest_json
-from qexplorer.ui.distributions_tensor import SAMPLES
+from qexplorer.ui.distributions.tensor import SAMPLES
 from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import fitted_data, keep, remembered, state
 

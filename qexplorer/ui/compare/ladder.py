@@ -13,7 +13,7 @@ from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_values import made_on
 from qexplorer.report.ladder_chart import ladder_csv, layer_spec, rung_spec, sqnr_spec
 from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
-from qexplorer.ui.compare_arithmetic import draw_start, pick_subject
+from qexplorer.ui.compare.arithmetic import draw_start, pick_subject
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_ladder"]

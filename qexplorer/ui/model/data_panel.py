@@ -12,7 +12,7 @@ from qexplorer.core.errors import DataError, QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_bytes, workspace
 from qexplorer.report.pictures import is_picture, pictures
-from qexplorer.ui.preprocessing_panel import draw_preprocessing
+from qexplorer.ui.model.preprocessing_panel import draw_preprocessing
 from qexplorer.ui.session import current_data, fitted_data, keep, show_error, state
 from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload

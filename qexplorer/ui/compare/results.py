@@ -18,14 +18,14 @@ from qexplorer.report.comparison_values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
-from qexplorer.ui.compare_energy import draw_energy
-from qexplorer.ui.compare_flips import draw_flips
-from qexplorer.ui.compare_ladder import draw_ladder
-from qexplorer.ui.compare_saturation import draw_saturation
-from qexplorer.ui.compare_sweep import draw_sweep
-from qexplorer.ui.compare_table import draw_runs
-from qexplorer.ui.compare_usage import draw_usage
-from qexplorer.ui.compare_why import draw_why
+from qexplorer.ui.compare.energy import draw_energy
+from qexplorer.ui.compare.flips import draw_flips
+from qexplorer.ui.compare.ladder import draw_ladder
+from qexplorer.ui.compare.run_table import draw_runs
+from qexplorer.ui.compare.saturation import draw_saturation
+from qexplorer.ui.compare.sweep import draw_sweep
+from qexplorer.ui.compare.usage import draw_usage
+from qexplorer.ui.compare.why import draw_why
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]

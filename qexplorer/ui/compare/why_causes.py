@@ -11,8 +11,8 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.measure.why.explanation import Cause, Why
 from qexplorer.measure.why.fixes import changed_recipe
 from qexplorer.measure.why.words import listed, milliseconds
-from qexplorer.ui.compare_controls import order_now, start, unique_name
-from qexplorer.ui.quantize_recipe import read_recipe, short_name, text_of
+from qexplorer.ui.compare.controls import order_now, start, unique_name
+from qexplorer.ui.quantize.recipe_changes import read_recipe, short_name, text_of
 from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["draw_causes", "fixed_recipe"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from qexplorer.report.error_split import error_split_html, error_split_info
-from qexplorer.ui.distributions_controls import Settings
-from qexplorer.ui.distributions_view import Drawn
+from qexplorer.ui.distributions.controls import Settings
+from qexplorer.ui.distributions.drawn_grid import Drawn
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats

@@ -11,8 +11,8 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.plan_chart import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
-from qexplorer.ui.quantize_controls import try_change
-from qexplorer.ui.quantize_recipe import add_rule
+from qexplorer.ui.quantize.controls import try_change
+from qexplorer.ui.quantize.recipe_changes import add_rule
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows"]

@@ -9,8 +9,8 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import LayerRule, Recipe
-from qexplorer.ui.distributions_controls import Settings
-from qexplorer.ui.distributions_tensor import layer_of
+from qexplorer.ui.distributions.controls import Settings
+from qexplorer.ui.distributions.tensor import layer_of
 from qexplorer.ui.session import as_plain, current_recipe, keep, show_error, state
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs import manager
 from qexplorer.jobs.manager import JobStatus
+from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.lacking import draw_no_model, lacks_data
-from qexplorer.ui.quantize_controls import ERROR, draw_controls, draw_presets, set_recipe
-from qexplorer.ui.quantize_plan import draw_picture, draw_table, plan_of
-from qexplorer.ui.quantize_recipe import text_of
-from qexplorer.ui.quantize_rules import draw_rules
-from qexplorer.ui.quantize_yaml import draw_yaml
+from qexplorer.ui.quantize.controls import ERROR, draw_controls, draw_presets, set_recipe
+from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of
+from qexplorer.ui.quantize.recipe_changes import text_of
+from qexplorer.ui.quantize.rules import draw_rules
+from qexplorer.ui.quantize.yaml_text import draw_yaml
 from qexplorer.ui.session import as_plain, current_model, current_recipe, keep, show_error, state
 
 __all__ = ["draw_quantize_page"]

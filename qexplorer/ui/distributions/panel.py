@@ -8,14 +8,14 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
-from qexplorer.ui.distributions_channels import draw_channel_table
-from qexplorer.ui.distributions_charts import draw_channels, draw_histogram
-from qexplorer.ui.distributions_controls import counts_scale, draw_grid_controls, draw_view_controls
-from qexplorer.ui.distributions_numbers import draw_error, draw_statistics
-from qexplorer.ui.distributions_recipe import draw_use_in_recipe
-from qexplorer.ui.distributions_tensor import choose_tensor
-from qexplorer.ui.distributions_view import drawn, view_of
-from qexplorer.ui.lacking import draw_first_sample
+from qexplorer.ui.distributions.channels import draw_channel_table
+from qexplorer.ui.distributions.charts import draw_channels, draw_histogram
+from qexplorer.ui.distributions.controls import counts_scale, draw_grid_controls, draw_view_controls
+from qexplorer.ui.distributions.drawn_grid import drawn, view_of
+from qexplorer.ui.distributions.numbers import draw_error, draw_statistics
+from qexplorer.ui.distributions.tensor import choose_tensor
+from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe
+from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.session import current_model, remembered, show_error
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid
-from qexplorer.ui.distributions_controls import Settings
+from qexplorer.ui.distributions.controls import Settings
 
 if TYPE_CHECKING:
     from qexplorer.observe.histogram import Histogram

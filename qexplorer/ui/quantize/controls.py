@@ -11,7 +11,7 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import EXAMPLES
-from qexplorer.ui.quantize_recipe import FLOAT, changed, text_of
+from qexplorer.ui.quantize.recipe_changes import FLOAT, changed, text_of
 from qexplorer.ui.session import as_plain, current_recipe, keep, state
 
 __all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]

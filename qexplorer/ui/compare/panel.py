@@ -9,12 +9,12 @@ from qexplorer.core.results import Run
 from qexplorer.jobs.history import History
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.measure.comparison import Comparison
-from qexplorer.ui.compare_controls import draw_picks, opened
-from qexplorer.ui.compare_history import draw_history
-from qexplorer.ui.compare_results import draw_results
-from qexplorer.ui.compare_table import draw_runs
+from qexplorer.ui.compare.controls import draw_picks, opened
+from qexplorer.ui.compare.history import draw_history
+from qexplorer.ui.compare.results import draw_results
+from qexplorer.ui.compare.run_table import draw_runs
+from qexplorer.ui.empty_page import draw_no_model
 from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.lacking import draw_no_model
 from qexplorer.ui.session import current_model, show_error, state
 
 __all__ = ["draw_compare_page", "shown_comparison"]

@@ -13,8 +13,8 @@ from qexplorer.report.channel_chart import MOST_BARS, channel_csv, channel_info,
 from qexplorer.report.histogram_chart import Bar, HistogramInfo, bar_edges, histogram_csv, histogram_info
 from qexplorer.report.histogram_plot import histogram_spec
 from qexplorer.report.provenance import made_by
-from qexplorer.ui.distributions_controls import Settings
-from qexplorer.ui.distributions_view import Drawn
+from qexplorer.ui.distributions.controls import Settings
+from qexplorer.ui.distributions.drawn_grid import Drawn
 from qexplorer.ui.session import keep, remembered, state
 
 if TYPE_CHECKING:

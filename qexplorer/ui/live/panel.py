@@ -16,9 +16,9 @@ from qexplorer.jobs.manager import JobState
 from qexplorer.measure.live.windows import SIDES, LiveWindow, speed, totals
 from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.pictures import is_picture, pictures
+from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_panel import job_state
-from qexplorer.ui.lacking import draw_no_model, lacks_data
-from qexplorer.ui.live_controls import Chosen, draw_choice, order_now, start, steer_now
+from qexplorer.ui.live.controls import Chosen, draw_choice, order_now, start, steer_now
 from qexplorer.ui.session import as_plain, current_model, fitted_data, state
 
 __all__ = ["draw_live_page"]

@@ -9,8 +9,8 @@ import streamlit as st
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import LayerRule
-from qexplorer.ui.quantize_controls import try_change
-from qexplorer.ui.quantize_recipe import FLOAT, rules_replaced
+from qexplorer.ui.quantize.controls import try_change
+from qexplorer.ui.quantize.recipe_changes import FLOAT, rules_replaced
 from qexplorer.ui.session import current_recipe
 
 __all__ = ["draw_rules"]

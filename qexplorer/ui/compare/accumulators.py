@@ -6,7 +6,7 @@ import streamlit as st
 
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, kept_accumulators
 from qexplorer.report.accumulator_chart import sums_rows, sums_spec
-from qexplorer.ui.compare_arithmetic import Subject, draw_start
+from qexplorer.ui.compare.arithmetic import Subject, draw_start
 from qexplorer.ui.session import remembered
 
 __all__ = ["draw_sums"]

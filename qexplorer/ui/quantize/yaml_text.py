@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.ui.quantize_controls import ERROR, set_recipe
-from qexplorer.ui.quantize_recipe import read_recipe
+from qexplorer.ui.quantize.controls import ERROR, set_recipe
+from qexplorer.ui.quantize.recipe_changes import read_recipe
 from qexplorer.ui.session import current_recipe
 
 __all__ = ["draw_yaml"]

@@ -11,9 +11,9 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import EXAMPLES
 from qexplorer.jobs import manager
 from qexplorer.measure.effort import SECONDS, Effort
+from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_panel import job_state
-from qexplorer.ui.lacking import lacks_data
-from qexplorer.ui.quantize_recipe import OWN_NAME, read_recipe, text_of
+from qexplorer.ui.quantize.recipe_changes import OWN_NAME, read_recipe, text_of
 from qexplorer.ui.session import as_plain, current_recipe, keep, remembered, show_error, state
 
 __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_name"]

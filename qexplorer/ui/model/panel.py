@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.ui.data_panel import draw_data
-from qexplorer.ui.lacking import draw_first_sample
-from qexplorer.ui.model_gallery import draw_gallery, draw_own_file
-from qexplorer.ui.model_summary import draw_layers, draw_summary
+from qexplorer.ui.empty_page import draw_first_sample
+from qexplorer.ui.model.data_panel import draw_data
+from qexplorer.ui.model.gallery import draw_gallery, draw_own_file
+from qexplorer.ui.model.summary import draw_layers, draw_summary
 from qexplorer.ui.session import choose_model, current_model, show_error, state
 
 __all__ = ["draw_model_page"]

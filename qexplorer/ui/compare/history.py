@@ -10,9 +10,9 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.history import History, Record
-from qexplorer.ui.compare_controls import open_kept, opened, start, unique_name
-from qexplorer.ui.compare_table import draw_runs
-from qexplorer.ui.quantize_recipe import text_of
+from qexplorer.ui.compare.controls import open_kept, opened, start, unique_name
+from qexplorer.ui.compare.run_table import draw_runs
+from qexplorer.ui.quantize.recipe_changes import text_of
 from qexplorer.ui.session import as_plain, choose_model, keep, remembered, show_error, state
 
 __all__ = ["again", "draw_history", "history_rows", "order_again"]

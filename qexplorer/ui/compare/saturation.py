@@ -20,10 +20,10 @@ from qexplorer.report.saturation_chart import (
     switch_sentence,
 )
 from qexplorer.report.words import bytes_text
-from qexplorer.ui.compare_accumulators import draw_sums
-from qexplorer.ui.compare_arithmetic import draw_start, pick_subject
-from qexplorer.ui.compare_controls import unique_name
-from qexplorer.ui.quantize_recipe import read_recipe, text_of
+from qexplorer.ui.compare.accumulators import draw_sums
+from qexplorer.ui.compare.arithmetic import draw_start, pick_subject
+from qexplorer.ui.compare.controls import unique_name
+from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
 from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["draw_saturation", "here_sentence"]

@@ -1,0 +1,1 @@
+"""Page Compare: what is compared, the results, and the sections behind them."""

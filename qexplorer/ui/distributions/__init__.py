@@ -1,0 +1,1 @@
+"""Page Distributions: a tensor under its grid, and the controls that move it."""

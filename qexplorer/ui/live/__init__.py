@@ -1,0 +1,1 @@
+"""Page Live: two variants on one stream."""

@@ -1,0 +1,1 @@
+"""Page Model: the model, its data, and how samples are prepared."""

@@ -30,8 +30,8 @@ from typing import Any
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.machine.cpu import quiet_cpus
 from qexplorer.machine.description import describe_machine

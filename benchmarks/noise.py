@@ -28,8 +28,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.machine.description import describe_machine
 from qexplorer.machine.usage_watch import EVERY_S, UsageSampler

@@ -21,7 +21,7 @@ from qexplorer.report.table import ComparisonTable
 if TYPE_CHECKING:
     import torch
 
-    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.load.datasets.preprocess import Preprocessing
     from qexplorer.measure.comparison import Progress
     from qexplorer.quantize.plan_types import QuantizedModel
 
@@ -63,7 +63,7 @@ def data(source: str | Path | DataSet, *, preprocessing: Preprocessing | None = 
     """
     if isinstance(source, DataSet):
         return source
-    from qexplorer.load.data import load_data
+    from qexplorer.load.datasets.load import load_data
 
     return load_data(source, preprocessing=preprocessing)
 
@@ -182,14 +182,14 @@ def compare(
 
 def _fitted(model: Model, source: DataSet | str | Path | None, why: str) -> DataSet:
     """``source`` ready to feed to ``model``; a sample model's own data stands in for None."""
-    from qexplorer.load.fit import fit_to_model
+    from qexplorer.load.datasets.fit import fit_to_model
 
     return fit_to_model(data(_own_data(model, why) if source is None else source), model)
 
 
 def _own_data(model: Model, why: str) -> str:
     """Name of the data of a sample model; a stranger's file of the same name is none."""
-    from qexplorer.load.samples import list_samples
+    from qexplorer.load.samples.shelf import list_samples
 
     sample = next((each for each in list_samples() if each.name == model.name), None)
     if sample is not None and (model.untrained or sample.sha256 in (model.sha256, model.source_sha256)):

@@ -27,7 +27,7 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
         return api.data(order.data)
     from pydantic import ValidationError
 
-    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.load.datasets.preprocess import Preprocessing
 
     try:
         preprocessing = Preprocessing.model_validate(given)

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from qexplorer.cli.terminal import print_json, print_table, say
-from qexplorer.load.samples import Sample, list_samples
+from qexplorer.load.samples.shelf import Sample, list_samples
 from qexplorer.report.words import NONE, count_text
 
 __all__ = ["run"]

@@ -123,9 +123,9 @@ def load_both(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
     """The model and its data, fitted to it, as a job's ``model``, ``data`` and ``preprocessing`` name them."""
     model = _load_model(arguments, emit)
     report_progress(emit, "loading the data", LOADING / 2)
-    from qexplorer.load.data import load_data
-    from qexplorer.load.fit import fit_to_model
-    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.load.datasets.fit import fit_to_model
+    from qexplorer.load.datasets.load import load_data
+    from qexplorer.load.datasets.preprocess import Preprocessing
 
     fields = arguments.get("preprocessing")
     data = load_data(arguments["data"], preprocessing=Preprocessing(**fields) if fields else None)

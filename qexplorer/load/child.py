@@ -31,8 +31,8 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         ModelError: one sentence about the first thing that is wrong.
     """
-    from qexplorer.load.check import checked_proto, custom_domains
-    from qexplorer.load.normalize import normalized
+    from qexplorer.load.normal.normalize import normalized
+    from qexplorer.load.safety.check import checked_proto, custom_domains
 
     where, folder = arguments["where"], arguments.get("folder")
     emit({"event": "progress", "step": "checking the file"})
@@ -56,8 +56,8 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, notes: tuple[str, ...]) -> Model:
     """Writes the normalized model to ``out`` and says everything about it."""
-    from qexplorer.load.bombs import ITEM_BITS
     from qexplorer.load.layers import layer_map
+    from qexplorer.load.safety.bombs import ITEM_BITS
     from qexplorer.load.walk import all_tensors, default_opset
 
     data = proto.SerializeToString()

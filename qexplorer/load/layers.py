@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import onnx
 
 from qexplorer.core.model import Layer
-from qexplorer.load.finite import first_nonfinite
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.safety.finite import first_nonfinite
 from qexplorer.load.walk import default_opset, subgraphs
 
 __all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "element_types", "layer_map"]

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, InputError, ModelError, QExplorerError
 from qexplorer.core.model import Model
-from qexplorer.load.limits import MAX_FILE_BYTES, loading_limits
+from qexplorer.load.safety.limits import MAX_FILE_BYTES, loading_limits
 from qexplorer.load.store import find, keep, private_folder
 from qexplorer.process.parent import OnEvent, run_in_child
 
 if TYPE_CHECKING:
     import torch
 
-    from qexplorer.load.samples import Sample
+    from qexplorer.load.samples.shelf import Sample
 
 __all__ = ["load_bytes", "load_model"]
 
@@ -59,7 +59,7 @@ def load_model(
         return _load_path(path, name or path.stem, str(source), path.absolute().parent, on_event, cancelled)
     if _looks_like_path(str(source)):
         _refuse_missing(path)
-    from qexplorer.load.samples import get_sample
+    from qexplorer.load.samples.shelf import get_sample
 
     return _load_sample(get_sample(str(source)), name)
 

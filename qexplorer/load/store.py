@@ -15,7 +15,7 @@ from typing import Any
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
-from qexplorer.load.beside import digest_beside
+from qexplorer.load.safety.weight_files import digest_beside
 
 __all__ = ["SCHEMA", "find", "keep", "private_folder"]
 

@@ -188,8 +188,8 @@ def _model(source: str, stamp: str) -> Model:  # noqa: ARG001  # the stamp is pa
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")
 def _data(source: str, stamp: str, preprocessing: str) -> DataSet:  # noqa: ARG001  # the same
-    from qexplorer.load.data import load_data
-    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.load.datasets.load import load_data
+    from qexplorer.load.datasets.preprocess import Preprocessing
 
     chosen = json.loads(preprocessing)
     return load_data(source, preprocessing=None if chosen is None else Preprocessing(**chosen))
@@ -197,7 +197,7 @@ def _data(source: str, stamp: str, preprocessing: str) -> DataSet:  # noqa: ARG0
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _fitted(data_digest: str, model_sha256: str, _data: DataSet, _model: Model) -> DataSet:  # noqa: ARG001
-    from qexplorer.load.fit import fit_to_model
+    from qexplorer.load.datasets.fit import fit_to_model
 
     return fit_to_model(_data, _model)
 

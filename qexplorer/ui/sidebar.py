@@ -14,14 +14,14 @@ from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import State, choose_model, keep, state
 
 if TYPE_CHECKING:
-    from qexplorer.load.samples import Sample
+    from qexplorer.load.samples.shelf import Sample
 
 __all__ = ["draw_sidebar", "model_label", "recipe_label", "samples"]
 
 
 def samples() -> dict[str, Sample]:
     """The sample models by name."""
-    from qexplorer.load.samples import list_samples
+    from qexplorer.load.samples.shelf import list_samples
 
     return {sample.name: sample for sample in list_samples()}
 

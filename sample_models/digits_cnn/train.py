@@ -17,8 +17,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
-from qexplorer.load.manifest import DataFacts
-from qexplorer.load.preprocess import Layout, Preprocessing
+from qexplorer.load.datasets.preprocess import Layout, Preprocessing
+from qexplorer.load.samples.manifest import DataFacts
 from sample_models.shared.export import export
 from sample_models.shared.fold import fold_batch_norms
 from sample_models.shared.learn import accuracy, fit, fixed_seed

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that the scri
 import numpy as np
 import torch
 
-from qexplorer.load.manifest import DataFacts
-from qexplorer.load.preprocess import Layout, Preprocessing
+from qexplorer.load.datasets.preprocess import Layout, Preprocessing
+from qexplorer.load.samples.manifest import DataFacts
 from sample_models.glyphs_mobilenet.glyphs import HELD_OUT_FONTS, LETTERS, TRAINING_FONTS, render
 from sample_models.glyphs_mobilenet.network import GlyphsMobilenet
 from sample_models.shared.export import export

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.load.manifest import Measured
+from qexplorer.load.samples.manifest import Measured
 from sample_models.shared.record import count_correct
 
 __all__ = ["measure_int8"]

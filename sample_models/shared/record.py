@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from qexplorer.core.workspace import sha256_file
-from qexplorer.load.manifest import DataFacts, Manifest, Measured, TrainingFacts
+from qexplorer.load.samples.manifest import DataFacts, Manifest, Measured, TrainingFacts
 
 __all__ = ["Training", "count_correct", "parameters_of", "stratified", "write_data", "write_manifest"]
 

@@ -16,8 +16,8 @@ import torch
 from sklearn.datasets import load_breast_cancer
 from torch import nn
 
-from qexplorer.load.manifest import DataFacts
-from qexplorer.load.preprocess import Preprocessing
+from qexplorer.load.datasets.preprocess import Preprocessing
+from qexplorer.load.samples.manifest import DataFacts
 from sample_models.shared.export import export
 from sample_models.shared.learn import accuracy, fit, fixed_seed
 from sample_models.shared.oracle import measure_int8

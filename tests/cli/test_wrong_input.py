@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from qexplorer.load.samples import get_sample
+from qexplorer.load.samples.shelf import get_sample
 
 
 def digits_bytes() -> bytes:

@@ -12,7 +12,7 @@ import qexplorer as qx
 
 def test_verbs_named_like_packages_are_both() -> None:
     """After a package is imported its name still calls the verb, and still leads to its modules."""
-    import qexplorer.load.samples
+    import qexplorer.load.samples.shelf
     import qexplorer.measure.effort
     import qexplorer.quantize.plan_types  # noqa: F401
 

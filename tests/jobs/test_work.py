@@ -13,7 +13,7 @@ from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.load.model import load_model
-from qexplorer.load.samples import get_sample
+from qexplorer.load.samples.shelf import get_sample
 
 SETTING: dict[str, Any] = {"model": "tumour_mlp", "data": "tumour", "preprocessing": None}
 

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 
 from qexplorer.core.model import Layer
 from qexplorer.load.layers import layer_map
+from qexplorer.load.normal.tidy import name_everything
 from qexplorer.load.shapes import add_shapes
-from qexplorer.load.tidy import name_everything
 from tests.load.model_graphs import I64, Shape, model, value, weight
 
 

@@ -89,7 +89,7 @@ def test_a_model_that_cannot_run_on_made_up_inputs_still_loads(tmp_path: Path) -
 
 def test_endless_loop_loads_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop that never ends is stopped, and the model loads with a note."""
-    monkeypatch.setattr("qexplorer.load.verify._RUN_S", 0.2)
+    monkeypatch.setattr("qexplorer.load.normal.verify._RUN_S", 0.2)
     before = loop_model()
     before.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.array(2**62, np.int64), "three"))
     loaded, _ = load(before, tmp_path)

@@ -16,7 +16,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import write_json
-from qexplorer.load.data import load_data
+from qexplorer.load.datasets.load import load_data
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.observe.channels_store import channels_for
 from qexplorer.observe.store import statistics_for

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.errors import DataError
 from qexplorer.load.model import load_model
-from qexplorer.load.samples import list_samples
+from qexplorer.load.samples.shelf import list_samples
 from qexplorer.ui.model.data_panel import _choose_upload, keep_upload
 from tests.pages.app import open_app, texts
 

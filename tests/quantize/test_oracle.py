@@ -13,8 +13,8 @@ from onnx import numpy_helper
 from qexplorer.core.grid import Granularity
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.observe.collect import collect
 from qexplorer.quantize.emit import emit

@@ -13,10 +13,10 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import workspace
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
-from qexplorer.load.samples import list_samples
+from qexplorer.load.samples.shelf import list_samples
 from qexplorer.observe.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model

@@ -160,8 +160,8 @@ def _choose(source: Path, model: Model) -> None:
 
     Pictures of different sizes cannot be read without a size: the model's own is then tried.
     """
-    from qexplorer.load.data import load_data
-    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.load.datasets.load import load_data
+    from qexplorer.load.datasets.preprocess import Preprocessing
 
     chosen = None
     try:

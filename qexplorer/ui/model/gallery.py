@@ -13,7 +13,7 @@ from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload
 
 if TYPE_CHECKING:
-    from qexplorer.load.samples import Sample
+    from qexplorer.load.samples.shelf import Sample
 
 __all__ = ["draw_gallery", "draw_own_file"]
 

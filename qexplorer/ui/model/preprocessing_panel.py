@@ -66,7 +66,7 @@ def draw_preprocessing(data: DataSet | None) -> None:
 def _apply(layout: str, size: str, scale: str, mean: str, std: str) -> None:
     from pydantic import ValidationError
 
-    from qexplorer.load.preprocess import Preprocessing
+    from qexplorer.load.datasets.preprocess import Preprocessing
 
     try:
         height_width = tuple(int(v) for v in numbers_from(size, "height and width"))

@@ -9,7 +9,7 @@ import pytest
 import qexplorer as qx
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, accumulators, kept_accumulators
 from qexplorer.measure.arithmetic.accumulators_child import histogram
 from qexplorer.measure.arithmetic.integer_layers import integer_layers

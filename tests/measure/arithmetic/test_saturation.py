@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.recipe import Recipe
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.arithmetic.integer_layers import integer_layers
 from qexplorer.measure.arithmetic.pair_sums import HIGH, LOW, change_by_saturation, move_of, pair_risk, why_exact

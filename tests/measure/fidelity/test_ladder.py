@@ -14,8 +14,8 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.fidelity.ladder import Climber, climb, climb_backend, climb_simulated, kept_ladder
 from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung

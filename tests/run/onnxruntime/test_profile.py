@@ -17,8 +17,8 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import workspace
-from qexplorer.load.data import load_data
-from qexplorer.load.fit import fit_to_model
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.observe.collect import collect
 from qexplorer.observe.stats import Statistics

@@ -1,0 +1,86 @@
+"""``load_data``: a data set's name or a path in, a data set out."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import UnknownName
+from qexplorer.load.datasets.preprocess import Preprocessing
+from qexplorer.load.datasets.raw import RawData
+from qexplorer.load.datasets.split import dataset_from
+from qexplorer.load.datasets.untrusted import read_untrusted
+from qexplorer.load.readers.npz import read_npz
+from qexplorer.load.samples.noise import noise_data, noise_images
+from qexplorer.load.samples.shelf import list_samples, sample_of_data
+
+__all__ = ["load_data", "load_data_bytes", "load_raw", "noise_images"]
+
+
+def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None) -> DataSet:
+    """A data set, split into a part to calibrate and a part to judge.
+
+    Args:
+        source: a data set's name (``digits``), a sample model's name (its data), or the path of an .npz, IDX (.gz too),
+            .csv, .zip of class folders, or of a folder of class folders. A name wins over a file of the same name.
+        preprocessing: what makes the stored values ready to feed. None: what the sample's manifest says for shipped
+            data; nothing for files.
+
+    Raises:
+        DataError: naming the file, what is wrong with it and what is allowed.
+        UnknownName: neither a data set's name nor a path that exists.
+    """
+    raw, own = load_raw(source, size=preprocessing.size if preprocessing else None)
+    return dataset_from(raw, own if preprocessing is None else preprocessing)
+
+
+def load_data_bytes(name: str, data: bytes, *, preprocessing: Preprocessing | None = None) -> DataSet:
+    """An uploaded file as a data set; ``name`` tells the format by its ending, and is never used as a path.
+
+    Raises:
+        DataError: naming the file, what is wrong with it and what is allowed.
+    """
+    plain = Path(name.replace("\\", "/")).name.replace("\0", "") or "upload"
+    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        path = Path(folder) / plain[-120:]
+        path.write_bytes(data)
+        raw = read_untrusted(path, size=preprocessing.size if preprocessing else None)
+    return dataset_from(raw, preprocessing or Preprocessing())
+
+
+def load_raw(source: str | Path, *, size: tuple[int, int] | None = None) -> tuple[RawData, Preprocessing]:
+    """What was read, before preprocessing and splitting, and the preprocessing that belongs to it.
+
+    Args:
+        source: as for :func:`load_data`.
+        size: height and width to bring image files to; needed where they differ in size.
+
+    Raises:
+        DataError, UnknownName: as :func:`load_data`.
+    """
+    text = str(source)
+    sample = sample_of_data(text)
+    if sample is not None and sample.manifest is not None:
+        assert sample.folder is not None
+        return _shipped(sample.folder), sample.manifest.data.preprocessing
+    if sample is not None:
+        return noise_data(), Preprocessing()
+    path = Path(source).expanduser()
+    if not path.exists():
+        names = dict.fromkeys(sample.data for sample in list_samples())
+        raise UnknownName.among("data set or file", text, [*names, "or the path of a file that exists"])
+    return read_untrusted(path, size=size), Preprocessing()
+
+
+@lru_cache(maxsize=4)
+def _shipped(folder: Path) -> RawData:
+    """Data that comes with the program: read in this process, once."""
+    from dataclasses import replace
+
+    from qexplorer.load.samples.manifest import read_manifest
+
+    facts = read_manifest(folder / "manifest.json").data
+    raw = read_npz(folder / "data.npz")
+    return replace(raw, name=facts.name, classes=facts.classes, features=facts.features)

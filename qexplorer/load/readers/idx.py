@@ -1,0 +1,130 @@
+"""Reads IDX, the format of MNIST and its relatives (Y. LeCun: the file's page of formats), plain or compressed by gzip.
+
+An images file finds its labels beside it (``train-images-idx3-ubyte`` -> ``train-labels-idx1-ubyte``). A folder or .zip
+with both ``train-*`` and ``t10k-*`` gives the first for calibration and the second to judge.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from qexplorer.core.dataset import Array, Split
+from qexplorer.core.errors import DataError
+from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
+
+__all__ = ["Opener", "is_idx", "read_idx", "read_idx_files"]
+
+Opener = Callable[[], IO[bytes]]
+"""Opens one file of a folder or archive, from its beginning."""
+
+_NAME = re.compile(r"idx\d(-ubyte)?(\.gz)?$|\.idx(\.gz)?$", re.IGNORECASE)
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_CHUNK = 2**20
+
+
+def is_idx(path: Path) -> bool:
+    """Whether the file's name is one that IDX files have (or ends in .gz, which nothing else here does)."""
+    return bool(_NAME.search(path.name)) or path.suffix.lower() == ".gz"
+
+
+def read_idx(path: Path) -> RawData:
+    """Images from one file, labels from the file beside it if there is one.
+
+    Raises:
+        DataError: not IDX, cut short, larger than it may be, labels of another length.
+    """
+    images = _array(lambda: path.open("rb"), path.name)
+    if images.ndim == 1:
+        raise DataError(
+            "this file holds labels, not images",
+            where=path.name,
+            do="give the images file; its labels are found by name",
+        )
+    found = labels_file(path.name, [p.name for p in path.parent.iterdir() if p.is_file()])
+    labels = _array(lambda: (path.parent / found).open("rb"), found) if found else None
+    note = f"The labels are from {found}." if found else "No labels file was found beside the images."
+    stem = path.name.removesuffix(".gz")
+    return RawData(stem, checked_split({"": images}, labels, None, path.name), notes=(note,))
+
+
+def read_idx_files(name: str, files: Mapping[str, Opener]) -> RawData:
+    """Images and labels among ``files`` (by file name); two sets of images are told apart as train and test.
+
+    Raises:
+        DataError: as :func:`read_idx`; no images; more than two sets of images.
+    """
+    images = sorted(file for file in files if _NAME.search(file) and "label" not in file and "idx1" not in file)
+    if not images or len(images) > 2:
+        raise DataError(
+            f"there are {len(images)} sets of images", where=name, allowed="one, or one to train and one to test"
+        )
+    splits: dict[str, Split] = {}
+    for file in images:
+        labels = labels_file(file, list(files))
+        known = _array(files[labels], labels) if labels else None
+        splits[file] = checked_split({"": _array(files[file], file)}, known, None, file)
+    test = next((file for file in images if re.search(r"t10k|test", file)), images[0])
+    calibration = next((splits[file] for file in images if file != test), None)
+    if calibration and calibration.inputs[""].shape[1:] != splits[test].inputs[""].shape[1:]:
+        raise DataError("the two sets of images differ in shape", where=name, allowed="images of one shape")
+    return RawData(Path(name).stem, splits[test], calibration)
+
+
+def labels_file(images: str, names: list[str]) -> str | None:
+    """The name among ``names`` that holds the labels of ``images``, compressed or not, or None."""
+    plain = re.sub(r"\.gz$", "", images)
+    wanted = re.sub(r"idx\d", "idx1", plain.replace("images", "labels").replace("image", "label"))
+    if wanted == plain:
+        return None
+    return next((name for name in (wanted, f"{wanted}.gz") if name in names), None)
+
+
+def _array(open_file: Opener, where: str) -> Array:
+    try:
+        with open_file() as file:
+            head = file.read(2)
+        with open_file() as file:
+            if head != b"\x1f\x8b":
+                return _parse(file, where)
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _parse(unpacked, where)
+    except DAMAGED as error:
+        what = f"the compressed file is damaged ({shortened(error)})"
+        raise DataError(what, where=where, do="download it again") from None
+
+
+def _parse(stream: IO[bytes] | gzip.GzipFile, where: str) -> Array:
+    """One array; its declared size is checked before anything is read, and no byte beyond it is unpacked."""
+    head = stream.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES or not 1 <= head[3] <= 4:
+        raise DataError(
+            "this is not an IDX file",
+            where=where,
+            allowed="two zero bytes, a known type, 1 to 4 dimensions",
+            do="check it",
+        )
+    dtype = np.dtype(_TYPES[head[2]])
+    sizes = stream.read(4 * head[3])
+    if len(sizes) < 4 * head[3]:
+        raise DataError("the file ends inside its header", where=where, do="download it again")
+    shape = struct.unpack(f">{head[3]}I", sizes)
+    wanted = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if wanted > MAX_BYTES:
+        raise too_large(where, wanted)
+    data = bytearray()
+    while len(data) <= wanted and (chunk := stream.read(min(_CHUNK, wanted + 1 - len(data)))):
+        data += chunk
+    if len(data) != wanted:
+        more = "more" if len(data) > wanted else f"only {len(data)}"
+        raise DataError(
+            f"the header promises {wanted} bytes, and there are {more}", where=where, do="download it again"
+        )
+    values = np.frombuffer(data, dtype).reshape(shape)
+    return values.astype(dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,109 @@
+"""The manifest beside every shipped sample model: what it is, where its data is from, and what was measured."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qexplorer.load.datasets.preprocess import Preprocessing
+
+__all__ = ["DataFacts", "Manifest", "Measured", "TrainingFacts", "read_manifest", "samples_folder"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataFacts(_Strict):
+    """The data a sample model was trained on and is judged by.
+
+    Attributes:
+        name: what ``load_data`` takes.
+        title: what to call it on a page.
+        source: where it is from.
+        licence: SPDX name.
+        citation: who to cite.
+        split: how calibration and evaluation samples were chosen.
+        classes: names of the classes, by class number.
+        features: names of the columns of a table; empty for images.
+        preprocessing: what makes the stored arrays ready to feed.
+    """
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    citation: str
+    split: str
+    classes: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    preprocessing: Preprocessing = Preprocessing()
+
+
+class Measured(_Strict):
+    """An accuracy that was measured: ``correct`` of ``n`` held-out samples."""
+
+    correct: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The accuracy as a fraction of 1."""
+        return self.correct / self.n
+
+
+class TrainingFacts(_Strict):
+    """How the weights came to be; ``seconds`` of processor time, on one thread."""
+
+    command: str
+    seed: int
+    epochs: int
+    seconds: float
+    torch: str
+
+
+class Manifest(_Strict):
+    """One sample model.
+
+    Attributes:
+        name: what ``load_model`` takes; the folder's name.
+        title: what to call it on a page.
+        description: one or two sentences for a person.
+        task: what it does.
+        input_kind: ``image`` or ``table``.
+        licence: SPDX name of the weights' licence.
+        parameters: number of values in its initializers.
+        float_accuracy: of the file as shipped, run by ONNX Runtime on the evaluation part.
+        onnxruntime_int8: the same after ONNX Runtime's own static quantizer (uint8 min-max activations), by granularity
+            of the int8 weights: ``tensor`` and ``channel``.
+        sha256: digests of ``model.onnx`` and ``data.npz``.
+        training: how the weights came to be.
+    """
+
+    name: str
+    title: str
+    description: str
+    task: str = "classification"
+    input_kind: str
+    licence: str = "Apache-2.0"
+    parameters: int
+    float_accuracy: Measured
+    onnxruntime_int8: dict[str, Measured] = Field(default_factory=dict)
+    sha256: dict[str, str]
+    data: DataFacts
+    training: TrainingFacts
+
+
+def samples_folder() -> Path:
+    """Where the sample models are: inside an installed package, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_sample_models"
+    return installed if installed.is_dir() else package.parent / "sample_models"
+
+
+@lru_cache(maxsize=32)
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at ``path``; it is ours, so a damaged one is a ValueError of pydantic, not a person's mistake."""
+    return Manifest.model_validate_json(path.read_bytes())

@@ -1,0 +1,148 @@
+"""``load_data`` from end to end: names, paths, uploads, and the child process between."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qexplorer.core.errors import DataError, UnknownName
+from qexplorer.core.workspace import workspace
+from qexplorer.load.datasets import untrusted
+from qexplorer.load.datasets.load import load_data, load_data_bytes, load_raw, noise_images
+from qexplorer.load.datasets.preprocess import Layout, Preprocessing
+
+X = np.random.default_rng(0).integers(0, 255, (40, 6, 5, 3), np.uint8)
+Y = np.arange(40) % 4
+
+
+def _npz(**arrays: object) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def test_a_path_and_an_upload_give_the_same_data(tmp_path: Path) -> None:
+    """The bytes count, not how they came; the second look reads what was kept."""
+    (tmp_path / "given.npz").write_bytes(_npz(x=X, y=Y))
+    one = load_data(tmp_path / "given.npz")
+    two = load_data_bytes("given.npz", _npz(x=X, y=Y))
+    assert one.digest == two.digest
+    assert (one.name, one.calibration.n, one.evaluation.n, one.held_out) == ("given", 10, 30, True)
+    assert len([p for p in workspace("data").iterdir() if not p.name.startswith(".")]) == 1
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    """What is kept goes by content: new bytes under an old name are new data."""
+    path = tmp_path / "given.npz"
+    path.write_bytes(_npz(x=X, y=Y))
+    before = load_data(path)
+    path.write_bytes(_npz(x=X[::-1], y=Y))
+    assert load_data(path).digest != before.digest
+
+
+def test_copies_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three files with room for two, the one used longest ago is forgotten, and reads again when it is wanted."""
+    monkeypatch.setattr(untrusted, "_MOST_KEPT", 2)
+    digests = [load_data_bytes("given.npz", _npz(x=X + i)).digest for i in range(3)]
+    assert len([p for p in workspace("data").iterdir() if not p.name.startswith(".")]) == 2
+    assert load_data_bytes("given.npz", _npz(x=X)).digest == digests[0]
+
+
+def test_preprocessing_is_applied_and_part_of_the_digest(tmp_path: Path) -> None:
+    """Layout and scale change what is fed, its type and its digest."""
+    (tmp_path / "given.npz").write_bytes(_npz(x=X, y=Y))
+    chosen = Preprocessing(layout=Layout.NHWC_TO_NCHW, scale=1 / 255)
+    plain, done = load_data(tmp_path / "given.npz"), load_data(tmp_path / "given.npz", preprocessing=chosen)
+    assert done.evaluation.inputs[""].shape == (30, 3, 6, 5)
+    assert done.evaluation.inputs[""].dtype == np.float32
+    assert float(done.evaluation.inputs[""].max()) <= 1.0
+    assert plain.digest != done.digest
+
+
+def test_pictures_of_two_sizes_load_with_a_size() -> None:
+    """The size in the preprocessing is what pictures are brought to while they are read."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for index in range(4):
+            picture = io.BytesIO()
+            Image.fromarray(np.zeros((9 + index, 8), np.uint8)).save(picture, "PNG")
+            file.writestr(f"{index % 2}/{index}.png", picture.getvalue())
+    with pytest.raises(DataError, match="choose a size"):
+        load_data_bytes("p.zip", archive.getvalue())
+    chosen = Preprocessing(layout=Layout.ADD_CHANNEL, size=(10, 12))
+    assert load_data_bytes("p.zip", archive.getvalue(), preprocessing=chosen).evaluation.inputs[""].shape == (
+        4,
+        1,
+        10,
+        12,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("labels.npz", _npz(x=X, y=Y[:-1]), "labels.npz: there are 39 labels for 40 samples"),
+        ("empty.npz", b"", "empty.npz: the file is empty"),
+        ("thing.h5", b"123", r"thing.h5: a file with the ending '.h5' is not data that can be read; allowed: .npz"),
+        ("nothing", b"123", "nothing: a file with no ending"),
+        ("../../up.csv", b"1,2\n3,x\n", "up.csv: row 2, column 'column 2' is 'x'"),
+    ],
+)
+def test_errors_cross_the_process_and_leave_nothing(name: str, data: bytes, words: str) -> None:
+    """The child's sentence arrives as it is, and the workspace holds nothing of the failed attempt."""
+    with pytest.raises(DataError, match=words):
+        load_data_bytes(name, data)
+    assert list(workspace("data").iterdir()) == []
+
+
+def test_a_file_over_the_limit_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size is looked at before anything else."""
+    monkeypatch.setattr(untrusted, "MAX_FILE_BYTES", 100)
+    (tmp_path / "big.npz").write_bytes(bytes(101))
+    with pytest.raises(DataError, match=r"big\.npz: the file has"):
+        load_data(tmp_path / "big.npz")
+
+
+def test_a_reader_that_takes_forever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time that runs out becomes a sentence about the file."""
+    from qexplorer.process.limits import Limits
+
+    monkeypatch.setattr(untrusted, "_LIMITS", Limits(wall_s=0.05))
+    path = tmp_path / "slow.csv"
+    path.write_text("1,2,3,4,5,6,7,8\n" * 400_000, encoding="utf-8")
+    with pytest.raises(DataError, match=r"slow\.csv: reading took longer than"):
+        load_data(path)
+
+
+def test_what_is_neither_a_name_nor_a_file(tmp_path: Path) -> None:
+    """The names that exist are offered."""
+    with pytest.raises(UnknownName, match="did you mean 'digits'"):
+        load_data("digit")
+    with pytest.raises(UnknownName, match="no data set or file called"):
+        load_data(tmp_path / "not_there.npz")
+
+
+def test_noise_is_seeded_smooth_and_unlabelled() -> None:
+    """64 + 32 images, the same every time, neighbours alike, mean about 0 and spread about 1, no labels."""
+    data = load_data("noise_224")
+    images = data.evaluation.inputs[""]
+    assert (data.calibration.n, images.shape, data.evaluation.labels) == (64, (32, 3, 224, 224), None)
+    np.testing.assert_array_equal(noise_images(65)[64], images[0])
+    assert not np.array_equal(noise_images(1, seed=1), noise_images(1, seed=2))
+    assert abs(float(images.mean())) < 0.2
+    assert 0.8 < float(images.std()) < 1.2
+    assert float(np.abs(np.diff(images, axis=3)).mean()) < 0.2 * float(images.std())
+    assert load_data("resnet18").digest == data.digest
+
+
+def test_raw_data_is_what_the_file_holds(tmp_path: Path) -> None:
+    """For previews the stored values are at hand, before preprocessing and splitting."""
+    (tmp_path / "given.npz").write_bytes(_npz(x=X, y=Y))
+    raw, preprocessing = load_raw(tmp_path / "given.npz")
+    np.testing.assert_array_equal(raw.evaluation.inputs[""], X)
+    assert preprocessing.does_nothing

@@ -1,0 +1,146 @@
+"""Preprocessing: layout, size, scale, mean and standard deviation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from qexplorer.core.errors import DataError
+from qexplorer.core.model import Model, TensorInfo
+from qexplorer.load.datasets.preprocess import Layout, Preprocessing, preview, suggest
+from qexplorer.load.datasets.resize import resize
+
+
+def _model(shape: tuple[int | str, ...], dtype: str = "float32") -> Model:
+    info = (TensorInfo("image", dtype, shape),)
+    return Model("m", Path("m.onnx"), "", "", 21, info, (), (), 0, None, 0, 0)
+
+
+@given(st.integers(2, 12), st.integers(2, 12), st.integers(2, 24), st.integers(2, 24))
+def test_resizing_agrees_with_torch(height: int, width: int, tall: int, wide: int) -> None:
+    """Bilinear with half-pixel centres is what torch calls interpolate with antialiasing.
+
+    From two pixels on: for images one pixel wide torch 2.13 repeats the first row.
+    """
+    images = np.random.default_rng(0).standard_normal((2, height, width)).astype(np.float32)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(images)[None], (tall, wide), mode="bilinear", align_corners=False, antialias=True
+    )[0].numpy()
+    np.testing.assert_allclose(resize(images, (tall, wide), (1, 2)), expected, atol=2e-5)
+
+
+def test_one_pixel_becomes_a_flat_image_and_two_a_ramp() -> None:
+    """The smallest cases, by hand."""
+    one = np.full((1, 1, 1), 3.0, np.float32)
+    np.testing.assert_array_equal(resize(one, (4, 5), (1, 2)), np.full((1, 4, 5), 3.0))
+    two = np.array([[[0.0], [1.0]]], np.float32)
+    np.testing.assert_allclose(resize(two, (4, 1), (1, 2))[0, :, 0], [0, 0.25, 0.75, 1])
+    np.testing.assert_allclose(resize(two, (1, 1), (1, 2)), [[[0.5]]])
+
+
+def test_the_formula_is_scale_mean_std_in_that_order() -> None:
+    """The result is (x * scale - mean) / std, with one mean and std for each channel of NCHW."""
+    x = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    done = Preprocessing(layout=Layout.NHWC_TO_NCHW, scale=1 / 255, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)).apply(x)
+    expected = (x / 255 - np.array([0.1, 0.2, 0.3])) / np.array([0.5, 0.6, 0.7])
+    np.testing.assert_allclose(done, np.moveaxis(expected, 3, 1), rtol=1e-5, atol=1e-6)
+    assert done.dtype == np.float32
+
+
+def test_many_samples_give_the_same_as_one_by_one() -> None:
+    """Working in pieces changes nothing: 600 samples are the same together and alone."""
+    x = np.random.default_rng(1).integers(0, 255, (600, 6, 6), np.uint8)
+    chosen = Preprocessing(layout=Layout.ADD_CHANNEL, scale=1 / 255, size=(9, 7))
+    together = chosen.apply(x)
+    assert together.shape == (600, 1, 9, 7)
+    for index in (0, 255, 256, 599):
+        np.testing.assert_array_equal(together[index], chosen.apply(x[index : index + 1])[0])
+
+
+def test_columns_of_a_table_have_means_of_their_own() -> None:
+    """A table is standardized column by column."""
+    x = np.random.default_rng(2).normal(5, 3, (500, 4))
+    chosen = Preprocessing(mean=tuple(x.mean(0).tolist()), std=tuple(x.std(0).tolist()))
+    done = chosen.apply(x)
+    np.testing.assert_allclose(done.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(done.std(0), 1, atol=1e-5)
+
+
+def test_doing_nothing_keeps_type_and_memory() -> None:
+    """Without any choice an array passes through untouched, whatever its type."""
+    x = np.arange(6, dtype=np.int64).reshape(2, 3)
+    assert Preprocessing().apply(x) is x
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shape", "words"),
+    [
+        (Preprocessing(layout=Layout.ADD_CHANNEL), (2, 3, 4, 4), "choose the layout 'as_is'"),
+        (Preprocessing(layout=Layout.NHWC_TO_NCHW), (2, 4, 4), "choose the layout 'add_channel'"),
+        (Preprocessing(size=(4, 4)), (2, 30), "cannot be resized"),
+        (Preprocessing(mean=(1.0, 2.0)), (2, 3, 4, 4), "2 values of 'mean'"),
+    ],
+)
+def test_what_does_not_go_with_the_shape_is_said(chosen: Preprocessing, shape: tuple[int, ...], words: str) -> None:
+    """A layout, size or mean that the data cannot have gets one sentence that says what to do."""
+    with pytest.raises(DataError, match=words):
+        chosen.apply(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("fields", [{"scale": 0}, {"std": (0.0,)}, {"size": (0, 4)}, {"layout": "x"}, {"typo": 1}])
+def test_nonsense_is_refused_where_it_is_given(fields: dict[str, object]) -> None:
+    """A scale of 0, a spread of 0, an empty size, an unknown layout or field cannot be built."""
+    with pytest.raises(ValidationError):
+        Preprocessing.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("given_shape", "wanted", "expected"),
+    [
+        ((5, 32, 32, 3), ("batch", 3, 32, 32), Preprocessing(layout=Layout.NHWC_TO_NCHW, scale=1 / 255)),
+        ((5, 28, 28), ("batch", 1, 28, 28), Preprocessing(layout=Layout.ADD_CHANNEL, scale=1 / 255)),
+        ((5, 28, 28), (1, 1, 32, 32), Preprocessing(layout=Layout.ADD_CHANNEL, scale=1 / 255, size=(32, 32))),
+        ((5, 3, 8, 8), ("batch", 8, 8, 3), Preprocessing(layout=Layout.NCHW_TO_NHWC, scale=1 / 255)),
+        ((5, 3, 8, 8), ("batch", 3, 8, 8), Preprocessing(scale=1 / 255)),
+    ],
+)
+def test_suggestions_fit(given_shape: tuple[int, ...], wanted: tuple[int | str, ...], expected: Preprocessing) -> None:
+    """From shapes and bytes alone the layout, size and scale are found that make data fit a model."""
+    data = np.zeros(given_shape, np.uint8)
+    found = suggest({"": data}, _model(wanted))
+    assert found == expected
+    assert found.apply(data).shape[1:] == wanted[1:]
+
+
+def test_integers_are_not_scaled_for_a_model_that_takes_integers() -> None:
+    """Token numbers given as bytes stay what they are."""
+    assert suggest({"": np.zeros((5, 7), np.uint8)}, _model(("batch", 7), "int64")).does_nothing
+
+
+@pytest.mark.parametrize(
+    ("shape", "picture"),
+    [
+        ((3, 1, 8, 6), (8, 6)),
+        ((3, 3, 8, 6), (8, 6, 3)),
+        ((3, 8, 6, 3), (8, 6, 3)),
+        ((3, 8, 6), (8, 6)),
+        ((3, 2, 8, 6), (8, 6)),
+    ],
+)
+def test_previews_are_pictures(shape: tuple[int, ...], picture: tuple[int, ...]) -> None:
+    """Gray or colour, channels first or last: each sample becomes bytes from 0 to 255."""
+    array = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+    shown = preview(array, 2)
+    assert [p.shape for p in shown] == [picture, picture]
+    assert (shown[0].dtype, int(shown[0].min()), int(shown[0].max())) == (np.uint8, 0, 255)
+
+
+def test_a_table_has_no_pictures() -> None:
+    """Rows of numbers are not drawn as images."""
+    assert preview(np.zeros((4, 30), np.float32)) == []

@@ -1,0 +1,119 @@
+"""How samples are set apart, and what a data set's digest covers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qexplorer.core.dataset import Split
+from qexplorer.core.errors import DataError
+from qexplorer.load.datasets.preprocess import Preprocessing
+from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split
+from qexplorer.load.datasets.split import dataset_from, stratified_positions
+
+NOTHING = Preprocessing()
+
+
+@given(st.integers(32, 3000), st.integers(2, 12), st.integers(0, 5))
+def test_the_split_is_disjoint_complete_seeded_and_in_proportion(n: int, classes: int, seed: int) -> None:
+    """Every sample is in exactly one part, classes differ from their share by at most one, and it can be repeated."""
+    labels = np.random.default_rng(seed).integers(0, classes, n)
+    first, rest = stratified_positions(n, labels)
+    assert sorted([*first, *rest]) == list(range(n))
+    assert len(first) == min(512, n // 4)
+    share = np.bincount(labels, minlength=classes) * len(first) / n
+    assert np.abs(np.bincount(labels[first], minlength=classes) - share).max() <= 1.5
+    again, _ = stratified_positions(n, labels)
+    np.testing.assert_array_equal(first, again)
+
+
+def _raw(n: int, labelled: bool = True) -> RawData:
+    x = np.arange(n * 2, dtype=np.float32).reshape(n, 2)
+    return RawData("some", Split({"": x}, np.arange(n) % 3 if labelled else None))
+
+
+def test_few_samples_are_used_twice_and_that_is_said() -> None:
+    """With 31 samples both parts are all of them, and nothing claims to be held out."""
+    data = dataset_from(_raw(31), NOTHING)
+    assert not data.held_out
+    assert data.calibration.n == data.evaluation.n == 31
+    assert "nothing is held out" in data.notes[-1]
+    assert dataset_from(_raw(32), NOTHING).held_out
+
+
+def test_without_labels_there_are_none() -> None:
+    """Unlabelled data is split too, and stays unlabelled."""
+    data = dataset_from(_raw(100, labelled=False), NOTHING)
+    assert (data.calibration.n, data.evaluation.n, data.evaluation.labels) == (25, 75, None)
+
+
+def test_the_digest_covers_values_labels_groups_split_and_preprocessing() -> None:
+    """Changing any one of them changes the digest; reading again does not."""
+    raw = _raw(100)
+    labels, x = raw.evaluation.labels, raw.evaluation.inputs[""]
+    assert labels is not None
+    changed_x, changed_labels = x.copy(), labels.copy()
+    changed_x[50, 1] += 1e-3
+    changed_labels[50] += 1
+    variants = [
+        dataset_from(raw, NOTHING),
+        dataset_from(raw, Preprocessing(scale=0.5)),
+        dataset_from(dataclasses.replace(raw, evaluation=Split({"": changed_x}, labels)), NOTHING),
+        dataset_from(dataclasses.replace(raw, evaluation=Split({"": x}, changed_labels)), NOTHING),
+        dataset_from(dataclasses.replace(raw, evaluation=Split({"": x}, labels, labels)), NOTHING),
+        dataset_from(dataclasses.replace(raw, evaluation=Split({"": x}, labels, labels.astype(str))), NOTHING),
+        dataset_from(dataclasses.replace(raw, evaluation=Split({"other": x}, labels)), NOTHING),
+        dataset_from(dataclasses.replace(raw, calibration=raw.evaluation.head(9)), NOTHING),
+    ]
+    assert len({data.digest for data in variants}) == len(variants)
+    assert dataset_from(_raw(100), NOTHING).digest == variants[0].digest
+
+
+def test_one_hot_and_column_labels_become_class_numbers() -> None:
+    """(n, classes) with a single 1 a row, (n, 1), whole floats and booleans are labels too."""
+    wanted = np.array([2, 0, 1])
+    for labels in (np.eye(3)[wanted], wanted[:, None], wanted.astype(np.float32), wanted.astype(np.uint8)):
+        np.testing.assert_array_equal(checked_labels(labels, 3, "f"), wanted)
+    assert checked_labels(np.array([True, False]), 2, "f").tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.array([0, 1]), "there are 2 labels for 3 samples"),
+        (np.array([0.5, 1, 2]), "label 0 is 0.5"),
+        (np.array([0, -1, 2]), "label 1 is -1"),
+        (np.array([0, np.nan, 2]), "a label is not a finite number"),
+        (np.zeros((3, 4)), r"the labels have shape \(3, 4\)"),
+        (np.array(["a", "b", "c"]), "the labels are of type <U1"),
+    ],
+)
+def test_what_is_no_label_is_refused(labels: np.ndarray, words: str) -> None:
+    """Fractions, negatives, NaN, tables and other lengths each get their sentence."""
+    with pytest.raises(DataError, match=words):
+        checked_labels(labels, 3, "f")
+
+
+def test_the_first_nan_is_named_with_its_position() -> None:
+    """NaN and infinity are found wherever they are, also in the last piece of a large array."""
+    x = np.zeros((3, 1024, 2048), np.float32)
+    x[2, 1000, 7] = np.nan
+    with pytest.raises(DataError, match=r"f: 'x' has NaN at \[2, 1000, 7\]"):
+        checked_split({"": x}, None, None, "f")
+    x[2, 1000, 7], x[0, 5, 5] = 0, -np.inf
+    with pytest.raises(DataError, match=r"an infinite value at \[0, 5, 5\]"):
+        checked_split({"": x}, None, None, "f")
+
+
+def test_inputs_of_other_lengths_and_types_are_refused() -> None:
+    """Two inputs must have one length, and hold numbers."""
+    with pytest.raises(DataError, match="'a' has 3, 'b' has 4"):
+        checked_split({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))}, None, None, "f")
+    with pytest.raises(DataError, match="values of type complex128"):
+        checked_split({"": np.zeros((3, 2), np.complex128)}, None, None, "f")
+    with pytest.raises(DataError, match="'groups' has shape"):
+        checked_split({"": np.zeros((3, 2))}, None, np.array([1, 2]), "f")

@@ -1,0 +1,73 @@
+"""Tables: read as documented, and each way to be wrong has its sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qexplorer.core.errors import DataError
+from qexplorer.load.readers.csv import read_csv
+
+
+def _csv(folder: Path, text: str) -> Path:
+    (folder / "table.csv").write_text(text, encoding="utf-8")
+    return folder / "table.csv"
+
+
+def test_csv_with_header_and_named_labels(tmp_path: Path) -> None:
+    """The column headed Label is the label wherever it stands, groups go apart, the rest are features."""
+    raw = read_csv(_csv(tmp_path, "a,Label,group,b\n1,dog,m,2\n3,cat,f,4.5\n\n5,dog,m,-6e1\n"))
+    np.testing.assert_allclose(raw.evaluation.inputs[""], [[1, 2], [3, 4.5], [5, -60]])
+    assert raw.features == ("a", "b")
+    assert raw.classes == ("cat", "dog")
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.labels.tolist() == [1, 0, 1]
+    assert raw.evaluation.groups is not None
+    assert raw.evaluation.groups.tolist() == ["m", "f", "m"]
+
+
+def test_csv_without_header_takes_the_last_column_if_it_looks_like_labels(tmp_path: Path) -> None:
+    """Few whole numbers in the last column are labels; measurements are not."""
+    rows = [f"{i}.5;{i % 3}" for i in range(20)]
+    assert read_csv(_csv(tmp_path, "\n".join(rows))).evaluation.labels is not None
+    measured = [f"{i % 3};{i}.5" for i in range(20)]
+    raw = read_csv(_csv(tmp_path, "\n".join(measured)))
+    assert raw.evaluation.labels is None
+    assert raw.evaluation.inputs[""].shape == (20, 2)
+    assert "No column was taken for labels" in raw.notes[0]
+
+
+def test_csv_header_with_numbers_for_pixels(tmp_path: Path) -> None:
+    """A first row that names the labels is a header, whatever its other cells."""
+    raw = read_csv(_csv(tmp_path, "label,0,1\n3,10,20\n4,30,40\n"))
+    assert raw.features == ("0", "1")
+    np.testing.assert_allclose(raw.evaluation.inputs[""], [[10, 20], [30, 40]])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the file is empty"),
+        ("a,b\n", "a header, and no sample"),
+        ("a,b,y\n1,2,0\n3,four,1\n", r"row 3, column 'b' is 'four'; allowed: a finite number"),
+        ("a,b,y\n1,,0\n", "row 2, column 'b' is empty"),
+        ("1,2\n3,nan\n5,6\n", "row 2, column 'column 2' is 'nan'"),
+        ("a,b\n1,2\n1e300,6\n", "row 3, column 'a' is '1e300'"),
+        ("1,2\n3\n", "row 2 has 1 cells, the first row has 2"),
+        ("y\n1\n", "no column besides the labels"),
+        ("a,y\n1,0.5\n", "label 0 is 0.5"),
+    ],
+)
+def test_csv_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
+    """Row and column of what is wrong are named, counting as a spreadsheet does."""
+    with pytest.raises(DataError, match=words):
+        read_csv(_csv(tmp_path, text))
+
+
+def test_csv_that_is_not_text(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are called that."""
+    (tmp_path / "table.csv").write_bytes(b"\xff\xfe1\x002\x00")
+    with pytest.raises(DataError, match="not text in UTF-8"):
+        read_csv(tmp_path / "table.csv")

@@ -1,0 +1,84 @@
+"""Pictures in folders and archives: read as documented, and each way to be wrong has its sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qexplorer.core.errors import DataError
+from qexplorer.load.readers.images import read_image_folder
+from qexplorer.load.readers.zip import read_zip
+from tests.load.given_files import png, zip_of
+
+
+def test_pictures_in_class_folders(tmp_path: Path) -> None:
+    """Folders' names are the classes in alphabetical order; a common root and system files do not matter."""
+    files = {"root/dog/1.png": png((5, 4)), "root/cat/1.PNG": png((5, 4), 7), "root/dog/2.png": png((5, 4))}
+    raw = read_zip(
+        zip_of(tmp_path / "pets.zip", {**files, "__MACOSX/root/dog/._1.png": b"?", "root/notes.txt": b"?"}), None
+    )
+    assert raw.classes == ("cat", "dog")
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.labels.tolist() == [0, 1, 1]
+    assert raw.evaluation.inputs[""].shape == (3, 5, 4)
+    assert raw.evaluation.inputs[""][0, 0, 0] == 7
+    assert raw.notes == ("2 files that are not pictures were skipped.",)
+
+
+def test_a_folder_is_read_like_a_zip(tmp_path: Path) -> None:
+    """The same pictures give the same arrays, from a folder and from a .zip."""
+    files = {"cat/1.png": png((5, 4), 9), "dog/1.png": png((5, 4), 8)}
+    for name, data in files.items():
+        (tmp_path / "pets" / name).parent.mkdir(parents=True)
+        (tmp_path / "pets" / name).write_bytes(data)
+    one = read_image_folder(tmp_path / "pets", None)
+    two = read_zip(zip_of(tmp_path / "pets.zip", files), None)
+    np.testing.assert_array_equal(one.evaluation.inputs[""], two.evaluation.inputs[""])
+    assert one.classes == two.classes == ("cat", "dog")
+
+
+def test_train_and_test_folders_are_two_parts(tmp_path: Path) -> None:
+    """train/ calibrates and test/ judges, with the same classes."""
+    files = {f"{part}/{kind}/{i}.png": png((5, 4)) for part in ("train", "test") for kind in "ab" for i in range(2)}
+    raw = read_zip(zip_of(tmp_path / "both.zip", {**files, "train/a/9.png": png((5, 4))}), None)
+    assert raw.calibration is not None
+    assert (raw.calibration.n, raw.evaluation.n, raw.classes) == (5, 4, ("a", "b"))
+
+
+def test_gray_and_coloured_pictures_together_are_coloured(tmp_path: Path) -> None:
+    """One coloured picture makes all of them (h, w, 3)."""
+    raw = read_zip(zip_of(tmp_path / "mixed.zip", {"a/1.png": png((5, 4)), "b/1.png": png((5, 4, 3))}), None)
+    assert raw.evaluation.inputs[""].shape == (2, 5, 4, 3)
+
+
+def test_pictures_of_two_sizes_need_one(tmp_path: Path) -> None:
+    """Without a size the sentence names both pictures; with one they are brought to it."""
+    path = zip_of(tmp_path / "sizes.zip", {"a/1.png": png((5, 4)), "b/1.png": png((6, 9))})
+    with pytest.raises(DataError, match=r"'b/1\.png' has 9 x 6 pixels, 'a/1\.png' has 4 x 5.*choose a size"):
+        read_zip(path, None)
+    assert read_zip(path, (8, 7)).evaluation.inputs[""].shape == (2, 8, 7)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, r"the \.zip is empty"),
+        ({"a.txt": b"1"}, r"there are no pictures in it \(but 1 other files\)"),
+        ({"a/1.png": b"not a picture"}, "'a/1.png' is not a whole picture"),
+        ({"a/1.png": png((50, 40))[:60]}, "'a/1.png' is not a whole picture"),
+        ({"a/1.png": png((5, 4)), "2.png": png((5, 4))}, "'2.png' lies outside the class folders"),
+    ],
+)
+def test_zips_that_cannot_be_used(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
+    """Empty, without pictures, with a damaged one or a stray one: each is said."""
+    with pytest.raises(DataError, match=words):
+        read_zip(zip_of(tmp_path / "given.zip", files), None)
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture is judged by the size in its header."""
+    monkeypatch.setattr("qexplorer.load.readers.images.MAX_PIXELS", 1000)
+    with pytest.raises(DataError, match=r"'a/1\.png' has 0 million pixels"):
+        read_zip(zip_of(tmp_path / "given.zip", {"a/1.png": png((50, 40))}), None)

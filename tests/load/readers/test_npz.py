@@ -1,0 +1,122 @@
+"""Arrays in .npz files and archives that unpack to harm: read as documented, each way to be wrong has its sentence."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from qexplorer.core.errors import DataError
+from qexplorer.load.datasets import raw as raw_module
+from qexplorer.load.readers.npz import read_npz
+from qexplorer.load.readers.zip import read_zip
+from tests.load.given_files import X, Y, npz, zip_of
+
+
+def test_npz_arrays_and_names(tmp_path: Path) -> None:
+    """x, y, groups and classes are found under their names."""
+    raw = read_npz(npz(tmp_path, x=X, y=Y, groups=np.array(["a", "b"] * 20), classes=np.array(list("pqrs"))))
+    assert raw.evaluation.n == 40
+    np.testing.assert_array_equal(raw.evaluation.inputs[""], X)
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.labels.dtype == np.int64
+    assert raw.evaluation.groups is not None
+    assert raw.classes == ("p", "q", "r", "s")
+
+
+@pytest.mark.parametrize("ending", ["_train", "_calibration"])
+def test_npz_with_its_own_split(tmp_path: Path, ending: str) -> None:
+    """x_train, y_train, x_test, y_test (as Keras writes them) are two parts."""
+    raw = read_npz(npz(tmp_path, **{f"x{ending}": X[:30], f"y{ending}": Y[:30], "x_test": X[30:], "y_test": Y[30:]}))
+    assert raw.calibration is not None
+    assert (raw.calibration.n, raw.evaluation.n) == (30, 10)
+
+
+def test_npz_for_several_inputs(tmp_path: Path) -> None:
+    """Arrays that are called otherwise are kept as inputs under their names."""
+    raw = read_npz(npz(tmp_path, tokens=Y, mask=X, y=Y))
+    assert set(raw.evaluation.inputs) == {"tokens", "mask"}
+
+
+def test_npz_labels_as_text(tmp_path: Path) -> None:
+    """Class names given as labels are numbered in alphabetical order."""
+    raw = read_npz(npz(tmp_path, x=X[:3], y=np.array(["dog", "cat", "dog"])))
+    assert raw.classes == ("cat", "dog")
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.labels.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": X, "y": Y[:39]}, "there are 39 labels for 40 samples"),
+        ({"y": Y}, "there are no samples"),
+        ({"x": X[:0]}, "the data is empty"),
+        ({"x": np.full((3, 2), np.nan)}, r"'x' has NaN at \[0, 0\]"),
+        ({"x": np.array(["a", "b"])}, "'x' holds values of type <U1"),
+        ({"x": np.array([{}, 1], dtype=object)}, "pickled objects, which are never read"),
+        ({"x": X, "x_train": X[:, :5]}, "the samples for calibration have shapes"),
+        ({"x": X, "images": X}, "is there twice under different names"),
+        ({"x": np.float32(1)}, "'x' is a single value"),
+    ],
+)
+def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, NDArray[np.generic]], words: str) -> None:
+    """Wrong lengths, no samples, NaN, text, pickles and doubles are refused with the file's name."""
+    with pytest.raises(DataError, match=words) as caught:
+        read_npz(npz(tmp_path, **arrays))
+    assert caught.value.where == "given.npz"
+
+
+def test_a_pickle_in_an_npz_is_never_run(tmp_path: Path) -> None:
+    """An object array that would create a file when it is unpickled creates none."""
+    proof = tmp_path / "proof"
+
+    class Evil:
+        def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+            return Path.touch, (proof,)
+
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|O", "fortran_order": False, "shape": (1,)})
+    zip_of(tmp_path / "evil.npz", {"x.npy": stream.getvalue() + pickle.dumps(Evil())})
+    with pytest.raises(DataError, match="pickled objects"):
+        read_npz(tmp_path / "evil.npz")
+    assert not proof.exists()
+
+
+def test_declared_sizes_are_checked_before_anything_is_read(tmp_path: Path) -> None:
+    """A header that promises a terabyte is refused by its own words."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (2**38,)})
+    zip_of(tmp_path / "bomb.npz", {"x.npy": stream.getvalue() + b"1234"})
+    with pytest.raises(DataError, match=r"takes 1024.0 GB when unpacked; allowed: at most 4 GB"):
+        read_npz(tmp_path / "bomb.npz")
+
+
+def test_archives_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file of zeros is judged by what it unpacks to, as .npz and as .zip."""
+    for name in ("readers_npz", "readers_zip"):
+        monkeypatch.setattr(f"qexplorer.load.{name}.MAX_BYTES", 2**20)
+    monkeypatch.setattr(raw_module, "MAX_BYTES", 2**20)
+    bomb = npz(tmp_path, x=np.zeros((2**19, 2), np.float32))
+    assert bomb.stat().st_size < 2**13
+    with pytest.raises(DataError, match="when unpacked"):
+        read_npz(bomb)
+    with pytest.raises(DataError, match="when unpacked"):
+        read_zip(zip_of(tmp_path / "bomb.zip", {"a/1.png": bytes(2**21)}), None)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a zip at all", None])
+def test_damaged_archives_are_refused(tmp_path: Path, damage: bytes | None) -> None:
+    """Empty, text and cut-short archives are said to be not whole."""
+    whole = npz(tmp_path, x=X).read_bytes()
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    with pytest.raises(DataError, match=r"not a whole \.npz file"):
+        read_npz(broken)
+    with pytest.raises(DataError, match=r"not a whole \.zip file"):
+        read_zip(broken, None)

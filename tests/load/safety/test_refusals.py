@@ -1,0 +1,329 @@
+"""What is refused on loading: one sentence, quickly, and nothing left behind.
+
+These call the child's function in this process: the child itself is tested in ``test_model_child.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from qexplorer.core.errors import ModelError
+from qexplorer.load.child import load_file
+from qexplorer.load.safety.check import checked_proto
+from tests.load.model_graphs import F32, model, saved, small_cnn, value, weight
+
+
+def load(path: Path, folder: Path | None = None) -> dict[str, object]:
+    """Runs the child's function here."""
+    out = path.with_name("normalized.onnx")
+    beside = str(folder) if folder else None
+    arguments = {"path": str(path), "out": str(out), "name": "m", "where": "m.onnx", "folder": beside}
+    return load_file(arguments, lambda _: None)
+
+
+def refused(proto: onnx.ModelProto | bytes, tmp_path: Path) -> str:
+    """The sentence that a file is refused with; also checks that it is one line and that nothing was written."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto if isinstance(proto, bytes) else proto.SerializeToString())
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert "\n" not in caught.value.sentence
+    assert caught.value.where == "m.onnx"
+    assert not (tmp_path / "normalized.onnx").exists()
+    return caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"this is not a model\n" * 20, "text file"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"PK\x03\x04" + b"\0" * 50, "zip archive"),
+        (b"\x80\x04\x95" + b"\0" * 50, "pickle"),
+        (b"\x1c\0\0\0TFL3" + b"\0" * 50, "TensorFlow Lite"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"\x40\0\0\0\0\0\0\0" + b'{"a":{"dtype":"F32"}}', "safetensors"),
+        (bytes(range(1, 200)), "not a whole ONNX file"),
+        (b"\x08\x08", "no graph"),
+    ],
+)
+def test_other_formats_are_named(data: bytes, says: str, tmp_path: Path) -> None:
+    """A file of another kind is refused with its kind."""
+    assert says in refused(data, tmp_path)
+
+
+def test_truncated_file(tmp_path: Path) -> None:
+    """A file cut at any of many places is refused as truncated or invalid, never loaded and never a traceback."""
+    data = small_cnn().SerializeToString()
+    for length in range(1, len(data), 23):
+        refused(data[:length], tmp_path)
+
+
+@given(data=st.data())
+def test_flipped_bytes_give_a_sentence_or_a_model(data: st.DataObject) -> None:
+    """Whatever single byte of a file is changed, the checks end with a model or with a ModelError."""
+    original = bytearray(small_cnn().SerializeToString())
+    place = data.draw(st.integers(0, len(original) - 1))
+    original[place] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ModelError):
+        proto, _, _ = checked_proto(bytes(original), None, "m.onnx")
+        assert proto.graph.node
+
+
+@pytest.mark.parametrize(("bad", "says"), [(np.nan, "NaN"), (np.inf, "Inf"), (-np.inf, "-Inf")])
+def test_nonfinite_weight(bad: float, says: str, tmp_path: Path) -> None:
+    """A weight that is not finite is named with its tensor and index."""
+    proto = small_cnn()
+    array = numpy_helper.to_array(proto.graph.initializer[0]).copy()
+    array[2, 1, 0, 2] = bad
+    proto.graph.initializer[0].CopyFrom(numpy_helper.from_array(array, "w"))
+    assert f"'w'[2, 1, 0, 2] is {says}" in refused(proto, tmp_path)
+
+
+def test_nan_in_a_constant_node(tmp_path: Path) -> None:
+    """A NaN in a Constant node is found as well, under the name of the tensor that it makes."""
+    bad = numpy_helper.from_array(np.array([1, np.nan], np.float32))
+    nodes = [helper.make_node("Constant", [], ["c"], value=bad), helper.make_node("Add", ["x", "c"], ["y"])]
+    assert "'c'[1] is NaN" in refused(model(nodes, {"x": ["n", 2]}, ["y"]), tmp_path)
+
+
+def test_minus_infinity_in_a_mask_is_meant(tmp_path: Path) -> None:
+    """An additive mask of minus infinities loads, and the layer that reads it stays in float with the reason."""
+    mask = np.triu(np.full((4, 4), -np.inf, np.float32), 1)
+    nodes = [helper.make_node("Add", ["x", "mask"], ["a"]), helper.make_node("Softmax", ["a"], ["y"])]
+    found = load(saved(model(nodes, {"x": ["n", 4, 4]}, ["y"], {"mask": mask}), tmp_path))
+    add, softmax = found["model"]["layers"]  # type: ignore[index]
+    assert not add["quantizable"]
+    assert "infinities" in add["reason"]
+    assert softmax["quantizable"]
+
+
+def bomb(levels: int = 25) -> onnx.ModelProto:
+    """Functions that each call the one below twice: 2**levels additions in a file of a few kilobytes."""
+    opset = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
+    body = [helper.make_node("Add", ["x", "x"], ["y"])]
+    functions = [helper.make_function("local", "f0", ["x"], ["y"], body, opset)]
+    for level in range(1, levels + 1):
+        call = f"f{level - 1}"
+        body = [
+            helper.make_node(call, ["x"], ["t"], domain="local"),
+            helper.make_node(call, ["t"], ["y"], domain="local"),
+        ]
+        functions.append(helper.make_function("local", f"f{level}", ["x"], ["y"], body, opset))
+    top = [helper.make_node(f"f{levels}", ["x"], ["y"], domain="local")]
+    return model(top, {"x": [1, 4]}, ["y"], opsets=[helper.make_opsetid("local", 1)], functions=functions)
+
+
+def test_function_bomb(tmp_path: Path) -> None:
+    """2**25 additions hidden in nested functions are counted, not expanded."""
+    assert f"{2**25:,} operators" in refused(bomb(), tmp_path)
+
+
+def test_deep_function_bomb(tmp_path: Path) -> None:
+    """Two to the power of a hundred and fifty is counted as well."""
+    assert "10^45 operators" in refused(bomb(150), tmp_path)
+
+
+def test_recursive_function(tmp_path: Path) -> None:
+    """A function that calls itself is refused."""
+    opset = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
+    body = [helper.make_node("f", ["x"], ["y"], domain="local")]
+    functions = [helper.make_function("local", "f", ["x"], ["y"], body, opset)]
+    top = [helper.make_node("f", ["x"], ["y"], domain="local")]
+    proto = model(top, {"x": [1, 4]}, ["y"], opsets=[helper.make_opsetid("local", 1)], functions=functions)
+    assert "calls itself" in refused(proto, tmp_path)
+
+
+def declared(shape: list[int], data: bytes) -> onnx.TensorProto:
+    """A float tensor whose data need not be what its shape says."""
+    return TensorProto(name="w", data_type=F32, dims=shape, raw_data=data)
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [([2**40, 2**20], "declares about 10^18 values"), ([5], "declares 5 values"), ([-4], "impossible shape")],
+)
+def test_declared_size_disagrees_with_data(shape: list[int], says: str, tmp_path: Path) -> None:
+    """A weight whose shape and data disagree is refused by name, whatever its shape asks for."""
+    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 4]}, ["y"])
+    proto.graph.initializer.append(declared(shape, b"\0" * 16))
+    sentence = refused(proto, tmp_path)
+    assert says in sentence
+    assert "'w'" in sentence
+
+
+@pytest.mark.parametrize("op", ["ConstantOfShape", "Expand", "Tile", "Range", "Resize", "Pad"])
+def test_allocation_bomb(op: str, tmp_path: Path) -> None:
+    """A few bytes that ask for terabytes are refused before anything is allocated."""
+    big = np.array([2**20, 2**20], np.int64)
+    one = np.ones((1, 1), np.float32)
+    empty = np.zeros(0, np.float32)
+    weights: dict[str, np.ndarray] = {
+        "ConstantOfShape": {"s": big},
+        "Expand": {"o": one, "s": big},
+        "Tile": {"o": one, "s": big},
+        "Range": {"from": np.array(0, np.float32), "to": np.array(1e13, np.float32), "by": np.array(1, np.float32)},
+        "Resize": {"o": one, "r": empty, "f": np.array([2**20, 2**20], np.float32)},
+        "Pad": {"o": one, "s": np.array([0, 0, 2**20, 2**20], np.int64)},
+    }[op]
+    nodes = [helper.make_node(op, list(weights), ["b"]), helper.make_node("ReduceMax", ["b"], ["m"], keepdims=0)]
+    nodes.append(helper.make_node("Add", ["x", "m"], ["y"]))
+    assert "GB" in refused(model(nodes, {"x": ["n", 4]}, ["y"], weights), tmp_path)
+
+
+def test_bomb_from_shape_arithmetic(tmp_path: Path) -> None:
+    """A huge size that is multiplied together inside the graph is refused as well."""
+    k = np.array([2**15], np.int64)
+    nodes = [
+        helper.make_node("Mul", ["k", "k"], ["k2"]),
+        helper.make_node("Concat", ["k2", "k"], ["s"], axis=0),
+        helper.make_node("Expand", ["one", "s"], ["b"]),
+        helper.make_node("ReduceMax", ["b"], ["m"], keepdims=0),
+        helper.make_node("Add", ["x", "m"], ["y"]),
+    ]
+    proto = model(nodes, {"x": ["n", 4]}, ["y"], {"k": k, "one": np.ones((1, 1), np.float32)})
+    assert "GB" in refused(proto, tmp_path)
+
+
+def test_sparse_weight(tmp_path: Path) -> None:
+    """A sparse weight is refused by name."""
+    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 4]}, ["y"])
+    values = numpy_helper.from_array(np.ones(1, np.float32), "w")
+    indices = numpy_helper.from_array(np.array([2], np.int64), "i")
+    proto.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [4]))
+    assert "'w' is sparse" in refused(proto, tmp_path)
+
+
+@pytest.mark.parametrize("opset", [0, 1, 6])
+def test_old_opset(opset: int, tmp_path: Path) -> None:
+    """Opsets below 7 are refused with what is allowed."""
+    sentence = refused(small_cnn(opset=opset), tmp_path)
+    assert "opset 7 or later" in sentence
+
+
+def test_opset_from_the_future(tmp_path: Path) -> None:
+    """An opset that no converter knows is refused, with the opset in the sentence."""
+    assert "99" in refused(small_cnn(opset=99, ir=10), tmp_path)
+
+
+def test_no_inputs(tmp_path: Path) -> None:
+    """A model that takes nothing is refused."""
+    proto = model([helper.make_node("Relu", ["w"], ["y"])], {}, ["y"], {"w": weight(3)})
+    assert "no inputs" in refused(proto, tmp_path)
+
+
+def test_no_outputs(tmp_path: Path) -> None:
+    """A model that gives nothing is refused."""
+    assert "no outputs" in refused(model([helper.make_node("Relu", ["x"], ["y"])], {"x": [1]}, []), tmp_path)
+
+
+def test_text_input(tmp_path: Path) -> None:
+    """A model that reads text is refused."""
+    proto = model([helper.make_node("Identity", ["x"], ["y"])], {"x": [1]}, ["y"])
+    proto.graph.input[0].CopyFrom(value("x", [1], TensorProto.STRING))
+    assert "holds text" in refused(proto, tmp_path)
+
+
+def test_sequence_output(tmp_path: Path) -> None:
+    """A model whose output is a sequence is refused."""
+    proto = model([helper.make_node("SequenceConstruct", ["x"], ["y"])], {"x": [1, 4]}, ["y"])
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(F32, [1, 4]))
+    proto.graph.output[0].CopyFrom(helper.make_value_info("y", kind))
+    assert "is a sequence" in refused(proto, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda: model(
+            [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])], {"x": [4]}, ["b"]
+        ),
+        lambda: model(
+            [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Relu", ["x"], ["y"])], {"x": [4]}, ["y"]
+        ),
+        lambda: model([helper.make_node("NoSuchOperator", ["x"], ["y"])], {"x": [4]}, ["y"]),
+        lambda: model([helper.make_node("Relu", ["nothing"], ["y"])], {"x": [4]}, ["y"]),
+        lambda: model(
+            [helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape="three")],
+            {"x": [1, 3, 8, 8]},
+            ["y"],
+            {"w": weight(4, 3, 3, 3)},
+        ),
+    ],
+    ids=["cycle", "name made twice", "unknown operator", "input from nowhere", "attribute of another type"],
+)
+def test_invalid_graph(broken: Callable[[], onnx.ModelProto], tmp_path: Path) -> None:
+    """A graph that is not valid is refused as such."""
+    assert "not a valid ONNX model" in refused(broken(), tmp_path)
+
+
+def external(location: str, **entries: str) -> onnx.ModelProto:
+    """A model whose only weight is kept in another file."""
+    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 4]}, ["y"])
+    tensor = TensorProto(name="w", data_type=F32, dims=[4], data_location=TensorProto.EXTERNAL)
+    for key, text in {"location": location, **entries}.items():
+        tensor.external_data.add(key=key, value=text)
+    proto.graph.initializer.append(tensor)
+    return proto
+
+
+def test_external_data_in_an_upload(tmp_path: Path) -> None:
+    """An upload whose weights are elsewhere is refused, and the sentence says how to save it."""
+    (tmp_path / "w.bin").write_bytes(np.ones(4, np.float32).tobytes())
+    sentence = refused(external("w.bin"), tmp_path)
+    assert "save_as_external_data=False" in sentence
+    assert "'w'" in sentence
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", "..", "", "c:secret", "a\\b"])
+def test_external_data_outside_the_folder(location: str, tmp_path: Path) -> None:
+    """For a file of one's own, a path instead of a plain name is refused."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "secret").write_bytes(b"0123456789abcdef")
+    with pytest.raises(ModelError, match="outside the model's own folder"):
+        load(saved(external(location), folder), folder)
+
+
+@pytest.mark.parametrize("link", ["symbolic", "hard"])
+def test_external_data_through_a_link(link: str, tmp_path: Path) -> None:
+    """A link beside the model is not followed: it may lead to a secret."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"0123456789abcdef")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    if link == "symbolic":
+        (folder / "w.bin").symlink_to(secret)
+    else:
+        (folder / "w.bin").hardlink_to(secret)
+    with pytest.raises(ModelError, match=r"w\.bin"):
+        load(saved(external("w.bin"), folder), folder)
+
+
+@pytest.mark.parametrize("entries", [{"offset": "8"}, {"length": "999"}, {"offset": "-4"}, {"offset": "x"}])
+def test_external_data_beyond_the_file(entries: dict[str, str], tmp_path: Path) -> None:
+    """Offsets and lengths that the file does not have are refused."""
+    (tmp_path / "w.bin").write_bytes(np.ones(4, np.float32).tobytes())
+    with pytest.raises(ModelError, match="'w'"):
+        load(saved(external("w.bin", **entries), tmp_path), tmp_path)
+
+
+def test_external_data_beside_the_model(tmp_path: Path) -> None:
+    """For a file of one's own, weights in a plain file beside it are taken in."""
+    array = np.array([1, 2, 3, 4], np.float32)
+    (tmp_path / "w.bin").write_bytes(b"\0" * 8 + array.tobytes())
+    found = load(saved(external("w.bin", offset="8", length="16"), tmp_path), tmp_path)
+    assert list(found["external"]) == ["w.bin"]  # type: ignore[call-overload]
+    kept = onnx.load(tmp_path / "normalized.onnx").graph.initializer[0]
+    assert np.array_equal(numpy_helper.to_array(kept), array)

@@ -1,0 +1,130 @@
+"""The shipped samples are what their manifests say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from qexplorer.core.errors import UnknownName
+from qexplorer.core.workspace import sha256_file
+from qexplorer.load.datasets.load import load_data, load_raw
+from qexplorer.load.samples.shelf import Sample, get_sample, list_samples, sample_of_data
+
+TRAINED = ("digits_cnn", "glyphs_mobilenet", "tumour_mlp")
+
+
+def _correct(sample: Sample) -> tuple[int, int]:
+    """Right answers of the shipped file on its held-out data, and their number."""
+    judged = load_data(sample.data).evaluation
+    session = onnxruntime.InferenceSession(str(sample.model_path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    answers = np.concatenate([session.run(None, {name: b.inputs[""]})[0].argmax(1) for b in judged.batches(100)])
+    assert judged.labels is not None
+    return int((answers == judged.labels).sum()), judged.n
+
+
+def test_all_samples_are_listed_trained_ones_first() -> None:
+    """Three trained models and three architectures are there, and only the trained ones have an accuracy."""
+    samples = list_samples()
+    assert tuple(s.name for s in samples) == (*TRAINED, "resnet18", "resnet50", "mobilenet_v2")
+    assert all((s.float_accuracy is not None) == s.trained for s in samples)
+    assert all("Untrained: size and latency only." in s.description for s in samples if not s.trained)
+
+
+def test_an_unknown_sample_is_answered_with_the_nearest_name() -> None:
+    """A typing mistake in a sample's name gets a suggestion."""
+    with pytest.raises(UnknownName, match="did you mean 'digits_cnn'"):
+        get_sample("digit_cnn")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_files_have_the_digests_of_the_manifest(name: str) -> None:
+    """model.onnx and data.npz are byte for byte those that were measured."""
+    sample = get_sample(name)
+    assert sample.manifest is not None
+    assert sample.folder is not None
+    assert {f: sha256_file(sample.folder / f) for f in sample.manifest.sha256} == sample.manifest.sha256
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_manifests_accuracy_is_measured_again(name: str) -> None:
+    """ONNX Runtime gets exactly as many held-out samples right as the manifest says, within one for another CPU."""
+    sample = get_sample(name)
+    assert sample.manifest is not None
+    correct, n = _correct(sample)
+    assert n == sample.manifest.float_accuracy.n == sample.n_evaluation
+    assert abs(correct - sample.manifest.float_accuracy.correct) <= 1
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_models_are_as_promised(name: str) -> None:
+    """Opset 21, IR 10, a free batch, float32, unique names, and as many parameters as the manifest says."""
+    sample = get_sample(name)
+    model = onnx.load(sample.model_path)
+    assert (model.ir_version, model.opset_import[0].version) == (10, 21)
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    assert all(name and not name.startswith("node_") for name in names)
+    floats = [i for i in model.graph.initializer if i.data_type == onnx.TensorProto.FLOAT]
+    assert sum(int(np.prod(i.dims)) for i in floats) == sample.parameters
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_calibration_and_evaluation_share_no_sample(name: str) -> None:
+    """No calibration sample is among the held-out ones, in any shipped data set."""
+    data = load_data(name)
+    rows = {part: {row.tobytes() for row in split.inputs[""]} for part, split in _parts(name).items()}
+    assert data.held_out
+    assert not rows["calibration"] & rows["evaluation"]
+    assert data.calibration.n <= 512
+
+
+def _parts(name: str) -> dict[str, object]:
+    data = load_data(name)
+    return {"calibration": data.calibration, "evaluation": data.evaluation}
+
+
+def test_glyphs_show_why_channels_have_scales_of_their_own() -> None:
+    """ONNX Runtime's own quantizer loses points on glyphs_mobilenet per tensor, at most half a one per channel."""
+    manifest = get_sample("glyphs_mobilenet").manifest
+    assert manifest is not None
+    lost = {kind: manifest.float_accuracy.value - m.value for kind, m in manifest.onnxruntime_int8.items()}
+    assert lost["tensor"] >= 0.02
+    assert lost["channel"] <= 0.005
+
+
+@pytest.mark.parametrize("name", ["digits_cnn", "tumour_mlp"])
+def test_static_int8_by_somebody_else_loses_little(name: str) -> None:
+    """ONNX Runtime's own quantizer, per channel, loses at most half a point."""
+    manifest = get_sample(name).manifest
+    assert manifest is not None
+    assert manifest.float_accuracy.value - manifest.onnxruntime_int8["channel"].value <= 0.005
+
+
+def test_shipped_samples_are_small() -> None:
+    """A clone stays quick: all models and data together have less than 6 MB."""
+    folder = get_sample("digits_cnn").model_path.parent.parent
+    assert sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts) < 6e6
+
+
+def test_data_of_a_sample_is_found_by_either_name() -> None:
+    """'tumour' and 'tumour_mlp' are the same data, digest included; its columns have names."""
+    assert load_data("tumour").digest == load_data("tumour_mlp").digest
+    sample = sample_of_data("tumour")
+    assert sample is not None
+    assert sample.features[0] == "mean radius"
+    assert len(sample.features) == load_data("tumour").evaluation.inputs[""].shape[1] == 30
+
+
+def test_raw_values_are_kept_for_showing() -> None:
+    """Before preprocessing, digits are the 8 x 8 pixels that were scanned, 0 to 16."""
+    raw, preprocessing = load_raw("digits")
+    images = raw.evaluation.inputs[""]
+    assert images.shape[1:] == (8, 8)
+    assert int(images.max()) == 16
+    assert preprocessing.size == (32, 32)

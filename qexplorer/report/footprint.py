@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qexplorer.report.comparison_bars import BarRow, BarsInfo
-from qexplorer.report.comparison_values import Value, label_of, made_on, value_of
+from qexplorer.report.comparison_charts.bars import BarRow, BarsInfo
+from qexplorer.report.comparison_charts.values import Value, label_of, made_on, value_of
 from qexplorer.report.palette import FLOAT, backend_colour
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ class ComparisonTable:
         Args:
             against: ``weight_bytes``, ``file_bytes``, ``latency_ms`` or ``energy_mj``.
         """
-        from qexplorer.report.comparison_charts import accuracy_against
+        from qexplorer.report.comparison_charts.tradeoff import accuracy_against
 
         return accuracy_against(self.comparison, against)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from qexplorer.core.results import Run, Status
-from qexplorer.report.comparison_values import label_of
+from qexplorer.report.comparison_charts.values import label_of
 
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qexplorer.core.results import Energy
-from qexplorer.report.comparison_bars import bars_spec
+from qexplorer.report.comparison_charts.bars import bars_spec
 from qexplorer.report.footprint import Assumptions, battery_info, carbon_info, footprints
 from tests.report.comparisons import comparison, float_run, quantized_run
 

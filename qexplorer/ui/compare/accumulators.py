@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, kept_accumulators
-from qexplorer.report.accumulator_chart import sums_rows, sums_spec
+from qexplorer.report.tensor_charts.accumulators import sums_rows, sums_spec
 from qexplorer.ui.compare.arithmetic import Subject, draw_start
 from qexplorer.ui.session import remembered
 

@@ -11,11 +11,11 @@ from qexplorer.core.model import Model
 from qexplorer.core.results import Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.energy.silicon import PROCESSES, ModelEnergy, Process, model_energy
-from qexplorer.report.comparison_bars import bars_spec
-from qexplorer.report.comparison_values import label_of
+from qexplorer.report.comparison_charts.bars import bars_spec
+from qexplorer.report.comparison_charts.silicon import silicon_info, silicon_rows
+from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
-from qexplorer.report.silicon_chart import silicon_info, silicon_rows
 from qexplorer.report.words import count_text
 from qexplorer.ui.session import as_plain, current_model, remembered
 

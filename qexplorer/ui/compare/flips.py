@@ -13,7 +13,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Comparison
-from qexplorer.report.comparison_values import label_of
+from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.session import as_plain, fitted_data, remembered, state
 from qexplorer.ui.sidebar import samples

@@ -10,9 +10,9 @@ from qexplorer.core.results import Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.fidelity.ladder import kept_ladder
 from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
-from qexplorer.report.comparison_values import made_on
-from qexplorer.report.ladder_chart import ladder_csv, layer_spec, rung_spec, sqnr_spec
+from qexplorer.report.comparison_charts.values import made_on
 from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
+from qexplorer.report.layer_charts.ladder import ladder_csv, layer_spec, rung_spec, sqnr_spec
 from qexplorer.ui.compare.arithmetic import draw_start, pick_subject
 from qexplorer.ui.session import as_plain, remembered
 

@@ -12,9 +12,16 @@ import streamlit as st
 
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
-from qexplorer.report.comparison_bars import BarsInfo, bars_spec, cost_info, kernels_info, latency_info, throughput_info
-from qexplorer.report.comparison_charts import has_accuracy, trade_info, trade_spec
-from qexplorer.report.comparison_values import label_of, made_on
+from qexplorer.report.comparison_charts.bars import (
+    BarsInfo,
+    bars_spec,
+    cost_info,
+    kernels_info,
+    latency_info,
+    throughput_info,
+)
+from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info, trade_spec
+from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
-from qexplorer.report.comparison_values import label_of
+from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.words import bytes_text, delta_text, energy_text, fidelity_text, memory_text
 from qexplorer.ui.session import as_plain
 

@@ -9,9 +9,9 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.measure.arithmetic.saturation import EXACT_FEATURES, kept_saturation, saturates_here
 from qexplorer.measure.arithmetic.saturation_types import ReducedRange, SaturationReport
 from qexplorer.measure.comparison import Comparison
-from qexplorer.report.comparison_values import made_on
+from qexplorer.report.comparison_charts.values import made_on
 from qexplorer.report.ladder_words import percent
-from qexplorer.report.saturation_chart import (
+from qexplorer.report.layer_charts.saturation import (
     accumulator_spec,
     layer_rows,
     pair_spec,

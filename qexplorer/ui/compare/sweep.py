@@ -15,8 +15,8 @@ from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.timing.sweep import CELL_S, SWEPT_BATCHES
 from qexplorer.measure.timing.sweep_types import Sweep
-from qexplorer.report.comparison_values import label_of
-from qexplorer.report.sweep_chart import limits_of, map_spec, spot_text, sweep_info, sweep_spec
+from qexplorer.report.comparison_charts.sweep import limits_of, map_spec, spot_text, sweep_info, sweep_spec
+from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import as_plain, current_model, keep, remembered, show_error, state
 

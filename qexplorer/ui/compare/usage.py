@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.measure.comparison import Comparison
-from qexplorer.report.usage_chart import usage_infos, usage_spec
+from qexplorer.report.comparison_charts.usage import usage_infos, usage_spec
 from qexplorer.ui.session import as_plain
 
 __all__ = ["draw_usage"]

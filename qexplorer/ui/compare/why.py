@@ -19,7 +19,7 @@ from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why
 from qexplorer.measure.why.explanation import Why
-from qexplorer.report.comparison_values import label_of
+from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.ui.compare.why_causes import draw_causes
 from qexplorer.ui.compare.why_times import draw_times
 from qexplorer.ui.empty_page import lacks_data

@@ -10,8 +10,8 @@ from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import FEATURES, cpu_features
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.why.explanation import Why
-from qexplorer.report.roofline_chart import roofline_info, roofline_spec
-from qexplorer.report.why_chart import layer_times_info, part_times_info, times_spec
+from qexplorer.report.layer_charts.roofline import roofline_info, roofline_spec
+from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.why_table import why_rows
 from qexplorer.ui.session import as_plain, remembered
 

@@ -9,10 +9,10 @@ import streamlit as st
 
 from qexplorer.core.grid import Grid, dequantize, quantize
 from qexplorer.core.model import Model
-from qexplorer.report.channel_chart import MOST_BARS, channel_csv, channel_info, channel_spec
-from qexplorer.report.histogram_chart import Bar, HistogramInfo, bar_edges, histogram_csv, histogram_info
-from qexplorer.report.histogram_plot import histogram_spec
 from qexplorer.report.provenance import made_by
+from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_csv, channel_info, channel_spec
+from qexplorer.report.tensor_charts.histogram import Bar, HistogramInfo, bar_edges, histogram_csv, histogram_info
+from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
 from qexplorer.ui.session import keep, remembered, state

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from qexplorer.report.error_split import error_split_html, error_split_info
+from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
 

@@ -14,7 +14,7 @@ from qexplorer.jobs import manager
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState
 from qexplorer.measure.live.windows import SIDES, LiveWindow, speed, totals
-from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
+from qexplorer.report.comparison_charts.live import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_panel import job_state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.model import Layer, Model, TensorInfo
-from qexplorer.report.layer_chart import layer_chart_info, layer_chart_spec
+from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 from qexplorer.report.words import bytes_text, count_text
 from qexplorer.ui.session import remembered
 from qexplorer.ui.sidebar import samples

@@ -9,7 +9,7 @@ import streamlit as st
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import LayerPlan, Plan
-from qexplorer.report.plan_chart import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
+from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
 from qexplorer.ui.quantize.controls import try_change
 from qexplorer.ui.quantize.recipe_changes import add_rule

@@ -14,7 +14,7 @@ from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, accumulator
 from qexplorer.measure.arithmetic.accumulators_child import histogram
 from qexplorer.measure.arithmetic.integer_layers import integer_layers
 from qexplorer.measure.arithmetic.overflow import accumulator_bound
-from qexplorer.report.accumulator_chart import sums_rows, sums_spec
+from qexplorer.report.tensor_charts.accumulators import sums_rows, sums_spec
 
 
 def test_every_integer_layer_is_looked_at_and_stays_within_its_bound(shared_workspace: object) -> None:  # noqa: ARG001

@@ -8,8 +8,8 @@ import altair
 import pytest
 
 from qexplorer.core.results import Status
-from qexplorer.report.ladder_chart import ladder_csv, layer_lines, layer_spec, rung_bars, rung_spec, sqnr_spec
 from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
+from qexplorer.report.layer_charts.ladder import ladder_csv, layer_lines, layer_spec, rung_bars, rung_spec, sqnr_spec
 from qexplorer.report.palette import FLOAT, backend_colour
 from tests.report.ladders import gap, ladder, point, rung
 

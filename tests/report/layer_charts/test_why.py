@@ -10,9 +10,9 @@ import pytest
 
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts, Why
+from qexplorer.report.layer_charts.roofline import RooflineInfo, roofline_info, roofline_spec
+from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.palette import FLOAT, backend_colour
-from qexplorer.report.roofline_chart import RooflineInfo, roofline_info, roofline_spec
-from qexplorer.report.why_chart import layer_times_info, part_times_info, times_spec
 from qexplorer.report.why_table import why_rows
 from qexplorer.run.protocol import Kind
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from qexplorer.core.model import Model
 from qexplorer.quantize.plan_types import LayerPlan, Plan
-from qexplorer.report.comparison_values import scaled_unit
+from qexplorer.report.comparison_charts.values import scaled_unit
 from qexplorer.report.palette import BACKENDS, FLOAT, GRID
 
 __all__ = ["TREATMENTS", "PlanBar", "PlanInfo", "layers_spec", "plan_info", "whole_spec"]

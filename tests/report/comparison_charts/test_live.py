@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from qexplorer.measure.live.windows import LiveSide, LiveWindow
-from qexplorer.report.live_chart import PANELS, colours_of, live_frame, live_spec, speed_sentence
+from qexplorer.report.comparison_charts.live import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.palette import FLOAT, backend_colour
 
 

@@ -6,7 +6,7 @@ import altair
 import pytest
 
 from qexplorer.core.model import Layer, Model
-from qexplorer.report.layer_chart import layer_chart_info, layer_chart_spec
+from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 
 
 def _model(layers: int) -> Model:

@@ -12,7 +12,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.load.model import load_model
 from qexplorer.quantize.plan import make_plan
-from qexplorer.report.plan_chart import MOST_LAYERS, TREATMENTS, layers_spec, plan_info, whole_spec
+from qexplorer.report.layer_charts.plan import MOST_LAYERS, TREATMENTS, layers_spec, plan_info, whole_spec
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
-from qexplorer.report.histogram_chart import MOST_RULES, HistogramInfo, bar_edges, histogram_csv, histogram_info
-from qexplorer.report.histogram_plot import histogram_spec
 from qexplorer.report.palette import CLIPPING
+from qexplorer.report.tensor_charts.histogram import MOST_RULES, HistogramInfo, bar_edges, histogram_csv, histogram_info
+from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 
 VALUES = np.random.default_rng(0).standard_t(5, 20_000).astype(np.float32)
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Latency, Run, Throughput
-from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, title_of, value_of
+from qexplorer.report.comparison_charts.values import (
+    MEASURES,
+    Value,
+    label_of,
+    made_on,
+    scaled_unit,
+    title_of,
+    value_of,
+)
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 
 if TYPE_CHECKING:

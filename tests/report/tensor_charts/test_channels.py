@@ -5,7 +5,7 @@ import numpy as np
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import grid_from_range
-from qexplorer.report.channel_chart import MOST_BARS, channel_csv, channel_info, channel_spec
+from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_csv, channel_info, channel_spec
 
 RNG = np.random.default_rng(1)
 

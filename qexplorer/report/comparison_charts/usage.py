@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.report.comparison_values import made_on, scaled_unit, title_of
+from qexplorer.report.comparison_charts.values import made_on, scaled_unit, title_of
 from qexplorer.report.palette import NEUTRAL, TENSOR, backend_colour
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
-from qexplorer.report.histogram_chart import Bar, HistogramInfo
 from qexplorer.report.palette import CLIPPING, GRID, NEUTRAL, TENSOR
+from qexplorer.report.tensor_charts.histogram import Bar, HistogramInfo
 
 __all__ = ["histogram_spec"]
 

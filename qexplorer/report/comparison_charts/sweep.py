@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.measure.timing.sweep_types import Cell, Sweep
-from qexplorer.report.comparison_values import scaled_unit, title_of
+from qexplorer.report.comparison_charts.values import scaled_unit, title_of
 from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour, ink_on, lighter
 
 __all__ = ["SweepInfo", "SweepPoint", "limits_of", "map_spec", "spot_text", "sweep_info", "sweep_spec"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import altair
 import pytest
 
-from qexplorer.report.saturation_chart import (
+from qexplorer.report.layer_charts.saturation import (
     accumulator_spec,
     arithmetic_bars,
     layer_rows,

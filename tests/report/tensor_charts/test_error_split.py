@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import math
 
-from qexplorer.report.error_split import error_split_html, error_split_info
 from qexplorer.report.palette import CLIPPING, ROUNDING
+from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info
 
 
 def test_shares() -> None:

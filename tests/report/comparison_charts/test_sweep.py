@@ -7,7 +7,7 @@ from dataclasses import replace
 import altair
 
 from qexplorer.measure.timing.sweep_types import Cell
-from qexplorer.report.sweep_chart import limits_of, map_spec, spot_text, sweep_info, sweep_spec
+from qexplorer.report.comparison_charts.sweep import limits_of, map_spec, spot_text, sweep_info, sweep_spec
 from tests.measure.timing.test_sweep import SWEPT
 
 

@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Run
-from qexplorer.report.comparison_values import MEASURES, Value, label_of, made_on, scaled_unit, title_of, value_of
+from qexplorer.report.comparison_charts.values import (
+    MEASURES,
+    Value,
+    label_of,
+    made_on,
+    scaled_unit,
+    title_of,
+    value_of,
+)
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 
 if TYPE_CHECKING:
@@ -239,7 +247,7 @@ def accuracy_against(comparison: Comparison, measure: str) -> altair.LayerChart:
     if has_accuracy(comparison):
         spec = trade_spec(trade_info(comparison, measure))
     else:
-        from qexplorer.report.comparison_bars import bars_spec, cost_info
+        from qexplorer.report.comparison_charts.bars import bars_spec, cost_info
 
         spec = bars_spec(cost_info(comparison, measure))
     found: altair.LayerChart = altair.LayerChart.from_dict({**spec, "width": 420})

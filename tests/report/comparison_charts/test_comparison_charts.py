@@ -10,9 +10,9 @@ import altair
 import pytest
 
 from qexplorer.core.results import Accuracy, Energy, Run, Size, Status
-from qexplorer.report.comparison_bars import bars_spec, cost_info, kernels_info, latency_info, throughput_info
-from qexplorer.report.comparison_charts import accuracy_against, has_accuracy, trade_info, trade_spec
-from qexplorer.report.comparison_values import MEASURES, label_of, scaled_unit
+from qexplorer.report.comparison_charts.bars import bars_spec, cost_info, kernels_info, latency_info, throughput_info
+from qexplorer.report.comparison_charts.tradeoff import accuracy_against, has_accuracy, trade_info, trade_spec
+from qexplorer.report.comparison_charts.values import MEASURES, label_of, scaled_unit
 from qexplorer.report.palette import FLOAT, backend_colour
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 

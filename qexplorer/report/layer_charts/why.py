@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from qexplorer.measure.why.explanation import LayerTime, Part, Parts, Why
 from qexplorer.report.chart_frame import chart_frame
-from qexplorer.report.comparison_values import scaled_unit
+from qexplorer.report.comparison_charts.values import scaled_unit
 from qexplorer.report.palette import CONVERTING, FLOAT, LAYOUT, MOVING, NEUTRAL, backend_colour
 from qexplorer.run.protocol import Kind
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qexplorer.measure.energy.silicon import OPERAND_TYPES, ModelEnergy, Process
-from qexplorer.report.comparison_bars import BarRow, BarsInfo
-from qexplorer.report.comparison_values import Value, made_on, scaled_unit
+from qexplorer.report.comparison_charts.bars import BarRow, BarsInfo
+from qexplorer.report.comparison_charts.values import Value, made_on, scaled_unit
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair
 
 from qexplorer.core.usage import GpuSample, Usage, UsageSample
-from qexplorer.report.usage_chart import MOST_STRIPS, usage_infos, usage_spec
+from qexplorer.report.comparison_charts.usage import MOST_STRIPS, usage_infos, usage_spec
 from tests.report.comparisons import comparison, float_run, quantized_run
 
 

@@ -1,0 +1,1 @@
+"""A model layer by layer as pictures: plan, ladder, times, roofline, saturation."""

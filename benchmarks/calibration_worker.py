@@ -44,7 +44,7 @@ def _qexplorer(model: str, images: Any) -> Work:
     from qexplorer.core.formats import get_format
     from qexplorer.load.model import load_model
     from qexplorer.observe.calibrators import CALIBRATORS, calibrate
-    from qexplorer.observe.collect import collect
+    from qexplorer.observe.collecting.collect import collect
 
     loaded = load_model(Path(model))
 

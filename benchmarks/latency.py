@@ -40,7 +40,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.timing.latency import time_variants
 from qexplorer.measure.timing.latency_numbers import MIN_SHARE
 from qexplorer.measure.variant import Variant, float_variant, quantized_variant, subject_of
-from qexplorer.observe.store import statistics_for
+from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.registry import BACKENDS
 

@@ -94,7 +94,7 @@ def quantize(
     float_model, wanted = load(model), Recipe.parse(recipe)
     if not wanted.needs_calibration:
         return quantize_model(float_model, wanted, None)
-    from qexplorer.observe.store import statistics_for
+    from qexplorer.observe.collecting.store import statistics_for
 
     fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' has static activations, so it needs data")
     statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)

@@ -65,7 +65,7 @@ def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Collects statistics over calibration data and keeps them; returns ``{"samples": how many}``."""
     model, data = load_both(arguments, emit)
-    from qexplorer.observe.store import statistics_for
+    from qexplorer.observe.collecting.store import statistics_for
 
     statistics = statistics_for(model, data, samples=arguments.get("samples") or 512, progress=_counter(emit))
     return {"samples": statistics.samples}
@@ -74,8 +74,8 @@ def observe_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 def channels_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Looks into the channels of the activation ``tensor`` and keeps what it finds; returns their number."""
     model, data = load_both(arguments, emit)
-    from qexplorer.observe.channels_store import channels_for
-    from qexplorer.observe.store import statistics_for
+    from qexplorer.observe.collecting.channels_store import channels_for
+    from qexplorer.observe.collecting.store import statistics_for
 
     samples = arguments.get("samples") or 512
     stats = statistics_for(model, data, samples=samples, progress=_counter(emit))[arguments["tensor"]]
@@ -88,7 +88,7 @@ def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     recipe = Recipe.parse(arguments["recipe"])
     statistics = None
     if recipe.needs_calibration:
-        from qexplorer.observe.store import statistics_for
+        from qexplorer.observe.collecting.store import statistics_for
 
         model, data = load_both(arguments, emit)
         samples = arguments.get("samples") or 512

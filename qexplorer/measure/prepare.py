@@ -63,7 +63,7 @@ def prepare(
 def _observe(
     model: Model, data: DataSet, samples: int, progress: Callable[[str, float], None]
 ) -> tuple[Statistics | None, str | None]:
-    from qexplorer.observe.store import statistics_for
+    from qexplorer.observe.collecting.store import statistics_for
 
     def told(done: int, total: int) -> None:
         progress(f"observing sample {done} of {total}", done / max(total, 1))

@@ -104,7 +104,7 @@ class Histogram:
 
     def add(self, array: NDArray[Any]) -> None:
         """Counts all values of ``array`` (any shape; other types are converted to float32 first)."""
-        from qexplorer.observe.accumulate import Accumulator
+        from qexplorer.observe.collecting.accumulate import Accumulator
 
         accumulator = Accumulator()
         accumulator.add_values(np.asarray(array))

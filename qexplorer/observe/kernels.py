@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from qexplorer.core.workspace import workspace
-from qexplorer.observe.average import MOMENTUM
+from qexplorer.observe.collecting.average import MOMENTUM
 from qexplorer.observe.histogram import BINS
 
 __all__ = ["TABLE", "observe_lanes", "observe_planes"]

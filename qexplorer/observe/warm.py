@@ -10,8 +10,8 @@ import numpy as np
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.accumulate import Accumulator, Layout
 from qexplorer.observe.calibrators import CALIBRATORS, calibrate, weight_grid
+from qexplorer.observe.collecting.accumulate import Accumulator, Layout
 from qexplorer.observe.error import error_exact, error_from_histogram
 from qexplorer.observe.weights import array_stats
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.model import Layer, Model, read_proto
-from qexplorer.observe.accumulate import Accumulator, Layout
+from qexplorer.observe.collecting.accumulate import Accumulator, Layout
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["weight_array", "weight_stats", "weighted_layers"]

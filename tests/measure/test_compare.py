@@ -20,7 +20,7 @@ from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.compare import Comparison, Progress, compare
 from qexplorer.measure.run_one import measure
-from qexplorer.observe.store import statistics_for
+from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.registry import BACKENDS
 

@@ -13,8 +13,8 @@ from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
-from qexplorer.observe.channels_store import channels_for
-from qexplorer.observe.store import statistics_for
+from qexplorer.observe.collecting.channels_store import channels_for
+from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.weights import weight_stats
 from qexplorer.ui.distributions.to_recipe import with_rule, with_spec
 from tests.pages.app import open_app, texts
@@ -237,7 +237,7 @@ def test_the_table_of_an_activation_asks_for_a_pass_and_then_says_everything(
 
 def test_histogram_counts_every_value() -> None:
     """The bars that are drawn hold exactly the values of the weight."""
-    from qexplorer.observe.view import grid_view
+    from qexplorer.observe.tensor_grid import grid_view
     from qexplorer.ui.distributions.charts import _histogram_info
     from qexplorer.ui.distributions.drawn_grid import drawn
 

@@ -14,7 +14,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_bytes, workspace
 from qexplorer.load.child import describe
 from qexplorer.load.normal.normalize import normalized
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from tests.quantize.graphs import build, feeds_for
 

@@ -13,7 +13,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError, RecipeError
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import Recipe
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.constants import bias_vector
 from qexplorer.quantize.emit import emit

@@ -12,7 +12,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import workspace
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.quantize import digest_of, quantize_model
 from tests.quantize.graphs import Builder
 from tests.quantize.support import Case, case, model_of

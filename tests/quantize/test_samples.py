@@ -17,7 +17,7 @@ from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.load.samples.shelf import list_samples
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.support import kernels, run

@@ -14,9 +14,9 @@ from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import fitted_data, keep, remembered, state
 
 if TYPE_CHECKING:
-    from qexplorer.observe.channels import ChannelDetail
+    from qexplorer.observe.collecting.channels import ChannelDetail
     from qexplorer.observe.stats import TensorStats
-    from qexplorer.observe.view import GridView
+    from qexplorer.observe.tensor_grid import GridView
 
 __all__ = ["channel_rows", "draw_channel_table"]
 
@@ -43,7 +43,7 @@ def channel_rows(stats: TensorStats, view: GridView, detail: ChannelDetail | Non
         "std": found.std,
     }
     if detail is not None:
-        from qexplorer.observe.channels import OUTLIER
+        from qexplorer.observe.collecting.channels import OUTLIER
 
         columns |= {
             "kurtosis": detail.kurtosis,
@@ -66,7 +66,7 @@ def _errors(stats: TensorStats, view: GridView, detail: ChannelDetail | None) ->
         }
     if detail is None or view.grid.axis is not None:
         return {}
-    from qexplorer.observe.channels import errors_of_channels
+    from qexplorer.observe.collecting.channels import errors_of_channels
 
     splits = errors_of_channels(stats, detail, view.grid)
     return {
@@ -83,7 +83,7 @@ def _detail(model: Model, stats: TensorStats) -> ChannelDetail | None:
     data = fitted_data()
     if data is None:
         return None
-    from qexplorer.observe.channels_store import channels_path
+    from qexplorer.observe.collecting.channels_store import channels_path
 
     path = channels_path(model, data, stats.name, SAMPLES)
     return _kept(str(path), path.stat().st_mtime_ns) if path.exists() else None
@@ -91,14 +91,14 @@ def _detail(model: Model, stats: TensorStats) -> ChannelDetail | None:
 
 @st.cache_resource(max_entries=8, show_spinner="Counting channel by channel: usually below a second.")
 def _of_weight(sha256: str, name: str, _stats: TensorStats) -> ChannelDetail:  # noqa: ARG001 - the digest is the key
-    from qexplorer.observe.channels import weight_channels
+    from qexplorer.observe.collecting.channels import weight_channels
 
     return weight_channels(_stats)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what is known of the channels: usually below a second.")
 def _kept(path: str, stamp: int) -> ChannelDetail | None:  # noqa: ARG001 - the stamp is part of the key
-    from qexplorer.observe.channels_store import read_channels
+    from qexplorer.observe.collecting.channels_store import read_channels
 
     return read_channels(Path(path))
 

@@ -19,7 +19,7 @@ from qexplorer.ui.session import keep, remembered, state
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
-    from qexplorer.observe.view import GridView
+    from qexplorer.observe.tensor_grid import GridView
 
 __all__ = ["draw_channels", "draw_histogram"]
 

@@ -15,7 +15,7 @@ from qexplorer.ui.distributions.controls import Settings
 if TYPE_CHECKING:
     from qexplorer.observe.histogram import Histogram
     from qexplorer.observe.stats import TensorStats
-    from qexplorer.observe.view import GridView
+    from qexplorer.observe.tensor_grid import GridView
 
 __all__ = ["Drawn", "drawn", "view_of"]
 
@@ -47,7 +47,7 @@ def view_of(source: str, name: str, settings: Settings, _stats: TensorStats) -> 
         settings: the controls.
         _stats: the tensor's statistics.
     """
-    from qexplorer.observe.view import grid_view
+    from qexplorer.observe.tensor_grid import grid_view
 
     return grid_view(
         _stats,

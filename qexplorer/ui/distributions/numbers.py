@@ -13,7 +13,7 @@ from qexplorer.ui.distributions.drawn_grid import Drawn
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
-    from qexplorer.observe.view import GridView
+    from qexplorer.observe.tensor_grid import GridView
 
 __all__ = ["draw_error", "draw_statistics"]
 
@@ -35,7 +35,7 @@ def draw_error(view: GridView, shown: Drawn, settings: Settings) -> None:
 
 def draw_statistics(stats: TensorStats) -> None:
     """Range, moments, zeros and outliers of the tensor, as a row that can be copied."""
-    from qexplorer.observe.channels import OUTLIER
+    from qexplorer.observe.collecting.channels import OUTLIER
 
     h = stats.histogram
     row = {

@@ -107,7 +107,7 @@ def observed(model: Model) -> Statistics | None:
     data = fitted_data()
     if data is None:
         return None
-    from qexplorer.observe.store import statistics_path
+    from qexplorer.observe.collecting.store import statistics_path
 
     path = statistics_path(model, data, SAMPLES)
     return _read(str(path), path.stat().st_mtime_ns, model) if path.exists() else None
@@ -115,7 +115,7 @@ def observed(model: Model) -> Statistics | None:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the statistics: usually below a second.")
 def _read(path: str, stamp: int, _model: Model) -> Statistics | None:  # noqa: ARG001 - the stamp is part of the key
-    from qexplorer.observe.store import load_statistics
+    from qexplorer.observe.collecting.store import load_statistics
 
     return load_statistics(Path(path), _model)
 

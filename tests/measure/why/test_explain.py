@@ -16,7 +16,7 @@ from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why, measure
 from qexplorer.measure.why.explanation import Part, Why
 from qexplorer.measure.why.fixes import changed_recipe, exactly
 from qexplorer.measure.why.profile_child import profiles
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Executed, Kind

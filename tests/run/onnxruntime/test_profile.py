@@ -20,7 +20,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.observe.average import MOMENTUM, MovingRange
+from qexplorer.observe.collecting.average import MOMENTUM, MovingRange
 
 ranges = st.lists(st.tuples(st.floats(-1e3, 0), st.floats(0, 1e3)), min_size=1, max_size=40)
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import BackendError, DataError
 from qexplorer.core.model import Model
-from qexplorer.observe.accumulate import Accumulator, Layout
+from qexplorer.observe.collecting.accumulate import Accumulator, Layout
+from qexplorer.observe.collecting.tap import Tap, Tapped
+from qexplorer.observe.collecting.targets import channel_axis, observed_tensors
 from qexplorer.observe.stats import Statistics, TensorStats
-from qexplorer.observe.tap import Tap, Tapped
-from qexplorer.observe.targets import channel_axis, observed_tensors
 from qexplorer.observe.weights import weight_stats, weighted_layers
 
 __all__ = ["collect"]

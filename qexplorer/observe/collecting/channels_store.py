@@ -13,9 +13,9 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_bytes
-from qexplorer.observe.channels import ChannelDetail, collect_channels
+from qexplorer.observe.collecting.channels import ChannelDetail, collect_channels
+from qexplorer.observe.collecting.store import statistics_path
 from qexplorer.observe.stats import TensorStats
-from qexplorer.observe.store import statistics_path
 
 __all__ = ["channels_for", "channels_path", "read_channels"]
 

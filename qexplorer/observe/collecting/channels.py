@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Grid
 from qexplorer.core.model import Model
+from qexplorer.observe.collecting.stream import stream
 from qexplorer.observe.error import ErrorSplit
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
-from qexplorer.observe.stream import stream
 
 __all__ = ["OUTLIER", "ChannelDetail", "collect_channels", "errors_of_channels", "weight_channels"]
 

@@ -14,12 +14,12 @@ from onnx import TensorProto, helper
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.model import Model
-from qexplorer.observe.average import MovingRange
-from qexplorer.observe.collect import collect
+from qexplorer.observe.collecting.average import MovingRange
+from qexplorer.observe.collecting.collect import collect
+from qexplorer.observe.collecting.tap import Tap
+from qexplorer.observe.collecting.targets import observed_tensors
 from qexplorer.observe.histogram import BINS
 from qexplorer.observe.stats import Statistics, TensorStats
-from qexplorer.observe.tap import Tap
-from qexplorer.observe.targets import observed_tensors
 from tests.observe.graphs import as_model, graph, residual_cnn
 
 OBSERVED = ("x", "r1", "c2", "r2", "p", "g", "f", "y")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.observe.average import MovingRange
+from qexplorer.observe.collecting.average import MovingRange
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.rows import frozen
 from qexplorer.observe.stats import ChannelStats

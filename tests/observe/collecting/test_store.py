@@ -12,7 +12,7 @@ from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
-from qexplorer.observe.store import load_statistics, save_statistics, statistics_for
+from qexplorer.observe.collecting.store import load_statistics, save_statistics, statistics_for
 from qexplorer.observe.weights import weight_array, weight_stats
 from tests.observe.graphs import as_model, residual_cnn
 

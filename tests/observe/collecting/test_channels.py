@@ -10,11 +10,11 @@ import pytest
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import fake_quantize, grid_from_range
-from qexplorer.observe.channels import OUTLIER, errors_of_channels, weight_channels
-from qexplorer.observe.channels_store import channels_for, channels_path, read_channels
+from qexplorer.observe.collecting.channels import OUTLIER, errors_of_channels, weight_channels
+from qexplorer.observe.collecting.channels_store import channels_for, channels_path, read_channels
+from qexplorer.observe.collecting.store import statistics_for
+from qexplorer.observe.collecting.stream import stream
 from qexplorer.observe.stats import ChannelStats, TensorStats
-from qexplorer.observe.store import statistics_for
-from qexplorer.observe.stream import stream
 from qexplorer.observe.weights import array_stats
 from tests.observe.graphs import as_model, residual_cnn
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
-from qexplorer.observe.tap import Tap
+from qexplorer.observe.collecting.tap import Tap
 
 __all__ = ["stream"]
 

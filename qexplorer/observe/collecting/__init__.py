@@ -1,0 +1,1 @@
+"""Statistics of tensors while samples stream past, and where they are kept."""

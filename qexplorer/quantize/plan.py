@@ -20,7 +20,7 @@ from qexplorer.quantize.constants import ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
 from qexplorer.quantize.half import check_half
 from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.report import layer_plans
+from qexplorer.quantize.plan_words import layer_plans
 from qexplorer.quantize.view import GraphView, view_of
 
 __all__ = ["make_plan"]

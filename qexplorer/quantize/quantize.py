@@ -9,7 +9,7 @@ from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.quantize.emit import emit
+from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, QuantizedModel
 from qexplorer.quantize.size import weight_bytes

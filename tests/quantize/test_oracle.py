@@ -17,7 +17,7 @@ from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.observe.collecting.collect import collect
-from qexplorer.quantize.emit import emit
+from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 from tests.quantize.support import case, kernels, run

@@ -16,7 +16,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.constants import bias_vector
-from qexplorer.quantize.emit import emit
+from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 from tests.quantize.graphs import ZOO, Builder

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.recipe import Recipe
-from qexplorer.quantize.emit import emit
+from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from tests.quantize.graphs import ZOO
 from tests.quantize.support import case, run

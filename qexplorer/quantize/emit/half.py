@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.half import half_inputs
 from qexplorer.quantize.view import GraphView
-from qexplorer.quantize.writer import GraphWriter
 
 if TYPE_CHECKING:
     import onnx

@@ -25,11 +25,11 @@ from qexplorer.core.grid import Float32, Grid, Int32, quantize
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.constants import bias_vector, output_channels
-from qexplorer.quantize.emit_dynamic import emit_dynamic
-from qexplorer.quantize.emit_half import HalfEmitter
+from qexplorer.quantize.emit.dynamic import emit_dynamic
+from qexplorer.quantize.emit.half import HalfEmitter
+from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
 from qexplorer.quantize.view import GraphView, attribute, captured_names, view_of
-from qexplorer.quantize.writer import GraphWriter
 
 if TYPE_CHECKING:
     import onnx

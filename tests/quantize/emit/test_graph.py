@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from qexplorer.core.grid import fake_quantize
 from qexplorer.core.recipe import Recipe
-from qexplorer.quantize.emit import emit
+from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from tests.quantize.graphs import ZOO
 from tests.quantize.support import Case, case, integer_kernels, kernels, run

@@ -11,7 +11,7 @@ from qexplorer.load.operators import OperatorRule
 from qexplorer.quantize.activations import Source
 from qexplorer.quantize.constants import ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment
-from qexplorer.quantize.emit_dynamic import dynamic_kernel
+from qexplorer.quantize.emit.dynamic import dynamic_kernel
 from qexplorer.quantize.plan_types import LayerPlan, TensorPlan
 from qexplorer.quantize.view import GraphView
 

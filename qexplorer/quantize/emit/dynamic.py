@@ -21,7 +21,7 @@ from qexplorer.quantize.view import attribute
 if TYPE_CHECKING:
     import onnx
 
-    from qexplorer.quantize.emit import Emitter
+    from qexplorer.quantize.emit.graph import Emitter
 
 __all__ = ["dynamic_kernel", "emit_dynamic"]
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from qexplorer.core.reference import run_operator
-from qexplorer.core.reference_conv import conv_integer, qlinear_conv
-from qexplorer.core.reference_matmul import matmul_integer, requantize, wrapped
+from qexplorer.core.reference.convolution import conv_integer, qlinear_conv
+from qexplorer.core.reference.matmul import matmul_integer, requantize, wrapped
+from qexplorer.core.reference.operators import run_operator
 
 Values = NDArray[Any]
 

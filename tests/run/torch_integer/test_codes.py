@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from qexplorer.core.reference_conv import conv_integer
-from qexplorer.core.reference_linear import dequantize_linear, quantize_linear
-from qexplorer.core.reference_matmul import requantize, wrapped
+from qexplorer.core.reference.convolution import conv_integer
+from qexplorer.core.reference.linear import dequantize_linear, quantize_linear
+from qexplorer.core.reference.matmul import requantize, wrapped
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
 from qexplorer.run.torch_integer import TORCH, TorchInteger
 from tests.run.qdq_layers import Values, codes, grid, one_layer

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qexplorer.core.reference_conv import conv_integer, qlinear_conv
-from qexplorer.core.reference_linear import dequantize_linear, quantize_linear
-from qexplorer.core.reference_matmul import matmul_integer, qlinear_matmul, requantize, wrapped
+from qexplorer.core.reference.convolution import conv_integer, qlinear_conv
+from qexplorer.core.reference.linear import dequantize_linear, quantize_linear
+from qexplorer.core.reference.matmul import matmul_integer, qlinear_matmul, requantize, wrapped
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.torch_integer import TORCH, TorchInteger
 from tests.run.qdq_layers import Values, codes, grid, one_layer

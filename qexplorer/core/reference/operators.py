@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qexplorer.core.dataset import Array
-from qexplorer.core.reference_conv import conv_integer, qlinear_conv
-from qexplorer.core.reference_linear import dequantize_linear, dynamic_quantize_linear, quantize_linear
-from qexplorer.core.reference_matmul import matmul_integer, qlinear_matmul
+from qexplorer.core.reference.convolution import conv_integer, qlinear_conv
+from qexplorer.core.reference.linear import dequantize_linear, dynamic_quantize_linear, quantize_linear
+from qexplorer.core.reference.matmul import matmul_integer, qlinear_matmul
 
 __all__ = ["OPERATORS", "run_operator"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.grid import Int32
-from qexplorer.core.reference_types import code_format
+from qexplorer.core.reference.types import code_format
 
 __all__ = ["matmul_integer", "qlinear_matmul", "requantize", "wrapped"]
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from qexplorer.core.reference import OPERATORS, run_operator
+from qexplorer.core.reference.operators import OPERATORS, run_operator
 from tests.quantized_cases import QUANTIZED, array, quantized_cases
 
 # The one case met in value but not in bits: it quantizes -0.0, the reference keeps the sign and the case does not.

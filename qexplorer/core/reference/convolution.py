@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.grid import Int32
-from qexplorer.core.reference_matmul import requantize, wrapped
+from qexplorer.core.reference.matmul import requantize, wrapped
 
 __all__ = ["conv_integer", "qlinear_conv"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.grid import Grid, dequantize, quantize
-from qexplorer.core.reference_types import code_format, code_type, is_float_code, largest
+from qexplorer.core.reference.types import code_format, code_type, is_float_code, largest
 
 __all__ = ["dequantize_linear", "dynamic_quantize_linear", "grid_of", "quantize_linear"]
 

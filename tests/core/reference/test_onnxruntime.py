@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from qexplorer.core.reference import run_operator
+from qexplorer.core.reference.operators import run_operator
 
 Arrays = list[np.ndarray[Any, Any] | None]
 KINDS = {"uint8": TensorProto.UINT8, "int8": TensorProto.INT8, "uint16": TensorProto.UINT16, "int16": TensorProto.INT16}

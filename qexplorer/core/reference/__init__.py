@@ -1,0 +1,1 @@
+"""The quantized operators of ONNX in NumPy, bit by bit: what every graph that this program writes means."""

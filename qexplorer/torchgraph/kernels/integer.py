@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from qexplorer.torchgraph.dtypes import CODE_LIMITS, onnx_type
-from qexplorer.torchgraph.kernels.convolution import conv
+from qexplorer.torchgraph.kernels.nn.convolution import conv
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import operator
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional
 
-from qexplorer.torchgraph.kernels.windows import pad_sides, window_of
+from qexplorer.torchgraph.kernels.nn.windows import pad_sides, window_of
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import operator
 

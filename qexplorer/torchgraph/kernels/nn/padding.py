@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.kernels.nn.windows import pad_sides
 from qexplorer.torchgraph.kernels.shapes import wholes
-from qexplorer.torchgraph.kernels.windows import pad_sides
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
 

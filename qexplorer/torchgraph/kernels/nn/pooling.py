@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qexplorer.torchgraph.kernels.windows import Window, pad_sides, window_of
+from qexplorer.torchgraph.kernels.nn.windows import Window, pad_sides, window_of
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import operator
 

@@ -98,7 +98,7 @@ class Manifest(_Strict):
 
 def samples_folder() -> Path:
     """Where the sample models are: inside an installed package, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parents[2]
     installed = package / "_sample_models"
     return installed if installed.is_dir() else package.parent / "sample_models"
 

@@ -1,1 +1,1 @@
-"""Does a backend answer what the simulation answers? The gate in front of every number, and the ladder that shows where they part."""
+"""Does a backend answer what the simulation answers? The gate before every number; the ladder shows where they part."""

@@ -1,1 +1,1 @@
-"""Latency and throughput: calls timed in turns in a child, their intervals, and a sweep over batch sizes and threads."""
+"""Latency and throughput: calls timed in turns in a child, with intervals; a sweep over batch sizes and threads."""

@@ -10,7 +10,7 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
-from qexplorer.measure.why.explain import explain as why
+from qexplorer.measure.why import explain as why
 from qexplorer.measure.why.explain import known_why, why_from
 from qexplorer.measure.why.explanation import Cause, Why
 from qexplorer.measure.why.fixes import changed_recipe

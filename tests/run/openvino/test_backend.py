@@ -19,7 +19,7 @@ from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
-from qexplorer.run.openvino.backend import backend as backend_module
+from qexplorer.run.openvino import backend as backend_module
 from qexplorer.run.openvino.graph import half_precision, read_graph
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
@@ -274,7 +274,7 @@ path = Path({str(make_cnn(tmp_path).path)!r})
 {first}
 assert "openvino" in sys.modules and sys.modules["openvino_telemetry"] is None
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 def test_a_missing_package_is_said_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

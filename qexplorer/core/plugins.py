@@ -1,0 +1,10 @@
+"""Everything that can be plugged in, and the folder in which entries of each kind live.
+
+The registries stand here, below everything, so that a recipe can be checked and a control drawn without knowing who
+implements what; the entries live where their work belongs, and are found by the names of those folders. To add one,
+see ``registry.py`` and the protocol of the kind.
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

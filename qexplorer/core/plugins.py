@@ -7,4 +7,14 @@ see ``registry.py`` and the protocol of the kind.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from qexplorer.core.registry import Registry
+
+if TYPE_CHECKING:
+    from qexplorer.core.algorithm import Algorithm
+
+__all__ = ["ALGORITHMS"]
+
+ALGORITHMS: Registry[Algorithm] = Registry("algorithm", home="qexplorer.quantize.algorithms")
+"""What changes codes, grids and constants beyond rounding to nearest."""

@@ -8,6 +8,7 @@ option    = "dynamic"                       activation ranges as they come
           | "sym"                           signed symmetric activations
           | "asym"                          asymmetric weights
           | "average" | "percentile" | "kl" | "mse"     calibrator (activations, or weights where only they exist)
+          | a registered algorithm, with its options by default; several work in the order in which they are named
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from typing import Any
 
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugins import ALGORITHMS
 
 __all__ = ["EXAMPLES", "expand"]
 
@@ -33,7 +35,7 @@ EXAMPLES: dict[str, str] = {
 }
 
 _ALLOWED = "float, fp16, bf16, or w<bits>[a<bits>][-option] such as " + ", ".join(n for n in EXAMPLES if n[0] == "w")
-_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z]+[0-9]*)*)")
+_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z_]+[0-9]*)*)")
 _CALIBRATORS = ("average", "percentile", "kl", "mse", "minmax")
 
 
@@ -50,12 +52,18 @@ def expand(name: str) -> dict[str, Any]:
         raise RecipeError(what, allowed=_ALLOWED, do="or give the path of a .yaml file")
     weights: dict[str, Any] = {"format": f"int{match['w']}"}
     activations: dict[str, Any] | None = {"format": f"uint{match['a']}"} if match["a"] else None
+    fields: dict[str, Any] = {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
     for option in match["options"].split("-")[1:]:
-        _apply(option, name, weights, activations)
-    return {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
+        if _apply(option, weights, activations):
+            continue
+        if option not in ALGORITHMS:
+            raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=_ALLOWED)
+        fields.setdefault("algorithms", []).append(option)
+    return fields
 
 
-def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> None:
+def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> bool:
+    """Sets the fields that ``option`` stands for; False if it is no option of weights and activations."""
     if option == "tensor":
         weights["granularity"] = "tensor"
     elif option == "asym":
@@ -69,4 +77,5 @@ def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[st
     elif option == "sym" and activations is not None:
         activations |= {"format": activations["format"].lstrip("u"), "symmetric": True}
     else:
-        raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=_ALLOWED)
+        return False
+    return True

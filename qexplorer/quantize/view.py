@@ -15,7 +15,7 @@ from qexplorer.core.model import Model, read_proto
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["GraphView", "attribute", "captured_names", "view_at", "view_of"]
+__all__ = ["GraphView", "attribute", "captured_names", "view_at", "view_of", "view_of_proto"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,11 @@ def view_of(model: Model) -> GraphView:
 @lru_cache(maxsize=4)
 def view_at(path: str) -> GraphView:
     """The view of the file at ``path``. Files of models are named by their digest, so that the path identifies it."""
-    proto = read_proto(path)
+    return view_of_proto(read_proto(path))
+
+
+def view_of_proto(proto: onnx.ModelProto) -> GraphView:
+    """The view of a graph in memory, which must not change as long as the view is used."""
     graph = proto.graph
     producer: dict[str, str] = {}
     consumers: dict[str, dict[str, None]] = defaultdict(dict)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["digest_of", "quantize_model"]
 
 SCHEMA = 2
-"""Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made before
-are not taken for new ones."""
+"""Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
+before are not taken for new ones."""
 
 CALIBRATION_SAMPLES = 512
 """Calibration samples that algorithms read, at most, where nobody says otherwise."""
@@ -82,7 +82,7 @@ def digest_of(
     *,
     samples: int = CALIBRATION_SAMPLES,
 ) -> str:
-    """16 hexadecimal digits over everything that the file depends on; arguments as :func:`quantize_model` takes them."""
+    """16 hexadecimal digits over everything that the file depends on; arguments as for :func:`quantize_model`."""
     observed = statistics.digest if statistics is not None and _uses_statistics(recipe) else None
     parts: list[object] = [model.sha256, recipe.digest, observed, __version__, SCHEMA]
     if data is not None and recipe.needs_samples:

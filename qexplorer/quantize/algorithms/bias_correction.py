@@ -1,8 +1,8 @@
 """Bias correction: what quantizing shifts a layer's outputs by on average is taken off its bias.
 
-With ``eps = W_q - W`` the outputs of a layer shift by ``E[W_q x] - E[W x] = eps E[x]`` in each output channel, which the
-bias can take back: ``E[y] = E[y_q] - eps E[x]`` (Nagel et al. 2019, section 4.2). Here the shift is measured, not derived,
-so that it holds what earlier layers and rounded inputs bring along. For each layer in the order of execution
+With ``eps = W_q - W`` the outputs of a layer shift by ``E[W_q x] - E[W x] = eps E[x]`` in each output channel, which
+the bias can take back: ``E[y] = E[y_q] - eps E[x]`` (Nagel et al. 2019, section 4.2). Here the shift is measured, not
+derived, so that it holds what earlier layers and rounded inputs bring along. For each layer in the order of execution
 
     b_c  <-  b_c - mean(y_q[:, c] - y[:, c])
 
@@ -12,8 +12,8 @@ Nagel et al. 2019, appendix D. (Banner et al. 2019 correct the mean of the weigh
 compared before they are rounded or clipped to a grid of their own.
 
 The bias of an integer layer is rounded to its int32 grid, ``scale_x * scale_w``; others stay in float. A convolution or
-Gemm without a bias gets one. A MatMul takes the constant of the addition behind it; where there is none it gets an addition,
-unless that would cost an integer kernel.
+Gemm without a bias gets one. A MatMul takes the constant of the addition behind it; where there is none it gets an
+addition, unless that would cost an integer kernel.
 """
 
 from __future__ import annotations
@@ -122,15 +122,19 @@ def _correct(draft: PlanDraft, place: BiasPlace, error: NDArray[np.float64], sam
         return
     values = _corrected(draft, place, error)
     tensor = _tensor(draft, place, values)
-    if tensor is not None and tensor.kind == "bias":
-        if np.any(np.abs(values) > tensor.grid.scale.astype(np.float64) * LARGEST_BIAS):
-            draft.remark(place.layer, _not_corrected("the corrected bias does not fit into int32"))
-            return
+    if tensor is not None and tensor.kind == "bias" and not _fits(values, tensor):
+        draft.remark(place.layer, _not_corrected("the corrected bias does not fit into int32"))
+        return
     draft.set_constant(place.holder, place.position, values, tensor=tensor)
     text = f"bias corrected: mean error of its outputs on {samples} samples was up to {np.abs(error).max():.3g}"
     if place.holder != place.layer:
         text += f"; it is taken off the constant of '{place.holder}'"
     draft.remark(place.layer, text)
+
+
+def _fits(values: Float32, bias: TensorPlan) -> bool:
+    """Whether the codes of a bias leave room for sums (see ``widen_for_biases``)."""
+    return bool(np.all(np.abs(values) <= bias.grid.scale.astype(np.float64) * LARGEST_BIAS))
 
 
 def _corrected(draft: PlanDraft, place: BiasPlace, error: NDArray[np.float64]) -> Float32:

@@ -49,7 +49,7 @@ def load_changes(path: Path) -> Changes | None:
         head = json.loads(bytes(arrays["head"]))
         if head["schema"] != SCHEMA:
             return None
-        constants = tuple(ChangedConstant(*names, arrays[values]) for *names, values in head["constants"])
+        constants = tuple(ChangedConstant(la, at, name, arrays[values]) for la, at, name, values in head["constants"])
         tensors = {key: TensorPlan(**{k: _back(arrays, v) for k, v in plain.items()}) for key, plain in head["tensors"]}
         uses = {(layer, position): key for layer, position, key in head["uses"]}
         return Changes(constants, tensors, uses, {layer: tuple(clauses) for layer, clauses in head["remarks"].items()})

@@ -1,7 +1,7 @@
 """The float graph with the constants that an algorithm changed, before it is written in its quantized form.
 
-A changed constant is the layer's own, so that other layers which shared the old one keep it. A bias for a layer that had
-none becomes one more input, or an addition behind operators that take no bias (MatMul).
+A changed constant is the layer's own, so that other layers which shared the old one keep it. A bias for a layer that
+had none becomes one more input, or an addition behind operators that take no bias (MatMul).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from qexplorer.cli.inputs import data_of
 from qexplorer.cli.terminal import ProgressLine, print_json, print_table, say
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.report.words import run_cells
+from qexplorer.report.table import run_cells
 from qexplorer.run.registry import usable
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qexplorer.graph.attributes import number
+from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind
 from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.plan_types import LayerPlan, Plan
-from qexplorer.quantize.view import GraphView, attribute
 
 if TYPE_CHECKING:
     import onnx
@@ -40,7 +41,7 @@ class BiasPlace:
     factor: float = 1.0
 
 
-def bias_places(plan: Plan, view: GraphView) -> tuple[list[BiasPlace], dict[str, str]]:
+def bias_places(plan: Plan, view: GraphIndex) -> tuple[list[BiasPlace], dict[str, str]]:
     """The biases that can be corrected, in execution order, and why others cannot, by layer.
 
     Layers that stay in float, and those that have no weight, are in neither.
@@ -60,7 +61,7 @@ def bias_places(plan: Plan, view: GraphView) -> tuple[list[BiasPlace], dict[str,
     return places, reasons
 
 
-def _place(layer: LayerPlan, plan: Plan, view: GraphView, treatments: Mapping[str, str]) -> BiasPlace | str:
+def _place(layer: LayerPlan, plan: Plan, view: GraphIndex, treatments: Mapping[str, str]) -> BiasPlace | str:
     """One layer's bias, or why there is none to correct."""
     node, rule = view.nodes[layer.name], QUANTIZABLE[layer.op]
     if layer.treatment == "half":
@@ -80,19 +81,19 @@ def _place(layer: LayerPlan, plan: Plan, view: GraphView, treatments: Mapping[st
     given = node.input[rule.bias_input] if len(node.input) > rule.bias_input else ""
     if given and not (view.is_constant(given) and view.is_float(given)):
         return "its bias is computed while the model runs"
-    factor = attribute(node, "beta", 1.0) if layer.op == "Gemm" else 1.0
+    factor = number(node, "beta", 1.0) if layer.op == "Gemm" else 1.0
     if factor == 0:
         return "its bias is multiplied with 0"
     return BiasPlace(layer.name, node.output[0], axis, channels, layer.name, rule.bias_input, factor)
 
 
-def _channels(node: onnx.NodeProto, view: GraphView) -> int:
+def _channels(node: onnx.NodeProto, view: GraphIndex) -> int:
     """Channels of the output: those of the weight, for each group of a transposed convolution."""
-    groups = int(attribute(node, "group", 1)) if node.op_type == "ConvTranspose" else 1
+    groups = int(number(node, "group", 1)) if node.op_type == "ConvTranspose" else 1
     return output_channels(node, 1, view) * groups
 
 
-def _addition(node: onnx.NodeProto, channels: int, view: GraphView) -> tuple[str, int] | None:
+def _addition(node: onnx.NodeProto, channels: int, view: GraphIndex) -> tuple[str, int] | None:
     """The layer that adds a constant to what ``node`` makes and is its only reader, and the constant's position."""
     name = view.only_reader(node.output[0])
     if name is None or view.nodes[name].op_type != "Add":

@@ -16,10 +16,10 @@ from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.quantize.changes.changes import Changes, changed_plan
 from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.plan_types import ChangedConstant, Plan, TensorPlan
-from qexplorer.quantize.view import GraphView, view_of
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
@@ -98,7 +98,7 @@ class PlanDraft(_Draft):
 
     def __init__(self, model: Model, recipe: Recipe, plan: Plan, materials: Materials, algorithm: Algorithm) -> None:
         super().__init__(model, recipe, materials, algorithm)
-        self.view: GraphView = view_of(model)
+        self.view: GraphIndex = index_of(model)
         self._base = plan
         self._constants: dict[tuple[str, int], ChangedConstant] = {}
         self._tensors: dict[str, TensorPlan] = {}

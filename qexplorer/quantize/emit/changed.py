@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qexplorer.graph.index import label_of
 from qexplorer.load.operators import QUANTIZABLE
 from qexplorer.quantize.plan_types import ChangedConstant
 
@@ -28,7 +29,7 @@ def with_changed(proto: onnx.ModelProto, changed: Sequence[ChangedConstant]) -> 
         return proto
     from onnx import numpy_helper
 
-    nodes = {node.name: node for node in proto.graph.node}
+    nodes = {label_of(node): node for node in proto.graph.node}
     for constant in changed:
         if constant.layer not in nodes:
             raise ValueError(f"there is no layer called '{constant.layer}' whose constant could be changed")
@@ -58,4 +59,4 @@ def _add_behind(graph: onnx.GraphProto, node: onnx.NodeProto, constant: ChangedC
     output = node.output[0]
     node.output[0] = f"{constant.name}/unbiased"
     added = helper.make_node("Add", [node.output[0], constant.name], [output], name=f"{constant.name}/Add")
-    graph.node.insert(list(graph.node).index(node) + 1, added)
+    graph.node.insert(next(i for i, each in enumerate(graph.node) if each.output[0] == node.output[0]) + 1, added)

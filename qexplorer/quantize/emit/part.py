@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.graph.index import reads_of
 from qexplorer.quantize.emit.graph import Emitter
 from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.view import captured_names
 
 if TYPE_CHECKING:
     import onnx
@@ -40,7 +40,7 @@ def _cut(proto: onnx.ModelProto, output: str) -> None:
     needed, kept = {output}, []
     for node in reversed(graph.node):
         if needed & set(node.output):
-            needed |= set(node.input) | captured_names(node)
+            needed |= set(reads_of(node))
             kept.append(node)
     nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in reversed(kept)]
     constants = [item for item in graph.initializer if item.name in needed]

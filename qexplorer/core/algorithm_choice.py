@@ -30,6 +30,8 @@ class AskedAlgorithm(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _written(cls, value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
         if isinstance(value, str):
             return _checked(value, {})
         if isinstance(value, Mapping) and len(value) == 1:

@@ -19,7 +19,7 @@ from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
 from qexplorer.load.operators import OperatorKind
-from qexplorer.observe.calibrators import weight_grid
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.carriers import activation_carrier, weight_carrier
 from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.plan_types import TensorPlan

@@ -11,9 +11,10 @@ an option of ``once_beside_all``; it is left out. In any other specification ano
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from qexplorer.core.calibrator import Calibrator, CalibratorOptions, Role
@@ -32,6 +33,7 @@ __all__ = [
     "option_names",
     "options_among",
     "short_calibrators",
+    "starting_options",
     "with_options",
     "without_foreign",
 ]
@@ -73,6 +75,25 @@ def needs_options(calibrator: Calibrator[Any]) -> bool:
     return any(field.is_required() for field in calibrator.options.model_fields.values())
 
 
+def starting_options(calibrator: str) -> dict[str, Any]:
+    """Values for the options that must be given, until a person says otherwise: the lower bound, or the first choice.
+
+    Raises:
+        UnknownName: there is no such calibrator.
+        TypeError: an option has neither.
+    """
+    fields = CALIBRATORS.get(calibrator).options.model_fields
+    return {name: _starting(name, field) for name, field in fields.items() if field.is_required()}
+
+
+def _starting(name: str, field: FieldInfo) -> Any:
+    bounds = [rule.ge for rule in field.metadata if getattr(rule, "ge", None) is not None]
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    for value in (*bounds, *choices):
+        return value
+    raise TypeError(f"the option '{name}' must be given and has neither a default, a lower bound (ge) nor choices")
+
+
 def short_calibrators() -> tuple[str, ...]:
     """The calibrators whose name alone says everything: those of short names."""
     return tuple(each.name for each in by_default_first() if not needs_options(each))
@@ -95,7 +116,7 @@ def options_among(calibrator: str, fields: Mapping[str, Any]) -> CalibratorOptio
         UnknownName: there is no such calibrator.
         ValidationError: a value is out of bounds, or one that must be given is not.
     """
-    model = CALIBRATORS.get(calibrator).options
+    model: type[CalibratorOptions] = CALIBRATORS.get(calibrator).options
     return model.model_validate({name: fields[name] for name in model.model_fields if name in fields})
 
 

@@ -16,7 +16,9 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
+from qexplorer.graph.index import GraphIndex
 from qexplorer.measure.fidelity.gate import Difference, out_of_tolerance
+from qexplorer.measure.fidelity.rounding_points import steps_of
 from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.fidelity.single_points import observe, summary
 from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
@@ -102,8 +104,9 @@ def _layers(
 
 def _shared(plain: onnx.ModelProto, quantized: onnx.ModelProto) -> list[dict[str, Any]]:
     """Float tensors that a layer of the float graph makes and that the quantized graph has too."""
-    steps, types = _steps(quantized), [_types(model) for model in (plain, quantized)]
-    made = {output for node in quantized.graph.node for output in node.output}
+    types = [_types(model) for model in (plain, quantized)]
+    made = GraphIndex(quantized).made_at
+    steps = steps_of(quantized.graph, made)
     rows = []
     for node in plain.graph.node:
         for tensor in node.output:
@@ -127,20 +130,6 @@ def _types(model: onnx.ModelProto) -> dict[str, int]:
     inferred = onnx.shape_inference.infer_shapes(model).graph
     values = (*inferred.value_info, *inferred.output, *inferred.input)
     return {value.name: value.type.tensor_type.elem_type for value in values}
-
-
-def _steps(model: onnx.ModelProto) -> dict[str, float]:
-    """Steps of the tensors that a DequantizeLinear with one constant scale makes."""
-    from onnx import numpy_helper
-
-    constants = {item.name: item for item in model.graph.initializer}
-    found = {}
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[1] in constants:
-            scale = numpy_helper.to_array(constants[node.input[1]])
-            if scale.size == 1:
-                found[node.output[0]] = float(scale.reshape(()))
-    return found
 
 
 def _telling(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:

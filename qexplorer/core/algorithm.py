@@ -81,7 +81,7 @@ class _Described(Protocol):
 
     @property
     def name(self) -> str:
-        """What a person types: small letters and underscores, digits at the end, so that short names can hold it."""
+        """What a person types: small letters, digits and underscores, so that short names can hold it."""
         ...
 
     @property

@@ -7,7 +7,8 @@ option    = "dynamic"                       activation ranges as they come
           | "b" number                      one scale for each block of weights
           | "sym"                           signed symmetric activations
           | "asym"                          asymmetric weights
-          | "average" | "percentile" | "kl" | "mse"     calibrator (activations, or weights where only they exist)
+          | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
+                                that needs no option
           | a registered algorithm, with its options by default; several work in the order in which they are named
 """
 
@@ -16,10 +17,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.plugins import ALGORITHMS
 
-__all__ = ["EXAMPLES", "expand"]
+__all__ = ["EXAMPLES", "OPTIONS", "expand"]
 
 EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
@@ -34,9 +36,17 @@ EXAMPLES: dict[str, str] = {
     "bf16": "bfloat16 throughout",
 }
 
+OPTIONS: dict[str, str] = {
+    "dynamic": "activation ranges as they come",
+    "tensor": "one scale for a whole weight tensor",
+    "b<number>": "one scale for each block of weights",
+    "sym": "signed symmetric activations",
+    "asym": "asymmetric weights",
+}
+"""Options that are no calibrators, with their meaning."""
+
 _ALLOWED = "float, fp16, bf16, or w<bits>[a<bits>][-option] such as " + ", ".join(n for n in EXAMPLES if n[0] == "w")
-_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z_]+[0-9]*)*)")
-_CALIBRATORS = ("average", "percentile", "kl", "mse", "minmax")
+_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
 
 
 def expand(name: str) -> dict[str, Any]:
@@ -57,7 +67,8 @@ def expand(name: str) -> dict[str, Any]:
         if _apply(option, weights, activations):
             continue
         if option not in ALGORITHMS:
-            raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=_ALLOWED)
+            allowed = ", ".join((*OPTIONS, *short_calibrators(), *ALGORITHMS.names()))
+            raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
         fields.setdefault("algorithms", []).append(option)
     return fields
 
@@ -70,7 +81,7 @@ def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | N
         weights["symmetric"] = False
     elif re.fullmatch(r"b[0-9]+", option):
         weights |= {"granularity": "block", "block": int(option[1:])}
-    elif option in _CALIBRATORS:
+    elif option in short_calibrators():
         (weights if activations is None else activations)["calibrator"] = option
     elif option == "dynamic" and activations is not None:
         activations["mode"] = "dynamic"

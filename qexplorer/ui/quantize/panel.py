@@ -127,7 +127,7 @@ def _download(model: Model, recipe: Recipe) -> None:
     if st.button(
         "Quantize to ONNX",
         icon=":material/build:",
-        help=lacks or "Observes ranges if the recipe needs them, lets its algorithms work, and writes the quantized file",
+        help=lacks or "Observes ranges if the recipe needs them, runs its algorithms, and writes the quantized file",
         disabled=busy or lacks is not None or recipe.is_float,
     ):
         now.jobs["quantize"] = manager.submit("quantize", order)

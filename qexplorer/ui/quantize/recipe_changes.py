@@ -8,13 +8,25 @@ import yaml
 
 from qexplorer.core.algorithm import Stage
 from qexplorer.core.algorithm_choice import plain_algorithm
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, starting_options
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import expand
 
-__all__ = ["FLOAT", "OWN_NAME", "add_rule", "algorithm_option", "algorithms_chosen", "changed", "read_recipe", "rules_replaced", "short_name", "text_of"]
+__all__ = [
+    "FLOAT",
+    "OWN_NAME",
+    "add_rule",
+    "algorithm_option",
+    "algorithms_chosen",
+    "changed",
+    "read_recipe",
+    "rules_replaced",
+    "short_name",
+    "text_of",
+]
 
 FLOAT = "float"
 OWN_NAME = "mine"
@@ -26,7 +38,8 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
 
     1. The format ``float`` leaves the part as it is in the float model.
     2. A 16-bit float format is taken for both parts; leaving it gives the other part the usual integers.
-    3. Dynamic activations are uint8 and asymmetric; another format makes them static again.
+    3. Another calibrator comes with its own options; those of the one before are gone.
+    4. Dynamic activations are uint8 and asymmetric; another format makes them static again.
 
     Raises:
         RecipeError: if the recipe that comes of it cannot be.
@@ -34,6 +47,10 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
     specs = _plain(recipe)
     if field == "format":
         _set_format(specs, part, value)
+    elif field == "calibrator":
+        own = (WeightSpec if part == "weights" else ActivationSpec).model_fields
+        kept = {name: kept for name, kept in (specs[part] or {}).items() if name in own}
+        specs[part] = {**kept, field: value, **starting_options(value)}
     else:
         specs[part] = {**(specs[part] or {}), field: value}
     activations = specs["activations"]
@@ -106,7 +123,9 @@ def _plain(recipe: Recipe) -> dict[str, dict[str, Any] | None]:
     }
 
 
-def _rebuilt(recipe: Recipe, weights: Any, activations: Any, layers: Any, algorithms: list[Any] | None = None) -> Recipe:
+def _rebuilt(
+    recipe: Recipe, weights: Any, activations: Any, layers: Any, algorithms: list[Any] | None = None
+) -> Recipe:
     """A valid recipe of these parts, named by its short name if it has one; the algorithms that it has by default."""
     plain = [r if isinstance(r, dict) else r.model_dump(by_alias=True, exclude_none=True) for r in layers]
     asked = [plain_algorithm(each) for each in recipe.algorithms] if algorithms is None else algorithms
@@ -160,7 +179,7 @@ def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -
         name += f"a{FORMATS.get(activations.format).bits}"
         options += ["dynamic"] if activations.mode == "dynamic" else []
         options += ["sym"] if activations.symmetric else []
-    if calibrator != "minmax":
+    if calibrator != DEFAULT_CALIBRATOR:
         options.append(calibrator)
     return "-".join([name, *options])
 

@@ -11,7 +11,8 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Format, get_format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.histogram import Histogram, from_ordered
+from qexplorer.observe.collecting.accumulate import histogram_of
+from qexplorer.observe.histogram import from_ordered
 from qexplorer.observe.least_squares import BOUNDS, FACTORS, steps_of
 from qexplorer.observe.rows import as_rows, from_rows, frozen, in_parts
 from qexplorer.observe.stats import TensorStats
@@ -79,7 +80,7 @@ def _tensor_range(array: NDArray[Any], spec: WeightSpec, format: Format) -> tupl
 
     if spec.calibrator in ("minmax", "average"):
         return (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    histogram = Histogram.of(array)
+    histogram = histogram_of(array)
     span = (histogram.minimum, histogram.maximum)
     stats = TensorStats("", "weight", array.shape, histogram, None, None, span)
     return calibrate(stats, spec.calibrator, format=format, symmetric=spec.symmetric, percentile=spec.percentile)

@@ -20,7 +20,7 @@ __all__ = [
     "Backend",
     "Capabilities",
     "Executed",
-    "Kind",
+    "KernelKind",
     "Mode",
     "Preparation",
     "Session",
@@ -97,7 +97,7 @@ class SessionOptions:
     exact_products: bool = False
 
 
-class Kind(StrEnum):
+class KernelKind(StrEnum):
     """What a kernel works on: integer codes, floats; or it only converts between them (quantize, dequantize, reorder a
     layout, cast), or only moves data."""
 
@@ -121,7 +121,7 @@ class Executed:
 
     name: str
     op: str
-    kind: Kind
+    kind: KernelKind
     ms: float | None
     layers: tuple[str, ...] = ()
 

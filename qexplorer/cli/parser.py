@@ -11,7 +11,7 @@ from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
 
-_BACKEND = "one or more (onnxruntime); see 'qexplorer doctor'"
+_BACKEND = "one or more, by default the reference; see 'qexplorer doctor'"
 _RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or the path of a .yaml file"
 _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "

@@ -26,7 +26,7 @@ from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference, usable
 
 if TYPE_CHECKING:
     import onnx
@@ -52,11 +52,11 @@ def simulated_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         BackendError: the reference cannot run one of the graphs.
     """
-    reference, inputs = usable(REFERENCE), read_samples(arguments["files"])
+    simulator, inputs = reference(), read_samples(arguments["files"])
     options = SessionOptions(Mode.SIMULATED, int(arguments["threads"]))
     found: list[list[Array]] = []
     for index, path in enumerate((arguments["float_path"], arguments["path"])):
-        session = reference.load(Path(path), options)
+        session = simulator.load(Path(path), options)
         start = index * 0.35
         found.append(answers_of(session, inputs, arguments, _part(emit, start, 0.35)))
     n, threshold = int(arguments["n"]), float(arguments["threshold"])
@@ -85,7 +85,7 @@ def _layers(
         for index, model in enumerate(models):
             path = Path(folder) / f"told{index}.onnx"
             onnx.save(_telling(model, [row["tensor"] for row in rows]), str(path))
-            sessions.append(usable(REFERENCE).load(path, options))
+            sessions.append(reference().load(path, options))
         done = 0
         for start in range(0, n, batch):
             feeds = first_rows(inputs, batch, start=start)
@@ -174,7 +174,6 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     inputs, threads = read_samples(arguments["files"]), int(arguments["threads"])
     arguments = arguments | {"pads": pads(backend)}
     session = backend.load(path, SessionOptions(Mode.NATIVE, threads))
-    reference = usable(REFERENCE)
     simulator = Simulation(path, threads, folder_of(arguments["files"]))
     found = answers_of(session, inputs, arguments, _part(emit, 0.0, 0.3))
     compared = compare_answers(
@@ -189,7 +188,7 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
             seen = observe(
                 path,
                 backend,
-                reference,
+                reference(),
                 feeds,
                 threads=threads,
                 folder=Path(folder),

@@ -12,7 +12,6 @@ from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import index_of
 from qexplorer.load.macs import Shape, shapes_for_one_sample
-from qexplorer.load.operators import QUANTIZABLE
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.protocol import Backend, KernelKind
 
@@ -81,8 +80,7 @@ def expected_kind(fact: LayerFacts, backend: Backend) -> KernelKind | None:
         return KernelKind.FLOAT
     if fact.activations is not None and fact.activations.format not in able.activation_formats:
         return KernelKind.FLOAT
-    rule = QUANTIZABLE.get(fact.layer.op)
-    if backend.name == "onnxruntime" and rule is not None and not rule.integer:  # what that table speaks of
+    if fact.layer.op in able.float_operators:
         return KernelKind.FLOAT
     return KernelKind.INTEGER
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,8 +14,14 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "qexplorer"
 CODE = ("qexplorer", "tests", "benchmarks", "pages", "sample_models", "examples")
 MOST_LINES, MOST_MODULES = 350, 16
+_QUOTED = re.compile(r"``(?:[\w/]+/)?(\w+\.py)``")
 STILL_THERE = [["qexplorer.observe.calibrators", "qexplorer.observe.weight_grids"]]
 """Circles that wait for calibrators to own what they do to rows of weights."""
+
+
+def _files() -> list[Path]:
+    """Every Python file of the repository."""
+    return [*ROOT.glob("*.py"), *(path for folder in CODE for path in (ROOT / folder).rglob("*.py"))]
 
 
 def _modules() -> dict[str, Path]:
@@ -111,10 +118,18 @@ def test_no_two_modules_define_a_class_of_one_name() -> None:
     assert [name for name, times in Counter(classes).items() if times > 1] == []
 
 
+def test_modules_that_docstrings_name_are_there() -> None:
+    """A file that a docstring or a comment of the package names in quotes is in the repository."""
+    known = {path.name for path in _files()}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in _modules().items()}
+    named = {(name, found) for name, text in texts.items() for found in _QUOTED.findall(text)}
+    assert len(named) > 5
+    assert sorted((name, found) for name, found in named if found not in known) == []
+
+
 def test_no_file_is_longer_than_one_idea_needs() -> None:
     """No Python file has more than 350 lines."""
-    files = [*ROOT.glob("*.py"), *(path for folder in CODE for path in (ROOT / folder).rglob("*.py"))]
-    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in _files()}
     assert len(lines) > 500
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 

@@ -12,7 +12,8 @@ Reading codes out can undo a fusion. There are three cases:
 2. they change, but by no more than twice what separates the answers of that run from the simulation's (or one step):
    as single steps add up differently, this proves nothing wrong, and the codes of that run are judged;
 3. they change by more: codes are read in smaller groups (``code_readout.py``). What cannot be seen is left to the
-   simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that is not seen.
+   simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that
+   is not seen.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -20,7 +21,15 @@ _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a usage error on one line, like any other error."""
+    """Reports a usage error on one line, like any other error; may say at the end of its help what is registered."""
+
+    registered: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        """The help, with what is registered: only who asks for it waits for that."""
+        if self.registered is not None:
+            self.epilog = self.registered().replace("%", "%%")  # argparse fills in what follows a per cent sign
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         fail(f"{message}; see '{self.prog} --help'")
@@ -61,9 +70,29 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
+def _short_names() -> str:
+    """What may follow in a short name, calibrators and their options included."""
+    from qexplorer.core.calibrator_choice import by_default_first, option_names, short_calibrators
+    from qexplorer.core.short_names import OPTIONS
+
+    fixed = [f"-{option} ({meaning})" for option, meaning in OPTIONS.items()]
+    calibrators = [f"-{name} ({_title(name)})" for name in short_calibrators()]
+    only = [each.name for each in by_default_first() if each.name not in short_calibrators()]
+    text = f"Short names may end in {', '.join(fixed)}, or in a calibrator: {', '.join(calibrators)}."
+    text += f" Only in a .yaml file, as their options must be given: {', '.join(only)}." if only else ""
+    options = [f"{name} of {each.name}" for each in by_default_first() for name in option_names(each.name)]
+    return text + (f" Options beside 'calibrator' in a .yaml file: {', '.join(options)}." if options else "")
+
+
+def _title(calibrator: str) -> str:
+    from qexplorer.core.plugins import CALIBRATORS
+
+    return CALIBRATORS.get(calibrator).title
+
+
+def _add(verbs: Any, name: str, summary: str) -> _Parser:
     sentence = f"{summary[0].upper()}{summary[1:]}."
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=sentence)
+    parser: _Parser = verbs.add_parser(name, help=summary, description=sentence)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_Verb(name))
     return parser
@@ -82,6 +111,7 @@ def _add_quantize(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
+    parser.registered = _short_names
     _add_data(parser)
 
 
@@ -99,6 +129,7 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
+    parser.registered = _short_names
     _add_data(parser)
 
 

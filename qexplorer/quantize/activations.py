@@ -22,7 +22,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, grid_from_range, quantize
 from qexplorer.core.recipe import ActivationSpec, Recipe
 from qexplorer.graph.index import GraphIndex
-from qexplorer.observe.calibrators import calibrate
+from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.stats import TensorStats
 from qexplorer.quantize.carriers import activation_carrier
 from qexplorer.quantize.decide import Decision, bounds_of
@@ -211,9 +211,7 @@ def _own_grid(source: Source, stats: TensorStats, view: GraphIndex) -> tuple[Gri
     if maker is not None and view.nodes[maker].op_type == "Softmax":
         low, high, why = 0.0, 1.0, "a softmax lies between 0 and 1"
     else:
-        low, high = calibrate(
-            stats, spec.calibrator, format=wanted, symmetric=spec.symmetric, percentile=spec.percentile
-        )
+        low, high = calibrate(stats, spec.calibrator, format=wanted, symmetric=spec.symmetric, options=spec.options)
         why = f"{spec.calibrator} of the calibration data, as asked for '{source.owner}'"
     grid = grid_from_range(low, high, wanted, symmetric=spec.symmetric)
     if wanted.bits in (8, 16):

@@ -21,7 +21,7 @@ from qexplorer.core.recipe import ActivationSpec, WeightSpec
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import GraphIndex, index_at
 from qexplorer.load.operators import OperatorKind
-from qexplorer.observe.calibrators import weight_grid
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.carriers import activation_carrier, weight_carrier
 from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.plan_types import TensorPlan

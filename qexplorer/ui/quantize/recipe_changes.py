@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, starting_options
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
@@ -23,7 +24,8 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
 
     1. The format ``float`` leaves the part as it is in the float model.
     2. A 16-bit float format is taken for both parts; leaving it gives the other part the usual integers.
-    3. Dynamic activations are uint8 and asymmetric; another format makes them static again.
+    3. Another calibrator comes with its own options; those of the one before are gone.
+    4. Dynamic activations are uint8 and asymmetric; another format makes them static again.
 
     Raises:
         RecipeError: if the recipe that comes of it cannot be.
@@ -31,6 +33,10 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
     specs = _plain(recipe)
     if field == "format":
         _set_format(specs, part, value)
+    elif field == "calibrator":
+        own = (WeightSpec if part == "weights" else ActivationSpec).model_fields
+        kept = {name: kept for name, kept in (specs[part] or {}).items() if name in own}
+        specs[part] = {**kept, field: value, **starting_options(value)}
     else:
         specs[part] = {**(specs[part] or {}), field: value}
     activations = specs["activations"]
@@ -134,7 +140,7 @@ def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -
         name += f"a{FORMATS.get(activations.format).bits}"
         options += ["dynamic"] if activations.mode == "dynamic" else []
         options += ["sym"] if activations.symmetric else []
-    if calibrator != "minmax":
+    if calibrator != DEFAULT_CALIBRATOR:
         options.append(calibrator)
     return "-".join([name, *options])
 

@@ -228,9 +228,11 @@ def _check_page(app: AppTest, key: str, name: str, grid: tuple[Any, Granularity,
     select, entry = app.selectbox(key), CALIBRATORS.get(name)
     reason = not_offered(*grid).get(name)
     assert (entry.title in select.options) == (reason is None)
-    if reason is not None:
-        assert reason in texts(app)
+    assert f"**{entry.title}**: {reason or entry.description}" in select.help
+    if entry.refuses(*grid):
         assert entry.title in texts(app)
+        assert str(reason) in texts(app)
+    if reason is not None:
         return
     select.set_value(name).run()
     assert not app.exception

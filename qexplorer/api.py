@@ -189,10 +189,11 @@ def _fitted(model: Model, source: DataSet | str | Path | None, why: str) -> Data
 
 def _own_data(model: Model, why: str) -> str:
     """Name of the data of a sample model; a stranger's file of the same name is none."""
+    from qexplorer.load.readers.registry import readable
     from qexplorer.load.samples.shelf import list_samples
 
     sample = next((each for each in list_samples() if each.name == model.name), None)
     if sample is not None and (model.untrained or sample.sha256 in (model.sha256, model.source_sha256)):
         return sample.data
-    allowed = "a sample's name, or the path of an .npz, IDX, .csv or .zip file"
+    allowed = f"a sample's name, or the path of {readable()}"
     raise InputError(why, where=model.name, allowed=allowed, do="name a data set")

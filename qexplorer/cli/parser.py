@@ -17,7 +17,7 @@ _RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or th
 _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
-_DATA = "a sample's name, or the path of an .npz (x, y), IDX, .csv, or .zip of class folders; samples have their own"
+_DATA = "a sample's name, or the path of %(readable)s; samples have their own"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,6 +44,15 @@ class _Verb:
 
     def __call__(self, order: argparse.Namespace) -> int:
         return int(import_module(f"qexplorer.cli.{self.module}").run(order))
+
+
+class _Readable:
+    """What data can be read, asked when help is printed: finding the readers takes longer than parsing."""
+
+    def __str__(self) -> str:
+        from qexplorer.load.readers.registry import readable
+
+        return readable()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -125,7 +134,8 @@ def _add_compare(verbs: Any) -> None:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    data = parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    vars(data)["readable"] = _Readable()  # argparse fills help from its attributes
     group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
     group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
     group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")

@@ -25,8 +25,8 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Granularity
 from qexplorer.core.plugins import CALIBRATORS
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.short_names import expand
-from qexplorer.core.show import as_html
 from qexplorer.core.workspace import digest_json
 
 __all__ = ["ActivationSpec", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]

@@ -57,7 +57,6 @@ class PointDifference:
         op: its operator type.
         steps: worst difference of codes with everything before it as it is (accumulated).
         share: share of its codes that differ, accumulated.
-        share_beyond_one: share of its codes that differ by more than one step, accumulated.
         alone_steps: worst difference of this piece alone, fed the backend's own codes.
         alone_share: share of codes that differ then.
         allowed: steps allowed to it alone: 1, and 1 more for each point inside the piece that could not be seen.
@@ -68,7 +67,6 @@ class PointDifference:
     op: str
     steps: float
     share: float
-    share_beyond_one: float
     alone_steps: float
     alone_share: float
     allowed: int
@@ -93,7 +91,6 @@ class Alone:
         allowed: steps that ``tensor`` may be off by: 1, and 1 more for each blind point in front of it.
         parts: the first layer at which codes differ at all; empty if none does.
         grows: the first layer at which they differ by more than one step, single steps of earlier layers included.
-        grows_by: by how much, in steps.
         layer: the layer that made ``tensor``.
         last: the layer of the last rounding point that could be seen.
     """
@@ -107,7 +104,6 @@ class Alone:
     allowed: int = 1
     parts: str = ""
     grows: str = ""
-    grows_by: float = 0.0
     layer: str = ""
     last: str = ""
 
@@ -213,7 +209,7 @@ class _Judge:
         found = []
         for p in some:
             together = _compared(codes[p.codes], whole[p.codes])
-            alone, alone_share, _ = _compared(codes[p.codes], pieces[made_name(p.codes)])
+            alone, alone_share = _compared(codes[p.codes], pieces[made_name(p.codes)])
             allowed = 1 + inside[p.codes]
             found.append(PointDifference(p.tensor, p.layer, p.op, *together, alone, alone_share, allowed))
         return tuple(found)
@@ -261,17 +257,16 @@ def summary(seen: Observation) -> Alone:
         allowed=first.allowed if first else 1,
         parts=parts.layer if parts else "",
         grows=grows.layer if grows else "",
-        grows_by=grows.steps if grows else 0.0,
         layer=first.layer if first else "",
         last=found[-1].layer if found else "",
     )
 
 
-def _compared(ours: Array, theirs: Array) -> tuple[float, float, float]:
-    """Worst difference in steps, share of codes that differ, share that differs by more than one."""
+def _compared(ours: Array, theirs: Array) -> tuple[float, float]:
+    """Worst difference in steps, share of codes that differ."""
     if ours.shape != theirs.shape:
-        return float("inf"), 1.0, 1.0
+        return float("inf"), 1.0
     if ours.size == 0:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     steps = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
-    return float(steps.max()), float(np.mean(steps > 0)), float(np.mean(steps > 1))
+    return float(steps.max()), float(np.mean(steps > 0))

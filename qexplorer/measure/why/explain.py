@@ -18,7 +18,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.machine.ceiling import Ceiling, keep_ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.metrics.statistics import ratio_interval
 from qexplorer.measure.why.causes import causes_of
@@ -126,8 +126,6 @@ def measure_why(
         cancelled=cancelled,
     )
     explained = why_from(order, backend, found)
-    if explained.ceiling is not None:
-        keep_ceiling(explained.ceiling)
     write_atomically(_file(order), json.dumps(explained.to_json()).encode())
     return explained
 

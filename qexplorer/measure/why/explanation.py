@@ -41,11 +41,6 @@ class Parts:
     least_kernel_ms: float
 
     @property
-    def kernels_ms(self) -> float:
-        """All kernels together."""
-        return sum(value for part, value in self.ms.items() if part is not Part.OUTSIDE)
-
-    @property
     def whole_ms(self) -> float:
         """Everything."""
         return sum(self.ms.values())

@@ -25,7 +25,7 @@ from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["QUANTIZERS", "computed_nodes", "layers_of", "plain_names"]
+__all__ = ["QUANTIZERS", "layers_of", "plain_names"]
 
 QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 _ABSORBED = frozenset(
@@ -76,12 +76,6 @@ def plain_names(label: str) -> Iterator[str]:
     while (shorter := _AROUND.sub("", label, count=1)) != label:
         label = shorter
         yield label
-
-
-def computed_nodes(graph: onnx.GraphProto) -> tuple[str, ...]:
-    """Names of the nodes that a run computes: without quantizers and without what depends on constants alone."""
-    given = _Given(graph)
-    return tuple(node.name for i, node in enumerate(given.nodes) if given.is_layer(i))
 
 
 def layers_of(graph: onnx.GraphProto, kernels: Sequence[onnx.NodeProto]) -> list[tuple[str, ...]]:

@@ -24,7 +24,7 @@ from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime.mapping import computed_nodes, layers_of
+from qexplorer.run.onnxruntime.mapping import QUANTIZERS, layers_of
 from qexplorer.run.onnxruntime.profile import UNCOUNTED, TimedNode, executed, read_events
 from qexplorer.run.protocol import Executed, KernelKind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
@@ -50,6 +50,16 @@ def observed(name: str, folder: Path) -> tuple[Model, dict[str, Array], Statisti
 def profiled(path: Path, feeds: dict[str, Array], mode: Mode = Mode.NATIVE) -> tuple[Executed, ...]:
     """Three profiled runs."""
     return OnnxRuntimeCpu().load(path, SessionOptions(mode)).profile(feeds, runs=3)
+
+
+def computed_nodes(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that a run computes: without quantizers and without what depends on constants alone."""
+    moving, found = {value.name for value in graph.input} - {item.name for item in graph.initializer}, []
+    for node in graph.node:
+        if not moving.isdisjoint(node.input):
+            moving.update(node.output)
+            found += [node.name] if node.op_type not in QUANTIZERS else []
+    return found
 
 
 def lost(path: Path, kernels: tuple[Executed, ...]) -> list[str]:

@@ -9,6 +9,7 @@ option    = "dynamic"                       activation ranges as they come
           | "asym"                          asymmetric weights
           | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
                                 that needs no option
+          | a registered algorithm, with its options by default; several work in the order in which they are named
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugins import ALGORITHMS
 
 __all__ = ["EXAMPLES", "OPTIONS", "expand"]
 
@@ -60,12 +62,19 @@ def expand(name: str) -> dict[str, Any]:
         raise RecipeError(what, allowed=_ALLOWED, do="or give the path of a .yaml file")
     weights: dict[str, Any] = {"format": f"int{match['w']}"}
     activations: dict[str, Any] | None = {"format": f"uint{match['a']}"} if match["a"] else None
+    fields: dict[str, Any] = {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
     for option in match["options"].split("-")[1:]:
-        _apply(option, name, weights, activations)
-    return {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
+        if _apply(option, weights, activations):
+            continue
+        if option not in ALGORITHMS:
+            allowed = ", ".join((*OPTIONS, *short_calibrators(), *ALGORITHMS.names()))
+            raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
+        fields.setdefault("algorithms", []).append(option)
+    return fields
 
 
-def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> None:
+def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> bool:
+    """Sets the fields that ``option`` stands for; False if it is no option of weights and activations."""
     if option == "tensor":
         weights["granularity"] = "tensor"
     elif option == "asym":
@@ -79,5 +88,5 @@ def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[st
     elif option == "sym" and activations is not None:
         activations |= {"format": activations["format"].lstrip("u"), "symmetric": True}
     else:
-        allowed = ", ".join((*OPTIONS, *short_calibrators()))
-        raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
+        return False
+    return True

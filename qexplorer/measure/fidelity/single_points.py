@@ -11,8 +11,9 @@ Reading codes out can undo a fusion. There are three cases:
 1. the answers stay the same: the codes are those that the backend works with;
 2. they change, but by no more than twice what separates the answers of that run from the simulation's (or one step):
    as single steps add up differently, this proves nothing wrong, and the codes of that run are judged;
-3. they change by more: codes are read in smaller groups (``look.py``). What cannot be seen is left to the simulation:
-   the piece of the graph around it is compared as a whole, and allowed one step more for each point that is not seen.
+3. they change by more: codes are read in smaller groups (``code_readout.py``). What cannot be seen is left to the
+   simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that
+   is not seen.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.fidelity.code_readout import Looker, same_answers
+from qexplorer.measure.fidelity.code_readout import CodeReader, same_answers
 from qexplorer.measure.fidelity.rounding_points import (
     Point,
     cut,
@@ -172,17 +173,17 @@ def observe(
     model = onnx.load(str(path))
     points, options = points_of(model.graph), SessionOptions(Mode.NATIVE, threads)
     judge = _Judge(model, reference, feeds, threads, folder)
-    looker = Looker(model, backend, feeds, options, folder, backend.load(path, options).run(feeds))
+    reader = CodeReader(model, backend, feeds, options, folder, backend.load(path, options).run(feeds))
     n = next(iter(feeds.values())).shape[0]
-    at_once = looker.ask(points)
-    if at_once is not None and same_answers(at_once[0], looker.plain):
+    at_once = reader.ask(points)
+    if at_once is not None and same_answers(at_once[0], reader.plain):
         return Observation(judge.each(points, at_once[1]), len(points), n, conclusive=True, disturbed=False)
     in_noise: Observation | None = None
-    if at_once is not None and judge.within_noise(looker.plain, at_once[0]):
+    if at_once is not None and judge.within_noise(reader.plain, at_once[0]):
         in_noise = Observation(judge.each(points, at_once[1]), len(points), n, conclusive=True, disturbed=True)
         if not thorough and not any(p.wrong for p in in_noise.found):
             return in_noise
-    codes = looker.by_groups(points, told=told)
+    codes = reader.by_groups(points, told=told)
     enough = len(points) - len(codes) <= _MOST_BLIND * len(points)
     if in_noise is not None and not enough:
         return in_noise

@@ -30,7 +30,7 @@ from qexplorer.measure.why.rules import EXPECTED_FLOAT
 from qexplorer.measure.why.verdict import verdict_sentence
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.run.protocol import Backend, Executed, Kind
+from qexplorer.run.protocol import Backend, Executed, KernelKind
 from qexplorer.run.registry import BACKENDS, usable
 
 __all__ = ["WhyOrder", "kept_why", "known_why", "measure_why", "why_from"]
@@ -189,7 +189,7 @@ def _why(order: WhyOrder, **found: Any) -> Why:
 
 
 def _kernels(values: list[dict[str, Any]]) -> tuple[Executed, ...]:
-    return tuple(Executed(**{**v, "kind": Kind(v["kind"]), "layers": tuple(v["layers"])}) for v in values)
+    return tuple(Executed(**{**v, "kind": KernelKind(v["kind"]), "layers": tuple(v["layers"])}) for v in values)
 
 
 def _calls(found: Mapping[str, Any]) -> Calls:

@@ -9,7 +9,7 @@ from typing import Any
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["Calls", "Cause", "LayerTime", "Part", "Parts", "Why"]
 
@@ -99,7 +99,7 @@ class LayerTime:
     op: str
     layers: tuple[str, ...]
     treatment: str
-    kind: Kind | None
+    kind: KernelKind | None
     predicted: bool
     kernel: str | None = None
     float_ms: float | None = None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from qexplorer.graph.index import GraphIndex, reads_of
 from qexplorer.graph.walk import subgraphs
-from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 
 if TYPE_CHECKING:
     import onnx
@@ -156,4 +156,4 @@ def _backwards(given: _Given, start: Sequence[int], owner: dict[int, int], k: in
 
 
 def _moves(kernel: onnx.NodeProto) -> bool:
-    return treatment(kernel.op_type) in (Treatment.MOVES, Treatment.CONVERTS)
+    return treatment(kernel.op_type) in (KernelTreatment.MOVES, KernelTreatment.CONVERTS)

@@ -12,7 +12,14 @@ from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among, 
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
-from qexplorer.ui.calibrator_controls import draw_left_out, draw_option, names_offered, option_fields, title_of
+from qexplorer.ui.calibrator_controls import (
+    draw_option,
+    draw_refused,
+    help_on_all,
+    names_offered,
+    option_fields,
+    title_of,
+)
 from qexplorer.ui.session import remembered
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ _SYMMETRIC = (
     "The zero point is fixed in the middle of the codes: cheaper arithmetic, but values of one sign waste half of them."
 )
 _GRANULARITY = "How many values share one scale: the whole tensor, one output channel, or one block of values."
-_RANGE = "How the range that the grid covers is chosen. By hand: a slider for the clip lines."
+_BY_HAND = "\n- **By hand**: a slider for the clip lines."
 _HAND = (
     "Narrower: more values are clipped, the others are rounded finer. With a grid for each channel it bounds them all."
 )
@@ -106,10 +113,10 @@ def draw_grid_controls(stats: TensorStats) -> Settings:
         "Range",
         ranges,
         format_func=_range_title,
-        help=_RANGE,
+        help=help_on_all(*grid) + _BY_HAND,
         **remembered(f"{kind}_range", DEFAULT_CALIBRATOR, ranges),
     )
-    draw_left_out(*grid)
+    draw_refused(*grid)
     clip = _by_hand(stats, symmetric) if chosen == BY_HAND else None
     options = () if chosen == BY_HAND else _options(kind, chosen)
     return Settings(kind, bits, bool(signed), granularity, block, symmetric, chosen, options, clip)

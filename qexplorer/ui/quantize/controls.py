@@ -13,7 +13,14 @@ from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import EXAMPLES
-from qexplorer.ui.calibrator_controls import draw_left_out, draw_option, names_offered, option_fields, title_of
+from qexplorer.ui.calibrator_controls import (
+    draw_option,
+    draw_refused,
+    help_on_all,
+    names_offered,
+    option_fields,
+    title_of,
+)
 from qexplorer.ui.quantize.recipe_changes import FLOAT, changed, text_of
 from qexplorer.ui.session import as_plain, current_recipe, keep, state
 
@@ -30,7 +37,6 @@ _HELP = {
     "granularity": "Weights that share one scale: a whole tensor, an output channel, or a block of inputs.",
     "block": "Weights along the input axis that share one scale.",
     "symmetric": "The zero point is fixed in the middle, so zero needs no offset.",
-    "calibrator": "How the range is chosen from the values: all of them, or cut where that costs least.",
     "mode": "Static: ranges from calibration data. Dynamic: each tensor's range as it comes.",
 }
 
@@ -75,7 +81,8 @@ def _own_words(recipe: Recipe) -> str:
     weights = recipe.weights.format if recipe.weights else FLOAT
     activations = recipe.activations.format if recipe.activations else FLOAT
     count = len(recipe.layers)
-    rules = f", {count} exception{'s' if count > 1 else ''}" if count else ""
+    rules = "".join(f", {each.algorithm.title}" for each in recipe.algorithms)
+    rules += f", {count} exception{'s' if count > 1 else ''}" if count else ""
     return f"your own recipe, {weights} weights, {activations} activations{rules}"
 
 
@@ -95,7 +102,7 @@ def draw_controls() -> None:
 
 
 def _format(part: str, spec: WeightSpec | ActivationSpec | None) -> None:
-    _select(part, "format", "Format", _FORMATS, spec.format if spec else FLOAT, _format_label)
+    _select(part, "format", "Format", _FORMATS, spec.format if spec else FLOAT, _format_label, _HELP["format"])
 
 
 def _format_label(name: str) -> str:
@@ -126,8 +133,8 @@ def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
     names = names_offered(*grid)
     if spec.calibrator not in names:
         names.append(spec.calibrator)  # what the recipe says is shown, also where it cannot be
-    _select(part, "calibrator", "Range by", names, spec.calibrator, title_of)
-    draw_left_out(*grid)
+    _select(part, "calibrator", "Range by", names, spec.calibrator, title_of, help_on_all(*grid))
+    draw_refused(*grid)
     for name, field in option_fields(spec.calibrator).items():
         key = _put(part, name, getattr(spec.options, name))
         draw_option(name, field, key=key, on_change=_edited, args=(part, name))
@@ -135,9 +142,11 @@ def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
     st.toggle("Symmetric", key=key, help=_HELP["symmetric"], on_change=_edited, args=(part, "symmetric"))
 
 
-def _select(part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str]) -> None:
+def _select(
+    part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str], said: str
+) -> None:
     key = _put(part, field, value)
-    changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": _HELP[field]}
+    changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": said}
     st.selectbox(label, options, key=key, format_func=shown, **changes)
 
 

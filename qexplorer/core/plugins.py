@@ -7,4 +7,11 @@ see ``registry.py`` and the protocol of the kind.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from qexplorer.core.metric import Metric
+from qexplorer.core.registry import Registry
+from qexplorer.core.tasks.protocol import Task
+
+__all__ = ["METRICS", "TASKS"]
+
+METRICS: Registry[Metric] = Registry("metric", home="qexplorer.measure.metrics")
+TASKS: Registry[Task] = Registry("task", home="qexplorer.core.tasks")

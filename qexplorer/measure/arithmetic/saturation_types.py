@@ -153,18 +153,17 @@ class SaturationReport:
         parts["layers"] = tuple(LayerArithmetic(**item) for item in value["layers"])
         parts["left_out"] = tuple((name, why) for name, why in value["left_out"])
         parts["features"] = tuple(value["features"])
-        parts["exact"], parts["saturating"] = _accuracy(value["exact"]), _accuracy(value["saturating"])
+        parts["exact"], parts["saturating"] = (
+            Accuracy.from_json(value["exact"]),
+            Accuracy.from_json(value["saturating"]),
+        )
         if value["reduced"] is not None:
             accuracy = value["reduced"]["accuracy"]
-            read = None if accuracy is None else _accuracy(accuracy)
+            read = None if accuracy is None else Accuracy.from_json(accuracy)
             parts["reduced"] = ReducedRange(**{**value["reduced"], "accuracy": read})
         if value["switch"] is not None:
             parts["switch"] = ExactSwitch(**{k: _tuple(v) for k, v in value["switch"].items()})
         return cls(**parts)
-
-
-def _accuracy(value: dict[str, Any]) -> Accuracy:
-    return Accuracy(**{key: _tuple(item) for key, item in value.items()})
 
 
 def _tuple(value: Any) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
+from qexplorer.core.wire import Wire
 from qexplorer.machine.cpu import cpu_features, cpu_model
 from qexplorer.machine.gpus import Gpu, gpus_here
 
@@ -21,7 +21,7 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Wire):
     """Where something was measured.
 
     Attributes:
@@ -43,10 +43,6 @@ class Machine:
     system: str
     gpus: tuple[Gpu, ...]
     versions: dict[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return asdict(self)
 
 
 def describe_machine() -> Machine:

@@ -18,15 +18,16 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity.gate import Difference, differences, out_of_tolerance
+from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.fidelity.single_points import each_alone
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scoring import score_answers
-from qexplorer.measure.scratch import read_samples
+from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
-from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Answers, Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import REFERENCE, usable
 
 __all__ = ["answers_of", "compare_answers", "first_rows", "judge", "pads"]
@@ -64,7 +65,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     found = answers_of(session, inputs, arguments, report)
     compared: list[Difference] = []
     if not _is_reference(arguments, kernels):
-        reference = usable(REFERENCE).load(path, SessionOptions(Mode.SIMULATED, threads))
+        reference = Simulation(path, threads, folder_of(arguments["files"]))
         compared = compare_answers(session, reference, inputs, found, arguments, report)
     n, threshold, scoring = int(arguments["n"]), float(arguments["threshold"]), arguments.get("scoring")
     without = score_answers(scoring, found, n, threshold) if scoring is not None else {}
@@ -132,7 +133,7 @@ def _alone(
 
 
 def answers_of(
-    session: Session, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
+    session: Answers, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
 ) -> list[Array]:
     """Outputs for every sample, at the evaluation batch; ``report`` is told which share is done."""
     n = int(arguments["n"])
@@ -147,8 +148,8 @@ def answers_of(
 
 
 def compare_answers(
-    session: Session,
-    reference: Session,
+    session: Answers,
+    reference: Answers,
     inputs: dict[str, Array],
     found: list[Array],
     arguments: dict[str, Any],

@@ -126,22 +126,26 @@ class Executed:
     layers: tuple[str, ...] = ()
 
 
-class Session(Protocol):
-    """A loaded model."""
+class Answers(Protocol):
+    """Whatever answers batches as a model does: a loaded model, or what one answered before."""
 
     @property
     def output_names(self) -> Sequence[str]:
         """Names of the outputs, in order."""
         ...
 
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
+        ...
+
+
+class Session(Answers, Protocol):
+    """A loaded model."""
+
     @property
     def notes(self) -> Sequence[str]:
         """What somebody who takes the file to this runtime must know to get the same: settings beside its defaults, and
         what is computed otherwise than the graph says. A sentence each."""
-        ...
-
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
         ...
 
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:

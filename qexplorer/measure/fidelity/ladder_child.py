@@ -17,10 +17,11 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.gate import Difference, out_of_tolerance
+from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.fidelity.single_points import observe, summary
 from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
 from qexplorer.measure.metrics.predictions import predictions
-from qexplorer.measure.scratch import read_samples
+from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import REFERENCE, usable
@@ -185,7 +186,7 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     arguments = arguments | {"pads": pads(backend)}
     session = backend.load(path, SessionOptions(Mode.NATIVE, threads))
     reference = usable(REFERENCE)
-    simulator = reference.load(path, SessionOptions(Mode.SIMULATED, threads))
+    simulator = Simulation(path, threads, folder_of(arguments["files"]))
     found = answers_of(session, inputs, arguments, _part(emit, 0.0, 0.3))
     compared = compare_answers(
         session, simulator, inputs, found, arguments, lambda done: _part(emit, 0.3, 0.3)(done - 1)

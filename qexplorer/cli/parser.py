@@ -17,10 +17,17 @@ _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx fil
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of an .npz (x, y), IDX, .csv, or .zip of class folders; samples have their own"
+_TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a usage error on one line, like any other error."""
+    """Reports a usage error on one line, like any other error; its help ends with what is registered."""
+
+    lists_tasks = False
+
+    def format_help(self) -> str:
+        """The help, with the tasks that there are and their metrics."""
+        return super().format_help() + (_tasks_text() if self.lists_tasks else "")
 
     def error(self, message: str) -> NoReturn:
         fail(f"{message}; see '{self.prog} --help'")
@@ -52,9 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
+def _add(verbs: Any, name: str, summary: str) -> _Parser:
     sentence = f"{summary[0].upper()}{summary[1:]}."
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=sentence)
+    parser: _Parser = verbs.add_parser(name, help=summary, description=sentence)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_Verb(name))
     return parser
@@ -93,14 +100,28 @@ def _add_compare(verbs: Any) -> None:
     _add_data(parser)
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_data(parser: _Parser) -> None:
     parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    parser.add_argument("--task", default=None, metavar="T", help=_TASK)
+    parser.lists_tasks = True
     group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
     group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
     group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")
     group.add_argument("--mean", type=float, nargs="+", default=None, metavar="M", help="one value, or one per channel")
     group.add_argument("--std", type=float, nargs="+", default=None, metavar="S", help="one value, or one per channel")
     group.add_argument("--size", type=int, nargs=2, default=None, metavar=("H", "W"), help="resize images to this")
+
+
+def _tasks_text() -> str:
+    """A paragraph for each task: the labels that it takes, and its metrics, the primary one first."""
+    from qexplorer.core.plugins import METRICS, TASKS
+
+    lines = ["\ntasks:\n"]
+    for task in TASKS:
+        names = dict.fromkeys([*task.metrics, *(metric.name for metric in METRICS if task.name in metric.tasks)])
+        titles = ", ".join(METRICS.get(name).title for name in names)
+        lines.append(f"  {task.name:<16} {task.takes}\n  {'':<16} {titles}\n")
+    return "".join(lines)
 
 
 def _count(text: str) -> int:

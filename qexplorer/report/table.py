@@ -20,7 +20,7 @@ __all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of
 COLUMNS: tuple[str, ...] = (
     *("recipe", "digest", "backend", "status", "reason"),
     *("metric", "accuracy", "accuracy_low", "accuracy_high", "n", "delta", "delta_low", "delta_high"),
-    *("mcnemar_p", "fixed", "broken", "file_bytes", "weight_bytes"),
+    *("unit", "direction", "mcnemar_p", "fixed", "broken", "file_bytes", "weight_bytes"),
     *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_low_ms", "latency_high_ms", "latency_n"),
     *("latency_valid", "batch", "threads", "speedup", "speedup_low", "speedup_high", "throughput_per_s"),
     *(
@@ -63,11 +63,12 @@ class ComparisonTable:
         return _conditions(self.comparison)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per run, one column per quantity (:data:`COLUMNS`), units in the names; what is missing stays so."""
+        """One row per run, one column per quantity (:data:`COLUMNS`, then further metrics), units in the names; what is
+        missing stays so."""
         return frame_of(self.runs)
 
     def chart(self, against: str = "weight_bytes") -> altair.LayerChart:
-        """Accuracy against size, latency or energy.
+        """The task's primary metric against size, latency or energy.
 
         Args:
             against: ``weight_bytes``, ``file_bytes``, ``latency_ms`` or ``energy_mj``.
@@ -88,10 +89,11 @@ class ComparisonTable:
 
 
 def frame_of(runs: tuple[Run, ...]) -> pd.DataFrame:
-    """A tidy frame of ``runs``, one row each, columns :data:`COLUMNS`."""
+    """A tidy frame of ``runs``, one row each: columns :data:`COLUMNS`, then those of each further metric."""
     import pandas as pd
 
-    frame = pd.DataFrame([row_of(run) for run in runs], columns=list(COLUMNS))
+    further = list(dict.fromkeys(name for run in runs for name in _further(run)))
+    frame = pd.DataFrame([row_of(run) | _further(run) for run in runs], columns=[*COLUMNS, *further])
     return frame.astype(dict.fromkeys(_WHOLE, "Int64"))  # pandas would make floats of whole numbers beside missing ones
 
 
@@ -114,8 +116,18 @@ def _accuracy(row: dict[str, Any], run: Run) -> None:
     if found is None:
         return
     row |= {"metric": found.metric, "accuracy": found.value, "n": found.n, "delta": found.delta}
+    row |= {"unit": found.unit, "direction": found.direction}
     row |= {"mcnemar_p": found.mcnemar_p, "fixed": found.fixed, "broken": found.broken}
     row |= _bounds("accuracy_{}", found.ci95) | _bounds("delta_{}", found.delta_ci95)
+
+
+def _further(run: Run) -> dict[str, Any]:
+    """The further metrics of the task, columns named after them: ``rmse``, ``rmse_low``, ..., ``rmse_delta_high``."""
+    row: dict[str, Any] = {}
+    for found in run.metrics:
+        row |= {found.metric: found.value} | _bounds(f"{found.metric}_{{}}", found.ci95)
+        row |= {f"{found.metric}_delta": found.delta} | _bounds(f"{found.metric}_delta_{{}}", found.delta_ci95)
+    return row
 
 
 def _cost(row: dict[str, Any], run: Run) -> None:
@@ -155,7 +167,7 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
     judged = [run.accuracy for run in runs if run.accuracy and run.accuracy.value is not None]
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:
-        facts.append(f"{judged[0].metric} on {max(found.n for found in judged)} samples, 95 % intervals")
+        facts.append(f"{judged[0].label} on {max(found.n for found in judged)} samples, 95 % intervals")
     if timed:
         first, calls = timed[0], min(found.n for found in timed)
         threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Latency, Memory, Run, Status
+from collections.abc import Sequence
+
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Latency, Memory, Run, Status
+from qexplorer.report.metric_words import delta_name, difference_text, metric_of, others_of, with_interval
 
 __all__ = [
     "accuracy_text",
@@ -43,22 +46,13 @@ def count_text(value: int | None) -> str:
 
 
 def accuracy_text(found: Accuracy | None) -> str:
-    """``98.7 % (97.4 to 99.3)``, with ``agrees with float`` when there are no labels."""
-    if found is None or found.value is None:
-        return NONE
-    what = "" if found.metric == "accuracy" else f" {found.metric}"
-    return f"{100 * found.value:.1f} %{_percent_interval(found.ci95)}{what}"
+    """A metric with its interval, ``98.7 % (97.4 to 99.3)``."""
+    return NONE if found is None or found.value is None else with_interval(found)
 
 
 def delta_text(found: Accuracy | None) -> str:
-    """The difference to float in points, ``-0.2 (-0.6 to +0.1)``."""
-    if found is None or found.delta is None:
-        return NONE
-    text = f"{100 * found.delta:+.1f}"
-    if found.delta_ci95 is not None:
-        low, high = found.delta_ci95
-        text += f" ({100 * low:+.1f} to {100 * high:+.1f})"
-    return text
+    """The difference to float in points or the metric's unit, ``-0.2 (-0.6 to +0.1)``."""
+    return NONE if found is None else difference_text(found) or NONE
 
 
 def latency_text(found: Latency | None) -> str:
@@ -101,13 +95,22 @@ def fidelity_text(found: Fidelity | None) -> str:
     return NONE if found.argmax_agreement is None else f"{100 * found.argmax_agreement:.1f} % same"
 
 
-def run_cells(run: Run) -> dict[str, str]:
-    """The cells of one row of a comparison, as text; for a run without numbers its reason stands in the last."""
+def run_cells(run: Run, runs: Sequence[Run] = ()) -> dict[str, str]:
+    """The cells of one row of a comparison, as text; for a run without numbers its reason stands in the last.
+
+    Args:
+        run: the row.
+        runs: all rows, which tell the metrics that have a column; ``run`` alone if there are no others.
+    """
+    judged = metric_of(runs or (run,))
+    name, delta = ("metric", "Δ") if judged is None else (judged.label, delta_name(judged))
+    own = {each.metric: each for each in run.metrics}
     return {
         "recipe": run.recipe,
         "backend": run.backend,
-        "accuracy": accuracy_text(run.accuracy),
-        "Δ points": delta_text(run.accuracy),
+        name: accuracy_text(run.accuracy),
+        delta: delta_text(run.accuracy),
+        **{each.label: accuracy_text(own.get(each.metric)) for each in others_of(runs or (run,))},
         "weights": NONE if run.size is None else bytes_text(run.size.weight_bytes),
         "file": NONE if run.size is None else bytes_text(run.size.file_bytes),
         "latency": latency_text(run.latency_ms),
@@ -117,7 +120,3 @@ def run_cells(run: Run) -> dict[str, str]:
         "fidelity": fidelity_text(run.fidelity),
         "status": str(run.status) if run.status is Status.OK else f"{run.status}: {run.reason}",
     }
-
-
-def _percent_interval(interval: Interval | None) -> str:
-    return "" if interval is None else f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"

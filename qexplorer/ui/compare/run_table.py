@@ -9,6 +9,7 @@ import streamlit as st
 
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
 from qexplorer.report.comparison_charts.values import label_of
+from qexplorer.report.metric_words import axis_title, delta_unit, metric_of, others_of, with_interval
 from qexplorer.report.words import bytes_text, delta_text, energy_text, fidelity_text, memory_text
 from qexplorer.ui.session import as_plain
 
@@ -25,8 +26,7 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
     # the browser keeps a column as wide as its first rows were, and names get longer when a second backend comes in
     config: dict[str, Any] = {
         "run": st.column_config.TextColumn(pinned=True, width=30 + round(7.5 * max(len(row["run"]) for row in rows))),
-        "accuracy": st.column_config.TextColumn(help="Share of right answers with its 95 % interval and n"),
-        "to float": st.column_config.TextColumn(help="Difference in points on the same samples, with its interval"),
+        "to float": st.column_config.TextColumn(help=_to_float_help(runs)),
         "p": st.column_config.TextColumn(help="Exact two-sided McNemar test: how often chance alone does this"),
         "latency": st.column_config.TextColumn(help="Median of one call with the interval of the median, n calls"),
         "speed-up": st.column_config.TextColumn(help="Float's median over this one's, interleaved, with its interval"),
@@ -38,6 +38,11 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         "fidelity": st.column_config.TextColumn(help="Largest difference to the simulation of the same graph"),
         "kernels": st.column_config.TextColumn(help="Kernels that really ran: integer and float"),
     }
+    for found in (metric_of(runs), *others_of(runs)):
+        if found is not None:
+            better = f"{found.direction} is better"
+            text = f"{axis_title(found)}: {better}; with its 95 % interval and n"
+            config[found.label] = st.column_config.TextColumn(help=text)
     st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
     if not finished:
         return
@@ -47,6 +52,12 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
     if remarks:
         with st.expander(f"Remarks on these numbers ({len(remarks)})", icon=":material/info:", key=f"{key}_remarks"):
             st.caption("  \n".join(as_plain(line) for line in remarks))
+
+
+def _to_float_help(runs: Sequence[Run]) -> str:
+    found = metric_of(runs)
+    unit = "" if found is None or not delta_unit(found) else f" in {delta_unit(found)}"
+    return f"Difference{unit} on the same samples, with its interval"
 
 
 def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -59,11 +70,13 @@ def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
 def _row(run: Run, runs: Sequence[Run]) -> dict[str, str]:
     accuracy = run.accuracy
     throughput = run.throughput_per_s
-    metric = next((r.accuracy.metric for r in runs if r.accuracy), "accuracy")
+    judged = metric_of(runs)
+    own = {found.metric: found for found in run.metrics}
     cells = {
         "run": label_of(run, runs),
-        metric: _accuracy(accuracy),
+        "metric" if judged is None else judged.label: _accuracy(accuracy),
         "to float": delta_text(accuracy),
+        **{each.label: _accuracy(own.get(each.metric)) for each in others_of(runs)},
         "weights": NONE if run.size is None else bytes_text(run.size.weight_bytes),
         "latency": _latency(run.latency_ms),
         "speed-up": _speedup(run.latency_ms),
@@ -87,8 +100,7 @@ def _kernels(found: Kernels | None) -> str:
 def _accuracy(found: Accuracy | None) -> str:
     if found is None or found.value is None:
         return NONE
-    ends = "" if found.ci95 is None else f" ({100 * found.ci95[0]:.1f} to {100 * found.ci95[1]:.1f})"
-    return f"{100 * found.value:.1f} %{ends}, n {found.n}"
+    return f"{with_interval(found)}, n {found.n}"
 
 
 def _flips(found: Accuracy | None) -> str:
@@ -132,7 +144,7 @@ def _reasons(run: Run) -> list[tuple[str, str, bool]]:
         return [(str(run.status), run.reason or "no reason was given", True)]
     took, judged, ram, power, near = run.latency_ms, run.accuracy, run.memory, run.energy_mj, run.fidelity
     given = (
-        ("accuracy", judged, judged is None or judged.value is None),
+        *((found.label, found, found.value is None) for found in (judged, *run.metrics) if found is not None),
         ("latency", took, took is None or took.p50 is None),
         ("memory", ram, ram is None or ram.peak_rss_bytes is None),
         ("energy", power, power is None or power.value is None),

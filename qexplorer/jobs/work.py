@@ -121,7 +121,7 @@ def _load_model(arguments: dict[str, Any], emit: Emit) -> Model:
 
 
 def load_both(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
-    """The model and its data, fitted to it, as ``model``, ``data``, ``preprocessing`` and ``task`` of a job name them."""
+    """The model and its data, fitted to it, as a job's ``model``, ``data``, ``preprocessing``, ``task`` name them."""
     model = _load_model(arguments, emit)
     report_progress(emit, "loading the data", LOADING / 2)
     from qexplorer.load.datasets.fit import fit_to_model

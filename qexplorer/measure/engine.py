@@ -54,7 +54,7 @@ class Engine:
         self._subject, self._files, self._plan = subject, files, PLANS[effort]
         self._board, self._threads = board, threads
         self._stop = threading.Event()
-        self._cancelled = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
+        self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
         allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(max(1, min(4, allowed)))
         self._slots: dict[Slot, Variant | Run] = {}

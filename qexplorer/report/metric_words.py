@@ -135,6 +135,5 @@ def drawn(found: Accuracy) -> Value:
     from qexplorer.report.comparison_charts.values import Value
 
     assert found.value is not None
-    low, high = found.ci95 if found.ci95 is not None else (None, None)
-    ends = (None if end is None else in_unit(found, end) for end in (low, high))
-    return Value(in_unit(found, found.value), *ends)
+    low, high = (None, None) if found.ci95 is None else (in_unit(found, end) for end in found.ci95)
+    return Value(in_unit(found, found.value), low, high)

@@ -66,7 +66,7 @@ def _answers(run: Run) -> tuple[Change, str]:
     if found.value is None:
         return Change.UNKNOWN, f"no {found.label} ({found.reason})" if found.reason else f"no {found.label}"
     if found.enough is not None:
-        return _alone(found, found.enough), clause_of(found)
+        return _alone(found, found.value, found.enough), clause_of(found)
     if found.gain is None or found.delta_ci95 is None:
         return Change.UNKNOWN, clause_of(found)
     low, high = found.delta_ci95
@@ -75,12 +75,12 @@ def _answers(run: Run) -> tuple[Change, str]:
     return Change.BETTER if found.gain > 0 else Change.WORSE, change_text(found)
 
 
-def _alone(found: Accuracy, enough: float) -> Change:
+def _alone(found: Accuracy, value: float, enough: float) -> Change:
     """Of a value that itself compares with float: worse if it is surely beyond ``enough``."""
-    ends = found.ci95 or (found.value, found.value)
+    ends = found.ci95 or (value, value)
     lacking = ends[1] < enough if found.direction == "higher" else ends[0] > enough
     best = found.bounds[1 if found.direction == "higher" else 0]
-    same = Change.NONE if best is not None and found.value == best else Change.UNKNOWN
+    same = Change.NONE if best is not None and value == best else Change.UNKNOWN
     return Change.WORSE if lacking else same
 
 

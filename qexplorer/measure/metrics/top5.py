@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.metric import Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.proportion import Proportion
@@ -26,7 +29,7 @@ class Top5Accuracy(Proportion):
         first = np.asarray(answers.outputs[0])
         if first.ndim < 2 or first.shape[0] != answers.n or any(length != 1 for length in first.shape[2:]):
             raise NoScore("the model's first output is no table of scores")
-        rows = first.reshape(answers.n, -1)
+        rows: NDArray[Any] = first.reshape(answers.n, -1)
         if rows.shape[1] <= PLACES:
             raise NoScore(f"the model has {rows.shape[1]} classes: the first {PLACES} places say nothing")
         labels = np.asarray(answers.labels, np.int64)

@@ -23,11 +23,11 @@ class Proportion(Facts):
 
     def value(self, scores: Scores) -> float:
         """The share of 1s."""
-        return int(scores[:, 0].sum()) / scores.shape[0]
+        return int(scores[:, 0].sum()) / int(scores.shape[0])
 
     def interval(self, scores: Scores) -> Interval | None:
         """Wilson's."""
-        return wilson_interval(int(scores[:, 0].sum()), scores.shape[0])
+        return wilson_interval(int(scores[:, 0].sum()), int(scores.shape[0]))
 
     def compare(self, scores: Scores, base: Scores) -> Paired:
         """Tango's interval, McNemar's test."""

@@ -3,8 +3,8 @@
 How to add a task: one file in ``qexplorer/core/tasks/`` with a class that follows :class:`Task`, and
 ``ENTRIES = (MyTask(),)`` at its end. It names its metrics, the primary one first; a metric that names the task joins
 them. Readers, judging, words, charts, the command line's help and the app's list follow. Wrong labels get one sentence
-of :class:`qexplorer.core.errors.DataError`: what, where, what is allowed, what to do. A page in ``docs/tasks/`` goes
-with it.
+of :class:`qexplorer.core.errors.DataError`: what, where, what is allowed, what to do. A section of
+``docs/tasks.md`` goes with it.
 """
 
 from __future__ import annotations

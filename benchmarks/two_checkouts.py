@@ -83,7 +83,7 @@ def control_ms(checkout: Path) -> float:
         command = [sys.executable, "benchmarks/distributions.py", "--moves", "6", "--json", str(out)]
         subprocess.run(command, cwd=checkout, env=environment(checkout, folder), check=True, capture_output=True)
         found = json.loads(out.read_text(encoding="utf-8"))["controls"]
-    return statistics.median(control["redrawn_ms_p50"] for control in found.values())
+    return float(statistics.median(control["redrawn_ms_p50"] for control in found.values()))
 
 
 MEASURES: dict[str, tuple[Callable[[Path], float], int]] = {  # what is measured, and every how many rounds

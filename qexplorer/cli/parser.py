@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -11,23 +12,25 @@ from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
 
-_BACKEND = "one or more (onnxruntime); see 'qexplorer doctor'"
+_BACKEND = "one or more, by default the reference; see 'qexplorer doctor'"
 _RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or the path of a .yaml file"
 _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
-_DATA = "a sample's name, or the path of an .npz (x, y), IDX, .csv, or .zip of class folders; samples have their own"
+_DATA = "a sample's name, or the path of %(readable)s; samples have their own"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a usage error on one line, like any other error; its help ends with what is registered."""
+    """Reports a usage error on one line, like any other error; may say at the end of its help what is registered."""
 
-    lists_tasks = False
+    registered: Callable[[], str] | None = None
 
     def format_help(self) -> str:
-        """The help, with the tasks that there are and their metrics."""
-        return super().format_help() + (_tasks_text() if self.lists_tasks else "")
+        """The help, with what is registered: only who asks for it waits for that."""
+        if self.registered is not None:
+            self.epilog = self.registered().replace("%", "%%")  # argparse fills in what follows a per cent sign
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         fail(f"{message}; see '{self.prog} --help'")
@@ -44,6 +47,15 @@ class _Verb:
         return int(import_module(f"qexplorer.cli.{self.module}").run(order))
 
 
+class _Readable:
+    """What data can be read, asked when help is printed: finding the readers takes longer than parsing."""
+
+    def __str__(self) -> str:
+        from qexplorer.load.readers.registry import readable
+
+        return readable()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser; what it returns has a ``run`` that takes it and returns an exit code."""
     parser = _Parser(prog="qexplorer", description="Explore quantization of neural networks.")
@@ -57,6 +69,29 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quantize(verbs)
     _add_compare(verbs)
     return parser
+
+
+def _short_names() -> str:
+    """What may follow in a short name, calibrators and their options included."""
+    from qexplorer.core.calibrator_choice import by_default_first, option_names, short_calibrators
+    from qexplorer.core.plugins import ALGORITHMS
+    from qexplorer.core.short_names import OPTIONS
+
+    fixed = [f"-{option} ({meaning})" for option, meaning in OPTIONS.items()]
+    calibrators = [f"-{name} ({_title(name)})" for name in short_calibrators()]
+    only = [each.name for each in by_default_first() if each.name not in short_calibrators()]
+    text = f"Short names may end in {', '.join(fixed)}, or in a calibrator: {', '.join(calibrators)}."
+    text += f" Only in a .yaml file, as their options must be given: {', '.join(only)}." if only else ""
+    options = [f"{name} of {each.name}" for each in by_default_first() for name in option_names(each.name)]
+    text += f" Options beside 'calibrator' in a .yaml file: {', '.join(options)}." if options else ""
+    algorithms = [f"-{each.name} ({each.title})" for each in ALGORITHMS]
+    return text + (f" Last come algorithms: {', '.join(algorithms)}." if algorithms else "")
+
+
+def _title(calibrator: str) -> str:
+    from qexplorer.core.plugins import CALIBRATORS
+
+    return CALIBRATORS.get(calibrator).title
 
 
 def _add(verbs: Any, name: str, summary: str) -> _Parser:
@@ -80,6 +115,7 @@ def _add_quantize(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
+    parser.registered = _registered
     _add_data(parser)
 
 
@@ -97,13 +133,14 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
+    parser.registered = _registered
     _add_data(parser)
 
 
-def _add_data(parser: _Parser) -> None:
-    parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    vars(data)["readable"] = _Readable()  # argparse fills help from its attributes
     parser.add_argument("--task", default=None, metavar="T", help=_TASK)
-    parser.lists_tasks = True
     group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
     group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
     group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")
@@ -112,16 +149,21 @@ def _add_data(parser: _Parser) -> None:
     group.add_argument("--size", type=int, nargs=2, default=None, metavar=("H", "W"), help="resize images to this")
 
 
-def _tasks_text() -> str:
-    """A paragraph for each task: the labels that it takes, and its metrics, the primary one first."""
+def _registered() -> str:
+    """What may follow in a short name, and the tasks."""
+    return f"{_short_names()} {_tasks()}"
+
+
+def _tasks() -> str:
+    """Each task: the labels that it takes, and its metrics, the primary one first."""
     from qexplorer.core.plugins import METRICS, TASKS
 
-    lines = ["\ntasks:\n"]
+    found = []
     for task in TASKS:
         names = dict.fromkeys([*task.metrics, *(metric.name for metric in METRICS if task.name in metric.tasks)])
         titles = ", ".join(METRICS.get(name).title for name in names)
-        lines.append(f"  {task.name:<16} {task.takes}\n  {'':<16} {titles}\n")
-    return "".join(lines)
+        found.append(f"{task.name} (takes {task.takes}: {titles})")
+    return f"Tasks: {'; '.join(found)}."
 
 
 def _count(text: str) -> int:

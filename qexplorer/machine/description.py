@@ -10,14 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from qexplorer.core.wire import Wire
 from qexplorer.machine.cpu import cpu_features, cpu_model
 from qexplorer.machine.gpus import Gpu, gpus_here
+from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Machine", "describe_machine"]
-
-_PACKAGES = (
-    *("qexplorer", "onnxruntime", "onnxruntime-gpu", "openvino", "torch", "ai-edge-litert", "litert-torch", "tensorrt"),
-    *("onnx", "numpy"),
-)
-"""What computes here, as packages are named where they are installed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +58,10 @@ def describe_machine() -> Machine:
 
 
 def _versions() -> dict[str, str]:
+    """Versions of this program, of what backends bring, and of what makes graphs and numbers."""
     found: dict[str, str] = {}
-    for package in _PACKAGES:
+    computing = (package for backend in BACKENDS for package in backend.facts.packages)
+    for package in dict.fromkeys(("qexplorer", *computing, "onnx", "numpy")):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

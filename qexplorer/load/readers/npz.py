@@ -20,8 +20,9 @@ from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
 from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
+from qexplorer.load.readers.protocol import ByEnding, Size
 
-__all__ = ["read_npz"]
+__all__ = ["ENTRIES", "NpzReader", "read_npz"]
 
 _X = {"x", "X", "images", "image", "data", "inputs", "arr_0"}
 _Y = {"y", "Y", "labels", "label", "targets", "target"}
@@ -158,3 +159,20 @@ def _task(array: Array | None, where: str) -> str | None:
         what = f"'task' is an array of type {array.dtype} and shape {array.shape}"
         raise DataError(what, where=where, allowed="a text, such as np.array('regression')")
     return TASKS.get(str(array.reshape(-1)[0])).name
+
+
+class NpzReader(ByEnding):
+    """Arrays of NumPy."""
+
+    name = "npz"
+    endings = (".npz",)
+    told = ".npz (x, y)"
+    help = "In .npz, y and groups are optional."
+    rank = 0
+
+    def read(self, path: Path, size: Size | None) -> RawData:  # noqa: ARG002 - arrays are taken as they are
+        """What :func:`read_npz` reads."""
+        return read_npz(path)
+
+
+ENTRIES = (NpzReader(),)

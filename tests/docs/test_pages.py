@@ -42,6 +42,25 @@ def test_every_calibrator_has_one_page() -> None:
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
 
 
+def test_every_metric_has_one_page() -> None:
+    """The headings of docs/metrics name every registered metric once, and nothing else."""
+    from qexplorer.core.plugins import METRICS
+
+    assert sorted(named_in("metrics")) == sorted(METRICS.names())
+
+
+def test_every_task_has_one_section_with_its_labels_and_metrics() -> None:
+    """docs/tasks.md has a section for each registered task: what it takes, and its metrics, the primary one first."""
+    from qexplorer.core.plugins import TASKS
+
+    sections = (DOCS / "tasks.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    texts = dict(section.split("\n", 1) for section in sections)
+    assert list(texts) == list(TASKS.names())
+    for task in TASKS:
+        assert f"Takes {task.takes}." in texts[task.name].replace("\n", " ")
+        assert re.findall(r"^- \[`(\w+)`\]", texts[task.name], re.M) == list(task.metrics)
+
+
 def test_a_calibrator_page_names_the_registered_source() -> None:
     """Paper and section are those that the program gives."""
     from qexplorer.core.plugins import CALIBRATORS

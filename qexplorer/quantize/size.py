@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model, read_proto
+from qexplorer.quantize.carriers import carrier_bits
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.view import view_of
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = ["weight_bytes"]
-
-_BITS = {"int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "int16": 16, "uint16": 16, "int32": 32}
 
 
 def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
@@ -28,7 +27,7 @@ def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
     for tensor in plan.tensors.values():
         if tensor.kind == "weight":
             values = math.prod(view.initializers[tensor.name].dims)
-            stored -= _bytes(values, _BITS[tensor.carrier]) - _bytes(values, tensor.grid.format.bits)
+            stored -= _bytes(values, carrier_bits(tensor.carrier)) - _bytes(values, tensor.grid.format.bits)
     return stored
 
 

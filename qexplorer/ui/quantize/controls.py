@@ -10,7 +10,7 @@ import streamlit as st
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.ui.quantize.recipe_changes import FLOAT, changed, text_of
 from qexplorer.ui.session import as_plain, current_recipe, keep, state
 
@@ -58,15 +58,15 @@ def try_change(make: Callable[[Recipe], Recipe]) -> None:
 def draw_presets() -> None:
     """The short names as one row of pills, and what the chosen one means."""
     recipe = current_recipe()
-    st.session_state["quantize_preset"] = recipe.name if state().recipe in EXAMPLES else None
+    st.session_state["quantize_preset"] = recipe.name if state().recipe in examples() else None
     st.pills(
         "Start from",
-        list(EXAMPLES),
+        list(examples()),
         key="quantize_preset",
         on_change=_preset_chosen,
         help="Each name decodes: w8a8 is 8-bit weights and 8-bit activations, -b32 one scale for each 32 weights.",
     )
-    meaning = EXAMPLES.get(state().recipe)
+    meaning = examples().get(state().recipe)
     st.caption(f"**{as_plain(recipe.name)}**: {meaning or _own_words(recipe)}")
 
 

@@ -17,7 +17,7 @@ from qexplorer.core.grid import Float32, Granularity, Grid
 from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.rows import as_rows, grid_rows, in_parts
 
-__all__ = ["ErrorSplit", "error_exact", "error_from_histogram", "error_per_channel", "row_sums"]
+__all__ = ["ErrorSplit", "bins_sums", "error_exact", "error_from_histogram", "error_per_channel", "row_sums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +67,32 @@ def error_from_histogram(histogram: Histogram, grid: Grid) -> ErrorSplit:
     """
     if grid.axis is not None:
         raise ValueError("a histogram of all values can only be judged on a per-tensor grid")
-    rounding, clipping, clipped = _bins_error(histogram, grid)
+    bins = histogram.bins
+    rounding, clipping, clipped = bins_sums(bins.low, bins.high, bins.count, grid)
     return ErrorSplit.of_sums((rounding, clipping, clipped, histogram.squares), histogram.count)
 
 
-def _bins_error(histogram: Histogram, grid: Grid) -> tuple[float, float, float]:
-    bins = histogram.bins
+def bins_sums(
+    low: NDArray[np.float64], high: NDArray[np.float64], count: NDArray[np.float64], grid: Grid
+) -> tuple[float, float, float]:
+    """Errors of values spread evenly over bins, on a per-tensor grid.
+
+    Args:
+        low: ``(n,)``, lower edges.
+        high: ``(n,)``, upper edges; equal to ``low`` for bins that are one value.
+        count: ``(n,)``, values in each.
+        grid: per tensor.
+
+    Returns:
+        Sum of squared rounding errors, sum of squared clipping errors, number of values clipped.
+    """
     if grid.format.is_uniform:
         from qexplorer.observe.grid_kernels import bins_error
 
-        scale, low, high = float(grid.scale), float(grid.low), float(grid.high)
-        return tuple(bins_error(bins.low, bins.high, bins.count, scale, low, high))  # type: ignore[return-value]
+        return tuple(bins_error(low, high, count, float(grid.scale), float(grid.low), float(grid.high)))
     from qexplorer.observe.level_kernels import bins_error_on_levels
 
-    levels = grid.levels().astype(np.float64)
-    return tuple(bins_error_on_levels(bins.low, bins.high, bins.count, levels))  # type: ignore[return-value]
+    return tuple(bins_error_on_levels(low, high, count, grid.levels().astype(np.float64)))
 
 
 def error_exact(array: NDArray[Any], grid: Grid) -> ErrorSplit:

@@ -80,6 +80,7 @@ class Emitter:
         self.writer = GraphWriter(taken)
         self.layers = {layer.name: layer for layer in plan.layers}
         self.half = HalfEmitter(self.writer, self.view)
+        self._on_grids = any(tensor.kind == "activation" for tensor in plan.tensors.values())
         self.ranges: dict[str, list[str]] = {}
         self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
         self.dynamic_values: dict[str, str] = {}
@@ -145,7 +146,9 @@ class Emitter:
             if transposed:
                 codes, grid = np.ascontiguousarray(codes.T), grid.transposed()
             name = f"{key}/{'transposed' if transposed else 'dequantized'}"
-            self._constants[key, transposed] = write_decoded(self.writer, key, codes, grid, plan.carrier, name)
+            self._constants[key, transposed] = write_decoded(
+                self.writer, key, codes, grid, plan.carrier, name, foldable=not self._on_grids
+            )
         return self._constants[key, transposed]
 
     # Activations

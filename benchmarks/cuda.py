@@ -124,7 +124,7 @@ class Energy:
     """The GPU's energy counter; ``idle_watts`` is measured once, over three seconds with nothing running."""
 
     def __init__(self) -> None:
-        from qexplorer.machine.meters import NvmlMeter
+        from qexplorer.machine.meters.nvml import NvmlMeter
 
         self.meter = NvmlMeter()
         state = self.meter.availability()

@@ -105,7 +105,7 @@ def measure(
     quantized: QuantizedModel | Model,
     data: DataSet | str | Path | None = None,
     *,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
     samples: int | None = None,
     quick: bool = True,
     effort: str | None = None,
@@ -115,7 +115,7 @@ def measure(
     Args:
         quantized: what :func:`quantize` returned, or a float model.
         data: a data set, or what :func:`data` takes; a sample model brings its own.
-        backend: a backend's name (``qexplorer doctor`` lists them).
+        backend: a backend's name (``qexplorer doctor`` lists them); by default the reference, ``onnxruntime``.
         samples: evaluation samples used, at most; all by default.
         quick: fewer timed calls, so wider intervals of latency; accuracy is the same. False: ``standard``.
         effort: ``quick``, ``standard`` or ``report`` (about 10, 60, 600 s for a small model); replaces ``quick``.
@@ -138,7 +138,7 @@ def compare(
     recipes: Sequence[Recipe | str | Path] | Recipe | str | Path,
     data: DataSet | str | Path | None = None,
     *,
-    backends: Sequence[str] = ("onnxruntime",),
+    backends: Sequence[str] | str | None = None,
     samples: int | None = None,
     quick: bool = True,
     effort: str | None = None,
@@ -150,7 +150,7 @@ def compare(
         model: a model, or what :func:`load` takes.
         recipes: recipes, or what ``Recipe.parse`` takes; one or several.
         data: a data set, or what :func:`data` takes; a sample model brings its own.
-        backends: names of backends (``qexplorer doctor`` lists them).
+        backends: names of backends (``qexplorer doctor`` lists them); by default the reference, ``onnxruntime``.
         samples: evaluation samples used, at most; all by default.
         quick: fewer timed calls, so wider intervals of latency; accuracy is the same. False: ``standard``.
         effort: ``quick``, ``standard`` or ``report`` (about 10, 60, 600 s for a small model); replaces ``quick``.
@@ -172,7 +172,7 @@ def compare(
         float_model,
         wanted,
         fitted,
-        backends=[backends] if isinstance(backends, str) else list(backends),
+        backends=[backends] if isinstance(backends, str) else backends,
         effort=how_long,
         samples=samples,
         progress=progress,
@@ -189,10 +189,11 @@ def _fitted(model: Model, source: DataSet | str | Path | None, why: str) -> Data
 
 def _own_data(model: Model, why: str) -> str:
     """Name of the data of a sample model; a stranger's file of the same name is none."""
+    from qexplorer.load.readers.registry import readable
     from qexplorer.load.samples.shelf import list_samples
 
     sample = next((each for each in list_samples() if each.name == model.name), None)
     if sample is not None and (model.untrained or sample.sha256 in (model.sha256, model.source_sha256)):
         return sample.data
-    allowed = "a sample's name, or the path of an .npz, IDX, .csv or .zip file"
+    allowed = f"a sample's name, or the path of {readable()}"
     raise InputError(why, where=model.name, allowed=allowed, do="name a data set")

@@ -7,4 +7,14 @@ see ``registry.py`` and the protocol of the kind.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.registry import Registry
+
+if TYPE_CHECKING:
+    from qexplorer.core.calibrator import Calibrator
+
+__all__ = ["CALIBRATORS"]
+
+CALIBRATORS: Registry[Calibrator[Any]] = Registry("calibrator", home="qexplorer.observe.calibrators")
+"""How the range of a grid is chosen."""

@@ -8,7 +8,8 @@ option    = "dynamic"                       activation ranges as they come
           | "b" number                      one scale for each block of weights
           | "sym"                           signed symmetric activations
           | "asym"                          asymmetric weights
-          | "average" | "percentile" | "kl" | "mse"     calibrator (activations, or weights where only they exist)
+          | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
+                                that needs no option
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format, Granularity
 
-__all__ = ["examples", "expand", "stem_of"]
+__all__ = ["OPTIONS", "examples", "expand", "stem_of"]
 
 _EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
@@ -34,8 +36,16 @@ _EXAMPLES: dict[str, str] = {
     "bf16": "bfloat16 throughout",
 }
 
-_PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z]+[0-9]*)*)")
-_CALIBRATORS = ("average", "percentile", "kl", "mse", "minmax")
+OPTIONS: dict[str, str] = {
+    "dynamic": "activation ranges as they come",
+    "tensor": "one scale for a whole weight tensor",
+    "b<number>": "one scale for each block of weights",
+    "sym": "signed symmetric activations",
+    "asym": "asymmetric weights",
+}
+"""Options that are no calibrators, with their meaning."""
+
+_PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
 
 
 def examples() -> dict[str, str]:
@@ -89,11 +99,12 @@ def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[st
         weights["symmetric"] = False
     elif re.fullmatch(r"b[0-9]+", option):
         weights |= {"granularity": "block", "block": int(option[1:])}
-    elif option in _CALIBRATORS:
+    elif option in short_calibrators():
         (weights if activations is None else activations)["calibrator"] = option
     elif option == "dynamic" and activations is not None:
         activations["mode"] = "dynamic"
     elif option == "sym" and activations is not None:
         activations |= {"format": activations["format"].lstrip("u"), "symmetric": True}
     else:
-        raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=_allowed())
+        allowed = ", ".join((*OPTIONS, *short_calibrators()))
+        raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)

@@ -53,7 +53,7 @@ def compare_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         model,
         [Recipe.parse(text) for text in arguments["recipes"]],
         data,
-        backends=tuple(arguments.get("backends") or ("onnxruntime",)),
+        backends=arguments.get("backends") or None,
         effort=Effort(arguments.get("effort") or "quick"),
         samples=arguments.get("samples"),
         progress=_comparison_reporter(emit),

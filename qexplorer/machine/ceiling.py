@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from qexplorer.core.files import write_atomically
+from qexplorer.core.wire import Wire
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.machine.cpu import cpu_model
 from qexplorer.process.limits import Limits
@@ -25,7 +25,7 @@ _PEAKS = ("int8_gops", "int8_signed_gops", "fp32_gflops", "memory_gb_per_s", "ca
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Wire):
     """The best of several measurements of each limit; an operation is a multiplication or an addition.
 
     Attributes:
@@ -56,15 +56,6 @@ class Ceiling:
     def best_int8_gops(self) -> float | None:
         """The faster of the two integer products."""
         return max((v for v in (self.int8_gops, self.int8_signed_gops) if v is not None), default=None)
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Ceiling:
-        """Rebuilds a ceiling from :meth:`to_json`."""
-        return cls(**value)
 
 
 def best_of(one: Ceiling, other: Ceiling) -> Ceiling:

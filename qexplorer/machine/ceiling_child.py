@@ -22,7 +22,7 @@ from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_model, pin, quiet_cpus
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference
 
 __all__ = ["ceiling_here", "ceiling_work"]
 
@@ -63,7 +63,7 @@ def _product(kind: str, threads: int) -> tuple[float, int]:
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
         path = Path(folder) / "product.onnx"
         onnx.save(product_graph(kind, size), str(path))
-        session = usable(REFERENCE).load(path, SessionOptions(threads=threads))
+        session = reference().load(path, SessionOptions(threads=threads))
         best_s, n = _best(session.call({"a": _factor(kind, size)}))
     return 2 * size**3 / best_s / 1e9, n
 

@@ -20,7 +20,7 @@ from qexplorer.measure.prepare import Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
-from qexplorer.run.registry import usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
 
@@ -32,7 +32,7 @@ def compare(
     recipes: Sequence[Recipe],
     data: DataSet,
     *,
-    backends: Sequence[str] = ("onnxruntime",),
+    backends: Sequence[str] | None = None,
     effort: Effort = Effort.QUICK,
     samples: int | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -47,7 +47,7 @@ def compare(
         model: the float model.
         recipes: what to make of it; the float model itself need not be among them.
         data: calibration and evaluation samples, fitted to the model.
-        backends: names of backends.
+        backends: names of backends; by default the reference alone.
         effort: how long timing may take.
         samples: evaluation samples, at most; None: all (an untrained model is judged on a few either way).
         progress: told what is done, from the calling thread.
@@ -59,6 +59,7 @@ def compare(
         RecipeError: two recipes by one name that differ.
         Cancelled: ``cancelled()`` became true; every child is gone then.
     """
+    backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
         usable(backend)
     wanted = _distinct(recipes)

@@ -18,15 +18,16 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity.gate import Difference, differences, out_of_tolerance
+from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.fidelity.single_points import each_alone
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
-from qexplorer.measure.scratch import read_samples
+from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
-from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.protocol import Answers, Backend, Mode, Session, SessionOptions
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["answers_of", "compare_answers", "first_rows", "judge", "pads"]
 
@@ -63,7 +64,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     found = answers_of(session, inputs, arguments, report)
     compared: list[Difference] = []
     if not _is_reference(arguments, kernels):
-        reference = usable(REFERENCE).load(path, SessionOptions(Mode.SIMULATED, threads))
+        reference = Simulation(path, threads, folder_of(arguments["files"]))
         compared = compare_answers(session, reference, inputs, found, arguments, report)
     said = predictions(found, int(arguments["n"]), threshold=float(arguments["threshold"]))
     return {
@@ -104,7 +105,7 @@ def _measure_memory(
 def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:
     """Whether simulating would only run the same float graph with the same kernels a second time."""
     quantized = kernels.integer or any("QuantizeLinear" in op or "DequantizeLinear" in op for op in kernels.other)
-    return bool(arguments["is_float"]) and arguments["backend"] == REFERENCE and not quantized
+    return bool(arguments["is_float"]) and arguments["backend"] == reference().name and not quantized
 
 
 def _alone(
@@ -121,14 +122,14 @@ def _alone(
     feeds, threads = first_rows(inputs, off.batch, start=start), int(arguments["threads"])
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
         try:
-            found = each_alone(path, backend, usable(REFERENCE), feeds, threads=threads, folder=Path(folder))
+            found = each_alone(path, backend, reference(), feeds, threads=threads, folder=Path(folder))
         except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
             return None
     return asdict(found)
 
 
 def answers_of(
-    session: Session, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
+    session: Answers, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
 ) -> list[Array]:
     """Outputs for every sample, at the evaluation batch; ``report`` is told which share is done."""
     n = int(arguments["n"])
@@ -143,8 +144,8 @@ def answers_of(
 
 
 def compare_answers(
-    session: Session,
-    reference: Session,
+    session: Answers,
+    reference: Answers,
     inputs: dict[str, Array],
     found: list[Array],
     arguments: dict[str, Any],

@@ -14,7 +14,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.workspace import workspace
 
-__all__ = ["keep_samples", "read_samples", "scratch"]
+__all__ = ["folder_of", "keep_samples", "read_samples", "scratch"]
 
 
 @contextlib.contextmanager
@@ -50,3 +50,8 @@ def keep_samples(folder: Path, inputs: Mapping[str, Array]) -> dict[str, str]:
 def read_samples(files: Mapping[str, str]) -> dict[str, Array]:
     """The arrays that :func:`keep_samples` wrote, mapped and not read until used."""
     return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
+
+
+def folder_of(files: Mapping[str, str]) -> Path:
+    """The folder that :func:`keep_samples` wrote to, where what is found out about the samples may be kept as well."""
+    return Path(next(iter(files.values()))).parent

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.errors import UnknownName
-from qexplorer.core.model import Layer, Model, read_proto
+from qexplorer.core.model import Layer, Model
+from qexplorer.graph.index import index_at
 from qexplorer.observe.collecting.accumulate import Accumulator, Layout
 from qexplorer.observe.stats import TensorStats
 
@@ -36,18 +37,11 @@ def weight_array(model: Model, name: str) -> NDArray[Any]:
 
 @lru_cache(maxsize=4)  # weights can be large
 def _array(path: str, name: str) -> NDArray[Any]:
-    from onnx import numpy_helper
-
-    graph = read_proto(path).graph
-    for tensor in graph.initializer:
-        if tensor.name == name:
-            return np.asarray(numpy_helper.to_array(tensor))
-    for node in graph.node:
-        if node.op_type == "Constant" and node.output[0] == name:
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    return np.asarray(numpy_helper.to_array(attribute.t))
-    raise UnknownName.among("weight", name, (tensor.name for tensor in graph.initializer))
+    index = index_at(path)
+    found = index.value(name)
+    if found is None:
+        raise UnknownName.among("weight", name, index.initializers)
+    return found
 
 
 def weight_stats(model: Model, name: str) -> TensorStats:

@@ -20,12 +20,13 @@ from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
+from qexplorer.graph.attributes import number
+from qexplorer.graph.index import GraphIndex, index_at
 from qexplorer.load.operators import OperatorKind
-from qexplorer.observe.calibrators import weight_grid
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.carriers import activation_carrier, weight_carrier
 from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.plan_types import TensorPlan
-from qexplorer.quantize.view import GraphView, attribute, view_at
 
 if TYPE_CHECKING:
     import onnx
@@ -55,7 +56,7 @@ class ConstantPlanner:
     """
 
     model: Model
-    view: GraphView
+    view: GraphIndex
     tensors: dict[str, TensorPlan] = field(default_factory=dict)
     uses: dict[str, dict[int, str]] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -178,8 +179,8 @@ def _integer_bias(
         return None
     node, op = planner.view.nodes[decision.layer.name], decision.layer.op
     weight = planner.tensors[planner.uses[decision.layer.name][decision.weight or 0]]
-    grouped = op == "ConvTranspose" and attribute(node, "group", 1) != 1
-    scaled = op == "Gemm" and (attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)) != (1, 1)
+    grouped = op == "ConvTranspose" and number(node, "group", 1) != 1
+    scaled = op == "Gemm" and (number(node, "alpha", 1.0), number(node, "beta", 1.0)) != (1, 1)
     if grouped or scaled or not _has_kernel(weight, activations.get(decision.data[0])):
         return None
     return bias_vector(planner.view.array(tensor), output_channels(node, 1, planner.view))
@@ -192,22 +193,22 @@ def bias_vector(bias: Float32, channels: int) -> Float32 | None:
     return bias.reshape(channels) if bias.size == channels and bias.shape[-1] == channels else None
 
 
-def weight_axes(node: onnx.NodeProto, position: int, view: GraphView) -> tuple[int, int]:
+def weight_axes(node: onnx.NodeProto, position: int, view: GraphIndex) -> tuple[int, int]:
     """Axis of the output channels and axis of the inputs that are summed over, of the weight at input ``position``."""
     rank = len(view.initializers[node.input[position]].dims)
     if node.op_type == "MatMul":
         return rank - 1, max(rank - 2, 0)
     if node.op_type == "Gemm":
-        return (0, 1) if attribute(node, "transB", 0) else (1, 0)
+        return (0, 1) if number(node, "transB", 0) else (1, 0)
     return (1, 0) if node.op_type == "ConvTranspose" else (0, 1)
 
 
-def output_channels(node: onnx.NodeProto, position: int, view: GraphView) -> int:
+def output_channels(node: onnx.NodeProto, position: int, view: GraphIndex) -> int:
     """Length of the weight's output-channel axis."""
     return int(view.initializers[node.input[position]].dims[weight_axes(node, position, view)[0]])
 
 
-def _fitting(decision: Decision, spec: WeightSpec, view: GraphView) -> tuple[WeightSpec, int, int | None, str | None]:
+def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[WeightSpec, int, int | None, str | None]:
     """The weight specification that this layer's shape allows, its axes, and a remark if it is not what was asked."""
     node, position = view.nodes[decision.layer.name], decision.weight or 0
     axis, block_axis = weight_axes(node, position, view)
@@ -231,4 +232,4 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphView) -> tuple[Wei
 @lru_cache(maxsize=1024)
 def _weight_grid(path: str, tensor: str, spec: str, axis: int, block_axis: int | None) -> Grid:
     """Searching a range (mse, kl) takes time and depends on nothing but its arguments, so that it is done once."""
-    return weight_grid(view_at(path).array(tensor), WeightSpec.model_validate_json(spec), axis, block_axis)
+    return weight_grid(index_at(path).array(tensor), WeightSpec.model_validate_json(spec), axis, block_axis)

@@ -7,7 +7,7 @@ from typing import Any
 
 from qexplorer.machine.cpu import FEATURES
 from qexplorer.machine.description import describe_machine
-from qexplorer.machine.meters import METERS
+from qexplorer.machine.meters.registry import METERS
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["FeatureRow", "diagnosis", "feature_rows", "gpu_text", "outlook"]

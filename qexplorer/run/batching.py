@@ -8,12 +8,12 @@ import numpy as np
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.model import Model
-from qexplorer.run.protocol import Session
+from qexplorer.run.protocol import Answers
 
 __all__ = ["feeds_of", "run_all", "run_in_batches"]
 
 
-def run_all(session: Session, model: Model, split: Split, *, batch: int) -> list[Array]:
+def run_all(session: Answers, model: Model, split: Split, *, batch: int) -> list[Array]:
     """All outputs for every sample of ``split``.
 
     Args:
@@ -41,7 +41,7 @@ def feeds_of(split: Split, model: Model) -> dict[str, Array]:
 
 
 def run_in_batches(
-    session: Session,
+    session: Answers,
     inputs: Mapping[str, Array],
     *,
     batch: int,

@@ -1,7 +1,12 @@
 """What every backend is and does.
 
-How to add one: a file in this package with a class that follows :class:`Backend`, one line in ``registry.py``, a page
-in ``docs/backends/``; ``tests/contract/`` then checks it.
+How to add one: a file or a package in this folder with a class that follows :class:`Backend`, and what it brings::
+
+    ENTRIES = (MyBackend(),)
+
+at the end of the file, or in the package's ``__init__.py``. The folder is read at the start of the program, so that
+runtimes (``import openvino``) are imported inside functions. Nothing else has to be touched: pages, terminal, charts
+and records ask the backend. A page in ``docs/backends/`` tells what it does; ``tests/contract/`` checks it.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ __all__ = [
     "Backend",
     "Capabilities",
     "Executed",
+    "Facts",
     "Kind",
     "Mode",
     "Preparation",
@@ -72,6 +78,9 @@ class Capabilities:
         activation_formats: formats of activations that reach integer kernels.
         simulates: whether it has ``Mode.SIMULATED``.
         prepares: what takes it seconds before a file's first answer; None if nothing does.
+        float_operators: operators that it has no integer kernels for, whatever the formats.
+        prefers_unsigned: whether signed activations cost it speed: layers that do not fuse, products without the
+            processor's dot products.
     """
 
     device: str
@@ -79,6 +88,8 @@ class Capabilities:
     activation_formats: frozenset[str]
     simulates: bool
     prepares: Preparation | None = None
+    float_operators: frozenset[str] = frozenset()
+    prefers_unsigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,23 @@ class SessionOptions:
     mode: Mode = Mode.NATIVE
     threads: int = 1
     exact_products: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What others show and keep of a backend.
+
+    Attributes:
+        hue: colour of its integer results, ``#rrggbb``: 3 : 1 on white and on the dark theme, and no other backend's.
+        packages: what computes, as named where it is installed from; their versions are kept beside every number.
+        rank: its place in lists, the lowest first.
+        reference: whether its simulation is what every backend's answers are compared with; true of one.
+    """
+
+    hue: str
+    packages: tuple[str, ...] = ()
+    rank: int = 1000
+    reference: bool = False
 
 
 class Kind(StrEnum):
@@ -126,22 +154,26 @@ class Executed:
     layers: tuple[str, ...] = ()
 
 
-class Session(Protocol):
-    """A loaded model."""
+class Answers(Protocol):
+    """Whatever answers batches as a model does: a loaded model, or what one answered before."""
 
     @property
     def output_names(self) -> Sequence[str]:
         """Names of the outputs, in order."""
         ...
 
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
+        ...
+
+
+class Session(Answers, Protocol):
+    """A loaded model."""
+
     @property
     def notes(self) -> Sequence[str]:
         """What somebody who takes the file to this runtime must know to get the same: settings beside its defaults, and
         what is computed otherwise than the graph says. A sentence each."""
-        ...
-
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
         ...
 
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
@@ -177,6 +209,11 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What it can do, as data."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What others show and keep of it."""
         ...
 
     def availability(self) -> Availability:

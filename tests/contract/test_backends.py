@@ -21,7 +21,7 @@ from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import Variant
 from qexplorer.run.batching import run_all
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import reference
 from tests.contract.here import HERE
 from tests.contract.one_graph import Found, in_one_graph
 from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
@@ -98,7 +98,7 @@ def test_integers_are_within_a_step_of_the_simulation(
     """At every batch size that is used, native answers differ from the simulation's by at most one step."""
     split = Split({"x": samples(64)})
     found = run_all(backend.load(int8.path, SessionOptions(Mode.NATIVE)), model, split, batch=batch)
-    simulator = BACKENDS.get(REFERENCE).load(int8.path, SessionOptions(Mode.SIMULATED))
+    simulator = reference().load(int8.path, SessionOptions(Mode.SIMULATED))
     expected = run_all(simulator, model, split, batch=batch)
     result = differences(found, expected, ["y"], int8.output_scales, batch=batch, n=64)
     assert result.wrong is None

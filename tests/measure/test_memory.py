@@ -10,13 +10,16 @@ from qexplorer.measure.memory import peak_rss_bytes, rss_bytes, steady_rss_bytes
 
 
 def test_memory_that_is_held_is_seen() -> None:
-    """Forty megabytes that are written to are resident, and stay in the peak when they are gone."""
+    """Much memory that is written to is resident, and stays in the peak when it is gone.
+
+    Half of it may be missing: a kernel may take back other pages of a large process meanwhile.
+    """
     before = rss_bytes()
-    held = np.ones(40_000_000, np.uint8)
-    assert rss_bytes() - before > 30_000_000
+    held = np.ones(240_000_000, np.uint8)
+    assert rss_bytes() - before > 120_000_000
     peak = peak_rss_bytes()
     del held
-    assert peak is None or peak >= before + 30_000_000
+    assert peak is None or peak >= before + 120_000_000
 
 
 def test_steady_is_the_median_of_looks_after_each_run(monkeypatch: pytest.MonkeyPatch) -> None:

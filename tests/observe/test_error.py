@@ -13,9 +13,9 @@ from hypothesis.extra import numpy as hnp
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid, fake_quantize, grid_from_range
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.calibrators import weight_grid
 from qexplorer.observe.error import ErrorSplit, error_exact, error_from_histogram, error_per_channel
 from qexplorer.observe.histogram import Histogram
+from qexplorer.observe.weight_grids import weight_grid
 
 weights = hnp.arrays(
     np.float32,

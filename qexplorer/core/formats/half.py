@@ -45,7 +45,7 @@ class FloatFormat:
     @property
     def roles(self) -> frozenset[Role]:
         """Both; the recipe sees to it that a layer has it for both."""
-        return frozenset(Role)
+        return frozenset({"weight", "activation"})
 
     @property
     def granularities(self) -> tuple[Granularity, ...]:

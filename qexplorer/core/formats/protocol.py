@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ __all__ = ["Fitted", "Float32", "Float64", "Format", "Granularity", "Int32", "Ro
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
+Role = Literal["weight", "activation"]
+"""What a format can be asked for."""
 
 
 class Granularity(StrEnum):
@@ -37,13 +39,6 @@ class Granularity(StrEnum):
     TENSOR = "tensor"
     CHANNEL = "channel"
     BLOCK = "block"
-
-
-class Role(StrEnum):
-    """What a format can be asked for."""
-
-    WEIGHT = "weight"
-    ACTIVATION = "activation"
 
 
 class Storage(StrEnum):

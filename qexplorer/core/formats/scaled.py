@@ -41,7 +41,7 @@ class Scaled(ABC):
     @property
     def roles(self) -> frozenset[Role]:
         """Weights: nothing rounds activations to a table while the model runs."""
-        return frozenset({Role.WEIGHT})
+        return frozenset({"weight"})
 
     @property
     def granularities(self) -> tuple[Granularity, ...]:

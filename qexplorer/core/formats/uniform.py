@@ -91,7 +91,7 @@ class UniformFormat:
     @property
     def roles(self) -> frozenset[Role]:
         """Weights and activations."""
-        return frozenset(Role)
+        return frozenset({"weight", "activation"})
 
     @property
     def granularities(self) -> tuple[Granularity, ...]:

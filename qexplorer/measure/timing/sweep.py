@@ -25,7 +25,7 @@ from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.run.registry import usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["CELL_S", "SWEPT_BATCHES", "sweep", "thread_counts"]
 
@@ -72,7 +72,7 @@ def sweep(
     recipes: Sequence[Recipe],
     data: DataSet,
     *,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
     effort: Effort = Effort.QUICK,
     batches: Sequence[int] = SWEPT_BATCHES,
     threads: Sequence[int] | None = None,
@@ -85,7 +85,7 @@ def sweep(
         model: the float model. If its file insists on a batch size, that one is the only one.
         recipes: what to make of it.
         data: calibration and evaluation samples, fitted to the model.
-        backend: a backend's name.
+        backend: a backend's name; by default the reference.
         effort: how long each cell is timed.
         batches: batch sizes.
         threads: numbers of threads; None: ``thread_counts`` of this machine, or 1 on a GPU.
@@ -97,6 +97,7 @@ def sweep(
         BackendError: the backend cannot be used here.
         Cancelled: ``cancelled()`` became true.
     """
+    backend = backend or reference().name
     device = usable(backend).capabilities.device
     counts = tuple(sorted(threads or (_counts_here() if device == "cpu" else (1,))))
     subject = _subject(model, data, batches)

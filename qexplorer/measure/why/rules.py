@@ -93,7 +93,7 @@ def _signed_is_slow(case: Case) -> bool:
         return False
     if not peak.int8_gops or not peak.int8_signed_gops or peak.int8_signed_gops > 0.5 * peak.int8_gops:
         return False
-    return case.world.backend.name == "onnxruntime" and reached < 1.5 * peak.int8_signed_gops
+    return case.world.backend.capabilities.prefers_unsigned and reached < 1.5 * peak.int8_signed_gops
 
 
 def _signed_words(found: Found) -> str:
@@ -238,7 +238,7 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     ),
     LayerRule(
         "signed_expected",
-        lambda case: case.row.predicted and case.fact.signed and case.world.backend.name == "onnxruntime",
+        lambda case: case.row.predicted and case.fact.signed and case.world.backend.capabilities.prefers_unsigned,
         "on signed activations: some of them will fall back to float",
         "With zero in the middle of the codes a ReLU stays a step of its own, and keeps what is around it from fusing.",
         "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",

@@ -12,6 +12,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.graph.walk import fed_inputs
 from qexplorer.run.litert.cache import Converted, converted, digest_of
 from qexplorer.run.litert.interpreter import Prepared
 from qexplorer.run.litert.kernels import kernels_of
@@ -49,8 +50,7 @@ class LiteRtSession:
     def __init__(self, path: Path, options: SessionOptions) -> None:
         self._path, self._threads = path, options.threads
         graph = _read(path).graph
-        constants = {item.name for item in graph.initializer}
-        self._inputs = tuple(_input(item) for item in graph.input if item.name not in constants)
+        self._inputs = tuple(_input(item) for item in fed_inputs(graph))
         self._outputs = [(item.name, item.type.tensor_type.elem_type) for item in graph.output]
         self._digest = digest_of(path)
         self._files: dict[Shapes, Converted] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Kernels
+from qexplorer.graph.walk import subgraphs
 from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _walk(graph: onnx.GraphProto, codes: set[str], types: dict[str, int], *, inn
             codes.update(node.output)
         yield Kernel(node, kind, _label(node, kind, types), inner)
         types.update(dict.fromkeys(node.output, _output_type(node, types)))
-        for body in _bodies(node):
+        for body in subgraphs(node):
             yield from _walk(body, codes, types, inner=True)
 
 
@@ -93,10 +94,3 @@ def _output_type(node: onnx.NodeProto, types: dict[str, int]) -> int:
         return next((a.i for a in node.attribute if a.name == "to"), 0)
     source = 1 if node.op_type == "DequantizeLinear" else 0  # what comes out of it has the type of the scale
     return types.get(node.input[source], 0) if len(node.input) > source else 0
-
-
-def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs

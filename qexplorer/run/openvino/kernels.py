@@ -12,10 +12,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Kernels
+from qexplorer.graph.index import GraphIndex, label_of
 from qexplorer.run.protocol import Kind
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["Kernel", "Names", "kernels_of", "names_of", "read_kernels"]
 
@@ -82,16 +86,18 @@ def names_of(path: Path) -> Names:
     import onnx
 
     graph = onnx.load(str(path), load_external_data=False).graph
-    nodes: dict[str, tuple[str, str]] = {}
-    for node in graph.node:
-        nodes |= dict.fromkeys(node.output, (node.name or node.output[0], node.op_type))
+    index = GraphIndex(graph)
+    nodes = {tensor: _label_and_op(index.order[place]) for tensor, place in index.made_at.items()}
     made_by = {tensor: name for tensor, (name, op) in nodes.items() if op not in _PAIRS}
     before = {
-        node.name or node.output[0]: tuple(made_by[tensor] for tensor in node.input if tensor in made_by)
-        for node in graph.node
+        label_of(node): tuple(made_by[tensor] for tensor in node.input if tensor in made_by) for node in index.order
     }
-    nodes |= {node.name: (node.name, node.op_type) for node in graph.node if node.name}
+    nodes |= {node.name: _label_and_op(node) for node in index.order if node.name}
     return Names(nodes, before, any(op in _PAIRS | _OTHER_QUANTIZED for _, op in nodes.values()))
+
+
+def _label_and_op(node: onnx.NodeProto) -> tuple[str, str]:
+    return label_of(node), str(node.op_type)
 
 
 def read_kernels(runtime: Any, names: Names) -> tuple[Kernel, ...]:

@@ -1,6 +1,6 @@
 """Convolutions of 8-bit codes in int32, for any number of spatial axes, without a loop over pixels.
 
-Codes lie with their channels last, so that a window's values are runs of bytes. What is summed by matrix product:
+CodeTensor lie with their channels last, so that a window's values are runs of bytes. What is summed by matrix product:
 windows as rows (im2col); what has one channel in a group: the kernel's positions one after the other.
 """
 

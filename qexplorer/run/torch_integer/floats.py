@@ -12,8 +12,8 @@ from torch import Tensor
 import qexplorer.torchgraph.operators  # noqa: F401  (registers the operators)
 from qexplorer.core.errors import BackendError
 from qexplorer.run.protocol import Kind
+from qexplorer.run.torch_integer.quantized_graph import Ending, QuantizedGraph
 from qexplorer.run.torch_integer.step import Step
-from qexplorer.run.torch_integer.view import Ending, GraphView
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, as_host, find
 
@@ -37,7 +37,7 @@ _KINDS = dict.fromkeys(_MOVES, Kind.MOVES) | dict.fromkeys(
 
 
 def kernel_of(
-    view: GraphView, node: onnx.NodeProto, device: torch.device = _PROCESSOR
+    view: QuantizedGraph, node: onnx.NodeProto, device: torch.device = _PROCESSOR
 ) -> Callable[..., tuple[Tensor, ...]]:
     """``node`` as a function of its inputs, in the order of the graph, None for one left out.
 
@@ -75,7 +75,7 @@ def _argument(value: Any, host: bool, device: torch.device) -> Any:
     return torch.from_numpy(np.array(value)).to(device) if isinstance(value, np.ndarray) else value
 
 
-def float_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step:
+def float_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step:
     """A step that executes ``node`` as written. Raises BackendError."""
     kind = _KINDS.get(node.op_type, Kind.FLOAT)
     reads, writes = tuple(node.input), tuple(node.output)
@@ -83,7 +83,7 @@ def float_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> S
     return Step(node.name, node.op_type, kind, layers, reads, writes, kernel_of(view, node, device))
 
 
-def applied(view: GraphView, nodes: Sequence[onnx.NodeProto], value: Tensor) -> Tensor:
+def applied(view: QuantizedGraph, nodes: Sequence[onnx.NodeProto], value: Tensor) -> Tensor:
     """What a chain of nodes makes of ``value``, their first input; their other inputs are constants."""
     for node in nodes:
         others = [view.constants[name] if name else None for name in node.input[1:]]
@@ -91,7 +91,7 @@ def applied(view: GraphView, nodes: Sequence[onnx.NodeProto], value: Tensor) -> 
     return value
 
 
-def quantized_ends(view: GraphView, ending: Ending) -> tuple[int, int]:
+def quantized_ends(view: QuantizedGraph, ending: Ending) -> tuple[int, int]:
     """The smallest and largest code that a chain of Relu and Clip lets through."""
     ends = torch.tensor([float("-inf"), float("inf")])
     low, high = applied(view, (*ending.chain, ending.quantizer), ends).tolist()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid
-from qexplorer.ui.distributions.controls import Settings
+from qexplorer.ui.distributions.controls import BY_HAND, Settings
 
 if TYPE_CHECKING:
     from qexplorer.observe.histogram import Histogram
@@ -49,13 +50,14 @@ def view_of(source: str, name: str, settings: Settings, _stats: TensorStats) -> 
     """
     from qexplorer.observe.tensor_grid import grid_view
 
+    calibrator = settings.calibrator if settings.calibrator != BY_HAND else DEFAULT_CALIBRATOR
     return grid_view(
         _stats,
         format=get_format(settings.format),
         symmetric=settings.symmetric,
         granularity=Granularity(settings.granularity),
-        calibrator=settings.calibrator if settings.calibrator != "hand" else "minmax",
-        percentile=settings.percentile,
+        calibrator=calibrator,
+        options=options_among(calibrator, dict(settings.options)),
         clip=settings.clip,
         block=settings.block,
     )

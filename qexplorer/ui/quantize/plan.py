@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.model import Model
-from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
@@ -35,14 +36,14 @@ def plan_of(model: Model, recipe: Recipe) -> Plan:
 
 
 def _uncalibrated(recipe: Recipe) -> Recipe:
-    """The recipe with every weight's range by min-max: some calibrators take seconds, and the plan here is the same."""
-    weights = recipe.weights and recipe.weights.model_copy(update={"calibrator": "minmax"})
+    """The recipe with the default calibrator for weights: others may take seconds, and the plan here is the same."""
+    weights = recipe.weights and recipe.weights.with_calibrator(DEFAULT_CALIBRATOR)
     rules = [rule.model_copy(update={"weights": rule.weights and _plain(rule.weights)}) for rule in recipe.layers]
     return recipe.model_copy(update={"weights": weights, "layers": tuple(rules)})
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name != "calibrator"}
+    return {name: value for name, value in fields.items() if name in WeightSpec.model_fields and name != "calibrator"}
 
 
 def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:

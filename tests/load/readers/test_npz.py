@@ -99,8 +99,8 @@ def test_declared_sizes_are_checked_before_anything_is_read(tmp_path: Path) -> N
 
 def test_archives_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file of zeros is judged by what it unpacks to, as .npz and as .zip."""
-    for name in ("readers_npz", "readers_zip"):
-        monkeypatch.setattr(f"qexplorer.load.{name}.MAX_BYTES", 2**20)
+    for name in ("npz", "zip"):
+        monkeypatch.setattr(f"qexplorer.load.readers.{name}.MAX_BYTES", 2**20)
     monkeypatch.setattr(raw_module, "MAX_BYTES", 2**20)
     bomb = npz(tmp_path, x=np.zeros((2**19, 2), np.float32))
     assert bomb.stat().st_size < 2**13

@@ -18,8 +18,8 @@ from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
 from qexplorer.run.openvino import backend as backend_module
+from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
 from qexplorer.run.openvino.graph import half_precision, read_graph
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples

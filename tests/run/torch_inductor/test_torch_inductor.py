@@ -17,7 +17,7 @@ import qexplorer as qx
 from qexplorer.core.errors import BackendError
 from qexplorer.process.limits import Limits
 from qexplorer.run.protocol import Kind, Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import reference
 from qexplorer.run.torch_inductor import TORCH_INDUCTOR, compiling
 from qexplorer.run.torch_inductor.compiled_kernels import kind_of
 from qexplorer.run.torch_inductor.lower import LoweredGraph
@@ -77,7 +77,7 @@ def test_a_quantized_graph_runs_on_int8_products_within_a_step(folder: Path, kep
     path, feeds = folder / "cnn-w8a8.onnx", {"x": samples(BATCH)}
     session = TORCH_INDUCTOR.load(path, SessionOptions())
     (found,) = session.run(feeds)
-    (expected,) = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
     assert np.abs(found - expected).max() <= 1.001 * step_of(path, "y")
     kernels = session.kernels()
     assert sum(kernels.integer.values()) == 3
@@ -93,7 +93,7 @@ def test_the_lowered_graph_is_the_simulation(name: str, recipe: str, shared_work
     feed = np.ascontiguousarray(array[:8])
     with torch.no_grad():
         (found,) = LoweredGraph(graph_of(read_model(path)))(torch.from_numpy(feed))
-    session = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED))
+    session = reference().load(path, SessionOptions(Mode.SIMULATED))
     (expected,) = session.run({qx.load(name).inputs[0].name: feed})
     step = np.abs(np.diff(np.unique(expected))).min()
     allowed = 1.001 * step if "dynamic" not in recipe and recipe not in ("w8a16", "w4-b32") else 1e-3

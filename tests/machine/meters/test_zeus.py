@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from qexplorer.machine import meter_zeus
-from qexplorer.machine.meter_zeus import ZeusMeter, joules_of
+from qexplorer.machine.meters import zeus
+from qexplorer.machine.meters.zeus import ZeusMeter, joules_of
 
 
 def test_a_jetson_with_a_total_is_taken_at_its_total() -> None:
@@ -42,7 +42,7 @@ def test_a_machine_that_may_have_a_counter_is_told_what_to_install(monkeypatch: 
     """On Apple silicon without zeus the command is given."""
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(meter_zeus.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(zeus.importlib.util, "find_spec", lambda _: None)
     state = ZeusMeter().availability()
     assert state.enable == "pip install 'qexplorer[zeus]'"
 
@@ -50,8 +50,8 @@ def test_a_machine_that_may_have_a_counter_is_told_what_to_install(monkeypatch: 
 def test_a_counter_that_zeus_does_not_find_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of zeus becomes a sentence; a counter that is found is read."""
     meter = ZeusMeter()
-    monkeypatch.setattr(meter_zeus, "_may_have_one", lambda: True)
-    monkeypatch.setattr(meter_zeus.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(zeus, "_may_have_one", lambda: True)
+    monkeypatch.setattr(zeus.importlib.util, "find_spec", lambda _: object())
 
     def fails() -> object:
         raise RuntimeError("No observable SoC\nwas found")

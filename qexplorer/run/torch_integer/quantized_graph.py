@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from qexplorer.core.errors import BackendError
+from qexplorer.graph.attributes import number
 from qexplorer.torchgraph.dtypes import CODE_LIMITS, tensor_from, torch_dtype
 from qexplorer.torchgraph.graph import Graph
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import onnx
     import torch
 
-__all__ = ["BYTES", "Codes", "Ending", "GraphView", "TensorGrid"]
+__all__ = ["BYTES", "CodeTensor", "Ending", "QuantizedGraph", "TensorGrid"]
 
 BYTES = frozenset(
     {TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4, TensorProto.INT2, TensorProto.UINT2}
@@ -46,7 +47,7 @@ class TensorGrid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Codes:
+class CodeTensor:
     """What a DequantizeLinear with constant scales reads.
 
     Attributes:
@@ -81,7 +82,7 @@ class Ending:
     grid: TensorGrid
 
 
-class GraphView:
+class QuantizedGraph:
     """Answers about one graph.
 
     Args:
@@ -92,16 +93,10 @@ class GraphView:
         self.graph = graph
         self.constants = {name: _tensor(item) for name, item in graph.constants.items()}
         self.types: dict[str, int] = dict(graph.types)
-        self.readers: dict[str, list[onnx.NodeProto]] = {}
-        self.makers: dict[str, onnx.NodeProto] = {}
         for node in graph.nodes:
-            for name in filter(None, node.input):
-                self.readers.setdefault(name, []).append(node)
-            for name in filter(None, node.output):
-                self.makers[name] = node
             if node.op_type == "QuantizeLinear":
                 zero = node.input[2] if len(node.input) > 2 else ""
-                given = _attribute(node, "output_dtype", 0) or TensorProto.UINT8
+                given = int(number(node, "output_dtype", 0)) or TensorProto.UINT8
                 self.types[node.output[0]] = self.types.get(zero, given) if zero else given
 
     def array(self, name: str) -> NDArray[Any] | None:
@@ -111,21 +106,25 @@ class GraphView:
             return None
         return np.asarray(found.numpy())
 
-    def codes(self, name: str) -> Codes | None:
+    def maker(self, name: str) -> onnx.NodeProto:
+        """The node that makes ``name``. Raises KeyError if none does."""
+        return self.graph.index.order[self.graph.index.made_at[name]]
+
+    def codes(self, name: str) -> CodeTensor | None:
         """The 8-bit codes behind a float32 tensor; None if it is not made by DequantizeLinear with constant scales."""
-        node = self.makers.get(name)
-        if node is None or node.op_type != "DequantizeLinear" or _attribute(node, "block_size", 0):
+        node = self.graph.index.maker(name)
+        if node is None or node.op_type != "DequantizeLinear" or number(node, "block_size", 0):
             return None
         found = self._grid(node)
         if found is None or found[2] not in BYTES:
             return None
-        return Codes(node.input[0], found[0], found[1], _attribute(node, "axis", 1), found[2])
+        return CodeTensor(node.input[0], found[0], found[1], int(number(node, "axis", 1)), found[2])
 
     def ending(self, name: str, between: Collection[str]) -> Ending | None:
         """How ``name`` becomes codes, if nobody else reads it; ``between`` are the operators allowed before."""
         chain: list[onnx.NodeProto] = []
-        while name not in self.graph.outputs and len(self.readers.get(name, ())) == 1:
-            node = self.readers[name][0]
+        while name not in self.graph.outputs and len(readers := self.graph.index.readers(name)) == 1:
+            (node,) = readers
             if node.op_type == "QuantizeLinear":
                 found = self._grid(node)
                 if found is None or found[0].size != 1 or found[2] not in BYTES or node.input[0] != name:
@@ -139,9 +138,9 @@ class GraphView:
         return None
 
     def bias(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
-        """Codes and scales of a constant int32 bias."""
-        node = self.makers.get(name)
-        if node is None or node.op_type != "DequantizeLinear" or _attribute(node, "block_size", 0):
+        """CodeTensor and scales of a constant int32 bias."""
+        node = self.graph.index.maker(name)
+        if node is None or node.op_type != "DequantizeLinear" or number(node, "block_size", 0):
             return None
         found, codes = self._grid(node), self.array(node.input[0])
         if found is None or codes is None or codes.dtype != np.int32 or found[1].any():
@@ -156,7 +155,7 @@ class GraphView:
         """Scales, zero points and element type of the codes; None if they are not constant, or not in float32."""
         scale = self.array(node.input[1])
         coded = node.output[0] if node.op_type == "QuantizeLinear" else node.input[0]
-        if scale is None or scale.dtype != np.float32 or _attribute(node, "precision", 0) not in (0, 1):
+        if scale is None or scale.dtype != np.float32 or number(node, "precision", 0) not in (0, 1):
             return None
         if len(node.input) < 3 or not node.input[2]:
             return scale, np.zeros(scale.shape, np.int32), self.types.get(coded, 0)
@@ -171,7 +170,3 @@ def _tensor(item: onnx.TensorProto) -> torch.Tensor:
         return tensor_from(item)
     except ValueError as error:
         raise BackendError(str(error), where=item.name) from None
-
-
-def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
-    return next((int(a.i) for a in node.attribute if a.name == name), default)

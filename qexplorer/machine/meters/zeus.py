@@ -9,7 +9,7 @@ from typing import Any
 
 from qexplorer.run.protocol import Availability
 
-__all__ = ["ZeusMeter", "joules_of"]
+__all__ = ["ENTRIES", "ZeusMeter", "joules_of"]
 
 
 class ZeusMeter:
@@ -20,6 +20,7 @@ class ZeusMeter:
 
     name = "zeus"
     device = "cpu"
+    rank = 20
     update_s = 0.1
     """zeus polls a Jetson's rails about ten times a second."""
 
@@ -70,3 +71,6 @@ def _may_have_one() -> bool:
     """Whether this can be an Apple silicon or Jetson machine at all."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     return arm and sys.platform in ("darwin", "linux")
+
+
+ENTRIES = (ZeusMeter(),)

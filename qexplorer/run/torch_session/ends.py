@@ -15,6 +15,7 @@ from torch import Tensor
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError, QExplorerError
+from qexplorer.graph.walk import fed_inputs
 
 if TYPE_CHECKING:
     import onnx
@@ -46,11 +47,8 @@ def declared_inputs(model: onnx.ModelProto) -> Declared:
     """What a model declares of its inputs, initializers left out."""
     from onnx import helper
 
-    constant = {item.name for item in model.graph.initializer}
     found: Declared = {}
-    for item in model.graph.input:
-        if item.name in constant:
-            continue
+    for item in fed_inputs(model.graph):
         tensor = item.type.tensor_type
         shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
         kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type)

@@ -20,37 +20,60 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.formats import Format
+from qexplorer.core.calibrator import Wanted
+from qexplorer.core.grid import Float32
 from qexplorer.observe.histogram import Bins, Histogram
+from qexplorer.observe.rows import in_parts
 
-__all__ = ["least_divergence"]
+__all__ = ["least_divergence", "least_divergence_of_rows"]
 
 _BINS = 2048
 _PER_LEVEL = 16
 _CANDIDATES = 64
 _ZOOMS = 8
 _FARTHEST = 128.0
+_FINEST = 8  # wider grids resolve more than a histogram does
+_ROW_VALUES = 8  # a bin of a row holds at least so many values on average, or the counts are mostly chance
+_ROW_CANDIDATES = 32
 Float64 = NDArray[np.float64]
 
 
-def least_divergence(histogram: Histogram, format: Format, *, symmetric: bool) -> tuple[float, float]:
+def least_divergence(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
     """The range ``(low, high)`` with the least divergence; the whole range for formats of more than 8 bits."""
     low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
-    if format.bits > 8 or low == high:
+    if wanted.format.bits > _FINEST or low == high:
         return low, high
     bins = _without_zeros(histogram.bins)
     farthest = _FARTHEST * Histogram.quantile_of(bins.folded(), 0.9)
     low, high = max(low, -farthest), min(high, farthest)
-    if symmetric:
-        qmin, qmax = format.symmetric_range
-        end = _one_sided(bins, max(-low, high), (qmax - qmin) // 2)
+    if wanted.symmetric:
+        end = _one_sided(bins, max(-low, high), wanted.steps // 2)
         return (-end if low < 0 else 0.0), (end if high > 0 else 0.0)
-    levels = format.qmax - format.qmin
+    levels = wanted.steps
     if low == 0.0:
         return 0.0, _one_sided(bins, high, levels)
     if high == 0.0:
         return -_one_sided(bins, -low, levels), 0.0
     return _two_sided(bins, low, high, levels)
+
+
+def least_divergence_of_rows(rows: Float32, wanted: Wanted) -> Float64:
+    """The range ``(rows, 2)`` of each channel: one magnitude bounds both ends, found on its own histogram."""
+    from qexplorer.observe.grid_kernels import rows_divergence
+
+    low = np.minimum(rows.min(1, initial=0.0), 0.0).astype(np.float64)
+    high = np.maximum(rows.max(1, initial=0.0), 0.0).astype(np.float64)
+    ends = np.maximum(-low, high)
+    if wanted.format.bits <= _FINEST:
+        levels = max(wanted.steps // 2, 1)
+        n = min(max(rows.shape[1] // _ROW_VALUES, 2 * levels), 16 * levels)
+        stops = np.unique(np.rint(np.geomspace(levels, n, _ROW_CANDIDATES)).astype(np.int64))
+
+        def search(part: slice) -> None:
+            rows_divergence(rows[part], ends[part], float(levels), n, stops)
+
+        in_parts(rows.size, len(rows), search)
+    return np.stack([np.maximum(low, -ends), np.minimum(high, ends)], -1)
 
 
 def _without_zeros(bins: Bins) -> Bins:

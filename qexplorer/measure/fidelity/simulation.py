@@ -1,0 +1,90 @@
+"""The simulated answers of one graph, computed once however many backends are compared with them.
+
+Every backend is judged in a process of its own, and all of one comparison judge the same graph on the same batches.
+What the reference backend answered to a batch is kept beside the comparison's samples, named by the graph and by the
+digest of what was fed; the next child reads it, and loads no simulation at all if nothing is missing. Two children
+that arrive at one batch together compute it once: the second waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.files import write_atomically
+from qexplorer.run.protocol import Mode, Session, SessionOptions
+from qexplorer.run.registry import reference
+
+__all__ = ["Simulation"]
+
+
+class Simulation:
+    """Answers of the reference backend in ``Mode.SIMULATED``, kept on disk.
+
+    Args:
+        path: the graph; files in the workspace never change, so that the path tells it apart.
+        threads: threads of one operator.
+        folder: where answers are kept: that of the comparison's samples, so that they are gone with them.
+    """
+
+    def __init__(self, path: Path, threads: int, folder: Path) -> None:
+        self._path, self._threads = path, threads
+        self._base = folder / f"simulated-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}-{threads}"
+        self._session: Session | None = None
+
+    @property
+    def output_names(self) -> Sequence[str]:
+        """Names of the outputs, in order."""
+        kept = self._base.with_name(f"{self._base.name}.json")
+        if not kept.exists():
+            names = list(self._loaded().output_names)
+            write_atomically(kept, json.dumps(names).encode())
+        found: list[str] = json.loads(kept.read_bytes())
+        return found
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
+        kept = self._base.with_name(f"{self._base.name}-{_digest(feeds)}.npz")
+        with _alone(kept.with_suffix(".lock")):
+            if kept.exists():
+                with np.load(kept, allow_pickle=False) as file:
+                    return [file[f"{index}"] for index in range(len(file.files))]
+            outputs = self._loaded().run(feeds)
+            if all(output.dtype.isbuiltin == 1 for output in outputs):  # others (bfloat16) do not survive a file
+                stream = io.BytesIO()
+                np.savez(stream, **{f"{index}": output for index, output in enumerate(outputs)})  # type: ignore[arg-type]
+                write_atomically(kept, stream.getvalue())
+            return outputs
+
+    def _loaded(self) -> Session:
+        if self._session is None:
+            options = SessionOptions(Mode.SIMULATED, self._threads)
+            self._session = reference().load(self._path, options)
+        return self._session
+
+
+def _digest(feeds: Mapping[str, Array]) -> str:
+    found = hashlib.sha256()
+    for name, array in sorted(feeds.items()):
+        found.update(f"{name} {array.dtype} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Keeps two processes from computing one answer. Without ``fcntl`` (Windows) both do, and write the same."""
+    with lock.open("a") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

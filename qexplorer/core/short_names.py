@@ -21,7 +21,7 @@ from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format, Granularity
 
-__all__ = ["OPTIONS", "examples", "expand", "stem_of"]
+__all__ = ["OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]
 
 _EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
@@ -46,6 +46,11 @@ OPTIONS: dict[str, str] = {
 """Options that are no calibrators, with their meaning."""
 
 _PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
+
+
+def grammar_examples() -> tuple[str, ...]:
+    """Short names that the grammar has without any format's own."""
+    return tuple(_EXAMPLES)
 
 
 def examples() -> dict[str, str]:

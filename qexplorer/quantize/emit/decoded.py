@@ -85,8 +85,7 @@ def _looked_up(
 def _scale(writer: GraphWriter, key: str, shape: tuple[int, ...], grid: Grid) -> str:
     """The scale in a shape that broadcasts against the values."""
     if grid.axis is None or grid.block is None:
-        scale, _ = grid.expanded(shape)
-        return writer.constant(f"{key}/scale", scale)
+        return writer.constant(f"{key}/scale", grid.expanded(shape)[0])
     length = shape[grid.axis]
     blocks = np.arange(length) // grid.block
     narrow = blocks.astype(np.uint8 if blocks[-1] < 2**8 else np.uint16 if blocks[-1] < 2**16 else np.int32)

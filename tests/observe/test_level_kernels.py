@@ -86,7 +86,7 @@ def test_a_bin_is_integrated_exactly(low: float, width: float, count: float, lev
 
 @every
 def test_mse_is_no_worse_than_any_of_many_ranges(format: Any) -> None:
-    """Per tensor from the histogram, and for each of 48 channels from its values, within 5 %: the error of fp8 is jagged."""
+    """Per tensor from the histogram, and for each channel from its values, within 5 %: the error of fp8 is jagged."""
     x, wanted = _weight(1), Wanted(format, True)
     parts = np.linspace(0.05, 1.0, 96)
 

@@ -6,7 +6,7 @@ see ``quantize.emit.decoded``). Everything that hangs on such a Gather of consta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
@@ -36,20 +36,18 @@ def rewrite_tables(edit: GraphEdit, differences: list[str]) -> None:
 
 def _value(edit: GraphEdit, node: onnx.NodeProto) -> Array | None:
     """What the node makes of constants, if it is part of a look-up; None otherwise."""
-    arrays = [edit.array(name) for name in node.input]
+    arrays: list[Any] = [edit.array(name) for name in node.input]
     if node.domain not in ("", "ai.onnx") or not arrays or any(array is None for array in arrays):
         return None
     first, *rest = (array for array in arrays if array is not None)
     settings = {item.name: item.i for item in node.attribute}
     match node.op_type:
         case "Cast" if settings["to"] == TensorProto.INT32 and edit.constants[node.input[0]].data_type in _CODES:
-            return first.astype(np.int32)
+            return np.asarray(first, np.int32)
         case "Gather" if first.dtype == np.float32 and rest[0].dtype == np.int32:
-            return np.take(first, rest[0], axis=settings.get("axis", 0))
+            return np.asarray(np.take(first, rest[0], axis=settings.get("axis", 0)))
         case "Mul" if first.dtype == np.float32:
-            product: Array = first * rest[0]
-            return product
+            return np.asarray(first * rest[0])
         case "DequantizeLinear" if first.ndim == 0 and len(rest) == 1:
-            value: Array = np.asarray(first.astype(np.float32) * rest[0])
-            return value
+            return np.asarray(first.astype(np.float32) * rest[0])
     return None

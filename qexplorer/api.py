@@ -75,6 +75,7 @@ def quantize(
     *,
     samples: int = CALIBRATION_SAMPLES,
     progress: Callable[[int, int], None] | None = None,
+    steps: Callable[[str, float], None] | None = None,
 ) -> QuantizedModel:
     """A model quantized by a recipe.
 
@@ -82,9 +83,10 @@ def quantize(
         model: a model, or what :func:`load` takes.
         recipe: a recipe, or what ``Recipe.parse`` takes.
         data: a data set, or what :func:`data` takes; only its calibration part is read, and only if the recipe has
-            static activations. A sample model brings its own.
+            static activations or an algorithm that needs data. A sample model brings its own.
         samples: calibration samples used, at most.
         progress: called with (samples done, samples in all) while ranges are observed.
+        steps: called with (a sentence, the share that is done) while algorithms work.
 
     Raises:
         InputError: a recipe that needs data without data, or what :func:`load` and :func:`data` raise.
@@ -93,12 +95,15 @@ def quantize(
 
     float_model, wanted = load(model), Recipe.parse(recipe)
     if not wanted.needs_calibration:
-        return quantize_model(float_model, wanted, None)
-    from qexplorer.observe.collecting.store import statistics_for
+        return quantize_model(float_model, wanted, None, progress=steps)
+    what = "has static activations" if wanted.needs_statistics else "has an algorithm that measures"
+    fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' {what}, so it needs data")
+    statistics = None
+    if wanted.needs_statistics:
+        from qexplorer.observe.collecting.store import statistics_for
 
-    fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' has static activations, so it needs data")
-    statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
-    return quantize_model(float_model, wanted, statistics)
+        statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
+    return quantize_model(float_model, wanted, statistics, fitted, samples=samples, progress=steps)
 
 
 def measure(

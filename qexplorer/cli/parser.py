@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _short_names() -> str:
     """What may follow in a short name, calibrators and their options included."""
     from qexplorer.core.calibrator_choice import by_default_first, option_names, short_calibrators
+    from qexplorer.core.plugins import ALGORITHMS
     from qexplorer.core.short_names import OPTIONS, examples, grammar_examples
 
     fixed = [f"-{option} ({meaning})" for option, meaning in OPTIONS.items()]
@@ -83,7 +84,9 @@ def _short_names() -> str:
     text += f"Short names may end in {', '.join(fixed)}, or in a calibrator: {', '.join(calibrators)}."
     text += f" Only in a .yaml file, as their options must be given: {', '.join(only)}." if only else ""
     options = [f"{name} of {each.name}" for each in by_default_first() for name in option_names(each.name)]
-    return text + (f" Options beside 'calibrator' in a .yaml file: {', '.join(options)}." if options else "")
+    text += f" Options beside 'calibrator' in a .yaml file: {', '.join(options)}." if options else ""
+    algorithms = [f"-{each.name} ({each.title})" for each in ALGORITHMS]
+    return text + (f" Last come algorithms: {', '.join(algorithms)}." if algorithms else "")
 
 
 def _title(calibrator: str) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from qexplorer.core.algorithm import Needs, Stage
+from qexplorer.core.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
 from qexplorer.core.calibrator import CalibratorOptions
 from qexplorer.core.calibrator_choice import (
     DEFAULT_CALIBRATOR,
@@ -24,8 +26,8 @@ from qexplorer.core.calibrator_choice import (
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format, Granularity, Role, Storage, get_format
 from qexplorer.core.plugins import CALIBRATORS
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.short_names import expand
-from qexplorer.core.show import as_html
 from qexplorer.core.workspace import digest_json
 
 __all__ = ["ActivationSpec", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]
@@ -191,20 +193,19 @@ class Recipe(_Strict):
         name: shown everywhere; not part of the digest.
         weights: None leaves weights in float.
         activations: None leaves activations in float.
-        algorithms: names of post-training algorithms, in order (none are registered yet).
+        algorithms: post-training algorithms in the order in which they work.
         layers: ordered exceptions.
     """
 
     name: str = "recipe"
     weights: WeightSpec | None = None
     activations: ActivationSpec | None = None
-    algorithms: tuple[str, ...] = ()
+    algorithms: tuple[AskedAlgorithm, ...] = ()
     layers: tuple[LayerRule, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        if self.algorithms:
-            raise ValueError(f"there is no algorithm called '{self.algorithms[0]}'; leave the list empty")
+        check_order(self.algorithms)
         formats = [s.format for s in (self.weights, self.activations) if s]
         if (_casts(self.weights) or _casts(self.activations)) and (len(formats) < 2 or len(set(formats)) > 1):
             raise ValueError("a float format must be given for weights and activations alike")
@@ -222,7 +223,23 @@ class Recipe(_Strict):
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether any layer needs ranges observed on data."""
+        """Whether calibration data are needed: for ranges, or by an algorithm."""
+        return self.needs_statistics or self.needs_samples
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether ranges observed on data are needed: by a layer's static activations, or by an algorithm."""
+        return self._has_static or Needs.STATISTICS in needs_of(self.algorithms)
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether an algorithm reads calibration samples, or changes the graph so that it is observed again."""
+        observed_again = any(each.algorithm.stage is Stage.GRAPH for each in self.algorithms)
+        reads = bool(needs_of(self.algorithms) & (Needs.DATA | Needs.GRADIENTS))
+        return reads or (observed_again and self.needs_statistics)
+
+    @property
+    def _has_static(self) -> bool:
         specs = [self.activations, *(_merged(ActivationSpec, None, r.activations, r.match) for r in self.layers)]
         return any(s is not None and s.mode == "static" and get_format(s.format).has_scale for s in specs)
 
@@ -248,6 +265,7 @@ class Recipe(_Strict):
     def to_yaml(self) -> str:
         """The recipe as YAML that :meth:`parse` reads back to an equal recipe."""
         value = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        value["algorithms"] = [plain_algorithm(each) for each in self.algorithms]
         value["layers"] = [_plain_rule(rule) for rule in self.layers]
         for key in ("algorithms", "layers"):
             if not value[key]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from qexplorer.core.show import as_html
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.usage import Usage
 
 __all__ = [

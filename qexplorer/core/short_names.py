@@ -10,6 +10,7 @@ option    = "dynamic"                       activation ranges as they come
           | "asym"                          asymmetric weights
           | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
                                 that needs no option
+          | a registered algorithm, with its options by default; several work in the order in which they are named
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format, Granularity
+from qexplorer.core.plugins import ALGORITHMS
 
 __all__ = ["OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]
 
@@ -77,9 +79,15 @@ def expand(name: str) -> dict[str, Any]:
         spec = {"format": name}
         return {"name": name, "weights": spec | {"granularity": "tensor"}, "activations": spec}
     weights, activations, options = _formats(name)
+    fields: dict[str, Any] = {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
     for option in options:
-        _apply(option, name, weights, activations)
-    return {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
+        if _apply(option, weights, activations):
+            continue
+        if option not in ALGORITHMS:
+            allowed = ", ".join((*OPTIONS, *short_calibrators(), *ALGORITHMS.names()))
+            raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
+        fields.setdefault("algorithms", []).append(option)
+    return fields
 
 
 def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str]]:
@@ -97,7 +105,8 @@ def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str
     return {"format": wanted[0]}, {"format": wanted[1]} if len(wanted) > 1 else None, options
 
 
-def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> None:
+def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> bool:
+    """Sets the fields that ``option`` stands for; False if it is no option of weights and activations."""
     if option == "tensor":
         weights["granularity"] = "tensor"
     elif option == "asym":
@@ -111,5 +120,5 @@ def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[st
     elif option == "sym" and activations is not None:
         activations |= {"format": activations["format"].lstrip("u"), "symmetric": True}
     else:
-        allowed = ", ".join((*OPTIONS, *short_calibrators()))
-        raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
+        return False
+    return True

@@ -85,20 +85,23 @@ def channels_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def quantize_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Quantizes by one ``recipe``, calibrating if it needs to; returns ``{"path", "digest", "plan"}``."""
-    recipe = Recipe.parse(arguments["recipe"])
-    statistics = None
+    recipe, samples = Recipe.parse(arguments["recipe"]), arguments.get("samples") or 512
+    statistics = data = None
     if recipe.needs_calibration:
-        from qexplorer.observe.collecting.store import statistics_for
-
         model, data = load_both(arguments, emit)
-        samples = arguments.get("samples") or 512
-        statistics = statistics_for(model, data, samples=samples, progress=_counter(emit))
     else:
         model = _load_model(arguments, emit)
+    if recipe.needs_statistics and data is not None:
+        from qexplorer.observe.collecting.store import statistics_for
+
+        statistics = statistics_for(model, data, samples=samples, progress=_counter(emit))
     from qexplorer.quantize.quantize import quantize_model
 
-    report_progress(emit, "writing the quantized graph", 0.9)
-    quantized = quantize_model(model, recipe, statistics)
+    def told(step: str, share: float) -> None:
+        report_progress(emit, step, 0.8 + 0.1 * share)
+
+    report_progress(emit, "writing the quantized graph", 0.8 if recipe.needs_samples else 0.9)
+    quantized = quantize_model(model, recipe, statistics, data, samples=samples, progress=told)
     return {"path": str(quantized.path), "digest": quantized.digest, "plan": quantized.plan.to_json()}
 
 

@@ -24,7 +24,7 @@ from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
 
-_OBSERVE_S, _QUANTIZE_S = 1.5, 0.4
+_OBSERVE_S, _QUANTIZE_S, _ALGORITHM_S = 1.5, 0.4, 4.0
 
 
 def compare(
@@ -66,8 +66,8 @@ def compare(
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     with scratch() as folder:
-        board.plan("observe", _OBSERVE_S if any(recipe.needs_calibration for recipe in wanted) else 0.1)
-        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1))
+        board.plan("observe", _OBSERVE_S if any(recipe.needs_statistics for recipe in wanted) else 0.1)
+        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1) + _ALGORITHM_S * _data_driven(wanted))
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
@@ -116,6 +116,11 @@ def _run(
     engine.finish_judging()
     engine.time_all(backends)
     return made
+
+
+def _data_driven(recipes: Sequence[Recipe]) -> int:
+    """Algorithms that read samples, in all recipes."""
+    return sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
 
 
 def _distinct(recipes: Sequence[Recipe]) -> list[Recipe]:

@@ -24,9 +24,10 @@ def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
     """
     stored = sum(_stored_bytes(item) for item in read_proto(str(path)).graph.initializer)
     view = index_of(model)
+    changed = {constant.name: constant.values.size for constant in plan.changed}
     for tensor in plan.tensors.values():
         if tensor.kind == "weight":
-            values = math.prod(view.initializers[tensor.name].dims)
+            values = changed.get(tensor.name) or math.prod(view.initializers[tensor.name].dims)
             stored -= _bytes(values, carrier_bits(tensor.carrier)) - _bytes(values, tensor.grid.format.bits)
     return stored
 

@@ -14,11 +14,11 @@ from typing import Any, get_args, get_type_hints
 from qexplorer.core.results import Run, Status
 from qexplorer.report import words
 
-__all__ = ["COLUMNS", "Column", "Value", "described_columns"]
+__all__ = ["COLUMNS", "Column", "ExportedValue", "described_columns"]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ExportedValue:
     """One column of the CSV and of the frame: its name, with the unit in it; how it is read; whether it is whole."""
 
     name: str
@@ -45,7 +45,7 @@ class Column:
     help: str | None = None
     cell: Callable[[Run], str] | None = None
     brief: Callable[[Run], str] | None = None
-    values: tuple[Value, ...] = ()
+    values: tuple[ExportedValue, ...] = ()
     brief_title: str | None = None
     heading: Callable[[Sequence[Run]], str] | None = None
     late: bool = False
@@ -63,22 +63,22 @@ def _part(path: str) -> Callable[[Run], Any]:
     return read
 
 
-def _value(name: str, path: str | None = None, *, whole: bool = False) -> Value:
-    return Value(name, _part(path or name), whole)
+def _value(name: str, path: str | None = None, *, whole: bool = False) -> ExportedValue:
+    return ExportedValue(name, _part(path or name), whole)
 
 
-def _ends(name: str, path: str) -> tuple[Value, Value]:
+def _ends(name: str, path: str) -> tuple[ExportedValue, ExportedValue]:
     """The two ends of the interval at ``path``; ``name`` holds ``{}`` where low and high go."""
     read = _part(path)
     low, high = (lambda run, i=i: None if (found := read(run)) is None else found[i] for i in (0, 1))
-    return Value(name.format("low"), low), Value(name.format("high"), high)
+    return ExportedValue(name.format("low"), low), ExportedValue(name.format("high"), high)
 
 
-def _kernels(kind: str) -> Value:
+def _kernels(kind: str) -> ExportedValue:
     def count(run: Run) -> int | None:
         return None if run.kernels is None else sum(getattr(run.kernels, kind).values())
 
-    return Value(f"{kind}_kernels", count, whole=True)
+    return ExportedValue(f"{kind}_kernels", count, whole=True)
 
 
 def described_columns(kind: type, path: str = "") -> Iterator[Column]:
@@ -105,7 +105,7 @@ def _described(declared: Field[Any], path: str) -> Column:
         return words.NONE if value is None else str(about["text"].format(value))
 
     brief = text if about["brief"] else None
-    return Column(about["title"], about["help"], text, brief, (Value(declared.name, read),))
+    return Column(about["title"], about["help"], text, brief, (ExportedValue(declared.name, read),))
 
 
 _DESCRIBED = {column.values[0].name: column for column in described_columns(Run)}
@@ -248,7 +248,7 @@ _NAMED = (
         brief=lambda run: run.recipe,
         values=(
             *(_value("recipe"), _value("digest"), _value("backend")),
-            *(Value("status", lambda run: str(run.status)), _value("reason")),
+            *(ExportedValue("status", lambda run: str(run.status)), _value("reason")),
         ),
     ),
     Column("backend", brief=lambda run: run.backend),

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Run
-from qexplorer.core.show import as_html
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
 
 if TYPE_CHECKING:

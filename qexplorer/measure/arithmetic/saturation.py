@@ -93,7 +93,7 @@ def saturation(
         Cancelled: ``cancelled()`` became true.
     """
     tell: Told = progress or (lambda _text, _done: None)
-    work = _Work(model, data, subject_of(model, data, samples), tell, cancelled)
+    work = _SaturationWork(model, data, subject_of(model, data, samples), tell, cancelled)
     variant = work.variant(recipe, 0.0)
     with scratch() as folder:
         files = keep_samples(folder, work.subject.inputs)
@@ -129,7 +129,7 @@ def _changed(found: Mapping[str, Any]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Work:
+class _SaturationWork:
     model: Model
     data: DataSet
     subject: Subject

@@ -29,6 +29,7 @@ from qexplorer.graph.attributes import number
 from qexplorer.graph.index import GraphIndex, index_of, reads_of
 from qexplorer.graph.walk import names_inside
 from qexplorer.quantize.constants import bias_vector, output_channels
+from qexplorer.quantize.emit.changed import with_changed
 from qexplorer.quantize.emit.decoded import write_decoded
 from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
@@ -69,11 +70,14 @@ class Emitter:
     Args:
         model: the float model.
         plan: what is to happen.
+
+    Attributes:
+        unrounded: name of what a quantized layer makes before it is rounded, by the name of the rounded tensor.
     """
 
     def __init__(self, model: Model, plan: Plan) -> None:
-        self.proto = model.proto()
-        self.view: GraphIndex = index_of(model)
+        self.proto = with_changed(model.proto(), plan.changed)
+        self.view: GraphIndex = GraphIndex(self.proto) if plan.changed else index_of(model)
         self.plan = plan
         self.writer = GraphWriter(names_inside(self.proto.graph))
         self.layers = {layer.name: layer for layer in plan.layers}
@@ -82,6 +86,7 @@ class Emitter:
         self.ranges: dict[str, list[str]] = {}
         self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
         self.dynamic_values: dict[str, str] = {}
+        self.unrounded: dict[str, str] = {}
         self._codes: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._values: dict[str, str] = {}
@@ -127,6 +132,8 @@ class Emitter:
     def weight_codes(self, node: onnx.NodeProto, position: int) -> tuple[TensorPlan, Int32]:
         """The plan and the codes of a layer's constant input, biases as shape ``(channels,)``."""
         plan = self.plan.tensors[self.plan.constants[node.name][position]]
+        if plan.codes is not None:
+            return plan, plan.codes
         values: Float32 | None = self.view.array(plan.name)
         if plan.kind == "bias" and values is not None:
             values = bias_vector(values, output_channels(node, 1, self.view))
@@ -185,6 +192,7 @@ class Emitter:
             copy.attribute.remove(next(item for item in copy.attribute if item.name == "transB"))
         rounded = [o for o in node.output if o and self._is_activation(o) and treatment != "weight-only"]
         raw = {name: self.writer.fresh(f"{name}/unrounded") for name in rounded}
+        self.unrounded |= raw
         for index, name in enumerate(node.output):
             copy.output[index] = raw.get(name, name)
         if treatment == "quantized" or packed:

@@ -77,7 +77,8 @@ def _own_words(recipe: Recipe) -> str:
     weights = recipe.weights.format if recipe.weights else FLOAT
     activations = recipe.activations.format if recipe.activations else FLOAT
     count = len(recipe.layers)
-    rules = f", {count} exception{'s' if count > 1 else ''}" if count else ""
+    rules = "".join(f", {each.algorithm.title}" for each in recipe.algorithms)
+    rules += f", {count} exception{'s' if count > 1 else ''}" if count else ""
     return f"your own recipe, {weights} weights, {activations} activations{rules}"
 
 

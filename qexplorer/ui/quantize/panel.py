@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -11,8 +12,10 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs import manager
 from qexplorer.jobs.manager import JobStatus
+from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_panel import draw_job, job_state
+from qexplorer.ui.quantize.algorithms import draw_algorithms
 from qexplorer.ui.quantize.controls import ERROR, draw_controls, draw_presets, set_recipe
 from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of
 from qexplorer.ui.quantize.recipe_changes import text_of
@@ -43,9 +46,10 @@ def draw_quantize_page() -> None:
         draw_picture(model, plan, recipe)
     with controls:
         draw_controls()
+        draw_algorithms()
     _next(model, recipe)
     st.header("What happens to each layer, and why")
-    draw_table(plan)
+    draw_table(_as_made(plan, recipe))
     count = len(recipe.layers)
     exceptions = f"Exceptions for single layers ({count or 'none'})"
     with st.expander(exceptions, icon=":material/rule:", expanded=count > 0, key="recipe_exceptions"):
@@ -71,6 +75,15 @@ def _refused() -> None:
     error = st.session_state.pop(ERROR, None)
     if error is not None:
         show_error(error)
+
+
+def _as_made(plan: Plan, recipe: Recipe) -> Plan:
+    """The plan with what its algorithms really changed, once the file is made; before that, what they will."""
+    job = job_state(state().jobs.get("quantize"))
+    made = job is not None and job.arguments == _order(recipe) and job.status is JobStatus.DONE
+    if job is None or not made or not recipe.algorithms:
+        return plan
+    return replace(plan, layers=tuple(LayerPlan(**fields) for fields in job.result["plan"]["layers"]))
 
 
 def _next(model: Model, recipe: Recipe) -> None:
@@ -110,16 +123,20 @@ def _download(model: Model, recipe: Recipe) -> None:
             )
             return
     busy = job is not None and job.is_running
-    lacks = lacks_data("its ranges come from samples") if recipe.needs_calibration else None
+    lacks = lacks_data(_why_data(recipe)) if recipe.needs_calibration else None
     if st.button(
         "Quantize to ONNX",
         icon=":material/build:",
-        help=lacks or "Observes ranges if the recipe needs them, and writes the quantized file",
+        help=lacks or "Observes ranges if the recipe needs them, runs its algorithms, and writes the quantized file",
         disabled=busy or lacks is not None or recipe.is_float,
     ):
         now.jobs["quantize"] = manager.submit("quantize", order)
         keep(now)
         st.rerun()
+
+
+def _why_data(recipe: Recipe) -> str:
+    return "its ranges come from samples" if recipe.needs_statistics else "its algorithms measure on samples"
 
 
 def _order(recipe: Recipe) -> dict[str, object]:

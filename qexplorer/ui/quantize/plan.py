@@ -24,9 +24,9 @@ _SELECTED = "quantize_layers"
 
 @st.cache_resource(max_entries=32, show_spinner="Planning: up to a few seconds for large models.")
 def _plan(key: tuple[str, str], _model: Model, _recipe: Recipe) -> Plan:  # noqa: ARG001 - the key is the cache's
-    from qexplorer.quantize.plan import make_plan
+    from qexplorer.quantize.changes.apply import preview_plan
 
-    return make_plan(_model, _recipe, None)
+    return preview_plan(_model, _recipe)
 
 
 def plan_of(model: Model, recipe: Recipe) -> Plan:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.formats import FORMATS, Format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -77,7 +78,7 @@ def test_a_format_page_states_the_registered_facts(format: Format) -> None:
     assert len(rows) == 1
     _, bits, codes, symmetric, carrier = (cell.strip() for cell in rows[0].strip("|").split("|"))
     assert (int(bits), carrier) == (format.bits, format.carrier)
-    if format.is_integer:
+    if isinstance(format, UniformFormat):
         low, high = format.symmetric_range
         assert codes == f"{format.qmin} to {format.qmax}"
         assert symmetric.startswith(f"{low} to {high}, ")
@@ -93,7 +94,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_short_names_in_the_documentation_decode() -> None:
     """The table of recipes names the examples of the program."""
     text = (DOCS / "recipes.md").read_text()
-    for name in EXAMPLES:
+    for name in examples():
         assert f"`{name}`" in text
         Recipe.parse(name)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qexplorer.core.show import as_html
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.wire import Wire
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
-from qexplorer.observe.histogram import Histogram
+from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.rows import as_rows, from_rows
 from qexplorer.observe.stats import TensorStats
 
@@ -52,7 +52,7 @@ def weight_grid(array: NDArray[Any], spec: WeightSpec, axis: int, block_axis: in
 
 
 def _tensor_grid(array: NDArray[Any], spec: WeightSpec) -> Grid:
-    histogram = Histogram.of(array)
+    histogram = histogram_of(array)
     span = (histogram.minimum, histogram.maximum)
     stats = TensorStats("", "weight", array.shape, histogram, None, None, span)
     kind = get_format(spec.format)

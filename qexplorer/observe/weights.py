@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.model import Layer, Model
 from qexplorer.graph.index import index_at
-from qexplorer.observe.collecting.accumulate import Accumulator, Layout
+from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["weight_array", "weight_stats", "weighted_layers"]
@@ -59,7 +59,7 @@ def weight_stats(model: Model, name: str) -> TensorStats:
 def array_stats(name: str, array: NDArray[Any], axis: int | None) -> TensorStats:
     """Statistics of one array whose channels run along ``axis``."""
     last = axis is not None and axis == array.ndim - 1 and array.ndim > 1
-    layout = Layout(None if axis is None else -1 if last else 1)
+    layout = ChannelLayout(None if axis is None else -1 if last else 1)
     accumulator = Accumulator(layout)
     if axis is None or last:
         accumulator.add_values(array)

@@ -9,8 +9,8 @@ from typing import Any
 from qexplorer.core.files import write_atomically
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.show import as_html
 
 __all__ = ["ChangedConstant", "LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
 

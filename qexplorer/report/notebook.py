@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.model import Model
+from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
-from qexplorer.core.show import show_with
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.report.table import ComparisonTable, run_cells
 from qexplorer.report.words import bytes_text, count_text
@@ -89,7 +89,7 @@ def run_html(run: Run) -> str:
 
 def comparison_html(table: ComparisonTable) -> str:
     """One row per run, the float model first."""
-    rows = [run_cells(run) for run in table.runs]
+    rows = [run_cells(run, table.runs) for run in table.runs]
     title = _title(str(table.comparison.model.get("name", "comparison")), table.conditions)
     return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 

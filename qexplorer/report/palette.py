@@ -12,7 +12,6 @@ from qexplorer.run.registry import BACKENDS
 __all__ = [
     "CLIPPING",
     "CONVERTING",
-    "DARK",
     "FLOAT",
     "GRID",
     "INTEGER",
@@ -29,7 +28,6 @@ __all__ = [
 ]
 
 LIGHT = "#ffffff"
-DARK = "#14171c"
 
 FLOAT = "#8a9099"
 INTEGER = "#1f82c4"

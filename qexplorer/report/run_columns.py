@@ -13,12 +13,13 @@ from typing import Any, get_args, get_type_hints
 
 from qexplorer.core.results import Run, Status
 from qexplorer.report import words
+from qexplorer.report.metric_words import delta_name, metric_of
 
-__all__ = ["COLUMNS", "Column", "Value", "described_columns"]
+__all__ = ["COLUMNS", "Column", "ExportedValue", "described_columns"]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ExportedValue:
     """One column of the CSV and of the frame: its name, with the unit in it; how it is read; whether it is whole."""
 
     name: str
@@ -37,7 +38,8 @@ class Column:
         brief: its text in the terminal and a notebook; None where they leave it out.
         values: its numbers in the CSV and the frame.
         brief_title: its heading there; None if that is ``title``.
-        heading: its heading in the app, where that depends on the runs.
+        heading: its heading, where that depends on the runs.
+        brief_heading: the same in the terminal and a notebook, where that is another one.
         late: whether it stands at the right end of the app's table, which is wider than a window.
     """
 
@@ -45,9 +47,10 @@ class Column:
     help: str | None = None
     cell: Callable[[Run], str] | None = None
     brief: Callable[[Run], str] | None = None
-    values: tuple[Value, ...] = ()
+    values: tuple[ExportedValue, ...] = ()
     brief_title: str | None = None
     heading: Callable[[Sequence[Run]], str] | None = None
+    brief_heading: Callable[[Sequence[Run]], str] | None = None
     late: bool = False
 
 
@@ -63,22 +66,22 @@ def _part(path: str) -> Callable[[Run], Any]:
     return read
 
 
-def _value(name: str, path: str | None = None, *, whole: bool = False) -> Value:
-    return Value(name, _part(path or name), whole)
+def _value(name: str, path: str | None = None, *, whole: bool = False) -> ExportedValue:
+    return ExportedValue(name, _part(path or name), whole)
 
 
-def _ends(name: str, path: str) -> tuple[Value, Value]:
+def _ends(name: str, path: str) -> tuple[ExportedValue, ExportedValue]:
     """The two ends of the interval at ``path``; ``name`` holds ``{}`` where low and high go."""
     read = _part(path)
     low, high = (lambda run, i=i: None if (found := read(run)) is None else found[i] for i in (0, 1))
-    return Value(name.format("low"), low), Value(name.format("high"), high)
+    return ExportedValue(name.format("low"), low), ExportedValue(name.format("high"), high)
 
 
-def _kernels(kind: str) -> Value:
+def _kernels(kind: str) -> ExportedValue:
     def count(run: Run) -> int | None:
         return None if run.kernels is None else sum(getattr(run.kernels, kind).values())
 
-    return Value(f"{kind}_kernels", count, whole=True)
+    return ExportedValue(f"{kind}_kernels", count, whole=True)
 
 
 def described_columns(kind: type, path: str = "") -> Iterator[Column]:
@@ -105,36 +108,43 @@ def _described(declared: Field[Any], path: str) -> Column:
         return words.NONE if value is None else str(about["text"].format(value))
 
     brief = text if about["brief"] else None
-    return Column(about["title"], about["help"], text, brief, (Value(declared.name, read),))
+    return Column(about["title"], about["help"], text, brief, (ExportedValue(declared.name, read),))
 
 
 _DESCRIBED = {column.values[0].name: column for column in described_columns(Run)}
 
 
 def _metric(runs: Sequence[Run]) -> str:
-    return next((run.accuracy.metric for run in runs if run.accuracy), "accuracy")
+    found = metric_of(runs)
+    return "metric" if found is None else found.label
+
+
+def _difference(runs: Sequence[Run]) -> str:
+    found = metric_of(runs)
+    return "Δ" if found is None else delta_name(found)
 
 
 _ACCURACY = (
     Column(
         "accuracy",
-        "Share of right answers with its 95 % interval and n",
+        "What answers are first judged by, with its 95 % interval and n",
         lambda run: words.accuracy_cell(run.accuracy),
         lambda run: words.accuracy_text(run.accuracy),
         (
             *(_value("metric", "accuracy.metric"), _value("accuracy", "accuracy.value")),
             *_ends("accuracy_{}", "accuracy.ci95"),
             _value("n", "accuracy.n", whole=True),
+            *(_value("unit", "accuracy.unit"), _value("direction", "accuracy.direction")),
         ),
         heading=_metric,
     ),
     Column(
         "to float",
-        "Difference in points on the same samples, with its interval",
+        "Difference on the same samples, in points of a share or the metric's unit, with its interval",
         lambda run: words.delta_text(run.accuracy),
         lambda run: words.delta_text(run.accuracy),
         (_value("delta", "accuracy.delta"), *_ends("delta_{}", "accuracy.delta_ci95")),
-        brief_title="Δ points",
+        brief_heading=_difference,
     ),
     Column(
         "p",
@@ -154,7 +164,7 @@ _ACCURACY = (
         late=True,
     ),
 )
-"""What the answers are worth. Everything that depends on the task's metric stands in these four."""
+"""What the answers are worth, by the primary metric; ``metric_columns`` has those of further ones."""
 
 
 def _weights(run: Run) -> str:
@@ -248,7 +258,7 @@ _NAMED = (
         brief=lambda run: run.recipe,
         values=(
             *(_value("recipe"), _value("digest"), _value("backend")),
-            *(Value("status", lambda run: str(run.status)), _value("reason")),
+            *(ExportedValue("status", lambda run: str(run.status)), _value("reason")),
         ),
     ),
     Column("backend", brief=lambda run: run.backend),

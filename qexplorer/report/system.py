@@ -80,6 +80,7 @@ def _backend(backend: Any) -> dict[str, Any]:
         "name": backend.name,
         "label": backend.label,
         "device": backend.capabilities.device,
+        "simulates": backend.capabilities.simulates,
         "available": state.available,
         "reason": state.reason,
         "enable": state.enable,

@@ -26,7 +26,7 @@ __all__ = [
     "Capabilities",
     "Executed",
     "Facts",
-    "Kind",
+    "KernelKind",
     "Mode",
     "Preparation",
     "Session",
@@ -125,7 +125,7 @@ class Facts:
     reference: bool = False
 
 
-class Kind(StrEnum):
+class KernelKind(StrEnum):
     """What a kernel works on: integer codes, floats; or it only converts between them (quantize, dequantize, reorder a
     layout, cast), or only moves data."""
 
@@ -149,7 +149,7 @@ class Executed:
 
     name: str
     op: str
-    kind: Kind
+    kind: KernelKind
     ms: float | None
     layers: tuple[str, ...] = ()
 

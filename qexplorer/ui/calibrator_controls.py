@@ -14,7 +14,15 @@ from qexplorer.core.formats import Format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.plugins import CALIBRATORS
 
-__all__ = ["draw_left_out", "draw_option", "names_offered", "option_fields", "option_label", "title_of"]
+__all__ = [
+    "draw_option",
+    "draw_refused",
+    "help_on_all",
+    "names_offered",
+    "option_fields",
+    "option_label",
+    "title_of",
+]
 
 _BOUNDS = {"ge": 0, "gt": 1, "le": 0, "lt": -1}  # steps from an exclusive bound to the nearest value that is allowed
 
@@ -30,11 +38,20 @@ def title_of(name: str) -> str:
     return CALIBRATORS.get(name).title
 
 
-def draw_left_out(format: Format, granularity: Granularity, role: Role) -> None:
-    """Says which calibrators are not offered, and why; nothing where all are."""
+def help_on_all(format: Format, granularity: Granularity, role: Role) -> str:
+    """What each calibrator does, or why it is not offered for such a grid; Markdown, one a line."""
+    left_out = not_offered(format, granularity, role)
+    lines = (f"- **{each.title}**: {left_out.get(each.name, each.description)}" for each in by_default_first())
+    return "\n".join(["How the range is chosen from the values: all of them, or cut where that costs least.\n", *lines])
+
+
+def draw_refused(format: Format, granularity: Granularity, role: Role) -> None:
+    """Says which calibrators have no range for such a grid, and why; nothing where all have."""
     reasons: dict[str, list[str]] = {}
-    for name, reason in not_offered(format, granularity, role).items():
-        reasons.setdefault(reason, []).append(title_of(name))
+    for each in by_default_first():
+        reason = each.refuses(format, granularity, role)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(each.title)
     if reasons:
         st.caption("Not offered: " + "; ".join(f"{', '.join(titles)} ({why})" for why, titles in reasons.items()) + ".")
 

@@ -19,13 +19,13 @@ from qexplorer.core.model import Model
 from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import Variant
-from qexplorer.run.batching import run_all
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import reference
 from tests.contract.here import HERE
 from tests.contract.one_graph import Found, in_one_graph
 from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
 from tests.quantized_cases import array, quantized_cases
+from tests.run.whole_split import run_all
 
 NEWEST_IR, NEWEST_OPSET = 11, 25
 KNOWN_WRONG: dict[str, frozenset[str]] = {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import pytest
 from onnx import numpy_helper
 from streamlit.testing.v1 import AppTest
 
-import qexplorer.observe.calibrators as home
 from qexplorer.cli.parser import build_parser
 from qexplorer.core.calibrator import Role, Wanted
 from qexplorer.core.calibrator_choice import (
@@ -39,6 +36,7 @@ from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.ui.quantize.recipe_changes import short_name
+from tests.contract.throw_away import bring
 from tests.pages.app import open_app, texts
 from tests.quantize.support import case, run
 
@@ -82,15 +80,9 @@ ENTRIES = (Half(), Asked())
 
 
 @pytest.fixture
-def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A calibrator that is one more file of the folder, and nothing else; and one whose option must be given."""
-    (tmp_path / "half_of_it.py").write_text(HALF)
-    monkeypatch.setattr(home, "__path__", [*home.__path__, str(tmp_path)])
-    monkeypatch.setattr(CALIBRATORS, "_entries", {})
-    monkeypatch.setattr(CALIBRATORS, "_read", False)
-    yield "half"
-    del sys.modules[f"{home.__name__}.half_of_it"]
-    del home.half_of_it  # type: ignore[attr-defined]
+    bring(monkeypatch, CALIBRATORS, "half_of_it", HALF, tmp_path)
 
 
 def _recipe(name: str, format: str, granularity: Granularity, symmetric: bool, **options: Any) -> Recipe:
@@ -228,9 +220,11 @@ def _check_page(app: AppTest, key: str, name: str, grid: tuple[Any, Granularity,
     select, entry = app.selectbox(key), CALIBRATORS.get(name)
     reason = not_offered(*grid).get(name)
     assert (entry.title in select.options) == (reason is None)
-    if reason is not None:
-        assert reason in texts(app)
+    assert f"**{entry.title}**: {reason or entry.description}" in select.help
+    if entry.refuses(*grid):
         assert entry.title in texts(app)
+        assert str(reason) in texts(app)
+    if reason is not None:
         return
     select.set_value(name).run()
     assert not app.exception

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from qexplorer.report import palette
@@ -16,6 +19,8 @@ def _channels(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
+_THEME = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
+BACKGROUNDS = [_THEME[name]["backgroundColor"] for name in ("light", "dark")]
 _NAMES = ("ROUNDING", "CLIPPING", "TENSOR", "FLOAT", "INTEGER", "GRID", "NEUTRAL", "CONVERTING", "LAYOUT", "MOVING")
 _NAMED = {name: getattr(palette, name) for name in _NAMES}
 _HUES = {backend.name: backend.facts.hue for backend in BACKENDS}
@@ -23,7 +28,7 @@ _ALL = {**_NAMED, **_HUES}
 
 
 @pytest.mark.parametrize("name", sorted(_ALL))
-@pytest.mark.parametrize("background", [palette.LIGHT, palette.DARK])
+@pytest.mark.parametrize("background", BACKGROUNDS)
 def test_contrast(name: str, background: str) -> None:
     """Every colour can be told from the background of both themes (3 : 1, as WCAG 2.1 asks of graphics)."""
     assert palette.contrast(_ALL[name], background) >= 3.0

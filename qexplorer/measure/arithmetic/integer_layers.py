@@ -21,13 +21,13 @@ from qexplorer.measure.arithmetic.code_range import code_range
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Geometry", "IntegerLayer", "integer_layers"]
+__all__ = ["ConvolutionGeometry", "IntegerLayer", "integer_layers"]
 
 _CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class ConvolutionGeometry:
     """A 1-D to 3-D convolution: one value per spatial axis, ``pads`` before and then after each."""
 
     kernel: tuple[int, ...]
@@ -76,7 +76,7 @@ class IntegerLayer:
     weight_scale: NDArray[np.float64]
     bias: NDArray[np.int64] | None
     float_bias: bool
-    geometry: Geometry | None
+    geometry: ConvolutionGeometry | None
 
     @property
     def depthwise(self) -> bool:
@@ -174,7 +174,9 @@ class _Reader:
         return (None, True) if codes is None else (codes.astype(np.int64), False)
 
 
-def _shaped(op: str, stored: Array, settings: Mapping[str, Any]) -> tuple[NDArray[np.int32], Geometry | None] | None:
+def _shaped(
+    op: str, stored: Array, settings: Mapping[str, Any]
+) -> tuple[NDArray[np.int32], ConvolutionGeometry | None] | None:
     """The weight as ``(groups, K, N)``, and the geometry of a Conv."""
     codes = stored.astype(np.int32)
     if op != "Conv":
@@ -188,7 +190,7 @@ def _shaped(op: str, stored: Array, settings: Mapping[str, Any]) -> tuple[NDArra
     ordered = np.moveaxis(grouped, 2, -1).reshape(groups, outputs, -1)
     if settings.get("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID"):
         return None
-    geometry = Geometry(
+    geometry = ConvolutionGeometry(
         kernel=tuple(codes.shape[2:]),
         strides=tuple(settings.get("strides") or (1,) * axes),
         pads=tuple(settings.get("pads") or (0,) * (2 * axes)),

@@ -49,11 +49,6 @@ class LayerArithmetic:
         """Whether some input makes it saturate."""
         return self.risky_pairs > 0
 
-    @property
-    def overflows(self) -> bool:
-        """Whether some input overflows its accumulator."""
-        return self.accumulator_bits > 32
-
 
 @dataclass(frozen=True, slots=True)
 class ReducedRange:

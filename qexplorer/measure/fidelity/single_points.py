@@ -11,8 +11,9 @@ Reading codes out can undo a fusion. There are three cases:
 1. the answers stay the same: the codes are those that the backend works with;
 2. they change, but by no more than twice what separates the answers of that run from the simulation's (or one step):
    as single steps add up differently, this proves nothing wrong, and the codes of that run are judged;
-3. they change by more: codes are read in smaller groups (``look.py``). What cannot be seen is left to the simulation:
-   the piece of the graph around it is compared as a whole, and allowed one step more for each point that is not seen.
+3. they change by more: codes are read in smaller groups (``code_readout.py``). What cannot be seen is left to the
+   simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that
+   is not seen.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.fidelity.code_readout import Looker, same_answers
+from qexplorer.measure.fidelity.code_readout import CodeReader, same_answers
 from qexplorer.measure.fidelity.rounding_points import (
     Point,
     cut,
@@ -92,7 +93,6 @@ class Alone:
         allowed: steps that ``tensor`` may be off by: 1, and 1 more for each blind point in front of it.
         parts: the first layer at which codes differ at all; empty if none does.
         grows: the first layer at which they differ by more than one step, single steps of earlier layers included.
-        grows_by: by how much, in steps.
         layer: the layer that made ``tensor``.
         last: the layer of the last rounding point that could be seen.
     """
@@ -106,7 +106,6 @@ class Alone:
     allowed: int = 1
     parts: str = ""
     grows: str = ""
-    grows_by: float = 0.0
     layer: str = ""
     last: str = ""
 
@@ -174,17 +173,17 @@ def observe(
     model = onnx.load(str(path))
     points, options = points_of(model.graph), SessionOptions(Mode.NATIVE, threads)
     judge = _Judge(model, reference, feeds, threads, folder)
-    looker = Looker(model, backend, feeds, options, folder, backend.load(path, options).run(feeds))
+    reader = CodeReader(model, backend, feeds, options, folder, backend.load(path, options).run(feeds))
     n = next(iter(feeds.values())).shape[0]
-    at_once = looker.ask(points)
-    if at_once is not None and same_answers(at_once[0], looker.plain):
+    at_once = reader.ask(points)
+    if at_once is not None and same_answers(at_once[0], reader.plain):
         return Observation(judge.each(points, at_once[1]), len(points), n, conclusive=True, disturbed=False)
     in_noise: Observation | None = None
-    if at_once is not None and judge.within_noise(looker.plain, at_once[0]):
+    if at_once is not None and judge.within_noise(reader.plain, at_once[0]):
         in_noise = Observation(judge.each(points, at_once[1]), len(points), n, conclusive=True, disturbed=True)
         if not thorough and not any(p.wrong for p in in_noise.found):
             return in_noise
-    codes = looker.by_groups(points, told=told)
+    codes = reader.by_groups(points, told=told)
     enough = len(points) - len(codes) <= _MOST_BLIND * len(points)
     if in_noise is not None and not enough:
         return in_noise
@@ -260,7 +259,6 @@ def summary(seen: Observation) -> Alone:
         allowed=first.allowed if first else 1,
         parts=parts.layer if parts else "",
         grows=grows.layer if grows else "",
-        grows_by=grows.steps if grows else 0.0,
         layer=first.layer if first else "",
         last=found[-1].layer if found else "",
     )

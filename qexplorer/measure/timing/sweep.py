@@ -42,7 +42,7 @@ Tell = Callable[[str, float, tuple[Cell, ...]], None]
 
 
 @dataclass(slots=True)
-class _Work:
+class _SweepWork:
     """What every step of a sweep needs."""
 
     subject: Subject
@@ -105,7 +105,7 @@ def sweep(
         files = keep_samples(folder, subject.inputs)
         steps = len(recipes) + len(counts) * (1 + len(recipes) + len(subject.batches))
         told = tell or (lambda _text, _share, _cells: None)
-        work = _Work(subject, files, backend, CELL_S[effort], cancelled, told, [], steps)
+        work = _SweepWork(subject, files, backend, CELL_S[effort], cancelled, told, [], steps)
         variants, failed = _variants(model, recipes, data, work)
         for name, why in failed.items():
             work.cells += [Cell(name, batch, count, reason=why) for count in counts for batch in subject.batches]
@@ -140,7 +140,7 @@ def _subject(model: Model, data: DataSet, batches: Sequence[int]) -> Subject:
 
 
 def _variants(
-    model: Model, recipes: Sequence[Recipe], data: DataSet, work: _Work
+    model: Model, recipes: Sequence[Recipe], data: DataSet, work: _SweepWork
 ) -> tuple[list[Variant], dict[str, str]]:
     """Float and what the recipes make of it; and why a recipe could not be applied, by its name."""
     found, failed = [float_variant(model)], dict[str, str]()
@@ -159,7 +159,7 @@ def _variants(
     return found, failed
 
 
-def _on_threads(threads: int, variants: list[Variant], work: _Work) -> str | None:
+def _on_threads(threads: int, variants: list[Variant], work: _SweepWork) -> str | None:
     """Judges every variant on ``threads``, then times those that are right side by side; returns the load, in words."""
     usable_ones: dict[str, str] = {}
     for variant in variants:
@@ -176,7 +176,7 @@ def _on_threads(threads: int, variants: list[Variant], work: _Work) -> str | Non
     return _time(threads, usable_ones, work) if usable_ones else None
 
 
-def _time(threads: int, paths: Mapping[str, str], work: _Work) -> str | None:
+def _time(threads: int, paths: Mapping[str, str], work: _SweepWork) -> str | None:
     before = len(work.cells)
 
     def heard(event: dict[str, Any]) -> None:

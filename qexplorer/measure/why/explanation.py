@@ -9,7 +9,7 @@ from typing import Any
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["Calls", "Cause", "LayerTime", "Part", "Parts", "Why"]
 
@@ -39,11 +39,6 @@ class Parts:
     ms: dict[Part, float]
     kernels: int
     least_kernel_ms: float
-
-    @property
-    def kernels_ms(self) -> float:
-        """All kernels together."""
-        return sum(value for part, value in self.ms.items() if part is not Part.OUTSIDE)
 
     @property
     def whole_ms(self) -> float:
@@ -104,7 +99,7 @@ class LayerTime:
     op: str
     layers: tuple[str, ...]
     treatment: str
-    kind: Kind | None
+    kind: KernelKind | None
     predicted: bool
     kernel: str | None = None
     float_ms: float | None = None

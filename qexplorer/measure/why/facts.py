@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.model import Layer, Model, read_proto
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import index_of
 from qexplorer.load.macs import Shape, shapes_for_one_sample
 from qexplorer.quantize.plan import make_plan
-from qexplorer.run.protocol import Backend, Kind
+from qexplorer.run.protocol import Backend, KernelKind
 
 __all__ = ["LayerFacts", "Traffic", "expected_kind", "facts_of"]
 
@@ -65,24 +65,24 @@ def facts_of(model: Model, recipe: Recipe) -> dict[str, LayerFacts]:
     return found
 
 
-def expected_kind(fact: LayerFacts, backend: Backend) -> Kind | None:
+def expected_kind(fact: LayerFacts, backend: Backend) -> KernelKind | None:
     """What the layer's kernel should work on, from what the recipe asks and the backend declares; None: not known.
 
     Nothing is run for this, so it is a prediction.
     """
     if fact.treatment in ("float", "half", "weight-only"):
-        return Kind.FLOAT
+        return KernelKind.FLOAT
     if fact.treatment == "passthrough":
-        return Kind.MOVES
+        return KernelKind.MOVES
     able = backend.capabilities
     weights = fact.weights
     if weights is not None and (weights.format not in able.weight_formats or weights.granularity == "block"):
-        return Kind.FLOAT
+        return KernelKind.FLOAT
     if fact.activations is not None and fact.activations.format not in able.activation_formats:
-        return Kind.FLOAT
+        return KernelKind.FLOAT
     if fact.layer.op in able.float_operators:
-        return Kind.FLOAT
-    return Kind.INTEGER
+        return KernelKind.FLOAT
+    return KernelKind.INTEGER
 
 
 class Traffic:
@@ -106,14 +106,14 @@ class Traffic:
         values = self._values(members)
         return None if values is None else round(4 * (values + sum(self._weights(n) for n in members)))
 
-    def quantized_bytes(self, names: Iterable[str], kind: Kind | None) -> int | None:
+    def quantized_bytes(self, names: Iterable[str], kind: KernelKind | None) -> int | None:
         """In the quantized run, whose kernel works on ``kind``; None where a shape is unknown."""
         members = list(names)
         values = self._values(members)
         if values is None:
             return None
         half = any(self._facts[name].treatment == "half" for name in members)
-        width = 1 if kind is Kind.INTEGER else 2 if half else 4
+        width = 1 if kind is KernelKind.INTEGER else 2 if half else 4
         return round(width * values + sum(self._weights(n) * self._weight_width(n, half) for n in members))
 
     def _values(self, members: list[str]) -> float | None:
@@ -134,8 +134,12 @@ class Traffic:
             return 2
         if fact.weights is None or fact.treatment == "float":
             return 4
-        bits = get_format(fact.weights.format).bits
-        return bits / 8 if fact.treatment == "weight-only" else max(1.0, bits / 8)
+        given = get_format(fact.weights.format)
+        match given.storage:
+            case Storage.TABLE:
+                return 4  # looked up when the file is loaded: kernels read float32
+            case Storage.INTEGER | Storage.FLOAT8 | Storage.CAST:
+                return given.bits / 8 if fact.treatment == "weight-only" else max(1.0, given.bits / 8)
 
 
 def _size(shape: Shape | None) -> int | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import BackendError, DataError
 from qexplorer.core.model import Model
-from qexplorer.observe.collecting.accumulate import Accumulator, Layout
+from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
 from qexplorer.observe.collecting.stream import cores
 from qexplorer.observe.collecting.tap import Tap, Tapped
 from qexplorer.observe.collecting.targets import channel_axis, observed_tensors
@@ -123,7 +123,7 @@ class _Observer:
         self._shapes[tensor.name] = (1, *shape[1:]) if shape and shape[0] == run else shape
         if tensor.name not in self._kept:
             axis = channel_axis(tensor.name, array.ndim, self._model.layers)
-            layout = Layout(axis, tensor.lanes, tensor.channels)
+            layout = ChannelLayout(axis, tensor.lanes, tensor.channels)
             self._kept[tensor.name] = Accumulator(layout)
 
     def stats(self) -> dict[str, TensorStats]:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 from qexplorer.graph.index import GraphIndex, reads_of
 from qexplorer.graph.walk import subgraphs
-from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["QUANTIZERS", "computed_nodes", "layers_of", "plain_names"]
+__all__ = ["QUANTIZERS", "layers_of", "plain_names"]
 
 QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 _ABSORBED = frozenset(
@@ -76,12 +76,6 @@ def plain_names(label: str) -> Iterator[str]:
     while (shorter := _AROUND.sub("", label, count=1)) != label:
         label = shorter
         yield label
-
-
-def computed_nodes(graph: onnx.GraphProto) -> tuple[str, ...]:
-    """Names of the nodes that a run computes: without quantizers and without what depends on constants alone."""
-    given = _Given(graph)
-    return tuple(node.name for i, node in enumerate(given.nodes) if given.is_layer(i))
 
 
 def layers_of(graph: onnx.GraphProto, kernels: Sequence[onnx.NodeProto]) -> list[tuple[str, ...]]:
@@ -162,4 +156,4 @@ def _backwards(given: _Given, start: Sequence[int], owner: dict[int, int], k: in
 
 
 def _moves(kernel: onnx.NodeProto) -> bool:
-    return treatment(kernel.op_type) in (Treatment.MOVES, Treatment.CONVERTS)
+    return treatment(kernel.op_type) in (KernelTreatment.MOVES, KernelTreatment.CONVERTS)

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 from qexplorer.run.torch_integer.floats import applied, kernel_of, quantized_ends
 from qexplorer.run.torch_integer.layers import BOUNDS, geometry_of, shift_of
 from qexplorer.run.torch_integer.pools import average_sums, largest, mean_sums, stretched
 from qexplorer.run.torch_integer.products import signed
 from qexplorer.run.torch_integer.quantized_graph import Ending, QuantizedGraph
 from qexplorer.run.torch_integer.rounding import requantize
-from qexplorer.run.torch_integer.step import Compute, Step
+from qexplorer.run.torch_integer.step import Compute, ProgramStep
 from qexplorer.run.torch_integer.tables import Table, make_table
 from qexplorer.torchgraph.node import Node
 
@@ -40,7 +40,7 @@ _AS_THEY_ARE = frozenset(_MOVED_NAMES.split())
 _LISTS = frozenset({"Concat"})
 
 
-def table_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def table_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """An elementwise operator of one or two tensors of codes, as a table; None if it is none."""
     if node.op_type not in _UNARY:
         return None
@@ -67,7 +67,7 @@ def table_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device)
     return _step(node, ending, reads, lambda *codes: (table(*codes),))
 
 
-def moved_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def moved_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """An operator that moves data, on codes, which are brought onto the output's grid first where it is another."""
     if node.op_type not in _AS_THEY_ARE | _LISTS or len([o for o in node.output if o]) != 1:
         return None
@@ -84,11 +84,11 @@ def moved_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device)
         return kernel(*codes, *inputs[count:])
 
     reads = (*(source.name for source in sources if source), *node.input[count:])
-    kind = Kind.MOVES if all(table is None for table in tables) else Kind.INTEGER
+    kind = KernelKind.MOVES if all(table is None for table in tables) else KernelKind.INTEGER
     return _step(node, ending, reads, compute, kind)
 
 
-def max_pool_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def max_pool_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """MaxPool and GlobalMaxPool on codes: a larger value has a larger code."""
     ending, source = view.ending(node.output[0], _UNARY), view.codes(node.input[0])
     if ending is None or source is None or source.grid is None or len([o for o in node.output if o]) > 1:
@@ -112,7 +112,7 @@ def _largest_of(view: QuantizedGraph, node: onnx.NodeProto) -> Callable[[Tensor]
     return lambda x: largest(x, stretched(geometry, tuple(x.shape[2:])) if grows else geometry)
 
 
-def average_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def average_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """GlobalAveragePool, AveragePool and ReduceMean: an int32 sum of codes, rescaled once."""
     ending, source = view.ending(node.output[0], BOUNDS), view.codes(node.input[0])
     if ending is None or source is None or source.grid is None:
@@ -169,7 +169,7 @@ def _regrid(view: QuantizedGraph, name: str, ending: Ending, device: torch.devic
 
 
 def _step(
-    node: onnx.NodeProto, ending: Ending, reads: Sequence[str], compute: Compute, kind: Kind = Kind.INTEGER
-) -> Step:
+    node: onnx.NodeProto, ending: Ending, reads: Sequence[str], compute: Compute, kind: KernelKind = KernelKind.INTEGER
+) -> ProgramStep:
     layers = (node.name, *(each.name for each in ending.chain))
-    return Step(node.name, node.op_type, kind, layers, tuple(reads), (ending.quantizer.output[0],), compute)
+    return ProgramStep(node.name, node.op_type, kind, layers, tuple(reads), (ending.quantizer.output[0],), compute)

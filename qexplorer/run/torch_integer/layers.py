@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qexplorer.run.protocol import Kind
-from qexplorer.run.torch_integer.convolve import Geometry, conv_weight, convolve
+from qexplorer.run.protocol import KernelKind
+from qexplorer.run.torch_integer.convolve import WindowGeometry, conv_weight, convolve
 from qexplorer.run.torch_integer.floats import quantized_ends
 from qexplorer.run.torch_integer.matmul import matmul_sums, right_hand
 from qexplorer.run.torch_integer.products import signed
 from qexplorer.run.torch_integer.quantized_graph import CodeTensor, Ending, QuantizedGraph, TensorGrid
 from qexplorer.run.torch_integer.rounding import requantize
-from qexplorer.run.torch_integer.step import Compute, Finish, Step
+from qexplorer.run.torch_integer.step import Compute, Finish, ProgramStep
 from qexplorer.torchgraph.node import Node
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BOUNDS = ("Relu", "Clip")
 """Operators that bound codes: rounding first and bounding then gives the same codes."""
 
 
-def product_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def product_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """The integer step for a Conv, Gemm or MatMul; None if its inputs are not codes of 8 bits that it can sum."""
     build = {"Conv": _conv, "Gemm": _gemm, "MatMul": _matmul}[node.op_type]
     settings = Node.of(node, view.graph.opset(node))
@@ -52,7 +52,7 @@ def product_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.devic
     writes = ending.quantizer.output[0] if ending else node.output[0]
     add = bias.codes if isinstance(bias, _Bias) else None
     compute = made.compute if add is None else _with_bias(made.compute, add, made.axes, device)
-    return Step(name, node.op_type, Kind.INTEGER, layers, made.reads, (writes,), compute, finish)
+    return ProgramStep(name, node.op_type, KernelKind.INTEGER, layers, made.reads, (writes,), compute, finish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ def shift_of(dtype: torch.dtype) -> int:
     return 128 if dtype == torch.uint8 else 0
 
 
-def geometry_of(settings: Node, kernel: Sequence[int]) -> Geometry:
+def geometry_of(settings: Node, kernel: Sequence[int]) -> WindowGeometry:
     """The attributes of a Conv or a pool over ``kernel``."""
     axes = len(kernel)
-    return Geometry(
+    return WindowGeometry(
         tuple(kernel),
         settings.wholes("strides") or (1,) * axes,
         settings.wholes("dilations") or (1,) * axes,

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 from qexplorer.run.torch_integer.convolve import ConvWeight, conv_weight, convolve
 from qexplorer.run.torch_integer.layers import geometry_of, shift_of
 from qexplorer.run.torch_integer.matmul import Right, matmul_sums, right_hand
 from qexplorer.run.torch_integer.products import signed
 from qexplorer.run.torch_integer.quantized_graph import QuantizedGraph
 from qexplorer.run.torch_integer.rounding import requantize
-from qexplorer.run.torch_integer.step import Compute, Step
+from qexplorer.run.torch_integer.step import Compute, ProgramStep
 from qexplorer.torchgraph.dtypes import CODE_LIMITS, onnx_type
 from qexplorer.torchgraph.node import Node
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["OPERATORS", "operator_step"]
 
 
-def operator_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> Step:
+def operator_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep:
     """A step for one of :data:`OPERATORS`. Raises BackendError for codes that are not of 8 bits."""
     place = 3 if node.op_type.startswith("QLinear") else 1
     if any(view.types.get(node.input[i], 0) not in (0, 2, 3) for i in (0, place)):
@@ -34,7 +34,9 @@ def operator_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.devi
     settings = Node.of(node, view.graph.opset(node))
     compute = OPERATORS[node.op_type](view, node, settings, device)
     layers = (node.name,) if node.name else ()
-    return Step(node.name, node.op_type, Kind.INTEGER, layers, tuple(node.input), tuple(node.output), compute)
+    return ProgramStep(
+        node.name, node.op_type, KernelKind.INTEGER, layers, tuple(node.input), tuple(node.output), compute
+    )
 
 
 def _zero(point: Tensor | None, codes: Tensor) -> Tensor:

@@ -1,16 +1,11 @@
-"""From int32 sums to codes, as ``core.reference_matmul.requantize`` says: float32 scales, rounding half to even."""
+"""From int32 sums to codes, as ``core.reference.matmul.requantize`` says: float32 scales, rounding half to even."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["codes_dtype", "requantize"]
-
-
-def codes_dtype(unsigned: bool) -> torch.dtype:
-    """What carries codes of at most 8 bits."""
-    return torch.uint8 if unsigned else torch.int8
+__all__ = ["requantize"]
 
 
 def requantize(

@@ -14,11 +14,11 @@ from qexplorer.measure.comparison import Comparison
 from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import as_plain, keep, remembered, state
 
-__all__ = ["Subject", "draw_start", "pick_subject"]
+__all__ = ["ArithmeticSubject", "draw_start", "pick_subject"]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ArithmeticSubject:
     """One quantized file of a comparison, and how it was made.
 
     Attributes:
@@ -40,11 +40,11 @@ class Subject:
     def arguments(self, **more: Any) -> dict[str, Any]:
         """Arguments of a job about it."""
         assert self.order is not None
-        shared = {key: self.order.get(key) for key in ("model", "data", "preprocessing")}
+        shared = {key: self.order.get(key) for key in ("model", "data", "preprocessing", "task")}
         return {**shared, "recipe": self.yaml, "samples": self.samples, **more}
 
 
-def pick_subject(comparison: Comparison, name: str) -> Subject | None:
+def pick_subject(comparison: Comparison, name: str) -> ArithmeticSubject | None:
     """Draws the choice among the quantized files of ``comparison``; None, with the reason drawn, if there is none."""
     found = {
         run.digest: run.recipe
@@ -64,7 +64,7 @@ def pick_subject(comparison: Comparison, name: str) -> Subject | None:
     kept = remembered(f"{name}_recipe", digests[0], digests)
     digest = st.segmented_control("Recipe", digests, format_func=label, required=True, **kept) or digests[0]
     order = _order(comparison.id)
-    return Subject(
+    return ArithmeticSubject(
         label=found[digest],
         digest=digest,
         yaml=comparison.recipes[digest],
@@ -78,7 +78,9 @@ def _order(comparison_id: str) -> dict[str, Any] | None:
     return next((record.order for record in History().list() if record.id == comparison_id), None)
 
 
-def draw_start(kind: str, label: str, subject: Subject, *, again: bool, help: str, icon: str, **more: Any) -> None:
+def draw_start(
+    kind: str, label: str, subject: ArithmeticSubject, *, again: bool, help: str, icon: str, **more: Any
+) -> None:
     """A button that starts the job ``kind``, or the job while it runs, or why it failed."""
     if subject.order is None:
         st.caption("This comparison was not made on this page, so its model and data are not known; compare again.")

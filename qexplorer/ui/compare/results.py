@@ -32,7 +32,7 @@ from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.compare.saturation import draw_saturation
 from qexplorer.ui.compare.sweep import draw_sweep
 from qexplorer.ui.compare.usage import draw_usage
-from qexplorer.ui.compare.why import draw_why
+from qexplorer.ui.compare.why.section import draw_why
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
@@ -93,7 +93,7 @@ def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
 
 
 def _pictures(comparison: Comparison) -> None:
-    """Accuracy against each cost; without an accuracy that means anything, the costs alone."""
+    """The metric against each cost; without one that means anything, the costs alone."""
     with st.container(horizontal=True, key="trade"):
         for measure in _COSTS:
             if has_accuracy(comparison):

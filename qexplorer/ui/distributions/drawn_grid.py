@@ -75,8 +75,8 @@ def drawn(source: str, stats: TensorStats, view: GridView, channel: int | None) 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _channel_histogram(source: str, name: str, channel: int, _stats: TensorStats) -> Histogram:  # noqa: ARG001
-    from qexplorer.observe.histogram import Histogram
+    from qexplorer.observe.collecting.accumulate import histogram_of
 
     assert _stats.array is not None
     assert _stats.axis is not None
-    return Histogram.of(np.take(_stats.array, channel, axis=_stats.axis))
+    return histogram_of(np.take(_stats.array, channel, axis=_stats.axis))

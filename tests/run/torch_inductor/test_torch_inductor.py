@@ -16,7 +16,7 @@ import torch
 import qexplorer as qx
 from qexplorer.core.errors import BackendError
 from qexplorer.process.limits import Limits
-from qexplorer.run.protocol import Kind, Mode, SessionOptions
+from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
 from qexplorer.run.registry import reference
 from qexplorer.run.torch_inductor import TORCH_INDUCTOR, compiling
 from qexplorer.run.torch_inductor.compiled_kernels import kind_of
@@ -176,16 +176,16 @@ def test_a_file_that_is_no_model_is_a_backend_error(tmp_path: Path, content: byt
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("onednn.qconv_pointwise.default", ("qconv_pointwise", Kind.INTEGER)),
-        ("onednn.qlinear_pointwise.binary", ("qlinear_pointwise", Kind.INTEGER)),
-        ("onednn.qconv_prepack.default", ("qconv_prepack", Kind.MOVES)),
-        ("quantized_decomposed.quantize_per_tensor.default", ("quantize_per_tensor", Kind.CONVERTS)),
-        ("mkldnn._convolution_pointwise.default", ("_convolution_pointwise", Kind.FLOAT)),
-        ("aten.add.Tensor", ("add", Kind.FLOAT)),
-        ("aten.reshape.default", ("reshape", Kind.MOVES)),
-        ("<built-in function getitem>", ("getitem", Kind.MOVES)),
+        ("onednn.qconv_pointwise.default", ("qconv_pointwise", KernelKind.INTEGER)),
+        ("onednn.qlinear_pointwise.binary", ("qlinear_pointwise", KernelKind.INTEGER)),
+        ("onednn.qconv_prepack.default", ("qconv_prepack", KernelKind.MOVES)),
+        ("quantized_decomposed.quantize_per_tensor.default", ("quantize_per_tensor", KernelKind.CONVERTS)),
+        ("mkldnn._convolution_pointwise.default", ("_convolution_pointwise", KernelKind.FLOAT)),
+        ("aten.add.Tensor", ("add", KernelKind.FLOAT)),
+        ("aten.reshape.default", ("reshape", KernelKind.MOVES)),
+        ("<built-in function getitem>", ("getitem", KernelKind.MOVES)),
     ],
 )
-def test_only_quantized_products_count_as_integer(target: str, expected: tuple[str, Kind]) -> None:
+def test_only_quantized_products_count_as_integer(target: str, expected: tuple[str, KernelKind]) -> None:
     """Names of the compiler's graph are sorted by what they compute on."""
     assert kind_of(target) == expected

@@ -20,8 +20,8 @@ from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why
 from qexplorer.measure.why.explanation import Why
 from qexplorer.report.comparison_charts.values import label_of
-from qexplorer.ui.compare.why_causes import draw_causes
-from qexplorer.ui.compare.why_times import draw_times
+from qexplorer.ui.compare.why.causes import draw_causes
+from qexplorer.ui.compare.why.times import draw_times
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import as_plain, current_model, keep, remembered, show_error, state
@@ -139,6 +139,7 @@ def _offer(order: WhyOrder, *, profiled: bool) -> None:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "recipe": order.recipe.to_yaml(),
         "path": str(order.path),
         "digest": order.digest,

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.workspace import workspace
+from qexplorer.jobs.coding import decode, encode
+from qexplorer.jobs.earlier import compare_order_from
+from qexplorer.jobs.kinds.compare import CompareOrder
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -51,7 +54,7 @@ class Record:
         model: the model's name.
         data: the data set's name.
         lines: its runs.
-        order: the arguments of the job that made it, to make it again; None if it was not made by a job.
+        order: of the job that made it, to make it again; None if it was not made by a job, or cannot be read any more.
     """
 
     id: str
@@ -59,7 +62,7 @@ class Record:
     model: str
     data: str
     lines: tuple[RunLine, ...]
-    order: dict[str, Any] | None
+    order: CompareOrder | None
 
     @property
     def recipes(self) -> tuple[str, ...]:
@@ -73,12 +76,12 @@ class History:
     def __init__(self) -> None:
         self.path = workspace() / FILE
 
-    def add(self, comparison: Comparison, order: dict[str, Any] | None = None) -> None:
+    def add(self, comparison: Comparison, order: CompareOrder | None = None) -> None:
         """Keeps a comparison; one with the same id is replaced.
 
         Args:
             comparison: what was found.
-            order: the arguments of the job that made it.
+            order: of the job that made it.
         """
         body = comparison.to_json()
         lines = [_line(run) for run in body["runs"]]
@@ -88,7 +91,7 @@ class History:
             str(comparison.model.get("name", "")),
             str(comparison.data.get("name", "")),
             json.dumps(lines),
-            json.dumps(order),
+            json.dumps(None if order is None else encode(CompareOrder, order)),
             json.dumps(body, default=str),
         )
         with self._open() as base:
@@ -156,7 +159,16 @@ def _version(base: sqlite3.Connection) -> int:
 def _record(row: tuple[str, str, str, str, str, str]) -> Record:
     comparison_id, created, model, data, lines, order = row
     runs = tuple(RunLine(**line) for line in json.loads(lines))
-    return Record(comparison_id, created, model, data, runs, json.loads(order))
+    return Record(comparison_id, created, model, data, runs, _order(json.loads(order)))
+
+
+def _order(value: Any) -> CompareOrder | None:
+    if value is None:
+        return None
+    try:
+        return decode(CompareOrder, value)
+    except (ValueError, InputError):
+        return compare_order_from(value)
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer import __version__
@@ -17,7 +18,7 @@ from qexplorer.quantize.size import weight_bytes
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
 
-__all__ = ["digest_of", "quantize_model"]
+__all__ = ["digest_of", "quantize_model", "quantized_path"]
 
 SCHEMA = 2
 """Raise this whenever the same plan is emitted differently, so that files made before are not taken for new ones."""
@@ -36,7 +37,7 @@ def quantize_model(model: Model, recipe: Recipe, statistics: Statistics | None) 
     """
     plan = make_plan(model, recipe, statistics)
     digest = digest_of(model, recipe, statistics)
-    path = workspace("quantized") / f"{digest}.onnx"
+    path = quantized_path(digest)
     if not path.exists():
         write_atomically(path, emit(model, recipe, plan).SerializeToString())
     return QuantizedModel(
@@ -48,6 +49,11 @@ def quantize_model(model: Model, recipe: Recipe, statistics: Statistics | None) 
         weight_bytes=weight_bytes(model, path, plan),
         output_scales=_output_scales(model, plan),
     )
+
+
+def quantized_path(digest: str) -> Path:
+    """Where the quantized file with this digest is kept, or would be."""
+    return workspace("quantized") / f"{digest}.onnx"
 
 
 def digest_of(model: Model, recipe: Recipe, statistics: Statistics | None) -> str:

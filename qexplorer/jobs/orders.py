@@ -1,0 +1,40 @@
+"""What orders of jobs have in common: plain values that say the same on every machine that has the workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from qexplorer.jobs.references import DataRef, ModelRef
+
+if TYPE_CHECKING:
+    from qexplorer.core.recipe import Recipe
+
+__all__ = ["CALIBRATION_SAMPLES", "DataOrder", "ModelOrder", "Order", "needs_data"]
+
+CALIBRATION_SAMPLES = 512
+"""Calibration samples used, at most, where an order does not say."""
+
+
+class Order(BaseModel):
+    """Everything that a job is asked for. Fields that are not known are refused, not passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelOrder(Order):
+    """An order about a model."""
+
+    model: ModelRef
+
+
+class DataOrder(ModelOrder):
+    """An order about a model and data that goes with it."""
+
+    data: DataRef
+
+
+def needs_data(recipe: Recipe) -> bool:
+    """Whether quantizing by ``recipe`` reads data."""
+    return recipe.needs_calibration

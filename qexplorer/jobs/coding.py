@@ -36,8 +36,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def encode(kind: Any, value: Any) -> Any:
-    """``value``, which is of the type ``kind``, as plain JSON data."""
-    return _adapter(kind).dump_python(value, mode="json")
+    """``value`` as plain JSON data; raises ValueError if it is not of the type ``kind``."""
+    return _adapter(kind).dump_python(value, mode="json", warnings="error")
 
 
 def decode(kind: type[T], value: Any) -> T:

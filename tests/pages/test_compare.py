@@ -15,8 +15,10 @@ from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
+from qexplorer.jobs.kinds.compare import CompareOrder
 from qexplorer.jobs.records import write_json
 from qexplorer.load.datasets.load import load_data
+from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 
@@ -34,8 +36,8 @@ def ended_job(ending: str, **files: Any) -> str:
     """A compare job on disk that has ended with this event; returns its id."""
     job_id = "compare-0123456789ab"
     folder = workspace("jobs", job_id)
-    order = {"kind": "compare", "arguments": {"model": "tumour_mlp"}, "digest": "d", "started": 1.0}
-    write_json(folder / "order.json", order)
+    order = CompareOrder(model=MODEL, data=DATA, recipes=("w8a8",)).model_dump(mode="json")
+    write_json(folder / "order.json", {"kind": "compare", "order": order, "digest": "d", "started": 1.0})
     (folder / "events.jsonl").write_text(ending + "\n")
     for name in files:
         (folder / name).touch()
@@ -92,7 +94,7 @@ def test_cancel_from_the_page() -> None:
     app = opened(model="digits_cnn", data="digits")
     app.button("compare_start").click().run()
     job_id = app.session_state["qexplorer_state"].jobs["compare"]
-    app.button(f"cancel_compare_{job_id}").click().run()
+    app.button(f"cancel_page_compare_{job_id}").click().run()
     assert manager.state(job_id).status == "cancelled"
     app.run()
     assert "Cancelled" in texts(app)
@@ -105,7 +107,7 @@ def test_a_failed_job_says_why() -> None:
     job_id = ended_job(f'{{"event": "error", "error": {error}}}')
     app = opened(jobs={"compare": job_id})
     assert any("a.zip: the zip is empty" in e.value.replace("\\", "") for e in app.main.error)
-    app.button(f"dismiss_compare_{job_id}").click().run()
+    app.button(f"dismiss_page_compare_{job_id}").click().run()
     assert not app.main.error
 
 
@@ -268,15 +270,13 @@ def test_order_again_joins_recipes() -> None:
     """Comparing several again takes every recipe once, under names that tell them apart."""
     from qexplorer.ui.compare.history import order_again
 
-    base = {"model": "m", "data": "d", "preprocessing": None, "backends": [BACKEND], "effort": "quick"}
+    base = {"model": MODEL, "data": DATA, "backends": (BACKEND,), "effort": "quick"}
     mine, other = "name: mine\nweights: {format: int4}\n", "name: mine\nweights: {format: int5}\n"
     for i, recipes in enumerate((["w8a8", mine], ["w8a8", other])):
-        History().add(comparison(comparison_id=str(i)), order={**base, "recipes": recipes})
+        History().add(comparison(comparison_id=str(i)), order=CompareOrder(**base, recipes=tuple(recipes)))
     order = order_again(History().list())
-    from qexplorer.core.recipe import Recipe
-
-    assert sorted(Recipe.parse(text).name for text in order["recipes"]) == ["mine", "mine 2", "w8a8"]
-    assert {key: order[key] for key in base} == base
+    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine 2", "w8a8"]
+    assert {key: getattr(order, key) for key in base} == base
 
 
 def test_a_damaged_record_is_one_sentence() -> None:

@@ -42,8 +42,9 @@ def _ort_inference(model: str, images: Any, batch: int) -> Work:
 def _qexplorer(model: str, images: Any) -> Work:
     from qexplorer.core.dataset import Split
     from qexplorer.core.formats import get_format
+    from qexplorer.core.plugins import CALIBRATORS
     from qexplorer.load.model import load_model
-    from qexplorer.observe.calibrators import CALIBRATORS, calibrate
+    from qexplorer.observe.calibrate import calibrate
     from qexplorer.observe.collecting.collect import collect
 
     loaded = load_model(Path(model))

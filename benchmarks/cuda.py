@@ -124,7 +124,7 @@ class Energy:
     """The GPU's energy counter; ``idle_watts`` is measured once, over three seconds with nothing running."""
 
     def __init__(self) -> None:
-        from qexplorer.machine.meters import NvmlMeter
+        from qexplorer.machine.meters.nvml import NvmlMeter
 
         self.meter = NvmlMeter()
         state = self.meter.availability()
@@ -243,7 +243,7 @@ def variants(name: str, folder: Path) -> dict[str, Path]:
     """Files of an architecture in fp32, fp16 and int8 (uint8 activations, int8 weights per channel)."""
     import onnx
 
-    from qexplorer.load.samples.architectures import build
+    from qexplorer.load.samples.architectures.registry import build
 
     plain = build(name)
     half, int8 = folder / f"{name}-fp16.onnx", folder / f"{name}-int8.onnx"

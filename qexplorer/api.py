@@ -75,6 +75,7 @@ def quantize(
     *,
     samples: int = CALIBRATION_SAMPLES,
     progress: Callable[[int, int], None] | None = None,
+    steps: Callable[[str, float], None] | None = None,
 ) -> QuantizedModel:
     """A model quantized by a recipe.
 
@@ -82,9 +83,10 @@ def quantize(
         model: a model, or what :func:`load` takes.
         recipe: a recipe, or what ``Recipe.parse`` takes.
         data: a data set, or what :func:`data` takes; only its calibration part is read, and only if the recipe has
-            static activations. A sample model brings its own.
+            static activations or an algorithm that needs data. A sample model brings its own.
         samples: calibration samples used, at most.
         progress: called with (samples done, samples in all) while ranges are observed.
+        steps: called with (a sentence, the share that is done) while algorithms work.
 
     Raises:
         InputError: a recipe that needs data without data, or what :func:`load` and :func:`data` raise.
@@ -93,19 +95,22 @@ def quantize(
 
     float_model, wanted = load(model), Recipe.parse(recipe)
     if not wanted.needs_calibration:
-        return quantize_model(float_model, wanted, None)
-    from qexplorer.observe.collecting.store import statistics_for
+        return quantize_model(float_model, wanted, None, progress=steps)
+    what = "has static activations" if wanted.needs_statistics else "has an algorithm that measures"
+    fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' {what}, so it needs data")
+    statistics = None
+    if wanted.needs_statistics:
+        from qexplorer.observe.collecting.store import statistics_for
 
-    fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' has static activations, so it needs data")
-    statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
-    return quantize_model(float_model, wanted, statistics)
+        statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
+    return quantize_model(float_model, wanted, statistics, fitted, samples=samples, progress=steps)
 
 
 def measure(
     quantized: QuantizedModel | Model,
     data: DataSet | str | Path | None = None,
     *,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
     samples: int | None = None,
     quick: bool = True,
     effort: str | None = None,
@@ -115,7 +120,7 @@ def measure(
     Args:
         quantized: what :func:`quantize` returned, or a float model.
         data: a data set, or what :func:`data` takes; a sample model brings its own.
-        backend: a backend's name (``qexplorer doctor`` lists them).
+        backend: a backend's name (``qexplorer doctor`` lists them); by default the reference, ``onnxruntime``.
         samples: evaluation samples used, at most; all by default.
         quick: fewer timed calls, so wider intervals of latency; accuracy is the same. False: ``standard``.
         effort: ``quick``, ``standard`` or ``report`` (about 10, 60, 600 s for a small model); replaces ``quick``.
@@ -138,7 +143,7 @@ def compare(
     recipes: Sequence[Recipe | str | Path] | Recipe | str | Path,
     data: DataSet | str | Path | None = None,
     *,
-    backends: Sequence[str] = ("onnxruntime",),
+    backends: Sequence[str] | str | None = None,
     samples: int | None = None,
     quick: bool = True,
     effort: str | None = None,
@@ -150,7 +155,7 @@ def compare(
         model: a model, or what :func:`load` takes.
         recipes: recipes, or what ``Recipe.parse`` takes; one or several.
         data: a data set, or what :func:`data` takes; a sample model brings its own.
-        backends: names of backends (``qexplorer doctor`` lists them).
+        backends: names of backends (``qexplorer doctor`` lists them); by default the reference, ``onnxruntime``.
         samples: evaluation samples used, at most; all by default.
         quick: fewer timed calls, so wider intervals of latency; accuracy is the same. False: ``standard``.
         effort: ``quick``, ``standard`` or ``report`` (about 10, 60, 600 s for a small model); replaces ``quick``.
@@ -172,7 +177,7 @@ def compare(
         float_model,
         wanted,
         fitted,
-        backends=[backends] if isinstance(backends, str) else list(backends),
+        backends=[backends] if isinstance(backends, str) else backends,
         effort=how_long,
         samples=samples,
         progress=progress,
@@ -189,10 +194,11 @@ def _fitted(model: Model, source: DataSet | str | Path | None, why: str) -> Data
 
 def _own_data(model: Model, why: str) -> str:
     """Name of the data of a sample model; a stranger's file of the same name is none."""
+    from qexplorer.load.readers.registry import readable
     from qexplorer.load.samples.shelf import list_samples
 
     sample = next((each for each in list_samples() if each.name == model.name), None)
     if sample is not None and (model.untrained or sample.sha256 in (model.sha256, model.source_sha256)):
         return sample.data
-    allowed = "a sample's name, or the path of an .npz, IDX, .csv or .zip file"
+    allowed = f"a sample's name, or the path of {readable()}"
     raise InputError(why, where=model.name, allowed=allowed, do="name a data set")

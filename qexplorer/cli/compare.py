@@ -10,8 +10,8 @@ from qexplorer.cli.inputs import data_of
 from qexplorer.cli.terminal import ProgressLine, print_json, print_table, say
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.report.words import run_cells
-from qexplorer.run.registry import usable
+from qexplorer.report.table import run_cells
+from qexplorer.run.registry import reference, usable
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Progress
@@ -22,7 +22,7 @@ __all__ = ["run"]
 
 def run(order: argparse.Namespace) -> int:
     """Measures and prints; the exit code is 1 if a run failed or was refused."""
-    backends = list(dict.fromkeys(order.backend or ["onnxruntime"]))
+    backends = list(dict.fromkeys(order.backend or [reference().name]))
     recipes = [Recipe.parse(recipe) for recipe in dict.fromkeys(order.recipe)]
     for name in backends:
         usable(name)

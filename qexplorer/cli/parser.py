@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -11,16 +12,24 @@ from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
 
-_BACKEND = "one or more (onnxruntime); see 'qexplorer doctor'"
+_BACKEND = "one or more, by default the reference; see 'qexplorer doctor'"
 _RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or the path of a .yaml file"
 _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
-_DATA = "a sample's name, or the path of an .npz (x, y), IDX, .csv, or .zip of class folders; samples have their own"
+_DATA = "a sample's name, or the path of %(readable)s; samples have their own"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a usage error on one line, like any other error."""
+    """Reports a usage error on one line, like any other error; may say at the end of its help what is registered."""
+
+    registered: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        """The help, with what is registered: only who asks for it waits for that."""
+        if self.registered is not None:
+            self.epilog = self.registered().replace("%", "%%")  # argparse fills in what follows a per cent sign
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         fail(f"{message}; see '{self.prog} --help'")
@@ -35,6 +44,15 @@ class _Verb:
 
     def __call__(self, order: argparse.Namespace) -> int:
         return int(import_module(f"qexplorer.cli.{self.module}").run(order))
+
+
+class _Readable:
+    """What data can be read, asked when help is printed: finding the readers takes longer than parsing."""
+
+    def __str__(self) -> str:
+        from qexplorer.load.readers.registry import readable
+
+        return readable()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,9 +70,32 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
+def _short_names() -> str:
+    """What may follow in a short name, calibrators and their options included."""
+    from qexplorer.core.calibrator_choice import by_default_first, option_names, short_calibrators
+    from qexplorer.core.plugins import ALGORITHMS
+    from qexplorer.core.short_names import OPTIONS
+
+    fixed = [f"-{option} ({meaning})" for option, meaning in OPTIONS.items()]
+    calibrators = [f"-{name} ({_title(name)})" for name in short_calibrators()]
+    only = [each.name for each in by_default_first() if each.name not in short_calibrators()]
+    text = f"Short names may end in {', '.join(fixed)}, or in a calibrator: {', '.join(calibrators)}."
+    text += f" Only in a .yaml file, as their options must be given: {', '.join(only)}." if only else ""
+    options = [f"{name} of {each.name}" for each in by_default_first() for name in option_names(each.name)]
+    text += f" Options beside 'calibrator' in a .yaml file: {', '.join(options)}." if options else ""
+    algorithms = [f"-{each.name} ({each.title})" for each in ALGORITHMS]
+    return text + (f" Last come algorithms: {', '.join(algorithms)}." if algorithms else "")
+
+
+def _title(calibrator: str) -> str:
+    from qexplorer.core.plugins import CALIBRATORS
+
+    return CALIBRATORS.get(calibrator).title
+
+
+def _add(verbs: Any, name: str, summary: str) -> _Parser:
     sentence = f"{summary[0].upper()}{summary[1:]}."
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=sentence)
+    parser: _Parser = verbs.add_parser(name, help=summary, description=sentence)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_Verb(name))
     return parser
@@ -73,6 +114,7 @@ def _add_quantize(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
+    parser.registered = _short_names
     _add_data(parser)
 
 
@@ -90,11 +132,13 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
+    parser.registered = _short_names
     _add_data(parser)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    data = parser.add_argument("--data", default=None, metavar="D", help=_DATA)
+    vars(data)["readable"] = _Readable()  # argparse fills help from its attributes
     group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
     group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
     group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")

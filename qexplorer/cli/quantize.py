@@ -29,7 +29,7 @@ def run(order: argparse.Namespace) -> int:
         line.show("observing ranges", done / max(samples, 1))
 
     try:
-        quantized = api.quantize(model, recipe, data, samples=order.samples, progress=show)
+        quantized = api.quantize(model, recipe, data, samples=order.samples, progress=show, steps=line.show)
     finally:
         line.end()
     quantized.save(target)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.show import as_html
+from qexplorer.core.python_surface.show import as_html
 
 __all__ = ["Array", "DataSet", "Split"]
 

@@ -7,7 +7,6 @@
     │   ├── RecipeError       a recipe that cannot be read or asks for what does not exist
     │   └── UnknownName       a name that no registry holds
     ├── BackendError          a backend is missing, or gave up
-    │   └── FidelityError     a backend answers, but not what the reference says
     ├── ChildError            a child process ended without a result
     │   ├── ChildTimeout      ... because its time ran out
     │   └── ChildMemory       ... because its memory ran out
@@ -28,7 +27,6 @@ __all__ = [
     "ChildMemory",
     "ChildTimeout",
     "DataError",
-    "FidelityError",
     "InputError",
     "ModelError",
     "QExplorerError",
@@ -110,10 +108,6 @@ class UnknownName(InputError):
 
 class BackendError(QExplorerError):
     """A backend is missing, or gave up."""
-
-
-class FidelityError(BackendError):
-    """A backend answers, but not what the reference says: its numbers are not shown."""
 
 
 class ChildError(QExplorerError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qexplorer.core.show import as_html
+from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.wire import Wire
 
 if TYPE_CHECKING:
     import onnx
@@ -64,7 +65,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class Model(Wire):
     """A checked, normalized ONNX model on disk (opset 21 or later where conversion is possible, weights inside).
 
     Attributes:
@@ -121,33 +122,8 @@ class Model:
         copy.CopyFrom(read_proto(str(self.path)))
         return copy
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        value = asdict(self)
-        value["path"] = str(self.path)
-        return value
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Model:
-        """Rebuilds a model from :meth:`to_json`."""
-        parts: dict[str, Any] = dict(value)
-        for key in ("inputs", "outputs"):
-            parts[key] = tuple(_info(item) for item in value[key])
-        parts["layers"] = tuple(_layer(item) for item in value["layers"])
-        parts["path"], parts["notes"] = Path(value["path"]), tuple(value["notes"])
-        return cls(**parts)
-
     def _repr_html_(self) -> str:
         return as_html(self)
-
-
-def _info(value: dict[str, Any]) -> TensorInfo:
-    return TensorInfo(value["name"], value["dtype"], tuple(value["shape"]))
-
-
-def _layer(value: dict[str, Any]) -> Layer:
-    tuples = {k: tuple(value[k]) for k in ("inputs", "outputs", "weight_shape")}
-    return Layer(**{**value, **tuples})
 
 
 @lru_cache(maxsize=4)

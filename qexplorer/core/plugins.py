@@ -7,4 +7,18 @@ see ``registry.py`` and the protocol of the kind.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.registry import Registry
+
+if TYPE_CHECKING:
+    from qexplorer.core.algorithm import Algorithm
+    from qexplorer.core.calibrator import Calibrator
+
+__all__ = ["ALGORITHMS", "CALIBRATORS"]
+
+ALGORITHMS: Registry[Algorithm] = Registry("algorithm", home="qexplorer.quantize.algorithms")
+"""What changes codes, grids and constants beyond rounding to nearest."""
+
+CALIBRATORS: Registry[Calibrator[Any]] = Registry("calibrator", home="qexplorer.observe.calibrators")
+"""How the range of a grid is chosen."""

@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import fnmatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from qexplorer.core.algorithm import Needs, Stage
+from qexplorer.core.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
+from qexplorer.core.calibrator import CalibratorOptions
+from qexplorer.core.calibrator_choice import (
+    DEFAULT_CALIBRATOR,
+    known_option,
+    option_names,
+    options_among,
+    with_options,
+    without_foreign,
+)
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugins import CALIBRATORS
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.short_names import expand
-from qexplorer.core.show import as_html
 from qexplorer.core.workspace import digest_json
 
-__all__ = ["ActivationSpec", "Calibrator", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]
-
-Calibrator = Literal["minmax", "average", "percentile", "kl", "mse"]
+__all__ = ["ActivationSpec", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]
 
 
 class _Strict(BaseModel):
@@ -34,7 +44,43 @@ def _known_format(name: str) -> str:
     return name
 
 
-class WeightSpec(_Strict):
+def _known_calibrator(name: str) -> str:
+    if name not in CALIBRATORS:
+        raise ValueError(f"'{name}' is not a calibrator; allowed: {', '.join(CALIBRATORS.names())}")
+    return name
+
+
+class _Calibrated(_Strict):
+    """A part with a calibrator, whose options stand flat beside its name, checked and complete.
+
+    They are extra fields of this model: which are allowed is said by the calibrator (see ``calibrator_choice``, also
+    for what earlier versions wrote).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    if TYPE_CHECKING:  # each part declares it as its last field, so that the options follow it where it is written
+        calibrator: str
+
+    check_calibrator = field_validator("calibrator", check_fields=False)(_known_calibrator)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_the_calibrator(cls, given: Any) -> Any:
+        return with_options(given, tuple(cls.model_fields)) if isinstance(given, dict) else given
+
+    @property
+    def options(self) -> CalibratorOptions:
+        """The calibrator's options, typed."""
+        return options_among(self.calibrator, self.model_extra or {})
+
+    def with_calibrator(self, name: str, **options: Any) -> Self:
+        """The same with another calibrator and its options: those of this one are no longer meant."""
+        own = self.model_dump(include=set(type(self).model_fields))
+        return type(self).model_validate({**own, "calibrator": name, **options})
+
+
+class WeightSpec(_Calibrated):
     """How weights are quantized.
 
     Attributes:
@@ -42,36 +88,32 @@ class WeightSpec(_Strict):
         granularity: how many weights share a scale.
         block: values per scale along the input axis (granularity ``block`` only).
         symmetric: zero point fixed at zero.
-        calibrator: how the range is chosen from the values.
-        percentile: per cent of values kept (calibrator ``percentile`` only).
+        calibrator: how the range is chosen from the values; its options are further fields.
     """
 
     format: str = "int8"
     granularity: Granularity = Granularity.CHANNEL
     block: int = Field(32, ge=8, le=4096)
     symmetric: bool = True
-    calibrator: Calibrator = "minmax"
-    percentile: float = Field(99.99, ge=50.0, le=100.0)
+    calibrator: str = DEFAULT_CALIBRATOR
 
     check_format = field_validator("format")(_known_format)
 
 
-class ActivationSpec(_Strict):
+class ActivationSpec(_Calibrated):
     """How activations are quantized.
 
     Attributes:
         format: a number format's name.
         mode: ``static`` (ranges from calibration data) or ``dynamic`` (range of each tensor as it comes).
         symmetric: zero point fixed in the middle of the codes.
-        calibrator: how the range is chosen from the observed values (static only).
-        percentile: per cent of values kept (calibrator ``percentile`` only).
+        calibrator: how the range is chosen from the observed values (static only); its options are further fields.
     """
 
     format: str = "uint8"
     mode: Literal["static", "dynamic"] = "static"
     symmetric: bool = False
-    calibrator: Calibrator = "minmax"
-    percentile: float = Field(99.99, ge=50.0, le=100.0)
+    calibrator: str = DEFAULT_CALIBRATOR
 
     check_format = field_validator("format")(_known_format)
 
@@ -82,7 +124,8 @@ class LayerRule(_Strict):
     Attributes:
         match: a layer's name with ``*`` and ``?``, or ``op:`` and an operator type (``op:Conv``).
         float_: keep these layers in float (YAML: ``float: true``).
-        weights: fields of :class:`WeightSpec` that differ.
+        weights: fields of :class:`WeightSpec` that differ. An option without a calibrator is for those of the layers
+            whose calibrator takes it.
         activations: fields of :class:`ActivationSpec` that differ, for these layers' inputs and outputs.
     """
 
@@ -97,7 +140,8 @@ class LayerRule(_Strict):
     def _fields_exist(self) -> LayerRule:
         for fields, spec in ((self.weights, WeightSpec), (self.activations, ActivationSpec)):
             if fields is not None:
-                spec.model_validate(fields)
+                known = "calibrator" not in fields  # options of one that is named elsewhere: the recipe checks them
+                spec.model_validate({k: v for k, v in fields.items() if not (known and _is_option(spec, k))})
         return self
 
     def matches(self, name: str, op: str) -> bool:
@@ -122,25 +166,26 @@ class Recipe(_Strict):
         name: shown everywhere; not part of the digest.
         weights: None leaves weights in float.
         activations: None leaves activations in float.
-        algorithms: names of post-training algorithms, in order (none are registered yet).
+        algorithms: post-training algorithms in the order in which they work.
         layers: ordered exceptions.
     """
 
     name: str = "recipe"
     weights: WeightSpec | None = None
     activations: ActivationSpec | None = None
-    algorithms: tuple[str, ...] = ()
+    algorithms: tuple[AskedAlgorithm, ...] = ()
     layers: tuple[LayerRule, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        if self.algorithms:
-            raise ValueError(f"there is no algorithm called '{self.algorithms[0]}'; leave the list empty")
+        check_order(self.algorithms)
         floats = {s.format for s in (self.weights, self.activations) if s and not FORMATS.get(s.format).is_integer}
         if floats and (self.weights is None or self.activations is None or len(floats) > 1):
             raise ValueError("a float format must be given for weights and activations alike")
         if floats and self.weights and self.activations and self.weights.format != self.activations.format:
             raise ValueError("a float format must be given for weights and activations alike")
+        _check_options_of_rules(WeightSpec, self.weights, [(r.match, r.weights) for r in self.layers])
+        _check_options_of_rules(ActivationSpec, self.activations, [(r.match, r.activations) for r in self.layers])
         dynamic = self.activations and self.activations.mode == "dynamic"
         if dynamic and self.activations and self.activations.format != "uint8":
             raise ValueError("dynamic activations are uint8 (DynamicQuantizeLinear, opset 11)")
@@ -153,8 +198,24 @@ class Recipe(_Strict):
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether any layer needs ranges observed on data."""
-        specs = [self.activations, *(ActivationSpec(**r.activations) for r in self.layers if r.activations)]
+        """Whether calibration data are needed: for ranges, or by an algorithm."""
+        return self.needs_statistics or self.needs_samples
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether ranges observed on data are needed: by a layer's static activations, or by an algorithm."""
+        return self._has_static or Needs.STATISTICS in needs_of(self.algorithms)
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether an algorithm reads calibration samples, or changes the graph so that it is observed again."""
+        observed_again = any(each.algorithm.stage is Stage.GRAPH for each in self.algorithms)
+        reads = bool(needs_of(self.algorithms) & (Needs.DATA | Needs.GRADIENTS))
+        return reads or (observed_again and self.needs_statistics)
+
+    @property
+    def _has_static(self) -> bool:
+        specs = [self.activations, *(_merged(ActivationSpec, None, r.activations) for r in self.layers)]
         return any(s is not None and s.mode == "static" and FORMATS.get(s.format).is_integer for s in specs)
 
     @property
@@ -179,6 +240,7 @@ class Recipe(_Strict):
     def to_yaml(self) -> str:
         """The recipe as YAML that :meth:`parse` reads back to an equal recipe."""
         value = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        value["algorithms"] = [plain_algorithm(each) for each in self.algorithms]
         value["layers"] = [_plain_rule(rule) for rule in self.layers]
         for key in ("algorithms", "layers"):
             if not value[key]:
@@ -226,10 +288,36 @@ class Recipe(_Strict):
 
 
 def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None) -> Any:
-    """``base`` with ``fields`` on top; no fields, no change."""
+    """``base`` with ``fields`` on top, and the options that the calibrator of both together takes; no fields, no
+    change."""
     if fields is None:
         return base
-    return spec(**{**(base.model_dump() if base is not None else {}), **fields})
+    merged = {**(base.model_dump() if base is not None else {}), **fields}
+    return spec.model_validate(without_foreign(merged, spec.model_fields))
+
+
+def _is_option(spec: type[_Calibrated], name: str) -> bool:
+    return name not in spec.model_fields and known_option(name)
+
+
+def _check_options_of_rules(
+    spec: type[_Calibrated], base: _Calibrated | None, rules: list[tuple[str, dict[str, Any] | None]]
+) -> None:
+    """Options in a rule without a calibrator must be taken by one that its layers may have, from the recipe itself or
+    from an earlier rule. Raises ValueError."""
+    before = [base.model_dump() if base is not None else {}]
+    for match, fields in rules:
+        given = fields or {}
+        if "calibrator" in given:
+            before.append(given)
+            continue
+        for option in (key for key in given if _is_option(spec, key)):
+            takers = [each for each in before if option in option_names(each.get("calibrator", DEFAULT_CALIBRATOR))]
+            if not takers:
+                what = f"the rule for '{match}' gives '{option}'"
+                raise ValueError(f"{what}, which no calibrator of its layers takes; name the calibrator in the rule")
+            for each in takers:
+                options_among(each.get("calibrator", DEFAULT_CALIBRATOR), {**each, **given})
 
 
 def _plain_rule(rule: LayerRule) -> dict[str, Any]:

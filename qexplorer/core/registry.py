@@ -12,7 +12,7 @@ is a helper of its neighbours. The same name twice is an error, never a silent r
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from threading import RLock
 from typing import Generic, Protocol, TypeVar
@@ -40,11 +40,13 @@ class Registry(Generic[T]):
     Args:
         kind: what one entry is called in messages, such as ``number format``.
         home: dotted name of the package whose modules (and packages, one level deep) bring ``ENTRIES``.
+        order: what the home's entries are sorted by; None: they stay in the order of their files' names.
     """
 
-    def __init__(self, kind: str, home: str | None = None) -> None:
+    def __init__(self, kind: str, home: str | None = None, *, order: Callable[[T], float] | None = None) -> None:
         self.kind = kind
         self.home = home
+        self._order = order
         self._entries: dict[str, T] = {}
         self._read = home is None
         self._lock = RLock()
@@ -91,7 +93,7 @@ class Registry(Generic[T]):
             found.extend(getattr(import_module(f"{self.home}.{module.name}"), "ENTRIES", ()))
         if self._read:  # an entry's own import asked for a name: the folder was read inside this call
             return
-        for entry in found:
+        for entry in found if self._order is None else sorted(found, key=self._order):
             self._add(entry)
         self._read = True
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from qexplorer.core.show import as_html
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.usage import Usage
 
 __all__ = [
@@ -24,9 +24,22 @@ __all__ = [
     "Run",
     "Size",
     "Status",
+    "described",
 ]
 
 Interval = tuple[float, float]
+
+
+def described(title: str, help: str, text: str = "{}", *, brief: bool = True) -> dict[str, Any]:
+    """Metadata of a field that is one number or word: with it the field is a column wherever runs are shown.
+
+    Args:
+        title: its heading.
+        help: what it is, a sentence.
+        text: how its value is written, as for ``str.format``.
+        brief: whether the terminal and a notebook show it too; the app, the CSV and the frame always do.
+    """
+    return {"title": title, "help": help, "text": text, "brief": brief}
 
 
 class Status(StrEnum):
@@ -181,7 +194,10 @@ class Run:
     accuracy: Accuracy | None = None
     size: Size | None = None
     latency_ms: Latency | None = None
-    throughput_per_s: float | None = None
+    throughput_per_s: float | None = field(
+        default=None,
+        metadata=described("throughput", "Samples a second at the best batch size", "{:,.0f} /s", brief=False),
+    )
     throughput_by_batch: dict[int, Throughput] = field(default_factory=dict)
     memory: Memory | None = None
     energy_mj: Energy | None = None

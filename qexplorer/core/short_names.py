@@ -7,7 +7,9 @@ option    = "dynamic"                       activation ranges as they come
           | "b" number                      one scale for each block of weights
           | "sym"                           signed symmetric activations
           | "asym"                          asymmetric weights
-          | "average" | "percentile" | "kl" | "mse"     calibrator (activations, or weights where only they exist)
+          | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
+                                that needs no option
+          | a registered algorithm, with its options by default; several work in the order in which they are named
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugins import ALGORITHMS
 
-__all__ = ["EXAMPLES", "expand"]
+__all__ = ["EXAMPLES", "OPTIONS", "expand"]
 
 EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
@@ -32,9 +36,17 @@ EXAMPLES: dict[str, str] = {
     "bf16": "bfloat16 throughout",
 }
 
+OPTIONS: dict[str, str] = {
+    "dynamic": "activation ranges as they come",
+    "tensor": "one scale for a whole weight tensor",
+    "b<number>": "one scale for each block of weights",
+    "sym": "signed symmetric activations",
+    "asym": "asymmetric weights",
+}
+"""Options that are no calibrators, with their meaning."""
+
 _ALLOWED = "float, fp16, bf16, or w<bits>[a<bits>][-option] such as " + ", ".join(n for n in EXAMPLES if n[0] == "w")
-_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z]+[0-9]*)*)")
-_CALIBRATORS = ("average", "percentile", "kl", "mse", "minmax")
+_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
 
 
 def expand(name: str) -> dict[str, Any]:
@@ -50,23 +62,31 @@ def expand(name: str) -> dict[str, Any]:
         raise RecipeError(what, allowed=_ALLOWED, do="or give the path of a .yaml file")
     weights: dict[str, Any] = {"format": f"int{match['w']}"}
     activations: dict[str, Any] | None = {"format": f"uint{match['a']}"} if match["a"] else None
+    fields: dict[str, Any] = {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
     for option in match["options"].split("-")[1:]:
-        _apply(option, name, weights, activations)
-    return {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
+        if _apply(option, weights, activations):
+            continue
+        if option not in ALGORITHMS:
+            allowed = ", ".join((*OPTIONS, *short_calibrators(), *ALGORITHMS.names()))
+            raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
+        fields.setdefault("algorithms", []).append(option)
+    return fields
 
 
-def _apply(option: str, name: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> None:
+def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> bool:
+    """Sets the fields that ``option`` stands for; False if it is no option of weights and activations."""
     if option == "tensor":
         weights["granularity"] = "tensor"
     elif option == "asym":
         weights["symmetric"] = False
     elif re.fullmatch(r"b[0-9]+", option):
         weights |= {"granularity": "block", "block": int(option[1:])}
-    elif option in _CALIBRATORS:
+    elif option in short_calibrators():
         (weights if activations is None else activations)["calibrator"] = option
     elif option == "dynamic" and activations is not None:
         activations["mode"] = "dynamic"
     elif option == "sym" and activations is not None:
         activations |= {"format": activations["format"].lstrip("u"), "symmetric": True}
     else:
-        raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=_ALLOWED)
+        return False
+    return True

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict
 
 from qexplorer.jobs.references import DataRef, ModelRef
 
-if TYPE_CHECKING:
-    from qexplorer.core.recipe import Recipe
-
-__all__ = ["CALIBRATION_SAMPLES", "DataOrder", "ModelOrder", "Order", "needs_data"]
+__all__ = ["CALIBRATION_SAMPLES", "DataOrder", "ModelOrder", "Order"]
 
 CALIBRATION_SAMPLES = 512
 """Calibration samples used, at most, where an order does not say."""
@@ -33,8 +28,3 @@ class DataOrder(ModelOrder):
     """An order about a model and data that goes with it."""
 
     data: DataRef
-
-
-def needs_data(recipe: Recipe) -> bool:
-    """Whether quantizing by ``recipe`` reads data."""
-    return recipe.needs_calibration

@@ -56,9 +56,9 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, notes: tuple[str, ...]) -> Model:
     """Writes the normalized model to ``out`` and says everything about it."""
+    from qexplorer.graph.walk import all_tensors, default_opset
     from qexplorer.load.layers import layer_map
     from qexplorer.load.safety.bombs import ITEM_BITS
-    from qexplorer.load.walk import all_tensors, default_opset
 
     data = proto.SerializeToString()
     out.write_bytes(data)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import onnx
 
 from qexplorer.core.model import Layer
+from qexplorer.graph.constant_nodes import is_constant_node
+from qexplorer.graph.types import declared_types
+from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
 from qexplorer.load.safety.finite import first_nonfinite
-from qexplorer.load.walk import default_opset, subgraphs
 
-__all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "element_types", "layer_map"]
+__all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "layer_map"]
 
 LOWEST_QUANTIZABLE_OPSET = 13  # QuantizeLinear got its axis there
 _T = onnx.TensorProto
@@ -41,7 +43,7 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
     """
     facts = _Facts(
         {tensor.name: tensor for tensor in proto.graph.initializer},
-        element_types(proto),
+        declared_types(proto.graph)[0],
         shapes_for_one_sample(proto),
         default_opset(proto),
         _batch(proto),
@@ -50,25 +52,17 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
     counted: set[str] = set()
     layers: list[Layer] = []
     for node in proto.graph.node:
-        if node.op_type != "Constant":
+        if not is_constant_node(node):
             layers.append(_layer(node, facts, counted))
             layers.extend(_inner_layers(node, facts, counted))
     return tuple(layers)
 
 
-def element_types(proto: onnx.ModelProto) -> dict[str, int]:
-    """Element type (a ``TensorProto`` number) of every tensor of the main graph that is known."""
-    graph = proto.graph
-    found = {v.name: v.type.tensor_type.elem_type for v in (*graph.value_info, *graph.input, *graph.output)}
-    return found | {tensor.name: tensor.data_type for tensor in graph.initializer}
-
-
 def _batch(proto: onnx.ModelProto) -> int:
     """Batch size that the file insists on; 1 if any will do."""
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    for value in proto.graph.input:
+    for value in fed_inputs(proto.graph):
         dims = value.type.tensor_type.shape.dim
-        if value.name not in weights and dims and dims[0].HasField("dim_value"):
+        if dims and dims[0].HasField("dim_value"):
             return max(int(dims[0].dim_value), 1)
     return 1
 
@@ -98,7 +92,7 @@ def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> lis
     for graph in subgraphs(node):
         weights = facts.weights | {tensor.name: tensor for tensor in graph.initializer}
         for inner in graph.node:
-            if inner.op_type == "Constant":
+            if is_constant_node(inner):
                 continue
             inputs = tuple(name for name in inner.input if name and name not in weights)
             outputs = tuple(name for name in inner.output if name)

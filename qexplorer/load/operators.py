@@ -38,9 +38,7 @@ class OperatorRule:
         activation_inputs: positions of float inputs that carry data; None: all of them.
         weight_input: position of the weight, which counts as one only where it is constant.
         bias_input: position of the bias.
-        since: lowest opset in which the node has this form.
         integer: whether ONNX Runtime CPU has an integer kernel for it; otherwise it is simulated (Q/DQ around float).
-        note: what to heed when emitting it.
     """
 
     op: str
@@ -48,55 +46,46 @@ class OperatorRule:
     activation_inputs: tuple[int, ...] | None = (0,)
     weight_input: int | None = None
     bias_input: int | None = None
-    since: int = 13
     integer: bool = True
-    note: str = ""
 
 
-def _weighted(op: str, bias: int | None, *, integer: bool = True, note: str = "") -> OperatorRule:
-    return OperatorRule(op, OperatorKind.WEIGHTED, (0,), 1, bias, integer=integer, note=note)
+def _weighted(op: str, bias: int | None, *, integer: bool = True) -> OperatorRule:
+    return OperatorRule(op, OperatorKind.WEIGHTED, (0,), 1, bias, integer=integer)
 
 
-def _arithmetic(
-    op: str, inputs: tuple[int, ...] | None = (0,), *, integer: bool = True, note: str = ""
-) -> OperatorRule:
-    return OperatorRule(op, OperatorKind.ARITHMETIC, inputs, integer=integer, note=note)
+def _arithmetic(op: str, inputs: tuple[int, ...] | None = (0,), *, integer: bool = True) -> OperatorRule:
+    return OperatorRule(op, OperatorKind.ARITHMETIC, inputs, integer=integer)
 
 
-def _passthrough(op: str, *, integer: bool = True, note: str = "") -> OperatorRule:
-    return OperatorRule(op, OperatorKind.PASSTHROUGH, integer=integer, note=note)
+def _passthrough(op: str, *, integer: bool = True) -> OperatorRule:
+    return OperatorRule(op, OperatorKind.PASSTHROUGH, integer=integer)
 
 
 _RULES = (
     _weighted("Conv", 2),
-    _weighted("ConvTranspose", 2, integer=False, note="no integer kernel in ONNX Runtime: float between Q/DQ"),
-    _weighted("Gemm", 2, note="integer only with alpha = beta = 1 (loading folds them into constant weights)"),
-    _weighted(
-        "MatMul", None, note="two activations are arithmetic on both; a constant first input has no integer kernel"
-    ),
-    _arithmetic("Add", (0, 1), note="a constant operand is put on a grid as well"),
-    _arithmetic("Mul", (0, 1), note="a constant operand is put on a grid as well"),
+    _weighted("ConvTranspose", 2, integer=False),  # no integer kernel in ONNX Runtime: float between Q/DQ
+    _weighted("Gemm", 2),  # integer only with alpha = beta = 1 (loading folds them into constant weights)
+    _weighted("MatMul", None),  # two activations are arithmetic on both; a constant first input has no integer kernel
+    _arithmetic("Add", (0, 1)),  # a constant operand is put on a grid as well
+    _arithmetic("Mul", (0, 1)),  # a constant operand is put on a grid as well
     _arithmetic("Sub", (0, 1), integer=False),
     _arithmetic("Div", (0, 1), integer=False),
     _arithmetic("AveragePool"),
     _arithmetic("GlobalAveragePool"),
-    _arithmetic("Concat", None, note="inputs may keep grids of their own: QLinearConcat rescales"),
+    _arithmetic("Concat", None),  # inputs may keep grids of their own: QLinearConcat rescales
     _arithmetic("Sigmoid"),
     _arithmetic("LeakyRelu"),
-    _arithmetic("Softmax", note="output range is [0, 1] whatever was observed"),
+    _arithmetic("Softmax"),  # output range is [0, 1] whatever was observed
     _arithmetic("Tanh", integer=False),
     _arithmetic("HardSigmoid", integer=False),
     _arithmetic("HardSwish", integer=False),
     _arithmetic("PRelu", integer=False),
     _arithmetic("Elu", integer=False),
     _arithmetic("Gelu", integer=False),
-    _arithmetic("ReduceMean", integer=False, note="loading turns means over all spatial axes into GlobalAveragePool"),
-    OperatorRule("Relu", OperatorKind.ABSORBED, note="absorbed where the grid's zero point is its lowest code"),
-    OperatorRule(
-        "Clip",
-        OperatorKind.ABSORBED,
-        note="absorbed where min and max are constant and the grid's whole range lies within them; else float",
-    ),
+    _arithmetic("ReduceMean", integer=False),  # loading turns means over all spatial axes into GlobalAveragePool
+    OperatorRule("Relu", OperatorKind.ABSORBED),  # absorbed where the grid's zero point is its lowest code
+    # absorbed where min and max are constant and the grid's whole range lies within them; else float
+    OperatorRule("Clip", OperatorKind.ABSORBED),
     _passthrough("MaxPool"),
     _passthrough("Reshape"),
     _passthrough("Transpose"),
@@ -107,10 +96,10 @@ _RULES = (
     _passthrough("Gather"),
     _passthrough("Expand"),
     _passthrough("Tile"),
-    _passthrough("Split", note="every output shares the input's grid"),
+    _passthrough("Split"),  # every output shares the input's grid
     _passthrough("DepthToSpace"),
     _passthrough("ReduceMax"),
-    _passthrough("Resize", note="only mode=nearest moves codes; other modes stay in float"),
+    _passthrough("Resize"),  # only mode=nearest moves codes; other modes stay in float
 )
 
 QUANTIZABLE: dict[str, OperatorRule] = {rule.op: rule for rule in _RULES}

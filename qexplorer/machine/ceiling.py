@@ -6,26 +6,22 @@ they are measured in the same child as the profile that is compared with them. S
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from qexplorer.core.files import write_atomically
-from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.machine.cpu import cpu_model
+from qexplorer.core.wire import Wire
 from qexplorer.process.limits import Limits
-from qexplorer.process.parent import run_in_child
 
-__all__ = ["Ceiling", "best_of", "keep_ceiling", "kept_ceiling", "measure_ceiling"]
+__all__ = [
+    "Ceiling",
+    "best_of",
+]
 
 _LIMITS = Limits(wall_s=120.0)
 _PEAKS = ("int8_gops", "int8_signed_gops", "fp32_gflops", "memory_gb_per_s", "cache_gb_per_s")
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Wire):
     """The best of several measurements of each limit; an operation is a multiplication or an addition.
 
     Attributes:
@@ -57,15 +53,6 @@ class Ceiling:
         """The faster of the two integer products."""
         return max((v for v in (self.int8_gops, self.int8_signed_gops) if v is not None), default=None)
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Ceiling:
-        """Rebuilds a ceiling from :meth:`to_json`."""
-        return cls(**value)
-
 
 def best_of(one: Ceiling, other: Ceiling) -> Ceiling:
     """The higher of each limit, of two measurements on one machine and one number of threads; ``other`` is the later.
@@ -80,38 +67,3 @@ def best_of(one: Ceiling, other: Ceiling) -> Ceiling:
 
 def _higher(one: float | None, other: float | None) -> float | None:
     return max((v for v in (one, other) if v is not None), default=None)
-
-
-def measure_ceiling(*, threads: int = 1, cancelled: Callable[[], bool] | None = None) -> Ceiling:
-    """Measures in a child of its own, on the quietest processors, and keeps what it finds; a few seconds.
-
-    Args:
-        threads: threads that work together.
-        cancelled: asked at least every 0.2 s.
-
-    Raises:
-        Cancelled: ``cancelled()`` became true.
-        ChildError: the child died.
-    """
-    target = "qexplorer.machine.ceiling_child:ceiling_work"
-    value = run_in_child(target, {"threads": threads}, limits=_LIMITS, cancelled=cancelled)
-    found = Ceiling.from_json(value)
-    keep_ceiling(found)
-    return found
-
-
-def keep_ceiling(found: Ceiling) -> None:
-    """Keeps a measurement in the workspace in place of an earlier one of this machine."""
-    write_atomically(_file(found.cpu, found.threads), json.dumps(found.to_json()).encode())
-
-
-def kept_ceiling(*, threads: int = 1) -> Ceiling | None:
-    """The last measurement of this machine, or None."""
-    try:
-        return Ceiling.from_json(json.loads(_file(cpu_model(), threads).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _file(cpu: str, threads: int) -> Path:
-    return workspace("ceilings") / f"{digest_json([cpu, threads])[:16]}.json"

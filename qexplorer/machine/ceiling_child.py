@@ -19,25 +19,19 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import QExplorerError
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.machine.cpu import cpu_model, pin, quiet_cpus
-from qexplorer.process.child import Emit
+from qexplorer.machine.cpu import cpu_model
 from qexplorer.run.protocol import SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference
 
-__all__ = ["ceiling_here", "ceiling_work"]
+__all__ = [
+    "ceiling_here",
+]
 
 _SIZE_ONE, _SIZE_MANY = 512, 1024
 """Rows, columns and depth of the products: operands lie in the caches, and a call is long against its overhead."""
 _MOST_S, _MOST_CALLS, _LEAST_CALLS = 0.2, 40, 4
 _MEMORY_BYTES, _CACHE_BYTES = 64 * 2**20, 192 * 2**10
 """Bytes of one array of a copy: far more than a core's share of any cache; half of the smallest second-level cache."""
-
-
-def ceiling_work(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG001 - every child's signature
-    """Pins this process to the quietest processors and measures; ``arguments`` holds ``threads``."""
-    threads = int(arguments["threads"])
-    pin(quiet_cpus(threads)[0])
-    return ceiling_here(threads).to_json()
 
 
 def ceiling_here(threads: int) -> Ceiling:
@@ -63,7 +57,7 @@ def _product(kind: str, threads: int) -> tuple[float, int]:
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
         path = Path(folder) / "product.onnx"
         onnx.save(product_graph(kind, size), str(path))
-        session = usable(REFERENCE).load(path, SessionOptions(threads=threads))
+        session = reference().load(path, SessionOptions(threads=threads))
         best_s, n = _best(session.call({"a": _factor(kind, size)}))
     return 2 * size**3 / best_s / 1e9, n
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
+from qexplorer.core.wire import Wire
 from qexplorer.machine.cpu import cpu_features, cpu_model
 from qexplorer.machine.gpus import Gpu, gpus_here
+from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Machine", "describe_machine"]
 
-_PACKAGES = (
-    *("qexplorer", "onnxruntime", "onnxruntime-gpu", "openvino", "torch", "ai-edge-litert", "litert-torch", "tensorrt"),
-    *("onnx", "numpy"),
-)
-"""What computes here, as packages are named where they are installed from."""
-
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Wire):
     """Where something was measured.
 
     Attributes:
@@ -44,10 +39,6 @@ class Machine:
     gpus: tuple[Gpu, ...]
     versions: dict[str, str]
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return asdict(self)
-
 
 def describe_machine() -> Machine:
     """Asks this machine what it is; cheap, and imports no runtime."""
@@ -67,8 +58,10 @@ def describe_machine() -> Machine:
 
 
 def _versions() -> dict[str, str]:
+    """Versions of this program, of what backends bring, and of what makes graphs and numbers."""
     found: dict[str, str] = {}
-    for package in _PACKAGES:
+    computing = (package for backend in BACKENDS for package in backend.facts.packages)
+    for package in dict.fromkeys(("qexplorer", *computing, "onnx", "numpy")):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -20,11 +20,11 @@ from qexplorer.measure.prepare import Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
-from qexplorer.run.registry import usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
 
-_OBSERVE_S, _QUANTIZE_S = 1.5, 0.4
+_OBSERVE_S, _QUANTIZE_S, _ALGORITHM_S = 1.5, 0.4, 4.0
 
 
 def compare(
@@ -32,7 +32,7 @@ def compare(
     recipes: Sequence[Recipe],
     data: DataSet,
     *,
-    backends: Sequence[str] = ("onnxruntime",),
+    backends: Sequence[str] | None = None,
     effort: Effort = Effort.QUICK,
     samples: int | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -47,7 +47,7 @@ def compare(
         model: the float model.
         recipes: what to make of it; the float model itself need not be among them.
         data: calibration and evaluation samples, fitted to the model.
-        backends: names of backends.
+        backends: names of backends; by default the reference alone.
         effort: how long timing may take.
         samples: evaluation samples, at most; None: all (an untrained model is judged on a few either way).
         progress: told what is done, from the calling thread.
@@ -59,14 +59,15 @@ def compare(
         RecipeError: two recipes by one name that differ.
         Cancelled: ``cancelled()`` became true; every child is gone then.
     """
+    backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
         usable(backend)
     wanted = _distinct(recipes)
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     with scratch() as folder:
-        board.plan("observe", _OBSERVE_S if any(recipe.needs_calibration for recipe in wanted) else 0.1)
-        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1))
+        board.plan("observe", _OBSERVE_S if any(recipe.needs_statistics for recipe in wanted) else 0.1)
+        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1) + _ALGORITHM_S * _data_driven(wanted))
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
@@ -115,6 +116,11 @@ def _run(
     engine.finish_judging()
     engine.time_all(backends)
     return made
+
+
+def _data_driven(recipes: Sequence[Recipe]) -> int:
+    """Algorithms that read samples, in all recipes."""
+    return sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
 
 
 def _distinct(recipes: Sequence[Recipe]) -> list[Recipe]:

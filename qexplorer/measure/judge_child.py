@@ -27,7 +27,7 @@ from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
 from qexplorer.run.protocol import Answers, Backend, Mode, Session, SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["answers_of", "compare_answers", "first_rows", "judge", "pads"]
 
@@ -105,7 +105,7 @@ def _measure_memory(
 def _is_reference(arguments: dict[str, Any], kernels: Kernels) -> bool:
     """Whether simulating would only run the same float graph with the same kernels a second time."""
     quantized = kernels.integer or any("QuantizeLinear" in op or "DequantizeLinear" in op for op in kernels.other)
-    return bool(arguments["is_float"]) and arguments["backend"] == REFERENCE and not quantized
+    return bool(arguments["is_float"]) and arguments["backend"] == reference().name and not quantized
 
 
 def _alone(
@@ -122,7 +122,7 @@ def _alone(
     feeds, threads = first_rows(inputs, off.batch, start=start), int(arguments["threads"])
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
         try:
-            found = each_alone(path, backend, usable(REFERENCE), feeds, threads=threads, folder=Path(folder))
+            found = each_alone(path, backend, reference(), feeds, threads=threads, folder=Path(folder))
         except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
             return None
     return asdict(found)

@@ -44,20 +44,20 @@ def prepare(
         model: the float model.
         recipes: what to make of it.
         data: its calibration part is observed once, and only if a recipe needs it.
-        progress: told a sentence and the share of observing that is done; may raise Cancelled.
+        progress: told a sentence and the share of observing that is done (all of it while algorithms work); may raise
+            Cancelled.
         samples: calibration samples, at most.
     """
-    needing = [recipe for recipe in recipes if recipe.needs_calibration]
     statistics: Statistics | None = None
     failed: str | None = None
-    if needing:
+    if any(recipe.needs_statistics for recipe in recipes):
         statistics, failed = _observe(model, data, samples, progress)
     for recipe in recipes:
         progress(f"quantizing by {recipe.name}", 1.0)
-        if recipe.needs_calibration and failed is not None:
+        if recipe.needs_statistics and failed is not None:
             yield Prepared(recipe, recipe.digest, None, failed)
         else:
-            yield _quantize(model, recipe, statistics if recipe.needs_calibration else None)
+            yield _quantize(model, recipe, statistics if recipe.needs_statistics else None, data, samples, progress)
 
 
 def _observe(
@@ -77,11 +77,22 @@ def _observe(
         return None, f"its ranges could not be observed: {error.sentence}"
 
 
-def _quantize(model: Model, recipe: Recipe, statistics: Statistics | None) -> Prepared:
+def _quantize(
+    model: Model,
+    recipe: Recipe,
+    statistics: Statistics | None,
+    data: DataSet,
+    samples: int,
+    progress: Callable[[str, float], None],
+) -> Prepared:
     from qexplorer.quantize.quantize import quantize_model
 
+    def told(step: str, share: float) -> None:  # noqa: ARG001 - a comparison knows how long it takes by recipes
+        progress(f"{recipe.name}: {step}", 1.0)
+
+    given = data if recipe.needs_samples else None
     try:
-        q = quantize_model(model, recipe, statistics)
+        q = quantize_model(model, recipe, statistics, given, samples=samples, progress=told)
     except Cancelled:
         raise
     except QExplorerError as error:

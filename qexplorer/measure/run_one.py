@@ -14,7 +14,7 @@ from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import float_variant, quantized_variant, subject_of
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.run.registry import usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["measure"]
 
@@ -23,7 +23,7 @@ def measure(
     q: QuantizedModel | Model,
     data: DataSet,
     *,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
     effort: Effort = Effort.QUICK,
     samples: int | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -36,7 +36,7 @@ def measure(
     Args:
         q: a quantized model, or a float model.
         data: evaluation samples, fitted to the model.
-        backend: a backend's name.
+        backend: a backend's name; by default the reference.
         effort: how long timing may take.
         samples: evaluation samples, at most; None: all.
         progress: told what is done.
@@ -47,6 +47,7 @@ def measure(
         BackendError: the backend cannot be used here.
         Cancelled: ``cancelled()`` became true.
     """
+    backend = backend or reference().name
     usable(backend)
     model = q if isinstance(q, Model) else q.model
     board = Board(progress, cancelled)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +70,8 @@ class Bins:
 class Histogram:
     """Counts of values by their bfloat16 prefix, with exact extremes and sums. Its size never changes.
 
+    Values are counted by ``collecting.accumulate`` (``histogram_of`` for one array).
+
     Attributes:
         counts: int64 ``(65536,)``: values whose top 16 bits are the index, NaN and infinity included.
         minimum: smallest finite value; +inf when there is none.
@@ -94,21 +95,6 @@ class Histogram:
         self.minimum, self.maximum = minimum, maximum
         self.total, self.squares = total, squares
         self._bins: Bins | None = None
-
-    @classmethod
-    def of(cls, array: NDArray[Any]) -> Histogram:
-        """The histogram of one array."""
-        histogram = cls()
-        histogram.add(array)
-        return histogram
-
-    def add(self, array: NDArray[Any]) -> None:
-        """Counts all values of ``array`` (any shape; other types are converted to float32 first)."""
-        from qexplorer.observe.collecting.accumulate import Accumulator
-
-        accumulator = Accumulator()
-        accumulator.add_values(np.asarray(array))
-        self.merge(accumulator.histogram())
 
     def merge(self, other: Histogram) -> Histogram:
         """Adds ``other``'s values to these; returns self. Order and grouping of merges do not matter."""

@@ -13,11 +13,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from qexplorer.core.calibrator import CalibratorOptions
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
-from qexplorer.core.recipe import Calibrator, WeightSpec
-from qexplorer.observe.calibrators import calibrate
+from qexplorer.core.recipe import WeightSpec
+from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import ErrorSplit, error_from_histogram, row_sums
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
@@ -78,8 +80,8 @@ def grid_view(
     format: Format,
     symmetric: bool,
     granularity: Granularity = Granularity.TENSOR,
-    calibrator: Calibrator = "minmax",
-    percentile: float = 99.99,
+    calibrator: str = DEFAULT_CALIBRATOR,
+    options: CalibratorOptions | None = None,
     clip: tuple[float, float] | None = None,
     block: int = 32,
 ) -> GridView:
@@ -91,7 +93,7 @@ def grid_view(
         symmetric: zero point fixed in the middle.
         granularity: activations have one grid for the whole tensor.
         calibrator: how the range is chosen.
-        percentile: per cent of values kept (``percentile`` only).
+        options: an instance of the calibrator's own model; its defaults if None.
         clip: a range drawn by hand: it is the range of a per-tensor grid, and bounds that of every channel or block.
         block: values that share a scale (per block only); blocks run along the axis that is summed over.
 
@@ -102,10 +104,10 @@ def grid_view(
         integers = ", ".join(f.name for f in FORMATS if f.is_integer)
         raise RecipeError(f"{format.name} has no scale and zero point, so there is no grid to draw", allowed=integers)
     if granularity is Granularity.TENSOR:
-        low, high = clip or calibrate(stats, calibrator, format=format, symmetric=symmetric, percentile=percentile)
+        low, high = clip or calibrate(stats, calibrator, format=format, symmetric=symmetric, options=options)
         grid = grid_from_range(low, max(low, high), format, symmetric=symmetric)
     else:
-        grid = _fine_grid(stats, format, symmetric, granularity, calibrator, percentile, block)
+        grid = _fine_grid(stats, format, symmetric, granularity, calibrator, options, block)
         grid = _bounded(grid, clip, symmetric) if clip else grid
     error, channels = _errors(stats, grid)
     levels = grid.levels() if grid.axis is None else None
@@ -117,18 +119,13 @@ def _fine_grid(
     format: Format,
     symmetric: bool,
     granularity: Granularity,
-    calibrator: Calibrator,
-    percentile: float,
+    calibrator: str,
+    options: CalibratorOptions | None,
     block: int,
 ) -> Grid:
-    spec = WeightSpec(
-        format=format.name,
-        granularity=granularity,
-        symmetric=symmetric,
-        calibrator=calibrator,
-        percentile=percentile,
-        block=block,
-    )
+    own = {"format": format.name, "granularity": granularity, "symmetric": symmetric, "block": block}
+    chosen = {"calibrator": calibrator, **(options.model_dump() if options else {})}
+    spec = WeightSpec.model_validate(own | chosen)
     array, axis = stats.array, stats.axis
     if array is None:
         what = "an activation has one grid for the whole tensor"

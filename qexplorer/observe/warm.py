@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.calibrators import CALIBRATORS, calibrate, weight_grid
-from qexplorer.observe.collecting.accumulate import Accumulator, Layout
+from qexplorer.observe.calibrate import calibrate
+from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
 from qexplorer.observe.error import error_exact, error_from_histogram
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.observe.weights import array_stats
 
 __all__ = ["warm"]
@@ -21,11 +23,11 @@ __all__ = ["warm"]
 def warm() -> None:
     """Calls every loop on a few values, with the types that it is always called with."""
     values = np.linspace(-1.0, 1.0, 128, dtype=np.float32).reshape(4, 32)
-    Accumulator(Layout(-1)).add(values, len(values))
+    Accumulator(ChannelLayout(-1)).add(values, len(values))
     stats = array_stats("warm", values, 0)
-    for calibrator in CALIBRATORS.names():
+    for calibrator in short_calibrators():  # those that need no option, which is all of ours
         calibrate(stats, calibrator, format=get_format("int8"), symmetric=False)
-        spec = WeightSpec(granularity=Granularity.CHANNEL).model_copy(update={"calibrator": calibrator})
+        spec = WeightSpec(granularity=Granularity.CHANNEL, calibrator=calibrator)
         error_exact(values, weight_grid(values, spec, 0))
     error_from_histogram(stats.histogram, weight_grid(values, WeightSpec(granularity=Granularity.TENSOR), 0))
 

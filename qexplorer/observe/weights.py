@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.errors import UnknownName
-from qexplorer.core.model import Layer, Model, read_proto
-from qexplorer.observe.collecting.accumulate import Accumulator, Layout
+from qexplorer.core.model import Layer, Model
+from qexplorer.graph.index import index_at
+from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["weight_array", "weight_stats", "weighted_layers"]
@@ -36,18 +37,11 @@ def weight_array(model: Model, name: str) -> NDArray[Any]:
 
 @lru_cache(maxsize=4)  # weights can be large
 def _array(path: str, name: str) -> NDArray[Any]:
-    from onnx import numpy_helper
-
-    graph = read_proto(path).graph
-    for tensor in graph.initializer:
-        if tensor.name == name:
-            return np.asarray(numpy_helper.to_array(tensor))
-    for node in graph.node:
-        if node.op_type == "Constant" and node.output[0] == name:
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    return np.asarray(numpy_helper.to_array(attribute.t))
-    raise UnknownName.among("weight", name, (tensor.name for tensor in graph.initializer))
+    index = index_at(path)
+    found = index.value(name)
+    if found is None:
+        raise UnknownName.among("weight", name, index.initializers)
+    return found
 
 
 def weight_stats(model: Model, name: str) -> TensorStats:
@@ -65,7 +59,7 @@ def weight_stats(model: Model, name: str) -> TensorStats:
 def array_stats(name: str, array: NDArray[Any], axis: int | None) -> TensorStats:
     """Statistics of one array whose channels run along ``axis``."""
     last = axis is not None and axis == array.ndim - 1 and array.ndim > 1
-    layout = Layout(None if axis is None else -1 if last else 1)
+    layout = ChannelLayout(None if axis is None else -1 if last else 1)
     accumulator = Accumulator(layout)
     if axis is None or last:
         accumulator.add_values(array)

@@ -21,12 +21,12 @@ import numpy as np
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, grid_from_range, quantize
 from qexplorer.core.recipe import ActivationSpec, Recipe
-from qexplorer.observe.calibrators import calibrate
+from qexplorer.graph.index import GraphIndex
+from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.stats import TensorStats
 from qexplorer.quantize.carriers import activation_carrier
 from qexplorer.quantize.decide import Decision, bounds_of
 from qexplorer.quantize.plan_types import TensorPlan
-from qexplorer.quantize.view import GraphView
 
 __all__ = ["Source", "absorbed", "activation_plans", "find_sources", "follows_float", "missing_statistics"]
 
@@ -50,7 +50,7 @@ class Source:
     owner: str
 
 
-def find_sources(decisions: Mapping[str, Decision], recipe: Recipe, view: GraphView) -> dict[str, Source]:
+def find_sources(decisions: Mapping[str, Decision], recipe: Recipe, view: GraphIndex) -> dict[str, Source]:
     """The source of every activation that is on a grid, in execution order."""
     parents = _parents(decisions, view)
     readers = _readers(decisions, parents)
@@ -65,7 +65,7 @@ def find_sources(decisions: Mapping[str, Decision], recipe: Recipe, view: GraphV
     return found
 
 
-def absorbed(decision: Decision, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+def absorbed(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
     """Whether a Relu or Clip follows a computing layer alone, directly or behind others that do."""
     if not decision.bounds:
         return False
@@ -76,19 +76,19 @@ def absorbed(decision: Decision, decisions: Mapping[str, Decision], view: GraphV
     return decisions[maker].computes or absorbed(decisions[maker], decisions, view)
 
 
-def follows_float(decision: Decision, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+def follows_float(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
     """Whether a Relu or Clip reads what a float layer or the outside makes."""
     maker = view.producer.get(decision.data[0]) if decision.bounds else None
     return decision.bounds and (maker is None or not (decisions[maker].computes or decisions[maker].moves))
 
 
-def _swallowed(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> bool:
+def _swallowed(tensor: str, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
     """Whether ``tensor`` only leads into an absorbed Relu or Clip, so that it has no grid."""
     reader = view.only_reader(tensor)
     return reader is not None and absorbed(decisions[reader], decisions, view)
 
 
-def _parents(decisions: Mapping[str, Decision], view: GraphView) -> dict[str, tuple[str | None, str | None]]:
+def _parents(decisions: Mapping[str, Decision], view: GraphIndex) -> dict[str, tuple[str | None, str | None]]:
     """Every tensor on a grid -> the tensor it shares it with, and the layer that bounds its codes."""
     wanted = _wanted(decisions, view)
     found: dict[str, tuple[str | None, str | None]] = {t: (None, None) for t in view.inputs if t in wanted}
@@ -108,7 +108,7 @@ def _parents(decisions: Mapping[str, Decision], view: GraphView) -> dict[str, tu
     return found
 
 
-def _wanted(decisions: Mapping[str, Decision], view: GraphView) -> set[str]:
+def _wanted(decisions: Mapping[str, Decision], view: GraphIndex) -> set[str]:
     """Tensors that a computing layer reads, directly or through layers that move codes."""
     wanted: set[str] = set()
     for decision in reversed(decisions.values()):  # type: ignore[call-overload]
@@ -138,7 +138,7 @@ def _wishes(
     decisions: Mapping[str, Decision],
     readers: list[Decision],
     recipe: Recipe,
-    view: GraphView,
+    view: GraphIndex,
 ) -> tuple[ActivationSpec, str]:
     """Whose activation format counts for ``tensor``: makers before readers, rules before the default."""
     makers = [d for d in _chain(tensor, decisions, view) if d.computes or (bound and d.bounds)]
@@ -148,7 +148,7 @@ def _wishes(
     return (by_rule or known)[0]
 
 
-def _chain(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> list[Decision]:
+def _chain(tensor: str, decisions: Mapping[str, Decision], view: GraphIndex) -> list[Decision]:
     """The layer that makes ``tensor``, and what is absorbed in front of it, up to the layer that computes."""
     found: list[Decision] = []
     maker = view.producer.get(tensor)
@@ -158,7 +158,7 @@ def _chain(tensor: str, decisions: Mapping[str, Decision], view: GraphView) -> l
     return found
 
 
-def _observed(tensor: str, statistics: Mapping[str, TensorStats], view: GraphView) -> str:
+def _observed(tensor: str, statistics: Mapping[str, TensorStats], view: GraphIndex) -> str:
     """The tensor whose statistics count for ``tensor``: itself, or what its only reader, a Relu or Clip, makes of it.
 
     The two are not observed both. Values that the reader cuts off anyway need no codes, so that its output's range
@@ -170,7 +170,7 @@ def _observed(tensor: str, statistics: Mapping[str, TensorStats], view: GraphVie
     return _observed(view.nodes[reader].output[0], statistics, view)
 
 
-def missing_statistics(source: Source, statistics: Mapping[str, TensorStats], view: GraphView) -> str | None:
+def missing_statistics(source: Source, statistics: Mapping[str, TensorStats], view: GraphIndex) -> str | None:
     """Why ``source`` can have no grid of its own, or None if it can (or needs none)."""
     if source.parent is not None:
         return None
@@ -187,7 +187,7 @@ def activation_plans(
     sources: Mapping[str, Source],
     decisions: Mapping[str, Decision],
     statistics: Mapping[str, TensorStats],
-    view: GraphView,
+    view: GraphIndex,
 ) -> dict[str, TensorPlan]:
     """The grid of every activation in ``sources``."""
     plans: dict[str, TensorPlan] = {}
@@ -205,15 +205,13 @@ def activation_plans(
     return plans
 
 
-def _own_grid(source: Source, stats: TensorStats, view: GraphView) -> tuple[Grid, str]:
+def _own_grid(source: Source, stats: TensorStats, view: GraphIndex) -> tuple[Grid, str]:
     spec, wanted = source.spec, get_format(source.spec.format)
     maker = view.producer.get(source.tensor)
     if maker is not None and view.nodes[maker].op_type == "Softmax":
         low, high, why = 0.0, 1.0, "a softmax lies between 0 and 1"
     else:
-        low, high = calibrate(
-            stats, spec.calibrator, format=wanted, symmetric=spec.symmetric, percentile=spec.percentile
-        )
+        low, high = calibrate(stats, spec.calibrator, format=wanted, symmetric=spec.symmetric, options=spec.options)
         why = f"{spec.calibrator} of the calibration data, as asked for '{source.owner}'"
     grid = grid_from_range(low, high, wanted, symmetric=spec.symmetric)
     if wanted.bits in (8, 16):
@@ -222,7 +220,7 @@ def _own_grid(source: Source, stats: TensorStats, view: GraphView) -> tuple[Grid
     return grid, why
 
 
-def _bounding(source: Source, decisions: Mapping[str, Decision], view: GraphView) -> list[Decision]:
+def _bounding(source: Source, decisions: Mapping[str, Decision], view: GraphIndex) -> list[Decision]:
     """The Relu and Clip layers between the grid that ``source`` takes and its tensor, the last first."""
     if source.parent is not None:
         return [decisions[view.producer[source.tensor]]]

@@ -18,22 +18,33 @@ from qexplorer.core.formats import Format, Kind, get_format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
+from qexplorer.graph.attributes import number
+from qexplorer.graph.index import GraphIndex, index_at
 from qexplorer.load.operators import OperatorKind
-from qexplorer.observe.calibrators import weight_grid
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.carriers import activation_carrier, weight_carrier
 from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.plan_types import TensorPlan
-from qexplorer.quantize.view import GraphView, attribute, view_at
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["INT32", "ConstantPlanner", "bias_vector", "output_channels", "weight_axes"]
+__all__ = [
+    "INT32",
+    "LARGEST_BIAS",
+    "ConstantPlanner",
+    "bias_plan",
+    "bias_vector",
+    "operand_grid",
+    "output_channels",
+    "takes_int32_bias",
+    "weight_axes",
+]
 
 INT32 = Format("int32", Kind.INTEGER, 32, True, -(2**31), 2**31 - 1, "int32")
 """Format of biases; no recipe names it."""
 
-_LARGEST_BIAS = 2.0**31 * 0.999
+LARGEST_BIAS = 2.0**31 * 0.999
 """Codes of a bias stay below this, so that sums have room."""
 
 
@@ -50,7 +61,7 @@ class ConstantPlanner:
     """
 
     model: Model
-    view: GraphView
+    view: GraphIndex
     tensors: dict[str, TensorPlan] = field(default_factory=dict)
     uses: dict[str, dict[int, str]] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -84,9 +95,7 @@ class ConstantPlanner:
 
     def _add_operand(self, decision: Decision, position: int, tensor: str, spec: ActivationSpec) -> None:
         """A constant operand takes the format of the activations, with the range of its own values."""
-        values = self.view.array(tensor)
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-        grid = grid_from_range(low, high, get_format(spec.format), symmetric=spec.symmetric)
+        grid = operand_grid(self.view.array(tensor), spec)
         plan = TensorPlan(tensor, "weight", grid, "smallest and largest of its values", activation_carrier(spec))
         self._use(decision.layer.name, position, plan, (tensor, spec.format, spec.symmetric))
 
@@ -109,7 +118,7 @@ class ConstantPlanner:
                 continue
             key = self.uses[decision.layer.name][decision.weight or 0]
             grid, step = self.tensors[key].grid, activations[decision.data[0]].grid.scale
-            needed = np.abs(bias.astype(np.float64)) / (float(step) * _LARGEST_BIAS)
+            needed = np.abs(bias.astype(np.float64)) / (float(step) * LARGEST_BIAS)
             if grid.axis is None:
                 needed = needed.max(initial=0.0)
             if np.any(needed > grid.scale):
@@ -129,13 +138,9 @@ class ConstantPlanner:
                 continue
             position = decision.rule.bias_input or 0
             weights = self.tensors[self.uses[name][decision.weight or 0]].grid
-            scale = np.asarray(activations[decision.data[0]].grid.scale * weights.scale, np.float32)
-            axis = None if scale.ndim == 0 else 0
-            grid = Grid(INT32, scale, np.zeros(scale.shape, np.int32), axis, None, INT32.qmin, INT32.qmax)
             tensor = self.view.nodes[name].input[position]
-            why = f"scale of '{decision.data[0]}' times scale of the weight"
-            plan = TensorPlan(tensor, "bias", grid, why, "int32")
-            self._use(name, position, plan, (tensor, "bias", scale.tobytes(), decision.layer.op))
+            plan = bias_plan(tensor, activations[decision.data[0]], weights)
+            self._use(name, position, plan, (tensor, "bias", plan.grid.scale.tobytes(), decision.layer.op))
 
     def _explain_float_bias(self, decision: Decision, activations: Mapping[str, TensorPlan]) -> None:
         """A layer that would have an integer kernel but for its bias says so."""
@@ -169,13 +174,32 @@ def _integer_bias(
     tensor = _bias_name(decision, planner)
     if tensor is None or not planner.view.is_constant(tensor):
         return None
-    node, op = planner.view.nodes[decision.layer.name], decision.layer.op
+    node = planner.view.nodes[decision.layer.name]
     weight = planner.tensors[planner.uses[decision.layer.name][decision.weight or 0]]
-    grouped = op == "ConvTranspose" and attribute(node, "group", 1) != 1
-    scaled = op == "Gemm" and (attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)) != (1, 1)
-    if grouped or scaled or not _has_kernel(weight, activations.get(decision.data[0])):
+    if not takes_int32_bias(node, weight, activations.get(decision.data[0])):
         return None
     return bias_vector(planner.view.array(tensor), output_channels(node, 1, planner.view))
+
+
+def takes_int32_bias(node: onnx.NodeProto, weight: TensorPlan, activation: TensorPlan | None) -> bool:
+    """Whether a bias of this quantized layer becomes int32; otherwise it stays in float."""
+    grouped = node.op_type == "ConvTranspose" and number(node, "group", 1) != 1
+    scaled = node.op_type == "Gemm" and (number(node, "alpha", 1.0), number(node, "beta", 1.0)) != (1, 1)
+    return not (grouped or scaled) and _has_kernel(weight, activation)
+
+
+def bias_plan(tensor: str, activation: TensorPlan, weight: Grid) -> TensorPlan:
+    """The int32 grid of the bias ``tensor`` of a layer that reads ``activation`` and has a weight on ``weight``."""
+    scale = np.asarray(activation.grid.scale * weight.scale, np.float32)
+    axis = None if scale.ndim == 0 else 0
+    grid = Grid(INT32, scale, np.zeros(scale.shape, np.int32), axis, None, INT32.qmin, INT32.qmax)
+    return TensorPlan(tensor, "bias", grid, f"scale of '{activation.name}' times scale of the weight", "int32")
+
+
+def operand_grid(values: Float32, spec: ActivationSpec) -> Grid:
+    """The grid of a constant operand: the format of the activations, with the range of its own values."""
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    return grid_from_range(low, high, get_format(spec.format), symmetric=spec.symmetric)
 
 
 def bias_vector(bias: Float32, channels: int) -> Float32 | None:
@@ -185,22 +209,22 @@ def bias_vector(bias: Float32, channels: int) -> Float32 | None:
     return bias.reshape(channels) if bias.size == channels and bias.shape[-1] == channels else None
 
 
-def weight_axes(node: onnx.NodeProto, position: int, view: GraphView) -> tuple[int, int]:
+def weight_axes(node: onnx.NodeProto, position: int, view: GraphIndex) -> tuple[int, int]:
     """Axis of the output channels and axis of the inputs that are summed over, of the weight at input ``position``."""
     rank = len(view.initializers[node.input[position]].dims)
     if node.op_type == "MatMul":
         return rank - 1, max(rank - 2, 0)
     if node.op_type == "Gemm":
-        return (0, 1) if attribute(node, "transB", 0) else (1, 0)
+        return (0, 1) if number(node, "transB", 0) else (1, 0)
     return (1, 0) if node.op_type == "ConvTranspose" else (0, 1)
 
 
-def output_channels(node: onnx.NodeProto, position: int, view: GraphView) -> int:
+def output_channels(node: onnx.NodeProto, position: int, view: GraphIndex) -> int:
     """Length of the weight's output-channel axis."""
     return int(view.initializers[node.input[position]].dims[weight_axes(node, position, view)[0]])
 
 
-def _fitting(decision: Decision, spec: WeightSpec, view: GraphView) -> tuple[WeightSpec, int, int | None, str | None]:
+def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[WeightSpec, int, int | None, str | None]:
     """The weight specification that this layer's shape allows, its axes, and a remark if it is not what was asked."""
     node, position = view.nodes[decision.layer.name], decision.weight or 0
     axis, block_axis = weight_axes(node, position, view)
@@ -220,4 +244,4 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphView) -> tuple[Wei
 @lru_cache(maxsize=1024)
 def _weight_grid(path: str, tensor: str, spec: str, axis: int, block_axis: int | None) -> Grid:
     """Searching a range (mse, kl) takes time and depends on nothing but its arguments, so that it is done once."""
-    return weight_grid(view_at(path).array(tensor), WeightSpec.model_validate_json(spec), axis, block_axis)
+    return weight_grid(index_at(path).array(tensor), WeightSpec.model_validate_json(spec), axis, block_axis)

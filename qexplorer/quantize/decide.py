@@ -10,8 +10,8 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Layer, Model
 from qexplorer.core.recipe import LayerSpec, Recipe
+from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
-from qexplorer.quantize.view import GraphView
 
 __all__ = ["Decision", "Treatment", "bounds_of", "decide", "keep_float"]
 
@@ -70,7 +70,7 @@ def keep_float(decision: Decision, reason: str) -> Decision:
     return replace(decision, treatment=Treatment.FLOAT, reason=reason, data=())
 
 
-def decide(model: Model, recipe: Recipe, view: GraphView) -> dict[str, Decision]:
+def decide(model: Model, recipe: Recipe, view: GraphIndex) -> dict[str, Decision]:
     """A decision per layer, in execution order.
 
     Raises:
@@ -80,7 +80,7 @@ def decide(model: Model, recipe: Recipe, view: GraphView) -> dict[str, Decision]
     return {layer.name: _decide(layer, recipe, view) for layer in model.layers}
 
 
-def _decide(layer: Layer, recipe: Recipe, view: GraphView) -> Decision:
+def _decide(layer: Layer, recipe: Recipe, view: GraphIndex) -> Decision:
     spec = recipe.for_layer(layer.name, layer.op)
     rule = QUANTIZABLE.get(layer.op)
     asked = f"rule '{spec.rule}'" if spec.rule else "as the recipe asks for every layer"
@@ -112,7 +112,7 @@ def _half_format(layer: Layer, spec: LayerSpec) -> str | None:
     return floats[0]
 
 
-def _integer(base: Decision, rule: OperatorRule, view: GraphView) -> Decision:
+def _integer(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
     """The treatment of a layer whose operator can be quantized and of which integers are asked."""
     layer, spec = base.layer, base.spec
     node = view.nodes[layer.name]
@@ -151,7 +151,7 @@ def _without_static_activations(base: Decision) -> Decision:
     return replace(base, treatment=Treatment.DYNAMIC if dynamic else Treatment.WEIGHT_ONLY)
 
 
-def _weight_position(rule: OperatorRule, inputs: Sequence[str], view: GraphView) -> int | None:
+def _weight_position(rule: OperatorRule, inputs: Sequence[str], view: GraphIndex) -> int | None:
     """Where the constant weight is; None if the operator has none, or a computed one."""
     position = rule.weight_input
     if position is None or position >= len(inputs):
@@ -159,7 +159,7 @@ def _weight_position(rule: OperatorRule, inputs: Sequence[str], view: GraphView)
     return position if view.is_constant(inputs[position]) and view.is_float(inputs[position]) else None
 
 
-def _data_inputs(rule: OperatorRule, inputs: Sequence[str], weight: int | None, view: GraphView) -> tuple[str, ...]:
+def _data_inputs(rule: OperatorRule, inputs: Sequence[str], weight: int | None, view: GraphIndex) -> tuple[str, ...]:
     """Float32 activations that the layer reads through a grid, once each."""
     positions: Iterable[int] = range(len(inputs)) if rule.activation_inputs is None else rule.activation_inputs
     if rule.kind is OperatorKind.WEIGHTED:
@@ -168,7 +168,7 @@ def _data_inputs(rule: OperatorRule, inputs: Sequence[str], weight: int | None, 
     return tuple(dict.fromkeys(n for n in picked if view.is_float(n) and not view.is_constant(n)))
 
 
-def bounds_of(layer: Layer, view: GraphView) -> tuple[float, float] | None:
+def bounds_of(layer: Layer, view: GraphIndex) -> tuple[float, float] | None:
     """Lower and upper bound of a Relu or Clip; None if they are not constant. (Clip opset 6: attributes; 11: inputs)"""
     if layer.op == "Relu":
         return 0.0, float("inf")

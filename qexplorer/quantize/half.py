@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qexplorer.graph.index import GraphIndex
+from qexplorer.graph.walk import subgraphs
 from qexplorer.quantize.decide import Decision, Treatment, keep_float
-from qexplorer.quantize.view import GraphView
 
 if TYPE_CHECKING:
     import onnx
@@ -27,7 +28,7 @@ FP16_MAX = 65504.0
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
-def check_half(decisions: dict[str, Decision], statistics: Statistics | None, view: GraphView) -> dict[str, Decision]:
+def check_half(decisions: dict[str, Decision], statistics: Statistics | None, view: GraphIndex) -> dict[str, Decision]:
     """``decisions`` with those half-precision layers taken back to float that cannot be computed so."""
     found: dict[str, Decision] = {}
     for name, decision in decisions.items():
@@ -36,11 +37,11 @@ def check_half(decisions: dict[str, Decision], statistics: Statistics | None, vi
     return found
 
 
-def _obstacle(decision: Decision, statistics: Statistics | None, view: GraphView) -> str | None:
+def _obstacle(decision: Decision, statistics: Statistics | None, view: GraphIndex) -> str | None:
     node, op = view.nodes[decision.layer.name], decision.layer.op
     if op in _RECURRENT:
         return f"{op} is kept in float32: its state would lose too much"
-    if any(a.HasField("g") or a.graphs for a in node.attribute):
+    if any(subgraphs(node)):
         return f"{op} holds a graph of its own, which runs in float32"
     if half_inputs(node, view) is None:
         return f"{op} does not compute in half precision, or works on other types than float32"
@@ -49,7 +50,7 @@ def _obstacle(decision: Decision, statistics: Statistics | None, view: GraphView
     return None
 
 
-def half_inputs(node: onnx.NodeProto, view: GraphView) -> tuple[int, ...] | None:
+def half_inputs(node: onnx.NodeProto, view: GraphIndex) -> tuple[int, ...] | None:
     """Positions of float32 inputs that may be half instead, or None if the node has to stay in float32."""
     import onnx
 
@@ -73,7 +74,7 @@ def _parameter(formals: object, index: int) -> str:
     return str(sequence[min(index, len(sequence) - 1)].type_str)
 
 
-def _overflow(node: onnx.NodeProto, statistics: Mapping[str, object] | None, view: GraphView) -> str | None:
+def _overflow(node: onnx.NodeProto, statistics: Mapping[str, object] | None, view: GraphIndex) -> str | None:
     for name in (*node.input, *node.output):
         if view.is_constant(name) and view.is_float(name):
             largest = float(np.abs(view.array(name)).max(initial=0.0))

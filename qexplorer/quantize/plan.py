@@ -8,6 +8,7 @@ from qexplorer.core.errors import DataError, RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.activations import (
     Source,
@@ -21,7 +22,6 @@ from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
 from qexplorer.quantize.half import check_half
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.plan_words import layer_plans
-from qexplorer.quantize.view import GraphView, view_of
 
 __all__ = ["make_plan"]
 
@@ -39,7 +39,7 @@ def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Pl
     """
     if statistics is not None and statistics.model_sha256 != model.sha256:
         raise DataError("these statistics were observed on another model", where=model.name, do="observe this one")
-    view = view_of(model)
+    view = index_of(model)
     decisions = decide(model, recipe, view)
     decisions = check_half(decisions, statistics, view)
     decisions, sources = _settle(decisions, recipe, statistics, view)
@@ -60,7 +60,7 @@ def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Pl
 
 
 def _settle(
-    decisions: dict[str, Decision], recipe: Recipe, statistics: Statistics | None, view: GraphView
+    decisions: dict[str, Decision], recipe: Recipe, statistics: Statistics | None, view: GraphIndex
 ) -> tuple[dict[str, Decision], dict[str, Source]]:
     """Takes layers back to float until every grid that is left has statistics, then those that move no codes."""
     while True:
@@ -77,7 +77,7 @@ def _settle(
 
 
 def _lacking(
-    decisions: Mapping[str, Decision], sources: Mapping[str, Source], statistics: Statistics, view: GraphView
+    decisions: Mapping[str, Decision], sources: Mapping[str, Source], statistics: Statistics, view: GraphIndex
 ) -> dict[str, str]:
     """Layers that touch a grid which cannot be calibrated, with the reason."""
     bad = {t: why for t, s in sources.items() if (why := missing_statistics(s, statistics, view))}

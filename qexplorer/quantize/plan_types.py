@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.files import write_atomically
-from qexplorer.core.grid import Grid
+from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
+from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.show import as_html
 
-__all__ = ["LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
+__all__ = ["ChangedConstant", "LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,12 @@ class TensorPlan:
     """The grid of one tensor.
 
     Attributes:
-        name: the tensor's name in the float model.
+        name: the tensor's name in the float model, or of the changed constant that stands in its place.
         kind: ``weight`` (every constant but biases), ``bias`` or ``activation``.
         grid: its levels; ``qmin`` and ``qmax`` are narrower than the format's where a Relu or Clip bounds the codes.
         reason: where the grid is from.
         carrier: ONNX tensor type that stores the codes: the format's own, or a wider one that has integer kernels.
+        codes: of a constant, int32 in its shape, where an algorithm chose them; None: its values rounded to nearest.
     """
 
     name: str
@@ -58,6 +59,25 @@ class TensorPlan:
     grid: Grid
     reason: str
     carrier: str
+    codes: Int32 | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChangedConstant:
+    """A constant that one layer reads in place of the float model's, because an algorithm changed it.
+
+    Attributes:
+        layer: the layer that reads it.
+        position: its input position. A position behind the operator's last input is a bias that the layer did not have;
+            an operator that takes none (MatMul) gets an addition behind it.
+        name: of the new constant, unique in the graph.
+        values: float32; written as they are, or on the grid that the plan has for this input.
+    """
+
+    layer: str
+    position: int
+    name: str
+    values: Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +91,7 @@ class Plan:
         notes: warnings about the whole, one sentence each.
         constants: for each layer the keys of its constant inputs that are on a grid, by input position.
         calibrated: False if grids of activations are missing because there were no statistics.
+        changed: constants whose values an algorithm changed.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -78,6 +99,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     constants: dict[str, dict[int, str]] = field(default_factory=dict)
     calibrated: bool = True
+    changed: tuple[ChangedConstant, ...] = ()
 
     def layer(self, name: str) -> LayerPlan:
         """The decision about the layer called ``name``; raises KeyError."""

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 
 from qexplorer.core.formats import Format, get_format
 from qexplorer.core.grid import Granularity
+from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import OperatorRule
 from qexplorer.quantize.activations import Source
 from qexplorer.quantize.constants import ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.emit.dynamic import dynamic_kernel
 from qexplorer.quantize.plan_types import LayerPlan, TensorPlan
-from qexplorer.quantize.view import GraphView
 
 __all__ = ["layer_plans", "packed_bytes"]
 
 
 def layer_plans(
-    decisions: Mapping[str, Decision], sources: Mapping[str, Source], constants: ConstantPlanner, view: GraphView
+    decisions: Mapping[str, Decision], sources: Mapping[str, Source], constants: ConstantPlanner, view: GraphIndex
 ) -> tuple[LayerPlan, ...]:
     """A :class:`LayerPlan` per layer; a weight that several layers read is counted at the first."""
     counted: set[str] = set()
@@ -54,7 +54,7 @@ def packed_bytes(plan: TensorPlan, values: int) -> int:
     return -(-values * plan.grid.format.bits // 8) + 4 * scales + -(-zero_bits // 8)
 
 
-def _weight_bytes(decision: Decision, plan: TensorPlan | None, view: GraphView) -> int:
+def _weight_bytes(decision: Decision, plan: TensorPlan | None, view: GraphIndex) -> int:
     if plan is not None:
         return packed_bytes(plan, math.prod(view.initializers[plan.name].dims))
     values = math.prod(decision.layer.weight_shape) if decision.layer.weight else 0
@@ -102,7 +102,7 @@ def _text(source: Source) -> str:
     return source.spec.format + (" symmetric" if source.spec.symmetric else "")
 
 
-def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None, view: GraphView) -> list[str]:
+def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None, view: GraphIndex) -> list[str]:
     """What a reader should know about how the layer will run."""
     if decision.treatment is Treatment.WEIGHT_ONLY:
         return ["computes in float on weights that are dequantized as it runs"]

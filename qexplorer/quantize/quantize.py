@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer import __version__
+from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.quantize.changes.apply import check_materials, run_algorithms
+from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, QuantizedModel
@@ -21,33 +25,53 @@ if TYPE_CHECKING:
 __all__ = ["digest_of", "quantize_model", "quantized_path"]
 
 SCHEMA = 2
-"""Raise this whenever the same plan is emitted differently, so that files made before are not taken for new ones."""
+"""Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
+before are not taken for new ones."""
+
+CALIBRATION_SAMPLES = 512
+"""Calibration samples that algorithms read, at most, where nobody says otherwise."""
 
 
-def quantize_model(model: Model, recipe: Recipe, statistics: Statistics | None) -> QuantizedModel:
-    """Quantizes ``model``; a file that was made from the same three things before is used again.
+def quantize_model(
+    model: Model,
+    recipe: Recipe,
+    statistics: Statistics | None,
+    data: DataSet | None = None,
+    *,
+    samples: int = CALIBRATION_SAMPLES,
+    progress: Callable[[str, float], None] | None = None,
+) -> QuantizedModel:
+    """Quantizes ``model``; a file that was made from the same things before is used again.
 
     Args:
         model: the float model.
         recipe: what is asked for.
-        statistics: what was observed on calibration data; needed for static activations alone.
+        statistics: what was observed on calibration data; needed where ``recipe.needs_statistics``.
+        data: its calibration part is read by algorithms; needed where ``recipe.needs_samples``.
+        samples: calibration samples that algorithms read, at most.
+        progress: told a sentence and the share that is done while algorithms work; may raise Cancelled.
 
     Raises:
-        RecipeError: if the recipe cannot be applied, or needs statistics that are not given.
+        RecipeError: if the recipe cannot be applied, or needs statistics or data that are not given.
     """
-    plan = make_plan(model, recipe, statistics)
-    digest = digest_of(model, recipe, statistics)
+    materials = Materials(statistics, data, samples, progress)
+    digest = digest_of(model, recipe, statistics, data, samples=samples)
     path = quantized_path(digest)
+    if recipe.algorithms:
+        check_materials(recipe, materials)
+        ready, plan = run_algorithms(model, recipe, materials, path.with_suffix(".npz"))
+    else:
+        ready, plan = model, make_plan(model, recipe, statistics)
     if not path.exists():
-        write_atomically(path, emit(model, recipe, plan).SerializeToString())
+        write_atomically(path, emit(ready, recipe, plan).SerializeToString())
     return QuantizedModel(
         model=model,
         recipe=recipe,
         plan=plan,
         path=path,
         digest=digest,
-        weight_bytes=weight_bytes(model, path, plan),
-        output_scales=_output_scales(model, plan),
+        weight_bytes=weight_bytes(ready, path, plan),
+        output_scales=_output_scales(ready, plan),
     )
 
 
@@ -56,16 +80,27 @@ def quantized_path(digest: str) -> Path:
     return workspace("quantized") / f"{digest}.onnx"
 
 
-def digest_of(model: Model, recipe: Recipe, statistics: Statistics | None) -> str:
-    """16 hexadecimal digits over everything that the file depends on."""
+def digest_of(
+    model: Model,
+    recipe: Recipe,
+    statistics: Statistics | None,
+    data: DataSet | None = None,
+    *,
+    samples: int = CALIBRATION_SAMPLES,
+) -> str:
+    """16 hexadecimal digits over everything that the file depends on; arguments as for :func:`quantize_model`."""
     observed = statistics.digest if statistics is not None and _uses_statistics(recipe) else None
-    return digest_json([model.sha256, recipe.digest, observed, __version__, SCHEMA])[:16]
+    parts: list[object] = [model.sha256, recipe.digest, observed, __version__, SCHEMA]
+    if data is not None and recipe.needs_samples:
+        n = min(samples, data.calibration.n) if data.calibration.inputs else 0
+        parts.append([data.digest, n])
+    return digest_json(parts)[:16]
 
 
 def _uses_statistics(recipe: Recipe) -> bool:
     specs = [recipe.weights.model_dump() if recipe.weights else {}, *(rule.weights or {} for rule in recipe.layers)]
     asked = [spec.get("format") for spec in specs]
-    return recipe.needs_calibration or "fp16" in asked
+    return recipe.needs_statistics or "fp16" in asked
 
 
 def _output_scales(model: Model, plan: Plan) -> dict[str, float]:

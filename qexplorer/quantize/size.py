@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model, read_proto
+from qexplorer.graph.index import index_of
 from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.view import view_of
 
 if TYPE_CHECKING:
     import onnx
@@ -24,10 +24,11 @@ def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
     The file may carry codes in a wider type (3-bit codes in int8); what that costs is taken off again.
     """
     stored = sum(_stored_bytes(item) for item in read_proto(str(path)).graph.initializer)
-    view = view_of(model)
+    view = index_of(model)
+    changed = {constant.name: constant.values.size for constant in plan.changed}
     for tensor in plan.tensors.values():
         if tensor.kind == "weight":
-            values = math.prod(view.initializers[tensor.name].dims)
+            values = changed.get(tensor.name) or math.prod(view.initializers[tensor.name].dims)
             stored -= _bytes(values, _BITS[tensor.carrier]) - _bytes(values, tensor.grid.format.bits)
     return stored
 

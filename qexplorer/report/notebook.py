@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.model import Model
+from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
-from qexplorer.core.show import show_with
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.report.table import ComparisonTable
-from qexplorer.report.words import bytes_text, count_text, run_cells
+from qexplorer.report.table import ComparisonTable, run_cells
+from qexplorer.report.words import bytes_text, count_text
 
 __all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
 

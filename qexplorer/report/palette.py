@@ -7,13 +7,14 @@ outline, an integer one is filled with its backend's hue; measured is solid, pre
 
 from __future__ import annotations
 
+from qexplorer.run.registry import BACKENDS
+
 __all__ = [
-    "BACKENDS",
     "CLIPPING",
     "CONVERTING",
-    "DARK",
     "FLOAT",
     "GRID",
+    "INTEGER",
     "LAYOUT",
     "LIGHT",
     "MOVING",
@@ -27,9 +28,9 @@ __all__ = [
 ]
 
 LIGHT = "#ffffff"
-DARK = "#14171c"
 
 FLOAT = "#8a9099"
+INTEGER = "#1f82c4"
 ROUNDING = "#a974d6"
 CLIPPING = "#d55e00"
 TENSOR = "#5f8fb4"
@@ -39,24 +40,10 @@ MOVING = "#94745a"
 GRID = "#6d747d"
 NEUTRAL = "#808892"
 
-BACKENDS: dict[str, str] = {
-    "float": FLOAT,
-    "onnxruntime": "#1f82c4",
-    "openvino": "#00936b",
-    "torch": "#c07a00",
-    "litert": "#c4609a",
-    "tensorrt": "#6f8f00",
-    "onnxruntime-cuda": "#7b7fe0",
-    "onnxruntime-tensorrt": "#a8862e",
-    "openvino-gpu": "#4d9a3c",
-    "torch-cuda": "#c4694a",
-    "torch-inductor": "#a97c50",
-}
-
 
 def backend_colour(name: str) -> str:
-    """The hue of a backend's integer results; neutral grey for one without a hue of its own."""
-    return BACKENDS.get(name, NEUTRAL)
+    """The hue of a backend's integer results, which it brings itself; grey for one that a record of old names."""
+    return BACKENDS.get(name).facts.hue if name in BACKENDS else NEUTRAL
 
 
 def lighter(colour: str, share: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from qexplorer.machine.cpu import FEATURES
 from qexplorer.machine.description import describe_machine
-from qexplorer.machine.meters import METERS
+from qexplorer.machine.meters.registry import METERS
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["FeatureRow", "diagnosis", "feature_rows", "gpu_text", "outlook"]
@@ -80,6 +80,7 @@ def _backend(backend: Any) -> dict[str, Any]:
         "name": backend.name,
         "label": backend.label,
         "device": backend.capabilities.device,
+        "simulates": backend.capabilities.simulates,
         "available": state.available,
         "reason": state.reason,
         "enable": state.enable,

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.results import Interval, Run
-from qexplorer.core.show import as_html
+from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.results import Run
+from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
 
 if TYPE_CHECKING:
     import altair
@@ -15,31 +16,11 @@ if TYPE_CHECKING:
 
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of"]
+__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of", "run_cells"]
 
-COLUMNS: tuple[str, ...] = (
-    *("recipe", "digest", "backend", "status", "reason"),
-    *("metric", "accuracy", "accuracy_low", "accuracy_high", "n", "delta", "delta_low", "delta_high"),
-    *("mcnemar_p", "fixed", "broken", "file_bytes", "weight_bytes"),
-    *("latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_low_ms", "latency_high_ms", "latency_n"),
-    *("latency_valid", "batch", "threads", "speedup", "speedup_low", "speedup_high", "throughput_per_s"),
-    *(
-        "latency_p90_low_ms",
-        "latency_p90_high_ms",
-        "latency_p99_low_ms",
-        "latency_p99_high_ms",
-        "latency_loads",
-        "load",
-    ),
-    *("peak_rss_bytes", "steady_rss_bytes", "energy_mj", "energy_low_mj", "energy_high_mj", "energy_source"),
-    *("argmax_agreement", "max_lsb", "exact", "integer_kernels", "float_kernels"),
-)
-
-_WHOLE = (
-    *("n", "fixed", "broken", "file_bytes", "weight_bytes", "latency_n", "batch", "threads", "peak_rss_bytes"),
-    *("steady_rss_bytes", "latency_loads"),
-    *("integer_kernels", "float_kernels"),
-)
+_VALUES = tuple(value for column in RUN_COLUMNS for value in column.values)
+COLUMNS: tuple[str, ...] = tuple(value.name for value in _VALUES)
+"""Names of the columns of the frame and the CSV."""
 
 
 class ComparisonTable:
@@ -92,52 +73,18 @@ def frame_of(runs: tuple[Run, ...]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame([row_of(run) for run in runs], columns=list(COLUMNS))
-    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))  # pandas would make floats of whole numbers beside missing ones
+    whole = dict.fromkeys((value.name for value in _VALUES if value.whole), "Int64")
+    return frame.astype(whole)  # pandas would make floats of whole numbers beside missing ones
 
 
 def row_of(run: Run) -> dict[str, Any]:
     """One run as a flat row with the keys :data:`COLUMNS`; what could not be had is None."""
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {"recipe": run.recipe, "digest": run.digest, "backend": run.backend, "status": str(run.status)}
-    row |= {"reason": run.reason, "throughput_per_s": run.throughput_per_s}
-    _accuracy(row, run)
-    _cost(row, run)
-    if run.fidelity:
-        row |= {key: getattr(run.fidelity, key) for key in ("argmax_agreement", "max_lsb", "exact")}
-    if run.kernels:
-        row |= {"integer_kernels": sum(run.kernels.integer.values()), "float_kernels": sum(run.kernels.float.values())}
-    return row
+    return {value.name: value.read(run) for value in _VALUES}
 
 
-def _accuracy(row: dict[str, Any], run: Run) -> None:
-    found = run.accuracy
-    if found is None:
-        return
-    row |= {"metric": found.metric, "accuracy": found.value, "n": found.n, "delta": found.delta}
-    row |= {"mcnemar_p": found.mcnemar_p, "fixed": found.fixed, "broken": found.broken}
-    row |= _bounds("accuracy_{}", found.ci95) | _bounds("delta_{}", found.delta_ci95)
-
-
-def _cost(row: dict[str, Any], run: Run) -> None:
-    if run.size:
-        row |= {"file_bytes": run.size.file_bytes, "weight_bytes": run.size.weight_bytes}
-    if run.latency_ms:
-        took = run.latency_ms
-        row |= {f"latency_p{p}_ms": getattr(took, f"p{p}") for p in (50, 90, 99)}
-        row |= {"latency_n": took.n, "latency_valid": took.valid, "batch": took.batch, "threads": took.threads}
-        row |= {"speedup": took.speedup} | _bounds("speedup_{}", took.speedup_ci95)
-        row |= _bounds("latency_{}_ms", took.ci95) | {"latency_loads": took.loads, "load": took.load}
-        row |= _bounds("latency_p90_{}_ms", took.p90_ci95) | _bounds("latency_p99_{}_ms", took.p99_ci95)
-    if run.memory:
-        row |= {key: getattr(run.memory, key) for key in ("peak_rss_bytes", "steady_rss_bytes")}
-    if run.energy_mj:
-        row |= {"energy_mj": run.energy_mj.value, "energy_source": run.energy_mj.source}
-        row |= _bounds("energy_{}_mj", run.energy_mj.ci95)
-
-
-def _bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
-    low, high = interval if interval is not None else (None, None)
-    return {name.format("low"): low, name.format("high"): high}
+def run_cells(run: Run) -> dict[str, str]:
+    """The cells of one row of a comparison, as text; for a run without numbers its reason stands in the last."""
+    return {c.brief_title or c.title: c.brief(run) for c in RUN_COLUMNS if c.brief is not None}
 
 
 def printed(comparison: Comparison) -> dict[str, Any]:

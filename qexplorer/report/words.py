@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Latency, Memory, Run, Status
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory
 
 __all__ = [
+    "NONE",
+    "accuracy_cell",
     "accuracy_text",
     "bytes_text",
     "count_text",
     "delta_text",
     "energy_text",
     "fidelity_text",
+    "flips_cell",
+    "kernels_cell",
+    "latency_cell",
     "latency_text",
     "memory_text",
-    "run_cells",
+    "p_cell",
+    "speedup_cell",
     "speedup_text",
 ]
 
@@ -101,22 +107,44 @@ def fidelity_text(found: Fidelity | None) -> str:
     return NONE if found.argmax_agreement is None else f"{100 * found.argmax_agreement:.1f} % same"
 
 
-def run_cells(run: Run) -> dict[str, str]:
-    """The cells of one row of a comparison, as text; for a run without numbers its reason stands in the last."""
-    return {
-        "recipe": run.recipe,
-        "backend": run.backend,
-        "accuracy": accuracy_text(run.accuracy),
-        "Δ points": delta_text(run.accuracy),
-        "weights": NONE if run.size is None else bytes_text(run.size.weight_bytes),
-        "file": NONE if run.size is None else bytes_text(run.size.file_bytes),
-        "latency": latency_text(run.latency_ms),
-        "speed-up": speedup_text(run.latency_ms),
-        "memory": memory_text(run.memory),
-        "energy": energy_text(run.energy_mj),
-        "fidelity": fidelity_text(run.fidelity),
-        "status": str(run.status) if run.status is Status.OK else f"{run.status}: {run.reason}",
-    }
+def accuracy_cell(found: Accuracy | None) -> str:
+    """``98.7 % (97.4 to 99.3), n 597``: as :func:`accuracy_text`, with the samples; its metric is the heading."""
+    if found is None or found.value is None:
+        return NONE
+    return f"{100 * found.value:.1f} %{_percent_interval(found.ci95)}, n {found.n}"
+
+
+def flips_cell(found: Accuracy | None) -> str:
+    """Samples that float had wrong and this run has right, and the reverse: ``1 / 2``."""
+    if found is None or found.fixed is None or found.broken is None:
+        return NONE
+    return f"{found.fixed} / {found.broken}"
+
+
+def p_cell(found: Accuracy | None) -> str:
+    """The p of McNemar's test, two digits."""
+    return NONE if found is None or found.mcnemar_p is None else f"{found.mcnemar_p:.2g}"
+
+
+def latency_cell(found: Latency | None) -> str:
+    """``1.23 ms (1.21 to 1.25), n 400``, and ``too noisy`` when the measurement is not valid."""
+    if found is None or found.p50 is None:
+        return NONE
+    ends = "" if found.ci95 is None else f" ({found.ci95[0]:.3g} to {found.ci95[1]:.3g})"
+    return f"{found.p50:.3g} ms{ends}, n {found.n}" + ("" if found.valid else ", too noisy")
+
+
+def speedup_cell(found: Latency | None) -> str:
+    """``1.90× (1.80 to 2.00)`` against float on the same backend; nothing for an invalid measurement."""
+    if found is None or found.speedup is None or not found.valid:
+        return NONE
+    ends = "" if found.speedup_ci95 is None else f" ({found.speedup_ci95[0]:.2f} to {found.speedup_ci95[1]:.2f})"
+    return f"{found.speedup:.2f}×{ends}"  # noqa: RUF001 - the sign for times
+
+
+def kernels_cell(found: Kernels | None) -> str:
+    """How many kernels ran: ``10 int, 1 float``."""
+    return NONE if found is None else f"{sum(found.integer.values())} int, {sum(found.float.values())} float"
 
 
 def _percent_interval(interval: Interval | None) -> str:

@@ -10,27 +10,7 @@ from qexplorer.core.dataset import Array, Split
 from qexplorer.core.model import Model
 from qexplorer.run.protocol import Answers
 
-__all__ = ["feeds_of", "run_all", "run_in_batches"]
-
-
-def run_all(session: Answers, model: Model, split: Split, *, batch: int) -> list[Array]:
-    """All outputs for every sample of ``split``.
-
-    Args:
-        session: the loaded model.
-        model: says whether its file insists on a batch size; then that one is used instead of ``batch``.
-        split: inputs named as the model names them (or ``""`` for an only input), first axis the samples.
-        batch: samples at a time.
-
-    Returns:
-        One array per output with one row per sample. An output without a row per sample (a scalar, say) comes
-        flattened, the batches one after the other.
-
-    Raises:
-        BackendError: the backend gave up on a batch.
-    """
-    inputs = feeds_of(split, model)
-    return run_in_batches(session, inputs, batch=batch, fixed_batch=model.fixed_batch)
+__all__ = ["feeds_of", "run_in_batches"]
 
 
 def feeds_of(split: Split, model: Model) -> dict[str, Array]:
@@ -49,7 +29,9 @@ def run_in_batches(
     pads: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> list[Array]:
-    """:func:`run_all` for plain arrays; the last fixed batch is padded by repeating its last sample.
+    """All outputs for every sample, one array each; the last fixed batch is padded by repeating its last sample.
+
+    An output without a row per sample (a scalar, say) comes flattened, the batches one after the other.
 
     Any batch is with ``pads``: for backends that prepare a file for every batch size that comes. ``progress`` is told
     after each batch how many samples are done.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qexplorer.core.formats import get_format
-from qexplorer.core.recipe import Recipe
 from qexplorer.run.protocol import Capabilities
+
+if TYPE_CHECKING:
+    from qexplorer.core.recipe import Recipe
 
 __all__ = ["not_integer"]
 

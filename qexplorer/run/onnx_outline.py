@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Constant", "Node", "Outline", "read_outline"]
+__all__ = ["Constant", "Outline", "OutlineNode", "read_outline"]
 
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class OutlineNode:
     """One node.
 
     Attributes:
@@ -46,7 +46,7 @@ class Constant:
 class Outline:
     """Nodes and constants of a graph, bodies of If, Loop and Scan included."""
 
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[OutlineNode] = field(default_factory=list)
     constants: dict[str, Constant] = field(default_factory=dict)
 
 
@@ -85,7 +85,7 @@ def _read_node(data: mmap.mmap, begin: int, end: int, found: Outline) -> None:
             for inner, first, last in _fields(data, start, stop):
                 if inner in (6, 11):  # AttributeProto.g, graphs
                     _read_graph(data, first, last, found)
-    found.nodes.append(Node(op, tuple(inputs), tuple(outputs)))
+    found.nodes.append(OutlineNode(op, tuple(inputs), tuple(outputs)))
 
 
 def _constant(data: mmap.mmap, begin: int, end: int) -> tuple[str, Constant]:

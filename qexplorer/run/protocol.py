@@ -1,7 +1,12 @@
 """What every backend is and does.
 
-How to add one: a file in this package with a class that follows :class:`Backend`, one line in ``registry.py``, a page
-in ``docs/backends/``; ``tests/contract/`` then checks it.
+How to add one: a file or a package in this folder with a class that follows :class:`Backend`, and what it brings::
+
+    ENTRIES = (MyBackend(),)
+
+at the end of the file, or in the package's ``__init__.py``. The folder is read at the start of the program, so that
+runtimes (``import openvino``) are imported inside functions. Nothing else has to be touched: pages, terminal, charts
+and records ask the backend. A page in ``docs/backends/`` tells what it does; ``tests/contract/`` checks it.
 """
 
 from __future__ import annotations
@@ -20,7 +25,8 @@ __all__ = [
     "Backend",
     "Capabilities",
     "Executed",
-    "Kind",
+    "Facts",
+    "KernelKind",
     "Mode",
     "Preparation",
     "Session",
@@ -72,6 +78,9 @@ class Capabilities:
         activation_formats: formats of activations that reach integer kernels.
         simulates: whether it has ``Mode.SIMULATED``.
         prepares: what takes it seconds before a file's first answer; None if nothing does.
+        float_operators: operators that it has no integer kernels for, whatever the formats.
+        prefers_unsigned: whether signed activations cost it speed: layers that do not fuse, products without the
+            processor's dot products.
     """
 
     device: str
@@ -79,6 +88,8 @@ class Capabilities:
     activation_formats: frozenset[str]
     simulates: bool
     prepares: Preparation | None = None
+    float_operators: frozenset[str] = frozenset()
+    prefers_unsigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,24 @@ class SessionOptions:
     exact_products: bool = False
 
 
-class Kind(StrEnum):
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What others show and keep of a backend.
+
+    Attributes:
+        hue: colour of its integer results, ``#rrggbb``: 3 : 1 on white and on the dark theme, and no other backend's.
+        packages: what computes, as named where it is installed from; their versions are kept beside every number.
+        rank: its place in lists, the lowest first.
+        reference: whether its simulation is what every backend's answers are compared with; true of one.
+    """
+
+    hue: str
+    packages: tuple[str, ...] = ()
+    rank: int = 1000
+    reference: bool = False
+
+
+class KernelKind(StrEnum):
     """What a kernel works on: integer codes, floats; or it only converts between them (quantize, dequantize, reorder a
     layout, cast), or only moves data."""
 
@@ -121,7 +149,7 @@ class Executed:
 
     name: str
     op: str
-    kind: Kind
+    kind: KernelKind
     ms: float | None
     layers: tuple[str, ...] = ()
 
@@ -181,6 +209,11 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What it can do, as data."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What others show and keep of it."""
         ...
 
     def availability(self) -> Availability:

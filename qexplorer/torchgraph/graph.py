@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qexplorer.graph.constant_nodes import is_constant_node
+from qexplorer.graph.index import GraphIndex
+from qexplorer.graph.types import declared_types
+from qexplorer.graph.walk import DEFAULT_DOMAINS, default_opset
+
 if TYPE_CHECKING:
     import onnx
 
@@ -25,6 +30,7 @@ class Graph:
         initializers: names of the constants that are initializers.
         opsets: version of every operator set, by domain; the default one is ``""``.
         types: ONNX element types of tensors, where they are known without running anything.
+        index: who makes and who reads a tensor.
     """
 
     inputs: tuple[str, ...]
@@ -34,6 +40,7 @@ class Graph:
     initializers: frozenset[str]
     opsets: dict[str, int]
     types: dict[str, int]
+    index: GraphIndex
 
     def opset(self, node: onnx.NodeProto) -> int:
         """The version of the operator set that ``node`` belongs to."""
@@ -50,27 +57,17 @@ def read_model(model: onnx.ModelProto | Path | str) -> onnx.ModelProto:
 def graph_of(model: onnx.ModelProto) -> Graph:
     """Reads a model; the model is not changed."""
     model = _written_out(model)
-    proto = model.graph
-    constants = {item.name: item for item in proto.initializer}
-    initializers = frozenset(constants)
-    nodes = []
-    for node in proto.node:
-        value = _constant(node)
-        if value is None:
-            nodes.append(node)
-        else:
-            constants[node.output[0]] = value
-    types = {name: item.data_type for name, item in constants.items()}
-    for value_info in (*proto.input, *proto.output, *proto.value_info):
-        types.setdefault(value_info.name, value_info.type.tensor_type.elem_type)
+    index = GraphIndex(model)
+    constants = index.constants
     return Graph(
-        inputs=tuple(item.name for item in proto.input if item.name not in initializers),
-        outputs=tuple(item.name for item in proto.output),
-        nodes=tuple(nodes),
+        inputs=index.inputs,
+        outputs=index.outputs,
+        nodes=tuple(node for node in index.order if not (is_constant_node(node) and node.output[0] in constants)),
         constants=constants,
-        initializers=initializers,
+        initializers=frozenset(index.initializers),
         opsets={"" if item.domain == "ai.onnx" else item.domain: item.version for item in model.opset_import},
-        types=types,
+        types=declared_types(index.graph)[0] | {name: item.data_type for name, item in constants.items()},
+        index=index,
     )
 
 
@@ -95,33 +92,9 @@ def _open(model: onnx.ModelProto) -> set[str]:
     """Operators of the default set that torch has no kernel for."""
     from qexplorer.torchgraph.operators import supported
 
-    version = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=1)
-    ops = {node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")} - {"Constant"}
+    version = default_opset(model) or 1
+    ops = {node.op_type for node in model.graph.node if node.domain in DEFAULT_DOMAINS} - {"Constant"}
     return {name for name in ops if not supported(name, "", version)}
-
-
-def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
-    """The value of a Constant node that torch can hold, else None."""
-    import onnx
-
-    if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
-        return None
-    attribute = node.attribute[0]
-    if attribute.name == "value":
-        found_tensor: onnx.TensorProto = attribute.t
-        return found_tensor
-    kinds = {
-        "value_float": onnx.TensorProto.FLOAT,
-        "value_floats": onnx.TensorProto.FLOAT,
-        "value_int": onnx.TensorProto.INT64,
-        "value_ints": onnx.TensorProto.INT64,
-    }
-    kind = kinds.get(attribute.name)
-    if kind is None:
-        return None
-    found = onnx.helper.get_attribute_value(attribute)
-    many = attribute.name.endswith("s")
-    return onnx.helper.make_tensor(node.output[0], kind, [len(found)] if many else [], found if many else [found])
 
 
 def missing_in(graph: Graph) -> Iterator[str]:

@@ -52,7 +52,6 @@ def steps_for(graph: Graph, wanted: Iterable[str], replaced: Mapping[str, Step])
         replaced: steps that stand for nodes, by the name of the node's first output (the weights in training).
     """
     on_host = host_nodes(graph)
-    made = {name: node for node in graph.nodes for name in node.output if name}
     steps = []
     for index, proto in enumerate(graph.nodes):
         if proto.output[0] in replaced:
@@ -61,7 +60,7 @@ def steps_for(graph: Graph, wanted: Iterable[str], replaced: Mapping[str, Step])
             call = HostNode(proto, graph.opset(proto))
             steps.append(Step(None, call, tuple(proto.input), tuple(proto.output), ()))
         else:
-            pair = pair_of(proto, made, graph)
+            pair = pair_of(proto, graph)
             steps.append(_single(graph, proto) if pair is None else _paired(graph, pair, proto))
     return _live(steps, tuple(wanted))
 
@@ -73,11 +72,11 @@ def _single(graph: Graph, proto: onnx.NodeProto) -> Step:
     return Step(settings, entry.kernel, tuple(proto.input), tuple(proto.output), entry.host)
 
 
-def pair_of(proto: onnx.NodeProto, made: Mapping[str, onnx.NodeProto], graph: Graph) -> onnx.NodeProto | None:
+def pair_of(proto: onnx.NodeProto, graph: Graph) -> onnx.NodeProto | None:
     """The QuantizeLinear in front of a DequantizeLinear if both use one integer grid, else None."""
     if proto.op_type != "DequantizeLinear":
         return None
-    first = made.get(proto.input[0])
+    first = graph.index.maker(proto.input[0])
     if first is None or first.op_type != "QuantizeLinear" or list(first.input[1:]) != list(proto.input[1:]):
         return None
     grids = [{a.name: a.i for a in node.attribute if a.name in ("axis", "block_size")} for node in (first, proto)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,13 +99,9 @@ class CodeWeight:
 
 def code_weights(graph: Graph) -> dict[str, CodeWeight]:
     """Weights stored as codes, by the name of the codes. Codes that are read on two grids stay as they are."""
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.nodes:
-        for name in node.input:
-            if name in graph.initializers:
-                readers.setdefault(name, []).append(node)
     found = {}
-    for name, nodes in readers.items():
+    for name in (name for name in graph.index.read_at if name in graph.initializers):
+        nodes = graph.index.readers(name)
         settings = {(tuple(n.input), tuple(sorted((a.name, a.i) for a in n.attribute))) for n in nodes}
         if len(settings) == 1 and _trainable(graph, nodes[0], name):
             found[name] = _code_weight(graph, nodes)
@@ -119,7 +115,7 @@ def _trainable(graph: Graph, node: onnx.NodeProto, name: str) -> bool:
     return constant and not any(attribute.name == "output_dtype" for attribute in node.attribute)
 
 
-def _code_weight(graph: Graph, nodes: list[onnx.NodeProto]) -> CodeWeight:
+def _code_weight(graph: Graph, nodes: Sequence[onnx.NodeProto]) -> CodeWeight:
     names = [*nodes[0].input, ""][:3]
     codes, scale = tensor_from(graph.constants[names[0]]), tensor_from(graph.constants[names[1]])
     zero = tensor_from(graph.constants[names[2]]) if names[2] else None

@@ -52,6 +52,12 @@ _WIDGET = "keep:"
 _KEPT_DAYS = 30
 
 
+def _reference() -> str:
+    from qexplorer.run.registry import reference
+
+    return reference().name
+
+
 @dataclass
 class State:
     """What a session is about.
@@ -73,7 +79,7 @@ class State:
     preprocessing: dict[str, Any] | None = None
     recipe: str = "w8a8"
     compare: list[str] = field(default_factory=lambda: ["w8a8", "w4a8"])
-    backend: str = "onnxruntime"
+    backend: str = field(default_factory=_reference)
     jobs: dict[str, str] = field(default_factory=dict)
     started: dict[str, str] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)

@@ -19,13 +19,13 @@ from qexplorer.core.model import Model
 from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import Variant
-from qexplorer.run.batching import run_all
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import reference
 from tests.contract.here import HERE
 from tests.contract.one_graph import Found, in_one_graph
 from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
 from tests.quantized_cases import array, quantized_cases
+from tests.run.whole_split import run_all
 
 NEWEST_IR, NEWEST_OPSET = 11, 25
 KNOWN_WRONG: dict[str, frozenset[str]] = {
@@ -98,7 +98,7 @@ def test_integers_are_within_a_step_of_the_simulation(
     """At every batch size that is used, native answers differ from the simulation's by at most one step."""
     split = Split({"x": samples(64)})
     found = run_all(backend.load(int8.path, SessionOptions(Mode.NATIVE)), model, split, batch=batch)
-    simulator = BACKENDS.get(REFERENCE).load(int8.path, SessionOptions(Mode.SIMULATED))
+    simulator = reference().load(int8.path, SessionOptions(Mode.SIMULATED))
     expected = run_all(simulator, model, split, batch=batch)
     result = differences(found, expected, ["y"], int8.output_scales, batch=batch, n=64)
     assert result.wrong is None

@@ -13,7 +13,7 @@ import pytest
 
 from qexplorer.core.model import Model
 from qexplorer.measure.variant import Variant
-from qexplorer.run.protocol import Backend, Executed, Kind, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Backend, Executed, KernelKind, Mode, Session, SessionOptions
 from tests.contract.here import HERE
 from tests.measure.models import make_cnn, quantized, samples
 
@@ -71,7 +71,7 @@ def test_a_profile_and_the_list_of_kernels_agree_on_what_is_integer(backend: Bac
     session, profile = profiled(backend, path)
     if not profile:
         pytest.skip("it has no profiler")
-    assert {kernel.op for kernel in profile if kernel.kind is Kind.INTEGER} == set(session.kernels().integer)
+    assert {kernel.op for kernel in profile if kernel.kind is KernelKind.INTEGER} == set(session.kernels().integer)
 
 
 def test_a_profile_names_nodes_of_the_given_graph(backend: Backend, path: Path) -> None:

@@ -11,7 +11,7 @@ import qexplorer as qx
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import quantized_variant
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import reference
 from tests.contract.here import HERE
 
 SAMPLES = {"digits_cnn": "digits", "glyphs_mobilenet": "glyphs", "tumour_mlp": "tumour"}
@@ -30,7 +30,7 @@ def test_a_quantized_sample_answers_as_simulated(backend: Backend, name: str, sh
     (array,) = qx.data(SAMPLES[name]).evaluation.inputs.values()
     feeds = {qx.load(name).inputs[0].name: np.ascontiguousarray(array[:N])}
     session = backend.load(made.path, SessionOptions(Mode.NATIVE))
-    simulated = BACKENDS.get(REFERENCE).load(made.path, SessionOptions(Mode.SIMULATED))
+    simulated = reference().load(made.path, SessionOptions(Mode.SIMULATED))
     names = list(session.output_names)
     off = differences(session.run(feeds), simulated.run(feeds), names, made.output_scales, batch=N, n=N)
     assert off.same_classes is not None

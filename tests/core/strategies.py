@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from qexplorer.core.formats import FORMATS, Format
 from qexplorer.core.grid import Grid, grid_from_range
+from qexplorer.core.plugins import CALIBRATORS
 
 INTEGER_FORMATS = tuple(each for each in FORMATS if each.is_integer)
 
@@ -35,9 +36,16 @@ def fine_grids(draw: st.DrawFn, format: Format, shape: tuple[int, ...]) -> Grid:
     return grid_from_range(bounds[0], bounds[1], format, symmetric=draw(st.booleans()), axis=axis, block=block)
 
 
-calibrators = st.sampled_from(["minmax", "average", "percentile", "kl", "mse"])
+calibrators = st.sampled_from(CALIBRATORS.names())
 integer_names = st.sampled_from([each.name for each in INTEGER_FORMATS])
 percentiles = st.floats(50, 100, allow_nan=False)
+
+
+def _options(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without the percentile where the calibrator takes none."""
+    return (
+        fields if fields.get("calibrator") == "percentile" else {k: v for k, v in fields.items() if k != "percentile"}
+    )
 
 
 @st.composite
@@ -54,15 +62,16 @@ def weight_fields(draw: st.DrawFn) -> dict[str, Any]:
                 "calibrator": calibrators,
                 "percentile": percentiles,
             },
-        )
+        ).map(_options)
     )
 
 
 @st.composite
 def activation_fields(draw: st.DrawFn) -> dict[str, Any]:
     """Some fields of a static ActivationSpec."""
-    optional = {"format": integer_names, "symmetric": st.booleans()}
-    return draw(st.fixed_dictionaries({}, optional={**optional, "calibrator": calibrators, "percentile": percentiles}))
+    optional: dict[str, Any] = {"format": integer_names, "symmetric": st.booleans()}
+    optional |= {"calibrator": calibrators, "percentile": percentiles}
+    return draw(st.fixed_dictionaries({}, optional=optional).map(_options))
 
 
 names = st.text("abcxyz_0123456789/.-", min_size=1, max_size=12)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qexplorer.machine.meters import METERS, WATTS_PER_CPU
+from qexplorer.machine.meters.estimate import WATTS_PER_CPU
+from qexplorer.machine.meters.registry import METERS
 from qexplorer.measure.energy.silicon import PROCESSES
 from qexplorer.report.footprint import DEFAULTS
 

@@ -37,14 +37,14 @@ def test_every_backend_has_one_page() -> None:
 
 def test_every_calibrator_has_one_page() -> None:
     """The headings of docs/calibrators name every registered calibrator once, and nothing else."""
-    from qexplorer.observe.calibrators import CALIBRATORS
+    from qexplorer.core.plugins import CALIBRATORS
 
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
 
 
 def test_a_calibrator_page_names_the_registered_source() -> None:
     """Paper and section are those that the program gives."""
-    from qexplorer.observe.calibrators import CALIBRATORS
+    from qexplorer.core.plugins import CALIBRATORS
 
     for calibrator in CALIBRATORS:
         assert f"Source: {calibrator.source}" in (DOCS / "calibrators" / f"{calibrator.name}.md").read_text()

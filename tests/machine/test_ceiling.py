@@ -1,12 +1,12 @@
-"""This machine's limits: measured, kept, and the higher of two measurements taken."""
+"""This machine's limits: measured, and the higher of two measurements taken."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from qexplorer.machine.ceiling import Ceiling, best_of, keep_ceiling, kept_ceiling, measure_ceiling
-from qexplorer.machine.ceiling_child import product_graph
+from qexplorer.machine.ceiling import Ceiling, best_of
+from qexplorer.machine.ceiling_child import ceiling_here, product_graph
 from qexplorer.machine.cpu import cpu_model
 
 
@@ -17,14 +17,13 @@ def made(**changes: object) -> Ceiling:
     return Ceiling(cpu_model(), 1, "2026-01-02", **values)  # type: ignore[arg-type]
 
 
-def test_the_ceiling_is_measured_in_a_child_and_kept() -> None:
-    """Every limit is a positive number with the measurements behind it, and is found again."""
-    found = measure_ceiling()
+def test_every_limit_is_measured() -> None:
+    """Every limit is a positive number with the measurements behind it."""
+    found = ceiling_here(1)
     peaks = (found.int8_gops, found.int8_signed_gops, found.fp32_gflops, found.memory_gb_per_s, found.cache_gb_per_s)
     assert all(peak is not None and peak > 0 for peak in peaks)
     assert len(found.n) == 5
     assert min(found.n.values()) >= 4
-    assert kept_ceiling() == found
 
 
 def test_the_higher_of_two_counts() -> None:
@@ -35,13 +34,6 @@ def test_the_higher_of_two_counts() -> None:
     assert (both.int8_gops, both.fp32_gflops, both.int8_signed_gops) == (9.0, 3.0, 4.0)
     assert both.n == {"int8_gops": 10}
     assert not both.missing
-
-
-def test_a_damaged_file_is_no_ceiling() -> None:
-    """What cannot be read is measured again rather than believed."""
-    keep_ceiling(made())
-    assert kept_ceiling() == made()
-    assert kept_ceiling(threads=3) is None
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "float32"])

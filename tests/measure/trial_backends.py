@@ -52,6 +52,7 @@ class _Trial(OnnxRuntimeCpu):
     def __init__(self, trouble: str) -> None:
         self.name = f"trial-{trouble}"
         self.trouble = trouble
+        self.facts = replace(self.facts, reference=False, rank=1000)
         if trouble == "prepares":
             self.capabilities = replace(self.capabilities, prepares=Preparation("It compiles", (10, 20), True))
 

@@ -16,7 +16,7 @@ from qexplorer.core.workspace import sha256_file
 from qexplorer.load.layers import layer_map
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explain import WhyOrder
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["CEILING", "FUSED", "SHAPE", "found_of", "kernel", "make_net", "order_of", "plain"]
 
@@ -67,14 +67,14 @@ def order_of(model: Model, recipe: str, **changes: Any) -> WhyOrder:
     return WhyOrder(model, Recipe.parse(recipe), **{**values, **changes})
 
 
-def kernel(name: str, kind: Kind, ms: float | None, *layers: str, op: str = "Conv") -> dict[str, Any]:
+def kernel(name: str, kind: KernelKind, ms: float | None, *layers: str, op: str = "Conv") -> dict[str, Any]:
     """One kernel of a profile, as the child sends it."""
     return {"name": name, "op": op, "kind": kind.value, "ms": ms, "layers": list(layers)}
 
 
 def plain(ms: float = 1.0) -> list[dict[str, Any]]:
     """The float run: every kernel takes ``ms``."""
-    return [kernel(layers[0], Kind.FLOAT, ms, *layers) for layers in FUSED]
+    return [kernel(layers[0], KernelKind.FLOAT, ms, *layers) for layers in FUSED]
 
 
 def found_of(

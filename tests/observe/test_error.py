@@ -13,9 +13,9 @@ from hypothesis.extra import numpy as hnp
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid, fake_quantize, grid_from_range
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.calibrators import weight_grid
+from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import ErrorSplit, error_exact, error_from_histogram, error_per_channel
-from qexplorer.observe.histogram import Histogram
+from qexplorer.observe.weight_grids import weight_grid
 
 weights = hnp.arrays(
     np.float32,
@@ -50,7 +50,7 @@ def test_bins_give_the_error_of_heavy_tailed_data_within_half_a_per_cent(
     x = _heavy()
     low, high = float(x.min()) * part, float(x.max()) * part
     grid = grid_from_range(low, high, get_format(name), symmetric=symmetric)
-    found, exact = error_from_histogram(Histogram.of(x), grid), error_exact(x, grid)
+    found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
     assert found.rounding_mse == pytest.approx(exact.rounding_mse, rel=0.005)
     assert found.clipping_mse == pytest.approx(exact.clipping_mse, rel=0.005, abs=1e-4 * exact.mse)
     assert found.clipped_fraction == pytest.approx(exact.clipped_fraction, rel=0.02, abs=2e-6)
@@ -91,7 +91,7 @@ def test_values_on_the_grid_have_no_error() -> None:
 def test_a_value_that_is_often_seen_counts_as_itself_at_the_ends() -> None:
     """The pile of a ReLU6 at exactly 0 and 6 lies on the grid's ends and adds neither kind of error."""
     x = np.repeat(np.array([0.0, 6.0], np.float32), 1000)
-    found = error_from_histogram(Histogram.of(x), grid_from_range(0.0, 6.0, get_format("uint8"), symmetric=False))
+    found = error_from_histogram(histogram_of(x), grid_from_range(0.0, 6.0, get_format("uint8"), symmetric=False))
     assert found.mse < 1e-12
     assert found.clipped_fraction == 0.0
 
@@ -100,7 +100,7 @@ def test_clipping_alone_is_the_distance_to_the_range() -> None:
     """A constant beyond the range has its squared distance as clipping error and no rounding error."""
     x = np.full(10, 5.0, np.float32)
     grid = grid_from_range(-2.0, 2.0, get_format("int8"), symmetric=True)
-    for found in (error_exact(x, grid), error_from_histogram(Histogram.of(x), grid)):
+    for found in (error_exact(x, grid), error_from_histogram(histogram_of(x), grid)):
         assert found.clipping_mse == pytest.approx(9.0)
         assert found.rounding_mse == 0.0
         assert found.clipped_fraction == 1.0
@@ -111,6 +111,6 @@ def test_fine_grids_are_refused_where_one_histogram_cannot_judge_them() -> None:
     x = _heavy(100).reshape(10, 10)
     fine = weight_grid(x, WeightSpec(), 0)
     with pytest.raises(ValueError, match="per-tensor"):
-        error_from_histogram(Histogram.of(x), fine)
+        error_from_histogram(histogram_of(x), fine)
     with pytest.raises(ValueError, match="per-channel"):
         error_per_channel(x, grid_from_range(-1.0, 1.0, get_format("int8"), symmetric=True))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.histogram import BINS, Histogram
 
 finite = st.floats(-(2.0**100), 2.0**100, width=32)
@@ -28,7 +29,7 @@ def _equal(a: Histogram, b: Histogram) -> bool:
 @given(arrays)
 def test_every_value_is_counted_in_the_bin_of_its_top_16_bits(x: Any) -> None:
     """The counts are those of the bfloat16 prefixes, and add up to the number of values."""
-    h = Histogram.of(x)
+    h = histogram_of(x)
     assert np.array_equal(h.counts, np.bincount(x.view(np.uint32) >> 16, minlength=BINS))
     assert h.count == x.size
 
@@ -36,17 +37,17 @@ def test_every_value_is_counted_in_the_bin_of_its_top_16_bits(x: Any) -> None:
 @given(arrays)
 def test_minimum_and_maximum_are_exact(x: Any) -> None:
     """Extremes are the values themselves, not bin edges."""
-    h = Histogram.of(x)
+    h = histogram_of(x)
     assert (h.minimum, h.maximum) == (x.min(), x.max())
 
 
 @given(any_arrays, any_arrays, any_arrays)
 def test_merging_is_adding_in_any_order_and_grouping(a: Any, b: Any, c: Any) -> None:
     """(a + b) + c, a + (b + c), c + b + a and one pass over everything are the same histogram."""
-    one_pass = Histogram.of(np.concatenate([a, b, c]))
-    left = Histogram.of(a).merge(Histogram.of(b)).merge(Histogram.of(c))
-    right = Histogram.of(a).merge(Histogram.of(b).merge(Histogram.of(c)))
-    backwards = Histogram.of(c).merge(Histogram.of(b)).merge(Histogram.of(a))
+    one_pass = histogram_of(np.concatenate([a, b, c]))
+    left = histogram_of(a).merge(histogram_of(b)).merge(histogram_of(c))
+    right = histogram_of(a).merge(histogram_of(b).merge(histogram_of(c)))
+    backwards = histogram_of(c).merge(histogram_of(b)).merge(histogram_of(a))
     assert _equal(one_pass, left)
     assert _equal(left, right)
     assert _equal(left, backwards)
@@ -55,7 +56,7 @@ def test_merging_is_adding_in_any_order_and_grouping(a: Any, b: Any, c: Any) -> 
 @given(any_arrays)
 def test_nan_and_infinity_are_counted_apart(x: Any) -> None:
     """Non-finite values are counted as such and leave extremes, mean and deviation alone."""
-    h, good = Histogram.of(x), x[np.isfinite(x)].astype(np.float64)
+    h, good = histogram_of(x), x[np.isfinite(x)].astype(np.float64)
     assert (h.nonfinite, h.count) == (x.size - good.size, good.size)
     if good.size:
         assert (h.minimum, h.maximum) == (good.min(), good.max())
@@ -67,7 +68,7 @@ def test_nan_and_infinity_are_counted_apart(x: Any) -> None:
 def test_moments_are_those_of_the_values() -> None:
     """Mean and deviation agree to rounding, kurtosis (integrated over bins) to a thousandth."""
     x = np.random.default_rng(1).normal(0.3, 2.0, 200_000).astype(np.float32)
-    h, wide = Histogram.of(x), x.astype(np.float64)
+    h, wide = histogram_of(x), x.astype(np.float64)
     assert h.mean == pytest.approx(wide.mean(), rel=1e-9)
     assert h.std == pytest.approx(wide.std(), rel=1e-9)
     assert h.kurtosis == pytest.approx(((wide - wide.mean()) ** 4).mean() / wide.std() ** 4, rel=1e-3)
@@ -77,13 +78,13 @@ def test_moments_are_those_of_the_values() -> None:
 def test_a_quantile_is_within_one_bin_of_the_exact_one(x: Any, p: float) -> None:
     """The quantile lies in the bin of the value that has a part p of the values at or below it."""
     exact = float(np.sort(x)[max(math.ceil(p * x.size - 1e-9), 1) - 1])
-    assert abs(Histogram.of(x).quantile(p) - exact) <= abs(exact) / 128 + 2.0**-126
+    assert abs(histogram_of(x).quantile(p) - exact) <= abs(exact) / 128 + 2.0**-126
 
 
 @given(arrays, st.integers(1, 50))
 def test_bars_over_the_whole_range_add_up_to_all_values(x: Any, bars: int) -> None:
     """No value is lost or drawn twice."""
-    h = Histogram.of(x)
+    h = histogram_of(x)
     low, high = h.minimum, h.maximum
     if low < high:
         assert h.bars(bars, low, high).sum() == pytest.approx(x.size)
@@ -93,21 +94,21 @@ def test_bars_over_the_whole_range_add_up_to_all_values(x: Any, bars: int) -> No
 def test_bars_follow_the_distribution() -> None:
     """Bars of a smooth distribution differ from exact counts by less than one per cent."""
     x = np.random.default_rng(2).standard_normal(500_000).astype(np.float32)
-    bars, exact = Histogram.of(x).bars(20, -2, 2), np.histogram(x, 20, (-2, 2))[0]
+    bars, exact = histogram_of(x).bars(20, -2, 2), np.histogram(x, 20, (-2, 2))[0]
     assert abs(bars / exact - 1).max() < 0.01
 
 
 def test_zeros_and_outliers_are_counted() -> None:
     """Both signs of zero are zeros; values beyond six deviations are outliers."""
     x = np.concatenate([np.zeros(10), [-0.0], np.ones(989), [40.0, -40.0, 41.0]]).astype(np.float32)
-    h = Histogram.of(x)
+    h = histogram_of(x)
     assert h.zeros == 11
     assert h.outliers() == int((abs(x - x.mean()) > 6 * x.std()).sum()) == 3
 
 
 def test_the_size_does_not_grow_with_the_data() -> None:
     """A histogram of a million values has the same arrays as one of a single value."""
-    small, large = Histogram.of(np.ones(1, np.float32)), Histogram.of(np.ones(1_000_000, np.float32))
+    small, large = histogram_of(np.ones(1, np.float32)), histogram_of(np.ones(1_000_000, np.float32))
     assert small.counts.nbytes == large.counts.nbytes == BINS * 8
 
 
@@ -115,7 +116,7 @@ def test_the_size_does_not_grow_with_the_data() -> None:
 def test_other_types_are_counted_as_float32(dtype: str) -> None:
     """Arrays of other types give the histogram of their float32 values, also where they are not contiguous."""
     x = np.arange(-50, 50).astype(dtype).reshape(10, 10)[:, ::3]
-    assert np.array_equal(Histogram.of(x).counts, Histogram.of(x.astype(np.float32)).counts)
+    assert np.array_equal(histogram_of(x).counts, histogram_of(x.astype(np.float32)).counts)
 
 
 def test_an_empty_histogram_says_so() -> None:

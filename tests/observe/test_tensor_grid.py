@@ -12,10 +12,10 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.calibrators import weight_grid
 from qexplorer.observe.error import error_exact, error_per_channel
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.tensor_grid import grid_view
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.observe.weights import array_stats
 
 INT8 = get_format("int8")

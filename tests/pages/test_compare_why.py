@@ -18,7 +18,7 @@ from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import write_json
 from qexplorer.measure.why.explanation import Cause
-from qexplorer.ui.compare.why_causes import fixed_recipe
+from qexplorer.ui.compare.why.causes import fixed_recipe
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from qexplorer.report import palette
+from qexplorer.run.registry import BACKENDS, reference
 
 
 def _linear(channel: int) -> float:
@@ -15,30 +19,33 @@ def _channels(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-_NAMES = ("ROUNDING", "CLIPPING", "TENSOR", "GRID", "NEUTRAL", "CONVERTING", "LAYOUT", "MOVING")
+_THEME = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
+BACKGROUNDS = [_THEME[name]["backgroundColor"] for name in ("light", "dark")]
+_NAMES = ("ROUNDING", "CLIPPING", "TENSOR", "FLOAT", "INTEGER", "GRID", "NEUTRAL", "CONVERTING", "LAYOUT", "MOVING")
 _NAMED = {name: getattr(palette, name) for name in _NAMES}
-_ALL = {**_NAMED, **palette.BACKENDS}
+_HUES = {backend.name: backend.facts.hue for backend in BACKENDS}
+_ALL = {**_NAMED, **_HUES}
 
 
 @pytest.mark.parametrize("name", sorted(_ALL))
-@pytest.mark.parametrize("background", [palette.LIGHT, palette.DARK])
+@pytest.mark.parametrize("background", BACKGROUNDS)
 def test_contrast(name: str, background: str) -> None:
     """Every colour can be told from the background of both themes (3 : 1, as WCAG 2.1 asks of graphics)."""
     assert palette.contrast(_ALL[name], background) >= 3.0
 
 
-@pytest.mark.parametrize("name", sorted(palette.BACKENDS))
+@pytest.mark.parametrize("name", sorted(_HUES))
 def test_text_on_a_shade_can_be_read(name: str) -> None:
     """On every shade of a backend's hue its ink has the 4.5 : 1 that WCAG 2.1 asks of text; black on white has 21."""
-    shades = [palette.lighter(palette.BACKENDS[name], share / 20) for share in range(21)]
-    assert (shades[0], shades[-1]) == ("#ffffff", palette.BACKENDS[name])
+    shades = [palette.lighter(_HUES[name], share / 20) for share in range(21)]
+    assert (shades[0], shades[-1]) == ("#ffffff", _HUES[name])
     assert all(palette.contrast(palette.ink_on(shade), shade) >= 4.5 for shade in shades)
     assert palette.contrast("#000000", "#ffffff") == pytest.approx(21)
 
 
 def test_distinct() -> None:
     """No two backends share a colour, and neither kind of error has a backend's."""
-    colours = [*palette.BACKENDS.values(), palette.ROUNDING, palette.CLIPPING]
+    colours = [*_HUES.values(), palette.FLOAT, palette.ROUNDING, palette.CLIPPING]
     assert len(set(colours)) == len(colours)
 
 
@@ -55,7 +62,7 @@ def test_colour_blind(kind: str) -> None:
     pairs = [
         (palette.ROUNDING, palette.CLIPPING),
         (palette.TENSOR, palette.CLIPPING),
-        (palette.BACKENDS["onnxruntime"], palette.FLOAT),
+        (_HUES[reference().name], palette.FLOAT),
     ]
     for one, other in pairs:
         seen = []
@@ -67,6 +74,7 @@ def test_colour_blind(kind: str) -> None:
 
 
 def test_backend_without_a_hue() -> None:
-    """A backend that the palette does not know is drawn in neutral grey, not in another one's colour."""
+    """A backend that only a record of old names is drawn in neutral grey, not in another one's colour."""
     assert palette.backend_colour("no such backend") == palette.NEUTRAL
-    assert palette.NEUTRAL not in palette.BACKENDS.values()
+    assert palette.NEUTRAL not in _HUES.values()
+    assert all(palette.backend_colour(name) == hue for name, hue in _HUES.items())

@@ -13,8 +13,8 @@ from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency,
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.export import comparison_csv, comparison_json, json_text
 from qexplorer.report.notebook import table_html
-from qexplorer.report.table import COLUMNS, ComparisonTable, row_of
-from qexplorer.report.words import NONE, bytes_text, count_text, run_cells
+from qexplorer.report.table import COLUMNS, ComparisonTable, row_of, run_cells
+from qexplorer.report.words import NONE, bytes_text, count_text
 
 GOOD = Run(
     recipe="w8a8",

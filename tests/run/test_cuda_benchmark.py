@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import cuda
 from qexplorer.run.protocol import SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import BACKENDS, reference
 from qexplorer.run.torch_integer import TORCH_CUDA
 from tests.measure.models import make_cnn, samples
 
@@ -36,7 +36,7 @@ def test_its_half_precision_graph_computes_in_half_precision(tmp_path: Path) -> 
     assert {item.data_type for item in model.graph.initializer} == {onnx.TensorProto.FLOAT16}
     outputs = [
         BACKENDS.get(name).load(path, SessionOptions()).run({"x": samples(3)})[0]
-        for name, path in ((REFERENCE, plain), ("torch", tmp_path / "half.onnx"))
+        for name, path in ((reference().name, plain), ("torch", tmp_path / "half.onnx"))
     ]
     assert outputs[1].dtype == np.float32
     assert 0 < np.abs(outputs[0] - outputs[1]).max() < 0.01 * np.abs(outputs[0]).max()

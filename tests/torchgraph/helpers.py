@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,11 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from qexplorer.core.errors import ModelError
 from qexplorer.torchgraph.executor import GraphModule
+from qexplorer.torchgraph.node import Node
+from qexplorer.torchgraph.operators import operator_names
+from qexplorer.torchgraph.registry import Host, as_host, find
 
 Array = np.ndarray[Any, Any]
 
@@ -81,3 +85,30 @@ def model_of(
         items.append(item)
     graph = helper.make_graph(nodes, "small", kinds, results, items)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def run_node(
+    node: onnx.NodeProto, inputs: Sequence[torch.Tensor | Host | None], opset: int, types: Sequence[int] = ()
+) -> tuple[torch.Tensor, ...]:
+    """The outputs of one node.
+
+    Args:
+        node: its operator and attributes.
+        inputs: a tensor for each input; None for one left out. Shapes, axes and the like may be NumPy arrays, which
+            saves the wait for a device.
+        opset: version of the node's operator set.
+        types: ONNX element types of the inputs, needed only where 4- and 2-bit integers, carried by int8, are meant.
+
+    Raises:
+        ModelError: no kernel for the operator in this version.
+    """
+    entry = find(node.op_type, node.domain, opset)
+    if entry is None:
+        what = f"torchgraph has no operator {node.op_type} (opset {opset})"
+        raise ModelError(what, where=node.name or None, allowed=", ".join(operator_names()))
+    settings = Node.of(node, opset, types)
+    arguments = [
+        as_host(value) if value is not None and index in entry.host else value for index, value in enumerate(inputs)
+    ]
+    found = entry.kernel(settings, *arguments)
+    return found if isinstance(found, tuple) else (found,)

@@ -16,9 +16,9 @@ from qexplorer.core.errors import ModelError
 from qexplorer.torchgraph.executor import GraphModule, missing_operators
 from qexplorer.torchgraph.graph import graph_of
 from qexplorer.torchgraph.host import host_nodes
-from qexplorer.torchgraph.operators import operator_names, run_node, supported
+from qexplorer.torchgraph.operators import operator_names, supported
 from qexplorer.torchgraph.registry import operator
-from tests.torchgraph.helpers import DEVICES, model_of
+from tests.torchgraph.helpers import DEVICES, model_of, run_node
 
 RELU = [helper.make_node("Relu", ["x"], ["h"]), helper.make_node("Neg", ["h"], ["y"])]
 

@@ -12,9 +12,8 @@ from onnx import TensorProto, helper
 from qexplorer.core.grid import Grid, fake_quantize, quantize
 from qexplorer.torchgraph.fake_quantize import broadcast_grid, codes_of
 from qexplorer.torchgraph.fake_quantize import fake_quantize as torch_fake_quantize
-from qexplorer.torchgraph.operators import run_node
 from tests.core.strategies import INTEGER_FORMATS, fine_grids, tensor_grids, tensors
-from tests.torchgraph.helpers import DEVICES, Array
+from tests.torchgraph.helpers import DEVICES, Array, run_node
 
 formats = st.sampled_from(INTEGER_FORMATS)
 CARRIERS = {"int4": 22, "uint4": 21, "int2": 26, "uint2": 25, "int8": 3, "uint8": 2, "int16": 5, "uint16": 4}

@@ -14,8 +14,7 @@ from onnx import numpy_helper
 import qexplorer as qx
 from qexplorer.torchgraph.dtypes import tensor_of
 from qexplorer.torchgraph.executor import GraphModule
-from qexplorer.torchgraph.operators import run_node
-from tests.torchgraph.helpers import DEVICES, Array, in_onnxruntime, in_torch, random_feeds, relative
+from tests.torchgraph.helpers import DEVICES, Array, in_onnxruntime, in_torch, random_feeds, relative, run_node
 
 pytestmark = pytest.mark.usefixtures("shared_workspace")
 

@@ -4,9 +4,9 @@ Products are summed in int64 and then kept modulo 2**32, as int32 accumulators d
 change a result; scales are applied in float32; rounding is half to even. Checked bit by bit against the node cases of
 ``onnx.backend.test`` and against ONNX Runtime.
 
-QuantizeLinear, DequantizeLinear (opset 23), DynamicQuantizeLinear (11)    reference_linear.py
-QLinearMatMul (21), MatMulInteger (10)                                     reference_matmul.py
-QLinearConv (10), ConvInteger (10)                                         reference_conv.py
+QuantizeLinear, DequantizeLinear (opset 23), DynamicQuantizeLinear (11)    linear.py
+QLinearMatMul (21), MatMulInteger (10)                                     matmul.py
+QLinearConv (10), ConvInteger (10)                                         convolution.py
 """
 
 from __future__ import annotations

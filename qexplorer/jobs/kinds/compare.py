@@ -25,13 +25,13 @@ class CompareOrder(DataOrder):
 
     Attributes:
         recipes: beside the float model, at least one.
-        backends: names of backends.
+        backends: names of backends; none: the reference.
         effort: ``quick``, ``standard`` or ``report``.
         samples: evaluation samples, at most; None: all.
     """
 
     recipes: tuple[RecipeText, ...] = Field(min_length=1)
-    backends: tuple[str, ...] = ("onnxruntime",)
+    backends: tuple[str, ...] = ()
     effort: str = "quick"
     samples: int | None = None
 
@@ -62,7 +62,7 @@ def compare(order: CompareOrder, report: Report[tuple[Run, ...]]) -> CompareResu
         model,
         order.recipes,
         data,
-        backends=order.backends,
+        backends=order.backends or None,
         effort=order.effort,
         samples=order.samples,
         progress=tell,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from qexplorer.load.readers.npz import read_npz
 from qexplorer.load.samples.noise import noise_data, noise_images
 from qexplorer.load.samples.shelf import list_samples, sample_of_data
 
-__all__ = ["load_data", "load_data_bytes", "load_raw", "noise_images"]
+__all__ = ["load_data", "load_raw", "noise_images"]
 
 
 def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None) -> DataSet:
@@ -34,20 +33,6 @@ def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None)
     """
     raw, own = load_raw(source, size=preprocessing.size if preprocessing else None)
     return dataset_from(raw, own if preprocessing is None else preprocessing)
-
-
-def load_data_bytes(name: str, data: bytes, *, preprocessing: Preprocessing | None = None) -> DataSet:
-    """An uploaded file as a data set; ``name`` tells the format by its ending, and is never used as a path.
-
-    Raises:
-        DataError: naming the file, what is wrong with it and what is allowed.
-    """
-    plain = Path(name.replace("\\", "/")).name.replace("\0", "") or "upload"
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
-        path = Path(folder) / plain[-120:]
-        path.write_bytes(data)
-        raw = read_untrusted(path, size=preprocessing.size if preprocessing else None)
-    return dataset_from(raw, preprocessing or Preprocessing())
 
 
 def load_raw(source: str | Path, *, size: tuple[int, int] | None = None) -> tuple[RawData, Preprocessing]:

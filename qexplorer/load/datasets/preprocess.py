@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -12,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import DataError
-from qexplorer.core.model import Dim, Model
 from qexplorer.load.datasets.resize import resize
 
-__all__ = ["Layout", "Preprocessing", "preview", "suggest"]
+__all__ = [
+    "Layout",
+    "Preprocessing",
+]
 
 _PIECE = 256
 """Samples converted at a time: keeps temporary arrays small."""
@@ -161,73 +162,3 @@ class Preprocessing(BaseModel):
             f"{values.size} values of '{name}' do not meet the channels of data of shape {shape}",
             allowed="none, one, or one for each channel",
         )
-
-
-def suggest(inputs: Mapping[str, Array], model: Model) -> Preprocessing:
-    """A sensible start for data that was read, from its shape and type and the model's first input.
-
-    Bytes are scaled by 1/255 unless the model takes integers; the layout and size that make the shapes agree are
-    chosen, if there are any. A guess: look at :func:`preview` and at the accuracy before believing it.
-
-    Args:
-        inputs: arrays as they were read, first axis the samples.
-        model: its first input is the one that is fitted.
-    """
-    array, wanted = next(iter(inputs.values())), model.inputs[0]
-    scale = 1 / 255 if array.dtype == np.uint8 and wanted.dtype.startswith("float") else 1.0
-    given, expected = tuple(array.shape[1:]), wanted.shape[1:]
-    for layout in Layout:
-        shape = _shape_after(layout, given)
-        if shape is not None and _agree(shape, expected):
-            return Preprocessing(layout=layout, scale=scale)
-    for layout in Layout:
-        shape = _shape_after(layout, given)
-        size = _image_size(layout, expected)
-        if shape is not None and len(shape) == 3 and size is not None:
-            first = 0 if layout is Layout.NCHW_TO_NHWC else 1
-            if _agree((*shape[:first], *size, *shape[first + 2 :]), expected):
-                return Preprocessing(layout=layout, scale=scale, size=size)
-    return Preprocessing(scale=scale)
-
-
-def _shape_after(layout: Layout, given: tuple[int, ...]) -> tuple[int, ...] | None:
-    """One sample's shape after ``layout``, or None if the layout does not go with it."""
-    if layout is Layout.AS_IS:
-        return given
-    if layout is Layout.ADD_CHANNEL:
-        return (1, *given) if len(given) == 2 else None
-    if len(given) != 3:
-        return None
-    return (given[2], given[0], given[1]) if layout is Layout.NHWC_TO_NCHW else (given[1], given[2], given[0])
-
-
-def _agree(shape: tuple[int, ...], expected: tuple[Dim, ...]) -> bool:
-    same = (not isinstance(e, int) or e == s for s, e in zip(shape, expected, strict=False))
-    return len(shape) == len(expected) and all(same)
-
-
-def _image_size(layout: Layout, expected: tuple[Dim, ...]) -> tuple[int, int] | None:
-    """Height and width that the model insists on, if it does."""
-    axes = expected[:2] if layout is Layout.NCHW_TO_NHWC else expected[1:3]
-    height, width = axes if len(expected) == 3 else (None, None)
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
-
-
-def preview(array: Array, k: int = 8) -> list[NDArray[np.uint8]]:
-    """The first ``k`` samples as pictures, each (h, w) or (h, w, 3), stretched so that its own values fill 0 to 255.
-
-    Three channels, first or last, are taken for colours; of any other number the first is shown. Samples that are not
-    images (tables, sequences) give an empty list.
-    """
-    if array.ndim not in (3, 4) or min(array.shape[1:]) < 1:
-        return []
-    return [_picture(np.asarray(sample, np.float32)) for sample in array[:k]]
-
-
-def _picture(sample: NDArray[np.float32]) -> NDArray[np.uint8]:
-    if sample.ndim == 3:
-        first = sample.shape[0] in (1, 3, 4) or sample.shape[2] not in (1, 3, 4)
-        sample = np.moveaxis(sample, 0, 2) if first else sample
-        sample = sample[:, :, :3] if sample.shape[2] in (3, 4) else sample[:, :, 0]
-    low, high = float(sample.min()), float(sample.max())
-    return np.asarray(np.rint((sample - low) * (255 / (high - low) if high > low else 0.0)), np.uint8)

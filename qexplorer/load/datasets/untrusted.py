@@ -105,7 +105,7 @@ def _forget_oldest() -> None:
 def _fingerprint(path: Path) -> str:
     """Digest of a file, or of the names, sizes and times of everything in a folder; checks size on the way.
 
-    An IDX file's labels lie beside it, so the names, sizes and times of its folder's small number of relatives count.
+    What is read with a file (an IDX file's labels lie beside it) counts as well.
     """
     if not path.is_dir():
         _check_size(path.name, path.stat().st_size)
@@ -124,11 +124,11 @@ def _fingerprint(path: Path) -> str:
 
 
 def _relatives(path: Path) -> str:
-    """Names, sizes and times of the IDX files beside an IDX file; nothing for other files."""
-    if "idx" not in path.name:
-        return ""
-    beside = sorted(p for p in path.parent.iterdir() if "idx1" in p.name and p.is_file())
-    return digest_json([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in beside[:64]])
+    """Names, sizes and times of the other files that are read with it; nothing for most files."""
+    from qexplorer.load.readers.registry import reader_of
+
+    beside = reader_of(path).beside(path)
+    return digest_json([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in beside]) if beside else ""
 
 
 def _check_size(where: str, size: int) -> None:

@@ -14,6 +14,7 @@ import onnx
 import onnx.version_converter
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.walk import all_graphs, default_opset
 from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.fuse import fused
 from qexplorer.load.normal.tidy import name_everything, tidied
@@ -21,7 +22,6 @@ from qexplorer.load.normal.verify import Outcome, compare_models
 from qexplorer.load.safety.bombs import check_inferred_sizes
 from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET
 from qexplorer.load.shapes import add_shapes, inferred
-from qexplorer.load.walk import all_graphs, default_opset
 
 __all__ = ["TARGET_IR", "TARGET_OPSET", "normalized"]
 

@@ -6,17 +6,15 @@ or returns a new one, and says which.
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 import onnx.inliner
-from onnx import numpy_helper
 
-from qexplorer.load.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
+from qexplorer.graph.constant_nodes import constant_value
+from qexplorer.graph.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
 __all__ = ["name_everything", "tidied"]
 
 _FIRST_IR_WITH_PURE_WEIGHTS = 4  # the version converter takes weights for undefined inputs in older files
-_CONSTANT_VALUES = {"value_float": "float32", "value_floats": "float32", "value_int": "int64", "value_ints": "int64"}
 
 
 def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -63,29 +61,16 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
     outputs = {value.name for value in graph.output}
     kept: list[onnx.NodeProto] = []
     for node in graph.node:
-        tensor = _constant_tensor(node) if node.op_type == "Constant" and not node.domain else None
-        if tensor is None or node.output[0] in outputs:
+        value = constant_value(node)
+        if value is None or node.output[0] in outputs:
             kept.append(node)
         else:
-            tensor.name = node.output[0]
-            graph.initializer.append(tensor)
+            graph.initializer.append(value)
+            graph.initializer[-1].name = node.output[0]
     if len(kept) != len(graph.node):
         fresh = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
         del graph.node[:]
         graph.node.extend(fresh)
-
-
-def _constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
-    """What a Constant node holds; None for text and sparse tensors."""
-    for attribute in node.attribute:
-        if attribute.name == "value":
-            copy = onnx.TensorProto()
-            copy.CopyFrom(attribute.t)
-            return copy
-        if attribute.name in _CONSTANT_VALUES:
-            value = onnx.helper.get_attribute_value(attribute)
-            return numpy_helper.from_array(np.asarray(value, dtype=_CONSTANT_VALUES[attribute.name]))
-    return None
 
 
 def name_everything(proto: onnx.ModelProto) -> None:

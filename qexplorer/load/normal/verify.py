@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from qexplorer.load.walk import all_nodes
+from qexplorer.graph.walk import all_nodes
 
 __all__ = ["Outcome", "compare_models", "random_inputs"]
 

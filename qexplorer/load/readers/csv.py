@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import DataError
 from qexplorer.load.datasets.raw import RawData, checked_split
+from qexplorer.load.readers.protocol import ByEnding, Size
 
-__all__ = ["read_csv"]
+__all__ = ["ENTRIES", "CsvReader", "read_csv"]
 
 _LABELS, _GROUPS = ("label", "y", "target", "class", "labels"), ("group", "groups")
 _MAX_CELLS = 100_000_000
@@ -149,3 +150,20 @@ def _labels(cells: list[str]) -> tuple[Array, tuple[str, ...]]:
     classes = tuple(sorted(set(cells)))
     number = {name: i for i, name in enumerate(classes)}
     return np.array([number[cell] for cell in cells], np.int64), classes
+
+
+class CsvReader(ByEnding):
+    """Tables."""
+
+    name = "csv"
+    endings = (".csv",)
+    told = ".csv"
+    help = "A .csv holds one sample a row."
+    rank = 20
+
+    def read(self, path: Path, size: Size | None) -> RawData:  # noqa: ARG002 - a table has no pictures
+        """What :func:`read_csv` reads."""
+        return read_csv(path)
+
+
+ENTRIES = (CsvReader(),)

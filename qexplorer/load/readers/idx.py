@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,8 +18,9 @@ import numpy as np
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
 from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
+from qexplorer.load.readers.protocol import ByEnding, Size
 
-__all__ = ["Opener", "is_idx", "read_idx", "read_idx_files"]
+__all__ = ["ENTRIES", "IdxReader", "Opener", "is_idx", "read_idx", "read_idx_files"]
 
 Opener = Callable[[], IO[bytes]]
 """Opens one file of a folder or archive, from its beginning."""
@@ -128,3 +129,30 @@ def _parse(stream: IO[bytes] | gzip.GzipFile, where: str) -> Array:
         )
     values = np.frombuffer(data, dtype).reshape(shape)
     return values.astype(dtype.newbyteorder("="), copy=False)
+
+
+class IdxReader(ByEnding):
+    """Images with the file of their labels beside them."""
+
+    name = "idx"
+    endings = (".idx", ".idx3-ubyte", ".gz")
+    told = "IDX (.gz too)"
+    help = "IDX may be gzipped; for its labels too, put both files in a .zip."
+    rank = 10
+
+    def takes(self, path: Path) -> bool:
+        """Also ``train-images-idx3-ubyte``, which has no ending."""
+        return is_idx(path) and not path.is_dir()
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The folder's files of labels, of which one belongs to these images."""
+        if "idx" not in path.name:
+            return ()
+        return sorted(p for p in path.parent.iterdir() if "idx1" in p.name and p.is_file())[:64]
+
+    def read(self, path: Path, size: Size | None) -> RawData:  # noqa: ARG002 - all its images have one size
+        """What :func:`read_idx` reads."""
+        return read_idx(path)
+
+
+ENTRIES = (IdxReader(),)

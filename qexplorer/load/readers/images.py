@@ -20,11 +20,12 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
 from qexplorer.load.datasets.raw import MAX_BYTES, RawData, checked_split, too_large
 from qexplorer.load.readers.idx import Opener, is_idx, read_idx_files
+from qexplorer.load.readers.protocol import ByEnding, Size
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PICTURES", "read_image_folder", "read_images"]
+__all__ = ["ENTRIES", "PICTURES", "FolderReader", "read_image_folder", "read_images"]
 
 PICTURES = (".png", ".jpg", ".jpeg")
 MAX_FILES = 200_000
@@ -172,3 +173,23 @@ class _Pictures:
         if self._size is None or (image.height, image.width) == self._size:
             return image
         return image.resize((self._size[1], self._size[0]), Pictures.Resampling.BILINEAR)
+
+
+class FolderReader(ByEnding):
+    """Folders of pictures, or of IDX files."""
+
+    name = "folder"
+    told = "a folder of class folders"
+    help = "A folder holds a folder of pictures for each class, or IDX files."
+    rank = 40
+
+    def takes(self, path: Path) -> bool:
+        """Any folder."""
+        return path.is_dir()
+
+    def read(self, path: Path, size: Size | None) -> RawData:
+        """What :func:`read_image_folder` reads."""
+        return read_image_folder(path, size)
+
+
+ENTRIES = (FolderReader(),)

@@ -19,8 +19,9 @@ from numpy.lib import format as npy
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
 from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
+from qexplorer.load.readers.protocol import ByEnding, Size
 
-__all__ = ["read_npz"]
+__all__ = ["ENTRIES", "NpzReader", "read_npz"]
 
 _X = {"x", "X", "images", "image", "data", "inputs", "arr_0"}
 _Y = {"y", "Y", "labels", "label", "targets", "target"}
@@ -146,3 +147,20 @@ def _check_same_inputs(calibration: Split, evaluation: Split, where: str) -> Non
 
 def _names(array: Array | None) -> tuple[str, ...]:
     return () if array is None or array.dtype.kind not in "Uiu" else tuple(str(name) for name in array.reshape(-1))
+
+
+class NpzReader(ByEnding):
+    """Arrays of NumPy."""
+
+    name = "npz"
+    endings = (".npz",)
+    told = ".npz (x, y)"
+    help = "In .npz, y and groups are optional."
+    rank = 0
+
+    def read(self, path: Path, size: Size | None) -> RawData:  # noqa: ARG002 - arrays are taken as they are
+        """What :func:`read_npz` reads."""
+        return read_npz(path)
+
+
+ENTRIES = (NpzReader(),)

@@ -10,8 +10,9 @@ from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, shortened, 
 from qexplorer.load.readers.idx import Opener, is_idx, read_idx_files
 from qexplorer.load.readers.images import MAX_FILES, read_images
 from qexplorer.load.readers.npz import read_npz
+from qexplorer.load.readers.protocol import ByEnding, Size
 
-__all__ = ["read_zip"]
+__all__ = ["ENTRIES", "ZipReader", "read_zip"]
 
 
 def read_zip(path: Path, size: tuple[int, int] | None) -> RawData:
@@ -52,3 +53,20 @@ def _read(archive: zipfile.ZipFile, path: Path, size: tuple[int, int] | None) ->
 
 def _opener(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Opener:
     return lambda: archive.open(entry)
+
+
+class ZipReader(ByEnding):
+    """Archives of pictures, of IDX files or of arrays."""
+
+    name = "zip"
+    endings = (".zip",)
+    told = ".zip of class folders"
+    help = "A .zip holds a folder of pictures for each class, or IDX files."
+    rank = 30
+
+    def read(self, path: Path, size: Size | None) -> RawData:
+        """What :func:`read_zip` reads."""
+        return read_zip(path, size)
+
+
+ENTRIES = (ZipReader(),)

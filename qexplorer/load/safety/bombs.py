@@ -7,8 +7,8 @@ import math
 import onnx
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.walk import all_graphs, all_tensors, subgraphs
 from qexplorer.load.safety.limits import MAX_EXPANDED_NODES, MAX_FILE_BYTES, MAX_TENSOR_BYTES
-from qexplorer.load.walk import all_graphs, all_tensors, subgraphs
 
 __all__ = ["ITEM_BITS", "check_declared_sizes", "check_expansion", "check_inferred_sizes"]
 

@@ -8,13 +8,13 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.walk import DEFAULT_DOMAINS, all_nodes, default_opset, fed_inputs
 from qexplorer.load.safety.bombs import check_declared_sizes, check_expansion
 from qexplorer.load.safety.external import embed_external
 from qexplorer.load.safety.finite import check_finite
 from qexplorer.load.safety.limits import LOWEST_OPSET, MAX_FILE_BYTES
 from qexplorer.load.safety.sniff import refuse_other_formats
 from qexplorer.load.shapes import without_weights
-from qexplorer.load.walk import DEFAULT_DOMAINS, all_nodes, default_opset
 
 __all__ = ["checked_proto", "custom_domains"]
 
@@ -91,8 +91,7 @@ def _check_opset(proto: onnx.ModelProto, where: str) -> None:
 
 def _check_ports(proto: onnx.ModelProto, where: str) -> None:
     """Inputs and outputs must be there, be tensors, and hold numbers."""
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    inputs = [value for value in proto.graph.input if value.name not in weights]
+    inputs = fed_inputs(proto.graph)
     if not inputs:
         raise ModelError("the model has no inputs, so there is nothing to feed", where=where)
     if not proto.graph.output:

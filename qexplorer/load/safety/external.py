@@ -8,9 +8,9 @@ from pathlib import Path
 import onnx
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.walk import all_tensors
 from qexplorer.load.safety.limits import MAX_FILE_BYTES
 from qexplorer.load.safety.weight_files import digest_beside, open_plain
-from qexplorer.load.walk import all_tensors
 
 __all__ = ["embed_external"]
 

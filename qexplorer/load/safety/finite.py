@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.walk import all_nodes, all_tensors
 from qexplorer.load.safety.bombs import ITEM_BITS
-from qexplorer.load.walk import all_nodes, all_tensors
 
 if TYPE_CHECKING:
     import onnx

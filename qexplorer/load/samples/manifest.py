@@ -12,11 +12,11 @@ from qexplorer.load.datasets.preprocess import Preprocessing
 __all__ = ["DataFacts", "Manifest", "Measured", "TrainingFacts", "read_manifest", "samples_folder"]
 
 
-class _Strict(BaseModel):
+class _ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DataFacts(_Strict):
+class DataFacts(_ManifestPart):
     """The data a sample model was trained on and is judged by.
 
     Attributes:
@@ -42,7 +42,7 @@ class DataFacts(_Strict):
     preprocessing: Preprocessing = Preprocessing()
 
 
-class Measured(_Strict):
+class Measured(_ManifestPart):
     """An accuracy that was measured: ``correct`` of ``n`` held-out samples."""
 
     correct: int
@@ -54,7 +54,7 @@ class Measured(_Strict):
         return self.correct / self.n
 
 
-class TrainingFacts(_Strict):
+class TrainingFacts(_ManifestPart):
     """How the weights came to be; ``seconds`` of processor time, on one thread."""
 
     command: str
@@ -64,7 +64,7 @@ class TrainingFacts(_Strict):
     torch: str
 
 
-class Manifest(_Strict):
+class Manifest(_ManifestPart):
     """One sample model.
 
     Attributes:

@@ -1,4 +1,8 @@
-"""Sample models: three trained ones that are shipped with their data, and architectures that are built on demand."""
+"""Sample models: trained ones that are shipped with their data, and architectures that are built on demand.
+
+To add a trained one, put a folder with ``manifest.json``, ``model.onnx`` and ``data.npz`` beside the others (their
+training scripts show how they are made); nothing else names it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qexplorer.core.registry import Registry
-from qexplorer.load.samples.architectures import ARCHITECTURES, Architecture, build
+from qexplorer.load.samples.architectures.protocol import Architecture
+from qexplorer.load.samples.architectures.registry import ARCHITECTURES, build
 from qexplorer.load.samples.manifest import Manifest, read_manifest, samples_folder
 
 __all__ = ["Sample", "get_sample", "list_samples", "sample_of_data"]
-
-_TRAINED = ("digits_cnn", "glyphs_mobilenet", "tumour_mlp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,8 @@ def sample_of_data(name: str) -> Sample | None:
 
 def _registry() -> Registry[Sample]:
     found: Registry[Sample] = Registry("sample model")
-    for name in _TRAINED:
-        folder = samples_folder() / name
-        if (folder / "manifest.json").is_file():
-            found.add(_shipped(folder))
+    for manifest in sorted(samples_folder().glob("*/manifest.json")):
+        found.add(_shipped(manifest.parent))
     for architecture in ARCHITECTURES:
         found.add(_on_demand(architecture))
     return found

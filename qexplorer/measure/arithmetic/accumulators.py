@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.wire import Wire
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
@@ -50,26 +50,13 @@ class LayerSums:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(Wire):
     """The sums of one quantized file, layer by layer in the order of execution, over ``n`` samples."""
 
     digest: str
     recipe: str
     n: int
     layers: tuple[LayerSums, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Sums:
-        """Rebuilds sums from :meth:`to_json`."""
-        layers = tuple(
-            LayerSums(**{**each, "edges": tuple(each["edges"]), "counts": tuple(each["counts"])})
-            for each in value["layers"]
-        )
-        return cls(value["digest"], value["recipe"], value["n"], layers)
 
 
 def kept_accumulators(digest: str, data_digest: str) -> Sums | None:

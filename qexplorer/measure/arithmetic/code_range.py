@@ -6,37 +6,29 @@ operators that only move data leave the bounds as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from qexplorer.core.dataset import Array
-
-if TYPE_CHECKING:
-    import onnx
+from qexplorer.graph.index import GraphIndex
 
 __all__ = ["code_range"]
 
 _MOVES = ("MaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather", "Identity")
 
 
-def code_range(
-    codes: str, makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, Array], whole: tuple[int, int]
-) -> tuple[int, int]:
+def code_range(codes: str, index: GraphIndex, whole: tuple[int, int]) -> tuple[int, int]:
     """Smallest and largest code that the tensor ``codes`` can hold; ``whole`` is the range of its type."""
-    node = makers.get(codes)
+    node = index.maker(codes)
     if node is None or node.op_type != "QuantizeLinear":
         return whole
-    source = makers.get(node.input[0])
+    source = index.maker(node.input[0])
     if source is None:
         return whole
     if source.op_type == "Clip" and len(source.input) > 2:
-        ends = [constants.get(name) for name in source.input[1:3]]
-        scale = constants.get(node.input[1])
+        ends = [index.value(name) for name in source.input[1:3]]
+        scale = index.value(node.input[1])
         if scale is None or scale.size != 1 or any(end is None for end in ends):
             return whole
-        zero = constants.get(node.input[2]) if len(node.input) > 2 else np.zeros((), np.int32)
+        zero = index.value(node.input[2]) if len(node.input) > 2 else np.zeros((), np.int32)
         assert zero is not None
         steps = [
             float(np.rint(np.float32(end.reshape(())) / np.float32(scale.reshape(()))))
@@ -46,8 +38,8 @@ def code_range(
         low, high = (int(np.clip(step + int(zero.reshape(-1)[0]), *whole)) for step in steps)
         return low, high
     if source.op_type in _MOVES:
-        before = makers.get(source.input[0])
+        before = index.maker(source.input[0])
         same = before is not None and before.op_type == "DequantizeLinear" and before.input[1:] == node.input[1:]
         if before is not None and same:
-            return code_range(before.input[0], makers, constants, whole)
+            return code_range(before.input[0], index, whole)
     return whole

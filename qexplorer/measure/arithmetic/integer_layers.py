@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
+from qexplorer.graph.index import GraphIndex, label_of
 from qexplorer.measure.arithmetic.code_range import code_range
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Geometry", "IntegerLayer", "integer_layers"]
+__all__ = ["ConvolutionGeometry", "IntegerLayer", "integer_layers"]
 
 _CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class ConvolutionGeometry:
     """A 1-D to 3-D convolution: one value per spatial axis, ``pads`` before and then after each."""
 
     kernel: tuple[int, ...]
@@ -75,7 +76,7 @@ class IntegerLayer:
     weight_scale: NDArray[np.float64]
     bias: NDArray[np.int64] | None
     float_bias: bool
-    geometry: Geometry | None
+    geometry: ConvolutionGeometry | None
 
     @property
     def depthwise(self) -> bool:
@@ -101,35 +102,26 @@ def integer_layers(model: onnx.ModelProto) -> tuple[tuple[IntegerLayer, ...], tu
         if isinstance(layer, IntegerLayer):
             found.append(layer)
         else:
-            left.append((node.name or node.output[0], layer))
+            left.append((label_of(node), layer))
     return tuple(found), tuple(left)
 
 
 class _Reader:
     def __init__(self, model: onnx.ModelProto) -> None:
-        from onnx import numpy_helper
-
-        self.graph = model.graph
-        self.makers = {output: node for node in model.graph.node for output in node.output}
-        self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-        for node in model.graph.node:
-            if node.op_type == "Constant":
-                for attribute in node.attribute:
-                    if attribute.name == "value":
-                        self.constants[node.output[0]] = numpy_helper.to_array(attribute.t)
+        self.index = GraphIndex(model)
 
     def layer(self, node: onnx.NodeProto) -> IntegerLayer | str:
         """The layer, or why it is none."""
         data, weight = self._dequantizer(node.input[0]), self._dequantizer(node.input[1])
-        if data is None or data.input[0] in self.constants:
+        if data is None or data.input[0] in self.index.constants:
             return "its input is no tensor of codes"
-        if weight is None or weight.input[0] not in self.constants:
+        stored = None if weight is None else self.index.value(weight.input[0])
+        if weight is None or stored is None:
             return "its weight is no constant of codes"
         settings = {a.name: _value(a) for a in node.attribute}
         if settings.get("transA", 0) or settings.get("alpha", 1.0) != 1:
             return "it scales or transposes its input"
-        stored = self.constants[weight.input[0]]
-        scale = np.asarray(self.constants.get(data.input[1], np.zeros(2)), np.float64)
+        scale = np.asarray(self._constant(data.input, 1, np.zeros(2)), np.float64)
         if scale.size != 1 or any(a.name == "block_size" and a.i for a in weight.attribute):
             return "its scales are finer than one for each channel"
         shaped = _shaped(node.op_type, stored, settings)
@@ -141,10 +133,10 @@ class _Reader:
         matrix, geometry = shaped
         channels = matrix.shape[0] * matrix.shape[2]
         zero = int(self._constant(data.input, 2, np.zeros((), np.int32)).reshape(-1)[0])
-        low, high = code_range(data.input[0], self.makers, self.constants, _CODES[kind])
+        low, high = code_range(data.input[0], self.index, _CODES[kind])
         bias, float_bias = self._bias(node)
         return IntegerLayer(
-            name=node.name or node.output[0],
+            name=label_of(node),
             op=node.op_type,
             codes=data.input[0],
             output=node.output[0],
@@ -163,27 +155,28 @@ class _Reader:
         )
 
     def _dequantizer(self, name: str) -> onnx.NodeProto | None:
-        node = self.makers.get(name)
+        node = self.index.maker(name)
         return node if node is not None and node.op_type == "DequantizeLinear" else None
 
     def _constant(self, inputs: Any, place: int, default: Array) -> Array:
-        return self.constants.get(inputs[place], default) if len(inputs) > place and inputs[place] else default
+        found = self.index.value(inputs[place]) if len(inputs) > place else None
+        return default if found is None else found
 
     def _type(self, inputs: Any) -> str:
-        if len(inputs) > 2 and inputs[2] in self.constants:
-            return _type_of(self.constants[inputs[2]])
-        return "uint8"
+        zero = self.index.value(inputs[2]) if len(inputs) > 2 else None
+        return "uint8" if zero is None else _type_of(zero)
 
     def _bias(self, node: onnx.NodeProto) -> tuple[Array | None, bool]:
         if len(node.input) < 3 or not node.input[2]:
             return None, False
         source = self._dequantizer(node.input[2])
-        if source is None or source.input[0] not in self.constants:
-            return None, True
-        return self.constants[source.input[0]].astype(np.int64), False
+        codes = None if source is None else self.index.value(source.input[0])
+        return (None, True) if codes is None else (codes.astype(np.int64), False)
 
 
-def _shaped(op: str, stored: Array, settings: Mapping[str, Any]) -> tuple[NDArray[np.int32], Geometry | None] | None:
+def _shaped(
+    op: str, stored: Array, settings: Mapping[str, Any]
+) -> tuple[NDArray[np.int32], ConvolutionGeometry | None] | None:
     """The weight as ``(groups, K, N)``, and the geometry of a Conv."""
     codes = stored.astype(np.int32)
     if op != "Conv":
@@ -197,7 +190,7 @@ def _shaped(op: str, stored: Array, settings: Mapping[str, Any]) -> tuple[NDArra
     ordered = np.moveaxis(grouped, 2, -1).reshape(groups, outputs, -1)
     if settings.get("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID"):
         return None
-    geometry = Geometry(
+    geometry = ConvolutionGeometry(
         kernel=tuple(codes.shape[2:]),
         strides=tuple(settings.get("strides") or (1,) * axes),
         pads=tuple(settings.get("pads") or (0,) * (2 * axes)),

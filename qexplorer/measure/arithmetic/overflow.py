@@ -35,16 +35,6 @@ class AccumulatorBound:
     bias: int | None
     reason: str | None = None
 
-    @property
-    def overflows(self) -> bool:
-        """Whether some input overflows it."""
-        return self.largest > INT32
-
-    @property
-    def headroom_bits(self) -> int:
-        """Bits that are left; negative if it can overflow."""
-        return 32 - self.bits
-
 
 def bits_of(largest: int) -> int:
     """Bits of a signed integer that holds ``-largest`` and ``largest``."""

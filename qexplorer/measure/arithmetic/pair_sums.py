@@ -25,7 +25,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.arithmetic.integer_layers import Geometry, IntegerLayer
+from qexplorer.measure.arithmetic.integer_layers import ConvolutionGeometry, IntegerLayer
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
 
 __all__ = ["HIGH", "LOW", "PairRisk", "change_by_saturation", "move_of", "pair_risk", "why_exact"]
@@ -126,7 +126,7 @@ def change_by_saturation(
     return np.moveaxis(np.concatenate(parts), 0, 1), total, pairs
 
 
-def _columns(codes: Array, geometry: Geometry, zero: int) -> tuple[Array, tuple[int, ...]]:
+def _columns(codes: Array, geometry: ConvolutionGeometry, zero: int) -> tuple[Array, tuple[int, ...]]:
     """im2col: codes by place in K and output position, ``(K, n * positions)``, and the output's spatial shape."""
     axes = len(geometry.kernel)
     around = tuple(zip(geometry.pads[:axes], geometry.pads[axes:], strict=True))

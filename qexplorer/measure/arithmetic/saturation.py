@@ -24,6 +24,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.run.registry import reference
 
 __all__ = ["EXACT_FEATURES", "SaturationReport", "kept_saturation", "reduced_recipe", "saturates_here", "saturation"]
 
@@ -92,7 +93,7 @@ def saturation(
         Cancelled: ``cancelled()`` became true.
     """
     tell: Told = progress or (lambda _text, _done: None)
-    work = _Work(model, data, subject_of(model, data, samples), tell, cancelled)
+    work = _SaturationWork(model, data, subject_of(model, data, samples), tell, cancelled)
     variant = work.variant(recipe, 0.0)
     with scratch() as folder:
         files = keep_samples(folder, work.subject.inputs)
@@ -128,7 +129,7 @@ def _changed(found: Mapping[str, Any]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Work:
+class _SaturationWork:
     model: Model
     data: DataSet
     subject: Subject
@@ -195,7 +196,7 @@ class _Work:
     def switch(self, variant: Variant, files: Mapping[str, str]) -> ExactSwitch:
         """The remedy of exact kernels, timed here."""
         batch = self.subject.batches[0]
-        arguments = {"backend": "onnxruntime", "path": str(variant.path), "files": dict(files), "threads": 1}
+        arguments = {"backend": reference().name, "path": str(variant.path), "files": dict(files), "threads": 1}
         try:
             found = run_in_child(
                 f"{_CHILD}:time_switch",

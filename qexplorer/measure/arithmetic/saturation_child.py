@@ -27,7 +27,7 @@ from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["emulate", "time_switch"]
 
@@ -56,7 +56,7 @@ def emulate(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     inputs, n = read_samples(arguments["files"]), int(arguments["n"])
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
         stops = [(layer.codes, layer.output) for layer in layers]
-        staged = StagedModel(model, stops, usable(REFERENCE), Path(folder))
+        staged = StagedModel(model, stops, reference(), Path(folder))
         record = _Record(layers)
         batches = (int(arguments["batch"]), arguments["fixed_batch"])
         exact = _all(staged, record.watch, inputs, batches, n, lambda done: _tell(emit, done / 2))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from qexplorer.core.results import Accuracy, Interval
+from qexplorer.core.wire import Wire
 
 __all__ = ["ExactSwitch", "LayerArithmetic", "ReducedRange", "SaturationReport"]
 
@@ -48,11 +48,6 @@ class LayerArithmetic:
     def at_risk(self) -> bool:
         """Whether some input makes it saturate."""
         return self.risky_pairs > 0
-
-    @property
-    def overflows(self) -> bool:
-        """Whether some input overflows its accumulator."""
-        return self.accumulator_bits > 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,7 @@ class ExactSwitch:
 
 
 @dataclass(frozen=True, slots=True)
-class SaturationReport:
+class SaturationReport(Wire):
     """Everything.
 
     Attributes:
@@ -141,31 +136,3 @@ class SaturationReport:
     def at_risk(self) -> tuple[LayerArithmetic, ...]:
         """The layers that some input makes saturate."""
         return tuple(layer for layer in self.layers if layer.at_risk)
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> SaturationReport:
-        """Rebuilds a report from :meth:`to_json` (after JSON: lists stand for tuples)."""
-        parts = dict(value)
-        parts["layers"] = tuple(LayerArithmetic(**item) for item in value["layers"])
-        parts["left_out"] = tuple((name, why) for name, why in value["left_out"])
-        parts["features"] = tuple(value["features"])
-        parts["exact"], parts["saturating"] = _accuracy(value["exact"]), _accuracy(value["saturating"])
-        if value["reduced"] is not None:
-            accuracy = value["reduced"]["accuracy"]
-            read = None if accuracy is None else _accuracy(accuracy)
-            parts["reduced"] = ReducedRange(**{**value["reduced"], "accuracy": read})
-        if value["switch"] is not None:
-            parts["switch"] = ExactSwitch(**{k: _tuple(v) for k, v in value["switch"].items()})
-        return cls(**parts)
-
-
-def _accuracy(value: dict[str, Any]) -> Accuracy:
-    return Accuracy(**{key: _tuple(item) for key, item in value.items()})
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

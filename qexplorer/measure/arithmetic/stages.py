@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.core.dataset import Array
+from qexplorer.graph.index import GraphIndex, reads_of
+from qexplorer.graph.walk import fed_inputs
 from qexplorer.measure.fidelity.rounding_points import points_of
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 
@@ -51,10 +53,8 @@ class StagedModel:
 
         self._stops = tuple(stops)
         self._outputs = tuple(output.name for output in model.graph.output)
-        known = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+        known = {value.name: value.type.tensor_type.elem_type for value in fed_inputs(model.graph)}
         types = {p.codes: p.code_type for p in points_of(model.graph)}
-        constant = {item.name for item in model.graph.initializer}
-        known = {name: kind for name, kind in known.items() if name not in constant}
         self._sessions: list[tuple[Session, tuple[str, ...]] | None] = []
         for index, wanted in enumerate([*self._stops, self._outputs]):
             targets = {name: types.get(name, onnx.TensorProto.FLOAT) for name in wanted}
@@ -87,8 +87,7 @@ def _stage(model: onnx.ModelProto, targets: Mapping[str, int], known: Mapping[st
     import onnx
     from onnx import helper
 
-    makers = {output: i for i, node in enumerate(model.graph.node) for output in node.output}
-    constants = {item.name: item for item in model.graph.initializer}
+    index = GraphIndex(model)
     nodes: set[int] = set()
     read: set[str] = set()
     left = [name for name in targets if name not in known]
@@ -97,25 +96,19 @@ def _stage(model: onnx.ModelProto, targets: Mapping[str, int], known: Mapping[st
         if name in read or not name:
             continue
         read.add(name)
-        if name in known or name in constants:
+        if name in known or name in index.initializers:
             continue
-        nodes.add(makers[name])
-        left += [*model.graph.node[makers[name]].input, *_captured(model.graph.node[makers[name]])]
+        nodes.add(index.made_at[name])
+        left += reads_of(index.order[index.made_at[name]])
     stage = onnx.ModelProto()
     stage.CopyFrom(model)
     graph = stage.graph
     del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:], graph.value_info[:]
-    graph.node.extend(node for i, node in enumerate(model.graph.node) if i in nodes)
-    graph.initializer.extend(item for name, item in constants.items() if name in read)
+    graph.node.extend(node for i, node in enumerate(index.order) if i in nodes)
+    graph.initializer.extend(item for name, item in index.initializers.items() if name in read)
     given = {value.name: value for value in model.graph.input}
     for name in (n for n in known if n in read):
         graph.input.append(given.get(name) or helper.make_tensor_value_info(name, known[name], None))
     wanted = {name: kind for name, kind in targets.items() if name in read}
     graph.output.extend(helper.make_tensor_value_info(name, kind, None) for name, kind in wanted.items())
     return stage
-
-
-def _captured(node: onnx.NodeProto) -> list[str]:
-    """Names that bodies of If, Loop and Scan read."""
-    bodies = [a.g for a in node.attribute if a.HasField("g")]
-    return [name for body in bodies for inner in body.node for name in (*inner.input, *_captured(inner))]

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qexplorer.machine.meters import Meter, best_meter
+from qexplorer.machine.meters.protocol import Meter
+from qexplorer.machine.meters.registry import best_meter
 
 __all__ = ["measure_energy"]
 

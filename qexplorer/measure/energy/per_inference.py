@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.results import Energy
-from qexplorer.machine.meters import watts_per_cpu
+from qexplorer.machine.meters.estimate import watts_per_cpu
 
 __all__ = ["ESTIMATED", "energy_of", "estimate", "measured"]
 

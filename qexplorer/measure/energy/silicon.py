@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model, read_proto
+from qexplorer.graph.index import GraphIndex
 from qexplorer.load.macs import shapes_for_one_sample
 
 if TYPE_CHECKING:
@@ -141,27 +142,26 @@ def operand_types(model: Model, proto: onnx.ModelProto) -> dict[str, str]:
     Read from the graph: codes on both sides are integers, whatever a backend makes of them; integer weights with
     float activations compute in fp32.
     """
-    makers = {name: node for node in proto.graph.node for name in node.output}
-    stored = {item.name: item.data_type for item in proto.graph.initializer}
-    nodes = {node.name: node for node in proto.graph.node}
+    index = GraphIndex(proto)
+    stored = {name: item.data_type for name, item in index.initializers.items()}
     types: dict[str, str] = {}
     for layer in model.layers:
-        node = nodes.get(layer.name)
-        dynamic = makers.get(f"{layer.name}/sums")
+        node = index.nodes.get(layer.name)
+        dynamic = index.maker(f"{layer.name}/sums")
         if dynamic is not None and dynamic.op_type in ("ConvInteger", "MatMulInteger"):
             types[layer.name] = "int8"
         elif node is not None:
-            types[layer.name] = _type_of(node, makers, stored)
+            types[layer.name] = _type_of(node, index, stored)
     return types
 
 
-def _type_of(node: onnx.NodeProto, makers: Mapping[str, Any], stored: Mapping[str, int]) -> str:
+def _type_of(node: onnx.NodeProto, index: GraphIndex, stored: Mapping[str, int]) -> str:
     import onnx
 
     wide = {onnx.TensorProto.INT16, onnx.TensorProto.UINT16, onnx.TensorProto.INT32}
     codes: list[int | None] = []
     for name in node.input[:2]:
-        maker = makers.get(name)
+        maker = index.maker(name)
         if maker is not None and maker.op_type == "DequantizeLinear":
             zero = maker.input[2] if len(maker.input) > 2 else maker.input[0]
             codes.append(stored.get(zero, onnx.TensorProto.UINT8))

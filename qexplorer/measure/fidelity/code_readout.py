@@ -23,7 +23,7 @@ from qexplorer.run.protocol import Backend, SessionOptions
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["LOOKS", "Looker", "same_answers"]
+__all__ = ["LOOKS", "CodeReader", "same_answers"]
 
 LOOKS = 24
 """Graphs loaded at most; each costs the backend one loading and one run."""
@@ -34,7 +34,7 @@ Told = tuple[list[Array], dict[str, Array]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looker:
+class CodeReader:
     """One backend, one graph, one batch.
 
     Attributes:

@@ -4,8 +4,8 @@ Tolerance, on the same samples and at every batch size that is used:
 
 1. an output that ends on a quantization grid: at most 1 step. Beyond that, single steps may have added up inside a deep
    graph: integer kernels and the simulation round the same real number, and where it lies within float32's error of
-   half a step they may differ by one code, which travels on. Then each layer is judged alone (``alone.py``), and
-   the backend is right if none is off by more than 1 step. Measured on ONNX Runtime 1.31: at the output 1 step for
+   half a step they may differ by one code, which travels on. Then each layer is judged alone (``single_points.py``),
+   and the backend is right if none is off by more than 1 step. Measured on ONNX Runtime 1.31: at the output 1 step for
    digits_cnn, 2 for glyphs_mobilenet and resnet18, 3 for mobilenet_v2; alone, never more than 1 at any point;
 2. any other output (weight-only, half precision, a last layer left in float): at most 5 % of the output's own range.
    Steps inside the graph can still differ by one, and reach the output weighed by the layers behind them; a backend

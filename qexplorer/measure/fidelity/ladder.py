@@ -23,7 +23,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.run.registry import BACKENDS
+from qexplorer.run.registry import BACKENDS, reference
 
 __all__ = ["RUNG_LIMITS", "Climber", "Ladder", "climb", "climb_backend", "climb_simulated", "kept_ladder"]
 
@@ -49,7 +49,7 @@ def climb(
     recipe: Recipe,
     data: DataSet,
     *,
-    backends: Sequence[str] = ("onnxruntime",),
+    backends: Sequence[str] | None = None,
     samples: int | None = None,
     progress: Told | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -60,7 +60,7 @@ def climb(
         model: the float model.
         recipe: what is made of it.
         data: fitted to the model.
-        backends: names of backends.
+        backends: names of backends; by default the reference alone.
         samples: evaluation samples, at most; None: all (an untrained model: a few).
         progress: told a sentence and the share that is done.
         cancelled: asked at least every 0.2 s.
@@ -71,6 +71,7 @@ def climb(
         Cancelled: ``cancelled()`` became true.
     """
     tell: Told = progress or (lambda _text, _done: None)
+    backends = list(backends) if backends is not None else [reference().name]
     for name in backends:
         BACKENDS.get(name)
     made = next(iter(prepare(model, [recipe], data, progress=lambda text, _: tell(text, 0.0))))

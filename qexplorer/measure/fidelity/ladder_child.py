@@ -16,7 +16,9 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
+from qexplorer.graph.index import GraphIndex
 from qexplorer.measure.fidelity.gate import Difference, out_of_tolerance
+from qexplorer.measure.fidelity.rounding_points import steps_of
 from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.fidelity.single_points import observe, summary
 from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
@@ -24,7 +26,7 @@ from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference, usable
 
 if TYPE_CHECKING:
     import onnx
@@ -50,11 +52,11 @@ def simulated_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         BackendError: the reference cannot run one of the graphs.
     """
-    reference, inputs = usable(REFERENCE), read_samples(arguments["files"])
+    simulator, inputs = reference(), read_samples(arguments["files"])
     options = SessionOptions(Mode.SIMULATED, int(arguments["threads"]))
     found: list[list[Array]] = []
     for index, path in enumerate((arguments["float_path"], arguments["path"])):
-        session = reference.load(Path(path), options)
+        session = simulator.load(Path(path), options)
         start = index * 0.35
         found.append(answers_of(session, inputs, arguments, _part(emit, start, 0.35)))
     n, threshold = int(arguments["n"]), float(arguments["threshold"])
@@ -83,7 +85,7 @@ def _layers(
         for index, model in enumerate(models):
             path = Path(folder) / f"told{index}.onnx"
             onnx.save(_telling(model, [row["tensor"] for row in rows]), str(path))
-            sessions.append(usable(REFERENCE).load(path, options))
+            sessions.append(reference().load(path, options))
         done = 0
         for start in range(0, n, batch):
             feeds = first_rows(inputs, batch, start=start)
@@ -102,8 +104,9 @@ def _layers(
 
 def _shared(plain: onnx.ModelProto, quantized: onnx.ModelProto) -> list[dict[str, Any]]:
     """Float tensors that a layer of the float graph makes and that the quantized graph has too."""
-    steps, types = _steps(quantized), [_types(model) for model in (plain, quantized)]
-    made = {output for node in quantized.graph.node for output in node.output}
+    types = [_types(model) for model in (plain, quantized)]
+    made = GraphIndex(quantized).made_at
+    steps = steps_of(quantized.graph, made)
     rows = []
     for node in plain.graph.node:
         for tensor in node.output:
@@ -127,20 +130,6 @@ def _types(model: onnx.ModelProto) -> dict[str, int]:
     inferred = onnx.shape_inference.infer_shapes(model).graph
     values = (*inferred.value_info, *inferred.output, *inferred.input)
     return {value.name: value.type.tensor_type.elem_type for value in values}
-
-
-def _steps(model: onnx.ModelProto) -> dict[str, float]:
-    """Steps of the tensors that a DequantizeLinear with one constant scale makes."""
-    from onnx import numpy_helper
-
-    constants = {item.name: item for item in model.graph.initializer}
-    found = {}
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[1] in constants:
-            scale = numpy_helper.to_array(constants[node.input[1]])
-            if scale.size == 1:
-                found[node.output[0]] = float(scale.reshape(()))
-    return found
 
 
 def _telling(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:
@@ -185,7 +174,6 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     inputs, threads = read_samples(arguments["files"]), int(arguments["threads"])
     arguments = arguments | {"pads": pads(backend)}
     session = backend.load(path, SessionOptions(Mode.NATIVE, threads))
-    reference = usable(REFERENCE)
     simulator = Simulation(path, threads, folder_of(arguments["files"]))
     found = answers_of(session, inputs, arguments, _part(emit, 0.0, 0.3))
     compared = compare_answers(
@@ -200,7 +188,7 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
             seen = observe(
                 path,
                 backend,
-                reference,
+                reference(),
                 feeds,
                 threads=threads,
                 folder=Path(folder),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from qexplorer.core.results import Status
+from qexplorer.core.wire import Wire
 from qexplorer.measure.fidelity.single_points import PointDifference
 
 __all__ = ["BackendRung", "BatchGap", "Ladder", "LayerError", "SimulatedRung"]
@@ -157,7 +157,7 @@ class BackendRung:
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Wire):
     """All rungs of one quantized graph.
 
     Attributes:
@@ -177,23 +177,3 @@ class Ladder:
     n: int
     simulated: SimulatedRung
     rungs: tuple[BackendRung, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Ladder:
-        """Rebuilds a ladder from :meth:`to_json` (after JSON: lists stand for tuples)."""
-        simulated = dict(value["simulated"])
-        simulated["layers"] = tuple(LayerError(**item) for item in simulated["layers"])
-        rungs = tuple(_rung(item) for item in value["rungs"])
-        return cls(**{**value, "simulated": SimulatedRung(**simulated), "rungs": rungs})
-
-
-def _rung(value: dict[str, Any]) -> BackendRung:
-    parts = dict(value)
-    parts["status"] = Status(parts["status"])
-    parts["batches"] = tuple(BatchGap(**item) for item in parts["batches"])
-    parts["points"] = tuple(PointDifference(**item) for item in parts["points"])
-    return BackendRung(**parts)

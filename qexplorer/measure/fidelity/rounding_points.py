@@ -7,14 +7,16 @@ out), so that each piece between two points can be looked at by itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from qexplorer.graph.index import GraphIndex, label_of
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Point", "cut", "made_name", "output_scales", "points_of", "steps_inside", "telling"]
+__all__ = ["Point", "cut", "made_name", "output_scales", "points_of", "steps_inside", "steps_of", "telling"]
 
 _CONVERTS = ("QuantizeLinear", "DequantizeLinear")
 
@@ -44,74 +46,52 @@ class Point:
 
 def points_of(graph: onnx.GraphProto) -> tuple[Point, ...]:
     """The rounding points of ``graph`` in execution order."""
-    constant = {item.name for item in graph.initializer}
-    makers = {output: node for node in graph.node for output in node.output}
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    types = _code_types(graph)
+    index = GraphIndex(graph)
     found = []
-    for node in graph.node:
-        if node.op_type != "QuantizeLinear" or node.input[0] in constant:
+    for node in index.order:
+        if node.op_type != "QuantizeLinear" or node.input[0] in index.constants:
             continue
-        layer, op = _layer_of(node.input[0], makers)
+        layer, op = _layer_of(node.input[0], index)
         codes = node.output[0]
-        joins = _joins(codes, readers, makers, constant)
-        found.append(Point(codes, node.input[0], layer, op, types[codes], joins))
+        found.append(Point(codes, node.input[0], layer, op, _code_type(node, index), _joins(codes, index)))
     return tuple(found)
 
 
-def _layer_of(tensor: str, makers: Mapping[str, onnx.NodeProto]) -> tuple[str, str]:
+def _layer_of(tensor: str, index: GraphIndex) -> tuple[str, str]:
     """Name and operator of the layer that made ``tensor``, looking through pairs and bounds."""
-    node = makers.get(tensor)
-    while node is not None and (node.op_type in _CONVERTS or (node.op_type == "Clip" and _bounds(node, makers))):
+    node = index.maker(tensor)
+    while node is not None and (node.op_type in _CONVERTS or (node.op_type == "Clip" and _bounds(node, index))):
         tensor = node.input[0]
-        node = makers.get(tensor)
-    if node is None:
-        return tensor, "input"
-    return node.name or node.output[0], node.op_type
+        node = index.maker(tensor)
+    return (tensor, "input") if node is None else (label_of(node), node.op_type)
 
 
-def _bounds(clip: onnx.NodeProto, makers: Mapping[str, onnx.NodeProto]) -> bool:
+def _bounds(clip: onnx.NodeProto, index: GraphIndex) -> bool:
     """Whether a Clip only bounds codes: what it reads comes from a DequantizeLinear."""
-    source = makers.get(clip.input[0])
+    source = index.maker(clip.input[0])
     return source is not None and source.op_type == "DequantizeLinear"
 
 
-def _joins(
-    codes: str,
-    readers: Mapping[str, list[onnx.NodeProto]],
-    makers: Mapping[str, onnx.NodeProto],
-    constant: Collection[str],
-) -> bool:
+def _joins(codes: str, index: GraphIndex) -> bool:
     """Whether what is read as ``codes`` meets another activation in the next layer."""
-    values = [node.output[0] for node in readers.get(codes, ()) if node.op_type == "DequantizeLinear"]
-    layers = [node for value in values for node in readers.get(value, ())]
-    return any(sum(_is_activation(name, makers, constant) for name in node.input) > 1 for node in layers)
+    values = [node.output[0] for node in index.readers(codes) if node.op_type == "DequantizeLinear"]
+    layers = [node for value in values for node in index.readers(value)]
+    return any(sum(_is_activation(name, index) for name in node.input) > 1 for node in layers)
 
 
-def _is_activation(name: str, makers: Mapping[str, onnx.NodeProto], constant: Collection[str]) -> bool:
-    if not name or name in constant:
+def _is_activation(name: str, index: GraphIndex) -> bool:
+    if not name or name in index.constants:
         return False
-    maker = makers.get(name)
-    return maker is None or maker.op_type != "DequantizeLinear" or maker.input[0] not in constant
+    maker = index.maker(name)
+    return maker is None or maker.op_type != "DequantizeLinear" or maker.input[0] not in index.constants
 
 
-def _code_types(graph: onnx.GraphProto) -> dict[str, int]:
-    """Element type of the codes that each QuantizeLinear makes (that of its zero point; uint8 without one)."""
+def _code_type(quantizer: onnx.NodeProto, index: GraphIndex) -> int:
+    """Element type of the codes that a QuantizeLinear makes (that of its zero point; uint8 without one)."""
     import onnx
 
-    zero = {item.name: item.data_type for item in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            zero[node.output[0]] = next((a.t.data_type for a in node.attribute if a.name == "value"), 0)
-    plain = onnx.TensorProto.UINT8
-    return {
-        node.output[0]: zero.get(node.input[2], plain) if len(node.input) > 2 else plain
-        for node in graph.node
-        if node.op_type == "QuantizeLinear"
-    }
+    zero = index.constants.get(quantizer.input[2]) if len(quantizer.input) > 2 else None
+    return onnx.TensorProto.UINT8 if zero is None else int(zero.data_type)
 
 
 def made_name(codes: str) -> str:
@@ -153,10 +133,10 @@ def steps_inside(graph: onnx.GraphProto, cuts: Collection[str]) -> dict[str, int
     """
     depth: dict[str, int] = {}
     inside: dict[str, int] = {}
-    constant = {item.name for item in graph.initializer}
-    for node in graph.node:
+    index = GraphIndex(graph)
+    for node in index.order:
         before = max((depth.get(name, 0) for name in node.input), default=0)
-        if node.op_type == "QuantizeLinear" and node.input[0] not in constant:
+        if node.op_type == "QuantizeLinear" and node.input[0] not in index.constants:
             inside[node.output[0]] = before
             before = 0 if node.output[0] in cuts else before + 1
         depth |= dict.fromkeys(node.output, before)
@@ -165,17 +145,17 @@ def steps_inside(graph: onnx.GraphProto, cuts: Collection[str]) -> dict[str, int
 
 def output_scales(graph: onnx.GraphProto) -> dict[str, float]:
     """The step of each output that a DequantizeLinear with one constant scale makes, by name."""
-    from onnx import numpy_helper
+    return steps_of(graph, [output.name for output in graph.output])
 
-    values = {item.name: item for item in graph.initializer}
-    makers = {output: node for node in graph.node for output in node.output}
-    found = {}
-    for output in graph.output:
-        node = makers.get(output.name)
-        if node is not None and node.op_type == "DequantizeLinear" and node.input[1] in values:
-            scale = numpy_helper.to_array(values[node.input[1]])
-            if scale.size == 1:
-                found[output.name] = float(scale.reshape(()))
+
+def steps_of(graph: onnx.GraphProto, tensors: Iterable[str]) -> dict[str, float]:
+    """The step of each of ``tensors`` that a DequantizeLinear with one constant scale makes, by name."""
+    index, found = GraphIndex(graph), {}
+    for name in tensors:
+        node = index.maker(name)
+        scale = index.value(node.input[1]) if node is not None and node.op_type == "DequantizeLinear" else None
+        if scale is not None and scale.size == 1:
+            found[name] = float(scale.reshape(()))
     return found
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.files import write_atomically
 from qexplorer.run.protocol import Mode, Session, SessionOptions
-from qexplorer.run.registry import REFERENCE, usable
+from qexplorer.run.registry import reference
 
 __all__ = ["Simulation"]
 
@@ -67,7 +67,7 @@ class Simulation:
     def _loaded(self) -> Session:
         if self._session is None:
             options = SessionOptions(Mode.SIMULATED, self._threads)
-            self._session = usable(REFERENCE).load(self._path, options)
+            self._session = reference().load(self._path, options)
         return self._session
 
 

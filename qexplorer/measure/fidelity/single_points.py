@@ -11,8 +11,9 @@ Reading codes out can undo a fusion. There are three cases:
 1. the answers stay the same: the codes are those that the backend works with;
 2. they change, but by no more than twice what separates the answers of that run from the simulation's (or one step):
    as single steps add up differently, this proves nothing wrong, and the codes of that run are judged;
-3. they change by more: codes are read in smaller groups (``look.py``). What cannot be seen is left to the simulation:
-   the piece of the graph around it is compared as a whole, and allowed one step more for each point that is not seen.
+3. they change by more: codes are read in smaller groups (``code_readout.py``). What cannot be seen is left to the
+   simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that
+   is not seen.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.fidelity.code_readout import Looker, same_answers
+from qexplorer.measure.fidelity.code_readout import CodeReader, same_answers
 from qexplorer.measure.fidelity.rounding_points import (
     Point,
     cut,
@@ -56,7 +57,6 @@ class PointDifference:
         op: its operator type.
         steps: worst difference of codes with everything before it as it is (accumulated).
         share: share of its codes that differ, accumulated.
-        share_beyond_one: share of its codes that differ by more than one step, accumulated.
         alone_steps: worst difference of this piece alone, fed the backend's own codes.
         alone_share: share of codes that differ then.
         allowed: steps allowed to it alone: 1, and 1 more for each point inside the piece that could not be seen.
@@ -67,7 +67,6 @@ class PointDifference:
     op: str
     steps: float
     share: float
-    share_beyond_one: float
     alone_steps: float
     alone_share: float
     allowed: int
@@ -92,7 +91,6 @@ class Alone:
         allowed: steps that ``tensor`` may be off by: 1, and 1 more for each blind point in front of it.
         parts: the first layer at which codes differ at all; empty if none does.
         grows: the first layer at which they differ by more than one step, single steps of earlier layers included.
-        grows_by: by how much, in steps.
         layer: the layer that made ``tensor``.
         last: the layer of the last rounding point that could be seen.
     """
@@ -106,7 +104,6 @@ class Alone:
     allowed: int = 1
     parts: str = ""
     grows: str = ""
-    grows_by: float = 0.0
     layer: str = ""
     last: str = ""
 
@@ -174,17 +171,17 @@ def observe(
     model = onnx.load(str(path))
     points, options = points_of(model.graph), SessionOptions(Mode.NATIVE, threads)
     judge = _Judge(model, reference, feeds, threads, folder)
-    looker = Looker(model, backend, feeds, options, folder, backend.load(path, options).run(feeds))
+    reader = CodeReader(model, backend, feeds, options, folder, backend.load(path, options).run(feeds))
     n = next(iter(feeds.values())).shape[0]
-    at_once = looker.ask(points)
-    if at_once is not None and same_answers(at_once[0], looker.plain):
+    at_once = reader.ask(points)
+    if at_once is not None and same_answers(at_once[0], reader.plain):
         return Observation(judge.each(points, at_once[1]), len(points), n, conclusive=True, disturbed=False)
     in_noise: Observation | None = None
-    if at_once is not None and judge.within_noise(looker.plain, at_once[0]):
+    if at_once is not None and judge.within_noise(reader.plain, at_once[0]):
         in_noise = Observation(judge.each(points, at_once[1]), len(points), n, conclusive=True, disturbed=True)
         if not thorough and not any(p.wrong for p in in_noise.found):
             return in_noise
-    codes = looker.by_groups(points, told=told)
+    codes = reader.by_groups(points, told=told)
     enough = len(points) - len(codes) <= _MOST_BLIND * len(points)
     if in_noise is not None and not enough:
         return in_noise
@@ -212,7 +209,7 @@ class _Judge:
         found = []
         for p in some:
             together = _compared(codes[p.codes], whole[p.codes])
-            alone, alone_share, _ = _compared(codes[p.codes], pieces[made_name(p.codes)])
+            alone, alone_share = _compared(codes[p.codes], pieces[made_name(p.codes)])
             allowed = 1 + inside[p.codes]
             found.append(PointDifference(p.tensor, p.layer, p.op, *together, alone, alone_share, allowed))
         return tuple(found)
@@ -260,17 +257,16 @@ def summary(seen: Observation) -> Alone:
         allowed=first.allowed if first else 1,
         parts=parts.layer if parts else "",
         grows=grows.layer if grows else "",
-        grows_by=grows.steps if grows else 0.0,
         layer=first.layer if first else "",
         last=found[-1].layer if found else "",
     )
 
 
-def _compared(ours: Array, theirs: Array) -> tuple[float, float, float]:
-    """Worst difference in steps, share of codes that differ, share that differs by more than one."""
+def _compared(ours: Array, theirs: Array) -> tuple[float, float]:
+    """Worst difference in steps, share of codes that differ."""
     if ours.shape != theirs.shape:
-        return float("inf"), 1.0, 1.0
+        return float("inf"), 1.0
     if ours.size == 0:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     steps = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
-    return float(steps.max()), float(np.mean(steps > 0)), float(np.mean(steps > 1))
+    return float(steps.max()), float(np.mean(steps > 0))

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.machine.meters import Meter, best_meter, watts_per_cpu
+from qexplorer.machine.meters.estimate import watts_per_cpu
+from qexplorer.machine.meters.protocol import Meter
+from qexplorer.machine.meters.registry import best_meter
 from qexplorer.machine.usage_watch import UsageSampler
 from qexplorer.measure.live.windows import WINDOW_S, LiveSide, LiveWindow
 from qexplorer.measure.metrics.predictions import predictions

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from qexplorer.core.results import Interval
+from qexplorer.core.wire import Wire
 from qexplorer.measure.metrics.statistics import median_interval
 from qexplorer.measure.timing.latency_numbers import PLACEMENT
 
@@ -54,7 +54,7 @@ class LiveSide:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveWindow:
+class LiveWindow(Wire):
     """One window.
 
     Attributes:
@@ -78,19 +78,6 @@ class LiveWindow:
     said: dict[str, int] = field(default_factory=dict)
     both: int = 0
     agree: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> LiveWindow:
-        """Rebuilds a window from :meth:`to_json`."""
-        parts = dict(value)
-        parts["sides"] = {key: LiveSide(**side) for key, side in value["sides"].items()}
-        for key in ("cpu_percent", "gpu_percent"):
-            parts[key] = tuple(value.get(key) or ())
-        return cls(**parts)
 
 
 def since(windows: Sequence[LiveWindow], seconds: float) -> list[LiveWindow]:

@@ -1,8 +1,8 @@
 """The child that times float and quantized models side by side on quiet processors.
 
 All models are loaded at once. In every round each has one turn, in random order, so that whatever slows the machine
-down for a while slows them all. A turn is a run of calls, the first one discarded where it is short (``turns.py``).
-Each call is timed by itself, exactly as a plain loop over ``session.run`` would.
+down for a while slows them all. A turn is a run of calls, the first one discarded where it is short
+(``timed_calls.py``). Each call is timed by itself, exactly as a plain loop over ``session.run`` would.
 
 Several times on the way every model is loaded anew, in random order: two copies of one model, in one process, differ by
 up to 2 % for as long as they live, by nothing but where in memory they came to lie (Mytkowicz et al. 2009, Producing

@@ -25,7 +25,7 @@ from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.run.registry import usable
+from qexplorer.run.registry import reference, usable
 
 __all__ = ["CELL_S", "SWEPT_BATCHES", "sweep", "thread_counts"]
 
@@ -42,7 +42,7 @@ Tell = Callable[[str, float, tuple[Cell, ...]], None]
 
 
 @dataclass(slots=True)
-class _Work:
+class _SweepWork:
     """What every step of a sweep needs."""
 
     subject: Subject
@@ -72,7 +72,7 @@ def sweep(
     recipes: Sequence[Recipe],
     data: DataSet,
     *,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
     effort: Effort = Effort.QUICK,
     batches: Sequence[int] = SWEPT_BATCHES,
     threads: Sequence[int] | None = None,
@@ -85,7 +85,7 @@ def sweep(
         model: the float model. If its file insists on a batch size, that one is the only one.
         recipes: what to make of it.
         data: calibration and evaluation samples, fitted to the model.
-        backend: a backend's name.
+        backend: a backend's name; by default the reference.
         effort: how long each cell is timed.
         batches: batch sizes.
         threads: numbers of threads; None: ``thread_counts`` of this machine, or 1 on a GPU.
@@ -97,6 +97,7 @@ def sweep(
         BackendError: the backend cannot be used here.
         Cancelled: ``cancelled()`` became true.
     """
+    backend = backend or reference().name
     device = usable(backend).capabilities.device
     counts = tuple(sorted(threads or (_counts_here() if device == "cpu" else (1,))))
     subject = _subject(model, data, batches)
@@ -104,7 +105,7 @@ def sweep(
         files = keep_samples(folder, subject.inputs)
         steps = len(recipes) + len(counts) * (1 + len(recipes) + len(subject.batches))
         told = tell or (lambda _text, _share, _cells: None)
-        work = _Work(subject, files, backend, CELL_S[effort], cancelled, told, [], steps)
+        work = _SweepWork(subject, files, backend, CELL_S[effort], cancelled, told, [], steps)
         variants, failed = _variants(model, recipes, data, work)
         for name, why in failed.items():
             work.cells += [Cell(name, batch, count, reason=why) for count in counts for batch in subject.batches]
@@ -139,7 +140,7 @@ def _subject(model: Model, data: DataSet, batches: Sequence[int]) -> Subject:
 
 
 def _variants(
-    model: Model, recipes: Sequence[Recipe], data: DataSet, work: _Work
+    model: Model, recipes: Sequence[Recipe], data: DataSet, work: _SweepWork
 ) -> tuple[list[Variant], dict[str, str]]:
     """Float and what the recipes make of it; and why a recipe could not be applied, by its name."""
     found, failed = [float_variant(model)], dict[str, str]()
@@ -158,7 +159,7 @@ def _variants(
     return found, failed
 
 
-def _on_threads(threads: int, variants: list[Variant], work: _Work) -> str | None:
+def _on_threads(threads: int, variants: list[Variant], work: _SweepWork) -> str | None:
     """Judges every variant on ``threads``, then times those that are right side by side; returns the load, in words."""
     usable_ones: dict[str, str] = {}
     for variant in variants:
@@ -175,7 +176,7 @@ def _on_threads(threads: int, variants: list[Variant], work: _Work) -> str | Non
     return _time(threads, usable_ones, work) if usable_ones else None
 
 
-def _time(threads: int, paths: Mapping[str, str], work: _Work) -> str | None:
+def _time(threads: int, paths: Mapping[str, str], work: _SweepWork) -> str | None:
     before = len(work.cells)
 
     def heard(event: dict[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from qexplorer.core.wire import Wire
 
 __all__ = ["Cell", "Sweep"]
 
@@ -47,7 +48,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Wire):
     """Cells of float and quantized variants on one backend.
 
     Attributes:
@@ -98,17 +99,3 @@ class Sweep:
     def latencies_ms(self) -> tuple[float, ...]:
         """Every latency that can be promised, ascending."""
         return tuple(sorted(cell.promised_ms for cell in self.cells if cell.promised_ms is not None))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Sweep:
-        """Rebuilds it from :meth:`to_json` (after JSON: lists stand for tuples)."""
-        parts = dict(value)
-        parts["variants"] = tuple((digest, name) for digest, name in value["variants"])
-        parts["cells"] = tuple(Cell(**cell) for cell in value["cells"])
-        for key in ("batches", "threads"):
-            parts[key] = tuple(value[key])
-        return cls(**parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts
-from qexplorer.measure.why.rule_types import Case, Found, LayerRule, Words, World, needs_a_cause
+from qexplorer.measure.why.rule_types import Case, CauseRule, Found, Words, World, needs_a_cause
 from qexplorer.measure.why.rules import LAYER_RULES
 from qexplorer.measure.why.words import listed, milliseconds
 
@@ -45,7 +45,7 @@ def _key(row: LayerTime, world: World) -> str | None:
     return next((rule.key for rule in LAYER_RULES if rule.applies(case)), None)
 
 
-def _cause(rule: LayerRule, found: Found) -> Cause:
+def _cause(rule: CauseRule, found: Found) -> Cause:
     costs = [row.whole_ms for row in found.rows if row.whole_ms is not None]
     change = rule.change(found) if callable(rule.change) else rule.change
     return Cause(

@@ -18,7 +18,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.machine.ceiling import Ceiling, keep_ceiling
+from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.metrics.statistics import ratio_interval
 from qexplorer.measure.why.causes import causes_of
@@ -30,7 +30,7 @@ from qexplorer.measure.why.rules import EXPECTED_FLOAT
 from qexplorer.measure.why.verdict import verdict_sentence
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.run.protocol import Backend, Executed, Kind
+from qexplorer.run.protocol import Backend, Executed, KernelKind
 from qexplorer.run.registry import BACKENDS, usable
 
 __all__ = ["WhyOrder", "kept_why", "known_why", "measure_why", "why_from"]
@@ -126,8 +126,6 @@ def measure_why(
         cancelled=cancelled,
     )
     explained = why_from(order, backend, found)
-    if explained.ceiling is not None:
-        keep_ceiling(explained.ceiling)
     write_atomically(_file(order), json.dumps(explained.to_json()).encode())
     return explained
 
@@ -191,7 +189,7 @@ def _why(order: WhyOrder, **found: Any) -> Why:
 
 
 def _kernels(values: list[dict[str, Any]]) -> tuple[Executed, ...]:
-    return tuple(Executed(**{**v, "kind": Kind(v["kind"]), "layers": tuple(v["layers"])}) for v in values)
+    return tuple(Executed(**{**v, "kind": KernelKind(v["kind"]), "layers": tuple(v["layers"])}) for v in values)
 
 
 def _calls(found: Mapping[str, Any]) -> Calls:

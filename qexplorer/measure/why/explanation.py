@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from qexplorer.core.results import Interval
+from qexplorer.core.wire import Wire
 from qexplorer.machine.ceiling import Ceiling
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["Calls", "Cause", "LayerTime", "Part", "Parts", "Why"]
 
@@ -38,11 +39,6 @@ class Parts:
     ms: dict[Part, float]
     kernels: int
     least_kernel_ms: float
-
-    @property
-    def kernels_ms(self) -> float:
-        """All kernels together."""
-        return sum(value for part, value in self.ms.items() if part is not Part.OUTSIDE)
 
     @property
     def whole_ms(self) -> float:
@@ -103,7 +99,7 @@ class LayerTime:
     op: str
     layers: tuple[str, ...]
     treatment: str
-    kind: Kind | None
+    kind: KernelKind | None
     predicted: bool
     kernel: str | None = None
     float_ms: float | None = None
@@ -173,7 +169,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Why(Wire):
     """Why a run is not faster, or where the rest of its time goes.
 
     Attributes:
@@ -214,38 +210,3 @@ class Why:
     def profiled(self) -> bool:
         """Whether there are times."""
         return self.quantized_parts is not None
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Why:
-        """Rebuilds an explanation from :meth:`to_json` (after JSON: lists stand for tuples)."""
-        parts: dict[str, Any] = dict(value)
-        parts["layers"] = tuple(_layer(item) for item in value["layers"])
-        parts["causes"] = tuple(Cause(**{**item, "layers": tuple(item["layers"])}) for item in value["causes"])
-        for key in ("float_parts", "quantized_parts"):
-            parts[key] = None if value[key] is None else _parts(value[key])
-        parts["calls"] = None if value["calls"] is None else _calls(value["calls"])
-        parts["ceiling"] = None if value["ceiling"] is None else Ceiling.from_json(value["ceiling"])
-        parts["missing"] = tuple(value["missing"])
-        return cls(**parts)
-
-
-def _layer(value: dict[str, Any]) -> LayerTime:
-    kind = None if value["kind"] is None else Kind(value["kind"])
-    return LayerTime(**{**value, "kind": kind, "layers": tuple(value["layers"])})
-
-
-def _parts(value: dict[str, Any]) -> Parts:
-    return Parts({Part(name): ms for name, ms in value["ms"].items()}, value["kernels"], value["least_kernel_ms"])
-
-
-def _calls(value: dict[str, Any]) -> Calls:
-    interval, least = value["speedup_ci95"], value["least_ms"]
-    tuples = {
-        "speedup_ci95": None if interval is None else (interval[0], interval[1]),
-        "least_ms": (least[0], least[1]),
-    }
-    return Calls(**{**value, **tuples})

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Layer, Model, read_proto
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.graph.attributes import number
+from qexplorer.graph.index import index_of
 from qexplorer.load.macs import Shape, shapes_for_one_sample
-from qexplorer.load.operators import QUANTIZABLE
 from qexplorer.quantize.plan import make_plan
-from qexplorer.run.protocol import Backend, Kind
+from qexplorer.run.protocol import Backend, KernelKind
 
 __all__ = ["LayerFacts", "Traffic", "expected_kind", "facts_of"]
 
@@ -48,10 +49,7 @@ class LayerFacts:
 def facts_of(model: Model, recipe: Recipe) -> dict[str, LayerFacts]:
     """Facts by layer, in the order of the model. Raises RecipeError if the recipe cannot be applied."""
     plan = make_plan(model, recipe, None)
-    groups = {
-        node.name: next((a.i for a in node.attribute if a.name == "group"), 1)
-        for node in read_proto(str(model.path)).graph.node
-    }
+    groups = {name: number(node, "group", 1) for name, node in index_of(model).nodes.items()}
     found: dict[str, LayerFacts] = {}
     for layer, planned in zip(model.layers, plan.layers, strict=True):
         spec = recipe.for_layer(layer.name, layer.op)
@@ -67,25 +65,24 @@ def facts_of(model: Model, recipe: Recipe) -> dict[str, LayerFacts]:
     return found
 
 
-def expected_kind(fact: LayerFacts, backend: Backend) -> Kind | None:
+def expected_kind(fact: LayerFacts, backend: Backend) -> KernelKind | None:
     """What the layer's kernel should work on, from what the recipe asks and the backend declares; None: not known.
 
     Nothing is run for this, so it is a prediction.
     """
     if fact.treatment in ("float", "half", "weight-only"):
-        return Kind.FLOAT
+        return KernelKind.FLOAT
     if fact.treatment == "passthrough":
-        return Kind.MOVES
+        return KernelKind.MOVES
     able = backend.capabilities
     weights = fact.weights
     if weights is not None and (weights.format not in able.weight_formats or weights.granularity == "block"):
-        return Kind.FLOAT
+        return KernelKind.FLOAT
     if fact.activations is not None and fact.activations.format not in able.activation_formats:
-        return Kind.FLOAT
-    rule = QUANTIZABLE.get(fact.layer.op)
-    if backend.name == "onnxruntime" and rule is not None and not rule.integer:  # what that table speaks of
-        return Kind.FLOAT
-    return Kind.INTEGER
+        return KernelKind.FLOAT
+    if fact.layer.op in able.float_operators:
+        return KernelKind.FLOAT
+    return KernelKind.INTEGER
 
 
 class Traffic:
@@ -101,11 +98,7 @@ class Traffic:
         self._facts = facts
         self._samples = batch / (model.fixed_batch or 1)
         self._shapes = shapes_for_one_sample(read_proto(str(model.path)))
-        self._readers: dict[str, set[str]] = {}
-        for layer in model.layers:
-            for name in layer.inputs:
-                self._readers.setdefault(name, set()).add(layer.name)
-        self._outputs = {output.name for output in model.outputs}
+        self._index = index_of(model)
 
     def float_bytes(self, names: Iterable[str]) -> int | None:
         """All in float32; None where a shape is unknown."""
@@ -113,20 +106,21 @@ class Traffic:
         values = self._values(members)
         return None if values is None else round(4 * (values + sum(self._weights(n) for n in members)))
 
-    def quantized_bytes(self, names: Iterable[str], kind: Kind | None) -> int | None:
+    def quantized_bytes(self, names: Iterable[str], kind: KernelKind | None) -> int | None:
         """In the quantized run, whose kernel works on ``kind``; None where a shape is unknown."""
         members = list(names)
         values = self._values(members)
         if values is None:
             return None
         half = any(self._facts[name].treatment == "half" for name in members)
-        width = 1 if kind is Kind.INTEGER else 2 if half else 4
+        width = 1 if kind is KernelKind.INTEGER else 2 if half else 4
         return round(width * values + sum(self._weights(n) * self._weight_width(n, half) for n in members))
 
     def _values(self, members: list[str]) -> float | None:
         inside = {out for name in members for out in self._facts[name].layer.outputs}
         tensors = {i for name in members for i in self._facts[name].layer.inputs} - inside
-        tensors |= {t for t in inside if t in self._outputs or not self._readers.get(t, set()) <= set(members)}
+        readers, outputs = self._index.consumers, self._index.outputs
+        tensors |= {t for t in inside if t in outputs or not set(readers.get(t, ())) <= set(members)}
         sizes = [_size(self._shapes.get(tensor)) for tensor in tensors]
         return None if None in sizes else self._samples * sum(size for size in sizes if size is not None)
 

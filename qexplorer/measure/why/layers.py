@@ -13,12 +13,12 @@ from dataclasses import replace
 from qexplorer.core.model import Model, read_proto
 from qexplorer.measure.why.explanation import LayerTime, Part, Parts
 from qexplorer.measure.why.facts import LayerFacts, Traffic, expected_kind
-from qexplorer.run.protocol import Backend, Executed, Kind
+from qexplorer.run.protocol import Backend, Executed, KernelKind
 
 __all__ = ["Owners", "parts_of", "rows_expected", "rows_of"]
 
 _LAYOUT = ("reorder", "transpose", "permute", "layout")
-_COMPUTES = (Kind.INTEGER, Kind.FLOAT)
+_COMPUTES = (KernelKind.INTEGER, KernelKind.FLOAT)
 _MOST_STARTING_MS = 0.02  # no runtime takes longer to start a kernel, where every kernel of a profile is a long one
 
 
@@ -69,11 +69,11 @@ def parts_of(kernels: Sequence[Executed], owners: Owners, call_ms: float | None)
 
 def _part(kernel: Executed, owners: Owners) -> Part:
     if kernel.kind in _COMPUTES:
-        return Part.INTEGER if kernel.kind is Kind.INTEGER else Part.FLOAT
+        return Part.INTEGER if kernel.kind is KernelKind.INTEGER else Part.FLOAT
     if any(word in kernel.op.lower() for word in _LAYOUT):
         own = {owners.ops[name] for name in owners.layers(kernel)}
         return Part.OTHER if kernel.op in own else Part.LAYOUT
-    return Part.CONVERT if kernel.kind is Kind.CONVERTS else Part.OTHER
+    return Part.CONVERT if kernel.kind is KernelKind.CONVERTS else Part.OTHER
 
 
 def rows_expected(model: Model, facts: Mapping[str, LayerFacts], backend: Backend, batch: int) -> tuple[LayerTime, ...]:
@@ -152,7 +152,7 @@ def _main(kernels: Sequence[Executed]) -> Executed | None:
 def _row(
     members: Sequence[str],
     facts: Mapping[str, LayerFacts],
-    kind: Kind | None,
+    kind: KernelKind | None,
     traffic: Traffic,
     batch: int,
     *,

@@ -12,9 +12,9 @@ from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explanation import LayerTime
 from qexplorer.measure.why.facts import LayerFacts
 from qexplorer.measure.why.words import counted, operators
-from qexplorer.run.protocol import Backend, Kind
+from qexplorer.run.protocol import Backend, KernelKind
 
-__all__ = ["Case", "Found", "LayerRule", "World", "needs_a_cause"]
+__all__ = ["Case", "CauseRule", "Found", "World", "needs_a_cause"]
 
 _GAIN = 0.1  # a layer whose time falls by less than this share does not gain
 _SHARE = 0.01  # what takes less of the call than this is not worth a cause
@@ -67,7 +67,7 @@ class Case:
     @property
     def floats(self) -> bool:
         """Whether it runs in float although the recipe asks for integers."""
-        return self.row.kind is Kind.FLOAT and self.row.treatment in ("quantized", "dynamic", "passthrough")
+        return self.row.kind is KernelKind.FLOAT and self.row.treatment in ("quantized", "dynamic", "passthrough")
 
     @property
     def measured(self) -> bool:
@@ -129,7 +129,7 @@ Change = Mapping[str, Any] | Callable[[Found], Mapping[str, Any] | None] | None
 
 
 @dataclass(frozen=True, slots=True)
-class LayerRule:
+class CauseRule:
     """One cause.
 
     Attributes:
@@ -151,10 +151,10 @@ class LayerRule:
 
 def needs_a_cause(row: LayerTime, world: World) -> bool:
     """Whether a layer runs in float, or in integers and gains next to nothing by it."""
-    if row.kind is Kind.FLOAT:
+    if row.kind is KernelKind.FLOAT:
         dear = (row.whole_ms or 0.0) > _DEAR * (world.call_ms or 0.0)
         return bool(row.macs) or row.treatment != "float" or (dear and not row.predicted)
-    if row.kind is not Kind.INTEGER:
+    if row.kind is not KernelKind.INTEGER:
         return False
     if row.gain_ms is None or row.float_ms is None or row.whole_ms is None:
         return row.predicted

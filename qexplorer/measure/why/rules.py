@@ -7,15 +7,19 @@ the order goes from what is certain (the recipe asks for it) to what is left ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from qexplorer.machine.cpu import DOT_PRODUCTS, HALF_FEATURES
-from qexplorer.measure.why.explanation import LayerTime
-from qexplorer.measure.why.fixes import exactly
-from qexplorer.measure.why.rule_types import Case, Found, LayerRule
+from qexplorer.measure.why.rule_fixes import (
+    EIGHT_BITS,
+    INT8,
+    UINT8,
+    kept_float,
+    kept_float_alone,
+    known_formats,
+    rules_out,
+)
+from qexplorer.measure.why.rule_types import Case, CauseRule, Found
 from qexplorer.measure.why.words import listed, milliseconds
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["EXPECTED_FLOAT", "LAYER_RULES"]
 
@@ -23,10 +27,6 @@ EXPECTED_FLOAT = frozenset({"signed_expected", "block_weights", "no_kernel", "fo
 """Rules that expect kernels in float where nothing was seen to run; a list of the kernels that ran can refute them."""
 _UNPACKING = 1.2
 """A weight-only layer that takes so many times as long as in float, or longer, pays for unpacking."""
-
-_UINT8 = {"format": "uint8", "symmetric": False}
-_INT8 = {"format": "int8", "granularity": "channel", "symmetric": True}
-_EIGHT_BITS = {"weights": _INT8, "activations": _UINT8}
 
 
 def _half_lacks(case: Case) -> bool:
@@ -68,32 +68,19 @@ def _unknown_format(case: Case) -> bool:
     )
 
 
-def _known_formats(found: Found) -> Mapping[str, Any] | None:
-    """The usual formats among those that the backend declares."""
-    able, change = found.world.backend.capabilities, dict[str, Any]()
-    if any(f.activations is not None and f.activations.format not in able.activation_formats for f in found.facts):
-        if "uint8" in able.activation_formats:
-            change["activations"] = _UINT8
-        elif "int8" in able.activation_formats:
-            change["activations"] = {"format": "int8", "symmetric": True}
-    if any(f.weights is not None and f.weights.format not in able.weight_formats for f in found.facts):
-        change |= {"weights": _INT8} if "int8" in able.weight_formats else {}
-    return change or None
-
-
 def _signed_is_slow(case: Case) -> bool:
     """An integer product of signed matrices that reaches no more than one of that kind does here.
 
     Convolutions are left out: ONNX Runtime's make their codes unsigned first.
     """
     peak, reached = case.world.ceiling, case.row.quantized_gops
-    if case.row.kind is not Kind.INTEGER or not case.fact.signed or peak is None or reached is None:
+    if case.row.kind is not KernelKind.INTEGER or not case.fact.signed or peak is None or reached is None:
         return False
     if case.row.op not in ("MatMul", "Gemm"):
         return False
     if not peak.int8_gops or not peak.int8_signed_gops or peak.int8_signed_gops > 0.5 * peak.int8_gops:
         return False
-    return case.world.backend.name == "onnxruntime" and reached < 1.5 * peak.int8_signed_gops
+    return case.world.backend.capabilities.prefers_unsigned and reached < 1.5 * peak.int8_signed_gops
 
 
 def _signed_words(found: Found) -> str:
@@ -132,76 +119,54 @@ def _memory_words(found: Found) -> str:
     )
 
 
-def _kept_float(found: Found) -> Mapping[str, Any] | None:
-    """These layers in float; a whole operator type where every layer of the type is among them.
-
-    None where nothing that multiplies would be left in integers: that is the float model.
-    """
-    mine, every = found.rows, found.world.rows
-    names = {row.name for row in mine}
-    if all(row.name in names for row in every if row.macs and row.treatment != "float"):
-        return None
-    whole = {row.op for row in mine if sum(r.op == row.op for r in mine) == sum(r.op == row.op for r in every)}
-    return {"float": [*(f"op:{op}" for op in sorted(whole)), *_matches(mine, whole)]}
+def _left_in_float(case: Case) -> bool:
+    """Whether the recipe leaves the layer in float, and it runs so."""
+    return case.row.kind is KernelKind.FLOAT and case.row.treatment == "float"
 
 
-def _kept_float_alone(found: Found) -> Mapping[str, Any] | None:
-    """The same, unless other layers fall back to float: what is around these changes once that is put right."""
-    fallen = any(row.kind is Kind.FLOAT and row.treatment != "float" for row in found.world.rows)
-    return None if fallen else _kept_float(found)
-
-
-def _matches(rows: tuple[LayerTime, ...], whole: set[str]) -> list[str]:
-    return [exactly(row.name) for row in rows if row.op not in whole]
-
-
-def _rules_out(found: Found) -> Mapping[str, Any]:
-    return {"drop_rules": sorted({fact.rule for fact in found.facts if fact.rule is not None})}
-
-
-LAYER_RULES: tuple[LayerRule, ...] = (
-    LayerRule(
+LAYER_RULES: tuple[CauseRule, ...] = (
+    CauseRule(
         "half_no_hardware",
         _half_lacks,
         "in float: no arithmetic in 16-bit floats here",
         _half_words,
         "Use 8-bit integers; 16-bit floats save memory here, not time.",
-        _EIGHT_BITS,
+        EIGHT_BITS,
     ),
-    LayerRule(
+    CauseRule(
         "half",
         lambda case: case.row.treatment == "half",
         "in float: 16-bit floats bring no gain",
         lambda found: f"{found.label} has no kernel here that gains from 16-bit floats.",
         "Use 8-bit integers.",
-        _EIGHT_BITS,
+        EIGHT_BITS,
     ),
-    LayerRule(
+    CauseRule(
         "unpacked_in_calls",
         _unpacked_in_calls,
         "in float, and slower: their weights are unpacked in every call",
         _unpacking_words,
         "Quantize activations too, or leave these layers in float. ONNX Runtime unpacks when it loads where no layer "
         "of the model has 8-bit activations and few have 4-bit weights.",
-        _EIGHT_BITS,
+        EIGHT_BITS,
     ),
-    LayerRule(
+    CauseRule(
         "weight_only",
         lambda case: case.row.treatment == "weight-only",
         "in float: only their weights are quantized",
         "Weights are unpacked to float, and all arithmetic is float: this makes the file smaller, not the time.",
         "Quantize activations too, so that products can be integer.",
-        _EIGHT_BITS,
+        EIGHT_BITS,
     ),
-    LayerRule(
+    CauseRule(
         "wide_activations",
         lambda case: case.floats and case.activation_bits == 16,
         "in float: 16-bit activations",
         lambda found: f"{found.label} has no integer kernel for 16-bit codes: they are turned to float first.",
         "Use 8-bit activations.",
-        {"activations": _UINT8},
+        {"activations": UINT8},
     ),
-    LayerRule(
+    CauseRule(
         "block_weights",
         lambda case: case.floats and case.fact.weights is not None and case.fact.weights.granularity == "block",
         "in float: weights with a scale for each block",
@@ -209,15 +174,15 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         "Use one scale for each channel.",
         {"weights": {"granularity": "channel"}},
     ),
-    LayerRule(
+    CauseRule(
         "wide_weights",
         lambda case: case.floats and case.weight_bits == 16,
         "in float: 16-bit weights",
         lambda found: f"{found.label} has no integer kernel for 16-bit weights.",
         "Use 8-bit weights.",
-        {"weights": _INT8},
+        {"weights": INT8},
     ),
-    LayerRule(
+    CauseRule(
         "format",
         lambda case: case.floats and _unknown_format(case),
         "in float: formats without integer kernels",
@@ -226,55 +191,55 @@ LAYER_RULES: tuple[LayerRule, ...] = (
             f"and activations of {_all(found.world.backend.capabilities.activation_formats)}."
         ),
         "Use formats that it has kernels for.",
-        _known_formats,
+        known_formats,
     ),
-    LayerRule(
+    CauseRule(
         "signed_float",
         lambda case: case.floats and case.measured and case.fact.signed and case.row.treatment != "dynamic",
         "in float: signed activations",
         "With zero in the middle of the codes a ReLU stays a step of its own, and keeps what is around it from fusing.",
         "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",
-        {"activations": _UINT8},
+        {"activations": UINT8},
     ),
-    LayerRule(
+    CauseRule(
         "signed_expected",
-        lambda case: case.row.predicted and case.fact.signed and case.world.backend.name == "onnxruntime",
+        lambda case: case.row.predicted and case.fact.signed and case.world.backend.capabilities.prefers_unsigned,
         "on signed activations: some of them will fall back to float",
         "With zero in the middle of the codes a ReLU stays a step of its own, and keeps what is around it from fusing.",
         "Use unsigned asymmetric activations: their lowest code is the ReLU's zero, and the ReLU disappears.",
-        {"activations": _UINT8},
+        {"activations": UINT8},
     ),
-    LayerRule(
+    CauseRule(
         "signed_slow",
         _signed_is_slow,
         "in a slow integer kernel: signed activations",
         _signed_words,
         "Use unsigned asymmetric activations.",
-        {"activations": _UINT8},
+        {"activations": UINT8},
     ),
-    LayerRule(
+    CauseRule(
         "rule",
-        lambda case: case.row.kind is Kind.FLOAT and case.row.treatment == "float" and case.fact.rule is not None,
+        lambda case: _left_in_float(case) and case.fact.rule is not None,
         "in float: a rule of the recipe keeps them there",
         lambda found: found.reasons,
         "Take the rule out, if accuracy allows.",
-        _rules_out,
+        rules_out,
     ),
-    LayerRule(
+    CauseRule(
         "no_form",
-        lambda case: case.row.kind is Kind.FLOAT and case.row.treatment == "float" and not case.fact.layer.quantizable,
+        lambda case: _left_in_float(case) and not case.fact.layer.quantizable,
         lambda found: f"in float: {found.operators} cannot be quantized",
         lambda found: found.reasons,
         "Replace the operator in the model by one with integer kernels (such as ReLU), and train it again.",
     ),
-    LayerRule(
+    CauseRule(
         "float_island",
-        lambda case: case.row.kind is Kind.FLOAT and case.row.treatment == "float",
+        _left_in_float,
         "in float: the recipe does not reach them",
         lambda found: found.reasons,
         "Look on page Quantize at what keeps them in float.",
     ),
-    LayerRule(
+    CauseRule(
         "dynamic_float",
         lambda case: case.floats and case.row.treatment == "dynamic",
         "in float: dynamic activations",
@@ -282,15 +247,15 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         "Use static activations: their ranges come from calibration.",
         {"activations": {"mode": "static"}},
     ),
-    LayerRule(
+    CauseRule(
         "no_kernel",
-        lambda case: case.row.kind is Kind.FLOAT,
+        lambda case: case.row.kind is KernelKind.FLOAT,
         lambda found: f"in float: no integer kernel for {found.operators} here",
         lambda found: f"{found.label} turns codes to float for them and back: they cost more than in float.",
         "Keep them in float, which saves converting; or choose another backend.",
-        _kept_float,
+        kept_float,
     ),
-    LayerRule(
+    CauseRule(
         "dynamic",
         lambda case: case.row.treatment == "dynamic" and case.measured,
         "no faster: dynamic activations",
@@ -298,44 +263,44 @@ LAYER_RULES: tuple[LayerRule, ...] = (
         "Use static activations: their ranges come from calibration.",
         {"activations": {"mode": "static"}},
     ),
-    LayerRule(
+    CauseRule(
         "conversions",
         lambda case: case.measured and (case.row.convert_ms or 0.0) > 0.3 * (case.row.whole_ms or 0.0),
         "no faster: converting costs what integers save",
         "Codes are made of floats, or floats of codes, around them, because what is next to them runs in float.",
         "Put right what keeps other layers in float; or keep these there as well, so that there is nothing to convert.",
-        _kept_float_alone,
+        kept_float_alone,
     ),
-    LayerRule(
+    CauseRule(
         "no_dot_products",
         lambda case: bool(case.row.macs) and case.world.lacks(DOT_PRODUCTS),
         "no faster than in float: this processor has no 8-bit dot products",
         f"It has none of {listed(DOT_PRODUCTS, 9)}: 8-bit products take about as many steps as float ones.",
         "Run it on a processor that has one of them.",
     ),
-    LayerRule(
+    CauseRule(
         "few_channels",
         lambda case: case.measured and case.row.op == "Conv" and 0 < case.channels <= 4 and not case.fact.depthwise,
         "no faster: few input channels",
         "Sums over so few channels are short: what goes on around the products weighs more than they do.",
         "Keep it in float where it is the first layer: its input comes in float anyway.",
-        _kept_float_alone,
+        kept_float_alone,
     ),
-    LayerRule(
+    CauseRule(
         "depthwise",
         lambda case: case.measured and case.fact.depthwise,
         "no faster: depthwise",
         "Each channel is multiplied with a few weights only: too little arithmetic to fill dot products.",
         "Leave them as they are: in float they would cost conversions on top.",
     ),
-    LayerRule(
+    CauseRule(
         "memory_bound",
         lambda case: case.measured and _memory_bound(case),
         "no faster: memory-bound",
         _memory_words,
         "Larger batches use each weight more often; fewer bits move fewer bytes.",
     ),
-    LayerRule(
+    CauseRule(
         "slower_kernel",
         lambda case: case.measured,
         "no faster in integers than in float",

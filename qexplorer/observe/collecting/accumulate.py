@@ -13,13 +13,13 @@ from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.rows import frozen
 from qexplorer.observe.stats import ChannelStats
 
-__all__ = ["Accumulator", "Layout"]
+__all__ = ["Accumulator", "ChannelLayout", "histogram_of"]
 
 _SPILL = 2**31  # the table counts in 32 bits; long before it is full it is emptied into 64
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ChannelLayout:
     """Where the channels of an observed array are.
 
     Attributes:
@@ -41,10 +41,10 @@ class Accumulator:
         layout: where the channels are.
     """
 
-    def __init__(self, layout: Layout | None = None) -> None:
+    def __init__(self, layout: ChannelLayout | None = None) -> None:
         from qexplorer.observe.kernels import TABLE
 
-        self.layout = layout or Layout()
+        self.layout = layout or ChannelLayout()
         self._table = np.zeros(TABLE, np.uint32)
         self._spilled: NDArray[np.int64] | None = None
         self._pending = 0
@@ -137,6 +137,13 @@ class Accumulator:
             mean = total / count
             std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
         return ChannelStats(count.astype(np.int64), low.copy(), high.copy(), mean, std)
+
+
+def histogram_of(array: NDArray[Any]) -> Histogram:
+    """The histogram of all values of ``array`` (any shape; other types are converted to float32 first)."""
+    accumulator = Accumulator()
+    accumulator.add_values(np.asarray(array))
+    return accumulator.histogram()
 
 
 def _no_channels(n: int) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import BackendError, DataError
 from qexplorer.core.model import Model
-from qexplorer.observe.collecting.accumulate import Accumulator, Layout
+from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
+from qexplorer.observe.collecting.stream import cores
 from qexplorer.observe.collecting.tap import Tap, Tapped
 from qexplorer.observe.collecting.targets import channel_axis, observed_tensors
 from qexplorer.observe.stats import Statistics, TensorStats
@@ -52,7 +52,7 @@ def collect(
     """
     if not split.inputs or not split.n:
         raise DataError("there is no sample to observe", where=model.name, do="give calibration data")
-    threads = threads or _cores()
+    threads = threads or cores()
     feeds = _feeds(model, split)
     observer = _Observer(model, threads)
     done, free = 0, model.fixed_batch is None
@@ -123,7 +123,7 @@ class _Observer:
         self._shapes[tensor.name] = (1, *shape[1:]) if shape and shape[0] == run else shape
         if tensor.name not in self._kept:
             axis = channel_axis(tensor.name, array.ndim, self._model.layers)
-            layout = Layout(axis, tensor.lanes, tensor.channels)
+            layout = ChannelLayout(axis, tensor.lanes, tensor.channels)
             self._kept[tensor.name] = Accumulator(layout)
 
     def stats(self) -> dict[str, TensorStats]:
@@ -164,9 +164,3 @@ def _feeds(model: Model, split: Split) -> dict[str, Array]:
         names = ", ".join(info.name for info in model.inputs)
         raise DataError(f"there are no values for the input '{missing[0]}'", where=model.name, allowed=names)
     return given
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

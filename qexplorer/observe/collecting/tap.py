@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-__all__ = ["Tap", "Tapped"]
+__all__ = ["Tap", "Tapped", "one_sentence", "open_session"]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _LARGEST_BYTES = 2**30  # larger files are not written out a second time
@@ -66,7 +66,7 @@ class Tap:
         blocked = blocked and model.file_bytes < _LARGEST_BYTES
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             optimized = Path(folder) / "optimized.onnx" if blocked else None
-            self._session = _session(proto.SerializeToString(), threads, self._where, save=optimized)
+            self._session = open_session(proto.SerializeToString(), threads, self._where, save=optimized)
             floats = {o.name for o in self._session.get_outputs() if o.type in _FLOATS}
             self.tensors = tuple(Tapped(name, name) for name in names if name in floats)
             if optimized is not None and optimized.exists():
@@ -83,7 +83,7 @@ class Tap:
         if not lanes:
             return
         try:
-            session = _session(proto.SerializeToString(), threads, self._where, optimize=False)
+            session = open_session(proto.SerializeToString(), threads, self._where, optimize=False)
         except BackendError:
             return
         self._session = session
@@ -98,7 +98,7 @@ class Tap:
         try:
             found: list[Array] = self._session.run(self._outputs, dict(feeds))
         except Exception as error:  # its exceptions share no base class but Exception
-            raise BackendError(_sentence(error), where=self._where) from None
+            raise BackendError(one_sentence(error), where=self._where) from None
         return found
 
 
@@ -160,19 +160,38 @@ def _block_lanes() -> int:
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
         path = Path(folder) / "probe.onnx"
-        _session(proto.SerializeToString(), 1, "probe", save=path)
+        open_session(proto.SerializeToString(), 1, "probe", save=path)
         optimized = onnx.load(path)
     exits = _strip_exits(optimized)
     if "y" not in exits:
         return 0
-    session = _session(optimized.SerializeToString(), 1, "probe", optimize=False)
+    session = open_session(optimized.SerializeToString(), 1, "probe", optimize=False)
     found: Any = session.run([exits["y"][0]], {"x": np.ones((1, 16, 2, 2), np.float32)})[0]
     return int(found.shape[1])
 
 
-def _session(
-    model: bytes, threads: int, where: str, *, save: Path | None = None, optimize: bool = True
+def open_session(
+    model: bytes,
+    threads: int,
+    where: str,
+    *,
+    save: Path | None = None,
+    optimize: bool = True,
+    settings: Mapping[str, str] | None = None,
 ) -> onnxruntime.InferenceSession:
+    """A session on the CPU that says nothing.
+
+    Args:
+        model: the bytes of an ONNX file.
+        threads: threads of one operator.
+        where: the model's name, for errors.
+        save: where to write the optimized graph.
+        optimize: False runs the graph as it is.
+        settings: entries of the session's configuration.
+
+    Raises:
+        BackendError: ONNX Runtime cannot load it.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -181,14 +200,17 @@ def _session(
     options.log_severity_level = 4
     levels = ort.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+    for name, value in (settings or {}).items():
+        options.add_session_config_entry(name, value)
     if save is not None:
         options.optimized_model_filepath = str(save)
     try:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class but Exception
-        raise BackendError(_sentence(error), where=where) from None
+        raise BackendError(one_sentence(error), where=where) from None
 
 
-def _sentence(error: Exception) -> str:
+def one_sentence(error: Exception) -> str:
+    """What ONNX Runtime said, for a person."""
     lines = str(error).strip().splitlines()
     return f"ONNX Runtime gave up: {lines[0][:300] if lines else type(error).__name__}"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from qexplorer.core.model import Layer, Model
+from qexplorer.graph.index import index_of
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind
 
 __all__ = ["channel_axis", "observed_tensors"]
@@ -20,27 +21,18 @@ def observed_tensors(model: Model) -> tuple[str, ...]:
     2. Except a tensor that goes nowhere but into a Relu or Clip: no grid is put between the two, the grid after them
        does the clipping (see ``load.operators``), so only the tensor after them counts.
     """
-    readers: dict[str, list[Layer]] = {}
-    for layer in model.layers:
-        for name in set(layer.inputs):
-            readers.setdefault(name, []).append(layer)
-    kept = {output.name for output in model.outputs}
+    index = index_of(model)
+    absorbing = {layer.name for layer in model.quantizable_layers if _absorbs(layer.op)}
     found: dict[str, None] = {}
     for layer in model.quantizable_layers:
-        for name in (*_data_inputs(layer), *layer.outputs):
-            if name and (name in kept or not _absorbed(readers.get(name, []))):
+        for name in (*layer.inputs, *layer.outputs):
+            if index.only_reader(name) not in absorbing:
                 found[name] = None
     return tuple(found)
 
 
-def _data_inputs(layer: Layer) -> tuple[str, ...]:
-    return layer.inputs
-
-
-def _absorbed(readers: list[Layer]) -> bool:
-    if len(readers) != 1 or not readers[0].quantizable:
-        return False
-    rule = QUANTIZABLE.get(readers[0].op)
+def _absorbs(op: str) -> bool:
+    rule = QUANTIZABLE.get(op)
     return rule is not None and rule.kind is OperatorKind.ABSORBED
 
 

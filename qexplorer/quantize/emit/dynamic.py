@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qexplorer.core.grid import Granularity
+from qexplorer.graph.attributes import number
 from qexplorer.quantize.plan_types import TensorPlan
-from qexplorer.quantize.view import attribute
 
 if TYPE_CHECKING:
     import onnx
@@ -36,13 +36,13 @@ def dynamic_kernel(op: str, plan: TensorPlan, node: onnx.NodeProto) -> str | Non
         return None
     if op == "Conv":
         return "ConvInteger" if len(np.unique(grid.zero_point)) == 1 else None
-    if op == "Gemm" and (attribute(node, "transA", 0) or attribute(node, "alpha", 1.0) != 1 or _scaled_bias(node)):
+    if op == "Gemm" and (number(node, "transA", 0) or number(node, "alpha", 1.0) != 1 or _scaled_bias(node)):
         return None
     return "MatMulInteger" if op in ("MatMul", "Gemm") else None
 
 
 def _scaled_bias(node: onnx.NodeProto) -> bool:
-    return len(node.input) > 2 and attribute(node, "beta", 1.0) != 1
+    return len(node.input) > 2 and number(node, "beta", 1.0) != 1
 
 
 def emit_dynamic(emitter: Emitter, node: onnx.NodeProto) -> None:
@@ -85,7 +85,7 @@ def _ranges(emitter: Emitter, tensor: str) -> list[str]:
 def _weight(emitter: Emitter, node: onnx.NodeProto, kernel: str) -> tuple[str, str, str]:
     """Names of weight codes, zero point and scale, laid out for ``kernel``; shared between layers that agree."""
     key = emitter.plan.constants[node.name][1]
-    transposed = node.op_type == "Gemm" and bool(attribute(node, "transB", 0))
+    transposed = node.op_type == "Gemm" and bool(number(node, "transB", 0))
     identity = (key, kernel, transposed)
     if identity not in emitter.dynamic_weights:
         plan, codes = emitter.weight_codes(node, 1)

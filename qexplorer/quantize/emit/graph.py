@@ -24,12 +24,15 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.grid import Float32, Grid, Int32, quantize
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.graph.attributes import number
+from qexplorer.graph.index import GraphIndex, index_of, reads_of
+from qexplorer.graph.walk import names_inside
 from qexplorer.quantize.constants import bias_vector, output_channels
+from qexplorer.quantize.emit.changed import with_changed
 from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
-from qexplorer.quantize.view import GraphView, attribute, captured_names, view_of
 
 if TYPE_CHECKING:
     import onnx
@@ -65,22 +68,22 @@ class Emitter:
     Args:
         model: the float model.
         plan: what is to happen.
+
+    Attributes:
+        unrounded: name of what a quantized layer makes before it is rounded, by the name of the rounded tensor.
     """
 
     def __init__(self, model: Model, plan: Plan) -> None:
-        self.proto = model.proto()
-        self.view: GraphView = view_of(model)
+        self.proto = with_changed(model.proto(), plan.changed)
+        self.view: GraphIndex = GraphIndex(self.proto) if plan.changed else index_of(model)
         self.plan = plan
-        graph = self.proto.graph
-        taken = set(self.view.initializers) | set(self.view.inputs) | self.view.captured
-        for node in graph.node:
-            taken |= {node.name, *node.output}
-        self.writer = GraphWriter(taken)
+        self.writer = GraphWriter(names_inside(self.proto.graph))
         self.layers = {layer.name: layer for layer in plan.layers}
         self.half = HalfEmitter(self.writer, self.view)
         self.ranges: dict[str, list[str]] = {}
         self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
         self.dynamic_values: dict[str, str] = {}
+        self.unrounded: dict[str, str] = {}
         self._codes: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._values: dict[str, str] = {}
@@ -108,9 +111,7 @@ class Emitter:
     def finish(self, recipe: Recipe) -> onnx.ModelProto:
         """The model with the new nodes, without constants that nobody reads any more."""
         graph = self.proto.graph
-        read = {name for node in self.writer.nodes for name in node.input} | set(self.view.outputs)
-        for node in self.writer.nodes:
-            read |= captured_names(node)
+        read = {name for node in self.writer.nodes for name in reads_of(node)} | set(self.view.outputs)
         kept = [item for item in graph.initializer if item.name in read]
         del graph.node[:], graph.initializer[:], graph.value_info[:]
         graph.node.extend(self.writer.nodes)
@@ -128,6 +129,8 @@ class Emitter:
     def weight_codes(self, node: onnx.NodeProto, position: int) -> tuple[TensorPlan, Int32]:
         """The plan and the codes of a layer's constant input, biases as shape ``(channels,)``."""
         plan = self.plan.tensors[self.plan.constants[node.name][position]]
+        if plan.codes is not None:
+            return plan, plan.codes
         values: Float32 | None = self.view.array(plan.name)
         if plan.kind == "bias" and values is not None:
             values = bias_vector(values, output_channels(node, 1, self.view))
@@ -174,19 +177,20 @@ class Emitter:
                 names.append(self.constant(node, position, transposed=turned and position == 1))
             else:
                 names.append(self._values.get(name, name) if quantized else name)
-        self.half.need([*node.input, *captured_names(node)])
+        self.half.need(reads_of(node))
         return names
 
     def _quantized(self, node: onnx.NodeProto, treatment: str) -> None:
         if treatment == "passthrough" and self._as_bound(node):
             return
         packed = self._packed_gemm(node, treatment)
-        turned = packed and bool(attribute(node, "transB", 0))
+        turned = packed and bool(number(node, "transB", 0))
         copy = self._copy(node, self.read(node, treatment != "weight-only", turned))
         if turned:
             copy.attribute.remove(next(item for item in copy.attribute if item.name == "transB"))
         rounded = [o for o in node.output if o and self._is_activation(o) and treatment != "weight-only"]
         raw = {name: self.writer.fresh(f"{name}/unrounded") for name in rounded}
+        self.unrounded |= raw
         for index, name in enumerate(node.output):
             copy.output[index] = raw.get(name, name)
         if treatment == "quantized" or packed:
@@ -209,7 +213,7 @@ class Emitter:
         constant = len(node.input) > 2 and self.view.is_constant(node.input[2])
         if node.op_type not in _BIASED or not constant or 1 not in planned or 2 in planned:
             return
-        if node.op_type == "Gemm" and attribute(node, "beta", 1.0) != 1:
+        if node.op_type == "Gemm" and number(node, "beta", 1.0) != 1:
             return
         bias, output = node.input[2], copy.output[0]
         if node.op_type != "Gemm":

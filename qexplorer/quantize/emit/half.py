@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from qexplorer.graph.index import GraphIndex
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.half import half_inputs
-from qexplorer.quantize.view import GraphView
 
 if TYPE_CHECKING:
     import onnx
@@ -34,7 +34,7 @@ class HalfEmitter:
         view: the float graph.
     """
 
-    def __init__(self, writer: GraphWriter, view: GraphView) -> None:
+    def __init__(self, writer: GraphWriter, view: GraphIndex) -> None:
         self.writer, self.view = writer, view
         self._half: dict[str, str] = {}
         self._pending: set[str] = set()

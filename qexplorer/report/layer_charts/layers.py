@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.core.model import Layer, Model
-from qexplorer.report.palette import BACKENDS, FLOAT
+from qexplorer.report.palette import FLOAT, INTEGER
 
 __all__ = ["LayerBar", "LayerChartInfo", "layer_chart_info", "layer_chart_spec"]
 
@@ -102,7 +102,7 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
             "color": {
                 "field": "treatment",
                 "type": "nominal",
-                "scale": {"domain": list(_TREATMENTS), "range": [BACKENDS["onnxruntime"], FLOAT]},
+                "scale": {"domain": list(_TREATMENTS), "range": [INTEGER, FLOAT]},
                 "legend": {"title": None, "orient": "top", "offset": 2} if mixed else None,
             },
             "tooltip": [

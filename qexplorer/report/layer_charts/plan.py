@@ -8,7 +8,7 @@ from typing import Any
 from qexplorer.core.model import Model
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.comparison_charts.values import scaled_unit
-from qexplorer.report.palette import BACKENDS, FLOAT, GRID
+from qexplorer.report.palette import FLOAT, GRID, INTEGER
 
 __all__ = ["TREATMENTS", "PlanBar", "PlanInfo", "layers_spec", "plan_info", "whole_spec"]
 
@@ -16,14 +16,13 @@ MOST_LAYERS = 40
 FLOAT_BYTES = 4
 AROUND = 185  # pixels that axis, title and legend take of a chart's height
 
-_BLUE = BACKENDS["onnxruntime"]
 
 # treatment -> (what to call it, colour), in the order in which the bar of the whole is stacked; the less of a layer is
 # in integers, the paler its blue
 TREATMENTS: dict[str, tuple[str, str]] = {
-    "quantized": ("integers", _BLUE),
-    "dynamic": ("integers, ranges as they come", f"{_BLUE}b8"),
-    "weight-only": ("weights only", f"{_BLUE}78"),
+    "quantized": ("integers", INTEGER),
+    "dynamic": ("integers, ranges as they come", f"{INTEGER}b8"),
+    "weight-only": ("weights only", f"{INTEGER}78"),
     "half": ("16-bit float", f"{FLOAT}90"),
     "passthrough": ("works on codes", GRID),
     "float": ("float", FLOAT),

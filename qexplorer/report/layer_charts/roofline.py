@@ -15,7 +15,7 @@ from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explanation import LayerTime, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["Roof", "RoofPoint", "RooflineInfo", "roofline_info", "roofline_spec"]
 
@@ -111,7 +111,7 @@ def _roofs(ceiling: Ceiling, integer: str) -> tuple[Roof, ...]:
 
 def _points(why: Why, row: LayerTime) -> list[RoofPoint]:
     assert why.ceiling is not None
-    kind = "integer" if row.kind is Kind.INTEGER else "float"
+    kind = "integer" if row.kind is KernelKind.INTEGER else "float"
     runs = (
         ("float", "float", row.float_intensity, row.float_gops, row.float_ms),
         ("quantized", kind, row.quantized_intensity, row.quantized_gops, row.quantized_ms),

@@ -13,7 +13,7 @@ from qexplorer.measure.why.explanation import LayerTime, Part, Parts, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.comparison_charts.values import scaled_unit
 from qexplorer.report.palette import CONVERTING, FLOAT, LAYOUT, MOVING, NEUTRAL, backend_colour
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["TimeSegment", "TimesInfo", "layer_times_info", "part_times_info", "times_spec"]
 
@@ -102,7 +102,9 @@ def _layer(row: LayerTime, factor: float) -> list[TimeSegment]:
     if row.float_ms is not None:
         found.append(TimeSegment(row.name, "float", Part.FLOAT, 0.0, row.float_ms * factor, title))
     if row.quantized_ms is not None:
-        part = {Kind.INTEGER: Part.INTEGER, Kind.FLOAT: Part.FLOAT}.get(row.kind or Kind.MOVES, Part.OTHER)
+        part = {KernelKind.INTEGER: Part.INTEGER, KernelKind.FLOAT: Part.FLOAT}.get(
+            row.kind or KernelKind.MOVES, Part.OTHER
+        )
         found.append(TimeSegment(row.name, "quantized", part, 0.0, row.quantized_ms * factor, title))
         if row.convert_ms:
             begin = row.quantized_ms * factor

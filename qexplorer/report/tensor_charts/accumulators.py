@@ -7,6 +7,7 @@ from typing import Any
 from qexplorer.measure.arithmetic.accumulators import LayerSums, Sums
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, NEUTRAL, backend_colour
+from qexplorer.run.torch_integer import TORCH
 
 __all__ = ["sums_rows", "sums_spec"]
 
@@ -50,7 +51,7 @@ def sums_spec(layer: LayerSums, n: int, subtitle: str) -> dict[str, Any]:
         {"field": "count", "title": "sums", "format": ","},
     ]
     bars = {
-        "mark": {"type": "rect", "color": backend_colour("torch")},
+        "mark": {"type": "rect", "color": backend_colour(TORCH.name)},
         "encoding": {
             "x": x | {"field": "from", "title": "int32 sum, bias included, before it is rescaled", "bin": "binned"},
             "x2": {"field": "to"},

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Availability, Capabilities, Mode, Preparation, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Facts, Mode, Preparation, Session, SessionOptions
 
 __all__ = ["LiteRt"]
 
@@ -28,6 +28,7 @@ class LiteRt:
     name = "litert"
     label = "LiteRT"
     capabilities = _CAPABILITIES
+    facts = Facts("#c4609a", tuple(_PACKAGES.values()), rank=90)
 
     def availability(self) -> Availability:
         """Whether the runtime and the converter are installed (they are not imported for it)."""

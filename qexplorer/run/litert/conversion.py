@@ -127,14 +127,14 @@ def _serves_any_batch(
     """Whether the file, its inputs resized, answers every sample as it does alone, and so does the graph."""
     import torch
 
-    from qexplorer.run.litert.interpreter import Prepared
+    from qexplorer.run.litert.interpreter import PreparedInterpreter
 
     feeds = {name: _probe(model, name, (_SEVERAL, *shapes[name][1:])) for name in module.input_names}
     try:
         with torch.no_grad():
             expected = [value.numpy() for value in module(*_tensors(feeds, module))]
-        together = Prepared(content, module.input_names, feeds, threads=1).run(feeds)
-        alone = Prepared(content, module.input_names, {n: f[:1] for n, f in feeds.items()}, threads=1)
+        together = PreparedInterpreter(content, module.input_names, feeds, threads=1).run(feeds)
+        alone = PreparedInterpreter(content, module.input_names, {n: f[:1] for n, f in feeds.items()}, threads=1)
         single = [alone.run({name: feed[i : i + 1] for name, feed in feeds.items()}) for i in range(_SEVERAL)]
     except Exception:  # a shape that is written into the file: it is converted for each batch
         return False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.dataset import Array
+from qexplorer.graph.constant_nodes import constant_value
+from qexplorer.graph.index import made_at, read_at, reads_of
 
 if TYPE_CHECKING:
     import onnx
@@ -46,12 +47,11 @@ class GraphEdit:
         self.constants = {item.name: item for item in graph.initializer}
         self.nodes: list[onnx.NodeProto] = []
         for node in graph.node:
-            value = next((a.t for a in node.attribute if a.name == "value"), None)
-            if node.op_type == "Constant" and value is not None:
+            value = constant_value(node)
+            if value is not None:
                 self.constants[node.output[0]] = value
             else:
                 self.nodes.append(node)
-        self.inputs = tuple(item.name for item in graph.input if item.name not in self.constants)
         self.outputs = [item.name for item in graph.output]
 
     def array(self, name: str) -> Array | None:
@@ -70,16 +70,11 @@ class GraphEdit:
 
     def makers(self) -> dict[str, onnx.NodeProto]:
         """Tensor -> the node that makes it."""
-        return {name: node for node in self.nodes for name in node.output if name}
+        return {name: self.nodes[place] for name, place in made_at(self.nodes).items()}
 
     def readers(self) -> dict[str, list[onnx.NodeProto]]:
         """Tensor -> the nodes that read it."""
-        found: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-        for node in self.nodes:
-            for name in dict.fromkeys(node.input):
-                if name:
-                    found[name].append(node)
-        return found
+        return {name: [self.nodes[place] for place in places] for name, places in read_at(self.nodes).items()}
 
     def replace(self, old: onnx.NodeProto, *new: onnx.NodeProto) -> None:
         """Puts nodes in the place of one."""
@@ -97,7 +92,7 @@ class GraphEdit:
         for node in reversed(self.nodes):
             if needed & set(node.output):
                 kept.append(node)
-                needed |= set(node.input)
+                needed |= set(reads_of(node))
         graph = self._model.graph
         del graph.node[:], graph.initializer[:], graph.value_info[:], graph.output[:]
         graph.node.extend(reversed(kept))

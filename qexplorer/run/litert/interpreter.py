@@ -11,10 +11,10 @@ from typing import Any
 from qexplorer.core.dataset import Array
 from qexplorer.run.litert.to_tflite import SIGNATURE
 
-__all__ = ["Prepared"]
+__all__ = ["PreparedInterpreter"]
 
 
-class Prepared:
+class PreparedInterpreter:
     """A file, ready to run on inputs of the shapes of ``feeds``.
 
     Args:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from qexplorer.core.results import Kernels
 from qexplorer.run.litert.tflite_file import Operator, operators
-from qexplorer.run.protocol import Executed, Kind
+from qexplorer.run.protocol import Executed, KernelKind
 
 __all__ = ["executed", "kernels_of"]
 
@@ -24,7 +24,7 @@ def kernels_of(content: bytes) -> Kernels:
     """Counts operators by what they compute on. Weights in 4 bits and inputs quantized on the way are named beside."""
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
     for kernel in executed(content):
-        counts[kernel.kind.value if kernel.kind in (Kind.INTEGER, Kind.FLOAT) else "other"][kernel.op] += 1
+        counts[kernel.kind.value if kernel.kind in (KernelKind.INTEGER, KernelKind.FLOAT) else "other"][kernel.op] += 1
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})
 
 
@@ -36,14 +36,14 @@ def executed(content: bytes) -> tuple[Executed, ...]:
     )
 
 
-def _kind(op: Operator) -> Kind:
+def _kind(op: Operator) -> KernelKind:
     if op.name in _CONVERTS:
-        return Kind.CONVERTS
+        return KernelKind.CONVERTS
     if op.name in _MOVES:
-        return Kind.MOVES
+        return KernelKind.MOVES
     if op.name in _LAYERS and len(op.inputs) > 1 and op.inputs[1].dtype in _CODES:
-        return Kind.INTEGER
-    return Kind.INTEGER if op.inputs and op.inputs[0].dtype in _CODES else Kind.FLOAT
+        return KernelKind.INTEGER
+    return KernelKind.INTEGER if op.inputs and op.inputs[0].dtype in _CODES else KernelKind.FLOAT
 
 
 def _label(op: Operator) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.graph.walk import fed_inputs
 from qexplorer.run.litert.cache import Converted, converted, digest_of
-from qexplorer.run.litert.interpreter import Prepared
+from qexplorer.run.litert.interpreter import PreparedInterpreter
 from qexplorer.run.litert.kernels import kernels_of
 from qexplorer.run.protocol import Executed, SessionOptions
 
@@ -49,12 +50,11 @@ class LiteRtSession:
     def __init__(self, path: Path, options: SessionOptions) -> None:
         self._path, self._threads = path, options.threads
         graph = _read(path).graph
-        constants = {item.name for item in graph.initializer}
-        self._inputs = tuple(_input(item) for item in graph.input if item.name not in constants)
+        self._inputs = tuple(_input(item) for item in fed_inputs(graph))
         self._outputs = [(item.name, item.type.tensor_type.elem_type) for item in graph.output]
         self._digest = digest_of(path)
         self._files: dict[Shapes, Converted] = {}
-        self._prepared: dict[Shapes, tuple[Converted, Prepared]] = {}
+        self._prepared: dict[Shapes, tuple[Converted, PreparedInterpreter]] = {}
         ones = tuple(tuple(1 if size is None else size for size in item.sizes) for item in self._inputs)
         self._free = all(None not in item.sizes[1:] and item.sizes[:1] == (None,) for item in self._inputs)
         self._one = ones if self._free or all(None not in item.sizes for item in self._inputs) else None
@@ -95,14 +95,14 @@ class LiteRtSession:
         """Empty: LiteRT's interpreter for Python has no profiler."""
         return ()
 
-    def _prepare(self, feeds: Mapping[str, Array]) -> tuple[Converted, Prepared]:
+    def _prepare(self, feeds: Mapping[str, Array]) -> tuple[Converted, PreparedInterpreter]:
         shapes = self._shapes(feeds)
         if shapes not in self._prepared:
             file = self._file(shapes)
             while len(self._prepared) >= _KEPT:
                 del self._prepared[next(iter(self._prepared))]
             try:
-                prepared = Prepared(file.path, file.inputs, feeds, threads=self._threads)
+                prepared = PreparedInterpreter(file.path, file.inputs, feeds, threads=self._threads)
             except Exception as error:  # the interpreter raises ValueError and RuntimeError
                 raise BackendError(f"LiteRT cannot load it ({_line(error)})", where=self._path.name) from None
             self._prepared[shapes] = (file, prepared)

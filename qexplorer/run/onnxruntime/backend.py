@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qexplorer.load.operators import QUANTIZABLE
 from qexplorer.run.onnxruntime.session import OnnxRuntimeSession
-from qexplorer.run.protocol import Availability, Capabilities, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Facts, Session, SessionOptions
 
 __all__ = ["OnnxRuntimeCpu"]
 
 _FORMATS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in range(2, 9))
-_CAPABILITIES = Capabilities(device="cpu", weight_formats=_FORMATS, activation_formats=_FORMATS, simulates=True)
+_CAPABILITIES = Capabilities(
+    device="cpu",
+    weight_formats=_FORMATS,
+    activation_formats=_FORMATS,
+    simulates=True,
+    float_operators=frozenset(op for op, rule in QUANTIZABLE.items() if not rule.integer),
+    prefers_unsigned=True,
+)
 
 
 class OnnxRuntimeCpu:
@@ -19,6 +27,7 @@ class OnnxRuntimeCpu:
     name = "onnxruntime"
     label = "ONNX Runtime (CPU)"
     capabilities = _CAPABILITIES
+    facts = Facts("#1f82c4", ("onnxruntime",), rank=0, reference=True)
 
     def availability(self) -> Availability:
         """Whether the package can be imported."""

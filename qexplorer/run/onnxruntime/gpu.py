@@ -18,7 +18,7 @@ from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.run.on_gpu import OnGpu
 from qexplorer.run.onnxruntime.probe import load_gpu_libraries, provider_availability
 from qexplorer.run.onnxruntime.session import OnnxRuntimeSession, Provider, sentence_of, settings_of
-from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Executed, Facts, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:
     import onnx
@@ -45,10 +45,11 @@ class OnnxRuntimeGpu:
         label: name for people.
         provider: what ONNX Runtime calls it.
         formats: formats of weights and of activations that reach integer kernels.
+        facts: what others show and keep of it.
     """
 
-    def __init__(self, name: str, label: str, provider: str, formats: frozenset[str]) -> None:
-        self.name, self.label, self.provider = name, label, provider
+    def __init__(self, name: str, label: str, provider: str, formats: frozenset[str], facts: Facts) -> None:
+        self.name, self.label, self.provider, self.facts = name, label, provider, facts
         self.capabilities = Capabilities("gpu", formats, formats, simulates=False)
 
     def availability(self) -> Availability:
@@ -198,5 +199,14 @@ def _element_types(graph: onnx.GraphProto) -> Iterator[int]:
             yield from (attribute.i for attribute in node.attribute if attribute.name == "to")
 
 
-ONNXRUNTIME_CUDA = OnnxRuntimeGpu("onnxruntime-cuda", "ONNX Runtime (CUDA)", CUDA, frozenset())
-ONNXRUNTIME_TENSORRT = OnnxRuntimeGpu("onnxruntime-tensorrt", "ONNX Runtime (TensorRT)", TENSORRT, frozenset({"int8"}))
+_PACKAGES = ("onnxruntime-gpu",)
+ONNXRUNTIME_CUDA = OnnxRuntimeGpu(
+    "onnxruntime-cuda", "ONNX Runtime (CUDA)", CUDA, frozenset(), Facts("#7b7fe0", _PACKAGES, rank=10)
+)
+ONNXRUNTIME_TENSORRT = OnnxRuntimeGpu(
+    "onnxruntime-tensorrt",
+    "ONNX Runtime (TensorRT)",
+    TENSORRT,
+    frozenset({"int8"}),
+    Facts("#a8862e", (*_PACKAGES, "tensorrt"), rank=20),
+)

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CODES", "Treatment", "treatment"]
+__all__ = ["CODES", "KernelTreatment", "treatment"]
 
 
-class Treatment(StrEnum):
+class KernelTreatment(StrEnum):
     """How a kernel treats quantized tensors."""
 
     INTEGER = "integer"
@@ -42,18 +42,18 @@ _MOVES = """
 """
 _CONVERTS = "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast ReorderInput ReorderOutput"
 
-CODES: dict[str, Treatment] = {
+CODES: dict[str, KernelTreatment] = {
     op: kind
     for kind, ops in (
-        (Treatment.INTEGER, _INTEGER),
-        (Treatment.CARRIES, _CARRIES),
-        (Treatment.MOVES, _MOVES),
-        (Treatment.CONVERTS, _CONVERTS),
+        (KernelTreatment.INTEGER, _INTEGER),
+        (KernelTreatment.CARRIES, _CARRIES),
+        (KernelTreatment.MOVES, _MOVES),
+        (KernelTreatment.CONVERTS, _CONVERTS),
     )
     for op in ops.split()
 }
 
 
-def treatment(op: str) -> Treatment:
+def treatment(op: str) -> KernelTreatment:
     """How the operator type ``op`` treats quantized tensors."""
-    return CODES.get(op, Treatment.FLOAT)
+    return CODES.get(op, KernelTreatment.FLOAT)

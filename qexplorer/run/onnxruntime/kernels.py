@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.graph.walk import subgraphs
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Kernel", "kernels_in", "kernels_of"]
+__all__ = ["OptimizedNode", "kernels_in", "kernels_of"]
 
 _HALVES = {10: "fp16", 16: "bf16"}  # onnx.TensorProto.FLOAT16, BFLOAT16
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class OptimizedNode:
     """One node of an optimized graph.
 
     Attributes:
@@ -30,7 +31,7 @@ class Kernel:
     """
 
     node: onnx.NodeProto
-    treatment: Treatment
+    treatment: KernelTreatment
     label: str
     inner: bool
 
@@ -39,32 +40,32 @@ def kernels_of(optimized: onnx.ModelProto) -> Kernels:
     """Counts operator types of ``optimized`` by what they compute on, bodies of If, Loop and Scan included."""
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
     for kernel in kernels_in(optimized.graph):
-        computes = kernel.treatment in (Treatment.INTEGER, Treatment.FLOAT)
+        computes = kernel.treatment in (KernelTreatment.INTEGER, KernelTreatment.FLOAT)
         counts[kernel.treatment.value if computes else "other"][kernel.label] += 1
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})
 
 
-def kernels_in(graph: onnx.GraphProto) -> Iterator[Kernel]:
+def kernels_in(graph: onnx.GraphProto) -> Iterator[OptimizedNode]:
     """Every node of an optimized graph with what it works on, in file order; bodies behind the node that has them."""
     yield from _walk(graph, set(), {}, inner=False)
 
 
-def _walk(graph: onnx.GraphProto, codes: set[str], types: dict[str, int], *, inner: bool) -> Iterator[Kernel]:
+def _walk(graph: onnx.GraphProto, codes: set[str], types: dict[str, int], *, inner: bool) -> Iterator[OptimizedNode]:
     """``codes`` holds the tensors known to be codes of a quantized tensor, ``types`` element types as far as known."""
     types.update({item.name: item.data_type for item in graph.initializer})
     types.update({value.name: value.type.tensor_type.elem_type for value in graph.input})
     for node in graph.node:
         kind = treatment(node.op_type)
         on_codes = bool(node.input) and node.input[0] in codes
-        if kind is Treatment.CARRIES:
-            kind = Treatment.INTEGER if on_codes else Treatment.FLOAT
+        if kind is KernelTreatment.CARRIES:
+            kind = KernelTreatment.INTEGER if on_codes else KernelTreatment.FLOAT
             if on_codes:
                 codes.update(node.output)
-        elif (kind is Treatment.MOVES and on_codes) or _gives_codes(node):
+        elif (kind is KernelTreatment.MOVES and on_codes) or _gives_codes(node):
             codes.update(node.output)
-        yield Kernel(node, kind, _label(node, kind, types), inner)
+        yield OptimizedNode(node, kind, _label(node, kind, types), inner)
         types.update(dict.fromkeys(node.output, _output_type(node, types)))
-        for body in _bodies(node):
+        for body in subgraphs(node):
             yield from _walk(body, codes, types, inner=True)
 
 
@@ -74,7 +75,7 @@ def _gives_codes(node: onnx.NodeProto) -> bool:
     return node.op_type.startswith("QLinear")
 
 
-def _label(node: onnx.NodeProto, kind: Treatment, types: dict[str, int]) -> str:
+def _label(node: onnx.NodeProto, kind: KernelTreatment, types: dict[str, int]) -> str:
     """The operator type; a float kernel on half precision says so, MatMulNBits says that only its weights are integers.
 
     At accuracy level 0, which this program asks for, it unpacks its weights and computes in float; at level 4 it
@@ -84,7 +85,7 @@ def _label(node: onnx.NodeProto, kind: Treatment, types: dict[str, int]) -> str:
         bits = next((a.i for a in node.attribute if a.name == "bits"), 4)
         return f"{node.op_type} (int{bits} weights)"
     half = _HALVES.get(types.get(node.input[0], 0)) if node.input else None
-    return f"{node.op_type} ({half})" if half and kind is Treatment.FLOAT else str(node.op_type)
+    return f"{node.op_type} ({half})" if half and kind is KernelTreatment.FLOAT else str(node.op_type)
 
 
 def _output_type(node: onnx.NodeProto, types: dict[str, int]) -> int:
@@ -93,10 +94,3 @@ def _output_type(node: onnx.NodeProto, types: dict[str, int]) -> int:
         return next((a.i for a in node.attribute if a.name == "to"), 0)
     source = 1 if node.op_type == "DequantizeLinear" else 0  # what comes out of it has the type of the scale
     return types.get(node.input[source], 0) if len(node.input) > source else 0
-
-
-def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs

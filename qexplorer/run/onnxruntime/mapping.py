@@ -18,12 +18,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.graph.index import GraphIndex, reads_of
+from qexplorer.graph.walk import subgraphs
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["QUANTIZERS", "computed_nodes", "layers_of", "plain_names"]
+__all__ = ["QUANTIZERS", "layers_of", "plain_names"]
 
 QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 _ABSORBED = frozenset(
@@ -37,20 +39,17 @@ class _Given:
     """The given graph, asked for neighbours; nodes are numbered in file order."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
-        self.nodes = list(graph.node)
-        self.outputs = {value.name for value in graph.output}
-        self.producer = {name: i for i, node in enumerate(self.nodes) for name in node.output if name}
+        index = GraphIndex(graph)
+        self.nodes = index.order
+        self.outputs = set(index.outputs)
+        self.producer = index.made_at
         self.by_name = {node.name: i for i, node in enumerate(self.nodes) if node.name}
-        self.reads = [tuple(_reads(node)) for node in self.nodes]
-        self.readers: dict[str, list[int]] = {}
-        for i, names in enumerate(self.reads):
-            for name in names:
-                self.readers.setdefault(name, []).append(i)
-        stored = {item.name for item in graph.initializer}
-        moving = {value.name for value in graph.input} - stored
+        self.reads = [reads_of(node) for node in self.nodes]
+        self.readers = index.read_at
+        moving = set(index.inputs)
         self.constant: set[int] = set()
         for i, node in enumerate(self.nodes):
-            if moving.isdisjoint(self.reads[i]) and not _has_body(node):
+            if moving.isdisjoint(self.reads[i]) and not any(subgraphs(node)):
                 self.constant.add(i)
             else:
                 moving.update(node.output)
@@ -77,12 +76,6 @@ def plain_names(label: str) -> Iterator[str]:
     while (shorter := _AROUND.sub("", label, count=1)) != label:
         label = shorter
         yield label
-
-
-def computed_nodes(graph: onnx.GraphProto) -> tuple[str, ...]:
-    """Names of the nodes that a run computes: without quantizers and without what depends on constants alone."""
-    given = _Given(graph)
-    return tuple(node.name for i, node in enumerate(given.nodes) if given.is_layer(i))
 
 
 def layers_of(graph: onnx.GraphProto, kernels: Sequence[onnx.NodeProto]) -> list[tuple[str, ...]]:
@@ -163,17 +156,4 @@ def _backwards(given: _Given, start: Sequence[int], owner: dict[int, int], k: in
 
 
 def _moves(kernel: onnx.NodeProto) -> bool:
-    return treatment(kernel.op_type) in (Treatment.MOVES, Treatment.CONVERTS)
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Inputs of a node and what its bodies may capture from outside."""
-    yield from filter(None, node.input)
-    for attribute in node.attribute:
-        for body in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-            for inner in body.node:
-                yield from _reads(inner)
-
-
-def _has_body(node: onnx.NodeProto) -> bool:
-    return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+    return treatment(kernel.op_type) in (KernelTreatment.MOVES, KernelTreatment.CONVERTS)

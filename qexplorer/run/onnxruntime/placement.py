@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 from qexplorer.run.onnxruntime.kernels import kernels_in
 from qexplorer.run.onnxruntime.mapping import plain_names
 
@@ -45,10 +45,10 @@ def engine_kernels(placed: Placed, engine: str) -> Kernels:
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})
 
 
-def _place(kind: Treatment) -> str:
-    if kind is Treatment.CARRIES:  # outside a kernel on codes it computes in float
+def _place(kind: KernelTreatment) -> str:
+    if kind is KernelTreatment.CARRIES:  # outside a kernel on codes it computes in float
         return "float"
-    return kind.value if kind in (Treatment.INTEGER, Treatment.FLOAT) else "other"
+    return kind.value if kind in (KernelTreatment.INTEGER, KernelTreatment.FLOAT) else "other"
 
 
 def _short(provider: str) -> str:

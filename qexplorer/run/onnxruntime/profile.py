@@ -14,28 +14,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qexplorer.run.onnxruntime.kernel_table import Treatment
-from qexplorer.run.onnxruntime.kernels import Kernel, kernels_in
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment
+from qexplorer.run.onnxruntime.kernels import OptimizedNode, kernels_in
 from qexplorer.run.onnxruntime.mapping import layers_of
-from qexplorer.run.protocol import Executed, Kind
+from qexplorer.run.protocol import Executed, KernelKind
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["UNCOUNTED", "Timed", "executed", "read_events"]
+__all__ = ["UNCOUNTED", "TimedNode", "executed", "read_events"]
 
 UNCOUNTED = 2
 _SUFFIX = "_kernel_time"
 _KINDS = {
-    Treatment.INTEGER: Kind.INTEGER,
-    Treatment.FLOAT: Kind.FLOAT,
-    Treatment.CONVERTS: Kind.CONVERTS,
-    Treatment.MOVES: Kind.MOVES,
+    KernelTreatment.INTEGER: KernelKind.INTEGER,
+    KernelTreatment.FLOAT: KernelKind.FLOAT,
+    KernelTreatment.CONVERTS: KernelKind.CONVERTS,
+    KernelTreatment.MOVES: KernelKind.MOVES,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class TimedNode:
     """One node of the profile.
 
     Attributes:
@@ -55,7 +55,7 @@ class Timed:
         return statistics.median(counted) if counted else None
 
 
-def read_events(path: Path) -> list[Timed]:
+def read_events(path: Path) -> list[TimedNode]:
     """The nodes of a profile, in the order in which they first ran."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for event in json.loads(path.read_text(encoding="utf-8")):
@@ -64,10 +64,10 @@ def read_events(path: Path) -> list[Timed]:
             arguments = event.get("args", {})
             key = (name.removesuffix(_SUFFIX), arguments.get("op_name", ""), arguments.get("node_index", ""))
             found.setdefault(key, []).append(event["dur"] / 1000)
-    return [Timed(name, op, tuple(ms)) for (name, op, _), ms in found.items()]
+    return [TimedNode(name, op, tuple(ms)) for (name, op, _), ms in found.items()]
 
 
-def executed(given: onnx.ModelProto, optimized: onnx.ModelProto, events: Sequence[Timed]) -> tuple[Executed, ...]:
+def executed(given: onnx.ModelProto, optimized: onnx.ModelProto, events: Sequence[TimedNode]) -> tuple[Executed, ...]:
     """The kernels of ``optimized`` in the order of execution, with their times and what they compute of ``given``.
 
     What runs in the body of an If, Loop or Scan is part of that node's time and not listed.
@@ -82,14 +82,16 @@ def executed(given: onnx.ModelProto, optimized: onnx.ModelProto, events: Sequenc
     )
 
 
-def _in_order(kernels: Sequence[Kernel], events: Sequence[Timed]) -> list[tuple[Kernel, Timed | None]]:
+def _in_order(
+    kernels: Sequence[OptimizedNode], events: Sequence[TimedNode]
+) -> list[tuple[OptimizedNode, TimedNode | None]]:
     """Each kernel with its event, as they ran; those without an event last.
 
     A node without a name is found by its operator type, the first such kernel for the first such event.
     """
     waiting = list(kernels)
     known = {kernel.node.name for kernel in kernels if kernel.node.name}
-    pairs: list[tuple[Kernel, Timed | None]] = []
+    pairs: list[tuple[OptimizedNode, TimedNode | None]] = []
     for event in events:
         wanted = event.name if event.name in known else ""
         at = next((k for k in waiting if k.node.name == wanted and k.node.op_type == event.op), None)

@@ -29,7 +29,7 @@ from qexplorer.run.openvino.graph import (
 )
 from qexplorer.run.openvino.kernels import kernels_of, names_of, read_kernels
 from qexplorer.run.openvino.profile import profiled
-from qexplorer.run.protocol import Availability, Capabilities, Executed, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Executed, Facts, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:
     import openvino
@@ -49,10 +49,11 @@ class OpenVino:
         name: short name.
         label: name for people.
         device: what OpenVINO calls it: ``CPU`` or ``GPU``.
+        facts: what others show and keep of it.
     """
 
-    def __init__(self, name: str, label: str, device: str) -> None:
-        self.name, self.label, self.device = name, label, device
+    def __init__(self, name: str, label: str, device: str, facts: Facts) -> None:
+        self.name, self.label, self.device, self.facts = name, label, device, facts
         self.capabilities = Capabilities(device.lower(), _WEIGHTS, _ACTIVATIONS, simulates=False)
 
     def availability(self) -> Availability:
@@ -173,8 +174,8 @@ class OpenVinoSession:
             raise BackendError(f"OpenVINO cannot compile it ({sentence(error)})", where=self._path.name) from None
 
 
-OPENVINO_CPU = OpenVino("openvino", "OpenVINO (CPU)", "CPU")
-OPENVINO_GPU = OpenVino("openvino-gpu", "OpenVINO (GPU)", "GPU")
+OPENVINO_CPU = OpenVino("openvino", "OpenVINO (CPU)", "CPU", Facts("#00936b", ("openvino",), rank=70))
+OPENVINO_GPU = OpenVino("openvino-gpu", "OpenVINO (GPU)", "GPU", Facts("#4d9a3c", ("openvino",), rank=80))
 
 
 def _settings(model: openvino.Model, options: SessionOptions, device: str) -> dict[str, Any]:

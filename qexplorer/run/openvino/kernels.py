@@ -12,12 +12,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.protocol import Kind
+from qexplorer.graph.index import GraphIndex, label_of
+from qexplorer.run.protocol import KernelKind
 
-__all__ = ["Kernel", "Names", "kernels_of", "names_of", "read_kernels"]
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Names", "RuntimeKernel", "kernels_of", "names_of", "read_kernels"]
 
 _NOTHING, _CONVERTS, _MOVES, _ELEMENTWISE, _CODES, _WHOLE, _PAIRS, _PRODUCTS, _OTHER_QUANTIZED = (
     frozenset(words.split())
@@ -43,7 +47,7 @@ _FRONTEND = ("/DequantizationMultiply", "/DequantizationSubtract", "/WithoutBias
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class RuntimeKernel:
     """One operation of the runtime model that does something.
 
     Attributes:
@@ -56,7 +60,7 @@ class Kernel:
 
     name: str
     op: str
-    kind: Kind
+    kind: KernelKind
     layers: tuple[str, ...]
     order: int
 
@@ -82,19 +86,21 @@ def names_of(path: Path) -> Names:
     import onnx
 
     graph = onnx.load(str(path), load_external_data=False).graph
-    nodes: dict[str, tuple[str, str]] = {}
-    for node in graph.node:
-        nodes |= dict.fromkeys(node.output, (node.name or node.output[0], node.op_type))
+    index = GraphIndex(graph)
+    nodes = {tensor: _label_and_op(index.order[place]) for tensor, place in index.made_at.items()}
     made_by = {tensor: name for tensor, (name, op) in nodes.items() if op not in _PAIRS}
     before = {
-        node.name or node.output[0]: tuple(made_by[tensor] for tensor in node.input if tensor in made_by)
-        for node in graph.node
+        label_of(node): tuple(made_by[tensor] for tensor in node.input if tensor in made_by) for node in index.order
     }
-    nodes |= {node.name: (node.name, node.op_type) for node in graph.node if node.name}
+    nodes |= {node.name: _label_and_op(node) for node in index.order if node.name}
     return Names(nodes, before, any(op in _PAIRS | _OTHER_QUANTIZED for _, op in nodes.values()))
 
 
-def read_kernels(runtime: Any, names: Names) -> tuple[Kernel, ...]:
+def _label_and_op(node: onnx.NodeProto) -> tuple[str, str]:
+    return label_of(node), str(node.op_type)
+
+
+def read_kernels(runtime: Any, names: Names) -> tuple[RuntimeKernel, ...]:
     """Kernels of OpenVINO's runtime model (an ``openvino.Model``), in the order of execution.
 
     What depends on constants alone is left out: it runs once, before the first call.
@@ -110,7 +116,7 @@ def read_kernels(runtime: Any, names: Names) -> tuple[Kernel, ...]:
     return _with_lost(sorted(found, key=lambda kernel: kernel.order), names)
 
 
-def _with_lost(found: list[Kernel], names: Names) -> tuple[Kernel, ...]:
+def _with_lost(found: list[RuntimeKernel], names: Names) -> tuple[RuntimeKernel, ...]:
     """The same with the nodes that no kernel names: each was fused into the kernel that needs what it gives."""
     named = {layer for kernel in found for layer in kernel.layers}
     whole = []
@@ -125,16 +131,16 @@ def _with_lost(found: list[Kernel], names: Names) -> tuple[Kernel, ...]:
     return tuple(whole)
 
 
-def kernels_of(found: tuple[Kernel, ...]) -> Kernels:
+def kernels_of(found: tuple[RuntimeKernel, ...]) -> Kernels:
     """Counts of ``found`` by what they compute on."""
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
     for kernel in found:
-        place = kernel.kind.value if kernel.kind in (Kind.INTEGER, Kind.FLOAT) else "other"
+        place = kernel.kind.value if kernel.kind in (KernelKind.INTEGER, KernelKind.FLOAT) else "other"
         counts[place][kernel.op] += 1
     return Kernels(**{kind: dict(sorted(some.items())) for kind, some in counts.items()})
 
 
-def _kernel(op: Any, names: Names) -> Kernel | None:
+def _kernel(op: Any, names: Names) -> RuntimeKernel | None:
     facts = {key: _text(value) for key, value in op.get_rt_info().items()}
     what = facts.get("layerType", op.get_type_name())
     if what in _NOTHING:
@@ -143,13 +149,13 @@ def _kernel(op: Any, names: Names) -> Kernel | None:
     layers = tuple(name for name, kind in computed.items() if kind not in _PAIRS)
     kind = _kind(what, op, facts, computed, names)
     label = what
-    if kind is Kind.FLOAT and what not in _ELEMENTWISE and (weights := _weights(op)):
+    if kind is KernelKind.FLOAT and what not in _ELEMENTWISE and (weights := _weights(op)):
         label = f"{what} ({weights} weights)"
     order = facts.get("execOrder", "")
-    return Kernel(op.get_friendly_name(), label, kind, layers, int(order) if order.isdigit() else 0)
+    return RuntimeKernel(op.get_friendly_name(), label, kind, layers, int(order) if order.isdigit() else 0)
 
 
-def _kind(what: str, op: Any, facts: Mapping[str, str], computed: Mapping[str, str], names: Names) -> Kind:
+def _kind(what: str, op: Any, facts: Mapping[str, str], computed: Mapping[str, str], names: Names) -> KernelKind:
     """What a kernel of type ``what`` works on.
 
     1. An elementwise kernel that computes no node of a quantized graph is a pair that was taken apart: it subtracts a
@@ -159,17 +165,17 @@ def _kind(what: str, op: Any, facts: Mapping[str, str], computed: Mapping[str, s
     3. Anything else works on what its first input holds.
     """
     if what in _CONVERTS or (what in _ELEMENTWISE and names.quantized and set(computed.values()) <= _PAIRS):
-        return Kind.CONVERTS
+        return KernelKind.CONVERTS
     precision = facts.get("runtimePrecision", "")
     if what in _MOVES or precision in _WHOLE:
-        return Kind.MOVES
+        return KernelKind.MOVES
     if what in _ELEMENTWISE and _PRODUCTS & set(computed.values()):
         integer = "QuantizeLinear" in computed.values() and _matrices(op) <= _CODES
     elif what in _ELEMENTWISE:
         integer = precision in _CODES and set(facts.get("outputPrecisions", "").split(",")) <= _CODES
     else:
         integer = op.get_input_size() > 0 and _type_of(op, 0) in _CODES
-    return Kind.INTEGER if integer else Kind.FLOAT
+    return KernelKind.INTEGER if integer else KernelKind.FLOAT
 
 
 def _matrices(op: Any) -> set[str]:

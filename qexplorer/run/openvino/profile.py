@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qexplorer.run.openvino.kernels import Kernel
+from qexplorer.run.openvino.kernels import RuntimeKernel
 from qexplorer.run.protocol import Executed
 
 __all__ = ["profiled"]
@@ -14,7 +14,9 @@ __all__ = ["profiled"]
 _WARM = 2
 
 
-def profiled(request: Any, infer: Callable[[], object], kernels: Sequence[Kernel], runs: int) -> tuple[Executed, ...]:
+def profiled(
+    request: Any, infer: Callable[[], object], kernels: Sequence[RuntimeKernel], runs: int
+) -> tuple[Executed, ...]:
     """Every kernel that ran with the median of its times.
 
     Args:

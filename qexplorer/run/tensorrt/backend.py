@@ -15,7 +15,7 @@ from qexplorer.process.child import Emit
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.nvidia import NO_DRIVER, has_driver
-from qexplorer.run.protocol import Availability, Capabilities, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Facts, Mode, Session, SessionOptions
 
 __all__ = ["TensorRt", "probe"]
 
@@ -29,6 +29,7 @@ class TensorRt:
     name = "tensorrt"
     label = "TensorRT"
     capabilities = Capabilities("gpu", frozenset({"int8"}), frozenset({"int8"}), simulates=False)
+    facts = Facts("#6f8f00", ("tensorrt", "torch"), rank=30)
 
     def availability(self) -> Availability:
         """Whether an engine can be built and run here (found once, in a child process)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
+from qexplorer.graph.walk import fed_inputs
 from qexplorer.run.tensorrt.graph import for_tensorrt, read_graph
 
 if TYPE_CHECKING:
@@ -102,8 +103,7 @@ def _network_flags(trt: Any) -> int:
 
 
 def _add_profiles(builder: Any, config: Any, model: onnx.ModelProto) -> None:
-    stored = {item.name for item in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in stored]
+    inputs = fed_inputs(model.graph)
     for batches in BATCHES:
         shapes = {value.name: profile_shapes(value, batches) for value in inputs}
         free = {name: found for name, found in shapes.items() if found}

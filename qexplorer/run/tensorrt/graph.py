@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.errors import BackendError
+from qexplorer.graph.index import GraphIndex
 
 if TYPE_CHECKING:
     import onnx
@@ -42,8 +43,9 @@ def for_tensorrt(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     """
     from onnx import TensorProto
 
-    stored = {item.name: item for item in model.graph.initializer}
-    for node in model.graph.node:
+    index = GraphIndex(model)
+    stored = index.initializers
+    for node in index.order:
         if node.op_type in QUANTIZERS:
             zero = stored.get(node.input[2]) if len(node.input) > 2 else None
             if zero is not None and _has_zero_point(zero):
@@ -51,12 +53,12 @@ def for_tensorrt(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
                 raise BackendError(what, where=where, do="use a recipe with -sym, such as w8a8-sym")
     folded = {
         node.output[0]: _dequantized(node, stored)
-        for node in model.graph.node
+        for node in index.order
         if node.op_type == "DequantizeLinear"
         and node.input[0] in stored
         and stored[node.input[0]].data_type == TensorProto.INT32
     }
-    kept = [node for node in model.graph.node if not (node.output and node.output[0] in folded)]
+    kept = [node for node in index.order if not (node.output and node.output[0] in folded)]
     del model.graph.node[:]
     model.graph.node.extend(kept)
     model.graph.initializer.extend(folded.values())

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.protocol import Executed, Kind
+from qexplorer.run.protocol import Executed, KernelKind
 
 __all__ = ["EngineLayer", "executed_layers", "kernels_of_layers", "read_layers"]
 
@@ -47,7 +47,7 @@ class EngineLayer:
 
     name: str
     op: str
-    kind: Kind | None
+    kind: KernelKind | None
     nodes: tuple[str, ...]
 
 
@@ -60,7 +60,7 @@ def kernels_of_layers(layers: Sequence[EngineLayer]) -> Kernels:
     """Layers counted by what they work on; those whose types are not told are under ``other`` and say so."""
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
     for layer in layers:
-        computes = layer.kind in (Kind.INTEGER, Kind.FLOAT)
+        computes = layer.kind in (KernelKind.INTEGER, KernelKind.FLOAT)
         counts[layer.kind.value if layer.kind and computes else "other"][layer.op] += 1
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})
 
@@ -79,9 +79,9 @@ def executed_layers(
     """
     found = []
     for layer in layers:
-        computes = layer.kind in (Kind.INTEGER, Kind.FLOAT, None)
+        computes = layer.kind in (KernelKind.INTEGER, KernelKind.FLOAT, None)
         nodes = tuple(node for node in layer.nodes if node not in left_out) if computes else ()
-        found.append(Executed(layer.name, layer.op, layer.kind or Kind.FLOAT, ms.get(layer.name), nodes))
+        found.append(Executed(layer.name, layer.op, layer.kind or KernelKind.FLOAT, ms.get(layer.name), nodes))
     return tuple(found)
 
 
@@ -92,16 +92,16 @@ def _layer(entry: Any) -> EngineLayer:
     nodes = tuple(dict.fromkeys(_NODE.findall(str(entry.get("Metadata", "")))))
     lower = kind.lower()
     if any(word in lower for word in _CONVERTS):
-        return EngineLayer(name, kind, Kind.CONVERTS, nodes)
+        return EngineLayer(name, kind, KernelKind.CONVERTS, nodes)
     if any(word in lower for word in _MOVES):
-        return EngineLayer(name, kind, Kind.MOVES, nodes)
+        return EngineLayer(name, kind, KernelKind.MOVES, nodes)
     inputs = [_type_of(str(item.get("Format/Datatype", ""))) for item in entry.get("Inputs", [])]
     first = inputs[0] if inputs else None
     if first is None or (first == "int8" and not _computes_on_codes(lower, str(entry.get("TacticName", "")))):
         return EngineLayer(name, f"{kind} ({UNKNOWN})", None, nodes)
     if first == "int8":
-        return EngineLayer(name, kind, Kind.INTEGER, nodes)
-    return EngineLayer(name, kind if first == "fp32" else f"{kind} ({first})", Kind.FLOAT, nodes)
+        return EngineLayer(name, kind, KernelKind.INTEGER, nodes)
+    return EngineLayer(name, kind if first == "fp32" else f"{kind} ({first})", KernelKind.FLOAT, nodes)
 
 
 def _computes_on_codes(layer_type: str, tactic: str) -> bool:

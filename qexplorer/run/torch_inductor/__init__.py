@@ -2,4 +2,6 @@
 
 from qexplorer.run.torch_inductor.backend import TORCH_INDUCTOR, TorchInductor
 
-__all__ = ["TORCH_INDUCTOR", "TorchInductor"]
+__all__ = ["ENTRIES", "TORCH_INDUCTOR", "TorchInductor"]
+
+ENTRIES = (TORCH_INDUCTOR,)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Availability, Capabilities, Mode, Preparation, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Facts, Mode, Preparation, Session, SessionOptions
 
 __all__ = ["TORCH_INDUCTOR", "TorchInductor"]
 
@@ -21,6 +21,7 @@ _CAPABILITIES = Capabilities(
     simulates=False,
     prepares=Preparation("PyTorch compiles", (10, 20), each_shape=True),
 )
+_FACTS = Facts("#a97c50", ("torch",), rank=60)
 _ENABLE = {"linux": "apt install g++", "darwin": "xcode-select --install"}
 
 
@@ -30,6 +31,7 @@ class TorchInductor:
 
     name: str = "torch-inductor"
     label: str = "PyTorch compiled (CPU)"
+    facts: Facts = _FACTS
 
     @property
     def capabilities(self) -> Capabilities:

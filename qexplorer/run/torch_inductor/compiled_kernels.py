@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from qexplorer.core.results import Kernels
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 __all__ = ["kernels_from", "kind_of"]
 
@@ -19,17 +19,17 @@ _MOVES_NAMES = """
 _MOVES = frozenset(_MOVES_NAMES.split())
 
 
-def kind_of(target: str) -> tuple[str, Kind]:
+def kind_of(target: str) -> tuple[str, KernelKind]:
     """Short name and kind of an operator of the compiler's graph, such as ``onednn.qconv_pointwise.default``."""
     space, _, rest = target.partition(".")
     name = rest.split(".")[0] if rest else target.strip("<>").split(" ")[-1]
     if target.startswith("onednn.q") and "prepack" not in name:
-        return name, Kind.INTEGER
+        return name, KernelKind.INTEGER
     if target.startswith(_CONVERTS):
-        return name, Kind.CONVERTS
+        return name, KernelKind.CONVERTS
     if name in _MOVES or "prepack" in name or space == "_operator":
-        return name, Kind.MOVES
-    return name, Kind.FLOAT
+        return name, KernelKind.MOVES
+    return name, KernelKind.FLOAT
 
 
 def kernels_from(targets: Iterable[str]) -> Kernels:
@@ -41,5 +41,5 @@ def kernels_from(targets: Iterable[str]) -> Kernels:
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
     for target in targets:
         name, kind = kind_of(target)
-        counts[kind.value if kind in (Kind.INTEGER, Kind.FLOAT) else "other"][name] += 1
+        counts[kind.value if kind in (KernelKind.INTEGER, KernelKind.FLOAT) else "other"][name] += 1
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})

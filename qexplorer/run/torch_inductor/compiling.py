@@ -96,8 +96,8 @@ def compile_in_child(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: AR
     import torch
     import torch._inductor
 
-    from qexplorer.run.torch_ends import guarded, read_file, tensor_of
     from qexplorer.run.torch_inductor.lower import LoweredGraph
+    from qexplorer.run.torch_session.ends import guarded, read_file, tensor_of
     from qexplorer.torchgraph.graph import graph_of
 
     path, folder = Path(arguments["path"]), Path(arguments["folder"])

@@ -52,7 +52,6 @@ class LoweredGraph(nn.Module):
         self._graph = graph
         self._constants = {name: tensor_from(item) for name, item in graph.constants.items()}
         self._slots: dict[str, str] = {}
-        self._makers = {name: node for node in graph.nodes for name in node.output if name}
         on_host = host_nodes(graph)
         self._steps: list[tuple[onnx.NodeProto, Run]] = []
         for index, node in enumerate(graph.nodes):
@@ -121,10 +120,10 @@ class LoweredGraph(nn.Module):
 
     def _may_shift(self, name: str) -> bool:
         """Whether int8 codes can be uint8 codes 128 higher, which oneDNN wants: if nobody sees them but quantizers."""
-        maker = self._makers.get(name)
+        maker = self._graph.index.maker(name)
         if maker is None or maker.op_type != "QuantizeLinear" or len(maker.input) < 3 or name in self._graph.outputs:
             return False
-        readers = [node for node in self._graph.nodes if name in node.input]
+        readers = self._graph.index.readers(name)
         zero = self._constants.get(maker.input[2])
         return zero is not None and zero.dtype == torch.int8 and all(n.op_type == "DequantizeLinear" for n in readers)
 
@@ -189,7 +188,7 @@ class LoweredGraph(nn.Module):
 
     def _weight(self, name: str, axis: int) -> tuple[Tensor, Tensor] | None:
         """int8 codes and float32 scales of a symmetric weight, per tensor or along ``axis``."""
-        node = self._makers.get(name)
+        node = self._graph.index.maker(name)
         if (
             node is None
             or node.op_type != "DequantizeLinear"
@@ -206,7 +205,7 @@ class LoweredGraph(nn.Module):
 
     def _bias(self, name: str) -> Any:
         """A constant bias as float32, shape ``(channels,)``; False for any other."""
-        node, values = self._makers.get(name), self._constants.get(name)
+        node, values = self._graph.index.maker(name), self._constants.get(name)
         if values is None and node is not None and node.op_type == "DequantizeLinear":
             codes, scale = (self._constants.get(n) for n in node.input[:2])
             values = None if codes is None or scale is None else codes.to(torch.float32) * scale

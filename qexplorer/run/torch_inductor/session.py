@@ -12,9 +12,9 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import sha256_file
 from qexplorer.run.protocol import Executed, SessionOptions
-from qexplorer.run.torch_ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
 from qexplorer.run.torch_inductor.compiled_kernels import kernels_from
 from qexplorer.run.torch_inductor.compiling import compiled_for
+from qexplorer.run.torch_session.ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
 from qexplorer.torchgraph.graph import graph_of
 
 __all__ = ["TorchInductorSession"]

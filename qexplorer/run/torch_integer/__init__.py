@@ -2,4 +2,6 @@
 
 from qexplorer.run.torch_integer.backend import TORCH, TORCH_CUDA, TorchInteger
 
-__all__ = ["TORCH", "TORCH_CUDA", "TorchInteger"]
+__all__ = ["ENTRIES", "TORCH", "TORCH_CUDA", "TorchInteger"]
+
+ENTRIES = (TORCH, TORCH_CUDA)

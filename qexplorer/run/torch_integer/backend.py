@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Availability, Capabilities, Session, SessionOptions
+from qexplorer.run.protocol import Availability, Capabilities, Facts, Session, SessionOptions
 
 __all__ = ["TORCH", "TORCH_CUDA", "TorchInteger"]
 
@@ -24,11 +24,13 @@ class TorchInteger:
         name: registered name.
         label: for people.
         device: torch's device, ``cpu`` or ``cuda``.
+        facts: what others show and keep of it.
     """
 
     name: str
     label: str
     device: str
+    facts: Facts
 
     @property
     def capabilities(self) -> Capabilities:
@@ -74,5 +76,5 @@ def _cuda() -> Availability:
     return Availability(True)
 
 
-TORCH = TorchInteger("torch", "PyTorch integer (CPU)", "cpu")
-TORCH_CUDA = TorchInteger("torch-cuda", "PyTorch integer (CUDA)", "cuda")
+TORCH = TorchInteger("torch", "PyTorch integer (CPU)", "cpu", Facts("#c07a00", ("torch",), rank=40))
+TORCH_CUDA = TorchInteger("torch-cuda", "PyTorch integer (CUDA)", "cuda", Facts("#c4694a", ("torch",), rank=50))

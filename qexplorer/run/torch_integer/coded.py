@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 from qexplorer.run.torch_integer.floats import applied, kernel_of, quantized_ends
 from qexplorer.run.torch_integer.layers import BOUNDS, geometry_of, shift_of
 from qexplorer.run.torch_integer.pools import average_sums, largest, mean_sums, stretched
 from qexplorer.run.torch_integer.products import signed
+from qexplorer.run.torch_integer.quantized_graph import Ending, QuantizedGraph
 from qexplorer.run.torch_integer.rounding import requantize
-from qexplorer.run.torch_integer.step import Compute, Step
+from qexplorer.run.torch_integer.step import Compute, ProgramStep
 from qexplorer.run.torch_integer.tables import Table, make_table
-from qexplorer.run.torch_integer.view import Ending, GraphView
 from qexplorer.torchgraph.node import Node
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _AS_THEY_ARE = frozenset(_MOVED_NAMES.split())
 _LISTS = frozenset({"Concat"})
 
 
-def table_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def table_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """An elementwise operator of one or two tensors of codes, as a table; None if it is none."""
     if node.op_type not in _UNARY:
         return None
@@ -51,11 +51,11 @@ def table_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> S
     sources = [view.codes(node.input[i]) for i in places]
     if any(source is None or source.grid is None for source in sources):
         return None
-    readers = [view.makers[node.input[i]] for i in places]
+    makers = [view.maker(node.input[i]) for i in places]
     kernel = kernel_of(view, node)
 
     def compute(*codes: Tensor) -> Tensor:
-        values = [applied(view, [reader], each) for reader, each in zip(readers, codes, strict=True)]
+        values = [applied(view, [maker], each) for maker, each in zip(makers, codes, strict=True)]
         given = [view.constants.get(name) if name else None for name in node.input]
         for place, value in zip(places, values, strict=True):
             given[place] = value
@@ -67,7 +67,7 @@ def table_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> S
     return _step(node, ending, reads, lambda *codes: (table(*codes),))
 
 
-def moved_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def moved_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """An operator that moves data, on codes, which are brought onto the output's grid first where it is another."""
     if node.op_type not in _AS_THEY_ARE | _LISTS or len([o for o in node.output if o]) != 1:
         return None
@@ -84,11 +84,11 @@ def moved_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> S
         return kernel(*codes, *inputs[count:])
 
     reads = (*(source.name for source in sources if source), *node.input[count:])
-    kind = Kind.MOVES if all(table is None for table in tables) else Kind.INTEGER
+    kind = KernelKind.MOVES if all(table is None for table in tables) else KernelKind.INTEGER
     return _step(node, ending, reads, compute, kind)
 
 
-def max_pool_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def max_pool_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """MaxPool and GlobalMaxPool on codes: a larger value has a larger code."""
     ending, source = view.ending(node.output[0], _UNARY), view.codes(node.input[0])
     if ending is None or source is None or source.grid is None or len([o for o in node.output if o]) > 1:
@@ -103,7 +103,7 @@ def max_pool_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -
     return _step(node, ending, (source.name,), compute)
 
 
-def _largest_of(view: GraphView, node: onnx.NodeProto) -> Callable[[Tensor], Tensor]:
+def _largest_of(view: QuantizedGraph, node: onnx.NodeProto) -> Callable[[Tensor], Tensor]:
     """MaxPool or GlobalMaxPool of tensors of 8-bit codes."""
     settings = Node.of(node, view.graph.opset(node))
     if node.op_type == "GlobalMaxPool":
@@ -112,7 +112,7 @@ def _largest_of(view: GraphView, node: onnx.NodeProto) -> Callable[[Tensor], Ten
     return lambda x: largest(x, stretched(geometry, tuple(x.shape[2:])) if grows else geometry)
 
 
-def average_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def average_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """GlobalAveragePool, AveragePool and ReduceMean: an int32 sum of codes, rescaled once."""
     ending, source = view.ending(node.output[0], BOUNDS), view.codes(node.input[0])
     if ending is None or source is None or source.grid is None:
@@ -134,7 +134,7 @@ def average_step(view: GraphView, node: onnx.NodeProto, device: torch.device) ->
     return _step(node, ending, (source.name,), compute)
 
 
-def _sums(view: GraphView, node: onnx.NodeProto, zero: int) -> Callable[[Tensor], tuple[Tensor, Tensor]] | None:
+def _sums(view: QuantizedGraph, node: onnx.NodeProto, zero: int) -> Callable[[Tensor], tuple[Tensor, Tensor]] | None:
     settings = Node.of(node, view.graph.opset(node))
     if node.op_type == "GlobalAveragePool":
         return lambda x: mean_sums(x, tuple(range(2, x.ndim)), zero, True)
@@ -154,22 +154,22 @@ def _sums(view: GraphView, node: onnx.NodeProto, zero: int) -> Callable[[Tensor]
     return over_windows
 
 
-def _single(view: GraphView, name: str) -> bool:
+def _single(view: QuantizedGraph, name: str) -> bool:
     """Whether ``name`` is a constant of one value."""
     return name in view.constants and view.constants[name].numel() == 1
 
 
-def _regrid(view: GraphView, name: str, ending: Ending, device: torch.device) -> Table | None:
+def _regrid(view: QuantizedGraph, name: str, ending: Ending, device: torch.device) -> Table | None:
     """From the codes behind ``name`` to those that ``ending`` makes of the same values; None if they are the same."""
     source = view.codes(name)
     assert source is not None
-    nodes = (view.makers[name], *ending.chain, ending.quantizer)
+    nodes = (view.maker(name), *ending.chain, ending.quantizer)
     table = make_table(lambda codes: applied(view, nodes, codes), (source.grid.dtype,) if source.grid else ())
     return None if table.changes_nothing else Table(table.values.to(device), 1)
 
 
 def _step(
-    node: onnx.NodeProto, ending: Ending, reads: Sequence[str], compute: Compute, kind: Kind = Kind.INTEGER
-) -> Step:
+    node: onnx.NodeProto, ending: Ending, reads: Sequence[str], compute: Compute, kind: KernelKind = KernelKind.INTEGER
+) -> ProgramStep:
     layers = (node.name, *(each.name for each in ending.chain))
-    return Step(node.name, node.op_type, kind, layers, tuple(reads), (ending.quantizer.output[0],), compute)
+    return ProgramStep(node.name, node.op_type, kind, layers, tuple(reads), (ending.quantizer.output[0],), compute)

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 from qexplorer.run.torch_integer.coded import average_step, max_pool_step, moved_step, table_step
 from qexplorer.run.torch_integer.floats import float_step
 from qexplorer.run.torch_integer.layers import product_step
 from qexplorer.run.torch_integer.operators import OPERATORS, operator_step
-from qexplorer.run.torch_integer.step import Step
-from qexplorer.run.torch_integer.view import GraphView
+from qexplorer.run.torch_integer.quantized_graph import QuantizedGraph
+from qexplorer.run.torch_integer.step import ProgramStep
 from qexplorer.torchgraph.graph import Graph, missing_in
 from qexplorer.torchgraph.host import HostNode, host_nodes
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "compile_graph"]
 
-Build = Callable[[GraphView, "onnx.NodeProto", torch.device], "Step | None"]
+Build = Callable[[QuantizedGraph, "onnx.NodeProto", torch.device], "ProgramStep | None"]
 
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 _POOLS: dict[str, Build] = {
@@ -52,7 +52,7 @@ class Program:
         constants: tensors that are known before anything runs, on the device (shapes: NumPy).
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[ProgramStep, ...]
     free: tuple[tuple[str, ...], ...]
     constants: dict[str, Any]
 
@@ -71,9 +71,11 @@ def compile_graph(graph: Graph, device: torch.device, *, integers: bool) -> Prog
     missing = [name for name in missing_in(graph) if name.split(" ")[0] not in OPERATORS]
     if missing:
         raise BackendError(f"PyTorch has no kernel here for {', '.join(missing)}", do="choose onnxruntime for it")
-    view, on_host = GraphView(graph), host_nodes(graph)
-    steps: list[Step] = []
-    waiting: dict[str, Step] = {}  # fused steps run where their quantizer stands: all that they read is there by then
+    view, on_host = QuantizedGraph(graph), host_nodes(graph)
+    steps: list[ProgramStep] = []
+    waiting: dict[
+        str, ProgramStep
+    ] = {}  # fused steps run where their quantizer stands: all that they read is there by then
     for index, node in enumerate(graph.nodes):
         if index in on_host:
             steps.append(_host_step(view, node))
@@ -90,7 +92,7 @@ def compile_graph(graph: Graph, device: torch.device, *, integers: bool) -> Prog
     return _program(_live(steps, graph.outputs), view, device)
 
 
-def _integer_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def _integer_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     if node.op_type in _PRODUCTS:
         return product_step(view, node, device)
     if node.op_type in _POOLS:
@@ -98,7 +100,7 @@ def _integer_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -
     return table_step(view, node, device) or moved_step(view, node, device)
 
 
-def _host_step(view: GraphView, node: onnx.NodeProto) -> Step:
+def _host_step(view: QuantizedGraph, node: onnx.NodeProto) -> ProgramStep:
     """A step that computes shapes in the processor's memory."""
     call = HostNode(node, view.graph.opset(node))
     known = {i: view.constants[name].numpy() for i, name in enumerate(node.input) if name in view.constants}
@@ -106,14 +108,16 @@ def _host_step(view: GraphView, node: onnx.NodeProto) -> Step:
     def compute(*inputs: Tensor | None) -> tuple[Any, ...]:
         return call(*(known.get(i, value) for i, value in enumerate(inputs)))
 
-    return Step(node.name, node.op_type, Kind.MOVES, _named(node), tuple(node.input), tuple(node.output), compute)
+    return ProgramStep(
+        node.name, node.op_type, KernelKind.MOVES, _named(node), tuple(node.input), tuple(node.output), compute
+    )
 
 
 def _named(node: onnx.NodeProto) -> tuple[str, ...]:
     return (node.name,) if node.name else ()
 
 
-def _live(steps: list[Step], outputs: Sequence[str]) -> list[Step]:
+def _live(steps: list[ProgramStep], outputs: Sequence[str]) -> list[ProgramStep]:
     """The steps that somebody needs."""
     read, kept = set(outputs), []
     for step in reversed(steps):
@@ -123,7 +127,7 @@ def _live(steps: list[Step], outputs: Sequence[str]) -> list[Step]:
     return kept[::-1]
 
 
-def _program(steps: list[Step], view: GraphView, device: torch.device) -> Program:
+def _program(steps: list[ProgramStep], view: QuantizedGraph, device: torch.device) -> Program:
     """Runs what is constant, and finds out how long each tensor is needed."""
     values: dict[str, Any] = {name: value.to(device) for name, value in view.constants.items()}
     left = []

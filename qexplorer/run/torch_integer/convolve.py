@@ -1,6 +1,6 @@
 """Convolutions of 8-bit codes in int32, for any number of spatial axes, without a loop over pixels.
 
-Codes lie with their channels last, so that a window's values are runs of bytes. What is summed by matrix product:
+CodeTensor lie with their channels last, so that a window's values are runs of bytes. What is summed by matrix product:
 windows as rows (im2col); what has one channel in a group: the kernel's positions one after the other.
 """
 
@@ -16,11 +16,11 @@ from torch import Tensor
 
 from qexplorer.run.torch_integer.products import Matrix, matrix, multiply
 
-__all__ = ["ConvWeight", "Geometry", "conv_weight", "convolve", "pad_codes", "positions", "windows"]
+__all__ = ["ConvWeight", "WindowGeometry", "conv_weight", "convolve", "pad_codes", "positions", "windows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class WindowGeometry:
     """How a kernel moves over spatial axes, as ONNX's attributes say it.
 
     Attributes:
@@ -104,7 +104,7 @@ def conv_weight(codes: Tensor, zero_point: Tensor, groups: int) -> ConvWeight:
     return ConvWeight(groups, groups * inputs, outputs, matrices, None, sums, kept)
 
 
-def pad_codes(x: Tensor, geometry: Geometry, value: int) -> Tensor:
+def pad_codes(x: Tensor, geometry: WindowGeometry, value: int) -> Tensor:
     """``x`` of shape ``(N, C, D1, ...)`` with ``value`` around its spatial axes."""
     around = geometry.around(x.shape[2:])
     flat = [amount for pair in reversed(around) for amount in pair]
@@ -116,7 +116,7 @@ def positions(kernel: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return itertools.product(*map(range, kernel))
 
 
-def windows(x: Tensor, geometry: Geometry) -> Tensor:
+def windows(x: Tensor, geometry: WindowGeometry) -> Tensor:
     """A view of a padded ``x`` (shape ``(N, C, D1, ...)``), shape ``(N, O1, ..., k1, ..., C)``."""
     reach, axes = geometry.reach, len(geometry.kernel)
     out = [(d - wide) // step + 1 for d, wide, step in zip(x.shape[2:], reach, geometry.strides, strict=True)]
@@ -129,7 +129,7 @@ def windows(x: Tensor, geometry: Geometry) -> Tensor:
     return x.as_strided(size, (x.stride(0), *moves, *inside, x.stride(1)), x.storage_offset())
 
 
-def convolve(x: Tensor, zero_point: int, weight: ConvWeight, geometry: Geometry) -> Tensor:
+def convolve(x: Tensor, zero_point: int, weight: ConvWeight, geometry: WindowGeometry) -> Tensor:
     """Sums of ``(x - zero_point) * (w - w_zero_point)``.
 
     Args:

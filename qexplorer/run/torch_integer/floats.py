@@ -11,9 +11,9 @@ from torch import Tensor
 
 import qexplorer.torchgraph.operators  # noqa: F401  (registers the operators)
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Kind
-from qexplorer.run.torch_integer.step import Step
-from qexplorer.run.torch_integer.view import Ending, GraphView
+from qexplorer.run.protocol import KernelKind
+from qexplorer.run.torch_integer.quantized_graph import Ending, QuantizedGraph
+from qexplorer.run.torch_integer.step import ProgramStep
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, as_host, find
 
@@ -31,13 +31,13 @@ _MOVES = frozenset(_MOVES_NAMES.split())
 """Operators that move data and compute nothing."""
 
 _PROCESSOR = torch.device("cpu")
-_KINDS = dict.fromkeys(_MOVES, Kind.MOVES) | dict.fromkeys(
-    ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"), Kind.CONVERTS
+_KINDS = dict.fromkeys(_MOVES, KernelKind.MOVES) | dict.fromkeys(
+    ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"), KernelKind.CONVERTS
 )
 
 
 def kernel_of(
-    view: GraphView, node: onnx.NodeProto, device: torch.device = _PROCESSOR
+    view: QuantizedGraph, node: onnx.NodeProto, device: torch.device = _PROCESSOR
 ) -> Callable[..., tuple[Tensor, ...]]:
     """``node`` as a function of its inputs, in the order of the graph, None for one left out.
 
@@ -75,15 +75,15 @@ def _argument(value: Any, host: bool, device: torch.device) -> Any:
     return torch.from_numpy(np.array(value)).to(device) if isinstance(value, np.ndarray) else value
 
 
-def float_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step:
+def float_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep:
     """A step that executes ``node`` as written. Raises BackendError."""
-    kind = _KINDS.get(node.op_type, Kind.FLOAT)
+    kind = _KINDS.get(node.op_type, KernelKind.FLOAT)
     reads, writes = tuple(node.input), tuple(node.output)
     layers = () if not node.name or node.op_type in ("QuantizeLinear", "DequantizeLinear") else (node.name,)
-    return Step(node.name, node.op_type, kind, layers, reads, writes, kernel_of(view, node, device))
+    return ProgramStep(node.name, node.op_type, kind, layers, reads, writes, kernel_of(view, node, device))
 
 
-def applied(view: GraphView, nodes: Sequence[onnx.NodeProto], value: Tensor) -> Tensor:
+def applied(view: QuantizedGraph, nodes: Sequence[onnx.NodeProto], value: Tensor) -> Tensor:
     """What a chain of nodes makes of ``value``, their first input; their other inputs are constants."""
     for node in nodes:
         others = [view.constants[name] if name else None for name in node.input[1:]]
@@ -91,7 +91,7 @@ def applied(view: GraphView, nodes: Sequence[onnx.NodeProto], value: Tensor) -> 
     return value
 
 
-def quantized_ends(view: GraphView, ending: Ending) -> tuple[int, int]:
+def quantized_ends(view: QuantizedGraph, ending: Ending) -> tuple[int, int]:
     """The smallest and largest code that a chain of Relu and Clip lets through."""
     ends = torch.tensor([float("-inf"), float("inf")])
     low, high = applied(view, (*ending.chain, ending.quantizer), ends).tolist()

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qexplorer.run.protocol import Kind
-from qexplorer.run.torch_integer.convolve import Geometry, conv_weight, convolve
+from qexplorer.run.protocol import KernelKind
+from qexplorer.run.torch_integer.convolve import WindowGeometry, conv_weight, convolve
 from qexplorer.run.torch_integer.floats import quantized_ends
 from qexplorer.run.torch_integer.matmul import matmul_sums, right_hand
 from qexplorer.run.torch_integer.products import signed
+from qexplorer.run.torch_integer.quantized_graph import CodeTensor, Ending, QuantizedGraph, TensorGrid
 from qexplorer.run.torch_integer.rounding import requantize
-from qexplorer.run.torch_integer.step import Compute, Finish, Step
-from qexplorer.run.torch_integer.view import Codes, Ending, GraphView, TensorGrid
+from qexplorer.run.torch_integer.step import Compute, Finish, ProgramStep
 from qexplorer.torchgraph.node import Node
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BOUNDS = ("Relu", "Clip")
 """Operators that bound codes: rounding first and bounding then gives the same codes."""
 
 
-def product_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step | None:
+def product_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:
     """The integer step for a Conv, Gemm or MatMul; None if its inputs are not codes of 8 bits that it can sum."""
     build = {"Conv": _conv, "Gemm": _gemm, "MatMul": _matmul}[node.op_type]
     settings = Node.of(node, view.graph.opset(node))
@@ -52,7 +52,7 @@ def product_step(view: GraphView, node: onnx.NodeProto, device: torch.device) ->
     writes = ending.quantizer.output[0] if ending else node.output[0]
     add = bias.codes if isinstance(bias, _Bias) else None
     compute = made.compute if add is None else _with_bias(made.compute, add, made.axes, device)
-    return Step(name, node.op_type, Kind.INTEGER, layers, made.reads, (writes,), compute, finish)
+    return ProgramStep(name, node.op_type, KernelKind.INTEGER, layers, made.reads, (writes,), compute, finish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ def shift_of(dtype: torch.dtype) -> int:
     return 128 if dtype == torch.uint8 else 0
 
 
-def geometry_of(settings: Node, kernel: Sequence[int]) -> Geometry:
+def geometry_of(settings: Node, kernel: Sequence[int]) -> WindowGeometry:
     """The attributes of a Conv or a pool over ``kernel``."""
     axes = len(kernel)
-    return Geometry(
+    return WindowGeometry(
         tuple(kernel),
         settings.wholes("strides") or (1,) * axes,
         settings.wholes("dilations") or (1,) * axes,
@@ -90,7 +90,9 @@ def geometry_of(settings: Node, kernel: Sequence[int]) -> Geometry:
     )
 
 
-def _conv(view: GraphView, settings: Node, left: Codes, right: Codes, device: torch.device) -> _Made | None:
+def _conv(
+    view: QuantizedGraph, settings: Node, left: CodeTensor, right: CodeTensor, device: torch.device
+) -> _Made | None:
     codes = view.constants.get(right.name)
     if codes is None or left.grid is None or (right.scale.size > 1 and right.axis % codes.ndim != 0):
         return None
@@ -105,7 +107,9 @@ def _conv(view: GraphView, settings: Node, left: Codes, right: Codes, device: to
     return _Made((left.name,), compute, weight.outputs, codes.ndim - 2)
 
 
-def _gemm(view: GraphView, settings: Node, left: Codes, right: Codes, device: torch.device) -> _Made | None:
+def _gemm(
+    view: QuantizedGraph, settings: Node, left: CodeTensor, right: CodeTensor, device: torch.device
+) -> _Made | None:
     codes, transposed = view.constants.get(right.name), bool(settings.whole("transB", 0))
     plain = not settings.whole("transA", 0) and settings.number("alpha", 1.0) == settings.number("beta", 1.0) == 1.0
     if codes is None or not plain or (right.scale.size > 1 and right.axis % 2 != (0 if transposed else 1)):
@@ -113,7 +117,13 @@ def _gemm(view: GraphView, settings: Node, left: Codes, right: Codes, device: to
     return _linear(codes.t() if transposed else codes, left, right, device)
 
 
-def _matmul(view: GraphView, settings: Node, left: Codes, right: Codes, device: torch.device) -> _Made | None:  # noqa: ARG001
+def _matmul(
+    view: QuantizedGraph,
+    settings: Node,  # noqa: ARG001  (MatMul has none)
+    left: CodeTensor,
+    right: CodeTensor,
+    device: torch.device,
+) -> _Made | None:
     codes = view.constants.get(right.name)
     if codes is not None and codes.ndim >= 2 and (right.scale.size == 1 or right.axis % codes.ndim == codes.ndim - 1):
         return _linear(codes, left, right, device)
@@ -130,7 +140,7 @@ def _matmul(view: GraphView, settings: Node, left: Codes, right: Codes, device: 
     return _Made((left.name, right.name), compute, 0, 0)
 
 
-def _linear(codes: Tensor, left: Codes, right: Codes, device: torch.device) -> _Made:
+def _linear(codes: Tensor, left: CodeTensor, right: CodeTensor, device: torch.device) -> _Made:
     """``left @ codes``, the weight of shape ``(..., K, N)`` being constant."""
     assert left.grid is not None
     prepared = right_hand(signed(codes).to(device))
@@ -144,7 +154,7 @@ def _linear(codes: Tensor, left: Codes, right: Codes, device: torch.device) -> _
     return _Made((left.name,), compute, codes.shape[-1], 0)
 
 
-def _bias(view: GraphView, node: onnx.NodeProto, scale: NDArray[np.float32], outputs: int) -> Any:
+def _bias(view: QuantizedGraph, node: onnx.NodeProto, scale: NDArray[np.float32], outputs: int) -> Any:
     """The layer's bias, None if it has none, False if it is of a kind that cannot be added here."""
     if len(node.input) < 3 or not node.input[2]:
         return None
@@ -170,7 +180,7 @@ def _with_bias(compute: Compute, bias: NDArray[np.int32], axes: int, device: tor
 
 
 def _finish(
-    view: GraphView,
+    view: QuantizedGraph,
     ending: Ending | None,
     scale: NDArray[np.float32],
     bias: _Bias | None,

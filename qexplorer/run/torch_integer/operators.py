@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 from qexplorer.run.torch_integer.convolve import ConvWeight, conv_weight, convolve
 from qexplorer.run.torch_integer.layers import geometry_of, shift_of
 from qexplorer.run.torch_integer.matmul import Right, matmul_sums, right_hand
 from qexplorer.run.torch_integer.products import signed
+from qexplorer.run.torch_integer.quantized_graph import QuantizedGraph
 from qexplorer.run.torch_integer.rounding import requantize
-from qexplorer.run.torch_integer.step import Compute, Step
-from qexplorer.run.torch_integer.view import GraphView
+from qexplorer.run.torch_integer.step import Compute, ProgramStep
 from qexplorer.torchgraph.dtypes import CODE_LIMITS, onnx_type
 from qexplorer.torchgraph.node import Node
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["OPERATORS", "operator_step"]
 
 
-def operator_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -> Step:
+def operator_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep:
     """A step for one of :data:`OPERATORS`. Raises BackendError for codes that are not of 8 bits."""
     place = 3 if node.op_type.startswith("QLinear") else 1
     if any(view.types.get(node.input[i], 0) not in (0, 2, 3) for i in (0, place)):
@@ -34,7 +34,9 @@ def operator_step(view: GraphView, node: onnx.NodeProto, device: torch.device) -
     settings = Node.of(node, view.graph.opset(node))
     compute = OPERATORS[node.op_type](view, node, settings, device)
     layers = (node.name,) if node.name else ()
-    return Step(node.name, node.op_type, Kind.INTEGER, layers, tuple(node.input), tuple(node.output), compute)
+    return ProgramStep(
+        node.name, node.op_type, KernelKind.INTEGER, layers, tuple(node.input), tuple(node.output), compute
+    )
 
 
 def _zero(point: Tensor | None, codes: Tensor) -> Tensor:
@@ -45,17 +47,17 @@ def _zero(point: Tensor | None, codes: Tensor) -> Tensor:
     return found.reshape(()) if found.numel() == 1 else found
 
 
-def _known(view: GraphView, *names: str) -> bool:
+def _known(view: QuantizedGraph, *names: str) -> bool:
     return all(name in view.constants for name in names if name)
 
 
-def _conv_integer(view: GraphView, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:
+def _conv_integer(view: QuantizedGraph, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:
     sums = _conv_sums(view, node, settings, device, 1, 3)
     return lambda x, w, xz=None, wz=None: (sums(x, xz, w, wz),)
 
 
 def _conv_sums(
-    view: GraphView, node: onnx.NodeProto, settings: Node, device: torch.device, at: int, zero_at: int
+    view: QuantizedGraph, node: onnx.NodeProto, settings: Node, device: torch.device, at: int, zero_at: int
 ) -> Callable[..., Tensor]:
     """A function of ``x``, its zero point, ``w`` (input ``at``) and its zero point (input ``zero_at``)."""
     zero_name = node.input[zero_at] if len(node.input) > zero_at else ""
@@ -75,12 +77,12 @@ def _conv_sums(
     return sums
 
 
-def _matmul_integer(view: GraphView, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:  # noqa: ARG001
+def _matmul_integer(view: QuantizedGraph, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:  # noqa: ARG001
     sums = _matmul_sums(view, node, device, 1)
     return lambda a, b, az=None, bz=None: (sums(a, az, b, bz),)
 
 
-def _matmul_sums(view: GraphView, node: onnx.NodeProto, device: torch.device, at: int) -> Callable[..., Tensor]:
+def _matmul_sums(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device, at: int) -> Callable[..., Tensor]:
     ready: Right | None = None
     if _known(view, node.input[at]):
         ready = right_hand(signed(view.constants[node.input[at]]).to(device))
@@ -93,7 +95,7 @@ def _matmul_sums(view: GraphView, node: onnx.NodeProto, device: torch.device, at
     return sums
 
 
-def _qlinear_conv(view: GraphView, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:
+def _qlinear_conv(view: QuantizedGraph, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:
     sums = _conv_sums(view, node, settings, device, 3, 5)
 
     def compute(*inputs: Tensor | None) -> tuple[Tensor, ...]:
@@ -107,7 +109,7 @@ def _qlinear_conv(view: GraphView, node: onnx.NodeProto, settings: Node, device:
     return compute
 
 
-def _qlinear_matmul(view: GraphView, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:  # noqa: ARG001
+def _qlinear_matmul(view: QuantizedGraph, node: onnx.NodeProto, settings: Node, device: torch.device) -> Compute:  # noqa: ARG001
     sums = _matmul_sums(view, node, device, 3)
 
     def compute(
@@ -132,7 +134,7 @@ def _onto(total: Tensor, multiplier: Tensor, zero: Tensor) -> Tensor:
     return requantize(total, multiplier, zero.to(torch.float32), low, high, zero.dtype)
 
 
-Build = Callable[[GraphView, "onnx.NodeProto", Node, torch.device], Compute]
+Build = Callable[[QuantizedGraph, "onnx.NodeProto", Node, torch.device], Compute]
 
 OPERATORS: dict[str, Build] = {
     "ConvInteger": _conv_integer,

@@ -9,18 +9,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from qexplorer.run.torch_integer.convolve import Geometry, pad_codes, positions, windows
+from qexplorer.run.torch_integer.convolve import WindowGeometry, pad_codes, positions, windows
 
 __all__ = ["average_sums", "largest", "mean_sums", "stretched"]
 
 
-def largest(x: Tensor, geometry: Geometry) -> Tensor:
+def largest(x: Tensor, geometry: WindowGeometry) -> Tensor:
     """The largest code of each window. Shape ``(N, C, D1, ...)`` to ``(N, C, O1, ...)``; padding never wins."""
     lowest = 0 if x.dtype == torch.uint8 else -128
     return _over_taps(x, geometry, lowest, lambda part: part, torch.maximum)
 
 
-def average_sums(x: Tensor, geometry: Geometry, zero_point: int, counted: Geometry | None) -> tuple[Tensor, Tensor]:
+def average_sums(
+    x: Tensor, geometry: WindowGeometry, zero_point: int, counted: WindowGeometry | None
+) -> tuple[Tensor, Tensor]:
     """Sum of ``x - zero_point`` in each window (int32), and how many values it is divided by (float32, broadcasts).
 
     ``counted`` has the padding that counts as values, None if none does; what ``geometry`` adds beyond never counts.
@@ -43,7 +45,7 @@ def mean_sums(x: Tensor, axes: tuple[int, ...], zero_point: int, keepdims: bool)
     return total, torch.tensor(float(count), device=x.device)
 
 
-def stretched(geometry: Geometry, size: tuple[int, ...]) -> Geometry:
+def stretched(geometry: WindowGeometry, size: tuple[int, ...]) -> WindowGeometry:
     """The geometry with padding at the end of each axis that ``ceil_mode`` adds (windows that start inside only)."""
     if geometry.auto_pad not in ("NOTSET", ""):
         return geometry
@@ -59,7 +61,7 @@ def stretched(geometry: Geometry, size: tuple[int, ...]) -> Geometry:
 
 def _over_taps(
     x: Tensor,
-    geometry: Geometry,
+    geometry: WindowGeometry,
     padding: int,
     read: Callable[[Tensor], Tensor],
     combine: Callable[[Tensor, Tensor], Tensor],

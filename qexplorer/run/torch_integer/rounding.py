@@ -5,12 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["codes_dtype", "requantize"]
-
-
-def codes_dtype(unsigned: bool) -> torch.dtype:
-    """What carries codes of at most 8 bits."""
-    return torch.uint8 if unsigned else torch.int8
+__all__ = ["requantize"]
 
 
 def requantize(

@@ -16,15 +16,15 @@ from torch import Tensor
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
-from qexplorer.run.protocol import Executed, Kind, Mode, SessionOptions
-from qexplorer.run.torch_ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
+from qexplorer.run.protocol import Executed, KernelKind, Mode, SessionOptions
 from qexplorer.run.torch_integer.compile import Program, compile_graph
+from qexplorer.run.torch_session.ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
 from qexplorer.torchgraph.graph import graph_of
 
 __all__ = ["AccumulatorRange", "TorchIntegerSession"]
 
 _WARM_UP = 2
-_PLACES = {Kind.INTEGER: "integer", Kind.FLOAT: "float"}
+_PLACES = {KernelKind.INTEGER: "integer", KernelKind.FLOAT: "float"}
 
 
 class AccumulatorRange(NamedTuple):

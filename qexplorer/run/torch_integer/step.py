@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Compute", "Finish", "Step"]
+__all__ = ["Compute", "Finish", "ProgramStep"]
 
 Compute = Callable[..., "tuple[Tensor, ...]"]
 Finish = Callable[["Tensor"], "Tensor"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProgramStep:
     """What runs in one go.
 
     Attributes:
@@ -34,7 +34,7 @@ class Step:
 
     name: str
     op: str
-    kind: Kind
+    kind: KernelKind
     layers: tuple[str, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]

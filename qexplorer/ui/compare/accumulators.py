@@ -7,7 +7,7 @@ import streamlit as st
 from qexplorer.jobs.kinds.sums import SUMS
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, kept_accumulators
 from qexplorer.report.tensor_charts.accumulators import sums_rows, sums_spec
-from qexplorer.ui.compare.arithmetic import Subject, draw_section
+from qexplorer.ui.compare.arithmetic import ArithmeticSubject, draw_section
 from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.session import remembered
 
@@ -16,7 +16,7 @@ __all__ = ["draw_sums"]
 _HELP = f"Runs up to {SAMPLES} samples in true integer arithmetic with PyTorch; usually 5 to 20 seconds."
 
 
-def draw_sums(subject: Subject, subtitle: str, key: str) -> None:
+def draw_sums(subject: ArithmeticSubject, subtitle: str, key: str) -> None:
     """The lower part of the section Saturation."""
     st.subheader("Every int32 sum")
     st.markdown(

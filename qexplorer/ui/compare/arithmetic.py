@@ -17,13 +17,13 @@ from qexplorer.measure.comparison import Comparison
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.session import as_plain, remembered
 
-__all__ = ["Subject", "draw_section", "pick_subject"]
+__all__ = ["ArithmeticSubject", "draw_section", "pick_subject"]
 
 OneOrderT = TypeVar("OneOrderT", bound=OneRecipeOrder)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ArithmeticSubject:
     """One quantized file of a comparison, and how it was made.
 
     Attributes:
@@ -43,7 +43,7 @@ class Subject:
     order: CompareOrder | None
 
 
-def pick_subject(comparison: Comparison, name: str) -> Subject | None:
+def pick_subject(comparison: Comparison, name: str) -> ArithmeticSubject | None:
     """Draws the choice among the quantized files of ``comparison``; None, with the reason drawn, if there is none."""
     found = {
         run.digest: run.recipe
@@ -63,7 +63,7 @@ def pick_subject(comparison: Comparison, name: str) -> Subject | None:
     kept = remembered(f"{name}_recipe", digests[0], digests)
     digest = st.segmented_control("Recipe", digests, format_func=label, required=True, **kept) or digests[0]
     order = _order(comparison.id)
-    return Subject(
+    return ArithmeticSubject(
         label=found[digest],
         digest=digest,
         yaml=comparison.recipes[digest],
@@ -78,7 +78,7 @@ def _order(comparison_id: str) -> CompareOrder | None:
 
 
 def draw_section(
-    kind: JobKind[OneOrderT, GraphResult, None], button: StartButton, subject: Subject, **more: Any
+    kind: JobKind[OneOrderT, GraphResult, None], button: StartButton, subject: ArithmeticSubject, **more: Any
 ) -> None:
     """The button that starts work of this kind about the subject, or that work while it runs, or why it failed.
 

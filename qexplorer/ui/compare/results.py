@@ -32,7 +32,7 @@ from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.compare.saturation import draw_saturation
 from qexplorer.ui.compare.sweep import draw_sweep
 from qexplorer.ui.compare.usage import draw_usage
-from qexplorer.ui.compare.why import draw_why
+from qexplorer.ui.compare.why.section import draw_why
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]

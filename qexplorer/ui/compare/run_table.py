@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
+from qexplorer.core.results import Run, Status
+from qexplorer.report import words
 from qexplorer.report.comparison_charts.values import label_of
-from qexplorer.report.words import bytes_text, delta_text, energy_text, fidelity_text, memory_text
+from qexplorer.report.run_columns import COLUMNS
 from qexplorer.ui.session import as_plain
 
 __all__ = ["NONE", "draw_runs", "reasons_of", "table_rows"]
@@ -25,18 +26,7 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
     # the browser keeps a column as wide as its first rows were, and names get longer when a second backend comes in
     config: dict[str, Any] = {
         "run": st.column_config.TextColumn(pinned=True, width=30 + round(7.5 * max(len(row["run"]) for row in rows))),
-        "accuracy": st.column_config.TextColumn(help="Share of right answers with its 95 % interval and n"),
-        "to float": st.column_config.TextColumn(help="Difference in points on the same samples, with its interval"),
-        "p": st.column_config.TextColumn(help="Exact two-sided McNemar test: how often chance alone does this"),
-        "latency": st.column_config.TextColumn(help="Median of one call with the interval of the median, n calls"),
-        "speed-up": st.column_config.TextColumn(help="Float's median over this one's, interleaved, with its interval"),
-        "throughput": st.column_config.TextColumn(help="Samples a second at the best batch size"),
-        "memory": st.column_config.TextColumn(
-            help="Resident size of a fresh process that runs the model: the highest, then what it settles at"
-        ),
-        "energy": st.column_config.TextColumn(help="Of one inference; measured or estimated, as it says"),
-        "fidelity": st.column_config.TextColumn(help="Largest difference to the simulation of the same graph"),
-        "kernels": st.column_config.TextColumn(help="Kernels that really ran: integer and float"),
+        **{c.title: st.column_config.TextColumn(help=c.help) for c in COLUMNS if c.cell and c.help},
     }
     st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
     if not finished:
@@ -57,58 +47,11 @@ def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 
 def _row(run: Run, runs: Sequence[Run]) -> dict[str, str]:
-    accuracy = run.accuracy
-    throughput = run.throughput_per_s
-    metric = next((r.accuracy.metric for r in runs if r.accuracy), "accuracy")
-    cells = {
-        "run": label_of(run, runs),
-        metric: _accuracy(accuracy),
-        "to float": delta_text(accuracy),
-        "weights": NONE if run.size is None else bytes_text(run.size.weight_bytes),
-        "latency": _latency(run.latency_ms),
-        "speed-up": _speedup(run.latency_ms),
-        "energy": energy_text(run.energy_mj),
-        "throughput": NONE if throughput is None else f"{throughput:,.0f} /s",
-        "memory": memory_text(run.memory),
-        "fidelity": "is the reference" if run.recipe == "float" else fidelity_text(run.fidelity),
-        "kernels": _kernels(run.kernels),
-        "fixed / broken": _flips(accuracy),
-        "p": NONE if accuracy is None or accuracy.mcnemar_p is None else f"{accuracy.mcnemar_p:.2g}",
-        "file": NONE if run.size is None else bytes_text(run.size.file_bytes),
-        "status": str(run.status),
-    }
-    return {name: NONE if text == "–" else text for name, text in cells.items()}  # noqa: RUF001 - words' own dash
-
-
-def _kernels(found: Kernels | None) -> str:
-    return NONE if found is None else f"{sum(found.integer.values())} int, {sum(found.float.values())} float"
-
-
-def _accuracy(found: Accuracy | None) -> str:
-    if found is None or found.value is None:
-        return NONE
-    ends = "" if found.ci95 is None else f" ({100 * found.ci95[0]:.1f} to {100 * found.ci95[1]:.1f})"
-    return f"{100 * found.value:.1f} %{ends}, n {found.n}"
-
-
-def _flips(found: Accuracy | None) -> str:
-    if found is None or found.fixed is None or found.broken is None:
-        return NONE
-    return f"{found.fixed} / {found.broken}"
-
-
-def _latency(found: Latency | None) -> str:
-    if found is None or found.p50 is None:
-        return NONE
-    ends = "" if found.ci95 is None else f" ({found.ci95[0]:.3g} to {found.ci95[1]:.3g})"
-    return f"{found.p50:.3g} ms{ends}, n {found.n}" + ("" if found.valid else ", too noisy")
-
-
-def _speedup(found: Latency | None) -> str:
-    if found is None or found.speedup is None or not found.valid:
-        return NONE
-    ends = "" if found.speedup_ci95 is None else f" ({found.speedup_ci95[0]:.2f} to {found.speedup_ci95[1]:.2f})"
-    return f"{found.speedup:.2f}×{ends}"  # noqa: RUF001 - the sign for times
+    cells = {"run": label_of(run, runs)}
+    for column in sorted(COLUMNS, key=lambda column: column.late):
+        if column.cell is not None:
+            cells[column.heading(runs) if column.heading else column.title] = column.cell(run)
+    return {name: NONE if text == words.NONE else text for name, text in cells.items()}
 
 
 def reasons_of(runs: Sequence[Run], *, missing: bool) -> list[str]:

@@ -6,31 +6,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from pydantic import ValidationError
 
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
+from qexplorer.ui.calibrator_controls import (
+    draw_option,
+    draw_refused,
+    help_on_all,
+    names_offered,
+    option_fields,
+    title_of,
+)
 from qexplorer.ui.session import remembered
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["BITS", "Settings", "counts_scale", "draw_grid_controls", "draw_view_controls"]
+__all__ = ["BITS", "BY_HAND", "Settings", "counts_scale", "draw_grid_controls", "draw_view_controls"]
 
 BITS = (2, 3, 4, 5, 6, 7, 8, 16)
 _BLOCKS = (16, 32, 64, 128, 256)
-_KEPT = (90.0, 95.0, 99.0, 99.5, 99.9, 99.99, 99.999)
-_RANGES = {
-    "minmax": "smallest to largest",
-    "percentile": "percentile",
-    "mse": "least squared error",
-    "kl": "least KL divergence",
-    "average": "moving average",
-    "hand": "by hand",
-}
+BY_HAND = "hand"
+"""The choice beside the calibrators: a range that is drawn."""
 _SYMMETRIC = (
     "The zero point is fixed in the middle of the codes: cheaper arithmetic, but values of one sign waste half of them."
 )
 _GRANULARITY = "How many values share one scale: the whole tensor, one output channel, or one block of values."
-_RANGE = "How the range that the grid covers is chosen. By hand: a slider for the clip lines."
+_BY_HAND = "\n- **By hand**: a slider for the clip lines."
 _HAND = (
     "Narrower: more values are clipped, the others are rounded finer. With a grid for each channel it bounds them all."
 )
@@ -47,8 +52,8 @@ class Settings:
         granularity: ``tensor``, ``channel`` or ``block``.
         block: values per scale, for blocks.
         symmetric: zero point in the middle.
-        calibrator: how the range is chosen; ``hand`` for the slider.
-        percentile: per cent of the values kept, for the calibrator ``percentile``.
+        calibrator: how the range is chosen; ``BY_HAND`` for the slider.
+        options: the calibrator's options by name.
         clip: the range chosen by hand, or None.
     """
 
@@ -58,8 +63,8 @@ class Settings:
     granularity: str
     block: int
     symmetric: bool
-    calibrator: Any
-    percentile: float
+    calibrator: str
+    options: tuple[tuple[str, Any], ...]
     clip: tuple[float, float] | None
 
     @property
@@ -84,15 +89,15 @@ class Settings:
             "format": self.format,
             "symmetric": self.symmetric,
             "calibrator": self.calibrator,
-            "percentile": self.percentile,
+            **dict(self.options),
         }
 
     @property
     def text(self) -> str:
         """The grid in a few words."""
         fineness = f"blocks of {self.block}" if self.granularity == "block" else f"per {self.granularity}"
-        chosen = _RANGES[self.calibrator] + (f" {self.percentile:g}" if self.calibrator == "percentile" else "")
-        return f"{self.format} {fineness}, {'symmetric' if self.symmetric else 'asymmetric'}, range {chosen}"
+        chosen = " ".join([_range_title(self.calibrator), *(str(value) for _, value in self.options)])
+        return f"{self.format} {fineness}, {'symmetric' if self.symmetric else 'asymmetric'}, range: {chosen}"
 
 
 def draw_grid_controls(stats: TensorStats) -> Settings:
@@ -102,22 +107,37 @@ def draw_grid_controls(stats: TensorStats) -> Settings:
     granularity, block = _granularity(stats) if weight else ("tensor", 32)
     symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
     signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
-    ranges = [r for r in _RANGES if r != "average" or not weight]
-    if granularity == "block":
-        ranges = ["minmax", "mse", "hand"]
+    grid = (FORMATS.get(f"{'' if signed else 'u'}int{bits}"), Granularity(granularity), kind)
+    ranges = [*names_offered(*grid), BY_HAND]
     chosen = st.selectbox(
         "Range",
         ranges,
-        format_func=_RANGES.__getitem__,
-        help=_RANGE,
-        **remembered(f"{kind}_range", "minmax", ranges),
+        format_func=_range_title,
+        help=help_on_all(*grid) + _BY_HAND,
+        **remembered(f"{kind}_range", DEFAULT_CALIBRATOR, ranges),
     )
-    percentile, clip = 99.99, None
-    if chosen == "percentile":
-        percentile = st.select_slider("Per cent kept", _KEPT, **remembered(f"{kind}_percentile", 99.99, _KEPT))
-    elif chosen == "hand":
-        clip = _by_hand(stats, symmetric)
-    return Settings(kind, bits, bool(signed), granularity, block, symmetric, chosen, percentile, clip)
+    draw_refused(*grid)
+    clip = _by_hand(stats, symmetric) if chosen == BY_HAND else None
+    options = () if chosen == BY_HAND else _options(kind, chosen)
+    return Settings(kind, bits, bool(signed), granularity, block, symmetric, chosen, options, clip)
+
+
+def _range_title(name: str) -> str:
+    return "By hand" if name == BY_HAND else title_of(name)
+
+
+def _options(kind: str, calibrator: str) -> tuple[tuple[str, Any], ...]:
+    """Draws the options of ``calibrator``; each tensor kind keeps its own values, while they are still allowed."""
+    first = options_among(calibrator, starting_options(calibrator))
+    found = []
+    for name, field in option_fields(calibrator).items():
+        kept = remembered(f"{kind}_option_{calibrator}_{name}", getattr(first, name))
+        try:
+            options_among(calibrator, {**first.model_dump(), name: st.session_state[kept["key"]]})
+        except ValidationError:
+            st.session_state[kept["key"]] = getattr(first, name)
+        found.append((name, draw_option(name, field, **kept)))
+    return tuple(found)
 
 
 def _granularity(stats: TensorStats) -> tuple[str, int]:

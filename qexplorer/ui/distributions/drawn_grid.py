@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid
-from qexplorer.ui.distributions.controls import Settings
+from qexplorer.ui.distributions.controls import BY_HAND, Settings
 
 if TYPE_CHECKING:
     from qexplorer.observe.histogram import Histogram
@@ -49,13 +50,14 @@ def view_of(source: str, name: str, settings: Settings, _stats: TensorStats) -> 
     """
     from qexplorer.observe.tensor_grid import grid_view
 
+    calibrator = settings.calibrator if settings.calibrator != BY_HAND else DEFAULT_CALIBRATOR
     return grid_view(
         _stats,
         format=get_format(settings.format),
         symmetric=settings.symmetric,
         granularity=Granularity(settings.granularity),
-        calibrator=settings.calibrator if settings.calibrator != "hand" else "minmax",
-        percentile=settings.percentile,
+        calibrator=calibrator,
+        options=options_among(calibrator, dict(settings.options)),
         clip=settings.clip,
         block=settings.block,
     )
@@ -73,8 +75,8 @@ def drawn(source: str, stats: TensorStats, view: GridView, channel: int | None) 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _channel_histogram(source: str, name: str, channel: int, _stats: TensorStats) -> Histogram:  # noqa: ARG001
-    from qexplorer.observe.histogram import Histogram
+    from qexplorer.observe.collecting.accumulate import histogram_of
 
     assert _stats.array is not None
     assert _stats.axis is not None
-    return Histogram.of(np.take(_stats.array, channel, axis=_stats.axis))
+    return histogram_of(np.take(_stats.array, channel, axis=_stats.axis))

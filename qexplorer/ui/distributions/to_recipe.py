@@ -54,8 +54,6 @@ def with_rule(recipe: Recipe, layer: str, part: str, spec: Any) -> Recipe:
 def _fields(spec: Any) -> dict[str, Any]:
     """All fields that mean something: a rule must not inherit the recipe's where the page showed the default."""
     fields: dict[str, Any] = spec.model_dump(mode="json")
-    if fields["calibrator"] != "percentile":
-        del fields["percentile"]
     if fields.get("granularity") not in (None, "block"):
         del fields["block"]
     return fields

@@ -108,14 +108,15 @@ def _table(data: DataSet, array: Any) -> None:
 
 def _sources(model: Model, *, expanded: bool) -> None:
     """Where other data can come from."""
+    from qexplorer.load.readers.registry import READERS, readable
+
     with st.expander("Use other data" if not expanded else "Bring data", expanded=expanded, icon=":material/database:"):
         left, right = st.columns(2)
         with left:
             file = st.file_uploader(
-                "Upload .npz (x, y), IDX, .csv or a .zip of class folders",
+                f"Upload {readable(uploads=True)}",
                 key="upload_data",
-                help="In .npz, y and groups are optional. IDX may be gzipped; for its labels too, put both files in a "
-                ".zip. A .csv holds one sample a row.",
+                help=" ".join(reader.help for reader in READERS if reader.endings),
             )
             if take_upload("data", file, lambda name, data: _choose_upload(name, data, model), _WAIT):
                 st.rerun()

@@ -13,8 +13,6 @@ from qexplorer.ui.session import choose_model, current_model, show_error, state
 
 __all__ = ["draw_model_page"]
 
-_FIRST = "digits_cnn"
-
 
 def draw_model_page() -> None:
     """Draws the page."""

@@ -7,10 +7,20 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.calibrator import Role
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import EXAMPLES
+from qexplorer.ui.calibrator_controls import (
+    draw_option,
+    draw_refused,
+    help_on_all,
+    names_offered,
+    option_fields,
+    title_of,
+)
 from qexplorer.ui.quantize.recipe_changes import FLOAT, changed, text_of
 from qexplorer.ui.session import as_plain, current_recipe, keep, state
 
@@ -20,13 +30,6 @@ ERROR = "quantize_error"  # where a refused change leaves its sentence for the n
 
 _FORMATS = [FLOAT, *FORMATS.names()[:2], *(n for n in FORMATS.names()[2:] if n != "fp32")]
 _GRANULARITY = ("tensor", "channel", "block")
-_CALIBRATORS = {
-    "minmax": "min-max",
-    "average": "moving average",
-    "percentile": "percentile",
-    "kl": "KL divergence",
-    "mse": "least squared error",
-}
 _BLOCKS = (16, 32, 64, 128, 256)
 _HELP = {
     "format": "The numbers that values are rounded to. Widths without a type of their own are carried by 8 bits and "
@@ -34,8 +37,6 @@ _HELP = {
     "granularity": "Weights that share one scale: a whole tensor, an output channel, or a block of inputs.",
     "block": "Weights along the input axis that share one scale.",
     "symmetric": "The zero point is fixed in the middle, so zero needs no offset.",
-    "calibrator": "How the range is chosen from the values: all of them, or cut where that costs least.",
-    "percentile": "Per cent of the values that stay inside the range.",
     "mode": "Static: ranges from calibration data. Dynamic: each tensor's range as it comes.",
 }
 
@@ -80,7 +81,8 @@ def _own_words(recipe: Recipe) -> str:
     weights = recipe.weights.format if recipe.weights else FLOAT
     activations = recipe.activations.format if recipe.activations else FLOAT
     count = len(recipe.layers)
-    rules = f", {count} exception{'s' if count > 1 else ''}" if count else ""
+    rules = "".join(f", {each.algorithm.title}" for each in recipe.algorithms)
+    rules += f", {count} exception{'s' if count > 1 else ''}" if count else ""
     return f"your own recipe, {weights} weights, {activations} activations{rules}"
 
 
@@ -100,7 +102,7 @@ def draw_controls() -> None:
 
 
 def _format(part: str, spec: WeightSpec | ActivationSpec | None) -> None:
-    _select(part, "format", "Format", _FORMATS, spec.format if spec else FLOAT, _format_label)
+    _select(part, "format", "Format", _FORMATS, spec.format if spec else FLOAT, _format_label, _HELP["format"])
 
 
 def _format_label(name: str) -> str:
@@ -125,23 +127,26 @@ def _activations(spec: ActivationSpec) -> None:
 
 
 def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
-    names = [name for name in _CALIBRATORS if part == "activations" or name != "average"]
+    role: Role = "weight" if isinstance(spec, WeightSpec) else "activation"
+    granularity = spec.granularity if isinstance(spec, WeightSpec) else Granularity.TENSOR
+    grid = (FORMATS.get(spec.format), granularity, role)
+    names = names_offered(*grid)
     if spec.calibrator not in names:
-        names.append(spec.calibrator)
-    _select(part, "calibrator", "Range by", names, spec.calibrator, _CALIBRATORS.__getitem__)
-    if spec.calibrator == "percentile":
-        key = _put(part, "percentile", spec.percentile)
-        changes: dict[str, Any] = {"on_change": _edited, "args": (part, "percentile")}
-        st.number_input(
-            "Percentile", 50.0, 100.0, step=0.01, format="%.3f", key=key, help=_HELP["percentile"], **changes
-        )
+        names.append(spec.calibrator)  # what the recipe says is shown, also where it cannot be
+    _select(part, "calibrator", "Range by", names, spec.calibrator, title_of, help_on_all(*grid))
+    draw_refused(*grid)
+    for name, field in option_fields(spec.calibrator).items():
+        key = _put(part, name, getattr(spec.options, name))
+        draw_option(name, field, key=key, on_change=_edited, args=(part, name))
     key = _put(part, "symmetric", spec.symmetric)
     st.toggle("Symmetric", key=key, help=_HELP["symmetric"], on_change=_edited, args=(part, "symmetric"))
 
 
-def _select(part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str]) -> None:
+def _select(
+    part: str, field: str, label: str, options: list[Any], value: Any, shown: Callable[[Any], str], said: str
+) -> None:
     key = _put(part, field, value)
-    changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": _HELP[field]}
+    changes: dict[str, Any] = {"on_change": _edited, "args": (part, field), "help": said}
     st.selectbox(label, options, key=key, format_func=shown, **changes)
 
 

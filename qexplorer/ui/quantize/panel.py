@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.quantize import QUANTIZE, QuantizeOrder, QuantizeResult
-from qexplorer.jobs.orders import needs_data
+from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.quantize import quantized_path
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.quantize.algorithms import draw_algorithms
 from qexplorer.ui.quantize.controls import ERROR, draw_controls, draw_presets, set_recipe
 from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of
 from qexplorer.ui.quantize.recipe_changes import text_of
@@ -52,9 +55,11 @@ def draw_quantize_page() -> None:
         draw_picture(model, plan, recipe)
     with controls:
         draw_controls()
-    _next(model, recipe)
+        draw_algorithms()
+    section = _section(recipe)
+    _next(section, model, recipe)
     st.header("What happens to each layer, and why")
-    draw_table(plan)
+    draw_table(_as_made(section, plan, recipe))
     count = len(recipe.layers)
     exceptions = f"Exceptions for single layers ({count or 'none'})"
     with st.expander(exceptions, icon=":material/rule:", expanded=count > 0, key="recipe_exceptions"):
@@ -82,7 +87,13 @@ def _refused() -> None:
         show_error(error)
 
 
-def _next(model: Model, recipe: Recipe) -> None:
+def _as_made(section: JobSection[QuantizeOrder, QuantizeResult, None], plan: Plan, recipe: Recipe) -> Plan:
+    """The plan with what its algorithms really changed, once the file is made; before that, what they will."""
+    made = section.result()
+    return plan if made is None or not recipe.algorithms else replace(plan, layers=made.layers)
+
+
+def _next(section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe) -> None:
     """Add to the comparison, go there, download the quantized file."""
     text = text_of(recipe)
     added = text in state().compare
@@ -90,7 +101,6 @@ def _next(model: Model, recipe: Recipe) -> None:
         label = "In the comparison" if added else "Add to comparison"
         icon = ":material/check:" if added else ":material/playlist_add:"
         st.button(label, type="primary", icon=icon, disabled=added or recipe.is_float, on_click=_add, args=(text,))
-        section = _section(recipe)
         _download(section, model, recipe)
         st.page_link("pages/compare.py", label="Next: compare", icon=":material/arrow_forward:")
     job = latest_job(QUANTIZE)
@@ -117,19 +127,23 @@ def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: M
 
 
 def _section(recipe: Recipe) -> JobSection[QuantizeOrder, QuantizeResult, None]:
-    lacks = lacks_data("its ranges come from samples") if needs_data(recipe) else None
+    lacks = lacks_data(_why_data(recipe)) if recipe.needs_calibration else None
     job = latest_job(QUANTIZE)
     button = StartButton(
         "Quantize to ONNX",
         ":material/build:",
-        help="Observes ranges if the recipe needs them, and writes the quantized file",
+        help="Observes ranges if the recipe needs them, runs its algorithms, and writes the quantized file",
         lacks=lacks,
         off=recipe.is_float or (job is not None and job.is_running),
     )
     return JobSection(QUANTIZE, None if lacks else _order(recipe), button)
 
 
+def _why_data(recipe: Recipe) -> str:
+    return "its ranges come from samples" if recipe.needs_statistics else "its algorithms measure on samples"
+
+
 def _order(recipe: Recipe) -> QuantizeOrder | None:
     model = model_reference()
-    data = data_reference() if needs_data(recipe) else None
+    data = data_reference() if recipe.needs_calibration else None
     return None if model is None else QuantizeOrder(model=model, recipe=recipe, data=data)

@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.model import Model
-from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
@@ -23,9 +24,9 @@ _SELECTED = "quantize_layers"
 
 @st.cache_resource(max_entries=32, show_spinner="Planning: up to a few seconds for large models.")
 def _plan(key: tuple[str, str], _model: Model, _recipe: Recipe) -> Plan:  # noqa: ARG001 - the key is the cache's
-    from qexplorer.quantize.plan import make_plan
+    from qexplorer.quantize.changes.apply import preview_plan
 
-    return make_plan(_model, _recipe, None)
+    return preview_plan(_model, _recipe)
 
 
 def plan_of(model: Model, recipe: Recipe) -> Plan:
@@ -35,14 +36,14 @@ def plan_of(model: Model, recipe: Recipe) -> Plan:
 
 
 def _uncalibrated(recipe: Recipe) -> Recipe:
-    """The recipe with every weight's range by min-max: some calibrators take seconds, and the plan here is the same."""
-    weights = recipe.weights and recipe.weights.model_copy(update={"calibrator": "minmax"})
+    """The recipe with the default calibrator for weights: others may take seconds, and the plan here is the same."""
+    weights = recipe.weights and recipe.weights.with_calibrator(DEFAULT_CALIBRATOR)
     rules = [rule.model_copy(update={"weights": rule.weights and _plain(rule.weights)}) for rule in recipe.layers]
     return recipe.model_copy(update={"weights": weights, "layers": tuple(rules)})
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name != "calibrator"}
+    return {name: value for name, value in fields.items() if name in WeightSpec.model_fields and name != "calibrator"}
 
 
 def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:

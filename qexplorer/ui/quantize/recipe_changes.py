@@ -6,12 +6,27 @@ from typing import Any
 
 import yaml
 
+from qexplorer.core.algorithm import Stage
+from qexplorer.core.algorithm_choice import plain_algorithm
+from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, starting_options
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
+from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import expand
 
-__all__ = ["FLOAT", "OWN_NAME", "add_rule", "changed", "read_recipe", "rules_replaced", "short_name", "text_of"]
+__all__ = [
+    "FLOAT",
+    "OWN_NAME",
+    "add_rule",
+    "algorithm_option",
+    "algorithms_chosen",
+    "changed",
+    "read_recipe",
+    "rules_replaced",
+    "short_name",
+    "text_of",
+]
 
 FLOAT = "float"
 OWN_NAME = "mine"
@@ -23,7 +38,8 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
 
     1. The format ``float`` leaves the part as it is in the float model.
     2. A 16-bit float format is taken for both parts; leaving it gives the other part the usual integers.
-    3. Dynamic activations are uint8 and asymmetric; another format makes them static again.
+    3. Another calibrator comes with its own options; those of the one before are gone.
+    4. Dynamic activations are uint8 and asymmetric; another format makes them static again.
 
     Raises:
         RecipeError: if the recipe that comes of it cannot be.
@@ -31,6 +47,10 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
     specs = _plain(recipe)
     if field == "format":
         _set_format(specs, part, value)
+    elif field == "calibrator":
+        own = (WeightSpec if part == "weights" else ActivationSpec).model_fields
+        kept = {name: kept for name, kept in (specs[part] or {}).items() if name in own}
+        specs[part] = {**kept, field: value, **starting_options(value)}
     else:
         specs[part] = {**(specs[part] or {}), field: value}
     activations = specs["activations"]
@@ -74,6 +94,28 @@ def rules_replaced(recipe: Recipe, rules: list[dict[str, Any]]) -> Recipe:
     return _rebuilt(recipe, specs["weights"], specs["activations"], rules)
 
 
+def algorithms_chosen(recipe: Recipe, names: list[str]) -> Recipe:
+    """``recipe`` with these algorithms; those that it had keep their options, and the graph is changed before the plan.
+
+    Raises:
+        RecipeError: if they exclude each other.
+    """
+    kept = {each.name: plain_algorithm(each) for each in recipe.algorithms}
+    ordered = sorted(names, key=lambda name: ALGORITHMS.get(name).stage is Stage.PLAN)
+    return _with_algorithms(recipe, [kept.get(name, name) for name in ordered])
+
+
+def algorithm_option(recipe: Recipe, name: str, option: str, value: Any) -> Recipe:
+    """``recipe`` with another value for one option of the algorithm ``name``. Raises RecipeError if it cannot be."""
+    wanted = [{each.name: each.options | ({option: value} if each.name == name else {})} for each in recipe.algorithms]
+    return _with_algorithms(recipe, wanted)
+
+
+def _with_algorithms(recipe: Recipe, algorithms: list[Any]) -> Recipe:
+    specs = _plain(recipe)
+    return _rebuilt(recipe, specs["weights"], specs["activations"], recipe.layers, algorithms)
+
+
 def _plain(recipe: Recipe) -> dict[str, dict[str, Any] | None]:
     return {
         "weights": recipe.weights.model_dump(mode="json") if recipe.weights else None,
@@ -81,10 +123,13 @@ def _plain(recipe: Recipe) -> dict[str, dict[str, Any] | None]:
     }
 
 
-def _rebuilt(recipe: Recipe, weights: Any, activations: Any, layers: Any) -> Recipe:
-    """A valid recipe of these parts, named by its short name if it has one."""
+def _rebuilt(
+    recipe: Recipe, weights: Any, activations: Any, layers: Any, algorithms: list[Any] | None = None
+) -> Recipe:
+    """A valid recipe of these parts, named by its short name if it has one; the algorithms that it has by default."""
     plain = [r if isinstance(r, dict) else r.model_dump(by_alias=True, exclude_none=True) for r in layers]
-    fields = {"name": recipe.name, "weights": weights, "activations": activations, "layers": plain}
+    asked = [plain_algorithm(each) for each in recipe.algorithms] if algorithms is None else algorithms
+    fields = {"name": recipe.name, "weights": weights, "activations": activations, "algorithms": asked, "layers": plain}
     built = Recipe.parse(yaml.safe_dump(fields, sort_keys=False))  # through YAML: its errors are worded for people
     name = short_name(built) or (OWN_NAME if _decodes(recipe.name) else recipe.name)
     return built.model_copy(update={"name": name})
@@ -112,7 +157,7 @@ def short_name(recipe: Recipe) -> str | None:
     """The short name that stands for exactly this recipe, or None if none does."""
     if recipe.layers:
         return None
-    candidate = _candidate(recipe.weights, recipe.activations)
+    candidate = "-".join([_candidate(recipe.weights, recipe.activations), *(each.name for each in recipe.algorithms)])
     if not _decodes(candidate):
         return None
     return candidate if Recipe.parse(candidate).digest == recipe.digest else None
@@ -134,7 +179,7 @@ def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -
         name += f"a{FORMATS.get(activations.format).bits}"
         options += ["dynamic"] if activations.mode == "dynamic" else []
         options += ["sym"] if activations.symmetric else []
-    if calibrator != "minmax":
+    if calibrator != DEFAULT_CALIBRATOR:
         options.append(calibrator)
     return "-".join([name, *options])
 

@@ -13,7 +13,7 @@ from PIL import Image
 from qexplorer.core.errors import DataError, UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets import untrusted
-from qexplorer.load.datasets.load import load_data, load_data_bytes, load_raw, noise_images
+from qexplorer.load.datasets.load import load_data, load_raw, noise_images
 from qexplorer.load.datasets.preprocess import Layout, Preprocessing
 
 X = np.random.default_rng(0).integers(0, 255, (40, 6, 5, 3), np.uint8)
@@ -26,11 +26,18 @@ def _npz(**arrays: object) -> bytes:
     return stream.getvalue()
 
 
-def test_a_path_and_an_upload_give_the_same_data(tmp_path: Path) -> None:
-    """The bytes count, not how they came; the second look reads what was kept."""
+def _given(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_the_same_bytes_are_the_same_data(tmp_path: Path) -> None:
+    """The bytes count, not where they lie; the second look reads what was kept."""
     (tmp_path / "given.npz").write_bytes(_npz(x=X, y=Y))
     one = load_data(tmp_path / "given.npz")
-    two = load_data_bytes("given.npz", _npz(x=X, y=Y))
+    (tmp_path / "upload").mkdir()
+    two = load_data(_given(tmp_path / "upload", "given.npz", _npz(x=X, y=Y)))
     assert one.digest == two.digest
     assert (one.name, one.calibration.n, one.evaluation.n, one.held_out) == ("given", 10, 30, True)
     assert len([p for p in workspace("data").iterdir() if not p.name.startswith(".")]) == 1
@@ -45,12 +52,12 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     assert load_data(path).digest != before.digest
 
 
-def test_copies_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three files with room for two, the one used longest ago is forgotten, and reads again when it is wanted."""
     monkeypatch.setattr(untrusted, "_MOST_KEPT", 2)
-    digests = [load_data_bytes("given.npz", _npz(x=X + i)).digest for i in range(3)]
+    digests = [load_data(_given(tmp_path, "given.npz", _npz(x=X + i))).digest for i in range(3)]
     assert len([p for p in workspace("data").iterdir() if not p.name.startswith(".")]) == 2
-    assert load_data_bytes("given.npz", _npz(x=X)).digest == digests[0]
+    assert load_data(_given(tmp_path, "given.npz", _npz(x=X))).digest == digests[0]
 
 
 def test_preprocessing_is_applied_and_part_of_the_digest(tmp_path: Path) -> None:
@@ -64,7 +71,7 @@ def test_preprocessing_is_applied_and_part_of_the_digest(tmp_path: Path) -> None
     assert plain.digest != done.digest
 
 
-def test_pictures_of_two_sizes_load_with_a_size() -> None:
+def test_pictures_of_two_sizes_load_with_a_size(tmp_path: Path) -> None:
     """The size in the preprocessing is what pictures are brought to while they are read."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -73,9 +80,9 @@ def test_pictures_of_two_sizes_load_with_a_size() -> None:
             Image.fromarray(np.zeros((9 + index, 8), np.uint8)).save(picture, "PNG")
             file.writestr(f"{index % 2}/{index}.png", picture.getvalue())
     with pytest.raises(DataError, match="choose a size"):
-        load_data_bytes("p.zip", archive.getvalue())
+        load_data(_given(tmp_path, "p.zip", archive.getvalue()))
     chosen = Preprocessing(layout=Layout.ADD_CHANNEL, size=(10, 12))
-    assert load_data_bytes("p.zip", archive.getvalue(), preprocessing=chosen).evaluation.inputs[""].shape == (
+    assert load_data(tmp_path / "p.zip", preprocessing=chosen).evaluation.inputs[""].shape == (
         4,
         1,
         10,
@@ -90,13 +97,13 @@ def test_pictures_of_two_sizes_load_with_a_size() -> None:
         ("empty.npz", b"", "empty.npz: the file is empty"),
         ("thing.h5", b"123", r"thing.h5: a file with the ending '.h5' is not data that can be read; allowed: .npz"),
         ("nothing", b"123", "nothing: a file with no ending"),
-        ("../../up.csv", b"1,2\n3,x\n", "up.csv: row 2, column 'column 2' is 'x'"),
+        ("up.csv", b"1,2\n3,x\n", "up.csv: row 2, column 'column 2' is 'x'"),
     ],
 )
-def test_errors_cross_the_process_and_leave_nothing(name: str, data: bytes, words: str) -> None:
+def test_errors_cross_the_process_and_leave_nothing(name: str, data: bytes, words: str, tmp_path: Path) -> None:
     """The child's sentence arrives as it is, and the workspace holds nothing of the failed attempt."""
     with pytest.raises(DataError, match=words):
-        load_data_bytes(name, data)
+        load_data(_given(tmp_path, name, data))
     assert list(workspace("data").iterdir()) == []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,14 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qexplorer.core.errors import DataError
-from qexplorer.core.model import Model, TensorInfo
-from qexplorer.load.datasets.preprocess import Layout, Preprocessing, preview, suggest
+from qexplorer.load.datasets.preprocess import Layout, Preprocessing
 from qexplorer.load.datasets.resize import resize
-
-
-def _model(shape: tuple[int | str, ...], dtype: str = "float32") -> Model:
-    info = (TensorInfo("image", dtype, shape),)
-    return Model("m", Path("m.onnx"), "", "", 21, info, (), (), 0, None, 0, 0)
 
 
 @given(st.integers(2, 12), st.integers(2, 12), st.integers(2, 24), st.integers(2, 24))
@@ -98,49 +90,3 @@ def test_nonsense_is_refused_where_it_is_given(fields: dict[str, object]) -> Non
     """A scale of 0, a spread of 0, an empty size, an unknown layout or field cannot be built."""
     with pytest.raises(ValidationError):
         Preprocessing.model_validate(fields)
-
-
-@pytest.mark.parametrize(
-    ("given_shape", "wanted", "expected"),
-    [
-        ((5, 32, 32, 3), ("batch", 3, 32, 32), Preprocessing(layout=Layout.NHWC_TO_NCHW, scale=1 / 255)),
-        ((5, 28, 28), ("batch", 1, 28, 28), Preprocessing(layout=Layout.ADD_CHANNEL, scale=1 / 255)),
-        ((5, 28, 28), (1, 1, 32, 32), Preprocessing(layout=Layout.ADD_CHANNEL, scale=1 / 255, size=(32, 32))),
-        ((5, 3, 8, 8), ("batch", 8, 8, 3), Preprocessing(layout=Layout.NCHW_TO_NHWC, scale=1 / 255)),
-        ((5, 3, 8, 8), ("batch", 3, 8, 8), Preprocessing(scale=1 / 255)),
-    ],
-)
-def test_suggestions_fit(given_shape: tuple[int, ...], wanted: tuple[int | str, ...], expected: Preprocessing) -> None:
-    """From shapes and bytes alone the layout, size and scale are found that make data fit a model."""
-    data = np.zeros(given_shape, np.uint8)
-    found = suggest({"": data}, _model(wanted))
-    assert found == expected
-    assert found.apply(data).shape[1:] == wanted[1:]
-
-
-def test_integers_are_not_scaled_for_a_model_that_takes_integers() -> None:
-    """Token numbers given as bytes stay what they are."""
-    assert suggest({"": np.zeros((5, 7), np.uint8)}, _model(("batch", 7), "int64")).does_nothing
-
-
-@pytest.mark.parametrize(
-    ("shape", "picture"),
-    [
-        ((3, 1, 8, 6), (8, 6)),
-        ((3, 3, 8, 6), (8, 6, 3)),
-        ((3, 8, 6, 3), (8, 6, 3)),
-        ((3, 8, 6), (8, 6)),
-        ((3, 2, 8, 6), (8, 6)),
-    ],
-)
-def test_previews_are_pictures(shape: tuple[int, ...], picture: tuple[int, ...]) -> None:
-    """Gray or colour, channels first or last: each sample becomes bytes from 0 to 255."""
-    array = np.random.default_rng(3).normal(size=shape).astype(np.float32)
-    shown = preview(array, 2)
-    assert [p.shape for p in shown] == [picture, picture]
-    assert (shown[0].dtype, int(shown[0].min()), int(shown[0].max())) == (np.uint8, 0, 255)
-
-
-def test_a_table_has_no_pictures() -> None:
-    """Rows of numbers are not drawn as images."""
-    assert preview(np.zeros((4, 30), np.float32)) == []

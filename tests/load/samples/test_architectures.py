@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from qexplorer.core.errors import UnknownName
-from qexplorer.load.samples.architectures import ARCHITECTURES, build
+from qexplorer.load.samples.architectures.registry import ARCHITECTURES, build
 from qexplorer.load.samples.noise import noise_images
 from qexplorer.load.samples.shelf import get_sample
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from qexplorer.machine.meters import METERS, WATTS_PER_CPU, RaplMeter, best_meter, watts_per_cpu
+from qexplorer.machine.meters.estimate import WATTS_PER_CPU, watts_per_cpu
+from qexplorer.machine.meters.rapl import RaplMeter
+from qexplorer.machine.meters.registry import METERS, best_meter
 from qexplorer.measure.energy.metered_rounds import measure_energy
 from qexplorer.measure.energy.per_inference import energy_of
 from qexplorer.run.protocol import Availability

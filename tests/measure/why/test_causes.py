@@ -17,10 +17,10 @@ from qexplorer.measure.why.fixes import changed_recipe
 from qexplorer.measure.why.rules import LAYER_RULES
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.protocol import Capabilities, Kind
+from qexplorer.run.protocol import Capabilities, KernelKind
 from tests.measure.why_models import FUSED, found_of, kernel, make_net, order_of, plain
 
-INT, FLOAT, CONVERTS = Kind.INTEGER, Kind.FLOAT, Kind.CONVERTS
+INT, FLOAT, CONVERTS = KernelKind.INTEGER, KernelKind.FLOAT, KernelKind.CONVERTS
 FEATURES = ("avx2", "avx512f", "avx512_vnni")
 UINT8 = {"format": "uint8", "symmetric": False}
 WITH_RULE = "name: mine\nweights: {format: int8}\nactivations: {format: uint8}\nlayers: [{match: conv2, float: true}]\n"
@@ -43,7 +43,7 @@ def run(model: Model, recipe: str, kernels: list[dict[str, Any]], **changes: Any
     return why_from(order_of(model, recipe), OnnxRuntimeCpu(), found_of(kernels, **changes))
 
 
-def fast(*slow: str, kind: Kind = INT, ms: float = 1.0, op: str = "Conv") -> list[dict[str, Any]]:
+def fast(*slow: str, kind: KernelKind = INT, ms: float = 1.0, op: str = "Conv") -> list[dict[str, Any]]:
     """A quantized run in integers, four times as fast as float, but for the kernels that begin with ``slow``."""
     found = []
     for layers in FUSED:
@@ -244,7 +244,7 @@ def test_much_converting(model: Model) -> None:
     kernels = [
         *fast(),
         kernel("p/codes/QuantizeLinear", CONVERTS, 1.0, op="QuantizeLinear"),
-        kernel("Transpose_token_3", Kind.MOVES, 0.5, op="Transpose"),
+        kernel("Transpose_token_3", KernelKind.MOVES, 0.5, op="Transpose"),
     ]
     told = cause(run(model, "w8a8", kernels), "converting")
     assert told.cost_ms == pytest.approx(1.5)

@@ -19,7 +19,7 @@ from qexplorer.measure.why.profile_child import profiles
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.protocol import Executed, Kind
+from qexplorer.run.protocol import Executed, KernelKind
 from tests.measure.why_models import FUSED, SHAPE, found_of, kernel, make_net, order_of
 
 
@@ -32,12 +32,12 @@ def model(tmp_path: Path) -> Model:
 def quantized_kernels() -> list[dict[str, object]]:
     """A run in which a ReLU that float fuses stays alone, with a conversion and a layout change."""
     return [
-        kernel("conv1", Kind.INTEGER, 0.5, "conv1"),
-        kernel("r1/bounded/Clip", Kind.FLOAT, 0.1, op="Clip"),
-        kernel("r1/codes/QuantizeLinear", Kind.CONVERTS, 0.2, op="QuantizeLinear"),
-        kernel("Transpose_token_1", Kind.MOVES, 0.05, op="Transpose"),
-        *(kernel(layers[0], Kind.INTEGER, 0.25, *layers) for layers in FUSED[1:]),
-        kernel("flat", Kind.MOVES, 0.01, "flat", op="Flatten"),
+        kernel("conv1", KernelKind.INTEGER, 0.5, "conv1"),
+        kernel("r1/bounded/Clip", KernelKind.FLOAT, 0.1, op="Clip"),
+        kernel("r1/codes/QuantizeLinear", KernelKind.CONVERTS, 0.2, op="QuantizeLinear"),
+        kernel("Transpose_token_1", KernelKind.MOVES, 0.05, op="Transpose"),
+        *(kernel(layers[0], KernelKind.INTEGER, 0.25, *layers) for layers in FUSED[1:]),
+        kernel("flat", KernelKind.MOVES, 0.01, "flat", op="Flatten"),
     ]
 
 
@@ -46,7 +46,7 @@ def test_rows_join_what_either_run_fuses(model: Model) -> None:
     found = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quantized_kernels()))
     row = found.layers[0]
     assert (row.name, row.layers) == ("conv1", ("conv1", "relu1"))
-    assert (row.float_ms, row.kind, row.kernel) == (1.0, Kind.INTEGER, "Conv")
+    assert (row.float_ms, row.kind, row.kernel) == (1.0, KernelKind.INTEGER, "Conv")
     assert row.quantized_ms == pytest.approx(0.6)
     assert row.convert_ms == pytest.approx(0.2)
     assert row.gain_ms == pytest.approx(0.2)
@@ -80,21 +80,24 @@ def test_parts_add_up_to_the_profile(model: Model) -> None:
 
 def test_verdicts_give_the_reason(model: Model) -> None:
     """Slower and equal runs name the dearest cause; faster ones what the rest of their time goes into."""
-    kernels = [kernel(layers[0], Kind.FLOAT, 1.0, *layers) for layers in FUSED]
+    kernels = [kernel(layers[0], KernelKind.FLOAT, 1.0, *layers) for layers in FUSED]
     order = order_of(model, "w8a16")
     slower = why_from(order, OnnxRuntimeCpu(), found_of(kernels, float_ms=5.0, quantized_ms=10.0))
     assert slower.verdict.startswith("2 times slower (2.00 to 2.00), because 4 of 4 convolutions and 1 of 1 matrix")
     assert "16-bit activations" in slower.verdict
     equal = why_from(order, OnnxRuntimeCpu(), found_of(kernels, float_ms=5.0, quantized_ms=5.0))
     assert equal.verdict.startswith("no difference in speed that 70 calls could show, because")
-    quick = [kernel(layers[0], Kind.INTEGER, 0.25, *layers) for layers in FUSED]
+    quick = [kernel(layers[0], KernelKind.INTEGER, 0.25, *layers) for layers in FUSED]
     faster = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quick, float_ms=7.0, quantized_ms=1.75))
     assert faster.verdict.startswith("4 times faster (4.00 to 4.00); what is left goes into 100% integer kernels")
 
 
 def test_a_faster_run_names_a_cause_that_takes_much_of_it(model: Model) -> None:
     """Where a cause takes a quarter of a run that is faster, the verdict says why it is not faster still."""
-    kernels = [kernel(n[0], Kind.FLOAT if n[0] == "conv3" else Kind.INTEGER, 1.0, *n) for n in FUSED[:1] + FUSED[4:5]]
+    kernels = [
+        kernel(n[0], KernelKind.FLOAT if n[0] == "conv3" else KernelKind.INTEGER, 1.0, *n)
+        for n in FUSED[:1] + FUSED[4:5]
+    ]
     found = why_from(order_of(model, "w8a8-sym"), OnnxRuntimeCpu(), found_of(kernels, float_ms=7.0, quantized_ms=2.0))
     assert "and not more because 1 of 4 convolutions runs in float: signed activations" in found.verdict
 
@@ -164,7 +167,7 @@ def test_a_real_profile_from_end_to_end(real: WhyOrder) -> None:
     assert found.ceiling.int8_gops
     assert {"conv1", "deep", "conv2", "conv3", "linear"} <= {row.name for row in found.layers}
     assert all(row.float_ms is not None for row in found.layers if row.macs)
-    assert any(row.kind is Kind.FLOAT and row.cause == "signed_float" for row in found.layers)
+    assert any(row.kind is KernelKind.FLOAT and row.cause == "signed_float" for row in found.layers)
     assert kept_why(real) == found
     assert steps[0] == "measuring this machine's ceiling"
 
@@ -179,7 +182,7 @@ class Uneven:
         """One kernel."""
         assert feeds == {}
         assert runs == 5
-        return (Executed("conv1", "Conv", Kind.FLOAT, self.times.pop(0), ("conv1",)),)
+        return (Executed("conv1", "Conv", KernelKind.FLOAT, self.times.pop(0), ("conv1",)),)
 
 
 class Failing:

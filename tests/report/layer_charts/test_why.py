@@ -14,12 +14,12 @@ from qexplorer.report.layer_charts.roofline import RooflineInfo, roofline_info, 
 from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.palette import FLOAT, backend_colour
 from qexplorer.report.why_table import why_rows
-from qexplorer.run.protocol import Kind
+from qexplorer.run.protocol import KernelKind
 
 CEILING = Ceiling("A CPU", 1, "2026-01-02", 400.0, 40.0, 100.0, 20.0, 80.0)
 
 
-def layer(name: str, kind: Kind, took: float, *, before: float = 2.0, convert: float | None = None) -> LayerTime:
+def layer(name: str, kind: KernelKind, took: float, *, before: float = 2.0, convert: float | None = None) -> LayerTime:
     """A layer of 10 million multiply-accumulates on 1 MB in float and a quarter of it in integers."""
     values: dict[str, Any] = {"float_ms": before, "quantized_ms": took, "convert_ms": convert, "macs": 10_000_000}
     values |= {"float_bytes": 1_000_000, "quantized_bytes": 250_000, "kernel": "QLinearConv"}
@@ -28,7 +28,7 @@ def layer(name: str, kind: Kind, took: float, *, before: float = 2.0, convert: f
 
 def explained(*layers: LayerTime) -> Why:
     """An explanation of these layers."""
-    rows = layers or (layer("a", Kind.INTEGER, 0.5), layer("b", Kind.FLOAT, 3.0, convert=0.5))
+    rows = layers or (layer("a", KernelKind.INTEGER, 0.5), layer("b", KernelKind.FLOAT, 3.0, convert=0.5))
     ms = dict.fromkeys(Part, 0.0) | {Part.INTEGER: 0.5, Part.FLOAT: 3.0, Part.CONVERT: 0.5}
     plain = Parts(dict.fromkeys(Part, 0.0) | {Part.FLOAT: 4.0}, 2, 0.01)
     cause = Cause("no_kernel", "1 of 2 convolutions runs in float: no kernel", "why", ("b",), 3.5, "fix")
@@ -58,7 +58,7 @@ def test_each_layer_has_a_pair_of_bars() -> None:
 def test_layers_by_time() -> None:
     """The dearest can come first, and of many only 40 are drawn, with the share that the others take."""
     assert layer_times_info(explained(), "here", "time").segments[0].group == "b"
-    many = [layer(f"l{i}", Kind.INTEGER, 1.0 + i) for i in range(50)]
+    many = [layer(f"l{i}", KernelKind.INTEGER, 1.0 + i) for i in range(50)]
     info = layer_times_info(explained(*many), "here")
     assert [s.group for s in info.segments][::2] == [f"l{i}" for i in range(10, 50)]
     assert info.left_out == 10
@@ -105,7 +105,7 @@ def test_a_slope_ends_at_the_highest_roof() -> None:
 def test_no_roofline_without_a_ceiling_or_times() -> None:
     """Where a limit or the layers' times are not known there is no chart rather than an empty one."""
     assert roofline_info(replace(explained(), ceiling=None), "here") is None
-    untimed = replace(layer("a", Kind.INTEGER, 1.0), float_ms=None, quantized_ms=None)
+    untimed = replace(layer("a", KernelKind.INTEGER, 1.0), float_ms=None, quantized_ms=None)
     assert roofline_info(explained(untimed), "here") is None
 
 
@@ -121,7 +121,7 @@ def test_valid_vega_lite() -> None:
 
 def test_the_table_has_every_number() -> None:
     """One row for each layer; columns that nothing fills are left out; the cause is said in words."""
-    rows = why_rows(explained(replace(layer("b", Kind.FLOAT, 3.0), cause="no_kernel")))
+    rows = why_rows(explained(replace(layer("b", KernelKind.FLOAT, 3.0), cause="no_kernel")))
     assert rows[0]["gain ms"] == pytest.approx(-1.0)
     assert rows[0]["cause"] == "no kernel"
     assert rows[0]["runs in"] == "float"

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime.kernel_table import Treatment, treatment
+from qexplorer.run.onnxruntime.kernel_table import KernelTreatment, treatment
 from qexplorer.run.onnxruntime.kernels import kernels_of
 from qexplorer.run.protocol import SessionOptions
 from tests.measure.models import make_cnn, save
@@ -56,7 +56,7 @@ def test_bodies_of_control_flow_are_counted() -> None:
 
 def test_unknown_operators_are_float() -> None:
     """An operator that the table does not list is never passed off as integer."""
-    assert treatment("SomethingNew") is Treatment.FLOAT
+    assert treatment("SomethingNew") is KernelTreatment.FLOAT
 
 
 def test_four_bit_weights_are_named_and_exact(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.onnxruntime.mapping import computed_nodes, layers_of
-from qexplorer.run.onnxruntime.profile import UNCOUNTED, Timed, executed, read_events
-from qexplorer.run.protocol import Executed, Kind, Mode, SessionOptions
+from qexplorer.run.onnxruntime.mapping import QUANTIZERS, layers_of
+from qexplorer.run.onnxruntime.profile import UNCOUNTED, TimedNode, executed, read_events
+from qexplorer.run.protocol import Executed, KernelKind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
 from tests.quantize.graphs import ZOO
 from tests.quantize.support import case
@@ -52,6 +52,16 @@ def profiled(path: Path, feeds: dict[str, Array], mode: Mode = Mode.NATIVE) -> t
     return OnnxRuntimeCpu().load(path, SessionOptions(mode)).profile(feeds, runs=3)
 
 
+def computed_nodes(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that a run computes: without quantizers and without what depends on constants alone."""
+    moving, found = {value.name for value in graph.input} - {item.name for item in graph.initializer}, []
+    for node in graph.node:
+        if not moving.isdisjoint(node.input):
+            moving.update(node.output)
+            found += [node.name] if node.op_type not in QUANTIZERS else []
+    return found
+
+
 def lost(path: Path, kernels: tuple[Executed, ...]) -> list[str]:
     """Operator types of layers that no kernel has; no layer may have two."""
     graph = onnx.load(str(path), load_external_data=False).graph
@@ -70,9 +80,9 @@ def test_every_layer_of_a_network_has_one_kernel(name: str, recipe: str) -> None
     path = model.path if recipe == "float" else quantize_model(model, Recipe.parse(recipe), statistics).path
     kernels = profiled(path, feeds)
     assert lost(path, kernels) == []
-    computing = [kernel for kernel in kernels if kernel.kind in (Kind.INTEGER, Kind.FLOAT)]
+    computing = [kernel for kernel in kernels if kernel.kind in (KernelKind.INTEGER, KernelKind.FLOAT)]
     assert all(kernel.layers for kernel in computing)
-    assert {kernel.kind for kernel in computing} == {Kind.FLOAT if recipe == "float" else Kind.INTEGER}
+    assert {kernel.kind for kernel in computing} == {KernelKind.FLOAT if recipe == "float" else KernelKind.INTEGER}
     assert sum(kernel.ms or 0 for kernel in kernels) > 0
 
 
@@ -102,8 +112,8 @@ def test_a_simulated_run_is_profiled_as_what_it_is() -> None:
     model, feeds, statistics = observed("digits_cnn", workspace())
     path = quantize_model(model, Recipe.parse("w8a8"), statistics).path
     kinds = {kernel.kind for kernel in profiled(path, feeds, Mode.SIMULATED)}
-    assert Kind.INTEGER not in kinds
-    assert {Kind.FLOAT, Kind.CONVERTS} <= kinds
+    assert KernelKind.INTEGER not in kinds
+    assert {KernelKind.FLOAT, KernelKind.CONVERTS} <= kinds
 
 
 def test_profiling_leaves_no_file_and_the_session_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +142,7 @@ def test_events_are_gathered_by_node_and_the_first_runs_do_not_count(tmp_path: P
     first, second = read_events(place)
     assert (first.name, first.op, first.median_ms) == ("r", "Relu", 0.013)
     assert second.median_ms == 0.007
-    assert Timed("r", "Relu", (1.0, 1.0)).median_ms is None
+    assert TimedNode("r", "Relu", (1.0, 1.0)).median_ms is None
 
 
 def graph_of(*nodes: onnx.NodeProto) -> onnx.ModelProto:
@@ -154,5 +164,5 @@ def test_a_layer_behind_an_inserted_reordering_is_found_by_the_tensor_that_it_re
 def test_kernels_without_a_name_are_met_by_type_and_unseen_ones_have_no_time() -> None:
     """The profile calls a nameless node by type and index; a node that never ran keeps None."""
     optimized = graph_of(helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Abs", ["a"], ["y"], "abs"))
-    found = executed(optimized, optimized, [Timed("Relu_7", "Relu", (1.0, 1.0, 0.5))])
+    found = executed(optimized, optimized, [TimedNode("Relu_7", "Relu", (1.0, 1.0, 0.5))])
     assert [(kernel.name, kernel.ms) for kernel in found] == [("Relu_7", 0.5), ("abs", None)]

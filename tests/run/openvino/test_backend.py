@@ -21,7 +21,7 @@ from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.openvino import backend as backend_module
 from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
 from qexplorer.run.openvino.graph import half_precision, read_graph
-from qexplorer.run.protocol import Kind, Mode, SessionOptions
+from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
 
 HERE = OPENVINO_CPU.availability().available
@@ -133,9 +133,10 @@ def test_linear_layers_read_packed_weights(recipe: str, weights: str) -> None:
 @needs_openvino
 @pytest.mark.usefixtures("shared_workspace")
 @pytest.mark.parametrize(
-    ("recipe", "kind"), [("w8a8", Kind.INTEGER), ("w4-b32", Kind.FLOAT), ("w8", Kind.FLOAT), ("bf16", Kind.FLOAT)]
+    ("recipe", "kind"),
+    [("w8a8", KernelKind.INTEGER), ("w4-b32", KernelKind.FLOAT), ("w8", KernelKind.FLOAT), ("bf16", KernelKind.FLOAT)],
 )
-def test_the_profile_covers_every_layer_once(recipe: str, kind: Kind) -> None:
+def test_the_profile_covers_every_layer_once(recipe: str, kind: KernelKind) -> None:
     """Each convolution and linear layer is computed by exactly one kernel, with a time; pairs are no layers."""
     made = qx.quantize(qx.load("digits_cnn"), recipe)
     nodes = {node.name: node.op_type for node in onnx.load(str(made.path)).graph.node}

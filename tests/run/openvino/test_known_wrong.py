@@ -26,7 +26,7 @@ from qexplorer.measure.judging import Judged, judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import BACKENDS, reference
 
 OPENVINO = BACKENDS.get("openvino")
 
@@ -84,7 +84,7 @@ def worst(model: Model, batch: int) -> float:
     """The worst difference to the simulation in steps."""
     feeds = {"x": values(batch)}
     (found,) = OPENVINO.load(model.path, SessionOptions()).run(feeds)
-    (expected,) = BACKENDS.get(REFERENCE).load(model.path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    (expected,) = reference().load(model.path, SessionOptions(Mode.SIMULATED)).run(feeds)
     return float(np.abs(found.astype(np.float64) - expected).max() / STEP)
 
 
@@ -133,7 +133,7 @@ def test_what_16_bits_would_cut_off_stays_and_is_refused(tmp_path: Path, dtype: 
     inputs = np.random.default_rng(0).uniform(-8, 8, (32, 12)).astype(np.float32)
     plain = np.arange(-60, 60).reshape(12, 10) * np.float32(0.01)
     (found,) = OPENVINO.load(model.path, SessionOptions()).run({"x": inputs})
-    (expected,) = BACKENDS.get(REFERENCE).load(model.path, SessionOptions(Mode.SIMULATED)).run({"x": inputs})
+    (expected,) = reference().load(model.path, SessionOptions(Mode.SIMULATED)).run({"x": inputs})
     assert np.allclose(found, inputs @ plain, atol=1e-4)
     assert np.allclose(expected, inputs.clip(-4, 4) @ plain, atol=1e-2)
     refused = judged(model, inputs, {}, tmp_path, 32).refused or ""

@@ -19,7 +19,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.nvidia import NO_DRIVER
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
-from qexplorer.run.protocol import Kind, Mode, SessionOptions
+from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
 from qexplorer.run.tensorrt.engine import cache_key, profile_shapes
 from qexplorer.run.tensorrt.graph import for_tensorrt, read_graph
 from qexplorer.run.tensorrt.layers import executed_layers, kernels_of_layers, read_layers
@@ -192,8 +192,8 @@ def test_layers_are_integer_only_if_the_inspector_says_so() -> None:
 def test_times_and_nodes_belong_to_layers() -> None:
     """Quantizers are left out, conversions have no nodes, a layer that was not timed has no time."""
     found = {each.name: each for each in executed_layers(read_layers(INSPECTED), {"c": 0.5, "in": 0.1}, {"q1"})}
-    assert (found["c"].kind, found["c"].ms, found["c"].layers) == (Kind.INTEGER, 0.5, ("conv", "relu"))
-    assert (found["in"].kind, found["in"].layers) == (Kind.CONVERTS, ())
+    assert (found["c"].kind, found["c"].ms, found["c"].layers) == (KernelKind.INTEGER, 0.5, ("conv", "relu"))
+    assert (found["in"].kind, found["in"].layers) == (KernelKind.CONVERTS, ())
     assert found["f"].ms is None
     assert found["only a name"].op == "layer (types unknown)"
 

@@ -16,8 +16,8 @@ import torch
 import qexplorer as qx
 from qexplorer.core.errors import BackendError
 from qexplorer.process.limits import Limits
-from qexplorer.run.protocol import Kind, Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
+from qexplorer.run.registry import reference
 from qexplorer.run.torch_inductor import TORCH_INDUCTOR, compiling
 from qexplorer.run.torch_inductor.compiled_kernels import kind_of
 from qexplorer.run.torch_inductor.lower import LoweredGraph
@@ -77,7 +77,7 @@ def test_a_quantized_graph_runs_on_int8_products_within_a_step(folder: Path, kep
     path, feeds = folder / "cnn-w8a8.onnx", {"x": samples(BATCH)}
     session = TORCH_INDUCTOR.load(path, SessionOptions())
     (found,) = session.run(feeds)
-    (expected,) = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
     assert np.abs(found - expected).max() <= 1.001 * step_of(path, "y")
     kernels = session.kernels()
     assert sum(kernels.integer.values()) == 3
@@ -93,7 +93,7 @@ def test_the_lowered_graph_is_the_simulation(name: str, recipe: str, shared_work
     feed = np.ascontiguousarray(array[:8])
     with torch.no_grad():
         (found,) = LoweredGraph(graph_of(read_model(path)))(torch.from_numpy(feed))
-    session = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED))
+    session = reference().load(path, SessionOptions(Mode.SIMULATED))
     (expected,) = session.run({qx.load(name).inputs[0].name: feed})
     step = np.abs(np.diff(np.unique(expected))).min()
     allowed = 1.001 * step if "dynamic" not in recipe and recipe not in ("w8a16", "w4-b32") else 1e-3
@@ -176,16 +176,16 @@ def test_a_file_that_is_no_model_is_a_backend_error(tmp_path: Path, content: byt
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("onednn.qconv_pointwise.default", ("qconv_pointwise", Kind.INTEGER)),
-        ("onednn.qlinear_pointwise.binary", ("qlinear_pointwise", Kind.INTEGER)),
-        ("onednn.qconv_prepack.default", ("qconv_prepack", Kind.MOVES)),
-        ("quantized_decomposed.quantize_per_tensor.default", ("quantize_per_tensor", Kind.CONVERTS)),
-        ("mkldnn._convolution_pointwise.default", ("_convolution_pointwise", Kind.FLOAT)),
-        ("aten.add.Tensor", ("add", Kind.FLOAT)),
-        ("aten.reshape.default", ("reshape", Kind.MOVES)),
-        ("<built-in function getitem>", ("getitem", Kind.MOVES)),
+        ("onednn.qconv_pointwise.default", ("qconv_pointwise", KernelKind.INTEGER)),
+        ("onednn.qlinear_pointwise.binary", ("qlinear_pointwise", KernelKind.INTEGER)),
+        ("onednn.qconv_prepack.default", ("qconv_prepack", KernelKind.MOVES)),
+        ("quantized_decomposed.quantize_per_tensor.default", ("quantize_per_tensor", KernelKind.CONVERTS)),
+        ("mkldnn._convolution_pointwise.default", ("_convolution_pointwise", KernelKind.FLOAT)),
+        ("aten.add.Tensor", ("add", KernelKind.FLOAT)),
+        ("aten.reshape.default", ("reshape", KernelKind.MOVES)),
+        ("<built-in function getitem>", ("getitem", KernelKind.MOVES)),
     ],
 )
-def test_only_quantized_products_count_as_integer(target: str, expected: tuple[str, Kind]) -> None:
+def test_only_quantized_products_count_as_integer(target: str, expected: tuple[str, KernelKind]) -> None:
     """Names of the compiler's graph are sorted by what they compute on."""
     assert kind_of(target) == expected

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from qexplorer.core.reference.convolution import conv_integer
 from qexplorer.core.reference.linear import dequantize_linear, quantize_linear
 from qexplorer.core.reference.matmul import requantize, wrapped
-from qexplorer.run.protocol import Kind, Mode, SessionOptions
+from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
 from qexplorer.run.torch_integer import TORCH, TorchInteger
 from tests.run.qdq_layers import Values, codes, grid, one_layer
 from tests.run.torch_devices import each_device
@@ -104,7 +104,7 @@ def test_moving_codes_is_moving_values(backend: TorchInteger, tmp_path: Path, op
     found, expected, session = run_both(backend, one_layer(tmp_path, op, {"x": (x, x_grid, None)}, y_grid), {"x": x})
     assert np.array_equal(found, expected)
     (step,) = session.profile({"x": x}, 1)
-    assert step.kind is (Kind.MOVES if same else Kind.INTEGER)
+    assert step.kind is (KernelKind.MOVES if same else KernelKind.INTEGER)
 
 
 def test_joined_tensors_are_brought_onto_one_grid(backend: TorchInteger, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import qexplorer as qx
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.registry import BACKENDS, REFERENCE
+from qexplorer.run.registry import reference
 from qexplorer.run.torch_integer import TORCH
 from tests.run.qdq_layers import Values
 from tests.run.qdq_oracle import Oracle, telling_codes
@@ -54,7 +54,7 @@ def test_recipes_beyond_8_bits_run_as_the_reference_simulates_them(name: str, re
     """What is not integer here runs in float as written, and answers as ONNX Runtime's simulation does."""
     feeds, path = samples(name), qx.quantize(name, recipe).path
     found = TORCH.load(path, SessionOptions()).run(feeds)[0]
-    expected = BACKENDS.get(REFERENCE).load(path, SessionOptions(Mode.SIMULATED)).run(feeds)[0]
+    expected = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)[0]
     allowed = {"fp16": 5e-3, "bf16": 5e-2, "w8a16": 1e-3}.get(recipe, 1e-4)
     assert found.dtype == expected.dtype
     assert np.abs(found - expected).max() <= allowed * np.abs(expected).max()

@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto, helper
 
 from qexplorer.core.errors import BackendError
-from qexplorer.run.protocol import Kind, SessionOptions
+from qexplorer.run.protocol import KernelKind, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from qexplorer.run.torch_integer import TORCH, TORCH_CUDA
 from tests.measure.models import make_cnn, quantized, samples
@@ -112,7 +112,7 @@ def test_the_profile_lists_every_step_with_its_layer_and_time(int8: Path) -> Non
     session = TORCH.load(int8, SessionOptions())
     steps = session.profile({"x": samples(2)}, 3)
     kernels = session.kernels()
-    assert sum(step.kind is Kind.INTEGER for step in steps) == sum(kernels.integer.values())
+    assert sum(step.kind is KernelKind.INTEGER for step in steps) == sum(kernels.integer.values())
     assert {"conv1", "conv2", "sum", "pool", "linear"} <= {name for step in steps for name in step.layers}
     assert all(step.ms is not None and step.ms > 0 for step in steps)
 

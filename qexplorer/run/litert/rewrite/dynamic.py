@@ -8,7 +8,7 @@ import numpy as np
 from onnx import helper
 
 from qexplorer.run.litert.graph_edit import GraphEdit
-from qexplorer.run.litert.rewrite.weights import Codes, add_weight, codes_of
+from qexplorer.run.litert.rewrite.weights import WeightCodes, add_weight, codes_of
 
 if TYPE_CHECKING:
     import onnx
@@ -62,7 +62,7 @@ def _layer(edit: GraphEdit, node: onnx.NodeProto) -> str | None:
 
 
 def _write(
-    edit: GraphEdit, node: onnx.NodeProto, product: onnx.NodeProto, weight: Codes, name: str, given: str
+    edit: GraphEdit, node: onnx.NodeProto, product: onnx.NodeProto, weight: WeightCodes, name: str, given: str
 ) -> None:
     """Puts the layer on floats in the place of the Mul that ends the integer one."""
     if node.op_type == "ConvInteger" or weight.values.ndim != 2:
@@ -71,7 +71,7 @@ def _write(
         layer.attribute.extend(node.attribute)
         edit.replace(product, add_weight(edit, weight, name), layer)
         return
-    turned = Codes(weight.values.T, weight.scales, weight.axis if weight.axis < 0 else 0, weight.bits)
+    turned = WeightCodes(weight.values.T, weight.scales, weight.axis if weight.axis < 0 else 0, weight.bits)
     layer = edit.node("FullyConnected", [given, name], product.output[0])
     edit.replace(product, add_weight(edit, turned, name), layer)
 

@@ -13,13 +13,13 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Codes", "add_weight", "codes_of", "rewrite_layers", "rewrite_weights"]
+__all__ = ["WeightCodes", "add_weight", "codes_of", "rewrite_layers", "rewrite_weights"]
 
 _BYTES = (np.dtype(np.int8), np.dtype(np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
+class WeightCodes:
     """Symmetric codes of a weight.
 
     Attributes:
@@ -44,7 +44,7 @@ def rewrite_weights(edit: GraphEdit, differences: list[str]) -> None:
         if any(edit.array(name) is None for name in node.input if name):
             continue
         found = _constant_codes(edit, node)
-        if isinstance(found, Codes):
+        if isinstance(found, WeightCodes):
             edit.replace(node, add_weight(edit, found, node.output[0]))
             continue
         values, why = found
@@ -54,14 +54,14 @@ def rewrite_weights(edit: GraphEdit, differences: list[str]) -> None:
             differences.append(f"'{node.input[0]}' {why}: stored as float32")
 
 
-def add_weight(edit: GraphEdit, codes: Codes, output: str) -> onnx.NodeProto:
+def add_weight(edit: GraphEdit, codes: WeightCodes, output: str) -> onnx.NodeProto:
     """A ``Weight`` node called ``output``, its values stored as a constant."""
     name = edit.constant(f"{output}//values", codes.values)
     scales = [float(step) for step in codes.scales]
     return edit.node("Weight", [name], output, scales=scales, axis=codes.axis, bits=codes.bits)
 
 
-def _constant_codes(edit: GraphEdit, node: onnx.NodeProto) -> Codes | tuple[Array, str | None]:
+def _constant_codes(edit: GraphEdit, node: onnx.NodeProto) -> WeightCodes | tuple[Array, str | None]:
     codes, scale = edit.array(node.input[0]), edit.array(node.input[1])
     assert codes is not None
     assert scale is not None
@@ -78,8 +78,8 @@ def _constant_codes(edit: GraphEdit, node: onnx.NodeProto) -> Codes | tuple[Arra
     return found or (_values(codes, scale, zero, axis, block), "has a zero point")
 
 
-def codes_of(codes: Array, scale: Array, zero: Array | None, axis: int) -> Codes | None:
-    """Codes as LiteRT's, shifted to signed; None if a zero point would remain.
+def codes_of(codes: Array, scale: Array, zero: Array | None, axis: int) -> WeightCodes | None:
+    """WeightCodes as LiteRT's, shifted to signed; None if a zero point would remain.
 
     Args:
         codes: int8 or uint8.
@@ -97,7 +97,7 @@ def codes_of(codes: Array, scale: Array, zero: Array | None, axis: int) -> Codes
     bits = 4 if signed.min(initial=0) >= -8 and signed.max(initial=0) <= 7 else 8
     axis = axis % codes.ndim if channels else -1
     values = _values(codes, scale, zero, axis, 0)
-    return Codes(values, scale.reshape(-1), axis, bits)
+    return WeightCodes(values, scale.reshape(-1), axis, bits)
 
 
 def _values(codes: Array, scale: Array, zero: Array | None, axis: int, block: int) -> Array:
@@ -148,4 +148,4 @@ def _transposed(edit: GraphEdit, maker: onnx.NodeProto, values: Array, output: s
     settings = {attribute.name: attribute for attribute in maker.attribute}
     axis = settings["axis"].i
     scales = np.asarray(settings["scales"].floats, np.float32)
-    return add_weight(edit, Codes(values.T, scales, axis if axis < 0 else 1 - axis, settings["bits"].i), output)
+    return add_weight(edit, WeightCodes(values.T, scales, axis if axis < 0 else 1 - axis, settings["bits"].i), output)

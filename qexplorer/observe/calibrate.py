@@ -1,0 +1,38 @@
+"""The range of one grid over a whole tensor, from what was observed of it."""
+
+from __future__ import annotations
+
+from qexplorer.core.calibrator import CalibratorOptions, Range, Wanted
+from qexplorer.core.calibrator_choice import chosen
+from qexplorer.core.formats import Format
+from qexplorer.core.grid import Granularity
+from qexplorer.observe.stats import TensorStats
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    stats: TensorStats, calibrator: str, *, format: Format, symmetric: bool, options: CalibratorOptions | None = None
+) -> Range:
+    """The range ``(low, high)`` that ``calibrator`` chooses for one grid over the whole tensor.
+
+    Args:
+        stats: what was observed.
+        calibrator: a name in ``CALIBRATORS``.
+        format: the integer format of the codes.
+        symmetric: whether the grid is symmetric about zero.
+        options: an instance of the calibrator's own model; its defaults if None.
+
+    Returns:
+        Two finite numbers, ``low <= high``; ``(0, 0)`` for a tensor without finite values.
+
+    Raises:
+        UnknownName: there is no such calibrator.
+        RecipeError: the calibrator refuses such a grid.
+        ValidationError: no options were given to a calibrator that needs some.
+    """
+    entry = chosen(calibrator, format, Granularity.TENSOR, stats.kind)
+    if not stats.histogram.count:
+        return 0.0, 0.0
+    low, high = entry.tensor_range(stats, Wanted(format, symmetric), options or entry.options())
+    return low, max(low, high)

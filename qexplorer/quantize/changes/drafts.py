@@ -1,0 +1,199 @@
+"""What an algorithm works on: the float graph before grids are chosen, or a plan after that.
+
+A draft hands out what the algorithm declared to need and nothing else, because the digest of the file covers no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qexplorer.core.algorithm import Algorithm, Needs
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.grid import Float32, Grid, Int32
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.graph.index import GraphIndex, index_of
+from qexplorer.quantize.changes.changes import Changes, changed_plan
+from qexplorer.quantize.constants import bias_vector, output_channels
+from qexplorer.quantize.plan_types import ChangedConstant, Plan, TensorPlan
+
+if TYPE_CHECKING:
+    from qexplorer.observe.stats import Statistics
+
+__all__ = ["GraphDraft", "Materials", "PlanDraft"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Materials:
+    """What quantizing may read beside model and recipe.
+
+    Attributes:
+        statistics: what was observed on calibration data.
+        data: its calibration part may be read.
+        samples: calibration samples, at most.
+        progress: told a sentence and the share of the algorithm that is done; may raise Cancelled.
+    """
+
+    statistics: Statistics | None = None
+    data: DataSet | None = None
+    samples: int = 512
+    progress: Callable[[str, float], None] | None = None
+
+
+class _Draft:
+    """What both kinds of drafts have: the model, the recipe, what was asked for, and what to say of each layer."""
+
+    def __init__(self, model: Model, recipe: Recipe, materials: Materials, algorithm: Algorithm) -> None:
+        self.model, self.recipe = model, recipe
+        self.remarks: dict[str, tuple[str, ...]] = {}
+        self._materials, self._algorithm = materials, algorithm
+
+    @property
+    def statistics(self) -> Statistics:
+        """What was observed of the float model on calibration data (``Needs.STATISTICS``)."""
+        self._declared(Needs.STATISTICS)
+        assert self._materials.statistics is not None
+        return self._materials.statistics
+
+    @property
+    def calibration(self) -> Split:
+        """The calibration samples (``Needs.DATA``)."""
+        self._declared(Needs.DATA)
+        assert self._materials.data is not None
+        return self._materials.data.calibration.head(self._materials.samples)
+
+    def _declared(self, need: Needs) -> None:
+        if need not in self._algorithm.needs:
+            raise ValueError(f"the algorithm '{self._algorithm.name}' reads what it does not declare to need ({need})")
+
+    def remark(self, layer: str, clause: str) -> None:
+        """Says in the plan what was changed in ``layer``, or why nothing was."""
+        self.remarks[layer] = (*self.remarks.get(layer, ()), clause)
+
+    def tell(self, step: str, share: float) -> None:
+        """Says what the algorithm is at and the share of it that is done. Raises Cancelled if it is to stop."""
+        if self._materials.progress is not None:
+            self._materials.progress(step, share)
+
+
+class GraphDraft(_Draft):
+    """The float graph, to be changed before grids are chosen.
+
+    Attributes:
+        proto: the graph; constants and nodes may be changed. Inputs and outputs keep names, order and types, and what
+            it computes should stay the same up to rounding.
+    """
+
+    def __init__(self, model: Model, recipe: Recipe, materials: Materials, algorithm: Algorithm) -> None:
+        super().__init__(model, recipe, materials, algorithm)
+        self.proto = model.proto()
+
+
+class PlanDraft(_Draft):
+    """A plan, to be changed after grids are chosen; :attr:`plan` always has the changes so far."""
+
+    def __init__(self, model: Model, recipe: Recipe, plan: Plan, materials: Materials, algorithm: Algorithm) -> None:
+        super().__init__(model, recipe, materials, algorithm)
+        self.view: GraphIndex = index_of(model)
+        self._base = plan
+        self._constants: dict[tuple[str, int], ChangedConstant] = {}
+        self._tensors: dict[str, TensorPlan] = {}
+        self._uses: dict[tuple[str, int], str] = {}
+
+    @property
+    def changes(self) -> Changes:
+        """What was changed so far."""
+        constants = tuple(self._constants.values())
+        return Changes(constants, dict(self._tensors), dict(self._uses), dict(self.remarks))
+
+    @property
+    def plan(self) -> Plan:
+        """The plan with the changes so far."""
+        return changed_plan(self._base, self.changes)
+
+    def values(self, layer: str, position: int) -> Float32 | None:
+        """The float values of a constant input as they are now, of any shape; None where there is no constant."""
+        changed = self._changed(layer, position)
+        if changed is not None:
+            return changed.values
+        inputs = self.view.nodes[layer].input
+        name = inputs[position] if position < len(inputs) else ""
+        return self.view.array(name) if self.view.is_constant(name) and self.view.is_float(name) else None
+
+    def set_codes(self, layer: str, position: int, codes: Int32, *, grid: Grid | None = None) -> None:
+        """Chooses the codes of a constant input, and its grid if that is to be another one.
+
+        Layers that share the constant on this grid share the codes.
+
+        Args:
+            layer: the layer's name.
+            position: the input; it must be on a grid.
+            codes: in the shape of the constant, biases ``(channels,)``, within the grid's ``qmin`` and ``qmax``.
+            grid: other scales and zero points, of the same format, axis and block.
+
+        Raises:
+            ValueError: the input is on no grid, or codes or grid do not fit.
+        """
+        key = self.plan.constants.get(layer, {}).get(position)
+        if key is None:
+            raise ValueError(f"input {position} of '{layer}' is on no grid, so that it has no codes")
+        old = self.plan.tensors[key]
+        new = grid or old.grid
+        if [_fixed(each) for each in (old.grid, new)] != [_fixed(old.grid)] * 2:
+            raise ValueError(f"the grid of input {position} of '{layer}' must keep its format, axis, block and shape")
+        shape = self._shape(layer, position, old)
+        if codes.shape != shape or codes.dtype != np.int32:
+            raise ValueError(f"codes of input {position} of '{layer}' must be int32 of shape {shape}")
+        if codes.size and (codes.min() < new.qmin or codes.max() > new.qmax):
+            raise ValueError(f"codes of input {position} of '{layer}' must lie between {new.qmin} and {new.qmax}")
+        self._tensors[key] = replace(old, grid=new, codes=codes.copy())
+
+    def set_constant(self, layer: str, position: int, values: Float32, *, tensor: TensorPlan | None = None) -> None:
+        """Gives a layer other values for a constant input, which become its own; or a bias that it did not have.
+
+        They are rounded to nearest on the grid that the input had, or written in float if it had none.
+
+        Args:
+            layer: the layer's name.
+            position: the input, or the one behind its last (see :class:`ChangedConstant`).
+            values: float32.
+            tensor: grid and carrier, if they are to be others (its name and codes do not count).
+        """
+        old = self._changed(layer, position)
+        name = old.name if old is not None else self._fresh(f"{layer}/input_{position}")
+        self._constants[layer, position] = ChangedConstant(layer, position, name, np.array(values, np.float32))
+        key = self.plan.constants.get(layer, {}).get(position)
+        on = tensor or (None if key is None else self.plan.tensors[key])
+        if on is not None:
+            self._tensors[name] = replace(on, name=name, codes=None)
+            self._uses[layer, position] = name
+
+    def _changed(self, layer: str, position: int) -> ChangedConstant | None:
+        return next((each for each in self.plan.changed if (each.layer, each.position) == (layer, position)), None)
+
+    def _shape(self, layer: str, position: int, tensor: TensorPlan) -> tuple[int, ...]:
+        values = self.values(layer, position)
+        assert values is not None, "what is on a grid is a constant"
+        if tensor.kind == "bias":
+            vector = bias_vector(values, output_channels(self.view.nodes[layer], 1, self.view))
+            assert vector is not None, "an int32 bias is a vector"
+            return vector.shape
+        return values.shape
+
+    def _fresh(self, base: str) -> str:
+        taken = {*self.view.initializers, *self.view.producer, *self.view.inputs, *self.plan.tensors}
+        taken |= {each.name for each in self.plan.changed}
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}_{number}"
+        return name
+
+
+def _fixed(grid: Grid) -> tuple[object, ...]:
+    """What an algorithm may not change of a grid: sizes, kernels and the words of the plan follow from it."""
+    return grid.format.name, grid.axis, grid.block, grid.scale.shape, grid.zero_point.shape

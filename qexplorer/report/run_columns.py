@@ -1,0 +1,266 @@
+"""The columns of a run, once: tables of the app, the terminal and a notebook, the CSV and the frame read this list.
+
+How to add one: give the field of :class:`~qexplorer.core.results.Run`, or of a part of it, a description where it is
+declared (``field(default=None, metadata=described(...))``), and it is a column everywhere. Only what needs more than
+one number (an interval, two counts, a word of doubt) has a line here, with its text in ``words.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from qexplorer.core.results import Run, Status
+from qexplorer.report import words
+
+__all__ = ["COLUMNS", "Column", "ExportedValue", "described_columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedValue:
+    """One column of the CSV and of the frame: its name, with the unit in it; how it is read; whether it is whole."""
+
+    name: str
+    read: Callable[[Run], Any]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One quantity of a run.
+
+    Attributes:
+        title: its heading.
+        help: what it is, a sentence for the app.
+        cell: its text in the app, with interval and n; None where the app does not show it.
+        brief: its text in the terminal and a notebook; None where they leave it out.
+        values: its numbers in the CSV and the frame.
+        brief_title: its heading there; None if that is ``title``.
+        heading: its heading in the app, where that depends on the runs.
+        late: whether it stands at the right end of the app's table, which is wider than a window.
+    """
+
+    title: str
+    help: str | None = None
+    cell: Callable[[Run], str] | None = None
+    brief: Callable[[Run], str] | None = None
+    values: tuple[ExportedValue, ...] = ()
+    brief_title: str | None = None
+    heading: Callable[[Sequence[Run]], str] | None = None
+    late: bool = False
+
+
+def _part(path: str) -> Callable[[Run], Any]:
+    """Reads ``memory.peak_rss_bytes`` of a run; None if there is no such part."""
+
+    def read(run: Run) -> Any:
+        value: Any = run
+        for name in path.split("."):
+            value = None if value is None else getattr(value, name)
+        return value
+
+    return read
+
+
+def _value(name: str, path: str | None = None, *, whole: bool = False) -> ExportedValue:
+    return ExportedValue(name, _part(path or name), whole)
+
+
+def _ends(name: str, path: str) -> tuple[ExportedValue, ExportedValue]:
+    """The two ends of the interval at ``path``; ``name`` holds ``{}`` where low and high go."""
+    read = _part(path)
+    low, high = (lambda run, i=i: None if (found := read(run)) is None else found[i] for i in (0, 1))
+    return ExportedValue(name.format("low"), low), ExportedValue(name.format("high"), high)
+
+
+def _kernels(kind: str) -> ExportedValue:
+    def count(run: Run) -> int | None:
+        return None if run.kernels is None else sum(getattr(run.kernels, kind).values())
+
+    return ExportedValue(f"{kind}_kernels", count, whole=True)
+
+
+def described_columns(kind: type, path: str = "") -> Iterator[Column]:
+    """A column for each field of ``kind``, or of a part of it, that is declared with a description.
+
+    Args:
+        kind: a dataclass.
+        path: where it is in a run, such as ``memory.``; empty for the run itself.
+    """
+    hints = get_type_hints(kind)
+    for each in fields(kind):
+        for part in (hints[each.name], *get_args(hints[each.name])):
+            if isinstance(part, type) and is_dataclass(part):
+                yield from described_columns(part, f"{path}{each.name}.")
+        if "title" in each.metadata:
+            yield _described(each, path + each.name)
+
+
+def _described(declared: Field[Any], path: str) -> Column:
+    about, read = declared.metadata, _part(path)
+
+    def text(run: Run) -> str:
+        value = read(run)
+        return words.NONE if value is None else str(about["text"].format(value))
+
+    brief = text if about["brief"] else None
+    return Column(about["title"], about["help"], text, brief, (ExportedValue(declared.name, read),))
+
+
+_DESCRIBED = {column.values[0].name: column for column in described_columns(Run)}
+
+
+def _metric(runs: Sequence[Run]) -> str:
+    return next((run.accuracy.metric for run in runs if run.accuracy), "accuracy")
+
+
+_ACCURACY = (
+    Column(
+        "accuracy",
+        "Share of right answers with its 95 % interval and n",
+        lambda run: words.accuracy_cell(run.accuracy),
+        lambda run: words.accuracy_text(run.accuracy),
+        (
+            *(_value("metric", "accuracy.metric"), _value("accuracy", "accuracy.value")),
+            *_ends("accuracy_{}", "accuracy.ci95"),
+            _value("n", "accuracy.n", whole=True),
+        ),
+        heading=_metric,
+    ),
+    Column(
+        "to float",
+        "Difference in points on the same samples, with its interval",
+        lambda run: words.delta_text(run.accuracy),
+        lambda run: words.delta_text(run.accuracy),
+        (_value("delta", "accuracy.delta"), *_ends("delta_{}", "accuracy.delta_ci95")),
+        brief_title="Δ points",
+    ),
+    Column(
+        "p",
+        "Exact two-sided McNemar test: how often chance alone does this",
+        lambda run: words.p_cell(run.accuracy),
+        values=(_value("mcnemar_p", "accuracy.mcnemar_p"),),
+        late=True,
+    ),
+    Column(
+        "fixed / broken",
+        None,
+        lambda run: words.flips_cell(run.accuracy),
+        values=(
+            _value("fixed", "accuracy.fixed", whole=True),
+            _value("broken", "accuracy.broken", whole=True),
+        ),
+        late=True,
+    ),
+)
+"""What the answers are worth. Everything that depends on the task's metric stands in these four."""
+
+
+def _weights(run: Run) -> str:
+    return words.NONE if run.size is None else words.bytes_text(run.size.weight_bytes)
+
+
+def _file(run: Run) -> str:
+    return words.NONE if run.size is None else words.bytes_text(run.size.file_bytes)
+
+
+_COST = (
+    Column(
+        "weights",
+        None,
+        _weights,
+        _weights,
+        (_value("file_bytes", "size.file_bytes", whole=True), _value("weight_bytes", "size.weight_bytes", whole=True)),
+    ),
+    Column("file", None, _file, _file, late=True),
+    Column(
+        "latency",
+        "Median of one call with the interval of the median, n calls",
+        lambda run: words.latency_cell(run.latency_ms),
+        lambda run: words.latency_text(run.latency_ms),
+        (
+            *(_value(f"latency_p{p}_ms", f"latency_ms.p{p}") for p in (50, 90, 99)),
+            *_ends("latency_{}_ms", "latency_ms.ci95"),
+            *(_value("latency_n", "latency_ms.n", whole=True), _value("latency_valid", "latency_ms.valid")),
+            *(_value("batch", "latency_ms.batch", whole=True), _value("threads", "latency_ms.threads", whole=True)),
+        ),
+    ),
+    Column(
+        "speed-up",
+        "Float's median over this one's, interleaved, with its interval",
+        lambda run: words.speedup_cell(run.latency_ms),
+        lambda run: words.speedup_text(run.latency_ms),
+        (_value("speedup", "latency_ms.speedup"), *_ends("speedup_{}", "latency_ms.speedup_ci95")),
+    ),
+    _DESCRIBED["throughput_per_s"],
+    Column(
+        "load on the machine",
+        values=(
+            *(end for p in (90, 99) for end in _ends(f"latency_p{p}_{{}}_ms", f"latency_ms.p{p}_ci95")),
+            *(_value("latency_loads", "latency_ms.loads", whole=True), _value("load", "latency_ms.load")),
+        ),
+    ),
+    Column(
+        "memory",
+        "Resident size of a fresh process that runs the model: the highest, then what it settles at",
+        lambda run: words.memory_text(run.memory),
+        lambda run: words.memory_text(run.memory),
+        tuple(_value(f"{kind}_rss_bytes", f"memory.{kind}_rss_bytes", whole=True) for kind in ("peak", "steady")),
+    ),
+    Column(
+        "energy",
+        "Of one inference; measured or estimated, as it says",
+        lambda run: words.energy_text(run.energy_mj),
+        lambda run: words.energy_text(run.energy_mj),
+        (
+            _value("energy_mj", "energy_mj.value"),
+            *_ends("energy_{}_mj", "energy_mj.ci95"),
+            _value("energy_source", "energy_mj.source"),
+        ),
+    ),
+)
+
+_EXECUTION = (
+    Column(
+        "fidelity",
+        "Largest difference to the simulation of the same graph",
+        lambda run: "is the reference" if run.recipe == "float" else words.fidelity_text(run.fidelity),
+        lambda run: words.fidelity_text(run.fidelity),
+        tuple(_value(name, f"fidelity.{name}") for name in ("argmax_agreement", "max_lsb", "exact")),
+    ),
+    Column(
+        "kernels",
+        "Kernels that really ran: integer and float",
+        lambda run: words.kernels_cell(run.kernels),
+        values=(_kernels("integer"), _kernels("float")),
+    ),
+)
+
+
+def _status(run: Run) -> str:
+    return str(run.status) if run.status is Status.OK else f"{run.status}: {run.reason}"
+
+
+_NAMED = (
+    Column(
+        "recipe",
+        brief=lambda run: run.recipe,
+        values=(
+            *(_value("recipe"), _value("digest"), _value("backend")),
+            *(ExportedValue("status", lambda run: str(run.status)), _value("reason")),
+        ),
+    ),
+    Column("backend", brief=lambda run: run.backend),
+)
+"""The app names a run in its first column by what tells it from the others, so that these have no cell there."""
+
+_PLACED = (*_NAMED, *_ACCURACY, *_COST, *_EXECUTION)
+_OTHERS = tuple(column for column in _DESCRIBED.values() if column not in _PLACED)
+
+COLUMNS: tuple[Column, ...] = (
+    *_PLACED,
+    *_OTHERS,
+    Column("status", None, lambda run: str(run.status), _status, late=True),
+)
+"""All columns in order: what a run is, what its answers are worth, what it costs, how it ran; described fields last."""

@@ -1,0 +1,64 @@
+"""The zeus meter, on stand-ins for its measurements: no Apple or Jetson machine runs these tests."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from qexplorer.machine.meters import zeus
+from qexplorer.machine.meters.zeus import ZeusMeter, joules_of
+
+
+def test_a_jetson_with_a_total_is_taken_at_its_total() -> None:
+    """The total counts, not the parts that it already holds."""
+    found = SimpleNamespace(total_energy_mj=5000.0, cpu_energy_mj=2000.0, gpu_energy_mj=1000.0)
+    assert joules_of(found) == 5.0
+
+
+def test_apple_parts_are_added() -> None:
+    """Processor, memory, graphics and neural engine; what the chip does not count is left out."""
+    found = SimpleNamespace(cpu_total_mj=1000, dram_mj=500, gpu_mj=250, gpu_sram_mj=None, ane_mj=250)
+    assert joules_of(found) == 2.0
+
+
+def test_nothing_counted_is_none_and_not_zero() -> None:
+    """A chip that gives no part has no energy here."""
+    assert joules_of(SimpleNamespace(cpu_total_mj=None)) is None
+
+
+def test_other_machines_are_told_that_rapl_and_nvml_are_read_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On x86 there is nothing to install."""
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    state = ZeusMeter().availability()
+    assert not state.available
+    assert "read directly" in (state.reason or "")
+    assert state.enable is None
+
+
+def test_a_machine_that_may_have_a_counter_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Apple silicon without zeus the command is given."""
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(zeus.importlib.util, "find_spec", lambda _: None)
+    state = ZeusMeter().availability()
+    assert state.enable == "pip install 'qexplorer[zeus]'"
+
+
+def test_a_counter_that_zeus_does_not_find_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of zeus becomes a sentence; a counter that is found is read."""
+    meter = ZeusMeter()
+    monkeypatch.setattr(zeus, "_may_have_one", lambda: True)
+    monkeypatch.setattr(zeus.importlib.util, "find_spec", lambda _: object())
+
+    def fails() -> object:
+        raise RuntimeError("No observable SoC\nwas found")
+
+    monkeypatch.setattr(meter, "_find", fails)
+    assert meter.availability().reason == "zeus finds no counter (No observable SoC was found)"
+    chip = SimpleNamespace(get_total_energy_consumption=lambda: SimpleNamespace(total_energy_mj=1500.0))
+    monkeypatch.setattr(meter, "_find", lambda: chip)
+    assert meter.availability().available
+    assert meter.read_joules() == 1.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from qexplorer.jobs.records import write_json
 from qexplorer.jobs.references import DataRef, ModelRef
 from qexplorer.load.datasets.preprocess import Layout, Preprocessing
 from qexplorer.ui.page_list import read_pages
-from tests.jobs.trial_registry import brought
+from tests.contract.throw_away import bring
 from tests.pages.app import open_app
 
 KINDS = pytest.mark.parametrize("kind", JOB_KINDS, ids=lambda kind: kind.name)
@@ -188,19 +189,17 @@ def paint(order, report):
 
 ENTRIES = (JobKind("paint_it", "Painting a wall", "Quantize", PaintOrder, Painted, paint),)
 '''
-CUSTOMIZE = "import qexplorer.jobs.kinds as home\nhome.__path__.append({folder!r})\n"
 
 
 @pytest.fixture
-def paint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def paint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyKind]:
     """The throw-away kind, brought by a file in a folder."""
-    folder, site = tmp_path / "kinds", tmp_path / "site"
+    folder = tmp_path / "brought"
     folder.mkdir()
-    site.mkdir()
-    (folder / "throw_away.py").write_text(THROW_AWAY)
-    (site / "sitecustomize.py").write_text(CUSTOMIZE.format(folder=str(folder)))
-    with brought(folder, site, monkeypatch):
-        yield JOB_KINDS.get("paint_it")
+    bring(monkeypatch, JOB_KINDS, "throw_away", THROW_AWAY, folder)
+    yield JOB_KINDS.get("paint_it")
+    for job in manager.running():
+        manager.cancel(job.id)
 
 
 def until(condition: Any, seconds: float = 20.0) -> None:

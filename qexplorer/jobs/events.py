@@ -35,7 +35,7 @@ class Told:
 
 
 @dataclass(slots=True)
-class _Place:
+class _LogPlace:
     """How far a log was read."""
 
     inode: int
@@ -58,7 +58,7 @@ class EventReader:
     def __init__(self, most: int = 128) -> None:
         self.lines_read = self.bytes_read = 0
         self._most = most
-        self._places: OrderedDict[Path, _Place] = OrderedDict()
+        self._places: OrderedDict[Path, _LogPlace] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> Told:
@@ -73,24 +73,24 @@ class EventReader:
                 return Told()
             return place.told
 
-    def _place(self, path: Path, file: Any) -> _Place:
+    def _place(self, path: Path, file: Any) -> _LogPlace:
         """Where to go on; the beginning, if the file is not the one that was read before."""
         inode = os.fstat(file.fileno()).st_ino
         place = self._places.pop(path, None)
         if place is None or place.inode != inode or not self._same(place, file):
-            place = _Place(inode)
+            place = _LogPlace(inode)
         self._places[path] = place
         while len(self._places) > self._most:
             self._places.popitem(last=False)
         return place
 
-    def _same(self, place: _Place, file: Any) -> bool:
+    def _same(self, place: _LogPlace, file: Any) -> bool:
         file.seek(place.offset - len(place.before))
         found = file.read(len(place.before))
         self.bytes_read += len(found)
         return bool(found == place.before)
 
-    def _read_on(self, place: _Place, file: Any) -> None:
+    def _read_on(self, place: _LogPlace, file: Any) -> None:
         file.seek(place.offset)
         new = file.read()
         self.bytes_read += len(new)

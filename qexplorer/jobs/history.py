@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.workspace import workspace
-from qexplorer.jobs.coding import decode, encode
-from qexplorer.jobs.earlier import compare_order_from
-from qexplorer.jobs.kinds.compare import CompareOrder
+from qexplorer.jobs.coding import encode
+from qexplorer.jobs.compare_order import CompareOrder, compare_order_from
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -159,16 +158,7 @@ def _version(base: sqlite3.Connection) -> int:
 def _record(row: tuple[str, str, str, str, str, str]) -> Record:
     comparison_id, created, model, data, lines, order = row
     runs = tuple(RunLine(**line) for line in json.loads(lines))
-    return Record(comparison_id, created, model, data, runs, _order(json.loads(order)))
-
-
-def _order(value: Any) -> CompareOrder | None:
-    if value is None:
-        return None
-    try:
-        return decode(CompareOrder, value)
-    except (ValueError, InputError):
-        return compare_order_from(value)
+    return Record(comparison_id, created, model, data, runs, compare_order_from(json.loads(order)))
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:

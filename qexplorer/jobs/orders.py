@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict
 
+from qexplorer.jobs.coding import RecipeText
 from qexplorer.jobs.references import DataRef, ModelRef
 
-__all__ = ["CALIBRATION_SAMPLES", "DataOrder", "ModelOrder", "Order"]
+__all__ = ["CALIBRATION_SAMPLES", "DataOrder", "GraphResult", "ModelOrder", "OneRecipeOrder", "Order"]
 
 CALIBRATION_SAMPLES = 512
 """Calibration samples used, at most, where an order does not say."""
@@ -28,3 +31,17 @@ class DataOrder(ModelOrder):
     """An order about a model and data that goes with it."""
 
     data: DataRef
+
+
+class OneRecipeOrder(DataOrder):
+    """Which quantized graph: that of ``recipe``, looked at on ``samples`` of the evaluation part (None: all)."""
+
+    recipe: RecipeText
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphResult:
+    """Digest of the quantized graph; what was found of it is kept in the workspace under that."""
+
+    digest: str

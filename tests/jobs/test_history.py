@@ -12,8 +12,8 @@ import pytest
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.jobs import history
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
-from qexplorer.jobs.kinds.compare import CompareOrder
 from qexplorer.jobs.references import ModelRef
 from tests.jobs.orders import DATA, MODEL
 from tests.report.comparisons import comparison, float_run, quantized_run
@@ -74,7 +74,7 @@ def test_two_processes_at_once() -> None:
     code = """
 import sys
 from qexplorer.jobs.history import History
-from qexplorer.jobs.kinds.compare import CompareOrder
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.references import ModelRef
 from tests.jobs.orders import DATA, MODEL
 from tests.report.comparisons import comparison

@@ -18,8 +18,9 @@ import pytest
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
-from qexplorer.jobs.kind import JOB_KINDS, AnyKind, JobKind
+from qexplorer.jobs.kind import JOB_KINDS, JobKind
 from qexplorer.jobs.manager import JobState, JobStatus
+from tests.jobs.trials import trial
 
 pytestmark = pytest.mark.usefixtures("trials")
 
@@ -36,11 +37,6 @@ def ended(job_id: str) -> JobState:
     """The state of a job after its end."""
     until(lambda: not manager.state(job_id).is_running)
     return manager.state(job_id)
-
-
-def trial(name: str) -> AnyKind:
-    """The trial kind that does this."""
-    return JOB_KINDS.get(f"trial_{name}")
 
 
 def started(name: str, **fields: Any) -> str:

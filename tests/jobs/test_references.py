@@ -11,8 +11,9 @@ import pytest
 from qexplorer.core.errors import DataError, InputError, ModelError, UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import decode, encode
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
-from qexplorer.jobs.kinds.compare import COMPARE, CompareOrder
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.kinds.quantize import QUANTIZE, QuantizeOrder
 from qexplorer.jobs.references import (
     DataRef,

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
-from qexplorer.jobs.kinds.compare import CompareOrder
 from qexplorer.jobs.records import write_json
 from qexplorer.load.datasets.load import load_data
 from tests.jobs.orders import DATA, MODEL

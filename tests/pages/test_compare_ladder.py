@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
-from qexplorer.jobs.kinds.compare import CompareOrder
 from qexplorer.jobs.records import read_json, write_json
 from qexplorer.measure.arithmetic import saturation as saturation_module
 from qexplorer.measure.arithmetic.accumulators import _path as sums_path

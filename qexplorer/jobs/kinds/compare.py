@@ -5,35 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from qexplorer.jobs.coding import RecipeText, RunValue
+from qexplorer.jobs.coding import RunValue
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.loading import load_both
-from qexplorer.jobs.orders import DataOrder
 from qexplorer.jobs.report import Report, overall
 
 if TYPE_CHECKING:
     from qexplorer.core.results import Run
     from qexplorer.measure.comparison import Progress
 
-__all__ = ["COMPARE", "CompareOrder", "CompareResult"]
-
-
-class CompareOrder(DataOrder):
-    """What to compare.
-
-    Attributes:
-        recipes: beside the float model, at least one.
-        backends: names of backends; none: the reference.
-        effort: ``quick``, ``standard`` or ``report``.
-        samples: evaluation samples, at most; None: all.
-    """
-
-    recipes: tuple[RecipeText, ...] = Field(min_length=1)
-    backends: tuple[str, ...] = ()
-    effort: str = "quick"
-    samples: int | None = None
+__all__ = ["COMPARE", "CompareResult"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.loading import load_both
-from qexplorer.jobs.one_recipe import GraphResult, OneRecipeOrder
+from qexplorer.jobs.orders import GraphResult, OneRecipeOrder
 from qexplorer.jobs.report import Report
 
 __all__ = ["LADDER", "LadderOrder"]

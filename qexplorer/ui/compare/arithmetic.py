@@ -9,10 +9,10 @@ import streamlit as st
 
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
 from qexplorer.jobs.kind import JobKind
-from qexplorer.jobs.kinds.compare import CompareOrder
-from qexplorer.jobs.one_recipe import GraphResult, OneRecipeOrder
+from qexplorer.jobs.orders import GraphResult, OneRecipeOrder
 from qexplorer.measure.comparison import Comparison
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.session import as_plain, remembered

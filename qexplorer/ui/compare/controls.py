@@ -9,7 +9,8 @@ import streamlit as st
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import EXAMPLES
-from qexplorer.jobs.kinds.compare import COMPARE, CompareOrder
+from qexplorer.jobs.compare_order import CompareOrder
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.measure.effort import SECONDS, Effort
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_memory import latest_job, start_job

@@ -9,8 +9,8 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History, Record
-from qexplorer.jobs.kinds.compare import CompareOrder
 from qexplorer.ui.compare.controls import open_kept, opened, start, unique_name
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.session import (

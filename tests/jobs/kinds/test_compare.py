@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from qexplorer.core.errors import RecipeError
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
-from qexplorer.jobs.kinds.compare import COMPARE, CompareOrder
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.jobs.references import DataRef, ModelRef
 from tests.jobs.orders import DATA, MODEL, finished

@@ -32,12 +32,15 @@ class CompareOrder(DataOrder):
 
 def compare_order_from(value: Any) -> CompareOrder | None:
     """The order that the history kept as ``value``; None if there is none, or none that can be read any more."""
-    for written in (value, _from_earlier(value)):
-        try:
-            return decode(CompareOrder, written)
-        except (ValueError, InputError):
-            continue
-    return None
+    found = _read(value)
+    return _read(_from_earlier(value)) if found is None else found
+
+
+def _read(value: Any) -> CompareOrder | None:
+    try:
+        return None if value is None else decode(CompareOrder, value)
+    except (ValueError, InputError):
+        return None
 
 
 def _from_earlier(value: Any) -> Any:
@@ -48,7 +51,7 @@ def _from_earlier(value: Any) -> Any:
     from qexplorer.load.samples.shelf import list_samples
 
     known = list_samples()
-    if not isinstance(value, dict) or value.get("data") not in {each.data for each in known}:
+    if not isinstance(value, dict) or value.get("data") not in [each.data for each in known]:
         return None
     source = str(value.get("model"))
     fields = ("recipes", "backends", "effort", "samples")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -234,3 +236,14 @@ def test_a_kind_of_one_file_is_found_cancelled_and_in_the_sidebar(paint: AnyKind
     app.sidebar.button(f"cancel_side_{job_id}").click().run()
     assert manager.state(job_id).status is JobStatus.CANCELLED
     assert manager.running() == []
+
+
+def test_reading_the_kinds_costs_the_app_no_heavy_import() -> None:
+    """All kinds, their orders and the jobs' manager are there without torch, ONNX Runtime, ONNX, numba or pandas."""
+    code = (
+        "import sys; from qexplorer.jobs import manager; from qexplorer.jobs.kind import JOB_KINDS; JOB_KINDS.names(); "
+    )
+    heavy = ("torch", "onnxruntime", "onnx", "numba", "pandas", "altair", "scipy", "openvino")
+    code += f"print([name for name in {heavy} if name in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"

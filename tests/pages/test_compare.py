@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,11 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.records import write_json
+from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
+from qexplorer.load.samples.shelf import get_sample
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
@@ -285,3 +289,39 @@ def test_a_damaged_record_is_one_sentence() -> None:
     app = opened()
     assert any("runs.sqlite" in e.value.replace("\\", "") for e in app.error)
     assert "Traceback" not in texts(app)
+
+
+def made_again() -> None:
+    """A page that makes the newest comparison of the record again, and says what the session then is about."""
+    import streamlit as st
+
+    from qexplorer.jobs.history import History
+    from qexplorer.ui.compare.history import again
+    from qexplorer.ui.session import current_data, current_model, state
+    from qexplorer.ui.sidebar import data_label
+
+    record = History().list()[0]
+    again(record.order, record.model)
+    model, data = current_model(), current_data()
+    st.caption(f"{model.name}, {data.name}, {data_label(state().data)}, {data.digest}")
+
+
+def test_comparing_again_works_where_only_the_workspace_is_left(tmp_path: Path) -> None:
+    """The files that a person opened are gone; the record's order still has model and data, under their names."""
+    sample = get_sample("tumour_mlp")
+    net = shutil.copy(sample.folder / "model.onnx", tmp_path / "net.onnx")
+    points = shutil.copy(sample.folder / "data.npz", tmp_path / "points.npz")
+    preprocessing = sample.manifest.data.preprocessing
+    model, data = refer_to_model(net), refer_to_data(points, preprocessing)
+    wanted = load_data(points, preprocessing=preprocessing).digest
+    History().add(comparison(), order=CompareOrder(model=model, data=data, recipes=("w8a8",), samples=20))
+    net.unlink()
+    points.unlink()
+    app = AppTest.from_function(made_again, default_timeout=60)
+    app.query_params["s"] = SESSION
+    app.run()
+    assert not app.exception
+    assert f"net, points, points, {wanted}" in texts(app)
+    job_id = app.session_state["qexplorer_state"].jobs["compare"]
+    assert COMPARE.order_of(manager.state(job_id)).data == data
+    manager.cancel(job_id)

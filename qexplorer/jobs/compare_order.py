@@ -57,6 +57,6 @@ def _from_earlier(value: Any) -> Any:
     fields = ("recipes", "backends", "effort", "samples")
     return {
         "model": {"sample": source} if source in {each.name for each in known} else {"sha256": Path(source).stem},
-        "data": {"sample": value["data"], "preprocessing": value.get("preprocessing")},
+        "data": {"sample": value["data"], **{key: value.get(key) for key in ("preprocessing", "task")}},
         **{key: value[key] for key in fields if value.get(key) is not None},
     }

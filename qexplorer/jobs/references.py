@@ -162,9 +162,9 @@ def open_data(reference: DataRef) -> DataSet:
     """The data set, preprocessed and split; raises DataError if the workspace has it no more."""
     from qexplorer.load.datasets.load import load_data
 
-    if reference.kept is not None and not Path(reference.source).is_dir():
+    if reference.kept is not None and not (Path(reference.source) / "index.json").is_file():
         raise DataError(f"the data {reference.name or reference.kept[:12]} is not kept here any more", do=_AGAIN)
-    data = load_data(reference.source, preprocessing=reference.preprocessing)
+    data = load_data(reference.source, preprocessing=reference.preprocessing, task=reference.task)
     return data if reference.kept is None else replace(data, name=reference.name or data.name)
 
 

@@ -66,6 +66,7 @@ class State:
         model: a sample's name, or the path of a normalized .onnx; None when nothing is loaded.
         data: a data set's name or path; None for none.
         preprocessing: fields of ``load.preprocess.Preprocessing``; None leaves the data as it is.
+        task: name of the task that the data's labels are for; None: what they mean.
         recipe: short name or YAML of the recipe being edited.
         compare: recipes picked for Compare.
         backend: name of the backend that answers are measured on.
@@ -77,6 +78,7 @@ class State:
     model: str | None = None
     data: str | None = None
     preprocessing: dict[str, Any] | None = None
+    task: str | None = None
     recipe: str = "w8a8"
     compare: list[str] = field(default_factory=lambda: ["w8a8", "w4a8"])
     backend: str = field(default_factory=_reference)
@@ -145,7 +147,7 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
         name: what to call a model that came as a file; samples have their own names.
     """
     now = state()
-    now.model, now.data, now.preprocessing = source, data, None
+    now.model, now.data, now.preprocessing, now.task = source, data, None, None
     for choice in [n for n in now.choices if n.startswith("tensor")]:
         del now.choices[choice]
     now.choices["model_name"] = name
@@ -185,7 +187,8 @@ def data_reference() -> DataRef | None:
     now = state()
     if now.data is None:
         return None
-    asked = (now.data, _stamp(now.data), json.dumps(now.preprocessing, sort_keys=True), kept_data_name(now.data))
+    name, preprocessing = kept_data_name(now.data), json.dumps(now.preprocessing, sort_keys=True)
+    asked = (now.data, _stamp(now.data), preprocessing, name, now.task)
     found = _referred(*asked)
     if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
         _referred.clear(*asked)
@@ -230,12 +233,12 @@ def _model(source: str, stamp: str) -> Model:  # noqa: ARG001  # the stamp is pa
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the data: usually a second.")
-def _referred(source: str, stamp: str, preprocessing: str, name: str | None) -> DataRef:  # noqa: ARG001  # the same
+def _referred(source: str, stamp: str, preprocessing: str, name: str | None, task: str | None) -> DataRef:  # noqa: ARG001  # the same
     from qexplorer.jobs.references import refer_to_data
     from qexplorer.load.datasets.preprocess import Preprocessing
 
     chosen = json.loads(preprocessing)
-    return refer_to_data(source, None if chosen is None else Preprocessing(**chosen), name=name)
+    return refer_to_data(source, None if chosen is None else Preprocessing(**chosen), name=name, task=task)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.measure.effort import SECONDS, Effort
@@ -41,7 +41,7 @@ def draw_picks() -> None:
         show_error(error)
     now = state()
     st.session_state[_PICKED] = now.compare
-    options = list(dict.fromkeys([*now.compare, *(n for n in EXAMPLES if n != "float"), *_current()]))
+    options = list(dict.fromkeys([*now.compare, *(n for n in examples() if n != "float"), *_current()]))
     st.multiselect(
         "Recipes beside float",
         options,

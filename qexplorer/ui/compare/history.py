@@ -9,8 +9,10 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Accuracy
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History, Record
+from qexplorer.report.metric_words import value_text
 from qexplorer.ui.compare.controls import open_kept, opened, start, unique_name
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.session import (
@@ -76,7 +78,8 @@ def history_rows(records: Sequence[Record]) -> list[dict[str, str]]:
 def _line(record: Record, recipe: str) -> str:
     line = next(line for line in record.lines if line.recipe == recipe)
     text = recipe if line.status == "ok" else f"{recipe} {line.status}"
-    text += "" if line.accuracy is None else f" {100 * line.accuracy:.1f} %"
+    if line.accuracy is not None:
+        text += f" {value_text(Accuracy('', line.accuracy, unit=line.unit, form=line.form))}"
     return text + ("" if line.speedup is None else f" {line.speedup:.2f}×")  # noqa: RUF001 - the sign for times
 
 
@@ -106,7 +109,7 @@ def again(order: CompareOrder, model_name: str) -> None:
     if not _is_chosen(order):
         choose_model(order.model.source, order.data.source, name=model_name)
         now, own = state(), order.data.preprocessing
-        now.preprocessing = None if own is None else own.model_dump(mode="json")
+        now.preprocessing, now.task = None if own is None else own.model_dump(mode="json"), order.data.task
         if order.data.name is not None:
             now.choices["data_name"] = order.data.name
         keep(now)

@@ -71,12 +71,13 @@ def datasets() -> st.SearchStrategy[DataRef]:
     kept = st.text("0123456789abcdef", min_size=64, max_size=64)
     none = st.none()
     return st.builds(
-        lambda own, digest, preprocessing: DataRef(
-            sample=None if digest else own, kept=digest, name=own, preprocessing=preprocessing
+        lambda own, digest, preprocessing, task: DataRef(
+            sample=None if digest else own, kept=digest, name=own, preprocessing=preprocessing, task=task
         ),
         st.text(),
         none | kept,
         none | prepared,
+        none | st.text(),
     )
 
 
@@ -140,13 +141,14 @@ def test_a_kind_is_whole(kind: AnyKind) -> None:
 @KINDS
 def test_what_is_of_another_kind_is_not_read(kind: AnyKind) -> None:
     """The state of another kind's job has no order, result or partial result of this one."""
-    other = next(each for each in JOB_KINDS if each.name != kind.name)
-    job_id = new_job_id(other.name)
-    value = encode(other.order, order_of(other, *SOME))
-    write_json(workspace("jobs", job_id) / "order.json", {"kind": other.name, "order": value, "started": time.time()})
-    state = manager.state(job_id)
-    assert other.order_of(state) is not None
-    assert (kind.order_of(state), kind.result_of(state), kind.partial_of(state)) == (None, None, None)
+    for other in JOB_KINDS:
+        job_id = new_job_id(other.name)
+        value = encode(other.order, order_of(other, *SOME))
+        order = {"kind": other.name, "order": value, "started": time.time()}
+        write_json(workspace("jobs", job_id) / "order.json", order)
+        state = manager.state(job_id)
+        assert (kind.order_of(state) is not None) is (other is kind)
+        assert (kind.result_of(state), kind.partial_of(state)) == (None, None)
 
 
 @pytest.mark.parametrize("name", ["", "a-b", "Compare", "../x", "1st", "a b", "a/b", "a" * 41, "a\n"])

@@ -145,3 +145,11 @@ def test_data_is_referred_to_in_one_way(fields: dict[str, str]) -> None:
     """Neither nothing, nor both, nor what is no digest."""
     with pytest.raises(ValueError, match="1 validation error"):
         DataRef(**fields)
+
+
+def test_the_task_of_data_is_part_of_what_is_meant(own: tuple[Path, Path]) -> None:
+    """Opened by reference, data is for the task that was chosen for it, of a file and of a sample alike."""
+    for reference in (refer_to_data(own[1], task="similarity"), refer_to_data("tumour", task="similarity")):
+        assert reference != reference.model_copy(update={"task": None})
+        assert open_data(reference).task == "similarity"
+        assert open_data(reference.model_copy(update={"task": None})).task == "classification"

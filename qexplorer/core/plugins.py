@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.registry import Registry
 
 if TYPE_CHECKING:
-    from qexplorer.core.algorithm import Algorithm
-    from qexplorer.core.calibrator import Calibrator
+    from qexplorer.core.plugin_kinds.algorithm import Algorithm
+    from qexplorer.core.plugin_kinds.calibrator import Calibrator
 
 __all__ = ["ALGORITHMS", "CALIBRATORS"]
 

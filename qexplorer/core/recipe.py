@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from qexplorer.core.algorithm import Needs, Stage
-from qexplorer.core.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
-from qexplorer.core.calibrator import CalibratorOptions
-from qexplorer.core.calibrator_choice import (
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
+from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
+from qexplorer.core.plugin_kinds.calibrator_choice import (
     DEFAULT_CALIBRATOR,
     known_option,
     option_names,
@@ -23,9 +26,6 @@ from qexplorer.core.calibrator_choice import (
     with_options,
     without_foreign,
 )
-from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import FORMATS
-from qexplorer.core.grid import Granularity
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.short_names import expand

@@ -17,8 +17,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 
 __all__ = ["EXAMPLES", "OPTIONS", "expand"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.calibrator import Role
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator import Role
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import EXAMPLES
 from qexplorer.ui.calibrator_controls import (

@@ -13,8 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import FORMATS
-from qexplorer.core.grid import Granularity
+from qexplorer.core.formats import FORMATS, Format, Granularity, Role, Storage, get_format
 from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
@@ -42,6 +41,19 @@ def _known_format(name: str) -> str:
     if name not in FORMATS:
         raise ValueError(f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}")
     return name
+
+
+def _in_role(name: str, role: Role) -> Format:
+    found = get_format(name)
+    if role not in found.roles:
+        allowed = ", ".join(item.name for item in FORMATS if role in item.roles)
+        raise ValueError(f"'{name}' is not a format of {role}s; allowed: {allowed}")
+    return found
+
+
+def _casts(spec: WeightSpec | ActivationSpec | None) -> bool:
+    """Whether a layer's values are cast to a type as they are, which goes for weights and activations alike."""
+    return spec is not None and get_format(spec.format).storage is Storage.CAST
 
 
 def _known_calibrator(name: str) -> str:
@@ -99,6 +111,16 @@ class WeightSpec(_Calibrated):
 
     check_format = field_validator("format")(_known_format)
 
+    @model_validator(mode="after")
+    def _format_allows(self) -> WeightSpec:
+        found = _in_role(self.format, "weight")
+        if found.has_scale and self.granularity not in found.granularities:
+            allowed = ", ".join(found.granularities)
+            raise ValueError(f"{found.name} cannot have a scale per {self.granularity}; allowed: {allowed}")
+        if found.has_scale and not (self.symmetric or found.has_zero_point):
+            raise ValueError(f"{found.name} has no zero point, so that its grid is symmetric")
+        return self
+
 
 class ActivationSpec(_Calibrated):
     """How activations are quantized.
@@ -116,6 +138,11 @@ class ActivationSpec(_Calibrated):
     calibrator: str = DEFAULT_CALIBRATOR
 
     check_format = field_validator("format")(_known_format)
+
+    @model_validator(mode="after")
+    def _format_allows(self) -> ActivationSpec:
+        _in_role(self.format, "activation")
+        return self
 
 
 class LayerRule(_Strict):
@@ -179,10 +206,8 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         check_order(self.algorithms)
-        floats = {s.format for s in (self.weights, self.activations) if s and not FORMATS.get(s.format).is_integer}
-        if floats and (self.weights is None or self.activations is None or len(floats) > 1):
-            raise ValueError("a float format must be given for weights and activations alike")
-        if floats and self.weights and self.activations and self.weights.format != self.activations.format:
+        formats = [s.format for s in (self.weights, self.activations) if s]
+        if (_casts(self.weights) or _casts(self.activations)) and (len(formats) < 2 or len(set(formats)) > 1):
             raise ValueError("a float format must be given for weights and activations alike")
         _check_options_of_rules(WeightSpec, self.weights, [(r.match, r.weights) for r in self.layers])
         _check_options_of_rules(ActivationSpec, self.activations, [(r.match, r.activations) for r in self.layers])
@@ -215,8 +240,8 @@ class Recipe(_Strict):
 
     @property
     def _has_static(self) -> bool:
-        specs = [self.activations, *(_merged(ActivationSpec, None, r.activations) for r in self.layers)]
-        return any(s is not None and s.mode == "static" and FORMATS.get(s.format).is_integer for s in specs)
+        specs = [self.activations, *(_merged(ActivationSpec, None, r.activations, r.match) for r in self.layers)]
+        return any(s is not None and s.mode == "static" and get_format(s.format).has_scale for s in specs)
 
     @property
     def digest(self) -> str:
@@ -233,8 +258,8 @@ class Recipe(_Strict):
             if rule.float_:
                 weights = activations = None
                 continue
-            weights = _merged(WeightSpec, weights or self.weights, rule.weights)
-            activations = _merged(ActivationSpec, activations or self.activations, rule.activations)
+            weights = _merged(WeightSpec, weights or self.weights, rule.weights, rule.match)
+            activations = _merged(ActivationSpec, activations or self.activations, rule.activations, rule.match)
         return LayerSpec(weights=weights, activations=activations, rule=decided)
 
     def to_yaml(self) -> str:
@@ -278,22 +303,29 @@ class Recipe(_Strict):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            raise RecipeError(f"{field + ': ' if field else ''}{message}", where=where) from None
+            raise RecipeError(_first(error), where=where) from None
 
     def _repr_html_(self) -> str:
         return as_html(self)
 
 
-def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None) -> Any:
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, with its field."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field + ': ' if field else ''}{first['msg'].removeprefix('Value error, ')}"
+
+
+def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str) -> Any:
     """``base`` with ``fields`` on top, and the options that the calibrator of both together takes; no fields, no
-    change."""
+    change. RecipeError if the two exclude each other."""
     if fields is None:
         return base
     merged = {**(base.model_dump() if base is not None else {}), **fields}
-    return spec.model_validate(without_foreign(merged, spec.model_fields))
+    try:
+        return spec.model_validate(without_foreign(merged, spec.model_fields))
+    except ValidationError as error:
+        raise RecipeError(_first(error), where=f"rule '{rule}'", do="say in the rule what differs") from None
 
 
 def _is_option(spec: type[_Calibrated], name: str) -> bool:

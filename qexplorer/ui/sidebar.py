@@ -9,7 +9,7 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.ui.job_panel import draw_job, job_state
 from qexplorer.ui.session import State, choose_model, keep, state
 
@@ -73,7 +73,7 @@ def _data(now: State) -> None:
 
 
 def _recipe(now: State) -> None:
-    options = [*EXAMPLES] if now.recipe in EXAMPLES else [now.recipe, *EXAMPLES]
+    options = [*examples()] if now.recipe in examples() else [now.recipe, *examples()]
     _pick("Recipe", "side_recipe", options, now.recipe, _recipe_chosen, recipe_label, None)
 
 
@@ -104,7 +104,7 @@ def _model_chosen() -> None:
 
 def _data_chosen() -> None:
     now = state()
-    now.data, now.preprocessing = st.session_state["side_data"], None
+    now.data, now.preprocessing, now.task = st.session_state["side_data"], None, None
     keep(now)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.formats import FORMATS, Format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -42,6 +43,25 @@ def test_every_calibrator_has_one_page() -> None:
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
 
 
+def test_every_metric_has_one_page() -> None:
+    """The headings of docs/metrics name every registered metric once, and nothing else."""
+    from qexplorer.core.plugins import METRICS
+
+    assert sorted(named_in("metrics")) == sorted(METRICS.names())
+
+
+def test_every_task_has_one_section_with_its_labels_and_metrics() -> None:
+    """docs/tasks.md has a section for each registered task: what it takes, and its metrics, the primary one first."""
+    from qexplorer.core.plugins import TASKS
+
+    sections = (DOCS / "tasks.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    texts = dict(section.split("\n", 1) for section in sections)
+    assert list(texts) == list(TASKS.names())
+    for task in TASKS:
+        assert f"Takes {task.takes}." in texts[task.name].replace("\n", " ")
+        assert re.findall(r"^- \[`(\w+)`\]", texts[task.name], re.M) == list(task.metrics)
+
+
 def test_a_calibrator_page_names_the_registered_source() -> None:
     """Paper and section are those that the program gives."""
     from qexplorer.core.plugins import CALIBRATORS
@@ -58,7 +78,7 @@ def test_a_format_page_states_the_registered_facts(format: Format) -> None:
     assert len(rows) == 1
     _, bits, codes, symmetric, carrier = (cell.strip() for cell in rows[0].strip("|").split("|"))
     assert (int(bits), carrier) == (format.bits, format.carrier)
-    if format.is_integer:
+    if isinstance(format, UniformFormat):
         low, high = format.symmetric_range
         assert codes == f"{format.qmin} to {format.qmax}"
         assert symmetric.startswith(f"{low} to {high}, ")
@@ -74,7 +94,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_short_names_in_the_documentation_decode() -> None:
     """The table of recipes names the examples of the program."""
     text = (DOCS / "recipes.md").read_text()
-    for name in EXAMPLES:
+    for name in examples():
         assert f"`{name}`" in text
         Recipe.parse(name)
 

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
 from tests.pages.app import open_app, texts
 
@@ -51,7 +51,7 @@ def test_empty_page_does_something() -> None:
     assert len(plan(app)) > 10
 
 
-@pytest.mark.parametrize("name", list(EXAMPLES))
+@pytest.mark.parametrize("name", list(examples()))
 def test_every_preset_has_a_plan(name: str) -> None:
     """Each short name can be chosen, means what it says, and every layer has a reason."""
     app = opened()
@@ -59,7 +59,7 @@ def test_every_preset_has_a_plan(name: str) -> None:
     assert not app.exception
     assert not app.error
     assert recipe(app).digest == Recipe.parse(name).digest
-    assert EXAMPLES[name] in texts(app)
+    assert examples()[name] in texts(app)
     assert all(plan(app)["why"].str.len() > 10)
 
 

@@ -7,11 +7,12 @@ protocol stands here, below everything, so that a recipe can be checked without 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from qexplorer.core.formats import Format
+from qexplorer.core.formats import Format, Role
+from qexplorer.core.formats.uniform import as_uniform
 from qexplorer.core.grid import Float32, Granularity
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Calibrator", "CalibratorOptions", "Range", "Role", "Wanted"]
 
 Range = tuple[float, float]
-Role = Literal["weight", "activation"]
 
 
 class CalibratorOptions(BaseModel):
@@ -56,11 +56,8 @@ class Wanted:
 
     @property
     def steps(self) -> int:
-        """Steps from one end of the grid to the other."""
-        if not self.symmetric:
-            return self.format.qmax - self.format.qmin
-        qmin, qmax = self.format.symmetric_range
-        return 2 * (qmax - (0 if self.format.signed else (qmax + 1) // 2)) if qmax > qmin else 1
+        """Equal steps from one end of the grid to the other; raises ValueError for a format whose steps differ."""
+        return as_uniform(self.format, "a number of steps").steps(symmetric=self.symmetric)
 
 
 Options = TypeVar("Options", bound=CalibratorOptions)

@@ -28,7 +28,9 @@ class Divergence(Calibrator[CalibratorOptions]):
     options = CalibratorOptions
 
     def refuses(self, format: Format, granularity: Granularity, role: Role) -> str | None:  # noqa: ARG002
-        """A few values have no distribution."""
+        """A few values have no distribution, and the search shifts a range over equal steps."""
+        if not format.is_uniform:
+            return f"needs evenly spaced levels, and those of {format.name} are not"
         return "needs more values than a block has" if granularity is Granularity.BLOCK else None
 
     def tensor_range(self, stats: TensorStats, wanted: Wanted, options: CalibratorOptions) -> Range:  # noqa: ARG002

@@ -8,7 +8,7 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
 from qexplorer.measure.effort import SECONDS, Effort
 from qexplorer.ui.empty_page import lacks_data
@@ -30,7 +30,7 @@ def draw_picks() -> None:
         show_error(error)
     now = state()
     st.session_state[_PICKED] = now.compare
-    options = list(dict.fromkeys([*now.compare, *(n for n in EXAMPLES if n != "float"), *_current()]))
+    options = list(dict.fromkeys([*now.compare, *(n for n in examples() if n != "float"), *_current()]))
     st.multiselect(
         "Recipes beside float",
         options,
@@ -181,6 +181,7 @@ def order_now() -> dict[str, Any]:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "recipes": [text_of(recipe) for recipe in recipes],
         "backends": _backends(),
         "effort": now.choices.get("effort") or "quick",

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
 from qexplorer.jobs.live import beat, steer
 from qexplorer.measure.live.windows import SIDES
@@ -36,8 +36,8 @@ def draw_choice() -> dict[str, Chosen]:
 
     labels = {b.name: b.label for b in BACKENDS if b.availability().available}
     now = state()
-    own = [text for text in (now.recipe, *now.compare) if text not in EXAMPLES]
-    recipes = list(dict.fromkeys([*EXAMPLES, *own]))
+    own = [text for text in (now.recipe, *now.compare) if text not in examples()]
+    recipes = list(dict.fromkeys([*examples(), *own]))
     found: dict[str, Chosen] = {}
     for place, column in zip(SIDES, st.columns(2, gap="medium"), strict=True):
         with column, st.container(horizontal=True, key=f"live_choice_{place}"):
@@ -82,6 +82,7 @@ def order_now(chosen: dict[str, Chosen]) -> dict[str, Any]:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "sides": _sides(chosen),
         "rate": _rate(),
         "threads": 1,

@@ -43,6 +43,19 @@ def test_every_calibrator_has_one_page() -> None:
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
 
 
+def test_every_algorithm_has_one_page() -> None:
+    """Each registered algorithm has the page of its name, with its source; the index leads there, and to no other."""
+    from qexplorer.core.plugins import ALGORITHMS
+
+    assert sorted(named_in("algorithms")) == sorted(ALGORITHMS.names())
+    listed = re.findall(r"\(algorithms/(\w+)\.md\)", (DOCS / "index.md").read_text())
+    assert sorted(listed) == sorted(ALGORITHMS.names())
+    for algorithm in ALGORITHMS:
+        assert f"Source: {algorithm.source}" in (DOCS / "algorithms" / f"{algorithm.name}.md").read_text()
+        for option in algorithm.options.model_fields:
+            assert f"| `{option}` |" in (DOCS / "algorithms" / f"{algorithm.name}.md").read_text()
+
+
 def test_every_metric_has_one_page() -> None:
     """The headings of docs/metrics name every registered metric once, and nothing else."""
     from qexplorer.core.plugins import METRICS

@@ -11,30 +11,28 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 
 import qexplorer as qx
 from qexplorer.cli import main
 from qexplorer.cli.parser import build_parser
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.errors import RecipeError, UnknownName
 from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format, on_a_grid
-from qexplorer.core.grid import Grid, fake_quantize
+from qexplorer.core.grid import fake_quantize
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
 from qexplorer.core.short_names import examples, stem_of
 from qexplorer.measure import effort
 from qexplorer.measure.effort import Effort, TimingPlan
+from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import error_exact, error_from_histogram
-from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.capability import not_integer
 from qexplorer.run.protocol import Capabilities
 from qexplorer.ui.quantize.recipe_changes import changed, short_name
+from tests.contract.format_checks import check_file, check_size, planned, recipe_of, weights_on_grids
 from tests.contract.throw_away import bring
 from tests.pages.app import open_app, texts
 from tests.quantize.support import case, run
@@ -61,103 +59,27 @@ def quinary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("qexplorer.core.formats.quinary", None)
 
 
-def _recipe(name: str, granularity: Granularity | None, **more: Any) -> Recipe:
-    found = get_format(name)
-    weights: dict[str, Any] = {"format": name, **more}
-    if granularity is not None:
-        weights |= {"granularity": str(granularity), "block": 8}
-    both = found.storage is Storage.CAST
-    return Recipe.model_validate({"weights": weights} | ({"activations": {"format": name}} if both else {}))
-
-
-def _planned(recipe: Recipe) -> Plan:
-    found = case("mlp")
-    return make_plan(found.model, recipe, found.statistics)
-
-
-def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray[Any, Any]]:
-    """What every node that hangs on constants alone makes, by ONNX's own reference."""
-    from onnx.reference import ReferenceEvaluator
-
-    known = {item.name for item in model.graph.initializer}
-    kept = []
-    for node in model.graph.node:
-        if node.input and all(name in known for name in node.input):
-            kept.append(node)
-            known |= set(node.output)
-    outputs = [onnx.helper.make_tensor_value_info(node.output[0], 1, None) for node in kept if _is_decoded(node)]
-    graph = onnx.helper.make_graph(kept, "constants", [], outputs, model.graph.initializer)
-    alone = onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-    values = ReferenceEvaluator(alone).run(None, {})
-    return {item.name: np.asarray(value) for item, value in zip(outputs, values, strict=True)}
-
-
-def _is_decoded(node: onnx.NodeProto) -> bool:
-    return node.output[0].endswith(("/dequantized", "/transposed"))
-
-
-def _weights(plan: Plan) -> list[tuple[str, np.ndarray[Any, Any], Grid]]:
-    arrays = {item.name: numpy_helper.to_array(item) for item in case("mlp").model.proto().graph.initializer}
-    return [(key, arrays[t.name], t.grid) for key, t in plan.tensors.items() if t.kind == "weight"]
-
-
-def _check_file(recipe: Recipe) -> None:
-    """ONNX Runtime opens the file as people do, and what it decodes is the weights rounded to their grids."""
-    found, plan = case("mlp"), _planned(recipe)
-    model = emit(found.model, recipe, plan)
-    for simulated in (False, True):
-        (answer,) = run(model, found.feeds, simulated=simulated)
-        assert np.isfinite(answer).all()
-    decoded = _constants(model)
-    weights = _weights(plan)
-    assert weights
-    for key, array, grid in weights:
-        form = f"{key}/dequantized"
-        value = decoded[form] if form in decoded else decoded[f"{key}/transposed"].T
-        np.testing.assert_array_equal(value, fake_quantize(array, grid))
-
-
-def _check_size(recipe: Recipe) -> None:
-    """Each layer counts what the format says, and the whole is the packed codes with what stands beside them."""
-    found, plan = case("mlp"), _planned(recipe)
-    assert recipe.weights is not None
-    given, packed = get_format(recipe.weights.format), 0
-    for layer in plan.layers:
-        if layer.weights is not None:
-            key = plan.constants[layer.name][1]
-            grid = plan.tensors[key].grid
-            assert layer.weight_bytes == given.packed_bytes(layer.parameters, grid.scale.size)
-            assert layer.weight_bytes >= layer.parameters * given.bits / 8 + 4 * grid.scale.size
-            packed += layer.weight_bytes
-    made = quantize_model(found.model, recipe, found.statistics)
-    items = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(made.onnx).graph.initializer}
-    weights = {f"{key}/{part}" for key, _, _ in _weights(plan) for part in ("codes", "scale", "zero_point")}
-    others = sum(4 * array.size for name, array in items.items() if name not in weights)
-    carried = sum(array.size for name, array in items.items() if name.endswith("/zero_point"))
-    assert packed <= made.weight_bytes <= packed + others + 2 * carried
-
-
 @at_every_granularity
 @pytest.mark.usefixtures("shared_workspace")
 def test_from_recipe_to_file_and_size(name: str, granularity: Granularity) -> None:
     """The recipe survives its YAML, the plan names the format and its grids have it, and file and size are right."""
-    recipe = _recipe(name, granularity)
+    recipe = recipe_of(name, granularity)
     assert Recipe.parse(recipe.to_yaml()) == recipe
-    plan = _planned(recipe)
-    weights = _weights(plan)
+    plan = planned(recipe)
+    weights = weights_on_grids(plan)
     assert {grid.granularity for _, _, grid in weights} >= {granularity}
     assert {grid.format.name for _, _, grid in weights} == {name}
     assert all(layer.weights is None or layer.weights.startswith(name) for layer in plan.layers)
-    _check_file(recipe)
-    _check_size(recipe)
+    check_file(recipe)
+    check_size(recipe)
 
 
 @pytest.mark.parametrize("name", [item.name for item in FORMATS if item.storage is Storage.CAST])
 @pytest.mark.usefixtures("shared_workspace")
 def test_a_format_without_a_scale_is_cast_to(name: str) -> None:
     """Weights stand in the file in its own type, or the layer stays in float32 where that is the type."""
-    recipe, found = _recipe(name, None), case("mlp")
-    model = emit(found.model, recipe, _planned(recipe))
+    recipe, found = recipe_of(name, None), case("mlp")
+    model = emit(found.model, recipe, planned(recipe))
     kind = {"fp16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16, "fp32": onnx.TensorProto.FLOAT}[name]
     arrays = {item.name: item for item in model.graph.initializer}
     assert sum(item.data_type == kind and len(item.dims) == 2 for item in arrays.values()) >= 2
@@ -187,10 +109,10 @@ def test_beside_activations_on_grids_its_layers_are_simulated(name: str) -> None
 def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
     """Within 0.1 % of a normal weight's error; 16 bits and fp8 are finer than the histogram's bins: 15 % and 1 %."""
     x = np.random.default_rng(5).standard_normal((64, 4096)).astype(np.float32)
-    spec = _recipe(name, Granularity.TENSOR).weights
+    spec = recipe_of(name, Granularity.TENSOR).weights
     assert spec is not None
     grid = weight_grid(x, spec, 0)
-    found, exact = error_from_histogram(Histogram.of(x), grid), error_exact(x, grid)
+    found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
     rel = 0.15 if grid.format.bits > 8 else 0.01 if grid.format.storage is Storage.FLOAT8 else 2e-3
     assert found.mse == pytest.approx(exact.mse, rel=rel)
     assert exact.mse == pytest.approx(((fake_quantize(x, grid).astype(np.float64) - x) ** 2).mean(), rel=1e-6)
@@ -200,7 +122,7 @@ def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
 def test_every_calibrator_has_a_range_for_it_or_a_reason(name: str, granularity: Granularity) -> None:
     """The scales are finite and positive and no larger than min-max's."""
     x = np.random.default_rng(7).standard_normal((16, 64)).astype(np.float32)
-    widest = _recipe(name, granularity).weights
+    widest = recipe_of(name, granularity).weights
     assert widest is not None
     for each in by_default_first():
         spec = widest.with_calibrator(each.name)
@@ -299,15 +221,15 @@ def _help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.usefixtures("shared_workspace")
 def test_a_new_file_is_all_that_a_format_needs(quinary: str, granularity: Granularity) -> None:
     """Recipe, plan, file and size know it; its three bits are packed as three, carried by four."""
-    recipe = _recipe(quinary, granularity, calibrator="mse")
+    recipe = recipe_of(quinary, granularity, calibrator="mse")
     assert Recipe.parse(recipe.to_yaml()) == recipe
-    plan = _planned(recipe)
+    plan = planned(recipe)
     assert any(layer.weights and layer.weights.endswith("carried by uint4") for layer in plan.layers)
-    for _, array, grid in _weights(plan):
+    for _, array, grid in weights_on_grids(plan):
         normal = fake_quantize(array, grid) / np.maximum(*[np.abs(fake_quantize(array, grid)).max()] * 2)
         assert len(np.unique(normal.round(5))) <= 5 * grid.scale.size
-    _check_file(recipe)
-    _check_size(recipe)
+    check_file(recipe)
+    check_size(recipe)
 
 
 def test_a_new_format_is_compared_in_children(quinary: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Float32, fake_quantize
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.quantize.algorithms.bias_places import BiasPlace, bias_places
 from qexplorer.quantize.algorithms.channel_means import Means, channel_means
 from qexplorer.quantize.changes.drafts import PlanDraft

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.grid import quantize
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.changes import Changes, changed_plan
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft

@@ -25,8 +25,8 @@ from qexplorer.core.results import Status
 from qexplorer.core.short_names import examples, stem_of
 from qexplorer.measure import effort
 from qexplorer.measure.effort import Effort, TimingPlan
+from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import error_exact, error_from_histogram
-from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
@@ -190,7 +190,7 @@ def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
     spec = _recipe(name, Granularity.TENSOR).weights
     assert spec is not None
     grid = weight_grid(x, spec, 0)
-    found, exact = error_from_histogram(Histogram.of(x), grid), error_exact(x, grid)
+    found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
     rel = 0.15 if grid.format.bits > 8 else 0.01 if grid.format.storage is Storage.FLOAT8 else 2e-3
     assert found.mse == pytest.approx(exact.mse, rel=rel)
     assert exact.mse == pytest.approx(((fake_quantize(x, grid).astype(np.float64) - x) ** 2).mean(), rel=1e-6)

@@ -14,8 +14,8 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.formats.table import TableFormat
 from qexplorer.core.grid import fake_quantize, grid_from_range
 from qexplorer.observe.calibrators.least_squares import least_squares, least_squares_of_rows
+from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import bins_sums, error_exact, error_from_histogram
-from qexplorer.observe.histogram import Histogram
 
 FIVE = TableFormat("five", (-1.0, -0.25, 0.0, 0.125, 0.5))
 FORMATS = [get_format("nf4"), get_format("fp8_e4m3"), FIVE]
@@ -57,7 +57,7 @@ def test_the_error_from_a_histogram_is_the_exact_one_to_a_thousandth(format: Any
     """One million normal values: rounding, clipping and their sum. (fp8 and a table with gaps included.)"""
     x = np.random.default_rng(3).standard_normal(1_000_000).astype(np.float32)
     grid = grid_from_range(clip * x.min(), clip * x.max(), format, symmetric=True)
-    found, exact = error_from_histogram(Histogram.of(x), grid), error_exact(x, grid)
+    found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
     rel = 0.01 if format.name == "fp8_e4m3" else 1e-3  # its steps near zero are narrower than the histogram's bins
     assert found.mse == pytest.approx(exact.mse, rel=rel)
     assert found.clipping_mse == pytest.approx(exact.clipping_mse, rel=0.01, abs=1e-9)
@@ -93,7 +93,7 @@ def test_mse_is_no_worse_than_any_of_many_ranges(format: Any) -> None:
     def error(values: Any, low: float, high: float) -> float:
         return error_exact(values, grid_from_range(low, high, format, symmetric=True)).mse
 
-    low, high = least_squares(Histogram.of(x), wanted)
+    low, high = least_squares(histogram_of(x), wanted)
     best = min(error(x, p * x.min(), p * x.max()) for p in parts)
     assert error(x, low, high) <= 1.05 * best
     ranges = least_squares_of_rows(x, x.shape[1], wanted)[:, 0]

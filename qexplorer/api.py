@@ -49,23 +49,31 @@ def load(source: str | Path | torch.nn.Module | Model, example_inputs: Any = Non
     return load_model(source, example_inputs=example_inputs, name=name)
 
 
-def data(source: str | Path | DataSet, *, preprocessing: Preprocessing | None = None) -> DataSet:
+def data(
+    source: str | Path | DataSet, *, preprocessing: Preprocessing | None = None, task: str | None = None
+) -> DataSet:
     """A data set, split into calibration and evaluation.
 
     Args:
         source: a sample's name (``digits``), or the path of an .npz (x, y, optional groups), IDX, .csv, or .zip of
             class folders.
         preprocessing: scale, mean, std and layout to apply; as it is by default.
+        task: what the labels are for, such as ``regression`` or ``segmentation``; by default what the file says, else
+            what its labels mean (``data.task`` tells, and a note where it was inferred).
 
     Raises:
         DataError: with the file, what is wrong with it and what is allowed.
-        UnknownName: neither a file nor a sample.
+        UnknownName: neither a file nor a sample, or no such task.
     """
     if isinstance(source, DataSet):
+        if task is not None and task != source.task:
+            raise InputError(
+                f"this data was read for the task {source.task}", where=source.name, do=f"read it with task='{task}'"
+            )
         return source
     from qexplorer.load.datasets.load import load_data
 
-    return load_data(source, preprocessing=preprocessing)
+    return load_data(source, preprocessing=preprocessing, task=task)
 
 
 def quantize(

@@ -53,7 +53,7 @@ def run(order: argparse.Namespace) -> int:
 
 
 def _print(table: ComparisonTable) -> None:
-    rows = [run_cells(run) for run in table.runs]
+    rows = [run_cells(run, table.runs) for run in table.runs]
     print_table(list(rows[0]), [list(row.values()) for row in rows])
     say()
     for line in table.conditions:

@@ -15,16 +15,18 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
     """The data that ``--data`` names, preprocessed as asked; None when there is no ``--data``.
 
     Raises:
-        DataError: preprocessing that cannot be, or preprocessing without data.
+        DataError: preprocessing that cannot be, or preprocessing or a task without data.
+        UnknownName: there is no such task.
     """
     typed = {k: getattr(order, k) for k in ("layout", "scale", "mean", "std", "size")}
     given = {name: value for name, value in typed.items() if value is not None}
+    task = order.task
     if order.data is None:
-        if given:
-            raise DataError(f"--{next(iter(given))} needs --data", do="name the data that it is for")
+        if given or task is not None:
+            raise DataError(f"--{next(iter(given), 'task')} needs --data", do="name the data that it is for")
         return None
     if not given:
-        return api.data(order.data)
+        return api.data(order.data, task=task)
     from pydantic import ValidationError
 
     from qexplorer.load.datasets.preprocess import Preprocessing
@@ -34,4 +36,4 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(first["msg"].removeprefix("Value error, "), where=f"--{first['loc'][0]}") from None
-    return api.data(order.data, preprocessing=preprocessing)
+    return api.data(order.data, preprocessing=preprocessing, task=task)

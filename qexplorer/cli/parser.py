@@ -19,6 +19,7 @@ _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx fil
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
+_TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,7 +126,7 @@ def _add_quantize(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
-    parser.registered = _short_names
+    parser.registered = _registered
     _add_data(parser)
 
 
@@ -143,19 +144,37 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
-    parser.registered = _short_names
+    parser.registered = _registered
     _add_data(parser)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument("--data", default=None, metavar="D", help=_DATA)
     vars(data)["readable"] = _Readable()  # argparse fills help from its attributes
+    parser.add_argument("--task", default=None, metavar="T", help=_TASK)
     group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
     group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
     group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")
     group.add_argument("--mean", type=float, nargs="+", default=None, metavar="M", help="one value, or one per channel")
     group.add_argument("--std", type=float, nargs="+", default=None, metavar="S", help="one value, or one per channel")
     group.add_argument("--size", type=int, nargs=2, default=None, metavar=("H", "W"), help="resize images to this")
+
+
+def _registered() -> str:
+    """What may follow in a short name, and the tasks."""
+    return f"{_short_names()} {_tasks()}"
+
+
+def _tasks() -> str:
+    """Each task: the labels that it takes, and its metrics, the primary one first."""
+    from qexplorer.core.plugins import METRICS, TASKS
+
+    found = []
+    for task in TASKS:
+        names = dict.fromkeys([*task.metrics, *(metric.name for metric in METRICS if task.name in metric.tasks)])
+        titles = ", ".join(METRICS.get(name).title for name in names)
+        found.append(f"{task.name} (takes {task.takes}: {titles})")
+    return f"Tasks: {'; '.join(found)}."
 
 
 def _count(text: str) -> int:

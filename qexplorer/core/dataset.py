@@ -21,12 +21,13 @@ class Split:
 
     Attributes:
         inputs: one array per model input, first axis the samples. The key ``""`` stands for "the only input".
-        labels: shape ``(n,)`` class numbers (int64), or None.
+        labels: as the data's task keeps them, first axis the samples: class numbers (n,) int64, measurements float64,
+            masks (n, h, w) int64, tokens (n, t) int64; or None.
         groups: shape ``(n,)`` group names for fairness, or None.
     """
 
     inputs: Mapping[str, Array]
-    labels: NDArray[np.int64] | None = None
+    labels: Array | None = None
     groups: Array | None = None
 
     @property
@@ -62,6 +63,7 @@ class DataSet:
         classes: names of the classes, empty if unknown.
         digest: SHA-256 over arrays, labels, split and preprocessing.
         notes: what a reader should know (how it was split, what was skipped), one sentence each.
+        task: name of the task that the labels are for; None: the one that they mean (see ``core.tasks.choose``).
     """
 
     name: str
@@ -71,6 +73,7 @@ class DataSet:
     classes: tuple[str, ...]
     digest: str
     notes: tuple[str, ...] = field(default=())
+    task: str | None = None
 
     def _repr_html_(self) -> str:
         return as_html(self)

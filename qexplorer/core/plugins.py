@@ -14,11 +14,19 @@ from qexplorer.core.registry import Registry
 if TYPE_CHECKING:
     from qexplorer.core.algorithm import Algorithm
     from qexplorer.core.calibrator import Calibrator
+    from qexplorer.core.metric import Metric
+    from qexplorer.core.tasks.protocol import Task
 
-__all__ = ["ALGORITHMS", "CALIBRATORS"]
+__all__ = ["ALGORITHMS", "CALIBRATORS", "METRICS", "TASKS"]
 
 ALGORITHMS: Registry[Algorithm] = Registry("algorithm", home="qexplorer.quantize.algorithms")
 """What changes codes, grids and constants beyond rounding to nearest."""
 
 CALIBRATORS: Registry[Calibrator[Any]] = Registry("calibrator", home="qexplorer.observe.calibrators")
 """How the range of a grid is chosen."""
+
+METRICS: Registry[Metric] = Registry("metric", home="qexplorer.measure.metrics")
+"""How near to right, or to float, answers are; each with its interval and its paired comparison."""
+
+TASKS: Registry[Task] = Registry("task", home="qexplorer.core.tasks")
+"""What labels are for, and by which metrics answers are judged."""

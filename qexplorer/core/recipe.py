@@ -24,7 +24,7 @@ from qexplorer.core.calibrator_choice import (
     without_foreign,
 )
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import FORMATS, Format, Granularity, Role, Storage, get_format
+from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format, in_role
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.short_names import expand
@@ -41,14 +41,6 @@ def _known_format(name: str) -> str:
     if name not in FORMATS:
         raise ValueError(f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}")
     return name
-
-
-def _in_role(name: str, role: Role) -> Format:
-    found = get_format(name)
-    if role not in found.roles:
-        allowed = ", ".join(item.name for item in FORMATS if role in item.roles)
-        raise ValueError(f"'{name}' is not a format of {role}s; allowed: {allowed}")
-    return found
 
 
 def _casts(spec: WeightSpec | ActivationSpec | None) -> bool:
@@ -113,7 +105,7 @@ class WeightSpec(_Calibrated):
 
     @model_validator(mode="after")
     def _format_allows(self) -> WeightSpec:
-        found = _in_role(self.format, "weight")
+        found = in_role(self.format, "weight")
         if found.has_scale and self.granularity not in found.granularities:
             allowed = ", ".join(found.granularities)
             raise ValueError(f"{found.name} cannot have a scale per {self.granularity}; allowed: {allowed}")
@@ -141,7 +133,7 @@ class ActivationSpec(_Calibrated):
 
     @model_validator(mode="after")
     def _format_allows(self) -> ActivationSpec:
-        _in_role(self.format, "activation")
+        in_role(self.format, "activation")
         return self
 
 

@@ -52,11 +52,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How often the model is right (``accuracy``) or says what the float model says (``agreement``).
+    """One metric of the data's task: how often the model is right, its RMSE, how near it is to float, ...
 
     ``delta`` is against the float model on the same backend and the same samples, with a paired interval;
     ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count samples that float had wrong and this run has
-    right, and the reverse. ``flipped`` are positions in the evaluation split where the prediction changed.
+    right, and the reverse. ``flipped`` are positions in the evaluation split where the class named changed.
+
+    Facts of the metric come along, so that whoever shows the result need not know it: ``title`` (inside a sentence;
+    the name, if None), ``unit`` (``%``: the value is a fraction of 1, shown times 100, differences in points),
+    ``direction`` (``higher`` or ``lower`` is better), ``bounds`` of the scale, ``form`` (how the value is written in
+    its unit), ``clause`` (how a verdict says it) and ``enough`` (where the value itself compares with float: beyond it
+    is worse).
     """
 
     metric: str
@@ -70,6 +76,32 @@ class Accuracy:
     broken: int | None = None
     flipped: tuple[int, ...] = ()
     reason: str | None = None
+    title: str | None = None
+    unit: str = "%"
+    direction: str = "higher"
+    bounds: tuple[float | None, float | None] = (0.0, 1.0)
+    form: str = ".1f"
+    clause: str = "{value} of {n} samples right"
+    enough: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call the metric inside a sentence."""
+        return self.title or self.metric
+
+    @property
+    def gain(self) -> float | None:
+        """``delta`` with the sign that better answers have."""
+        return None if self.delta is None else self.delta if self.direction == "higher" else -self.delta
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Accuracy:
+        """Rebuilds a result from plain data (after JSON: lists stand for tuples)."""
+        parts = {key: _tuples(item) for key, item in value.items()}
+        if "unit" not in parts and parts["metric"] == "agreement":  # kept before results brought their facts along
+            parts |= {"title": "agreement with float", "enough": 0.95}
+            parts["clause"] = "says what float says on {value} of {n} samples{interval}"
+        return cls(**parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +213,7 @@ class Kernels:
 class Run:
     """One recipe on one backend.
 
+    ``accuracy`` is the primary metric of the data's task, ``metrics`` are its others.
     ``throughput_by_batch`` is samples per second at each batch size, ``throughput_per_s`` the best of them. ``usage``
     is what the machine did while it was timed. ``notes`` say what somebody who takes the file to this backend must know
     to get the same: settings beside its defaults, and what it computes otherwise than the graph says.
@@ -192,6 +225,7 @@ class Run:
     status: Status
     reason: str | None = None
     accuracy: Accuracy | None = None
+    metrics: tuple[Accuracy, ...] = ()
     size: Size | None = None
     latency_ms: Latency | None = None
     throughput_per_s: float | None = field(
@@ -217,6 +251,9 @@ class Run:
         for key, kind in _PARTS.items():
             if parts.get(key) is not None:
                 parts[key] = kind(**{k: _tuples(v) for k, v in parts[key].items()})
+        if parts.get("accuracy") is not None:
+            parts["accuracy"] = Accuracy.from_json(parts["accuracy"])
+        parts["metrics"] = tuple(Accuracy.from_json(item) for item in parts.get("metrics") or ())
         counts = parts.pop("throughput_n", None) or {}  # kept before rates had intervals
         parts["throughput_by_batch"] = {
             int(batch): Throughput(**{k: _tuples(v) for k, v in rate.items()})
@@ -231,7 +268,6 @@ class Run:
 
 
 _PARTS: dict[str, Any] = {
-    "accuracy": Accuracy,
     "size": Size,
     "latency_ms": Latency,
     "memory": Memory,

@@ -32,13 +32,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run in the list of records: enough to recognize it by."""
+    """One run in the list of records: enough to recognize it by.
+
+    ``accuracy`` is the value of its primary metric, written by ``unit`` and ``form`` (see ``core.results``).
+    """
 
     recipe: str
     backend: str
     status: str
     accuracy: float | None
     speedup: float | None
+    unit: str = "%"
+    form: str = ".1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +165,12 @@ def _record(row: tuple[str, str, str, str, str, str]) -> Record:
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:
-    took = run.get("latency_ms") or {}
+    took, judged = run.get("latency_ms") or {}, run.get("accuracy") or {}
     return {
         "recipe": run["recipe"],
         "backend": run["backend"],
         "status": str(run["status"]),
-        "accuracy": (run.get("accuracy") or {}).get("value"),
+        "accuracy": judged.get("value"),
+        **{key: judged[key] for key in ("unit", "form") if key in judged},
         "speedup": took.get("speedup") if took.get("valid") else None,
     }

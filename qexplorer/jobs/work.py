@@ -1,7 +1,8 @@
 """What jobs do, in the child: load, then call the one function that does the work, and report on the way.
 
 Every function takes JSON arguments (with ``job``, the job's id) and returns JSON. ``model`` is a sample's name or the
-path of a normalized .onnx, ``data`` a sample's name or a path, ``preprocessing`` the fields of ``Preprocessing``.
+path of a normalized .onnx, ``data`` a sample's name or a path, ``preprocessing`` the fields of ``Preprocessing``,
+``task`` the name of a task (or nothing: the one that the labels mean).
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def _load_model(arguments: dict[str, Any], emit: Emit) -> Model:
 
 
 def load_both(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
-    """The model and its data, fitted to it, as a job's ``model``, ``data`` and ``preprocessing`` name them."""
+    """The model and its data, fitted to it, as a job's ``model``, ``data``, ``preprocessing``, ``task`` name them."""
     model = _load_model(arguments, emit)
     report_progress(emit, "loading the data", LOADING / 2)
     from qexplorer.load.datasets.fit import fit_to_model
@@ -131,7 +132,8 @@ def load_both(arguments: dict[str, Any], emit: Emit) -> tuple[Model, DataSet]:
     from qexplorer.load.datasets.preprocess import Preprocessing
 
     fields = arguments.get("preprocessing")
-    data = load_data(arguments["data"], preprocessing=Preprocessing(**fields) if fields else None)
+    preprocessing = Preprocessing(**fields) if fields else None
+    data = load_data(arguments["data"], preprocessing=preprocessing, task=arguments.get("task"))
     fitted = fit_to_model(data, model)
     report_progress(emit, "loading the data", LOADING)
     return model, fitted

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from qexplorer.core.results import Accuracy, Energy, Latency, Run, Size, Status
 from qexplorer.measure.judging import Judged
-from qexplorer.measure.metrics.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
+from qexplorer.measure.metrics.results import UNTRAINED, changed_at, not_shown, result_of
 from qexplorer.measure.timing.latency import Timed
 from qexplorer.measure.variant import Subject, Variant
 
@@ -50,7 +50,8 @@ def make_run(
         return common
     if timed is not None and timed.failed is not None:
         return failed_run(variant.recipe, variant.digest, backend, f"timing it failed: {timed.failed}", variant.size)
-    common = replace(common, accuracy=_accuracy(variant, subject, judged, floats), memory=judged.memory)
+    first, *others = _results(variant, subject, judged, floats)
+    common = replace(common, accuracy=first, metrics=tuple(others), memory=judged.memory)
     if timed is None:
         waiting = Latency(None, None, None, None, 0, subject.batches[0], 1, valid=False, reason=NOT_YET)
         return replace(common, latency_ms=waiting, energy_mj=Energy(None, None, "estimated", NOT_YET))
@@ -64,17 +65,18 @@ def make_run(
     )
 
 
-def _accuracy(variant: Variant, subject: Subject, judged: Judged, floats: Judged | None) -> Accuracy:
+def _results(variant: Variant, subject: Subject, judged: Judged, floats: Judged | None) -> list[Accuracy]:
+    """What every metric comes to, the primary one first, which alone says which answers changed."""
     if subject.model.untrained:
-        return not_shown(subject.metric, UNTRAINED)
-    if judged.predictions is None:
-        return not_shown(subject.metric, NO_CLASSES)
-    base = floats.predictions if floats is not None and floats.usable else None
-    if subject.labels is not None:
-        found = accuracy(judged.predictions, subject.labels, base, subject.positions)
-        if base is None and not variant.is_float:
-            return replace(found, reason="no difference to the float model, which gave no answers on this backend")
+        return [not_shown(metric, UNTRAINED) for metric in subject.metrics[:1]]
+    base = floats if floats is not None and floats.usable else None
+    scored = None if base is None else base.scored
+    found = [
+        result_of(metric, judged.scored, scored, subject.n, is_float=variant.is_float) for metric in subject.metrics
+    ]
+    first = found[0]
+    if first.value is None or base is None:
         return found
-    if base is None and not variant.is_float:
-        return not_shown("agreement", "the float model gave no answers on this backend, and there are no labels")
-    return agreement(judged.predictions, base, subject.positions)
+    flipped = changed_at(judged.predictions, base.predictions, subject.positions)
+    stands_in = f"no labels: {first.label} stands in for accuracy" if subject.metrics[0].needs_float else first.reason
+    return [replace(first, flipped=flipped, reason=stands_in), *found[1:]]

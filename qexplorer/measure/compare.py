@@ -12,6 +12,7 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.tasks.choose import task_of
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
@@ -84,7 +85,7 @@ def compare(
         quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
         recipes={item.digest: item.recipe.to_yaml() for item in made},
         positions=tuple(subject.positions.tolist()),
-        labels=None if subject.labels is None else tuple(subject.labels.tolist()),
+        labels=tuple(subject.labels.tolist()) if subject.labels is not None and task_of(data).classes else None,
         predictions=said,
     )
 
@@ -160,6 +161,7 @@ def summarise_data(data: DataSet, subject: Subject) -> dict[str, Any]:
         "n_calibration": data.calibration.n,
         "n_evaluation": data.evaluation.n,
         "n_judged": subject.n,
+        "task": task_of(data).name,
         "labelled": subject.labels is not None,
         "held_out": data.held_out,
         "classes": list(data.classes),

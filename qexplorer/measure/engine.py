@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,8 @@ from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.judging import Judged, judge_variant
 from qexplorer.measure.progress import Board
+from qexplorer.measure.scoring import Scoring, keep_labels
+from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import Wait, waiting_text
@@ -51,7 +54,7 @@ class Engine:
         self._subject, self._files, self._plan = subject, files, PLANS[effort]
         self._board, self._threads = board, threads
         self._stop = threading.Event()
-        self._cancelled = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
+        self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
         allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(max(1, min(4, allowed)))
         self._slots: dict[Slot, Variant | Run] = {}
@@ -60,8 +63,12 @@ class Engine:
         self._timed: dict[Slot, Timed] = {}
         self._waits: dict[Slot, Wait] = {}
         self._waited: dict[str, int] = {}
+        self._metrics = () if subject.model.untrained else subject.metrics
+        self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> Engine:
+        self._folder = self._opened.enter_context(scratch())
+        self._labels = keep_labels(self._folder, self._subject.labels)
         return self
 
     def __exit__(
@@ -69,6 +76,7 @@ class Engine:
     ) -> None:
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._opened.close()
 
     def expect(self, backends: Sequence[str], variants: int) -> None:
         """Announces ``variants`` on each of ``backends``, so that progress counts them from the start."""
@@ -85,7 +93,18 @@ class Engine:
             return
         step = self._step(backend)
         self._slots[slot] = variant
-        self._judging[slot] = self._pool.submit(self._judge, slot, variant, step)
+        scoring = self._scoring(backend, variant)
+        base = None if scoring.floats is None else self._float_slot(backend)
+        after = None if base is None else self._judging.get(base)
+        self._judging[slot] = self._pool.submit(self._judge, slot, variant, step, scoring, after)
+
+    def _scoring(self, backend: str, variant: Variant) -> Scoring:
+        """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""
+        kept = self._folder / f"answers-{backend}"
+        own = self._folder / f"{len(self._slots)}"
+        if variant.is_float:
+            return Scoring.of(self._metrics, own, labels=self._labels, keep=kept)
+        return Scoring.of(self._metrics, own, labels=self._labels, floats=kept)
 
     def fail(self, backend: str, recipe: str, digest: str, reason: str) -> None:
         """Notes a run that could not even be started."""
@@ -96,12 +115,16 @@ class Engine:
         """The announced step of the next variant on ``backend``."""
         return f"judge {backend} {sum(1 for slot in self._slots if slot[0] == backend)}"
 
-    def _judge(self, slot: Slot, variant: Variant, step: str) -> Judged:
+    def _judge(self, slot: Slot, variant: Variant, step: str, scoring: Scoring, after: Future[Judged] | None) -> Judged:
+        """Judges in a child; ``after`` is the float model's turn, which began before, where its answers are needed."""
+        while after is not None and not wait([after], timeout=_POLL_S).done and not self._cancelled():
+            pass
         judged = judge_variant(
             variant,
             slot[0],
             self._subject,
             self._files,
+            scoring=scoring,
             threads=self._threads,
             on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
             on_wait=lambda wait: self._wait(slot, step, wait),

@@ -22,6 +22,7 @@ from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.fidelity.single_points import each_alone
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
+from qexplorer.measure.scoring import score_answers
 from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
@@ -40,13 +41,13 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Args:
         arguments: ``backend``, ``path``, ``is_float``; ``files`` (samples by input name); ``n``, ``fixed_batch``,
             ``evaluation_batch``, ``batches`` (all that will be timed, latency's first), ``threads``; ``scales`` (step
-            of each output that ends on a grid); ``threshold``.
+            of each output that ends on a grid); ``threshold``; ``scoring`` (fields of ``Scoring``, or None).
         emit: takes ``progress`` events with ``done`` from 0 to 1, and ``prepares`` events (see ``waiting``).
 
     Returns:
         ``memory`` {peak, baseline, steady, steady_n}, ``kernels``, ``notes`` (of the session), ``predictions`` (or
-        None), ``differences`` (empty for a float model on the backend that is itself the reference), ``alone`` (each
-        layer by itself, or None where it was not asked).
+        None), ``without_score`` (why a metric has none), ``differences`` (empty for a float model on the backend that
+        is itself the reference), ``alone`` (each layer by itself, or None where it was not asked).
 
     Raises:
         BackendError: the backend gave up.
@@ -66,12 +67,15 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     if not _is_reference(arguments, kernels):
         reference = Simulation(path, threads, folder_of(arguments["files"]))
         compared = compare_answers(session, reference, inputs, found, arguments, report)
-    said = predictions(found, int(arguments["n"]), threshold=float(arguments["threshold"]))
+    n, threshold, scoring = int(arguments["n"]), float(arguments["threshold"]), arguments.get("scoring")
+    without = score_answers(scoring, found, n, threshold) if scoring is not None else {}
+    said = predictions(found, n, threshold=threshold)
     return {
         "memory": memory,
         "kernels": asdict(kernels),
         "notes": list(session.notes),
         "predictions": None if said is None else said.tolist(),
+        "without_score": without,
         "differences": [asdict(item) for item in compared],
         "alone": _alone(path, backend, inputs, compared, arguments),
     }

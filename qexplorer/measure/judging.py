@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from qexplorer.core.results import Fidelity, Kernels, Memory
 from qexplorer.measure.fidelity.gate import ENOUGH_WITHIN, Difference, verdict
 from qexplorer.measure.fidelity.single_points import Alone
 from qexplorer.measure.metrics.predictions import Labels
+from qexplorer.measure.metrics.results import Scored
+from qexplorer.measure.scoring import Scoring
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
@@ -31,11 +33,13 @@ class Judged:
         failed: why it could not be run at all, or None.
         refused: why its numbers must not be shown, or None.
         predictions: class of each sample, or None if the model names none.
+        scored: its scores by the metrics that were asked for.
     """
 
     failed: str | None = None
     refused: str | None = None
     predictions: Labels | None = None
+    scored: Scored = field(default_factory=Scored)
     memory: Memory | None = None
     kernels: Kernels | None = None
     notes: tuple[str, ...] = ()
@@ -53,6 +57,7 @@ def judge_variant(
     subject: Subject,
     files: Mapping[str, str],
     *,
+    scoring: Scoring | None = None,
     threads: int = 1,
     limits: Limits = JUDGE_LIMITS,
     on_progress: Callable[[float], None] | None = None,
@@ -61,7 +66,8 @@ def judge_variant(
 ) -> Judged:
     """Runs ``variant`` on every sample, and its simulation too, in a child of its own.
 
-    Whatever goes wrong there becomes ``failed``: other variants are not touched by it.
+    Whatever goes wrong there becomes ``failed``: other variants are not touched by it. Without ``scoring`` nothing is
+    scored, only checked.
 
     Raises:
         Cancelled: ``cancelled()`` became true.
@@ -78,6 +84,7 @@ def judge_variant(
         "threads": threads,
         "scales": variant.output_scales,
         "threshold": subject.threshold,
+        "scoring": None if scoring is None else scoring.to_json(),
     }
     target = "qexplorer.measure.judge_child:judge"
     try:
@@ -92,10 +99,10 @@ def judge_variant(
         raise
     except QExplorerError as error:
         return Judged(failed=error.sentence)
-    return _judged(value)
+    return _judged(value, Scored() if scoring is None else scoring.read(value["without_score"]))
 
 
-def _judged(value: dict[str, Any]) -> Judged:
+def _judged(value: dict[str, Any], scored: Scored) -> Judged:
     compared = [Difference(**item) for item in value["differences"]]
     alone = None if value["alone"] is None else Alone(**value["alone"])
     said = value["predictions"]
@@ -104,6 +111,7 @@ def _judged(value: dict[str, Any]) -> Judged:
     return Judged(
         refused=verdict(compared, alone),
         predictions=None if said is None else np.asarray(said, np.int64),
+        scored=scored,
         memory=Memory(memory["peak"], memory["baseline"], reason, 1, memory["steady"], memory["steady_n"]),
         kernels=Kernels(**value["kernels"]),
         notes=tuple(value["notes"]),

@@ -9,8 +9,10 @@ import numpy as np
 
 from qexplorer.core.dataset import Array, DataSet
 from qexplorer.core.errors import DataError
+from qexplorer.core.metric import Metric
 from qexplorer.core.model import Model
 from qexplorer.core.results import Size
+from qexplorer.core.tasks.choose import metrics_of, task_of
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
 from qexplorer.measure.metrics.predictions import Labels, threshold_of
 from qexplorer.quantize.plan_types import QuantizedModel
@@ -38,27 +40,24 @@ class Subject:
     Attributes:
         model: the float model.
         inputs: samples by input name.
-        labels: shape ``(n,)``, or None.
+        labels: as the data's task keeps them, first axis the samples; None if it takes none.
         positions: shape ``(n,)``: where the samples stand in the evaluation split.
         n: samples.
         batches: batch sizes that are timed, latency's first.
         evaluation_batch: samples at a time when accuracy is measured.
         threshold: see ``predictions``.
+        metrics: what the data's task is judged by, the primary one first.
     """
 
     model: Model
     inputs: dict[str, Array]
-    labels: Labels | None
+    labels: Array | None
     positions: Labels
     n: int
     batches: tuple[int, ...]
     evaluation_batch: int
     threshold: float
-
-    @property
-    def metric(self) -> str:
-        """``accuracy`` with labels, ``agreement`` (with the float model) without."""
-        return "agreement" if self.labels is None else "accuracy"
+    metrics: tuple[Metric, ...] = ()
 
 
 def float_variant(model: Model) -> Variant:
@@ -78,8 +77,10 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
     An untrained model is judged on a few only: its answers are checked against the simulation, but mean nothing.
 
     Raises:
-        DataError: no sample is left.
+        DataError: no sample is left, or the data's task takes labels and there are none.
+        UnknownName: the data names a task that is not registered.
     """
+    task = task_of(data)
     split = data.evaluation
     if split.n < 1 or (samples is not None and samples < 1):
         raise DataError("there is no sample to judge on", where=data.name, allowed="at least 1 evaluation sample")
@@ -90,14 +91,18 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
     if wanted < split.n:
         positions = np.sort(np.random.default_rng(0).permutation(split.n)[:wanted])
         split = split.take(positions)
+    if task.needs_labels and split.labels is None:
+        allowed = f"labels for the task {task.name}: {task.takes}"
+        raise DataError("there are no labels", where=data.name, allowed=allowed, do="choose the task similarity")
     fixed = model.fixed_batch
     return Subject(
         model=model,
         inputs=feeds_of(split, model),
-        labels=None if split.labels is None else np.asarray(split.labels, np.int64),
+        labels=split.labels if task.needs_labels else None,
         positions=np.asarray(positions, np.int64),
         n=int(positions.size),
         batches=BATCHES if fixed is None else (fixed,),
         evaluation_batch=fixed or EVALUATION_BATCH,
         threshold=threshold_of(model),
+        metrics=metrics_of(task, model.outputs),
     )

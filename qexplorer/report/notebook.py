@@ -89,7 +89,7 @@ def run_html(run: Run) -> str:
 
 def comparison_html(table: ComparisonTable) -> str:
     """One row per run, the float model first."""
-    rows = [run_cells(run) for run in table.runs]
+    rows = [run_cells(run, table.runs) for run in table.runs]
     title = _title(str(table.comparison.model.get("name", "comparison")), table.conditions)
     return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 

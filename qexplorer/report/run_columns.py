@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from qexplorer.core.results import Run, Status
 from qexplorer.report import words
+from qexplorer.report.metric_words import delta_name, metric_of
 
 __all__ = ["COLUMNS", "Column", "ExportedValue", "described_columns"]
 
@@ -37,7 +38,8 @@ class Column:
         brief: its text in the terminal and a notebook; None where they leave it out.
         values: its numbers in the CSV and the frame.
         brief_title: its heading there; None if that is ``title``.
-        heading: its heading in the app, where that depends on the runs.
+        heading: its heading, where that depends on the runs.
+        brief_heading: the same in the terminal and a notebook, where that is another one.
         late: whether it stands at the right end of the app's table, which is wider than a window.
     """
 
@@ -48,6 +50,7 @@ class Column:
     values: tuple[ExportedValue, ...] = ()
     brief_title: str | None = None
     heading: Callable[[Sequence[Run]], str] | None = None
+    brief_heading: Callable[[Sequence[Run]], str] | None = None
     late: bool = False
 
 
@@ -112,29 +115,36 @@ _DESCRIBED = {column.values[0].name: column for column in described_columns(Run)
 
 
 def _metric(runs: Sequence[Run]) -> str:
-    return next((run.accuracy.metric for run in runs if run.accuracy), "accuracy")
+    found = metric_of(runs)
+    return "metric" if found is None else found.label
+
+
+def _difference(runs: Sequence[Run]) -> str:
+    found = metric_of(runs)
+    return "Δ" if found is None else delta_name(found)
 
 
 _ACCURACY = (
     Column(
         "accuracy",
-        "Share of right answers with its 95 % interval and n",
+        "What answers are first judged by, with its 95 % interval and n",
         lambda run: words.accuracy_cell(run.accuracy),
         lambda run: words.accuracy_text(run.accuracy),
         (
             *(_value("metric", "accuracy.metric"), _value("accuracy", "accuracy.value")),
             *_ends("accuracy_{}", "accuracy.ci95"),
             _value("n", "accuracy.n", whole=True),
+            *(_value("unit", "accuracy.unit"), _value("direction", "accuracy.direction")),
         ),
         heading=_metric,
     ),
     Column(
         "to float",
-        "Difference in points on the same samples, with its interval",
+        "Difference on the same samples, in points of a share or the metric's unit, with its interval",
         lambda run: words.delta_text(run.accuracy),
         lambda run: words.delta_text(run.accuracy),
         (_value("delta", "accuracy.delta"), *_ends("delta_{}", "accuracy.delta_ci95")),
-        brief_title="Δ points",
+        brief_heading=_difference,
     ),
     Column(
         "p",
@@ -154,7 +164,7 @@ _ACCURACY = (
         late=True,
     ),
 )
-"""What the answers are worth. Everything that depends on the task's metric stands in these four."""
+"""What the answers are worth, by the primary metric; ``metric_columns`` has those of further ones."""
 
 
 def _weights(run: Run) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Run
+from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ class ComparisonTable:
         return _conditions(self.comparison)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per run, one column per quantity (:data:`COLUMNS`), units in the names; what is missing stays so."""
+        """One row per run, one column per quantity (:data:`COLUMNS`, then further metrics), units in the names; what is
+        missing stays so."""
         return frame_of(self.runs)
 
     def chart(self, against: str = "weight_bytes") -> altair.LayerChart:
-        """Accuracy against size, latency or energy.
+        """The task's primary metric against size, latency or energy.
 
         Args:
             against: ``weight_bytes``, ``file_bytes``, ``latency_ms`` or ``energy_mj``.
@@ -69,10 +71,13 @@ class ComparisonTable:
 
 
 def frame_of(runs: tuple[Run, ...]) -> pd.DataFrame:
-    """A tidy frame of ``runs``, one row each, columns :data:`COLUMNS`."""
+    """A tidy frame of ``runs``, one row each: columns :data:`COLUMNS`, then those of each further metric."""
     import pandas as pd
 
-    frame = pd.DataFrame([row_of(run) for run in runs], columns=list(COLUMNS))
+    further = [value for column in further_columns(runs) for value in column.values]
+    names = [*COLUMNS, *(value.name for value in further)]
+    rows = [row_of(run) | {value.name: value.read(run) for value in further} for run in runs]
+    frame = pd.DataFrame(rows, columns=names)
     whole = dict.fromkeys((value.name for value in _VALUES if value.whole), "Int64")
     return frame.astype(whole)  # pandas would make floats of whole numbers beside missing ones
 
@@ -82,9 +87,14 @@ def row_of(run: Run) -> dict[str, Any]:
     return {value.name: value.read(run) for value in _VALUES}
 
 
-def run_cells(run: Run) -> dict[str, str]:
-    """The cells of one row of a comparison, as text; for a run without numbers its reason stands in the last."""
-    return {c.brief_title or c.title: c.brief(run) for c in RUN_COLUMNS if c.brief is not None}
+def run_cells(run: Run, runs: Sequence[Run] = ()) -> dict[str, str]:
+    """The cells of one row of a comparison, as text; for a run without numbers its reason stands in the last.
+
+    Args:
+        run: the row.
+        runs: all rows, which tell the metrics that have a column; ``run`` alone if there are no others.
+    """
+    return {c.brief_title or c.title: c.brief(run) for c in columns_of(runs or (run,)) if c.brief is not None}
 
 
 def printed(comparison: Comparison) -> dict[str, Any]:
@@ -102,7 +112,7 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
     judged = [run.accuracy for run in runs if run.accuracy and run.accuracy.value is not None]
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:
-        facts.append(f"{judged[0].metric} on {max(found.n for found in judged)} samples, 95 % intervals")
+        facts.append(f"{judged[0].label} on {max(found.n for found in judged)} samples, 95 % intervals")
     if timed:
         first, calls = timed[0], min(found.n for found in timed)
         threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from qexplorer.core.results import Run, Status
+from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.report.comparison_charts.values import label_of
+from qexplorer.report.metric_words import change_text, clause_of, unsure_text
 
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
-
-
-ENOUGH = 0.95  # without labels: a model that surely agrees with float less often than this is taken for worse
 
 
 class Change(StrEnum):
@@ -30,9 +29,9 @@ class Verdict:
 
     Attributes:
         label: the run.
-        answers: what can be said of its accuracy (or agreement).
+        answers: what can be said of its answers, by the primary metric.
         speed: what can be said of its speed.
-        sentences: accuracy, size, speed and energy, each a clause with its reason.
+        sentences: answers, size, speed and energy, each a clause with its reason.
     """
 
     label: str
@@ -62,24 +61,27 @@ def verdict_of(run: Run, runs: Sequence[Run]) -> Verdict:
 
 def _answers(run: Run) -> tuple[Change, str]:
     found = run.accuracy
-    if found is None or found.value is None:
-        return Change.UNKNOWN, f"no accuracy ({found.reason})" if found and found.reason else "no accuracy"
-    if found.metric != "accuracy":
-        low, high = found.ci95 or (found.value, found.value)
-        text = f"says what float says on {_percent(found.value)} of {found.n} samples ({_percents(low, high)})"
-        same = Change.NONE if found.value == 1.0 else Change.UNKNOWN
-        return (Change.WORSE if high < ENOUGH else same), text
-    if found.delta is None or found.delta_ci95 is None:
-        return Change.UNKNOWN, f"{_percent(found.value)} of {found.n} samples right"
+    if found is None:
+        return Change.UNKNOWN, "its answers were not judged"
+    if found.value is None:
+        return Change.UNKNOWN, f"no {found.label} ({found.reason})" if found.reason else f"no {found.label}"
+    if found.enough is not None:
+        return _alone(found, found.value, found.enough), clause_of(found)
+    if found.gain is None or found.delta_ci95 is None:
+        return Change.UNKNOWN, clause_of(found)
     low, high = found.delta_ci95
-    points = f"{100 * found.delta:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
     if low <= 0 <= high:
-        return Change.NONE, f"no difference in accuracy that {found.n} samples could show, {points}"
-    change = Change.BETTER if found.delta > 0 else Change.WORSE
-    verb = "gains" if found.delta > 0 else "loses"
-    most, least = sorted((abs(low), abs(high)), reverse=True)
-    ends = f"{100 * least:.1f} to {100 * most:.1f}"
-    return change, f"{verb} {100 * abs(found.delta):.1f} points of accuracy ({ends}, {found.n} samples)"
+        return Change.NONE, unsure_text(found)
+    return Change.BETTER if found.gain > 0 else Change.WORSE, change_text(found)
+
+
+def _alone(found: Accuracy, value: float, enough: float) -> Change:
+    """Of a value that itself compares with float: worse if it is surely beyond ``enough``."""
+    ends = found.ci95 or (value, value)
+    lacking = ends[1] < enough if found.direction == "higher" else ends[0] > enough
+    best = found.bounds[1 if found.direction == "higher" else 0]
+    same = Change.NONE if best is not None and value == best else Change.UNKNOWN
+    return Change.WORSE if lacking else same
 
 
 def _size(run: Run, base: Run | None) -> str:
@@ -145,11 +147,13 @@ def headline(runs: Sequence[Run]) -> Verdict | None:
 
 
 def _closeness(run: Run) -> float:
-    """How near the answers are to float's: the change in accuracy, or the agreement where there are no labels."""
+    """How near the answers are to float's: what they gain, or their likeness to float where there are no labels."""
     found = run.accuracy
     if found is None or found.value is None:
-        return -1.0
-    return found.value - 1.0 if found.delta is None else found.delta
+        return -math.inf
+    if found.gain is not None:
+        return found.gain
+    return found.value if found.direction == "higher" else -found.value
 
 
 def _gain(run: Run) -> tuple[float, float]:
@@ -160,11 +164,3 @@ def _gain(run: Run) -> tuple[float, float]:
 
 def _share(value: float) -> str:
     return f"{value:.2f} of" if value <= 1 else f"{value:.3g} times"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _percents(low: float, high: float) -> str:
-    return f"{100 * low:.1f} to {100 * high:.1f} %"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory
+from qexplorer.report.metric_words import difference_text, with_interval
 
 __all__ = [
     "NONE",
@@ -49,22 +50,13 @@ def count_text(value: int | None) -> str:
 
 
 def accuracy_text(found: Accuracy | None) -> str:
-    """``98.7 % (97.4 to 99.3)``, with ``agrees with float`` when there are no labels."""
-    if found is None or found.value is None:
-        return NONE
-    what = "" if found.metric == "accuracy" else f" {found.metric}"
-    return f"{100 * found.value:.1f} %{_percent_interval(found.ci95)}{what}"
+    """A metric with its interval, ``98.7 % (97.4 to 99.3)``."""
+    return NONE if found is None or found.value is None else with_interval(found)
 
 
 def delta_text(found: Accuracy | None) -> str:
-    """The difference to float in points, ``-0.2 (-0.6 to +0.1)``."""
-    if found is None or found.delta is None:
-        return NONE
-    text = f"{100 * found.delta:+.1f}"
-    if found.delta_ci95 is not None:
-        low, high = found.delta_ci95
-        text += f" ({100 * low:+.1f} to {100 * high:+.1f})"
-    return text
+    """The difference to float in points or the metric's unit, ``-0.2 (-0.6 to +0.1)``."""
+    return NONE if found is None else difference_text(found) or NONE
 
 
 def latency_text(found: Latency | None) -> str:
@@ -109,9 +101,7 @@ def fidelity_text(found: Fidelity | None) -> str:
 
 def accuracy_cell(found: Accuracy | None) -> str:
     """``98.7 % (97.4 to 99.3), n 597``: as :func:`accuracy_text`, with the samples; its metric is the heading."""
-    if found is None or found.value is None:
-        return NONE
-    return f"{100 * found.value:.1f} %{_percent_interval(found.ci95)}, n {found.n}"
+    return NONE if found is None or found.value is None else f"{with_interval(found)}, n {found.n}"
 
 
 def flips_cell(found: Accuracy | None) -> str:
@@ -145,7 +135,3 @@ def speedup_cell(found: Latency | None) -> str:
 def kernels_cell(found: Kernels | None) -> str:
     """How many kernels ran: ``10 int, 1 float``."""
     return NONE if found is None else f"{sum(found.integer.values())} int, {sum(found.float.values())} float"
-
-
-def _percent_interval(interval: Interval | None) -> str:
-    return "" if interval is None else f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"

@@ -62,6 +62,7 @@ class State:
         model: a sample's name, or the path of a normalized .onnx; None when nothing is loaded.
         data: a data set's name or path; None for none.
         preprocessing: fields of ``load.preprocess.Preprocessing``; None leaves the data as it is.
+        task: name of the task that the data's labels are for; None: what they mean.
         recipe: short name or YAML of the recipe being edited.
         compare: recipes picked for Compare.
         backend: name of the backend that answers are measured on.
@@ -72,6 +73,7 @@ class State:
     model: str | None = None
     data: str | None = None
     preprocessing: dict[str, Any] | None = None
+    task: str | None = None
     recipe: str = "w8a8"
     compare: list[str] = field(default_factory=lambda: ["w8a8", "w4a8"])
     backend: str = field(default_factory=_reference)
@@ -139,7 +141,7 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
         name: what to call a model that came as a file; samples have their own names.
     """
     now = state()
-    now.model, now.data, now.preprocessing = source, data, None
+    now.model, now.data, now.preprocessing, now.task = source, data, None, None
     for choice in [n for n in now.choices if n.startswith("tensor")]:
         del now.choices[choice]
     now.choices["model_name"] = name
@@ -159,7 +161,7 @@ def current_data() -> DataSet | None:
     now = state()
     if now.data is None:
         return None
-    return _data(now.data, _stamp(now.data), json.dumps(now.preprocessing, sort_keys=True))
+    return _data(now.data, _stamp(now.data), json.dumps(now.preprocessing, sort_keys=True), now.task)
 
 
 def fitted_data() -> DataSet | None:
@@ -193,12 +195,13 @@ def _model(source: str, stamp: str) -> Model:  # noqa: ARG001  # the stamp is pa
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")
-def _data(source: str, stamp: str, preprocessing: str) -> DataSet:  # noqa: ARG001  # the same
+def _data(source: str, stamp: str, preprocessing: str, task: str | None) -> DataSet:  # noqa: ARG001  # the same
     from qexplorer.load.datasets.load import load_data
     from qexplorer.load.datasets.preprocess import Preprocessing
 
     chosen = json.loads(preprocessing)
-    return load_data(source, preprocessing=None if chosen is None else Preprocessing(**chosen))
+    fields = None if chosen is None else Preprocessing(**chosen)
+    return load_data(source, preprocessing=fields, task=task)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -104,7 +104,7 @@ def _model_chosen() -> None:
 
 def _data_chosen() -> None:
     now = state()
-    now.data, now.preprocessing = st.session_state["side_data"], None
+    now.data, now.preprocessing, now.task = st.session_state["side_data"], None, None
     keep(now)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.report.metric_words import clause_of
 from qexplorer.ui.session import State, as_plain, state
 from qexplorer.ui.sidebar import model_label, recipe_label
 
@@ -43,7 +46,7 @@ def last_result(now: State) -> str | None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _summary(comparison: str, recipe: str, backend: str) -> str | None:
-    """Backend, accuracy with its n, size and speed of one run, as far as they were measured."""
+    """Backend, the metric with its n, size and speed of one run, as far as they were measured."""
     from qexplorer.jobs.history import History
     from qexplorer.run.registry import BACKENDS
 
@@ -52,8 +55,7 @@ def _summary(comparison: str, recipe: str, backend: str) -> str | None:
     name = BACKENDS.get(backend).label if backend in BACKENDS else backend
     parts = []
     if run.accuracy is not None and run.accuracy.value is not None:
-        metric = "right" if run.accuracy.metric == "accuracy" else "as float"
-        parts.append(f"{100 * run.accuracy.value:.1f} % of {run.accuracy.n:,} {metric}")
+        parts.append(clause_of(replace(run.accuracy, ci95=None)))
     if run.size is not None and base is not None and base.size is not None:
         parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2g} of the weight bytes")
     if run.latency_ms is not None and run.latency_ms.valid and run.latency_ms.speedup is not None:

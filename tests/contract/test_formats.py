@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 
-import qexplorer as qx
 from qexplorer.cli import main
-from qexplorer.cli.parser import build_parser
 from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.errors import RecipeError, UnknownName
-from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format, on_a_grid
-from qexplorer.core.grid import Grid, fake_quantize
+from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format
+from qexplorer.core.grid import fake_quantize
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.results import Status
 from qexplorer.core.short_names import examples, stem_of
-from qexplorer.measure import effort
-from qexplorer.measure.effort import Effort, TimingPlan
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import error_exact, error_from_histogram
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.capability import not_integer
 from qexplorer.run.protocol import Capabilities
 from qexplorer.ui.quantize.recipe_changes import changed, short_name
-from tests.contract.throw_away import bring
+from tests.contract.format_checks import check_file, check_size, command_help, format_recipe, planned, weights_of
 from tests.pages.app import open_app, texts
 from tests.quantize.support import case, run
 
@@ -44,120 +34,28 @@ scaled = [item.name for item in FORMATS if item.has_scale]
 fine = [(item.name, granularity) for item in FORMATS for granularity in item.granularities]
 at_every_granularity = pytest.mark.parametrize(("name", "granularity"), fine, ids=[f"{n}-{g}" for n, g in fine])
 
-QUINARY = """
-from qexplorer.core.formats.table import TableFormat
-
-ENTRIES = (
-    TableFormat("quinary", (-1.0, -0.4, 0.0, 0.4, 1.0), recipes={"five": "five levels, one scale for each channel"}),
-)
-"""
-
-
-@pytest.fixture
-def quinary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A format that is one more file of the folder, here and in children, and nothing else."""
-    bring(monkeypatch, FORMATS, "quinary", QUINARY, tmp_path)
-    yield "quinary"
-    sys.modules.pop("qexplorer.core.formats.quinary", None)
-
-
-def _recipe(name: str, granularity: Granularity | None, **more: Any) -> Recipe:
-    found = get_format(name)
-    weights: dict[str, Any] = {"format": name, **more}
-    if granularity is not None:
-        weights |= {"granularity": str(granularity), "block": 8}
-    both = found.storage is Storage.CAST
-    return Recipe.model_validate({"weights": weights} | ({"activations": {"format": name}} if both else {}))
-
-
-def _planned(recipe: Recipe) -> Plan:
-    found = case("mlp")
-    return make_plan(found.model, recipe, found.statistics)
-
-
-def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray[Any, Any]]:
-    """What every node that hangs on constants alone makes, by ONNX's own reference."""
-    from onnx.reference import ReferenceEvaluator
-
-    known = {item.name for item in model.graph.initializer}
-    kept = []
-    for node in model.graph.node:
-        if node.input and all(name in known for name in node.input):
-            kept.append(node)
-            known |= set(node.output)
-    outputs = [onnx.helper.make_tensor_value_info(node.output[0], 1, None) for node in kept if _is_decoded(node)]
-    graph = onnx.helper.make_graph(kept, "constants", [], outputs, model.graph.initializer)
-    alone = onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-    values = ReferenceEvaluator(alone).run(None, {})
-    return {item.name: np.asarray(value) for item, value in zip(outputs, values, strict=True)}
-
-
-def _is_decoded(node: onnx.NodeProto) -> bool:
-    return node.output[0].endswith(("/dequantized", "/transposed"))
-
-
-def _weights(plan: Plan) -> list[tuple[str, np.ndarray[Any, Any], Grid]]:
-    arrays = {item.name: numpy_helper.to_array(item) for item in case("mlp").model.proto().graph.initializer}
-    return [(key, arrays[t.name], t.grid) for key, t in plan.tensors.items() if t.kind == "weight"]
-
-
-def _check_file(recipe: Recipe) -> None:
-    """ONNX Runtime opens the file as people do, and what it decodes is the weights rounded to their grids."""
-    found, plan = case("mlp"), _planned(recipe)
-    model = emit(found.model, recipe, plan)
-    for simulated in (False, True):
-        (answer,) = run(model, found.feeds, simulated=simulated)
-        assert np.isfinite(answer).all()
-    decoded = _constants(model)
-    weights = _weights(plan)
-    assert weights
-    for key, array, grid in weights:
-        form = f"{key}/dequantized"
-        value = decoded[form] if form in decoded else decoded[f"{key}/transposed"].T
-        np.testing.assert_array_equal(value, fake_quantize(array, grid))
-
-
-def _check_size(recipe: Recipe) -> None:
-    """Each layer counts what the format says, and the whole is the packed codes with what stands beside them."""
-    found, plan = case("mlp"), _planned(recipe)
-    assert recipe.weights is not None
-    given, packed = get_format(recipe.weights.format), 0
-    for layer in plan.layers:
-        if layer.weights is not None:
-            key = plan.constants[layer.name][1]
-            grid = plan.tensors[key].grid
-            assert layer.weight_bytes == given.packed_bytes(layer.parameters, grid.scale.size)
-            assert layer.weight_bytes >= layer.parameters * given.bits / 8 + 4 * grid.scale.size
-            packed += layer.weight_bytes
-    made = quantize_model(found.model, recipe, found.statistics)
-    items = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(made.onnx).graph.initializer}
-    weights = {f"{key}/{part}" for key, _, _ in _weights(plan) for part in ("codes", "scale", "zero_point")}
-    others = sum(4 * array.size for name, array in items.items() if name not in weights)
-    carried = sum(array.size for name, array in items.items() if name.endswith("/zero_point"))
-    assert packed <= made.weight_bytes <= packed + others + 2 * carried
-
 
 @at_every_granularity
 @pytest.mark.usefixtures("shared_workspace")
 def test_from_recipe_to_file_and_size(name: str, granularity: Granularity) -> None:
     """The recipe survives its YAML, the plan names the format and its grids have it, and file and size are right."""
-    recipe = _recipe(name, granularity)
+    recipe = format_recipe(name, granularity)
     assert Recipe.parse(recipe.to_yaml()) == recipe
-    plan = _planned(recipe)
-    weights = _weights(plan)
+    plan = planned(recipe)
+    weights = weights_of(plan)
     assert {grid.granularity for _, _, grid in weights} >= {granularity}
     assert {grid.format.name for _, _, grid in weights} == {name}
     assert all(layer.weights is None or layer.weights.startswith(name) for layer in plan.layers)
-    _check_file(recipe)
-    _check_size(recipe)
+    check_file(recipe)
+    check_size(recipe)
 
 
 @pytest.mark.parametrize("name", [item.name for item in FORMATS if item.storage is Storage.CAST])
 @pytest.mark.usefixtures("shared_workspace")
 def test_a_format_without_a_scale_is_cast_to(name: str) -> None:
     """Weights stand in the file in its own type, or the layer stays in float32 where that is the type."""
-    recipe, found = _recipe(name, None), case("mlp")
-    model = emit(found.model, recipe, _planned(recipe))
+    recipe, found = format_recipe(name, None), case("mlp")
+    model = emit(found.model, recipe, planned(recipe))
     kind = {"fp16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16, "fp32": onnx.TensorProto.FLOAT}[name]
     arrays = {item.name: item for item in model.graph.initializer}
     assert sum(item.data_type == kind and len(item.dims) == 2 for item in arrays.values()) >= 2
@@ -187,7 +85,7 @@ def test_beside_activations_on_grids_its_layers_are_simulated(name: str) -> None
 def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
     """Within 0.1 % of a normal weight's error; 16 bits and fp8 are finer than the histogram's bins: 15 % and 1 %."""
     x = np.random.default_rng(5).standard_normal((64, 4096)).astype(np.float32)
-    spec = _recipe(name, Granularity.TENSOR).weights
+    spec = format_recipe(name, Granularity.TENSOR).weights
     assert spec is not None
     grid = weight_grid(x, spec, 0)
     found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
@@ -200,7 +98,7 @@ def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
 def test_every_calibrator_has_a_range_for_it_or_a_reason(name: str, granularity: Granularity) -> None:
     """The scales are finite and positive and no larger than min-max's."""
     x = np.random.default_rng(7).standard_normal((16, 64)).astype(np.float32)
-    widest = _recipe(name, granularity).weights
+    widest = format_recipe(name, granularity).weights
     assert widest is not None
     for each in by_default_first():
         spec = widest.with_calibrator(each.name)
@@ -285,74 +183,7 @@ def test_the_command_line_takes_it(name: str, tmp_path: Path, capsys: pytest.Cap
     out = tmp_path / "out.onnx"
     assert main(["quantize", "tumour_mlp", "--recipe", name, "-o", str(out)]) == 0
     onnx.checker.check_model(onnx.load(out))
-    assert f"{name} ({examples()[name]})" in _help("quantize", capsys)
-
-
-def _help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit):
-        build_parser().parse_args([command, "--help"])
-    return " ".join(capsys.readouterr().out.split())
-
-
-@pytest.mark.parametrize("granularity", list(Granularity), ids=str)
-@pytest.mark.usefixtures("shared_workspace")
-def test_a_new_file_is_all_that_a_format_needs(quinary: str, granularity: Granularity) -> None:
-    """Recipe, plan, file and size know it; its three bits are packed as three, carried by four."""
-    recipe = _recipe(quinary, granularity, calibrator="mse")
-    assert Recipe.parse(recipe.to_yaml()) == recipe
-    plan = _planned(recipe)
-    assert any(layer.weights and layer.weights.endswith("carried by uint4") for layer in plan.layers)
-    for _, array, grid in _weights(plan):
-        normal = fake_quantize(array, grid) / np.maximum(*[np.abs(fake_quantize(array, grid)).max()] * 2)
-        assert len(np.unique(normal.round(5))) <= 5 * grid.scale.size
-    _check_file(recipe)
-    _check_size(recipe)
-
-
-def test_a_new_format_is_compared_in_children(quinary: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comparison by its short name judges and times it in processes of their own."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
-    assert Recipe.parse("five").weights is not None
-    table = qx.compare("tumour_mlp", "five", backends=["onnxruntime"], samples=32)
-    assert [(item.recipe, item.status) for item in table.runs] == [("float", Status.OK), ("five", Status.OK)]
-    assert quinary in FORMATS
-
-
-def test_a_new_format_is_in_the_app_names_and_help(quinary: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Both lists of weights offer it, the presets and the help have its short name, messages name it."""
-    app = open_app()
-    app.button("use_tumour_mlp").click().run()
-    app.switch_page("pages/quantize.py").run()
-    app.selectbox("quantize_weights_format").set_value(quinary).run()
-    assert not app.exception
-    assert "five levels, one scale for each channel" in texts(app) or "quinary weights" in texts(app)
-    assert any(option.startswith(quinary) for option in app.selectbox("quantize_weights_format").options)
-    app.switch_page("pages/distributions.py").run()
-    assert quinary in app.selectbox("keep:weight_numbers").options
-    assert "five (five levels, one scale for each channel)" in _help("compare", capsys)
-    with pytest.raises(RecipeError, match="quinary"):
-        Recipe.parse("weights: {format: senary}")
-
-
-def test_a_wider_integer_needs_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """int12 and uint12, added while the program runs, are in YAML, short names and controls alike; before, in none."""
-    from qexplorer.core.formats.uniform import UniformFormat
-
-    with pytest.raises(RecipeError, match="int12"):
-        Recipe.parse("weights: {format: int12}")
-    with pytest.raises(RecipeError, match="w12"):
-        Recipe.parse("w12")
-    assert "int12" not in on_a_grid("weight")
-    entries = {item.name: item for item in (UniformFormat.of(12, signed=True), UniformFormat.of(12, signed=False))}
-    monkeypatch.setattr(FORMATS, "_entries", {item.name: item for item in FORMATS} | entries)
-    assert Recipe.parse("w12a12").weights == Recipe.parse("weights: {format: int12}").weights
-    assert "uint12" in on_a_grid("activation")
-    recipe, found = Recipe.parse("w12a12"), case("mlp")
-    plan = make_plan(found.model, recipe, found.statistics)
-    (answer,) = run(emit(found.model, recipe, plan), found.feeds)
-    (expected,) = run(found.model.proto(), found.feeds)
-    np.testing.assert_allclose(answer, expected, atol=0.01 * np.ptp(expected))
+    assert f"{name} ({examples()[name]})" in command_help("quantize", capsys)
 
 
 def test_what_a_format_cannot_have_is_refused_in_one_sentence() -> None:

@@ -23,12 +23,13 @@ def bring(monkeypatch: pytest.MonkeyPatch, registry: Registry[Any], name: str, s
     The registry reads its home anew; all of it is undone with ``monkeypatch``.
     """
     assert registry.home is not None
-    plugins, start = folder / "plugins", folder / "start"
+    plugins, start = folder / f"plugins-{name}", folder / "start"
     plugins.mkdir()
-    start.mkdir()
+    start.mkdir(exist_ok=True)
     (plugins / f"{name}.py").write_text(source)
     joins = f"import {registry.home} as home\nhome.__path__.append({str(plugins)!r})\n"
-    (start / "sitecustomize.py").write_text(joins)
+    with (start / "sitecustomize.py").open("a") as file:  # a test may bring several
+        file.write(joins)
     before = os.environ.get("PYTHONPATH")
     paths = (str(start), str(ROOT), *((before,) if before else ()))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))

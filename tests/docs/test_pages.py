@@ -43,6 +43,38 @@ def test_every_calibrator_has_one_page() -> None:
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
 
 
+def test_every_algorithm_has_one_page() -> None:
+    """Each registered algorithm has the page of its name, with its source; the index leads there, and to no other."""
+    from qexplorer.core.plugins import ALGORITHMS
+
+    assert sorted(named_in("algorithms")) == sorted(ALGORITHMS.names())
+    listed = re.findall(r"\(algorithms/(\w+)\.md\)", (DOCS / "index.md").read_text())
+    assert sorted(listed) == sorted(ALGORITHMS.names())
+    for algorithm in ALGORITHMS:
+        assert f"Source: {algorithm.source}" in (DOCS / "algorithms" / f"{algorithm.name}.md").read_text()
+        for option in algorithm.options.model_fields:
+            assert f"| `{option}` |" in (DOCS / "algorithms" / f"{algorithm.name}.md").read_text()
+
+
+def test_every_metric_has_one_page() -> None:
+    """The headings of docs/metrics name every registered metric once, and nothing else."""
+    from qexplorer.core.plugins import METRICS
+
+    assert sorted(named_in("metrics")) == sorted(METRICS.names())
+
+
+def test_every_task_has_one_section_with_its_labels_and_metrics() -> None:
+    """docs/tasks.md has a section for each registered task: what it takes, and its metrics, the primary one first."""
+    from qexplorer.core.plugins import TASKS
+
+    sections = (DOCS / "tasks.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    texts = dict(section.split("\n", 1) for section in sections)
+    assert list(texts) == list(TASKS.names())
+    for task in TASKS:
+        assert f"Takes {task.takes}." in texts[task.name].replace("\n", " ")
+        assert re.findall(r"^- \[`(\w+)`\]", texts[task.name], re.M) == list(task.metrics)
+
+
 def test_a_calibrator_page_names_the_registered_source() -> None:
     """Paper and section are those that the program gives."""
     from qexplorer.core.plugins import CALIBRATORS

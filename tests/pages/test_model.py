@@ -40,7 +40,7 @@ def test_a_card_for_each_sample() -> None:
         if sample.float_accuracy is None:
             assert "untrained: size and latency only" in said
         else:
-            assert f"{100 * sample.float_accuracy:.1f} % right of {sample.n_evaluation:,}" in said
+            assert f"{100 * sample.float_accuracy:.1f} % of {sample.n_evaluation:,} samples right" in said
 
 
 def test_summary() -> None:

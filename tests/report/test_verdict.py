@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
+from qexplorer.report.metric_words import stated
 from qexplorer.report.verdict import Change, headline, verdict_of
 from tests.report.comparisons import BACKEND, float_run, quantized_run
 
 FASTER, SLOWER = (2.0, (1.9, 2.1)), (0.5, (0.45, 0.55))
+
+
+def agreement(value: float, low: float, high: float) -> Accuracy:
+    """Agreement with float on 100 samples."""
+    return replace(stated("agreement", value, 100), ci95=(low, high), reason="no labels")
 
 
 def lossy(recipe: str, delta: float, speed: tuple[float, tuple[float, float]] = FASTER) -> Run:
@@ -65,7 +71,7 @@ def test_noise_is_no_speed() -> None:
 
 def test_agreement_stands_in_for_accuracy() -> None:
     """Without labels the verdict tells how often both models say the same."""
-    run = quantized_run(accuracy=Accuracy("agreement", 0.97, (0.92, 0.99), 100, reason="no labels"))
+    run = quantized_run(accuracy=agreement(0.97, 0.92, 0.99))
     assert "says what float says on 97.0 % of 100 samples (92.0 to 99.0 %)" in verdict_of(run, [float_run(), run]).text
 
 
@@ -106,8 +112,8 @@ def test_headline_of_losses_is_the_smallest() -> None:
 
 def test_little_agreement_is_worse() -> None:
     """Without labels, a run that says something else than float most of the time never makes the headline."""
-    far = quantized_run("w2", accuracy=Accuracy("agreement", 0.1, (0.05, 0.2), 100), latency_ms=None)
-    near = quantized_run("w8", accuracy=Accuracy("agreement", 0.99, (0.95, 1.0), 100), latency_ms=None)
+    far = quantized_run("w2", accuracy=agreement(0.1, 0.05, 0.2), latency_ms=None)
+    near = quantized_run("w8", accuracy=agreement(0.99, 0.95, 1.0), latency_ms=None)
     found = headline([float_run(), far, near])
     assert found is not None
     assert found.label == "w8"

@@ -1,4 +1,4 @@
-"""Brings a data set to a model: names and types of its inputs, shapes checked, labels within its classes."""
+"""Brings a data set to a model: names and types of its inputs, shapes checked, labels that belong to its answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.model import Dim, Model, TensorInfo
+from qexplorer.core.tasks.choose import task_of
 
 __all__ = ["fit_to_model"]
 
@@ -144,16 +145,8 @@ def _layouts(given: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
 
 
 def _check_labels(data: DataSet, model: Model) -> None:
-    """Labels must be classes that the first output has, where that is a table of scores."""
-    shape = model.outputs[0].shape if model.outputs else ()
-    if len(shape) != 2 or not isinstance(shape[1], int) or shape[1] < 2:
-        return
+    """Labels must be such that the model's answers can be judged by them; what that takes, the task knows."""
+    task = task_of(data)
     for split in (data.calibration, data.evaluation):
-        if split.labels is not None and split.labels.size and int(split.labels.max()) >= shape[1]:
-            at = int(split.labels.argmax())
-            raise DataError(
-                f"the label {int(split.labels[at])} is not a class of the model, which has {shape[1]}",
-                where=data.name,
-                allowed=f"0 to {shape[1] - 1}",
-                do="check that the labels start at 0 and belong to this model",
-            )
+        if split.labels is not None:
+            task.check_fit(split.labels, model.outputs, data.name)

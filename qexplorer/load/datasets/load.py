@@ -18,7 +18,7 @@ from qexplorer.load.samples.shelf import list_samples, sample_of_data
 __all__ = ["load_data", "load_raw", "noise_images"]
 
 
-def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None) -> DataSet:
+def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None, task: str | None = None) -> DataSet:
     """A data set, split into a part to calibrate and a part to judge.
 
     Args:
@@ -26,13 +26,14 @@ def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None)
             .csv, .zip of class folders, or of a folder of class folders. A name wins over a file of the same name.
         preprocessing: what makes the stored values ready to feed. None: what the sample's manifest says for shipped
             data; nothing for files.
+        task: what the labels are for; None: what the file says, else what they mean.
 
     Raises:
         DataError: naming the file, what is wrong with it and what is allowed.
-        UnknownName: neither a data set's name nor a path that exists.
+        UnknownName: neither a data set's name nor a path that exists, or no such task.
     """
     raw, own = load_raw(source, size=preprocessing.size if preprocessing else None)
-    return dataset_from(raw, own if preprocessing is None else preprocessing)
+    return dataset_from(raw, own if preprocessing is None else preprocessing, task)
 
 
 def load_raw(source: str | Path, *, size: tuple[int, int] | None = None) -> tuple[RawData, Preprocessing]:
@@ -66,6 +67,6 @@ def _shipped(folder: Path) -> RawData:
 
     from qexplorer.load.samples.manifest import read_manifest
 
-    facts = read_manifest(folder / "manifest.json").data
-    raw = read_npz(folder / "data.npz")
-    return replace(raw, name=facts.name, classes=facts.classes, features=facts.features)
+    manifest = read_manifest(folder / "manifest.json")
+    facts, raw = manifest.data, read_npz(folder / "data.npz")
+    return replace(raw, name=facts.name, classes=facts.classes, features=facts.features, task=manifest.task)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
@@ -39,6 +38,7 @@ class RawData:
         classes: names of the classes, empty if unknown.
         features: names of a table's columns, empty if unknown.
         notes: what a reader should know, one sentence each.
+        task: name of the task that the file itself names, or None.
     """
 
     name: str
@@ -47,6 +47,7 @@ class RawData:
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    task: str | None = None
 
 
 def shortened(error: Exception) -> str:
@@ -65,11 +66,11 @@ def too_large(where: str, size_bytes: int) -> DataError:
 
 
 def checked_split(inputs: Mapping[str, Array], labels: Array | None, groups: Array | None, where: str) -> Split:
-    """A split whose arrays are finite numbers of one length, with labels that are class numbers.
+    """A split whose arrays are finite numbers of one length.
 
     Args:
         inputs: one array per input, first axis the samples.
-        labels: class numbers, shape (n,) or (n, 1), or one-hot rows, or None.
+        labels: numbers, first axis the samples, or None.
         groups: names or numbers, shape (n,), or None.
         where: the file, for messages.
 
@@ -124,25 +125,15 @@ def _check_numbers(name: str, array: Array, where: str) -> None:
             raise DataError(f"'{name}' has {value} at [{index}]", where=where, allowed="finite numbers")
 
 
-def checked_labels(labels: Array, n: int, where: str) -> NDArray[np.int64]:
-    """Class numbers as int64 of shape (n,); one-hot rows become class numbers."""
-    values = labels
-    if values.ndim == 0 or values.shape[0] != n:
-        count = "one value" if values.ndim == 0 else f"{values.shape[0]} labels"
+def checked_labels(labels: Array, n: int, where: str) -> Array:
+    """``labels``, if they are finite numbers, one (of any shape) a sample; what they mean is the task's to say."""
+    if labels.ndim == 0 or labels.shape[0] != n:
+        count = "one value" if labels.ndim == 0 else f"{labels.shape[0]} labels"
         raise DataError(f"there are {count} for {n} samples", where=where, allowed="one label for each sample")
-    if values.dtype.kind not in "biuf":
-        raise DataError(f"the labels are of type {values.dtype}", where=where, allowed="class numbers 0, 1, 2, ...")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError("a label is not a finite number", where=where, allowed="class numbers 0, 1, 2, ...")
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    elif values.ndim == 2 and ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all():
-        values = values.argmax(axis=1)
-    if values.ndim != 1:
-        raise DataError(f"the labels have shape {labels.shape}", where=where, allowed=f"shape ({n},) or one-hot rows")
-    numbers = values.astype(np.int64)
-    wrong = (numbers != values) | (numbers < 0)
-    if wrong.any():
-        at = int(wrong.argmax())
-        raise DataError(f"label {at} is {values[at]}", where=where, allowed="class numbers 0, 1, 2, ...")
-    return numbers
+    if labels.dtype.kind not in "biuf" or labels.dtype.itemsize > 8:
+        raise DataError(f"the labels are of type {labels.dtype}", where=where, allowed="booleans, integers and floats")
+    if labels.size == 0:
+        raise DataError(f"the labels have shape {labels.shape}", where=where, allowed="at least one number a sample")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise DataError("a label is not a finite number", where=where, allowed="finite numbers")
+    return labels

@@ -8,7 +8,11 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.dataset import Array, DataSet, Split
+from qexplorer.core.errors import DataError
+from qexplorer.core.plugins import TASKS
+from qexplorer.core.tasks.choose import inferred_task
+from qexplorer.core.tasks.protocol import Task
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData
 
@@ -23,17 +27,21 @@ MIN_TO_SPLIT = 32
 _SEED = 20240229
 
 
-def dataset_from(raw: RawData, preprocessing: Preprocessing) -> DataSet:
+def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = None) -> DataSet:
     """A data set, ready to feed once its inputs are named as the model's are.
 
     A part for calibration that the file sets apart is kept. Otherwise ``min(512, n / 4)`` samples are drawn, with a
     fixed seed and every class in proportion, and the rest judges; with fewer than 32 samples both parts are all of
-    them, and ``held_out`` is False.
+    them, and ``held_out`` is False. The task is the one asked for, else the one that the file names, else the one that
+    its labels mean, which a note then says.
 
     Raises:
-        DataError: the preprocessing does not go with the arrays.
+        DataError: the preprocessing does not go with the arrays, or the labels not with the task.
+        UnknownName: there is no such task.
     """
-    evaluation, calibration = raw.evaluation, raw.calibration
+    chosen, implied, notes = _task(raw, task)
+    evaluation = _labelled(raw.evaluation, chosen, raw.name)
+    calibration = None if raw.calibration is None else _labelled(raw.calibration, chosen, raw.name)
     held_out, note = True, ""
     if calibration is not None:
         note = f"The file sets {calibration.n} samples apart for calibration and {evaluation.n} to judge."
@@ -41,22 +49,49 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing) -> DataSet:
         calibration, held_out = evaluation, False
         note = f"Only {evaluation.n} samples: the same ones calibrate and judge, so nothing is held out."
     else:
-        first, rest = stratified_positions(evaluation.n, evaluation.labels)
+        first, rest = stratified_positions(evaluation.n, _strata(evaluation, chosen))
         calibration, evaluation = evaluation.take(first), evaluation.take(rest)
         note = (
             f"{len(first)} samples were drawn for calibration (fixed seed, classes in proportion); {len(rest)} judge."
         )
     calibration = _preprocessed(calibration, preprocessing)
     evaluation = _preprocessed(evaluation, preprocessing) if held_out else calibration
-    digest = dataset_digest(calibration, evaluation, preprocessing)
-    return DataSet(raw.name, calibration, evaluation, held_out, raw.classes, digest, (*raw.notes, note))
+    digest = dataset_digest(calibration, evaluation, preprocessing, None if implied else chosen.name)
+    notes = (*raw.notes, *notes, note)
+    return DataSet(raw.name, calibration, evaluation, held_out, raw.classes, digest, notes, chosen.name)
+
+
+def _task(raw: RawData, asked: str | None) -> tuple[Task, bool, tuple[str, ...]]:
+    """The task, whether its labels alone would mean it, and what is to be said of the choice."""
+    labels, name = raw.evaluation.labels, asked or raw.task
+    if name is None:
+        found = inferred_task(labels, raw.name)
+        why = "there are no labels" if labels is None else f"the labels are {found.takes}"
+        return found, True, (f"The task was taken to be {found.name}, as {why}.",)
+    chosen = TASKS.get(name)
+    meant = next((task for task in TASKS if task.means(labels)), None)
+    return chosen, meant is chosen, ()
+
+
+def _labelled(split: Split, task: Task, where: str) -> Split:
+    """``split`` with its labels as ``task`` keeps them; without any, if it takes none."""
+    if not task.needs_labels:
+        return Split(split.inputs, None, split.groups)
+    if split.labels is None:
+        allowed = f"labels for the task {task.name}: {task.takes}"
+        raise DataError("there are no labels", where=where, allowed=allowed, do="choose the task similarity")
+    return Split(split.inputs, task.checked(split.labels, where), split.groups)
+
+
+def _strata(split: Split, task: Task) -> Array | None:
+    return None if split.labels is None else task.strata(split.labels)
 
 
 def _preprocessed(split: Split, preprocessing: Preprocessing) -> Split:
     return Split({k: preprocessing.apply(v) for k, v in split.inputs.items()}, split.labels, split.groups)
 
 
-def stratified_positions(n: int, labels: NDArray[np.int64] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def stratified_positions(n: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions for calibration (in random order) and for judging (ascending); together all ``n``, disjoint."""
     wanted = min(MAX_CALIBRATION, n // 4)
     order = np.random.default_rng(_SEED).permutation(n)
@@ -68,7 +103,7 @@ def stratified_positions(n: int, labels: NDArray[np.int64] | None) -> tuple[NDAr
     return first, np.flatnonzero(keep)
 
 
-def _interleaved(order: NDArray[np.intp], labels: NDArray[np.int64]) -> NDArray[np.intp]:
+def _interleaved(order: NDArray[np.intp], labels: Array) -> NDArray[np.intp]:
     """``order`` rearranged so that every beginning of it has the classes in proportion."""
     place = np.empty(len(order), np.float64)
     shuffled = labels[order]
@@ -78,8 +113,8 @@ def _interleaved(order: NDArray[np.intp], labels: NDArray[np.int64]) -> NDArray[
     return order[np.argsort(place, kind="stable")]
 
 
-def dataset_digest(calibration: Split, evaluation: Split, preprocessing: Preprocessing) -> str:
-    """SHA-256 over the arrays, labels and groups of both parts, and the preprocessing."""
+def dataset_digest(calibration: Split, evaluation: Split, preprocessing: Preprocessing, task: str | None = None) -> str:
+    """SHA-256 over arrays, labels and groups of both parts, the preprocessing, and a task that labels do not mean."""
     found = hashlib.sha256()
     for split in (calibration, evaluation):
         arrays = [(f"input {name}", array) for name, array in sorted(split.inputs.items())]
@@ -89,4 +124,5 @@ def dataset_digest(calibration: Split, evaluation: Split, preprocessing: Preproc
             found.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
             found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     found.update(preprocessing.model_dump_json().encode())
+    found.update((task or "").encode())
     return found.hexdigest()

@@ -1,4 +1,4 @@
-"""Reads .npz: ``x`` (or arrays named after the model's inputs), ``y``, optional ``groups`` and ``classes``.
+"""Reads .npz: ``x`` (or arrays named after the model's inputs), ``y``, optional ``groups``, ``classes`` and ``task``.
 
 A name may end in ``_calibration`` or ``_train`` (samples set apart to observe ranges), or in ``_evaluation``, ``_test``
 or ``_val`` (samples to judge). Objects are never unpickled, and what an array says of its size is checked before it is
@@ -18,6 +18,7 @@ from numpy.lib import format as npy
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
+from qexplorer.core.plugins import TASKS
 from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
 from qexplorer.load.readers.protocol import ByEnding, Size
 
@@ -40,6 +41,7 @@ def read_npz(path: Path) -> RawData:
     arrays = _arrays(path)
     classes = _names(arrays.pop("classes", None))
     features = _names(arrays.pop("features", None))
+    task = _task(arrays.pop("task", None), path.name)
     parts: dict[str, dict[str, Array]] = {"calibration": {}, "evaluation": {}}
     for name, array in arrays.items():
         part, base = _role(name)
@@ -56,7 +58,7 @@ def read_npz(path: Path) -> RawData:
     if set(parts["calibration"]) - {"y", "groups"}:
         calibration, classes = _split(parts["calibration"], classes, path.name)
         _check_same_inputs(calibration, evaluation, path.name)
-    return RawData(path.stem, evaluation, calibration, classes, features)
+    return RawData(path.stem, evaluation, calibration, classes, features, task=task)
 
 
 def _arrays(path: Path) -> dict[str, Array]:
@@ -147,6 +149,16 @@ def _check_same_inputs(calibration: Split, evaluation: Split, where: str) -> Non
 
 def _names(array: Array | None) -> tuple[str, ...]:
     return () if array is None or array.dtype.kind not in "Uiu" else tuple(str(name) for name in array.reshape(-1))
+
+
+def _task(array: Array | None, where: str) -> str | None:
+    """The task that the file names: a text, in an array without axes (or of one element)."""
+    if array is None:
+        return None
+    if array.size != 1 or array.dtype.kind != "U":
+        what = f"'task' is an array of type {array.dtype} and shape {array.shape}"
+        raise DataError(what, where=where, allowed="a text, such as np.array('regression')")
+    return TASKS.get(str(array.reshape(-1)[0])).name
 
 
 class NpzReader(ByEnding):

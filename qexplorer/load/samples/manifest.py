@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from qexplorer.core.plugins import METRICS, TASKS
 from qexplorer.load.datasets.preprocess import Preprocessing
 
-__all__ = ["DataFacts", "Manifest", "Measured", "TrainingFacts", "read_manifest", "samples_folder"]
+__all__ = ["DataFacts", "Manifest", "Measured", "MeasuredMetric", "TrainingFacts", "read_manifest", "samples_folder"]
 
 
 class _ManifestPart(BaseModel):
@@ -42,6 +44,14 @@ class DataFacts(_ManifestPart):
     preprocessing: Preprocessing = Preprocessing()
 
 
+class MeasuredMetric(_ManifestPart):
+    """A metric that was measured on ``n`` held-out samples: its name, and its value as results keep it."""
+
+    metric: str
+    value: float
+    n: int
+
+
 class Measured(_ManifestPart):
     """An accuracy that was measured: ``correct`` of ``n`` held-out samples."""
 
@@ -71,11 +81,13 @@ class Manifest(_ManifestPart):
         name: what ``load_model`` takes; the folder's name.
         title: what to call it on a page.
         description: one or two sentences for a person.
-        task: what it does.
+        task: what its labels are for.
         input_kind: ``image`` or ``table``.
         licence: SPDX name of the weights' licence.
         parameters: number of values in its initializers.
-        float_accuracy: of the file as shipped, run by ONNX Runtime on the evaluation part.
+        float_accuracy: of the file as shipped, run by ONNX Runtime on the evaluation part; None where answers are no
+            classes.
+        float_metric: the same by the primary metric of any other task; one of the two is there.
         onnxruntime_int8: the same after ONNX Runtime's own static quantizer (uint8 min-max activations), by granularity
             of the int8 weights: ``tensor`` and ``channel``.
         sha256: digests of ``model.onnx`` and ``data.npz``.
@@ -89,11 +101,35 @@ class Manifest(_ManifestPart):
     input_kind: str
     licence: str = "Apache-2.0"
     parameters: int
-    float_accuracy: Measured
+    float_accuracy: Measured | None = None
+    float_metric: MeasuredMetric | None = None
     onnxruntime_int8: dict[str, Measured] = Field(default_factory=dict)
     sha256: dict[str, str]
     data: DataFacts
     training: TrainingFacts
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, name: str) -> str:
+        if name not in TASKS:
+            raise ValueError(f"there is no task '{name}'")
+        return name
+
+    @model_validator(mode="after")
+    def _measured_once(self) -> Self:
+        if (self.float_accuracy is None) == (self.float_metric is None):
+            raise ValueError("either float_accuracy or float_metric must be there")
+        if self.float_metric is not None and self.float_metric.metric not in METRICS:
+            raise ValueError(f"there is no metric '{self.float_metric.metric}'")
+        return self
+
+    @property
+    def measured(self) -> MeasuredMetric:
+        """What was measured of the float model, whatever its task."""
+        if self.float_metric is not None:
+            return self.float_metric
+        assert self.float_accuracy is not None
+        return MeasuredMetric(metric="accuracy", value=self.float_accuracy.value, n=self.float_accuracy.n)
 
 
 def samples_folder() -> Path:

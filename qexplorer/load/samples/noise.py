@@ -46,5 +46,6 @@ def noise_data() -> RawData:
         name="noise_224",
         calibration=Split({"": images[:_CALIBRATION]}),
         evaluation=Split({"": images[_CALIBRATION:]}),
+        task="similarity",
         notes=("Smooth random images without labels: they exercise a network, they mean nothing.",),
     )

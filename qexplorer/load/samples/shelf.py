@@ -12,7 +12,7 @@ from pathlib import Path
 from qexplorer.core.registry import Registry
 from qexplorer.load.samples.architectures.protocol import Architecture
 from qexplorer.load.samples.architectures.registry import ARCHITECTURES, build
-from qexplorer.load.samples.manifest import Manifest, read_manifest, samples_folder
+from qexplorer.load.samples.manifest import Manifest, MeasuredMetric, read_manifest, samples_folder
 
 __all__ = ["Sample", "get_sample", "list_samples", "sample_of_data"]
 
@@ -25,12 +25,14 @@ class Sample:
         name: what ``load_model`` takes.
         title: what to call it on a page.
         description: one or two sentences for a person.
-        task: what it does.
+        task: what its labels are for.
         trained: False for architectures: only their size and latency mean anything.
         data: name of the data set that goes with it.
         licence: SPDX name of the weights' licence.
         data_licence: SPDX name of the data's licence.
-        float_accuracy: fraction of the held-out samples that the float model has right; None if untrained.
+        float_accuracy: fraction of the held-out samples that the float model has right; None if untrained, or where
+            answers are no classes.
+        float_metric: what the float model was measured by, whatever its task; None if untrained.
         n_evaluation: number of held-out samples; for architectures, of unlabelled ones.
         parameters: number of values in its initializers.
         sha256: digest of the shipped file; None for what is built on demand.
@@ -52,6 +54,7 @@ class Sample:
     parameters: int
     sha256: str | None
     input_kind: str
+    float_metric: MeasuredMetric | None = None
     folder: Path | None = None
     manifest: Manifest | None = field(default=None, repr=False)
 
@@ -106,8 +109,9 @@ def _shipped(folder: Path) -> Sample:
         data=facts.data.name,
         licence=facts.licence,
         data_licence=facts.data.licence,
-        float_accuracy=facts.float_accuracy.value,
-        n_evaluation=facts.float_accuracy.n,
+        float_accuracy=None if facts.float_accuracy is None else facts.float_accuracy.value,
+        float_metric=facts.measured,
+        n_evaluation=facts.measured.n,
         parameters=facts.parameters,
         sha256=facts.sha256["model.onnx"],
         input_kind=facts.input_kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from qexplorer.core.results import Accuracy
 from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.arithmetic.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
-from qexplorer.measure.metrics.accuracy import NO_CLASSES, UNTRAINED, accuracy, agreement, not_shown
+from qexplorer.measure.metrics.results import UNTRAINED, changed_at, not_shown, result_of
 from qexplorer.measure.metrics.statistics import ratio_interval
 from qexplorer.measure.prepare import prepare
+from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
@@ -147,35 +148,44 @@ class _SaturationWork:
         self, variant: Variant, files: Mapping[str, str], text: str, start: float, share: float
     ) -> dict[str, Any]:
         """Runs the emulation in a child."""
-        arguments = {
-            "path": str(variant.path),
-            "files": dict(files),
-            "n": self.subject.n,
-            "batch": self.subject.evaluation_batch,
-            "fixed_batch": self.model.fixed_batch,
-            "threshold": self.subject.threshold,
-        }
-        found: dict[str, Any] = run_in_child(
-            f"{_CHILD}:emulate",
-            arguments,
-            limits=_LIMITS,
-            on_event=lambda event: self.tell(text, start + share * float(event["done"])),
-            cancelled=self.cancelled,
-        )
-        return found
+        metrics = () if self.model.untrained else self.subject.metrics[:1]
+        with scratch() as folder:
+            labels, kept = keep_labels(folder, self.subject.labels), folder / "answers"
+            scorings = (
+                Scoring.of(metrics, folder / "exact", labels=labels, keep=kept),
+                Scoring.of(metrics, folder / "saturating", labels=labels, floats=kept),
+            )
+            found: dict[str, Any] = run_in_child(
+                f"{_CHILD}:emulate",
+                {
+                    "path": str(variant.path),
+                    "files": dict(files),
+                    "n": self.subject.n,
+                    "batch": self.subject.evaluation_batch,
+                    "fixed_batch": self.model.fixed_batch,
+                    "threshold": self.subject.threshold,
+                    "scorings": [scoring.to_json() for scoring in scorings],
+                },
+                limits=_LIMITS,
+                on_event=lambda event: self.tell(text, start + share * float(event["done"])),
+                cancelled=self.cancelled,
+            )
+            pairs = zip(scorings, found["without_score"], strict=True)
+            return {**found, "scored": [scoring.read(without) for scoring, without in pairs]}
 
     def accuracies(self, found: Mapping[str, Any]) -> tuple[Accuracy, Accuracy]:
-        """With exact sums, and with saturating ones against them."""
-        metric = self.subject.metric
-        if self.model.untrained or found["exact"] is None:
-            why = not_shown(metric, UNTRAINED if self.model.untrained else NO_CLASSES)
-            return why, why
-        exact, other = (np.asarray(found[key], np.int64) for key in ("exact", "saturating"))
-        positions = self.subject.positions
-        if self.subject.labels is None:
-            return agreement(exact, None, positions), agreement(other, exact, positions)
-        labels = self.subject.labels
-        return accuracy(exact, labels, None, positions), accuracy(other, labels, exact, positions)
+        """The task's primary metric with exact sums, and with saturating ones against them."""
+        metric = self.subject.metrics[0]
+        if self.model.untrained:
+            return not_shown(metric, UNTRAINED), not_shown(metric, UNTRAINED)
+        exact, other = found["scored"]
+        n = self.subject.n
+        first = result_of(metric, exact, None, n, is_float=True)
+        second = result_of(metric, other, exact, n, is_float=False)
+        if second.value is None or found["exact"] is None:
+            return first, second
+        said = [np.asarray(found[key], np.int64) for key in ("saturating", "exact")]
+        return first, replace(second, flipped=changed_at(said[0], said[1], self.subject.positions))
 
     def reduced(self, recipe: Recipe, files: Mapping[str, str]) -> ReducedRange | None:
         """The remedy of 7-bit weights, emulated as well."""

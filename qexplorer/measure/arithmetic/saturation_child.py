@@ -24,6 +24,7 @@ from qexplorer.measure.arithmetic.stages import StagedModel
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.fidelity.rounding_points import output_scales
 from qexplorer.measure.metrics.predictions import predictions
+from qexplorer.measure.scoring import score_answers
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
@@ -38,12 +39,13 @@ def emulate(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Bounds of every layer, and both ways of adding on the samples.
 
     Args:
-        arguments: ``path``, ``files`` (samples by input name), ``n``, ``batch``, ``fixed_batch``, ``threshold``.
+        arguments: ``path``, ``files`` (samples by input name), ``n``, ``batch``, ``fixed_batch``, ``threshold``,
+            ``scorings`` (fields of ``Scoring``: with exact sums, with saturating ones).
         emit: takes ``progress`` events with ``done`` from 0 to 1.
 
     Returns:
         ``layers`` (fields of ``LayerArithmetic``), ``left_out``, ``exact`` and ``saturating`` (classes, or None),
-        ``worst_steps``, ``seconds``.
+        ``without_score`` (of both), ``worst_steps``, ``seconds``.
 
     Raises:
         BackendError: the reference cannot run the graph.
@@ -68,7 +70,10 @@ def emulate(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     size = int(arguments["fixed_batch"] or arguments["batch"])
     off = differences(both[1], both[0], names, scales, batch=size, n=n)
     said = [predictions(found, n, threshold=float(arguments["threshold"])) for found in both]
+    orders, threshold = arguments["scorings"], float(arguments["threshold"])
+    without = [score_answers(order, outputs, n, threshold) for order, outputs in zip(orders, both, strict=True)]
     return {
+        "without_score": without,
         "layers": record.rows(),
         "left_out": [list(item) for item in left_out],
         "exact": None if said[0] is None else said[0].tolist(),

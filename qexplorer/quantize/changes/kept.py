@@ -66,8 +66,8 @@ def _put(arrays: Arrays, values: NDArray[Any]) -> str:
 def _plain(arrays: Arrays, value: Any) -> Any:
     """A field of a tensor's plan or of its grid as JSON; arrays go aside."""
     if isinstance(value, Grid):
-        parts = {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value) if f.name != "format"}
-        return {"grid": parts | {"format": {"format": value.format.name}}}
+        plain = {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value) if f.name != "format"}
+        return {"grid": {"format": {"format": value.format.name}, **plain}}
     return {"array": _put(arrays, value)} if isinstance(value, np.ndarray) else value
 
 

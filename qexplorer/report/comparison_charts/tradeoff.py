@@ -1,7 +1,8 @@
-"""Accuracy against what it costs, every run at its true place with its intervals: typed data first, then a chart.
+"""The task's metric against what it costs, every run at its true place with its intervals: typed data, then a chart.
 
 Colours: float grey, each backend its own hue. Estimated or too noisy values are hollow with a dashed outline. Costs
-start at zero; there is one y axis. A model without an accuracy that means anything gets bars of its costs instead.
+start at zero; there is one y axis, with the metric's own unit: better is up, or down where lower is better, which its
+title says. A model without a metric that means anything gets bars of its costs instead.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from qexplorer.report.comparison_charts.values import (
     title_of,
     value_of,
 )
+from qexplorer.report.metric_words import axis_title, drawn, in_unit, metric_of
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
 
 if TYPE_CHECKING:
@@ -45,8 +47,8 @@ class TradePoint:
         backend: its name.
         is_float: whether it is the float model.
         cost: what it costs, in the chart's unit, with its interval if it has one.
-        accuracy: per cent of 100 with its interval.
-        n: samples behind the accuracy.
+        accuracy: the metric in its own unit (per cent of 100 for a share) with its interval.
+        n: samples behind it.
         text: what stands at the point: the recipe, as its colour tells the backend; nothing where several backends lie
             so close that it could not be read.
         dy: pixels that its label stands below it, so that labels do not lie over each other.
@@ -72,9 +74,11 @@ class TradeInfo:
         title: both quantities.
         subtitle: model, machine and date.
         x_title: the cost and its unit.
-        y_title: accuracy, or agreement with float.
+        y_title: the metric and its unit.
         points: runs that have both numbers.
         left_out: runs that are not drawn, with the reason.
+        highest: the metric's upper end in its unit, beyond which the axis does not go; None without one.
+        form: how the metric is written.
     """
 
     title: str
@@ -83,41 +87,44 @@ class TradeInfo:
     y_title: str
     points: tuple[TradePoint, ...]
     left_out: tuple[tuple[str, str], ...]
+    highest: float | None = 100.0
+    form: str = ".1f"
 
 
 def has_accuracy(comparison: Comparison) -> bool:
-    """Whether any run has an accuracy (or agreement) to show; never for an untrained model."""
+    """Whether any run has a value of the metric to show; never for an untrained model."""
     return any(run.accuracy is not None and run.accuracy.value is not None for run in comparison.runs)
 
 
 def trade_info(comparison: Comparison, measure: str) -> TradeInfo:
-    """The points of accuracy against ``measure`` (a key of ``MEASURES``). Raises KeyError for another."""
+    """The points of the metric against ``measure`` (a key of ``MEASURES``). Raises KeyError for another."""
     chosen = MEASURES[measure]
-    drawn: list[tuple[Run, Value]] = []
+    shown: list[tuple[Run, Value]] = []
     left_out: list[tuple[str, str]] = []
     for run in comparison.runs:
         value, reason = value_of(run, measure, comparison.runs)
         if value is not None and run.accuracy is not None and run.accuracy.value is not None:
-            drawn.append((run, value))
+            shown.append((run, value))
         else:
             fallback = run.accuracy.reason if run.accuracy else None
             left_out.append((label_of(run, comparison.runs), reason or fallback or "not measured"))
-    unit, factor = scaled_unit(chosen.unit, [value.value for _, value in drawn])
-    points = _with_labels([_point(run, value.times(factor), comparison.runs) for run, value in drawn])
-    metric = next((run.accuracy.metric for run, _ in drawn if run.accuracy), "accuracy")
-    y_title = "accuracy (%)" if metric == "accuracy" else "agreement with float (%)"
-    title = f"{y_title.partition(' (')[0].capitalize()} against {chosen.title.partition(' per ')[0]}"
-    return TradeInfo(title, made_on(comparison), f"{chosen.title} ({unit})", y_title, points, tuple(left_out))
+    unit, factor = scaled_unit(chosen.unit, [value.value for _, value in shown])
+    points = _with_labels([_point(run, value.times(factor), comparison.runs) for run, value in shown])
+    metric, against = metric_of(comparison.runs), chosen.title.partition(" per ")[0]
+    x_title = f"{chosen.title} ({unit})"
+    if metric is None:
+        return TradeInfo(f"Answers against {against}", made_on(comparison), x_title, "", points, tuple(left_out), None)
+    title = f"{metric.label[:1].upper()}{metric.label[1:]} against {against}"
+    y_title = axis_title(metric) + ("" if metric.direction == "higher" else ", lower is better")
+    top = None if metric.bounds[1] is None else in_unit(metric, metric.bounds[1])
+    return TradeInfo(title, made_on(comparison), x_title, y_title, points, tuple(left_out), top, metric.form)
 
 
 def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
     found = run.accuracy
     assert found is not None
-    assert found.value is not None
-    low, high = found.ci95 if found.ci95 else (None, None)
-    accuracy = Value(found.value, low, high).times(100.0)
     text = label_of(run, [other for other in runs if other.backend == run.backend])
-    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, accuracy, found.n, text)
+    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, drawn(found), found.n, text)
 
 
 def _with_labels(points: list[TradePoint]) -> tuple[TradePoint, ...]:
@@ -167,9 +174,10 @@ def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, f
 
 def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
     """A Vega-Lite chart: points, intervals both ways, labels beside them; x from zero."""
-    ends = [e for p in info.points for e in p.accuracy.ends] or [0.0, 100.0]
-    pad = max(0.08 * (max(ends) - min(ends)), 0.4)
-    y = {"type": "quantitative", "scale": {"domain": [min(ends) - pad, min(100.0, max(ends)) + pad], "nice": False}}
+    ends = [e for p in info.points for e in p.accuracy.ends] or [0.0, 1.0]
+    pad = max(0.08 * (max(ends) - min(ends)), 0.004 * max(abs(end) for end in ends))
+    top = max(ends) if info.highest is None else min(info.highest, max(ends))
+    y = {"type": "quantitative", "scale": {"domain": [min(ends) - pad, top + pad], "nice": False}}
     x: dict[str, Any] = {"type": "quantitative", "scale": {"zero": True, "nice": True}}
     at = {
         "x": {"field": "cost", "title": info.x_title, **x},
@@ -184,8 +192,8 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
         "layer": [
             _interval("x", "cost_low", "cost_high", at, colour),
             _interval("y", "accuracy_low", "accuracy_high", at, colour),
-            _dots(False, at, colour),
-            _dots(True, at, colour),
+            _dots(False, at, colour, info.form),
+            _dots(True, at, colour, info.form),
             *(_labels(dy, align, at) for dy, align in dict.fromkeys((p.dy, p.align) for p in info.points)),
         ],
     }
@@ -217,18 +225,24 @@ def _interval(axis: str, low: str, high: str, at: dict[str, Any], colour: dict[s
     return {"transform": [shown], "mark": {"type": "rule", "opacity": 0.75}, "encoding": ends | {"color": colour}}
 
 
-def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
+def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any], form: str) -> dict[str, Any]:
     mark: dict[str, Any] = {"type": "point", "size": 110, "strokeWidth": 2, "opacity": 1}
     mark |= {"fill": "transparent", "strokeDash": [3, 2]} if uncertain else {"filled": True}
     tooltip = [
         {"field": "run", "title": "run"},
-        {"field": "accuracy", "title": at["y"]["title"], "format": ".2f"},
+        {"field": "accuracy", "title": at["y"]["title"], "format": _finer(form)},
         {"field": "n", "title": "samples"},
         {"field": "cost", "title": at["x"]["title"], "format": ".4g"},
         {"field": "note", "title": "note"},
     ]
     where = {"filter": f"datum.uncertain === {'true' if uncertain else 'false'}"}
     return {"transform": [where], "mark": mark, "encoding": at | {"color": colour, "tooltip": tooltip}}
+
+
+def _finer(form: str) -> str:
+    """One digit more, for who looks closer."""
+    digits, kind = form[1:-1], form[-1:]
+    return f".{int(digits) + 1}{kind}" if digits.isdigit() else form
 
 
 def _labels(dy: int, align: str, at: dict[str, Any]) -> dict[str, Any]:
@@ -238,9 +252,9 @@ def _labels(dy: int, align: str, at: dict[str, Any]) -> dict[str, Any]:
 
 
 def accuracy_against(comparison: Comparison, measure: str) -> altair.LayerChart:
-    """Accuracy against ``file_bytes``, ``weight_bytes``, ``latency_ms`` or ``energy_mj``, as an Altair chart.
+    """The task's metric against ``file_bytes``, ``weight_bytes``, ``latency_ms`` or ``energy_mj``, as an Altair chart.
 
-    For an untrained model, whose accuracy means nothing, the bars of the cost alone.
+    For an untrained model, whose answers mean nothing, the bars of the cost alone.
     """
     import altair
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from qexplorer.measure.arithmetic.pair_sums import HIGH
 from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic, SaturationReport
-from qexplorer.report.ladder_words import percent
+from qexplorer.report.metric_words import value_text
 from qexplorer.report.palette import CLIPPING, NEUTRAL, TENSOR
 
 __all__ = [
@@ -183,9 +183,10 @@ def saturation_sentence(report: SaturationReport) -> str:
         return f"no layer of {report.recipe} can saturate, whatever comes in: every sum of two products fits 16 bits"
     seen = sum(bool(layer.saturated) for layer in risky)
     parts = [f"{len(risky)} of {len(report.layers)} layers could saturate, {seen} do on these {report.n} samples"]
-    exact, other = report.exact.value, report.saturating.value
-    if exact is not None and other is not None:
-        parts.append(f"{report.exact.metric} {percent(exact)} with exact sums, {percent(other)} with saturating ones")
+    exact, other = report.exact, report.saturating
+    if exact.value is not None and other.value is not None:
+        values = f"{value_text(exact)} with exact sums, {value_text(other)} with saturating ones"
+        parts.append(f"{exact.label} {values}")
     if report.changed is not None:
         parts.append(f"{report.changed} answer{'' if report.changed == 1 else 's'} changed")
     if report.worst_steps is not None:

@@ -40,7 +40,7 @@ class ArithmeticSubject:
     def arguments(self, **more: Any) -> dict[str, Any]:
         """Arguments of a job about it."""
         assert self.order is not None
-        shared = {key: self.order.get(key) for key in ("model", "data", "preprocessing")}
+        shared = {key: self.order.get(key) for key in ("model", "data", "preprocessing", "task")}
         return {**shared, "recipe": self.yaml, "samples": self.samples, **more}
 
 

@@ -181,6 +181,7 @@ def order_now() -> dict[str, Any]:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "recipes": [text_of(recipe) for recipe in recipes],
         "backends": _backends(),
         "effort": now.choices.get("effort") or "quick",

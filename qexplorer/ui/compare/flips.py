@@ -79,11 +79,12 @@ def draw_flips(comparison: Comparison) -> None:
     runs = {label_of(r, comparison.runs): r for r in comparison.runs if r.accuracy and r.accuracy.flipped}
     if not runs:
         judged = comparison.data.get("n_judged", 0)
-        known = any(run.accuracy and run.accuracy.value is not None for run in comparison.runs)
-        why = (
-            f"No answer changed on {judged} samples." if known else "Answers are not compared: the model is untrained."
-        )
-        st.caption(why)
+        if not any(run.accuracy and run.accuracy.value is not None for run in comparison.runs):
+            st.caption("Answers are not compared: the model is untrained.")
+        elif not comparison.predictions:
+            st.caption("An answer of this model is no class, so none can be said to have changed.")
+        else:
+            st.caption(f"No answer changed on {judged} samples.")
         return
     labels = list(runs)
     label = (

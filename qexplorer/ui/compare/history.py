@@ -9,7 +9,9 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Accuracy
 from qexplorer.jobs.history import History, Record
+from qexplorer.report.metric_words import value_text
 from qexplorer.ui.compare.controls import open_kept, opened, start, unique_name
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.quantize.recipe_changes import text_of
@@ -67,7 +69,8 @@ def history_rows(records: Sequence[Record]) -> list[dict[str, str]]:
 def _line(record: Record, recipe: str) -> str:
     line = next(line for line in record.lines if line.recipe == recipe)
     text = recipe if line.status == "ok" else f"{recipe} {line.status}"
-    text += "" if line.accuracy is None else f" {100 * line.accuracy:.1f} %"
+    if line.accuracy is not None:
+        text += f" {value_text(Accuracy('', line.accuracy, unit=line.unit, form=line.form))}"
     return text + ("" if line.speedup is None else f" {line.speedup:.2f}×")  # noqa: RUF001 - the sign for times
 
 
@@ -95,17 +98,20 @@ def _act_on(chosen: list[Record]) -> None:
 def again(order: dict[str, Any], model_name: str) -> None:
     """Starts an order of the record, with its model and data as the session's."""
     now = state()
-    if (now.model, now.data, now.preprocessing) != (order["model"], order["data"], order["preprocessing"]):
+    if (now.model, now.data, now.preprocessing, now.task) != (
+        *(order["model"], order["data"], order["preprocessing"]),
+        order.get("task"),
+    ):
         choose_model(order["model"], order["data"], name=model_name)
         now = state()
-        now.preprocessing = order["preprocessing"]
+        now.preprocessing, now.task = order["preprocessing"], order.get("task")
         keep(now)
     start(order)
 
 
 def _setting(record: Record) -> tuple[str, ...]:
     order = record.order or {}
-    return tuple(str(order.get(key)) for key in ("model", "data", "preprocessing", "backends"))
+    return tuple(str(order.get(key)) for key in ("model", "data", "preprocessing", "task", "backends"))
 
 
 def order_again(records: Sequence[Record]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
 
 
 def _pictures(comparison: Comparison) -> None:
-    """Accuracy against each cost; without an accuracy that means anything, the costs alone."""
+    """The metric against each cost; without one that means anything, the costs alone."""
     with st.container(horizontal=True, key="trade"):
         for measure in _COSTS:
             if has_accuracy(comparison):

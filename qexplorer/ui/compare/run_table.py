@@ -10,7 +10,7 @@ import streamlit as st
 from qexplorer.core.results import Run, Status
 from qexplorer.report import words
 from qexplorer.report.comparison_charts.values import label_of
-from qexplorer.report.run_columns import COLUMNS
+from qexplorer.report.metric_columns import columns_of
 from qexplorer.ui.session import as_plain
 
 __all__ = ["NONE", "draw_runs", "reasons_of", "table_rows"]
@@ -26,7 +26,7 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
     # the browser keeps a column as wide as its first rows were, and names get longer when a second backend comes in
     config: dict[str, Any] = {
         "run": st.column_config.TextColumn(pinned=True, width=30 + round(7.5 * max(len(row["run"]) for row in rows))),
-        **{c.title: st.column_config.TextColumn(help=c.help) for c in COLUMNS if c.cell and c.help},
+        **{c.title: st.column_config.TextColumn(help=c.help) for c in columns_of(runs) if c.cell and c.help},
     }
     st.dataframe(rows, key=key, hide_index=True, column_config=config, height=min(38 + 35 * len(rows), 460))
     if not finished:
@@ -48,9 +48,9 @@ def table_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 def _row(run: Run, runs: Sequence[Run]) -> dict[str, str]:
     cells = {"run": label_of(run, runs)}
-    for column in sorted(COLUMNS, key=lambda column: column.late):
+    for column in sorted(columns_of(runs), key=lambda column: column.late):
         if column.cell is not None:
-            cells[column.heading(runs) if column.heading else column.title] = column.cell(run)
+            cells[column.title] = column.cell(run)
     return {name: NONE if text == words.NONE else text for name, text in cells.items()}
 
 
@@ -75,7 +75,7 @@ def _reasons(run: Run) -> list[tuple[str, str, bool]]:
         return [(str(run.status), run.reason or "no reason was given", True)]
     took, judged, ram, power, near = run.latency_ms, run.accuracy, run.memory, run.energy_mj, run.fidelity
     given = (
-        ("accuracy", judged, judged is None or judged.value is None),
+        *((found.label, found, found.value is None) for found in (judged, *run.metrics) if found is not None),
         ("latency", took, took is None or took.p50 is None),
         ("memory", ram, ram is None or ram.peak_rss_bytes is None),
         ("energy", power, power is None or power.value is None),

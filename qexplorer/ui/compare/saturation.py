@@ -10,7 +10,6 @@ from qexplorer.measure.arithmetic.saturation import EXACT_FEATURES, kept_saturat
 from qexplorer.measure.arithmetic.saturation_types import ReducedRange, SaturationReport
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.values import made_on
-from qexplorer.report.ladder_words import percent
 from qexplorer.report.layer_charts.saturation import (
     accumulator_spec,
     layer_rows,
@@ -19,6 +18,7 @@ from qexplorer.report.layer_charts.saturation import (
     saturation_sentence,
     switch_sentence,
 )
+from qexplorer.report.metric_words import value_text
 from qexplorer.report.words import bytes_text
 from qexplorer.ui.compare.accumulators import draw_sums
 from qexplorer.ui.compare.arithmetic import draw_start, pick_subject
@@ -124,7 +124,7 @@ def _reduced(found: ReducedRange) -> None:
     risk = "no layer can saturate" if not found.at_risk else f"{found.at_risk} layers can still saturate"
     parts = [f"{found.recipe}: 255 * 63 * 2 = 32130 fits, {risk}"]
     if found.accuracy is not None and found.accuracy.value is not None:
-        parts.append(f"{found.accuracy.metric} {percent(found.accuracy.value)} of {found.accuracy.n} samples")
+        parts.append(f"{found.accuracy.label} {value_text(found.accuracy)} on {found.accuracy.n} samples")
     if found.weight_bytes is not None:
         parts.append(f"weights {bytes_text(found.weight_bytes)}")
     st.markdown(as_plain("; ".join(parts)) + ".")

@@ -49,6 +49,7 @@ def sweep_order(comparison: Comparison, runs: list[Run], effort: str) -> dict[st
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "recipes": [comparison.recipes[run.digest] for run in runs],
         "backend": runs[0].backend,
         "effort": effort,

@@ -106,7 +106,8 @@ def _kept(path: str, stamp: int) -> ChannelDetail | None:  # noqa: ARG001 - the 
 def _offer(stats: TensorStats) -> None:
     """A button that starts the pass, or the pass at work."""
     now = state()
-    arguments = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "samples": SAMPLES}
+    source = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "task": now.task}
+    arguments = {**source, "samples": SAMPLES}
     arguments["tensor"] = stats.name
     wanted = digest_json(arguments)
     job = job_state(now.jobs.get("channels")) if now.choices.get("channels_for") == wanted else None

@@ -123,7 +123,8 @@ def _read(path: str, stamp: int, _model: Model) -> Statistics | None:  # noqa: A
 def _offer() -> None:
     """A button that starts the pass over the data, or the pass at work; how an earlier pass over the same ended."""
     now = state()
-    arguments = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "samples": SAMPLES}
+    source = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "task": now.task}
+    arguments = {**source, "samples": SAMPLES}
     wanted = digest_json(arguments)
     job = job_state(now.jobs.get("observe")) if now.choices.get("observed_for") == wanted else None
     if job is not None and job.is_running:

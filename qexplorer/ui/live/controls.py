@@ -82,6 +82,7 @@ def order_now(chosen: dict[str, Chosen]) -> dict[str, Any]:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "sides": _sides(chosen),
         "rate": _rate(),
         "threads": 1,

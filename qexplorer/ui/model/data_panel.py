@@ -38,6 +38,7 @@ def draw_data(model: Model) -> None:
     data = _draw_samples(model) if now.data is not None else None
     if now.data is not None and now.data not in {s.data for s in samples().values()}:
         draw_preprocessing(data)
+        _draw_task(data)
     _sources(model, expanded=now.data is None)
 
 
@@ -78,15 +79,39 @@ def _facts(data: DataSet) -> str:
     text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
     labelled = data.evaluation.labels is not None
     text += ", no sample in both" if data.held_out else ", the same ones"
-    text += ": accuracy on them is optimistic" if labelled and not data.held_out else ""
-    return f"{text}; {labels if labelled else 'no labels: agreement with float stands in for accuracy'}."
+    text += ": what is measured on them is optimistic" if labelled and not data.held_out else ""
+    return f"{text}; {labels if labelled else 'no labels: likeness to float stands in for accuracy'}; task {data.task}."
 
 
 def _label(data: DataSet, index: int) -> str:
-    if data.calibration.labels is None:
+    """A class by its name, a number as it is; nothing for masks and the like, which are no caption."""
+    label = None if data.calibration.labels is None else data.calibration.labels[index]
+    if label is None or np.ndim(label) > 0:
         return ""
-    label = int(data.calibration.labels[index])
-    return data.classes[label] if label < len(data.classes) else str(label)
+    if not np.issubdtype(np.asarray(label).dtype, np.integer):
+        return f"{float(label):.4g}"
+    return data.classes[int(label)] if int(label) < len(data.classes) else str(int(label))
+
+
+def _draw_task(data: DataSet | None) -> None:
+    """What the labels are for: what they mean by themselves, or a task that is chosen."""
+    from qexplorer.core.plugins import TASKS
+
+    now = state()
+    names = [None, *TASKS.names()]
+    meant = "what the labels mean" + (f" ({data.task})" if data is not None and now.task is None else "")
+    chosen = st.selectbox(
+        "Task",
+        names,
+        index=names.index(now.task) if now.task in names else 0,
+        format_func=lambda name: meant if name is None else name,
+        help="  \n".join(f"**{task.name}** takes {task.takes}" for task in TASKS),
+        key=f"task_of_{now.data}",
+    )
+    if chosen != now.task:
+        now.task = chosen
+        keep(now)
+        st.rerun()
 
 
 def _pictures(data: DataSet, array: Any) -> None:
@@ -187,5 +212,5 @@ def picture_size(model: Model) -> tuple[int, int] | None:
 
 def _use(source: str, preprocessing: dict[str, Any] | None = None) -> None:
     now = state()
-    now.data, now.preprocessing = source, preprocessing
+    now.data, now.preprocessing, now.task = source, preprocessing, None
     keep(now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from qexplorer.report.metric_words import clause_of, stated
 from qexplorer.report.words import count_text
 from qexplorer.ui.session import choose_model, show_error, state
 from qexplorer.ui.sidebar import samples
@@ -45,10 +46,11 @@ def _card(sample: Sample) -> None:
 
 def _facts(sample: Sample) -> str:
     size = f"{count_text(sample.parameters)} parameters"
-    if sample.float_accuracy is None:
+    measured = sample.float_metric
+    if measured is None:
         return f"{size} · **untrained: size and latency only** · {sample.licence}"
-    accuracy = f"{100 * sample.float_accuracy:.1f} % right of {sample.n_evaluation:,} held-out samples"
-    return f"{size} · {accuracy} · {sample.licence}, data {sample.data_licence}"
+    said = clause_of(stated(measured.metric, measured.value, measured.n))
+    return f"{size} · {said}, held out · {sample.licence}, data {sample.data_licence}"
 
 
 def draw_own_file() -> None:

@@ -145,6 +145,7 @@ def _order(recipe: Recipe) -> dict[str, object]:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "recipe": text_of(recipe),
         "samples": None,
     }

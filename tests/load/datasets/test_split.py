@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
+from qexplorer.core.plugins import TASKS
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split
 from qexplorer.load.datasets.split import dataset_from, stratified_positions
@@ -29,6 +30,9 @@ def test_the_split_is_disjoint_complete_seeded_and_in_proportion(n: int, classes
     assert np.abs(np.bincount(labels[first], minlength=classes) - share).max() <= 1.5
     again, _ = stratified_positions(n, labels)
     np.testing.assert_array_equal(first, again)
+
+
+CLASSES = TASKS.get("classification")
 
 
 def _raw(n: int, labelled: bool = True) -> RawData:
@@ -77,8 +81,8 @@ def test_one_hot_and_column_labels_become_class_numbers() -> None:
     """(n, classes) with a single 1 a row, (n, 1), whole floats and booleans are labels too."""
     wanted = np.array([2, 0, 1])
     for labels in (np.eye(3)[wanted], wanted[:, None], wanted.astype(np.float32), wanted.astype(np.uint8)):
-        np.testing.assert_array_equal(checked_labels(labels, 3, "f"), wanted)
-    assert checked_labels(np.array([True, False]), 2, "f").tolist() == [1, 0]
+        np.testing.assert_array_equal(CLASSES.checked(checked_labels(labels, 3, "f"), "f"), wanted)
+    assert CLASSES.checked(np.array([True, False]), "f").tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,7 @@ def test_one_hot_and_column_labels_become_class_numbers() -> None:
 def test_what_is_no_label_is_refused(labels: np.ndarray, words: str) -> None:
     """Fractions, negatives, NaN, tables and other lengths each get their sentence."""
     with pytest.raises(DataError, match=words):
-        checked_labels(labels, 3, "f")
+        CLASSES.checked(checked_labels(labels, 3, "f"), "f")
 
 
 def test_the_first_nan_is_named_with_its_position() -> None:

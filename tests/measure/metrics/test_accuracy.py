@@ -7,13 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qexplorer.core.metric import Answers
 from qexplorer.core.model import Model
-from qexplorer.measure.metrics.accuracy import accuracy, agreement, not_shown
+from qexplorer.core.plugins import METRICS
+from qexplorer.core.results import Accuracy
 from qexplorer.measure.metrics.predictions import predictions, threshold_of
+from qexplorer.measure.metrics.results import Scored, changed_at, not_shown, result_of, score_all
 
 _CASE = st.integers(1, 60).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 2), min_size=n, max_size=n).map(np.array) for _ in range(3)))
 )
+
+
+def accuracy(predicted: np.ndarray, labels: np.ndarray, floats: np.ndarray | None) -> Accuracy:
+    """Top-1 accuracy of class numbers, compared with those of ``floats``."""
+    metric, n = METRICS.get("accuracy"), labels.size
+    own, base = (
+        None if said is None else score_all([metric], Answers([said], n, labels)) for said in (predicted, floats)
+    )
+    assert own is not None
+    return result_of(metric, own, base, n, is_float=floats is None)
 
 
 @given(_CASE)
@@ -21,13 +34,13 @@ def test_paired_counts_are_those_of_counting_one_by_one(case: tuple[np.ndarray, 
     """Value, fixed, broken and flipped are what a loop over the samples finds; the difference is that of accuracies."""
     labels, floats, ours = case
     n, positions = labels.size, np.arange(labels.size) * 3
-    found = accuracy(ours, labels, floats, positions)
+    found = accuracy(ours, labels, floats)
     triples = list(zip(labels.tolist(), floats.tolist(), ours.tolist(), strict=True))
     assert found.value == sum(y == b for y, _, b in triples) / n
     assert found.fixed == sum(a != y == b for y, a, b in triples)
     assert found.broken == sum(b != y == a for y, a, b in triples)
-    assert found.flipped == tuple(3 * i for i, (_, a, b) in enumerate(triples) if a != b)
-    base = accuracy(floats, labels, None, positions).value
+    assert changed_at(ours, floats, positions) == tuple(3 * i for i, (_, a, b) in enumerate(triples) if a != b)
+    base = accuracy(floats, labels, None).value
     assert base is not None
     assert found.delta == pytest.approx(found.value - base)
     assert found.delta_ci95 is not None
@@ -36,16 +49,17 @@ def test_paired_counts_are_those_of_counting_one_by_one(case: tuple[np.ndarray, 
 
 
 def test_agreement_counts_equal_predictions() -> None:
-    """Three of four equal predictions are an agreement of 0.75, and the fourth is a flip."""
-    found = agreement(np.array([1, 2, 0, 0]), np.array([1, 2, 0, 3]), np.array([5, 6, 7, 8]))
-    assert (found.metric, found.value, found.n, found.flipped) == ("agreement", 0.75, 4, (8,))
+    """Three of four equal predictions are an agreement of 0.75, with an interval and without a difference."""
+    metric = METRICS.get("agreement")
+    ours, theirs = [np.array([1, 2, 0, 0])], [np.array([1, 2, 0, 3])]
+    found = result_of(metric, score_all([metric], Answers(ours, 4, None, theirs)), Scored(), 4, is_float=False)
+    assert (found.metric, found.value, found.n, found.delta) == ("agreement", 0.75, 4, None)
     assert found.ci95 is not None
-    assert "no labels" in (found.reason or "")
 
 
 def test_what_is_not_shown_has_a_reason_and_no_value() -> None:
     """An accuracy that must not be shown is None, never 0."""
-    found = not_shown("accuracy", "because")
+    found = not_shown(METRICS.get("accuracy"), "because")
     assert (found.value, found.ci95, found.n, found.reason) == (None, None, 0, "because")
 
 

@@ -139,6 +139,7 @@ def _offer(order: WhyOrder, *, profiled: bool) -> None:
         "model": now.model,
         "data": now.data,
         "preprocessing": now.preprocessing,
+        "task": now.task,
         "recipe": order.recipe.to_yaml(),
         "path": str(order.path),
         "digest": order.digest,

@@ -1,0 +1,32 @@
+"""Cosine similarity to the float model, over all outputs together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qexplorer.core.metric import Answers, Scores
+from qexplorer.measure.metrics.kinds.smooth import Mean
+from qexplorer.measure.metrics.rows.powers import products
+
+__all__ = ["ENTRIES", "Cosine"]
+
+
+class Cosine(Mean):
+    """The mean over samples of the cosine between all values of an answer and float's."""
+
+    name, title, form = "cosine", "cosine to float", ".4f"
+    bounds = (-1.0, 1.0)
+    enough = 0.99
+    needs_float = True
+    ideal = 1.0
+
+    def scores(self, answers: Answers) -> Scores:
+        """Each sample's cosine; 1 where both are all zeros, 0 where one is."""
+        product, ours, theirs = products(answers).T
+        length = np.sqrt(ours * theirs)
+        equal = np.asarray((ours == 0) & (theirs == 0), np.float64)
+        found = np.divide(product, length, out=equal, where=length > 0)
+        return np.asarray(np.clip(found, -1.0, 1.0))[:, None]
+
+
+ENTRIES = (Cosine(),)

@@ -1,0 +1,22 @@
+"""Facts that most metrics have in common, so that an entry says only what is its own."""
+
+from __future__ import annotations
+
+from qexplorer.core.metric import Direction
+
+__all__ = ["Facts"]
+
+
+class Facts:
+    """A metric whose value is a number in its own unit, higher being better; entries overwrite what differs."""
+
+    unit: str = ""
+    direction: Direction = Direction.HIGHER
+    bounds: tuple[float | None, float | None] = (None, None)
+    form: str = ".4g"
+    clause: str = "{title} {value}{interval} on {n} samples"
+    enough: float | None = None
+    needs_float: bool = False
+    ideal: float | None = None
+    undefined: str = "it is not defined on these samples"
+    tasks: tuple[str, ...] = ()

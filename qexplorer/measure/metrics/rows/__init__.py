@@ -1,0 +1,1 @@
+"""From outputs to rows, one a sample: what several metrics score by."""

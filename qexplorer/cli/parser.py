@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
@@ -35,6 +36,14 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         fail(f"{message}; see '{self.prog} --help'")
         self.exit(2)
+
+
+class _Whole(argparse.HelpFormatter):
+    """Breaks lines between words alone: names have hyphens, and are to be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = textwrap.wrap(" ".join(text.split()), width - len(indent), break_on_hyphens=False)
+        return "\n".join(f"{indent}{line}" for line in lines)
 
 
 class _Verb:
@@ -98,7 +107,7 @@ def _title(calibrator: str) -> str:
 
 def _add(verbs: Any, name: str, summary: str) -> _Parser:
     sentence = f"{summary[0].upper()}{summary[1:]}."
-    parser: _Parser = verbs.add_parser(name, help=summary, description=sentence)
+    parser: _Parser = verbs.add_parser(name, help=summary, description=sentence, formatter_class=_Whole)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_Verb(name))
     return parser

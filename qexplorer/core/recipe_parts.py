@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from qexplorer.core.formats import FORMATS, Format, Granularity, Role, get_format
+from qexplorer.core.formats import FORMATS, Granularity, in_role
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
 from qexplorer.core.plugin_kinds.calibrator_choice import (
     DEFAULT_CALIBRATOR,
@@ -29,14 +29,6 @@ def _known_format(name: str) -> str:
     if name not in FORMATS:
         raise ValueError(f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}")
     return name
-
-
-def _in_role(name: str, role: Role) -> Format:
-    found = get_format(name)
-    if role not in found.roles:
-        allowed = ", ".join(item.name for item in FORMATS if role in item.roles)
-        raise ValueError(f"'{name}' is not a format of {role}s; allowed: {allowed}")
-    return found
 
 
 def _known_calibrator(name: str) -> str:
@@ -96,7 +88,7 @@ class WeightSpec(CalibratedPart):
 
     @model_validator(mode="after")
     def _format_allows(self) -> WeightSpec:
-        found = _in_role(self.format, "weight")
+        found = in_role(self.format, "weight")
         if found.has_scale and self.granularity not in found.granularities:
             allowed = ", ".join(found.granularities)
             raise ValueError(f"{found.name} cannot have a scale per {self.granularity}; allowed: {allowed}")
@@ -124,7 +116,7 @@ class ActivationSpec(CalibratedPart):
 
     @model_validator(mode="after")
     def _format_allows(self) -> ActivationSpec:
-        _in_role(self.format, "activation")
+        in_role(self.format, "activation")
         return self
 
 

@@ -1,4 +1,4 @@
-"""A format's recipe, plan, file and size, checked from the outside."""
+"""What tests of number formats share: recipes, plans, and what must hold of the file and the size of each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import numpy_helper
 
+from qexplorer.cli.parser import build_parser
 from qexplorer.core.formats import Granularity, Storage, get_format
 from qexplorer.core.grid import Grid, fake_quantize
 from qexplorer.core.recipe import Recipe
@@ -17,9 +19,11 @@ from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.support import case, run
 
+__all__ = ["check_file", "check_size", "command_help", "format_recipe", "planned", "weights_of"]
 
-def recipe_of(name: str, granularity: Granularity | None, **more: Any) -> Recipe:
-    """Weights in a format; activations too where it is for both alike."""
+
+def format_recipe(name: str, granularity: Granularity | None, **more: Any) -> Recipe:
+    """Weights in the format called ``name``, activations too where it is cast to."""
     found = get_format(name)
     weights: dict[str, Any] = {"format": name, **more}
     if granularity is not None:
@@ -29,7 +33,7 @@ def recipe_of(name: str, granularity: Granularity | None, **more: Any) -> Recipe
 
 
 def planned(recipe: Recipe) -> Plan:
-    """The plan for the small network that these tests share."""
+    """The plan of a small network."""
     found = case("mlp")
     return make_plan(found.model, recipe, found.statistics)
 
@@ -55,8 +59,8 @@ def _is_decoded(node: onnx.NodeProto) -> bool:
     return node.output[0].endswith(("/dequantized", "/transposed"))
 
 
-def weights_on_grids(plan: Plan) -> list[tuple[str, np.ndarray[Any, Any], Grid]]:
-    """Key, values and grid of every weight."""
+def weights_of(plan: Plan) -> list[tuple[str, np.ndarray[Any, Any], Grid]]:
+    """Key, values and grid of every weight of a plan."""
     arrays = {item.name: numpy_helper.to_array(item) for item in case("mlp").model.proto().graph.initializer}
     return [(key, arrays[t.name], t.grid) for key, t in plan.tensors.items() if t.kind == "weight"]
 
@@ -69,7 +73,7 @@ def check_file(recipe: Recipe) -> None:
         (answer,) = run(model, found.feeds, simulated=simulated)
         assert np.isfinite(answer).all()
     decoded = _constants(model)
-    weights = weights_on_grids(plan)
+    weights = weights_of(plan)
     assert weights
     for key, array, grid in weights:
         form = f"{key}/dequantized"
@@ -91,7 +95,15 @@ def check_size(recipe: Recipe) -> None:
             packed += layer.weight_bytes
     made = quantize_model(found.model, recipe, found.statistics)
     items = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(made.onnx).graph.initializer}
-    weights = {f"{key}/{part}" for key, _, _ in weights_on_grids(plan) for part in ("codes", "scale", "zero_point")}
+    weights = {f"{key}/{part}" for key, _, _ in weights_of(plan) for part in ("codes", "scale", "zero_point")}
     others = sum(4 * array.size for name, array in items.items() if name not in weights)
     carried = sum(array.size for name, array in items.items() if name.endswith("/zero_point"))
     assert packed <= made.weight_bytes <= packed + others + 2 * carried
+
+
+def command_help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The help of a command on one line."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, "--help"])
+    return " ".join(capsys.readouterr().out.split())

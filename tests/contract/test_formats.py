@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
-import qexplorer as qx
 from qexplorer.cli import main
-from qexplorer.cli.parser import build_parser
 from qexplorer.core.errors import RecipeError, UnknownName
-from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format, on_a_grid
+from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format
 from qexplorer.core.grid import fake_quantize
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.results import Status
 from qexplorer.core.short_names import examples, stem_of
-from qexplorer.measure import effort
-from qexplorer.measure.effort import Effort, TimingPlan
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import error_exact, error_from_histogram
 from qexplorer.observe.weight_grids import weight_grid
@@ -32,8 +25,7 @@ from qexplorer.quantize.plan import make_plan
 from qexplorer.run.capability import not_integer
 from qexplorer.run.protocol import Capabilities
 from qexplorer.ui.quantize.recipe_changes import changed, short_name
-from tests.contract.format_checks import check_file, check_size, planned, recipe_of, weights_on_grids
-from tests.contract.throw_away import bring
+from tests.contract.format_checks import check_file, check_size, command_help, format_recipe, planned, weights_of
 from tests.pages.app import open_app, texts
 from tests.quantize.support import case, run
 
@@ -42,31 +34,15 @@ scaled = [item.name for item in FORMATS if item.has_scale]
 fine = [(item.name, granularity) for item in FORMATS for granularity in item.granularities]
 at_every_granularity = pytest.mark.parametrize(("name", "granularity"), fine, ids=[f"{n}-{g}" for n, g in fine])
 
-QUINARY = """
-from qexplorer.core.formats.table import TableFormat
-
-ENTRIES = (
-    TableFormat("quinary", (-1.0, -0.4, 0.0, 0.4, 1.0), recipes={"five": "five levels, one scale for each channel"}),
-)
-"""
-
-
-@pytest.fixture
-def quinary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A format that is one more file of the folder, here and in children, and nothing else."""
-    bring(monkeypatch, FORMATS, "quinary", QUINARY, tmp_path)
-    yield "quinary"
-    sys.modules.pop("qexplorer.core.formats.quinary", None)
-
 
 @at_every_granularity
 @pytest.mark.usefixtures("shared_workspace")
 def test_from_recipe_to_file_and_size(name: str, granularity: Granularity) -> None:
     """The recipe survives its YAML, the plan names the format and its grids have it, and file and size are right."""
-    recipe = recipe_of(name, granularity)
+    recipe = format_recipe(name, granularity)
     assert Recipe.parse(recipe.to_yaml()) == recipe
     plan = planned(recipe)
-    weights = weights_on_grids(plan)
+    weights = weights_of(plan)
     assert {grid.granularity for _, _, grid in weights} >= {granularity}
     assert {grid.format.name for _, _, grid in weights} == {name}
     assert all(layer.weights is None or layer.weights.startswith(name) for layer in plan.layers)
@@ -78,7 +54,7 @@ def test_from_recipe_to_file_and_size(name: str, granularity: Granularity) -> No
 @pytest.mark.usefixtures("shared_workspace")
 def test_a_format_without_a_scale_is_cast_to(name: str) -> None:
     """Weights stand in the file in its own type, or the layer stays in float32 where that is the type."""
-    recipe, found = recipe_of(name, None), case("mlp")
+    recipe, found = format_recipe(name, None), case("mlp")
     model = emit(found.model, recipe, planned(recipe))
     kind = {"fp16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16, "fp32": onnx.TensorProto.FLOAT}[name]
     arrays = {item.name: item for item in model.graph.initializer}
@@ -109,7 +85,7 @@ def test_beside_activations_on_grids_its_layers_are_simulated(name: str) -> None
 def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
     """Within 0.1 % of a normal weight's error; 16 bits and fp8 are finer than the histogram's bins: 15 % and 1 %."""
     x = np.random.default_rng(5).standard_normal((64, 4096)).astype(np.float32)
-    spec = recipe_of(name, Granularity.TENSOR).weights
+    spec = format_recipe(name, Granularity.TENSOR).weights
     assert spec is not None
     grid = weight_grid(x, spec, 0)
     found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
@@ -122,7 +98,7 @@ def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
 def test_every_calibrator_has_a_range_for_it_or_a_reason(name: str, granularity: Granularity) -> None:
     """The scales are finite and positive and no larger than min-max's."""
     x = np.random.default_rng(7).standard_normal((16, 64)).astype(np.float32)
-    widest = recipe_of(name, granularity).weights
+    widest = format_recipe(name, granularity).weights
     assert widest is not None
     for each in by_default_first():
         spec = widest.with_calibrator(each.name)
@@ -207,74 +183,7 @@ def test_the_command_line_takes_it(name: str, tmp_path: Path, capsys: pytest.Cap
     out = tmp_path / "out.onnx"
     assert main(["quantize", "tumour_mlp", "--recipe", name, "-o", str(out)]) == 0
     onnx.checker.check_model(onnx.load(out))
-    assert f"{name} ({examples()[name]})" in _help("quantize", capsys)
-
-
-def _help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit):
-        build_parser().parse_args([command, "--help"])
-    return " ".join(capsys.readouterr().out.split())
-
-
-@pytest.mark.parametrize("granularity", list(Granularity), ids=str)
-@pytest.mark.usefixtures("shared_workspace")
-def test_a_new_file_is_all_that_a_format_needs(quinary: str, granularity: Granularity) -> None:
-    """Recipe, plan, file and size know it; its three bits are packed as three, carried by four."""
-    recipe = recipe_of(quinary, granularity, calibrator="mse")
-    assert Recipe.parse(recipe.to_yaml()) == recipe
-    plan = planned(recipe)
-    assert any(layer.weights and layer.weights.endswith("carried by uint4") for layer in plan.layers)
-    for _, array, grid in weights_on_grids(plan):
-        normal = fake_quantize(array, grid) / np.maximum(*[np.abs(fake_quantize(array, grid)).max()] * 2)
-        assert len(np.unique(normal.round(5))) <= 5 * grid.scale.size
-    check_file(recipe)
-    check_size(recipe)
-
-
-def test_a_new_format_is_compared_in_children(quinary: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comparison by its short name judges and times it in processes of their own."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
-    assert Recipe.parse("five").weights is not None
-    table = qx.compare("tumour_mlp", "five", backends=["onnxruntime"], samples=32)
-    assert [(item.recipe, item.status) for item in table.runs] == [("float", Status.OK), ("five", Status.OK)]
-    assert quinary in FORMATS
-
-
-def test_a_new_format_is_in_the_app_names_and_help(quinary: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Both lists of weights offer it, the presets and the help have its short name, messages name it."""
-    app = open_app()
-    app.button("use_tumour_mlp").click().run()
-    app.switch_page("pages/quantize.py").run()
-    app.selectbox("quantize_weights_format").set_value(quinary).run()
-    assert not app.exception
-    assert "five levels, one scale for each channel" in texts(app) or "quinary weights" in texts(app)
-    assert any(option.startswith(quinary) for option in app.selectbox("quantize_weights_format").options)
-    app.switch_page("pages/distributions.py").run()
-    assert quinary in app.selectbox("keep:weight_numbers").options
-    assert "five (five levels, one scale for each channel)" in _help("compare", capsys)
-    with pytest.raises(RecipeError, match="quinary"):
-        Recipe.parse("weights: {format: senary}")
-
-
-def test_a_wider_integer_needs_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """int12 and uint12, added while the program runs, are in YAML, short names and controls alike; before, in none."""
-    from qexplorer.core.formats.uniform import UniformFormat
-
-    with pytest.raises(RecipeError, match="int12"):
-        Recipe.parse("weights: {format: int12}")
-    with pytest.raises(RecipeError, match="w12"):
-        Recipe.parse("w12")
-    assert "int12" not in on_a_grid("weight")
-    entries = {item.name: item for item in (UniformFormat.of(12, signed=True), UniformFormat.of(12, signed=False))}
-    monkeypatch.setattr(FORMATS, "_entries", {item.name: item for item in FORMATS} | entries)
-    assert Recipe.parse("w12a12").weights == Recipe.parse("weights: {format: int12}").weights
-    assert "uint12" in on_a_grid("activation")
-    recipe, found = Recipe.parse("w12a12"), case("mlp")
-    plan = make_plan(found.model, recipe, found.statistics)
-    (answer,) = run(emit(found.model, recipe, plan), found.feeds)
-    (expected,) = run(found.model.proto(), found.feeds)
-    np.testing.assert_allclose(answer, expected, atol=0.01 * np.ptp(expected))
+    assert f"{name} ({examples()[name]})" in command_help("quantize", capsys)
 
 
 def test_what_a_format_cannot_have_is_refused_in_one_sentence() -> None:

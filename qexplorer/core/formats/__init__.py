@@ -19,6 +19,7 @@ __all__ = [
     "Role",
     "Storage",
     "get_format",
+    "in_role",
     "on_a_grid",
 ]
 
@@ -28,6 +29,15 @@ FORMATS: Registry[Format] = Registry("number format", home="qexplorer.core.forma
 def get_format(name: str) -> Format:
     """The format called ``name``; raises UnknownName with the known names."""
     return FORMATS.get(name)
+
+
+def in_role(name: str, role: Role) -> Format:
+    """The format called ``name``; ValueError if ``role`` cannot have it, UnknownName if there is none."""
+    found = get_format(name)
+    if role not in found.roles:
+        allowed = ", ".join(item.name for item in FORMATS if role in item.roles)
+        raise ValueError(f"'{name}' is not a format of {role}s; allowed: {allowed}")
+    return found
 
 
 def on_a_grid(role: Role) -> tuple[str, ...]:

@@ -73,14 +73,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _short_names() -> str:
     """What may follow in a short name, calibrators and their options included."""
-    from qexplorer.core.calibrator_choice import by_default_first, option_names, short_calibrators
+    from qexplorer.core.plugin_kinds.calibrator_choice import by_default_first, option_names, short_calibrators
     from qexplorer.core.plugins import ALGORITHMS
-    from qexplorer.core.short_names import OPTIONS
+    from qexplorer.core.short_names import OPTIONS, examples, grammar_examples
 
     fixed = [f"-{option} ({meaning})" for option, meaning in OPTIONS.items()]
     calibrators = [f"-{name} ({_title(name)})" for name in short_calibrators()]
     only = [each.name for each in by_default_first() if each.name not in short_calibrators()]
-    text = f"Short names may end in {', '.join(fixed)}, or in a calibrator: {', '.join(calibrators)}."
+    brought = [f"{name} ({meaning})" for name, meaning in examples().items() if name not in grammar_examples()]
+    text = f"Number formats bring short names of their own: {', '.join(brought)}. " if brought else ""
+    text += f"Short names may end in {', '.join(fixed)}, or in a calibrator: {', '.join(calibrators)}."
     text += f" Only in a .yaml file, as their options must be given: {', '.join(only)}." if only else ""
     options = [f"{name} of {each.name}" for each in by_default_first() for name in option_names(each.name)]
     text += f" Options beside 'calibrator' in a .yaml file: {', '.join(options)}." if options else ""

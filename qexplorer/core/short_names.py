@@ -1,7 +1,8 @@
-"""Short recipe names that decode, such as ``w8a8``, ``w4a8-mse``, ``w8a8-dynamic``, ``w4-b32``, ``fp16``.
+"""Short recipe names that decode, such as ``w8a8``, ``w4a8-mse``, ``w8a8-dynamic``, ``w4-b32``, ``nf4-b64``, ``fp16``.
 
-name      = "float" | "fp16" | "bf16" | "w" bits ["a" bits] {"-" option}
-bits      = 2 .. 8 | 16
+name      = "float" | "fp16" | "bf16" | ("w" bits ["a" bits] | stem) {"-" option}
+bits      = those of a registered format: int<bits> for weights, uint<bits> for activations
+stem      = the first short name that a registered format brings, for weights alone: "nf4", "fp8"
 option    = "dynamic"                       activation ranges as they come
           | "tensor"                        one scale for a whole weight tensor
           | "b" number                      one scale for each block of weights
@@ -17,13 +18,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import FORMATS, Format, Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 
-__all__ = ["EXAMPLES", "OPTIONS", "expand"]
+__all__ = ["OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]
 
-EXAMPLES: dict[str, str] = {
+_EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
     "w8a8": "static INT8: int8 weights per channel, uint8 activations",
     "w8a8-tensor": "static INT8 with one scale for each weight tensor",
@@ -45,8 +47,28 @@ OPTIONS: dict[str, str] = {
 }
 """Options that are no calibrators, with their meaning."""
 
-_ALLOWED = "float, fp16, bf16, or w<bits>[a<bits>][-option] such as " + ", ".join(n for n in EXAMPLES if n[0] == "w")
-_PATTERN = re.compile(r"w(?P<w>[2-8]|16)(?:a(?P<a>[2-8]|16))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
+_PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
+
+
+def grammar_examples() -> tuple[str, ...]:
+    """Short names that the grammar has without any format's own."""
+    return tuple(_EXAMPLES)
+
+
+def examples() -> dict[str, str]:
+    """Short names that are offered, with what they mean: those of the grammar, then those that formats bring."""
+    return _EXAMPLES | {name: meaning for item in FORMATS for name, meaning in item.recipes.items()}
+
+
+def stem_of(format: Format) -> str | None:
+    """The short name that options are put behind for weights in ``format``; None if it brings none."""
+    return next(iter(format.recipes), None)
+
+
+def _allowed() -> str:
+    stems = [stem for item in FORMATS if (stem := stem_of(item))]
+    shown = ", ".join(n for n in _EXAMPLES if n[0] == "w")
+    return f"float, fp16, bf16, {', '.join(stems)}, or w<bits>[a<bits>][-option] such as {shown}"
 
 
 def expand(name: str) -> dict[str, Any]:
@@ -56,14 +78,9 @@ def expand(name: str) -> dict[str, Any]:
     if name in ("fp16", "bf16"):
         spec = {"format": name}
         return {"name": name, "weights": spec | {"granularity": "tensor"}, "activations": spec}
-    match = _PATTERN.fullmatch(name)
-    if match is None:
-        what = f"there is no recipe called '{name}'"
-        raise RecipeError(what, allowed=_ALLOWED, do="or give the path of a .yaml file")
-    weights: dict[str, Any] = {"format": f"int{match['w']}"}
-    activations: dict[str, Any] | None = {"format": f"uint{match['a']}"} if match["a"] else None
+    weights, activations, options = _formats(name)
     fields: dict[str, Any] = {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
-    for option in match["options"].split("-")[1:]:
+    for option in options:
         if _apply(option, weights, activations):
             continue
         if option not in ALGORITHMS:
@@ -71,6 +88,21 @@ def expand(name: str) -> dict[str, Any]:
             raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
         fields.setdefault("algorithms", []).append(option)
     return fields
+
+
+def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str]]:
+    """The weights, the activations and the options that ``name`` names."""
+    stem, *options = name.split("-")
+    for item in FORMATS:
+        if stem and stem == stem_of(item):
+            shared = next(g for g in (Granularity.CHANNEL, *item.granularities) if g in item.granularities)
+            return {"format": item.name, "granularity": str(shared)}, None, options
+    match = _PATTERN.fullmatch(name)
+    wanted = [] if match is None else [f"int{match['w']}", *([f"uint{match['a']}"] if match["a"] else [])]
+    if not wanted or any(item not in FORMATS for item in wanted):
+        what = f"there is no recipe called '{name}'"
+        raise RecipeError(what, allowed=_allowed(), do="or give the path of a .yaml file")
+    return {"format": wanted[0]}, {"format": wanted[1]} if len(wanted) > 1 else None, options
 
 
 def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> bool:

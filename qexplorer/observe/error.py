@@ -6,7 +6,7 @@ Rounding error is made by values between the grid's smallest and largest point, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from qexplorer.core.grid import Float32, Granularity, Grid
 from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.rows import as_rows, grid_rows, in_parts
 
-__all__ = ["ErrorSplit", "error_exact", "error_from_histogram", "error_per_channel", "row_sums"]
+__all__ = ["ErrorSplit", "bins_sums", "error_exact", "error_from_histogram", "error_per_channel", "row_sums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,34 @@ def error_from_histogram(histogram: Histogram, grid: Grid) -> ErrorSplit:
     Raises:
         ValueError: if the grid is not per tensor.
     """
-    from qexplorer.observe.grid_kernels import bins_error
-
     if grid.axis is not None:
         raise ValueError("a histogram of all values can only be judged on a per-tensor grid")
     bins = histogram.bins
-    scale, low, high = float(grid.scale), float(grid.low), float(grid.high)
-    rounding, clipping, clipped = bins_error(bins.low, bins.high, bins.count, scale, low, high)
+    rounding, clipping, clipped = bins_sums(bins.low, bins.high, bins.count, grid)
     return ErrorSplit.of_sums((rounding, clipping, clipped, histogram.squares), histogram.count)
+
+
+def bins_sums(
+    low: NDArray[np.float64], high: NDArray[np.float64], count: NDArray[np.float64], grid: Grid
+) -> tuple[float, float, float]:
+    """Errors of values spread evenly over bins, on a per-tensor grid.
+
+    Args:
+        low: ``(n,)``, lower edges.
+        high: ``(n,)``, upper edges; equal to ``low`` for bins that are one value.
+        count: ``(n,)``, values in each.
+        grid: per tensor.
+
+    Returns:
+        Sum of squared rounding errors, sum of squared clipping errors, number of values clipped.
+    """
+    if grid.format.is_uniform:
+        from qexplorer.observe.grid_kernels import bins_error
+
+        return tuple(bins_error(low, high, count, float(grid.scale), float(grid.low), float(grid.high)))
+    from qexplorer.observe.level_kernels import bins_error_on_levels
+
+    return tuple(bins_error_on_levels(low, high, count, grid.levels().astype(np.float64)))
 
 
 def error_exact(array: NDArray[Any], grid: Grid) -> ErrorSplit:
@@ -100,17 +120,38 @@ def row_sums(rows: Float32, grid: Grid, shape: tuple[int, ...]) -> NDArray[np.fl
         Sums of squared rounding errors, of squared clipping errors, of clipped values, of squares: float64
         ``(rows, blocks, 4)``.
     """
-    from qexplorer.observe.grid_kernels import rows_error
-
     scale, zero, block = grid_rows(grid, shape, rows.shape)
     out = np.empty((*scale.shape, 4))
+    judge = _uniform_judge(grid) if grid.format.is_uniform else _level_judge(grid)
+    in_parts(rows.size, len(rows), lambda part: judge(rows[part], block, scale[part], zero[part], out[part]))
+    return out
+
+
+_Judge = Callable[[Float32, int, Float32, Float32, NDArray[np.float64]], None]
+
+
+def _uniform_judge(grid: Grid) -> _Judge:
+    from qexplorer.observe.grid_kernels import rows_error
+
     low, high = np.float32(grid.qmin), np.float32(grid.qmax)
 
-    def judge(part: slice) -> None:
-        rows_error(rows[part], block, scale[part], zero[part], low, high, out[part])
+    def judge(rows: Float32, block: int, scale: Float32, zero: Float32, out: NDArray[np.float64]) -> None:
+        rows_error(rows, block, scale, zero, low, high, out)
 
-    in_parts(rows.size, len(rows), judge)
-    return out
+    return judge
+
+
+def _level_judge(grid: Grid) -> _Judge:
+    from qexplorer.observe.level_kernels import rows_error_on_levels
+
+    table = grid.format.table
+    if table is None:
+        raise ValueError(f"{grid.format.name} has neither evenly spaced levels nor a table of them")
+
+    def judge(rows: Float32, block: int, scale: Float32, _: Float32, out: NDArray[np.float64]) -> None:
+        rows_error_on_levels(rows, block, scale, table.levels, table.borders, out)
+
+    return judge
 
 
 def _sums(array: NDArray[Any], grid: Grid) -> NDArray[np.float64]:

@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.calibrator import CalibratorOptions
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import ErrorSplit, error_from_histogram, row_sums
@@ -89,7 +89,7 @@ def grid_view(
 
     Args:
         stats: an activation's or a weight's statistics.
-        format: an integer format.
+        format: a format with a scale.
         symmetric: zero point fixed in the middle.
         granularity: activations have one grid for the whole tensor.
         calibrator: how the range is chosen.
@@ -98,11 +98,11 @@ def grid_view(
         block: values that share a scale (per block only); blocks run along the axis that is summed over.
 
     Raises:
-        RecipeError: the format is no integer format, or the granularity does not exist for this tensor.
+        RecipeError: the format has no scale, or the granularity does not exist for this tensor.
     """
-    if not format.is_integer:
-        integers = ", ".join(f.name for f in FORMATS if f.is_integer)
-        raise RecipeError(f"{format.name} has no scale and zero point, so there is no grid to draw", allowed=integers)
+    if not format.has_scale:
+        allowed = ", ".join(f.name for f in FORMATS if f.has_scale)
+        raise RecipeError(f"{format.name} has no scale, so there is no grid to draw", allowed=allowed)
     if granularity is Granularity.TENSOR:
         low, high = clip or calibrate(stats, calibrator, format=format, symmetric=symmetric, options=options)
         grid = grid_from_range(low, max(low, high), format, symmetric=symmetric)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
@@ -29,7 +29,10 @@ def warm() -> None:
         calibrate(stats, calibrator, format=get_format("int8"), symmetric=False)
         spec = WeightSpec(granularity=Granularity.CHANNEL, calibrator=calibrator)
         error_exact(values, weight_grid(values, spec, 0))
-    error_from_histogram(stats.histogram, weight_grid(values, WeightSpec(granularity=Granularity.TENSOR), 0))
+    for name in ("int8", "nf4"):
+        grid = weight_grid(values, WeightSpec(format=name, granularity=Granularity.TENSOR), 0)
+        error_from_histogram(stats.histogram, grid)
+        error_exact(values, grid)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qexplorer.core.formats import get_format
+from qexplorer.core.formats.uniform import as_uniform
 from qexplorer.core.grid import Grid, grid_from_range, quantize
 from qexplorer.core.recipe import ActivationSpec, Recipe
 from qexplorer.graph.index import GraphIndex
@@ -214,9 +215,9 @@ def _own_grid(source: Source, stats: TensorStats, view: GraphIndex) -> tuple[Gri
         low, high = calibrate(stats, spec.calibrator, format=wanted, symmetric=spec.symmetric, options=spec.options)
         why = f"{spec.calibrator} of the calibration data, as asked for '{source.owner}'"
     grid = grid_from_range(low, high, wanted, symmetric=spec.symmetric)
-    if wanted.bits in (8, 16):
+    if activation_carrier(spec) == wanted.name:
         # The carrier saturates at its own lowest code; leaving that code out would cost a Clip for nothing.
-        grid = replace(grid, qmin=wanted.qmin)
+        grid = replace(grid, qmin=as_uniform(wanted, "an activation").qmin)
     return grid, why
 
 

@@ -1,17 +1,32 @@
-"""The ONNX type that stores codes: the format's own, or a wider one that has integer kernels."""
+"""The ONNX type that stores codes: the format's own, or a wider one that has integer kernels. And what a type takes."""
 
 from __future__ import annotations
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
 
-__all__ = ["activation_carrier", "weight_carrier"]
+__all__ = ["activation_carrier", "carrier_bits", "carrier_opset", "weight_carrier"]
+
+_BITS = {"int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "float8e4m3fn": 8, "int16": 16, "uint16": 16, "int32": 32}
+_OPSETS = {4: 21, 8: 13, 16: 21, 32: 13}
+
+
+def carrier_bits(carrier: str) -> int:
+    """Bits that one code takes in a file; raises KeyError for a type that carries no codes."""
+    return _BITS[carrier]
+
+
+def carrier_opset(carrier: str, storage: Storage) -> int:
+    """The first operator set in which codes of this type can be decoded."""
+    return 19 if storage is Storage.FLOAT8 else _OPSETS[carrier_bits(carrier)]
 
 
 def activation_carrier(spec: ActivationSpec) -> str:
     """Activations are carried by 8 or 16 bits: no backend has kernels for narrower ones."""
     wanted = get_format(spec.format)
+    if wanted.storage is not Storage.INTEGER:
+        raise ValueError(f"activations on a grid are integers, and {wanted.name} is stored as {wanted.storage}")
     return ("" if wanted.signed else "u") + ("int16" if wanted.bits > 8 else "int8")
 
 
@@ -29,6 +44,13 @@ def weight_carrier(spec: WeightSpec, *, integer: bool, linear: bool = False) -> 
         linear: whether the layer is a MatMul or Gemm.
     """
     wanted = get_format(spec.format)
+    match wanted.storage:
+        case Storage.INTEGER:
+            pass
+        case Storage.TABLE | Storage.FLOAT8:
+            return wanted.carrier
+        case Storage.CAST:
+            raise ValueError(f"{wanted.name} has no codes that a type could carry")
     if integer and wanted.bits < 8 and spec.granularity is not Granularity.BLOCK:
         return "int8" if wanted.signed else "uint8"
     if linear and wanted.bits < 4:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.formats import Format, Kind, get_format
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import Storage, get_format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "INT32",
     "LARGEST_BIAS",
+    "LINEAR",
     "ConstantPlanner",
     "bias_plan",
     "bias_vector",
@@ -41,8 +44,11 @@ __all__ = [
     "weight_axes",
 ]
 
-INT32 = Format("int32", Kind.INTEGER, 32, True, -(2**31), 2**31 - 1, "int32")
+INT32 = UniformFormat("int32", 32, signed=True, carrier="int32")
 """Format of biases; no recipe names it."""
+
+LINEAR = ("MatMul", "Gemm")
+"""Operators with a kernel that reads packed weights."""
 
 LARGEST_BIAS = 2.0**31 * 0.999
 """Codes of a bias stay below this, so that sums have room."""
@@ -87,7 +93,7 @@ class ConstantPlanner:
         if remark:
             self.remarks.setdefault(name, []).append(remark)
         integer = decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
-        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in ("MatMul", "Gemm"))
+        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in LINEAR)
         grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
@@ -162,7 +168,9 @@ def _bias_name(decision: Decision, planner: ConstantPlanner) -> str | None:
 
 
 def _has_kernel(weight: TensorPlan, activation: TensorPlan | None) -> bool:
-    """Whether integer kernels know these grids: 8-bit carriers, no blocks."""
+    """Whether integer kernels know these grids: integer codes, 8-bit carriers, no blocks."""
+    if weight.grid.format.storage is not Storage.INTEGER:
+        return False
     carriers = {weight.carrier, None if activation is None else activation.carrier}
     return carriers <= {"int8", "uint8"} and not weight.grid.block
 
@@ -229,12 +237,16 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[We
     node, position = view.nodes[decision.layer.name], decision.weight or 0
     axis, block_axis = weight_axes(node, position, view)
     shape = tuple(view.initializers[node.input[position]].dims)
+    shared = get_format(spec.format).granularities
     if len(shape) < 2:
+        if Granularity.TENSOR not in shared:
+            what = f"the weight of '{decision.layer.name}' is a vector, and {spec.format} cannot have one scale for it"
+            raise RecipeError(what, allowed=", ".join(shared), do="keep the layer in float by a rule")
         tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
         return tensor, axis, None, "its weight is a vector, which has one scale"
     if spec.granularity is not Granularity.BLOCK:
         return spec, axis, None, None
-    if shape[block_axis] <= spec.block:
+    if shape[block_axis] <= spec.block and Granularity.CHANNEL in shared:
         channel = spec.model_copy(update={"granularity": Granularity.CHANNEL})
         length = shape[block_axis]
         return channel, axis, None, f"one scale per channel: only {length} values run along its input axis"

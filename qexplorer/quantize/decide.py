@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.model import Layer, Model
 from qexplorer.core.recipe import LayerSpec, Recipe
 from qexplorer.graph.index import GraphIndex
@@ -97,13 +97,13 @@ def _decide(layer: Layer, recipe: Recipe, view: GraphIndex) -> Decision:
     if rule is None or not layer.quantizable:
         why = layer.reason or f"{layer.op} has no quantized form here"
         return Decision(layer, spec, rule, Treatment.FLOAT, why)
-    return _integer(Decision(layer, spec, rule, Treatment.FLOAT, asked), rule, view)
+    return _on_grids(Decision(layer, spec, rule, Treatment.FLOAT, asked), rule, view)
 
 
 def _half_format(layer: Layer, spec: LayerSpec) -> str | None:
-    """The float format asked for, or None for integers; RecipeError for a mixture."""
+    """The float format to cast to, or None for formats with a scale; RecipeError for a mixture."""
     formats = [s.format for s in (spec.weights, spec.activations) if s is not None]
-    floats = [f for f in formats if not get_format(f).is_integer]
+    floats = [f for f in formats if get_format(f).storage is Storage.CAST]
     if not floats:
         return None
     if len(set(formats)) > 1 or len(formats) == 1:
@@ -112,8 +112,8 @@ def _half_format(layer: Layer, spec: LayerSpec) -> str | None:
     return floats[0]
 
 
-def _integer(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
-    """The treatment of a layer whose operator can be quantized and of which integers are asked."""
+def _on_grids(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
+    """The treatment of a layer whose operator can be quantized and of which formats with a scale are asked."""
     layer, spec = base.layer, base.spec
     node = view.nodes[layer.name]
     weight = _weight_position(rule, node.input, view)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qexplorer.core.formats import get_format
 from qexplorer.graph.index import GraphIndex
 from qexplorer.graph.walk import subgraphs
 from qexplorer.quantize.decide import Decision, Treatment, keep_float
@@ -45,7 +46,7 @@ def _obstacle(decision: Decision, statistics: Statistics | None, view: GraphInde
         return f"{op} holds a graph of its own, which runs in float32"
     if half_inputs(node, view) is None:
         return f"{op} does not compute in half precision, or works on other types than float32"
-    if decision.spec.weights is not None and decision.spec.weights.format == "fp16":
+    if decision.spec.weights is not None and get_format(decision.spec.weights.format).carrier == "float16":
         return _overflow(node, statistics, view)
     return None
 

@@ -17,7 +17,8 @@ from qexplorer.quantize.activations import (
     follows_float,
     missing_statistics,
 )
-from qexplorer.quantize.constants import ConstantPlanner
+from qexplorer.quantize.carriers import activation_carrier, carrier_opset, weight_carrier
+from qexplorer.quantize.constants import LINEAR, ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
 from qexplorer.quantize.half import check_half
 from qexplorer.quantize.plan_types import Plan
@@ -114,13 +115,20 @@ def _opset_needed(decision: Decision) -> tuple[int, str]:
     """
     spec, treatment = decision.spec, decision.treatment
     if treatment in (Treatment.FLOAT, Treatment.HALF):
-        return (13, "bf16") if treatment is Treatment.HALF and "bf16" in decision.reason else (0, "")
-    formats = [get_format(s.format) for s in (spec.weights, spec.activations) if s is not None]
+        given = None if treatment is Treatment.FLOAT or spec.weights is None else get_format(spec.weights.format)
+        return (0, "") if given is None or given.carrier == "float16" else (13, given.name)
     if spec.weights is not None and spec.weights.granularity == "block":
         return 21, "a scale per block"
-    if any(f.bits == 16 or (f.bits == 4 and treatment is Treatment.WEIGHT_ONLY) for f in formats):
-        return 21, "a type of 4 or 16 bits"
-    return 13, "quantization"
+    carriers: list[tuple[str, str]] = []
+    if spec.weights is not None and decision.weight is not None:
+        integer = treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
+        carrier = weight_carrier(spec.weights, integer=integer, linear=decision.layer.op in LINEAR)
+        carriers.append((carrier, spec.weights.format))
+    if spec.activations is not None:
+        carriers.append((activation_carrier(spec.activations), spec.activations.format))
+    needed = [(carrier_opset(carrier, get_format(name).storage), carrier) for carrier, name in carriers]
+    opset, carrier = max(needed, default=(13, ""))
+    return (opset, f"the type {carrier}") if opset > 13 else (13, "quantization")
 
 
 def _notes(model: Model, recipe: Recipe, decisions: Mapping[str, Decision]) -> tuple[str, ...]:

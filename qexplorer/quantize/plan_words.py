@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from qexplorer.core.formats import Format, get_format
+from qexplorer.core.formats import Format, Storage, get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import OperatorRule
 from qexplorer.quantize.activations import Source
+from qexplorer.quantize.carriers import carrier_bits
 from qexplorer.quantize.constants import ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.emit.dynamic import dynamic_kernel
@@ -48,17 +49,17 @@ def layer_plans(
 
 
 def packed_bytes(plan: TensorPlan, values: int) -> int:
-    """Bytes of ``values`` packed codes with their scales and zero points."""
-    scales = plan.grid.scale.size
-    zero_bits = scales * plan.grid.format.bits
-    return -(-values * plan.grid.format.bits // 8) + 4 * scales + -(-zero_bits // 8)
+    """Bytes of ``values`` packed codes with what their format keeps beside them."""
+    return plan.grid.format.packed_bytes(values, plan.grid.scale.size)
 
 
 def _weight_bytes(decision: Decision, plan: TensorPlan | None, view: GraphIndex) -> int:
     if plan is not None:
         return packed_bytes(plan, math.prod(view.initializers[plan.name].dims))
     values = math.prod(decision.layer.weight_shape) if decision.layer.weight else 0
-    return values * (2 if decision.treatment is Treatment.HALF else 4)
+    if decision.treatment is Treatment.HALF and decision.spec.weights is not None:
+        return get_format(decision.spec.weights.format).packed_bytes(values, 0)
+    return 4 * values
 
 
 def _weights(decision: Decision, plan: TensorPlan | None) -> str | None:
@@ -75,7 +76,33 @@ def _weights(decision: Decision, plan: TensorPlan | None) -> str | None:
     }[grid.granularity]
     text = f"{grid.format.name} {spread}"
     text += "" if spec.symmetric else ", asymmetric"
-    return text if plan.carrier == grid.format.name else f"{text}, carried by {plan.carrier}"
+    return f"{text}, carried by {plan.carrier}" if _is_carried(plan) else text
+
+
+def _is_carried(plan: TensorPlan) -> bool:
+    """Whether codes are stored in another type than the format's own."""
+    stored = plan.grid.format
+    match stored.storage:
+        case Storage.INTEGER:
+            return plan.carrier != stored.name
+        case Storage.TABLE:
+            return carrier_bits(plan.carrier) != stored.bits
+        case Storage.FLOAT8 | Storage.CAST:
+            return False
+
+
+def _decodes(plan: TensorPlan | None) -> str | None:
+    """How a weight becomes float before its layer computes, where no integer kernel takes its codes; else None."""
+    if plan is None:
+        return None
+    name = plan.grid.format.name
+    match plan.grid.format.storage:
+        case Storage.INTEGER | Storage.CAST:
+            return None
+        case Storage.TABLE:
+            return f"simulated: its {name} weight is looked up in a table and decoded to float, no integer kernel"
+        case Storage.FLOAT8:
+            return f"simulated: its {name} weight is decoded to float, no integer kernel"
 
 
 def _activations(decision: Decision, sources: Mapping[str, Source]) -> tuple[str | None, list[str]]:
@@ -104,22 +131,40 @@ def _text(source: Source) -> str:
 
 def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None, view: GraphIndex) -> list[str]:
     """What a reader should know about how the layer will run."""
-    if decision.treatment is Treatment.WEIGHT_ONLY:
-        return ["computes in float on weights that are dequantized as it runs"]
-    if decision.treatment is Treatment.DYNAMIC and plan is not None:
-        integer = dynamic_kernel(decision.layer.op, plan, view.nodes[decision.layer.name])
-        return [] if integer else ["simulated: no integer kernel takes this weight, so that it computes in float"]
-    if decision.treatment is Treatment.HALF and decision.spec.weights is not None:
-        if decision.spec.weights.format == "bf16":
-            return ["simulated: values are rounded to bfloat16 and computed in float32"]
-        return ["ONNX Runtime has few float16 kernels for CPUs and computes in float32 where it has none"]
-    if decision.bounds:
-        absorbed = decision.data[0] not in sources
-        return ["absorbed: its bounds are bounds of the codes" if absorbed else "only bounds the codes"]
-    if decision.moves:
-        return ["moves codes without changing them"]
-    if not decision.computes or decision.rule is None:
+    match decision.treatment:
+        case Treatment.FLOAT:
+            return []
+        case Treatment.HALF:
+            return _half_remarks(decision)
+        case Treatment.WEIGHT_ONLY:
+            decodes = _decodes(plan)
+            return [decodes or "computes in float on weights that are dequantized as it runs"]
+        case Treatment.DYNAMIC:
+            if plan is None or dynamic_kernel(decision.layer.op, plan, view.nodes[decision.layer.name]):
+                return []
+            return [_decodes(plan) or "simulated: no integer kernel takes this weight, so that it computes in float"]
+        case Treatment.PASSTHROUGH:
+            if not decision.bounds:
+                return ["moves codes without changing them"]
+            absorbed = decision.data[0] not in sources
+            return ["absorbed: its bounds are bounds of the codes" if absorbed else "only bounds the codes"]
+        case Treatment.QUANTIZED:
+            return _quantized_remarks(decision, sources, plan)
+
+
+def _half_remarks(decision: Decision) -> list[str]:
+    if decision.spec.weights is None:
         return []
+    carrier = get_format(decision.spec.weights.format).carrier
+    if carrier != "float16":
+        return [f"simulated: values are rounded to {carrier} and computed in float32"]
+    return ["ONNX Runtime has few float16 kernels for CPUs and computes in float32 where it has none"]
+
+
+def _quantized_remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan | None) -> list[str]:
+    decodes = _decodes(plan)
+    if decision.rule is None or decodes:
+        return [decodes] if decodes else []
     tensors = (*decision.data, *decision.layer.outputs)
     formats = [get_format(sources[t].spec.format) for t in tensors if t in sources]
     obstacle = _obstacle(decision, decision.rule, formats, plan)

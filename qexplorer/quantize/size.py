@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model, read_proto
 from qexplorer.graph.index import index_of
+from qexplorer.quantize.carriers import carrier_bits
 from qexplorer.quantize.plan_types import Plan
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = ["weight_bytes"]
-
-_BITS = {"int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "int16": 16, "uint16": 16, "int32": 32}
 
 
 def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
@@ -29,7 +28,7 @@ def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
     for tensor in plan.tensors.values():
         if tensor.kind == "weight":
             values = changed.get(tensor.name) or math.prod(view.initializers[tensor.name].dims)
-            stored -= _bytes(values, _BITS[tensor.carrier]) - _bytes(values, tensor.grid.format.bits)
+            stored -= _bytes(values, carrier_bits(tensor.carrier)) - _bytes(values, tensor.grid.format.bits)
     return stored
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.run.protocol import Capabilities
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def not_integer(capabilities: Capabilities, recipe: Recipe) -> str | None:
     if weights is None and activations is None:
         return None
     given = [spec.format for spec in (weights, activations) if spec is not None]
-    floats = [name for name in given if not get_format(name).is_integer]
+    floats = [reason for name in given if (reason := _in_float(name))]
     if floats:
-        return f"{floats[0]} is a float format"
+        return floats[0]
     if activations is None:
         return "only weights are quantized, so products are of floats"
     if activations.format not in capabilities.activation_formats:
@@ -38,3 +38,16 @@ def not_integer(capabilities: Capabilities, recipe: Recipe) -> str | None:
     if weights is not None and weights.granularity == "block":
         return "weights with a scale for each block are unpacked first"
     return None
+
+
+def _in_float(name: str) -> str | None:
+    """Why no kernel computes on codes of the format called ``name``, as a clause; None if some may."""
+    match get_format(name).storage:
+        case Storage.INTEGER:
+            return None
+        case Storage.CAST:
+            return f"{name} is a float format"
+        case Storage.TABLE:
+            return f"{name} is a table, which is decoded to float"
+        case Storage.FLOAT8:
+            return f"{name} is decoded to float"

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor
 
-from qexplorer.core.formats import Format, Kind
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Grid, quantize
 from qexplorer.torchgraph.dtypes import CODE_LIMITS, tensor_from
 from qexplorer.torchgraph.graph import Graph
@@ -90,7 +90,7 @@ class CodeWeight:
         if shared:
             steps, offset = steps.reshape(()), offset.reshape(())
         low, high = self.limits
-        kind = Format("codes", Kind.INTEGER, 32, True, low, high, "int32")
+        kind = UniformFormat("codes", 32, signed=True, carrier="int32")
         grid = Grid(kind, steps, offset, None if shared else axis % codes.dim(), block or None, low, high)
         now = values.detach().cpu()
         found = torch.from_numpy(quantize(now.to(torch.float32).numpy(), grid)).to(codes.dtype)

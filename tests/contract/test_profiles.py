@@ -110,5 +110,5 @@ def test_formats_of_activations_come_with_formats_of_weights(backend: Backend) -
     from qexplorer.core.formats import get_format
 
     declared = backend.capabilities
-    assert all(get_format(name).is_integer for name in declared.activation_formats | declared.weight_formats)
+    assert all(get_format(name).is_uniform for name in declared.activation_formats | declared.weight_formats)
     assert bool(declared.weight_formats) >= bool(declared.activation_formats)

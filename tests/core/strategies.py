@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qexplorer.core.formats import FORMATS, Format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.core.plugins import CALIBRATORS
 
-INTEGER_FORMATS = tuple(each for each in FORMATS if each.is_integer)
+INTEGER_FORMATS = tuple(each for each in FORMATS if isinstance(each, UniformFormat))
 
 # float32 values whose quotients by any scale here stay finite; subnormals are left out, as no tensor keeps them
 values = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)

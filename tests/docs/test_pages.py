@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.formats import FORMATS, Format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -40,6 +41,19 @@ def test_every_calibrator_has_one_page() -> None:
     from qexplorer.core.plugins import CALIBRATORS
 
     assert sorted(named_in("calibrators")) == sorted(CALIBRATORS.names())
+
+
+def test_every_algorithm_has_one_page() -> None:
+    """Each registered algorithm has the page of its name, with its source; the index leads there, and to no other."""
+    from qexplorer.core.plugins import ALGORITHMS
+
+    assert sorted(named_in("algorithms")) == sorted(ALGORITHMS.names())
+    listed = re.findall(r"\(algorithms/(\w+)\.md\)", (DOCS / "index.md").read_text())
+    assert sorted(listed) == sorted(ALGORITHMS.names())
+    for algorithm in ALGORITHMS:
+        assert f"Source: {algorithm.source}" in (DOCS / "algorithms" / f"{algorithm.name}.md").read_text()
+        for option in algorithm.options.model_fields:
+            assert f"| `{option}` |" in (DOCS / "algorithms" / f"{algorithm.name}.md").read_text()
 
 
 def test_every_metric_has_one_page() -> None:
@@ -77,7 +91,7 @@ def test_a_format_page_states_the_registered_facts(format: Format) -> None:
     assert len(rows) == 1
     _, bits, codes, symmetric, carrier = (cell.strip() for cell in rows[0].strip("|").split("|"))
     assert (int(bits), carrier) == (format.bits, format.carrier)
-    if format.is_integer:
+    if isinstance(format, UniformFormat):
         low, high = format.symmetric_range
         assert codes == f"{format.qmin} to {format.qmax}"
         assert symmetric.startswith(f"{low} to {high}, ")
@@ -93,7 +107,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_short_names_in_the_documentation_decode() -> None:
     """The table of recipes names the examples of the program."""
     text = (DOCS / "recipes.md").read_text()
-    for name in EXAMPLES:
+    for name in examples():
         assert f"`{name}`" in text
         Recipe.parse(name)
 

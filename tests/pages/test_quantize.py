@@ -10,8 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
+from qexplorer.jobs.kinds.quantize import QUANTIZE
+from qexplorer.quantize.quantize import quantized_path
 from tests.pages.app import open_app, texts
 
 
@@ -51,7 +53,7 @@ def test_empty_page_does_something() -> None:
     assert len(plan(app)) > 10
 
 
-@pytest.mark.parametrize("name", list(EXAMPLES))
+@pytest.mark.parametrize("name", list(examples()))
 def test_every_preset_has_a_plan(name: str) -> None:
     """Each short name can be chosen, means what it says, and every layer has a reason."""
     app = opened()
@@ -59,7 +61,7 @@ def test_every_preset_has_a_plan(name: str) -> None:
     assert not app.exception
     assert not app.error
     assert recipe(app).digest == Recipe.parse(name).digest
-    assert EXAMPLES[name] in texts(app)
+    assert examples()[name] in texts(app)
     assert all(plan(app)["why"].str.len() > 10)
 
 
@@ -219,7 +221,9 @@ def test_quantize_to_onnx() -> None:
     while manager.state(job_id).is_running and time.monotonic() < end:
         time.sleep(0.1)
     assert manager.state(job_id).error is None
-    assert Path(manager.state(job_id).result["path"]).is_file()
+    result = QUANTIZE.result_of(manager.state(job_id))
+    assert result is not None
+    assert quantized_path(result.digest).is_file()
     app.run()
     assert "Download ONNX" in [d.proto.label for d in app.get("download_button")]
 

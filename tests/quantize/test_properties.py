@@ -19,7 +19,7 @@ from qexplorer.quantize.plan import make_plan
 from tests.quantize.graphs import ZOO
 from tests.quantize.support import case, run
 
-_INTEGERS = [f.name for f in FORMATS if f.is_integer]
+_INTEGERS = [f.name for f in FORMATS if f.is_uniform]
 _OPS = ["Conv", "Gemm", "MatMul", "Relu", "Add", "Softmax", "MaxPool", "Concat", "*"]
 
 

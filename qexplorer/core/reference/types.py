@@ -10,7 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from qexplorer.core.formats import Format, Kind
+from qexplorer.core.formats.uniform import UniformFormat
 
 __all__ = ["code_format", "code_type", "is_float_code", "largest"]
 
@@ -48,14 +48,12 @@ def is_float_code(dtype: np.dtype[Any]) -> bool:
     return dtype.name in _SMALL_FLOATS
 
 
-def code_format(dtype: np.dtype[Any]) -> Format:
+def code_format(dtype: np.dtype[Any]) -> UniformFormat:
     """The integer format whose codes fill ``dtype``, from end to end; raises ValueError for other types."""
     bits = _INTEGERS.get(dtype.name)
     if bits is None:
         raise ValueError(f"{dtype.name} is not a type of integer codes")
-    signed = not dtype.name.startswith("u")
-    low = -(2 ** (bits - 1)) if signed else 0
-    return Format(dtype.name, Kind.INTEGER, bits, signed, low, low + 2**bits - 1, dtype.name)
+    return UniformFormat(dtype.name, bits, not dtype.name.startswith("u"), dtype.name)
 
 
 def largest(dtype: np.dtype[Any]) -> float:

@@ -14,6 +14,7 @@ from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import SessionOptions
 from qexplorer.run.registry import usable
+from qexplorer.run.torch_integer import TORCH
 from qexplorer.run.torch_integer.session import AccumulatorRange, TorchIntegerSession
 
 __all__ = ["histogram", "look"]
@@ -35,7 +36,7 @@ def look(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         BackendError: the graph cannot be run, or no layer of it runs on integers.
     """
     path = Path(arguments["path"])
-    session = usable("torch").load(path, SessionOptions())
+    session = usable(TORCH.name).load(path, SessionOptions())
     assert isinstance(session, TorchIntegerSession)
     batch = int(arguments["batch"])
     feeds = first_rows(read_samples(arguments["files"]), batch)

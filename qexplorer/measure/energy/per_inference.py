@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from qexplorer.core.results import Energy
 from qexplorer.machine.meters.estimate import watts_per_cpu
+from qexplorer.measure.metrics.statistics import student_half
 
 __all__ = ["ESTIMATED", "energy_of", "estimate", "measured"]
 
 ESTIMATED = "estimated"
-_T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-"""Student's t, 97.5 %, by number of windows."""
 
 
 def energy_of(found: dict[str, Any] | None, *, cpu_s: float, n: int, batch: int) -> Energy:
@@ -42,8 +40,7 @@ def estimate(cpu_s: float, n: int) -> Energy:
 def measured(found: dict[str, Any], batch: int) -> Energy:
     """Mean over windows above idle with Student's interval, millijoules; None where it drowns in the idle power."""
     joules = np.asarray(found["joules"], np.float64) / batch * 1e3
-    mean = float(joules.mean())
-    half = _T95.get(joules.size, 2.2) * float(joules.std(ddof=1)) / math.sqrt(joules.size) if joules.size > 1 else None
+    mean, half = float(joules.mean()), student_half(joules) if joules.size > 1 else None
     sampled = (
         f"{joules.size} windows of {found['window_s']:.2g} s, the counter read at both ends and updated about every "
         f"{found['update_s'] * 1e3:.3g} ms"

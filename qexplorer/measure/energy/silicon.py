@@ -159,12 +159,14 @@ def _type_of(node: onnx.NodeProto, index: GraphIndex, stored: Mapping[str, int])
     import onnx
 
     wide = {onnx.TensorProto.INT16, onnx.TensorProto.UINT16, onnx.TensorProto.INT32}
+    floats = {number for name, number in onnx.TensorProto.DataType.items() if name.startswith("FLOAT8")}
     codes: list[int | None] = []
     for name in node.input[:2]:
         maker = index.maker(name)
         if maker is not None and maker.op_type == "DequantizeLinear":
             zero = maker.input[2] if len(maker.input) > 2 else maker.input[0]
-            codes.append(stored.get(zero, onnx.TensorProto.UINT8))
+            kind = stored.get(zero, onnx.TensorProto.UINT8)
+            codes.append(None if kind in floats else kind)  # 8-bit floats are multiplied as float32
         elif maker is not None and maker.op_type == "Cast" and stored.get(maker.input[0]) == onnx.TensorProto.BFLOAT16:
             return "bf16"
         else:

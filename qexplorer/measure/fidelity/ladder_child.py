@@ -104,14 +104,13 @@ def _layers(
 
 def _shared(plain: onnx.ModelProto, quantized: onnx.ModelProto) -> list[dict[str, Any]]:
     """Float tensors that a layer of the float graph makes and that the quantized graph has too."""
-    types = [_types(model) for model in (plain, quantized)]
-    made = GraphIndex(quantized).made_at
-    steps = steps_of(quantized.graph, made)
+    before, after = GraphIndex(plain), GraphIndex(quantized)
+    steps = steps_of(quantized.graph, after.made_at)
     rows = []
-    for node in plain.graph.node:
+    for node in before.order:
         for tensor in node.output:
-            known = tensor in made and all(_is_float(kinds.get(tensor)) for kinds in types)
-            if known:
+            known = tensor in after.made_at
+            if known and all(_is_float(index.types.get(tensor)) for index in (before, after)):
                 row = {"layer": node.name or tensor, "op": node.op_type, "tensor": tensor, "step": steps.get(tensor)}
                 rows.append(row | {"signal": 0.0, "error": 0.0, "worst": 0.0})
     return rows
@@ -123,21 +122,12 @@ def _is_float(kind: int | None) -> bool:
     return kind in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 
 
-def _types(model: onnx.ModelProto) -> dict[str, int]:
-    """Element types of tensors, by shape inference."""
-    import onnx
-
-    inferred = onnx.shape_inference.infer_shapes(model).graph
-    values = (*inferred.value_info, *inferred.output, *inferred.input)
-    return {value.name: value.type.tensor_type.elem_type for value in values}
-
-
 def _telling(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto:
     """The same graph with these tensors as outputs."""
     import onnx
     from onnx import helper
 
-    copy, types = onnx.ModelProto(), _types(model)
+    copy, types = onnx.ModelProto(), GraphIndex(model).types
     copy.CopyFrom(model)
     own = {output.name: output for output in model.graph.output}
     del copy.graph.output[:], copy.graph.value_info[:]

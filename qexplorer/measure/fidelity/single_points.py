@@ -57,6 +57,7 @@ class PointDifference:
         op: its operator type.
         steps: worst difference of codes with everything before it as it is (accumulated).
         share: share of its codes that differ, accumulated.
+        share_beyond_one: share of its codes that differ by more than one step, accumulated.
         alone_steps: worst difference of this piece alone, fed the backend's own codes.
         alone_share: share of codes that differ then.
         allowed: steps allowed to it alone: 1, and 1 more for each point inside the piece that could not be seen.
@@ -67,6 +68,7 @@ class PointDifference:
     op: str
     steps: float
     share: float
+    share_beyond_one: float
     alone_steps: float
     alone_share: float
     allowed: int
@@ -209,7 +211,7 @@ class _Judge:
         found = []
         for p in some:
             together = _compared(codes[p.codes], whole[p.codes])
-            alone, alone_share = _compared(codes[p.codes], pieces[made_name(p.codes)])
+            alone, alone_share, _ = _compared(codes[p.codes], pieces[made_name(p.codes)])
             allowed = 1 + inside[p.codes]
             found.append(PointDifference(p.tensor, p.layer, p.op, *together, alone, alone_share, allowed))
         return tuple(found)
@@ -262,11 +264,11 @@ def summary(seen: Observation) -> Alone:
     )
 
 
-def _compared(ours: Array, theirs: Array) -> tuple[float, float]:
-    """Worst difference in steps, share of codes that differ."""
+def _compared(ours: Array, theirs: Array) -> tuple[float, float, float]:
+    """Worst difference in steps, share of codes that differ, share that differs by more than one."""
     if ours.shape != theirs.shape:
-        return float("inf"), 1.0
+        return float("inf"), 1.0, 1.0
     if ours.size == 0:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     steps = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
-    return float(steps.max()), float(np.mean(steps > 0))
+    return float(steps.max()), float(np.mean(steps > 0)), float(np.mean(steps > 1))

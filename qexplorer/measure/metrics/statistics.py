@@ -5,6 +5,7 @@
   stays honest when few or no pairs differ, where Wald's interval has width zero;
 - paired flips: McNemar's exact test, a two-sided binomial test on the pairs that differ;
 - a median: order statistics, whose coverage is binomial whatever the distribution (David and Nagaraja 2003, 7.1);
+- a mean of few windows: Student's t;
 - any other quantile of calls that come in groups: Woodruff's interval (Woodruff 1952, JASA 47, 635-646) for a cluster
   sample (Cochran 1977, Sampling Techniques, 3.12): calls of one round are not independent.
 
@@ -29,6 +30,7 @@ __all__ = [
     "paired_difference_interval",
     "quantile",
     "ratio_interval",
+    "student_half",
     "wilson_interval",
 ]
 
@@ -147,6 +149,13 @@ def grouped_quantile_interval(groups: Sequence[Sequence[float] | Float64], p: fl
     if max(p, 1 - p) ** worth > 0.025 or min(p, 1 - p) - half < 0.5 / worth:
         return None
     return (min(float(np.quantile(values, p - half)), at), max(float(np.quantile(values, p + half)), at))
+
+
+def student_half(values: Float64) -> float:
+    """Half the width of Student's interval of the mean of at least two independent values."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(values.size - 1, 0.975) * values.std(ddof=1)) / math.sqrt(values.size)
 
 
 def _design_effect(groups: Sequence[Float64], at: float) -> float:

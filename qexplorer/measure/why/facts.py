@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.model import Layer, Model, read_proto
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.graph.attributes import number
@@ -134,8 +134,12 @@ class Traffic:
             return 2
         if fact.weights is None or fact.treatment == "float":
             return 4
-        bits = get_format(fact.weights.format).bits
-        return bits / 8 if fact.treatment == "weight-only" else max(1.0, bits / 8)
+        given = get_format(fact.weights.format)
+        match given.storage:
+            case Storage.TABLE:
+                return 4  # looked up when the file is loaded: kernels read float32
+            case Storage.INTEGER | Storage.FLOAT8 | Storage.CAST:
+                return given.bits / 8 if fact.treatment == "weight-only" else max(1.0, given.bits / 8)
 
 
 def _size(shape: Shape | None) -> int | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qexplorer.core.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Float32, Granularity
+from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
 from qexplorer.observe.calibrators.divergence import least_divergence, least_divergence_of_rows
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class Divergence(Calibrator[CalibratorOptions]):
     options = CalibratorOptions
 
     def refuses(self, format: Format, granularity: Granularity, role: Role) -> str | None:  # noqa: ARG002
-        """A few values have no distribution."""
+        """A few values have no distribution, and the search shifts a range over equal steps."""
+        if not format.is_uniform:
+            return f"needs evenly spaced levels, and those of {format.name} are not"
         return "needs more values than a block has" if granularity is Granularity.BLOCK else None
 
     def tensor_range(self, stats: TensorStats, wanted: Wanted, options: CalibratorOptions) -> Range:  # noqa: ARG002

@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.calibrator import Wanted
-from qexplorer.core.grid import Float32
+from qexplorer.core.grid import Float32, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.observe.calibrators.spans import row_spans
+from qexplorer.observe.error import bins_sums
 from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.rows import in_parts
 
@@ -31,6 +32,8 @@ _DEEPEST = 40  # bounds tried on one channel or block: down to 1/32 of its range
 
 def least_squares(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
     """The range ``(low, high)`` with the least mean squared error on the grid it leads to."""
+    if not wanted.format.is_uniform:
+        return _on_levels(histogram, wanted)
     from qexplorer.observe.grid_kernels import bins_cost
 
     bins = histogram.bins
@@ -62,8 +65,31 @@ def least_squares(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
     return chosen
 
 
+def _on_levels(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
+    """The same for levels that are not evenly spaced: both ends shrink alike, because levels are where they are."""
+    bins = histogram.bins
+    low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
+
+    def cost(part: float) -> float:
+        grid = grid_from_range(part * low, part * high, wanted.format, symmetric=wanted.symmetric)
+        return sum(bins_sums(bins.low, bins.high, bins.count, grid)[:2])
+
+    best, chosen = cost(1.0), 1.0
+    for part in map(float, _BOUNDS):
+        here = cost(part)
+        if here < best:
+            best, chosen = here, part
+        elif here > 4.0 * best:
+            break
+    for factors in _FACTORS:
+        chosen = min([*(min(chosen * float(f), 1.0) for f in factors), chosen], key=cost)
+    return chosen * low, chosen * high
+
+
 def least_squares_of_rows(rows: Float32, block: int, wanted: Wanted) -> NDArray[np.float64]:
     """The range ``(rows, blocks, 2)`` of each group of values, judged on the values themselves."""
+    if not wanted.format.is_uniform:
+        return _rows_on_levels(rows, block, wanted)
     from qexplorer.observe.grid_kernels import rows_search
 
     ranges = row_spans(rows, block)
@@ -74,6 +100,22 @@ def least_squares_of_rows(rows: Float32, block: int, wanted: Wanted) -> NDArray[
 
     def search(part: slice) -> None:
         rows_search(rows[part], block, ranges[part], levels, wanted.symmetric, _BOUNDS[:_DEEPEST], _FACTORS)
+
+    in_parts(rows.size, len(rows), search)
+    return ranges
+
+
+def _rows_on_levels(rows: Float32, block: int, wanted: Wanted) -> NDArray[np.float64]:
+    from qexplorer.observe.level_kernels import rows_search_on_levels
+
+    table = wanted.format.table
+    if table is None:
+        raise ValueError(f"{wanted.format.name} has neither evenly spaced levels nor a table of them")
+    ranges = row_spans(rows, block)
+
+    def search(part: slice) -> None:
+        bounds = _BOUNDS[:_DEEPEST]
+        rows_search_on_levels(rows[part], block, ranges[part], bounds, _FACTORS, table.levels, table.borders)
 
     in_parts(rows.size, len(rows), search)
     return ranges

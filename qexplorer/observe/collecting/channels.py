@@ -19,7 +19,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Grid
 from qexplorer.core.model import Model
 from qexplorer.observe.collecting.stream import stream
-from qexplorer.observe.error import ErrorSplit
+from qexplorer.observe.error import ErrorSplit, bins_sums
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
 
@@ -136,19 +136,16 @@ def errors_of_channels(stats: TensorStats, detail: ChannelDetail, grid: Grid) ->
     Raises:
         ValueError: the grid is not per tensor, or the tensor has no channels.
     """
-    from qexplorer.observe.grid_kernels import bins_error
-
     if grid.axis is not None or stats.channels is None:
         raise ValueError("the channels of an activation share one grid")
     low, high = _edges()
-    scale, bottom, top = float(grid.scale), float(grid.low), float(grid.high)
     found = []
     for c, counts in enumerate(detail.counts):
         held = np.flatnonzero(counts)
         held = held[np.argsort(low[held])]
         ends = (stats.channels.minimum[c], stats.channels.maximum[c])
         left, right = np.clip(low[held], *ends), np.clip(high[held], *ends)
-        sums = bins_error(left, right, counts[held].astype(np.float64), scale, bottom, top)
+        sums = bins_sums(left, right, counts[held].astype(np.float64), grid)
         n = int(stats.channels.count[c])
         squares = n * (stats.channels.std[c] ** 2 + stats.channels.mean[c] ** 2)
         found.append(ErrorSplit.of_sums((*sums, squares), n))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
+from qexplorer.graph.index import GraphIndex
 
 if TYPE_CHECKING:
     import onnx
@@ -121,11 +121,11 @@ def _strip_exits(proto: onnx.ModelProto) -> dict[str, tuple[str, int]]:
         Output name -> (the blocked tensor that is now the output instead, its number of channels).
     """
     graph = proto.graph
-    read = Counter(name for node in graph.node for name in node.input)
+    read = GraphIndex(proto).read_at
     outputs = {output.name: output for output in graph.output}
     taken: dict[str, tuple[str, int]] = {}
     for node in list(graph.node):
-        if node.op_type != "ReorderOutput" or node.output[0] not in outputs or read[node.output[0]]:
+        if node.op_type != "ReorderOutput" or node.output[0] not in outputs or node.output[0] in read:
             continue
         attributes = {a.name: a.i for a in node.attribute}
         source = node.input[0]

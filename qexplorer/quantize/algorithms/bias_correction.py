@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.dataset import Split
-from qexplorer.core.grid import Float32
+from qexplorer.core.grid import Float32, fake_quantize
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.quantize.algorithms.bias_places import BiasPlace, bias_places
 from qexplorer.quantize.algorithms.channel_means import Means, channel_means
 from qexplorer.quantize.changes.drafts import PlanDraft
@@ -138,13 +138,18 @@ def _fits(values: Float32, bias: TensorPlan) -> bool:
 
 
 def _corrected(draft: PlanDraft, place: BiasPlace, error: NDArray[np.float64]) -> Float32:
-    """The bias without the error: a vector, or a matrix where the bias differs from row to row."""
+    """The bias without the error: a vector, or a matrix where the bias differs from row to row.
+
+    The error was measured with the old bias on its grid, so that it is the rounded one that it is taken off.
+    """
     old = draft.values(place.holder, place.position)
+    key = draft.plan.constants.get(place.holder, {}).get(place.position)
     if old is None:
         return np.asarray(-error / place.factor, np.float32)
     vector = bias_vector(old, place.channels)
     if place.holder == place.layer and vector is not None:
-        return np.asarray(vector - error / place.factor, np.float32)
+        used = vector if key is None else fake_quantize(vector, draft.plan.tensors[key].grid)
+        return np.asarray(used - error / place.factor, np.float32)
     return np.asarray(old - error / place.factor, np.float32)
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.algorithm import Algorithm, Needs
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
+from qexplorer.core.plugin_kinds.algorithm import Algorithm, Needs
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.quantize.changes.changes import Changes, changed_plan

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.files import write_atomically
-from qexplorer.core.formats import Format, get_format
+from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid
 from qexplorer.quantize.changes.changes import Changes
 from qexplorer.quantize.constants import INT32
@@ -66,9 +66,8 @@ def _put(arrays: Arrays, values: NDArray[Any]) -> str:
 def _plain(arrays: Arrays, value: Any) -> Any:
     """A field of a tensor's plan or of its grid as JSON; arrays go aside."""
     if isinstance(value, Grid):
-        return {"grid": {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value)}}
-    if isinstance(value, Format):
-        return {"format": value.name}
+        plain = {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value) if f.name != "format"}
+        return {"grid": {"format": {"format": value.format.name}, **plain}}
     return {"array": _put(arrays, value)} if isinstance(value, np.ndarray) else value
 
 

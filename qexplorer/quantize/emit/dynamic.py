@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qexplorer.core.grid import Granularity
+from qexplorer.core.formats import Granularity, Storage
 from qexplorer.graph.attributes import number
 from qexplorer.quantize.plan_types import TensorPlan
 
@@ -32,7 +32,8 @@ def dynamic_kernel(op: str, plan: TensorPlan, node: onnx.NodeProto) -> str | Non
     ConvInteger takes one zero point for the whole weight; MatMulInteger takes one per column.
     """
     grid = plan.grid
-    if plan.carrier not in ("int8", "uint8") or grid.granularity is Granularity.BLOCK:
+    integer = grid.format.storage is Storage.INTEGER and plan.carrier in ("int8", "uint8")
+    if not integer or grid.granularity is Granularity.BLOCK:
         return None
     if op == "Conv":
         return "ConvInteger" if len(np.unique(grid.zero_point)) == 1 else None

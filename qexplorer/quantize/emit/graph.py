@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.grid import Float32, Grid, Int32, quantize
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -29,6 +30,7 @@ from qexplorer.graph.index import GraphIndex, index_of, reads_of
 from qexplorer.graph.walk import names_inside
 from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.emit.changed import with_changed
+from qexplorer.quantize.emit.decoded import write_decoded
 from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
 from qexplorer.quantize.emit.writer import GraphWriter
@@ -80,6 +82,7 @@ class Emitter:
         self.writer = GraphWriter(names_inside(self.proto.graph))
         self.layers = {layer.name: layer for layer in plan.layers}
         self.half = HalfEmitter(self.writer, self.view)
+        self._on_grids = any(tensor.kind == "activation" for tensor in plan.tensors.values())
         self.ranges: dict[str, list[str]] = {}
         self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
         self.dynamic_values: dict[str, str] = {}
@@ -102,7 +105,7 @@ class Emitter:
                 emit_dynamic(self, node)
                 self._round_outputs(node)
             elif treatment == "half" and layer is not None:
-                self.half.emit(node, layer.activations or "fp16")
+                self.half.emit(node, get_format(layer.activations or ""))
                 self._round_outputs(node)
             else:
                 self._float(node)
@@ -145,12 +148,10 @@ class Emitter:
             grid = plan.grid
             if transposed:
                 codes, grid = np.ascontiguousarray(codes.T), grid.transposed()
-            stored = self.writer.codes(f"{key}/codes", codes, plan.carrier)
-            scale_zero = self.writer.grid(key, grid, plan.carrier)
-            attributes = {} if grid.axis is None else {"axis": grid.axis}
-            attributes |= {"block_size": grid.block} if grid.block else {}
-            name, inputs = f"{key}/{'transposed' if transposed else 'dequantized'}", [stored, *scale_zero]
-            self._constants[key, transposed] = self.writer.add("DequantizeLinear", inputs, name, attributes=attributes)
+            name = f"{key}/{'transposed' if transposed else 'dequantized'}"
+            self._constants[key, transposed] = write_decoded(
+                self.writer, key, codes, grid, plan.carrier, name, foldable=not self._on_grids
+            )
         return self._constants[key, transposed]
 
     # Activations
@@ -163,7 +164,8 @@ class Emitter:
         """
         if treatment != "weight-only" or node.op_type != "Gemm":
             return False
-        return self.plan.tensors[self.plan.constants[node.name][1]].carrier in ("int4", "uint4")
+        plan = self.plan.tensors[self.plan.constants[node.name][1]]
+        return plan.grid.format.storage is Storage.INTEGER and plan.carrier in ("int4", "uint4")
 
     def read(self, node: onnx.NodeProto, quantized: bool, turned: bool = False) -> list[str]:
         """Names that ``node`` reads its inputs under: grids where it is quantized, float32 otherwise.

@@ -29,6 +29,7 @@ def emit_up_to(model: Model, recipe: Recipe, plan: Plan, tensor: str) -> onnx.Mo
     emitter.run()
     proto = emitter.finish(recipe)
     _cut(proto, emitter.unrounded.get(tensor, tensor))
+    _part_constants(proto)
     return proto
 
 
@@ -48,3 +49,21 @@ def _cut(proto: onnx.ModelProto, output: str) -> None:
     graph.node.extend(nodes)
     graph.initializer.extend(constants)
     graph.output.append(onnx.ValueInfoProto(name=output))
+
+
+def _part_constants(proto: onnx.ModelProto) -> None:
+    """Gives every integer kernel its own weight and zero point.
+
+    With ``session.x64quantprecision``, which keeps sums exact on processors without VNNI, ONNX Runtime 1.31 turns the
+    int8 weight of each MatMulInteger into uint8, and fails where two of them share a constant.
+    """
+    constants = {item.name: item for item in proto.graph.initializer}
+    taken: set[str] = set()
+    for node in proto.graph.node:
+        for position in (1, 3) if node.op_type in ("MatMulInteger", "ConvInteger") else ():
+            name = node.input[position]
+            if name in taken:
+                copy = proto.graph.initializer.add()
+                copy.CopyFrom(constants[name])
+                copy.name = node.input[position] = f"{node.name}/{position}"
+            taken.add(name)

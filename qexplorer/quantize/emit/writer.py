@@ -56,12 +56,12 @@ class GraphWriter:
         self.nodes.append(node)
         return name
 
-    def constant(self, base: str, values: NDArray[np.generic] | np.generic) -> str:
-        """Adds an initializer; equal small constants are stored once."""
+    def constant(self, base: str, values: NDArray[np.generic] | np.generic, *, shared: bool = False) -> str:
+        """Adds an initializer; equal constants of one value, or that are ``shared``, are stored once."""
         from onnx import numpy_helper
 
         array = np.asarray(values)
-        identity = (array.dtype.str, array.shape, array.tobytes()) if array.size <= 1 else None
+        identity = (array.dtype.str, array.shape, array.tobytes()) if shared or array.size <= 1 else None
         if identity is not None and identity in self._kept:
             return self._kept[identity]
         name = self.fresh(base)
@@ -71,16 +71,22 @@ class GraphWriter:
         return name
 
     def codes(self, base: str, codes: NDArray[np.integer], carrier: str) -> str:
-        """Adds integer codes as an initializer of ONNX type ``carrier``; 4-bit types are packed two to a byte."""
+        """Adds codes as an initializer of ONNX type ``carrier``; 4-bit types are packed two to a byte.
+
+        The codes of a float8 type are its bits. Types are named as ONNX names them.
+        """
         import onnx
         from onnx import helper
 
-        if carrier not in ("int4", "uint4"):
+        if carrier in ("int4", "uint4"):
+            raw = _packed(codes.reshape(-1))
+        elif carrier.startswith("float8"):
+            raw = codes.astype(np.uint8)
+        else:
             return self.constant(base, codes.astype(carrier))
-        packed = _packed(codes.reshape(-1))
         name = self.fresh(base)
-        kind = onnx.TensorProto.INT4 if carrier == "int4" else onnx.TensorProto.UINT4
-        self.initializers.append(helper.make_tensor(name, kind, codes.shape, packed.tobytes(), raw=True))
+        kind = onnx.TensorProto.DataType.Value(carrier.upper())
+        self.initializers.append(helper.make_tensor(name, kind, codes.shape, raw.tobytes(), raw=True))
         return name
 
     def grid(self, base: str, grid: Grid, carrier: str) -> list[str]:
@@ -88,16 +94,16 @@ class GraphWriter:
         scale = self.constant(f"{base}/scale", grid.scale)
         return [scale, self.codes(f"{base}/zero_point", grid.zero_point, carrier)]
 
-    def half(self, base: str, values: NDArray[np.float32], kind: str) -> str:
-        """Adds float values as float16 or bfloat16, rounded half to even, once for each ``base``."""
-        import ml_dtypes
+    def half(self, base: str, values: NDArray[np.float32], kind: str, label: str) -> str:
+        """Adds float values in the ONNX type ``kind``, rounded half to even, once for each ``base``."""
+        import onnx
         from onnx import helper
 
         identity = ("half", base, kind)
         if identity not in self._kept:
-            narrow = values.astype(np.float16 if kind == "fp16" else ml_dtypes.bfloat16)
-            name = self._kept[identity] = self.fresh(f"{base}/{kind}")
-            code = 10 if kind == "fp16" else 16  # onnx.TensorProto.FLOAT16, BFLOAT16
+            code = onnx.TensorProto.DataType.Value(kind.upper())
+            narrow = values.astype(helper.tensor_dtype_to_np_dtype(code))
+            name = self._kept[identity] = self.fresh(f"{base}/{label}")
             self.initializers.append(helper.make_tensor(name, code, values.shape, narrow.tobytes(), raw=True))
         return self._kept[identity]
 

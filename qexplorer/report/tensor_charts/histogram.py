@@ -56,7 +56,8 @@ class HistogramInfo:
         comb_step: 1 when every level is drawn.
         levels: number of levels of the grid; 0 without one.
         clip: smallest and largest value of the grid or grids; None without one.
-        zero_code: the code that stands for zero; None without a grid.
+        zero_code: the code that stands for zero; None without a grid, or if no level is zero.
+        zero_text: what that code is: a zero point, or the code of a level.
         log: whether counts are on a logarithmic axis.
         bend: None for a linear axis of values; else it is ``sign(x) log(1 + |x| / bend)``, so that small and large
             values of both signs are seen.
@@ -73,6 +74,7 @@ class HistogramInfo:
     zero_code: int | None
     log: bool
     bend: float | None
+    zero_text: str = ""
 
     @property
     def view(self) -> tuple[float, float]:
@@ -120,12 +122,22 @@ def histogram_info(
     bars = _bars(np.asarray(counts), edges, grid)
     if grid is None:
         return HistogramInfo(title, subtitle, bars, (), (), 1, 0, span, None, log, bend)
-    number = grid.qmax - grid.qmin + 1
+    levels = grid.levels()
+    number = levels.size
     step = -(-number // MOST_RULES)
-    drawn = tuple(float(v) for v in grid.levels()[::step]) if number > MOST_RULES else ()
-    rules = () if drawn else tuple(float(v) for v in grid.levels())
+    drawn = tuple(float(v) for v in levels[::step]) if number > MOST_RULES else ()
+    rules = () if drawn else tuple(float(v) for v in levels)
     clip = float(grid.low), float(grid.high)
-    return HistogramInfo(title, subtitle, bars, rules, drawn, step, number, clip, int(grid.zero_point), log, bend)
+    code, text = _zero(grid, levels)
+    return HistogramInfo(title, subtitle, bars, rules, drawn, step, number, clip, code, log, bend, text)
+
+
+def _zero(grid: Grid, levels: NDArray[np.float32]) -> tuple[int | None, str]:
+    """The code of zero and what it is called; no code if zero is no level."""
+    if grid.format.has_zero_point:
+        return int(grid.zero_point), f"zero point {int(grid.zero_point)}"
+    at = np.flatnonzero(levels == 0)
+    return (int(code := grid.codes()[at[0]]), f"zero is code {int(code)}") if at.size else (None, "")
 
 
 def _bars(counts: NDArray[Any], edges: NDArray[np.float64], grid: Grid | None) -> tuple[Bar, ...]:

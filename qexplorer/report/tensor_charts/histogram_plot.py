@@ -46,7 +46,7 @@ def _datasets(info: HistogramInfo) -> dict[str, list[dict[str, Any]]]:
             {"x": x, "text": f"{x:.4g}", "side": side} for x, side in zip(info.clip, ("left", "right"), strict=True)
         ]
     if info.zero_code is not None:
-        zero = [{"x": 0.0, "text": f"zero point {info.zero_code}"}]
+        zero = [{"x": 0.0, "text": info.zero_text}]
     return {
         "bars": [_bar_row(bar, info.log) for bar in info.bars],
         "rules": [{"x": x} for x in info.rules] or [{"x": _NOTHING}],

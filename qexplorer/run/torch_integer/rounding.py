@@ -1,4 +1,4 @@
-"""From int32 sums to codes, as ``core.reference_matmul.requantize`` says: float32 scales, rounding half to even."""
+"""From int32 sums to codes, as ``core.reference.matmul.requantize`` says: float32 scales, rounding half to even."""
 
 from __future__ import annotations
 

@@ -70,9 +70,11 @@ def _grid_text(settings: Settings, shown: Drawn, info: HistogramInfo) -> str:
         return f"{settings.text}. Each {settings.granularity} has a grid of its own; the lines mark the widest. " + (
             "Choose a channel to see its levels." if settings.granularity == "channel" else ""
         )
+    scale = float(grid.scale)
+    apart = f"{scale:.4g} apart" if grid.format.is_uniform else f"not evenly spaced, times the scale {scale:.4g}"
+    zero = f"; {info.zero_text}" if info.zero_text else ""
     text = (
-        f"{settings.text}: {info.levels:,} levels, {float(grid.scale):.4g} apart, from {float(grid.low):.4g} to "
-        f"{float(grid.high):.4g}; zero point {int(grid.zero_point)}."
+        f"{settings.text}: {info.levels:,} levels, {apart}, from {float(grid.low):.4g} to {float(grid.high):.4g}{zero}."
     )
     return text + (f" One level in {info.comb_step} is drawn at the foot." if info.comb_step > 1 else "")
 
@@ -92,6 +94,12 @@ def _arithmetic(bar: Bar, grid: Grid | None) -> str:
     code = quantize(np.asarray(x), grid)
     back = float(dequantize(code, grid))
     scale, zero = float(grid.scale), int(grid.zero_point)
+    if not grid.format.is_uniform:
+        return (
+            f"{text} Its middle: {float(x):.5g} / {scale:.5g} = {float(x) / scale:.3f}, nearest to the level "
+            f"{back / scale:.4g} of code {int(code)}; back: {back / scale:.4g} · {scale:.5g} = {back:.5g}, "
+            f"error {back - float(x):+.3g}."
+        )
     steps = float(x) / scale
     rounded = round(steps) + zero
     clipped = "" if rounded == int(code) else f", clipped to {int(code)}"

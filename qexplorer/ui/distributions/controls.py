@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from pydantic import ValidationError
 
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
-from qexplorer.core.formats import FORMATS
+from qexplorer.core.formats import Role, get_format, on_a_grid
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
 from qexplorer.ui.calibrator_controls import (
     draw_option,
@@ -25,9 +25,10 @@ from qexplorer.ui.session import remembered
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["BITS", "BY_HAND", "Settings", "counts_scale", "draw_grid_controls", "draw_view_controls"]
+__all__ = ["BY_HAND", "INTEGERS", "Settings", "counts_scale", "draw_grid_controls", "draw_view_controls"]
 
-BITS = (2, 3, 4, 5, 6, 7, 8, 16)
+INTEGERS = "integers"
+"""The choice beside the formats with a name of their own: codes evenly spaced, of as many bits as the slider says."""
 _BLOCKS = (16, 32, 64, 128, 256)
 BY_HAND = "hand"
 """The choice beside the calibrators: a range that is drawn."""
@@ -36,6 +37,7 @@ _SYMMETRIC = (
 )
 _GRANULARITY = "How many values share one scale: the whole tensor, one output channel, or one block of values."
 _BY_HAND = "\n- **By hand**: a slider for the clip lines."
+_NUMBERS = "Integers are evenly spaced; the others have levels of their own, and their layers compute in float."
 _HAND = (
     "Narrower: more values are clipped, the others are rounded finer. With a grid for each channel it bounds them all."
 )
@@ -47,7 +49,8 @@ class Settings:
 
     Attributes:
         kind: ``weight`` or ``activation``.
-        bits: width of a code.
+        numbers: ``INTEGERS``, or the name of a format that is no integer.
+        bits: width of an integer code.
         signed: whether codes can be negative.
         granularity: ``tensor``, ``channel`` or ``block``.
         block: values per scale, for blocks.
@@ -58,6 +61,7 @@ class Settings:
     """
 
     kind: str
+    numbers: str
     bits: int
     signed: bool
     granularity: str
@@ -70,7 +74,7 @@ class Settings:
     @property
     def format(self) -> str:
         """Name of the number format."""
-        return f"{'' if self.signed else 'u'}int{self.bits}"
+        return f"{'' if self.signed else 'u'}int{self.bits}" if self.numbers == INTEGERS else self.numbers
 
     @property
     def weights(self) -> WeightSpec | None:
@@ -97,17 +101,24 @@ class Settings:
         """The grid in a few words."""
         fineness = f"blocks of {self.block}" if self.granularity == "block" else f"per {self.granularity}"
         chosen = " ".join([_range_title(self.calibrator), *(str(value) for _, value in self.options)])
-        return f"{self.format} {fineness}, {'symmetric' if self.symmetric else 'asymmetric'}, range: {chosen}"
+        mirrored = f", {'symmetric' if self.symmetric else 'asymmetric'}" if self.numbers == INTEGERS else ""
+        return f"{self.format} {fineness}{mirrored}, range: {chosen}"
 
 
 def draw_grid_controls(stats: TensorStats) -> Settings:
     """Draws what decides the grid of this tensor; weights and activations each keep their own values."""
     kind, weight = stats.kind, stats.kind == "weight"
-    bits = st.select_slider("Bits", BITS, **remembered(f"{kind}_bits", 8, BITS))
-    granularity, block = _granularity(stats) if weight else ("tensor", 32)
-    symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
-    signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
-    grid = (FORMATS.get(f"{'' if signed else 'u'}int{bits}"), Granularity(granularity), kind)
+    numbers = _numbers(kind)
+    bits, symmetric, signed = 8, True, True
+    if numbers == INTEGERS:
+        widths = _widths(kind)
+        bits = st.select_slider("Bits", widths, **remembered(f"{kind}_bits", 8, widths))
+    granularity, block = _granularity(stats, numbers) if weight else ("tensor", 32)
+    if numbers == INTEGERS:
+        symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
+        signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
+    name = f"{'' if signed else 'u'}int{bits}" if numbers == INTEGERS else numbers
+    grid = (get_format(name), Granularity(granularity), kind)
     ranges = [*names_offered(*grid), BY_HAND]
     chosen = st.selectbox(
         "Range",
@@ -119,7 +130,21 @@ def draw_grid_controls(stats: TensorStats) -> Settings:
     draw_refused(*grid)
     clip = _by_hand(stats, symmetric) if chosen == BY_HAND else None
     options = () if chosen == BY_HAND else _options(kind, chosen)
-    return Settings(kind, bits, bool(signed), granularity, block, symmetric, chosen, options, clip)
+    return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, chosen, options, clip)
+
+
+def _widths(kind: Role) -> tuple[int, ...]:
+    """Widths of the integer formats that tensors of this kind can have."""
+    return tuple(sorted({get_format(name).bits for name in on_a_grid(kind) if get_format(name).is_uniform}))
+
+
+def _numbers(kind: Role) -> str:
+    """Integers or a format with levels of its own; no control where there are integers alone."""
+    others = [name for name in on_a_grid(kind) if not get_format(name).is_uniform]
+    if not others:
+        return INTEGERS
+    options = [INTEGERS, *others]
+    return str(st.selectbox("Numbers", options, help=_NUMBERS, **remembered(f"{kind}_numbers", INTEGERS, options)))
 
 
 def _range_title(name: str) -> str:
@@ -140,12 +165,14 @@ def _options(kind: str, calibrator: str) -> tuple[tuple[str, Any], ...]:
     return tuple(found)
 
 
-def _granularity(stats: TensorStats) -> tuple[str, int]:
+def _granularity(stats: TensorStats, numbers: str) -> tuple[str, int]:
     options = ["tensor"]
     if stats.axis is not None and len(stats.shape) > 1:
         options += ["channel", "block"]
-    kept = remembered("weight_granularity", "tensor", options)
-    chosen = st.segmented_control("One scale for each", options, help=_GRANULARITY, required=True, **kept) or "tensor"
+    if numbers != INTEGERS:
+        options = [name for name in options if name in get_format(numbers).granularities]
+    kept = remembered("weight_granularity", options[0], options)
+    chosen = st.segmented_control("One scale for each", options, help=_GRANULARITY, required=True, **kept) or options[0]
     block = 32
     if chosen == "block":
         block = st.select_slider("Values in a block", _BLOCKS, **remembered("weight_block", 32, _BLOCKS))

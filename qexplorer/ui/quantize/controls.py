@@ -7,12 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.calibrator import Role
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import FORMATS
-from qexplorer.core.grid import Granularity
+from qexplorer.core.formats import FORMATS, Granularity, Role, Storage, get_format, on_a_grid
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.short_names import EXAMPLES
+from qexplorer.core.short_names import examples
 from qexplorer.ui.calibrator_controls import (
     draw_option,
     draw_refused,
@@ -28,8 +26,6 @@ __all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]
 
 ERROR = "quantize_error"  # where a refused change leaves its sentence for the next run
 
-_FORMATS = [FLOAT, *FORMATS.names()[:2], *(n for n in FORMATS.names()[2:] if n != "fp32")]
-_GRANULARITY = ("tensor", "channel", "block")
 _BLOCKS = (16, 32, 64, 128, 256)
 _HELP = {
     "format": "The numbers that values are rounded to. Widths without a type of their own are carried by 8 bits and "
@@ -59,15 +55,15 @@ def try_change(make: Callable[[Recipe], Recipe]) -> None:
 def draw_presets() -> None:
     """The short names as one row of pills, and what the chosen one means."""
     recipe = current_recipe()
-    st.session_state["quantize_preset"] = recipe.name if state().recipe in EXAMPLES else None
+    st.session_state["quantize_preset"] = recipe.name if state().recipe in examples() else None
     st.pills(
         "Start from",
-        list(EXAMPLES),
+        list(examples()),
         key="quantize_preset",
         on_change=_preset_chosen,
         help="Each name decodes: w8a8 is 8-bit weights and 8-bit activations, -b32 one scale for each 32 weights.",
     )
-    meaning = EXAMPLES.get(state().recipe)
+    meaning = examples().get(state().recipe)
     st.caption(f"**{as_plain(recipe.name)}**: {meaning or _own_words(recipe)}")
 
 
@@ -92,28 +88,47 @@ def draw_controls() -> None:
     st.markdown("**Weights**")
     _format("weights", recipe.weights)
     weights = recipe.weights
-    if weights is not None and FORMATS.get(weights.format).is_integer:
+    if weights is not None and get_format(weights.format).has_scale:
         _weights(weights)
     st.markdown("**Activations**")
     _format("activations", recipe.activations)
     activations = recipe.activations
-    if activations is not None and FORMATS.get(activations.format).is_integer:
+    if activations is not None and get_format(activations.format).has_scale:
         _activations(activations)
 
 
 def _format(part: str, spec: WeightSpec | ActivationSpec | None) -> None:
-    _select(part, "format", "Format", _FORMATS, spec.format if spec else FLOAT, _format_label, _HELP["format"])
+    _select(part, "format", "Format", _formats(part), spec.format if spec else FLOAT, _format_label, _HELP["format"])
+
+
+def _formats(part: str) -> list[str]:
+    """Formats that the part can have: 8-bit integers before all others, float formats last."""
+    floats = [item.name for item in FORMATS if item.storage is Storage.CAST and item.name != "fp32"]
+    return [FLOAT, *on_a_grid("weight" if part == "weights" else "activation"), *floats]
 
 
 def _format_label(name: str) -> str:
     if name == FLOAT:
         return "float, as they are"
-    found = FORMATS.get(name)
-    return f"{name}, carried by {found.carrier}" if found.clipped else name
+    found = get_format(name)
+    match found.storage:
+        case Storage.INTEGER:
+            return name if found.carrier == name else f"{name}, carried by {found.carrier}"
+        case Storage.TABLE | Storage.FLOAT8:
+            return f"{name}, decoded to float"
+        case Storage.CAST:
+            return name
 
 
 def _weights(spec: WeightSpec) -> None:
-    _segments("weights", "granularity", "One scale for each", list(_GRANULARITY), str(spec.granularity), str)
+    _segments(
+        "weights",
+        "granularity",
+        "One scale for each",
+        [str(g) for g in get_format(spec.format).granularities],
+        str(spec.granularity),
+        str,
+    )
     if spec.granularity == "block":
         blocks = sorted({*_BLOCKS, spec.block})
         _segments("weights", "block", "Block size", blocks, spec.block, str)
@@ -129,7 +144,7 @@ def _activations(spec: ActivationSpec) -> None:
 def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
     role: Role = "weight" if isinstance(spec, WeightSpec) else "activation"
     granularity = spec.granularity if isinstance(spec, WeightSpec) else Granularity.TENSOR
-    grid = (FORMATS.get(spec.format), granularity, role)
+    grid = (get_format(spec.format), granularity, role)
     names = names_offered(*grid)
     if spec.calibrator not in names:
         names.append(spec.calibrator)  # what the recipe says is shown, also where it cannot be
@@ -138,6 +153,8 @@ def _range(part: str, spec: WeightSpec | ActivationSpec) -> None:
     for name, field in option_fields(spec.calibrator).items():
         key = _put(part, name, getattr(spec.options, name))
         draw_option(name, field, key=key, on_change=_edited, args=(part, name))
+    if not get_format(spec.format).has_zero_point:
+        return
     key = _put(part, "symmetric", spec.symmetric)
     st.toggle("Symmetric", key=key, help=_HELP["symmetric"], on_change=_edited, args=(part, "symmetric"))
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import yaml
 
-from qexplorer.core.algorithm import Stage
-from qexplorer.core.algorithm_choice import plain_algorithm
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, starting_options
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import FORMATS
+from qexplorer.core.formats import Granularity, Storage, get_format
+from qexplorer.core.plugin_kinds.algorithm import Stage
+from qexplorer.core.plugin_kinds.algorithm_choice import plain_algorithm
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, not_offered, starting_options
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.short_names import expand
+from qexplorer.core.short_names import expand, stem_of
 
 __all__ = [
     "FLOAT",
@@ -39,7 +39,8 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
     1. The format ``float`` leaves the part as it is in the float model.
     2. A 16-bit float format is taken for both parts; leaving it gives the other part the usual integers.
     3. Another calibrator comes with its own options; those of the one before are gone.
-    4. Dynamic activations are uint8 and asymmetric; another format makes them static again.
+    4. A format without zero points, or that a calibrator has no range for, takes what it can have instead.
+    5. Dynamic activations are uint8 and asymmetric; another format makes them static again.
 
     Raises:
         RecipeError: if the recipe that comes of it cannot be.
@@ -68,18 +69,34 @@ def _set_format(specs: dict[str, dict[str, Any] | None], part: str, value: str) 
         specs[part] = None
         if _is_half(specs[other]):
             specs[other] = None
-    elif not FORMATS.get(value).is_integer:
+    elif get_format(value).storage is Storage.CAST:
         specs["weights"] = {"format": value, "granularity": "tensor"}
         specs["activations"] = {"format": value}
     else:
         was_half = _is_half(specs[part])
-        specs[part] = {**({} if was_half else specs[part] or {}), "format": value}
+        specs[part] = _fitting({**({} if was_half else specs[part] or {}), "format": value}, part)
         if _is_half(specs[other]):
             specs[other] = {"format": "uint8"} if other == "activations" else {"format": "int8"}
 
 
+def _fitting(spec: dict[str, Any], part: str) -> dict[str, Any]:
+    """``spec`` with what its format cannot have changed to what it can: zero point, granularity, calibrator."""
+    found = get_format(spec["format"])
+    if not found.has_zero_point:
+        spec["symmetric"] = True
+    if part == "activations":
+        return spec
+    if spec.get("granularity", Granularity.CHANNEL) not in found.granularities:
+        spec["granularity"] = str(found.granularities[0])
+    refused = not_offered(found, Granularity(spec.get("granularity", Granularity.CHANNEL)), "weight")
+    if spec.get("calibrator", DEFAULT_CALIBRATOR) in refused:
+        own = WeightSpec.model_fields
+        spec = {name: value for name, value in spec.items() if name in own} | {"calibrator": DEFAULT_CALIBRATOR}
+    return spec
+
+
 def _is_half(spec: dict[str, Any] | None) -> bool:
-    return spec is not None and not FORMATS.get(spec["format"]).is_integer
+    return spec is not None and get_format(spec["format"]).storage is Storage.CAST
 
 
 def add_rule(recipe: Recipe, rule: dict[str, Any]) -> Recipe:
@@ -166,9 +183,10 @@ def short_name(recipe: Recipe) -> str | None:
 def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -> str:
     if weights is None:
         return FLOAT
-    if not FORMATS.get(weights.format).is_integer:
+    given = get_format(weights.format)
+    if given.storage is Storage.CAST:
         return weights.format
-    name = f"w{FORMATS.get(weights.format).bits}"
+    name = stem_of(given) or f"w{given.bits}"
     options = [] if weights.granularity == "channel" else ["tensor"]
     if weights.granularity == "block":
         options = [f"b{weights.block}"]
@@ -176,7 +194,7 @@ def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -
         options.append("asym")
     calibrator = weights.calibrator if activations is None else activations.calibrator
     if activations is not None:
-        name += f"a{FORMATS.get(activations.format).bits}"
+        name += f"a{get_format(activations.format).bits}"
         options += ["dynamic"] if activations.mode == "dynamic" else []
         options += ["sym"] if activations.symmetric else []
     if calibrator != DEFAULT_CALIBRATOR:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.formats import FORMATS
+from qexplorer.core.formats import on_a_grid
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import LayerRule
 from qexplorer.ui.quantize.controls import try_change
@@ -16,7 +16,6 @@ from qexplorer.ui.session import current_recipe
 __all__ = ["draw_rules"]
 
 _AS_ABOVE = "as above"
-_INTEGERS = [name for name in FORMATS.names() if FORMATS.get(name).is_integer]
 _GRANULARITIES = [_AS_ABOVE, "tensor", "channel", "block"]
 
 
@@ -52,9 +51,9 @@ def _row(place: int, rule: dict[str, Any], count: int, targets: list[str], model
     off: dict[str, Any] = {"disabled": bool(rule.get("float"))} | change
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"rule_{place}"):
         st.selectbox(label, options, key=keys["match"], accept_new_options=True, width=280, **change)
-        st.selectbox("Weights", [_AS_ABOVE, FLOAT, *_INTEGERS], key=keys["weights"], width=130, **change)
+        st.selectbox("Weights", [_AS_ABOVE, FLOAT, *on_a_grid("weight")], key=keys["weights"], width=130, **change)
         st.selectbox("Scale", _GRANULARITIES, key=keys["granularity"], width=130, **off)
-        st.selectbox("Activations", [_AS_ABOVE, *_INTEGERS], key=keys["activations"], width=130, **off)
+        st.selectbox("Activations", [_AS_ABOVE, *on_a_grid("activation")], key=keys["activations"], width=130, **off)
         _buttons(place, count)
 
 

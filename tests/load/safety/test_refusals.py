@@ -286,6 +286,17 @@ def test_external_data_in_an_upload(tmp_path: Path) -> None:
     assert "'w'" in sentence
 
 
+@pytest.mark.parametrize("part", ["values", "indices"])
+def test_external_data_of_a_sparse_attribute(part: str, tmp_path: Path) -> None:
+    """Neither half of a sparse tensor in an attribute may point to a file that the upload does not bring."""
+    values, places = numpy_helper.from_array(np.ones(1, np.float32)), numpy_helper.from_array(np.array([2]))
+    constant = helper.make_node("Constant", [], ["s"], sparse_value=helper.make_sparse_tensor(values, places, [4]))
+    tensor = getattr(constant.attribute[0].sparse_tensor, part)
+    tensor.external_data.add(key="location", value="w.bin")
+    proto = model([constant, helper.make_node("Add", ["x", "s"], ["y"])], {"x": ["n", 4]}, ["y"])
+    assert "'s' is kept in another file" in refused(proto, tmp_path)
+
+
 @pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", "..", "", "c:secret", "a\\b"])
 def test_external_data_outside_the_folder(location: str, tmp_path: Path) -> None:
     """For a file of one's own, a path instead of a plain name is refused."""

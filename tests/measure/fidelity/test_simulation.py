@@ -16,7 +16,7 @@ from qexplorer.measure.fidelity.simulation import Simulation
 
 
 class _Counted:
-    """A session that doubles, slowly, and counts what it is asked; ``usable(...)`` gives itself."""
+    """A session that doubles, slowly, and counts what it is asked; ``reference()`` gives itself."""
 
     output_names = ("y",)
 
@@ -38,7 +38,7 @@ class _Counted:
 def counted(monkeypatch: pytest.MonkeyPatch) -> _Counted:
     """The backend that stands in for the reference."""
     found = _Counted()
-    monkeypatch.setattr(module, "usable", lambda _: found)
+    monkeypatch.setattr(module, "reference", lambda: found)
     return found
 
 

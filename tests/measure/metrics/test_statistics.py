@@ -17,6 +17,7 @@ from qexplorer.measure.metrics.statistics import (
     paired_difference_interval,
     quantile,
     ratio_interval,
+    student_half,
     wilson_interval,
 )
 
@@ -222,3 +223,8 @@ def test_ratio_interval_holds_the_ratio(pairs: list[tuple[float, float]]) -> Non
     assert ratio_interval(x[:5], y[:5]) is None
     with pytest.raises(ValueError, match="equal numbers"):
         ratio_interval(x, y[1:])
+
+
+def test_a_mean_of_few_windows_has_students_interval() -> None:
+    """Three values 1, 2, 3: 4.3027, the tabled t of 2 degrees of freedom, standard errors of 1 / sqrt(3)."""
+    assert student_half(np.array([1.0, 2.0, 3.0])) == pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)

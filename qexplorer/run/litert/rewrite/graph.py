@@ -11,6 +11,7 @@ from qexplorer.run.litert.rewrite.bias import rewrite_bias, unweight_scaled
 from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
 from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, unfuse
 from qexplorer.run.litert.rewrite.qlinear import rewrite_qlinear
+from qexplorer.run.litert.rewrite.tables import rewrite_tables
 from qexplorer.run.litert.rewrite.weights import rewrite_layers, rewrite_weights
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def rewritten(model: onnx.ModelProto) -> Rewritten:
     """Rewrites a copy of ``model``."""
     edit, differences = GraphEdit(model), list[str]()
     rewrite_halves(edit, differences)
+    rewrite_tables(edit, differences)
     rewrite_qlinear(edit)
     dynamic = rewrite_dynamic(edit, differences)
     rewrite_weights(edit, differences)

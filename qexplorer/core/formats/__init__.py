@@ -1,0 +1,36 @@
+"""Number formats: what each can hold, how values become codes and codes values, how ONNX stores it, what it takes.
+
+One file an entry or a family; the protocol, which is the how-to, is in ``protocol.py``.
+"""
+
+from __future__ import annotations
+
+from qexplorer.core.formats.protocol import Fitted, Float32, Float64, Format, Granularity, Int32, Role, Storage
+from qexplorer.core.registry import Registry
+
+__all__ = [
+    "FORMATS",
+    "Fitted",
+    "Float32",
+    "Float64",
+    "Format",
+    "Granularity",
+    "Int32",
+    "Role",
+    "Storage",
+    "get_format",
+    "on_a_grid",
+]
+
+FORMATS: Registry[Format] = Registry("number format", home="qexplorer.core.formats")
+
+
+def get_format(name: str) -> Format:
+    """The format called ``name``; raises UnknownName with the known names."""
+    return FORMATS.get(name)
+
+
+def on_a_grid(role: Role) -> tuple[str, ...]:
+    """Names of the formats with a scale that ``role`` can have: evenly spaced ones first, as they are registered."""
+    found = [item for item in FORMATS if item.has_scale and role in item.roles]
+    return tuple(item.name for item in sorted(found, key=lambda item: not item.is_uniform))

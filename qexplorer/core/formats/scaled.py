@@ -1,0 +1,90 @@
+"""What formats with listed levels and a scale have in common: ``x' = level * scale``, no zero point.
+
+The scale puts the outermost level on the largest magnitude (absmax), so that nothing is clipped unless a calibrator
+asks for less. Their layers compute in float on decoded weights; no integer kernel knows them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.protocol import Fitted, Float32, Float64, Granularity, Role, usable_scale
+
+__all__ = ["Scaled"]
+
+
+class Scaled(ABC):
+    """Base of formats whose levels stand in a table; a subclass gives ``name``, ``bits`` and ``table``."""
+
+    __slots__ = ()
+
+    name: str
+
+    @property
+    @abstractmethod
+    def bits(self) -> int:
+        """Bits of one packed code."""
+
+    @property
+    @abstractmethod
+    def table(self) -> LevelTable:
+        """All levels at scale 1."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether there are negative levels."""
+        return bool(self.table.levels[0] < 0)
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Weights: nothing rounds activations to a table while the model runs."""
+        return frozenset({"weight"})
+
+    @property
+    def granularities(self) -> tuple[Granularity, ...]:
+        """All."""
+        return tuple(Granularity)
+
+    @property
+    def has_scale(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def has_zero_point(self) -> bool:
+        """No: levels are where they are."""
+        return False
+
+    @property
+    def is_uniform(self) -> bool:
+        """No."""
+        return False
+
+    def levels(self) -> Float32 | None:
+        """Those of the table."""
+        return self.table.levels
+
+    def fit(self, low: Float64, high: Float64, *, symmetric: bool) -> Fitted:
+        """The scale with which no level has to reach further than ``[low, high]``, on either side that has levels.
+
+        Raises:
+            ValueError: if the grid is to be asymmetric.
+        """
+        if not symmetric:
+            raise ValueError(f"{self.name} has no zero point, so its grid cannot be asymmetric")
+        table = self.table
+        first, last = float(table.levels[0]), float(table.levels[-1])
+        scale = np.zeros(np.broadcast(low, high).shape)
+        if first < 0:
+            scale = np.maximum(scale, low / first)
+        if last > 0:
+            scale = np.maximum(scale, high / last)
+        usable = usable_scale(scale)
+        return Fitted(usable, np.zeros(usable.shape, np.int32), int(table.codes[0]), int(table.codes[-1]))
+
+    def packed_bytes(self, values: int, scales: int) -> int:
+        """Codes, and a float32 for each scale."""
+        return -(-values * self.bits // 8) + 4 * scales

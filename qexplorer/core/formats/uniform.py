@@ -1,0 +1,181 @@
+"""Integers with a scale and a zero point: ``q = clip(round(x / scale) + zero_point)``, ``x' = (q - zero_point) scale``.
+
+They exist at every width from 2 to 8 bits and at 16 bits, signed and unsigned. ONNX (opset 21) has tensor types for 4,
+8 and 16 bits; the other widths are carried by the next wider type, clipped to their own range, and counted at their own
+packed size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.protocol import (
+    Fitted,
+    Float32,
+    Float64,
+    Format,
+    Granularity,
+    Int32,
+    Role,
+    Storage,
+    usable_scale,
+)
+
+__all__ = ["UniformFormat", "as_uniform"]
+
+_WIDEST = 32
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class UniformFormat:
+    """Integer codes of one width.
+
+    Attributes:
+        name: what a person types, such as ``int8``.
+        bits: 2 to 32.
+        signed: whether codes can be negative.
+        carrier: the ONNX tensor type that stores a code.
+    """
+
+    name: str
+    bits: int
+    signed: bool
+    carrier: str
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= _WIDEST:
+            raise ValueError(
+                f"a format of evenly spaced codes has 2 to {_WIDEST} bits, not {self.bits}: with fewer there is no step"
+                " on one side of zero"
+            )
+
+    @classmethod
+    def of(cls, bits: int, *, signed: bool) -> UniformFormat:
+        """``int<bits>`` or ``uint<bits>``, carried by the narrowest type that holds it; ValueError beyond 16 bits."""
+        if bits > 16:
+            raise ValueError(f"codes of weights and activations have 2 to 16 bits, not {bits}")
+        sign = "" if signed else "u"
+        return cls(f"{sign}int{bits}", bits, signed, f"{sign}int{4 if bits == 4 else 8 if bits <= 8 else 16}")
+
+    @property
+    def qmin(self) -> int:
+        """Smallest code."""
+        return -(2 ** (self.bits - 1)) if self.signed else 0
+
+    @property
+    def qmax(self) -> int:
+        """Largest code."""
+        return int(2 ** (self.bits - 1) - 1) if self.signed else 2**self.bits - 1
+
+    @property
+    def clipped(self) -> bool:
+        """Whether the carrier can hold codes that the format cannot, so that they must be clipped."""
+        return self.carrier != self.name
+
+    @property
+    def symmetric_range(self) -> tuple[int, int]:
+        """Codes a symmetric grid uses: signed formats drop the most negative code, so that -x and x both exist."""
+        return (-self.qmax, self.qmax) if self.signed else (self.qmin, self.qmax)
+
+    @property
+    def storage(self) -> Storage:
+        """Integer codes."""
+        return Storage.INTEGER
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Weights and activations."""
+        return frozenset({"weight", "activation"})
+
+    @property
+    def granularities(self) -> tuple[Granularity, ...]:
+        """All."""
+        return tuple(Granularity)
+
+    @property
+    def has_scale(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def has_zero_point(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def is_uniform(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def recipes(self) -> Mapping[str, str]:
+        """None of its own: ``w8a8`` and its like are the grammar."""
+        return _NONE
+
+    @property
+    def table(self) -> LevelTable | None:
+        """None: levels follow from the codes."""
+        return None
+
+    def levels(self) -> Float32 | None:
+        """The codes as values; None beyond 16 bits."""
+        return None if self.bits > 16 else self.codes(self.qmin, self.qmax).astype(np.float32)
+
+    def steps(self, *, symmetric: bool) -> int:
+        """Steps from one end of a grid to the other."""
+        if not symmetric:
+            return self.qmax - self.qmin
+        lowest, highest = self.symmetric_range
+        return 2 * (highest - self._middle) if highest > lowest else 1
+
+    @property
+    def _middle(self) -> int:
+        return 0 if self.signed else (self.qmax + 1) // 2
+
+    def fit(self, low: Float64, high: Float64, *, symmetric: bool) -> Fitted:
+        """Symmetric grids put the zero point at 0 (signed) or in the middle (unsigned) and cover ``max(|low|, |high|)``
+        on both sides; asymmetric grids spend every code between ``low`` and ``high``. (Jacob et al. 2018, section 2.1)
+        """
+        if symmetric:
+            qmin, qmax = self.symmetric_range
+            scale = usable_scale(np.maximum(-low, high) / (qmax - self._middle))
+            return Fitted(scale, np.full(scale.shape, self._middle, np.int32), qmin, qmax)
+        qmin, qmax = self.qmin, self.qmax
+        scale = usable_scale((high - low) / (qmax - qmin))
+        zero = np.clip(np.rint(qmin - low / scale.astype(np.float64)), qmin, qmax).astype(np.int32)
+        return Fitted(scale, np.asarray(zero, np.int32), qmin, qmax)
+
+    def codes(self, lowest: int, highest: int) -> Int32:
+        """Every integer between, ``lowest`` and ``highest`` included."""
+        return np.arange(lowest, highest + 1, dtype=np.int32)
+
+    def encode(self, x: Float32, scale: Float32, zero_point: Int32, lowest: int, highest: int) -> Int32:
+        """Rounded half to even, in float32. (QuantizeLinear, opset 21)"""
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = np.rint(x / scale).astype(np.float64) + zero_point
+        codes = np.clip(np.nan_to_num(steps, nan=lowest, posinf=highest, neginf=lowest), lowest, highest)
+        return np.asarray(codes, np.int32)
+
+    def decode(self, codes: Int32, scale: Float32, zero_point: Int32) -> Float32:
+        """``(q - zero_point) * scale``. (DequantizeLinear, opset 21)"""
+        return np.asarray((codes - zero_point).astype(np.float32) * scale, np.float32)
+
+    def packed_bytes(self, values: int, scales: int) -> int:
+        """Codes, a float32 for each scale, and zero points as wide as codes."""
+        return -(-values * self.bits // 8) + 4 * scales + -(-scales * self.bits // 8)
+
+
+def as_uniform(format: Format, who: str) -> UniformFormat:
+    """``format`` as one whose levels are evenly spaced; raises ValueError, naming ``who`` needs them, for others."""
+    if not isinstance(format, UniformFormat):
+        raise ValueError(f"{who} needs evenly spaced levels, and those of {format.name} are not")
+    return format
+
+
+ENTRIES = tuple(UniformFormat.of(bits, signed=signed) for bits in (8, 4, 16, 2, 3, 5, 6, 7) for signed in (True, False))

@@ -1,0 +1,161 @@
+"""The inner loops of judging grids whose levels are not evenly spaced, compiled by numba on first use.
+
+Which level a value goes to is found among the borders of :class:`~qexplorer.core.formats.levels.LevelTable` after
+dividing by the scale in float32, so that sums over values are exactly those of ``core.grid``.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+
+__all__ = ["bins_error_on_levels", "rows_error_on_levels", "rows_search_on_levels"]
+
+assert _kernels.__all__
+_TINY = 1.1754944e-38  # scales below become 1, as in ``core.formats.protocol.usable_scale``
+
+
+@numba.njit(cache=True, nogil=True)
+def _place(borders, x):  # type: ignore[no-untyped-def]
+    """How many of the rising ``borders`` are below ``x``: the index of its level."""
+    first, last = 0, borders.size
+    while first < last:
+        middle = (first + last) // 2
+        if borders[middle] < x:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@numba.njit(cache=True, nogil=True)
+def bins_error_on_levels(low, high, count, levels):  # type: ignore[no-untyped-def]
+    """Sums of squared errors of values spread evenly over bins, each value going to the nearest of ``levels``.
+
+    Between two borders the integral of ``(x - level)**2`` is a third of the difference of cubes; beyond the ends it is
+    a third of the cubed distance to the range.
+
+    Args:
+        low: float64 ``(n,)``, lower edges.
+        high: float64 ``(n,)``, upper edges; equal to ``low`` for bins that are one value.
+        count: float64 ``(n,)``.
+        levels: float64 ``(k,)``, ascending, with their scale.
+
+    Returns:
+        Sum of squared rounding errors, sum of squared clipping errors, number of values outside the levels.
+    """
+    rounding, clipping, clipped = 0.0, 0.0, 0.0
+    borders = (levels[1:] + levels[:-1]) / 2.0
+    bottom, top = levels[0], levels[-1]
+    for i in range(low.size):
+        a, b, c = low[i], high[i], count[i]
+        if a == b:
+            d = a - levels[_place(borders, a)]
+            if a < bottom or a > top:
+                clipping += c * d * d
+                clipped += c
+            else:
+                rounding += c * d * d
+            continue
+        density = c / (b - a)
+        if a < bottom:
+            e = min(b, bottom)
+            clipping += density * ((bottom - a) ** 3 - (bottom - e) ** 3) / 3.0
+            clipped += density * (e - a)
+            a = e
+        if b > top:
+            e = max(a, top)
+            clipping += density * ((b - top) ** 3 - (e - top) ** 3) / 3.0
+            clipped += density * (b - e)
+            b = e
+        at = _place(borders, a)
+        while a < b:
+            e = b if at == borders.size else min(b, borders[at])
+            rounding += density * ((e - levels[at]) ** 3 - (a - levels[at]) ** 3) / 3.0
+            a = e
+            at += 1
+    return rounding, clipping, clipped
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_error_on_levels(x, block, scale, levels, borders, out):  # type: ignore[no-untyped-def]
+    """Exact squared errors of rows of values on grids of their own; see ``grid_kernels.rows_error``.
+
+    Args:
+        x: float32 ``(rows, n)``.
+        block: values of a row that share a scale.
+        scale: float32 ``(rows, ceil(n / block))``.
+        levels: float32 ``(k,)``, ascending, at scale 1.
+        borders: float32 ``(k - 1,)``, between them.
+        out: float64 ``(rows, ceil(n / block), 4)``, overwritten: sum of squared rounding errors, sum of squared
+            clipping errors, number of values beyond the grid's ends, sum of squares.
+    """
+    for r in range(x.shape[0]):
+        for g in range(scale.shape[1]):
+            part = x[r, g * block : min((g + 1) * block, x.shape[1])]
+            step = scale[r, g]
+            low, high = levels[0] * step, levels[-1] * step
+            rounding, clipping, clipped, squares = 0.0, 0.0, 0, 0.0
+            for i in range(part.size):
+                v = part[i]
+                d = np.float64(v) - np.float64(np.float32(levels[_place(borders, np.float32(v / step))] * step))
+                if v < low or v > high:
+                    clipping += d * d
+                    clipped += 1
+                else:
+                    rounding += d * d
+                squares += np.float64(v) * np.float64(v)
+            out[r, g, 0], out[r, g, 1], out[r, g, 2], out[r, g, 3] = rounding, clipping, clipped, squares
+
+
+@numba.njit(cache=True, nogil=True)
+def _cost(x, low, high, levels, borders):  # type: ignore[no-untyped-def]
+    """Sum of squared errors of ``x`` with the levels laid over [low, high] as ``core.formats.scaled`` does."""
+    wanted = 0.0
+    if levels[0] < 0.0:
+        wanted = max(wanted, low / np.float64(levels[0]))
+    if levels[-1] > 0.0:
+        wanted = max(wanted, high / np.float64(levels[-1]))
+    step = np.float32(wanted if wanted >= _TINY else 1.0)
+    total = 0.0
+    for i in range(x.size):
+        v = x[i]
+        d = np.float64(v) - np.float64(np.float32(levels[_place(borders, np.float32(v / step))] * step))
+        total += d * d
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_search_on_levels(x, block, ranges, bounds, factors, levels, borders):  # type: ignore[no-untyped-def]
+    """Shrinks the range of each group of values to the one with the least squared error, in place.
+
+    Args:
+        x: float32 ``(rows, n)``.
+        block: values of a row that share a scale.
+        ranges: float64 ``(rows, ceil(n / block), 2)`` with ``low <= 0 <= high``; both ends shrink alike.
+        bounds: parts of the range in falling order, tried first.
+        factors: ``(rounds, k)``, tried on the best so far.
+        levels: float32 ``(k,)``, ascending, at scale 1.
+        borders: float32 ``(k - 1,)``, between them.
+    """
+    for r in range(x.shape[0]):
+        for g in range(ranges.shape[1]):
+            part = x[r, g * block : min((g + 1) * block, x.shape[1])]
+            low, high = ranges[r, g, 0], ranges[r, g, 1]
+            best, chosen = _cost(part, low, high, levels, borders), 1.0
+            for b in bounds:
+                cost = _cost(part, b * low, b * high, levels, borders)
+                if cost < best:
+                    best, chosen = cost, b
+                elif cost > 4.0 * best:
+                    break
+            for turn in range(factors.shape[0]):
+                centre = chosen
+                for f in factors[turn]:
+                    b = min(centre * f, 1.0)
+                    cost = _cost(part, b * low, b * high, levels, borders)
+                    if cost < best:
+                        best, chosen = cost, b
+            ranges[r, g, 0], ranges[r, g, 1] = chosen * low, chosen * high

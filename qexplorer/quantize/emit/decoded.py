@@ -1,0 +1,95 @@
+"""How a constant on a grid is decoded in the graph: one form for each way in which a format is stored.
+
+1. Integers and 8-bit floats: DequantizeLinear of the codes, with a block size where blocks share a scale. Floats have
+   no zero point and the input is left out.
+2. Tables: ``Gather(levels, Cast(codes)) * scale``. The levels stand in the file once. Where blocks share a scale, a
+   second Gather repeats it: the block of each place along the axis is an unsigned 8- or 16-bit constant, stored once
+   for all weights of that length. Gather takes no narrow indices, hence the Casts. ONNX Runtime 1.31 folds all of it
+   into float32 weights when it loads the file, at every level of optimization but none; the file keeps codes.
+
+   Between activations on grids it must not: ONNX Runtime rounds float weights that it finds between a DequantizeLinear
+   and a QuantizeLinear to int8 by itself (WeightBiasQuantization). There the value is multiplied by a 1 that comes out
+   of a DequantizeLinear, which is not folded.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qexplorer.core.formats import Storage
+from qexplorer.core.grid import Grid, Int32
+from qexplorer.quantize.emit.writer import GraphWriter
+
+__all__ = ["write_decoded"]
+
+_INT32 = 6  # onnx.TensorProto.INT32
+
+
+def write_decoded(
+    writer: GraphWriter, key: str, codes: Int32, grid: Grid, carrier: str, output: str, *, foldable: bool
+) -> str:
+    """Writes the constant ``key`` and the nodes that decode it.
+
+    Args:
+        writer: the new graph.
+        key: what its constants are named after.
+        codes: of any shape.
+        grid: the grid they are on.
+        carrier: the ONNX type that stores them.
+        output: what the decoded value should be called.
+        foldable: whether ONNX Runtime may turn a look-up into float weights; False beside activations on grids.
+
+    Returns:
+        The name of the decoded value, float32.
+
+    Raises:
+        ValueError: if the format has no codes (``Storage.CAST``).
+    """
+    match grid.format.storage:
+        case Storage.INTEGER:
+            stored = writer.codes(f"{key}/codes", codes, carrier)
+            return _dequantized(writer, [stored, *writer.grid(key, grid, carrier)], grid, output)
+        case Storage.FLOAT8:
+            stored = writer.codes(f"{key}/codes", codes, carrier)
+            return _dequantized(writer, [stored, writer.constant(f"{key}/scale", grid.scale)], grid, output)
+        case Storage.TABLE:
+            stored = writer.codes(f"{key}/codes", codes, carrier)
+            return _looked_up(writer, key, stored, codes.shape, grid, output, foldable)
+        case Storage.CAST:
+            raise ValueError(f"{grid.format.name} has no codes, so there is nothing to decode")
+
+
+def _dequantized(writer: GraphWriter, inputs: list[str], grid: Grid, output: str) -> str:
+    attributes = {} if grid.axis is None else {"axis": grid.axis}
+    attributes |= {"block_size": grid.block} if grid.block else {}
+    return writer.add("DequantizeLinear", inputs, output, attributes=attributes)
+
+
+def _looked_up(
+    writer: GraphWriter, key: str, stored: str, shape: tuple[int, ...], grid: Grid, output: str, foldable: bool
+) -> str:
+    table = grid.format.table
+    if table is None:
+        raise ValueError(f"{grid.format.name} is stored as a table, and has none")
+    levels = writer.constant(f"{grid.format.name}/levels", table.levels, shared=True)
+    places = writer.add("Cast", [stored], f"{key}/places", attributes={"to": _INT32})
+    values = writer.add("Gather", [levels, places], f"{key}/levels", attributes={"axis": 0})
+    factors = [values, _scale(writer, key, shape, grid)]
+    if foldable:
+        return writer.add("Mul", factors, output)
+    one = [writer.constant("one/code", np.int8(1)), writer.constant("one/scale", np.float32(1))]
+    product = writer.add("Mul", factors, f"{key}/product")
+    return writer.add("Mul", [product, writer.add("DequantizeLinear", one, f"{key}/one")], output)
+
+
+def _scale(writer: GraphWriter, key: str, shape: tuple[int, ...], grid: Grid) -> str:
+    """The scale in a shape that broadcasts against the values."""
+    if grid.axis is None or grid.block is None:
+        return writer.constant(f"{key}/scale", grid.expanded(shape)[0])
+    length = shape[grid.axis]
+    blocks = np.arange(length) // grid.block
+    narrow = blocks.astype(np.uint8 if blocks[-1] < 2**8 else np.uint16 if blocks[-1] < 2**16 else np.int32)
+    index = writer.constant(f"blocks_of_{grid.block}_in_{length}", narrow, shared=True)
+    wide = writer.add("Cast", [index], f"{key}/blocks", attributes={"to": _INT32})
+    scale = writer.constant(f"{key}/scale", grid.scale)
+    return writer.add("Gather", [scale, wide], f"{key}/scales", attributes={"axis": grid.axis})

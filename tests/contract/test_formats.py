@@ -1,0 +1,317 @@
+"""What every number format must do, whichever it is: recipe, plan, file, size, error, controls, command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import qexplorer as qx
+from qexplorer.cli import main
+from qexplorer.cli.parser import build_parser
+from qexplorer.core.errors import RecipeError, UnknownName
+from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format, on_a_grid
+from qexplorer.core.grid import fake_quantize
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Status
+from qexplorer.core.short_names import examples, stem_of
+from qexplorer.measure import effort
+from qexplorer.measure.effort import Effort, TimingPlan
+from qexplorer.observe.collecting.accumulate import histogram_of
+from qexplorer.observe.error import error_exact, error_from_histogram
+from qexplorer.observe.weight_grids import weight_grid
+from qexplorer.quantize.emit.graph import emit
+from qexplorer.quantize.plan import make_plan
+from qexplorer.run.capability import not_integer
+from qexplorer.run.protocol import Capabilities
+from qexplorer.ui.quantize.recipe_changes import changed, short_name
+from tests.contract.format_checks import check_file, check_size, planned, recipe_of, weights_on_grids
+from tests.contract.throw_away import bring
+from tests.pages.app import open_app, texts
+from tests.quantize.support import case, run
+
+every = pytest.mark.parametrize("name", FORMATS.names())
+scaled = [item.name for item in FORMATS if item.has_scale]
+fine = [(item.name, granularity) for item in FORMATS for granularity in item.granularities]
+at_every_granularity = pytest.mark.parametrize(("name", "granularity"), fine, ids=[f"{n}-{g}" for n, g in fine])
+
+QUINARY = """
+from qexplorer.core.formats.table import TableFormat
+
+ENTRIES = (
+    TableFormat("quinary", (-1.0, -0.4, 0.0, 0.4, 1.0), recipes={"five": "five levels, one scale for each channel"}),
+)
+"""
+
+
+@pytest.fixture
+def quinary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A format that is one more file of the folder, here and in children, and nothing else."""
+    bring(monkeypatch, FORMATS, "quinary", QUINARY, tmp_path)
+    yield "quinary"
+    sys.modules.pop("qexplorer.core.formats.quinary", None)
+
+
+@at_every_granularity
+@pytest.mark.usefixtures("shared_workspace")
+def test_from_recipe_to_file_and_size(name: str, granularity: Granularity) -> None:
+    """The recipe survives its YAML, the plan names the format and its grids have it, and file and size are right."""
+    recipe = recipe_of(name, granularity)
+    assert Recipe.parse(recipe.to_yaml()) == recipe
+    plan = planned(recipe)
+    weights = weights_on_grids(plan)
+    assert {grid.granularity for _, _, grid in weights} >= {granularity}
+    assert {grid.format.name for _, _, grid in weights} == {name}
+    assert all(layer.weights is None or layer.weights.startswith(name) for layer in plan.layers)
+    check_file(recipe)
+    check_size(recipe)
+
+
+@pytest.mark.parametrize("name", [item.name for item in FORMATS if item.storage is Storage.CAST])
+@pytest.mark.usefixtures("shared_workspace")
+def test_a_format_without_a_scale_is_cast_to(name: str) -> None:
+    """Weights stand in the file in its own type, or the layer stays in float32 where that is the type."""
+    recipe, found = recipe_of(name, None), case("mlp")
+    model = emit(found.model, recipe, planned(recipe))
+    kind = {"fp16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16, "fp32": onnx.TensorProto.FLOAT}[name]
+    arrays = {item.name: item for item in model.graph.initializer}
+    assert sum(item.data_type == kind and len(item.dims) == 2 for item in arrays.values()) >= 2
+    assert np.isfinite(run(model, found.feeds)[0]).all()
+
+
+@pytest.mark.parametrize("name", [n for n in scaled if not get_format(n).is_uniform])
+@pytest.mark.usefixtures("shared_workspace")
+def test_beside_activations_on_grids_its_layers_are_simulated(name: str) -> None:
+    """No runtime rounds its weights again: optimized and as written, answers are within one step of 1 part in 255."""
+    found, weights = case("cnn"), {"format": name}
+    for mode in ("static", "dynamic"):
+        asked = {"weights": weights, "activations": {"format": "uint8", "mode": mode}}
+        recipe = Recipe.model_validate(asked)
+        plan = make_plan(found.model, recipe, found.statistics)
+        reasons = [layer.reason for layer in plan.layers if layer.weights is not None]
+        assert reasons
+        assert all("simulated: its" in reason and "no integer kernel" in reason for reason in reasons)
+        model = emit(found.model, recipe, plan)
+        (fast,), (simulated,) = run(model, found.feeds), run(model, found.feeds, simulated=True)
+        np.testing.assert_allclose(fast, simulated, atol=1.01 * np.ptp(simulated) / 255)
+    none = Capabilities("cpu", frozenset({"int8"}), frozenset({"uint8"}), simulates=True)
+    assert "decoded to float" in str(not_integer(none, recipe))
+
+
+@pytest.mark.parametrize("name", scaled)
+def test_the_error_from_a_histogram_is_the_exact_one(name: str) -> None:
+    """Within 0.1 % of a normal weight's error; 16 bits and fp8 are finer than the histogram's bins: 15 % and 1 %."""
+    x = np.random.default_rng(5).standard_normal((64, 4096)).astype(np.float32)
+    spec = recipe_of(name, Granularity.TENSOR).weights
+    assert spec is not None
+    grid = weight_grid(x, spec, 0)
+    found, exact = error_from_histogram(histogram_of(x), grid), error_exact(x, grid)
+    rel = 0.15 if grid.format.bits > 8 else 0.01 if grid.format.storage is Storage.FLOAT8 else 2e-3
+    assert found.mse == pytest.approx(exact.mse, rel=rel)
+    assert exact.mse == pytest.approx(((fake_quantize(x, grid).astype(np.float64) - x) ** 2).mean(), rel=1e-6)
+
+
+@at_every_granularity
+def test_every_calibrator_has_a_range_for_it_or_a_reason(name: str, granularity: Granularity) -> None:
+    """The scales are finite and positive and no larger than min-max's."""
+    x = np.random.default_rng(7).standard_normal((16, 64)).astype(np.float32)
+    widest = recipe_of(name, granularity).weights
+    assert widest is not None
+    for each in by_default_first():
+        spec = widest.with_calibrator(each.name)
+        if each.refuses(get_format(name), granularity, "weight"):
+            with pytest.raises(RecipeError, match=f"'{each.name}'"):
+                weight_grid(x, spec, 0, 1)
+            continue
+        grid, whole = weight_grid(x, spec, 0, 1), weight_grid(x, widest, 0, 1)
+        assert (grid.scale > 0).all()
+        assert (grid.scale <= whole.scale * 1.0001).all()
+
+
+@every
+def test_it_says_what_it_is(name: str) -> None:
+    """Roles, levels, codes and short names fit together."""
+    found = get_format(name)
+    assert found.name == name
+    assert found.roles
+    assert found.has_scale == bool(found.granularities) == (found.storage is not Storage.CAST)
+    levels = found.levels()
+    if levels is not None:
+        assert (np.diff(levels) > 0).all()
+        assert len(levels) <= 2**found.bits
+        assert found.signed == bool(levels[0] < 0)
+    for text in found.recipes:
+        weights = Recipe.parse(text).weights
+        assert weights is not None
+        assert weights.format == name
+        assert short_name(Recipe.parse(text)) == text
+        assert examples()[text] == found.recipes[text]
+    stems = [stem for item in FORMATS if (stem := stem_of(item))]
+    assert len(stems) == len(set(stems))
+
+
+@pytest.mark.parametrize("name", [n for n in FORMATS.names() if n != "fp32"])
+def test_the_controls_of_quantize_offer_it(name: str) -> None:
+    """The format is in the list of weights; chosen, the page shows what it can have, and the recipe has it."""
+    app = open_app()
+    app.button("use_tumour_mlp").click().run()
+    app.session_state["qexplorer_state"].recipe = "w8-asym-kl"
+    app.switch_page("pages/quantize.py").run()
+    app.selectbox("quantize_weights_format").set_value(name).run()
+    assert not app.exception
+    assert not app.error
+    weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
+    assert weights is not None
+    assert weights.format == name
+    toggles = {toggle.key for toggle in app.toggle}
+    assert ("quantize_weights_symmetric" in toggles) == get_format(name).has_zero_point
+    given = [option.split(",")[0] for option in app.selectbox("quantize_activations_format").options]
+    assert (name in given) == ("activation" in get_format(name).roles)
+
+
+def _distributions_page(folder: Path, **choices: Any) -> Any:
+    (folder / "sessions").mkdir(parents=True, exist_ok=True)
+    value = {"model": "tumour_mlp", "data": "tumour", "choices": choices}
+    (folder / "sessions" / "the-session.json").write_text(json.dumps(value))
+    return open_app("pages/distributions.py", session="the-session")
+
+
+@pytest.mark.parametrize("name", [n for n in scaled if not get_format(n).is_uniform])
+@pytest.mark.parametrize("granularity", list(Granularity), ids=str)
+def test_the_controls_of_distributions_offer_it(workspace_folder: Path, name: str, granularity: Granularity) -> None:
+    """Chosen, the levels are drawn over the histogram, its error is told, and the recipe can take it."""
+    app = _distributions_page(workspace_folder, weight_granularity=str(granularity))
+    app.selectbox("keep:weight_numbers").set_value(name).run()
+    assert not app.exception
+    assert not app.error
+    assert f"{name} {'blocks of 32' if granularity == 'block' else f'per {granularity}'}, range:" in texts(app)
+    assert "Signal to quantization noise" in texts(app)
+    if granularity is Granularity.TENSOR:
+        assert "not evenly spaced" in texts(app)
+    next(b for b in app.button if b.key == "use_for_all").click().run()
+    weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
+    assert weights is not None
+    assert (weights.format, weights.granularity) == (name, granularity)
+
+
+@pytest.mark.parametrize("name", [text for item in FORMATS for text in item.recipes])
+def test_the_command_line_takes_it(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``quantize`` writes the file by its short name, and the help of the command lists it."""
+    out = tmp_path / "out.onnx"
+    assert main(["quantize", "tumour_mlp", "--recipe", name, "-o", str(out)]) == 0
+    onnx.checker.check_model(onnx.load(out))
+    assert f"{name} ({examples()[name]})" in _help("quantize", capsys)
+
+
+def _help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command, "--help"])
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("granularity", list(Granularity), ids=str)
+@pytest.mark.usefixtures("shared_workspace")
+def test_a_new_file_is_all_that_a_format_needs(quinary: str, granularity: Granularity) -> None:
+    """Recipe, plan, file and size know it; its three bits are packed as three, carried by four."""
+    recipe = recipe_of(quinary, granularity, calibrator="mse")
+    assert Recipe.parse(recipe.to_yaml()) == recipe
+    plan = planned(recipe)
+    assert any(layer.weights and layer.weights.endswith("carried by uint4") for layer in plan.layers)
+    for _, array, grid in weights_on_grids(plan):
+        normal = fake_quantize(array, grid) / np.maximum(*[np.abs(fake_quantize(array, grid)).max()] * 2)
+        assert len(np.unique(normal.round(5))) <= 5 * grid.scale.size
+    check_file(recipe)
+    check_size(recipe)
+
+
+def test_a_new_format_is_compared_in_children(quinary: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison by its short name judges and times it in processes of their own."""
+    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
+    assert Recipe.parse("five").weights is not None
+    table = qx.compare("tumour_mlp", "five", backends=["onnxruntime"], samples=32)
+    assert [(item.recipe, item.status) for item in table.runs] == [("float", Status.OK), ("five", Status.OK)]
+    assert quinary in FORMATS
+
+
+def test_a_new_format_is_in_the_app_names_and_help(quinary: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both lists of weights offer it, the presets and the help have its short name, messages name it."""
+    app = open_app()
+    app.button("use_tumour_mlp").click().run()
+    app.switch_page("pages/quantize.py").run()
+    app.selectbox("quantize_weights_format").set_value(quinary).run()
+    assert not app.exception
+    assert "five levels, one scale for each channel" in texts(app) or "quinary weights" in texts(app)
+    assert any(option.startswith(quinary) for option in app.selectbox("quantize_weights_format").options)
+    app.switch_page("pages/distributions.py").run()
+    assert quinary in app.selectbox("keep:weight_numbers").options
+    assert "five (five levels, one scale for each channel)" in _help("compare", capsys)
+    with pytest.raises(RecipeError, match="quinary"):
+        Recipe.parse("weights: {format: senary}")
+
+
+def test_a_wider_integer_needs_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """int12 and uint12, added while the program runs, are in YAML, short names and controls alike; before, in none."""
+    from qexplorer.core.formats.uniform import UniformFormat
+
+    with pytest.raises(RecipeError, match="int12"):
+        Recipe.parse("weights: {format: int12}")
+    with pytest.raises(RecipeError, match="w12"):
+        Recipe.parse("w12")
+    assert "int12" not in on_a_grid("weight")
+    entries = {item.name: item for item in (UniformFormat.of(12, signed=True), UniformFormat.of(12, signed=False))}
+    monkeypatch.setattr(FORMATS, "_entries", {item.name: item for item in FORMATS} | entries)
+    assert Recipe.parse("w12a12").weights == Recipe.parse("weights: {format: int12}").weights
+    assert "uint12" in on_a_grid("activation")
+    recipe, found = Recipe.parse("w12a12"), case("mlp")
+    plan = make_plan(found.model, recipe, found.statistics)
+    (answer,) = run(emit(found.model, recipe, plan), found.feeds)
+    (expected,) = run(found.model.proto(), found.feeds)
+    np.testing.assert_allclose(answer, expected, atol=0.01 * np.ptp(expected))
+
+
+def test_what_a_format_cannot_have_is_refused_in_one_sentence() -> None:
+    """Activations in a table, an asymmetric grid of one, weights alone in fp16, one bit."""
+    for text, says in (
+        ("weights: {format: nf4}\nactivations: {format: nf4}", "'nf4' is not a format of activations"),
+        ("weights: {format: fp8_e4m3, symmetric: false}", "fp8_e4m3 has no zero point"),
+        ("weights: {format: fp16}", "must be given for weights and activations alike"),
+        ("weights: {format: int1}", "'int1' is not a number format"),
+        ("nf4-asym", "nf4 has no zero point"),
+        ("nf4-dynamic", "'dynamic' is not an option"),
+        ("w1", "no recipe called 'w1'"),
+    ):
+        with pytest.raises(RecipeError, match=says):
+            Recipe.parse(text)
+    ruled = Recipe.parse("weights: {symmetric: false}\nlayers: [{match: '*', weights: {format: nf4}}]")
+    with pytest.raises(RecipeError, match=r"rule '\*': nf4 has no zero point"):
+        ruled.for_layer("any", "Conv")
+
+
+def test_a_change_of_format_takes_along_what_must_change() -> None:
+    """From an asymmetric KL grid to a table: symmetric, and the default calibrator."""
+    weights = changed(Recipe.parse("w8-asym-kl"), "weights", "format", "nf4").weights
+    assert weights is not None
+    assert (weights.symmetric, weights.calibrator) == (True, DEFAULT_CALIBRATOR)
+    assert short_name(changed(Recipe.parse("w8-b32"), "weights", "format", "fp8_e4m3")) == "fp8-b32"
+
+
+def test_an_unknown_name_raises_everywhere() -> None:
+    """No default answers for a format that is not there."""
+    with pytest.raises(UnknownName, match="did you mean 'nf4'"):
+        get_format("nf5")
+    with pytest.raises(RecipeError, match="'nf5' is not a number format"):
+        Recipe.parse("weights: {format: nf5}")
+    with pytest.raises(RecipeError, match=r"no recipe called 'nf5'.*nf4"):
+        Recipe.parse("nf5")
+    spec = Recipe.parse("w8").weights
+    assert spec is not None
+    with pytest.raises(UnknownName, match="nf5"):
+        weight_grid(np.ones((4, 4), np.float32), spec.model_copy(update={"format": "nf5"}), 0)

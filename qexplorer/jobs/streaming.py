@@ -17,6 +17,7 @@ from qexplorer.jobs.records import write_json
 from qexplorer.jobs.report import Report
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.prepare import prepare
+from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.measure.waiting import Wait, waiting_text
@@ -39,7 +40,7 @@ class _Score:
     cursor: int = 0
     both: int = 0
     agree: int = 0
-    sides: dict[str, dict[str, int]] = field(default_factory=dict)
+    sides: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Streamer:
@@ -60,6 +61,7 @@ class Streamer:
         self._few: Subject = subject_of(model, data, min(JUDGED, self._all.n))
         (scratched / "few").mkdir()
         self._files = keep_samples(scratched, self._all.inputs)
+        self._metric, self._label_file = self._all.metrics[0], keep_labels(scratched, self._all.labels)
         self._few_files = keep_samples(scratched / "few", self._few.inputs)
         self._ready: dict[tuple[str, str], Variant | str] = {}
         self._score, self.count = _Score(), 0
@@ -114,7 +116,7 @@ class Streamer:
                 self._labels[place] = label
                 self._score.sides.pop(place, None)
                 self._score.both = self._score.agree = 0
-            score = self._score.sides.get(place, {"seen": 0, "right": 0})
+            score = self._score.sides.get(place, {"seen": 0, "scores": {}})
             sides[place] = {"label": label, "backend": side.backend, "path": str(found.path), **score}
         return sides, notes
 
@@ -153,8 +155,7 @@ class Streamer:
         return made.variant
 
     def _stream(self, sides: dict[str, Any], control: Control) -> dict[str, Any]:
-        labels = self._all.labels
-        shown = labels is not None and not self._model.untrained
+        metric = None if self._model.untrained or self._metric.needs_float else self._metric.name
         with (self._folder / WINDOWS).open("a", encoding="utf-8") as file:
 
             def told(event: dict[str, Any]) -> None:
@@ -167,7 +168,8 @@ class Streamer:
                 {
                     "sides": sides,
                     "files": self._files,
-                    "labels": labels.tolist() if shown and labels is not None else None,
+                    "metric": metric,
+                    "labels": self._label_file,
                     "positions": self._all.positions.tolist(),
                     "batch": self._model.fixed_batch or 1,
                     "threads": self._threads,

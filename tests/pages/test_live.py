@@ -34,8 +34,8 @@ def ended_stream() -> str:
     order = LiveOrder(model=MODEL, data=DATA, sides={}).model_dump(mode="json")
     write_json(folder / "order.json", {"kind": "live", "order": order, "digest": "d", "started": 1.0})
     (folder / "events.jsonl").write_text('{"event": "result", "value": {"windows": 1}}\n')
-    side = LiveSide("float, onnxruntime", 20, 2.0, 2.5, 500.0, 0.4, 3.0, "estimated", 100, 90)
-    window = LiveWindow(7.0, {"a": side}, (50.0, 10.0), 80_000_000, position=3, said={"a": 1})
+    side = LiveSide("float, onnxruntime", 20, 2.0, 2.5, 500.0, 0.4, 3.0, "estimated", 100, 90, 0.9, (0.8, 0.95))
+    window = LiveWindow(7.0, {"a": side}, (50.0, 10.0), 80_000_000, position=3, said={"a": 1}, metric="accuracy")
     (folder / WINDOWS).write_text(json.dumps(window.to_json()) + "\n")
     write_json(folder / NOTES, {"b": "its answers differ"})
     return job_id
@@ -66,7 +66,7 @@ def test_an_ended_stream_keeps_its_last_numbers() -> None:
     assert "its answers differ" in said
     metrics = {m.label: m.value for m in app.metric}
     assert metrics["Latency"] == "2 ms"
-    assert metrics["Right"] == "90.0 %"
+    assert metrics["accuracy"] == "90.0 %"
     assert [b for b in app.button if b.key == "live_start"]
 
 

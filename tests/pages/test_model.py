@@ -133,6 +133,24 @@ def test_data_by_path_and_preprocessing(tmp_path: Path) -> None:
     assert float(app.dataframe[0].value.iloc[0, 1]) == pytest.approx(before / 255, abs=1e-3)
 
 
+def test_the_task_of_own_data_can_be_chosen(tmp_path: Path) -> None:
+    """The labels mean one, which is said; another one is chosen for data that is there and for data to come."""
+    file = tmp_path / "mine.npz"
+    np.savez(file, x=np.ones((40, 30), np.float32), y=np.arange(40) % 2)
+    app = _with("tumour_mlp")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    assert "task classification" in texts(app)
+    next(s for s in app.selectbox if s.label == "Task").set_value("similarity").run()
+    assert app.session_state["qexplorer_state"].task == "similarity"
+    assert "task similarity" in texts(app)
+    np.savez(file, x=np.ones((40, 30), np.float32), y=-np.arange(40))
+    next(s for s in app.selectbox if s.label == "Task of its labels").set_value("similarity")
+    app.text_input[_index(app, "Or a path on this machine")].set_value(str(file))
+    next(b for b in app.button if b.label == "Read it").click().run()
+    assert not app.error
+
+
 def test_wrong_preprocessing(tmp_path: Path) -> None:
     """A setting that cannot be is refused with one sentence that says what is allowed, and nothing changes."""
     file = tmp_path / "mine.npz"

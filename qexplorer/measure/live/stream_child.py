@@ -22,6 +22,7 @@ from qexplorer.machine.meters.estimate import watts_per_cpu
 from qexplorer.machine.meters.protocol import Meter
 from qexplorer.machine.meters.registry import best_meter
 from qexplorer.machine.usage_watch import UsageSampler
+from qexplorer.measure.live.judge import LiveJudge, first_sample
 from qexplorer.measure.live.windows import WINDOW_S, LiveSide, LiveWindow
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
@@ -54,8 +55,8 @@ class _Player:
     session: Session
     meter: Meter
     threshold: float
+    judge: LiveJudge | None
     seen: int = 0
-    right: int = 0
 
     def play(self, feeds: Callable[[int], dict[str, Array]], rows: list[int], until_s: float | None) -> _Turn:
         """Runs ``rows`` in order, all of them, or only as many as begin before ``until_s`` (on the clock of time)."""
@@ -68,7 +69,11 @@ class _Player:
             start = time.perf_counter_ns()
             found: Any = call()
             turn.times_ns.append(time.perf_counter_ns() - start)
-            turn.said.append(_class(found, self.threshold))
+            outputs = first_sample(found)
+            said = predictions(outputs, 1, threshold=self.threshold)
+            turn.said.append(None if said is None else int(said[0]))
+            if self.judge is not None:
+                self.judge.see(row, outputs)
         turn.wall_s, turn.cpu_s = time.perf_counter() - begin, time.process_time() - cpu
         after = self.meter.read_joules()
         turn.joules = None if joules is None or after is None else after - joules
@@ -79,14 +84,15 @@ def stream(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Runs until the control file's version is another one, or nobody has looked for a while.
 
     Args:
-        arguments: ``sides`` {place: {label, backend, path, seen, right}}, ``files`` (samples by input name), ``labels``
-            (or None), ``positions``, ``batch`` (samples a call), ``threads``, ``rate`` (samples a second; None: as fast
+        arguments: ``sides`` {place: {label, backend, path, seen, scores}}, ``files`` (samples by input name),
+            ``metric`` and ``labels`` (name and file; None where answers are not judged), ``positions``, ``batch``
+            (samples a call), ``threads``, ``rate`` (samples a second; None: as fast
             as it goes), ``control`` (path), ``version``, ``heartbeat`` (path), ``stale_s``, ``threshold``, and where
             the last stream stopped: ``t_s``, ``cursor``, ``both``, ``agree``.
         emit: takes ``window`` events.
 
     Returns:
-        ``reason`` (``changed`` or ``left``), ``t_s``, ``cursor``, ``both``, ``agree``, and {place: {seen, right}}.
+        ``reason`` (``changed`` or ``left``), ``t_s``, ``cursor``, ``both``, ``agree``, and {place: {seen, scores}}.
 
     Raises:
         BackendError: a backend gave up.
@@ -99,7 +105,7 @@ class _Stream:
         self._given, self._emit = arguments, emit
         self._inputs = read_samples(arguments["files"])
         self._n = next(iter(self._inputs.values())).shape[0]
-        self._labels = arguments["labels"]
+        self._metric = arguments["metric"]
         self._order = random.Random()  # noqa: S311  (an order of turns, no secret)
         self._players = [self._player(place, side) for place, side in arguments["sides"].items()]
         self._cursor, self._t_s = int(arguments["cursor"]), float(arguments["t_s"])
@@ -113,8 +119,10 @@ class _Stream:
         for _ in range(_WARM_CALLS):
             session.call(self._feeds(0))()
         meter = best_meter(backend.capabilities.device)
-        threshold = float(self._given["threshold"])
-        return _Player(place, side["label"], session, meter, threshold, int(side["seen"]), int(side["right"]))
+        threshold, judge = float(self._given["threshold"]), None
+        if self._metric is not None:
+            judge = LiveJudge(self._metric, self._given["labels"], self._n, threshold, side["scores"])
+        return _Player(place, side["label"], session, meter, threshold, judge, int(side["seen"]))
 
     def _feeds(self, row: int) -> dict[str, Array]:
         """One call's inputs: the sample at ``row``, repeated where the file insists on a larger batch."""
@@ -131,7 +139,7 @@ class _Stream:
                 time.sleep(rest)
             self._t_s = time.perf_counter() - begin
             self._tell(turns, rows, time.perf_counter() - opened)
-        scores = {p.place: {"seen": p.seen, "right": p.right} for p in self._players}
+        scores = {p.place: {"seen": p.seen, "scores": p.judge.told() if p.judge else {}} for p in self._players}
         state = {"t_s": self._t_s, "cursor": self._cursor, "both": self._both, "agree": self._agree}
         return {"reason": reason, **state, "sides": scores}
 
@@ -162,10 +170,7 @@ class _Stream:
 
     def _tell(self, turns: dict[str, _Turn], rows: list[int], wall_s: float) -> None:
         for player in self._players:
-            said = turns[player.place].said
             player.seen += len(rows)
-            if self._labels is not None:
-                player.right += sum(c == self._labels[row] for c, row in zip(said, rows, strict=True))
         named = [turn.said for turn in turns.values()]
         comparable = len(named) == 2 and None not in (*named[0], *named[1])
         if comparable:
@@ -183,6 +188,7 @@ class _Stream:
             said={place: int(c) for place, c in last.items() if c is not None},
             both=self._both,
             agree=self._agree if self._both else None,
+            metric=self._metric,
         )
         self._emit({"event": "window", "window": window.to_json()})
 
@@ -193,6 +199,7 @@ class _Stream:
             watts, source = turn.joules / max(turn.wall_s, 1e-9), f"measured:{player.meter.name}"
         else:
             watts, source = watts_per_cpu() * turn.cpu_s / max(turn.wall_s, 1e-9), "estimated"
+        judged, value, ci95 = (0, None, None) if player.judge is None else player.judge.result()
         return LiveSide(
             label=player.label,
             n=len(times),
@@ -203,12 +210,7 @@ class _Stream:
             watts=watts,
             watts_source=source,
             seen=player.seen,
-            right=player.right if self._labels is not None else None,
+            judged=judged,
+            value=value,
+            ci95=ci95,
         )
-
-
-def _class(found: Any, threshold: float) -> int | None:
-    """The class that the answer to one sample names, or None."""
-    outputs = [np.asarray(each) for each in (found.values() if hasattr(found, "values") else found)]
-    said = predictions([outputs[0][:1] if outputs[0].ndim else outputs[0]], 1, threshold=threshold)
-    return None if said is None else int(said[0])

@@ -38,7 +38,9 @@ class LiveSide:
         watts: power while it computed.
         watts_source: ``measured:<meter>``, idle included, or ``estimated``, above idle.
         seen: samples since the variant was chosen.
-        right: of these, how many it answered right; None without labels.
+        judged: of these, how many different ones its answers were scored on; 0 where answers are not judged.
+        value: the task's primary metric over those; None where there is none.
+        ci95: its interval.
     """
 
     label: str
@@ -50,7 +52,9 @@ class LiveSide:
     watts: float | None
     watts_source: str
     seen: int
-    right: int | None
+    judged: int = 0
+    value: float | None = None
+    ci95: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class LiveWindow(Wire):
         said: the class each variant named for it.
         both: samples that both variants ran since either was chosen.
         agree: of these, how many they named the same class for; None where no class is named.
+        metric: name of the task's primary metric, where answers are judged.
     """
 
     t_s: float
@@ -78,6 +83,7 @@ class LiveWindow(Wire):
     said: dict[str, int] = field(default_factory=dict)
     both: int = 0
     agree: int | None = None
+    metric: str | None = None
 
 
 def since(windows: Sequence[LiveWindow], seconds: float) -> list[LiveWindow]:

@@ -1,4 +1,4 @@
-"""Six small charts of a stream: latency, throughput, power, right answers, processors, memory.
+"""Six small charts of a stream: latency, throughput, power, answers, processors, memory.
 
 A chart's specification never changes while the stream runs: only its data does, so that nothing flickers.
 """
@@ -6,11 +6,11 @@ A chart's specification never changes while the stream runs: only its data does,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.measure.live.windows import SIDES, LiveSide, LiveWindow, since
-from qexplorer.measure.metrics.statistics import wilson_interval
+from qexplorer.report.metric_words import axis_title, drawn, stated
 from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from qexplorer.core.results import Interval
 
-__all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "speed_sentence"]
+__all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "speed_sentence", "title_of"]
 
 SHOWN_S = 60.0
 """Seconds of the stream that a chart shows."""
@@ -26,7 +26,10 @@ SHOWN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One small chart: its key, title with unit, and whether it is about the variants or about the machine."""
+    """One small chart: its key, title with unit, and whether it is about the variants or about the machine.
+
+    The title of the answers' chart has ``{metric}`` where the name and unit of the task's primary metric go.
+    """
 
     key: str
     title: str
@@ -37,7 +40,7 @@ PANELS = (
     Panel("latency", "Latency of one call (ms)", True),
     Panel("throughput", "Throughput while it has its turn (samples/s)", True),
     Panel("power", "Power while it computes (W)", True),
-    Panel("accuracy", "Right so far (%)", True),
+    Panel("answers", "{metric} so far", True),
     Panel("cpu", "Load of each processor (%)", False),
     Panel("memory", "Memory of both together (MB)", False),
 )
@@ -54,7 +57,7 @@ def colours_of(backends: Mapping[str, str], recipes: Mapping[str, str]) -> dict[
 def live_frame(windows: Sequence[LiveWindow], panel: Panel) -> pd.DataFrame:
     """The points of one chart: columns ``t`` (s), ``line`` (what is drawn), ``value``, ``low``, ``high``.
 
-    Latency spans median to 90th percentile, right answers their 95 % interval; other values have no span.
+    Latency spans median to 90th percentile, answers their 95 % interval; other values have no span.
     """
     import pandas as pd
 
@@ -65,6 +68,8 @@ def live_frame(windows: Sequence[LiveWindow], panel: Panel) -> pd.DataFrame:
 
 
 def _variant_rows(window: LiveWindow, key: str) -> list[dict[str, Any]]:
+    if key == "answers":
+        return _judged(window)
     rows = []
     for place, side in window.sides.items():
         value, low, high = _value(side, key)
@@ -80,10 +85,19 @@ def _value(side: LiveSide, key: str) -> tuple[float | None, float | None, float 
         return side.per_s, None, None
     if key == "power":
         return side.watts, None, None
-    if side.right is None or side.seen == 0:
-        return None, None, None
-    low, high = wilson_interval(side.right, side.seen)
-    return 100 * side.right / side.seen, 100 * low, 100 * high
+    return None, None, None
+
+
+def _judged(window: LiveWindow) -> list[dict[str, Any]]:
+    """The metric in its own unit, with its interval, of each variant whose answers are judged."""
+    if window.metric is None:
+        return []
+    rows = []
+    for place, side in window.sides.items():
+        if side.value is not None:
+            value = drawn(replace(stated(window.metric, side.value, side.judged), ci95=side.ci95))
+            rows.append({"t": window.t_s, "line": place, "value": value.value, "low": value.low, "high": value.high})
+    return rows
 
 
 def _machine_rows(window: LiveWindow, key: str) -> list[dict[str, Any]]:
@@ -96,9 +110,10 @@ def _machine_rows(window: LiveWindow, key: str) -> list[dict[str, Any]]:
     return [{"t": window.t_s, "line": name, "value": load, "low": None, "high": None} for name, load in cores]
 
 
-def live_spec(panel: Panel, colours: Mapping[str, str]) -> dict[str, Any]:
-    """The Vega-Lite chart that draws :func:`live_frame`; ``colours`` by place."""
-    zero = panel.key != "accuracy"
+def live_spec(panel: Panel, colours: Mapping[str, str], metric: str | None = None) -> dict[str, Any]:
+    """The Vega-Lite chart that draws :func:`live_frame`; ``colours`` by place, ``metric`` judges answers."""
+    title = title_of(panel, metric)
+    zero = panel.key != "answers"
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": zero, "nice": True}}
     if panel.key == "cpu":
         y["scale"] = {"domain": [0, 100]}
@@ -112,7 +127,7 @@ def live_spec(panel: Panel, colours: Mapping[str, str]) -> dict[str, Any]:
     tooltip = [
         {"field": "line", "title": "what"},
         {"field": "t", "title": "second", "format": ".1f"},
-        {"field": "value", "title": panel.title, "format": ".4~g"},
+        {"field": "value", "title": title, "format": ".4~g"},
     ]
     band = {
         "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
@@ -124,12 +139,18 @@ def live_spec(panel: Panel, colours: Mapping[str, str]) -> dict[str, Any]:
         "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip},
     }
     return {
-        "title": {"text": panel.title, "anchor": "start", "fontSize": 13},
+        "title": {"text": title, "anchor": "start", "fontSize": 13},
         "height": 130,
         "padding": {"left": 0, "top": 2, "right": 6, "bottom": 2},
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "layer": [band, line] if panel.key in ("latency", "accuracy") else [line],
+        "layer": [band, line] if panel.key in ("latency", "answers") else [line],
     }
+
+
+def title_of(panel: Panel, metric: str | None) -> str:
+    """The chart's title, ``Accuracy (%) so far`` for answers that are judged."""
+    name = "Answers" if metric is None else axis_title(stated(metric, 0.0, 0))
+    return panel.title.format(metric=name[:1].upper() + name[1:])
 
 
 def speed_sentence(a: str, b: str, found: tuple[float, Interval] | None) -> str | None:

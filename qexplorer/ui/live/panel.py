@@ -15,7 +15,15 @@ from qexplorer.jobs.kinds.live import LIVE
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState
 from qexplorer.measure.live.windows import SIDES, LiveWindow, speed, totals
-from qexplorer.report.comparison_charts.live import PANELS, colours_of, live_frame, live_spec, speed_sentence
+from qexplorer.report.comparison_charts.live import (
+    PANELS,
+    colours_of,
+    live_frame,
+    live_spec,
+    speed_sentence,
+    title_of,
+)
+from qexplorer.report.metric_words import stated, value_text
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import job_state, latest_job
@@ -108,13 +116,14 @@ def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Ch
         return
     _now(windows, chosen, colours)
     columns = st.columns(3, gap="medium")
+    metric = windows[-1].metric
     for index, panel in enumerate(PANELS):
         frame = live_frame(windows, panel)
         with columns[index % 3]:
             if frame.empty:
-                st.caption(f"{panel.title}: not counted here")
+                st.caption(f"{title_of(panel, metric)}: not counted here")
             else:
-                st.vega_lite_chart(frame, live_spec(panel, colours), key=f"live_{panel.key}")
+                st.vega_lite_chart(frame, live_spec(panel, colours, metric), key=f"live_{panel.key}")
     source = next((side.watts_source for side in windows[-1].sides.values()), "estimated")
     told = "estimated from processor time, above idle" if source == "estimated" else f"{source}, idle included"
     st.caption(
@@ -156,8 +165,10 @@ def _card(place: str, windows: list[LiveWindow], chosen: Chosen, colour: str) ->
             st.metric("Throughput", f"{number[1]:,.0f} /s")
             if side.watts is not None:
                 st.metric("Power, estimated" if side.watts_source == "estimated" else "Power", f"{side.watts:.2g} W")
-            if side.right is not None and side.seen:
-                st.metric("Right", f"{100 * side.right / side.seen:.1f} %", help=f"of {side.seen:,} samples")
+            metric = windows[-1].metric
+            if side.value is not None and metric is not None:
+                found = stated(metric, side.value, side.judged)
+                st.metric(found.label, value_text(found), help=f"on {side.judged:,} different samples")
 
 
 def _sample(last: LiveWindow, chosen: dict[str, Chosen]) -> None:
@@ -170,7 +181,8 @@ def _sample(last: LiveWindow, chosen: dict[str, Chosen]) -> None:
         return
     names, labels = data.classes, data.evaluation.labels
     row = next(iter(data.evaluation.inputs.values()))[last.position : last.position + 1]
-    lines = [] if labels is None else [f"label <b>{escape(_class(int(labels[last.position]), names))}</b>"]
+    known = labels is not None and last.said and labels.ndim == 1  # where answers are classes, labels are too
+    lines = [f"label <b>{escape(_class(int(labels[last.position]), names))}</b>"] if known else []
     lines += [
         f"{escape(chosen[p].name)}: <b>{escape(_class(c, names))}</b>" for p, c in last.said.items() if p in chosen
     ]

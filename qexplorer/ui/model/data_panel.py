@@ -95,23 +95,23 @@ def _label(data: DataSet, index: int) -> str:
 
 def _draw_task(data: DataSet | None) -> None:
     """What the labels are for: what they mean by themselves, or a task that is chosen."""
-    from qexplorer.core.plugins import TASKS
-
     now = state()
-    names = [None, *TASKS.names()]
     meant = "what the labels mean" + (f" ({data.task})" if data is not None and now.task is None else "")
-    chosen = st.selectbox(
-        "Task",
-        names,
-        index=names.index(now.task) if now.task in names else 0,
-        format_func=lambda name: meant if name is None else name,
-        help="  \n".join(f"**{task.name}** takes {task.takes}" for task in TASKS),
-        key=f"task_of_{now.data}",
-    )
+    chosen = _pick_task("Task", now.task, meant, f"task_of_{now.data}")
     if chosen != now.task:
         now.task = chosen
         keep(now)
         st.rerun()
+
+
+def _pick_task(label: str, now: str | None, meant: str, key: str) -> str | None:
+    """A list of all tasks with the labels that each takes; None for what the labels mean."""
+    from qexplorer.core.plugins import TASKS
+
+    names = [None, *TASKS.names()]
+    told = "  \n".join(f"**{task.name}** takes {task.takes}" for task in TASKS)
+    index = names.index(now) if now in names else 0
+    return st.selectbox(label, names, index, lambda name: name or meant, help=told, key=key)
 
 
 def _pictures(data: DataSet, array: Any) -> None:
@@ -136,6 +136,7 @@ def _sources(model: Model, *, expanded: bool) -> None:
     from qexplorer.load.readers.registry import READERS, readable
 
     with st.expander("Use other data" if not expanded else "Bring data", expanded=expanded, icon=":material/database:"):
+        task = _pick_task("Task of its labels", None, "what the labels mean", "task_of_new_data")
         left, right = st.columns(2)
         with left:
             file = st.file_uploader(
@@ -143,14 +144,14 @@ def _sources(model: Model, *, expanded: bool) -> None:
                 key="upload_data",
                 help=" ".join(reader.help for reader in READERS if reader.endings),
             )
-            if take_upload("data", file, lambda name, data: _choose_upload(name, data, model), _WAIT):
+            if take_upload("data", file, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
                 st.rerun()
         with right:
             with st.form("path_data", border=False):
                 path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
                 if st.form_submit_button("Read it") and path.strip():
                     source = Path(path.strip()).expanduser()
-                    error = take(lambda: _choose(source, model), _WAIT.format(name=source.name))
+                    error = take(lambda: _choose(source, model, task), _WAIT.format(name=source.name))
                     if error is None:
                         st.rerun()
                     show_error(error)
@@ -172,16 +173,16 @@ def keep_upload(name: str, data: bytes) -> Path:
     return path
 
 
-def _choose_upload(name: str, data: bytes, model: Model) -> None:
+def _choose_upload(name: str, data: bytes, model: Model, task: str | None = None) -> None:
     path = keep_upload(name, data)
     try:
-        _choose(path, model)
+        _choose(path, model, task)
     except QExplorerError:
         path.unlink(missing_ok=True)
         raise
 
 
-def _choose(source: Path, model: Model) -> None:
+def _choose(source: Path, model: Model, task: str | None = None) -> None:
     """Reads the file, so that one that cannot be read changes nothing, and makes it the session's data.
 
     Pictures of different sizes cannot be read without a size: the model's own is then tried.
@@ -191,14 +192,14 @@ def _choose(source: Path, model: Model) -> None:
 
     chosen = None
     try:
-        load_data(source)
+        load_data(source, task=task)
     except DataError:
         size = picture_size(model)
         if size is None or source.suffix != ".zip":
             raise
         chosen = Preprocessing(size=size)
-        load_data(source, preprocessing=chosen)
-    _use(str(source), None if chosen is None else chosen.model_dump(mode="json"))
+        load_data(source, preprocessing=chosen, task=task)
+    _use(str(source), None if chosen is None else chosen.model_dump(mode="json"), task)
 
 
 def picture_size(model: Model) -> tuple[int, int] | None:
@@ -210,7 +211,7 @@ def picture_size(model: Model) -> tuple[int, int] | None:
     return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
-def _use(source: str, preprocessing: dict[str, Any] | None = None) -> None:
+def _use(source: str, preprocessing: dict[str, Any] | None = None, task: str | None = None) -> None:
     now = state()
-    now.data, now.preprocessing, now.task = source, preprocessing, None
+    now.data, now.preprocessing, now.task = source, preprocessing, task
     keep(now)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.errors import DataError
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.readers.csv import read_csv
 
 
@@ -26,6 +27,16 @@ def test_csv_with_header_and_named_labels(tmp_path: Path) -> None:
     assert raw.evaluation.labels.tolist() == [1, 0, 1]
     assert raw.evaluation.groups is not None
     assert raw.evaluation.groups.tolist() == ["m", "f", "m"]
+
+
+def test_csv_labels_with_fractions_are_measurements(tmp_path: Path) -> None:
+    """A label column with a fraction in it makes the data regression, and whole numbers make it classification."""
+    rows = [f"{i},{i % 3}" for i in range(40)]
+    found = load_data(_csv(tmp_path, "\n".join(["a,y", *rows, "7,0.5"])))
+    assert found.task == "regression"
+    assert found.evaluation.labels is not None
+    assert found.evaluation.labels.dtype == np.float64
+    assert load_data(_csv(tmp_path, "\n".join(["a,y", *rows]))).task == "classification"
 
 
 def test_csv_without_header_takes_the_last_column_if_it_looks_like_labels(tmp_path: Path) -> None:

@@ -43,6 +43,18 @@ def test_npz_for_several_inputs(tmp_path: Path) -> None:
     assert set(raw.evaluation.inputs) == {"tokens", "mask"}
 
 
+def test_npz_may_name_its_task(tmp_path: Path) -> None:
+    """``task`` is a text, no input; something else under this name is refused."""
+    x, y = np.ones((40, 3)), np.arange(40)
+    path = tmp_path / "d.npz"
+    np.savez(path, x=x, y=y, task=np.array("regression"))
+    raw = read_npz(path)
+    assert (raw.task, list(raw.evaluation.inputs)) == ("regression", [""])
+    np.savez(path, x=x, y=y, task=np.arange(2))
+    with pytest.raises(DataError, match="'task' is an array of type int64 and shape"):
+        read_npz(path)
+
+
 def test_npz_labels_as_text(tmp_path: Path) -> None:
     """Class names given as labels are numbered in alphabetical order."""
     raw = read_npz(npz(tmp_path, x=X[:3], y=np.array(["dog", "cat", "dog"])))

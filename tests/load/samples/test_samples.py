@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import sha256_file
 from qexplorer.load.datasets.load import load_data, load_raw
+from qexplorer.load.samples.manifest import Manifest, samples_folder
 from qexplorer.load.samples.shelf import Sample, get_sample, list_samples, sample_of_data
 
 TRAINED = ("digits_cnn", "glyphs_mobilenet", "tumour_mlp")
@@ -56,6 +58,7 @@ def test_the_manifests_accuracy_is_measured_again(name: str) -> None:
     sample = get_sample(name)
     assert sample.manifest is not None
     correct, n = _correct(sample)
+    assert sample.manifest.float_accuracy is not None
     assert n == sample.manifest.float_accuracy.n == sample.n_evaluation
     assert abs(correct - sample.manifest.float_accuracy.correct) <= 1
 
@@ -128,3 +131,18 @@ def test_raw_values_are_kept_for_showing() -> None:
     assert images.shape[1:] == (8, 8)
     assert int(images.max()) == 16
     assert preprocessing.size == (32, 32)
+
+
+def test_a_manifest_of_another_task_brings_its_own_metric() -> None:
+    """A folder is enough for a sample of any task: it names task and metric; unknown, none and both are refused."""
+    value = json.loads((samples_folder() / "tumour_mlp" / "manifest.json").read_text())
+    measured = value.pop("float_accuracy")
+    other = {**value, "task": "regression", "float_metric": {"metric": "rmse", "value": 2.5, "n": 200}}
+    found = Manifest.model_validate(other).measured
+    assert (found.metric, found.value, found.n) == ("rmse", 2.5, 200)
+    assert Manifest.model_validate({**value, "float_accuracy": measured}).measured.metric == "accuracy"
+    wrong = [{**other, "task": "regresion"}, value, {**other, "float_accuracy": measured}]
+    wrong.append({**other, "float_metric": {"metric": "rsme", "value": 2.5, "n": 200}})
+    for each in wrong:
+        with pytest.raises(ValueError, match=r"task|metric|accuracy"):
+            Manifest.model_validate(each)

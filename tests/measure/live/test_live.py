@@ -15,9 +15,11 @@ from qexplorer.core.usage import GpuSample, UsageSample
 from qexplorer.machine.usage_watch import UsageSampler
 from qexplorer.measure.live.stream_child import stream
 from qexplorer.measure.live.windows import LiveWindow, since, speed, totals
+from qexplorer.measure.metrics.statistics import wilson_interval
+from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.timing.latency_numbers import PLACEMENT
-from tests.measure.models import make_cnn, quantized, samples
+from tests.measure.models import CLASSES, make_cnn, quantized, samples
 
 N = 12
 
@@ -37,12 +39,14 @@ def order(model: Model, tmp_path: Path) -> dict[str, Any]:
     int8 = quantized(model, tmp_path)
     paths = {"a": ("float", model.path), "b": ("w8a8", int8.path)}
     sides = {
-        p: {"label": n, "backend": "onnxruntime", "path": str(f), "seen": 0, "right": 0} for p, (n, f) in paths.items()
+        p: {"label": n, "backend": "onnxruntime", "path": str(f), "seen": 0, "scores": {}}
+        for p, (n, f) in paths.items()
     }
     return {
         "sides": sides,
         "files": keep_samples(tmp_path, {"x": samples(N)}),
-        "labels": [0] * N,
+        "metric": "accuracy",
+        "labels": keep_labels(tmp_path, np.zeros(N, np.int64)),
         "positions": list(range(100, 100 + N)),
         "batch": 1,
         "threads": 1,
@@ -85,15 +89,19 @@ def test_both_variants_run_the_same_samples(order: dict[str, Any]) -> None:
     assert ended["sides"]["a"]["seen"] == windows[-1].sides["a"].seen
 
 
-def test_right_answers_are_those_of_the_model(order: dict[str, Any], model: Model) -> None:
-    """After whole rounds of the samples, the share of right answers is what the model gets on them at once."""
+def test_right_answers_are_those_of_the_model(order: dict[str, Any], model: Model, tmp_path: Path) -> None:
+    """After whole rounds the metric is what the model gets on the samples at once, each of which counts once."""
     import onnxruntime
 
     (logits,) = onnxruntime.InferenceSession(str(model.path)).run(None, {"x": samples(N)})
-    order |= {"rate": 2.0 * N, "labels": np.argmax(logits, axis=1).tolist()}
+    labels = np.argmax(logits, axis=1)
+    labels[0] = (labels[0] + 1) % CLASSES
+    order |= {"rate": 2.0 * N, "labels": keep_labels(tmp_path, labels)}
     windows, _ = run(order, 2)
     assert windows[-1].sides["a"].seen == 2 * N
-    assert windows[-1].sides["a"].right == 2 * N
+    side = windows[-1].sides["a"]
+    assert (side.judged, side.value, side.ci95) == (N, (N - 1) / N, wilson_interval(N - 1, N))
+    assert windows[-1].metric == "accuracy"
     assert windows[-1].agree is not None
 
 
@@ -107,19 +115,20 @@ def test_a_pace_fixes_the_samples_of_a_window(order: dict[str, Any]) -> None:
 def test_the_stream_goes_on_where_another_stopped(order: dict[str, Any]) -> None:
     """Time, place in the samples and counts are carried over."""
     before = {"t_s": 10.0, "cursor": 5, "both": 7, "agree": 6}
-    order["sides"]["a"] |= {"seen": 7, "right": 3}
+    order["sides"]["a"] |= {"seen": 7, "scores": {"0": [1.0], "1": [0.0], "2": [1.0]}}
     windows, _ = run(order | before | {"rate": 4.0}, 1)
     assert windows[0].t_s > 10
     assert windows[0].position == 100 + 5 + 1
     assert windows[0].sides["a"].seen == 9
     assert windows[0].sides["b"].seen == 2
+    assert (windows[0].sides["a"].judged, windows[0].sides["b"].judged) == (5, 2)
     assert windows[0].both == 9
 
 
 def test_without_labels_nothing_counts_as_right(order: dict[str, Any]) -> None:
     """The number is missing, not zero, and agreement is still counted."""
-    windows, _ = run(order | {"labels": None}, 1)
-    assert windows[0].sides["a"].right is None
+    windows, _ = run(order | {"labels": None, "metric": None}, 1)
+    assert windows[0].sides["a"].value is None
     assert windows[0].agree is not None
 
 

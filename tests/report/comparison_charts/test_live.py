@@ -11,9 +11,9 @@ from qexplorer.report.palette import FLOAT, backend_colour
 
 def window(t: float) -> LiveWindow:
     """A window with known numbers."""
-    side = LiveSide("float", 20, 2.0, 2.5, 500.0, 0.4, 3.0, "estimated", 100, 90)
-    other = LiveSide("w8a8", 20, 1.0, None, 1000.0, 0.2, 3.1, "estimated", 100, None)
-    return LiveWindow(t, {"a": side, "b": other}, (50.0, 10.0), 80_000_000, gpu_percent=(7.0,))
+    side = LiveSide("float", 20, 2.0, 2.5, 500.0, 0.4, 3.0, "estimated", 100, 90, 0.9, (0.8, 0.95))
+    other = LiveSide("w8a8", 20, 1.0, None, 1000.0, 0.2, 3.1, "estimated", 100)
+    return LiveWindow(t, {"a": side, "b": other}, (50.0, 10.0), 80_000_000, gpu_percent=(7.0,), metric="token_accuracy")
 
 
 def frames(windows: list[LiveWindow]) -> dict[str, list[dict[str, object]]]:
@@ -22,15 +22,14 @@ def frames(windows: list[LiveWindow]) -> dict[str, list[dict[str, object]]]:
 
 
 def test_every_panel_draws_its_quantity() -> None:
-    """Latency spans median to p90, right answers their interval; processors and GPUs each have a line."""
+    """Latency spans median to p90, the metric its interval, in its unit; processors and GPUs each have a line."""
     found = frames([window(1.0)])
     latency = {row["line"]: row for row in found["latency"]}
     assert (latency["a"]["value"], latency["a"]["high"]) == (2.0, 2.5)
     assert math.isnan(float(str(latency["b"]["high"])))
     assert [row["value"] for row in found["throughput"]] == [500.0, 1000.0]
-    (right,) = found["accuracy"]
-    assert right["value"] == 90.0
-    assert float(str(right["low"])) < 90 < float(str(right["high"]))
+    (right,) = found["answers"]
+    assert (right["value"], right["low"], right["high"]) == (90.0, 80.0, 95.0)
     assert [row["line"] for row in found["cpu"]] == ["CPU 0", "CPU 1", "GPU 0"]
     assert found["memory"][0]["value"] == 80.0
 
@@ -47,6 +46,14 @@ def test_a_specification_does_not_depend_on_the_data() -> None:
     for panel in PANELS:
         assert live_spec(panel, colours) == live_spec(panel, colours)
         assert "values" not in str(live_spec(panel, colours))
+
+
+def test_the_chart_of_answers_is_named_by_the_metric() -> None:
+    """Title with unit, whatever the task; without a metric it is not said to be one."""
+    answers = next(panel for panel in PANELS if panel.key == "answers")
+    assert live_spec(answers, {}, "rmse")["title"]["text"] == "RMSE so far"
+    assert live_spec(answers, {}, "token_accuracy")["title"]["text"] == "Next-token accuracy (%) so far"
+    assert live_spec(answers, {})["title"]["text"] == "Answers so far"
 
 
 def test_two_equal_variants_are_told_apart() -> None:

@@ -3,4 +3,6 @@
 from qexplorer.ui.distributions.panel import draw_distributions_page
 from qexplorer.ui.frame import in_frame
 
+PAGE = {"title": "Distributions", "icon": ":material/bar_chart:", "group": "Explore", "place": 20}
+
 in_frame(draw_distributions_page)

@@ -3,4 +3,6 @@
 from qexplorer.ui.frame import in_frame
 from qexplorer.ui.quantize.panel import draw_quantize_page
 
+PAGE = {"title": "Quantize", "icon": ":material/tune:", "group": "Quantize", "place": 30}
+
 in_frame(draw_quantize_page)

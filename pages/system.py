@@ -3,4 +3,6 @@
 from qexplorer.ui.frame import in_frame
 from qexplorer.ui.system.panel import draw_system_page
 
+PAGE = {"title": "System", "icon": ":material/memory:", "group": "Judge", "place": 60}
+
 in_frame(draw_system_page)

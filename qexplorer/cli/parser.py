@@ -82,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _short_names() -> str:
     """What may follow in a short name, calibrators and their options included."""
-    from qexplorer.core.calibrator_choice import by_default_first, option_names, short_calibrators
+    from qexplorer.core.plugin_kinds.calibrator_choice import by_default_first, option_names, short_calibrators
     from qexplorer.core.plugins import ALGORITHMS
     from qexplorer.core.short_names import OPTIONS, examples, grammar_examples
 

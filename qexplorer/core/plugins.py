@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.registry import Registry
 
 if TYPE_CHECKING:
-    from qexplorer.core.algorithm import Algorithm
-    from qexplorer.core.calibrator import Calibrator
     from qexplorer.core.metric import Metric
+    from qexplorer.core.plugin_kinds.algorithm import Algorithm
+    from qexplorer.core.plugin_kinds.calibrator import Calibrator
     from qexplorer.core.tasks.protocol import Task
 
 __all__ = ["ALGORITHMS", "CALIBRATORS", "METRICS", "TASKS"]

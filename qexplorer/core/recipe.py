@@ -7,40 +7,27 @@ from __future__ import annotations
 
 import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from qexplorer.core.algorithm import Needs, Stage
-from qexplorer.core.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
-from qexplorer.core.calibrator import CalibratorOptions
-from qexplorer.core.calibrator_choice import (
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import Storage, get_format
+from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
+from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
+from qexplorer.core.plugin_kinds.calibrator_choice import (
     DEFAULT_CALIBRATOR,
-    known_option,
     option_names,
     options_among,
-    with_options,
     without_foreign,
 )
-from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format, in_role
-from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.recipe_parts import ActivationSpec, CalibratedPart, RecipePart, WeightSpec, is_option
 from qexplorer.core.short_names import expand
 from qexplorer.core.workspace import digest_json
 
 __all__ = ["ActivationSpec", "LayerRule", "LayerSpec", "Recipe", "WeightSpec"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _known_format(name: str) -> str:
-    if name not in FORMATS:
-        raise ValueError(f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}")
-    return name
 
 
 def _casts(spec: WeightSpec | ActivationSpec | None) -> bool:
@@ -48,96 +35,7 @@ def _casts(spec: WeightSpec | ActivationSpec | None) -> bool:
     return spec is not None and get_format(spec.format).storage is Storage.CAST
 
 
-def _known_calibrator(name: str) -> str:
-    if name not in CALIBRATORS:
-        raise ValueError(f"'{name}' is not a calibrator; allowed: {', '.join(CALIBRATORS.names())}")
-    return name
-
-
-class _Calibrated(_Strict):
-    """A part with a calibrator, whose options stand flat beside its name, checked and complete.
-
-    They are extra fields of this model: which are allowed is said by the calibrator (see ``calibrator_choice``, also
-    for what earlier versions wrote).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    if TYPE_CHECKING:  # each part declares it as its last field, so that the options follow it where it is written
-        calibrator: str
-
-    check_calibrator = field_validator("calibrator", check_fields=False)(_known_calibrator)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _options_of_the_calibrator(cls, given: Any) -> Any:
-        return with_options(given, tuple(cls.model_fields)) if isinstance(given, dict) else given
-
-    @property
-    def options(self) -> CalibratorOptions:
-        """The calibrator's options, typed."""
-        return options_among(self.calibrator, self.model_extra or {})
-
-    def with_calibrator(self, name: str, **options: Any) -> Self:
-        """The same with another calibrator and its options: those of this one are no longer meant."""
-        own = self.model_dump(include=set(type(self).model_fields))
-        return type(self).model_validate({**own, "calibrator": name, **options})
-
-
-class WeightSpec(_Calibrated):
-    """How weights are quantized.
-
-    Attributes:
-        format: a number format's name.
-        granularity: how many weights share a scale.
-        block: values per scale along the input axis (granularity ``block`` only).
-        symmetric: zero point fixed at zero.
-        calibrator: how the range is chosen from the values; its options are further fields.
-    """
-
-    format: str = "int8"
-    granularity: Granularity = Granularity.CHANNEL
-    block: int = Field(32, ge=8, le=4096)
-    symmetric: bool = True
-    calibrator: str = DEFAULT_CALIBRATOR
-
-    check_format = field_validator("format")(_known_format)
-
-    @model_validator(mode="after")
-    def _format_allows(self) -> WeightSpec:
-        found = in_role(self.format, "weight")
-        if found.has_scale and self.granularity not in found.granularities:
-            allowed = ", ".join(found.granularities)
-            raise ValueError(f"{found.name} cannot have a scale per {self.granularity}; allowed: {allowed}")
-        if found.has_scale and not (self.symmetric or found.has_zero_point):
-            raise ValueError(f"{found.name} has no zero point, so that its grid is symmetric")
-        return self
-
-
-class ActivationSpec(_Calibrated):
-    """How activations are quantized.
-
-    Attributes:
-        format: a number format's name.
-        mode: ``static`` (ranges from calibration data) or ``dynamic`` (range of each tensor as it comes).
-        symmetric: zero point fixed in the middle of the codes.
-        calibrator: how the range is chosen from the observed values (static only); its options are further fields.
-    """
-
-    format: str = "uint8"
-    mode: Literal["static", "dynamic"] = "static"
-    symmetric: bool = False
-    calibrator: str = DEFAULT_CALIBRATOR
-
-    check_format = field_validator("format")(_known_format)
-
-    @model_validator(mode="after")
-    def _format_allows(self) -> ActivationSpec:
-        in_role(self.format, "activation")
-        return self
-
-
-class LayerRule(_Strict):
+class LayerRule(RecipePart):
     """An exception for the layers that ``match`` names; rules apply in order, so the last match wins.
 
     Attributes:
@@ -160,7 +58,7 @@ class LayerRule(_Strict):
         for fields, spec in ((self.weights, WeightSpec), (self.activations, ActivationSpec)):
             if fields is not None:
                 known = "calibrator" not in fields  # options of one that is named elsewhere: the recipe checks them
-                spec.model_validate({k: v for k, v in fields.items() if not (known and _is_option(spec, k))})
+                spec.model_validate({k: v for k, v in fields.items() if not (known and is_option(spec, k))})
         return self
 
     def matches(self, name: str, op: str) -> bool:
@@ -170,7 +68,7 @@ class LayerRule(_Strict):
         return fnmatch.fnmatchcase(name, self.match)
 
 
-class LayerSpec(_Strict):
+class LayerSpec(RecipePart):
     """What a recipe asks of one layer, after all rules: None means float. ``rule`` is the rule that decided, if any."""
 
     weights: WeightSpec | None
@@ -178,7 +76,7 @@ class LayerSpec(_Strict):
     rule: str | None = None
 
 
-class Recipe(_Strict):
+class Recipe(RecipePart):
     """What a person asks for.
 
     Attributes:
@@ -320,12 +218,8 @@ def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str
         raise RecipeError(_first(error), where=f"rule '{rule}'", do="say in the rule what differs") from None
 
 
-def _is_option(spec: type[_Calibrated], name: str) -> bool:
-    return name not in spec.model_fields and known_option(name)
-
-
 def _check_options_of_rules(
-    spec: type[_Calibrated], base: _Calibrated | None, rules: list[tuple[str, dict[str, Any] | None]]
+    spec: type[CalibratedPart], base: CalibratedPart | None, rules: list[tuple[str, dict[str, Any] | None]]
 ) -> None:
     """Options in a rule without a calibrator must be taken by one that its layers may have, from the recipe itself or
     from an earlier rule. Raises ValueError."""
@@ -335,7 +229,7 @@ def _check_options_of_rules(
         if "calibrator" in given:
             before.append(given)
             continue
-        for option in (key for key in given if _is_option(spec, key)):
+        for option in (key for key in given if is_option(spec, key)):
             takers = [each for each in before if option in option_names(each.get("calibrator", DEFAULT_CALIBRATOR))]
             if not takers:
                 what = f"the rule for '{match}' gives '{option}'"

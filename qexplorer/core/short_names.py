@@ -18,9 +18,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format, Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 
 __all__ = ["OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.workspace import workspace
+from qexplorer.jobs.coding import encode
+from qexplorer.jobs.compare_order import CompareOrder, compare_order_from
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -56,7 +58,7 @@ class Record:
         model: the model's name.
         data: the data set's name.
         lines: its runs.
-        order: the arguments of the job that made it, to make it again; None if it was not made by a job.
+        order: of the job that made it, to make it again; None if it was not made by a job, or cannot be read any more.
     """
 
     id: str
@@ -64,7 +66,7 @@ class Record:
     model: str
     data: str
     lines: tuple[RunLine, ...]
-    order: dict[str, Any] | None
+    order: CompareOrder | None
 
     @property
     def recipes(self) -> tuple[str, ...]:
@@ -78,12 +80,12 @@ class History:
     def __init__(self) -> None:
         self.path = workspace() / FILE
 
-    def add(self, comparison: Comparison, order: dict[str, Any] | None = None) -> None:
+    def add(self, comparison: Comparison, order: CompareOrder | None = None) -> None:
         """Keeps a comparison; one with the same id is replaced.
 
         Args:
             comparison: what was found.
-            order: the arguments of the job that made it.
+            order: of the job that made it.
         """
         body = comparison.to_json()
         lines = [_line(run) for run in body["runs"]]
@@ -93,7 +95,7 @@ class History:
             str(comparison.model.get("name", "")),
             str(comparison.data.get("name", "")),
             json.dumps(lines),
-            json.dumps(order),
+            json.dumps(None if order is None else encode(CompareOrder, order)),
             json.dumps(body, default=str),
         )
         with self._open() as base:
@@ -161,7 +163,7 @@ def _version(base: sqlite3.Connection) -> int:
 def _record(row: tuple[str, str, str, str, str, str]) -> Record:
     comparison_id, created, model, data, lines, order = row
     runs = tuple(RunLine(**line) for line in json.loads(lines))
-    return Record(comparison_id, created, model, data, runs, json.loads(order))
+    return Record(comparison_id, created, model, data, runs, compare_order_from(json.loads(order)))
 
 
 def _line(run: dict[str, Any]) -> dict[str, Any]:

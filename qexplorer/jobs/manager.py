@@ -7,58 +7,48 @@ import shutil
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from subprocess import Popen
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import UnknownName
-from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.core.workspace import workspace
+from qexplorer.jobs.coding import encode
+from qexplorer.jobs.ids import new_job_id
+from qexplorer.jobs.kind import JOB_KINDS
 from qexplorer.jobs.processes import end_tree, started_at
 from qexplorer.jobs.records import JobState, JobStatus, job_folder, job_ids, read_json, read_state, write_json
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import start_child
 
-__all__ = ["KINDS", "JobState", "JobStatus", "cancel", "forget", "running", "state", "submit"]
+if TYPE_CHECKING:
+    from qexplorer.jobs.kind import AnyKind, JobKind, OrderT
 
-# kind -> (work, niceness). A comparison takes timings and niceness is inherited, so it gets none; what takes no
-# timings makes way for the pages.
-KINDS: dict[str, tuple[str, int]] = {
-    "compare": ("qexplorer.jobs.work:compare_job", 0),
-    "observe": ("qexplorer.jobs.work:observe_job", 5),
-    "channels": ("qexplorer.jobs.work:channels_job", 5),
-    "quantize": ("qexplorer.jobs.work:quantize_job", 5),
-    "load": ("qexplorer.jobs.work:load_job", 5),
-    "sweep": ("qexplorer.jobs.work_sweep:sweep_job", 0),
-    "why": ("qexplorer.jobs.work_why:why_job", 0),
-    "live": ("qexplorer.jobs.work_live:live_job", 0),
-    "ladder": ("qexplorer.jobs.work_ladder:ladder_job", 5),
-    "saturation": ("qexplorer.jobs.work_ladder:saturation_job", 0),
-    "sums": ("qexplorer.jobs.work_ladder:sums_job", 5),
-}
+__all__ = ["JobState", "JobStatus", "cancel", "forget", "running", "state", "submit"]
+
 KEPT = 50  # ended jobs that stay on disk
 KEPT_S = 7 * 24 * 3600.0
+_CHILD = "qexplorer.jobs.child:do_job"
 
 _CHILDREN: dict[str, Popen[str]] = {}  # children of this very process, so that they can be reaped
 _THREADS = threading.Lock()
 
 
-def submit(kind: str, arguments: dict[str, Any]) -> str:
+def submit(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
     """Starts a job and returns its id; while the same work is already running, returns the id of that.
 
     Raises:
-        UnknownName: for a kind that there is not.
+        UnknownName: for a kind that is not registered, which its process could not find.
     """
-    if kind not in KINDS:
-        raise UnknownName.among("kind of job", kind, KINDS)
-    digest = digest_json([kind, arguments])
+    JOB_KINDS.get(kind.name)
+    digest = kind.digest(order)
     with _one_at_a_time():
         states = _all()
         for job in states:
-            if job.is_running and (read_json(job_folder(job.id) / "order.json") or {}).get("digest") == digest:
+            if job.is_running and job.digest == digest:
                 return job.id
         _clean(states)
-        return _start(kind, arguments, digest)
+        return _start(kind, encode(kind.order, order), digest)
 
 
 def state(job_id: str) -> JobState:
@@ -91,16 +81,15 @@ def forget(job_id: str) -> None:
         shutil.rmtree(job_folder(job_id), ignore_errors=True)
 
 
-def _start(kind: str, arguments: dict[str, Any], digest: str) -> str:
-    job_id = f"{kind}-{uuid.uuid4().hex[:12]}"
+def _start(kind: AnyKind, order: Any, digest: str) -> str:
+    job_id = new_job_id(kind.name)
     folder = workspace("jobs", job_id)
-    order = {"kind": kind, "arguments": arguments, "digest": digest, "started": time.time()}
-    write_json(folder / "order.json", order)
-    target, nice = KINDS[kind]
+    asked = {"kind": kind.name, "order": order}
+    write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time()})
     child = start_child(
-        target,
-        {**arguments, "job": job_id},
-        Limits(nice=nice),
+        _CHILD,
+        {**asked, "job": job_id},
+        Limits(nice=kind.nice),
         events=str(folder / "events.jsonl"),
         stderr=str(folder / "stderr.txt"),
     )

@@ -1,9 +1,9 @@
 """What is on disk of a job, and what that says about it. The disk is all there is: a restarted server sees the same.
 
 jobs/<id>/
-    order.json      kind, arguments, digest of both, when it was asked for
+    order.json      kind, order, digest of both, when it was asked for
     pid.json        the process and when it started
-    events.jsonl    what the child reported, one JSON value a line; the last line may be half-written
+    events.jsonl    what the child reported, one JSON value a line; see ``events``
     stderr.txt      everything else that it printed
     cancelled       there if a person asked for it to stop
 """
@@ -11,7 +11,6 @@ jobs/<id>/
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,12 +20,14 @@ from typing import Any
 from qexplorer.core.errors import UnknownName, error_from_json
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import workspace
+from qexplorer.jobs.events import EventReader, Told
+from qexplorer.jobs.ids import is_job_id
 from qexplorer.jobs.processes import is_alive
 
 __all__ = ["JobState", "JobStatus", "job_folder", "job_ids", "read_json", "read_state", "write_json"]
 
 START_S = 10.0  # how long an order may be without a process before it counts as never started
-_ID = re.compile(r"[a-z]+-[0-9a-f]{12}")
+_EVENTS = EventReader()
 
 
 class JobStatus(StrEnum):
@@ -40,33 +41,35 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """What is known of a job now.
+    """What is known of a job now. Its kind reads order, partial and result (``JobKind.order_of`` and so on).
 
     Attributes:
         id: the job's name, good for a URL.
-        kind: ``compare``, ``observe`` or ``load``.
+        kind: name of its kind; one that there is no more, for a job of an earlier version.
+        digest: of its kind and order.
         status: running, done, failed or cancelled.
         step: what it works on, in words.
         done: fraction of the work, 0 to 1.
         seconds_left: expected, or None while nobody can know.
-        partial: results that came before the end (runs as plain data).
-        result: what the work returned, once it is done.
         error: why it failed, one sentence.
         started: seconds since the epoch.
-        arguments: what was asked for.
+        order: what was asked for, as plain data; None for a job of an earlier version.
+        partial: what came before the end, as plain data.
+        result: what the work returned, once it is done, as plain data.
     """
 
     id: str
     kind: str
+    digest: str
     status: JobStatus
     step: str
     done: float
     seconds_left: float | None
-    partial: tuple[dict[str, Any], ...]
-    result: Any
     error: str | None
     started: float
-    arguments: dict[str, Any] = field(repr=False)
+    order: Any = field(default=None, repr=False)
+    partial: Any = field(default=None, repr=False)
+    result: Any = field(default=None, repr=False)
 
     @property
     def is_running(self) -> bool:
@@ -77,14 +80,14 @@ class JobState:
 def job_folder(job_id: str) -> Path:
     """The folder of an existing job; raises UnknownName (also for what is not an id, such as a path)."""
     folder = workspace("jobs") / job_id
-    if not _ID.fullmatch(job_id) or not (folder / "order.json").is_file():
+    if not is_job_id(job_id) or not (folder / "order.json").is_file():
         raise UnknownName(f"there is no job called '{job_id}'", do="start it again")
     return folder
 
 
 def job_ids() -> list[str]:
     """Every job on disk, in no order."""
-    return [p.name for p in workspace("jobs").iterdir() if _ID.fullmatch(p.name) and (p / "order.json").is_file()]
+    return [p.name for p in workspace("jobs").iterdir() if is_job_id(p.name) and (p / "order.json").is_file()]
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -106,20 +109,21 @@ def read_state(job_id: str) -> JobState:
     folder = job_folder(job_id)
     order = read_json(folder / "order.json") or {}
     alive = _alive(folder, order)  # asked before the events are read: a result written in between is then seen
-    progress, ending = _events(folder / "events.jsonl")
-    status, error = _status(folder, alive, progress.get("step", ""), ending)
+    told = _EVENTS.read(folder / "events.jsonl")
+    status, error = _status(folder, alive, told)
     return JobState(
         id=job_id,
-        kind=order.get("kind", ""),
+        kind=str(order.get("kind", "")),
+        digest=str(order.get("digest", "")),
         status=status,
-        step=progress.get("step", "starting"),
-        done=1.0 if status is JobStatus.DONE else min(1.0, max(0.0, float(progress.get("done") or 0.0))),
-        seconds_left=progress.get("seconds_left") if status is JobStatus.RUNNING else None,
-        partial=tuple(progress.get("runs") or ()),
-        result=ending.get("value") if status is JobStatus.DONE else None,
+        step=told.progress.get("step", "starting"),
+        done=1.0 if status is JobStatus.DONE else min(1.0, max(0.0, float(told.progress.get("done") or 0.0))),
+        seconds_left=told.progress.get("seconds_left") if status is JobStatus.RUNNING else None,
         error=error,
         started=float(order.get("started", 0.0)),
-        arguments=order.get("arguments", {}),
+        order=order.get("order"),
+        partial=told.partial,
+        result=told.ending.get("value") if status is JobStatus.DONE else None,
     )
 
 
@@ -130,27 +134,8 @@ def _alive(folder: Path, order: dict[str, Any]) -> bool:
     return is_alive(process["pid"], process["started"])
 
 
-def _events(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All progress so far in one mapping (later fields win), and the event that ended the work, if any."""
-    progress: dict[str, Any] = {}
-    ending: dict[str, Any] = {}
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last line feed is still being written
-    except OSError:
-        return progress, ending
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if event.get("event") in ("result", "error"):
-            ending = event
-        else:
-            progress |= event
-    return progress, ending
-
-
-def _status(folder: Path, alive: bool, step: str, ending: dict[str, Any]) -> tuple[JobStatus, str | None]:
+def _status(folder: Path, alive: bool, told: Told) -> tuple[JobStatus, str | None]:
+    ending, step = told.ending, told.progress.get("step", "")
     if ending.get("event") == "result":
         return JobStatus.DONE, None
     if (folder / "cancelled").exists():

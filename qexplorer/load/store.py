@@ -17,7 +17,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
 from qexplorer.load.safety.weight_files import digest_beside
 
-__all__ = ["SCHEMA", "find", "keep", "private_folder"]
+__all__ = ["SCHEMA", "find", "keep", "kept_model_path", "private_folder"]
 
 SCHEMA = 1  # raise it whenever loading would come to something else for the same file
 _STALE_S = 86_400
@@ -40,6 +40,11 @@ def _sweep(incoming: Path) -> None:
     for folder in incoming.iterdir():
         if time.time() - folder.stat().st_mtime > _STALE_S:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_model_path(sha256: str) -> Path:
+    """Where the normalized file with this digest is kept, or would be."""
+    return workspace("models") / f"{sha256}.onnx"
 
 
 def _record(sha256: str) -> Path:
@@ -70,7 +75,7 @@ def find(sha256: str, folder: Path | None) -> Model | None:
 
 def keep(written: Path, model: Model, external: dict[str, str]) -> Model:
     """Moves the normalized file to its place and records what was found out; returns the model at its new path."""
-    final = workspace("models") / f"{model.sha256}.onnx"
+    final = kept_model_path(model.sha256)
     written.replace(final)
     model = replace(model, path=final)
     record = json.dumps({"file": final.name, "model": model.to_json(), "external": external})

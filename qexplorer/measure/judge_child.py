@@ -27,7 +27,7 @@ from qexplorer.measure.scratch import folder_of, read_samples
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.batching import run_in_batches
-from qexplorer.run.protocol import Answers, Backend, Mode, Session, SessionOptions
+from qexplorer.run.protocol import Answerer, Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["answers_of", "compare_answers", "first_rows", "judge", "pads"]
@@ -133,7 +133,7 @@ def _alone(
 
 
 def answers_of(
-    session: Answers, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
+    session: Answerer, inputs: dict[str, Array], arguments: dict[str, Any], report: Callable[[float], None]
 ) -> list[Array]:
     """Outputs for every sample, at the evaluation batch; ``report`` is told which share is done."""
     n = int(arguments["n"])
@@ -148,8 +148,8 @@ def answers_of(
 
 
 def compare_answers(
-    session: Answers,
-    reference: Answers,
+    session: Answerer,
+    reference: Answerer,
     inputs: dict[str, Array],
     found: list[Array],
     arguments: dict[str, Any],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from qexplorer.core.calibrator import CalibratorOptions, Range, Wanted
-from qexplorer.core.calibrator_choice import chosen
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions, Range, Wanted
+from qexplorer.core.plugin_kinds.calibrator_choice import chosen
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["calibrate"]

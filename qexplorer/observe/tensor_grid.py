@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.calibrator import CalibratorOptions
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import ErrorSplit, error_from_histogram, row_sums

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.calibrator import Wanted
-from qexplorer.core.calibrator_choice import chosen
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import Wanted
+from qexplorer.core.plugin_kinds.calibrator_choice import chosen
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.collecting.accumulate import histogram_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer import __version__
@@ -21,7 +22,7 @@ from qexplorer.quantize.size import weight_bytes
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
 
-__all__ = ["digest_of", "quantize_model"]
+__all__ = ["digest_of", "quantize_model", "quantized_path"]
 
 SCHEMA = 2
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
@@ -55,7 +56,7 @@ def quantize_model(
     """
     materials = Materials(statistics, data, samples, progress)
     digest = digest_of(model, recipe, statistics, data, samples=samples)
-    path = workspace("quantized") / f"{digest}.onnx"
+    path = quantized_path(digest)
     if recipe.algorithms:
         check_materials(recipe, materials)
         ready, plan = run_algorithms(model, recipe, materials, path.with_suffix(".npz"))
@@ -72,6 +73,11 @@ def quantize_model(
         weight_bytes=weight_bytes(ready, path, plan),
         output_scales=_output_scales(ready, plan),
     )
+
+
+def quantized_path(digest: str) -> Path:
+    """Where the quantized file with this digest is kept, or would be."""
+    return workspace("quantized") / f"{digest}.onnx"
 
 
 def digest_of(

@@ -8,7 +8,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.model import Model
-from qexplorer.run.protocol import Answers
+from qexplorer.run.protocol import Answerer
 
 __all__ = ["feeds_of", "run_in_batches"]
 
@@ -21,7 +21,7 @@ def feeds_of(split: Split, model: Model) -> dict[str, Array]:
 
 
 def run_in_batches(
-    session: Answers,
+    session: Answerer,
     inputs: Mapping[str, Array],
     *,
     batch: int,

@@ -154,7 +154,7 @@ class Executed:
     layers: tuple[str, ...] = ()
 
 
-class Answers(Protocol):
+class Answerer(Protocol):
     """Whatever answers batches as a model does: a loaded model, or what one answered before."""
 
     @property
@@ -167,7 +167,7 @@ class Answers(Protocol):
         ...
 
 
-class Session(Answers, Protocol):
+class Session(Answerer, Protocol):
     """A loaded model."""
 
     @property

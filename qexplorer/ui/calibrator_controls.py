@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from qexplorer.core.calibrator import Role
-from qexplorer.core.calibrator_choice import by_default_first, not_offered
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator import Role
+from qexplorer.core.plugin_kinds.calibrator_choice import by_default_first, not_offered
 from qexplorer.core.plugins import CALIBRATORS
 
 __all__ = [

@@ -11,22 +11,11 @@ from streamlit.navigation.page import Page
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.ui import sidebar, status_line, theme
+from qexplorer.ui.page_list import grouped
 from qexplorer.ui.session import show_error, state
 
-__all__ = ["PAGES", "in_frame", "run_app"]
+__all__ = ["in_frame", "run_app"]
 
-PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "Explore": (
-        ("pages/model.py", "Model", ":material/deployed_code:"),
-        ("pages/distributions.py", "Distributions", ":material/bar_chart:"),
-    ),
-    "Quantize": (("pages/quantize.py", "Quantize", ":material/tune:"),),
-    "Judge": (
-        ("pages/compare.py", "Compare", ":material/balance:"),
-        ("pages/live.py", "Live", ":material/monitor_heart:"),
-        ("pages/system.py", "System", ":material/memory:"),
-    ),
-}
 _INSIDE: ContextVar[bool] = ContextVar("inside the frame", default=False)
 
 
@@ -65,9 +54,8 @@ def in_frame(draw: Callable[[], None]) -> None:
 
 def _navigation() -> Page:
     root = theme.root()
-    return st.navigation(
-        {
-            group: [st.Page(root / path, title=title, icon=icon) for path, title, icon in pages]
-            for group, pages in PAGES.items()
-        }
-    )
+    pages = {
+        group: [st.Page(root / page.path, title=page.title, icon=page.icon) for page in found]
+        for group, found in grouped().items()
+    }
+    return st.navigation(pages)

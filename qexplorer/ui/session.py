@@ -26,6 +26,7 @@ from qexplorer.core.workspace import workspace
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet
     from qexplorer.core.model import Model
+    from qexplorer.jobs.references import DataRef, ModelRef
 
 __all__ = [
     "State",
@@ -34,8 +35,11 @@ __all__ = [
     "current_data",
     "current_model",
     "current_recipe",
+    "data_reference",
     "fitted_data",
     "keep",
+    "kept_data_name",
+    "model_reference",
     "remembered",
     "session_id",
     "show_error",
@@ -67,6 +71,7 @@ class State:
         compare: recipes picked for Compare.
         backend: name of the backend that answers are measured on.
         jobs: kind of job -> id of the latest one.
+        started: digest of an order -> id of the job that does that.
         choices: values of page controls worth keeping (tensor, scale, ...).
     """
 
@@ -78,6 +83,7 @@ class State:
     compare: list[str] = field(default_factory=lambda: ["w8a8", "w4a8"])
     backend: str = field(default_factory=_reference)
     jobs: dict[str, str] = field(default_factory=dict)
+    started: dict[str, str] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)
 
 
@@ -145,6 +151,7 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
     for choice in [n for n in now.choices if n.startswith("tensor")]:
         del now.choices[choice]
     now.choices["model_name"] = name
+    now.choices.pop("data_name", None)
     for key in [k for k in st.session_state if str(k).startswith(_WIDGET + "tensor")]:
         del st.session_state[key]
     keep(now)
@@ -158,10 +165,41 @@ def current_model() -> Model | None:
 
 def current_data() -> DataSet | None:
     """The session's data, preprocessed as chosen, or None. Raises QExplorerError if it cannot be read."""
+    reference = data_reference()
+    return None if reference is None else _data(reference.model_dump_json())
+
+
+def model_reference() -> ModelRef | None:
+    """The session's model as orders of jobs name it, or None. Raises QExplorerError as :func:`current_model`."""
+    from qexplorer.jobs.references import ModelRef
+    from qexplorer.load.samples.shelf import list_samples
+
+    model, source = current_model(), state().model
+    if model is None:
+        return None
+    if source in {sample.name for sample in list_samples()}:
+        return ModelRef(sample=source)
+    return ModelRef(sha256=model.sha256)
+
+
+def data_reference() -> DataRef | None:
+    """The session's data as orders of jobs name it, read into the workspace; or None. Raises as ``current_data``."""
     now = state()
     if now.data is None:
         return None
-    return _data(now.data, _stamp(now.data), json.dumps(now.preprocessing, sort_keys=True), now.task)
+    name, preprocessing = kept_data_name(now.data), json.dumps(now.preprocessing, sort_keys=True)
+    asked = (now.data, _stamp(now.data), preprocessing, name, now.task)
+    found = _referred(*asked)
+    if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
+        _referred.clear(*asked)
+        found = _referred(*asked)
+    return found
+
+
+def kept_data_name(source: str) -> str | None:
+    """What data of an earlier order is called, whose file is not known any more; None for other sources."""
+    inside = Path(source).parent == workspace("data")
+    return str(state().choices.get("data_name") or Path(source).stem[:12]) if inside else None
 
 
 def fitted_data() -> DataSet | None:
@@ -194,14 +232,20 @@ def _model(source: str, stamp: str) -> Model:  # noqa: ARG001  # the stamp is pa
     return load_model(source)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")
-def _data(source: str, stamp: str, preprocessing: str, task: str | None) -> DataSet:  # noqa: ARG001  # the same
-    from qexplorer.load.datasets.load import load_data
+@st.cache_resource(max_entries=32, show_spinner="Reading the data: usually a second.")
+def _referred(source: str, stamp: str, preprocessing: str, name: str | None, task: str | None) -> DataRef:  # noqa: ARG001  # the same
+    from qexplorer.jobs.references import refer_to_data
     from qexplorer.load.datasets.preprocess import Preprocessing
 
     chosen = json.loads(preprocessing)
-    fields = None if chosen is None else Preprocessing(**chosen)
-    return load_data(source, preprocessing=fields, task=task)
+    return refer_to_data(source, None if chosen is None else Preprocessing(**chosen), name=name, task=task)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")
+def _data(reference: str) -> DataSet:
+    from qexplorer.jobs.references import DataRef, open_data
+
+    return open_data(DataRef.model_validate_json(reference))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

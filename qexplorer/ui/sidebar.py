@@ -10,13 +10,14 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import State, choose_model, keep, state
+from qexplorer.ui.job_memory import running_jobs
+from qexplorer.ui.job_section import draw_job_in_sidebar
+from qexplorer.ui.session import State, choose_model, keep, kept_data_name, state
 
 if TYPE_CHECKING:
     from qexplorer.load.samples.shelf import Sample
 
-__all__ = ["draw_sidebar", "model_label", "recipe_label", "samples"]
+__all__ = ["data_label", "draw_sidebar", "model_label", "recipe_label", "samples"]
 
 
 def samples() -> dict[str, Sample]:
@@ -31,6 +32,13 @@ def model_label(source: str | None) -> str:
     if source is None:
         return "none"
     return source if source in samples() else str(state().choices.get("model_name") or Path(source).stem[:12])
+
+
+def data_label(source: str | None) -> str:
+    """A data set as people call it: its name, or the name of the file that it came as."""
+    if source is None:
+        return "none"
+    return kept_data_name(source) or Path(source).stem
 
 
 def recipe_label(text: str) -> str:
@@ -50,10 +58,8 @@ def draw_sidebar() -> None:
             _data(now)
             _recipe(now)
             _backend(now)
-        for kind in sorted(now.jobs):
-            job = job_state(now.jobs[kind])
-            if job is not None and job.is_running:  # how it ended stands on the page that started it
-                draw_job(job.id, place=f"side_{kind}")
+        for job in running_jobs():  # how one ended stands on the page that started it
+            draw_job_in_sidebar(job)
 
 
 def _model(now: State) -> None:
@@ -69,7 +75,7 @@ def _data(now: State) -> None:
     if now.data is not None and now.data not in options:
         options.append(now.data)
     options.append(None)
-    _pick("Data", "side_data", options, now.data, _data_chosen, lambda d: Path(d).stem if d else "none", None)
+    _pick("Data", "side_data", options, now.data, _data_chosen, data_label, None)
 
 
 def _recipe(now: State) -> None:

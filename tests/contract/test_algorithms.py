@@ -16,9 +16,9 @@ from streamlit.testing.v1 import AppTest
 import qexplorer as qx
 from qexplorer.cli.main import main
 from qexplorer.cli.parser import build_parser
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage, needs_words
-from qexplorer.core.calibrator_choice import short_calibrators
 from qexplorer.core.errors import RecipeError, UnknownName
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage, needs_words
+from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import OPTIONS
@@ -41,7 +41,7 @@ ROUND_DOWN = '''
 from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.grid import quantize
 
 

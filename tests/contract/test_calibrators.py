@@ -12,17 +12,17 @@ from onnx import numpy_helper
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.cli.parser import build_parser
-from qexplorer.core.calibrator import Role, Wanted
-from qexplorer.core.calibrator_choice import (
+from qexplorer.core.errors import RecipeError, UnknownName
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Granularity, Grid, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import Role, Wanted
+from qexplorer.core.plugin_kinds.calibrator_choice import (
     DEFAULT_CALIBRATOR,
     needs_options,
     not_offered,
     option_names,
     short_calibrators,
 )
-from qexplorer.core.errors import RecipeError, UnknownName
-from qexplorer.core.formats import get_format
-from qexplorer.core.grid import Granularity, Grid, grid_from_range
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import OPTIONS
@@ -46,7 +46,7 @@ granularities = pytest.mark.parametrize("granularity", list(Granularity), ids=st
 HALF = '''
 """Half of the range."""
 from pydantic import Field
-from qexplorer.core.calibrator import Calibrator, CalibratorOptions
+from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions
 from qexplorer.observe.calibrators.spans import row_spans
 
 

@@ -11,10 +11,10 @@ import onnx
 import pytest
 
 from qexplorer.cli import main
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.errors import RecipeError, UnknownName
 from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format
 from qexplorer.core.grid import fake_quantize
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples, stem_of
 from qexplorer.observe.collecting.accumulate import histogram_of

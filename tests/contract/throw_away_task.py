@@ -12,13 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from qexplorer.core.metric import Answers, Direction, Paired, Scores
-from qexplorer.measure.metrics.kinds.facts import Facts
+from qexplorer.measure.metrics.kinds.facts import MetricFacts
 from qexplorer.measure.metrics.rows.numbers import rows_of
 
 __all__ = ["ENTRIES", "WorstError"]
 
 
-class WorstError(Facts):
+class WorstError(MetricFacts):
     """It has no interval, as a largest value has none without a model of its distribution."""
 
     name, title, unit, form = "worst_error", "worst error", "mm", ".2f"

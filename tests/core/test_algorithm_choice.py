@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 

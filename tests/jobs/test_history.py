@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +12,13 @@ import pytest
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.jobs import history
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
+from qexplorer.jobs.references import ModelRef
+from tests.jobs.orders import DATA, MODEL
 from tests.report.comparisons import comparison, float_run, quantized_run
+
+ORDER = CompareOrder(model=MODEL, data=DATA, recipes=("w8a8",))
 
 
 def test_what_is_added_comes_back_whole() -> None:
@@ -25,7 +31,7 @@ def test_what_is_added_comes_back_whole() -> None:
 def test_the_list_is_newest_first_and_by_model() -> None:
     """The list has the newest first, with recipes and accuracies to recognize them by."""
     History().add(comparison(comparison_id="old", created="2026-01-01T00:00:00+00:00"))
-    History().add(comparison(comparison_id="new", created="2026-01-03T00:00:00+00:00"), order={"recipes": ["w8a8"]})
+    History().add(comparison(comparison_id="new", created="2026-01-03T00:00:00+00:00"), order=ORDER)
     History().add(comparison(comparison_id="other", model={"name": "another"}))
     assert [r.id for r in History().list()] == ["new", "other", "old"]
     assert [r.id for r in History().list("net")] == ["new", "old"]
@@ -35,7 +41,7 @@ def test_the_list_is_newest_first_and_by_model() -> None:
         ("float", 0.99, 1.0),
         ("w8a8", 0.98, 2.0),
     ]
-    assert newest.order == {"recipes": ["w8a8"]}
+    assert newest.order == ORDER
 
 
 def test_a_noisy_speed_is_not_listed() -> None:
@@ -68,6 +74,9 @@ def test_two_processes_at_once() -> None:
     code = """
 import sys
 from qexplorer.jobs.history import History
+from qexplorer.jobs.compare_order import CompareOrder
+from qexplorer.jobs.references import ModelRef
+from tests.jobs.orders import DATA, MODEL
 from tests.report.comparisons import comparison
 for i in range(15):
     History().add(comparison(comparison_id=f"{sys.argv[1]}{i}"))
@@ -103,3 +112,37 @@ def test_a_damaged_file_is_one_sentence() -> None:
     with pytest.raises(InputError, match=r"runs\.sqlite: the record of runs cannot be used"):
         History().list()
     assert History().path.read_bytes().startswith(b"not a database")
+
+
+def kept_as(order: object) -> CompareOrder | None:
+    """The order of a record in which this is written down."""
+    History().add(comparison(), order=ORDER)
+    with sqlite3.connect(History().path) as base:
+        base.execute("UPDATE comparisons SET job = ?", (json.dumps(order),))
+    return History().list()[0].order
+
+
+@pytest.mark.parametrize("model", ["tumour_mlp", "/home/me/.local/share/qexplorer/models/" + "7" * 64 + ".onnx"])
+def test_an_order_of_an_earlier_version_asks_for_the_same(model: str) -> None:
+    """Names and paths of kept models become references, and recipes by short names are read."""
+    earlier = {"model": model, "data": "tumour", "preprocessing": None, "recipes": ["w8a8"], "samples": None}
+    found = kept_as(earlier | {"backends": ["onnxruntime"], "effort": "standard"})
+    assert found is not None
+    assert found.model == (MODEL if model == "tumour_mlp" else ModelRef(sha256="7" * 64))
+    assert found.data == DATA
+    assert ([recipe.name for recipe in found.recipes], found.effort) == (["w8a8"], "standard")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"model": "tumour_mlp", "data": "/home/me/mine.npz", "recipes": ["w8a8"]},
+        {"model": "net.onnx", "data": "tumour", "recipes": ["w8a8"]},
+        {"recipes": ["w99"]},
+        [],
+        None,
+    ],
+)
+def test_an_order_that_nobody_can_read_is_none(order: object) -> None:
+    """The comparison stays in the list, and cannot be made again."""
+    assert kept_as(order) is None

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from qexplorer.jobs import live, manager
-from qexplorer.jobs.live import HEARTBEAT, beat, folder_of, notes_of, steer, windows_of
+from qexplorer.jobs.kinds.live import LIVE, LiveOrder
+from qexplorer.jobs.live import HEARTBEAT, Side, beat, folder_of, notes_of, steer, windows_of
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.measure.live.windows import LiveWindow
+from tests.jobs.orders import DATA, MODEL
 
-FLOAT = {"recipe": "float", "backend": "onnxruntime"}
-INT8 = {"recipe": "w8a8", "backend": "onnxruntime"}
+FLOAT = Side(recipe="float", backend="onnxruntime")
+INT8 = Side(recipe="w8a8", backend="onnxruntime")
 
 
 def until(what: Callable[[], Any], job_id: str, seconds: float = 90.0) -> Any:
@@ -37,8 +39,7 @@ def leave(job_id: str) -> None:
 @pytest.fixture
 def started() -> Iterator[str]:
     """A stream of float beside int8 on the smallest sample."""
-    order = {"model": "tumour_mlp", "data": "tumour", "preprocessing": None, "threads": 1, "rate": 20.0}
-    job_id = manager.submit("live", order | {"sides": {"a": FLOAT, "b": INT8}})
+    job_id = manager.submit(LIVE, LiveOrder(model=MODEL, data=DATA, rate=20.0, sides={"a": FLOAT, "b": INT8}))
     yield job_id
     manager.cancel(job_id)
 
@@ -57,7 +58,7 @@ def test_it_follows_the_page_and_ends_with_it(started: str) -> None:
         "a": "float, onnxruntime",
         "b": "w8a8, onnxruntime",
     }
-    steer(started, {"a": FLOAT, "b": {"recipe": "w4a8", "backend": "onnxruntime"}}, 20.0)
+    steer(started, {"a": FLOAT, "b": Side(recipe="w4a8", backend="onnxruntime")}, 20.0)
     until(lambda: (w := last(started)) and w.sides["b"].label.startswith("w4a8"), started)
     now = last(started)
     assert now is not None
@@ -69,12 +70,14 @@ def test_it_follows_the_page_and_ends_with_it(started: str) -> None:
         assert time.monotonic() < end
         time.sleep(0.1)
     assert manager.state(started).status is JobStatus.DONE
-    assert manager.state(started).result["windows"] >= len(windows_of(started)) > 0
+    result = LIVE.result_of(manager.state(started))
+    assert result is not None
+    assert result.windows >= len(windows_of(started)) > 0
 
 
 def test_a_side_that_cannot_run_is_told_and_the_other_goes_on(started: str) -> None:
     """No such backend, no such recipe: a sentence at its place, while the left side streams alone."""
-    for wrong in ({"recipe": "w8a8", "backend": "tpu"}, {"recipe": "w99", "backend": "onnxruntime"}):
+    for wrong in (Side(recipe="w8a8", backend="tpu"), Side(recipe="w99", backend="onnxruntime")):
         steer(started, {"a": FLOAT, "b": wrong}, 20.0)
         until(lambda: "b" in notes_of(started), started)
         until(lambda: (w := last(started)) and set(w.sides) == {"a"}, started)

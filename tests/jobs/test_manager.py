@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,9 @@ import pytest
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.kind import JOB_KINDS, JobKind
 from qexplorer.jobs.manager import JobState, JobStatus
+from tests.jobs.trials import trial
 
 pytestmark = pytest.mark.usefixtures("trials")
 
@@ -36,9 +39,14 @@ def ended(job_id: str) -> JobState:
     return manager.state(job_id)
 
 
-def waiting(kind: str = "wait", **arguments: object) -> str:
+def started(name: str, **fields: Any) -> str:
+    """Starts the trial called so and returns its id."""
+    return manager.submit(trial(name), trial(name).order(**fields))
+
+
+def waiting(name: str = "wait", **fields: Any) -> str:
     """Starts work that waits for ever; returns when it does."""
-    job_id = manager.submit(kind, arguments)
+    job_id = started(name, **fields)
     until(lambda: manager.state(job_id).step == "waiting" or not manager.state(job_id).is_running)
     assert manager.state(job_id).is_running, manager.state(job_id).error
     return job_id
@@ -51,9 +59,12 @@ def gone(pid: int) -> bool:
 
 def test_a_job_reports_and_returns() -> None:
     """A job that ends well has its result, its last step and its partial results."""
-    job = ended(manager.submit("report", {"value": [1, 2]}))
-    assert (job.status, job.result, job.done) == (JobStatus.DONE, {"given": [1, 2]}, 1.0)
-    assert (job.step, job.partial, job.seconds_left) == ("step 2", ({"n": 2},), None)
+    kind = trial("report_three")
+    job = ended(started("report_three", value=(1, 2)))
+    assert (job.status, job.step, job.done, job.seconds_left) == (JobStatus.DONE, "step 2", 1.0, None)
+    assert kind.order_of(job) == kind.order(value=(1, 2))
+    assert kind.result_of(job) == kind.result((1, 2))
+    assert kind.partial_of(job) == kind.partial(2)
 
 
 def test_progress_is_seen_while_it_runs() -> None:
@@ -67,14 +78,14 @@ def test_progress_is_seen_while_it_runs() -> None:
 
 def test_our_own_errors_arrive_as_their_sentence() -> None:
     """An error of this program reaches the page as one sentence with where and what to do."""
-    job = ended(manager.submit("refuse", {}))
+    job = ended(started("refuse"))
     assert job.status is JobStatus.FAILED
     assert job.error == "labels.csv: the labels are shorter than the images; give one label for each image"
 
 
 def test_a_killed_child_is_a_failure_with_its_step() -> None:
     """A process that dies without a result is failed, and the reason names what it was doing."""
-    job = ended(manager.submit("crash", {}))
+    job = ended(started("crash"))
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert "'dying'" in job.error
@@ -103,19 +114,19 @@ def test_cancel_ends_orphans(tmp_path: Path) -> None:
 
 def test_cancel_after_the_end_changes_nothing() -> None:
     """A job that is done stays done when somebody cancels it too late."""
-    job = ended(manager.submit("report", {"value": 1}))
+    job = ended(started("report_three", value=(1,)))
     assert manager.cancel(job.id).status is JobStatus.DONE
 
 
 def test_the_same_order_twice_is_one_job() -> None:
     """Two threads that order the same work at once get one job; other arguments get another."""
     got: list[str] = []
-    threads = [threading.Thread(target=lambda: got.append(manager.submit("wait", {"n": 1}))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: got.append(started("wait", value=(1,)))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    other = manager.submit("wait", {"n": 2})
+    other = started("wait", value=(2,))
     assert len(set(got)) == 1
     assert other != got[0]
     for job_id in (got[0], other):
@@ -124,8 +135,8 @@ def test_the_same_order_twice_is_one_job() -> None:
 
 def test_after_its_end_the_same_order_is_new_work() -> None:
     """Ordering what has ended before starts it again."""
-    first = ended(manager.submit("report", {"value": 1})).id
-    assert manager.submit("report", {"value": 1}) != first
+    first = ended(started("report_three", value=(1,))).id
+    assert started("report_three", value=(1,)) != first
 
 
 def test_another_process_sees_and_cancels_the_job() -> None:
@@ -139,8 +150,8 @@ def test_another_process_sees_and_cancels_the_job() -> None:
 
 def test_a_job_outlives_the_process_that_ordered_it() -> None:
     """The child goes on when the one that started it has ended."""
-    code = "from qexplorer.jobs import manager as m; m.KINDS['wait'] = ('qexplorer.job_trials:wait', 0); "
-    code += "print(m.submit('wait', {}))"
+    code = "from qexplorer.jobs import manager as m; from qexplorer.jobs.kind import JOB_KINDS; "
+    code += "kind = JOB_KINDS.get('trial_wait'); print(m.submit(kind, kind.order()))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     job_id = out.strip()
     until(lambda: manager.state(job_id).step == "waiting")
@@ -173,7 +184,7 @@ def test_a_half_written_line_is_not_read() -> None:
 
 def test_forget_leaves_nothing() -> None:
     """A forgotten job has no files and no state, and forgetting it again is no error."""
-    job = ended(manager.submit("report", {"value": 1}))
+    job = ended(started("report_three", value=(1,)))
     manager.forget(job.id)
     manager.forget(job.id)
     assert not (workspace("jobs") / job.id).exists()
@@ -197,17 +208,43 @@ def test_what_is_no_job_is_refused(name: str) -> None:
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
-    """A kind of job that does not exist is refused, with the kinds that do."""
+    """A kind of job that does not exist is refused, with the kinds that do; so is one that is not registered."""
     with pytest.raises(UnknownName, match="compare"):
-        manager.submit("compere", {})
+        JOB_KINDS.get("compere")
+    known = trial("wait")
+    stray: JobKind[Any, Any] = JobKind("compere", "T", "P", known.order, known.result, known.work)
+    with pytest.raises(UnknownName, match="compare"):
+        manager.submit(stray, known.order())
+    assert manager.running() == []
+
+
+def test_what_is_reported_too_often_is_thinned_and_its_end_is_not_lost() -> None:
+    """Two thousand reports of one step leave few lines in the log, and the last of them is there."""
+    job = ended(started("many", value=(2000,)))
+    lines = (workspace("jobs") / job.id / "events.jsonl").read_text().splitlines()
+    assert len(lines) < 200
+    assert json.loads(lines[-2])["done"] == 1999 / 2000
+
+
+def test_a_job_of_an_earlier_version_is_no_crash() -> None:
+    """A job whose order was written in another form is found, has ended as it ended, and has no order to read."""
+    folder = workspace("jobs", "load-0123456789ab")
+    order = {"kind": "load", "arguments": {"path": "/x.onnx"}, "digest": "d", "started": time.time()}
+    (folder / "order.json").write_text(json.dumps(order))
+    (folder / "events.jsonl").write_text('{"event": "result", "value": {"name": "x"}}\n')
+    job = manager.state("load-0123456789ab")
+    assert (job.status, job.order) == (JobStatus.DONE, None)
+    for kind in JOB_KINDS:
+        assert (kind.order_of(job), kind.result_of(job), kind.partial_of(job)) == (None, None, None)
+    assert manager.running() == []
 
 
 def test_old_jobs_are_cleaned_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new order deletes ended jobs beyond the newest few, and no running one."""
     monkeypatch.setattr(manager, "KEPT", 1)
     running = waiting()
-    old, newer = ended(manager.submit("report", {"value": 1})), ended(manager.submit("report", {"value": 2}))
-    last = ended(manager.submit("report", {"value": 3}))
+    old, newer = ended(started("report_three", value=(1,))), ended(started("report_three", value=(2,)))
+    last = ended(started("report_three", value=(3,)))
     kept = {p.name for p in workspace("jobs").iterdir() if p.is_dir()}
     assert kept == {running, newer.id, last.id}
     assert old.id not in kept

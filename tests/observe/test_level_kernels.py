@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.core.calibrator import Wanted
 from qexplorer.core.formats import get_format
 from qexplorer.core.formats.table import TableFormat
 from qexplorer.core.grid import fake_quantize, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.observe.calibrators.least_squares import least_squares, least_squares_of_rows
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import bins_sums, error_exact, error_from_histogram

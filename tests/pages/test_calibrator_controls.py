@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 from streamlit.testing.v1 import AppTest
 
-from qexplorer.core.calibrator import CalibratorOptions
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
 from qexplorer.ui.calibrator_controls import draw_option, option_label
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,14 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.records import write_json
+from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
+from qexplorer.load.samples.shelf import get_sample
+from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 
@@ -34,8 +40,8 @@ def ended_job(ending: str, **files: Any) -> str:
     """A compare job on disk that has ended with this event; returns its id."""
     job_id = "compare-0123456789ab"
     folder = workspace("jobs", job_id)
-    order = {"kind": "compare", "arguments": {"model": "tumour_mlp"}, "digest": "d", "started": 1.0}
-    write_json(folder / "order.json", order)
+    order = CompareOrder(model=MODEL, data=DATA, recipes=("w8a8",)).model_dump(mode="json")
+    write_json(folder / "order.json", {"kind": "compare", "order": order, "digest": "d", "started": 1.0})
     (folder / "events.jsonl").write_text(ending + "\n")
     for name in files:
         (folder / name).touch()
@@ -92,7 +98,7 @@ def test_cancel_from_the_page() -> None:
     app = opened(model="digits_cnn", data="digits")
     app.button("compare_start").click().run()
     job_id = app.session_state["qexplorer_state"].jobs["compare"]
-    app.button(f"cancel_compare_{job_id}").click().run()
+    app.button(f"cancel_page_compare_{job_id}").click().run()
     assert manager.state(job_id).status == "cancelled"
     app.run()
     assert "Cancelled" in texts(app)
@@ -105,7 +111,7 @@ def test_a_failed_job_says_why() -> None:
     job_id = ended_job(f'{{"event": "error", "error": {error}}}')
     app = opened(jobs={"compare": job_id})
     assert any("a.zip: the zip is empty" in e.value.replace("\\", "") for e in app.main.error)
-    app.button(f"dismiss_compare_{job_id}").click().run()
+    app.button(f"dismiss_page_compare_{job_id}").click().run()
     assert not app.main.error
 
 
@@ -268,15 +274,13 @@ def test_order_again_joins_recipes() -> None:
     """Comparing several again takes every recipe once, under names that tell them apart."""
     from qexplorer.ui.compare.history import order_again
 
-    base = {"model": "m", "data": "d", "preprocessing": None, "backends": [BACKEND], "effort": "quick"}
+    base = {"model": MODEL, "data": DATA, "backends": (BACKEND,), "effort": "quick"}
     mine, other = "name: mine\nweights: {format: int4}\n", "name: mine\nweights: {format: int5}\n"
     for i, recipes in enumerate((["w8a8", mine], ["w8a8", other])):
-        History().add(comparison(comparison_id=str(i)), order={**base, "recipes": recipes})
+        History().add(comparison(comparison_id=str(i)), order=CompareOrder(**base, recipes=tuple(recipes)))
     order = order_again(History().list())
-    from qexplorer.core.recipe import Recipe
-
-    assert sorted(Recipe.parse(text).name for text in order["recipes"]) == ["mine", "mine 2", "w8a8"]
-    assert {key: order[key] for key in base} == base
+    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine 2", "w8a8"]
+    assert {key: getattr(order, key) for key in base} == base
 
 
 def test_a_damaged_record_is_one_sentence() -> None:
@@ -285,3 +289,39 @@ def test_a_damaged_record_is_one_sentence() -> None:
     app = opened()
     assert any("runs.sqlite" in e.value.replace("\\", "") for e in app.error)
     assert "Traceback" not in texts(app)
+
+
+def made_again() -> None:
+    """A page that makes the newest comparison of the record again, and says what the session then is about."""
+    import streamlit as st
+
+    from qexplorer.jobs.history import History
+    from qexplorer.ui.compare.history import again
+    from qexplorer.ui.session import current_data, current_model, state
+    from qexplorer.ui.sidebar import data_label
+
+    record = History().list()[0]
+    again(record.order, record.model)
+    model, data = current_model(), current_data()
+    st.caption(f"{model.name}, {data.name}, {data_label(state().data)}, {data.digest}")
+
+
+def test_comparing_again_works_where_only_the_workspace_is_left(tmp_path: Path) -> None:
+    """The files that a person opened are gone; the record's order still has model and data, under their names."""
+    sample = get_sample("tumour_mlp")
+    net = shutil.copy(sample.folder / "model.onnx", tmp_path / "net.onnx")
+    points = shutil.copy(sample.folder / "data.npz", tmp_path / "points.npz")
+    preprocessing = sample.manifest.data.preprocessing
+    model, data = refer_to_model(net), refer_to_data(points, preprocessing)
+    wanted = load_data(points, preprocessing=preprocessing).digest
+    History().add(comparison(), order=CompareOrder(model=model, data=data, recipes=("w8a8",), samples=20))
+    net.unlink()
+    points.unlink()
+    app = AppTest.from_function(made_again, default_timeout=60)
+    app.query_params["s"] = SESSION
+    app.run()
+    assert not app.exception
+    assert f"net, points, points, {wanted}" in texts(app)
+    job_id = app.session_state["qexplorer_state"].jobs["compare"]
+    assert COMPARE.order_of(manager.state(job_id)).data == data
+    manager.cancel(job_id)

@@ -24,7 +24,7 @@ def kept() -> str:
         model={"name": "digits_cnn", "sha256": model.sha256},
         quantized={quantized_run().digest: str(made.path)},
     )
-    History().add(whole, order={})
+    History().add(whole)
     return whole.id
 
 
@@ -61,7 +61,7 @@ def test_the_price_in_silicon_falls_with_the_bits(kept: str) -> None:
 def test_files_that_are_gone_are_said(kept: str) -> None:
     """A comparison about another model keeps its battery view, and says why the chip's view is missing."""
     other = comparison(comparison_id="c2", model={"name": "other", "sha256": "1" * 64})
-    History().add(other, order={})
+    History().add(other)
     assert kept != other.id
     app = shown(other.id)
     assert not app.exception

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import read_json, write_json
 from qexplorer.measure.arithmetic import saturation as saturation_module
@@ -18,19 +19,20 @@ from qexplorer.measure.arithmetic.saturation import _path as saturation_path
 from qexplorer.measure.fidelity.ladder import _path as ladder_path
 from qexplorer.ui.compare.saturation import here_sentence
 from qexplorer.ui.quantize.recipe_changes import read_recipe
+from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import comparison, quantized_run
 from tests.report.ladders import ladder, report
 
 SESSION = "ladder-tests"
-ORDER = {"model": "tumour_mlp", "data": "tumour", "preprocessing": None, "recipes": ["w8a8"], "samples": 40}
+ORDER = CompareOrder(model=MODEL, data=DATA, recipes=("w8a8",), samples=40)
 
 
 def kept(**choices: Any) -> AppTest:
     """The page with a kept comparison of float and w8a8 opened."""
     digest = quantized_run().digest
     found = comparison(recipes={digest: "w8a8"}, quantized={digest: "gone.onnx"})
-    History().add(found, order={**ORDER, "backends": ["onnxruntime"]})
+    History().add(found, order=ORDER)
     choices = {"comparison": [found.id, "tumour_mlp"], **choices}
     write_json(workspace("sessions") / f"{SESSION}.json", {"model": "tumour_mlp", "data": "tumour", "choices": choices})
     return open_app("pages/compare.py", session=SESSION)

@@ -11,10 +11,12 @@ from qexplorer.core.usage import Usage, UsageSample
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
+from qexplorer.jobs.kinds.sweep import SWEEP, SweepOrder, sweep_path
 from qexplorer.jobs.records import write_json
 from qexplorer.load.model import load_model
 from qexplorer.measure.comparison import Comparison
-from qexplorer.measure.kept import kept_path, write_kept
+from qexplorer.measure.kept import write_kept
+from tests.jobs import orders
 from tests.measure.timing.test_sweep import SWEPT
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
@@ -38,12 +40,10 @@ def show(kept: Comparison, section: str, model: str = MODEL) -> AppTest:
     return open_app("pages/compare.py", session=SESSION)
 
 
-def order(kept: Comparison) -> dict[str, Any]:
+def order(kept: Comparison) -> SweepOrder:
     """What the page asks for with its first choices."""
-    run = kept.runs[1]
-    recipes = [kept.recipes[run.digest]]
-    base = {"model": MODEL, "data": "tumour", "preprocessing": None}
-    return {**base, "recipes": recipes, "backend": BACKEND, "effort": "quick"}
+    recipes = (kept.recipes[kept.runs[1].digest],)
+    return SweepOrder(model=orders.MODEL, data=orders.DATA, recipes=recipes, backend=BACKEND)
 
 
 def test_a_sweep_is_offered_and_started_once() -> None:
@@ -54,7 +54,7 @@ def test_a_sweep_is_offered_and_started_once() -> None:
     app.button("sweep_start").click().run()
     assert not app.exception
     job = app.session_state["qexplorer_state"].jobs["sweep"]
-    assert manager.state(job).arguments | {"job": ""} == order(compared()) | {"job": ""}
+    assert SWEEP.order_of(manager.state(job)) == order(compared())
     app.button(f"cancel_page_sweep_{job}").click().run()
     assert manager.state(job).status == "cancelled"
 
@@ -62,7 +62,7 @@ def test_a_sweep_is_offered_and_started_once() -> None:
 def test_the_limit_moves_the_sweet_spot_without_measuring() -> None:
     """A kept sweep is drawn at once; another limit gives another sweet spot, and no job runs."""
     kept = compared()
-    write_kept(kept_path("sweeps", order(kept)), SWEPT.to_json())
+    write_kept(sweep_path(order(kept)), SWEPT.to_json())
     app = show(kept, "Batch and threads")
     assert not app.exception
     slider = app.select_slider[0]

@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.jobs.kinds.channels import CHANNELS, ChannelsOrder
+from qexplorer.jobs.kinds.observe import OBSERVE, ObserveOrder
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
@@ -17,6 +19,7 @@ from qexplorer.observe.collecting.channels_store import channels_for
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.weights import weight_stats
 from qexplorer.ui.distributions.to_recipe import with_rule, with_spec
+from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 
 PAGE = "pages/distributions.py"
@@ -180,12 +183,10 @@ def test_activations_need_data(workspace_folder: Path) -> None:
 def test_activations_start_one_job(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The button hands model, data and number of samples to a job, and the session remembers which."""
     asked = []
-    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, arguments: asked.append((kind, arguments)) or "x")
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order: asked.append((kind, order)) or "x")
     app = _opened(workspace_folder, tensor_kind="activation")
     next(b for b in app.button if b.label.startswith("Observe")).click().run()
-    assert asked == [
-        ("observe", {"model": "tumour_mlp", "data": "tumour", "preprocessing": None, "samples": 512}),
-    ]
+    assert asked == [(OBSERVE, ObserveOrder(model=MODEL, data=DATA, samples=512))]
     assert app.session_state["qexplorer_state"].jobs == {"observe": "x"}
 
 
@@ -223,11 +224,11 @@ def test_the_table_of_an_activation_asks_for_a_pass_and_then_says_everything(
     data = fit_to_model(load_data("tumour"), model)
     stats = statistics_for(model, data).of_kind("activation")[1]  # the first is the input
     asked = []
-    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, arguments: asked.append((kind, arguments)) or "x")
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order: asked.append((kind, order)) or "x")
     app = _opened(workspace_folder, tensor_kind="activation", channel_table=True)
     assert "kurtosis" not in _table_of_channels(app).columns
     next(b for b in app.button if b.label == "Look into the channels").click().run()
-    assert [(kind, arguments["tensor"]) for kind, arguments in asked] == [("channels", stats.name)]
+    assert asked == [(CHANNELS, ChannelsOrder(model=MODEL, data=DATA, samples=512, tensor=stats.name))]
     channels_for(model, data, stats)
     table = _table_of_channels(_opened(workspace_folder, tensor_kind="activation", channel_table=True))
     assert {"kurtosis", "zeros", "SQNR (dB)", "clipping MSE"} <= set(table.columns)

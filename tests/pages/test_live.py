@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.kinds.live import LIVE, LiveOrder
 from qexplorer.jobs.live import NOTES, WINDOWS, windows_of
 from qexplorer.jobs.records import write_json
 from qexplorer.measure.live.windows import LiveSide, LiveWindow
+from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 
 SESSION = "live-tests"
@@ -29,8 +31,8 @@ def ended_stream() -> str:
     """A stream on disk that has ended, with one window and a refused right side; returns its id."""
     job_id = "live-0123456789ab"
     folder = workspace("jobs", job_id)
-    arguments = {"model": "tumour_mlp", "data": "tumour"}
-    write_json(folder / "order.json", {"kind": "live", "arguments": arguments, "digest": "d", "started": 1.0})
+    order = LiveOrder(model=MODEL, data=DATA, sides={}).model_dump(mode="json")
+    write_json(folder / "order.json", {"kind": "live", "order": order, "digest": "d", "started": 1.0})
     (folder / "events.jsonl").write_text('{"event": "result", "value": {"windows": 1}}\n')
     side = LiveSide("float, onnxruntime", 20, 2.0, 2.5, 500.0, 0.4, 3.0, "estimated", 100, 90)
     window = LiveWindow(7.0, {"a": side}, (50.0, 10.0), 80_000_000, position=3, said={"a": 1})
@@ -74,7 +76,9 @@ def test_start_and_stop(left: str) -> None:
     app = opened(choices={"live_recipe_a": left})
     app.button("live_start").click().run()
     job_id = app.session_state["qexplorer_state"].jobs["live"]
-    assert manager.state(job_id).arguments["sides"]["a"]["recipe"] == left
+    order = LIVE.order_of(manager.state(job_id))
+    assert order is not None
+    assert order.sides["a"].recipe == left
     end = time.monotonic() + 90
     while not windows_of(job_id) and time.monotonic() < end:
         time.sleep(0.2)

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
+from qexplorer.jobs.kinds.quantize import QUANTIZE
+from qexplorer.quantize.quantize import quantized_path
 from tests.pages.app import open_app, texts
 
 
@@ -219,7 +221,9 @@ def test_quantize_to_onnx() -> None:
     while manager.state(job_id).is_running and time.monotonic() < end:
         time.sleep(0.1)
     assert manager.state(job_id).error is None
-    assert Path(manager.state(job_id).result["path"]).is_file()
+    result = QUANTIZE.result_of(manager.state(job_id))
+    assert result is not None
+    assert quantized_path(result.digest).is_file()
     app.run()
     assert "Download ONNX" in [d.proto.label for d in app.get("download_button")]
 

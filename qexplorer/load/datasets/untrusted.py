@@ -24,7 +24,7 @@ from qexplorer.load.datasets.raw import MAX_BYTES, RawData
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
-__all__ = ["MAX_FILE_BYTES", "load_kept", "read_untrusted", "save_kept"]
+__all__ = ["MAX_FILE_BYTES", "keep_untrusted", "kept_folder", "load_kept", "read_untrusted", "save_kept"]
 
 MAX_FILE_BYTES = 2 * 2**30
 """Largest file, and largest folder of files, that is read."""
@@ -36,20 +36,34 @@ _MOST_KEPT = 16
 
 
 def read_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> RawData:
-    """The data at ``path`` (a file, or a folder of class folders), read in a child process.
+    """The data at ``path``, as :func:`keep_untrusted` keeps it, called by the file's stem."""
+    return replace(load_kept(keep_untrusted(path, size=size)), name=path.stem)
+
+
+def kept_folder(key: str) -> Path:
+    """Where data is kept under the digest ``key``, or would be."""
+    return workspace("data") / key
+
+
+def keep_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> Path:
+    """Reads the data at ``path`` in a child process, unless that was done before, and returns the folder that keeps it.
 
     Args:
-        path: must exist; its ending tells the format.
+        path: a file or a folder of class folders, which must exist (its ending tells the format); or a folder in which
+            data is kept already, which is returned.
         size: height and width to bring image files to.
 
     Raises:
         DataError: naming the file, what is wrong with it and what is allowed.
     """
+    if path.parent == workspace("data") and (path / "index.json").is_file():
+        os.utime(path)
+        return path
     try:
         key = digest_json([_VERSION, path.suffix.lower(), size, _fingerprint(path)])
     except OSError as error:
         raise DataError(f"the file cannot be opened ({error.strerror or error})", where=path.name) from None
-    kept = workspace("data") / key
+    kept = kept_folder(key)
     if not kept.is_dir():
         with tempfile.TemporaryDirectory(dir=workspace("data"), prefix=".reading-") as folder:
             target = Path(folder) / "arrays"
@@ -61,7 +75,7 @@ def read_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> RawDat
                 if not kept.is_dir():
                     raise
     os.utime(kept)
-    return replace(load_kept(kept), name=path.stem)
+    return kept
 
 
 def _read_in_child(arguments: dict[str, Any], where: str) -> None:

@@ -8,12 +8,12 @@ from qexplorer.core.metric import Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.proportion import Proportion
 from qexplorer.measure.metrics.predictions import Labels, predictions
 
-__all__ = ["ENTRIES", "NO_CLASSES", "Accuracy", "named"]
+__all__ = ["ENTRIES", "NO_CLASSES", "AccuracyMetric", "named"]
 
 NO_CLASSES = "the model's first output names no class for each sample"
 
 
-class Accuracy(Proportion):
+class AccuracyMetric(Proportion):
     """Right where the class named is the label."""
 
     name, title = "accuracy", "accuracy"
@@ -32,4 +32,4 @@ def named(answers: Answers) -> Labels:
     return said
 
 
-ENTRIES = (Accuracy(),)
+ENTRIES = (AccuracyMetric(),)

@@ -1,7 +1,7 @@
 """Calibrators, one a file: how the range of a grid is chosen from what was observed.
 
-How to add one: write a file here with a class that follows ``qexplorer.core.calibrator.Calibrator`` and ends with
-``ENTRIES = (MyCalibrator(),)``. The class holds everything that is known of the calibrator:
+How to add one: write a file here with a class that follows ``qexplorer.core.plugin_kinds.calibrator.Calibrator`` and
+ends with ``ENTRIES = (MyCalibrator(),)``. The class holds everything that is known of the calibrator:
 
 1. ``name``, ``title``, ``description`` and ``source``: what is typed, what the app shows, where it is from.
 2. ``options``: a pydantic model of what a person may choose, or ``CalibratorOptions`` for nothing. Recipes, short

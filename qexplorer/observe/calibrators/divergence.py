@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.calibrator import Wanted
 from qexplorer.core.grid import Float32
+from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.observe.histogram import Bins, Histogram
 from qexplorer.observe.rows import in_parts
 

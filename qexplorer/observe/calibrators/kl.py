@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qexplorer.core.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Float32, Granularity
+from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
 from qexplorer.observe.calibrators.divergence import least_divergence, least_divergence_of_rows
 
 if TYPE_CHECKING:

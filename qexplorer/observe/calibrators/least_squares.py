@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.calibrator import Wanted
 from qexplorer.core.grid import Float32, grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.observe.calibrators.spans import row_spans
 from qexplorer.observe.error import bins_sums
 from qexplorer.observe.histogram import Histogram

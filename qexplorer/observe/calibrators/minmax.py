@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qexplorer.core.calibrator import Calibrator, CalibratorOptions, Range, Wanted
 from qexplorer.core.grid import Float32
+from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Wanted
 from qexplorer.observe.calibrators.spans import row_spans
 
 if TYPE_CHECKING:

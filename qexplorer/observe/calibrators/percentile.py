@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from qexplorer.core.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Float32, Granularity
+from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
 from qexplorer.observe.rows import frozen
 
 if TYPE_CHECKING:

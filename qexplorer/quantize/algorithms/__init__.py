@@ -1,1 +1,1 @@
-"""One file for each post-training algorithm; ``qexplorer.core.algorithm`` says how to add one."""
+"""One file for each post-training algorithm; ``qexplorer.core.plugin_kinds.algorithm`` says how to add one."""

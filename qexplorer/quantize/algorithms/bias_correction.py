@@ -13,7 +13,7 @@ compared before they are rounded or clipped to a grid of their own.
 
 The bias of an integer layer is rounded to its int32 grid, ``scale_x * scale_w``; others stay in float. A convolution or
 Gemm without a bias gets one. A MatMul takes the constant of the addition behind it; where there is none it gets an
-addition, unless that would cost an integer kernel.
+addition, unless it is quantized statically: integer kernels of products add nothing before they round.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Float32, fake_quantize
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.quantize.algorithms.bias_places import BiasPlace, bias_places
 from qexplorer.quantize.algorithms.channel_means import Means, channel_means
 from qexplorer.quantize.changes.drafts import PlanDraft

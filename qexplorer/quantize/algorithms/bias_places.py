@@ -75,7 +75,7 @@ def _place(layer: LayerPlan, plan: Plan, view: GraphIndex, treatments: Mapping[s
     if rule.bias_input is None:
         holder = _addition(node, channels, view)
         if holder is None and treatments[layer.name] == "quantized":
-            return "it has no bias, and an addition behind it would take its integer kernel"
+            return "it has no bias, and integer kernels of products add nothing before they round"
         name, position = holder or (layer.name, len(node.input))
         return BiasPlace(layer.name, node.output[0], axis, channels, name, position)
     given = node.input[rule.bias_input] if len(node.input) > rule.bias_input else ""

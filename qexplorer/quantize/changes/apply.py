@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from qexplorer.core.algorithm import Needs, Stage
-from qexplorer.core.algorithm_choice import AskedAlgorithm, needs_of
 from qexplorer.core.errors import DataError, RecipeError
 from qexplorer.core.model import Model
+from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
+from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, needs_of
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import sha256_bytes, workspace
 from qexplorer.quantize.changes.changes import Changes, changed_plan, with_remarks

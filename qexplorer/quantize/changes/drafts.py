@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.algorithm import Algorithm, Needs
 from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.formats import Storage
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
+from qexplorer.core.plugin_kinds.algorithm import Algorithm, Needs
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.quantize.changes.changes import Changes, changed_plan
@@ -148,7 +149,7 @@ class PlanDraft(_Draft):
         shape = self._shape(layer, position, old)
         if codes.shape != shape or codes.dtype != np.int32:
             raise ValueError(f"codes of input {position} of '{layer}' must be int32 of shape {shape}")
-        if codes.size and (codes.min() < new.qmin or codes.max() > new.qmax):
+        if not _on(codes, new):
             raise ValueError(f"codes of input {position} of '{layer}' must lie between {new.qmin} and {new.qmax}")
         self._tensors[key] = replace(old, grid=new, codes=codes.copy())
 
@@ -192,6 +193,13 @@ class PlanDraft(_Draft):
             number += 1
             name = f"{base}_{number}"
         return name
+
+
+def _on(codes: Int32, grid: Grid) -> bool:
+    """Whether all codes are codes of the grid, which are not always in the order of their values."""
+    if grid.format.storage is Storage.INTEGER:
+        return not codes.size or bool(grid.qmin <= codes.min() and codes.max() <= grid.qmax)
+    return bool(np.isin(codes, grid.codes()).all())
 
 
 def _fixed(grid: Grid) -> tuple[object, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from qexplorer.jobs.kinds.sums import SUMS
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, kept_accumulators
 from qexplorer.report.tensor_charts.accumulators import sums_rows, sums_spec
-from qexplorer.ui.compare.arithmetic import ArithmeticSubject, draw_start
+from qexplorer.ui.compare.arithmetic import ArithmeticSubject, draw_section
+from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.session import remembered
 
 __all__ = ["draw_sums"]
@@ -24,9 +26,9 @@ def draw_sums(subject: ArithmeticSubject, subtitle: str, key: str) -> None:
     found = kept_accumulators(subject.digest, subject.data_digest)
     if found is not None:
         _sums(found, subtitle, key)
-    draw_start(
-        "sums", "Look at the int32 sums", subject, again=found is not None, help=_HELP, icon=":material/functions:"
-    )
+    again = found is not None
+    label = "Look at the int32 sums again" if again else "Look at the int32 sums"
+    draw_section(SUMS, StartButton(label, ":material/functions:", help=_HELP, primary=not again), subject)
 
 
 def _sums(found: Sums, subtitle: str, key: str) -> None:

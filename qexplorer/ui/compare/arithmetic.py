@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.core.workspace import digest_json
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
+from qexplorer.jobs.kind import JobKind
+from qexplorer.jobs.orders import GraphResult, OneRecipeOrder
 from qexplorer.measure.comparison import Comparison
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import as_plain, keep, remembered, state
+from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.session import as_plain, remembered
 
-__all__ = ["ArithmeticSubject", "draw_start", "pick_subject"]
+__all__ = ["ArithmeticSubject", "draw_section", "pick_subject"]
+
+OneOrderT = TypeVar("OneOrderT", bound=OneRecipeOrder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class ArithmeticSubject:
         yaml: the recipe.
         data_digest: of the data.
         samples: evaluation samples at most; None: all.
-        order: model, data and preprocessing as a job takes them; None if the comparison was not made by a job.
+        order: of the comparison; None if it was not made by a job.
     """
 
     label: str
@@ -35,13 +40,7 @@ class ArithmeticSubject:
     yaml: str
     data_digest: str
     samples: int | None
-    order: dict[str, Any] | None
-
-    def arguments(self, **more: Any) -> dict[str, Any]:
-        """Arguments of a job about it."""
-        assert self.order is not None
-        shared = {key: self.order.get(key) for key in ("model", "data", "preprocessing", "task")}
-        return {**shared, "recipe": self.yaml, "samples": self.samples, **more}
+    order: CompareOrder | None
 
 
 def pick_subject(comparison: Comparison, name: str) -> ArithmeticSubject | None:
@@ -69,40 +68,34 @@ def pick_subject(comparison: Comparison, name: str) -> ArithmeticSubject | None:
         digest=digest,
         yaml=comparison.recipes[digest],
         data_digest=str(comparison.data.get("digest")),
-        samples=None if order is None else order.get("samples"),
+        samples=None if order is None else order.samples,
         order=order,
     )
 
 
-def _order(comparison_id: str) -> dict[str, Any] | None:
+def _order(comparison_id: str) -> CompareOrder | None:
     return next((record.order for record in History().list() if record.id == comparison_id), None)
 
 
-def draw_start(
-    kind: str, label: str, subject: ArithmeticSubject, *, again: bool, help: str, icon: str, **more: Any
+def draw_section(
+    kind: JobKind[OneOrderT, GraphResult, None], button: StartButton, subject: ArithmeticSubject, **more: Any
 ) -> None:
-    """A button that starts the job ``kind``, or the job while it runs, or why it failed."""
+    """The button that starts work of this kind about the subject, or that work while it runs, or why it failed.
+
+    Args:
+        kind: of the job.
+        button: starts it.
+        subject: what it is about.
+        more: fields that the orders of this kind have beside model, data, recipe and samples.
+    """
     if subject.order is None:
         st.caption("This comparison was not made on this page, so its model and data are not known; compare again.")
         return
-    now = state()
-    arguments = subject.arguments(**more)
-    wanted = digest_json(arguments)
-    job = job_state(now.jobs.get(kind)) if now.choices.get(f"{kind}_for") == wanted else None
-    if job is not None:
-        draw_job(job.id, place=f"page_{kind}")
-        if job.is_running:
-            return
-    pressed = st.button(
-        f"{label} again" if again else label,
-        type="secondary" if again else "primary",
-        icon=icon,
-        key=f"{kind}_start",
-        help=help,
+    order = kind.order(
+        model=subject.order.model,
+        data=subject.order.data,
+        recipe=Recipe.parse(subject.yaml),
+        samples=subject.samples,
+        **more,
     )
-    if pressed:
-        from qexplorer.jobs.manager import submit
-
-        now.jobs[kind], now.choices[f"{kind}_for"] = submit(kind, arguments), wanted
-        keep(now)
-        st.rerun()
+    JobSection(kind, order, button).draw()

@@ -6,15 +6,26 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError, RecipeError
+from qexplorer.core.errors import InputError, QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
-from qexplorer.jobs import manager
+from qexplorer.jobs.compare_order import CompareOrder
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.measure.effort import SECONDS, Effort
 from qexplorer.ui.empty_page import lacks_data
-from qexplorer.ui.job_panel import job_state
+from qexplorer.ui.job_memory import latest_job, start_job
+from qexplorer.ui.job_section import StartButton, draw_start
 from qexplorer.ui.quantize.recipe_changes import OWN_NAME, read_recipe, text_of
-from qexplorer.ui.session import as_plain, current_recipe, keep, remembered, show_error, state
+from qexplorer.ui.session import (
+    as_plain,
+    current_recipe,
+    data_reference,
+    keep,
+    model_reference,
+    remembered,
+    show_error,
+    state,
+)
 
 __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_name"]
 
@@ -52,16 +63,9 @@ def draw_picks() -> None:
             required=True,
             **remembered("effort", "quick", efforts),
         )
-        running = _is_running()
         lacks = _lacks()
-        pressed = st.button(
-            "Compare",
-            type="primary",
-            icon=":material/play_arrow:",
-            key="compare_start",
-            disabled=running or lacks is not None,
-            help=lacks,
-        )
+        button = StartButton("Compare", ":material/play_arrow:", lacks=lacks, primary=True, off=_is_running())
+        pressed = draw_start(COMPARE.name, button)
     if lacks:
         st.caption(lacks)
     _advanced()
@@ -104,7 +108,7 @@ def _picked() -> None:
 
 
 def _is_running() -> bool:
-    job = job_state(state().jobs.get("compare"))
+    job = latest_job(COMPARE)
     return job is not None and job.is_running
 
 
@@ -170,23 +174,28 @@ def _backends() -> list[str]:
     return list(st.session_state[key]) or [state().backend]
 
 
-def order_now() -> dict[str, Any]:
-    """The job's arguments for what is picked now; recipes that share a name and differ get names of their own."""
+def order_now() -> CompareOrder:
+    """What is picked now; recipes that share a name and differ get names of their own.
+
+    Raises:
+        InputError: no model or no data is chosen, or what is chosen cannot be read.
+    """
     now = state()
+    model, data = model_reference(), data_reference()
+    if model is None or data is None:
+        raise InputError("a comparison needs a model and data", do="choose them in the sidebar")
     recipes: list[Recipe] = []
     for text in now.compare:
         recipe = read_recipe(text)
         recipes.append(recipe.model_copy(update={"name": unique_name(recipe, recipes)}))
-    return {
-        "model": now.model,
-        "data": now.data,
-        "preprocessing": now.preprocessing,
-        "task": now.task,
-        "recipes": [text_of(recipe) for recipe in recipes],
-        "backends": _backends(),
-        "effort": now.choices.get("effort") or "quick",
-        "samples": now.choices.get("compare_samples") or None,
-    }
+    return CompareOrder(
+        model=model,
+        data=data,
+        recipes=tuple(recipes),
+        backends=tuple(_backends()),
+        effort=now.choices.get("effort") or "quick",
+        samples=now.choices.get("compare_samples") or None,
+    )
 
 
 def unique_name(recipe: Recipe, others: list[Recipe]) -> str:
@@ -198,10 +207,10 @@ def unique_name(recipe: Recipe, others: list[Recipe]) -> str:
     return name
 
 
-def start(order: dict[str, Any]) -> None:
+def start(order: CompareOrder) -> None:
     """Starts the job (or joins the one that does the same already) and shows it."""
+    start_job(COMPARE, order)
     now = state()
-    now.jobs["compare"] = manager.submit("compare", order)
     now.choices.pop(SHOWN, None)
     keep(now)
 

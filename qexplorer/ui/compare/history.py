@@ -10,12 +10,21 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Accuracy
+from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History, Record
 from qexplorer.report.metric_words import value_text
 from qexplorer.ui.compare.controls import open_kept, opened, start, unique_name
 from qexplorer.ui.compare.run_table import draw_runs
-from qexplorer.ui.quantize.recipe_changes import text_of
-from qexplorer.ui.session import as_plain, choose_model, keep, remembered, show_error, state
+from qexplorer.ui.session import (
+    as_plain,
+    choose_model,
+    data_reference,
+    keep,
+    model_reference,
+    remembered,
+    show_error,
+    state,
+)
 
 __all__ = ["again", "draw_history", "history_rows", "order_again"]
 
@@ -95,37 +104,41 @@ def _act_on(chosen: list[Record]) -> None:
         _together(chosen)
 
 
-def again(order: dict[str, Any], model_name: str) -> None:
+def again(order: CompareOrder, model_name: str) -> None:
     """Starts an order of the record, with its model and data as the session's."""
-    now = state()
-    if (now.model, now.data, now.preprocessing, now.task) != (
-        *(order["model"], order["data"], order["preprocessing"]),
-        order.get("task"),
-    ):
-        choose_model(order["model"], order["data"], name=model_name)
-        now = state()
-        now.preprocessing, now.task = order["preprocessing"], order.get("task")
+    if not _is_chosen(order):
+        choose_model(order.model.source, order.data.source, name=model_name)
+        now, own = state(), order.data.preprocessing
+        now.preprocessing, now.task = None if own is None else own.model_dump(mode="json"), order.data.task
+        if order.data.name is not None:
+            now.choices["data_name"] = order.data.name
         keep(now)
     start(order)
 
 
+def _is_chosen(order: CompareOrder) -> bool:
+    try:
+        return (model_reference(), data_reference()) == (order.model, order.data)
+    except QExplorerError:  # what is chosen cannot be read
+        return False
+
+
 def _setting(record: Record) -> tuple[str, ...]:
-    order = record.order or {}
-    return tuple(str(order.get(key)) for key in ("model", "data", "preprocessing", "task", "backends"))
+    order = record.order
+    return () if order is None else (order.model.model_dump_json(), order.data.model_dump_json(), *order.backends)
 
 
-def order_again(records: Sequence[Record]) -> dict[str, Any]:
+def order_again(records: Sequence[Record]) -> CompareOrder:
     """One order with all recipes of several comparisons of one model and data, each recipe once."""
     orders = [record.order for record in records if record.order]
-    recipes: dict[str, str] = {}
+    recipes: dict[str, Recipe] = {}
     for order in orders:
-        for text in order["recipes"]:
-            recipes.setdefault(Recipe.parse(text).digest, text)
+        for recipe in order.recipes:
+            recipes.setdefault(recipe.digest, recipe)
     named: list[Recipe] = []
-    for text in recipes.values():
-        recipe = Recipe.parse(text)
+    for recipe in recipes.values():
         named.append(recipe.model_copy(update={"name": unique_name(recipe, named)}))
-    return {**orders[0], "recipes": [text_of(recipe) for recipe in named]}
+    return orders[0].model_copy(update={"recipes": tuple(named)})
 
 
 def _together(chosen: list[Record]) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.results import Status
+from qexplorer.jobs.kinds.ladder import LADDER
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.fidelity.ladder import kept_ladder
 from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_charts.values import made_on
 from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
 from qexplorer.report.layer_charts.ladder import ladder_csv, layer_spec, rung_spec, sqnr_spec
-from qexplorer.ui.compare.arithmetic import draw_start, pick_subject
+from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
+from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_ladder"]
@@ -46,15 +48,10 @@ def draw_ladder(comparison: Comparison) -> None:
     ladder = kept_ladder(subject.digest, subject.data_digest, subject.samples, backends)
     if ladder is not None:
         _ladder(ladder, made_on(comparison), comparison.id)
-    draw_start(
-        "ladder",
-        "Climb the ladder",
-        subject,
-        again=ladder is not None,
-        help=_HELP,
-        icon=":material/stairs:",
-        backends=backends,
-    )
+    again = ladder is not None
+    label = "Climb the ladder again" if again else "Climb the ladder"
+    button = StartButton(label, ":material/stairs:", help=_HELP, primary=not again)
+    draw_section(LADDER, button, subject, backends=tuple(backends))
 
 
 def _backends(comparison: Comparison) -> list[str]:

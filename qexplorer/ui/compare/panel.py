@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.results import Run
 from qexplorer.jobs.history import History
+from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.measure.comparison import Comparison
 from qexplorer.ui.compare.controls import draw_picks, opened
@@ -14,8 +14,9 @@ from qexplorer.ui.compare.history import draw_history
 from qexplorer.ui.compare.results import draw_results
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.empty_page import draw_no_model
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import current_model, show_error, state
+from qexplorer.ui.job_memory import latest_job
+from qexplorer.ui.job_section import draw_job
+from qexplorer.ui.session import current_model, model_reference, show_error, state
 
 __all__ = ["draw_compare_page", "shown_comparison"]
 
@@ -34,19 +35,24 @@ def draw_compare_page() -> None:
     if model.untrained:
         st.info("Untrained: size, latency, memory and energy mean something; accuracy does not and is not shown.")
     draw_picks()
-    job = job_state(state().jobs.get("compare"))
-    if job is not None and job.arguments.get("model") != state().model:
-        job = None  # it is about another model; the sidebar still shows it
+    job = _job()
     if job is not None and opened() is None:
-        draw_job(job.id, place="compare", partial=_partial)
+        draw_job(job, place="page_compare", partial=_partial)
     if job is None or not job.is_running or opened() is not None:
         _result(job)
     draw_history(model.name)
 
 
+def _job() -> JobState | None:
+    """The last comparison of this session, if it is about its model; the sidebar shows one of another model too."""
+    job = latest_job(COMPARE)
+    order = None if job is None else COMPARE.order_of(job)
+    return job if order is not None and order.model == model_reference() else None
+
+
 def _partial(job: JobState) -> None:
     """What is known so far, while the work goes on."""
-    runs = tuple(Run.from_json(run) for run in job.partial)
+    runs = COMPARE.partial_of(job)
     if runs:
         draw_runs(runs, key="runs_partial", finished=False)
 
@@ -72,9 +78,10 @@ def shown_comparison(job: JobState | None) -> Comparison | None:
     asked = opened()
     if asked is not None:
         return _kept(str(History().path), asked)
-    if job is None or job.status is not JobStatus.DONE or job.result["comparison"] not in _ids():
+    result = None if job is None else COMPARE.result_of(job)
+    if result is None or result.comparison not in _ids():
         return None
-    return _kept(str(History().path), job.result["comparison"])
+    return _kept(str(History().path), result.comparison)
 
 
 def _ids() -> set[str]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
+from qexplorer.jobs.kinds.saturation import SATURATION
 from qexplorer.measure.arithmetic.saturation import EXACT_FEATURES, kept_saturation, saturates_here
 from qexplorer.measure.arithmetic.saturation_types import ReducedRange, SaturationReport
 from qexplorer.measure.comparison import Comparison
@@ -21,8 +22,9 @@ from qexplorer.report.layer_charts.saturation import (
 from qexplorer.report.metric_words import value_text
 from qexplorer.report.words import bytes_text
 from qexplorer.ui.compare.accumulators import draw_sums
-from qexplorer.ui.compare.arithmetic import draw_start, pick_subject
+from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
 from qexplorer.ui.compare.controls import unique_name
+from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
 from qexplorer.ui.session import as_plain, keep, state
 
@@ -51,14 +53,9 @@ def draw_saturation(comparison: Comparison) -> None:
     found = kept_saturation(subject.digest, subject.data_digest, subject.samples)
     if found is not None:
         _report(found, made_on(comparison), comparison.id)
-    draw_start(
-        "saturation",
-        "Emulate saturating sums",
-        subject,
-        again=found is not None,
-        help=_HELP,
-        icon=":material/compress:",
-    )
+    again = found is not None
+    label = "Emulate saturating sums again" if again else "Emulate saturating sums"
+    draw_section(SATURATION, StartButton(label, ":material/compress:", help=_HELP, primary=not again), subject)
     draw_sums(subject, made_on(comparison), comparison.id)
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run, Status
-from qexplorer.core.workspace import digest_json
-from qexplorer.jobs.manager import JobState
-from qexplorer.jobs.work_sweep import kept_sweep
+from qexplorer.jobs.kinds.compare import COMPARE
+from qexplorer.jobs.kinds.sweep import SWEEP, SweepOrder, SweepPartial, SweepResult, kept_sweep
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.timing.sweep import CELL_S, SWEPT_BATCHES
 from qexplorer.measure.timing.sweep_types import Sweep
 from qexplorer.report.comparison_charts.sweep import limits_of, map_spec, spot_text, sweep_info, sweep_spec
 from qexplorer.report.comparison_charts.values import label_of
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import as_plain, current_model, keep, remembered, show_error, state
+from qexplorer.ui.job_memory import latest_job
+from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.session import (
+    as_plain,
+    current_model,
+    data_reference,
+    model_reference,
+    remembered,
+    show_error,
+    state,
+)
 
 __all__ = ["draw_sweep", "sweep_order"]
 
@@ -37,23 +44,18 @@ def draw_sweep(comparison: Comparison) -> None:
     if order is None:
         return
     found = kept_sweep(order)
-    _offer(order, again=found is not None)
+    _section(order, again=found is not None).draw()
     if found is not None:
-        _pictures(found, digest_json(order)[:12])
+        _pictures(found, SWEEP.digest(order)[:12])
 
 
-def sweep_order(comparison: Comparison, runs: list[Run], effort: str) -> dict[str, Any]:
-    """The job's arguments for these runs, which are of one backend."""
-    now = state()
-    return {
-        "model": now.model,
-        "data": now.data,
-        "preprocessing": now.preprocessing,
-        "task": now.task,
-        "recipes": [comparison.recipes[run.digest] for run in runs],
-        "backend": runs[0].backend,
-        "effort": effort,
-    }
+def sweep_order(comparison: Comparison, runs: list[Run], effort: str) -> SweepOrder | None:
+    """What is to be swept: these runs, which are of one backend; None without a model or data."""
+    model, data = model_reference(), data_reference()
+    if model is None or data is None:
+        return None
+    recipes = tuple(Recipe.parse(comparison.recipes[run.digest]) for run in runs)
+    return SweepOrder(model=model, data=data, recipes=recipes, backend=runs[0].backend, effort=effort)
 
 
 def _sweepable(run: Run, comparison: Comparison) -> bool:
@@ -74,8 +76,8 @@ def _same_model(comparison: Comparison) -> bool:
     return True
 
 
-def _picks(comparison: Comparison, runs: dict[str, Run]) -> dict[str, Any] | None:
-    """Which runs beside float, and for how long; None while nothing is picked."""
+def _picks(comparison: Comparison, runs: dict[str, Run]) -> SweepOrder | None:
+    """Which runs beside float, and for how long."""
     labels, efforts = list(runs), [str(each) for each in Effort]
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_picks"):
         label = st.segmented_control(
@@ -92,47 +94,31 @@ def _picks(comparison: Comparison, runs: dict[str, Run]) -> dict[str, Any] | Non
     return sweep_order(comparison, [runs[label or labels[0]]], effort or efforts[0])
 
 
-def _offer(order: dict[str, Any], *, again: bool) -> None:
+def _section(order: SweepOrder, *, again: bool) -> JobSection[SweepOrder, SweepResult, SweepPartial]:
     """The button that starts the sweep, or the sweep at work, or why it failed."""
-    now = state()
-    wanted = digest_json(order)
-    job = job_state(now.jobs.get("sweep")) if now.choices.get("sweep_for") == wanted else None
-    if job is not None and job.is_running:
-        draw_job(job.id, place="page_sweep", partial=_partial)
-        return
-    if not again:
-        batches = ", ".join(str(batch) for batch in SWEPT_BATCHES)
-        st.caption(
-            f"How many samples in a call, on how many threads? Times float and this run at batches {batches} on every "
-            "number of threads that this machine has, after checking the answers of each. Usually half a minute."
-        )
-    busy = _other_work()
-    if st.button(
-        "Sweep again" if again else "Sweep batch and threads",
-        icon=":material/grid_on:",
-        key="sweep_start",
-        disabled=busy is not None,
-        help=busy,
-    ):
-        from qexplorer.jobs.manager import submit
+    label = "Sweep again" if again else "Sweep batch and threads"
+    button = StartButton(label, ":material/grid_on:", lacks=_other_work())
+    return JobSection(SWEEP, order, button, intro=None if again else _intro, partial=_partial)
 
-        now.jobs["sweep"], now.choices["sweep_for"] = submit("sweep", order), wanted
-        keep(now)
-        st.rerun()
-    if job is not None:
-        draw_job(job.id, place="page_sweep")
+
+def _intro() -> None:
+    batches = ", ".join(str(batch) for batch in SWEPT_BATCHES)
+    st.caption(
+        f"How many samples in a call, on how many threads? Times float and this run at batches {batches} on every "
+        "number of threads that this machine has, after checking the answers of each. Usually half a minute."
+    )
 
 
 def _other_work() -> str | None:
     """A comparison at work would disturb a sweep, and the reverse."""
-    job = job_state(state().jobs.get("compare"))
+    job = latest_job(COMPARE)
     return (
         "Wait until the comparison is done: both at once would disturb each other." if job and job.is_running else None
     )
 
 
-def _partial(job: JobState) -> None:
-    st.caption(f"{len(job.partial)} cells are known.")
+def _partial(known: SweepPartial) -> None:
+    st.caption(f"{known.cells} cells are known.")
 
 
 @st.fragment

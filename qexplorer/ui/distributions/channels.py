@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from qexplorer.core.model import Model
-from qexplorer.core.workspace import digest_json
+from qexplorer.jobs.kinds.channels import CHANNELS, ChannelsOrder
 from qexplorer.ui.distributions.tensor import SAMPLES
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import fitted_data, keep, remembered, state
+from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.session import data_reference, fitted_data, model_reference, remembered
 
 if TYPE_CHECKING:
     from qexplorer.observe.collecting.channels import ChannelDetail
@@ -105,21 +105,12 @@ def _kept(path: str, stamp: int) -> ChannelDetail | None:  # noqa: ARG001 - the 
 
 def _offer(stats: TensorStats) -> None:
     """A button that starts the pass, or the pass at work."""
-    now = state()
-    source = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "task": now.task}
-    arguments = {**source, "samples": SAMPLES}
-    arguments["tensor"] = stats.name
-    wanted = digest_json(arguments)
-    job = job_state(now.jobs.get("channels")) if now.choices.get("channels_for") == wanted else None
-    if job is not None and job.is_running:
-        draw_job(job.id, place="page_channels")
-        return
-    st.caption("Kurtosis, zeros, outliers and error of each channel take one more pass over the data; usually seconds.")
-    if st.button("Look into the channels", icon=":material/visibility:"):
-        from qexplorer.jobs.manager import submit
+    model, data = model_reference(), data_reference()
+    known = model is not None and data is not None
+    order = ChannelsOrder(model=model, data=data, tensor=stats.name, samples=SAMPLES) if known else None
+    button = StartButton("Look into the channels", ":material/visibility:")
+    JobSection(CHANNELS, order, button, intro=_intro).draw()
 
-        now.jobs["channels"], now.choices["channels_for"] = submit("channels", arguments), wanted
-        keep(now)
-        st.rerun()
-    if job is not None:
-        draw_job(job.id, place="page_channels")
+
+def _intro() -> None:
+    st.caption("Kurtosis, zeros, outliers and error of each channel take one more pass over the data; usually seconds.")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from pydantic import ValidationError
 
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.formats import Role, get_format, on_a_grid
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
 from qexplorer.ui.calibrator_controls import (
     draw_option,

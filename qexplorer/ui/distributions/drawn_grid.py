@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, options_among
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among
 from qexplorer.ui.distributions.controls import BY_HAND, Settings
 
 if TYPE_CHECKING:

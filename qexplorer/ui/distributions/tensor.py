@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from qexplorer.core.model import Layer, Model
-from qexplorer.core.workspace import digest_json
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import current_data, fitted_data, keep, remembered, state
+from qexplorer.jobs.kinds.observe import OBSERVE, ObserveOrder
+from qexplorer.jobs.orders import CALIBRATION_SAMPLES
+from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.session import current_data, data_reference, fitted_data, model_reference, remembered, state
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics, TensorStats
 
 __all__ = ["SAMPLES", "choose_tensor", "layer_of", "observed", "tensor_label"]
 
-SAMPLES = 512
+SAMPLES = CALIBRATION_SAMPLES
 _KINDS = {"weight": "Weights", "activation": "Activations"}
 
 
@@ -122,22 +123,13 @@ def _read(path: str, stamp: int, _model: Model) -> Statistics | None:  # noqa: A
 
 def _offer() -> None:
     """A button that starts the pass over the data, or the pass at work; how an earlier pass over the same ended."""
-    now = state()
-    source = {"model": now.model, "data": now.data, "preprocessing": now.preprocessing, "task": now.task}
-    arguments = {**source, "samples": SAMPLES}
-    wanted = digest_json(arguments)
-    job = job_state(now.jobs.get("observe")) if now.choices.get("observed_for") == wanted else None
-    if job is not None and job.is_running:
-        draw_job(job.id, place="page")
-        return
-    data = current_data()
+    model, reference, data = model_reference(), data_reference(), current_data()
     n = min(SAMPLES, data.calibration.n) if data else 0
-    st.markdown(f"One pass over {n} calibration samples collects a histogram of every activation; usually seconds.")
-    if st.button(f"Observe {n} samples", type="primary", icon=":material/visibility:"):
-        from qexplorer.jobs.manager import submit
+    known = model is not None and reference is not None
+    order = ObserveOrder(model=model, data=reference, samples=SAMPLES) if known else None
 
-        now.jobs["observe"], now.choices["observed_for"] = submit("observe", arguments), wanted
-        keep(now)
-        st.rerun()
-    if job is not None:
-        draw_job(job.id, place="page")
+    def intro() -> None:
+        st.markdown(f"One pass over {n} calibration samples collects a histogram of every activation; usually seconds.")
+
+    button = StartButton(f"Observe {n} samples", ":material/visibility:", primary=True)
+    JobSection(OBSERVE, order, button, intro=intro).draw()

@@ -9,9 +9,11 @@ import streamlit as st
 
 from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
-from qexplorer.jobs.live import beat, steer
+from qexplorer.jobs.kinds.live import LIVE, LiveOrder
+from qexplorer.jobs.live import Side, beat, steer
 from qexplorer.measure.live.windows import SIDES
-from qexplorer.ui.session import keep, remembered, session_id, state
+from qexplorer.ui.job_memory import latest_job, start_job
+from qexplorer.ui.session import data_reference, model_reference, remembered, session_id, state
 from qexplorer.ui.sidebar import recipe_label
 
 __all__ = ["Chosen", "draw_choice", "order_now", "start", "steer_now"]
@@ -71,33 +73,24 @@ def _rate() -> float | None:
     return _RATES[state().choices.get("live_rate") or next(iter(_RATES))]
 
 
-def _sides(chosen: dict[str, Chosen]) -> dict[str, dict[str, str]]:
-    return {place: {"recipe": each.recipe, "backend": each.backend} for place, each in chosen.items()}
+def _sides(chosen: dict[str, Chosen]) -> dict[str, Side]:
+    return {place: Side(recipe=each.recipe, backend=each.backend) for place, each in chosen.items()}
 
 
-def order_now(chosen: dict[str, Chosen]) -> dict[str, Any]:
-    """The job's arguments; the session is among them, so that two people never steer one stream."""
-    now = state()
-    return {
-        "model": now.model,
-        "data": now.data,
-        "preprocessing": now.preprocessing,
-        "task": now.task,
-        "sides": _sides(chosen),
-        "rate": _rate(),
-        "threads": 1,
-        "session": session_id(),
-    }
+def order_now(chosen: dict[str, Chosen]) -> LiveOrder | None:
+    """What is to stream; None without a model or data."""
+    model, data = model_reference(), data_reference()
+    if model is None or data is None:
+        return None
+    return LiveOrder(model=model, data=data, sides=_sides(chosen), rate=_rate(), session=session_id())
 
 
-def start(order: dict[str, Any]) -> None:
+def start(order: LiveOrder) -> None:
     """Starts the stream; one that this session left running elsewhere is ended first."""
-    now = state()
-    if now.jobs.get("live"):
-        manager.forget(now.jobs["live"])
-    now.jobs["live"] = manager.submit("live", order)
-    keep(now)
-    beat(now.jobs["live"])
+    before = latest_job(LIVE)
+    if before is not None:
+        manager.forget(before.id)
+    beat(start_job(LIVE, order))
 
 
 def steer_now(job_id: str, chosen: dict[str, Chosen]) -> None:

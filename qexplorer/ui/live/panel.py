@@ -11,19 +11,22 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from qexplorer.jobs import manager
+from qexplorer.jobs.kinds.live import LIVE
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState
 from qexplorer.measure.live.windows import SIDES, LiveWindow, speed, totals
 from qexplorer.report.comparison_charts.live import PANELS, colours_of, live_frame, live_spec, speed_sentence
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
-from qexplorer.ui.job_panel import job_state
+from qexplorer.ui.job_memory import job_state, latest_job
+from qexplorer.ui.job_section import StartButton, draw_start
 from qexplorer.ui.live.controls import Chosen, draw_choice, order_now, start, steer_now
-from qexplorer.ui.session import as_plain, current_model, fitted_data, state
+from qexplorer.ui.session import as_plain, current_model, data_reference, fitted_data, model_reference, state
 
 __all__ = ["draw_live_page"]
 
 _LOOK_S = 0.5
+_START = StartButton("Start", ":material/play_arrow:", primary=True)
 
 
 def draw_live_page() -> None:
@@ -50,9 +53,11 @@ def draw_live_page() -> None:
                 with st.spinner("Ending the stream"):
                     manager.cancel(job.id)
                 st.rerun()
-        elif st.button("Start", type="primary", icon=":material/play_arrow:", key="live_start"):
-            start(order_now(chosen))
-            st.rerun()
+        else:
+            order = order_now(chosen)
+            if draw_start(LIVE.name, _START, off=order is None) and order is not None:
+                start(order)
+                st.rerun()
         st.caption("It stops by itself when this page is closed or left.")
     if job is None:
         st.caption("Nothing runs yet: press Start, and the first numbers come in a few seconds.")
@@ -65,8 +70,9 @@ def draw_live_page() -> None:
 
 def _job() -> JobState | None:
     """This session's stream, if it is about the model that is chosen now."""
-    job = job_state(state().jobs.get("live"))
-    if job is None or job.arguments.get("model") != state().model or job.arguments.get("data") != state().data:
+    job = latest_job(LIVE)
+    order = None if job is None else LIVE.order_of(job)
+    if order is None or order.model != model_reference() or order.data != data_reference():
         return None
     return job
 

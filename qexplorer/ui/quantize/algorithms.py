@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qexplorer.core.algorithm import needs_words
-from qexplorer.core.algorithm_choice import AskedAlgorithm
+from qexplorer.core.plugin_kinds.algorithm import needs_words
+from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.ui.calibrator_controls import draw_option
 from qexplorer.ui.quantize.controls import try_change

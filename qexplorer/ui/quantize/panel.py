@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs import manager
-from qexplorer.jobs.manager import JobStatus
-from qexplorer.quantize.plan_types import LayerPlan, Plan
+from qexplorer.jobs.kinds.quantize import QUANTIZE, QuantizeOrder, QuantizeResult
+from qexplorer.quantize.plan_types import Plan
+from qexplorer.quantize.quantize import quantized_path
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
-from qexplorer.ui.job_panel import draw_job, job_state
+from qexplorer.ui.job_memory import latest_job
+from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.quantize.algorithms import draw_algorithms
 from qexplorer.ui.quantize.controls import ERROR, draw_controls, draw_presets, set_recipe
 from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of
 from qexplorer.ui.quantize.recipe_changes import text_of
 from qexplorer.ui.quantize.rules import draw_rules
 from qexplorer.ui.quantize.yaml_text import draw_yaml
-from qexplorer.ui.session import as_plain, current_model, current_recipe, keep, show_error, state
+from qexplorer.ui.session import (
+    as_plain,
+    current_model,
+    current_recipe,
+    data_reference,
+    keep,
+    model_reference,
+    show_error,
+    state,
+)
 
 __all__ = ["draw_quantize_page"]
 
@@ -47,9 +56,10 @@ def draw_quantize_page() -> None:
     with controls:
         draw_controls()
         draw_algorithms()
-    _next(model, recipe)
+    section = _section(recipe)
+    _next(section, model, recipe)
     st.header("What happens to each layer, and why")
-    draw_table(_as_made(plan, recipe))
+    draw_table(_as_made(section, plan, recipe))
     count = len(recipe.layers)
     exceptions = f"Exceptions for single layers ({count or 'none'})"
     with st.expander(exceptions, icon=":material/rule:", expanded=count > 0, key="recipe_exceptions"):
@@ -77,16 +87,13 @@ def _refused() -> None:
         show_error(error)
 
 
-def _as_made(plan: Plan, recipe: Recipe) -> Plan:
+def _as_made(section: JobSection[QuantizeOrder, QuantizeResult, None], plan: Plan, recipe: Recipe) -> Plan:
     """The plan with what its algorithms really changed, once the file is made; before that, what they will."""
-    job = job_state(state().jobs.get("quantize"))
-    made = job is not None and job.arguments == _order(recipe) and job.status is JobStatus.DONE
-    if job is None or not made or not recipe.algorithms:
-        return plan
-    return replace(plan, layers=tuple(LayerPlan(**fields) for fields in job.result["plan"]["layers"]))
+    made = section.result()
+    return plan if made is None or not recipe.algorithms else replace(plan, layers=made.layers)
 
 
-def _next(model: Model, recipe: Recipe) -> None:
+def _next(section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe) -> None:
     """Add to the comparison, go there, download the quantized file."""
     text = text_of(recipe)
     added = text in state().compare
@@ -94,12 +101,11 @@ def _next(model: Model, recipe: Recipe) -> None:
         label = "In the comparison" if added else "Add to comparison"
         icon = ":material/check:" if added else ":material/playlist_add:"
         st.button(label, type="primary", icon=icon, disabled=added or recipe.is_float, on_click=_add, args=(text,))
-        _download(model, recipe)
+        _download(section, model, recipe)
         st.page_link("pages/compare.py", label="Next: compare", icon=":material/arrow_forward:")
-    job_id = state().jobs.get("quantize")
-    job = job_state(job_id)
-    if job is not None and job.status is not JobStatus.DONE:
-        draw_job(job_id, place="quantize")
+    job = latest_job(QUANTIZE)
+    if job is not None:
+        section.draw_job(job)
 
 
 def _add(text: str) -> None:
@@ -109,43 +115,35 @@ def _add(text: str) -> None:
     keep(now)
 
 
-def _download(model: Model, recipe: Recipe) -> None:
+def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe) -> None:
     """The quantized file if it has been made; before that, the button that makes it."""
-    now = state()
-    order = _order(recipe)
-    job = job_state(now.jobs.get("quantize"))
-    if job is not None and job.arguments == order and job.status is JobStatus.DONE:
-        path = Path(job.result["path"])
-        if path.is_file():
-            name = f"{model.name}-{recipe.name}.onnx"
-            st.download_button(
-                "Download ONNX", path.read_bytes(), name, icon=":material/download:", key="quantize_onnx"
-            )
-            return
-    busy = job is not None and job.is_running
+    made = section.result()
+    path = None if made is None else quantized_path(made.digest)
+    if path is None or not path.is_file():
+        section.draw_button()
+        return
+    name = f"{model.name}-{recipe.name}.onnx"
+    st.download_button("Download ONNX", path.read_bytes(), name, icon=":material/download:", key="quantize_onnx")
+
+
+def _section(recipe: Recipe) -> JobSection[QuantizeOrder, QuantizeResult, None]:
     lacks = lacks_data(_why_data(recipe)) if recipe.needs_calibration else None
-    if st.button(
+    job = latest_job(QUANTIZE)
+    button = StartButton(
         "Quantize to ONNX",
-        icon=":material/build:",
-        help=lacks or "Observes ranges if the recipe needs them, runs its algorithms, and writes the quantized file",
-        disabled=busy or lacks is not None or recipe.is_float,
-    ):
-        now.jobs["quantize"] = manager.submit("quantize", order)
-        keep(now)
-        st.rerun()
+        ":material/build:",
+        help="Observes ranges if the recipe needs them, runs its algorithms, and writes the quantized file",
+        lacks=lacks,
+        off=recipe.is_float or (job is not None and job.is_running),
+    )
+    return JobSection(QUANTIZE, None if lacks else _order(recipe), button)
 
 
 def _why_data(recipe: Recipe) -> str:
     return "its ranges come from samples" if recipe.needs_statistics else "its algorithms measure on samples"
 
 
-def _order(recipe: Recipe) -> dict[str, object]:
-    now = state()
-    return {
-        "model": now.model,
-        "data": now.data,
-        "preprocessing": now.preprocessing,
-        "task": now.task,
-        "recipe": text_of(recipe),
-        "samples": None,
-    }
+def _order(recipe: Recipe) -> QuantizeOrder | None:
+    model = model_reference()
+    data = data_reference() if recipe.needs_calibration else None
+    return None if model is None else QuantizeOrder(model=model, recipe=recipe, data=data)

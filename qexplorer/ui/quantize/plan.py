@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.model import Model
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec

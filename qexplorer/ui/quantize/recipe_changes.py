@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from qexplorer.core.algorithm import Stage
-from qexplorer.core.algorithm_choice import plain_algorithm
-from qexplorer.core.calibrator_choice import DEFAULT_CALIBRATOR, not_offered, starting_options
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Granularity, Storage, get_format
+from qexplorer.core.plugin_kinds.algorithm import Stage
+from qexplorer.core.plugin_kinds.algorithm_choice import plain_algorithm
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, not_offered, starting_options
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import expand, stem_of

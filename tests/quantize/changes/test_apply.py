@@ -12,9 +12,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.errors import DataError, RecipeError
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.store import statistics_for

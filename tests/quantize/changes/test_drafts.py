@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from qexplorer.core.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.grid import quantize
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.changes import Changes, changed_plan
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
@@ -105,6 +105,18 @@ def test_codes_that_do_not_fit_are_refused() -> None:
         draft.set_codes("classifier", 1, zeros + 8)
     with pytest.raises(ValueError, match="is on no grid"):
         draft.set_codes("classifier", 0, zeros)
+
+
+def test_codes_of_small_floats_are_not_in_the_order_of_values() -> None:
+    """All codes of fp8 can be set, those of negative values included; the code of a NaN cannot."""
+    draft = draft_of("cnn", "weights: {format: fp8_e4m3, granularity: tensor}\n")
+    values = draft.values("classifier", 1)
+    assert values is not None
+    codes = quantize(values, draft.plan.tensors[draft.plan.constants["classifier"][1]].grid)
+    assert codes.max() > 128
+    draft.set_codes("classifier", 1, codes)
+    with pytest.raises(ValueError, match="must lie between"):
+        draft.set_codes("classifier", 1, np.full_like(codes, 127))
 
 
 def test_codes_of_an_int32_bias_are_a_vector() -> None:

@@ -1,13 +1,13 @@
-"""Facts that most metrics have in common, so that an entry says only what is its own."""
+"""MetricFacts that most metrics have in common, so that an entry says only what is its own."""
 
 from __future__ import annotations
 
 from qexplorer.core.metric import Direction
 
-__all__ = ["Facts"]
+__all__ = ["MetricFacts"]
 
 
-class Facts:
+class MetricFacts:
     """A metric whose value is a number in its own unit, higher being better; entries overwrite what differs."""
 
     unit: str = ""

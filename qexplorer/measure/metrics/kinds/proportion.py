@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from qexplorer.core.metric import Paired, Scores
 from qexplorer.core.results import Interval
-from qexplorer.measure.metrics.kinds.facts import Facts
+from qexplorer.measure.metrics.kinds.facts import MetricFacts
 from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval, wilson_interval
 
 __all__ = ["Proportion"]
 
 
-class Proportion(Facts):
+class Proportion(MetricFacts):
     """Scores: shape ``(n, 1)``, 1 where the sample is right, else 0."""
 
     unit = "%"

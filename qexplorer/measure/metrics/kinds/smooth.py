@@ -21,12 +21,12 @@ import numpy as np
 
 from qexplorer.core.metric import Paired, Scores
 from qexplorer.core.results import Interval
-from qexplorer.measure.metrics.kinds.facts import Facts
+from qexplorer.measure.metrics.kinds.facts import MetricFacts
 
 __all__ = ["Mean", "Ratio", "Smooth"]
 
 
-class Smooth(Facts, ABC):
+class Smooth(MetricFacts, ABC):
     """Any of them; an entry gives its value with each sample's influence on it.
 
     Attributes:

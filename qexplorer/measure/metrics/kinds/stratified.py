@@ -15,13 +15,13 @@ import numpy as np
 
 from qexplorer.core.metric import Paired, Scores
 from qexplorer.core.results import Interval
-from qexplorer.measure.metrics.kinds.facts import Facts
+from qexplorer.measure.metrics.kinds.facts import MetricFacts
 from qexplorer.measure.metrics.statistics import paired_difference_interval, wilson_interval
 
 __all__ = ["MeanOfShares"]
 
 
-class MeanOfShares(Facts):
+class MeanOfShares(MetricFacts):
     """Scores: shape ``(n, 2)``: 1 where the sample is right, else 0; and the sample's class."""
 
     unit = "%"

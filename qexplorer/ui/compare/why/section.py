@@ -13,8 +13,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels, Run, Status
-from qexplorer.core.workspace import digest_json
-from qexplorer.jobs.manager import JobStatus
+from qexplorer.jobs.kinds.why import WHY, ExplainOrder
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why
@@ -23,8 +22,8 @@ from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.ui.compare.why.causes import draw_causes
 from qexplorer.ui.compare.why.times import draw_times
 from qexplorer.ui.empty_page import lacks_data
-from qexplorer.ui.job_panel import draw_job, job_state
-from qexplorer.ui.session import as_plain, current_model, keep, remembered, show_error, state
+from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.session import as_plain, current_model, data_reference, model_reference, remembered, show_error
 
 __all__ = ["draw_why", "order_of"]
 
@@ -134,38 +133,27 @@ def _seen(kernels: Kernels) -> str:
 
 def _offer(order: WhyOrder, *, profiled: bool) -> None:
     """The button that has both models profiled, or that work while it runs, or why it failed."""
-    now = state()
-    arguments = {
-        "model": now.model,
-        "data": now.data,
-        "preprocessing": now.preprocessing,
-        "task": now.task,
-        "recipe": order.recipe.to_yaml(),
-        "path": str(order.path),
-        "digest": order.digest,
-        "backend": order.backend,
-        "threads": order.threads,
-        "batch": order.samples,
-    }
-    wanted = digest_json(arguments)
-    job = job_state(now.jobs.get("why")) if now.choices.get("why_for") == wanted else None
-    if job is not None and (job.is_running or job.status is not JobStatus.DONE):
-        draw_job(job.id, place="page_why")
-    if job is not None and job.is_running:
-        return
-    label = "Measure again" if profiled else "Explain: profile both models"
     lacks = lacks_data("the models need something to run on")
-    pressed = st.button(
-        label,
-        type="secondary" if profiled else "primary",
-        icon=":material/troubleshoot:",
-        key="why_start",
-        disabled=lacks is not None,
-        help=lacks or "Times every kernel of both models, and this machine's limits: some seconds.",
+    button = StartButton(
+        "Measure again" if profiled else "Explain: profile both models",
+        ":material/troubleshoot:",
+        help="Times every kernel of both models, and this machine's limits: some seconds.",
+        lacks=lacks,
+        primary=not profiled,
     )
-    if pressed:
-        from qexplorer.jobs.manager import submit
+    JobSection(WHY, None if lacks else _job_order(order), button).draw()
 
-        now.jobs["why"], now.choices["why_for"] = submit("why", arguments), wanted
-        keep(now)
-        st.rerun()
+
+def _job_order(order: WhyOrder) -> ExplainOrder | None:
+    model, data = model_reference(), data_reference()
+    if model is None or data is None:
+        return None
+    return ExplainOrder(
+        model=model,
+        data=data,
+        recipe=order.recipe,
+        quantized=order.digest,
+        backend=order.backend,
+        threads=order.threads,
+        batch=order.samples,
+    )

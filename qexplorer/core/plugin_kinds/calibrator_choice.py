@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from qexplorer.core.calibrator import Calibrator, CalibratorOptions, Role
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Role
 from qexplorer.core.plugins import CALIBRATORS
 
 __all__ = [

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import qexplorer as qx
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs import manager
-from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.jobs.kinds.why import WHY, ExplainOrder, ExplainResult
+from qexplorer.jobs.manager import JobStatus
 from qexplorer.measure.why.explain import WhyOrder, kept_why
+from qexplorer.quantize.quantize import quantized_path
 from qexplorer.run.registry import BACKENDS
+from tests.jobs.orders import DATA, MODEL, finished
 from tests.measure import trial_backends
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -32,58 +32,41 @@ def trials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         del BACKENDS._entries[name]
 
 
-def ordered(**changes: Any) -> tuple[dict[str, Any], WhyOrder]:
-    """What the page asks for: tumour_mlp with w8a8, one sample, one thread; and the same as an order."""
+def ordered(digest: str | None = None, backend: str = "onnxruntime") -> tuple[ExplainOrder, WhyOrder]:
+    """What the page asks for: tumour_mlp with w8a8, one sample, one thread; and the same with model and file.
+
+    Args:
+        digest: of another file than the right one.
+        backend: where it ran.
+    """
     model = qx.load("tumour_mlp")
-    made = qx.quantize(model, "w8a8")
-    arguments: dict[str, Any] = {
-        "model": "tumour_mlp",
-        "data": "tumour",
-        "preprocessing": None,
-        "recipe": "w8a8",
-        "path": str(made.path),
-        "digest": made.digest,
-        "backend": "onnxruntime",
-        "threads": 1,
-        "batch": 1,
-    } | changes
-    path, backend = Path(arguments["path"]), arguments["backend"]
-    return arguments, WhyOrder(model, Recipe.parse("w8a8"), path, made.digest, backend)
-
-
-def ended(arguments: dict[str, Any]) -> JobState:
-    """The job after its end."""
-    job_id = manager.submit("why", arguments)
-    end = time.monotonic() + 120
-    while manager.state(job_id).is_running:
-        assert time.monotonic() < end, "the job does not end"
-        time.sleep(0.05)
-    return manager.state(job_id)
+    digest = digest or qx.quantize(model, "w8a8").digest
+    order = ExplainOrder(model=MODEL, data=DATA, recipe="w8a8", quantized=digest, backend=backend)
+    return order, WhyOrder(model, Recipe.parse("w8a8"), quantized_path(digest), digest, backend)
 
 
 def test_an_explanation_is_kept() -> None:
     """The job that works keeps what the page reads back, and gives its verdict."""
-    arguments, order = ordered()
-    job = ended(arguments)
+    asked, order = ordered()
+    job = finished(WHY, asked)
     assert job.error is None
     found = kept_why(order)
     assert found is not None
-    assert job.result == {"verdict": found.verdict}
+    assert WHY.result_of(job) == ExplainResult(found.verdict)
     assert found.profiled
 
 
 @pytest.mark.parametrize(
     ("content", "reason"), [(None, "the quantized file is gone"), (b"no model at all", "ONNX Runtime cannot load it")]
 )
-def test_a_file_that_cannot_be_run_fails_with_its_name(tmp_path: Path, content: bytes | None, reason: str) -> None:
+def test_a_file_that_cannot_be_run_fails_with_its_name(content: bytes | None, reason: str) -> None:
     """A quantized file that is gone, or no model: the job has failed, says which file and why, and keeps nothing."""
-    broken = tmp_path / "broken-w8a8.onnx"
     if content is not None:
-        broken.write_bytes(content)
-    arguments, order = ordered(path=str(broken))
-    job = ended(arguments)
+        quantized_path("broken-w8a8").write_bytes(content)
+    asked, order = ordered("broken-w8a8")
+    job = finished(WHY, asked)
     assert job.status is JobStatus.FAILED
-    assert job.result is None
+    assert WHY.result_of(job) is None
     assert job.error is not None
     assert reason in job.error
     assert "broken-w8a8.onnx" in job.error
@@ -92,12 +75,12 @@ def test_a_file_that_cannot_be_run_fails_with_its_name(tmp_path: Path, content: 
 
 
 @pytest.mark.usefixtures("trials")
-def test_a_child_that_dies_fails_the_job(tmp_path: Path) -> None:
+def test_a_child_that_dies_fails_the_job() -> None:
     """A runtime that ends its process takes the job's answer with it, but neither the job's end nor its reason."""
-    dies = tmp_path / "w8a8.onnx"  # a name that the trial backend dies on
-    dies.write_bytes(ordered()[1].path.read_bytes())
-    arguments, order = ordered(backend="trial-crash", path=str(dies))
-    job = ended(arguments)
+    right = ordered()[1].path  # the trial backend dies on files that are called w8a8
+    quantized_path("w8a8").write_bytes(right.read_bytes())
+    asked, order = ordered("w8a8", backend="trial-crash")
+    job = finished(WHY, asked)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert "SIGABRT" in job.error

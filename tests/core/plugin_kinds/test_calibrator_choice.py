@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from qexplorer.core.calibrator_choice import chosen, options_among
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import chosen, options_among
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 
 EARLIER = """

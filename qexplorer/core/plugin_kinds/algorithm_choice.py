@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, model_validator
 
-from qexplorer.core.algorithm import Algorithm, AlgorithmOptions, Needs, Stage
 from qexplorer.core.errors import UnknownName
+from qexplorer.core.plugin_kinds.algorithm import Algorithm, AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugins import ALGORITHMS
 
 __all__ = ["AskedAlgorithm", "check_order", "needs_of", "plain_algorithm"]

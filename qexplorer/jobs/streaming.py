@@ -1,4 +1,4 @@
-"""The Live page's job: prepares what the page asks for, streams it in a child, and starts again when that changes."""
+"""Streaming two variants in a child until nobody looks any more: preparing, judging, starting again at every change."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs.live import CONTROL, HEARTBEAT, NOTES, STALE_S, WINDOWS, folder_of
-from qexplorer.jobs.records import read_json, write_json
-from qexplorer.jobs.work import load_both, report_progress
+from qexplorer.jobs.live import CONTROL, HEARTBEAT, NOTES, STALE_S, WINDOWS, Control, Side, control_of
+from qexplorer.jobs.records import write_json
+from qexplorer.jobs.report import Report
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.prepare import prepare
-from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.measure.waiting import Wait, waiting_text
-from qexplorer.process.child import Emit
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.registry import BACKENDS
 
-__all__ = ["live_job"]
+__all__ = ["Streamer"]
 
 JUDGED = 64
 """Samples that a variant's answers are checked on before it may stream."""
@@ -43,32 +42,20 @@ class _Score:
     sides: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def live_job(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Streams until the page is closed.
+class Streamer:
+    """One stream and what it has prepared.
 
     Args:
-        arguments: model, data, preprocessing, threads; ``sides`` {place: {recipe, backend}} and ``rate`` to begin with,
-            which ``jobs.live.steer`` changes later.
-        emit: takes progress events.
-
-    Returns:
-        ``{"windows": how many were told}``.
+        model: the float model.
+        data: fitted to it.
+        scratched: a folder for what the children read.
+        threads: threads of one operator.
+        report: of the job, in whose folder the stream is steered and tells its windows.
     """
-    model, data = load_both(arguments, emit)
-    folder = folder_of(arguments["job"])
-    (folder / HEARTBEAT).touch()
-    if read_json(folder / CONTROL) is None:
-        write_json(folder / CONTROL, {"version": 1, "sides": arguments["sides"], "rate": arguments.get("rate")})
-    with scratch() as scratched:
-        live = _Live(model, data, scratched, folder, int(arguments.get("threads") or 1), emit)
-        live.run()
-    return {"windows": live.count}
 
-
-class _Live:
-    def __init__(self, model: Model, data: DataSet, scratched: Path, folder: Path, threads: int, emit: Emit) -> None:
-        self._model, self._data, self._folder = model, data, folder
-        self._threads, self._emit = threads, emit
+    def __init__(self, model: Model, data: DataSet, scratched: Path, threads: int, report: Report) -> None:
+        self._model, self._data, self._folder = model, data, report.folder
+        self._threads, self._report = threads, report
         self._all: Subject = subject_of(model, data, None)
         self._few: Subject = subject_of(model, data, min(JUDGED, self._all.n))
         (scratched / "few").mkdir()
@@ -81,21 +68,21 @@ class _Live:
     def run(self) -> None:
         """Streams, prepares anew when something else is wanted, ends when nobody looks."""
         while self._looked_at():
-            order = read_json(self._folder / CONTROL) or {}
-            sides, notes = self._prepare(order.get("sides") or {})
+            control = control_of(self._report.job)
+            sides, notes = self._prepare(control.sides)
             write_json(self._folder / NOTES, notes)
             if not sides:
-                report_progress(self._emit, "waiting for a variant that can run", 0.0)
-                self._wait(order.get("version"))
+                self._report.step("waiting for a variant that can run", 0.0)
+                self._wait(control.version)
                 continue
-            report_progress(self._emit, "streaming", 0.0)
+            self._report.step("streaming", 0.0)
             try:
-                ended = self._stream(sides, order)
+                ended = self._stream(sides, control)
             except QExplorerError as error:
                 told = f"its stream ended: {error.sentence}; choose another, or stop and start again"
                 write_json(self._folder / NOTES, dict.fromkeys(sides, told))
-                report_progress(self._emit, "waiting for another choice", 0.0)
-                self._wait(order.get("version"))
+                self._report.step("waiting for another choice", 0.0)
+                self._wait(control.version)
                 continue
             if ended["reason"] == "left":
                 return
@@ -108,27 +95,27 @@ class _Live:
         except OSError:
             return False
 
-    def _wait(self, version: int | None) -> None:
+    def _wait(self, version: int) -> None:
         """Until something else is wanted, or nobody looks."""
-        while self._looked_at() and (read_json(self._folder / CONTROL) or {}).get("version") == version:
+        while self._looked_at() and control_of(self._report.job).version == version:
             time.sleep(_LOOK_S)
 
-    def _prepare(self, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    def _prepare(self, wanted: dict[str, Side]) -> tuple[dict[str, Any], dict[str, str]]:
         """The variants that may stream, and why the others may not."""
         sides: dict[str, Any] = {}
         notes: dict[str, str] = {}
         for place, side in wanted.items():
-            found = self._variant(side["recipe"], side["backend"])
+            found = self._variant(side.recipe, side.backend)
             if isinstance(found, str):
                 notes[place] = found
                 continue
-            label = f"{found.recipe}, {side['backend']}"
+            label = f"{found.recipe}, {side.backend}"
             if self._labels.get(place) != label:
                 self._labels[place] = label
                 self._score.sides.pop(place, None)
                 self._score.both = self._score.agree = 0
             score = self._score.sides.get(place, {"seen": 0, "right": 0})
-            sides[place] = {"label": label, "backend": side["backend"], "path": str(found.path), **score}
+            sides[place] = {"label": label, "backend": side.backend, "path": str(found.path), **score}
         return sides, notes
 
     def _variant(self, text: str, backend: str) -> Variant | str:
@@ -137,7 +124,7 @@ class _Live:
         if key not in self._ready:
             try:
                 recipe = Recipe.parse(text)
-                report_progress(self._emit, f"preparing {recipe.name} on {backend}", 0.0)
+                self._report.step(f"preparing {recipe.name} on {backend}", 0.0)
                 variant = float_variant(self._model) if recipe.is_float else self._quantized(recipe)
                 judged = judge_variant(
                     variant,
@@ -157,18 +144,15 @@ class _Live:
         """Says what is waited for, where the backend compiles or converts a file."""
         prepares = BACKENDS.get(backend).capabilities.prepares
         if wait is not None and prepares is not None:
-            report_progress(self._emit, waiting_text(prepares, recipe, wait.batch), 0.0)
+            self._report.step(waiting_text(prepares, recipe, wait.batch), 0.0)
 
     def _quantized(self, recipe: Recipe) -> Variant:
-        def told(step: str, done: float) -> None:
-            report_progress(self._emit, step, done)
-
-        (made,) = prepare(self._model, [recipe], self._data, progress=told)
+        (made,) = prepare(self._model, [recipe], self._data, progress=self._report.step)
         if made.variant is None:
             raise QExplorerError(made.failed or "the recipe could not be applied", where=recipe.name)
         return made.variant
 
-    def _stream(self, sides: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
+    def _stream(self, sides: dict[str, Any], control: Control) -> dict[str, Any]:
         labels = self._all.labels
         shown = labels is not None and not self._model.untrained
         with (self._folder / WINDOWS).open("a", encoding="utf-8") as file:
@@ -187,9 +171,9 @@ class _Live:
                     "positions": self._all.positions.tolist(),
                     "batch": self._model.fixed_batch or 1,
                     "threads": self._threads,
-                    "rate": order.get("rate"),
+                    "rate": control.rate,
                     "control": str(self._folder / CONTROL),
-                    "version": order.get("version"),
+                    "version": control.version,
                     "heartbeat": str(self._folder / HEARTBEAT),
                     "stale_s": STALE_S,
                     "threshold": self._all.threshold,

@@ -1,0 +1,51 @@
+"""The process of a job: takes an order as data, does the work of its kind, returns the result as data."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.errors import InputError
+from qexplorer.jobs.coding import decode, encode
+from qexplorer.jobs.kind import JOB_KINDS
+from qexplorer.jobs.processes import MARK
+from qexplorer.jobs.report import Report
+from qexplorer.process.child import Emit
+
+if TYPE_CHECKING:
+    from qexplorer.jobs.kind import AnyKind
+
+__all__ = ["do_job"]
+
+
+def do_job(arguments: dict[str, Any], emit: Emit) -> Any:
+    """Does what is ordered.
+
+    Args:
+        arguments: ``kind`` (its name), ``order`` (as its type is written), ``job`` (the id).
+        emit: takes ``progress`` and ``partial`` events.
+
+    Returns:
+        The result as its type is written.
+
+    Raises:
+        UnknownName: no such kind.
+        InputError: the order is not one of that kind, or names what is not there.
+    """
+    os.environ[MARK] = arguments["job"]  # inherited by all that is started from here, so that cancel finds it
+    kind = JOB_KINDS.get(arguments["kind"])
+    report: Report[Any] = Report(arguments["job"], emit, kind.partial)
+    order = _order(kind, arguments["order"])
+    try:
+        result = kind.work(order, report)
+    finally:
+        report.flush()
+    return encode(kind.result, result)
+
+
+def _order(kind: AnyKind, value: Any) -> Any:
+    try:
+        return decode(kind.order, value)
+    except ValueError as error:
+        told = " ".join(str(error).split())[:300]
+        raise InputError(f"the order is not one of the kind '{kind.name}' ({told})", do="start it again") from None

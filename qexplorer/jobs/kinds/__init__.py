@@ -1,0 +1,1 @@
+"""The kinds of jobs, one file each; ``qexplorer.jobs.kind`` says how to add one."""

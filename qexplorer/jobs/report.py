@@ -1,0 +1,91 @@
+"""The child's side of a job: what the work tells of itself, and no more often than anybody can read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+from qexplorer.core.workspace import workspace
+from qexplorer.jobs.coding import encode
+from qexplorer.process.child import Emit
+
+__all__ = ["LOADING", "Report", "overall"]
+
+LOADING = 0.05
+"""Share of a job's progress that loading is given."""
+
+_LEAST_S = 0.05  # between two events at the same step
+
+PartialT = TypeVar("PartialT", default=None)
+
+
+class Report(Generic[PartialT]):
+    """Takes what the work tells.
+
+    Args:
+        job: the job's id.
+        emit: writes an event.
+        partial: type of what is reported before the end.
+        clock: seconds that only go up.
+    """
+
+    def __init__(self, job: str, emit: Emit, partial: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.job = job
+        self._emit, self._partial, self._clock = emit, partial, clock
+        self._series, self._at = "", float("-inf")
+        self._waiting: dict[str, Any] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The job's folder, for what it leaves beside its events."""
+        return workspace("jobs", self.job)
+
+    def step(self, step: str, done: float, seconds_left: float | None = None, *, series: str | None = None) -> None:
+        """Tells what the job is at and the share of it that is done.
+
+        One step is written at most 20 times a second: what comes between waits for the next, or for the end.
+
+        Args:
+            step: in words.
+            done: from 0 to 1.
+            seconds_left: expected; None if nobody can know.
+            series: makes steps one whose words differ, such as in a number that counts up.
+        """
+        event = {"event": "progress", "step": step, "done": done, "seconds_left": seconds_left}
+        if (series or step) == self._series and self._clock() - self._at < _LEAST_S:
+            self._waiting = event
+            return
+        self._series = series or step
+        self._write(event)
+
+    def partial(self, value: PartialT) -> None:
+        """Hands over what is known before the end; it takes the place of what was handed over before."""
+        self.flush()
+        self._emit({"event": "partial", "value": encode(self._partial, value)})
+
+    def flush(self) -> None:
+        """Writes what still waits."""
+        if self._waiting is not None:
+            self._write(self._waiting)
+
+    def _write(self, event: dict[str, Any]) -> None:
+        self._waiting, self._at = None, self._clock()
+        self._emit(event)
+
+    def after_loading(self, step: str, done: float) -> None:
+        """As :meth:`step`, with ``done`` the share of what comes after loading."""
+        self.step(step, overall(done))
+
+    def count_samples(self, done: int, total: int) -> None:
+        """Tells how many samples were observed, which is most of what comes after loading."""
+        share = LOADING + 0.8 * done / max(total, 1)
+        self.step(f"observing sample {done} of {total}", share, series="observing samples")
+
+
+def overall(done: float) -> float:
+    """The share of the whole job that is done, from the share of what comes after loading."""
+    return LOADING + (1 - LOADING) * done

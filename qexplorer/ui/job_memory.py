@@ -1,0 +1,65 @@
+"""Which jobs this session has started: by kind the latest, and by order the one that did that very work.
+
+What is remembered are ids, in the session's state on disk, so that a reload or a restarted server finds them again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qexplorer.core.errors import UnknownName
+from qexplorer.jobs import manager
+from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT
+from qexplorer.jobs.manager import JobState
+from qexplorer.ui.session import keep, state
+
+__all__ = ["job_for", "job_page", "job_state", "job_title", "latest_job", "running_jobs", "start_job"]
+
+_MOST = 40  # orders whose jobs are remembered
+
+
+def start_job(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
+    """Starts the work, or joins that of the same order, and remembers it; returns its id."""
+    job_id = manager.submit(kind, order)
+    now, digest = state(), kind.digest(order)
+    now.jobs[kind.name] = job_id
+    others = [(known, old) for known, old in now.started.items() if known != digest]
+    now.started = dict([*others, (digest, job_id)][-_MOST:])
+    keep(now)
+    return job_id
+
+
+def job_state(job_id: str | None) -> JobState | None:
+    """The job's state, or None if there is no such job (any more)."""
+    try:
+        return manager.state(job_id) if job_id else None
+    except UnknownName:
+        return None
+
+
+def job_for(kind: JobKind[OrderT, Any, Any], order: OrderT) -> JobState | None:
+    """The job that this session last started with this very order; None if none is kept."""
+    return job_state(state().started.get(kind.digest(order)))
+
+
+def latest_job(kind: JobKind[Any, Any, Any]) -> JobState | None:
+    """The job of this kind that this session started last; None if none is kept."""
+    return job_state(state().jobs.get(kind.name))
+
+
+def running_jobs() -> list[JobState]:
+    """This session's jobs at work, in the order of their kinds' names."""
+    now = state()
+    ids = dict.fromkeys([*now.jobs.values(), *now.started.values()])
+    found = [job for job in map(job_state, ids) if job is not None and job.is_running]
+    return sorted(found, key=lambda job: (job.kind, job.started))
+
+
+def job_title(job: JobState) -> str:
+    """What the job is doing, for a person; in words of its own for a kind that an earlier version had."""
+    return JOB_KINDS.get(job.kind).title if job.kind in JOB_KINDS else f"Work of an earlier version ({job.kind})"
+
+
+def job_page(job: JobState) -> str | None:
+    """Title of the page that shows how the job ended; None for a kind that an earlier version had."""
+    return JOB_KINDS.get(job.kind).page if job.kind in JOB_KINDS else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.recipe import Recipe
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explanation import LayerTime
@@ -89,6 +89,13 @@ class Case:
     def weight_bits(self) -> int:
         """Bits of its weights; 0 if it has none or nothing is asked of them."""
         return 0 if self.fact.weights is None else get_format(self.fact.weights.format).bits
+
+    @property
+    def decodes_weights(self) -> bool:
+        """Whether its weights are in a format that no kernel computes on: a table, or small floats."""
+        if self.fact.weights is None:
+            return False
+        return get_format(self.fact.weights.format).storage in (Storage.TABLE, Storage.FLOAT8)
 
 
 @dataclass(frozen=True, slots=True)

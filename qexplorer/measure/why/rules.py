@@ -23,7 +23,7 @@ from qexplorer.run.protocol import KernelKind
 
 __all__ = ["EXPECTED_FLOAT", "LAYER_RULES"]
 
-EXPECTED_FLOAT = frozenset({"signed_expected", "block_weights", "no_kernel", "format"})
+EXPECTED_FLOAT = frozenset({"decoded_weights", "signed_expected", "block_weights", "no_kernel", "format"})
 """Rules that expect kernels in float where nothing was seen to run; a list of the kernels that ran can refute them."""
 _UNPACKING = 1.2
 """A weight-only layer that takes so many times as long as in float, or longer, pays for unpacking."""
@@ -139,6 +139,15 @@ LAYER_RULES: tuple[CauseRule, ...] = (
         "in float: 16-bit floats bring no gain",
         lambda found: f"{found.label} has no kernel here that gains from 16-bit floats.",
         "Use 8-bit integers.",
+        EIGHT_BITS,
+    ),
+    CauseRule(
+        "decoded_weights",
+        lambda case: case.row.treatment in ("weight-only", "quantized", "dynamic") and case.decodes_weights,
+        "in float: their weights are decoded to floats",
+        "Levels that are not evenly spaced have no integer arithmetic: weights become floats when the file is loaded "
+        "or in every call, which makes the file smaller, not the time.",
+        "Use 8-bit integers, so that products can be integer.",
         EIGHT_BITS,
     ),
     CauseRule(

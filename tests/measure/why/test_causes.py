@@ -102,7 +102,8 @@ def test_an_operator_without_a_quantized_form_is_named(model: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "key"), [("w8", "weight_only"), ("w4-b32", "weight_only"), ("bf16", "half_no_hardware")]
+    ("recipe", "key"),
+    [("w8", "weight_only"), ("w4-b32", "weight_only"), ("nf4-b32", "decoded_weights"), ("bf16", "half_no_hardware")],
 )
 def test_recipes_without_integers_say_so(model: Model, recipe: str, key: str) -> None:
     """Weight-only and half-precision recipes run in float throughout, and the fix is 8 bits for both."""

@@ -181,8 +181,9 @@ def _sample(last: LiveWindow, chosen: dict[str, Chosen]) -> None:
         return
     names, labels = data.classes, data.evaluation.labels
     row = next(iter(data.evaluation.inputs.values()))[last.position : last.position + 1]
-    known = labels is not None and last.said and labels.ndim == 1  # where answers are classes, labels are too
-    lines = [f"label <b>{escape(_class(int(labels[last.position]), names))}</b>"] if known else []
+    lines = []
+    if labels is not None and last.said and labels.ndim == 1:  # where answers are classes, labels are too
+        lines.append(f"label <b>{escape(_class(int(labels[last.position]), names))}</b>")
     lines += [
         f"{escape(chosen[p].name)}: <b>{escape(_class(c, names))}</b>" for p, c in last.said.items() if p in chosen
     ]

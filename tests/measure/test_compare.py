@@ -98,12 +98,12 @@ def test_a_recipe_that_fails_fails_alone(digits: Model, data: DataSet, monkeypat
     """One recipe raises on purpose, one by accident: both are failed runs with a reason, the third is complete."""
     from qexplorer.quantize import quantize as home
 
-    def broken(model: Model, recipe: Recipe, statistics: object) -> object:
+    def broken(model: Model, recipe: Recipe, statistics: object, *rest: object, **options: object) -> object:
         if recipe.name == "w8":
             raise ModelError("this layer has no weights", where="conv3")
         if recipe.name == "w4":
             raise KeyError("an accident")
-        return quantize_model(model, recipe, statistics)  # type: ignore[arg-type]
+        return quantize_model(model, recipe, statistics, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(home, "quantize_model", broken)
     found = compare(digits, [Recipe.parse(name) for name in ("w8", "w4", "w6")], data, samples=40)

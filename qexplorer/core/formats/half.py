@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
 
-from qexplorer.core.formats.levels import LevelTable
-from qexplorer.core.formats.protocol import Fitted, Float32, Float64, Granularity, Int32, Role, Storage
+from qexplorer.core.formats.grammar import OfTheGrammar
+from qexplorer.core.formats.protocol import Fitted, Float32, Float64, Granularity, Int32, Storage
 
 __all__ = ["FloatFormat"]
 
-_NONE: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
-class FloatFormat:
-    """A float type of ONNX that weights and activations are cast to alike.
+class FloatFormat(OfTheGrammar):
+    """A float type of ONNX that weights and activations are cast to alike; the recipe sees to it that a layer has both.
 
     Attributes:
         name: what a person types, such as ``fp16``.
@@ -32,50 +28,12 @@ class FloatFormat:
     bits: int
     carrier: str
 
-    @property
-    def signed(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def storage(self) -> Storage:
-        """The values themselves."""
-        return Storage.CAST
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """Both; the recipe sees to it that a layer has it for both."""
-        return frozenset({"weight", "activation"})
-
-    @property
-    def granularities(self) -> tuple[Granularity, ...]:
-        """None: there is no scale."""
-        return ()
-
-    @property
-    def has_scale(self) -> bool:
-        """No."""
-        return False
-
-    @property
-    def has_zero_point(self) -> bool:
-        """No."""
-        return False
-
-    @property
-    def is_uniform(self) -> bool:
-        """No: steps grow with the value."""
-        return False
-
-    @property
-    def recipes(self) -> Mapping[str, str]:
-        """None of its own: ``fp16`` and ``bf16`` are names of the grammar."""
-        return _NONE
-
-    @property
-    def table(self) -> LevelTable | None:
-        """None: there is no grid to draw."""
-        return None
+    signed: ClassVar[bool] = True
+    has_scale: ClassVar[bool] = False
+    has_zero_point: ClassVar[bool] = False
+    is_uniform: ClassVar[bool] = False  # steps grow with the value
+    granularities: ClassVar[tuple[Granularity, ...]] = ()
+    storage: ClassVar[Storage] = Storage.CAST
 
     def levels(self) -> Float32 | None:
         """All finite values, each once; None for 32 bits."""

@@ -7,6 +7,7 @@ asks for less. Their layers compute in float on decoded weights; no integer kern
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,12 @@ class Scaled(ABC):
 
     name: str
 
+    roles: ClassVar[frozenset[Role]] = frozenset({"weight"})  # nothing rounds activations to a table in a running model
+    granularities: ClassVar[tuple[Granularity, ...]] = tuple(Granularity)
+    has_scale: ClassVar[bool] = True
+    has_zero_point: ClassVar[bool] = False  # levels are where they are
+    is_uniform: ClassVar[bool] = False
+
     @property
     @abstractmethod
     def bits(self) -> int:
@@ -37,31 +44,6 @@ class Scaled(ABC):
     def signed(self) -> bool:
         """Whether there are negative levels."""
         return bool(self.table.levels[0] < 0)
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """Weights: nothing rounds activations to a table while the model runs."""
-        return frozenset({"weight"})
-
-    @property
-    def granularities(self) -> tuple[Granularity, ...]:
-        """All."""
-        return tuple(Granularity)
-
-    @property
-    def has_scale(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def has_zero_point(self) -> bool:
-        """No: levels are where they are."""
-        return False
-
-    @property
-    def is_uniform(self) -> bool:
-        """No."""
-        return False
 
     def levels(self) -> Float32 | None:
         """Those of the table."""

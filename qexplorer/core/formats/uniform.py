@@ -7,13 +7,12 @@ packed size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 
-from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.grammar import OfTheGrammar
 from qexplorer.core.formats.protocol import (
     Fitted,
     Float32,
@@ -21,7 +20,6 @@ from qexplorer.core.formats.protocol import (
     Format,
     Granularity,
     Int32,
-    Role,
     Storage,
     usable_scale,
 )
@@ -29,11 +27,10 @@ from qexplorer.core.formats.protocol import (
 __all__ = ["UniformFormat", "as_uniform"]
 
 _WIDEST = 32
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class UniformFormat:
+class UniformFormat(OfTheGrammar):
     """Integer codes of one width.
 
     Attributes:
@@ -47,6 +44,12 @@ class UniformFormat:
     bits: int
     signed: bool
     carrier: str
+
+    storage: ClassVar[Storage] = Storage.INTEGER
+    granularities: ClassVar[tuple[Granularity, ...]] = tuple(Granularity)
+    has_scale: ClassVar[bool] = True
+    has_zero_point: ClassVar[bool] = True
+    is_uniform: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 2 <= self.bits <= _WIDEST:
@@ -82,46 +85,6 @@ class UniformFormat:
     def symmetric_range(self) -> tuple[int, int]:
         """Codes a symmetric grid uses: signed formats drop the most negative code, so that -x and x both exist."""
         return (-self.qmax, self.qmax) if self.signed else (self.qmin, self.qmax)
-
-    @property
-    def storage(self) -> Storage:
-        """Integer codes."""
-        return Storage.INTEGER
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """Weights and activations."""
-        return frozenset({"weight", "activation"})
-
-    @property
-    def granularities(self) -> tuple[Granularity, ...]:
-        """All."""
-        return tuple(Granularity)
-
-    @property
-    def has_scale(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def has_zero_point(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def is_uniform(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def recipes(self) -> Mapping[str, str]:
-        """None of its own: ``w8a8`` and its like are the grammar."""
-        return _NONE
-
-    @property
-    def table(self) -> LevelTable | None:
-        """None: levels follow from the codes."""
-        return None
 
     def levels(self) -> Float32 | None:
         """The codes as values; None beyond 16 bits."""

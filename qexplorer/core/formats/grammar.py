@@ -1,0 +1,28 @@
+"""What formats have in common that the grammar of short names covers: plain integers and floats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.protocol import Role
+
+__all__ = ["OfTheGrammar"]
+
+
+class OfTheGrammar:
+    """Base of formats that ``w8a8``, ``fp16`` and their like name: none has short names or a table of its own.
+
+    Attributes:
+        roles: weights and activations.
+        recipes: none.
+        table: none: levels follow from the codes, or there is no grid to draw.
+    """
+
+    __slots__ = ()
+
+    roles: ClassVar[frozenset[Role]] = frozenset({"weight", "activation"})
+    recipes: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    table: ClassVar[LevelTable | None] = None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.registry import Named
 from qexplorer.core.results import Interval
 
 __all__ = ["Answers", "Direction", "Metric", "NoScore", "Paired", "Scores"]
@@ -79,13 +80,8 @@ class Paired:
     broken: int | None = None
 
 
-class Metric(Protocol):
-    """One metric; see the module for how to add one."""
-
-    @property
-    def name(self) -> str:
-        """What results call it, such as ``rmse``; also the name of its CSV column."""
-        ...
+class Metric(Named, Protocol):
+    """One metric; see the module for how to add one. Results and the CSV column call it by its ``name``: ``rmse``."""
 
     @property
     def title(self) -> str:

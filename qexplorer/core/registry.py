@@ -19,7 +19,7 @@ from typing import Generic, Protocol, TypeVar
 
 from qexplorer.core.errors import UnknownName
 
-__all__ = ["Named", "Registry"]
+__all__ = ["Named", "Ranked", "Registry"]
 
 
 class Named(Protocol):
@@ -28,6 +28,15 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The name a person types."""
+        ...
+
+
+class Ranked(Named, Protocol):
+    """A named thing that says where it stands among those of its kind."""
+
+    @property
+    def rank(self) -> int:
+        """Its place in lists, the lowest first."""
         ...
 
 

@@ -13,21 +13,6 @@ from enum import StrEnum
 __all__ = ["QUANTIZABLE", "OperatorKind", "OperatorRule"]
 
 
-class OperatorKind(StrEnum):
-    """What a quantized operator does with grids.
-
-    WEIGHTED     multiplies an activation with a weight; int32 bias; its output gets a grid of its own.
-    ARITHMETIC   reads and writes activations, each on a grid of its own.
-    PASSTHROUGH  moves codes without changing them: output and data input share one grid (scale and zero point).
-    ABSORBED     Relu and Clip: no grid between producer and them; their output's grid does the clipping.
-    """
-
-    WEIGHTED = "weighted"
-    ARITHMETIC = "arithmetic"
-    PASSTHROUGH = "passthrough"
-    ABSORBED = "absorbed"
-
-
 @dataclass(frozen=True, slots=True)
 class OperatorRule:
     """How one operator of the default domain is quantized.
@@ -47,6 +32,21 @@ class OperatorRule:
     weight_input: int | None = None
     bias_input: int | None = None
     integer: bool = True
+
+
+class OperatorKind(StrEnum):
+    """What a quantized operator does with grids.
+
+    WEIGHTED     multiplies an activation with a weight; int32 bias; its output gets a grid of its own.
+    ARITHMETIC   reads and writes activations, each on a grid of its own.
+    PASSTHROUGH  moves codes without changing them: output and data input share one grid (scale and zero point).
+    ABSORBED     Relu and Clip: no grid between producer and them; their output's grid does the clipping.
+    """
+
+    WEIGHTED = "weighted"
+    ARITHMETIC = "arithmetic"
+    PASSTHROUGH = "passthrough"
+    ABSORBED = "absorbed"
 
 
 def _weighted(op: str, bias: int | None, *, integer: bool = True) -> OperatorRule:

@@ -16,17 +16,6 @@ from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
 __all__ = ["Decision", "Treatment", "bounds_of", "decide", "keep_float"]
 
 
-class Treatment(StrEnum):
-    """What happens to a layer; see :class:`~qexplorer.quantize.plan_types.LayerPlan`."""
-
-    QUANTIZED = "quantized"
-    PASSTHROUGH = "passthrough"
-    DYNAMIC = "dynamic"
-    WEIGHT_ONLY = "weight-only"
-    HALF = "half"
-    FLOAT = "float"
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One layer's treatment.
@@ -63,6 +52,17 @@ class Decision:
     def bounds(self) -> bool:
         """Whether it is a Relu or Clip, which only bounds codes."""
         return self.moves and self.rule is not None and self.rule.kind is OperatorKind.ABSORBED
+
+
+class Treatment(StrEnum):
+    """What happens to a layer; see :class:`~qexplorer.quantize.plan_types.LayerPlan`."""
+
+    QUANTIZED = "quantized"
+    PASSTHROUGH = "passthrough"
+    DYNAMIC = "dynamic"
+    WEIGHT_ONLY = "weight-only"
+    HALF = "half"
+    FLOAT = "float"
 
 
 def keep_float(decision: Decision, reason: str) -> Decision:

@@ -14,15 +14,6 @@ from qexplorer.report.metric_words import change_text, clause_of, unsure_text
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
 
 
-class Change(StrEnum):
-    """What can be said of a difference to float, given its interval."""
-
-    BETTER = "better"
-    NONE = "none"
-    WORSE = "worse"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one run comes to against float on the same backend.
@@ -43,6 +34,15 @@ class Verdict:
     def text(self) -> str:
         """All in one sentence."""
         return f"{self.label}: {', '.join(self.sentences)}."
+
+
+class Change(StrEnum):
+    """What can be said of a difference to float, given its interval."""
+
+    BETTER = "better"
+    NONE = "none"
+    WORSE = "worse"
+    UNKNOWN = "unknown"
 
 
 def verdict_of(run: Run, runs: Sequence[Run]) -> Verdict:

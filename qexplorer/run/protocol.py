@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.registry import Named
 from qexplorer.core.results import Kernels
 
 __all__ = [
@@ -125,16 +126,6 @@ class Facts:
     reference: bool = False
 
 
-class KernelKind(StrEnum):
-    """What a kernel works on: integer codes, floats; or it only converts between them (quantize, dequantize, reorder a
-    layout, cast), or only moves data."""
-
-    INTEGER = "integer"
-    FLOAT = "float"
-    CONVERTS = "converts"
-    MOVES = "moves"
-
-
 @dataclass(frozen=True, slots=True)
 class Executed:
     """One kernel that ran, in the order of execution.
@@ -152,6 +143,16 @@ class Executed:
     kind: KernelKind
     ms: float | None
     layers: tuple[str, ...] = ()
+
+
+class KernelKind(StrEnum):
+    """What a kernel works on: integer codes, floats; or it only converts between them (quantize, dequantize, reorder a
+    layout, cast), or only moves data."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+    CONVERTS = "converts"
+    MOVES = "moves"
 
 
 class Answerer(Protocol):
@@ -193,13 +194,8 @@ class Session(Answerer, Protocol):
         ...
 
 
-class Backend(Protocol):
-    """A runtime on this machine."""
-
-    @property
-    def name(self) -> str:
-        """Short name, such as ``onnxruntime``."""
-        ...
+class Backend(Named, Protocol):
+    """A runtime on this machine, such as ``onnxruntime``."""
 
     @property
     def label(self) -> str:

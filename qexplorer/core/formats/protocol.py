@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.registry import Named
 
 __all__ = ["Fitted", "Float32", "Float64", "Format", "Granularity", "Int32", "Role", "Storage", "usable_scale"]
 
@@ -75,13 +76,8 @@ class Fitted:
     highest: int
 
 
-class Format(Protocol):
-    """One number format."""
-
-    @property
-    def name(self) -> str:
-        """What a person types, such as ``int8``."""
-        ...
+class Format(Named, Protocol):
+    """One number format, such as ``int8``."""
 
     @property
     def bits(self) -> int:

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from qexplorer.core.registry import Named
+
 if TYPE_CHECKING:
     from qexplorer.quantize.changes.drafts import GraphDraft, PlanDraft
 
@@ -76,13 +78,8 @@ class AlgorithmOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Described(Protocol):
-    """What every algorithm says of itself."""
-
-    @property
-    def name(self) -> str:
-        """What a person types: small letters, digits and underscores, so that short names can hold it."""
-        ...
+class _Described(Named, Protocol):
+    """What every algorithm says of itself. Its name is small letters, digits and underscores: short names hold it."""
 
     @property
     def title(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["Calibrator", "CalibratorOptions", "Range", "Role", "Wanted"]
+__all__ = ["Calibrator", "CalibratorOptions", "Range", "Role", "Wanted", "WithoutOptions"]
 
 Range = tuple[float, float]
 
@@ -118,3 +118,9 @@ class Calibrator(Protocol[Options]):
             ``(rows, ceil(n / block), 2)``, finite, ``low <= 0 <= high``.
         """
         ...
+
+
+class WithoutOptions(Calibrator[CalibratorOptions]):
+    """Base of calibrators that leave nothing to choose."""
+
+    options = CalibratorOptions

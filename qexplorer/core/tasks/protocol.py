@@ -14,17 +14,13 @@ from typing import Protocol
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.model import TensorInfo
+from qexplorer.core.registry import Named
 
 __all__ = ["Task"]
 
 
-class Task(Protocol):
-    """One task; see the module for how to add one."""
-
-    @property
-    def name(self) -> str:
-        """What a person types, such as ``regression``."""
-        ...
+class Task(Named, Protocol):
+    """One task, such as ``regression``; see the module for how to add one."""
 
     @property
     def takes(self) -> str:

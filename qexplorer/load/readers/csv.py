@@ -156,8 +156,6 @@ class CsvReader(ByEnding):
     """Tables."""
 
     name = "csv"
-    endings = (".csv",)
-    told = ".csv"
     help = "A .csv holds one sample a row."
     rank = 20
 

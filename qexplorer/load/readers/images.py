@@ -179,6 +179,7 @@ class FolderReader(ByEnding):
     """Folders of pictures, or of IDX files."""
 
     name = "folder"
+    endings = ()
     told = "a folder of class folders"
     help = "A folder holds a folder of pictures for each class, or IDX files."
     rank = 40

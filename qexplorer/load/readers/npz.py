@@ -165,7 +165,6 @@ class NpzReader(ByEnding):
     """Arrays of NumPy."""
 
     name = "npz"
-    endings = (".npz",)
     told = ".npz (x, y)"
     help = "In .npz, y and groups are optional."
     rank = 0

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from qexplorer.core.registry import Ranked
 from qexplorer.load.datasets.raw import RawData
 
 __all__ = ["ByEnding", "Reader", "Size"]
@@ -25,13 +26,8 @@ Size = tuple[int, int]
 """Height and width to bring pictures to."""
 
 
-class Reader(Protocol):
-    """Reads one kind of file."""
-
-    @property
-    def name(self) -> str:
-        """Short name, such as ``npz``."""
-        ...
+class Reader(Ranked, Protocol):
+    """Reads one kind of file, such as ``npz``."""
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -48,11 +44,6 @@ class Reader(Protocol):
         """What is to be heeded with such files, a sentence."""
         ...
 
-    @property
-    def rank(self) -> int:
-        """Its place in lists, the lowest first."""
-        ...
-
     def takes(self, path: Path) -> bool:
         """Whether the file or folder at ``path`` is one of these, by its name alone."""
         ...
@@ -67,10 +58,20 @@ class Reader(Protocol):
 
 
 class ByEnding:
-    """A reader of single files that are known by their ending."""
+    """A reader of single files that are known by their ending: its name after a dot, unless it says otherwise."""
 
-    endings: tuple[str, ...] = ()
+    name: str
     rank = 1000
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Its name after a dot."""
+        return (f".{self.name}",)
+
+    @property
+    def told(self) -> str:
+        """The endings."""
+        return ", ".join(self.endings)
 
     def takes(self, path: Path) -> bool:
         """Whether it is no folder and has one of the endings, in any case."""

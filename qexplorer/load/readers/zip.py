@@ -59,7 +59,6 @@ class ZipReader(ByEnding):
     """Archives of pictures, of IDX files or of arrays."""
 
     name = "zip"
-    endings = (".zip",)
     told = ".zip of class folders"
     help = "A .zip holds a folder of pictures for each class, or IDX files."
     rank = 30

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from qexplorer.core.registry import Ranked
 from qexplorer.run.protocol import Availability
 
 __all__ = ["Meter"]
 
 
-class Meter(Protocol):
-    """Something that counts energy."""
-
-    @property
-    def name(self) -> str:
-        """Short name, such as ``rapl``."""
-        ...
+class Meter(Ranked, Protocol):
+    """Something that counts energy, such as ``rapl``. Of several that count a device here, the first is used."""
 
     @property
     def device(self) -> str:
@@ -32,11 +28,6 @@ class Meter(Protocol):
     @property
     def update_s(self) -> float:
         """Seconds between two updates of its counter: a window has to be many times longer."""
-        ...
-
-    @property
-    def rank(self) -> int:
-        """Its place in lists, the lowest first: of several that count a device here, the first is used."""
         ...
 
     def availability(self) -> Availability:

@@ -4,8 +4,8 @@ How to add one: write a file here with a class that follows ``qexplorer.core.plu
 ends with ``ENTRIES = (MyCalibrator(),)``. The class holds everything that is known of the calibrator:
 
 1. ``name``, ``title``, ``description`` and ``source``: what is typed, what the app shows, where it is from.
-2. ``options``: a pydantic model of what a person may choose, or ``CalibratorOptions`` for nothing. Recipes, short
-   names, the command line's help and the app's controls follow from it.
+2. ``options``: a pydantic model of what a person may choose; a class derived from ``WithoutOptions`` leaves nothing to
+   choose. Recipes, short names, the command line's help and the app's controls follow from it.
 3. ``tensor_range`` from a tensor's histogram, and ``row_ranges`` from the values of each channel or block. Both, so
    that no granularity can quietly be somebody else's.
 4. ``refuses``: grids that it has no range for, with the reason; ``adds_nothing``: tensors for which it is the default.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qexplorer.core.formats import Format
 from qexplorer.core.grid import Float32, Granularity
-from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Role, Wanted
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions, Range, Role, Wanted, WithoutOptions
 from qexplorer.observe.calibrators.divergence import least_divergence, least_divergence_of_rows
 
 if TYPE_CHECKING:
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["Divergence"]
 
 
-class Divergence(Calibrator[CalibratorOptions]):
+class Divergence(WithoutOptions):
     """Keeps the shape of the distribution."""
 
     name = "kl"
     title = "KL divergence"
     description = "The range whose quantized distribution diverges least from the real one, zeros left aside."
     source = "Migacz 2017, 8-bit inference with TensorRT"
-    options = CalibratorOptions
 
     def refuses(self, format: Format, granularity: Granularity, role: Role) -> str | None:  # noqa: ARG002
         """A few values have no distribution, and the search shifts a range over equal steps."""

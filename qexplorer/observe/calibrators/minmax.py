@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qexplorer.core.grid import Float32
-from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Wanted
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions, Range, Wanted, WithoutOptions
 from qexplorer.observe.calibrators.spans import row_spans
 
 if TYPE_CHECKING:
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["MinMax"]
 
 
-class MinMax(Calibrator[CalibratorOptions]):
+class MinMax(WithoutOptions):
     """Clips nothing."""
 
     name = "minmax"
     title = "Min-max"
     description = "The smallest and largest value seen: nothing is clipped, and one outlier makes every step coarse."
     source = "Jacob et al. 2018, section 2.1"
-    options = CalibratorOptions
 
     def tensor_range(self, stats: TensorStats, wanted: Wanted, options: CalibratorOptions) -> Range:  # noqa: ARG002
         """Smallest and largest value."""

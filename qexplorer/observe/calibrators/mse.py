@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qexplorer.core.grid import Float32
-from qexplorer.core.plugin_kinds.calibrator import Calibrator, CalibratorOptions, Range, Wanted
+from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions, Range, Wanted, WithoutOptions
 from qexplorer.observe.calibrators.least_squares import least_squares, least_squares_of_rows
 
 if TYPE_CHECKING:
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["LeastSquares"]
 
 
-class LeastSquares(Calibrator[CalibratorOptions]):
+class LeastSquares(WithoutOptions):
     """Weighs rounding against clipping."""
 
     name = "mse"
     title = "Mean squared error"
     description = "The range with the least squared error, rounding and clipping together."
     source = "Choukroun et al. 2019, Low-bit quantization of neural networks for efficient inference"
-    options = CalibratorOptions
 
     def tensor_range(self, stats: TensorStats, wanted: Wanted, options: CalibratorOptions) -> Range:  # noqa: ARG002
         """The search over the tensor's histogram."""

@@ -38,11 +38,6 @@ def look_into_channels(order: ChannelsOrder, report: Report) -> ChannelsResult:
 
 
 CHANNELS = JobKind(
-    name="channels",
-    title="Looking into the channels",
-    page="Distributions",
-    order=ChannelsOrder,
-    result=ChannelsResult,
-    work=look_into_channels,
+    "channels", "Looking into the channels", "Distributions", ChannelsOrder, ChannelsResult, look_into_channels
 )
 ENTRIES = (CHANNELS,)

@@ -54,13 +54,6 @@ def compare(order: CompareOrder, report: Report[tuple[Run, ...]]) -> CompareResu
 
 
 COMPARE = JobKind(
-    name="compare",
-    title="Comparing",
-    page="Compare",
-    order=CompareOrder,
-    result=CompareResult,
-    work=compare,
-    partial=tuple[RunValue, ...],
-    nice=0,
+    "compare", "Comparing", "Compare", CompareOrder, CompareResult, compare, partial=tuple[RunValue, ...], nice=0
 )
 ENTRIES = (COMPARE,)

@@ -29,12 +29,5 @@ def climb_ladder(order: LadderOrder, report: Report) -> GraphResult:
     return GraphResult(found.digest)
 
 
-LADDER = JobKind(
-    name="ladder",
-    title="Climbing the ladder",
-    page="Compare",
-    order=LadderOrder,
-    result=GraphResult,
-    work=climb_ladder,
-)
+LADDER = JobKind("ladder", "Climbing the ladder", "Compare", LadderOrder, GraphResult, climb_ladder)
 ENTRIES = (LADDER,)

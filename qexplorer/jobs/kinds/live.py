@@ -50,13 +50,5 @@ def stream(order: LiveOrder, report: Report) -> LiveResult:
     return LiveResult(streamer.count)
 
 
-LIVE = JobKind(
-    name="live",
-    title="Live",
-    page="Live",
-    order=LiveOrder,
-    result=LiveResult,
-    work=stream,
-    nice=0,
-)
+LIVE = JobKind("live", "Live", "Live", LiveOrder, LiveResult, stream, nice=0)
 ENTRIES = (LIVE,)

@@ -34,12 +34,5 @@ def observe(order: ObserveOrder, report: Report) -> ObserveResult:
     return ObserveResult(found.samples)
 
 
-OBSERVE = JobKind(
-    name="observe",
-    title="Observing",
-    page="Distributions",
-    order=ObserveOrder,
-    result=ObserveResult,
-    work=observe,
-)
+OBSERVE = JobKind("observe", "Observing", "Distributions", ObserveOrder, ObserveResult, observe)
 ENTRIES = (OBSERVE,)

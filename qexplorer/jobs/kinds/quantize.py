@@ -75,12 +75,5 @@ def quantize(order: QuantizeOrder, report: Report) -> QuantizeResult:
     return QuantizeResult(made.digest, made.plan.layers)
 
 
-QUANTIZE = JobKind(
-    name="quantize",
-    title="Quantizing",
-    page="Quantize",
-    order=QuantizeOrder,
-    result=QuantizeResult,
-    work=quantize,
-)
+QUANTIZE = JobKind("quantize", "Quantizing", "Quantize", QuantizeOrder, QuantizeResult, quantize)
 ENTRIES = (QUANTIZE,)

@@ -20,12 +20,6 @@ def emulate_saturation(order: OneRecipeOrder, report: Report) -> GraphResult:
 
 
 SATURATION = JobKind(
-    name="saturation",
-    title="Emulating saturation",
-    page="Compare",
-    order=OneRecipeOrder,
-    result=GraphResult,
-    work=emulate_saturation,
-    nice=0,
+    "saturation", "Emulating saturation", "Compare", OneRecipeOrder, GraphResult, emulate_saturation, nice=0
 )
 ENTRIES = (SATURATION,)

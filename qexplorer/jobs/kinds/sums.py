@@ -19,12 +19,5 @@ def add_up(order: OneRecipeOrder, report: Report) -> GraphResult:
     return GraphResult(found.digest)
 
 
-SUMS = JobKind(
-    name="sums",
-    title="Adding up in integers",
-    page="Compare",
-    order=OneRecipeOrder,
-    result=GraphResult,
-    work=add_up,
-)
+SUMS = JobKind("sums", "Adding up in integers", "Compare", OneRecipeOrder, GraphResult, add_up)
 ENTRIES = (SUMS,)

@@ -88,13 +88,6 @@ def kept_sweep(order: SweepOrder) -> Sweep | None:
 
 
 SWEEP = JobKind(
-    name="sweep",
-    title="Sweeping batch and threads",
-    page="Compare",
-    order=SweepOrder,
-    result=SweepResult,
-    work=sweep,
-    partial=SweepPartial,
-    nice=0,
+    "sweep", "Sweeping batch and threads", "Compare", SweepOrder, SweepResult, sweep, partial=SweepPartial, nice=0
 )
 ENTRIES = (SWEEP,)

@@ -61,13 +61,5 @@ def explain(order: ExplainOrder, report: Report) -> ExplainResult:
     return ExplainResult(found.verdict)
 
 
-WHY = JobKind(
-    name="why",
-    title="Explaining",
-    page="Compare",
-    order=ExplainOrder,
-    result=ExplainResult,
-    work=explain,
-    nice=0,
-)
+WHY = JobKind("why", "Explaining", "Compare", ExplainOrder, ExplainResult, explain, nice=0)
 ENTRIES = (WHY,)

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+from qexplorer.observe.grid_kernels import cut_off
 
 __all__ = ["bins_error_on_levels", "rows_error_on_levels", "rows_search_on_levels"]
 
@@ -60,16 +61,7 @@ def bins_error_on_levels(low, high, count, levels):  # type: ignore[no-untyped-d
                 rounding += c * d * d
             continue
         density = c / (b - a)
-        if a < bottom:
-            e = min(b, bottom)
-            clipping += density * ((bottom - a) ** 3 - (bottom - e) ** 3) / 3.0
-            clipped += density * (e - a)
-            a = e
-        if b > top:
-            e = max(a, top)
-            clipping += density * ((b - top) ** 3 - (e - top) ** 3) / 3.0
-            clipped += density * (b - e)
-            b = e
+        a, b, clipping, clipped = cut_off(a, b, density, bottom, top, clipping, clipped)
         at = _place(borders, a)
         while a < b:
             e = b if at == borders.size else min(b, borders[at])

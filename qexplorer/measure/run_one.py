@@ -47,8 +47,7 @@ def measure(
         BackendError: the backend cannot be used here.
         Cancelled: ``cancelled()`` became true.
     """
-    backend = backend or reference().name
-    usable(backend)
+    backend = usable(backend or reference().name).name
     model = q if isinstance(q, Model) else q.model
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)

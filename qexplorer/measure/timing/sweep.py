@@ -97,8 +97,8 @@ def sweep(
         BackendError: the backend cannot be used here.
         Cancelled: ``cancelled()`` became true.
     """
-    backend = backend or reference().name
-    device = usable(backend).capabilities.device
+    runtime = usable(backend or reference().name)
+    backend, device = runtime.name, runtime.capabilities.device
     counts = tuple(sorted(threads or (_counts_here() if device == "cpu" else (1,))))
     subject = _subject(model, data, batches)
     with scratch() as folder:

@@ -15,6 +15,7 @@ from qexplorer.run.protocol import Executed, SessionOptions
 from qexplorer.run.torch_inductor.compiled_kernels import kernels_from
 from qexplorer.run.torch_inductor.compiling import compiled_for
 from qexplorer.run.torch_session.ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
+from qexplorer.run.torch_session.own_graph import OwnGraph
 from qexplorer.torchgraph.graph import graph_of
 
 __all__ = ["TorchInductorSession"]
@@ -22,7 +23,7 @@ __all__ = ["TorchInductorSession"]
 Package = Callable[..., Any]
 
 
-class TorchInductorSession:
+class TorchInductorSession(OwnGraph):
     """A graph that PyTorch compiles ahead of time, once for each set of input shapes.
 
     The number of threads is set before each run if the process has another, as it is a setting of the whole process.
@@ -36,20 +37,11 @@ class TorchInductorSession:
         self._path, self._threads = path, options.threads
         model = read_file(path)
         with guarded(path.name):
-            self._inputs, self._names = declared_inputs(model), graph_of(model).outputs
+            self._inputs = declared_inputs(model)
+            super().__init__(graph_of(model).outputs)
         self._digest = sha256_file(path)
         self._packages: dict[tuple[tuple[str, tuple[int, ...]], ...], Package] = {}
         self._kernels: Kernels | None = None
-
-    @property
-    def output_names(self) -> Sequence[str]:
-        """Names of the outputs, in order."""
-        return self._names
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """None: what runs the graph is written here."""
-        return ()
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; compiles first if no batch had these shapes before. Raises BackendError."""

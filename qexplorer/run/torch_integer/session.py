@@ -6,7 +6,7 @@ import functools
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from qexplorer.core.results import Kernels
 from qexplorer.run.protocol import Executed, KernelKind, Mode, SessionOptions
 from qexplorer.run.torch_integer.compile import Program, compile_graph
 from qexplorer.run.torch_session.ends import array_of, checked_feeds, declared_inputs, guarded, read_file, tensor_of
+from qexplorer.run.torch_session.own_graph import OwnGraph
 from qexplorer.torchgraph.graph import graph_of
 
 __all__ = ["AccumulatorRange", "TorchIntegerSession"]
@@ -39,7 +40,7 @@ class AccumulatorRange(NamedTuple):
         return max(self.high.bit_length(), (-self.low - 1).bit_length() if self.low < 0 else 0) + 1
 
 
-class TorchIntegerSession:
+class TorchIntegerSession(OwnGraph):
     """A QDQ graph executed with integer arithmetic, or as written.
 
     ``torch.set_num_threads`` is a setting of the whole process: it is set before each run to what this session was
@@ -61,17 +62,7 @@ class TorchIntegerSession:
         with guarded(self._where), torch.inference_mode():
             graph = graph_of(model)
             self._program: Program = compile_graph(graph, self._device, integers=options.mode is Mode.NATIVE)
-        self._names = graph.outputs
-
-    @property
-    def output_names(self) -> Sequence[str]:
-        """Names of the outputs, in order."""
-        return self._names
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """None: what runs the graph is written here."""
-        return ()
+        super().__init__(graph.outputs)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""

@@ -12,14 +12,7 @@ from qexplorer.core.formats import Role, get_format, on_a_grid
 from qexplorer.core.grid import Granularity
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
-from qexplorer.ui.calibrator_controls import (
-    draw_option,
-    draw_refused,
-    help_on_all,
-    names_offered,
-    option_fields,
-    title_of,
-)
+from qexplorer.ui import calibrator_controls
 from qexplorer.ui.session import remembered
 
 if TYPE_CHECKING:
@@ -119,15 +112,15 @@ def draw_grid_controls(stats: TensorStats) -> Settings:
         signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
     name = f"{'' if signed else 'u'}int{bits}" if numbers == INTEGERS else numbers
     grid = (get_format(name), Granularity(granularity), kind)
-    ranges = [*names_offered(*grid), BY_HAND]
+    ranges = [*calibrator_controls.names_offered(*grid), BY_HAND]
     chosen = st.selectbox(
         "Range",
         ranges,
         format_func=_range_title,
-        help=help_on_all(*grid) + _BY_HAND,
+        help=calibrator_controls.help_on_all(*grid) + _BY_HAND,
         **remembered(f"{kind}_range", DEFAULT_CALIBRATOR, ranges),
     )
-    draw_refused(*grid)
+    calibrator_controls.draw_refused(*grid)
     clip = _by_hand(stats, symmetric) if chosen == BY_HAND else None
     options = () if chosen == BY_HAND else _options(kind, chosen)
     return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, chosen, options, clip)
@@ -148,20 +141,20 @@ def _numbers(kind: Role) -> str:
 
 
 def _range_title(name: str) -> str:
-    return "By hand" if name == BY_HAND else title_of(name)
+    return "By hand" if name == BY_HAND else calibrator_controls.title_of(name)
 
 
 def _options(kind: str, calibrator: str) -> tuple[tuple[str, Any], ...]:
     """Draws the options of ``calibrator``; each tensor kind keeps its own values, while they are still allowed."""
     first = options_among(calibrator, starting_options(calibrator))
     found = []
-    for name, field in option_fields(calibrator).items():
+    for name, field in calibrator_controls.option_fields(calibrator).items():
         kept = remembered(f"{kind}_option_{calibrator}_{name}", getattr(first, name))
         try:
             options_among(calibrator, {**first.model_dump(), name: st.session_state[kept["key"]]})
         except ValidationError:
             st.session_state[kept["key"]] = getattr(first, name)
-        found.append((name, draw_option(name, field, **kept)))
+        found.append((name, calibrator_controls.draw_option(name, field, **kept)))
     return tuple(found)
 
 

@@ -1,10 +1,10 @@
-"""MetricFacts that most metrics have in common, so that an entry says only what is its own."""
+"""Facts that most metrics have in common, so that an entry says only what is its own."""
 
 from __future__ import annotations
 
 from qexplorer.core.metric import Direction
 
-__all__ = ["MetricFacts"]
+__all__ = ["MetricFacts", "ShareFacts"]
 
 
 class MetricFacts:
@@ -20,3 +20,11 @@ class MetricFacts:
     ideal: float | None = None
     undefined: str = "it is not defined on these samples"
     tasks: tuple[str, ...] = ()
+
+
+class ShareFacts(MetricFacts):
+    """A metric whose value is a share: a fraction of 1, shown in per cent."""
+
+    unit = "%"
+    bounds = (0.0, 1.0)
+    form = ".1f"

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from qexplorer.core.metric import Paired, Scores
 from qexplorer.core.results import Interval
-from qexplorer.measure.metrics.kinds.facts import MetricFacts
+from qexplorer.measure.metrics.kinds.facts import ShareFacts
 from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval, wilson_interval
 
 __all__ = ["Proportion"]
 
 
-class Proportion(MetricFacts):
+class Proportion(ShareFacts):
     """Scores: shape ``(n, 1)``, 1 where the sample is right, else 0."""
-
-    unit = "%"
-    bounds: tuple[float | None, float | None] = (0.0, 1.0)
-    form = ".1f"
 
     def value(self, scores: Scores) -> float:
         """The share of 1s."""

@@ -15,18 +15,14 @@ import numpy as np
 
 from qexplorer.core.metric import Paired, Scores
 from qexplorer.core.results import Interval
-from qexplorer.measure.metrics.kinds.facts import MetricFacts
+from qexplorer.measure.metrics.kinds.facts import ShareFacts
 from qexplorer.measure.metrics.statistics import paired_difference_interval, wilson_interval
 
 __all__ = ["MeanOfShares"]
 
 
-class MeanOfShares(MetricFacts):
+class MeanOfShares(ShareFacts):
     """Scores: shape ``(n, 2)``: 1 where the sample is right, else 0; and the sample's class."""
-
-    unit = "%"
-    bounds: tuple[float | None, float | None] = (0.0, 1.0)
-    form = ".1f"
 
     def value(self, scores: Scores) -> float:
         """The mean, over classes that have samples, of the share that is right."""

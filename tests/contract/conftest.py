@@ -1,10 +1,14 @@
-"""What makes the contract tests quick for backends that convert or compile a model before they run it."""
+"""Models that every backend runs, and what makes that quick for backends that convert or compile before they run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
+from qexplorer.core.model import Model
+from qexplorer.measure.variant import Variant
+from tests.measure.models import make_cnn, quantized
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +29,15 @@ def kept_conversions(
         from tests.run import inductor_here
 
         inductor_here.keep(inductor_here.kept_folder(tmp_path_factory), monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A small CNN that takes any batch."""
+    return make_cnn(tmp_path_factory.mktemp("cnn"))
+
+
+@pytest.fixture(scope="module")
+def variants(model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Variant]:
+    """The same, quantized: with signed activations and with unsigned ones."""
+    return {signed: quantized(model, tmp_path_factory.mktemp("int8"), signed=signed) for signed in (True, False)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,18 @@ from streamlit.testing.v1 import AppTest
 
 import qexplorer as qx
 from qexplorer.cli.main import main
-from qexplorer.cli.parser import build_parser
 from qexplorer.core.errors import RecipeError, UnknownName
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage, needs_words
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import OPTIONS
-from qexplorer.jobs import manager
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.quantize import digest_of
 from qexplorer.ui.quantize.recipe_changes import short_name, text_of
+from tests.contract.format_checks import command_help
 from tests.contract.throw_away import bring
-from tests.pages.app import open_app, texts
+from tests.pages.app import open_app, texts, when_ended
 from tests.quantize.given_data import data_of, quantized
 from tests.quantize.support import case, run
 
@@ -156,13 +154,7 @@ def test_its_name_is_short_and_in_the_help(name: str, capsys: pytest.CaptureFixt
     assert [each.name for each in recipe.algorithms] == [name]
     assert short_name(recipe) == text_of(recipe) == f"w4a8-tensor-{name}"
     for command in ("quantize", "compare"):
-        assert f"-{name} ({ALGORITHMS.get(name).title})" in _help(command, capsys)
-
-
-def _help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit):
-        build_parser().parse_args([command, "--help"])
-    return " ".join(capsys.readouterr().out.split())
+        assert f"-{name} ({ALGORITHMS.get(name).title})" in command_help(command, capsys)
 
 
 @every
@@ -252,7 +244,7 @@ def test_a_new_algorithm_is_in_the_help_and_the_output_of_commands(
     down: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``qexplorer quantize`` takes it in a short name and prints what it changed; it is compared like any other."""
-    assert f"-{down} (Round down)" in _help("quantize", capsys)
+    assert f"-{down} (Round down)" in command_help("quantize", capsys)
     code = main(["quantize", "tumour_mlp", "--recipe", f"w4-{down}", "-o", str(tmp_path / "out.onnx"), "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert code == 0
@@ -273,11 +265,7 @@ def test_a_new_algorithm_is_in_the_app(down: str) -> None:
     assert _recipe(app).algorithms[0].options == {"steps": 2}
     assert _reasons(app).str.contains("will go down by 2").any()
     next(b for b in app.button if b.label == "Quantize to ONNX").click().run()
-    job_id = app.session_state["qexplorer_state"].jobs["quantize"]
-    end = time.monotonic() + 60
-    while manager.state(job_id).is_running and time.monotonic() < end:
-        time.sleep(0.1)
-    assert manager.state(job_id).error is None
+    assert when_ended(app, "quantize").error is None
     app.run()
     assert _reasons(app).str.contains("went down by 2").any()
     assert not _reasons(app).str.contains("will go down").any()

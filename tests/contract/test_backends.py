@@ -23,7 +23,7 @@ from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import reference
 from tests.contract.here import HERE
 from tests.contract.one_graph import Found, in_one_graph
-from tests.measure.models import CLASSES, make_cnn, quantized, samples, save
+from tests.measure.models import CLASSES, make_cnn, samples, save
 from tests.quantized_cases import array, quantized_cases
 from tests.run.whole_split import run_all
 
@@ -64,18 +64,6 @@ LEAST_INTEGER = {
 """How many kernels of the small CNN are integer at least, where that is not 4 and nothing beside them in float."""
 
 pytestmark = pytest.mark.parametrize("backend", HERE, ids=[backend.name for backend in HERE])
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A small CNN that takes any batch."""
-    return make_cnn(tmp_path_factory.mktemp("cnn"))
-
-
-@pytest.fixture(scope="module")
-def variants(model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Variant]:
-    """The same, quantized: with signed activations and with unsigned ones."""
-    return {signed: quantized(model, tmp_path_factory.mktemp("int8"), signed=signed) for signed in (True, False)}
 
 
 @pytest.fixture

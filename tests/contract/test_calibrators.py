@@ -11,7 +11,6 @@ import pytest
 from onnx import numpy_helper
 from streamlit.testing.v1 import AppTest
 
-from qexplorer.cli.parser import build_parser
 from qexplorer.core.errors import RecipeError, UnknownName
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid, grid_from_range
@@ -36,6 +35,7 @@ from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.ui.quantize.recipe_changes import short_name
+from tests.contract.format_checks import command_help
 from tests.contract.throw_away import bring
 from tests.pages.app import open_app, texts
 from tests.quantize.support import case, run
@@ -178,13 +178,7 @@ def test_its_name_is_short_and_in_the_help(name: str, capsys: pytest.CaptureFixt
         assert getattr(recipe, part).calibrator == name
         assert short_name(recipe) == text.removesuffix(f"-{DEFAULT_CALIBRATOR}")
     for command in ("quantize", "compare"):
-        assert f"-{name} ({CALIBRATORS.get(name).title})" in _help(command, capsys)
-
-
-def _help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit):
-        build_parser().parse_args([command, "--help"])
-    return " ".join(capsys.readouterr().out.split())
+        assert f"-{name} ({CALIBRATORS.get(name).title})" in command_help(command, capsys)
 
 
 @every
@@ -284,7 +278,7 @@ def test_a_new_calibrator_is_in_short_names_help_and_messages(capsys: pytest.Cap
     assert "asked" not in short_calibrators()
     with pytest.raises(RecipeError, match=r"'asked' is not an option of the recipe.*half"):
         Recipe.parse("w4a8-asked")
-    said = _help("quantize", capsys)
+    said = command_help("quantize", capsys)
     assert "-half (A part of it)" in said
     assert "part of half" in said
     assert "must be given: asked" in said

@@ -15,7 +15,7 @@ from qexplorer.core.model import Model
 from qexplorer.measure.variant import Variant
 from qexplorer.run.protocol import Backend, Executed, KernelKind, Mode, Session, SessionOptions
 from tests.contract.here import HERE
-from tests.measure.models import make_cnn, quantized, samples
+from tests.measure.models import samples
 
 QUANTIZERS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 UNTIMED = {
@@ -24,18 +24,6 @@ UNTIMED = {
 """Backends that list kernels without their times."""
 
 pytestmark = pytest.mark.parametrize("backend", HERE, ids=[backend.name for backend in HERE])
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A small CNN that takes any batch."""
-    return make_cnn(tmp_path_factory.mktemp("cnn"))
-
-
-@pytest.fixture(scope="module")
-def variants(model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Variant]:
-    """The same, quantized: with signed activations and with unsigned ones."""
-    return {signed: quantized(model, tmp_path_factory.mktemp("int8"), signed=signed) for signed in (True, False)}
 
 
 @cache

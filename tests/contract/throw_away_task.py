@@ -51,7 +51,6 @@ TASK = '''
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,15 +60,13 @@ from qexplorer.core.model import TensorInfo
 __all__ = ["ENTRIES", "Forecast"]
 
 
-@dataclass(frozen=True, slots=True)
 class Forecast:
     """Only a person can choose it: no labels mean it by themselves."""
 
-    name: str = "forecast"
-    takes: str = "numbers to come, of shape (n,)"
-    metrics: tuple[str, ...] = ("worst_error", "rmse")
-    needs_labels: bool = True
-    classes: bool = False
+    name = "forecast"
+    takes = "numbers to come, of shape (n,)"
+    metrics = ("worst_error", "rmse")
+    needs_labels, classes = True, False
 
     def means(self, labels: Array | None) -> bool:  # noqa: ARG002
         """Never."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from pydantic import Field
@@ -12,6 +11,7 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
+from tests.made_up_algorithm import MadeUp
 
 
 class _Options(AlgorithmOptions):
@@ -19,30 +19,15 @@ class _Options(AlgorithmOptions):
     way: Literal["up", "down"] = "up"
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An algorithm that is only asked for."""
-
-    name: str
-    stage: Any = Stage.PLAN
-    needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-    title: str = "Made up"
-    description: str = "Does nothing."
-    source: str = "nowhere"
-    options: type[AlgorithmOptions] = _Options
-
-
 @pytest.fixture(autouse=True)
 def _entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four algorithms beside the registered ones."""
     ALGORITHMS.names()
     for entry in (
-        _Entry("shape_first", stage=Stage.GRAPH),
-        _Entry("look", needs=Needs.STATISTICS),
-        _Entry("polish", after=("look",), needs=Needs.GRADIENTS),
-        _Entry("alone", excludes=("look",)),
+        MadeUp("shape_first", stage=Stage.GRAPH, options=_Options),
+        MadeUp("look", needs=Needs.STATISTICS, options=_Options),
+        MadeUp("polish", after=("look",), needs=Needs.GRADIENTS, options=_Options),
+        MadeUp("alone", excludes=("look",), options=_Options),
     ):
         monkeypatch.setitem(ALGORITHMS._entries, entry.name, entry)  # type: ignore[arg-type]
 

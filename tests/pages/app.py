@@ -1,13 +1,17 @@
-"""Starts the app under test and reads what stands on a page."""
+"""Starts the app under test, reads what stands on a page, and follows the jobs that a page started."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-__all__ = ["open_app", "texts"]
+from qexplorer.jobs import manager
+from qexplorer.jobs.records import JobState
+
+__all__ = ["check_cancel", "job_of", "open_app", "texts", "when_ended"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,3 +31,27 @@ def texts(app: AppTest) -> str:
     """Everything that the page says, one element a line."""
     kinds: tuple[Any, ...] = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.error)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def job_of(app: AppTest, kind: str) -> str:
+    """Id of the job of this kind that the session has."""
+    return str(app.session_state["qexplorer_state"].jobs[kind])
+
+
+def when_ended(app: AppTest, kind: str, *, seconds: float = 120) -> JobState:
+    """That job once it has ended, or as it is after so many seconds."""
+    job_id, end = job_of(app, kind), time.monotonic() + seconds
+    while manager.state(job_id).is_running and time.monotonic() < end:
+        time.sleep(0.1)
+    return manager.state(job_id)
+
+
+def check_cancel(app: AppTest, kind: str) -> None:
+    """Starts a job of this kind and cancels it: the page must say so and offer the start again."""
+    app.button(f"{kind}_start").click().run()
+    job_id = job_of(app, kind)
+    app.button(f"cancel_page_{kind}_{job_id}").click().run()
+    assert manager.state(job_id).status == "cancelled"
+    app.run()
+    assert "Cancelled" in texts(app)
+    assert not app.button(f"{kind}_start").disabled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.samples.shelf import get_sample
 from tests.jobs.orders import DATA, MODEL
-from tests.pages.app import open_app, texts
+from tests.pages.app import check_cancel, open_app, texts, when_ended
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 
 SESSION = "compare-tests"
@@ -66,12 +65,8 @@ def test_a_real_comparison_through_the_page() -> None:
     """One click runs float and two recipes, keeps the result, and shows it also after a reload."""
     app = opened(choices={"compare_samples": 60})
     app.button("compare_start").click().run()
-    job_id = app.session_state["qexplorer_state"].jobs["compare"]
     assert app.button("compare_start").disabled
-    end = time.monotonic() + 120
-    while manager.state(job_id).is_running and time.monotonic() < end:
-        time.sleep(0.1)
-    assert manager.state(job_id).error is None
+    assert when_ended(app, "compare").error is None
     again = open_app("pages/compare.py", session=SESSION)
     assert not again.exception
     table = next(t.value for t in again.dataframe if "latency" in t.value.columns)
@@ -95,14 +90,7 @@ def test_double_clicks_are_one_job() -> None:
 
 def test_cancel_from_the_page() -> None:
     """While it runs there is a cancel, and after it the page says so and can start again."""
-    app = opened(model="digits_cnn", data="digits")
-    app.button("compare_start").click().run()
-    job_id = app.session_state["qexplorer_state"].jobs["compare"]
-    app.button(f"cancel_page_compare_{job_id}").click().run()
-    assert manager.state(job_id).status == "cancelled"
-    app.run()
-    assert "Cancelled" in texts(app)
-    assert not app.button("compare_start").disabled
+    check_cancel(opened(model="digits_cnn", data="digits"), "compare")
 
 
 def test_a_failed_job_says_why() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.workspace import workspace
-from qexplorer.jobs import manager
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import read_json, write_json
@@ -20,7 +18,7 @@ from qexplorer.measure.fidelity.ladder import _path as ladder_path
 from qexplorer.ui.compare.saturation import here_sentence
 from qexplorer.ui.quantize.recipe_changes import read_recipe
 from tests.jobs.orders import DATA, MODEL
-from tests.pages.app import open_app, texts
+from tests.pages.app import open_app, texts, when_ended
 from tests.report.comparisons import comparison, quantized_run
 from tests.report.ladders import ladder, report
 
@@ -40,11 +38,7 @@ def kept(**choices: Any) -> AppTest:
 
 def finished(kind: str, app: AppTest) -> None:
     """Waits until the session's job of this kind has ended well."""
-    job_id = app.session_state["qexplorer_state"].jobs[kind]
-    end = time.monotonic() + 120
-    while manager.state(job_id).is_running and time.monotonic() < end:
-        time.sleep(0.1)
-    assert manager.state(job_id).error is None
+    assert when_ended(app, kind).error is None
 
 
 def test_the_ladder_is_offered_and_then_drawn() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,11 @@ import qexplorer as qx
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels, Status
 from qexplorer.core.workspace import workspace
-from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.records import write_json
 from qexplorer.measure.why.explanation import Cause
 from qexplorer.ui.compare.why.causes import fixed_recipe
-from tests.pages.app import open_app, texts
+from tests.pages.app import check_cancel, open_app, texts, when_ended
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 
 SESSION = "why-tests"
@@ -81,10 +79,7 @@ def test_a_real_explanation_through_the_page() -> None:
     app.button("why_start").click().run()
     job_id = app.session_state["qexplorer_state"].jobs["why"]
     assert app.button(f"cancel_page_why_{job_id}")
-    end = time.monotonic() + 120
-    while manager.state(job_id).is_running and time.monotonic() < end:
-        time.sleep(0.1)
-    assert manager.state(job_id).error is None
+    assert when_ended(app, "why").error is None
     again = open_app("pages/compare.py", session=SESSION)
     assert not again.exception
     text = said(again)
@@ -108,14 +103,7 @@ def test_another_batch_is_another_explanation() -> None:
 
 def test_a_cancelled_job_is_said() -> None:
     """After a cancel the section says so, and the button is there again."""
-    app = show(kept("w8a8"))
-    app.button("why_start").click().run()
-    job_id = app.session_state["qexplorer_state"].jobs["why"]
-    app.button(f"cancel_page_why_{job_id}").click().run()
-    assert manager.state(job_id).status == "cancelled"
-    app.run()
-    assert "Cancelled" in texts(app)
-    assert not app.button("why_start").disabled
+    check_cancel(show(kept("w8a8")), "why")
 
 
 def test_a_failed_job_says_why() -> None:
@@ -125,11 +113,7 @@ def test_a_failed_job_says_why() -> None:
     (path,) = found.quantized.values()
     Path(path).write_bytes(b"no model at all")
     app.button("why_start").click().run()
-    job_id = app.session_state["qexplorer_state"].jobs["why"]
-    end = time.monotonic() + 120
-    while manager.state(job_id).is_running and time.monotonic() < end:
-        time.sleep(0.1)
-    job = manager.state(job_id)
+    job = when_ended(app, "why")
     assert job.status == "failed"
     assert job.error is not None
     again = open_app("pages/compare.py", session=SESSION)

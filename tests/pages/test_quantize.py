@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
-from qexplorer.jobs import manager
 from qexplorer.jobs.kinds.quantize import QUANTIZE
 from qexplorer.quantize.quantize import quantized_path
-from tests.pages.app import open_app, texts
+from tests.pages.app import open_app, texts, when_ended
 
 
 def opened(model: str = "tumour_mlp") -> AppTest:
@@ -216,12 +214,9 @@ def test_quantize_to_onnx() -> None:
     """The button makes the file in a job, and then it can be downloaded."""
     app = opened()
     next(b for b in app.button if b.label == "Quantize to ONNX").click().run()
-    job_id = app.session_state["qexplorer_state"].jobs["quantize"]
-    end = time.monotonic() + 60
-    while manager.state(job_id).is_running and time.monotonic() < end:
-        time.sleep(0.1)
-    assert manager.state(job_id).error is None
-    result = QUANTIZE.result_of(manager.state(job_id))
+    job = when_ended(app, "quantize")
+    assert job.error is None
+    result = QUANTIZE.result_of(job)
     assert result is not None
     assert quantized_path(result.digest).is_file()
     app.run()

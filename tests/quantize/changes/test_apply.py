@@ -14,29 +14,23 @@ from onnx import numpy_helper
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.errors import DataError, RecipeError
-from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.algorithm import Stage
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.changes.drafts import GraphDraft, PlanDraft
 from qexplorer.quantize.quantize import digest_of, quantize_model
+from tests.made_up_algorithm import MadeUp
 from tests.quantize.given_data import data_of, quantized
 from tests.quantize.support import case, run
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(MadeUp):
     """Doubles the weights of the first layer and halves those of the last: a crude equalization over Relu and pool."""
 
     name: str = "balance"
-    title: str = "Balance"
-    description: str = "Doubles one layer and halves another."
-    source: str = "nowhere"
-    options: type[AlgorithmOptions] = AlgorithmOptions
-    needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def change_graph(self, draft: GraphDraft, options: Any) -> None:  # noqa: ARG002
@@ -52,17 +46,10 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Lower:
+class Lower(MadeUp):
     """Takes one off every positive code of every weight."""
 
     name: str = "lower"
-    title: str = "Lower"
-    description: str = "Takes one off."
-    source: str = "nowhere"
-    options: type[AlgorithmOptions] = AlgorithmOptions
-    needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: Any) -> Mapping[str, str]:  # noqa: ARG002

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -12,27 +11,15 @@ import pytest
 from onnx import numpy_helper
 
 from qexplorer.core.grid import quantize
-from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.algorithm import Needs
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.changes import Changes, changed_plan
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
 from qexplorer.quantize.changes.kept import load_changes, save_changes
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
+from tests.made_up_algorithm import MadeUp
 from tests.quantize.support import case, run
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    name: str = "entry"
-    stage: Any = Stage.PLAN
-    needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-    title: str = "Entry"
-    description: str = "Does nothing."
-    source: str = "nowhere"
-    options: type[AlgorithmOptions] = AlgorithmOptions
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +31,7 @@ def draft_of(graph: str, recipe: str, needs: Needs = Needs.NOTHING) -> PlanDraft
     """A draft of the plan of one graph."""
     one, wanted = case(graph), Recipe.parse(recipe)
     plan = make_plan(one.model, wanted, one.statistics)
-    return PlanDraft(one.model, wanted, plan, Materials(one.statistics), _Entry(needs=needs))  # type: ignore[arg-type]
+    return PlanDraft(one.model, wanted, plan, Materials(one.statistics), MadeUp("entry", needs=needs))  # type: ignore[arg-type]
 
 
 def written(draft: PlanDraft) -> onnx.ModelProto:

@@ -8,11 +8,11 @@ import numba
 import numpy as np
 
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+from qexplorer.observe.bin_kernels import cut_off as _cut_off  # compiled into its callers
 
 __all__ = [
     "bins_cost",
     "bins_error",
-    "cut_off",
     "divergences",
     "rows_divergence",
     "rows_error",
@@ -25,29 +25,6 @@ assert _kernels.__all__
 _FAST = {"reassoc", "nsz", "contract"}
 _EXACT = {"reassoc", "nsz"}  # q * scale is rounded before it is subtracted, as DequantizeLinear rounds it
 _FLOOR = 1e-9  # probability of what the quantized distribution says cannot happen
-
-
-@numba.njit(cache=True, nogil=True)
-def cut_off(a, b, density, bottom, top, clipping, clipped):  # type: ignore[no-untyped-def]
-    """Takes off a bin from ``a`` to ``b`` what lies beyond [bottom, top].
-
-    Its squared distance to the range is added to ``clipping`` and its values to ``clipped``, in this order, as float64
-    sums depend on it.
-
-    Returns:
-        Both ends of what is left, and both sums.
-    """
-    if a < bottom:
-        e = min(b, bottom)
-        clipping += density * ((bottom - a) ** 3 - (bottom - e) ** 3) / 3.0
-        clipped += density * (e - a)
-        a = e
-    if b > top:
-        e = max(a, top)
-        clipping += density * ((b - top) ** 3 - (e - top) ** 3) / 3.0
-        clipped += density * (b - e)
-        b = e
-    return a, b, clipping, clipped
 
 
 @numba.njit(cache=True, nogil=True)
@@ -81,7 +58,7 @@ def bins_error(low, high, count, scale, bottom, top):  # type: ignore[no-untyped
                 rounding += c * d * d
             continue
         density = c / (b - a)
-        a, b, clipping, clipped = cut_off(a, b, density, bottom, top, clipping, clipped)
+        a, b, clipping, clipped = _cut_off(a, b, density, bottom, top, clipping, clipped)
         if b > a:
             u, v = a / scale, b / scale
             m, n = np.rint(u), np.rint(v)

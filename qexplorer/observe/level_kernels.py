@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
-from qexplorer.observe.grid_kernels import cut_off
+from qexplorer.observe.bin_kernels import cut_off as _cut_off  # compiled into its callers
 
 __all__ = ["bins_error_on_levels", "rows_error_on_levels", "rows_search_on_levels"]
 
@@ -61,7 +61,7 @@ def bins_error_on_levels(low, high, count, levels):  # type: ignore[no-untyped-d
                 rounding += c * d * d
             continue
         density = c / (b - a)
-        a, b, clipping, clipped = cut_off(a, b, density, bottom, top, clipping, clipped)
+        a, b, clipping, clipped = _cut_off(a, b, density, bottom, top, clipping, clipped)
         at = _place(borders, a)
         while a < b:
             e = b if at == borders.size else min(b, borders[at])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.registry import Registry
 
 if TYPE_CHECKING:
-    from qexplorer.core.metric import Metric
     from qexplorer.core.plugin_kinds.algorithm import Algorithm
     from qexplorer.core.plugin_kinds.calibrator import Calibrator
+    from qexplorer.core.plugin_kinds.metric import Metric
     from qexplorer.core.tasks.protocol import Task
 
 __all__ = ["ALGORITHMS", "CALIBRATORS", "METRICS", "TASKS"]

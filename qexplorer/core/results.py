@@ -6,12 +6,15 @@ fractions of 1. Intervals are 95 % confidence intervals ``(low, high)``.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pydantic import model_validator
+
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.usage import Usage
+from qexplorer.core.wire import Wire
 
 __all__ = [
     "Accuracy",
@@ -51,7 +54,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class Accuracy(Wire):
     """One metric of the data's task: how often the model is right, its RMSE, how near it is to float, ...
 
     ``delta`` is against the float model on the same backend and the same samples, with a paired interval;
@@ -94,14 +97,14 @@ class Accuracy:
         """``delta`` with the sign that better answers have."""
         return None if self.delta is None else self.delta if self.direction == "higher" else -self.delta
 
+    @model_validator(mode="before")
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Accuracy:
-        """Rebuilds a result from plain data (after JSON: lists stand for tuples)."""
-        parts = {key: _tuples(item) for key, item in value.items()}
-        if "unit" not in parts and parts["metric"] == "agreement":  # kept before results brought their facts along
-            parts |= {"title": "agreement with float", "enough": 0.95}
-            parts["clause"] = "says what float says on {value} of {n} samples{interval}"
-        return cls(**parts)
+    def _of_earlier_versions(cls, value: Any) -> Any:
+        """Results brought no facts along formerly."""
+        if isinstance(value, dict) and "unit" not in value and value.get("metric") == "agreement":
+            clause = "says what float says on {value} of {n} samples{interval}"
+            return {**value, "title": "agreement with float", "enough": 0.95, "clause": clause}
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,7 @@ class Kernels:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Wire):
     """One recipe on one backend.
 
     ``accuracy`` is the primary metric of the data's task, ``metrics`` are its others.
@@ -240,43 +243,18 @@ class Run:
     usage: Usage | None = None
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """The run as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
+    @model_validator(mode="before")
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Run:
-        """Rebuilds a run from :meth:`to_json` (after JSON: lists stand for tuples)."""
-        parts: dict[str, Any] = dict(value)
-        for key, kind in _PARTS.items():
-            if parts.get(key) is not None:
-                parts[key] = kind(**{k: _tuples(v) for k, v in parts[key].items()})
-        if parts.get("accuracy") is not None:
-            parts["accuracy"] = Accuracy.from_json(parts["accuracy"])
-        parts["metrics"] = tuple(Accuracy.from_json(item) for item in parts.get("metrics") or ())
-        counts = parts.pop("throughput_n", None) or {}  # kept before rates had intervals
-        parts["throughput_by_batch"] = {
-            int(batch): Throughput(**{k: _tuples(v) for k, v in rate.items()})
-            if isinstance(rate, dict)
-            else Throughput(rate, n=int(counts.get(batch, 0)))
-            for batch, rate in (parts.get("throughput_by_batch") or {}).items()
+    def _of_earlier_versions(cls, value: Any) -> Any:
+        """Rates had no intervals formerly: numbers, with their calls beside them in ``throughput_n``."""
+        if not isinstance(value, dict):
+            return value
+        counts = value.get("throughput_n") or {}
+        rates = {
+            batch: rate if isinstance(rate, dict) else {"value": rate, "n": counts.get(batch, 0)}
+            for batch, rate in (value.get("throughput_by_batch") or {}).items()
         }
-        return cls(**{**parts, "status": Status(parts["status"]), "notes": tuple(parts.get("notes") or ())})
+        return {**value, "throughput_by_batch": rates}
 
     def _repr_html_(self) -> str:
         return as_html(self)
-
-
-_PARTS: dict[str, Any] = {
-    "size": Size,
-    "latency_ms": Latency,
-    "memory": Memory,
-    "energy_mj": Energy,
-    "fidelity": Fidelity,
-    "kernels": Kernels,
-    "usage": Usage,
-}
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

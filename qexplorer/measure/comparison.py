@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from qexplorer.core.results import Run
+from qexplorer.core.wire import Wire
 
 __all__ = ["Comparison", "Progress", "prediction_key"]
 
@@ -28,7 +29,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Wire):
     """Every run of a comparison with what it was made from.
 
     Attributes:
@@ -75,21 +76,6 @@ class Comparison:
         if self.labels is None or position not in self.positions:
             return None
         return self.labels[self.positions.index(position)]
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data; :meth:`from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Comparison:
-        """Rebuilds a comparison from :meth:`to_json` (after JSON: lists stand for tuples)."""
-        parts = dict(value)
-        parts["runs"] = tuple(Run.from_json(run) for run in value["runs"])
-        parts["positions"] = tuple(value.get("positions") or ())
-        labels = value.get("labels")
-        parts["labels"] = None if labels is None else tuple(labels)
-        parts["predictions"] = {key: tuple(said) for key, said in (value.get("predictions") or {}).items()}
-        return cls(**parts)
 
 
 def prediction_key(run: Run) -> str:

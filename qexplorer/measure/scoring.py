@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.core.metric import Answers, Metric
+from qexplorer.core.plugin_kinds.metric import Answers, Metric
 from qexplorer.core.plugins import METRICS
 from qexplorer.measure.metrics.results import Scored, score_all
 

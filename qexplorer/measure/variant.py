@@ -9,8 +9,8 @@ import numpy as np
 
 from qexplorer.core.dataset import Array, DataSet
 from qexplorer.core.errors import DataError
-from qexplorer.core.metric import Metric
 from qexplorer.core.model import Model
+from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.results import Size
 from qexplorer.core.tasks.choose import metrics_of, task_of
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES

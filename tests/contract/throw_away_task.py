@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, Direction, Paired, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, Direction, Paired, Scores
 from qexplorer.measure.metrics.kinds.facts import MetricFacts
 from qexplorer.measure.metrics.rows.numbers import rows_of
 

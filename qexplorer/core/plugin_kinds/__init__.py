@@ -1,1 +1,1 @@
-"""What a calibrator and an algorithm are, and choosing one by name with its options: below whoever implements them."""
+"""What a calibrator, an algorithm and a metric are, and choosing one by name: below whoever implements them."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from qexplorer.core.dataset import Array, DataSet
 from qexplorer.core.errors import DataError
-from qexplorer.core.metric import Metric
 from qexplorer.core.model import TensorInfo
+from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.plugins import METRICS, TASKS
 from qexplorer.core.tasks.protocol import Task
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.results import Interval
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.proportion import Proportion
 from qexplorer.measure.metrics.predictions import Labels, predictions
 

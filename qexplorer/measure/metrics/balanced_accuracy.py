@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, Scores
 from qexplorer.measure.metrics.accuracy import named
 from qexplorer.measure.metrics.kinds.stratified import MeanOfShares
 

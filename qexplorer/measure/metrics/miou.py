@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.core.tasks.segmentation import IGNORED
 from qexplorer.measure.metrics.kinds.smooth import Smooth
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, Direction, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, Direction, NoScore, Scores
 from qexplorer.measure.metrics.kinds.smooth import Ratio
 from qexplorer.measure.metrics.rows.places import rows_of
 

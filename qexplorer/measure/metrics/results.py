@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, Metric, NoScore, Paired, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore, Paired, Scores
 from qexplorer.core.results import Accuracy
 from qexplorer.measure.metrics.predictions import Labels
 

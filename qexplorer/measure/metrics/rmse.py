@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, Direction, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, Direction, Scores
 from qexplorer.measure.metrics.kinds.smooth import Smooth
 from qexplorer.measure.metrics.rows.numbers import rows_of
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.proportion import Proportion
 
 __all__ = ["ENTRIES", "Top5Accuracy"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.smooth import Smooth
 from qexplorer.measure.metrics.rows.powers import signal_and_error
 from qexplorer.measure.metrics.sqnr import ENOUGH_DB, decibels

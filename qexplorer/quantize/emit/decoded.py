@@ -7,9 +7,10 @@
    for all weights of that length. Gather takes no narrow indices, hence the Casts. ONNX Runtime 1.31 folds all of it
    into float32 weights when it loads the file, at every level of optimization but none; the file keeps codes.
 
-   Between activations on grids it must not: ONNX Runtime rounds float weights that it finds between a DequantizeLinear
-   and a QuantizeLinear to int8 by itself (WeightBiasQuantization). There the value is multiplied by a 1 that comes out
-   of a DequantizeLinear, which is not folded.
+Beside activations on grids ONNX Runtime must not see what was decoded as a weight: it rounds float weights that it
+finds between a DequantizeLinear and a QuantizeLinear to int8 by itself (WeightBiasQuantization), and makes integer
+kernels of 8-bit floats, which it then cannot load. There the value is multiplied by a 1 that comes out of a
+DequantizeLinear, which is not folded.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def write_decoded(
         grid: the grid they are on.
         carrier: the ONNX type that stores them.
         output: what the decoded value should be called.
-        foldable: whether ONNX Runtime may turn a look-up into float weights; False beside activations on grids.
+        foldable: whether ONNX Runtime may take what is decoded for a weight; False beside activations on grids. It
+            always may where integer kernels read the codes.
 
     Returns:
         The name of the decoded value, float32.
@@ -51,7 +53,10 @@ def write_decoded(
             return _dequantized(writer, [stored, *writer.grid(key, grid, carrier)], grid, output)
         case Storage.FLOAT8:
             stored = writer.codes(f"{key}/codes", codes, carrier)
-            return _dequantized(writer, [stored, writer.constant(f"{key}/scale", grid.scale)], grid, output)
+            inputs = [stored, writer.constant(f"{key}/scale", grid.scale)]
+            if foldable:
+                return _dequantized(writer, inputs, grid, output)
+            return _times_one(writer, key, _dequantized(writer, inputs, grid, f"{key}/product"), output)
         case Storage.TABLE:
             stored = writer.codes(f"{key}/codes", codes, carrier)
             return _looked_up(writer, key, stored, codes.shape, grid, output, foldable)
@@ -77,9 +82,13 @@ def _looked_up(
     factors = [values, _scale(writer, key, shape, grid)]
     if foldable:
         return writer.add("Mul", factors, output)
+    return _times_one(writer, key, writer.add("Mul", factors, f"{key}/product"), output)
+
+
+def _times_one(writer: GraphWriter, key: str, value: str, output: str) -> str:
+    """The value times a 1 that no optimizer knows."""
     one = [writer.constant("one/code", np.int8(1)), writer.constant("one/scale", np.float32(1))]
-    product = writer.add("Mul", factors, f"{key}/product")
-    return writer.add("Mul", [product, writer.add("DequantizeLinear", one, f"{key}/one")], output)
+    return writer.add("Mul", [value, writer.add("DequantizeLinear", one, f"{key}/one")], output)
 
 
 def _scale(writer: GraphWriter, key: str, shape: tuple[int, ...], grid: Grid) -> str:

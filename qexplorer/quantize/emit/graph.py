@@ -82,7 +82,8 @@ class Emitter:
         self.writer = GraphWriter(names_inside(self.proto.graph))
         self.layers = {layer.name: layer for layer in plan.layers}
         self.half = HalfEmitter(self.writer, self.view)
-        self._on_grids = any(tensor.kind == "activation" for tensor in plan.tensors.values())
+        static = any(tensor.kind == "activation" for tensor in plan.tensors.values())
+        self._on_grids = static or any(layer.treatment == "dynamic" for layer in plan.layers)
         self.ranges: dict[str, list[str]] = {}
         self.dynamic_weights: dict[tuple[str, str, bool], tuple[str, str, str]] = {}
         self.dynamic_values: dict[str, str] = {}

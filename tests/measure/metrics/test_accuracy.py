@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qexplorer.core.metric import Answers
 from qexplorer.core.model import Model
+from qexplorer.core.plugin_kinds.metric import Answers
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.results import Accuracy
 from qexplorer.measure.metrics.predictions import predictions, threshold_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qexplorer.core.metric import Scores
+from qexplorer.core.plugin_kinds.metric import Scores
 from qexplorer.core.plugins import METRICS
 from qexplorer.measure.metrics.kinds.smooth import Mean, Ratio
 from qexplorer.measure.metrics.statistics import paired_difference_interval, wilson_interval

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qexplorer.core.metric import Answers, Metric, NoScore
+from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.tasks.segmentation import IGNORED
 from qexplorer.core.tasks.sequences import IGNORED as NOT_JUDGED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qexplorer.core.metric import Direction
+from qexplorer.core.plugin_kinds.metric import Direction
 
 __all__ = ["MetricFacts", "ShareFacts"]
 

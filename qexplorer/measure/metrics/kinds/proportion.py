@@ -6,7 +6,7 @@ for the samples that changed sides (``statistics`` names the sources).
 
 from __future__ import annotations
 
-from qexplorer.core.metric import Paired, Scores
+from qexplorer.core.plugin_kinds.metric import Paired, Scores
 from qexplorer.core.results import Interval
 from qexplorer.measure.metrics.kinds.facts import ShareFacts
 from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval, wilson_interval

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from qexplorer.core.metric import Paired, Scores
+from qexplorer.core.plugin_kinds.metric import Paired, Scores
 from qexplorer.core.results import Interval
 from qexplorer.measure.metrics.kinds.facts import MetricFacts
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qexplorer.core.metric import Paired, Scores
+from qexplorer.core.plugin_kinds.metric import Paired, Scores
 from qexplorer.core.results import Interval
 from qexplorer.measure.metrics.kinds.facts import ShareFacts
 from qexplorer.measure.metrics.statistics import paired_difference_interval, wilson_interval

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.core.tasks.sequences import IGNORED
 
 __all__ = ["rows_of"]

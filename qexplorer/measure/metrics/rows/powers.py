@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.core.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 
 __all__ = ["products", "signal_and_error"]
 

@@ -63,7 +63,7 @@ def test_the_first_layers_to_part_and_to_grow_are_told() -> None:
     """Parts is the first that differs at all, grows the first beyond one step, wrong the first by itself."""
 
     def point(layer: str, steps: float, alone: float) -> PointDifference:
-        return PointDifference(layer, layer, "Conv", steps, 0.1, alone, 0.1, 1)
+        return PointDifference(layer, layer, "Conv", steps, 0.1, 0.0, alone, 0.1, 1)
 
     points = (point("a", 0, 0), point("b", 1, 1), point("c", 3, 1), point("d", 9, 4))
     rung = BackendRung("x", "X", Status.REFUSED, "why", points=points)

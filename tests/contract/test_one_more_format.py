@@ -99,3 +99,24 @@ def test_a_wider_integer_needs_nothing_either(monkeypatch: pytest.MonkeyPatch) -
     (answer,) = run(emit(found.model, recipe, plan), found.feeds)
     (expected,) = run(found.model.proto(), found.feeds)
     np.testing.assert_allclose(answer, expected, atol=0.01 * np.ptp(expected))
+
+
+SINGLE = """
+from qexplorer.core.formats import Granularity
+from qexplorer.core.formats.table import TableFormat
+
+class Single(TableFormat):
+    granularities = (Granularity.TENSOR,)
+
+ENTRIES = (Single("single", (-1.0, 0.0, 1.0)),)
+"""
+
+
+def test_a_granularity_that_a_format_does_not_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One scale for a whole weight is all that this one knows; anything finer gets a sentence."""
+    bring(monkeypatch, FORMATS, "single", SINGLE, tmp_path)
+    assert Recipe.parse("weights: {format: single, granularity: tensor}").weights is not None
+    for finer in ("channel", "block"):
+        with pytest.raises(RecipeError, match=f"single cannot have a scale per {finer}; allowed: tensor"):
+            Recipe.parse(f"weights: {{format: single, granularity: {finer}}}")
+    sys.modules.pop("qexplorer.core.formats.single", None)

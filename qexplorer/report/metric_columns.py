@@ -14,10 +14,9 @@ __all__ = ["columns_of", "further_columns"]
 
 
 def columns_of(runs: Sequence[Run]) -> tuple[Column, ...]:
-    """All columns of ``runs``, headings resolved, further metrics behind the primary one's difference to float."""
-    found = [_named(column, runs) for column in COLUMNS]
-    place = 1 + max(i for i, column in enumerate(COLUMNS) if column.brief_heading is not None)
-    return (*found[:place], *further_columns(runs), *found[place:])
+    """All columns of ``runs``, headings resolved; further metrics behind what a run costs, in front of its status."""
+    *found, status = (_named(column, runs) for column in COLUMNS)
+    return (*found, *further_columns(runs), status)
 
 
 def _named(column: Column, runs: Sequence[Run]) -> Column:
@@ -55,4 +54,5 @@ def _column(metric: Accuracy) -> Column:
             ExportedValue(f"{name}_delta", lambda run: getattr(of(run), "delta", None)),
             *(end("delta_ci95", 0), end("delta_ci95", 1)),
         ),
+        late=True,  # behind what the run costs: they are looked up, not compared first
     )

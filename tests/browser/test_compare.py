@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -32,9 +33,16 @@ def start(page: Page, url: str, settled: Settled) -> None:
 
 
 def go(page: Page, name: str, settled: Settled) -> None:
-    """Goes to a page by the sidebar, the way a person does."""
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-    page.get_by_role("heading", name=name, level=1).wait_for()
+    """Goes to a page by the sidebar, the way a person does: who sees that a busy server lost the click clicks again."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    heading = page.get_by_role("heading", name=name, level=1)
+    for patience in (10_000, 20_000):
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+        with contextlib.suppress(TooLate):
+            heading.wait_for(timeout=patience)
+            break
+    heading.wait_for()
     settled(page)
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pydantic import model_validator
-
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.usage import Usage
 from qexplorer.core.wire import Wire
@@ -97,9 +95,8 @@ class Accuracy(Wire):
         """``delta`` with the sign that better answers have."""
         return None if self.delta is None else self.delta if self.direction == "higher" else -self.delta
 
-    @model_validator(mode="before")
     @classmethod
-    def _of_earlier_versions(cls, value: Any) -> Any:
+    def brought_up(cls, value: Any) -> Any:
         """Results brought no facts along formerly."""
         if isinstance(value, dict) and "unit" not in value and value.get("metric") == "agreement":
             clause = "says what float says on {value} of {n} samples{interval}"
@@ -243,9 +240,8 @@ class Run(Wire):
     usage: Usage | None = None
     notes: tuple[str, ...] = ()
 
-    @model_validator(mode="before")
     @classmethod
-    def _of_earlier_versions(cls, value: Any) -> Any:
+    def brought_up(cls, value: Any) -> Any:
         """Rates had no intervals formerly: numbers, with their calls beside them in ``throughput_n``."""
         if not isinstance(value, dict):
             return value

@@ -36,6 +36,18 @@ class Wire:
         found: Self = _adapter(cls).validate_python(value)  # type: ignore[arg-type]
         return found
 
+    @classmethod
+    def brought_up(cls, value: Any) -> Any:
+        """Plain data that an earlier version told, as this one reads it; anything else as it is."""
+        return value
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Also a value inside another is brought up before it is read."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(cls.brought_up, handler(source))
+
 
 def _plain(value: Any) -> Any:
     from pathlib import Path

@@ -21,12 +21,19 @@ class Colour(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Something inside."""
+class Part(Wire):
+    """Something inside, whose name was once called a label."""
 
     name: str
     span: tuple[float, float] | None
     colour: Colour
+
+    @classmethod
+    def brought_up(cls, value: Any) -> Any:
+        """Takes a label for a name."""
+        if isinstance(value, dict) and "label" in value:
+            return {**value, "name": value["label"]}
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +80,12 @@ def test_what_cannot_be_is_refused(name: str, wrong: object) -> None:
     value = json.loads(json.dumps(WHOLE.to_json()))
     with pytest.raises(ValueError, match=name):
         Whole.from_json({**value, name: wrong})
+
+
+def test_what_an_earlier_version_told_is_brought_up_wherever_it_stands() -> None:
+    """Inside a tuple as by itself; a value that is one already stays as it is."""
+    value = json.loads(json.dumps(WHOLE.to_json()))
+    value["parts"][0] = {"label": "a", "span": [0.5, math.inf], "colour": "red"}
+    assert Whole.from_json(value) == WHOLE
+    assert Part.from_json({"label": "x", "span": None, "colour": "red"}) == Part("x", None, Colour.RED)
+    assert Whole.from_json({**value, "parts": WHOLE.parts}) == WHOLE

@@ -49,11 +49,11 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = 
         calibration, held_out = evaluation, False
         note = f"Only {evaluation.n} samples: the same ones calibrate and judge, so nothing is held out."
     else:
-        first, rest = stratified_positions(evaluation.n, _strata(evaluation, chosen))
+        strata = _strata(evaluation, chosen)
+        first, rest = stratified_positions(evaluation.n, strata)
         calibration, evaluation = evaluation.take(first), evaluation.take(rest)
-        note = (
-            f"{len(first)} samples were drawn for calibration (fixed seed, classes in proportion); {len(rest)} judge."
-        )
+        how = "fixed seed" if strata is None else "fixed seed, classes in proportion"
+        note = f"{len(first)} samples were drawn for calibration ({how}); {len(rest)} judge."
     calibration = _preprocessed(calibration, preprocessing)
     evaluation = _preprocessed(evaluation, preprocessing) if held_out else calibration
     digest = dataset_digest(calibration, evaluation, preprocessing, None if implied else chosen.name)
@@ -66,8 +66,8 @@ def _task(raw: RawData, asked: str | None) -> tuple[Task, bool, tuple[str, ...]]
     labels, name = raw.evaluation.labels, asked or raw.task
     if name is None:
         found = inferred_task(labels, raw.name)
-        why = "there are no labels" if labels is None else f"the labels are {found.takes}"
-        return found, True, (f"The task was taken to be {found.name}, as {why}.",)
+        why = "there are no labels" if labels is None else "that is what the labels look like"
+        return found, True, (f"The task was taken to be {found.name}, because {why}.",)
     chosen = TASKS.get(name)
     meant = next((task for task in TASKS if task.means(labels)), None)
     return chosen, meant is chosen, ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_data", "keep_upload", "picture_size"]
 
+_FEW = 6  # numbers of one label that are shown
 _WAIT = "Reading {name}: shapes, labels, a split in two parts. Usually a second."
 _SHOWN = 10
 _ROWS = 6
@@ -84,10 +85,12 @@ def _facts(data: DataSet) -> str:
 
 
 def _label(data: DataSet, index: int) -> str:
-    """A class by its name, a number as it is; nothing for masks and the like, which are no caption."""
+    """A class by its name, numbers as they are; nothing for masks and the like, which are no caption."""
     label = None if data.calibration.labels is None else data.calibration.labels[index]
-    if label is None or np.ndim(label) > 0:
+    if label is None or np.size(label) > _FEW:
         return ""
+    if np.ndim(label) > 0:
+        return ", ".join(f"{float(value):.4g}" for value in np.ravel(label))
     if not np.issubdtype(np.asarray(label).dtype, np.integer):
         return f"{float(label):.4g}"
     return data.classes[int(label)] if int(label) < len(data.classes) else str(int(label))

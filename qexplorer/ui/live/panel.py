@@ -168,7 +168,8 @@ def _card(place: str, windows: list[LiveWindow], chosen: Chosen, colour: str) ->
             metric = windows[-1].metric
             if side.value is not None and metric is not None:
                 found = stated(metric, side.value, side.judged)
-                st.metric(found.label[:1].upper() + found.label[1:], value_text(found), help=f"on {side.judged:,} different samples")
+                label = found.label[:1].upper() + found.label[1:]
+                st.metric(label, value_text(found), help=f"on {side.judged:,} different samples")
 
 
 def _sample(last: LiveWindow, chosen: dict[str, Chosen]) -> None:

@@ -29,7 +29,7 @@ class DataFacts(_ManifestPart):
     """The data a sample model was trained on and is judged by.
 
     Attributes:
-        name: what ``load_data`` takes.
+        name: what ``load_data`` takes; samples share it only if they share the data.
         title: what to call it on a page.
         source: where it is from.
         licence: SPDX name.

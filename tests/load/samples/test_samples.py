@@ -13,6 +13,7 @@ import pytest
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import sha256_file
 from qexplorer.load.datasets.load import load_data, load_raw
+from qexplorer.load.samples import shelf
 from qexplorer.load.samples.manifest import Manifest, samples_folder
 from qexplorer.load.samples.shelf import Sample, get_sample, list_samples, sample_of_data
 
@@ -125,6 +126,26 @@ def test_data_of_a_sample_is_found_by_either_name() -> None:
     assert sample is not None
     assert sample.features[0] == "mean radius"
     assert len(sample.features) == load_data("tumour").evaluation.inputs[""].shape[1] == 30
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_name_of_data_stands_for_one_file(same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two samples may share their data, but not its name alone: one of them would be judged by the other's."""
+    value = json.loads((samples_folder() / "tumour_mlp" / "manifest.json").read_text())
+    other = {
+        **value,
+        "name": "lump_mlp",
+        "sha256": {**value["sha256"]} if same else {**value["sha256"], "data.npz": "0"},
+    }
+    for each in (value, other):
+        (tmp_path / each["name"]).mkdir()
+        (tmp_path / each["name"] / "manifest.json").write_text(json.dumps(each))
+    monkeypatch.setattr(shelf, "samples_folder", lambda: tmp_path)
+    if same:
+        assert {"lump_mlp", "tumour_mlp"} <= {sample.name for sample in list_samples()}
+        return
+    with pytest.raises(ValueError, match="'lump_mlp' and 'tumour_mlp' call different data 'tumour'"):
+        list_samples()
 
 
 def test_raw_values_are_kept_for_showing() -> None:

@@ -11,6 +11,10 @@ How to add a kind: one small file in ``qexplorer/jobs/kinds/`` with
 4. ``ENTRIES = (JobKind(...),)``.
 
 It can then be submitted, found, followed, cancelled and remembered; ``ui.job_section.JobSection`` draws it on a page.
+``jobs.orders`` has orders about a model, and about a model and data; ``ui.session.model_reference()`` and
+``data_reference()`` are what the page puts into them (None before anything is chosen), and ``jobs.loading`` opens them
+in the work. Fields that an order has beside those and without a default stand in ``FIELDS`` of
+``tests/contract/test_job_kinds.py``.
 """
 
 from __future__ import annotations

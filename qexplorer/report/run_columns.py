@@ -1,15 +1,19 @@
 """The columns of a run, once: tables of the app, the terminal and a notebook, the CSV and the frame read this list.
 
 How to add one: give the field of :class:`~qexplorer.core.results.Run`, or of a part of it, a description where it is
-declared (``field(default=None, metadata=described(...))``), and it is a column everywhere. Only what needs more than
-one number (an interval, two counts, a word of doubt) has a line here, with its text in ``words.py``.
+declared (``field(default=None, metadata=described(...))``), and it is a column everywhere, in the CSV under its own
+name: no two have one name. Whoever makes that part fills it (``measure/variant.py`` a ``Size``); records of earlier
+versions have the default. Where a run has several of a part (``metrics``), the one that stands alone is shown
+(``accuracy``). Only what needs more than one number (an interval, two counts, a word of doubt) has a line here, with
+its text in ``words.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from qexplorer.core.results import Run, Status
 from qexplorer.report import words
@@ -87,13 +91,16 @@ def _kernels(kind: str) -> ExportedValue:
 def described_columns(kind: type, path: str = "") -> Iterator[Column]:
     """A column for each field of ``kind``, or of a part of it, that is declared with a description.
 
+    A part is what a field holds one of, or None: a tuple or a mapping of parts has no one number for a cell.
+
     Args:
         kind: a dataclass.
         path: where it is in a run, such as ``memory.``; empty for the run itself.
     """
     hints = get_type_hints(kind)
     for each in fields(kind):
-        for part in (hints[each.name], *get_args(hints[each.name])):
+        hint = hints[each.name]
+        for part in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
             if isinstance(part, type) and is_dataclass(part):
                 yield from described_columns(part, f"{path}{each.name}.")
         if "title" in each.metadata:

@@ -7,6 +7,7 @@ How to add one: a file or a package in this folder with a class that follows :cl
 at the end of the file, or in the package's ``__init__.py``. The folder is read at the start of the program, so that
 runtimes (``import openvino``) are imported inside functions. Nothing else has to be touched: pages, terminal, charts
 and records ask the backend. A page in ``docs/backends/`` tells what it does; ``tests/contract/`` checks it.
+A class derived from another backend's needs ``facts`` of its own: hue, rank, and no second ``reference``.
 """
 
 from __future__ import annotations

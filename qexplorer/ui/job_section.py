@@ -1,6 +1,7 @@
 """Long work on a page, the one way for all of them: a button that starts it; its step, share done, time left and cancel
 while it runs; why it failed, or that it was cancelled. A section polls only while its job runs, and after a reload it
-finds the job again by what was ordered.
+finds the job again by what was ordered. ``draw()`` draws all of that, and :meth:`JobSection.result` is what came of it,
+for the page to draw.
 """
 
 from __future__ import annotations

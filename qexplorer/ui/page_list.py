@@ -1,7 +1,8 @@
 """The app's pages, read from the files in ``pages/``: each says at its beginning what it is called and where it stands.
 
 How to add a page: a file in ``pages/`` with ``PAGE = {...}``, whose fields are those of :class:`PageFacts`, and a call
-of ``in_frame``. Nothing else has to be touched: the navigation is made of these.
+of ``in_frame``. Nothing else has to be touched: the navigation is made of these. Without a model a page draws
+``empty_page.draw_no_model``; ``tests/pages/test_page_list.py`` names the pages in their order.
 """
 
 from __future__ import annotations

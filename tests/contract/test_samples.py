@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import qexplorer as qx
+from qexplorer.load.samples.shelf import list_samples
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import quantized_variant
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import reference
 from tests.contract.here import HERE
 
-SAMPLES = {"digits_cnn": "digits", "glyphs_mobilenet": "glyphs", "tumour_mlp": "tumour"}
+SAMPLES = {each.name: each.data for each in list_samples() if each.trained and each.task == "classification"}
 N = 32
 
 

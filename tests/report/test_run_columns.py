@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from qexplorer.core.results import Memory, Run, Status, described
+from qexplorer.core.results import Accuracy, Memory, Run, Status, described
 from qexplorer.report.run_columns import COLUMNS, described_columns
 
 
@@ -34,6 +34,27 @@ def test_a_described_field_is_a_column() -> None:
     assert (warm.cell(there), pages.brief(there)) == ("1.2 s", "12,345 pages")
     assert (warm.values[0].name, warm.values[0].read(there), pages.values[0].read(there)) == ("warm_s", 1.25, 12_345)
     assert (warm.cell(empty), pages.values[0].read(empty)) == ("–", None)  # noqa: RUF001 - the dash of an empty cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Accuracy(Accuracy):
+    ties: int | None = field(default=None, metadata=described("ties", "Answers that were a draw"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged(Run):
+    accuracy: _Accuracy | None = None
+    metrics: tuple[_Accuracy, ...] = ()
+    by_batch: dict[int, _Accuracy] = field(default_factory=dict)
+
+
+def test_a_part_that_a_run_has_several_of_is_a_column_where_it_stands_alone() -> None:
+    """A described field of a metric is read from the primary one, whatever further metrics and mappings there are."""
+    (ties,) = (column for column in described_columns(_Judged) if column.title == "ties")
+    one, two = _Accuracy("accuracy", 0.5, ties=3), _Accuracy("top5_accuracy", 0.9, ties=7)
+    run = _Judged("w8a8", "0", "b", Status.OK, accuracy=one, metrics=(two,), by_batch={1: two})
+    assert ties.cell is not None
+    assert (ties.cell(run), ties.values[0].read(run)) == ("3", 3)
 
 
 def test_no_heading_and_no_name_occurs_twice() -> None:

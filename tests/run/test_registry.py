@@ -13,6 +13,7 @@ def test_the_promised_names_are_listed_and_the_reference_works() -> None:
     promised = {"onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "litert", "tensorrt"}
     assert promised <= set(BACKENDS.names())
     assert BACKENDS.names()[0] == reference().name
+    assert [each.name for each in BACKENDS if each.facts.reference] == [reference().name]
     assert reference().capabilities.simulates
 
 

@@ -3,9 +3,13 @@
 How to add one: write ``qexplorer/core/formats/<name>.py`` whose last line is ``ENTRIES = (...)``, and a page in
 ``docs/formats``. Nothing else is touched: recipes, names, controls, plans, files, sizes and charts ask the format.
 
-1. Levels from a table, or of a small float: make a :class:`~qexplorer.core.formats.table.TableFormat` or a
-   :class:`~qexplorer.core.formats.small_float.SmallFloat`; ``nf4.py`` and ``fp8_e4m3.py`` are ten lines each.
-2. Anything else: a class that follows :class:`Format`. ``tests/contract/test_formats.py`` runs every entry at every
+1. Levels that can be listed, among them floats of fewer than 8 bits: a
+   :class:`~qexplorer.core.formats.table.TableFormat`, as in ``nf4.py``. Floats of 8 bits in a type that ONNX has: a
+   :class:`~qexplorer.core.formats.small_float.SmallFloat`, as in ``fp8_e4m3.py``. Both are ten lines. The first short
+   name in ``recipes`` is the stem; options go behind it (``fp4`` brings ``fp4-b32`` and ``fp4-mse``).
+2. Integers of another width: the width in ``ENTRIES`` of ``uniform.py``; ``w12a12`` and the like follow. There, and not
+   in a file of its own, because lists have the order of the files and int8 stands first.
+3. Anything else: a class that follows :class:`Format`. ``tests/contract/test_formats.py`` runs every entry at every
    granularity it names through recipe, plan, file, size, error, controls and command line.
 
 A format says what it can (``has_scale``, ``is_uniform``, ``storage``, ``roles``); whoever needs to know asks for the

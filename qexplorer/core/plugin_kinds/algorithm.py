@@ -12,6 +12,12 @@ How to add one: write one file in ``qexplorer/quantize/algorithms/`` and a page 
      BRECQ), replace grids, and change constants that stay in float (biases). See ``quantize.changes.drafts``.
 3. ``ENTRIES = (MyAlgorithm(),)`` at the end of the file.
 
+In a plan ``draft.plan.constants[layer]`` maps each constant input that is on a grid, by position, to its key in
+``draft.plan.tensors``. Its ``kind`` is ``weight`` or ``bias``; the constant operand of an Add is a ``weight`` too, and
+``draft.view.nodes[layer].op_type`` tells them apart. ``draft.values(layer, position)`` has its values, ``core.grid``
+(``quantize``, ``dequantize``) makes codes of them, and ``draft.set_codes`` takes codes back. ``ROUND_DOWN`` in
+``tests/contract/test_algorithms.py`` is all of that in 30 lines.
+
 What it needs is declared, so that whoever quantizes can bring it and the file's digest covers it: a data-driven
 algorithm on two data sets gives two files. Same draft and same options must give the same changes bit for bit, on any
 number of threads. Modules of the folder are imported when a recipe is read, so torch and onnxruntime are imported

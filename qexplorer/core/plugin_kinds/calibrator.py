@@ -64,7 +64,7 @@ Options = TypeVar("Options", bound=CalibratorOptions)
 
 
 class Calibrator(Protocol[Options]):
-    """Chooses ranges. Every method is a function of its arguments alone.
+    """Chooses ranges, none of which makes a grid coarser than min-max. Methods are functions of their arguments alone.
 
     Attributes:
         name: what a person types; letters, digits and underscores.
@@ -115,7 +115,8 @@ class Calibrator(Protocol[Options]):
             options: as given or by default.
 
         Returns:
-            ``(rows, ceil(n / block), 2)``, finite, ``low <= 0 <= high``.
+            ``(rows, ceil(n / block), 2)``, finite, ``low <= 0 <= high``. What is derived from moments may reach beyond
+            the few values of a channel or block: clip it to ``spans.row_spans``, which is min-max.
         """
         ...
 

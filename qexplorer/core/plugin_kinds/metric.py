@@ -3,8 +3,11 @@
 How to add a metric: one file in ``qexplorer/measure/metrics/`` with a class that follows :class:`Metric`, and
 ``ENTRIES = (MyMetric(),)`` at its end. Its ``tasks`` name the tasks that it is measured for, so no task has to be
 touched; a task that names it too can make it the primary one. Most metrics are of a kind that brings interval and
-paired comparison along (``measure/metrics/kinds``): a proportion of right samples, a mean, a ratio, or another smooth
-function of means; what is left to write is the score of a sample. A page in ``docs/metrics/`` goes with it.
+paired comparison along: ``kinds.proportion.Proportion`` of right samples (``top5.py``), ``kinds.smooth.Mean``,
+``Ratio``, or another ``Smooth`` function of means (``rmse.py``), ``kinds.stratified``. What is left to write is the
+score of a sample, and of the facts in ``kinds.facts`` those that differ; ``measure/metrics/rows`` brings answers and
+labels to rows. A page in ``docs/metrics/`` goes with it, and its name in the case of its task in
+``tests/contract/task_cases.py``, behind those of the task itself.
 
 Everything that shows a metric (words, charts, tables, CSV, JSON) reads its facts from the result, so nothing else
 has to know its name.

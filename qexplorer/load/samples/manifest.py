@@ -1,4 +1,11 @@
-"""The manifest beside every shipped sample model: what it is, where its data is from, and what was measured."""
+"""The manifest beside every shipped sample model: what it is, where its data is from, and what was measured.
+
+How to add one: a folder in ``sample_models/`` that has the model's name, with ``model.onnx`` (opset 21, IR 10, one
+float32 input with a free batch, a name for every node), ``data.npz``, the ``train.py`` that writes them and
+``manifest.json``; ``sample_models/shared`` has the steps. Nothing else names it. ``tests/load/samples`` holds every
+folder to its manifest and to what is said here, and ``tests/contract/test_samples.py`` runs it on every backend; for a
+task without an accuracy, a test that measures ``float_metric`` again is still to be written.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +29,7 @@ class DataFacts(_ManifestPart):
     """The data a sample model was trained on and is judged by.
 
     Attributes:
-        name: what ``load_data`` takes.
+        name: what ``load_data`` takes; samples share it only if they share the data.
         title: what to call it on a page.
         source: where it is from.
         licence: SPDX name.

@@ -6,6 +6,7 @@ training scripts show how they are made); nothing else names it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,10 +93,18 @@ def sample_of_data(name: str) -> Sample | None:
 def _registry() -> Registry[Sample]:
     found: Registry[Sample] = Registry("sample model")
     for manifest in sorted(samples_folder().glob("*/manifest.json")):
-        found.add(_shipped(manifest.parent))
+        _check_data(found.add(_shipped(manifest.parent)), found)
     for architecture in ARCHITECTURES:
         found.add(_on_demand(architecture))
     return found
+
+
+def _check_data(added: Sample, others: Iterable[Sample]) -> None:
+    """Raises ValueError if other data have the name of ``added``'s: one of the two would be judged by them."""
+    for other in others:
+        one, two = (each.manifest.sha256["data.npz"] if each.manifest else None for each in (added, other))
+        if added.data == other.data and one != two:
+            raise ValueError(f"the samples '{other.name}' and '{added.name}' call different data '{added.data}'")
 
 
 def _shipped(folder: Path) -> Sample:

@@ -13,10 +13,12 @@ import pytest
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import sha256_file
 from qexplorer.load.datasets.load import load_data, load_raw
+from qexplorer.load.samples import shelf
 from qexplorer.load.samples.manifest import Manifest, samples_folder
 from qexplorer.load.samples.shelf import Sample, get_sample, list_samples, sample_of_data
 
-TRAINED = ("digits_cnn", "glyphs_mobilenet", "tumour_mlp")
+TRAINED = tuple(each.name for each in list_samples() if each.trained)
+CLASSIFYING = tuple(each.name for each in list_samples() if each.float_accuracy is not None)
 
 
 def _correct(sample: Sample) -> tuple[int, int]:
@@ -30,10 +32,12 @@ def _correct(sample: Sample) -> tuple[int, int]:
 
 
 def test_all_samples_are_listed_trained_ones_first() -> None:
-    """Three trained models and three architectures are there, and only the trained ones have an accuracy."""
+    """Three trained models and three architectures are there, and only the trained ones were measured."""
     samples = list_samples()
-    assert tuple(s.name for s in samples) == (*TRAINED, "resnet18", "resnet50", "mobilenet_v2")
-    assert all((s.float_accuracy is not None) == s.trained for s in samples)
+    names = tuple(s.name for s in samples)
+    assert {"digits_cnn", "glyphs_mobilenet", "tumour_mlp"} <= set(names[: len(TRAINED)]) == set(TRAINED)
+    assert {"resnet18", "resnet50", "mobilenet_v2"} <= set(names[len(TRAINED) :])
+    assert all((s.float_metric is not None) == s.trained for s in samples)
     assert all("Untrained: size and latency only." in s.description for s in samples if not s.trained)
 
 
@@ -52,7 +56,7 @@ def test_files_have_the_digests_of_the_manifest(name: str) -> None:
     assert {f: sha256_file(sample.folder / f) for f in sample.manifest.sha256} == sample.manifest.sha256
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", CLASSIFYING)
 def test_the_manifests_accuracy_is_measured_again(name: str) -> None:
     """ONNX Runtime gets exactly as many held-out samples right as the manifest says, within one for another CPU."""
     sample = get_sample(name)
@@ -122,6 +126,26 @@ def test_data_of_a_sample_is_found_by_either_name() -> None:
     assert sample is not None
     assert sample.features[0] == "mean radius"
     assert len(sample.features) == load_data("tumour").evaluation.inputs[""].shape[1] == 30
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_name_of_data_stands_for_one_file(same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two samples may share their data, but not its name alone: one of them would be judged by the other's."""
+    value = json.loads((samples_folder() / "tumour_mlp" / "manifest.json").read_text())
+    other = {
+        **value,
+        "name": "lump_mlp",
+        "sha256": {**value["sha256"]} if same else {**value["sha256"], "data.npz": "0"},
+    }
+    for each in (value, other):
+        (tmp_path / each["name"]).mkdir()
+        (tmp_path / each["name"] / "manifest.json").write_text(json.dumps(each))
+    monkeypatch.setattr(shelf, "samples_folder", lambda: tmp_path)
+    if same:
+        assert {"lump_mlp", "tumour_mlp"} <= {sample.name for sample in list_samples()}
+        return
+    with pytest.raises(ValueError, match="'lump_mlp' and 'tumour_mlp' call different data 'tumour'"):
+        list_samples()
 
 
 def test_raw_values_are_kept_for_showing() -> None:

@@ -233,3 +233,37 @@ def test_a_recipe_that_cannot_be_read_has_a_way_out(workspace_folder: Path) -> N
     next(b for b in app.button if b.label == "Start again from w8a8").click().run()
     assert recipe(app).name == "w8a8"
     assert not app.error
+
+
+def test_blocks_take_a_calibrator_that_has_ranges_for_them() -> None:
+    """One scale for each block gives the percentile up, as another format would; nothing that cannot be is left."""
+    app = opened()
+    pick(app, "quantize_weights_calibrator", "percentile")
+    group(app, "quantize_weights_granularity").set_value("block").run()
+    found = recipe(app).weights
+    assert found is not None
+    assert (found.granularity, found.calibrator) == ("block", "minmax")
+    assert len(plan(app))
+
+
+@pytest.mark.parametrize("of_one_layer", [False, True])
+def test_a_refused_calibrator_has_no_plan(of_one_layer: bool) -> None:
+    """Such a recipe shows why in place of another's plan, and cannot be made or compared; its YAML can be mended."""
+    app = opened()
+    refused = "{format: nf4, calibrator: kl}"
+    rule = "layers: [{match: '*', weights: " + refused + "}]"
+    weights = f"weights: {{format: int4}}\n{rule}" if of_one_layer else f"weights: {refused}"
+    app.text_area("quantize_yaml").set_value(f"name: own\n{weights}\n").run()
+    app.button("quantize_apply").click().run()
+    assert not app.exception
+    (error,) = (each.value for each in app.error)
+    assert "the calibrator 'kl' needs evenly spaced levels" in error
+    assert "granularity" not in error
+    assert not app.metric
+    assert not any("why" in table.value.columns for table in app.dataframe)
+    assert app.button("quantize_start").disabled
+    assert next(button for button in app.button if button.label == "Add to comparison").disabled
+    app.text_area("quantize_yaml").set_value("name: own\nweights: {format: nf4}\n").run()
+    app.button("quantize_apply").click().run()
+    assert not app.error
+    assert len(plan(app))

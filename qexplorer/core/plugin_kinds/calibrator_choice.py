@@ -59,7 +59,9 @@ def chosen(name: str, format: Format, granularity: Granularity, role: Role) -> C
         refused = not_offered(format, granularity, role)
         allowed = ", ".join(each.name for each in by_default_first() if each.name not in refused)
         where = "weights.calibrator" if role == "weight" else "activations.calibrator"
-        do = "or choose another granularity" if granularity is not Granularity.TENSOR else None
+        others = (other for other in format.granularities if role == "weight" and other is not granularity)
+        helps = any(calibrator.refuses(format, other, role) is None for other in others)
+        do = "or choose another granularity" if helps else None
         raise RecipeError(f"the calibrator '{name}' {reason}", where=where, allowed=allowed, do=do)
     return calibrator
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError
+from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.quantize import QUANTIZE, QuantizeOrder, QuantizeResult
@@ -17,7 +17,7 @@ from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.quantize.algorithms import draw_algorithms
 from qexplorer.ui.quantize.controls import ERROR, draw_controls, draw_presets, set_recipe
-from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of
+from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of, refusal
 from qexplorer.ui.quantize.recipe_changes import text_of
 from qexplorer.ui.quantize.rules import draw_rules
 from qexplorer.ui.quantize.yaml_text import draw_yaml
@@ -52,14 +52,19 @@ def draw_quantize_page() -> None:
         picture, controls = st.columns([2.4, 1], gap="large")
     with picture:
         plan = plan_of(model, recipe)
-        draw_picture(model, plan, recipe)
+        refused = refusal(plan, recipe)
+        if refused is None:
+            draw_picture(model, plan, recipe)
+        else:
+            show_error(refused)  # the plan would be another recipe's
     with controls:
         draw_controls()
         draw_algorithms()
-    section = _section(recipe)
-    _next(section, model, recipe)
-    st.header("What happens to each layer, and why")
-    draw_table(_as_made(section, plan, recipe))
+    section = _section(recipe, refused)
+    _next(section, model, recipe, refused)
+    if refused is None:
+        st.header("What happens to each layer, and why")
+        draw_table(_as_made(section, plan, recipe))
     count = len(recipe.layers)
     exceptions = f"Exceptions for single layers ({count or 'none'})"
     with st.expander(exceptions, icon=":material/rule:", expanded=count > 0, key="recipe_exceptions"):
@@ -93,19 +98,23 @@ def _as_made(section: JobSection[QuantizeOrder, QuantizeResult, None], plan: Pla
     return plan if made is None or not recipe.algorithms else replace(plan, layers=made.layers)
 
 
-def _next(section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe) -> None:
+def _next(
+    section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe, refused: RecipeError | None
+) -> None:
     """Add to the comparison, go there, download the quantized file."""
     text = text_of(recipe)
     added = text in state().compare
     with st.container(horizontal=True, vertical_alignment="center", key="quantize_next"):
         label = "In the comparison" if added else "Add to comparison"
         icon = ":material/check:" if added else ":material/playlist_add:"
-        st.button(label, type="primary", icon=icon, disabled=added or recipe.is_float, on_click=_add, args=(text,))
+        off = added or recipe.is_float or refused is not None
+        st.button(label, type="primary", icon=icon, disabled=off, on_click=_add, args=(text,))
         _download(section, model, recipe)
         st.page_link("pages/compare.py", label="Next: compare", icon=":material/arrow_forward:")
     job = latest_job(QUANTIZE)
-    if job is not None:
-        section.draw_job(job)
+    shown = job if job is not None and job.is_running else section.job()  # how another recipe's ended is no news here
+    if shown is not None:
+        section.draw_job(shown)
 
 
 def _add(text: str) -> None:
@@ -126,7 +135,7 @@ def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: M
     st.download_button("Download ONNX", path.read_bytes(), name, icon=":material/download:", key="quantize_onnx")
 
 
-def _section(recipe: Recipe) -> JobSection[QuantizeOrder, QuantizeResult, None]:
+def _section(recipe: Recipe, refused: RecipeError | None) -> JobSection[QuantizeOrder, QuantizeResult, None]:
     lacks = lacks_data(_why_data(recipe)) if recipe.needs_calibration else None
     job = latest_job(QUANTIZE)
     button = StartButton(
@@ -134,7 +143,7 @@ def _section(recipe: Recipe) -> JobSection[QuantizeOrder, QuantizeResult, None]:
         ":material/build:",
         help="Observes ranges if the recipe needs them, runs its algorithms, and writes the quantized file",
         lacks=lacks,
-        off=recipe.is_float or (job is not None and job.is_running),
+        off=recipe.is_float or refused is not None or (job is not None and job.is_running),
     )
     return JobSection(QUANTIZE, None if lacks else _order(recipe), button)
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
-from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, chosen
 from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
@@ -16,7 +18,7 @@ from qexplorer.ui.quantize.controls import try_change
 from qexplorer.ui.quantize.recipe_changes import add_rule
 from qexplorer.ui.session import as_plain, remembered
 
-__all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows"]
+__all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows", "refusal"]
 
 _FILTERS = ("All layers", "Why float?", "Quantized")
 _SELECTED = "quantize_layers"
@@ -33,6 +35,25 @@ def plan_of(model: Model, recipe: Recipe) -> Plan:
     """The plan without calibration: treatments, sizes and reasons, which no choice of ranges changes."""
     plain = _uncalibrated(recipe)
     return _plan((model.sha256, plain.digest), model, plain)
+
+
+def refusal(plan: Plan, recipe: Recipe) -> RecipeError | None:
+    """Why a calibrator of ``recipe`` has no range for a grid of its plan, which :func:`plan_of` made; None: all have.
+
+    Such a recipe has no plan, and nothing can be made of it.
+    """
+    for layer in plan.layers:
+        spec = recipe.for_layer(layer.name, layer.op).weights
+        if layer.weights is None or spec is None:
+            continue
+        for key in plan.constants.get(layer.name, {}).values():
+            tensor = plan.tensors[key]
+            try:
+                if tensor.kind == "weight":
+                    chosen(spec.calibrator, get_format(spec.format), tensor.grid.granularity, "weight")
+            except RecipeError as error:
+                return RecipeError(error.what, where=f"layer '{layer.name}'", allowed=error.allowed, do=error.do)
+    return None
 
 
 def _uncalibrated(recipe: Recipe) -> Recipe:

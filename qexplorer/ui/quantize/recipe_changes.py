@@ -39,7 +39,7 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
     1. The format ``float`` leaves the part as it is in the float model.
     2. A 16-bit float format is taken for both parts; leaving it gives the other part the usual integers.
     3. Another calibrator comes with its own options; those of the one before are gone.
-    4. A format without zero points, or that a calibrator has no range for, takes what it can have instead.
+    4. A format without zero points, or a grid that the calibrator has no range for, takes what it can have instead.
     5. Dynamic activations are uint8 and asymmetric; another format makes them static again.
 
     Raises:
@@ -54,6 +54,8 @@ def changed(recipe: Recipe, part: str, field: str, value: Any) -> Recipe:
         specs[part] = {**kept, field: value, **starting_options(value)}
     else:
         specs[part] = {**(specs[part] or {}), field: value}
+        if field == "granularity":
+            specs[part] = _fitting(specs[part] or {}, part)
     activations = specs["activations"]
     if activations and activations.get("mode") == "dynamic":
         if field == "mode":
@@ -80,7 +82,7 @@ def _set_format(specs: dict[str, dict[str, Any] | None], part: str, value: str) 
 
 
 def _fitting(spec: dict[str, Any], part: str) -> dict[str, Any]:
-    """``spec`` with what its format cannot have changed to what it can: zero point, granularity, calibrator."""
+    """``spec`` with what its format or grid cannot have changed to what it can: zero point, granularity, calibrator."""
     found = get_format(spec["format"])
     if not found.has_zero_point:
         spec["symmetric"] = True

@@ -77,6 +77,6 @@ def _results(variant: Variant, subject: Subject, judged: Judged, floats: Judged 
     first = found[0]
     if first.value is None or base is None:
         return found
-    flipped = changed_at(judged.predictions, base.predictions, subject.positions)
+    flipped = changed_at(judged.predictions, base.predictions, subject.positions) if subject.classes else ()
     stands_in = f"no labels: {first.label} stands in for accuracy" if subject.metrics[0].needs_float else first.reason
     return [replace(first, flipped=flipped, reason=stands_in), *found[1:]]

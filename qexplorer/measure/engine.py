@@ -225,8 +225,8 @@ class Engine:
         return tuple(found)
 
     def predictions(self) -> dict[str, tuple[int, ...]]:
-        """The class named for each sample, by ``backend/digest``; none for an untrained model or a refused run."""
-        if self._subject.model.untrained:
+        """The class named for each sample, by ``backend/digest``; none where no class is named, or none is shown."""
+        if self._subject.model.untrained or not self._subject.classes:
             return {}
         return {
             f"{backend}/{digest}": tuple(judged.predictions.tolist())

@@ -47,6 +47,7 @@ class Subject:
         evaluation_batch: samples at a time when accuracy is measured.
         threshold: see ``predictions``.
         metrics: what the data's task is judged by, the primary one first.
+        classes: whether an answer can be a class, so that it can be said which answers changed.
     """
 
     model: Model
@@ -58,6 +59,7 @@ class Subject:
     evaluation_batch: int
     threshold: float
     metrics: tuple[Metric, ...] = ()
+    classes: bool = True
 
 
 def float_variant(model: Model) -> Variant:
@@ -105,4 +107,5 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
         evaluation_batch=fixed or EVALUATION_BATCH,
         threshold=threshold_of(model),
         metrics=metrics_of(task, model.outputs),
+        classes=task.classes,
     )

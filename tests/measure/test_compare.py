@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qexplorer.core.dataset import DataSet
@@ -40,6 +42,16 @@ def digits() -> Model:
 def data(digits: Model) -> DataSet:
     """Its data."""
     return fit_to_model(load_data("digits"), digits)
+
+
+def test_numbers_that_are_measured_are_no_classes(digits: Model, data: DataSet) -> None:
+    """For a regression no answer is said to have changed, whatever place its largest number has."""
+    labels = np.random.default_rng(0).standard_normal((data.evaluation.n, 10))
+    measured = replace(data, task="regression", evaluation=replace(data.evaluation, labels=labels))
+    found = compare(digits, [Recipe.parse("w2a8")], measured)
+    assert [run.status for run in found.runs] == [Status.OK, Status.OK]
+    assert found.predictions == {}
+    assert all(run.accuracy is not None and run.accuracy.flipped == () for run in found.runs)
 
 
 def test_a_comparison_has_float_first_and_every_recipe_in_order(digits: Model, data: DataSet) -> None:

@@ -160,12 +160,16 @@ def _digest(path: str, stamp: int) -> str:  # noqa: ARG001 - the stamp is part o
 
 def open_data(reference: DataRef) -> DataSet:
     """The data set, preprocessed and split; raises DataError if the workspace has it no more."""
-    from qexplorer.load.datasets.load import load_data
+    from qexplorer.load.datasets.load import load_raw
+    from qexplorer.load.datasets.split import dataset_from
 
+    chosen = reference.preprocessing
     if reference.kept is not None and not (Path(reference.source) / "index.json").is_file():
         raise DataError(f"the data {reference.name or reference.kept[:12]} is not kept here any more", do=_AGAIN)
-    data = load_data(reference.source, preprocessing=reference.preprocessing, task=reference.task)
-    return data if reference.kept is None else replace(data, name=reference.name or data.name)
+    raw, own = load_raw(reference.source, size=chosen.size if chosen else None)
+    if reference.kept is not None:
+        raw = replace(raw, name=reference.name or raw.name)  # what is wrong with it is said of this name
+    return dataset_from(raw, own if chosen is None else chosen, reference.task)
 
 
 def open_quantized(digest: str) -> Path:

@@ -165,7 +165,7 @@ def _why_not_data(node: onnx.NodeProto, rule: OperatorRule, facts: _Facts) -> st
         if kind != _T.FLOAT:
             return f"it works on {_T.DataType.Name(kind).lower()}, not on float32"
     if not any(name not in facts.weights for name in data):
-        return "nothing that it reads depends on the input"
+        return "all numbers that it reads are constants"
     for name in data:
         if name in facts.weights and first_nonfinite(facts.weights[name]):
             return f"its constant '{name}' holds infinities, which no grid can"

@@ -153,3 +153,9 @@ def test_the_task_of_data_is_part_of_what_is_meant(own: tuple[Path, Path]) -> No
         assert reference != reference.model_copy(update={"task": None})
         assert open_data(reference).task == "similarity"
         assert open_data(reference.model_copy(update={"task": None})).task == "classification"
+
+
+def test_what_is_wrong_is_said_of_the_name_that_a_person_knows(own: tuple[Path, Path]) -> None:
+    """A task that does not go with the labels is refused for the file's name, not for the digest it is kept by."""
+    with pytest.raises(DataError, match=r"^points: the labels"):
+        open_data(refer_to_data(own[1], task="sequences"))

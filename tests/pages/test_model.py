@@ -178,6 +178,20 @@ def test_data_that_does_not_fit(tmp_path: Path) -> None:
     assert "Layers" in texts(app)
 
 
+def test_labels_that_are_no_caption_have_no_column() -> None:
+    """Many numbers a label are not shown beside a table, and no empty column stands for them."""
+    from qexplorer.core.dataset import DataSet, Split
+    from qexplorer.ui.model import data_panel
+
+    def columns(labels: np.ndarray) -> list[str]:
+        split = Split({"x": np.zeros((4, 3), np.float32)}, labels)
+        data = DataSet("own", split, split, False, (), "0" * 64, (), "regression")
+        return list(data_panel._rows(data, split.inputs["x"], ("a", "b", "c"))[0])
+
+    assert columns(np.zeros((4, 10))) == ["a", "b", "c"]
+    assert columns(np.zeros((4, 2))) == ["label", "a", "b", "c"]
+
+
 def test_unlabelled_data(tmp_path: Path) -> None:
     """Data without labels says that agreement with float stands in for accuracy."""
     buffer = io.BytesIO()

@@ -103,7 +103,7 @@ def _seen(ladder: Ladder) -> str:
 def _numbers(ladder: Ladder, key: str) -> None:
     rows = [row for rung in ladder.rungs for row in _rows(rung)]
     if rows:
-        st.dataframe(rows, hide_index=True, key=f"ladder_rows_{key}")
+        st.dataframe(rows, hide_index=True, key=f"ladder_rows_{key}", placeholder="")
     st.download_button(
         "Layers as CSV",
         ladder_csv(ladder),

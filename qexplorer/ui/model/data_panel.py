@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,11 +128,18 @@ def _table(data: DataSet, array: Any) -> None:
     sample = next((s for s in samples().values() if s.data == data.name), None)
     names = sample.features if sample and len(sample.features) == array.shape[1] else ()
     columns = names or tuple(f"x{i}" for i in range(array.shape[1]))
-    rows = []
-    for index, values in enumerate(array[:_ROWS]):
-        row: dict[str, object] = {"label": _label(data, index)} if data.calibration.labels is not None else {}
+    st.dataframe(_rows(data, array, columns), hide_index=True)
+
+
+def _rows(data: DataSet, array: Any, columns: Sequence[str]) -> list[dict[str, object]]:
+    """The first samples, each behind its label; no label where none can be shown."""
+    shown = array[:_ROWS]
+    told = [_label(data, index) for index in range(len(shown))]
+    rows: list[dict[str, object]] = []
+    for label, values in zip(told, shown, strict=True):
+        row: dict[str, object] = {"label": label} if any(told) else {}
         rows.append(row | {name: round(float(v), 4) for name, v in zip(columns, values, strict=True)})
-    st.dataframe(rows, hide_index=True)
+    return rows
 
 
 def _sources(model: Model, *, expanded: bool) -> None:

@@ -39,7 +39,8 @@ class LayerRule(RecipePart):
     """An exception for the layers that ``match`` names; rules apply in order, so the last match wins.
 
     Attributes:
-        match: a layer's name, as it is or with ``*`` and ``?``; or ``op:`` and an operator type (``op:Conv``).
+        match: a layer's name, as it is or with ``*``, ``?`` and ``[...]`` as in a shell; or ``op:`` and an operator
+            type (``op:Conv``).
         float_: keep these layers in float (YAML: ``float: true``).
         weights: fields of :class:`WeightSpec` that differ. An option without a calibrator is for those of the layers
             whose calibrator takes it.
@@ -63,17 +64,15 @@ class LayerRule(RecipePart):
 
     def matches(self, name: str, op: str) -> bool:
         """Whether the rule is about the layer called ``name`` with operator type ``op``."""
-        if self.match == name:
-            return True
         if self.match.startswith("op:"):
             return _alike(op, self.match[3:])
         return _alike(name, self.match)
 
 
 def _alike(name: str, pattern: str) -> bool:
-    """Whether ``name`` is like ``pattern``, in which ``*`` and ``?`` stand for others, and brackets for themselves:
-    layers of torch are called ``blocks[0].fc``."""
-    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+    """Whether ``name`` is ``pattern``, or is like it with brackets that stand for themselves (layers of torch are
+    called ``blocks[0].fc``), or for a set of characters as in a shell."""
+    return name == pattern or any(fnmatch.fnmatchcase(name, p) for p in (pattern.replace("[", "[[]"), pattern))
 
 
 class LayerSpec(RecipePart):

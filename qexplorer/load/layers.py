@@ -15,6 +15,7 @@ from qexplorer.graph.types import declared_types
 from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.parameters import counts, quantized_readers
 from qexplorer.load.safety.finite import first_nonfinite
 
 __all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "layer_map"]
@@ -33,6 +34,7 @@ class _Facts:
     opset: int
     batch: int
     quantized: frozenset[str]
+    codes: frozenset[str]
 
 
 def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
@@ -48,6 +50,7 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
         default_opset(proto),
         _batch(proto),
         frozenset(o for n in proto.graph.node if n.op_type == "DequantizeLinear" for o in n.output),
+        quantized_readers(proto.graph),
     )
     counted: set[str] = set()
     layers: list[Layer] = []
@@ -79,7 +82,7 @@ def _layer(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> Layer:
         weight=weight,
         weight_shape=tuple(facts.weights[weight].dims) if weight else (),
         weight_axis=_weight_axis(node, facts) if weight else None,
-        parameters=_parameters(node, facts.weights, counted),
+        parameters=_parameters(node, facts.weights, facts.codes, counted),
         macs=layer_macs(node, facts.shapes, facts.batch),
         quantizable=reason is None,
         reason=reason,
@@ -97,18 +100,20 @@ def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> lis
             inputs = tuple(name for name in inner.input if name and name not in weights)
             outputs = tuple(name for name in inner.output if name)
             reason = f"it is inside '{node.name}' ({node.op_type}), whose inside runs in float"
-            values = _parameters(inner, weights, counted)
+            values = _parameters(inner, weights, facts.codes, counted)
             op = inner.op_type
             found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason))
             found.extend(_inner_layers(inner, facts, counted))
     return found
 
 
-def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], counted: set[str]) -> int:
-    """Number of values in initializers that no earlier node has used."""
+def _parameters(
+    node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], codes: frozenset[str], counted: set[str]
+) -> int:
+    """Number of parameters in initializers that no earlier node has used."""
     fresh = {name for name in node.input if name in weights} - counted
     counted |= fresh
-    return sum(_size(weights[name]) for name in fresh)
+    return sum(_size(weights[name]) for name in fresh if counts(weights[name], name, codes))
 
 
 def _size(tensor: onnx.TensorProto) -> int:

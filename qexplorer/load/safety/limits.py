@@ -11,6 +11,7 @@ __all__ = [
     "MAX_TENSOR_BYTES",
     "NEWEST_IR",
     "NEWEST_OPSET",
+    "TARGET_OPSET",
     "loading_limits",
 ]
 
@@ -20,6 +21,7 @@ MAX_TENSOR_BYTES = 4 * 2**30  # one activation at batch 1, or one constant
 LOWEST_OPSET = 7
 NEWEST_OPSET = 26  # what ONNX Runtime 1.31 takes
 NEWEST_IR = 13
+TARGET_OPSET = 21  # what loaded models are brought to
 
 _BASE_MEMORY_BYTES = 4 * 2**30  # libraries reserve some 1.5 GB of address space without using it
 _BASE_WALL_S = 60.0

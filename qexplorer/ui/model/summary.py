@@ -26,7 +26,7 @@ def draw_summary(model: Model) -> None:
         st.info("Untrained: its size and latency mean something, its accuracy does not and is not shown.")
     able = len(model.quantizable_layers)
     numbers = (
-        ("Parameters", count_text(model.parameters), "Values in the model's initializers"),
+        ("Parameters", count_text(model.parameters), "Learned values: weights, without shapes, axes and indices"),
         ("MACs", count_text(model.macs), "Multiply-accumulates for one sample; a dash if shapes are unknown"),
         ("Size", bytes_text(model.file_bytes), _size_help(model)),
         ("Can be quantized", f"{able} of {len(model.layers)} layers", "Layers that qexplorer can put on a grid"),

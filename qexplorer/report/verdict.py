@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.metric_words import change_text, clause_of, unsure_text
@@ -63,6 +64,8 @@ def _answers(run: Run) -> tuple[Change, str]:
     found = run.accuracy
     if found is None:
         return Change.UNKNOWN, "its answers were not judged"
+    if found.value is None and found.reason == FLOATS_OWN:
+        return Change.NONE, FLOATS_OWN
     if found.value is None:
         return Change.UNKNOWN, f"no {found.label} ({found.reason})" if found.reason else f"no {found.label}"
     if found.enough is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
 from qexplorer.report.metric_words import stated
 from qexplorer.report.verdict import Change, headline, verdict_of
@@ -108,6 +109,14 @@ def test_headline_of_losses_is_the_smallest() -> None:
     found = headline([float_run(), lossy("w4a8", -0.2), lossy("w6a8", -0.05)])
     assert found is not None
     assert found.label == "w6a8"
+
+
+def test_answers_without_any_error_are_none() -> None:
+    """A ratio to the error has no value where every output is float's own, and that is no lack of a verdict."""
+    same = replace(stated("sqnr", 0.0, 100), value=None, reason=FLOATS_OWN)
+    found = verdict_of(quantized_run(accuracy=same), [])
+    assert found.answers is Change.NONE
+    assert "bit for bit" in found.text
 
 
 def test_little_agreement_is_worse() -> None:

@@ -23,12 +23,7 @@ _RANDOM = frozenset(
 _SIZES = (4, 32, 224)  # tried in turn for free dimensions other than the batch
 _RELATIVE = 1e-3  # of the largest output; folding and reordering of float32 sums stay well below
 _DEAD = 1e-6  # an output that stays below it on all inputs is what rounding left of 0
-_FURTHER = (
-    (0.05, False),
-    (20.0, False),
-    (-20.0, False),
-    (1.0, True),
-)  # factors of the first inputs, and whether all are above 0
+_FURTHER = ((0.05, False), (20.0, False), (-20.0, False), (1.0, True))  # factors, and whether all are above 0
 _MORE_S = 2.0  # for all further runs
 _RUN_S = 20.0
 _MAX_INPUT_VALUES = 2**26
@@ -99,7 +94,7 @@ def _answered(session: Any) -> tuple[list[Feeds], list[Outputs] | None, str]:
 
 
 def _more(session: Any, fed: list[Feeds], wanted: list[Outputs]) -> tuple[list[Feeds], list[Outputs]]:
-    """Further inputs of the same shapes, smaller, larger, turned over and above 0, that the model takes within the time."""
+    """Further inputs of the same shapes that the model takes within the time: smaller, larger, turned over, above 0."""
     begin = time.perf_counter()
     for scaled in (_scaled(fed[0], factor, above=above) for factor, above in _FURTHER):
         if scaled is None or time.perf_counter() - begin > _MORE_S:

@@ -150,12 +150,13 @@ def _sources(model: Model, *, expanded: bool) -> None:
         task = _pick_task("Task of its labels", None, "what the labels mean", "task_of_new_data")
         left, right = st.columns(2)
         with left:
-            file = st.file_uploader(
+            files = st.file_uploader(
                 f"Upload {readable(uploads=True)}",
                 key="upload_data",
+                accept_multiple_files=True,
                 help=" ".join(reader.help for reader in READERS if reader.endings),
             )
-            if take_upload("data", file, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
+            if take_upload("data", files, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
                 st.rerun()
         with right:
             with st.form("path_data", border=False):

@@ -12,7 +12,7 @@ from tests.load.model_graphs import model, weight
 
 def _clipped(high: float) -> onnx.ModelProto:
     nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Clip", ["h", "", "high"], ["y"])]
-    return model(nodes, {"x": ["n", 4]}, ["y"], {"w": weight(4, 3), "high": np.float32(high)})
+    return model(nodes, {"x": ["n", 4]}, ["y"], {"w": weight(4, 3, scale=3), "high": np.float32(high)})
 
 
 def _shut(bias: float, scale: float) -> onnx.ModelProto:
@@ -20,7 +20,7 @@ def _shut(bias: float, scale: float) -> onnx.ModelProto:
         helper.make_node("Gemm", ["x", "w", "b"], ["h"]),
         helper.make_node("Relu", ["h"], ["y"]),
     ]
-    parts = {"w": weight(4, 3) * np.float32(scale), "b": np.full(3, bias, np.float32)}
+    parts = {"w": weight(4, 3, scale=3) * np.float32(scale), "b": np.full(3, bias, np.float32)}
     return model(nodes, {"x": ["n", 4]}, ["y"], parts)
 
 

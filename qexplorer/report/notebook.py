@@ -14,7 +14,7 @@ from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.report.table import ComparisonTable, run_cells
+from qexplorer.report.table import ComparisonTable, run_cells, run_notes
 from qexplorer.report.words import bytes_text, count_text
 
 __all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
@@ -84,14 +84,14 @@ def quantized_html(quantized: QuantizedModel) -> str:
 
 def run_html(run: Run) -> str:
     """One run as a table with one row for each quantity."""
-    return table_html(("quantity", "value"), list(run_cells(run).items()))
+    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(run_notes((run,)))
 
 
 def comparison_html(table: ComparisonTable) -> str:
     """One row per run, the float model first."""
     rows = [run_cells(run, table.runs) for run in table.runs]
     title = _title(str(table.comparison.model.get("name", "comparison")), table.conditions)
-    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows]) + _notes(table.notes)
 
 
 def _title(name: str, facts: Sequence[str]) -> str:

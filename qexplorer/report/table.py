@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of", "run_cells"]
+__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of", "run_cells", "run_notes"]
 
 _VALUES = tuple(value for column in RUN_COLUMNS for value in column.values)
 COLUMNS: tuple[str, ...] = tuple(value.name for value in _VALUES)
@@ -43,6 +43,11 @@ class ComparisonTable:
     def conditions(self) -> tuple[str, ...]:
         """What the numbers were measured with, one phrase each: machine, samples, calls, batch and threads."""
         return _conditions(self.comparison)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How runs ran, one sentence each: settings beside the backend's defaults, with the runs that had them."""
+        return run_notes(self.runs)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per run, one column per quantity (:data:`COLUMNS`, then further metrics), units in the names; what is
@@ -95,6 +100,15 @@ def run_cells(run: Run, runs: Sequence[Run] = ()) -> dict[str, str]:
         runs: all rows, which tell the metrics that have a column; ``run`` alone if there are no others.
     """
     return {c.brief_title or c.title: c.brief(run) for c in columns_of(runs or (run,)) if c.brief is not None}
+
+
+def run_notes(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What the runs' own notes say, a sentence for each note: runs of one backend that share it are named together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for note in run.notes:
+            found.setdefault((run.backend, note), []).append(run.recipe)
+    return tuple(f"{', '.join(recipes)} on {backend}: {note}." for (backend, note), recipes in found.items())
 
 
 def printed(comparison: Comparison) -> dict[str, Any]:

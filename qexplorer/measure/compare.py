@@ -12,12 +12,13 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.prepare import Prepared, prepare
+from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
@@ -154,16 +155,22 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def summarise_data(data: DataSet, subject: Subject) -> dict[str, Any]:
-    """What a reader of a comparison needs to know of its data."""
+    """What a reader of a comparison needs to know of its data: ``n_calibration`` samples of those available were used,
+    and ``n_shared`` of those that judge are among all that calibrate (None: not looked at)."""
+    drawn = calibration_sample(data, CALIBRATION_SAMPLES)
     return {
         "name": data.name,
         "digest": data.digest,
-        "n_calibration": data.calibration.n,
+        "n_calibration": drawn.used,
+        "n_calibration_available": drawn.available,
+        "calibration": drawn.text,
         "n_evaluation": data.evaluation.n,
         "n_judged": subject.n,
         "task": task_of(data).name,
         "labelled": subject.labels is not None,
         "held_out": data.held_out,
+        "n_shared": data.shared,
+        "parts": data.parts_text,
         "classes": list(data.classes),
         "notes": list(data.notes),
     }

@@ -59,7 +59,7 @@ def model_html(model: Model) -> str:
 def data_html(data: DataSet) -> str:
     """Sizes, shapes and classes of a data set."""
     facts = [f"{len(data.classes)} classes"] if data.classes else []
-    facts.append("parts share no sample" if data.held_out else "the same samples calibrate and judge")
+    facts.append(data.parts_text)
     rows = [_split_row("calibration", data.calibration), _split_row("evaluation", data.evaluation)]
     return _title(data.name, facts) + table_html(("part", "samples", "inputs", "labels"), rows) + _notes(data.notes)
 
@@ -73,6 +73,8 @@ def quantized_html(quantized: QuantizedModel) -> str:
     """What became of each layer, and why."""
     kept = quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
     facts = [f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float", f"digest {quantized.digest}"]
+    if quantized.calibration is not None:
+        facts.insert(1, f"ranges from {quantized.calibration}")
     rows = [
         (layer.name, layer.op, layer.treatment, layer.weights or "", layer.activations or "", layer.reason)
         for layer in quantized.plan.layers

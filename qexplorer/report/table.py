@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of", "run_cells", "run_notes"]
+__all__ = [
+    "COLUMNS",
+    "ComparisonTable",
+    "data_facts",
+    "frame_of",
+    "plain",
+    "printed",
+    "row_of",
+    "run_cells",
+    "run_notes",
+]
 
 _VALUES = tuple(value for column in RUN_COLUMNS for value in column.values)
 COLUMNS: tuple[str, ...] = tuple(value.name for value in _VALUES)
@@ -120,6 +130,13 @@ def printed(comparison: Comparison) -> dict[str, Any]:
     return shown
 
 
+def data_facts(comparison: Comparison) -> tuple[str, ...]:
+    """On how many samples ranges were observed, and what was found of samples in both parts; of records that tell."""
+    data = comparison.data
+    used = f"ranges from {data['calibration']}" if data.get("calibration") else None
+    return tuple(str(fact) for fact in (used, data.get("parts")) if fact)
+
+
 def _conditions(comparison: Comparison) -> tuple[str, ...]:
     runs = comparison.runs
     facts = [str(comparison.machine["cpu"])] if comparison.machine.get("cpu") else []
@@ -127,6 +144,7 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:
         facts.append(f"{judged[0].label} on {max(found.n for found in judged)} samples, 95 % intervals")
+    facts += data_facts(comparison)
     if timed:
         first, calls = timed[0], min(found.n for found in timed)
         threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"

@@ -6,36 +6,18 @@ import pytest
 
 from qexplorer.core.speed import MUCH, Change, Speedup
 
+BUSY, SEEN = "on a busy machine", "no difference in speed that could be seen"
+
 
 @pytest.mark.parametrize(
     ("speedup", "change", "shown", "text"),
     [
         (Speedup(2.0, (1.9, 2.1)), Change.BETTER, 2.0, "2 times faster (1.90 to 2.10)"),
         (Speedup(0.5, (0.4, 0.625)), Change.WORSE, 0.5, "2 times slower (1.60 to 2.50)"),
-        (
-            Speedup(1.6, (1.3, 2.1), "on a busy machine"),
-            Change.BETTER,
-            1.6,
-            "1.3 to 2.1 times faster, on a busy machine",
-        ),
-        (
-            Speedup(1.01, (0.99, 1.03)),
-            Change.NONE,
-            1.01,
-            "no difference in speed that could be seen, 0.99 to 1.03 times as fast",
-        ),
-        (
-            Speedup(1.6, (0.9 / MUCH, 3.0), "on a busy machine"),
-            Change.NONE,
-            None,
-            "no difference in speed that could be seen, 0.72 to 3.00 times as fast, on a busy machine",
-        ),
-        (
-            Speedup(1.4, (0.99, 3.0)),
-            Change.NONE,
-            1.4,
-            "no difference in speed that could be seen, 0.99 to 3.00 times as fast",
-        ),
+        (Speedup(1.6, (1.3, 2.1), BUSY), Change.BETTER, 1.6, f"1.3 to 2.1 times faster, {BUSY}"),
+        (Speedup(1.01, (0.99, 1.03)), Change.NONE, 1.01, f"{SEEN}, 0.99 to 1.03 times as fast"),
+        (Speedup(1.6, (0.9 / MUCH, 3.0), BUSY), Change.NONE, None, f"{SEEN}, 0.72 to 3.00 times as fast, {BUSY}"),
+        (Speedup(1.4, (0.99, 3.0)), Change.NONE, 1.4, f"{SEEN}, 0.99 to 3.00 times as fast"),
         (Speedup(2.0, None), Change.UNKNOWN, None, ""),
         (Speedup(None, None), Change.UNKNOWN, None, ""),
     ],

@@ -45,10 +45,8 @@ def test_result(workspace_folder: Path) -> None:
     """The result is that of this model, this recipe and this backend: accuracy with its n, size and speed."""
     _keep(_run("float", speedup=None), _run("w8a8", speedup=1.93, weight_bytes=108), id="first")
     said = _line(workspace_folder, "w8a8")[2]
-    assert (
-        said
-        == "ONNX Runtime (CPU): 98.8 % of 597 samples right, 0.27 of the weight bytes, 1.93 times faster (1.91 to 1.95)"
-    )
+    judged = "ONNX Runtime (CPU): 98.8 % of 597 samples right, 0.27 of the weight bytes"
+    assert said == f"{judged}, 1.93 times faster (1.91 to 1.95)"
     assert _line(workspace_folder, "w4a8")[2] == "not compared yet"
 
 

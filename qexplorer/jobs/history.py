@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
+from qexplorer.core.speed import Speedup
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.jobs.compare_order import CompareOrder, compare_order_from
@@ -174,5 +175,5 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "status": str(run["status"]),
         "accuracy": judged.get("value"),
         **{key: judged[key] for key in ("unit", "form") if key in judged},
-        "speedup": took.get("speedup") if took.get("valid") else None,
+        "speedup": Speedup(took.get("speedup"), took.get("speedup_ci95")).shown,
     }

@@ -50,7 +50,7 @@ def test_cells_read_as_people_write() -> None:
         "weights": "150 kB",
         "file": "165 kB",
         "latency": "0.123 ms",
-        "speed-up": "1.9x",
+        "speed-up": "1.90x (1.80 to 2.00)",
         "memory": "61 MB",
         "energy": "0.41 mJ estimated",
         "fidelity": "1 step",

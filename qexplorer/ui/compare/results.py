@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.files import file_name
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.bars import (
@@ -162,22 +163,28 @@ def _take_away(comparison: Comparison) -> None:
         if labels:
             label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
             _run_files(comparison, labels[label])
-        _download("Results as JSON", comparison_json(comparison), f"{stem}.json")
-        _download("Results as CSV", comparison_csv(comparison), f"{stem}.csv")
+        _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
+        _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):
         st.caption(as_plain(f"How this file ran on {labels[label].backend}: {'; '.join(notes)}."))
 
 
 def _run_files(comparison: Comparison, run: Run) -> None:
-    name = f"{comparison.model.get('name')}-{run.recipe}"
+    model, name = str(comparison.model.get("name")), _name_in_files(comparison, run)
     path = Path(comparison.quantized.get(run.digest, ""))
     if path.is_file():
-        _download("ONNX", path.read_bytes(), f"{name}.onnx")
+        _download("ONNX", path.read_bytes(), file_name(model, name, ".onnx"))
     else:
         st.caption("The quantized file is gone; compare again to make it.")
     recipe = comparison.recipes.get(run.digest)
     if recipe:
-        _download("Recipe", recipe, f"{name}.yaml")
+        _download("Recipe", recipe, file_name(model, name, ".yaml"))
+
+
+def _name_in_files(comparison: Comparison, run: Run) -> str:
+    """The recipe's name, with a part of its digest where an earlier version compared two of one name."""
+    twins = {other.digest for other in comparison.runs if other.recipe == run.recipe and other.backend == run.backend}
+    return run.recipe if len(twins) == 1 else f"{run.recipe}-{run.digest[:4]}"
 
 
 def _download(label: str, data: str | bytes, name: str) -> None:

@@ -23,7 +23,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
     without_foreign,
 )
 from qexplorer.core.python_surface.show import as_html
-from qexplorer.core.recipe_errors import first_fault, yaml_fault
+from qexplorer.core.recipe_errors import Fields, first_fault, yaml_fault
 from qexplorer.core.recipe_parts import ActivationSpec, CalibratedPart, RecipePart, WeightSpec, is_option
 from qexplorer.core.short_names import expand
 from qexplorer.core.workspace import digest_json
@@ -210,7 +210,7 @@ class Recipe(RecipePart):
         return as_html(self)
 
 
-_FIELDS = {"recipe": Recipe, "weights": WeightSpec, "activations": ActivationSpec, "layers": LayerRule}
+_FIELDS: Fields = {"recipe": Recipe, "weights": WeightSpec, "activations": ActivationSpec, "layers": LayerRule}
 
 
 def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["Fields", "first_fault", "yaml_fault"]
+__all__ = ["Fields", "first_fault", "words_of", "yaml_fault"]
 
 Fields = Mapping[str, type[BaseModel]]
 """Parts of a recipe by the field that they stand in; the recipe itself and a rule are called ``recipe``, ``layers``."""
@@ -66,9 +66,14 @@ def first_fault(error: ValidationError, fields: Fields, text: str | None = None)
 
 
 def _said(first: Any, path: Sequence[Any], fields: Fields) -> str:
-    kind, context = first["type"], first.get("ctx") or {}
-    if kind == "extra_forbidden":
+    if first["type"] == "extra_forbidden":
         return f"no such field; {_allowed(path[:-1], fields)}"
+    return words_of(first)
+
+
+def words_of(first: Any) -> str:
+    """One of the validator's errors (``ValidationError.errors()``) as what was given and what is allowed."""
+    kind, context = first["type"], first.get("ctx") or {}
     if kind not in _WORDS:  # our own sentences, which say what is allowed
         return str(first["msg"]).removeprefix("Value error, ")
     words = _WORDS[kind](context)

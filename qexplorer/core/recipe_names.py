@@ -10,13 +10,15 @@ from collections.abc import Iterable, Sequence
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Storage, get_format
-from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
+from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, needs_options
+from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.short_names import expand, stem_of
 
 __all__ = ["MOST_LETTERS", "decodes", "distinct", "is_automatic", "misleads", "own_name", "short_name", "told_apart"]
 
 MOST_LETTERS = 80
+_MOST_TOLD = 2
 _FLOAT = "float"
 _NUMBER = re.compile(r" \((\d+)\)$")
 _ONCE_AUTOMATIC = re.compile(r"recipe|mine( \d+)?")  # of a text without a name; of earlier versions
@@ -43,7 +45,32 @@ def own_name(recipe: Recipe) -> str:
     name, count = _candidate(recipe), len(recipe.layers)
     if count:
         return f"{name} with {count} exception{'' if count == 1 else 's'}"
-    return f"{name} with options" if decodes(name) else name
+    if not decodes(name):
+        return name
+    told = _beside(recipe)
+    return f"{name} with {', '.join(told) if 0 < len(told) <= _MOST_TOLD else 'options'}"
+
+
+def _beside(recipe: Recipe) -> list[str]:
+    """What the recipe asks for that no short name says: ranges of weights beside activations, and options."""
+    found = []
+    if recipe.weights is not None and recipe.activations is not None:
+        calibrator = recipe.weights.calibrator
+        found += [] if calibrator == DEFAULT_CALIBRATOR else [f"{calibrator} weights"]
+    asked = [(CALIBRATORS.get(spec.calibrator).options(), spec.options.model_dump()) for spec in _specs(recipe)]
+    asked += [(each.algorithm.options(), each.options) for each in recipe.algorithms]
+    for default, options in asked:
+        usual = default.model_dump(mode="json")
+        found += [f"{key.replace('_', ' ')} {value}" for key, value in options.items() if value != usual[key]]
+    return found
+
+
+def _specs(recipe: Recipe) -> list[WeightSpec | ActivationSpec]:
+    return [
+        spec
+        for spec in (recipe.weights, recipe.activations)
+        if spec and not needs_options(CALIBRATORS.get(spec.calibrator))
+    ]
 
 
 def is_automatic(recipe: Recipe) -> bool:
@@ -73,7 +100,7 @@ def told_apart(recipe: Recipe, others: Iterable[Recipe]) -> Recipe:
 
 
 def distinct(recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Each thing that is asked for once, in order, under names that tell them apart; the first of two keeps its name."""
+    """Each thing asked for once, in order, under names that tell them apart; the first of two keeps its own."""
     found: dict[str, Recipe] = {}
     for recipe in recipes:
         if recipe.digest not in found:

@@ -128,11 +128,11 @@ def bound_to_fail(recipe: Recipe, model: Model | None) -> RecipeError | None:
     if model is None and recipe.weights is not None:
         weights = {recipe.weights}
     for spec in weights:
-        format = get_format(spec.format)
-        if not format.has_scale:
+        found = get_format(spec.format)
+        if not found.has_scale:
             continue
         try:
-            chosen(spec.calibrator, format, Granularity(spec.granularity), "weight")
+            chosen(spec.calibrator, found, Granularity(spec.granularity), "weight")
         except RecipeError as error:
             return RecipeError(error.what, where=recipe.name, allowed=error.allowed, do=error.do)
     return None

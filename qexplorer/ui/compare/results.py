@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from html import escape
 from pathlib import Path
@@ -74,23 +74,27 @@ def _verdict(comparison: Comparison) -> None:
 
 
 def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
-    """A sentence on each other run; of many, those with numbers are folded away, the others say why they have none."""
+    """A sentence on each other run: those with numbers first, folded if they are many, then why others have none."""
     runs = [run for run in comparison.runs if run.recipe != "float"]
     found = [(run, verdict_of(run, comparison.runs)) for run in runs]
     others = [(run, verdict) for run, verdict in found if best is None or verdict.label != best.label]
-    lines = {
-        kept: [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if (run.status is Status.OK) is kept]
-        for kept in (True, False)
-    }
-    for line in lines[False]:
-        st.markdown(line)
-    if len(lines[True]) <= _FEW:
-        shown: Any = nullcontext()
-    else:
-        shown = st.expander(f"The other {len(lines[True])} with numbers, a sentence each", key="other_verdicts")
+    lines = [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if run.status is Status.OK]
+    few = len(lines) <= _FEW
+    said = f"The other {len(lines)} with numbers, a sentence each"
+    shown: Any = nullcontext() if few else st.expander(said, key="other_verdicts")
     with shown:
-        for line in lines[True]:
+        for line in lines:
             st.markdown(line)
+    for labels, why in _without_numbers([verdict for run, verdict in others if run.status is not Status.OK]):
+        st.markdown(f":material/block: {as_plain(f'{labels}: {why}.')}")
+
+
+def _without_numbers(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
+    """The runs that have no numbers, together where the reason is the same."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        found.setdefault(", ".join(verdict.sentences), []).append(verdict.label)
+    return [("; ".join(labels), why) for why, labels in found.items()]
 
 
 def _pictures(comparison: Comparison) -> None:

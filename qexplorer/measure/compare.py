@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_names import distinct
 from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.machine.description import describe_machine
@@ -47,7 +47,8 @@ def compare(
 
     Args:
         model: the float model.
-        recipes: what to make of it; the float model itself need not be among them.
+        recipes: what to make of it; the float model itself need not be among them. Of two that share a name and
+            differ the later one gets a number behind it.
         data: calibration and evaluation samples, fitted to the model.
         backends: names of backends; by default the reference alone.
         effort: how long timing may take.
@@ -58,13 +59,12 @@ def compare(
     Raises:
         UnknownName: no such backend.
         BackendError: a backend that cannot be used here.
-        RecipeError: two recipes by one name that differ.
         Cancelled: ``cancelled()`` became true; every child is gone then.
     """
     backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
         usable(backend)
-    wanted = _distinct(recipes)
+    wanted = [recipe for recipe in distinct(recipes) if not recipe.is_float]
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     with scratch() as folder:
@@ -123,22 +123,6 @@ def _run(
 def _data_driven(recipes: Sequence[Recipe]) -> int:
     """Algorithms that read samples, in all recipes."""
     return sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
-
-
-def _distinct(recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Recipes that ask for different things, without the float model, which is always there.
-
-    Raises:
-        RecipeError: two recipes share a name and differ, so that a table could not tell them apart.
-    """
-    found: dict[str, Recipe] = {}
-    for recipe in recipes:
-        if recipe.is_float:
-            continue
-        if recipe.name in found and found[recipe.name].digest != recipe.digest:
-            raise RecipeError("two recipes have this name and differ", where=recipe.name, do="give one another name")
-        found.setdefault(recipe.name, recipe)
-    return list({recipe.digest: recipe for recipe in reversed(found.values())}.values())[::-1]
 
 
 def summarise_model(model: Model) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_names import short_name
 from qexplorer.core.short_names import OPTIONS
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.quantize import digest_of
-from qexplorer.ui.quantize.recipe_changes import short_name, text_of
+from qexplorer.ui.quantize.recipe_changes import text_of
 from tests.contract.format_checks import command_help
 from tests.contract.throw_away import bring
 from tests.pages.app import open_app, texts, when_ended

@@ -86,7 +86,7 @@ def compare(
         quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
         recipes={item.digest: item.recipe.to_yaml() for item in made},
         positions=tuple(subject.positions.tolist()),
-        labels=tuple(subject.labels.tolist()) if subject.labels is not None and task_of(data).classes else None,
+        labels=tuple(subject.labels.tolist()) if subject.labels is not None and subject.classes else None,
         predictions=said,
     )
 

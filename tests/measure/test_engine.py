@@ -115,7 +115,7 @@ def test_a_model_that_insists_on_a_batch_is_measured_at_it(tmp_path: Path) -> No
 @pytest.mark.usefixtures("short")
 def test_without_labels_agreement_stands_in(cnn: Model, both: list[Variant]) -> None:
     """The float model agrees with itself by definition, without an interval; the others are counted."""
-    (plain, int8), _ = run(cnn, both, data_set(40, labels=False))
+    (plain, int8), _ = run(cnn, both, data_set(40, labels=False, task="agreement"))
     assert plain.accuracy is not None
     assert int8.accuracy is not None
     assert (plain.accuracy.metric, plain.accuracy.value, plain.accuracy.ci95) == ("agreement", 1.0, None)

@@ -4,7 +4,9 @@ Every grid costs accuracy, so that one stands where a kernel uses it. Layers tha
 two activations) are worth it by themselves: what they read and what they make is put on grids. An operator without
 an integer kernel never is. The other integer kernels (additions, pools, ...) are worth it between the former: where
 what they read is codes already, and codes are what their readers want. In float they cost their neighbours nothing: they
-read what the grid in front of them gives, and the grid behind them is the one that their readers need anyway.
+read what the grid in front of them gives, and the grid behind them is the one that their readers need anyway. Layers
+that only move values do so on codes where codes come; floats are moved as floats, because what is left behind a Slice
+or the last step of a loop often has a narrower range.
 
 In front of a softmax a sum is never put on a grid: what is added there may be a mask of large numbers, whether or not the
 calibration data held one, and on one grid with them the scores would share a few codes. Where scores themselves spread
@@ -85,7 +87,9 @@ def _may_be_mask(decision: Decision, decisions: Mapping[str, Decision], view: Gr
 
 
 def _not_between_codes(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
-    """Why an integer kernel of no worth of its own has nothing to save, or None."""
+    """Why a layer of no worth of its own has nothing to save on codes, or None."""
+    if decision.moves and not decision.bounds and not _comes_as_codes(decision.data[0], decisions, view):
+        return "it moves floats: the grid stands behind it, where the first quantized layer reads"
     if not _arithmetic(decision):
         return None
     if not any(_comes_as_codes(tensor, decisions, view) for tensor in decision.data):

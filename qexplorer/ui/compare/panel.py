@@ -66,7 +66,7 @@ def _result(job: JobState | None) -> None:
     if comparison is not None:
         draw_results(comparison)
     elif job is None or job.status is JobStatus.DONE:
-        st.caption("Nothing compared yet in this session: press Compare, and results come in about 10 seconds.")
+        st.caption("Nothing compared yet in this session: press Compare.")
 
 
 def shown_comparison(job: JobState | None) -> Comparison | None:

@@ -181,7 +181,7 @@ def _run(session: Any, feeds: Feeds) -> list[NDArray[Any]]:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     running = _RUNNING.findall(text)
-    if running:  # nested in If and Loop, the innermost comes last
+    if running and not _out_of_memory(text):  # nested in If and Loop, the innermost comes last
         return f"its {running[-1][0]} '{running[-1][1]}' cannot take them"
     return text.rpartition(" : ")[2][:200] if text.startswith("[ONNXRuntimeError]") else text[:200]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.load.model_graphs import model, run, small_cnn, value, weight
 from tests.load.normalized import load, operators, same
@@ -166,3 +166,22 @@ def test_class_numbers_name_a_class(tmp_path: Path) -> None:
     before.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
     loaded, _ = load(before, tmp_path)
     assert loaded.outputs[0].classes
+
+
+@pytest.mark.parametrize("form", ["one index a value", "one index an axis"])
+def test_a_sparse_constant_is_written_out_and_converted(form: str, tmp_path: Path) -> None:
+    """The version converter does not take sparse tensors; dense ones it does, with the same answers."""
+    dense = np.zeros((4, 3), np.float32)
+    dense[0, 1], dense[2, 2] = 2.0, -1.0
+    places = np.array([1, 8]) if form == "one index a value" else np.array([[0, 1], [2, 2]])
+    sparse = helper.make_sparse_tensor(
+        numpy_helper.from_array(np.array([2.0, -1.0], np.float32), "w"), numpy_helper.from_array(places), [4, 3]
+    )
+    nodes = [
+        helper.make_node("Constant", [], ["w"], sparse_value=sparse),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    loaded, after = load(model(nodes, {"x": ["n", 4]}, ["y"], opset=17), tmp_path)
+    assert (loaded.opset, [layer.weight for layer in loaded.layers]) == (21, ["w"])
+    x = weight(2, 4)
+    np.testing.assert_allclose(run(after, x=x)[0], x @ dense, rtol=1e-6)

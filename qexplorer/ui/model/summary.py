@@ -13,6 +13,7 @@ from qexplorer.ui.sidebar import samples
 __all__ = ["draw_layers", "draw_summary", "layer_rows"]
 
 _FILTERS = ("All layers", "Can be quantized", "Cannot be quantized")
+_NODES = "All nodes"  # with those that only move data, which are no layers to a reader
 
 
 def draw_summary(model: Model) -> None:
@@ -24,12 +25,16 @@ def draw_summary(model: Model) -> None:
     )
     if model.untrained:
         st.info("Untrained: its size and latency mean something, its accuracy does not and is not shown.")
-    able = len(model.quantizable_layers)
+    able, computing = sum(layer.quantizable for layer in model.computing_layers), len(model.computing_layers)
     numbers = (
         ("Parameters", count_text(model.parameters), "Values in the model's initializers"),
         ("MACs", count_text(model.macs), "Multiply-accumulates for one sample; a dash if shapes are unknown"),
         ("Size", bytes_text(model.file_bytes), "The normalized ONNX file"),
-        ("Can be quantized", f"{able} of {len(model.layers)} layers", "Layers that qexplorer can put on a grid"),
+        (
+            "Can be quantized",
+            f"{able} of {computing} layers",
+            "Layers that compute, and that qexplorer can put on a grid",
+        ),
         ("Opset", str(model.opset), "Version of ONNX's operators, after conversion"),
     )
     with st.container(horizontal=True, gap="large", key="numbers"):
@@ -61,12 +66,14 @@ def draw_layers(model: Model) -> None:
         st.caption(
             f"{info.left_out} smaller layers with {100 * info.left_out_share:.1f} % of the {info.unit} not drawn."
         )
+    folded = len(model.layers) - len(model.computing_layers)
+    kinds = (*_FILTERS, _NODES) if folded else _FILTERS
     kind = st.segmented_control(
         "Filter",
-        _FILTERS,
+        kinds,
         label_visibility="collapsed",
         required=True,
-        **remembered("layer_filter", _FILTERS[0], _FILTERS),
+        **remembered("layer_filter", kinds[0], kinds),
     )
     rows = layer_rows(model, kind or _FILTERS[0])
     if not rows:
@@ -82,12 +89,15 @@ def draw_layers(model: Model) -> None:
             "why not": st.column_config.TextColumn(width="large"),
         },
     )
+    if folded and kind != _NODES:
+        st.caption(f"{folded} more nodes only move data or work on shapes; “{_NODES}” lists them too.")
 
 
 def layer_rows(model: Model, kind: str) -> list[dict[str, object]]:
     """One row for each layer that the filter ``kind`` keeps, in execution order."""
     wanted = {_FILTERS[1]: (True,), _FILTERS[2]: (False,)}.get(kind, (True, False))
-    return [_row(place, layer) for place, layer in enumerate(model.layers, 1) if layer.quantizable in wanted]
+    layers = [(place, la) for place, la in enumerate(model.layers, 1) if kind == _NODES or la.computes]
+    return [_row(place, layer) for place, layer in layers if layer.quantizable in wanted]
 
 
 def _row(place: int, layer: Layer) -> dict[str, object]:

@@ -39,9 +39,7 @@ def run(order: argparse.Namespace) -> int:
     rows = [(each.name, each.op, count_text(each.parameters), count_text(each.macs), _able(each)) for each in computing]
     print_table(("layer", "operator", "parameters", "macs", "can be quantized"), rows)
     if folded:
-        say(
-            f"{folded} more {'node' if folded == 1 else 'nodes'} only move data or work on shapes (all of them: --json)"
-        )
+        say(f"nodes that only move data or work on shapes: {folded} more (all of them: --json)")
     for note in model.notes:
         say(f"note: {note}")
     return 0

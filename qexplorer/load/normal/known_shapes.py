@@ -9,7 +9,7 @@ dimension that already stands there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,11 @@ def _numbers(node: ir.Node, place: int, known: Known) -> tuple[int, ...] | None:
     return None if found is None else found.numbers()
 
 
+def _single(node: ir.Node, place: int, known: Known) -> int | None:
+    found = _numbers(node, place, known)
+    return found[0] if found is not None and len(found) == 1 else None
+
+
 def _whole(node: ir.Node, name: str, default: int) -> int:
     return node.attributes[name].as_int() if name in node.attributes else default
 
@@ -165,23 +170,17 @@ def _gather(node: ir.Node, known: Known) -> _Value | None:
 
 
 def _slice(node: ir.Node, known: Known) -> _Value | None:
-    data, starts, ends = _input(node, 0, known), _numbers(node, 1, known), _numbers(node, 2, known)
-    steps = _numbers(node, 4, known) if len(node.inputs) > 4 and node.inputs[4] is not None else (1,)
-    if data is None or data.scalar or any(e is None or len(e) != 1 for e in (starts, ends, steps)):
+    data, start, end = _input(node, 0, known), _single(node, 1, known), _single(node, 2, known)
+    step = _single(node, 4, known) if len(node.inputs) > 4 and node.inputs[4] is not None else 1
+    if data is None or data.scalar or start is None or end is None or step is None or step < 1:
         return None
-    assert starts and ends and steps
-    if steps[0] < 1:
-        return None
-    return _Value(data.elements[starts[0] : ends[0] : steps[0]])
+    return _Value(data.elements[start:end:step])
 
 
 def _unsqueeze(node: ir.Node, known: Known) -> _Value | None:
     data = _input(node, 0, known)
-    return (
-        _Value(data.elements)
-        if data is not None and data.scalar and _numbers(node, 1, known) in ((0,), (-1,))
-        else None
-    )
+    fits = data is not None and data.scalar and _single(node, 1, known) in (0, -1)
+    return _Value(data.elements) if data is not None and fits else None
 
 
 def _squeeze(node: ir.Node, known: Known) -> _Value | None:

@@ -33,7 +33,7 @@ def draw_summary(model: Model) -> None:
         (
             "Can be quantized",
             f"{able} of {computing} layers",
-            "Layers that compute, and that qexplorer can put on a grid",
+            "Computing layers that can be on a grid",
         ),
         ("Opset", str(model.opset), "Version of ONNX's operators, after conversion"),
     )

@@ -71,7 +71,7 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
 def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
     """The sum in numbers, then the pictures."""
     info = plan_info(model, plan, recipe.name)
-    _numbers(info, plan)
+    _numbers(info)
     st.vega_lite_chart(whole_spec(info), width="stretch", key="plan_whole")
     if info.bars:
         st.vega_lite_chart(layers_spec(info), width="stretch", key="plan_layers")
@@ -81,7 +81,7 @@ def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
         st.caption(f":material/info: {as_plain(note)}")
 
 
-def _numbers(info: PlanInfo, plan: Plan) -> None:
+def _numbers(info: PlanInfo) -> None:
     ratio = info.bytes / info.float_bytes if info.float_bytes else 1.0
     able = sum(count for name, count in info.counts.items() if name != "float")
     with st.container(horizontal=True, gap="medium", key="plan_numbers"):

@@ -128,7 +128,7 @@ def _read_by(op: Any) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """OpenVINO's message on one line, without its source lines; the first node that it does not take, if it names one."""
+    """OpenVINO's message on one line, without its source lines; the first node that it does not take, where named."""
     found = _NODE.search(str(error))
     text = str(error) if found is None else f"'{found[2]}' ({found[1]}): {found[3]}"
     text = " ".join(_NOISE.sub(" ", " ".join(text.split())).split())

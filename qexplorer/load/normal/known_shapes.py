@@ -44,6 +44,8 @@ Known = dict[ir.Value, _Value]
 
 def with_known_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
     """A copy in which shape arithmetic is as constant as it can be; the same message if there is none."""
+    from onnx_ir.passes.common import RemoveUnusedNodesPass
+
     for _ in range(_PASSES):
         if not any(node.op_type == "Shape" and not node.domain for node in proto.graph.node):
             return proto
@@ -53,7 +55,7 @@ def with_known_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
         model = ir.from_proto(fresh)
         if not _simplified(model.graph):
             return proto
-        ir.passes.common.RemoveUnusedNodesPass()(model)
+        RemoveUnusedNodesPass()(model)
         proto = ir.to_proto(model)
     return proto
 

@@ -71,7 +71,7 @@ def one_cell(backend: str, path: Path, feeds: Arrays, model: Model, known: dict[
 def one_model(source: Path, feeds: Arrays, data: Path, recipes: list[str], backends: list[str]) -> dict[str, Any]:
     """All recipes and backends of one exported file."""
     model = qx.load(source)
-    able, counted = len(model.quantizable_layers), len(model.layers)
+    able, counted = sum(layer.quantizable for layer in model.computing_layers), len(model.computing_layers)
     facts: dict[str, Any] = {"macs": model.macs, "layers": f"{able} of {counted}", "notes": list(model.notes)}
     given = fit_to_model(qx.data(data), model)
     known: dict[str, Any] = {"float": answers(reference().name, source, feeds, model, Mode.NATIVE), "simulated": None}

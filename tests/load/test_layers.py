@@ -123,3 +123,22 @@ def test_resize_by_nearest_moves_values() -> None:
     node = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="nearest")
     (layer,) = layers(model([node], {"x": ["n", 3, 8, 8]}, ["y"], {"s": np.array([1, 1, 2, 2], np.float32)}))
     assert layer.quantizable
+
+
+def test_layers_that_compute_are_told_from_plumbing() -> None:
+    """A table of weights and sums of floats compute; views, casts, shapes and arithmetic of dimensions do not."""
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["words"], "words"),
+        helper.make_node("Shape", ["ids"], ["shape"], "shape"),
+        helper.make_node("Mul", ["shape", "two"], ["twice"], "twice"),
+        helper.make_node("Greater", ["ids", "two"], ["large"], "large"),
+        helper.make_node("Cast", ["large"], ["mask"], "mask", to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "two"], ["column"], "column"),
+        helper.make_node("Add", ["words", "column"], ["masked"], "masked"),
+        helper.make_node("Gather", ["masked", "first"], ["y"], "first", axis=1),
+    ]
+    constants = {"table": np.ones((9, 4), np.float32), "two": np.array([2]), "first": np.array(0)}
+    proto = model(nodes, {}, ["y"], constants)
+    proto.graph.input.append(value("ids", ["n", 3], I64))
+    found = layers(proto)
+    assert [layer.name for layer in found if layer.computes] == ["words", "masked"]

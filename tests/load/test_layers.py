@@ -64,6 +64,33 @@ def test_free_sizes_give_unknown_macs() -> None:
     assert one("Conv", ["n", 3, "h", "w"], {"w": weight(4, 3, 3, 3)}).macs is None
 
 
+# By hand: 2 heads, 5 queries, 7 keys, 4 values in each query and key, 6 in each value.
+@pytest.mark.parametrize(
+    ("shapes", "heads"),
+    [
+        ({"q": ["n", 2, 5, 4], "k": ["n", 2, 7, 4], "v": ["n", 2, 7, 6]}, {}),
+        ({"q": ["n", 5, 8], "k": ["n", 7, 8], "v": ["n", 7, 12]}, {"q_num_heads": 2, "kv_num_heads": 2}),
+        ({"q": ["n", 5, 8], "k": ["n", 7, 4], "v": ["n", 7, 6]}, {"q_num_heads": 2, "kv_num_heads": 1}),
+    ],
+)
+def test_attention_multiplies_queries_with_keys_and_scores_with_values(
+    shapes: dict[str, Shape], heads: dict[str, int]
+) -> None:
+    """Both products count, whether heads have an axis of their own or lie in rows, and whether they share keys."""
+    node = helper.make_node("Attention", ["q", "k", "v"], ["y"], **heads)
+    (layer,) = layers(model([node], shapes, ["y"], opset=23, ir=11))
+    assert layer.macs == 2 * 5 * 7 * (4 + 6)
+
+
+def test_attention_over_a_past_of_any_length_has_no_number() -> None:
+    """Keys that are handed in from before are not among the shapes of the new ones."""
+    past = {"pk": ["n", 2, "past", 4], "pv": ["n", 2, "past", 6]}
+    shapes: dict[str, Shape] = {"q": ["n", 2, 5, 4], "k": ["n", 2, 7, 4], "v": ["n", 2, 7, 6], **past}
+    node = helper.make_node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y", "a", "b"])
+    (layer,) = layers(model([node], shapes, ["y"], opset=23, ir=11))
+    assert layer.macs is None
+
+
 def test_shared_weights_count_once() -> None:
     """A weight that two layers share is counted with the first and named in both."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("MatMul", ["a", "w"], ["y"])]

@@ -28,7 +28,7 @@ def draw_summary(model: Model) -> None:
     able, computing = sum(layer.quantizable for layer in model.computing_layers), len(model.computing_layers)
     numbers = (
         ("Parameters", count_text(model.parameters), "Values in the model's initializers"),
-        ("MACs", count_text(model.macs), "Multiply-accumulates for one sample; a dash if shapes are unknown"),
+        ("MACs", count_text(model.macs), _macs_help(model)),
         ("Size", bytes_text(model.file_bytes), _size_help(model)),
         (
             "Can be quantized",
@@ -52,6 +52,18 @@ def _size_help(model: Model) -> str:
     return f"The ONNX file in the form that runs here; as it was given it has {bytes_text(model.given_bytes)}"
 
 
+def _macs_help(model: Model) -> str:
+    """What the number means, or on which lengths it depends where there is none."""
+    if model.macs is not None:
+        return "Multiply-accumulates for one sample"
+    free = dict.fromkeys(
+        f"'{dim or 'a length'}'" for x in model.inputs for dim in x.shape[1:] if not isinstance(dim, int)
+    )
+    if not free:
+        return "Multiply-accumulates for one sample: not known, because the file does not tell all shapes"
+    return f"Multiply-accumulates for one sample depend on {', '.join(free)}, which the file leaves free"
+
+
 def _tensors(infos: tuple[TensorInfo, ...]) -> str:
     def dims(info: TensorInfo) -> str:
         return " × ".join("any" if d is None else str(d) for d in info.shape) or "scalar"  # noqa: RUF001
@@ -70,9 +82,9 @@ def draw_layers(model: Model) -> None:
     if info.bars:
         st.vega_lite_chart(layer_chart_spec(info), width="stretch", key="layer_chart")
     if info.left_out:
-        st.caption(
-            f"{info.left_out} smaller layers with {100 * info.left_out_share:.1f} % of the {info.unit} not drawn."
-        )
+        share = 100 * info.left_out_share
+        much = f"{share:.1f} %" if share >= 0.05 else "less than 0.1 %"
+        st.caption(f"{info.left_out} smaller layers with {much} of the {info.unit} not drawn.")
     folded = len(model.layers) - len(model.computing_layers)
     kinds = (*_FILTERS, _NODES) if folded else _FILTERS
     kind = st.segmented_control(
@@ -95,6 +107,7 @@ def draw_layers(model: Model) -> None:
             "MACs": st.column_config.NumberColumn(format="localized"),
             "why not": st.column_config.TextColumn(width="large"),
         },
+        placeholder="",
     )
     if folded and kind != _NODES:
         st.caption(f"{folded} more nodes only move data or work on shapes; “{_NODES}” lists them too.")

@@ -46,6 +46,7 @@ class Attention(nn.Module):
         super().__init__()
         self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
         self.together, self.fused, self.causal = nn.Linear(WIDTH, WIDTH), fused, causal
+        self.past: Tensor
         self.register_buffer("past", torch.tril(torch.ones(LENGTH, LENGTH, dtype=torch.bool))[None, None])
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -139,7 +139,8 @@ def run(order: argparse.Namespace, folder: Path) -> dict[str, Any]:
         source, data = folder / f"{name.replace(' ', '_')}.onnx", folder / f"{family}.npz"
         feeds = inputs_of(family, N, seed=1)
         kept = inputs_of(family, N_CALIBRATION, seed=2)
-        np.savez(data, **{f"{k}_calibration": v for k, v in kept.items()}, **feeds)
+        arrays: dict[str, Any] = {f"{k}_calibration": v for k, v in kept.items()} | feeds
+        np.savez(data, **arrays)
         try:
             export(family, exporter, opset, source, dynamic=free)
         except Exception as error:  # the exporter's own limits

@@ -7,7 +7,7 @@ import streamlit as st
 from qexplorer.core.model import Layer, Model, TensorInfo
 from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 from qexplorer.report.words import bytes_text, count_text
-from qexplorer.ui.session import remembered
+from qexplorer.ui.session import as_plain, remembered
 from qexplorer.ui.sidebar import samples
 
 __all__ = ["draw_layers", "draw_summary", "layer_rows"]
@@ -56,12 +56,11 @@ def _macs_help(model: Model) -> str:
     """What the number means, or on which lengths it depends where there is none."""
     if model.macs is not None:
         return "Multiply-accumulates for one sample"
-    free = dict.fromkeys(
-        f"'{dim or 'a length'}'" for x in model.inputs for dim in x.shape[1:] if not isinstance(dim, int)
-    )
+    lengths = [dim for info in model.inputs for dim in info.shape[1:] if not isinstance(dim, int)]
+    free = dict.fromkeys("a length" if dim is None else f"'{dim}'" for dim in lengths)
     if not free:
         return "Multiply-accumulates for one sample: not known, because the file does not tell all shapes"
-    return f"Multiply-accumulates for one sample depend on {', '.join(free)}, which the file leaves free"
+    return as_plain(f"Multiply-accumulates for one sample depend on {', '.join(free)}, which the file leaves free")
 
 
 def _tensors(infos: tuple[TensorInfo, ...]) -> str:

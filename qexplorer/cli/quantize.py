@@ -64,7 +64,8 @@ def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
 
 def _print(quantized: QuantizedModel, target: Path) -> None:
     plan, kept = quantized.plan, quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
-    counted = Counter(layer.treatment for layer in plan.layers)
+    shown = [each for each in plan.layers if each.computes]
+    counted = Counter(layer.treatment for layer in shown)
     print_facts(
         {
             "written": target,
@@ -76,7 +77,7 @@ def _print(quantized: QuantizedModel, target: Path) -> None:
         }
     )
     say()
-    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in plan.layers]
+    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in shown]
     print_table(("layer", "operator", "treatment", "weights", "activations", "why"), rows)
     for note in plan.notes:
         say(f"note: {note}")

@@ -59,6 +59,8 @@ class Layer:
         macs: multiply-accumulates for one sample (batch 1); 0 for operators that have none, None if shapes are unknown.
         quantizable: whether qexplorer can quantize it.
         reason: why not, in one sentence, if it cannot.
+        computes: whether it computes anything of the model's data; False for what only moves it about, converts it or
+            works on shapes (Reshape, Cast, Shape, an Add of dimensions).
     """
 
     name: str
@@ -72,6 +74,7 @@ class Layer:
     macs: int | None
     quantizable: bool
     reason: str | None
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,11 @@ class Model(Wire):
     def fixed_batch(self) -> int | None:
         """The batch size the file insists on, or None if any will do."""
         return next((b for b in (i.fixed_batch for i in self.inputs) if b is not None), None)
+
+    @property
+    def computing_layers(self) -> tuple[Layer, ...]:
+        """Layers that compute: what is counted and drawn."""
+        return tuple(layer for layer in self.layers if layer.computes)
 
     @property
     def quantizable_layers(self) -> tuple[Layer, ...]:

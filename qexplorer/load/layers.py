@@ -14,7 +14,7 @@ from qexplorer.graph.constant_nodes import is_constant_node
 from qexplorer.graph.types import declared_types
 from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
-from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.operators import MOVES, QUANTIZABLE, OperatorKind, OperatorRule
 from qexplorer.load.parameters import counts, quantized_readers
 from qexplorer.load.safety.finite import first_nonfinite
 
@@ -22,6 +22,7 @@ __all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "layer_map"]
 
 LOWEST_QUANTIZABLE_OPSET = 13  # QuantizeLinear got its axis there
 _T = onnx.TensorProto
+_FLOATS = (_T.FLOAT, _T.FLOAT16, _T.BFLOAT16, _T.DOUBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,20 @@ def _layer(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> Layer:
         macs=layer_macs(node, facts.shapes, facts.batch),
         quantizable=reason is None,
         reason=reason,
+        computes=_computes(node, facts.weights, facts.types),
     )
+
+
+def _computes(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], types: dict[str, int]) -> bool:
+    """Whether the node computes anything of the model's data: a look-up in a table of weights does, a Reshape does not,
+    nor does arithmetic of dimensions and truth values."""
+    if node.domain:
+        return True
+    if node.op_type in MOVES:
+        table = weights.get(node.input[0]) if node.op_type.startswith("Gather") else None
+        return table is not None and table.data_type in _FLOATS and len(table.dims) > 1
+    kinds = [types.get(name, _T.UNDEFINED) for name in (*node.input, *node.output) if name]
+    return _T.UNDEFINED in kinds or any(kind in _FLOATS for kind in kinds)
 
 
 def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> list[Layer]:
@@ -102,7 +116,8 @@ def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> lis
             reason = f"it is inside '{node.name}' ({node.op_type}), whose inside runs in float"
             values = _parameters(inner, weights, facts.codes, counted)
             op = inner.op_type
-            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason))
+            computes = _computes(inner, weights, {})
+            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason, computes))
             found.extend(_inner_layers(inner, facts, counted))
     return found
 

@@ -35,11 +35,11 @@ def table_html(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def model_html(model: Model) -> str:
     """Title, totals and layers of a model."""
-    able = len(model.quantizable_layers)
+    able = sum(layer.quantizable for layer in model.computing_layers)
     facts = [f"{count_text(model.parameters)} parameters", bytes_text(model.file_bytes), f"opset {model.opset}"]
     if model.macs is not None:
         facts.insert(1, f"{count_text(model.macs)} multiply-accumulates a sample")
-    facts.append(f"{able} of {len(model.layers)} layers can be quantized")
+    facts.append(f"{able} of {len(model.computing_layers)} layers can be quantized")
     if model.untrained:
         facts.append("untrained: size and latency only")
     rows = [
@@ -50,7 +50,7 @@ def model_html(model: Model) -> str:
             layer.parameters,
             "yes" if layer.quantizable else layer.reason,
         )
-        for layer in model.layers
+        for layer in model.computing_layers
     ]
     header = ("layer", "operator", "weight", "parameters", "can be quantized")
     return _title(model.name, facts) + table_html(header, rows) + _notes(model.notes)
@@ -78,6 +78,7 @@ def quantized_html(quantized: QuantizedModel) -> str:
     rows = [
         (layer.name, layer.op, layer.treatment, layer.weights or "", layer.activations or "", layer.reason)
         for layer in quantized.plan.layers
+        if layer.computes
     ]
     header = ("layer", "operator", "treatment", "weights", "activations", "why")
     title = _title(f"{quantized.model.name}, {quantized.recipe.name}", facts)

@@ -107,10 +107,21 @@ class Accuracy(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed."""
+    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed.
+
+    ``stored_bytes`` is the same as the file has it: codes narrower than 8 bits stand in a wider type where that is
+    what integer kernels read, and ``carried`` says which in which. None: a record from before it was told.
+    """
 
     file_bytes: int
     weight_bytes: int
+    stored_bytes: int | None = None
+    carried: str | None = None
+
+    @property
+    def widened(self) -> bool:
+        """Whether the file keeps codes wider than they are."""
+        return self.stored_bytes is not None and self.stored_bytes > self.weight_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,7 @@ def float_variant(model: Model) -> Variant:
 
 def quantized_variant(q: QuantizedModel, name: str | None = None) -> Variant:
     """A quantized model; its size counts packed weights, whatever type carries them in the file."""
-    size = Size(q.path.stat().st_size, q.weight_bytes)
-    return Variant(name or q.recipe.name, q.digest, q.path, size, dict(q.output_scales), False)
+    return Variant(name or q.recipe.name, q.digest, q.path, q.size, dict(q.output_scales), False)
 
 
 def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:

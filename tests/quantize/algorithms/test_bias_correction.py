@@ -13,8 +13,8 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import Cancelled, RecipeError
 from qexplorer.core.formats import get_format, on_a_grid
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.graph.index import index_of
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.algorithms.bias_places import bias_places
 from qexplorer.quantize.emit.part import emit_up_to

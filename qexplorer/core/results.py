@@ -56,9 +56,10 @@ class Status(StrEnum):
 class Accuracy(Wire):
     """One metric of the data's task: how often the model is right, its RMSE, how near it is to float, ...
 
-    ``delta`` is against the float model on the same backend and the same samples, with a paired interval;
-    ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count samples that float had wrong and this run has
-    right, and the reverse. ``flipped`` are positions in the evaluation split where the class named changed.
+    ``batch`` is how many samples were judged at a time. ``delta`` is against the float model on the same backend and
+    the same samples, with a paired interval; ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count
+    samples that float had wrong and this run has right, and the reverse. ``flipped`` are positions in the evaluation
+    split where the class named changed.
 
     Facts of the metric come along, so that whoever shows the result need not know it: ``title`` (inside a sentence;
     the name, if None), ``unit`` (``%``: the value is a fraction of 1, shown times 100, differences in points),
@@ -85,6 +86,7 @@ class Accuracy(Wire):
     form: str = ".1f"
     clause: str = "{value} of {n} samples right"
     enough: float | None = None
+    batch: int | None = None
 
     @property
     def label(self) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from qexplorer.core.model import Model
 from qexplorer.quantize.plan_types import LayerPlan, Plan
-from qexplorer.report.comparison_charts.values import scaled_unit
 from qexplorer.quantize.size import foretold_bytes
+from qexplorer.report.comparison_charts.values import scaled_unit
 from qexplorer.report.palette import FLOAT, GRID, INTEGER
 
 __all__ = ["TREATMENTS", "PlanBar", "PlanInfo", "layers_spec", "plan_info", "whole_spec"]

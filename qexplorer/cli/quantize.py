@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_
 from qexplorer.core.errors import InputError
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.report.words import bytes_text
+from qexplorer.report.words import bytes_text, carried_text
 
 __all__ = ["run"]
 
@@ -57,7 +58,7 @@ def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
         "recipe": quantized.recipe.name,
         "digest": quantized.digest,
         "calibration": quantized.calibration,
-        "size": {"file_bytes": target.stat().st_size, "weight_bytes": quantized.weight_bytes},
+        "size": asdict(quantized.size),
         "plan": quantized.plan.to_json(),
     }
 
@@ -71,7 +72,8 @@ def _print(quantized: QuantizedModel, target: Path) -> None:
             "written": target,
             "model": quantized.model.name,
             "recipe": quantized.recipe.name,
-            "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float",
+            "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float{carried_text(quantized.size)}",
+            "file": bytes_text(quantized.size.file_bytes),
             **({} if quantized.calibration is None else {"ranges from": quantized.calibration}),
             "layers": ", ".join(f"{n} {treatment}" for treatment, n in counted.most_common()),
         }

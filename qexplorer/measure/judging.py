@@ -79,7 +79,7 @@ def judge_variant(
         "files": dict(files),
         "n": subject.n,
         "fixed_batch": subject.model.fixed_batch,
-        "evaluation_batch": subject.evaluation_batch,
+        "evaluation_batch": subject.judged_at(variant),
         "batches": list(subject.batches),
         "threads": threads,
         "scales": variant.output_scales,

@@ -11,14 +11,14 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, QuantizedModel
-from qexplorer.quantize.size import weight_bytes
+from qexplorer.quantize.size import weight_size
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
@@ -65,13 +65,16 @@ def quantize_model(
         ready, plan = model, make_plan(model, recipe, statistics)
     if not path.exists():
         write_atomically(path, emit(ready, recipe, plan).SerializeToString())
+    size = weight_size(ready, path, plan)
     return QuantizedModel(
         model=model,
         recipe=recipe,
         plan=plan,
         path=path,
         digest=digest,
-        weight_bytes=weight_bytes(ready, path, plan),
+        weight_bytes=size.packed,
+        stored_bytes=size.stored,
+        carried=size.carried,
         output_scales=_output_scales(ready, plan),
         calibration=_calibration(recipe, statistics, data, samples),
     )

@@ -15,7 +15,7 @@ so far, by what was observed, they stay in float as well, whatever the calibrato
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.formats.uniform import as_uniform

@@ -11,6 +11,7 @@ from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.speed import Change
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.metric_words import change_text, clause_of, unsure_text
+from qexplorer.report.words import carried_text
 
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
 
@@ -82,7 +83,8 @@ def _size(run: Run, base: Run | None) -> str:
     if run.size is None or base is None or base.size is None or not base.size.weight_bytes:
         return ""
     share = run.size.weight_bytes / base.size.weight_bytes
-    return f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    packed = f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    return packed + carried_text(run.size, base.size)
 
 
 def _speed(run: Run) -> tuple[Change, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory, Size
 from qexplorer.report.metric_words import difference_text, with_interval
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "accuracy_cell",
     "accuracy_text",
     "bytes_text",
+    "carried_text",
     "count_text",
     "delta_text",
     "energy_text",
@@ -37,6 +38,17 @@ def bytes_text(value: int | None) -> str:
         if value >= size:
             return f"{value / size:.3g} {unit}"
     return f"{value} B"
+
+
+def carried_text(size: Size, base: Size | None = None) -> str:
+    """What the file has in place of packed codes, and what would have to read those; empty where nothing is wider."""
+    if not size.widened or size.stored_bytes is None:
+        return ""
+    stored = bytes_text(size.stored_bytes)
+    if base is not None and base.weight_bytes:
+        stored = f"{size.stored_bytes / base.weight_bytes:.2g} of them"
+    who = "" if size.carried is None else f": {size.carried}, until kernels read them packed"
+    return f" packed, {stored} as the file stores them{who}"
 
 
 def count_text(value: int | None) -> str:

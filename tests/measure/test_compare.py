@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qexplorer import api
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import BackendError, Cancelled, DataError, ModelError, RecipeError, UnknownName
 from qexplorer.core.model import Model
@@ -21,10 +22,12 @@ from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.compare import Comparison, Progress, compare
+from qexplorer.measure.effort import EVALUATION_BATCH
 from qexplorer.measure.run_one import measure
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.run.registry import BACKENDS
+from qexplorer.run.protocol import SessionOptions
+from qexplorer.run.registry import BACKENDS, reference
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [Recipe.parse("w8a8"), Recipe.parse("w4a8")]
@@ -169,3 +172,21 @@ def test_comparing_imports_neither_torch_nor_streamlit(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_what_depends_on_the_batch_is_judged_at_the_batch_that_is_timed(digits: Model, data: DataSet) -> None:
+    """Ranges found in every call span the batch: answers are those of single samples, and the batch is said."""
+    runs = {run.recipe: run for run in compare(digits, [Recipe.parse("w4a8-dynamic"), Recipe.parse("w8")], data).runs}
+    dynamic, static = runs["w4a8-dynamic"], runs["w8"]
+    assert dynamic.accuracy is not None
+    assert dynamic.latency_ms is not None
+    assert static.accuracy is not None
+    assert (dynamic.accuracy.batch, static.accuracy.batch) == (dynamic.latency_ms.batch, EVALUATION_BATCH)
+    assert any("judged at batch 1, at which latency is timed" in note for note in dynamic.notes)
+    assert not any("judged at batch" in note for note in static.notes)
+    session = reference().load(api.quantize(digits, "w4a8-dynamic").path, SessionOptions())
+    ((name, images),) = data.evaluation.inputs.items()
+    alone = np.concatenate([session.run({name: image[None]})[0] for image in images])
+    together = np.concatenate([session.run({name: images[i : i + 32]})[0] for i in range(0, len(images), 32)])
+    assert np.abs(alone - together).max() > 1e-3
+    assert dynamic.accuracy.value == np.mean(alone.argmax(1) == data.evaluation.labels)

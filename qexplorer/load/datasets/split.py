@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
-from qexplorer.core.sampling import spread_order
 from qexplorer.core.tasks.choose import inferred_task
 from qexplorer.core.tasks.protocol import Task
 from qexplorer.load.datasets.classes import as_listed
 from qexplorer.load.datasets.overlap import shared_samples
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData
+from qexplorer.load.datasets.sampling import spread_order
 
 __all__ = ["MAX_CALIBRATION", "MIN_TO_SPLIT", "dataset_digest", "dataset_from", "stratified_positions"]
 

@@ -115,7 +115,7 @@ class Climber:
             "files": dict(self.files),
             "n": subject.n,
             "fixed_batch": subject.model.fixed_batch,
-            "evaluation_batch": subject.evaluation_batch,
+            "evaluation_batch": subject.judged_at(self.variant),
             "batches": list(subject.batches),
             "threads": self.threads,
             "scales": self.variant.output_scales,

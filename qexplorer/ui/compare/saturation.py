@@ -76,7 +76,8 @@ def here_sentence(saturates: bool | None) -> str:
 def _report(found: SaturationReport, subtitle: str, key: str) -> None:
     sentence = saturation_sentence(found)
     with st.container(border=True, key="saturation_verdict"):
-        icon = ":material/warning:" if any(layer.saturated for layer in found.layers) else ":material/verified:"
+        safe = ":material/verified:" if found.layers else ":material/info:"
+        icon = ":material/warning:" if any(layer.saturated for layer in found.layers) else safe
         st.markdown(f"#### {icon} {as_plain(sentence[:1].upper() + sentence[1:])}")
         st.caption(f"Emulated on {found.n} samples in {found.seconds:.1f} s.")
     if found.layers:

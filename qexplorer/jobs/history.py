@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.speed import Speedup
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.jobs.compare_order import CompareOrder, compare_order_from
@@ -200,7 +201,7 @@ def _line(run: dict[str, Any], asked: str) -> dict[str, Any]:
         "status": str(run["status"]),
         "accuracy": judged.get("value"),
         **{key: judged[key] for key in ("unit", "form") if key in judged},
-        "speedup": took.get("speedup") if took.get("valid") else None,
+        "speedup": Speedup(took.get("speedup"), took.get("speedup_ci95")).shown,
         "digest": run["digest"],
         "asked": asked,
     }

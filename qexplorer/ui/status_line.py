@@ -61,7 +61,6 @@ def _summary(comparison: str, digest: str, backend: str) -> str | None:
         parts.append(clause_of(replace(run.accuracy, ci95=None)))
     if run.size is not None and base is not None and base.size is not None:
         parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2g} of the weight bytes")
-    if run.latency_ms is not None and run.latency_ms.valid and run.latency_ms.speedup is not None:
-        speed = run.latency_ms.speedup
-        parts.append(f"{speed:.2g} times faster" if speed >= 1 else f"{1 / speed:.2g} times slower")
+    if run.latency_ms is not None and (speed := run.latency_ms.speed.text()):
+        parts.append(speed)
     return f"{name}: " + (", ".join(parts) if parts else run.reason or str(run.status))

@@ -25,6 +25,7 @@ from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info
 from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
+from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
@@ -68,7 +69,8 @@ def _verdict(comparison: Comparison) -> None:
         _other_verdicts(comparison, best)
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
-        st.caption(as_plain(f"{made_on(comparison)}, {judged}"))
+        facts = [made_on(comparison), judged, *data_facts(comparison)]
+        st.caption(as_plain(", ".join(facts)))
         for note in data.get("notes") or ():
             st.caption(f":material/info: {as_plain(note)}")
 

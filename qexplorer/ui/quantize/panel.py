@@ -102,6 +102,9 @@ def _next(
         st.button(label, type="primary", icon=icon, disabled=off, on_click=add_to_comparison, args=(recipe,))
         _download(section, model, recipe)
         st.page_link("pages/compare.py", label="Next: compare", icon=":material/arrow_forward:")
+    made = section.result()
+    if made is not None and made.calibration is not None:
+        st.caption(as_plain(f"The file's ranges are from {made.calibration}."))
     job = latest_job(QUANTIZE)
     shown = job if job is not None and job.is_running else section.job()  # how another recipe's ended is no news here
     if shown is not None:

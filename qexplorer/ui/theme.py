@@ -26,8 +26,9 @@ _NARROW = """<script>
   window.qexplorerNarrow = true;
   const query = window.matchMedia("(max-width: 640px)");
   const close = () => {
-    const open = document.querySelector("[data-testid=stSidebar][aria-expanded=true]");
-    if (query.matches && open) open.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+    const open = "[data-testid=stSidebar]:is([data-collapsed=false], [aria-expanded=true])";
+    const button = document.querySelector(open + " [data-testid=stSidebarCollapseButton] button");
+    if (query.matches) button?.click();
   };
   close();
   query.addEventListener("change", close);

@@ -121,14 +121,15 @@ def again(order: CompareOrder, model_name: str) -> None:
 
 def _is_chosen(order: CompareOrder) -> bool:
     try:
-        return (model_reference(), data_reference()) == (order.model, order.data)
+        model = model_reference()
+        return model is not None and (model.source, data_reference()) == (order.model.source, order.data)
     except QExplorerError:  # what is chosen cannot be read
         return False
 
 
 def _setting(record: Record) -> tuple[str, ...]:
     order = record.order
-    return () if order is None else (order.model.model_dump_json(), order.data.model_dump_json(), *order.backends)
+    return () if order is None else (order.model.source, order.data.model_dump_json(), *order.backends)
 
 
 def order_again(records: Sequence[Record]) -> CompareOrder:

@@ -23,7 +23,7 @@ def test_tensors_in_notes_are_counted() -> None:
     """The same note on several tensors names the first and counts the others, and names the run."""
     run = quantized_run(notes=tuple(f"'conv{i}.weight' is stored as float32" for i in range(3)))
     (note,) = [each for each in remarks_of([float_run(), run], missing=False) if each.about == "how it ran"]
-    assert (note.runs, note.why) == ("w8a8", "'conv0.weight' and 2 others is stored as float32")
+    assert (note.runs, note.why) == ("w8a8", "'conv0.weight' (and 2 others) is stored as float32")
 
 
 def test_why_numbers_are_missing_names_the_runs() -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe_names import distinct
 from qexplorer.core.results import Accuracy
+from qexplorer.core.workspace import digest_json
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History, Record, RunLine
 from qexplorer.report.metric_words import value_text
@@ -56,7 +57,7 @@ def draw_history(sha256: str | None) -> None:
         return
     event: Any = st.dataframe(
         history_rows(shown),
-        key="history_table",
+        key=f"history_table_{digest_json([r.id for r in shown])[:12]}",  # rows chosen in another list are not meant
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",

@@ -112,7 +112,7 @@ def _span(numbers: Sequence[str]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     others = len(set(names)) - 1
-    return names[0] if not others else f"{names[0]} and {others} other{'' if others == 1 else 's'}"
+    return names[0] if not others else f"{names[0]} (and {others} other{'' if others == 1 else 's'})"
 
 
 def _runs_text(about: Sequence[Run], runs: Sequence[Run]) -> str:

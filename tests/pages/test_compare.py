@@ -20,6 +20,7 @@ from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.records import write_json
 from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
+from qexplorer.load.model import load_model
 from qexplorer.load.samples.shelf import get_sample
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, open_app, texts, when_ended
@@ -279,8 +280,9 @@ def test_a_vanished_comparison_is_one_sentence() -> None:
 
 
 def test_the_record_lists_this_model_first() -> None:
-    """The list has this model's comparisons; all others on request."""
-    History().add(comparison(comparison_id="mine", model={"name": "tumour_mlp"}))
+    """The list has this model's comparisons, known by its digest; all others on request."""
+    model = load_model("tumour_mlp")
+    History().add(comparison(comparison_id="mine", model={"name": "as it was called then", "sha256": model.sha256}))
     History().add(comparison(comparison_id="other"))
     app = opened()
     assert len(next(t.value for t in app.dataframe if "recipes" in t.value.columns)) == 1
@@ -297,7 +299,7 @@ def test_order_again_joins_recipes() -> None:
     for i, recipes in enumerate((["w8a8", mine], ["w8a8", other])):
         History().add(comparison(comparison_id=str(i)), order=CompareOrder(**base, recipes=tuple(recipes)))
     order = order_again(History().list())
-    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine 2", "w8a8"]
+    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine (2)", "w8a8"]
     assert {key: getattr(order, key) for key in base} == base
 
 

@@ -31,8 +31,8 @@ def run(order: argparse.Namespace) -> int:
     try:
         quantized = api.quantize(model, recipe, data, samples=order.samples, progress=show, steps=line.show)
     except RecipeError as error:  # which of several files it was is known here alone
-        where = ", ".join(part for part in (order.recipe, error.where) if part and part != order.recipe)
-        raise RecipeError(error.what, where=where or order.recipe, allowed=error.allowed, do=error.do) from None
+        where = ", ".join(dict.fromkeys(part for part in (str(order.recipe), error.where) if part))
+        raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
     finally:
         line.end()
     quantized.save(target)

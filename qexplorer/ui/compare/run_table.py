@@ -30,7 +30,9 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         "run": st.column_config.TextColumn(pinned=True, width=30 + round(7.5 * max(len(row["run"]) for row in rows))),
         **{c.title: st.column_config.TextColumn(help=c.help) for c in columns_of(runs) if c.cell and c.help},
     }
-    st.dataframe(rows, key=key, hide_index=True, column_config=config, height="content" if len(rows) <= _MOST_ROWS else 460)
+    st.dataframe(
+        rows, key=key, hide_index=True, column_config=config, height="content" if len(rows) <= _MOST_ROWS else 460
+    )
     if not finished:
         return
     for each in remarks_of(runs, missing=True):

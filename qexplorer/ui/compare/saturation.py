@@ -90,7 +90,9 @@ def _report(found: SaturationReport, subtitle: str, key: str) -> None:
             "Dashed: what fits. Left: the largest sum that any input codes can bring about. Right: outlines are bits "
             "for any input, filled bars bits on these samples."
         )
-        st.dataframe(layer_rows(found), hide_index=True, column_config=_COLUMNS, key=f"arithmetic_{key}")
+        st.dataframe(
+            layer_rows(found), hide_index=True, placeholder="", column_config=_COLUMNS, key=f"arithmetic_{key}"
+        )
         name = file_name(found.recipe, "arithmetic", ".csv")
         icon = ":material/download:"
         text = saturation_csv(found)

@@ -11,7 +11,7 @@ from typing import Any
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
-from qexplorer.core.errors import InputError
+from qexplorer.core.errors import InputError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.report.words import bytes_text, carried_text
@@ -31,6 +31,9 @@ def run(order: argparse.Namespace) -> int:
 
     try:
         quantized = api.quantize(model, recipe, data, samples=order.samples, progress=show, steps=line.show)
+    except RecipeError as error:  # which of several files it was is known here alone
+        where = ", ".join(dict.fromkeys(part for part in (str(order.recipe), error.where) if part))
+        raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
     finally:
         line.end()
     quantized.save(target)

@@ -94,7 +94,12 @@ class ConstantPlanner:
             self.remarks.setdefault(name, []).append(remark)
         integer = decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
         carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in LINEAR)
-        grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        try:
+            grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        except RecipeError as error:
+            rule = f", rule '{decision.spec.rule}'" if decision.spec.rule else ""
+            where = f"layer '{name}'{rule}" + (f", {error.where}" if error.where else "")
+            raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
         self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier))

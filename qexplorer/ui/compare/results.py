@@ -143,7 +143,12 @@ def _kernels(comparison: Comparison) -> None:
         if row.value.value
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, column_config={"operators": st.column_config.TextColumn(width="large")})
+        st.dataframe(
+            rows,
+            hide_index=True,
+            placeholder="",
+            column_config={"operators": st.column_config.TextColumn(width="large")},
+        )
     st.caption(
         "In the backend's colour: integer kernels; grey: float ones. Read from the graph that the backend itself "
         "optimized, so these are the kernels that really ran."

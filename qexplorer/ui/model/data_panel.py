@@ -128,7 +128,7 @@ def _table(data: DataSet, array: Any) -> None:
     sample = next((s for s in samples().values() if s.data == data.name), None)
     names = sample.features if sample and len(sample.features) == array.shape[1] else ()
     columns = names or tuple(f"x{i}" for i in range(array.shape[1]))
-    st.dataframe(_rows(data, array, columns), hide_index=True)
+    st.dataframe(_rows(data, array, columns), hide_index=True, placeholder="")
 
 
 def _rows(data: DataSet, array: Any, columns: Sequence[str]) -> list[dict[str, object]]:

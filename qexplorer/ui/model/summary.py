@@ -100,6 +100,7 @@ def draw_layers(model: Model) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         height=min(38 + 35 * len(rows), 420),
         column_config={
             "parameters": st.column_config.NumberColumn(format="localized"),

@@ -33,6 +33,7 @@ from qexplorer.quantize.emit.changed import with_changed
 from qexplorer.quantize.emit.decoded import write_decoded
 from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
+from qexplorer.quantize.emit.kept_float import inputs_kept_float
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
 
@@ -293,7 +294,14 @@ class Emitter:
     # Float
 
     def _float(self, node: onnx.NodeProto) -> None:
-        self.writer.nodes.append(self._copy(node, self.read(node, quantized=False)))
+        inputs = self.read(node, quantized=False)
+        first = node.input[0] if node.input else ""
+        if first and self._values.get(first) == first:  # what it reads comes out of codes
+            plan = self.plan.tensors[first]
+            inputs = inputs_kept_float(
+                node, inputs, self._codes[first], plan.grid, plan.carrier, self.view, self.writer
+            )
+        self.writer.nodes.append(self._copy(node, inputs))
         self._round_outputs(node)
 
     def _copy(self, node: onnx.NodeProto, inputs: list[str]) -> onnx.NodeProto:

@@ -199,7 +199,9 @@ def main() -> int:
         print(line_of(rows[-1]), flush=True)
     both = [row for row in rows if "difference" in row]
     below = [row["model"] for row in both if not row["difference"] >= -BAR]
-    print(f"{len(both) - len(below)} of {len(both)} within {BAR} dB or better" + "".join(f"\nbelow: {n}" for n in below))
+    print(
+        f"{len(both) - len(below)} of {len(both)} within {BAR} dB or better" + "".join(f"\nbelow: {n}" for n in below)
+    )
     if order.out is not None:
         document = {"machine": describe_machine(), "bar": BAR, "models": rows}
         order.out.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")

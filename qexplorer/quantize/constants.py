@@ -50,6 +50,9 @@ INT32 = UniformFormat("int32", 32, signed=True, carrier="int32")
 LINEAR = ("MatMul", "Gemm")
 """Operators with a kernel that reads packed weights."""
 
+_INTEGER = (Treatment.QUANTIZED, Treatment.DYNAMIC)
+"""Treatments whose layers may get an integer kernel."""
+
 LARGEST_BIAS = 2.0**31 * 0.999
 """Codes of a bias stay below this, so that sums have room."""
 
@@ -92,7 +95,7 @@ class ConstantPlanner:
         spec, axis, block_axis, remark = _fitting(decision, asked, self.view)
         if remark:
             self.remarks.setdefault(name, []).append(remark)
-        integer = decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
+        integer = decision.treatment in _INTEGER
         carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in LINEAR)
         grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
@@ -244,6 +247,10 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[We
             raise RecipeError(what, allowed=", ".join(shared), do="keep the layer in float by a rule")
         tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
         return tensor, axis, None, "its weight is a vector, which has one scale"
+    stacked = node.op_type == "MatMul" and len(shape) > 2 and decision.treatment in _INTEGER
+    if stacked and spec.granularity is Granularity.CHANNEL and Granularity.TENSOR in shared:
+        tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
+        return tensor, axis, None, f"its weight has rank {len(shape)}, for which integer kernels take one scale"
     if spec.granularity is not Granularity.BLOCK:
         return spec, axis, None, None
     if shape[block_axis] <= spec.block and Granularity.CHANNEL in shared:

@@ -12,6 +12,7 @@ from qexplorer.core.model import Layer, Model
 from qexplorer.core.recipe import LayerSpec, Recipe
 from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.quantize.resize import full_scales
 
 __all__ = ["Decision", "Treatment", "bounds_of", "decide", "keep_float"]
 
@@ -130,6 +131,9 @@ def _on_grids(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
         return replace(base, treatment=Treatment.QUANTIZED, data=data)
     if rule.kind is OperatorKind.ABSORBED and bounds_of(layer, view) is None:
         return keep_float(base, "its bounds are computed while the model runs")
+    named_axes = layer.op == "Resize" and any(item.name == "axes" for item in node.attribute)
+    if named_axes and full_scales(node, view) is None:
+        return keep_float(base, "ONNX Runtime cannot load it on codes, because it names its axes")
     return replace(base, treatment=Treatment.PASSTHROUGH, data=data[:1])
 
 

@@ -36,6 +36,7 @@ from qexplorer.quantize.emit.half import HalfEmitter
 from qexplorer.quantize.emit.kept_float import inputs_kept_float
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
+from qexplorer.quantize.resize import without_axes
 
 if TYPE_CHECKING:
     import onnx
@@ -79,6 +80,7 @@ class Emitter:
     def __init__(self, model: Model, plan: Plan) -> None:
         self.proto = with_changed(model.proto(), plan.changed)
         self.view: GraphIndex = GraphIndex(self.proto) if plan.changed else index_of(model)
+        without_axes(self.proto, self.view)
         self.plan = plan
         self.writer = GraphWriter(names_inside(self.proto.graph))
         self.layers = {layer.name: layer for layer in plan.layers}

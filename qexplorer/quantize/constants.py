@@ -96,7 +96,10 @@ class ConstantPlanner:
         if remark:
             self.remarks.setdefault(name, []).append(remark)
         integer = decision.treatment in _INTEGER
-        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in LINEAR)
+        looked_up = decision.layer.op == "Gather"  # no kernel takes rows of packed codes
+        carrier = weight_carrier(spec, integer=integer or looked_up, linear=decision.layer.op in LINEAR)
+        if looked_up and carrier in ("int4", "uint4"):
+            carrier = carrier.replace("4", "8")
         grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
@@ -223,6 +226,8 @@ def bias_vector(bias: Float32, channels: int) -> Float32 | None:
 def weight_axes(node: onnx.NodeProto, position: int, view: GraphIndex) -> tuple[int, int]:
     """Axis of the output channels and axis of the inputs that are summed over, of the weight at input ``position``."""
     rank = len(view.initializers[node.input[position]].dims)
+    if node.op_type == "Gather":
+        return 0, 1
     if node.op_type == "MatMul":
         return rank - 1, max(rank - 2, 0)
     if node.op_type == "Gemm":

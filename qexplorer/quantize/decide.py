@@ -117,6 +117,8 @@ def _on_grids(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
     """The treatment of a layer whose operator can be quantized and of which formats with a scale are asked."""
     layer, spec = base.layer, base.spec
     node = view.nodes[layer.name]
+    if layer.op == "Gather" and layer.weight is not None:
+        return _look_up(base)
     weight = _weight_position(rule, node.input, view)
     base = replace(base, weight=weight)
     if spec.activations is None or spec.activations.mode == "dynamic":
@@ -135,6 +137,16 @@ def _on_grids(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
     if named_axes and full_scales(node, view) is None:
         return keep_float(base, "ONNX Runtime cannot load it on codes, because it names its axes")
     return replace(base, treatment=Treatment.PASSTHROUGH, data=data[:1])
+
+
+def _look_up(base: Decision) -> Decision:
+    """A look-up in a table of weights: its rows are stored as codes, and those that it takes become floats."""
+    weights = base.spec.weights
+    if weights is None:
+        return keep_float(base, "its table stays in float, as the recipe leaves weights")
+    if get_format(weights.format).storage is not Storage.INTEGER:
+        return keep_float(base, f"rows of {weights.format} are not looked up, so that its table stays in float")
+    return replace(base, treatment=Treatment.WEIGHT_ONLY, weight=0)
 
 
 def _without_static_activations(base: Decision) -> Decision:

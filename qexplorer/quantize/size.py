@@ -26,7 +26,9 @@ def weight_bytes(model: Model, path: Path, plan: Plan) -> int:
     view = index_of(model)
     changed = {constant.name: constant.values.size for constant in plan.changed}
     for tensor in plan.tensors.values():
-        if tensor.kind == "weight":
+        other = plan.tensors.get(view.tied.get(tensor.name, ""))
+        once = other is not None and other.carrier == tensor.carrier  # stored with the table that it is turned over
+        if tensor.kind == "weight" and not once:
             values = changed.get(tensor.name) or math.prod(view.initializers[tensor.name].dims)
             stored -= _bytes(values, carrier_bits(tensor.carrier)) - _bytes(values, tensor.grid.format.bits)
     return stored

@@ -27,7 +27,15 @@ _INT32 = 6  # onnx.TensorProto.INT32
 
 
 def write_decoded(
-    writer: GraphWriter, key: str, codes: Int32, grid: Grid, carrier: str, output: str, *, foldable: bool
+    writer: GraphWriter,
+    key: str,
+    codes: Int32,
+    grid: Grid,
+    carrier: str,
+    output: str,
+    *,
+    foldable: bool,
+    shared: bool = False,
 ) -> str:
     """Writes the constant ``key`` and the nodes that decode it.
 
@@ -40,6 +48,7 @@ def write_decoded(
         output: what the decoded value should be called.
         foldable: whether ONNX Runtime may take what is decoded for a weight; False beside activations on grids. It
             always may where integer kernels read the codes.
+        shared: whether equal codes may stand in the file already.
 
     Returns:
         The name of the decoded value, float32.
@@ -49,7 +58,7 @@ def write_decoded(
     """
     match grid.format.storage:
         case Storage.INTEGER:
-            stored = writer.codes(f"{key}/codes", codes, carrier)
+            stored = writer.codes(f"{key}/codes", codes, carrier, shared=shared)
             return _dequantized(writer, [stored, *writer.grid(key, grid, carrier)], grid, output)
         case Storage.FLOAT8:
             stored = writer.codes(f"{key}/codes", codes, carrier)

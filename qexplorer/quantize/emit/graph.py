@@ -34,6 +34,7 @@ from qexplorer.quantize.emit.decoded import write_decoded
 from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
 from qexplorer.quantize.emit.kept_float import inputs_kept_float
+from qexplorer.quantize.emit.lookup import emit_look_up
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
 from qexplorer.quantize.resize import without_axes
@@ -103,7 +104,10 @@ class Emitter:
         for node in self.proto.graph.node:
             layer = self.layers.get(node.name)
             treatment = "float" if layer is None else layer.treatment
-            if treatment in ("quantized", "passthrough", "weight-only"):
+            if treatment == "weight-only" and node.op_type == "Gather":
+                emit_look_up(self, node)
+                self._round_outputs(node)
+            elif treatment in ("quantized", "passthrough", "weight-only"):
                 self._quantized(node, treatment)
             elif treatment == "dynamic":
                 emit_dynamic(self, node)
@@ -154,7 +158,14 @@ class Emitter:
                 codes, grid = np.ascontiguousarray(codes.T), grid.transposed()
             name = f"{key}/{'transposed' if transposed else 'dequantized'}"
             self._constants[key, transposed] = write_decoded(
-                self.writer, key, codes, grid, plan.carrier, name, foldable=not self._on_grids
+                self.writer,
+                key,
+                codes,
+                grid,
+                plan.carrier,
+                name,
+                foldable=not self._on_grids,
+                shared=plan.name in self.view.tied,
             )
         return self._constants[key, transposed]
 

@@ -146,6 +146,15 @@ class Recipe(RecipePart):
         return reads or (observed_again and self.needs_statistics)
 
     @property
+    def casts(self) -> bool:
+        """Whether values of some layer are cast to a narrower float, which may not hold what data make of them."""
+        asked = [spec.format for spec in (self.weights, self.activations) if spec is not None]
+        asked += [
+            str(part["format"]) for r in self.layers for part in (r.weights, r.activations) if part and "format" in part
+        ]
+        return any(get_format(name).storage is Storage.CAST and name != "fp32" for name in asked)
+
+    @property
     def _has_static(self) -> bool:
         specs = [self.activations, *(_merged(ActivationSpec, None, r.activations, r.match) for r in self.layers)]
         return any(s is not None and s.mode == "static" and get_format(s.format).has_scale for s in specs)

@@ -107,7 +107,6 @@ def draw_layers(model: Model) -> None:
             "MACs": st.column_config.NumberColumn(format="localized"),
             "why not": st.column_config.TextColumn(width="large"),
         },
-        placeholder="",
     )
     if folded and kind != _NODES:
         st.caption(f"{folded} more nodes only move data or work on shapes; “{_NODES}” lists them too.")

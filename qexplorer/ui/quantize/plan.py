@@ -72,7 +72,7 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
 def draw_picture(model: Model, plan: Plan, recipe: Recipe, made: int | None = None) -> None:
     """The sum in numbers, then the pictures; ``made`` are the bytes of the file's weights, packed, if there is one."""
     info = plan_info(model, plan, recipe.name, made)
-    _numbers(info, plan)
+    _numbers(info)
     st.vega_lite_chart(whole_spec(info), width="stretch", key="plan_whole")
     if info.bars:
         st.vega_lite_chart(layers_spec(info), width="stretch", key="plan_layers")

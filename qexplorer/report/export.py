@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.report.cautions import cautions_of
 from qexplorer.report.table import frame_of, plain, printed
 
 if TYPE_CHECKING:
@@ -27,5 +28,6 @@ def comparison_csv(comparison: Comparison) -> str:
     """A comparison as CSV: one line per run, units in the column names, empty where a value could not be had."""
     frame = frame_of(comparison.runs)
     frame.insert(0, "model", comparison.model.get("name"))
-    frame["created"] = comparison.created
+    frame["created"], frame["effort"] = comparison.created, comparison.effort
+    frame["cautions"] = "; ".join(cautions_of(comparison.runs)) or None
     return str(frame.to_csv(index=False, lineterminator="\n"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Run
+from qexplorer.report.cautions import cautions_of
 from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
 
@@ -103,6 +104,7 @@ def printed(comparison: Comparison) -> dict[str, Any]:
     kept = ("id", "created", "effort", "model", "data", "machine", "recipes", "runs")
     shown = {key: plain(value[key]) for key in kept}
     shown["model"] = {key: item for key, item in shown["model"].items() if key != "path"}
+    shown["cautions"] = list(cautions_of(comparison.runs))
     return shown
 
 
@@ -113,6 +115,7 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:
         facts.append(f"{judged[0].label} on {max(found.n for found in judged)} samples, 95 % intervals")
+    facts += cautions_of(runs)
     if timed:
         first, calls = timed[0], min(found.n for found in timed)
         threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"

@@ -12,6 +12,7 @@ import streamlit as st
 
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
+from qexplorer.report.cautions import cautions_of
 from qexplorer.report.comparison_charts.bars import (
     BarsInfo,
     bars_spec,
@@ -41,6 +42,7 @@ _WIDTH = 312
 _ICONS = {
     Change.NONE: ":material/verified:",
     Change.BETTER: ":material/verified:",
+    Change.UNSURE: ":material/info:",
     Change.WORSE: ":material/trending_down:",
     Change.UNKNOWN: ":material/info:",
 }
@@ -68,7 +70,7 @@ def _verdict(comparison: Comparison) -> None:
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
         st.caption(as_plain(f"{made_on(comparison)}, {judged}"))
-        for note in data.get("notes") or ():
+        for note in (*cautions_of(comparison.runs), *(data.get("notes") or ())):
             st.caption(f":material/info: {as_plain(note)}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.report.cautions import cautions_of
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import frame_of, plain, printed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Accuracy, Interval, Run
-from qexplorer.report.numbers import fixed_text
+from qexplorer.report.statements.numbers import fixed_text
 
 if TYPE_CHECKING:
     from qexplorer.report.comparison_charts.values import Value

@@ -14,7 +14,7 @@ from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.report.cautions import cautions_of
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells
 from qexplorer.report.words import bytes_text, count_text
 

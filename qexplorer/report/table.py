@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Run
-from qexplorer.report.cautions import cautions_of
 from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
+from qexplorer.report.statements.cautions import cautions_of
 
 if TYPE_CHECKING:
     import altair

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.speed import MUCH, Change
-from qexplorer.report.claims import change_of, hidden_loss, looked_at
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.metric_words import bound_text, change_text, clause_of, unsure_text
+from qexplorer.report.statements.claims import change_of, hidden_loss, looked_at
 
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory, Run
 from qexplorer.report.metric_words import difference_text, with_interval
-from qexplorer.report.numbers import NONE, number_text
+from qexplorer.report.statements.numbers import NONE, number_text
 
 __all__ = [
     "NONE",

@@ -19,8 +19,8 @@ from qexplorer.report.comparison_charts.values import (
     title_of,
     value_of,
 )
-from qexplorer.report.numbers import number_text
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
+from qexplorer.report.statements.numbers import number_text
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison

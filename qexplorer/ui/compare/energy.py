@@ -16,7 +16,7 @@ from qexplorer.report.comparison_charts.silicon import silicon_info, silicon_row
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
-from qexplorer.report.numbers import about_text, number_text
+from qexplorer.report.statements.numbers import about_text, number_text
 from qexplorer.ui.session import as_plain, current_model, remembered
 
 __all__ = ["draw_energy"]

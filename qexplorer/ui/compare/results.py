@@ -12,7 +12,6 @@ import streamlit as st
 
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
-from qexplorer.report.cautions import cautions_of
 from qexplorer.report.comparison_charts.bars import (
     BarsInfo,
     bars_spec,
@@ -25,6 +24,7 @@ from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info
 from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips

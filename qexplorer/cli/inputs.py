@@ -7,6 +7,7 @@ import argparse
 from qexplorer import api
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import DataError
+from qexplorer.core.recipe_errors import words_of
 
 __all__ = ["data_of"]
 
@@ -35,5 +36,5 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
         preprocessing = Preprocessing.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise DataError(first["msg"].removeprefix("Value error, "), where=f"--{first['loc'][0]}") from None
+        raise DataError(words_of(first), where=f"--{first['loc'][0]}") from None
     return api.data(order.data, preprocessing=preprocessing, task=task)

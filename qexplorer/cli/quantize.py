@@ -56,6 +56,7 @@ def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
         "model": {"name": quantized.model.name, "sha256": quantized.model.sha256},
         "recipe": quantized.recipe.name,
         "digest": quantized.digest,
+        "calibration": quantized.calibration,
         "size": {"file_bytes": target.stat().st_size, "weight_bytes": quantized.weight_bytes},
         "plan": quantized.plan.to_json(),
     }
@@ -70,6 +71,7 @@ def _print(quantized: QuantizedModel, target: Path) -> None:
             "model": quantized.model.name,
             "recipe": quantized.recipe.name,
             "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float",
+            **({} if quantized.calibration is None else {"ranges from": quantized.calibration}),
             "layers": ", ".join(f"{n} {treatment}" for treatment, n in counted.most_common()),
         }
     )

@@ -58,12 +58,14 @@ class DataSet:
     Attributes:
         name: a sample's name, or the file's stem.
         calibration: samples for observing ranges.
-        evaluation: samples for judging, disjoint from ``calibration`` wherever ``held_out`` is True.
-        held_out: whether the two parts share no sample.
+        evaluation: samples for judging, none of which is in ``calibration`` wherever ``held_out`` is True.
+        held_out: whether no sample that judges occurs among those that calibrate, which ``shared`` counts.
         classes: names of the classes, empty if unknown.
         digest: SHA-256 over arrays, labels, split and preprocessing.
         notes: what a reader should know (how it was split, what was skipped), one sentence each.
         task: name of the task that the labels are for; None: the one that they mean (see ``core.tasks.choose``).
+        shared: samples of ``evaluation`` that occur in ``calibration``, by the digest of their inputs; None: not
+            looked at.
     """
 
     name: str
@@ -74,6 +76,23 @@ class DataSet:
     digest: str
     notes: tuple[str, ...] = field(default=())
     task: str | None = None
+    shared: int | None = None
+
+    @property
+    def parts_text(self) -> str:
+        """What was found of samples in both parts."""
+        n = self.evaluation.n
+        if self.evaluation is self.calibration or self.shared == n:
+            return "the same samples calibrate and judge"
+        if self.shared is None:
+            return "whether a sample is in both parts was not looked at"
+        if self.shared == 0:
+            return f"none of the {n:,} samples that judge is among those that calibrate"
+        return f"{self.shared:,} of the {n:,} samples that judge {_are(self.shared)} among those that calibrate too"
 
     def _repr_html_(self) -> str:
         return as_html(self)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -23,6 +23,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
     without_foreign,
 )
 from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.recipe_errors import Fields, first_fault, yaml_fault
 from qexplorer.core.recipe_parts import ActivationSpec, CalibratedPart, RecipePart, WeightSpec, is_option
 from qexplorer.core.short_names import expand
 from qexplorer.core.workspace import digest_json
@@ -58,7 +59,7 @@ class LayerRule(RecipePart):
         for fields, spec in ((self.weights, WeightSpec), (self.activations, ActivationSpec)):
             if fields is not None:
                 known = "calibrator" not in fields  # options of one that is named elsewhere: the recipe checks them
-                spec.model_validate({k: v for k, v in fields.items() if not (known and is_option(spec, k))})
+                _checked(spec, {k: v for k, v in fields.items() if not (known and is_option(spec, k))})
         return self
 
     def matches(self, name: str, op: str) -> bool:
@@ -66,6 +67,15 @@ class LayerRule(RecipePart):
         if self.match.startswith("op:"):
             return fnmatch.fnmatchcase(op, self.match[3:])
         return fnmatch.fnmatchcase(name, self.match)
+
+
+def _checked(spec: type[CalibratedPart], fields: dict[str, Any]) -> None:
+    """Raises ValueError, naming the part and the field, if ``fields`` cannot be those of ``spec``."""
+    try:
+        spec.model_validate(fields)
+    except ValidationError as error:
+        part = "weights" if spec is WeightSpec else "activations"
+        raise ValueError(f"{part}.{first_fault(error, {'recipe': spec})}") from None
 
 
 class LayerSpec(RecipePart):
@@ -175,7 +185,7 @@ class Recipe(RecipePart):
         if isinstance(source, Path) or text.endswith((".yaml", ".yml")):
             return cls._from_yaml(_read(Path(text)), where=text)
         if "\n" in text or ":" in text:
-            return cls._from_yaml(text, where="recipe")
+            return cls._from_yaml(str(source), where="recipe")  # as it came, so that lines are counted right
         return cls._validated(expand(text), where=text)
 
     @classmethod
@@ -183,27 +193,24 @@ class Recipe(RecipePart):
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise RecipeError(f"not YAML: {' '.join(str(error).split())}", where=where) from None
+            raise RecipeError(yaml_fault(error), where=where) from None
         if not isinstance(value, dict):
-            raise RecipeError("a recipe is a mapping with name, weights, activations and layers", where=where)
-        return cls._validated({"name": Path(where).stem, **value}, where=where)
+            what = "a recipe holds fields, written 'field: value'"
+            raise RecipeError(what, where=where, allowed=", ".join(cls.model_fields))
+        return cls._validated({"name": Path(where).stem, **value}, where=where, text=text)
 
     @classmethod
-    def _validated(cls, value: dict[str, Any], where: str) -> Recipe:
+    def _validated(cls, value: dict[str, Any], where: str, text: str | None = None) -> Recipe:
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise RecipeError(_first(error), where=where) from None
+            raise RecipeError(first_fault(error, _FIELDS, text), where=where) from None
 
     def _repr_html_(self) -> str:
         return as_html(self)
 
 
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, with its field."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return f"{field + ': ' if field else ''}{first['msg'].removeprefix('Value error, ')}"
+_FIELDS: Fields = {"recipe": Recipe, "weights": WeightSpec, "activations": ActivationSpec, "layers": LayerRule}
 
 
 def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str) -> Any:
@@ -215,7 +222,9 @@ def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str
     try:
         return spec.model_validate(without_foreign(merged, spec.model_fields))
     except ValidationError as error:
-        raise RecipeError(_first(error), where=f"rule '{rule}'", do="say in the rule what differs") from None
+        raise RecipeError(
+            first_fault(error, {"recipe": spec}), where=f"rule '{rule}'", do="say in the rule what differs"
+        ) from None
 
 
 def _check_options_of_rules(

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_names import distinct
+from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.prepare import Prepared, prepare
+from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
@@ -46,7 +47,8 @@ def compare(
 
     Args:
         model: the float model.
-        recipes: what to make of it; the float model itself need not be among them.
+        recipes: what to make of it; the float model itself need not be among them. Of two that share a name and
+            differ the later one gets a number behind it.
         data: calibration and evaluation samples, fitted to the model.
         backends: names of backends; by default the reference alone.
         effort: how long timing may take.
@@ -57,13 +59,12 @@ def compare(
     Raises:
         UnknownName: no such backend.
         BackendError: a backend that cannot be used here.
-        RecipeError: two recipes by one name that differ.
         Cancelled: ``cancelled()`` became true; every child is gone then.
     """
     backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
         usable(backend)
-    wanted = _distinct(recipes)
+    wanted = [recipe for recipe in distinct(recipes) if not recipe.is_float]
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     with scratch() as folder:
@@ -124,22 +125,6 @@ def _data_driven(recipes: Sequence[Recipe]) -> int:
     return sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
 
 
-def _distinct(recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Recipes that ask for different things, without the float model, which is always there.
-
-    Raises:
-        RecipeError: two recipes share a name and differ, so that a table could not tell them apart.
-    """
-    found: dict[str, Recipe] = {}
-    for recipe in recipes:
-        if recipe.is_float:
-            continue
-        if recipe.name in found and found[recipe.name].digest != recipe.digest:
-            raise RecipeError("two recipes have this name and differ", where=recipe.name, do="give one another name")
-        found.setdefault(recipe.name, recipe)
-    return list({recipe.digest: recipe for recipe in reversed(found.values())}.values())[::-1]
-
-
 def summarise_model(model: Model) -> dict[str, Any]:
     """What a reader of a comparison needs to know of its model."""
     value = model.to_json()
@@ -154,16 +139,22 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def summarise_data(data: DataSet, subject: Subject) -> dict[str, Any]:
-    """What a reader of a comparison needs to know of its data."""
+    """What a reader of a comparison needs to know of its data: ``n_calibration`` samples of those available were used,
+    and ``n_shared`` of those that judge are among all that calibrate (None: not looked at)."""
+    drawn = calibration_sample(data, CALIBRATION_SAMPLES)
     return {
         "name": data.name,
         "digest": data.digest,
-        "n_calibration": data.calibration.n,
+        "n_calibration": drawn.used,
+        "n_calibration_available": drawn.available,
+        "calibration": drawn.text,
         "n_evaluation": data.evaluation.n,
         "n_judged": subject.n,
         "task": task_of(data).name,
         "labelled": subject.labels is not None,
         "held_out": data.held_out,
+        "n_shared": data.shared,
+        "parts": data.parts_text,
         "classes": list(data.classes),
         "notes": list(data.notes),
     }

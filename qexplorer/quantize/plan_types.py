@@ -126,6 +126,7 @@ class QuantizedModel:
         digest: SHA-256 over model, recipe and calibration data: 16 hexadecimal digits.
         weight_bytes: packed bytes of weights, scales and zero points.
         output_scales: scale of each graph output that ends on a grid, by output name.
+        calibration: which samples ranges were observed on and algorithms read, in words; None: no sample was needed.
     """
 
     model: Model = field(repr=False)
@@ -135,6 +136,7 @@ class QuantizedModel:
     digest: str
     weight_bytes: int
     output_scales: dict[str, float]
+    calibration: str | None = None
 
     @property
     def onnx(self) -> bytes:

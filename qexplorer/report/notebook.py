@@ -15,7 +15,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.report.statements.cautions import cautions_of
-from qexplorer.report.table import ComparisonTable, run_cells
+from qexplorer.report.table import ComparisonTable, run_cells, run_notes
 from qexplorer.report.words import bytes_text, count_text
 
 __all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
@@ -60,7 +60,7 @@ def model_html(model: Model) -> str:
 def data_html(data: DataSet) -> str:
     """Sizes, shapes and classes of a data set."""
     facts = [f"{len(data.classes)} classes"] if data.classes else []
-    facts.append("parts share no sample" if data.held_out else "the same samples calibrate and judge")
+    facts.append(data.parts_text)
     rows = [_split_row("calibration", data.calibration), _split_row("evaluation", data.evaluation)]
     return _title(data.name, facts) + table_html(("part", "samples", "inputs", "labels"), rows) + _notes(data.notes)
 
@@ -74,6 +74,8 @@ def quantized_html(quantized: QuantizedModel) -> str:
     """What became of each layer, and why."""
     kept = quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
     facts = [f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float", f"digest {quantized.digest}"]
+    if quantized.calibration is not None:
+        facts.insert(1, f"ranges from {quantized.calibration}")
     rows = [
         (layer.name, layer.op, layer.treatment, layer.weights or "", layer.activations or "", layer.reason)
         for layer in quantized.plan.layers
@@ -85,14 +87,15 @@ def quantized_html(quantized: QuantizedModel) -> str:
 
 def run_html(run: Run) -> str:
     """One run as a table with one row for each quantity."""
-    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(cautions_of((run,)))
+    notes = (*cautions_of((run,)), *run_notes((run,)))
+    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(notes)
 
 
 def comparison_html(table: ComparisonTable) -> str:
     """One row per run, the float model first."""
     rows = [run_cells(run, table.runs) for run in table.runs]
     title = _title(str(table.comparison.model.get("name", "comparison")), table.conditions)
-    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows]) + _notes(table.notes)
 
 
 def _title(name: str, facts: Sequence[str]) -> str:

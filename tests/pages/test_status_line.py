@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Accuracy, Latency, Run, Size, Status
 from qexplorer.jobs.history import History
+from qexplorer.load.model import load_model
 from qexplorer.measure.comparison import Comparison
 from tests.pages.app import open_app
 
@@ -32,8 +35,11 @@ def _line(folder: Path, recipe: str, **choices: Any) -> list[str]:
     return [link.proto.label for link in app.get("page_link")][:3]
 
 
-def _keep(*runs: Run, id: str = "one", model: str = "tumour_mlp") -> None:
-    History().add(Comparison(id, f"2026-01-0{len(id)}T00:00:00", {"name": model}, {"name": "tumour"}, {}, runs))
+def _keep(*runs: Run, id: str = "one", model: str = "tumour_mlp", **recipes: Recipe) -> None:
+    about = {"name": "a name", "sha256": load_model(model).sha256}
+    asked = {digest: recipe.to_yaml() for digest, recipe in ({"w8a8": Recipe.parse("w8a8")} | recipes).items()}
+    found = Comparison(id, f"2026-01-0{len(id)}T00:00:00", about, {"name": "tumour"}, {}, runs, recipes=asked)
+    History().add(found)
 
 
 def test_not_compared_yet(workspace_folder: Path) -> None:
@@ -68,3 +74,15 @@ def test_another_models_result(workspace_folder: Path) -> None:
     """The result of another model is not shown."""
     _keep(_run("float", speedup=None), _run("w8a8", speedup=3.0), model="digits_cnn")
     assert _line(workspace_folder, "w8a8")[2] == "not compared yet"
+
+
+def test_a_name_is_not_a_recipe(workspace_folder: Path) -> None:
+    """What another recipe of the same name came to is not credited to the one being edited; its own is, renamed too."""
+    tight, wide = (Recipe.parse(f"name: mine\nweights: {{format: int{bits}}}\n") for bits in (4, 6))
+    run = replace(_run("mine", speedup=1.5, weight_bytes=100), digest="tight")
+    _keep(_run("float", speedup=None), run, id="own", tight=tight)
+    assert _line(workspace_folder, wide.to_yaml())[1:] == ["mine", "not compared yet"]
+    renamed = tight.model_copy(update={"name": "slim"})
+    name, said = _line(workspace_folder, renamed.to_yaml())[1:]
+    assert name == "slim"
+    assert said.startswith("ONNX Runtime (CPU): 98.8 %")

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
+from qexplorer.core.sampling import spread_order
 from qexplorer.core.tasks.choose import inferred_task
 from qexplorer.core.tasks.protocol import Task
+from qexplorer.load.datasets.overlap import shared_samples
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData
 
@@ -24,16 +26,14 @@ MAX_CALIBRATION = 512
 MIN_TO_SPLIT = 32
 """With fewer samples both parts are all of them: halves would be too small for either."""
 
-_SEED = 20240229
-
 
 def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = None) -> DataSet:
     """A data set, ready to feed once its inputs are named as the model's are.
 
     A part for calibration that the file sets apart is kept. Otherwise ``min(512, n / 4)`` samples are drawn, with a
     fixed seed and every class in proportion, and the rest judges; with fewer than 32 samples both parts are all of
-    them, and ``held_out`` is False. The task is the one asked for, else the one that the file names, else the one that
-    its labels mean, which a note then says.
+    them. How many samples are in both parts is counted, whoever set them apart. The task is the one asked for, else
+    the one that the file names, else the one that its labels mean, which a note then says.
 
     Raises:
         DataError: the preprocessing does not go with the arrays, or the labels not with the task.
@@ -42,11 +42,11 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = 
     chosen, implied, notes = _task(raw, task)
     evaluation = _labelled(raw.evaluation, chosen, raw.name)
     calibration = None if raw.calibration is None else _labelled(raw.calibration, chosen, raw.name)
-    held_out, note = True, ""
+    apart, note = True, ""
     if calibration is not None:
         note = f"The file sets {calibration.n} samples apart for calibration and {evaluation.n} to judge."
     elif evaluation.n < MIN_TO_SPLIT:
-        calibration, held_out = evaluation, False
+        calibration, apart = evaluation, False
         note = f"Only {evaluation.n} samples: the same ones calibrate and judge, so nothing is held out."
     else:
         strata = _strata(evaluation, chosen)
@@ -55,10 +55,11 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = 
         how = "fixed seed" if strata is None else "fixed seed, classes in proportion"
         note = f"{len(first)} samples were drawn for calibration ({how}); {len(rest)} judge."
     calibration = _preprocessed(calibration, preprocessing)
-    evaluation = _preprocessed(evaluation, preprocessing) if held_out else calibration
+    evaluation = _preprocessed(evaluation, preprocessing) if apart else calibration
     digest = dataset_digest(calibration, evaluation, preprocessing, None if implied else chosen.name)
     notes = (*raw.notes, *notes, note)
-    return DataSet(raw.name, calibration, evaluation, held_out, raw.classes, digest, notes, chosen.name)
+    shared = shared_samples(calibration, evaluation)
+    return DataSet(raw.name, calibration, evaluation, shared == 0, raw.classes, digest, notes, chosen.name, shared)
 
 
 def _task(raw: RawData, asked: str | None) -> tuple[Task, bool, tuple[str, ...]]:
@@ -94,23 +95,10 @@ def _preprocessed(split: Split, preprocessing: Preprocessing) -> Split:
 def stratified_positions(n: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions for calibration (in random order) and for judging (ascending); together all ``n``, disjoint."""
     wanted = min(MAX_CALIBRATION, n // 4)
-    order = np.random.default_rng(_SEED).permutation(n)
-    if labels is not None:
-        order = _interleaved(order, labels)
-    first = order[:wanted]
+    first = spread_order(n, labels)[:wanted]
     keep = np.ones(n, bool)
     keep[first] = False
     return first, np.flatnonzero(keep)
-
-
-def _interleaved(order: NDArray[np.intp], labels: Array) -> NDArray[np.intp]:
-    """``order`` rearranged so that every beginning of it has the classes in proportion."""
-    place = np.empty(len(order), np.float64)
-    shuffled = labels[order]
-    for label in np.unique(shuffled):
-        members = np.flatnonzero(shuffled == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return order[np.argsort(place, kind="stable")]
 
 
 def dataset_digest(calibration: Split, evaluation: Split, preprocessing: Preprocessing, task: str | None = None) -> str:

@@ -80,8 +80,8 @@ def _facts(data: DataSet) -> str:
     labels = f"{len(data.classes)} classes" if data.classes else "labelled"
     text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
     labelled = data.evaluation.labels is not None
-    text += ", no sample in both" if data.held_out else ", the same ones"
-    text += ": what is measured on them is optimistic" if labelled and not data.held_out else ""
+    text += f"; {data.parts_text}"
+    text += ": what is measured on them is optimistic" if labelled and data.shared else ""
     return f"{text}; {labels if labelled else 'no labels: likeness to float stands in for accuracy'}; task {data.task}."
 
 

@@ -14,7 +14,7 @@ from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
-from qexplorer.ui.quantize.controls import try_change
+from qexplorer.ui.quantize.controls import draw_refused_change, try_change
 from qexplorer.ui.quantize.recipe_changes import add_rule
 from qexplorer.ui.session import as_plain, remembered
 
@@ -22,6 +22,7 @@ __all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows", "refusal"]
 
 _FILTERS = ("All layers", "Why float?", "Quantized")
 _SELECTED = "quantize_layers"
+_PLACE = "plan"
 
 
 @st.cache_resource(max_entries=32, show_spinner="Planning: up to a few seconds for large models.")
@@ -116,6 +117,7 @@ def draw_table(plan: Plan) -> None:
     )
     chosen = [rows[i]["layer"] for i in event.selection.rows if i < len(rows)]
     _act_on(chosen)
+    draw_refused_change(_PLACE)
 
 
 def _act_on(chosen: list[str]) -> None:
@@ -138,7 +140,7 @@ def _add(layers: list[str], rule: dict[str, Any]) -> None:
             recipe = add_rule(recipe, {"match": layer} | rule)
         return recipe
 
-    try_change(make)
+    try_change(make, _PLACE)
 
 
 def plan_rows(plan: Plan, kind: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What OpenVINO is set to, what it runs as integers, and how it names it."""
+"""What OpenVINO is set to, how it names what it runs, and what it refuses."""
 
 from __future__ import annotations
 
@@ -68,37 +68,6 @@ def test_all_convolutions_of_resnet18_are_integer() -> None:
     kernels = session_of(qx.quantize(qx.load("resnet18"), "w8a8").path).kernels()
     assert kernels.integer["Convolution"] == 20
     assert not kernels.float
-
-
-UNSIGNED = "weights: {format: uint8, symmetric: false, granularity: channel}\nactivations: {format: uint8}"
-SIGNED = "weights: {format: int8, granularity: channel}\nactivations: {format: int8}"
-
-
-@needs_openvino
-@pytest.mark.usefixtures("shared_workspace")
-@pytest.mark.parametrize(
-    ("recipe", "place", "label", "count"),
-    [
-        ("w8a8", "integer", "Convolution", 11),
-        ("w4a8", "integer", "Convolution", 11),
-        ("w2a8", "integer", "Convolution", 11),
-        ("w4a4", "integer", "Convolution", 11),
-        (f"name: signed\n{SIGNED}", "integer", "Convolution", 11),
-        (f"name: unsigned\n{UNSIGNED}", "float", "Convolution", 11),
-        (f"name: unsigned\n{UNSIGNED}", "float", "FullyConnected (uint8 weights)", 1),
-        ("w8a8-dynamic", "float", "Convolution", 11),
-        ("w8", "float", "Convolution", 11),
-        ("w8-b32", "float", "FullyConnected (int8 weights)", 1),
-        ("w4-b32", "float", "Convolution", 11),
-        ("w8a16", "float", "Convolution", 11),
-        ("bf16", "float", "Convolution", 11),
-    ],
-)
-def test_what_runs_as_integer_is_what_the_page_says(recipe: str, place: str, label: str, count: int) -> None:
-    """The table of docs/backends/openvino.md, for the digits."""
-    session = session_of(qx.quantize(qx.load("digits_cnn"), recipe).path)
-    session.run(images(32))
-    assert getattr(session.kernels(), place)[label] == count
 
 
 @needs_openvino

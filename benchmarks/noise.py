@@ -7,7 +7,8 @@ Bar: at least 95 of 100 comparisons show no difference, which is when the interv
 The same file is timed as two variants by the timing child that every comparison uses, each time in a fresh process with
 another order of turns. The plan is that of effort ``quick``, shortened where it does not bear on the interval: 1.2 s
 instead of 1.8 s for latency, next to nothing for throughput, nothing for energy; loadings, rounds and calls are those
-of ``quick``. ``--busy 2`` has two busy loops beside it. Every comparison counts, also those on a machine that qexplorer itself calls busy.
+of ``quick``. ``--busy 2`` has two busy loops
+beside it. Every comparison counts, also those on a machine that qexplorer itself calls busy.
 
 ``--loads 1`` times one loading of each, to see what a copy's place in memory does: the standard deviation of the ratio
 is what ``PLACEMENT`` in ``paired.py`` was set from. Last, the cost of one look at the hardware is measured, as

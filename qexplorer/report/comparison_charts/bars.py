@@ -13,6 +13,7 @@ from qexplorer.core.results import Latency, Run, Throughput
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
+    axis_end,
     label_of,
     made_on,
     scaled_unit,
@@ -173,7 +174,8 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     at: dict[str, Any] = {"y": y}
     if several:
         at["yOffset"] = {"field": "series", "sort": list(info.series)}
-    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": {"zero": True}}
+    scale: dict[str, Any] = {"zero": True} if info.stacked else {"domain": [0, _end(info)], "nice": False}
+    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": scale}
     solid = list(dict.fromkeys(row.colour for row in info.rows if not row.value.uncertain))
     marks = [_solid(colour, at, bar_x, info) for colour in solid]
     longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
@@ -183,14 +185,18 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
         "datasets": {"bars": _rows(info)},
         "data": {"name": "bars"},
         "height": {"step": 15 if several else 30},
-        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else [_value_labels(at, bar_x, info)])],
+        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else _beyond(at, bar_x, info))],
     }
+
+
+def _end(info: BarsInfo) -> float:
+    return axis_end([row.value for row in info.rows])
 
 
 def _rows(info: BarsInfo) -> list[dict[str, Any]]:
     """The bars as data; a stacked one starts where the one before it ended."""
     ends: dict[str, float] = {}
-    rows = []
+    rows, last = [], _end(info)
     for row in info.rows:
         start = ends.get(row.label, 0.0) if info.stacked else 0.0
         ends[row.label] = start + row.value.value
@@ -203,6 +209,8 @@ def _rows(info: BarsInfo) -> list[dict[str, Any]]:
                 "end": ends[row.label] if info.stacked else row.value.value,
                 "low": row.value.low,
                 "high": row.value.high,
+                "shown": None if row.value.high is None else min(row.value.high, last),
+                "on": row.value.high is not None and row.value.high > last,
                 "uncertain": row.value.uncertain,
                 "note": row.value.note,
                 "detail": row.detail,
@@ -253,14 +261,21 @@ def _encoding(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str
 
 def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:
     shown = {"filter": "isValid(datum.low) && isValid(datum.high)"}
-    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    ends = {"x": x | {"field": "low"}, "x2": {"field": "shown"}}
     return {"transform": [shown], "mark": {"type": "rule", "strokeWidth": 2, "color": NEUTRAL}, "encoding": at | ends}
+
+
+def _beyond(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> list[dict[str, Any]]:
+    """An arrow where an interval goes on beyond the axis, and the values' labels."""
+    arrow = {"type": "point", "shape": "triangle-right", "size": 60, "filled": True, "opacity": 1, "color": NEUTRAL}
+    on = {"transform": [{"filter": "datum.on"}], "mark": arrow, "encoding": at | {"x": x | {"field": "shown"}}}
+    return [on, _value_labels(at, x, info)]
 
 
 def _value_labels(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     size = 11 if len(info.series) == 1 else 10
     mark = {"type": "text", "align": "left", "dx": 6, "fontSize": size, "color": NEUTRAL}
-    place = {"calculate": "max(datum.end, datum.high || 0)", "as": "edge"}
+    place = {"calculate": "max(datum.end, datum.shown || 0)", "as": "edge"}
     return {
         "transform": [place],
         "mark": mark,

@@ -30,7 +30,7 @@ def run(order: argparse.Namespace) -> int:
             "outputs": "; ".join(map(_tensor_text, model.outputs)),
             "parameters": count_text(model.parameters),
             "macs": None if model.macs is None else f"{count_text(model.macs)} a sample",
-            "file": bytes_text(model.file_bytes),
+            "file": _file_text(model),
             "quantizable": f"{len(model.quantizable_layers)} of {len(model.layers)} layers",
         }
     )
@@ -48,9 +48,17 @@ def inspection(model: Model) -> dict[str, Any]:
     """What ``inspect --json`` prints."""
     about = {k: getattr(model, k) for k in ("name", "sha256", "opset", "parameters", "macs", "untrained", "notes")}
     about |= {side: [_tensor(info) for info in getattr(model, side)] for side in ("inputs", "outputs")}
-    about |= {"file_bytes": model.file_bytes, "weight_bytes": model.weight_bytes}
+    about |= {"file_bytes": model.file_bytes, "given_bytes": model.given_bytes, "weight_bytes": model.weight_bytes}
+    about |= {"classes": list(model.classes)}
     layers = [{field: getattr(layer, field) for field in _LAYER_FIELDS} for layer in model.layers]
     return {"model": about, "layers": layers}
+
+
+def _file_text(model: Model) -> str:
+    """The file as it was given, and as it runs here where that differs."""
+    runs = bytes_text(model.file_bytes)
+    given = bytes_text(model.given_bytes) if model.given_bytes else runs
+    return runs if given == runs else f"{given} as given, {runs} in the form that runs here"
 
 
 def _able(layer: Layer) -> str | None:

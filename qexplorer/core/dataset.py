@@ -24,11 +24,13 @@ class Split:
         labels: as the data's task keeps them, first axis the samples: class numbers (n,) int64, measurements float64,
             masks (n, h, w) int64, tokens (n, t) int64; or None.
         groups: shape ``(n,)`` group names for fairness, or None.
+        read_labels: the labels as they were read, before the task took them: a model may have an input of their name.
     """
 
     inputs: Mapping[str, Array]
     labels: Array | None = None
     groups: Array | None = None
+    read_labels: Array | None = None
 
     @property
     def n(self) -> int:
@@ -42,8 +44,8 @@ class Split:
     def take(self, index: slice | NDArray[np.integer]) -> Split:
         """The samples at ``index``."""
         pick = {k: v[index] for k, v in self.inputs.items()}
-        labels = None if self.labels is None else self.labels[index]
-        return Split(pick, labels, None if self.groups is None else self.groups[index])
+        rest = (None if each is None else each[index] for each in (self.labels, self.groups, self.read_labels))
+        return Split(pick, *rest)
 
     def batches(self, size: int) -> Iterator[Split]:
         """Consecutive pieces of ``size`` samples; the last may be smaller."""
@@ -66,6 +68,8 @@ class DataSet:
         task: name of the task that the labels are for; None: the one that they mean (see ``core.tasks.choose``).
         shared: samples of ``evaluation`` that occur in ``calibration``, by the digest of their inputs; None: not
             looked at.
+        alphabetical: whether the class numbers were made up from the class names that occur, in alphabetical order.
+        own_names: what the file calls the arrays that were taken for ``labels`` and ``groups``, if it names them.
     """
 
     name: str
@@ -77,6 +81,8 @@ class DataSet:
     notes: tuple[str, ...] = field(default=())
     task: str | None = None
     shared: int | None = None
+    alphabetical: bool = False
+    own_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def parts_text(self) -> str:

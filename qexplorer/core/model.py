@@ -20,11 +20,21 @@ Dim = int | str | None
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """A graph input or output: its name, NumPy element type and shape (a str or None where a dimension is free)."""
+    """A graph input or output.
+
+    Attributes:
+        name: the tensor's name.
+        dtype: NumPy element type.
+        shape: a str or None where a dimension is free.
+        classes: whether it is an output that is known to name a class for each sample: it comes from a Softmax or a
+            classifier of ai.onnx.ml, holds one whole number a sample, or somebody has named its classes. A table that
+            merely could is not: scores, coordinates and embeddings look alike.
+    """
 
     name: str
     dtype: str
     shape: tuple[Dim, ...]
+    classes: bool = False
 
     @property
     def fixed_batch(self) -> int | None:
@@ -83,6 +93,8 @@ class Model(Wire):
         weight_bytes: bytes of all initializers.
         untrained: True for architecture-only models: accuracy is never shown.
         notes: what was changed or could not be done on loading, one sentence each.
+        classes: names of the classes by number, from the file's metadata or a list beside it; empty if unknown.
+        given_bytes: size of the file as it was given, its external weights included; 0 where that is not known.
     """
 
     name: str
@@ -99,6 +111,8 @@ class Model(Wire):
     weight_bytes: int
     untrained: bool = False
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    given_bytes: int = 0
 
     @property
     def fixed_batch(self) -> int | None:

@@ -40,7 +40,7 @@ class LayerRule(RecipePart):
     """An exception for the layers that ``match`` names; rules apply in order, so the last match wins.
 
     Attributes:
-        match: a layer's name with ``*`` and ``?``, or ``op:`` and an operator type (``op:Conv``).
+        match: a layer's name, as it is or with ``*`` and ``?``; or ``op:`` and an operator type (``op:Conv``).
         float_: keep these layers in float (YAML: ``float: true``).
         weights: fields of :class:`WeightSpec` that differ. An option without a calibrator is for those of the layers
             whose calibrator takes it.
@@ -64,9 +64,17 @@ class LayerRule(RecipePart):
 
     def matches(self, name: str, op: str) -> bool:
         """Whether the rule is about the layer called ``name`` with operator type ``op``."""
+        if self.match == name:
+            return True
         if self.match.startswith("op:"):
-            return fnmatch.fnmatchcase(op, self.match[3:])
-        return fnmatch.fnmatchcase(name, self.match)
+            return _alike(op, self.match[3:])
+        return _alike(name, self.match)
+
+
+def _alike(name: str, pattern: str) -> bool:
+    """Whether ``name`` is like ``pattern``, in which ``*`` and ``?`` stand for others, and brackets for themselves:
+    layers of torch are called ``blocks[0].fc``."""
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def _checked(spec: type[CalibratedPart], fields: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ def shapes_for_one_sample(proto: onnx.ModelProto) -> dict[str, Shape]:
     A batch that the file fixes at more than 1 stays; :func:`layer_macs` divides by it.
     """
     single = inferred(proto, one_sample=True)
-    found = {v.name: _shape(v) for v in (*single.graph.input, *single.graph.value_info, *single.graph.output)}
+    found = {v.name: _shape(v) for v in (*single.graph.output, *single.graph.value_info, *single.graph.input)}
     return found | {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
 
 

@@ -49,6 +49,10 @@ def without_weights(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx
     graph.node.extend(source.node)
     graph.input.extend(source.input)
     graph.output.extend(source.output)
+    given = {value.name: value for value in source.input}
+    for value in graph.output:
+        if value.name in given:  # inference would let an output that passes an input on go before the input
+            value.type.CopyFrom(given[value.name].type)
     if one_sample:
         _one_sample(graph)
     else:
@@ -67,5 +71,9 @@ def _one_sample(graph: onnx.GraphProto) -> None:
         dims = value.type.tensor_type.shape.dim
         if dims and not dims[0].HasField("dim_value"):
             dims[0].dim_value = 1
+    passed = {value.name: value for value in graph.input}
     for value in graph.output:
-        value.type.tensor_type.ClearField("shape")
+        if value.name in passed:
+            value.type.CopyFrom(passed[value.name].type)
+        else:
+            value.type.tensor_type.ClearField("shape")

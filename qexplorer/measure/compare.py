@@ -18,6 +18,7 @@ from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
+from qexplorer.measure.forecast import Forecast
 from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
@@ -25,8 +26,6 @@ from qexplorer.measure.variant import Subject, float_variant, subject_of
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
-
-_OBSERVE_S, _QUANTIZE_S, _ALGORITHM_S = 1.5, 0.4, 4.0
 
 
 def compare(
@@ -68,8 +67,10 @@ def compare(
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     with scratch() as folder:
-        board.plan("observe", _OBSERVE_S if any(recipe.needs_statistics for recipe in wanted) else 0.1)
-        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1) + _ALGORITHM_S * _data_driven(wanted))
+        forecast = Forecast.of(model, subject.n, effort)
+        observes = any(recipe.needs_statistics for recipe in wanted)
+        board.plan("observe", forecast.observing(data.calibration.n) if observes else 0.1)
+        board.plan("quantize", forecast.quantizing(wanted))
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
@@ -86,7 +87,7 @@ def compare(
         quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
         recipes={item.digest: item.recipe.to_yaml() for item in made},
         positions=tuple(subject.positions.tolist()),
-        labels=tuple(subject.labels.tolist()) if subject.labels is not None and task_of(data).classes else None,
+        labels=tuple(subject.labels.tolist()) if subject.labels is not None and subject.classes else None,
         predictions=said,
     )
 
@@ -101,28 +102,34 @@ def _run(
         engine.collect()
         board.tell(text, engine.runs())
 
-    engine.expect(backends, 1 + len(recipes))
-    for backend in backends:
+    engine.expect(backends, [recipe.digest for recipe in recipes])
+    first, others = backends[:1], backends[1:]
+    for backend in first:
         engine.submit(backend, float_variant(model))
     made: list[Prepared] = []
     for item in prepare(model, recipes, data, progress=told):
         made.append(item)
-        for backend in backends:
-            if item.variant is None:
-                engine.fail(backend, item.recipe.name, item.digest, item.failed or "the recipe could not be applied")
-            else:
-                engine.submit(backend, item.variant)
+        _submit(engine, item, first)
         board.advance("quantize", len(made) / len(recipes))
     board.advance("observe", 1.0)
     board.advance("quantize", 1.0)
-    engine.finish_judging()
-    engine.time_all(backends)
+    for some in (first, others):  # whoever waits has one backend's numbers, whole, before the others are begun
+        for backend in others if some is others else ():
+            engine.submit(backend, float_variant(model))
+            for item in made:
+                _submit(engine, item, [backend])
+        engine.finish_judging()
+        engine.time_all(some)
     return made
 
 
-def _data_driven(recipes: Sequence[Recipe]) -> int:
-    """Algorithms that read samples, in all recipes."""
-    return sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
+def _submit(engine: Engine, item: Prepared, backends: Sequence[str]) -> None:
+    """Has one recipe's file judged on ``backends``, or says why there is none."""
+    for backend in backends:
+        if item.variant is None:
+            engine.fail(backend, item.recipe.name, item.digest, item.failed or "the recipe could not be applied")
+        else:
+            engine.submit(backend, item.variant, item.recipe.digest)
 
 
 def summarise_model(model: Model) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     if not _is_reference(arguments, kernels):
         reference = Simulation(path, threads, folder_of(arguments["files"]))
         compared = compare_answers(session, reference, inputs, found, arguments, report)
-    n, threshold, scoring = int(arguments["n"]), float(arguments["threshold"]), arguments.get("scoring")
+    n, threshold, scoring = int(arguments["n"]), arguments["threshold"], arguments.get("scoring")
     without = score_answers(scoring, found, n, threshold) if scoring is not None else {}
     said = predictions(found, n, threshold=threshold)
     return {
@@ -160,7 +160,7 @@ def compare_answers(
     if list(reference.output_names) != names:
         raise BackendError("the backend names its outputs otherwise than the model does")
     fixed, evaluation = arguments["fixed_batch"], int(arguments["evaluation_batch"])
-    threshold, scales = float(arguments["threshold"]), dict(arguments["scales"])
+    threshold, scales = arguments["threshold"], dict(arguments["scales"])
     expected = answers_of(reference, inputs, arguments, lambda done: report(1 + done))
     size = int(fixed or evaluation)
     compared = [differences(found, expected, names, scales, batch=size, n=n, threshold=threshold)]

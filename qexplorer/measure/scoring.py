@@ -75,7 +75,9 @@ def keep_labels(folder: Path, labels: Array | None) -> str | None:
     return str(path)
 
 
-def score_answers(order: Mapping[str, Any], outputs: Sequence[Array], n: int, threshold: float) -> dict[str, str]:
+def score_answers(
+    order: Mapping[str, Any], outputs: Sequence[Array], n: int, threshold: float | None
+) -> dict[str, str]:
     """The child's part: scores ``outputs``, writes the scores, keeps the outputs if asked to.
 
     Args:

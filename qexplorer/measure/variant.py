@@ -45,7 +45,7 @@ class Subject:
         n: samples.
         batches: batch sizes that are timed, latency's first.
         evaluation_batch: samples at a time when accuracy is measured.
-        threshold: see ``predictions``.
+        threshold: see ``predictions``; None where an answer is no class.
         metrics: what the data's task is judged by, the primary one first.
         classes: whether an answer can be a class, so that it can be said which answers changed.
     """
@@ -57,7 +57,7 @@ class Subject:
     n: int
     batches: tuple[int, ...]
     evaluation_batch: int
-    threshold: float
+    threshold: float | None
     metrics: tuple[Metric, ...] = ()
     classes: bool = True
 
@@ -96,7 +96,7 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
     if task.needs_labels and split.labels is None:
         allowed = f"labels for the task {task.name}: {task.takes}"
         raise DataError("there are no labels", where=data.name, allowed=allowed, do="choose the task similarity")
-    fixed = model.fixed_batch
+    fixed, classes = model.fixed_batch, task.classes(model.outputs)
     return Subject(
         model=model,
         inputs=feeds_of(split, model),
@@ -105,7 +105,7 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
         n=int(positions.size),
         batches=BATCHES if fixed is None else (fixed,),
         evaluation_batch=fixed or EVALUATION_BATCH,
-        threshold=threshold_of(model),
+        threshold=threshold_of(model) if classes else None,
         metrics=metrics_of(task, model.outputs),
-        classes=task.classes,
+        classes=classes,
     )

@@ -61,7 +61,7 @@ class Answers:
     n: int
     labels: Array | None = None
     floats: Sequence[Array] | None = None
-    threshold: float = 0.0
+    threshold: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = 
         UnknownName: there is no such task.
     """
     chosen, implied, notes = _task(raw, task)
-    evaluation = _labelled(raw.evaluation, chosen, raw.name)
-    calibration = None if raw.calibration is None else _labelled(raw.calibration, chosen, raw.name)
+    evaluation = _labelled(raw.evaluation, chosen, raw)
+    calibration = None if raw.calibration is None else _labelled(raw.calibration, chosen, raw)
     apart, note = True, ""
     if calibration is not None:
         note = f"The file sets {calibration.n} samples apart for calibration and {evaluation.n} to judge."
@@ -59,7 +59,8 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = 
     digest = dataset_digest(calibration, evaluation, preprocessing, None if implied else chosen.name)
     notes = (*raw.notes, *notes, note)
     shared = shared_samples(calibration, evaluation)
-    return DataSet(raw.name, calibration, evaluation, shared == 0, raw.classes, digest, notes, chosen.name, shared)
+    more = {"task": chosen.name, "shared": shared, "alphabetical": raw.alphabetical, "own_names": raw.own_names}
+    return DataSet(raw.name, calibration, evaluation, shared == 0, raw.classes, digest, notes, **more)
 
 
 def _task(raw: RawData, asked: str | None) -> tuple[Task, bool, tuple[str, ...]]:
@@ -74,14 +75,14 @@ def _task(raw: RawData, asked: str | None) -> tuple[Task, bool, tuple[str, ...]]
     return chosen, meant is chosen, ()
 
 
-def _labelled(split: Split, task: Task, where: str) -> Split:
+def _labelled(split: Split, task: Task, raw: RawData) -> Split:
     """``split`` with its labels as ``task`` keeps them; without any, if it takes none."""
     if not task.needs_labels:
-        return Split(split.inputs, None, split.groups)
+        return Split(split.inputs, None, split.groups, split.labels)
     if split.labels is None:
         allowed = f"labels for the task {task.name}: {task.takes}"
-        raise DataError("there are no labels", where=where, allowed=allowed, do="choose the task similarity")
-    return Split(split.inputs, task.checked(split.labels, where), split.groups)
+        raise DataError("there are no labels", where=raw.name, allowed=allowed, do="choose the task similarity")
+    return Split(split.inputs, task.checked(split.labels, raw.name), split.groups, split.labels)
 
 
 def _strata(split: Split, task: Task) -> Array | None:
@@ -89,7 +90,8 @@ def _strata(split: Split, task: Task) -> Array | None:
 
 
 def _preprocessed(split: Split, preprocessing: Preprocessing) -> Split:
-    return Split({k: preprocessing.apply(v) for k, v in split.inputs.items()}, split.labels, split.groups)
+    inputs = {k: preprocessing.apply(v) for k, v in split.inputs.items()}
+    return Split(inputs, split.labels, split.groups, split.read_labels)
 
 
 def stratified_positions(n: int, labels: Array | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -12,7 +12,7 @@ import onnx.inliner
 from qexplorer.graph.constant_nodes import constant_value
 from qexplorer.graph.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
-__all__ = ["name_everything", "tidied"]
+__all__ = ["free_dimensions", "name_everything", "tidied"]
 
 _FIRST_IR_WITH_PURE_WEIGHTS = 4  # the version converter takes weights for undefined inputs in older files
 
@@ -73,16 +73,36 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
         graph.node.extend(fresh)
 
 
-def name_everything(proto: onnx.ModelProto) -> None:
-    """Gives every node of the graph and of graphs inside it a name that no other node has, in place."""
+def free_dimensions(proto: onnx.ModelProto) -> bool:
+    """Takes lengths below 0 out of every declared shape, in place: exporters mean "any length" by -1, ONNX by no
+    length at all. Returns whether there were any."""
+    found = False
+    for graph in all_graphs(proto):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            for dim in value.type.tensor_type.shape.dim if value.type.HasField("tensor_type") else ():
+                if dim.dim_value < 0:
+                    dim.Clear()
+                    found = True
+    return found
+
+
+def name_everything(proto: onnx.ModelProto) -> tuple[str, ...]:
+    """Gives every node of the graph and of graphs inside it a name that no other node has, in place.
+
+    Returns:
+        The names that several nodes had; the first node of each keeps it.
+    """
+    shared: dict[str, None] = {}
     taken = {node.name for graph in all_graphs(proto) for node in graph.node if node.name}
     seen: set[str] = set()
     counts: dict[str, int] = {}
     for graph in all_graphs(proto):
         for node in graph.node:
             if not node.name or node.name in seen:
+                shared |= {node.name: None} if node.name else {}
                 node.name = _free_name(node.op_type, taken, counts)
             seen.add(node.name)
+    return tuple(shared)
 
 
 def _free_name(op: str, taken: set[str], counts: dict[str, int]) -> str:

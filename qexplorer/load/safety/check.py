@@ -75,7 +75,6 @@ def _parsed(data: bytes, where: str) -> onnx.ModelProto:
 
 def _dropped(proto: onnx.ModelProto) -> list[str]:
     """Removes what is not needed to run the model; returns a note for what somebody may miss."""
-    del proto.metadata_props[:]
     if not proto.training_info:
         return []
     del proto.training_info[:]

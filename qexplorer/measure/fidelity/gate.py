@@ -74,7 +74,7 @@ def differences(
     *,
     batch: int,
     n: int,
-    threshold: float = 0.0,
+    threshold: float | None = 0.0,
 ) -> Difference:
     """Compares a backend's outputs with the simulation's.
 

@@ -59,7 +59,7 @@ def simulated_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         session = simulator.load(Path(path), options)
         start = index * 0.35
         found.append(answers_of(session, inputs, arguments, _part(emit, start, 0.35)))
-    n, threshold = int(arguments["n"]), float(arguments["threshold"])
+    n, threshold = int(arguments["n"]), arguments["threshold"]
     said = [predictions(outputs, n, threshold=threshold) for outputs in found]
     same = None if said[0] is None or said[1] is None else int((said[0] == said[1]).sum())
     layers, layers_n = _layers(arguments, inputs, options, _part(emit, 0.7, 0.3))

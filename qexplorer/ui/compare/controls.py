@@ -11,14 +11,16 @@ from qexplorer.core.recipe_names import distinct
 from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kinds.compare import COMPARE
-from qexplorer.measure.effort import SECONDS, Effort
+from qexplorer.measure.effort import Effort, effort_of
+from qexplorer.measure.forecast import expected_seconds
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_memory import latest_job, start_job
-from qexplorer.ui.job_section import StartButton, draw_start
+from qexplorer.ui.job_section import StartButton, draw_start, duration
 from qexplorer.ui.own_recipes import bound_to_fail, compared, labels_of, texts_once
 from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
 from qexplorer.ui.session import (
     as_plain,
+    current_data,
     current_model,
     current_recipe,
     data_reference,
@@ -33,7 +35,7 @@ __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start"]
 
 SHOWN = "comparison"  # in the session's choices: [id of the kept comparison that was opened, the model it was then]
 _PICKED, _ERROR = "compare_picked", "compare_error"
-_EFFORTS = {str(each): f"{each.capitalize()}, {SECONDS[each]} s" for each in Effort}
+_EFFORTS = {str(each): each.capitalize() for each in Effort}
 
 
 def draw_picks() -> None:
@@ -61,8 +63,8 @@ def draw_picks() -> None:
             "Effort",
             efforts,
             format_func=_EFFORTS.__getitem__,
-            help="How long timing may take on each backend; longer means narrower intervals, accuracy is the same. "
-            "The time is for a small model.",
+            help="How long timing may take on each backend: quick for trying things, standard for deciding, report for "
+            "numbers that others will read. Longer means narrower intervals; accuracy is the same.",
             required=True,
             **remembered("effort", "quick", efforts),
         )
@@ -71,6 +73,8 @@ def draw_picks() -> None:
         pressed = draw_start(COMPARE.name, button)
     if lacks:
         st.caption(lacks)
+    else:
+        _estimate()
     _advanced()
     for text in _refused():
         st.caption(f":material/warning: {as_plain(text)}")
@@ -133,6 +137,28 @@ def _refused() -> list[str]:
     model = current_model()
     found = [bound_to_fail(recipe, model) for recipe in compared()]
     return [f"{error.sentence}. It will fail." for error in found if error is not None]
+
+
+def _estimate() -> None:
+    """About how long it will take, said before anybody waits."""
+    try:
+        model, data = current_model(), current_data()
+        recipes = compared()
+    except QExplorerError:
+        return
+    if model is None or data is None:
+        return
+    choices = state().choices
+    seconds = expected_seconds(
+        model,
+        recipes,
+        _backends(),
+        effort_of(choices.get("effort") or "quick"),
+        calibration=data.calibration.n,
+        evaluation=data.evaluation.n,
+        samples=choices.get("compare_samples") or None,
+    )
+    st.caption(f":material/schedule: About {duration(seconds)} in all; the first numbers come after a few seconds.")
 
 
 def _in_float() -> list[str]:

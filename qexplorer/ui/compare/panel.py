@@ -66,7 +66,7 @@ def _result(job: JobState | None) -> None:
     if comparison is not None:
         draw_results(comparison)
     elif job is None or job.status is JobStatus.DONE:
-        st.caption("Press Compare, and results come in about 10 seconds." + _before())
+        st.caption("Press Compare to measure what is picked above." + _before())
 
 
 def _before() -> str:

@@ -28,7 +28,7 @@ def draw_summary(model: Model) -> None:
     numbers = (
         ("Parameters", count_text(model.parameters), "Values in the model's initializers"),
         ("MACs", count_text(model.macs), "Multiply-accumulates for one sample; a dash if shapes are unknown"),
-        ("Size", bytes_text(model.file_bytes), "The normalized ONNX file"),
+        ("Size", bytes_text(model.file_bytes), _size_help(model)),
         ("Can be quantized", f"{able} of {len(model.layers)} layers", "Layers that qexplorer can put on a grid"),
         ("Opset", str(model.opset), "Version of ONNX's operators, after conversion"),
     )
@@ -38,6 +38,13 @@ def draw_summary(model: Model) -> None:
     st.caption(f"In: {_tensors(model.inputs)}  \nOut: {_tensors(model.outputs)}")
     for note in model.notes:
         st.caption(f":material/info: {note}")
+
+
+def _size_help(model: Model) -> str:
+    """What the size is of, and that of the file as it was given where it differs."""
+    if model.given_bytes in (0, model.file_bytes):
+        return "The ONNX file"
+    return f"The ONNX file in the form that runs here; as it was given it has {bytes_text(model.given_bytes)}"
 
 
 def _tensors(infos: tuple[TensorInfo, ...]) -> str:

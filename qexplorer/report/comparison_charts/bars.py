@@ -1,6 +1,6 @@
 """Bars of a comparison, one row for each run: costs, latency percentiles, throughput by batch, kernels that ran.
 
-Bars start at zero and carry their intervals; an estimated or too noisy one is hatched.
+Bars start at zero and carry their intervals; an estimated or noisy one is hatched.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def latency_info(comparison: Comparison) -> BarsInfo:
 
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
-    note = "" if found.valid else found.reason or "too noisy"
+    note = "" if found.valid else found.reason or "noisy"
     values = (("p50", found.p50, found.ci95), ("p90", found.p90, found.p90_ci95), ("p99", found.p99, found.p99_ci95))
     bars: list[tuple[str, Value]] = []
     for name, value, ends in values:
@@ -127,7 +127,7 @@ def throughput_info(comparison: Comparison) -> BarsInfo:
 
 def _rate(found: Throughput) -> Value:
     low, high = found.ci95 or (None, None)
-    return Value(found.value, low, high, "" if found.valid else found.reason or "too noisy")
+    return Value(found.value, low, high, "" if found.valid else found.reason or "noisy")
 
 
 def kernels_info(comparison: Comparison) -> BarsInfo:

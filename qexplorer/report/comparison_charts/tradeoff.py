@@ -1,6 +1,6 @@
 """The task's metric against what it costs, every run at its true place with its intervals: typed data, then a chart.
 
-Colours: float grey, each backend its own hue. Estimated or too noisy values are hollow with a dashed outline. Costs
+Colours: float grey, each backend its own hue. Estimated or noisy values are hollow with a dashed outline. Costs
 start at zero; there is one y axis, with the metric's own unit: better is up, or down where lower is better, which its
 title says. A model without a metric that means anything gets bars of its costs instead.
 """

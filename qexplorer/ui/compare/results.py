@@ -116,7 +116,7 @@ def _pictures(comparison: Comparison) -> None:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
-        st.caption("Hollow and hatched: estimated or too noisy. No power meter was found, so energy is an estimate.")
+        st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")
 
 
 def _details(comparison: Comparison) -> None:

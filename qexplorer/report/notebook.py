@@ -14,6 +14,7 @@ from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells, run_notes
 from qexplorer.report.words import bytes_text, count_text
 
@@ -86,7 +87,8 @@ def quantized_html(quantized: QuantizedModel) -> str:
 
 def run_html(run: Run) -> str:
     """One run as a table with one row for each quantity."""
-    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(run_notes((run,)))
+    notes = (*cautions_of((run,)), *run_notes((run,)))
+    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(notes)
 
 
 def comparison_html(table: ComparisonTable) -> str:

@@ -20,6 +20,7 @@ from qexplorer.report.comparison_charts.values import (
     value_of,
 )
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
+from qexplorer.report.statements.numbers import number_text
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -32,13 +33,15 @@ _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
 @dataclass(frozen=True, slots=True)
 class BarRow:
-    """One bar: the run's label, which of the run's bars it is, its value with interval, colour, and hover text."""
+    """One bar: the run's label, which of the run's bars it is, its value with interval, colour, hover text, and what
+    stands behind it if not its value to three digits."""
 
     label: str
     series: str
     value: Value
     colour: str
     detail: str = ""
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def _info(
     left_out: list[tuple[str, str]],
 ) -> BarsInfo:
     shown, factor = scaled_unit(unit, [row.value.value for row in rows])
-    scaled = tuple(BarRow(r.label, r.series, r.value.times(factor), r.colour, r.detail) for r in rows)
+    scaled = tuple(BarRow(r.label, r.series, r.value.times(factor), r.colour, r.detail, r.text) for r in rows)
     return BarsInfo(title, made_on(comparison), f"{quantity} ({shown})", series, scaled, False, tuple(left_out))
 
 
@@ -204,7 +207,7 @@ def _rows(info: BarsInfo) -> list[dict[str, Any]]:
                 "note": row.value.note,
                 "detail": row.detail,
                 "colour": row.colour,
-                "text": f"{row.value.value:.3g}" if row.value.value < 1000 else f"{row.value.value:,.0f}",
+                "text": number_text(row.value.value) if row.text is None else row.text,
             }
         )
     return rows

@@ -88,7 +88,7 @@ def _latency(run: Run) -> tuple[Value | None, str | None]:
     found = run.latency_ms
     if found is None or found.p50 is None:
         return None, (found.reason if found else None) or "latency was not measured"
-    note = "" if found.valid else found.reason or "too noisy"
+    note = "" if found.valid else found.reason or "noisy"
     return Value(found.p50, *_ends(found.ci95), note), None
 
 
@@ -100,7 +100,9 @@ def _energy(run: Run, runs: Sequence[Run]) -> tuple[Value | None, str | None]:
     measured = any(r.energy_mj and r.energy_mj.value and r.energy_mj.source.startswith("measured") for r in runs)
     if estimated and measured:
         return None, "estimated, while other runs were measured: the two are never compared"
-    return Value(found.value, *_ends(found.ci95), "estimated" if estimated else ""), None
+    notes = ["estimated"] if estimated else []
+    notes += [] if found.valid else ["from disturbed rounds"]
+    return Value(found.value, *_ends(found.ci95), ", ".join(notes)), None
 
 
 def _ends(interval: Interval | None) -> tuple[float | None, float | None]:

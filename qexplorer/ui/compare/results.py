@@ -25,6 +25,7 @@ from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info
 from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare.energy import draw_energy
@@ -43,6 +44,7 @@ _WIDTH = 312
 _ICONS = {
     Change.NONE: ":material/verified:",
     Change.BETTER: ":material/verified:",
+    Change.UNSURE: ":material/info:",
     Change.WORSE: ":material/trending_down:",
     Change.UNKNOWN: ":material/info:",
 }
@@ -71,7 +73,7 @@ def _verdict(comparison: Comparison) -> None:
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
         facts = [made_on(comparison), judged, *data_facts(comparison)]
         st.caption(as_plain(", ".join(facts)))
-        for note in data.get("notes") or ():
+        for note in (*cautions_of(comparison.runs), *(data.get("notes") or ())):
             st.caption(f":material/info: {as_plain(note)}")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qexplorer.core.results import Accuracy, Run, Status
+from qexplorer.core.results import Accuracy, Run, Size, Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.compare_order import CompareOrder
@@ -345,3 +345,22 @@ def test_comparing_again_works_where_only_the_workspace_is_left(tmp_path: Path) 
     job_id = app.session_state["qexplorer_state"].jobs["compare"]
     assert COMPARE.order_of(manager.state(job_id)).data == data
     manager.cancel(job_id)
+
+
+def test_presenting_fills_the_window_until_somebody_leaves() -> None:
+    """The cards replace the page, the slider chooses among what was measured, and leaving brings the page back."""
+    loses = Accuracy("accuracy", 0.9, (0.8, 0.95), 100, -0.09, (-0.11, -0.07), 0.01, 0, 9)
+    lossy = quantized_run("w4a8", accuracy=loses, size=Size(80_000, 70_000))
+    kept = comparison(float_run(), quantized_run(), lossy)
+    app = show(kept)
+    next(b for b in app.button if b.label == "Present").click().run()
+    assert not app.title
+    assert not app.exception
+    wall = "".join(str(html.proto.body) for html in app.get("html"))
+    assert "<h2>float</h2>" in wall
+    assert [s.label for s in app.select_slider] == ["How much accuracy may we lose?"]
+    assert app.multiselect(f"present_runs_{kept.id}").value == ["w4a8", "w8a8"]
+    app.select_slider[0].set_value(app.select_slider[0].options[0]).run()
+    assert app.multiselect(f"present_runs_{kept.id}").value == ["w8a8"]
+    app.button("present_leave").click().run()
+    assert [title.value for title in app.title] == ["Compare"]

@@ -31,6 +31,7 @@ from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
 from qexplorer.ui.compare.ladder import draw_ladder
+from qexplorer.ui.compare.present import draw_present_button
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.compare.saturation import draw_saturation
 from qexplorer.ui.compare.sweep import draw_sweep
@@ -176,6 +177,7 @@ def _take_away(comparison: Comparison) -> None:
         if labels:
             label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
             _run_files(comparison, labels[label])
+        draw_present_button(comparison)
         _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
         _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):

@@ -14,6 +14,7 @@ from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.results import Size
 from qexplorer.core.tasks.choose import metrics_of, task_of
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
+from qexplorer.measure.metrics.kinds.proportion import Proportion
 from qexplorer.measure.metrics.predictions import Labels, threshold_of
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.batching import feeds_of
@@ -45,7 +46,7 @@ class Subject:
         n: samples.
         batches: batch sizes that are timed, latency's first.
         evaluation_batch: samples at a time when accuracy is measured.
-        threshold: see ``predictions``.
+        threshold: see ``predictions``; None where answers name no class.
         metrics: what the data's task is judged by, the primary one first.
         classes: whether an answer can be a class, so that it can be said which answers changed.
     """
@@ -57,7 +58,7 @@ class Subject:
     n: int
     batches: tuple[int, ...]
     evaluation_batch: int
-    threshold: float
+    threshold: float | None
     metrics: tuple[Metric, ...] = ()
     classes: bool = True
 
@@ -97,6 +98,8 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
         allowed = f"labels for the task {task.name}: {task.takes}"
         raise DataError("there are no labels", where=data.name, allowed=allowed, do="choose the task similarity")
     fixed = model.fixed_batch
+    metrics = metrics_of(task, model.outputs)
+    classes = task.classes and isinstance(metrics[0], Proportion)  # the first output is judged as a class
     return Subject(
         model=model,
         inputs=feeds_of(split, model),
@@ -105,7 +108,7 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
         n=int(positions.size),
         batches=BATCHES if fixed is None else (fixed,),
         evaluation_batch=fixed or EVALUATION_BATCH,
-        threshold=threshold_of(model),
-        metrics=metrics_of(task, model.outputs),
-        classes=task.classes,
+        threshold=threshold_of(model) if classes else None,
+        metrics=metrics,
+        classes=classes,
     )

@@ -54,14 +54,14 @@ class Answers:
         n: samples.
         labels: as the task keeps them, first axis the samples; None where it takes none.
         floats: what the float model answered on the same backend; given only to metrics that need it.
-        threshold: where a single score turns from class 0 to class 1.
+        threshold: where a single score turns from class 0 to class 1; None where answers name no class.
     """
 
     outputs: Sequence[Array]
     n: int
     labels: Array | None = None
     floats: Sequence[Array] | None = None
-    threshold: float = 0.0
+    threshold: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)

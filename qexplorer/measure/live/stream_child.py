@@ -54,7 +54,7 @@ class _Player:
     label: str
     session: Session
     meter: Meter
-    threshold: float
+    threshold: float | None
     judge: LiveJudge | None
     seen: int = 0
 
@@ -119,7 +119,7 @@ class _Stream:
         for _ in range(_WARM_CALLS):
             session.call(self._feeds(0))()
         meter = best_meter(backend.capabilities.device)
-        threshold, judge = float(self._given["threshold"]), None
+        threshold, judge = self._given["threshold"], None
         if self._metric is not None:
             judge = LiveJudge(self._metric, self._given["labels"], self._n, threshold, side["scores"])
         return _Player(place, side["label"], session, meter, threshold, judge, int(side["seen"]))

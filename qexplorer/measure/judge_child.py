@@ -11,8 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from qexplorer.core.dataset import Array
 from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity.alone import Alone
@@ -20,7 +18,7 @@ from qexplorer.measure.fidelity.comparing import Compared, Question, answers_of,
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scoring import primary_values, score_answers
-from qexplorer.measure.scratch import folder_of, read_samples
+from qexplorer.measure.scratch import folder_of
 from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, Session, SessionOptions

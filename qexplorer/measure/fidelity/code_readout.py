@@ -23,7 +23,7 @@ from qexplorer.run.protocol import Backend, SessionOptions
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["LOOKS", "CodeReader", "Told", "same_answers"]
+__all__ = ["LOOKS", "CodeReader", "Readout", "same_answers"]
 
 LOOKS = 24
 """Graphs loaded at most; each costs the backend one loading and one run."""
@@ -31,7 +31,7 @@ _SAME = 1e-5  # of the answers' range: below half a step of a 16-bit grid, above
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class Readout:
     """What a run told.
 
     Attributes:
@@ -63,14 +63,14 @@ class CodeReader:
     folder: Path
     plain: Sequence[Sequence[Array]]
 
-    def ask(self, points: Sequence[Point]) -> Told | None:
+    def ask(self, points: Sequence[Point]) -> Readout | None:
         """Answers and codes of the graph that tells ``points``; None if the backend cannot run it."""
         import onnx
 
         path = self.folder / "told.onnx"
         onnx.save(telling(self.model, points), str(path))
         own, made = [output.name for output in self.model.graph.output], [name for p in points for name in p.tensors]
-        told = Told([], {name: [] for name in made})
+        told = Readout([], {name: [] for name in made})
         try:
             session = self.backend.load(path, self.options)
             for feeds in self.feeds:
@@ -86,7 +86,7 @@ class CodeReader:
             path.unlink(missing_ok=True)
         return told
 
-    def same(self, told: Told) -> bool:
+    def same(self, told: Readout) -> bool:
         """Whether the answers stayed what they are while nobody looks."""
         return all(map(same_answers, told.answers, self.plain))
 

@@ -43,7 +43,13 @@ def close(ours: Array, theirs: Array) -> bool:
 
 
 def times_explained(
-    ours: Array, simulated: Array, real: Sequence[Array], error: float | None, moved: Array | None, *, halves: bool
+    ours: Array,
+    simulated: Array,
+    real: Sequence[Array],
+    error: float | None,
+    moved: NDArray[np.float64] | None,
+    *,
+    halves: bool,
 ) -> tuple[float, float]:
     """The worst difference, and the worst as a multiple of what is allowed.
 

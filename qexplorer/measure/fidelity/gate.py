@@ -14,8 +14,8 @@ all of them at the batch size of evaluation, the first ones at every other that 
    may be shown, with the gap and what it costs;
 3. a piece that is wrong alone, or a gap that nothing explains, and the run is refused.
 
-The simulation is asked first, because it costs little: a processor that is asked for exact integers has to load a second
-runtime. Where the simulation leaves anything unexplained, exact integers are the reference.
+The simulation is asked first, because it costs little: exact integers take a second runtime. Where the simulation
+leaves anything unexplained, exact integers are the reference.
 """
 
 from __future__ import annotations

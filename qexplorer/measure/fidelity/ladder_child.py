@@ -37,7 +37,7 @@ from qexplorer.measure.fidelity.rounding_points import steps_of
 from qexplorer.measure.fidelity.simulation import ExactIntegers
 from qexplorer.measure.fidelity.single_points import observe
 from qexplorer.measure.metrics.predictions import predictions
-from qexplorer.measure.scratch import folder_of, read_samples
+from qexplorer.measure.scratch import folder_of
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import exact_integers, reference, usable

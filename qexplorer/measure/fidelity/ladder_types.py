@@ -145,6 +145,7 @@ class ExactRung(_Batches):
         why_not: why there is no such rung, or why it failed; None if there is one.
     """
 
+    batches: tuple[BatchGap, ...] = ()
     label: str = ""
     layers: int = 0
     why_not: str | None = None

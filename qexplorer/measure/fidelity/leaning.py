@@ -1,10 +1,10 @@
 """Does a rounding lean to one side? What being within one step does not tell.
 
-A right kernel sends a value to its nearest code. Where the value lies at a tie, float32 decides, and either neighbour is
-right; kernels that round twice (an average, then another grid) miss the nearest code now and then, to both sides alike.
-Rounding down, or a zero point that is off by one, is never off by more than one step either, but to one side only. So
-the values are looked at before they are rounded: of the different ones, what share went to a code that is too high, less
-the share that went to one that is too low. A background that is the same everywhere counts once.
+A right kernel sends a value to its nearest code. Where the value lies at a tie, float32 decides, and either neighbour
+is right; kernels that round twice (an average, then another grid) miss the nearest code now and then, to both sides
+alike. Rounding down, or a zero point that is off by one, is never off by more than one step either, but to one side
+only. So the values are looked at before they are rounded: of the different ones, what share went to a code that is too
+high, less the share that went to one that is too low. A background that is the same everywhere counts once.
 """
 
 from __future__ import annotations

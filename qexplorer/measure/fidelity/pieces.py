@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import QExplorerError
@@ -32,6 +33,7 @@ __all__ = ["Pieces"]
 _MANY = 0.01  # share of codes that differ: beyond it a point is looked at for leaning
 _REAL_SAMPLES = 8
 _DRAWS = 4
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1), "uint16": (0, 2**16 - 1)}
 
 Codes = Mapping[str, Sequence[Array]]
 Made = list[dict[str, Array]]
@@ -205,7 +207,7 @@ class _Look:
         real = self._real(batch)
         return [] if real is None else [(self._simulated[batch], real)]
 
-    def _moved(self, name: str, batch: int, still: Array) -> Array:
+    def _moved(self, name: str, batch: int, still: Array) -> NDArray[np.float64]:
         """How far an output moves where roundings that cannot be seen go to the next code; for whole numbers, any."""
         rng = np.random.default_rng(0)
         every = (*self._some, *self._unseen)
@@ -254,11 +256,11 @@ class _Look:
 
 def _nudged(codes: Array, rng: np.random.Generator) -> Array:
     """Each code moved by -1, 0 or 1 at random, within its type."""
-    info = np.iinfo(codes.dtype) if codes.dtype.kind in "iu" else None
-    if info is None:
+    limits = _LIMITS.get(codes.dtype.name)
+    if limits is None:
         return codes
     moved = codes.astype(np.int64) + rng.integers(-1, 2, codes.shape)
-    return np.clip(moved, info.min, info.max).astype(codes.dtype)
+    return np.asarray(np.clip(moved, *limits), codes.dtype)
 
 
 def _worst(a: Array, b: Array) -> float:
@@ -280,8 +282,7 @@ def _grid(model: onnx.ModelProto, p: Point) -> tuple[float, int, tuple[int, int]
     scale = None if node is None else index.value(node.input[1])
     zero = None if node is None or len(node.input) < 3 else index.value(node.input[2])
     dtype = helper.tensor_dtype_to_np_dtype(p.code_type)
-    if scale is None or scale.size != 1 or dtype.name not in ("int8", "uint8", "int16", "uint16"):
+    if scale is None or scale.size != 1 or dtype.name not in _LIMITS:
         return None
     point = 0 if zero is None else int(zero.reshape(-1)[0])
-    limits = np.iinfo(dtype)
-    return float(scale.reshape(())), point, (int(limits.min), int(limits.max))
+    return float(scale.reshape(())), point, _LIMITS[dtype.name]

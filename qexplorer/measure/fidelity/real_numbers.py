@@ -1,9 +1,9 @@
 """What a graph says in real numbers: every float of it computed in float64, roundings to codes included.
 
 Float32 is off by some parts in ten million at every operation, more where large terms cancel. How far it is off at one
-output of one graph is found by computing both: the difference is the measure for what other float kernels, which add in
-another order, may differ by. Sums of 8-bit products are exact here (they need 53 bits only beyond 2^37 terms), so that a
-rounding can be told right from wrong also where a sum in float32 strays by more than a step.
+output of one graph is found by computing both: the difference is the measure for what other float kernels, which add
+in another order, may differ by. Sums of 8-bit products are as good as exact here, so that a rounding can be told right
+from wrong also where a sum in float32 strays by more than a step.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The rounding points of a QDQ graph, and the graphs made of it to look at them.
 
-A rounding point is the QuantizeLinear (or DynamicQuantizeLinear) of an activation: the place where a real number becomes
-a code. A graph is made to *tell* its codes (they become further outputs), or *cut* at them (they come from outside, what
-is made of them goes out), so that each piece between two points can be looked at by itself. The last pieces end in the
-outputs of the graph: where these are floats, that is arithmetic too, and looked at like any other piece.
+A rounding point is the QuantizeLinear (or DynamicQuantizeLinear) of an activation: the place where a real number
+becomes a code. A graph is made to *tell* its codes (they become further outputs), or *cut* at them (they come from
+outside, what is made of them goes out), so that each piece between two points can be looked at by itself. The last
+pieces end in the outputs of the graph: where these are floats, that is arithmetic too, looked at like any other piece.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class ExactIntegers(_Kept):
 
 
 def exact_for(path: Path, threads: int, folder: Path) -> ExactIntegers | None:
-    """Exact integers for the graph at ``path``; None where no backend of this machine computes so, or not this graph."""
+    """Exact integers for the graph at ``path``; None where no backend of this machine computes so, or not this one."""
     backend = exact_integers()
     found = None if backend is None else ExactIntegers(path, threads, folder, backend)
     return None if found is None or found.why_not() is not None else found

@@ -28,7 +28,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.measure.fidelity.alone import Alone, Observation, summary
-from qexplorer.measure.fidelity.code_readout import CodeReader, Told
+from qexplorer.measure.fidelity.code_readout import CodeReader, Readout
 from qexplorer.measure.fidelity.pieces import Codes, Pieces
 from qexplorer.measure.fidelity.rounding_points import Point, output_scales, points_of
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
@@ -108,7 +108,7 @@ def _unseen(points: Sequence[Point], codes: Codes) -> int:
     return sum(point.codes not in codes for point in points)
 
 
-def _within_noise(pieces: Pieces, reader: CodeReader, told: Told) -> bool:
+def _within_noise(pieces: Pieces, reader: CodeReader, told: Readout) -> bool:
     """Case 2: whether looking changed the answers by no more than single steps do that add up otherwise."""
     scales = output_scales(pieces.model.graph)
     simulated = pieces.simulated()

@@ -34,8 +34,9 @@ _HELP = "Runs float, simulated, exact integers and each backend on the same samp
 def draw_ladder(comparison: Comparison) -> None:
     """The section."""
     st.markdown(
-        "Does the simulation answer what float does, and a backend what exact integers do? Each rung is compared with "
-        "the one before it; backends with exact integers, or with the simulation where integers cannot compute the graph."
+        "Does the simulation answer what float does, and a backend what exact integers do? Each rung is compared "
+        "with the one before it: a backend with exact integers, or with the simulation where integers "
+        "cannot compute the graph."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="ladder_picks"):
         subject = pick_subject(comparison, "ladder")

@@ -49,7 +49,7 @@ def test_answers_that_stop_being_finite_are_refused(bad: float) -> None:
 
 
 def test_an_output_on_no_grid_is_explained_by_the_rounding_of_its_floats_alone() -> None:
-    """What some roundings at each layer add up to passes; ten times that asks for a look, and is refused without one."""
+    """What some roundings at each layer add up to passes; ten times that asks for a look, and fails without."""
     expected = np.linspace(-2, 2, 50).reshape(5, 10).astype(np.float32)
     noise = 8 * 2.0**-24 * 20
     off = np.zeros_like(expected)

@@ -10,9 +10,9 @@ import onnx
 import pytest
 
 from qexplorer.core.errors import BackendError
+from qexplorer.measure.fidelity.alone import summary
 from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.rounding_points import points_of
-from qexplorer.measure.fidelity.alone import summary
 from qexplorer.measure.fidelity.single_points import Asked, each_alone, observe
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import BACKENDS

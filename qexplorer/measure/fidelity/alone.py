@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["LEANS", "Alone", "EndDifference", "Observation", "PointDifference", "summary"]
+__all__ = ["LEANS", "STRAYS", "Alone", "EndDifference", "Observation", "PointDifference", "summary"]
 
 LEANS = 0.25
 """Share of the different values that a rounding point may send to the neighbouring code on one side, beyond ties.
@@ -13,6 +13,10 @@ LEANS = 0.25
 Rounding to nearest sends none there, and rounding twice as many up as down. Rounding up or down sends a half, a zero
 point that is off by one sends all.
 """
+
+STRAYS = 0.35
+"""The same to both sides together. Two roundings one after the other, each to nearest, stay well below: a kernel that
+averages and then moves to a finer grid strays at a quarter of its values at most; a lost bit at half of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class PointDifference:
         alone_share: share of codes that differ then.
         allowed: steps allowed to it alone: 1, and 1 more for each point inside the piece that could not be seen.
         leans: how one-sided its differences are: see :data:`LEANS`.
+        strays: share of its values that are not at their nearest code, ties left out.
     """
 
     tensor: str
@@ -43,11 +48,12 @@ class PointDifference:
     alone_share: float
     allowed: int
     leans: float = 0.0
+    strays: float = 0.0
 
     @property
     def wrong(self) -> bool:
         """Whether this piece by itself is off by more than it may be."""
-        return self.alone_steps > self.allowed or self.leans > LEANS
+        return self.alone_steps > self.allowed or self.leans > LEANS or self.strays > STRAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class Alone:
         layer: the layer that made ``tensor``.
         last: the layer of the last rounding point that could be seen.
         leans: how one-sided the differences of ``tensor`` are.
+        strays: share of its values that are not at their nearest code.
         ends: outputs compared as pieces.
         end: the output that is off by the most, in multiples of what float arithmetic explains.
         end_times: that multiple.
@@ -116,11 +123,12 @@ class Alone:
     end: str = ""
     end_times: float = 0.0
     sizes: tuple[int, ...] = ()
+    strays: float = 0.0
 
     @property
     def point_wrong(self) -> bool:
         """Whether a rounding point by itself is wrong."""
-        return self.worst_steps > self.allowed or self.leans > LEANS
+        return self.worst_steps > self.allowed or self.leans > LEANS or self.strays > STRAYS
 
     @property
     def end_wrong(self) -> bool:
@@ -175,6 +183,7 @@ def summary(seen: Observation) -> Alone:
         layer=first.layer if first else "",
         last=found[-1].layer if found else "",
         leans=first.leans if first else 0.0,
+        strays=first.strays if first else 0.0,
         ends=len(seen.ends),
         end=end.output if end else "",
         end_times=end.times if end else 0.0,

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.fidelity.alone import LEANS, Alone
 from qexplorer.measure.metrics.predictions import predictions
 
 __all__ = ["ENOUGH_WITHIN", "Difference", "differences", "explained", "verdict", "within"]
@@ -261,14 +261,18 @@ def _culprit(alone: Alone | None) -> str:
     if alone.worst_steps > alone.allowed:
         name = alone.layer or alone.tensor
         return f": '{name}' is the first that is wrong by itself, by {alone.worst_steps:.3g} steps"
-    if alone.leans > 0 and alone.point_wrong:
-        name = alone.layer or alone.tensor
-        return f": '{name}' is the first that is wrong by itself, it rounds {alone.leans:.0%} of its values to one side"
-    if not alone.conclusive:
-        return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
+    if alone.point_wrong:
+        how = f"it rounds {alone.leans:.0%} of its values to one side"
+        if alone.leans <= LEANS:
+            how = f"it rounds {alone.strays:.0%} of its values to a code that is not the nearest"
+        return f": '{alone.layer or alone.tensor}' is the first that is wrong by itself, {how}"
     if alone.end_wrong:
         behind = f" behind '{alone.last}'" if alone.last else ""
-        return f": output '{alone.end}' is not what the layers{behind} make of it"
+        granted = f", with a step granted to each of the {alone.blind} roundings that cannot be seen"
+        rest = "" if alone.conclusive else f"{unknown} it answers otherwise while being looked into"
+        return f": output '{alone.end}' is not what the layers{behind} make of it{granted if alone.blind else ''}{rest}"
+    if not alone.conclusive:
+        return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
     return _part(alone) or f"; no rounding point of its {alone.points} is wrong by itself"
 
 

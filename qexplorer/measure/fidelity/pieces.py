@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import QExplorerError
-from qexplorer.measure.fidelity.alone import LEANS, EndDifference, PointDifference
+from qexplorer.measure.fidelity.alone import LEANS, STRAYS, EndDifference, PointDifference
 from qexplorer.measure.fidelity.code_steps import Steps, merged, steps_of
 from qexplorer.measure.fidelity.ends import ROUNDING, close, spread, times_explained
 from qexplorer.measure.fidelity.leaning import lean_of
@@ -121,13 +121,12 @@ class _Look:
         """One point: alone, each batch counts against whichever of the three explains it best."""
         allowed = 1 + self._inside[p.codes]
         alone = merged(self._alone(p, i, allowed) for i in range(len(self._fed)))
-        leans = 0.0
+        leans = 0.0, 0.0
         if alone.share > _MANY and allowed == 1 and not p.grid:
             leans = self._lean(p)
         whole = merged(together)
-        return PointDifference(
-            p.tensor, p.layer, p.op, whole.steps, whole.share, whole.beyond, alone.steps, alone.share, allowed, leans
-        )
+        gaps = whole.steps, whole.share, whole.beyond, alone.steps, alone.share
+        return PointDifference(p.tensor, p.layer, p.op, *gaps, allowed, *leans)
 
     def _alone(self, p: Point, batch: int, allowed: int) -> Steps:
         found = steps_of(p, self._codes, batch, self._simulated[batch], made_name)
@@ -140,21 +139,21 @@ class _Look:
                 found = min(found, other, key=lambda each: each.steps)
         return found
 
-    def _lean(self, p: Point) -> float:
-        """How one-sided it rounds, on one batch; in real numbers too, before it is called wrong."""
+    def _lean(self, p: Point) -> tuple[float, float]:
+        """How one-sided, and how far from the nearest codes, it rounds, on one batch; in real numbers too, before it is called wrong."""
         grid = _grid(self._of.model, p)
         if grid is None:
-            return 0.0
+            return 0.0, 0.0
         batch = min(range(len(self._fed)), key=lambda i: self._codes[p.codes][i].size)
         model, ours = cut(self._of.model, self._some, (), [p.tensor]), self._codes[p.codes][batch]
         try:
             values = self._of._run(model, [self._fed[batch]])[0][p.tensor]
             leans = lean_of(ours, values, *grid)
-            if leans > LEANS:
+            if leans[0] > LEANS or leans[1] > STRAYS:
                 values = RealNumbers(model, self._of.threads).run(self._fed[batch], [p.tensor])[p.tensor]
                 leans = min(leans, lean_of(ours, values, *grid))
         except QExplorerError:  # the tensor cannot be handed out by itself
-            return 0.0
+            return 0.0, 0.0
         return leans
 
     # Ends

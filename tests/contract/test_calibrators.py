@@ -24,7 +24,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
 )
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.recipe_names import short_name
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import OPTIONS
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import error_from_histogram

@@ -215,11 +215,14 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How near a backend is to the simulation of the same graph, on the same samples and batch size.
+    """How near a backend is to what the graph says, on the same samples and batch sizes.
 
-    ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a grid);
-    ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one step
-    (None if the output is not on a grid, or the record is older than this field).
+    ``against`` is what it was compared with: the ``simulation``, or ``exact integers`` where the simulation left
+    something open. ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a
+    grid); ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one
+    step (None if the output is not on a grid, or the record is older than this field). ``samples_by_batch`` are the
+    samples compared at each batch size, ``n`` all of them together. ``cost`` says what a gap that may be shown costs,
+    in the task's own terms.
     """
 
     argmax_agreement: float | None
@@ -228,6 +231,9 @@ class Fidelity:
     n: int = 0
     reason: str | None = None
     within_one_step: float | None = None
+    against: str = "simulation"
+    samples_by_batch: dict[int, int] = field(default_factory=dict)
+    cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

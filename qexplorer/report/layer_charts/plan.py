@@ -71,7 +71,10 @@ class PlanInfo:
 
 
 def plan_info(model: Model, plan: Plan, recipe: str, made: int | None = None) -> PlanInfo:
-    """The charts' data; ``made`` are the bytes of the file's constants, packed, once it is made. Values outside the planned weights (biases, constants) count as 4 bytes, before and after."""
+    """The charts' data; ``made`` are the bytes of the file's constants, packed, once it is made.
+
+    Values outside the planned weights (biases, constants) count as 4 bytes before, and with what they bring after.
+    """
     bars = [_bar(place, layer) for place, layer in enumerate(plan.layers, 1) if layer.weight_bytes]
     planned = sum(bar.float_bytes for bar in bars)
     rest = max(model.weight_bytes - planned, 0)

@@ -56,11 +56,11 @@ def make_run(
     if timed is None:
         waiting = Latency(None, None, None, None, 0, subject.batches[0], 1, valid=False, reason=NOT_YET)
         return replace(common, latency_ms=waiting, energy_mj=Energy(None, None, "estimated", NOT_YET))
+    common = replace(common, throughput_by_batch=timed.throughput)
     return replace(
         common,
         latency_ms=timed.latency,
-        throughput_per_s=max((rate.value for rate in timed.throughput.values()), default=None),
-        throughput_by_batch=timed.throughput,
+        throughput_per_s=None if common.throughput is None else common.throughput[1].value,
         energy_mj=timed.energy,
         usage=timed.usage,
     )

@@ -30,6 +30,7 @@ class LayerPlan:
         reason: why, in one sentence: the rule, the operator, the missing statistics.
         parameters: values in its weight.
         weight_bytes: packed bytes of its weight, scales and zero points.
+        computes: whether it computes anything, as in :class:`~qexplorer.core.model.Layer`: what is counted as a layer.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LayerPlan:
     reason: str
     parameters: int
     weight_bytes: int
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

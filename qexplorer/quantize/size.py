@@ -47,6 +47,9 @@ def weight_size(model: Model, path: Path, plan: Plan) -> WeightSize:
     carried: dict[str, None] = {}
     changed = {constant.name: constant.values.size for constant in plan.changed}
     for tensor in plan.tensors.values():
+        other = plan.tensors.get(view.tied.get(tensor.name, ""))
+        if other is not None and other.carrier == tensor.carrier:
+            continue  # stored with the table that it is turned over
         if tensor.kind == "weight" and tensor.grid.format.bits < carrier_bits(tensor.carrier):
             carried[f"{tensor.grid.format.name} codes in {tensor.carrier}"] = None
             values = changed.get(tensor.name) or math.prod(view.initializers[tensor.name].dims)

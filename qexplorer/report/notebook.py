@@ -14,6 +14,7 @@ from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells, run_notes
 from qexplorer.report.words import bytes_text, carried_text, count_text
 
@@ -35,11 +36,11 @@ def table_html(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def model_html(model: Model) -> str:
     """Title, totals and layers of a model."""
-    able = len(model.quantizable_layers)
+    able = sum(layer.quantizable for layer in model.computing_layers)
     facts = [f"{count_text(model.parameters)} parameters", bytes_text(model.file_bytes), f"opset {model.opset}"]
     if model.macs is not None:
         facts.insert(1, f"{count_text(model.macs)} multiply-accumulates a sample")
-    facts.append(f"{able} of {len(model.layers)} layers can be quantized")
+    facts.append(f"{able} of {len(model.computing_layers)} layers can be quantized")
     if model.untrained:
         facts.append("untrained: size and latency only")
     rows = [
@@ -50,7 +51,7 @@ def model_html(model: Model) -> str:
             layer.parameters,
             "yes" if layer.quantizable else layer.reason,
         )
-        for layer in model.layers
+        for layer in model.computing_layers
     ]
     header = ("layer", "operator", "weight", "parameters", "can be quantized")
     return _title(model.name, facts) + table_html(header, rows) + _notes(model.notes)
@@ -81,6 +82,7 @@ def quantized_html(quantized: QuantizedModel) -> str:
     rows = [
         (layer.name, layer.op, layer.treatment, layer.weights or "", layer.activations or "", layer.reason)
         for layer in quantized.plan.layers
+        if layer.computes
     ]
     header = ("layer", "operator", "treatment", "weights", "activations", "why")
     title = _title(f"{quantized.model.name}, {quantized.recipe.name}", facts)
@@ -89,7 +91,8 @@ def quantized_html(quantized: QuantizedModel) -> str:
 
 def run_html(run: Run) -> str:
     """One run as a table with one row for each quantity."""
-    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(run_notes((run,)))
+    notes = (*cautions_of((run,)), *run_notes((run,)))
+    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(notes)
 
 
 def comparison_html(table: ComparisonTable) -> str:

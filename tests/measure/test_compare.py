@@ -13,7 +13,7 @@ import pytest
 
 from qexplorer import api
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import BackendError, Cancelled, DataError, ModelError, RecipeError, UnknownName
+from qexplorer.core.errors import BackendError, Cancelled, DataError, ModelError, UnknownName
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
@@ -132,15 +132,12 @@ def test_a_recipe_that_fails_fails_alone(digits: Model, data: DataSet, monkeypat
 
 
 def test_what_cannot_be_compared_is_refused_at_once(digits: Model, data: DataSet) -> None:
-    """An unknown backend, one that is not usable here, two recipes by one name, and no samples: one sentence each."""
+    """An unknown backend, one that is not usable here, and no samples: one sentence each."""
     with pytest.raises(UnknownName):
         compare(digits, RECIPES, data, backends=["onnxruntim"])
     missing = next(backend.name for backend in BACKENDS if not backend.availability().available)
     with pytest.raises(BackendError, match=f"^{missing}: "):
         compare(digits, RECIPES, data, backends=[missing])
-    other = Recipe.parse("w4a8").model_copy(update={"name": "w8a8"})
-    with pytest.raises(RecipeError, match="have this name and differ"):
-        compare(digits, [RECIPES[0], other], data)
     with pytest.raises(DataError, match="no sample"):
         compare(digits, RECIPES, data, samples=0)
 
@@ -150,6 +147,16 @@ def test_repetitions_and_float_among_the_recipes_change_nothing(digits: Model, d
     same = RECIPES[0].model_copy(update={"name": "mine"})
     found = compare(digits, [Recipe.parse("float"), RECIPES[0], same, RECIPES[0]], data, samples=20)
     assert [run.recipe for run in found.runs] == ["float", "w8a8"]
+
+
+def test_two_recipes_of_one_name_are_two_runs(digits: Model, data: DataSet) -> None:
+    """Both are measured, under names that tell them apart; a short name is kept by what it stands for."""
+    own = [Recipe.parse(f"name: mine\nweights: {{format: int{bits}}}\n") for bits in (8, 4)]
+    other = Recipe.parse("w4a8").model_copy(update={"name": "w8a8"})
+    found = compare(digits, [*own, other, Recipe.parse("w8a8")], data, samples=20)
+    assert [run.recipe for run in found.runs] == ["float", "mine", "mine (2)", "w4a8", "w8a8"]
+    asked = [Recipe.parse(found.recipes[run.digest]).digest for run in found.runs[1:]]
+    assert asked == [each.digest for each in (*own, other, Recipe.parse("w8a8"))]
 
 
 def test_cancelling_while_observing_stops_it(digits: Model, data: DataSet) -> None:

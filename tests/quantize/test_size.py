@@ -41,7 +41,7 @@ def stored_by_hand(path: str) -> int:
     [("w8a8", None), ("w4a8", "int4 codes in int8"), ("w2a8", "int2 codes in int8"), ("w4-b32", None)],
 )
 def test_packed_and_stored_are_two_numbers(recipe: str, carried: str | None) -> None:
-    """What the file stores is counted in it; packed codes are smaller by the bits that nothing uses, which is said."""
+    """What the file stores is counted in it; packed codes are smaller by their unused bits, which is said."""
     made = qx.quantize(qx.load("digits_cnn"), recipe)
     size = quantized_variant(made).size
     assert size == made.size

@@ -59,7 +59,7 @@ class QuantizeResult:
 def quantize(order: QuantizeOrder, report: Report) -> QuantizeResult:
     """Quantizes and keeps the file."""
     data = None
-    if order.data is not None and order.recipe.needs_calibration:
+    if order.data is not None and (order.recipe.needs_calibration or order.recipe.casts):
         model, data = load_pair(order.model, order.data, report)
     else:
         model = load_ordered_model(order, report)

@@ -54,7 +54,7 @@ class PlanInfo:
         whole: bytes of all weights by treatment, after.
         float_bytes: bytes of all weights before.
         bytes: bytes of all weights after.
-        counts: number of layers by treatment, all layers.
+        counts: number of computing layers by treatment.
         unit: unit that bytes are drawn in.
         factor: from bytes to that unit.
     """
@@ -73,7 +73,7 @@ class PlanInfo:
 def plan_info(model: Model, plan: Plan, recipe: str, made: int | None = None) -> PlanInfo:
     """The charts' data; ``made`` are the bytes of the file's constants, packed, once it is made.
 
-    Values outside the planned weights (biases, constants) count as 4 bytes before, and with what they bring after.
+    Values outside the planned weights (biases, constants) count as 4 bytes, before and after.
     """
     bars = [_bar(place, layer) for place, layer in enumerate(plan.layers, 1) if layer.weight_bytes]
     planned = sum(bar.float_bytes for bar in bars)
@@ -89,7 +89,8 @@ def plan_info(model: Model, plan: Plan, recipe: str, made: int | None = None) ->
         whole[most] += after - sum(whole.values())
     counts: dict[str, int] = {}
     for layer in plan.layers:
-        counts[layer.treatment] = counts.get(layer.treatment, 0) + 1
+        if layer.computes:
+            counts[layer.treatment] = counts.get(layer.treatment, 0) + 1
     unit, factor = scaled_unit("B", [float(bar.float_bytes) for bar in bars])
     kept = sorted(sorted(bars, key=lambda b: -b.float_bytes)[:MOST_LAYERS], key=lambda b: b.place)
     return PlanInfo(

@@ -55,7 +55,7 @@ class Layer:
         weight: name of its weight initializer, if it has one that could be quantized.
         weight_shape: that weight's shape.
         weight_axis: the axis of its output channels.
-        parameters: number of initializer values it uses first (shared weights count once).
+        parameters: number of learned values in initializers that it uses first (shared weights count once).
         macs: multiply-accumulates for one sample (batch 1); 0 for operators that have none, None if shapes are unknown.
         quantizable: whether qexplorer can quantize it.
         reason: why not, in one sentence, if it cannot.
@@ -90,7 +90,7 @@ class Model(Wire):
         inputs: graph inputs (no initializers).
         outputs: graph outputs.
         layers: every node that is not a constant, in execution order.
-        parameters: number of values in initializers.
+        parameters: number of learned values: constants without shapes, axes and indices.
         macs: multiply-accumulates for one sample; None if shapes are unknown.
         file_bytes: size of the file at ``path``.
         weight_bytes: bytes of all initializers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import frame_of, plain, printed
 
 if TYPE_CHECKING:
@@ -33,5 +34,6 @@ def comparison_csv(comparison: Comparison) -> str:
     frame.insert(0, "model", comparison.model.get("name"))
     for name in _OF_DATA:
         frame[name] = comparison.data.get(name)
-    frame["created"] = comparison.created
+    frame["created"], frame["effort"] = comparison.created, comparison.effort
+    frame["cautions"] = "; ".join(cautions_of(comparison.runs)) or None
     return str(frame.to_csv(index=False, lineterminator="\n"))

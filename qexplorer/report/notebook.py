@@ -14,8 +14,9 @@ from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells, run_notes
-from qexplorer.report.words import bytes_text, count_text
+from qexplorer.report.words import bytes_text, carried_text, count_text
 
 __all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
 
@@ -72,7 +73,10 @@ def recipe_html(recipe: Recipe) -> str:
 def quantized_html(quantized: QuantizedModel) -> str:
     """What became of each layer, and why."""
     kept = quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
-    facts = [f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float", f"digest {quantized.digest}"]
+    facts = [
+        f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float{carried_text(quantized.size)}",
+        f"digest {quantized.digest}",
+    ]
     if quantized.calibration is not None:
         facts.insert(1, f"ranges from {quantized.calibration}")
     rows = [
@@ -87,7 +91,8 @@ def quantized_html(quantized: QuantizedModel) -> str:
 
 def run_html(run: Run) -> str:
     """One run as a table with one row for each quantity."""
-    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(run_notes((run,)))
+    notes = (*cautions_of((run,)), *run_notes((run,)))
+    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(notes)
 
 
 def comparison_html(table: ComparisonTable) -> str:

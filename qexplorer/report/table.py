@@ -10,6 +10,7 @@ from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Run
 from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
+from qexplorer.report.statements.cautions import cautions_of
 
 if TYPE_CHECKING:
     import altair
@@ -127,6 +128,7 @@ def printed(comparison: Comparison) -> dict[str, Any]:
     kept = ("id", "created", "effort", "model", "data", "machine", "recipes", "runs")
     shown = {key: plain(value[key]) for key in kept}
     shown["model"] = {key: item for key, item in shown["model"].items() if key != "path"}
+    shown["cautions"] = list(cautions_of(comparison.runs))
     return shown
 
 
@@ -144,6 +146,7 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:
         facts.append(f"{judged[0].label} on {max(found.n for found in judged)} samples, 95 % intervals")
+    facts += cautions_of(runs)
     facts += data_facts(comparison)
     if timed:
         first, calls = timed[0], min(found.n for found in timed)

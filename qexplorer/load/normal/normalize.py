@@ -21,12 +21,11 @@ from qexplorer.load.normal.known_shapes import with_known_shapes
 from qexplorer.load.normal.tidy import free_dimensions, name_everything, tidied
 from qexplorer.load.normal.verify import Outcome, compare_models
 from qexplorer.load.safety.bombs import check_inferred_sizes
-from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET
+from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET, TARGET_OPSET
 from qexplorer.load.shapes import add_shapes, inferred
 
-__all__ = ["TARGET_IR", "TARGET_OPSET", "normalized"]
+__all__ = ["TARGET_IR", "normalized"]
 
-TARGET_OPSET = 21
 TARGET_IR = 10
 
 

@@ -1,6 +1,6 @@
 """The task's metric against what it costs, every run at its true place with its intervals: typed data, then a chart.
 
-Colours: float grey, each backend its own hue. Estimated or too noisy values are hollow with a dashed outline. Costs
+Colours: float grey, each backend its own hue. Estimated or noisy values are hollow with a dashed outline. Costs
 start at zero; there is one y axis, with the metric's own unit: better is up, or down where lower is better, which its
 title says. A model without a metric that means anything gets bars of its costs instead.
 """
@@ -15,6 +15,7 @@ from qexplorer.core.results import Run
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
+    axis_end,
     label_of,
     made_on,
     scaled_unit,
@@ -161,7 +162,7 @@ def _with_labels(points: list[TradePoint]) -> tuple[TradePoint, ...]:
 
 def _places(points: list[TradePoint]) -> list[tuple[float, float]]:
     """Where the points are, in pixels from the plot's upper left corner."""
-    most = max(e for p in points for e in p.cost.ends) or 1.0
+    most = axis_end([p.cost for p in points])
     ends = [e for p in points for e in p.accuracy.ends]
     high, span = max(ends), (max(ends) - min(ends)) or 1.0
     return [(PLOT[0] * p.cost.value / most, PLOT[1] * (high - p.accuracy.value) / span) for p in points]
@@ -178,7 +179,8 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
     pad = max(0.08 * (max(ends) - min(ends)), 0.004 * max(abs(end) for end in ends))
     top = max(ends) if info.highest is None else min(info.highest, max(ends))
     y = {"type": "quantitative", "scale": {"domain": [min(ends) - pad, top + pad], "nice": False}}
-    x: dict[str, Any] = {"type": "quantitative", "scale": {"zero": True, "nice": True}}
+    last = axis_end([p.cost for p in info.points])
+    x: dict[str, Any] = {"type": "quantitative", "scale": {"zero": True, "domain": [0, last], "nice": False}}
     at = {
         "x": {"field": "cost", "title": info.x_title, **x},
         "y": {"field": "accuracy", "title": info.y_title, "axis": {"tickCount": 5}, **y},
@@ -186,11 +188,12 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
     colour = {"field": "colour", "type": "nominal", "scale": None}
     return {
         "title": title_of(info.title, info.subtitle),
-        "datasets": {"runs": [_row(p) for p in info.points]},
+        "datasets": {"runs": [_row(p, last) for p in info.points]},
         "data": {"name": "runs"},
         "height": height,
         "layer": [
-            _interval("x", "cost_low", "cost_high", at, colour),
+            _interval("x", "cost_low", "cost_shown", at, colour),
+            _going_on(at, colour),
             _interval("y", "accuracy_low", "accuracy_high", at, colour),
             _dots(False, at, colour, info.form),
             _dots(True, at, colour, info.form),
@@ -199,13 +202,15 @@ def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
     }
 
 
-def _row(p: TradePoint) -> dict[str, Any]:
+def _row(p: TradePoint, last: float) -> dict[str, Any]:
     return {
         "run": p.label,
         "text": p.text,
         "cost": p.cost.value,
         "cost_low": p.cost.low,
         "cost_high": p.cost.high,
+        "cost_shown": None if p.cost.high is None else min(p.cost.high, last),
+        "on": p.cost.high is not None and p.cost.high > last,
         "accuracy": p.accuracy.value,
         "accuracy_low": p.accuracy.low,
         "accuracy_high": p.accuracy.high,
@@ -223,6 +228,13 @@ def _interval(axis: str, low: str, high: str, at: dict[str, Any], colour: dict[s
     ends = {axis: at[axis] | {"field": low}, f"{axis}2": {"field": high}, across: at[across]}
     shown = {"filter": f"isValid(datum.{low}) && isValid(datum.{high})"}
     return {"transform": [shown], "mark": {"type": "rule", "opacity": 0.75}, "encoding": ends | {"color": colour}}
+
+
+def _going_on(at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
+    """An arrow where the interval of a cost goes on beyond the axis."""
+    mark = {"type": "point", "shape": "triangle-right", "size": 60, "filled": True, "opacity": 1}
+    where = {"x": at["x"] | {"field": "cost_shown"}, "y": at["y"], "color": colour}
+    return {"transform": [{"filter": "datum.on"}], "mark": mark, "encoding": where}
 
 
 def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any], form: str) -> dict[str, Any]:

@@ -25,11 +25,13 @@ from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info
 from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
+from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
 from qexplorer.ui.compare.ladder import draw_ladder
+from qexplorer.ui.compare.present import draw_present_button
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.compare.saturation import draw_saturation
 from qexplorer.ui.compare.sweep import draw_sweep
@@ -43,6 +45,7 @@ _WIDTH = 312
 _ICONS = {
     Change.NONE: ":material/verified:",
     Change.BETTER: ":material/verified:",
+    Change.UNSURE: ":material/info:",
     Change.WORSE: ":material/trending_down:",
     Change.UNKNOWN: ":material/info:",
 }
@@ -71,7 +74,7 @@ def _verdict(comparison: Comparison) -> None:
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
         facts = [made_on(comparison), judged, *data_facts(comparison)]
         st.caption(as_plain(", ".join(facts)))
-        for note in data.get("notes") or ():
+        for note in (*cautions_of(comparison.runs), *(data.get("notes") or ())):
             st.caption(f":material/info: {as_plain(note)}")
 
 
@@ -114,7 +117,7 @@ def _pictures(comparison: Comparison) -> None:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
-        st.caption("Hollow and hatched: estimated or too noisy. No power meter was found, so energy is an estimate.")
+        st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")
 
 
 def _details(comparison: Comparison) -> None:
@@ -143,7 +146,12 @@ def _kernels(comparison: Comparison) -> None:
         if row.value.value
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, column_config={"operators": st.column_config.TextColumn(width="large")})
+        st.dataframe(
+            rows,
+            hide_index=True,
+            placeholder="",
+            column_config={"operators": st.column_config.TextColumn(width="large")},
+        )
     st.caption(
         "In the backend's colour: integer kernels; grey: float ones. Read from the graph that the backend itself "
         "optimized, so these are the kernels that really ran."
@@ -169,6 +177,7 @@ def _take_away(comparison: Comparison) -> None:
         if labels:
             label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
             _run_files(comparison, labels[label])
+        draw_present_button(comparison)
         _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
         _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):

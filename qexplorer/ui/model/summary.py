@@ -27,7 +27,7 @@ def draw_summary(model: Model) -> None:
         st.info("Untrained: its size and latency mean something, its accuracy does not and is not shown.")
     able, computing = sum(layer.quantizable for layer in model.computing_layers), len(model.computing_layers)
     numbers = (
-        ("Parameters", count_text(model.parameters), "Values in the model's initializers"),
+        ("Parameters", count_text(model.parameters), "Learned values: weights, without shapes, axes and indices"),
         ("MACs", count_text(model.macs), _macs_help(model)),
         ("Size", bytes_text(model.file_bytes), _size_help(model)),
         (
@@ -100,13 +100,13 @@ def draw_layers(model: Model) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         height=min(38 + 35 * len(rows), 420),
         column_config={
             "parameters": st.column_config.NumberColumn(format="localized"),
             "MACs": st.column_config.NumberColumn(format="localized"),
             "why not": st.column_config.TextColumn(width="large"),
         },
-        placeholder="",
     )
     if folded and kind != _NODES:
         st.caption(f"{folded} more nodes only move data or work on shapes; “{_NODES}” lists them too.")

@@ -69,9 +69,9 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in WeightSpec.model_fields and name != "calibrator"}
 
 
-def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
-    """The sum in numbers, then the pictures."""
-    info = plan_info(model, plan, recipe.name)
+def draw_picture(model: Model, plan: Plan, recipe: Recipe, made: int | None = None) -> None:
+    """The sum in numbers, then the pictures; ``made`` are the bytes of the file's weights, packed, if there is one."""
+    info = plan_info(model, plan, recipe.name, made)
     _numbers(info)
     st.vega_lite_chart(whole_spec(info), width="stretch", key="plan_whole")
     if info.bars:

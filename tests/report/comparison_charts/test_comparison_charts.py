@@ -125,6 +125,22 @@ def test_latency_has_three_bars_each_with_the_interval_it_has() -> None:
     assert [(r.value.low, r.value.high) for r in rows] == [(90.0, 110.0), (110.0, 140.0), (150.0, 300.0)]
 
 
+def test_one_wild_interval_does_not_stretch_the_axis() -> None:
+    """A p90 known to 0.3 to 6.8 ms beside values of 0.3 leaves the axis to these; an arrow says that it goes on."""
+    took = replace(quantized_run().latency_ms, p90=0.35, p90_ci95=(0.3, 6.8))
+    spec = bars_spec(latency_info(comparison(float_run(), quantized_run(latency_ms=took))))
+    valid(spec)
+    rows = [row for row in spec["datasets"]["bars"] if row["on"]]
+    assert [(row["series"], row["high"]) for row in rows] == [("p90", pytest.approx(6800))]
+    (end,) = {layer["encoding"]["x"]["scale"]["domain"][1] for layer in spec["layer"]}
+    assert 400 < rows[0]["shown"] == end < 800
+    noisy = replace(quantized_run().latency_ms, ci95=(0.09, 5.0))
+    trade = trade_spec(trade_info(comparison(float_run(), quantized_run(latency_ms=noisy)), "latency_ms"))
+    valid(trade)
+    assert [row["run"] for row in trade["datasets"]["runs"] if row["on"]] == ["w8a8"]
+    assert trade["layer"][0]["encoding"]["x"]["scale"]["domain"][1] < 400
+
+
 def test_throughput_has_a_bar_for_each_batch() -> None:
     """Batches stand in ascending order, one bar for each run and batch."""
     info = throughput_info(comparison())

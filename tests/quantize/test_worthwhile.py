@@ -40,7 +40,9 @@ def _normalization(b: Builder, x: str, width: int) -> str:
     """A layer normalization as older exporters write it."""
     centred = b.node("Sub", x, b.node("ReduceMean", x, b.constant(np.array([-1])), name="mean"), name="centred")
     squares = b.node("Pow", centred, b.constant(np.float32(2)))
-    spread = b.node("Sqrt", b.node("Add", b.node("ReduceMean", squares, b.constant(np.array([-1]))), b.constant(np.float32(1e-5))))
+    spread = b.node(
+        "Sqrt", b.node("Add", b.node("ReduceMean", squares, b.constant(np.array([-1]))), b.constant(np.float32(1e-5)))
+    )
     scaled = b.node("Mul", b.node("Div", centred, spread, name="divided"), b.normal(width), name="scaled")
     return str(b.node("Add", scaled, b.normal(width), name="shifted"))
 
@@ -71,7 +73,10 @@ def test_an_addition_between_convolutions_keeps_its_integer_kernel(tmp_path: Pat
     assert plan.layer("inner").treatment == "quantized"
     assert plan.layer("last").treatment == "float"
     assert "no quantized layer reads" in plan.layer("last").reason
-    assert integer_kernels(emit(model, Recipe.parse("w8a8"), plan), feeds, tmp_path) == {"QLinearConv": 3, "QLinearAdd": 1}
+    assert integer_kernels(emit(model, Recipe.parse("w8a8"), plan), feeds, tmp_path) == {
+        "QLinearConv": 3,
+        "QLinearAdd": 1,
+    }
 
 
 def test_floats_are_moved_as_floats_and_codes_as_codes() -> None:
@@ -116,7 +121,9 @@ def test_a_mask_of_large_numbers_is_on_no_grid(operator: str, mask: float, recip
 def test_a_mask_that_calibration_never_showed_is_on_no_grid() -> None:
     """Where no calibration sample was padded, padding still hides what it should."""
     model, feeds = _masked("Mul", -1e4)
-    plan = make_plan(model, Recipe.parse("w8a8"), collect(model, Split({**feeds, "seen": np.ones_like(feeds["seen"])}), threads=1))
+    plan = make_plan(
+        model, Recipe.parse("w8a8"), collect(model, Split({**feeds, "seen": np.ones_like(feeds["seen"])}), threads=1)
+    )
     got, wanted = run(emit(model, Recipe.parse("w8a8"), plan), feeds)[0], run(model.proto(), feeds)[0]
     assert np.sum((got - wanted) ** 2) < 1e-3 * np.sum(wanted**2)
     assert "mask" in plan.layer("masked").reason

@@ -116,7 +116,7 @@ def _parameters(
     fresh = {
         tied.get(name, name): name for name in node.input if name in weights and tied.get(name, name) not in counted
     }
-    counted |= fresh.keys()
+    counted.update(fresh)
     return sum(_size(weights[name]) for name in fresh.values())
 
 

@@ -10,7 +10,7 @@ instead of 1.8 s for latency, next to nothing for throughput, nothing for energy
 of ``quick``. Every comparison counts, also those that qexplorer itself calls too noisy and would not show.
 
 ``--loads 1`` times one loading of each, to see what a copy's place in memory does: the standard deviation of the ratio
-is what ``PLACEMENT`` in ``latency_numbers.py`` was set from. Last, the cost of one look at the hardware is measured, as
+is what ``PLACEMENT`` in ``paired.py`` was set from. Last, the cost of one look at the hardware is measured, as
 looks are taken while a comparison is timed. Results go to ``benchmarks/results/noise-<machine>.json`` and ``.md``.
 """
 

@@ -56,6 +56,7 @@ def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
         "model": {"name": quantized.model.name, "sha256": quantized.model.sha256},
         "recipe": quantized.recipe.name,
         "digest": quantized.digest,
+        "calibration": quantized.calibration,
         "size": {"file_bytes": target.stat().st_size, "weight_bytes": quantized.weight_bytes},
         "plan": quantized.plan.to_json(),
     }
@@ -63,18 +64,20 @@ def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
 
 def _print(quantized: QuantizedModel, target: Path) -> None:
     plan, kept = quantized.plan, quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
-    counted = Counter(layer.treatment for layer in plan.layers)
+    shown = [each for each in plan.layers if each.computes]
+    counted = Counter(layer.treatment for layer in shown)
     print_facts(
         {
             "written": target,
             "model": quantized.model.name,
             "recipe": quantized.recipe.name,
             "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float",
+            **({} if quantized.calibration is None else {"ranges from": quantized.calibration}),
             "layers": ", ".join(f"{n} {treatment}" for treatment, n in counted.most_common()),
         }
     )
     say()
-    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in plan.layers]
+    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in shown]
     print_table(("layer", "operator", "treatment", "weights", "activations", "why"), rows)
     for note in plan.notes:
         say(f"note: {note}")

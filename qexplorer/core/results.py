@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.speed import Speedup
 from qexplorer.core.usage import Usage
 from qexplorer.core.wire import Wire
 
@@ -117,10 +118,11 @@ class Latency:
     """Milliseconds of one call with ``batch`` samples on ``threads`` threads, over ``n`` timed calls.
 
     ``ci95`` is the interval of the median, ``p90_ci95`` and ``p99_ci95`` of those quantiles; None where there were
-    too few calls. ``valid`` is False when the machine was too noisy; ``reason`` says how. ``speedup`` is the ratio of
-    medians, float over this run, on the same backend, interleaved; with its interval. ``loads`` counts how many times
-    the model was loaded anew meanwhile. ``load`` says what other programs took of the processors before or during it;
-    None if nothing.
+    too few calls. ``valid`` is False when the machine was too noisy for the milliseconds to be those of the model;
+    ``reason`` says how. ``speedup`` is the paired ratio, float over this run, on the same backend in the same rounds,
+    with its interval: noise slows both, so it holds whatever ``valid`` says, and is None where its interval says
+    nothing (:class:`~qexplorer.core.speed.Speedup`). ``loads`` counts how many times the model was loaded anew
+    meanwhile. ``load`` says what other programs took of the processors before or during it; None if nothing.
     """
 
     p50: float | None
@@ -138,6 +140,16 @@ class Latency:
     p99_ci95: Interval | None = None
     loads: int = 1
     load: str | None = None
+
+    @property
+    def doubt(self) -> str | None:
+        """How the machine was while this was measured, in words; None if it was quiet."""
+        return None if self.valid else "on a busy machine" if self.load else "on an unsteady machine"
+
+    @property
+    def speed(self) -> Speedup:
+        """What may be said of its speed against float's."""
+        return Speedup(self.speedup, self.speedup_ci95, self.doubt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.results import Size
 from qexplorer.core.tasks.choose import metrics_of, task_of
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
-from qexplorer.measure.metrics.kinds.proportion import Proportion
 from qexplorer.measure.metrics.predictions import Labels, threshold_of
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.batching import feeds_of
@@ -46,7 +45,7 @@ class Subject:
         n: samples.
         batches: batch sizes that are timed, latency's first.
         evaluation_batch: samples at a time when accuracy is measured.
-        threshold: see ``predictions``; None where answers name no class.
+        threshold: see ``predictions``; None where an answer is no class.
         metrics: what the data's task is judged by, the primary one first.
         classes: whether an answer can be a class, so that it can be said which answers changed.
     """
@@ -97,9 +96,7 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
     if task.needs_labels and split.labels is None:
         allowed = f"labels for the task {task.name}: {task.takes}"
         raise DataError("there are no labels", where=data.name, allowed=allowed, do="choose the task similarity")
-    fixed = model.fixed_batch
-    metrics = metrics_of(task, model.outputs)
-    classes = task.classes and isinstance(metrics[0], Proportion)  # the first output is judged as a class
+    fixed, classes = model.fixed_batch, task.classes(model.outputs)
     return Subject(
         model=model,
         inputs=feeds_of(split, model),
@@ -109,6 +106,6 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
         batches=BATCHES if fixed is None else (fixed,),
         evaluation_batch=fixed or EVALUATION_BATCH,
         threshold=threshold_of(model) if classes else None,
-        metrics=metrics,
+        metrics=metrics_of(task, model.outputs),
         classes=classes,
     )

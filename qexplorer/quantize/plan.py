@@ -23,6 +23,7 @@ from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
 from qexplorer.quantize.half import check_half
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.plan_words import layer_plans
+from qexplorer.quantize.worthwhile import coarse_scores, only_worthwhile
 
 __all__ = ["make_plan"]
 
@@ -65,10 +66,12 @@ def _settle(
 ) -> tuple[dict[str, Decision], dict[str, Source]]:
     """Takes layers back to float until every grid that is left has statistics, then those that move no codes."""
     while True:
+        decisions = only_worthwhile(decisions, view)
         behind = "it follows a float layer, where it costs no accuracy"
         decisions = {n: keep_float(d, behind) if follows_float(d, decisions, view) else d for n, d in decisions.items()}
         sources = find_sources(decisions, recipe, view)
         lacking = {} if statistics is None else _lacking(decisions, sources, statistics, view)
+        lacking |= {} if statistics is None else coarse_scores(decisions, statistics, view)
         if not lacking:
             break
         decisions = {n: keep_float(d, lacking[n]) if n in lacking else d for n, d in decisions.items()}

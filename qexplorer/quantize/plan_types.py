@@ -29,6 +29,7 @@ class LayerPlan:
         reason: why, in one sentence: the rule, the operator, the missing statistics.
         parameters: values in its weight.
         weight_bytes: packed bytes of its weight, scales and zero points.
+        computes: whether it computes anything, as in :class:`~qexplorer.core.model.Layer`: what is counted as a layer.
     """
 
     name: str
@@ -39,6 +40,7 @@ class LayerPlan:
     reason: str
     parameters: int
     weight_bytes: int
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +128,7 @@ class QuantizedModel:
         digest: SHA-256 over model, recipe and calibration data: 16 hexadecimal digits.
         weight_bytes: packed bytes of weights, scales and zero points.
         output_scales: scale of each graph output that ends on a grid, by output name.
+        calibration: which samples ranges were observed on and algorithms read, in words; None: no sample was needed.
     """
 
     model: Model = field(repr=False)
@@ -135,6 +138,7 @@ class QuantizedModel:
     digest: str
     weight_bytes: int
     output_scales: dict[str, float]
+    calibration: str | None = None
 
     @property
     def onnx(self) -> bytes:

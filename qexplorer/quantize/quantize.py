@@ -11,6 +11,7 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["digest_of", "quantize_model", "quantized_path"]
 
-SCHEMA = 2
+SCHEMA = 5
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
 before are not taken for new ones."""
 
@@ -72,7 +73,17 @@ def quantize_model(
         digest=digest,
         weight_bytes=weight_bytes(ready, path, plan),
         output_scales=_output_scales(ready, plan),
+        calibration=_calibration(recipe, statistics, data, samples),
     )
+
+
+def _calibration(recipe: Recipe, statistics: Statistics | None, data: DataSet | None, samples: int) -> str | None:
+    """Which samples were needed, in words."""
+    if not recipe.needs_calibration:
+        return None
+    if data is not None:
+        return calibration_sample(data, samples).text
+    return None if statistics is None else f"{statistics.samples:,} calibration samples"
 
 
 def quantized_path(digest: str) -> Path:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["comparison_csv", "comparison_json", "json_text"]
 
 
+_OF_DATA = ("n_calibration", "n_calibration_available", "n_shared")
+"""What every line of the CSV says of the data: samples observed, of how many, and how many are in both parts."""
+
+
 def json_text(value: Any) -> str:
     """``value`` as valid JSON (never NaN or Infinity), indented, with a newline at the end."""
     return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
@@ -27,5 +31,7 @@ def comparison_csv(comparison: Comparison) -> str:
     """A comparison as CSV: one line per run, units in the column names, empty where a value could not be had."""
     frame = frame_of(comparison.runs)
     frame.insert(0, "model", comparison.model.get("name"))
+    for name in _OF_DATA:
+        frame[name] = comparison.data.get(name)
     frame["created"] = comparison.created
     return str(frame.to_csv(index=False, lineterminator="\n"))

@@ -252,6 +252,9 @@ _EXECUTION = (
         lambda run: words.kernels_cell(run.kernels),
         values=(_kernels("integer"), _kernels("float")),
     ),
+    Column(
+        "how it ran", values=(ExportedValue("notes", lambda run: " ".join(f"{note}." for note in run.notes) or None),)
+    ),
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Run, Status
+from qexplorer.core.speed import Change
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.metric_words import change_text, clause_of, unsure_text
 
@@ -36,15 +37,6 @@ class Verdict:
         return f"{self.label}: {', '.join(self.sentences)}."
 
 
-class Change(StrEnum):
-    """What can be said of a difference to float, given its interval."""
-
-    BETTER = "better"
-    NONE = "none"
-    WORSE = "worse"
-    UNKNOWN = "unknown"
-
-
 def verdict_of(run: Run, runs: Sequence[Run]) -> Verdict:
     """The verdict on ``run``; refused and failed runs say why they have no numbers."""
     label = label_of(run, runs)
@@ -63,6 +55,8 @@ def _answers(run: Run) -> tuple[Change, str]:
     found = run.accuracy
     if found is None:
         return Change.UNKNOWN, "its answers were not judged"
+    if found.value is None and found.reason == FLOATS_OWN:
+        return Change.NONE, FLOATS_OWN
     if found.value is None:
         return Change.UNKNOWN, f"no {found.label} ({found.reason})" if found.reason else f"no {found.label}"
     if found.enough is not None:
@@ -95,19 +89,9 @@ def _speed(run: Run) -> tuple[Change, str]:
     found = run.latency_ms
     if found is None or found.p50 is None:
         return Change.UNKNOWN, f"no latency ({found.reason})" if found and found.reason else ""
-    if not found.valid:
-        why = (found.reason or "the machine was busy").removeprefix("too noisy: ").split("; ")[0]  # then come remarks
-        return Change.UNKNOWN, f"too noisy to speak of speed ({why})"
-    if found.speedup is None or found.speedup_ci95 is None:
-        return Change.UNKNOWN, ""
-    low, high = found.speedup_ci95
-    if low <= 1 <= high:
-        counted = f"{found.n} calls" + (f" on {found.loads} loadings" if found.loads > 1 else "")
-        return Change.NONE, f"no difference in speed that {counted} could show, {low:.3g} to {high:.3g} times float's"
-    if found.speedup > 1:
-        return Change.BETTER, f"{found.speedup:.3g} times faster ({low:.2f} to {high:.2f})"
-    slower = f"{1 / found.speedup:.3g} times slower ({1 / high:.2f} to {1 / low:.2f})"
-    return Change.WORSE, slower + _why_slow(run)
+    speed, counted = found.speed, f"{found.n} calls" + (f" on {found.loads} loadings" if found.loads > 1 else "")
+    text = speed.text(seen=f"{counted} could show")
+    return speed.change, text + (_why_slow(run) if speed.change is Change.WORSE else "")
 
 
 def _why_slow(run: Run) -> str:

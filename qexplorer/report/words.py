@@ -67,10 +67,21 @@ def latency_text(found: Latency | None) -> str:
 
 
 def speedup_text(found: Latency | None) -> str:
-    """``1.9x`` against float on the same backend; nothing for an invalid measurement."""
-    if found is None or found.speedup is None or not found.valid:
+    """``1.9x (1.8 to 2.0)`` against float on the same backend; the interval alone where the ratio says nothing."""
+    return _speedup(found, "x")
+
+
+def speedup_cell(found: Latency | None) -> str:
+    """``1.90× (1.80 to 2.00)``: as :func:`speedup_text`, for the app."""
+    return _speedup(found, "×")  # noqa: RUF001 - the sign for times
+
+
+def _speedup(found: Latency | None, times: str) -> str:
+    if found is None or found.speed.ci95 is None:
         return NONE
-    return f"{found.speedup:.3g}x"
+    low, high = found.speed.ci95
+    ends = f"({low:.2f} to {high:.2f})"
+    return f"none seen {ends}" if found.speed.shown is None else f"{found.speed.shown:.2f}{times} {ends}"
 
 
 def memory_text(found: Memory | None) -> str:
@@ -122,14 +133,6 @@ def latency_cell(found: Latency | None) -> str:
         return NONE
     ends = "" if found.ci95 is None else f" ({found.ci95[0]:.3g} to {found.ci95[1]:.3g})"
     return f"{found.p50:.3g} ms{ends}, n {found.n}" + ("" if found.valid else ", too noisy")
-
-
-def speedup_cell(found: Latency | None) -> str:
-    """``1.90× (1.80 to 2.00)`` against float on the same backend; nothing for an invalid measurement."""
-    if found is None or found.speedup is None or not found.valid:
-        return NONE
-    ends = "" if found.speedup_ci95 is None else f" ({found.speedup_ci95[0]:.2f} to {found.speedup_ci95[1]:.2f})"
-    return f"{found.speedup:.2f}×{ends}"  # noqa: RUF001 - the sign for times
 
 
 def kernels_cell(found: Kernels | None) -> str:

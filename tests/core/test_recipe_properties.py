@@ -98,7 +98,7 @@ def test_rules_match_by_name_and_by_operator() -> None:
         ("weights: {format: int9}", "'int9' is not a number format"),
         ("weights: {bits: 8}", "weights.bits"),
         ("weights: [1", "not YAML"),
-        ("- 1\n- 2", "a recipe is a mapping"),
+        ("- 1\n- 2", "a recipe holds fields"),
         ("algorithms: [adaround]\nweights: {}", "no algorithm called 'adaround'"),
         ("weights: {format: fp16}", "weights and activations alike"),
         ("activations: {format: int16, mode: dynamic}", "dynamic activations are uint8"),

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory, Run, Size, Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.export import comparison_csv, comparison_json, json_text
-from qexplorer.report.notebook import table_html
+from qexplorer.report.notebook import comparison_html, run_html, table_html
 from qexplorer.report.table import COLUMNS, ComparisonTable, row_of, run_cells
 from qexplorer.report.words import NONE, bytes_text, count_text
 
@@ -49,7 +50,7 @@ def test_cells_read_as_people_write() -> None:
         "weights": "150 kB",
         "file": "165 kB",
         "latency": "0.123 ms",
-        "speed-up": "1.9x",
+        "speed-up": "1.90x (1.80 to 2.00)",
         "memory": "61 MB",
         "energy": "0.41 mJ estimated",
         "fidelity": "1 step",
@@ -123,3 +124,16 @@ def test_conditions_say_what_was_measured_with() -> None:
         "effort quick",
     )
     assert ComparisonTable(comparison(REFUSED)).conditions == ("A CPU",)
+
+
+def test_every_form_says_how_runs_ran() -> None:
+    """A setting beside a backend's defaults stands in the terminal's and the notebook's lines, in CSV and in JSON."""
+    said = "with session.some=1, which does it"
+    runs = tuple(replace(GOOD, recipe=name, notes=(said,)) for name in ("w8", "w4"))
+    table = ComparisonTable(comparison(GOOD, *runs))
+    assert table.notes == (f"w8, w4 on onnxruntime: {said}.",)
+    assert f"w8, w4 on onnxruntime: {said}." in comparison_html(table)
+    assert said in run_html(runs[0])
+    lines = list(csv.DictReader(io.StringIO(comparison_csv(table.comparison))))
+    assert [line["notes"] for line in lines] == ["", f"{said}.", f"{said}."]
+    assert json.loads(comparison_json(table.comparison))["runs"][1]["notes"] == [said]

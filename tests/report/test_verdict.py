@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
 from qexplorer.report.metric_words import stated
 from qexplorer.report.verdict import Change, headline, verdict_of
@@ -54,18 +55,20 @@ def test_an_interval_over_one_is_no_difference_in_speed() -> None:
     run = quantized_run(latency_ms=took)
     verdict = verdict_of(run, [float_run(), run])
     assert verdict.speed is Change.NONE
-    assert "no difference in speed that 900 calls on 7 loadings could show, 0.99 to 1.03 times float's" in verdict.text
+    assert "no difference in speed that 900 calls on 7 loadings could show, 0.99 to 1.03 times as fast" in verdict.text
 
 
-def test_noise_is_no_speed() -> None:
-    """A latency that is not valid gives no speed, and the reason."""
-    took = replace(
-        quantized_run().latency_ms, valid=False, reason="too noisy: other work took 70% of the processor; p99 not shown"
-    )
-    run = quantized_run(latency_ms=took)
+def test_noise_widens_the_speed_and_does_not_hide_it() -> None:
+    """On a busy machine the interval is told instead of a number; one that says nothing shows no difference."""
+    noisy = replace(quantized_run().latency_ms, valid=False, load="another program was busy")
+    run = quantized_run(latency_ms=replace(noisy, speedup=1.6, speedup_ci95=(1.3, 2.1)))
     verdict = verdict_of(run, [float_run(), run])
-    assert verdict.speed is Change.UNKNOWN
-    assert "too noisy to speak of speed (other work took 70% of the processor)" in verdict.text
+    assert verdict.speed is Change.BETTER
+    assert "1.3 to 2.1 times faster, on a busy machine" in verdict.text
+    run = quantized_run(latency_ms=replace(noisy, speedup=None, speedup_ci95=(0.4, 2.3)))
+    verdict = verdict_of(run, [float_run(), run])
+    assert verdict.speed is Change.NONE
+    assert "no difference in speed that 900 calls could show, 0.40 to 2.30 times as fast, on a busy m" in verdict.text
     assert "faster" not in verdict.text
 
 
@@ -108,6 +111,14 @@ def test_headline_of_losses_is_the_smallest() -> None:
     found = headline([float_run(), lossy("w4a8", -0.2), lossy("w6a8", -0.05)])
     assert found is not None
     assert found.label == "w6a8"
+
+
+def test_answers_without_any_error_are_none() -> None:
+    """A ratio to the error has no value where every output is float's own, and that is no lack of a verdict."""
+    same = replace(stated("sqnr", 0.0, 100), value=None, reason=FLOATS_OWN)
+    found = verdict_of(quantized_run(accuracy=same), [])
+    assert found.answers is Change.NONE
+    assert "bit for bit" in found.text
 
 
 def test_little_agreement_is_worse() -> None:

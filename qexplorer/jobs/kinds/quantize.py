@@ -46,10 +46,12 @@ class QuantizeResult:
     Attributes:
         digest: of the quantized file, under which the workspace keeps it.
         layers: what happened to each layer, with what the recipe's algorithms really changed.
+        calibration: which samples it took, in words; None: none.
     """
 
     digest: str
     layers: tuple[LayerPlan, ...]
+    calibration: str | None = None
 
 
 def quantize(order: QuantizeOrder, report: Report) -> QuantizeResult:
@@ -72,7 +74,7 @@ def quantize(order: QuantizeOrder, report: Report) -> QuantizeResult:
     if not order.recipe.needs_statistics:
         report.step(_WRITING, 0.8)
     made = api.quantize(model, order.recipe, data, samples=order.samples, progress=observing, steps=working)
-    return QuantizeResult(made.digest, made.plan.layers)
+    return QuantizeResult(made.digest, made.plan.layers, made.calibration)
 
 
 QUANTIZE = JobKind("quantize", "Quantizing", "Quantize", QuantizeOrder, QuantizeResult, quantize)

@@ -140,7 +140,7 @@ class _Look:
         return found
 
     def _lean(self, p: Point) -> tuple[float, float]:
-        """How one-sided, and how far from the nearest codes, it rounds, on one batch; in real numbers too, before it is called wrong."""
+        """How one-sided, and how often not to the nearest code, it rounds; in float64 too, before it is wrong."""
         grid = _grid(self._of.model, p)
         if grid is None:
             return 0.0, 0.0

@@ -22,7 +22,7 @@ def predictions(outputs: Sequence[Array], n: int, *, threshold: float | None = 0
     2. floats, at least two per sample (further axes of length 1 allowed): the place of the largest;
     3. one float per sample: whether it is above ``threshold``;
     4. anything else (boxes, sequences, images, a scalar for a whole batch): None;
-    5. whatever it is, where the task has no classes: ``threshold`` is None then.
+    5. any output at all, with ``threshold`` None, which says that the task asks for no class: None.
     """
     if threshold is None:
         return None

@@ -53,7 +53,7 @@ class PlanInfo:
         whole: bytes of all weights by treatment, after.
         float_bytes: bytes of all weights before.
         bytes: bytes of all weights after.
-        counts: number of layers by treatment, all layers.
+        counts: number of computing layers by treatment.
         unit: unit that bytes are drawn in.
         factor: from bytes to that unit.
     """
@@ -81,7 +81,8 @@ def plan_info(model: Model, plan: Plan, recipe: str) -> PlanInfo:
         whole["float"] = whole.get("float", 0) + rest
     counts: dict[str, int] = {}
     for layer in plan.layers:
-        counts[layer.treatment] = counts.get(layer.treatment, 0) + 1
+        if layer.computes:
+            counts[layer.treatment] = counts.get(layer.treatment, 0) + 1
     unit, factor = scaled_unit("B", [float(bar.float_bytes) for bar in bars])
     kept = sorted(sorted(bars, key=lambda b: -b.float_bytes)[:MOST_LAYERS], key=lambda b: b.place)
     return PlanInfo(

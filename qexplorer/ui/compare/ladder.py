@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.files import file_name
 from qexplorer.core.results import Status
 from qexplorer.jobs.kinds.ladder import LADDER
 from qexplorer.measure.comparison import Comparison
@@ -48,7 +50,7 @@ def draw_ladder(comparison: Comparison) -> None:
         return
     ladder = kept_ladder(subject.digest, subject.data_digest, subject.samples, backends)
     if ladder is not None:
-        _ladder(ladder, made_on(comparison), comparison.id)
+        _ladder(replace(ladder, recipe=subject.label), made_on(comparison), comparison.id)
     again = ladder is not None
     label = "Climb the ladder again" if again else "Climb the ladder"
     button = StartButton(label, ":material/stairs:", help=_HELP, primary=not again)
@@ -110,7 +112,7 @@ def _numbers(ladder: Ladder, key: str) -> None:
     st.download_button(
         "Layers as CSV",
         ladder_csv(ladder),
-        f"{ladder.model}-{ladder.recipe}-ladder.csv",
+        file_name(ladder.model, ladder.recipe, "ladder", ".csv"),
         icon=":material/download:",
         on_click="ignore",
         key=f"ladder_csv_{key}",

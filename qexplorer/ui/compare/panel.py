@@ -40,7 +40,7 @@ def draw_compare_page() -> None:
         draw_job(job, place="page_compare", partial=_partial)
     if job is None or not job.is_running or opened() is not None:
         _result(job)
-    draw_history(model.name)
+    draw_history(model.sha256)
 
 
 def _job() -> JobState | None:
@@ -66,7 +66,14 @@ def _result(job: JobState | None) -> None:
     if comparison is not None:
         draw_results(comparison)
     elif job is None or job.status is JobStatus.DONE:
-        st.caption("Nothing compared yet in this session: press Compare, and results come in about 10 seconds.")
+        st.caption("Press Compare to measure what is picked above." + _before())
+
+
+def _before() -> str:
+    """That this model was compared before, where it was: the list below has it."""
+    model = current_model()
+    known = model is not None and bool(History().list(model.sha256))
+    return " What this model was compared with before stands below: choose a row to open it." if known else ""
 
 
 def shown_comparison(job: JobState | None) -> Comparison | None:

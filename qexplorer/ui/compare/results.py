@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from html import escape
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.files import file_name
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.bars import (
@@ -24,6 +25,7 @@ from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info
 from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
+from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
@@ -67,29 +69,34 @@ def _verdict(comparison: Comparison) -> None:
         _other_verdicts(comparison, best)
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
-        st.caption(as_plain(f"{made_on(comparison)}, {judged}"))
+        facts = [made_on(comparison), judged, *data_facts(comparison)]
+        st.caption(as_plain(", ".join(facts)))
         for note in data.get("notes") or ():
             st.caption(f":material/info: {as_plain(note)}")
 
 
 def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
-    """A sentence on each other run; of many, those with numbers are folded away, the others say why they have none."""
+    """A sentence on each other run: those with numbers first, folded if they are many, then why others have none."""
     runs = [run for run in comparison.runs if run.recipe != "float"]
     found = [(run, verdict_of(run, comparison.runs)) for run in runs]
     others = [(run, verdict) for run, verdict in found if best is None or verdict.label != best.label]
-    lines = {
-        kept: [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if (run.status is Status.OK) is kept]
-        for kept in (True, False)
-    }
-    for line in lines[False]:
-        st.markdown(line)
-    if len(lines[True]) <= _FEW:
-        shown: Any = nullcontext()
-    else:
-        shown = st.expander(f"The other {len(lines[True])} with numbers, a sentence each", key="other_verdicts")
+    lines = [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if run.status is Status.OK]
+    few = len(lines) <= _FEW
+    said = f"The other {len(lines)} with numbers, a sentence each"
+    shown: Any = nullcontext() if few else st.expander(said, key="other_verdicts")
     with shown:
-        for line in lines[True]:
+        for line in lines:
             st.markdown(line)
+    for labels, why in _without_numbers([verdict for run, verdict in others if run.status is not Status.OK]):
+        st.markdown(f":material/block: {as_plain(f'{labels}: {why}.')}")
+
+
+def _without_numbers(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
+    """The runs that have no numbers, together where the reason is the same."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        found.setdefault(", ".join(verdict.sentences), []).append(verdict.label)
+    return [("; ".join(labels), why) for why, labels in found.items()]
 
 
 def _pictures(comparison: Comparison) -> None:
@@ -162,22 +169,28 @@ def _take_away(comparison: Comparison) -> None:
         if labels:
             label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
             _run_files(comparison, labels[label])
-        _download("Results as JSON", comparison_json(comparison), f"{stem}.json")
-        _download("Results as CSV", comparison_csv(comparison), f"{stem}.csv")
+        _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
+        _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):
         st.caption(as_plain(f"How this file ran on {labels[label].backend}: {'; '.join(notes)}."))
 
 
 def _run_files(comparison: Comparison, run: Run) -> None:
-    name = f"{comparison.model.get('name')}-{run.recipe}"
+    model, name = str(comparison.model.get("name")), _name_in_files(comparison, run)
     path = Path(comparison.quantized.get(run.digest, ""))
     if path.is_file():
-        _download("ONNX", path.read_bytes(), f"{name}.onnx")
+        _download("ONNX", path.read_bytes(), file_name(model, name, ".onnx"))
     else:
         st.caption("The quantized file is gone; compare again to make it.")
     recipe = comparison.recipes.get(run.digest)
     if recipe:
-        _download("Recipe", recipe, f"{name}.yaml")
+        _download("Recipe", recipe, file_name(model, name, ".yaml"))
+
+
+def _name_in_files(comparison: Comparison, run: Run) -> str:
+    """The recipe's name, with a part of its digest where an earlier version compared two of one name."""
+    twins = {other.digest for other in comparison.runs if other.recipe == run.recipe and other.backend == run.backend}
+    return run.recipe if len(twins) == 1 else f"{run.recipe}-{run.digest[:4]}"
 
 
 def _download(label: str, data: str | bytes, name: str) -> None:

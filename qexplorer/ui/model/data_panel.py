@@ -80,8 +80,8 @@ def _facts(data: DataSet) -> str:
     labels = f"{len(data.classes)} classes" if data.classes else "labelled"
     text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
     labelled = data.evaluation.labels is not None
-    text += ", no sample in both" if data.held_out else ", the same ones"
-    text += ": what is measured on them is optimistic" if labelled and not data.held_out else ""
+    text += f"; {data.parts_text}"
+    text += ": what is measured on them is optimistic" if labelled and data.shared else ""
     return f"{text}; {labels if labelled else 'no labels: likeness to float stands in for accuracy'}; task {data.task}."
 
 
@@ -150,12 +150,13 @@ def _sources(model: Model, *, expanded: bool) -> None:
         task = _pick_task("Task of its labels", None, "what the labels mean", "task_of_new_data")
         left, right = st.columns(2)
         with left:
-            file = st.file_uploader(
+            files = st.file_uploader(
                 f"Upload {readable(uploads=True)}",
                 key="upload_data",
+                accept_multiple_files=True,
                 help=" ".join(reader.help for reader in READERS if reader.endings),
             )
-            if take_upload("data", file, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
+            if take_upload("data", files, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
                 st.rerun()
         with right:
             with st.form("path_data", border=False):

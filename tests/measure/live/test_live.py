@@ -18,7 +18,7 @@ from qexplorer.measure.live.windows import LiveWindow, since, speed, totals
 from qexplorer.measure.metrics.statistics import wilson_interval
 from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
-from qexplorer.measure.timing.latency_numbers import PLACEMENT
+from qexplorer.measure.timing.paired import PLACEMENT
 from tests.measure.models import CLASSES, make_cnn, quantized, samples
 
 N = 12
@@ -171,8 +171,8 @@ def test_speed_is_told_with_what_ten_seconds_show(order: dict[str, Any]) -> None
     assert speed([]) is None
     found = speed([*before, *now])
     assert found is not None
-    assert found[0] == pytest.approx(2.0)
-    assert found[1] == (pytest.approx(2.0 * (1 - PLACEMENT)), pytest.approx(2.0 * (1 + PLACEMENT)))
+    assert found.ratio == pytest.approx(2.0)
+    assert found.ci95 == (pytest.approx(2.0 * (1 - PLACEMENT)), pytest.approx(2.0 * (1 + PLACEMENT)))
 
 
 def test_the_load_of_gpus_is_told_where_there_are_any(order: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from qexplorer.core.results import Run, Status, Throughput
 from qexplorer.machine.neighbours import Busy
-from qexplorer.measure.timing.latency_numbers import LEAST_LOADS, PLACEMENT, latency_of, noise, throughput_of
+from qexplorer.measure.timing.latency_numbers import latency_of, noise, throughput_of
+from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT
 
 
 def timing(rounds: list[list[int]], *, share: float = 1.0, disturbed: float = 1.0, loads: int = 6) -> dict[str, Any]:

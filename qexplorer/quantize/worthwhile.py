@@ -1,0 +1,125 @@
+"""Which layers work on codes: those whose integer kernel saves something, and no others.
+
+Every grid costs accuracy, so that one stands where a kernel uses it. Layers that multiply with weights (and products of
+two activations) are worth it by themselves: what they read and what they make is put on grids. An operator without
+an integer kernel never is. The other integer kernels (additions, pools, ...) are worth it between the former: where
+what they read is codes already, and codes are what their readers want. In float they cost their neighbours nothing: they
+read what the grid in front of them gives, and the grid behind them is the one that their readers need anyway. Layers
+that only move values do so on codes where codes come; floats are moved as floats, because what is left behind a Slice
+or the last step of a loop often has a narrower range.
+
+In front of a softmax a sum is never put on a grid: what is added there may be a mask of large numbers, whether or not the
+calibration data held one, and on one grid with them the scores would share a few codes. Where scores themselves spread
+so far, by what was observed, they stay in float as well, whatever the calibrator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.formats.uniform import as_uniform
+from qexplorer.graph.index import GraphIndex
+from qexplorer.load.operators import OperatorKind
+from qexplorer.observe.stats import TensorStats
+from qexplorer.quantize.decide import Decision, keep_float
+
+__all__ = ["SPREAD", "coarse_scores", "only_worthwhile"]
+
+SPREAD = 32.0
+"""Scores this far below the largest are nothing behind a softmax: exp(-32) is 1e-14, and float32 sums to 1e-7."""
+
+_STEP = 1 / 8
+"""Scores on steps of this size give probabilities that are up to 6 % wrong (half a step)."""
+
+_Decisions = dict[str, Decision]
+
+
+def only_worthwhile(decisions: Mapping[str, Decision], view: GraphIndex) -> _Decisions:
+    """``decisions`` with those layers taken back to float that would lose accuracy on a grid and gain nothing."""
+    found = dict(decisions)
+    for obstacle in (_no_kernel, _may_be_mask):
+        found = {n: _or_float(d, obstacle(d, found, view)) for n, d in found.items()}
+    while True:
+        reasons = {n: why for n, d in found.items() if (why := _not_between_codes(d, found, view))}
+        if not reasons:
+            return found
+        found |= {n: keep_float(found[n], why) for n, why in reasons.items()}
+
+
+def coarse_scores(
+    decisions: Mapping[str, Decision], statistics: Mapping[str, TensorStats], view: GraphIndex
+) -> dict[str, str]:
+    """Softmax layers on codes whose input spreads too far for its grid, with the reason."""
+    found = {}
+    for name, decision in decisions.items():
+        stats = statistics.get(decision.data[0]) if decision.computes and decision.layer.op == "Softmax" else None
+        if stats is None or not stats.histogram.count or decision.spec.activations is None:
+            continue
+        spread = stats.histogram.maximum - stats.histogram.minimum
+        wanted = as_uniform(get_format(decision.spec.activations.format), "an activation")
+        if spread > SPREAD and spread / (wanted.qmax - wanted.qmin) > _STEP:
+            found[name] = f"what it reads spreads over {spread:.3g}, most of which is nothing behind a softmax"
+    return found
+
+
+def _or_float(decision: Decision, why: str | None) -> Decision:
+    return keep_float(decision, why) if why else decision
+
+
+def _arithmetic(decision: Decision) -> bool:
+    """Whether it is on codes, and is no layer that is worth it by itself."""
+    return decision.computes and decision.rule is not None and decision.rule.kind is OperatorKind.ARITHMETIC
+
+
+def _no_kernel(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
+    if not _arithmetic(decision) or decision.rule is None or decision.rule.integer:
+        return None
+    return f"no integer kernel takes {decision.layer.op}, so that a grid would cost accuracy and gain nothing"
+
+
+def _may_be_mask(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
+    if not _arithmetic(decision) or decision.layer.op != "Add":
+        return None
+    if not any(each.layer.op == "Softmax" for each in _readers(decision, decisions, view)):
+        return None
+    return "what is added in front of a softmax may be a mask of large numbers, beside which scores share few codes"
+
+
+def _not_between_codes(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
+    """Why a layer of no worth of its own has nothing to save on codes, or None."""
+    if decision.moves and not decision.bounds and not _comes_as_codes(decision.data[0], decisions, view):
+        return "it moves floats: the grid stands behind it, where the first quantized layer reads"
+    if not _arithmetic(decision):
+        return None
+    if not any(_comes_as_codes(tensor, decisions, view) for tensor in decision.data):
+        return "what it reads is computed in float, so that an integer kernel would save nothing"
+    if not any(each.computes for each in _readers(decision, decisions, view)):
+        return "no quantized layer reads what it makes, so that an integer kernel would save nothing"
+    return None
+
+
+def _comes_as_codes(tensor: str, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
+    """Whether a layer that computes on codes makes ``tensor``, directly or through layers that move codes."""
+    maker = view.producer.get(tensor)
+    while maker is not None and decisions[maker].moves:
+        maker = view.producer.get(decisions[maker].data[0])
+    return maker is not None and decisions[maker].computes
+
+
+def _readers(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> list[Decision]:
+    """What reads the layer's outputs as data, directly or through layers that move codes."""
+    found, left = list[Decision](), list(decision.layer.outputs)
+    seen: set[str] = set()
+    while left:
+        tensor = left.pop()
+        for name in view.consumers.get(tensor, ()):
+            reader = decisions.get(name)
+            if reader is None or name in seen:
+                continue
+            if reader.moves and tensor == reader.data[0]:
+                seen.add(name)
+                left += reader.layer.outputs
+            elif tensor in reader.data:
+                found.append(reader)
+    return found

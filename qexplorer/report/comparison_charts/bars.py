@@ -6,7 +6,7 @@ Bars start at zero and carry their intervals; an estimated or too noisy one is h
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Latency, Run, Throughput
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
 
+_FARTHEST = 3.0  # times the longest first bar, where bars of rare values are cut
+_ROOM = 1.1  # times that, for the numbers behind them
 STRIPES = 70  # on a bar as long as the axis
 _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
@@ -56,6 +58,7 @@ class BarsInfo:
         rows: the bars, in the order of the runs.
         stacked: whether a run's bars stand one after the other and add up.
         left_out: runs without a number, with the reason.
+        tails: whether all bars but a run's first are of rare values, which may be cut.
     """
 
     title: str
@@ -65,6 +68,7 @@ class BarsInfo:
     rows: tuple[BarRow, ...]
     stacked: bool
     left_out: tuple[tuple[str, str], ...]
+    tails: bool = False
 
 
 def cost_info(comparison: Comparison, measure: str) -> BarsInfo:
@@ -94,7 +98,7 @@ def latency_info(comparison: Comparison) -> BarsInfo:
             for name, value in _percentiles(found)
         ]
     series = ("p50", "p90", "p99")
-    return _info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out)
+    return replace(_info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out), tails=True)
 
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
@@ -173,22 +177,36 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     at: dict[str, Any] = {"y": y}
     if several:
         at["yOffset"] = {"field": "series", "sort": list(info.series)}
-    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": {"zero": True}}
+    reach = _reach(info)
+    scale = {"zero": True} if reach is None else {"domain": [0, _ROOM * reach], "nice": False}
+    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": scale}
     solid = list(dict.fromkeys(row.colour for row in info.rows if not row.value.uncertain))
     marks = [_solid(colour, at, bar_x, info) for colour in solid]
-    longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
+    longest = reach or max((row.value.value for row in info.rows), default=1.0) or 1.0
     marks += [_hatched(row, longest, at, bar_x, info) for row in info.rows if row.value.uncertain]
     return {
         "title": title_of(info.title, info.subtitle),
-        "datasets": {"bars": _rows(info)},
+        "datasets": {"bars": _rows(info, reach)},
         "data": {"name": "bars"},
         "height": {"step": 15 if several else 30},
         "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else [_value_labels(at, bar_x, info)])],
     }
 
 
-def _rows(info: BarsInfo) -> list[dict[str, Any]]:
-    """The bars as data; a stacked one starts where the one before it ended."""
+def _reach(info: BarsInfo) -> float | None:
+    """Where bars of rare values end, if some go far beyond: one slow call of a hundred stretches no chart.
+
+    The longest first bar of any run decides; what goes beyond three times that is cut, and has an arrow.
+    """
+    if not info.tails:
+        return None
+    first = max((row.value.value for row in info.rows if row.series == info.series[0]), default=0.0)
+    most = max((end for row in info.rows for end in row.value.ends), default=0.0)
+    return _FARTHEST * first if first > 0 and most > _FARTHEST * first else None
+
+
+def _rows(info: BarsInfo, reach: float | None = None) -> list[dict[str, Any]]:
+    """The bars as data; a stacked one starts where the one before it ended, and one beyond ``reach`` has an arrow."""
     ends: dict[str, float] = {}
     rows = []
     for row in info.rows:
@@ -200,17 +218,28 @@ def _rows(info: BarsInfo) -> list[dict[str, Any]]:
                 "series": row.series,
                 "value": row.value.value,
                 "start": start,
-                "end": ends[row.label] if info.stacked else row.value.value,
+                "end": _cut(ends[row.label] if info.stacked else row.value.value, reach),
                 "low": row.value.low,
                 "high": row.value.high,
+                "from": _cut(row.value.low, reach),
+                "to": _cut(row.value.high, reach),
                 "uncertain": row.value.uncertain,
                 "note": row.value.note,
                 "detail": row.detail,
                 "colour": row.colour,
-                "text": number_text(row.value.value) if row.text is None else row.text,
+                "text": _text(row, reach),
             }
         )
     return rows
+
+
+def _cut(value: float | None, reach: float | None) -> float | None:
+    return value if value is None or reach is None else min(value, reach)
+
+
+def _text(row: BarRow, reach: float | None) -> str:
+    text = number_text(row.value.value) if row.text is None else row.text
+    return f"{text} →" if reach is not None and max(row.value.ends) > reach else text
 
 
 def _solid(colour: str, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
@@ -221,7 +250,7 @@ def _solid(colour: str, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -
 
 def _hatched(row: BarRow, longest: float, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     """One uncertain bar, striped: a gradient with hard edges, as Vega-Lite has no patterns."""
-    count = max(2, round(STRIPES * row.value.value / longest))
+    count = max(2, round(STRIPES * min(row.value.value / longest, 1.0)))
     stops: list[dict[str, Any]] = []
     for i in range(count):
         shade = row.colour if i % 2 == 0 else f"{row.colour}2a"
@@ -253,14 +282,14 @@ def _encoding(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str
 
 def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:
     shown = {"filter": "isValid(datum.low) && isValid(datum.high)"}
-    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    ends = {"x": x | {"field": "from"}, "x2": {"field": "to"}}
     return {"transform": [shown], "mark": {"type": "rule", "strokeWidth": 2, "color": NEUTRAL}, "encoding": at | ends}
 
 
 def _value_labels(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     size = 11 if len(info.series) == 1 else 10
     mark = {"type": "text", "align": "left", "dx": 6, "fontSize": size, "color": NEUTRAL}
-    place = {"calculate": "max(datum.end, datum.high || 0)", "as": "edge"}
+    place = {"calculate": "max(datum.end, datum.to || 0)", "as": "edge"}
     return {
         "transform": [place],
         "mark": mark,

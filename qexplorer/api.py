@@ -50,7 +50,11 @@ def load(source: str | Path | torch.nn.Module | Model, example_inputs: Any = Non
 
 
 def data(
-    source: str | Path | DataSet, *, preprocessing: Preprocessing | None = None, task: str | None = None
+    source: str | Path | DataSet,
+    *,
+    preprocessing: Preprocessing | None = None,
+    task: str | None = None,
+    classes: Sequence[str] = (),
 ) -> DataSet:
     """A data set, split into calibration and evaluation.
 
@@ -60,6 +64,8 @@ def data(
         preprocessing: scale, mean, std and layout to apply; as it is by default.
         task: what the labels are for, such as ``regression`` or ``segmentation``; by default what the file says, else
             what its labels mean (``data.task`` tells, and a note where it was inferred).
+        classes: names of the classes in the model's order, for data whose labels are names, if neither the model nor
+            the data lists them.
 
     Raises:
         DataError: with the file, what is wrong with it and what is allowed.
@@ -73,7 +79,7 @@ def data(
         return source
     from qexplorer.load.datasets.load import load_data
 
-    return load_data(source, preprocessing=preprocessing, task=task)
+    return load_data(source, preprocessing=preprocessing, task=task, classes=classes)
 
 
 def quantize(
@@ -91,7 +97,8 @@ def quantize(
         model: a model, or what :func:`load` takes.
         recipe: a recipe, or what ``Recipe.parse`` takes.
         data: a data set, or what :func:`data` takes; only its calibration part is read, and only if the recipe has
-            static activations or an algorithm that needs data. A sample model brings its own.
+            static activations, an algorithm that needs data, or a narrower float (fp16) that may not hold what data
+            make of a layer. A sample model brings its own where data are needed.
         samples: calibration samples used, at most.
         progress: called with (samples done, samples in all) while ranges are observed.
         steps: called with (a sentence, the share that is done) while algorithms work.
@@ -103,7 +110,8 @@ def quantize(
 
     float_model, wanted = load(model), Recipe.parse(recipe)
     if not wanted.needs_calibration:
-        return quantize_model(float_model, wanted, None, progress=steps)
+        held = _fitted(float_model, data, "") if wanted.casts and data is not None else None
+        return quantize_model(float_model, wanted, None, held, samples=samples, progress=steps)
     what = "has static activations" if wanted.needs_statistics else "has an algorithm that measures"
     fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' {what}, so it needs data")
     statistics = None

@@ -58,3 +58,5 @@ def _print(table: ComparisonTable) -> None:
     say()
     for line in (*table.conditions, *table.notes):
         say(line)
+    for note in table.comparison.data["notes"]:
+        say(f"note: {note}")

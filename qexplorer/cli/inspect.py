@@ -12,7 +12,7 @@ from qexplorer.report.words import bytes_text, count_text
 
 __all__ = ["inspection", "run"]
 
-_LAYER_FIELDS = ("name", "op", "quantizable", "reason", "parameters", "macs")
+_LAYER_FIELDS = ("name", "op", "quantizable", "reason", "parameters", "macs", "computes")
 
 
 def run(order: argparse.Namespace) -> int:
@@ -21,6 +21,7 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(inspection(model))
         return 0
+    computing, folded = model.computing_layers, len(model.layers) - len(model.computing_layers)
     print_facts(
         {
             "model": model.name + (" (untrained: size and latency only)" if model.untrained else ""),
@@ -31,14 +32,14 @@ def run(order: argparse.Namespace) -> int:
             "parameters": count_text(model.parameters),
             "macs": None if model.macs is None else f"{count_text(model.macs)} a sample",
             "file": _file_text(model),
-            "quantizable": f"{len(model.quantizable_layers)} of {len(model.layers)} layers",
+            "quantizable": f"{sum(each.quantizable for each in computing)} of {len(computing)} layers",
         }
     )
     say()
-    rows = [
-        (each.name, each.op, count_text(each.parameters), count_text(each.macs), _able(each)) for each in model.layers
-    ]
+    rows = [(each.name, each.op, count_text(each.parameters), count_text(each.macs), _able(each)) for each in computing]
     print_table(("layer", "operator", "parameters", "macs", "can be quantized"), rows)
+    if folded:
+        say(f"nodes that only move data or work on shapes: {folded} more (all of them: --json)")
     for note in model.notes:
         say(f"note: {note}")
     return 0

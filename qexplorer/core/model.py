@@ -55,10 +55,12 @@ class Layer:
         weight: name of its weight initializer, if it has one that could be quantized.
         weight_shape: that weight's shape.
         weight_axis: the axis of its output channels.
-        parameters: number of initializer values it uses first (shared weights count once).
+        parameters: number of learned values in initializers that it uses first (shared weights count once).
         macs: multiply-accumulates for one sample (batch 1); 0 for operators that have none, None if shapes are unknown.
         quantizable: whether qexplorer can quantize it.
         reason: why not, in one sentence, if it cannot.
+        computes: whether it computes anything of the model's data; False for what only moves it about, converts it or
+            works on shapes (Reshape, Cast, Shape, an Add of dimensions).
     """
 
     name: str
@@ -72,6 +74,7 @@ class Layer:
     macs: int | None
     quantizable: bool
     reason: str | None
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Model(Wire):
         inputs: graph inputs (no initializers).
         outputs: graph outputs.
         layers: every node that is not a constant, in execution order.
-        parameters: number of values in initializers.
+        parameters: number of learned values: constants without shapes, axes and indices.
         macs: multiply-accumulates for one sample; None if shapes are unknown.
         file_bytes: size of the file at ``path``.
         weight_bytes: bytes of all initializers.
@@ -118,6 +121,11 @@ class Model(Wire):
     def fixed_batch(self) -> int | None:
         """The batch size the file insists on, or None if any will do."""
         return next((b for b in (i.fixed_batch for i in self.inputs) if b is not None), None)
+
+    @property
+    def computing_layers(self) -> tuple[Layer, ...]:
+        """Layers that compute: what is counted and drawn."""
+        return tuple(layer for layer in self.layers if layer.computes)
 
     @property
     def quantizable_layers(self) -> tuple[Layer, ...]:

@@ -40,7 +40,8 @@ class LayerRule(RecipePart):
     """An exception for the layers that ``match`` names; rules apply in order, so the last match wins.
 
     Attributes:
-        match: a layer's name, as it is or with ``*`` and ``?``; or ``op:`` and an operator type (``op:Conv``).
+        match: a layer's name, as it is or with ``*``, ``?`` and ``[...]`` as in a shell; or ``op:`` and an operator
+            type (``op:Conv``).
         float_: keep these layers in float (YAML: ``float: true``).
         weights: fields of :class:`WeightSpec` that differ. An option without a calibrator is for those of the layers
             whose calibrator takes it.
@@ -64,17 +65,15 @@ class LayerRule(RecipePart):
 
     def matches(self, name: str, op: str) -> bool:
         """Whether the rule is about the layer called ``name`` with operator type ``op``."""
-        if self.match == name:
-            return True
         if self.match.startswith("op:"):
             return _alike(op, self.match[3:])
         return _alike(name, self.match)
 
 
 def _alike(name: str, pattern: str) -> bool:
-    """Whether ``name`` is like ``pattern``, in which ``*`` and ``?`` stand for others, and brackets for themselves:
-    layers of torch are called ``blocks[0].fc``."""
-    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+    """Whether ``name`` is ``pattern``, or is like it with brackets that stand for themselves (layers of torch are
+    called ``blocks[0].fc``), or for a set of characters as in a shell."""
+    return name == pattern or any(fnmatch.fnmatchcase(name, p) for p in (pattern.replace("[", "[[]"), pattern))
 
 
 def _checked(spec: type[CalibratedPart], fields: dict[str, Any]) -> None:
@@ -145,6 +144,15 @@ class Recipe(RecipePart):
         observed_again = any(each.algorithm.stage is Stage.GRAPH for each in self.algorithms)
         reads = bool(needs_of(self.algorithms) & (Needs.DATA | Needs.GRADIENTS))
         return reads or (observed_again and self.needs_statistics)
+
+    @property
+    def casts(self) -> bool:
+        """Whether values of some layer are cast to a narrower float, which may not hold what data make of them."""
+        asked = [spec.format for spec in (self.weights, self.activations) if spec is not None]
+        asked += [
+            str(part["format"]) for r in self.layers for part in (r.weights, r.activations) if part and "format" in part
+        ]
+        return any(get_format(name).storage is Storage.CAST and name != "fp32" for name in asked)
 
     @property
     def _has_static(self) -> bool:

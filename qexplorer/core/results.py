@@ -56,9 +56,10 @@ class Status(StrEnum):
 class Accuracy(Wire):
     """One metric of the data's task: how often the model is right, its RMSE, how near it is to float, ...
 
-    ``delta`` is against the float model on the same backend and the same samples, with a paired interval;
-    ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count samples that float had wrong and this run has
-    right, and the reverse. ``flipped`` are positions in the evaluation split where the class named changed.
+    ``batch`` is how many samples were judged at a time. ``delta`` is against the float model on the same backend and
+    the same samples, with a paired interval; ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count
+    samples that float had wrong and this run has right, and the reverse. ``flipped`` are positions in the evaluation
+    split where the class named changed.
 
     Facts of the metric come along, so that whoever shows the result need not know it: ``title`` (inside a sentence;
     the name, if None), ``unit`` (``%``: the value is a fraction of 1, shown times 100, differences in points),
@@ -85,6 +86,7 @@ class Accuracy(Wire):
     form: str = ".1f"
     clause: str = "{value} of {n} samples right"
     enough: float | None = None
+    batch: int | None = None
 
     @property
     def label(self) -> str:
@@ -107,10 +109,21 @@ class Accuracy(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed."""
+    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed.
+
+    ``stored_bytes`` is the same as the file has it: codes narrower than 8 bits stand in a wider type where that is
+    what integer kernels read, and ``carried`` says which in which. None: a record from before it was told.
+    """
 
     file_bytes: int
     weight_bytes: int
+    stored_bytes: int | None = None
+    carried: str | None = None
+
+    @property
+    def widened(self) -> bool:
+        """Whether the file keeps codes wider than they are."""
+        return self.stored_bytes is not None and self.stored_bytes > self.weight_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +215,14 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How near a backend is to the simulation of the same graph, on the same samples and batch size.
+    """How near a backend is to what the graph says, on the same samples and batch sizes.
 
-    ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a grid);
-    ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one step
-    (None if the output is not on a grid, or the record is older than this field).
+    ``against`` is what it was compared with: the ``simulation``, or ``exact integers`` where the simulation left
+    something open. ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a
+    grid); ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one
+    step (None if the output is not on a grid, or the record is older than this field). ``samples_by_batch`` are the
+    samples compared at each batch size, ``n`` all of them together. ``cost`` says what a gap that may be shown costs,
+    in the task's own terms.
     """
 
     argmax_agreement: float | None
@@ -215,6 +231,9 @@ class Fidelity:
     n: int = 0
     reason: str | None = None
     within_one_step: float | None = None
+    against: str = "simulation"
+    samples_by_batch: dict[int, int] = field(default_factory=dict)
+    cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["GraphIndex", "index_at", "index_of", "label_of", "made_at", "read_at", "reads_of"]
 
 
+_INTEGERS = frozenset((2, 3, 4, 5, 6, 7, 12, 13))  # UINT8 ... INT64, UINT32, UINT64 of onnx.TensorProto
+
+
 class GraphIndex:
     """Look-ups over one graph that does not change any more. What nobody asks for is not computed.
 
@@ -127,6 +130,36 @@ class GraphIndex:
 
         found = self.constants.get(name)
         return None if found is None else np.asarray(numpy_helper.to_array(found))
+
+    @cached_property
+    def tied(self) -> dict[str, str]:
+        """Weight of a MatMul -> the table of a Gather of which it is the transpose: one weight, stored twice.
+
+        A language model's last layer often is its embedding turned over.
+        """
+        tables = {n.input[0] for n in self.order if n.op_type == "Gather" and n.input[0] in self.initializers}
+        weights = {n.input[1] for n in self.order if n.op_type == "MatMul" and n.input[1] in self.initializers}
+        dims = {name: tuple(self.initializers[name].dims) for name in tables | weights}
+        return {
+            weight: table
+            for weight in sorted(weights)
+            for table in sorted(tables)
+            if len(dims[table]) == 2
+            and dims[weight] == dims[table][::-1]
+            and self.is_float(weight)
+            and self.is_float(table)
+            and np.array_equal(self.array(weight).T, self.array(table))
+        }
+
+    @cached_property
+    def whole(self) -> frozenset[str]:
+        """Integer tensors that follow from integer inputs and from shapes alone, such as ids and positions."""
+        found = {name for name in self.inputs if self.types.get(name) in _INTEGERS}
+        for node in self.order:
+            free = [name for name in node.input if name and name not in self.constants]
+            if node.op_type in ("Shape", "Size") or all(name in found for name in free):
+                found |= {name for name in node.output if self.types.get(name) in _INTEGERS}
+        return frozenset(found)
 
     # Types
 

@@ -67,12 +67,17 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
     from qexplorer.graph.walk import all_tensors, default_opset
     from qexplorer.load.layers import layer_map
     from qexplorer.load.outputs import names_a_class
+    from qexplorer.load.parameters import counts, quantized_readers
     from qexplorer.load.safety.bombs import ITEM_BITS
 
     data = proto.SerializeToString()
     out.write_bytes(data)
     layers = layer_map(proto)
-    sizes = [(_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8)) for _, tensor in all_tensors(proto)]
+    codes = quantized_readers(proto.graph)
+    tensors = [
+        (_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8), counts(tensor, name, codes))
+        for name, tensor in all_tensors(proto)
+    ]
     costs = [layer.macs for layer in layers if layer.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")]
     known = [cost for cost in costs if cost is not None]
     return Model(
@@ -84,10 +89,10 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
         inputs=tuple(_info(value) for value in proto.graph.input),
         outputs=tuple(replace(_info(value), classes=names_a_class(value, layers)) for value in proto.graph.output),
         layers=layers,
-        parameters=sum(count for count, _ in sizes),
+        parameters=sum(count for count, _, is_parameter in tensors if is_parameter),
         macs=sum(known) if len(known) == len(costs) else None,
         file_bytes=len(data),
-        weight_bytes=sum(-(-count * bits // 8) for count, bits in sizes),
+        weight_bytes=sum(-(-count * bits // 8) for count, bits, _ in tensors),
         notes=notes,
     )
 

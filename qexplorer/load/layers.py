@@ -11,16 +11,20 @@ import onnx
 
 from qexplorer.core.model import Layer
 from qexplorer.graph.constant_nodes import is_constant_node
+from qexplorer.graph.embeddings import embedding_table
+from qexplorer.graph.index import GraphIndex
 from qexplorer.graph.types import declared_types
 from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
-from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.operators import MOVES, QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.parameters import counts, quantized_readers
 from qexplorer.load.safety.finite import first_nonfinite
 
 __all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "layer_map"]
 
 LOWEST_QUANTIZABLE_OPSET = 13  # QuantizeLinear got its axis there
 _T = onnx.TensorProto
+_FLOATS = (_T.FLOAT, _T.FLOAT16, _T.BFLOAT16, _T.DOUBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class _Facts:
     opset: int
     batch: int
     quantized: frozenset[str]
+    codes: frozenset[str]
+    view: GraphIndex
 
 
 def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
@@ -48,6 +54,8 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
         default_opset(proto),
         _batch(proto),
         frozenset(o for n in proto.graph.node if n.op_type == "DequantizeLinear" for o in n.output),
+        quantized_readers(proto.graph),
+        GraphIndex(proto),
     )
     counted: set[str] = set()
     layers: list[Layer] = []
@@ -79,11 +87,24 @@ def _layer(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> Layer:
         weight=weight,
         weight_shape=tuple(facts.weights[weight].dims) if weight else (),
         weight_axis=_weight_axis(node, facts) if weight else None,
-        parameters=_parameters(node, facts.weights, counted),
+        parameters=_parameters(node, facts.weights, facts, counted),
         macs=layer_macs(node, facts.shapes, facts.batch),
         quantizable=reason is None,
         reason=reason,
+        computes=_computes(node, facts.weights, facts.types),
     )
+
+
+def _computes(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], types: dict[str, int]) -> bool:
+    """Whether the node computes anything of the model's data: a look-up in a table of weights does, a Reshape does not,
+    nor does arithmetic of dimensions and truth values."""
+    if node.domain:
+        return True
+    if node.op_type in MOVES:
+        table = weights.get(node.input[0]) if node.op_type.startswith("Gather") else None
+        return table is not None and table.data_type in _FLOATS and len(table.dims) > 1
+    kinds = [types.get(name, _T.UNDEFINED) for name in (*node.input, *node.output) if name]
+    return _T.UNDEFINED in kinds or any(kind in _FLOATS for kind in kinds)
 
 
 def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> list[Layer]:
@@ -97,18 +118,22 @@ def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> lis
             inputs = tuple(name for name in inner.input if name and name not in weights)
             outputs = tuple(name for name in inner.output if name)
             reason = f"it is inside '{node.name}' ({node.op_type}), whose inside runs in float"
-            values = _parameters(inner, weights, counted)
+            values = _parameters(inner, weights, facts, counted)
             op = inner.op_type
-            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason))
+            computes = _computes(inner, weights, {})
+            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason, computes))
             found.extend(_inner_layers(inner, facts, counted))
     return found
 
 
-def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], counted: set[str]) -> int:
-    """Number of values in initializers that no earlier node has used."""
-    fresh = {name for name in node.input if name in weights} - counted
-    counted |= fresh
-    return sum(_size(weights[name]) for name in fresh)
+def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], facts: _Facts, counted: set[str]) -> int:
+    """Number of parameters in initializers that no earlier node has used, as they are or turned over."""
+    tied = facts.view.tied
+    fresh = {
+        tied.get(name, name): name for name in node.input if name in weights and tied.get(name, name) not in counted
+    }
+    counted |= fresh.keys()
+    return sum(_size(weights[name]) for name in fresh.values() if counts(weights[name], name, facts.codes))
 
 
 def _size(tensor: onnx.TensorProto) -> int:
@@ -119,6 +144,8 @@ def _size(tensor: onnx.TensorProto) -> int:
 
 
 def _weight_name(node: onnx.NodeProto, rule: OperatorRule | None, facts: _Facts) -> str | None:
+    if table := embedding_table(node, facts.view):
+        return table
     if rule is None or rule.weight_input is None or len(node.input) <= rule.weight_input:
         return None
     name = node.input[rule.weight_input]
@@ -127,13 +154,13 @@ def _weight_name(node: onnx.NodeProto, rule: OperatorRule | None, facts: _Facts)
 
 def _weight_axis(node: onnx.NodeProto, facts: _Facts) -> int | None:
     """Axis of the output channels; None for a vector, which has one output."""
-    rank = len(facts.weights[node.input[1]].dims)
-    if node.op_type == "Conv":
+    if node.op_type in ("Conv", "Gather"):
         return 0
     if node.op_type == "ConvTranspose":
         return 1
     if node.op_type == "Gemm":
         return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+    rank = len(facts.weights[node.input[1]].dims)
     return rank - 1 if rank > 1 else None
 
 
@@ -151,6 +178,8 @@ def _why_not(node: onnx.NodeProto, facts: _Facts) -> str | None:
     if facts.opset < LOWEST_QUANTIZABLE_OPSET:
         lowest = LOWEST_QUANTIZABLE_OPSET
         return f"the file stays at opset {facts.opset}, and quantized graphs need at least opset {lowest}"
+    if table := embedding_table(node, facts.view):
+        return f"its table '{table}' holds infinities, which no grid can" if _infinite(table, facts) else None
     return _why_not_form(node, rule, facts) or _why_not_data(node, rule, facts)
 
 
@@ -167,9 +196,13 @@ def _why_not_data(node: onnx.NodeProto, rule: OperatorRule, facts: _Facts) -> st
     if not any(name not in facts.weights for name in data):
         return "all numbers that it reads are constants"
     for name in data:
-        if name in facts.weights and first_nonfinite(facts.weights[name]):
+        if name in facts.weights and _infinite(name, facts):
             return f"its constant '{name}' holds infinities, which no grid can"
     return None
+
+
+def _infinite(name: str, facts: _Facts) -> bool:
+    return bool(first_nonfinite(facts.weights[name]))
 
 
 def _why_not_form(node: onnx.NodeProto, rule: OperatorRule, facts: _Facts) -> str | None:

@@ -44,13 +44,14 @@ def make_run(
         size=variant.size,
         fidelity=judged.fidelity,
         kernels=judged.kernels,
-        notes=judged.notes,
+        notes=(*judged.notes, *_judged_at(variant, subject)),
     )
     if judged.refused is not None:
         return common
     if timed is not None and timed.failed is not None:
         return failed_run(variant.recipe, variant.digest, backend, f"timing it failed: {timed.failed}", variant.size)
-    first, *others = _results(variant, subject, judged, floats)
+    batch = subject.judged_at(variant)
+    first, *others = (replace(found, batch=batch) for found in _results(variant, subject, judged, floats))
     common = replace(common, accuracy=first, metrics=tuple(others), memory=judged.memory)
     if timed is None:
         waiting = Latency(None, None, None, None, 0, subject.batches[0], 1, valid=False, reason=NOT_YET)
@@ -63,6 +64,14 @@ def make_run(
         energy_mj=timed.energy,
         usage=timed.usage,
     )
+
+
+def _judged_at(variant: Variant, subject: Subject) -> tuple[str, ...]:
+    """The batch, where answers depend on it."""
+    if not variant.dynamic:
+        return ()
+    batch = subject.judged_at(variant)
+    return (f"ranges are found over each batch, so it was judged at batch {batch}, at which latency is timed",)
 
 
 def _results(variant: Variant, subject: Subject, judged: Judged, floats: Judged | None) -> list[Accuracy]:

@@ -12,8 +12,8 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_names import distinct
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.tasks.choose import task_of
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort

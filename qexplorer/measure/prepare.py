@@ -90,7 +90,7 @@ def _quantize(
     def told(step: str, share: float) -> None:  # noqa: ARG001 - a comparison knows how long it takes by recipes
         progress(f"{recipe.name}: {step}", 1.0)
 
-    given = data if recipe.needs_samples else None
+    given = data if recipe.needs_samples or recipe.casts else None
     try:
         q = quantize_model(model, recipe, statistics, given, samples=samples, progress=told)
     except Cancelled:

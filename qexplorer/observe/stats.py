@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.sampling import SEED
 from qexplorer.core.workspace import digest_json
+from qexplorer.load.datasets.sampling import SEED
 from qexplorer.observe.histogram import Histogram
 
 __all__ = ["SCHEMA", "ChannelStats", "Statistics", "TensorStats"]

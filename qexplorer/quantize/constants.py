@@ -50,6 +50,9 @@ INT32 = UniformFormat("int32", 32, signed=True, carrier="int32")
 LINEAR = ("MatMul", "Gemm")
 """Operators with a kernel that reads packed weights."""
 
+_INTEGER = (Treatment.QUANTIZED, Treatment.DYNAMIC)
+"""Treatments whose layers may get an integer kernel."""
+
 LARGEST_BIAS = 2.0**31 * 0.999
 """Codes of a bias stay below this, so that sums have room."""
 
@@ -92,9 +95,17 @@ class ConstantPlanner:
         spec, axis, block_axis, remark = _fitting(decision, asked, self.view)
         if remark:
             self.remarks.setdefault(name, []).append(remark)
-        integer = decision.treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
-        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in LINEAR)
-        grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        integer = decision.treatment in _INTEGER
+        looked_up = decision.layer.op == "Gather"  # no kernel takes rows of packed codes
+        carrier = weight_carrier(spec, integer=integer or looked_up, linear=decision.layer.op in LINEAR)
+        if looked_up and carrier in ("int4", "uint4"):
+            carrier = carrier.replace("4", "8")
+        try:
+            grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        except RecipeError as error:
+            rule = f", rule '{decision.spec.rule}'" if decision.spec.rule else ""
+            where = f"layer '{name}'{rule}" + (f", {error.where}" if error.where else "")
+            raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
         self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier))
@@ -220,6 +231,8 @@ def bias_vector(bias: Float32, channels: int) -> Float32 | None:
 def weight_axes(node: onnx.NodeProto, position: int, view: GraphIndex) -> tuple[int, int]:
     """Axis of the output channels and axis of the inputs that are summed over, of the weight at input ``position``."""
     rank = len(view.initializers[node.input[position]].dims)
+    if node.op_type == "Gather":
+        return 0, 1
     if node.op_type == "MatMul":
         return rank - 1, max(rank - 2, 0)
     if node.op_type == "Gemm":
@@ -244,6 +257,10 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[We
             raise RecipeError(what, allowed=", ".join(shared), do="keep the layer in float by a rule")
         tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
         return tensor, axis, None, "its weight is a vector, which has one scale"
+    stacked = node.op_type == "MatMul" and len(shape) > 2 and decision.treatment in _INTEGER
+    if stacked and spec.granularity is Granularity.CHANNEL and Granularity.TENSOR in shared:
+        tensor = spec.model_copy(update={"granularity": Granularity.TENSOR})
+        return tensor, axis, None, f"its weight has rank {len(shape)}, for which integer kernels take one scale"
     if spec.granularity is not Granularity.BLOCK:
         return spec, axis, None, None
     if shape[block_axis] <= spec.block and Granularity.CHANNEL in shared:

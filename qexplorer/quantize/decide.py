@@ -12,6 +12,7 @@ from qexplorer.core.model import Layer, Model
 from qexplorer.core.recipe import LayerSpec, Recipe
 from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.quantize.resize import full_scales
 
 __all__ = ["Decision", "Treatment", "bounds_of", "decide", "keep_float"]
 
@@ -116,6 +117,8 @@ def _on_grids(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
     """The treatment of a layer whose operator can be quantized and of which formats with a scale are asked."""
     layer, spec = base.layer, base.spec
     node = view.nodes[layer.name]
+    if layer.op == "Gather" and layer.weight is not None:
+        return _look_up(base)
     weight = _weight_position(rule, node.input, view)
     base = replace(base, weight=weight)
     if spec.activations is None or spec.activations.mode == "dynamic":
@@ -130,7 +133,20 @@ def _on_grids(base: Decision, rule: OperatorRule, view: GraphIndex) -> Decision:
         return replace(base, treatment=Treatment.QUANTIZED, data=data)
     if rule.kind is OperatorKind.ABSORBED and bounds_of(layer, view) is None:
         return keep_float(base, "its bounds are computed while the model runs")
+    named_axes = layer.op == "Resize" and any(item.name == "axes" for item in node.attribute)
+    if named_axes and full_scales(node, view) is None:
+        return keep_float(base, "ONNX Runtime cannot load it on codes, because it names its axes")
     return replace(base, treatment=Treatment.PASSTHROUGH, data=data[:1])
+
+
+def _look_up(base: Decision) -> Decision:
+    """A look-up in a table of weights: its rows are stored as codes, and those that it takes become floats."""
+    weights = base.spec.weights
+    if weights is None:
+        return keep_float(base, "its table stays in float, as the recipe leaves weights")
+    if get_format(weights.format).storage is not Storage.INTEGER:
+        return keep_float(base, f"rows of {weights.format} are not looked up, so that its table stays in float")
+    return replace(base, treatment=Treatment.WEIGHT_ONLY, weight=0)
 
 
 def _without_static_activations(base: Decision) -> Decision:

@@ -20,6 +20,7 @@ from qexplorer.quantize.activations import (
 from qexplorer.quantize.carriers import activation_carrier, carrier_opset, weight_carrier
 from qexplorer.quantize.constants import LINEAR, ConstantPlanner
 from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
+from qexplorer.quantize.findings import NOTHING_FOUND, Findings, keep_refused_float
 from qexplorer.quantize.half import check_half
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.plan_words import layer_plans
@@ -28,11 +29,12 @@ from qexplorer.quantize.worthwhile import coarse_scores, only_worthwhile
 __all__ = ["make_plan"]
 
 
-def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Plan:
+def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None, findings: Findings = NOTHING_FOUND) -> Plan:
     """Decides what happens to every layer and tensor of ``model``.
 
     Without ``statistics`` the plan tells treatments and weights but has no grids of activations
-    (``plan.calibrated`` is False): enough to show, not to emit.
+    (``plan.calibrated`` is False): enough to show, not to emit. ``findings`` are what came out as the model or a file
+    made of it ran.
 
     Raises:
         RecipeError: if the recipe cannot be applied to this model: formats that exclude each other in one layer, or
@@ -43,7 +45,8 @@ def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Pl
         raise DataError("these statistics were observed on another model", where=model.name, do="observe this one")
     view = index_of(model)
     decisions = decide(model, recipe, view)
-    decisions = check_half(decisions, statistics, view)
+    decisions = check_half(decisions, _largest(statistics) | findings.largest, view)
+    decisions = keep_refused_float(decisions, findings.refused)
     decisions, sources = _settle(decisions, recipe, statistics, view)
     _check_opset(model, decisions)
     activations = {} if statistics is None else activation_plans(sources, decisions, statistics, view)
@@ -61,6 +64,12 @@ def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None) -> Pl
     )
 
 
+def _largest(statistics: Statistics | None) -> dict[str, float]:
+    """The largest observed magnitudes."""
+    observed = {} if statistics is None else {name: stats.histogram for name, stats in statistics.items()}
+    return {name: max(-h.minimum, h.maximum) for name, h in observed.items() if h.count}
+
+
 def _settle(
     decisions: dict[str, Decision], recipe: Recipe, statistics: Statistics | None, view: GraphIndex
 ) -> tuple[dict[str, Decision], dict[str, Source]]:
@@ -71,7 +80,7 @@ def _settle(
         decisions = {n: keep_float(d, behind) if follows_float(d, decisions, view) else d for n, d in decisions.items()}
         sources = find_sources(decisions, recipe, view)
         lacking = {} if statistics is None else _lacking(decisions, sources, statistics, view)
-        lacking |= {} if statistics is None else coarse_scores(decisions, statistics, view)
+        lacking |= {} if statistics is None else coarse_scores(decisions, statistics)
         if not lacking:
             break
         decisions = {n: keep_float(d, lacking[n]) if n in lacking else d for n, d in decisions.items()}

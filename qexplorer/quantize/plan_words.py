@@ -28,7 +28,7 @@ def layer_plans(
     for name, decision in decisions.items():
         key = constants.uses.get(name, {}).get(-1 if decision.weight is None else decision.weight)
         plan = None if key is None else constants.tensors[key]
-        identity = key or decision.layer.weight
+        identity = _stored_as(key, plan, decision.layer.weight, constants, view)
         first = identity is not None and identity not in counted
         counted |= {identity} if identity else set()
         activations, remarks = _activations(decision, sources)
@@ -43,9 +43,23 @@ def layer_plans(
                 reason="; ".join([decision.reason, *remarks]),
                 parameters=math.prod(decision.layer.weight_shape) if decision.layer.weight else 0,
                 weight_bytes=_weight_bytes(decision, plan, view) if first else 0,
+                computes=decision.layer.computes,
             )
         )
     return tuple(found)
+
+
+def _stored_as(
+    key: str | None, plan: TensorPlan | None, weight: str | None, constants: ConstantPlanner, view: GraphIndex
+) -> str | None:
+    """What the weight is stored as: its key, or that of the table of which it is the transpose."""
+    table = view.tied.get(plan.name if plan else weight or "")
+    if table is None:
+        return key or weight
+    other = constants.tensors.get(table)
+    if plan is None or other is None:
+        return table if plan is other else key or weight
+    return table if plan.carrier == other.carrier else key
 
 
 def packed_bytes(plan: TensorPlan, values: int) -> int:
@@ -138,6 +152,8 @@ def _remarks(decision: Decision, sources: Mapping[str, Source], plan: TensorPlan
             return _half_remarks(decision)
         case Treatment.WEIGHT_ONLY:
             decodes = _decodes(plan)
+            if decision.layer.op == "Gather":
+                return ["its table is stored as codes, and the rows that it takes become floats"]
             return [decodes or "computes in float on weights that are dequantized as it runs"]
         case Treatment.DYNAMIC:
             if plan is None or dynamic_kernel(decision.layer.op, plan, view.nodes[decision.layer.name]):

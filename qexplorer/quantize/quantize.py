@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer import __version__
 from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import RecipeError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.load.datasets.sampling import calibration_sample
+from qexplorer.observe.collecting.magnitudes import magnitudes_for
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.emit.graph import emit
+from qexplorer.quantize.findings import Findings, load_refused, save_refused
+from qexplorer.quantize.opening import named_layers, problem_of, search
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, QuantizedModel
-from qexplorer.quantize.size import weight_bytes
+from qexplorer.quantize.size import weight_size
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
 
 __all__ = ["digest_of", "quantize_model", "quantized_path"]
 
-SCHEMA = 5
+SCHEMA = 7
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
 before are not taken for new ones."""
 
@@ -48,7 +54,8 @@ def quantize_model(
         model: the float model.
         recipe: what is asked for.
         statistics: what was observed on calibration data; needed where ``recipe.needs_statistics``.
-        data: its calibration part is read by algorithms; needed where ``recipe.needs_samples``.
+        data: its calibration part is read by algorithms, needed where ``recipe.needs_samples``, and shows what a
+            narrow float has to hold where ``recipe.casts``.
         samples: calibration samples that algorithms read, at most.
         progress: told a sentence and the share that is done while algorithms work; may raise Cancelled.
 
@@ -58,20 +65,21 @@ def quantize_model(
     materials = Materials(statistics, data, samples, progress)
     digest = digest_of(model, recipe, statistics, data, samples=samples)
     path = quantized_path(digest)
-    if recipe.algorithms:
-        check_materials(recipe, materials)
-        ready, plan = run_algorithms(model, recipe, materials, path.with_suffix(".npz"))
-    else:
-        ready, plan = model, make_plan(model, recipe, statistics)
+    largest = magnitudes_for(model, data, samples=samples) if recipe.casts and data is not None else {}
+    findings = Findings(largest, load_refused(path.with_suffix(".refused.json")))
+    ready, plan = _planned(model, recipe, materials, path, findings)
     if not path.exists():
-        write_atomically(path, emit(ready, recipe, plan).SerializeToString())
+        ready, plan = _written(model, recipe, materials, path, findings)
+    size = weight_size(ready, path, plan)
     return QuantizedModel(
         model=model,
         recipe=recipe,
         plan=plan,
         path=path,
         digest=digest,
-        weight_bytes=weight_bytes(ready, path, plan),
+        weight_bytes=size.packed,
+        stored_bytes=size.stored,
+        carried=size.carried,
         output_scales=_output_scales(ready, plan),
         calibration=_calibration(recipe, statistics, data, samples),
     )
@@ -84,6 +92,68 @@ def _calibration(recipe: Recipe, statistics: Statistics | None, data: DataSet | 
     if data is not None:
         return calibration_sample(data, samples).text
     return None if statistics is None else f"{statistics.samples:,} calibration samples"
+
+
+def _planned(model: Model, recipe: Recipe, materials: Materials, path: Path, findings: Findings) -> tuple[Model, Plan]:
+    """The float model that the plan is about, and the plan."""
+    if not recipe.algorithms:
+        return model, make_plan(model, recipe, materials.statistics, findings)
+    check_materials(recipe, materials)
+    changes = path.with_suffix(".npz")
+    if findings.refused:  # what was changed for another plan is not for this one
+        changes = path.with_suffix(f".{digest_json(findings.refused)[:8]}.npz")
+    return run_algorithms(model, recipe, materials, changes, findings)
+
+
+def _written(model: Model, recipe: Recipe, materials: Materials, path: Path, findings: Findings) -> tuple[Model, Plan]:
+    """Writes a file that opens, if need be with more layers in float; the plan that it was made by."""
+    draft = path.with_suffix(f".draft-{os.getpid()}.onnx")
+
+    def attempt(refused: Mapping[str, str]) -> tuple[Model, Plan, str | None]:
+        ready, plan = _planned(model, recipe, materials, path, replace(findings, refused=dict(refused)))
+        write_atomically(draft, emit(ready, recipe, plan).SerializeToString())
+        return ready, plan, problem_of(draft, ready.path)
+
+    refused = dict(findings.refused)
+    try:
+        ready, plan, problem = attempt(refused)
+        while problem is not None:
+            for name in _culprits(plan, problem, refused, attempt):
+                refused[name] = f"ONNX Runtime cannot use it in this form ({problem})"
+            ready, plan, problem = attempt(refused)
+        if refused:
+            save_refused(refused, path.with_suffix(".refused.json"))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return ready, plan
+
+
+def _culprits(
+    plan: Plan,
+    problem: str,
+    refused: Mapping[str, str],
+    attempt: Callable[[Mapping[str, str]], tuple[Model, Plan, str | None]],
+) -> list[str]:
+    """Layers to keep in float because of ``problem``.
+
+    Raises:
+        RecipeError: it is the same with every layer in float.
+    """
+    candidates = [layer.name for layer in plan.layers if layer.treatment != "float"]
+    named = named_layers(problem, candidates)
+    if named:
+        return named
+
+    def loads(names: Sequence[str]) -> bool:
+        return attempt({**refused, **dict.fromkeys(names, problem)})[2] is None
+
+    found = search(candidates, loads)
+    if found is None:
+        raise RecipeError(
+            f"no file can be written that ONNX Runtime opens ({problem})", do="export the float model again"
+        )
+    return [found]
 
 
 def quantized_path(digest: str) -> Path:
@@ -102,7 +172,7 @@ def digest_of(
     """16 hexadecimal digits over everything that the file depends on; arguments as for :func:`quantize_model`."""
     observed = statistics.digest if statistics is not None and _uses_statistics(recipe) else None
     parts: list[object] = [model.sha256, recipe.digest, observed, __version__, SCHEMA]
-    if data is not None and recipe.needs_samples:
+    if data is not None and (recipe.needs_samples or recipe.casts):
         n = min(samples, data.calibration.n) if data.calibration.inputs else 0
         parts.append([data.digest, n])
     return digest_json(parts)[:16]

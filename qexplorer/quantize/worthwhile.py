@@ -3,19 +3,19 @@
 Every grid costs accuracy, so that one stands where a kernel uses it. Layers that multiply with weights (and products of
 two activations) are worth it by themselves: what they read and what they make is put on grids. An operator without
 an integer kernel never is. The other integer kernels (additions, pools, ...) are worth it between the former: where
-what they read is codes already, and codes are what their readers want. In float they cost their neighbours nothing: they
-read what the grid in front of them gives, and the grid behind them is the one that their readers need anyway. Layers
-that only move values do so on codes where codes come; floats are moved as floats, because what is left behind a Slice
-or the last step of a loop often has a narrower range.
+what they read is codes already, and codes are what their readers want. In float they cost their neighbours nothing:
+they read what the grid in front of them gives, and the grid behind them is the one that their readers need anyway.
+Layers that only move values do so on codes where codes come; floats are moved as floats, because what is left behind a
+Slice or the last step of a loop often has a narrower range.
 
-In front of a softmax a sum is never put on a grid: what is added there may be a mask of large numbers, whether or not the
-calibration data held one, and on one grid with them the scores would share a few codes. Where scores themselves spread
-so far, by what was observed, they stay in float as well, whatever the calibrator.
+In front of a softmax a sum is never put on a grid: what is added there may be a mask of large numbers, whether or not
+the calibration data held one, and on one grid with them the scores would share a few codes. Where scores themselves
+spread so far, by what was observed, they stay in float as well, whatever the calibrator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.formats.uniform import as_uniform
@@ -37,9 +37,8 @@ _Decisions = dict[str, Decision]
 
 def only_worthwhile(decisions: Mapping[str, Decision], view: GraphIndex) -> _Decisions:
     """``decisions`` with those layers taken back to float that would lose accuracy on a grid and gain nothing."""
-    found = dict(decisions)
-    for obstacle in (_no_kernel, _may_be_mask):
-        found = {n: _or_float(d, obstacle(d, found, view)) for n, d in found.items()}
+    found = {name: _or_float(decision, _no_kernel(decision)) for name, decision in decisions.items()}
+    found = {name: _or_float(decision, _may_be_mask(decision, found, view)) for name, decision in found.items()}
     while True:
         reasons = {n: why for n, d in found.items() if (why := _not_between_codes(d, found, view))}
         if not reasons:
@@ -47,9 +46,7 @@ def only_worthwhile(decisions: Mapping[str, Decision], view: GraphIndex) -> _Dec
         found |= {n: keep_float(found[n], why) for n, why in reasons.items()}
 
 
-def coarse_scores(
-    decisions: Mapping[str, Decision], statistics: Mapping[str, TensorStats], view: GraphIndex
-) -> dict[str, str]:
+def coarse_scores(decisions: Mapping[str, Decision], statistics: Mapping[str, TensorStats]) -> dict[str, str]:
     """Softmax layers on codes whose input spreads too far for its grid, with the reason."""
     found = {}
     for name, decision in decisions.items():
@@ -72,7 +69,7 @@ def _arithmetic(decision: Decision) -> bool:
     return decision.computes and decision.rule is not None and decision.rule.kind is OperatorKind.ARITHMETIC
 
 
-def _no_kernel(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
+def _no_kernel(decision: Decision) -> str | None:
     if not _arithmetic(decision) or decision.rule is None or decision.rule.integer:
         return None
     return f"no integer kernel takes {decision.layer.op}, so that a grid would cost accuracy and gain nothing"

@@ -191,15 +191,26 @@ def _file(run: Run) -> str:
     return words.NONE if run.size is None else words.bytes_text(run.size.file_bytes)
 
 
+def _stored(run: Run) -> str:
+    return words.NONE if run.size is None else words.bytes_text(run.size.stored_bytes)
+
+
 _COST = (
     Column(
         "weights",
-        None,
+        "Packed: each code at the width of its format, with scales and zero points",
         _weights,
         _weights,
         (_value("file_bytes", "size.file_bytes", whole=True), _value("weight_bytes", "size.weight_bytes", whole=True)),
     ),
     Column("file", None, _file, _file, late=True),
+    Column(
+        "as stored",
+        "Weights as the file has them",
+        _stored,
+        values=(_value("stored_bytes", "size.stored_bytes", whole=True),),
+        late=True,
+    ),
     Column(
         "latency",
         "Median of one call with the interval of the median, n calls",

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.speed import MUCH, Change
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.metric_words import bound_text, change_text, clause_of, unsure_text
 from qexplorer.report.statements.claims import change_of, hidden_loss, looked_at
+from qexplorer.report.words import carried_text
 
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
 
@@ -74,6 +76,8 @@ def _answers(run: Run, looked: int) -> tuple[Change, str]:
     found = run.accuracy
     if found is None:
         return Change.UNKNOWN, "its answers were not judged"
+    if found.value is None and found.reason == FLOATS_OWN:
+        return Change.NONE, FLOATS_OWN
     if found.value is None:
         return Change.UNKNOWN, f"no {found.label} ({found.reason})" if found.reason else f"no {found.label}"
     if found.enough is not None:
@@ -100,7 +104,8 @@ def _size(run: Run, base: Run | None) -> str:
     if run.size is None or base is None or base.size is None or not base.size.weight_bytes:
         return ""
     share = run.size.weight_bytes / base.size.weight_bytes
-    return f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    packed = f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    return packed + carried_text(run.size, base.size)
 
 
 def _speed(run: Run) -> tuple[Change, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory, Run
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory, Run, Size
 from qexplorer.report.metric_words import difference_text, with_interval
 from qexplorer.report.statements.numbers import NONE, number_text
 
@@ -11,6 +11,7 @@ __all__ = [
     "accuracy_cell",
     "accuracy_text",
     "bytes_text",
+    "carried_text",
     "count_text",
     "delta_text",
     "energy_cell",
@@ -38,6 +39,17 @@ def bytes_text(value: int | None) -> str:
         if value >= size:
             return f"{number_text(value / size)} {unit}"
     return f"{value} B"
+
+
+def carried_text(size: Size, base: Size | None = None) -> str:
+    """What the file has in place of packed codes, and what would have to read those; empty where nothing is wider."""
+    if not size.widened or size.stored_bytes is None:
+        return ""
+    stored = bytes_text(size.stored_bytes)
+    if base is not None and base.weight_bytes:
+        stored = f"{size.stored_bytes / base.weight_bytes:.2g} of them"
+    who = "" if size.carried is None else f": {size.carried}, until kernels read them packed"
+    return f" packed, {stored} as the file stores them{who}"
 
 
 def count_text(value: int | None) -> str:

@@ -24,7 +24,8 @@ def draw() -> None:
         st.page_link(
             "pages/model.py", label=as_plain(model_label(now.model)), help="The model, its layers and its data"
         )
-        st.page_link("pages/quantize.py", label=as_plain(recipe_label(now.recipe)), help="The recipe being edited")
+        recipe = as_plain(recipe_label(now.recipe))
+        st.page_link("pages/quantize.py", label=recipe, help=f"The recipe being edited: {recipe}")
         st.page_link(
             "pages/compare.py", label=last_result(now) or "not compared yet", help="What was measured on this machine"
         )

@@ -113,5 +113,5 @@ def write(case: Case, folder: Path, **extra: Any) -> tuple[Path, Path]:
         arrays["y"] = case.labels(rng)
     if case.named is not None:
         arrays["task"] = np.array(case.named)
-    np.savez(data, **arrays, **extra)  # type: ignore[arg-type]
+    np.savez(data, **arrays | extra)  # type: ignore[arg-type]
     return model, data

@@ -20,6 +20,7 @@ from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.records import write_json
 from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
+from qexplorer.load.model import load_model
 from qexplorer.load.samples.shelf import get_sample
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, open_app, texts, when_ended
@@ -75,7 +76,7 @@ def test_a_real_comparison_through_the_page() -> None:
     said = texts(again)
     assert "of the weight bytes" in said
     labels = {d.proto.label for d in again.get("download_button")}
-    assert labels == {"ONNX", "Recipe", "Results as JSON", "Results as CSV"}
+    assert labels == {"ONNX", "Recipe", "Results as JSON", "Results as CSV", "SVG", "PNG", "CSV"}
 
 
 def test_double_clicks_are_one_job() -> None:
@@ -146,6 +147,36 @@ def test_a_typed_name_that_is_no_recipe_is_refused() -> None:
     assert app.session_state["qexplorer_state"].compare == ["w8a8", "w6a8"]
 
 
+def test_a_recipe_that_must_fail_is_said_when_it_is_picked() -> None:
+    """A calibrator without a range for the levels asked for is refused at once; one picked before is named."""
+    app = opened()
+    app.multiselect("compare_picked").set_value(["w8a8", "nf4-kl"]).run()
+    assert app.session_state["qexplorer_state"].compare == ["w8a8"]
+    assert "needs evenly spaced levels" in app.error[0].value
+    app.run()
+    assert not app.error
+    assert "It will fail" in texts(opened(compare=["w8a8", "nf4-kl"]))
+
+
+def test_recipes_of_one_name_from_an_earlier_version_are_told_apart() -> None:
+    """Two recipes that a session calls by one name are two chips, and the order measures both."""
+    own = [f"name: mine\nweights: {{format: int{bits}}}\n" for bits in (8, 4)]
+    app = opened(compare=own, choices={"compare_samples": 20})
+    assert app.multiselect("compare_picked").options[:2] == ["mine", "mine (2)"]
+    app.button("compare_start").click().run()
+    order = COMPARE.order_of(manager.state(app.session_state["qexplorer_state"].jobs["compare"]))
+    manager.cancel(app.session_state["qexplorer_state"].jobs["compare"])
+    assert order is not None
+    assert [(r.name, r.weights and r.weights.format) for r in order.recipes] == [("mine", "int8"), ("mine (2)", "int4")]
+
+
+def test_good_results_stand_above_failures() -> None:
+    """What has numbers comes first; runs that failed for one reason are one line below."""
+    bad = [quantized_run(n, status=Status.FAILED, reason="no kernel", accuracy=None) for n in ("w4", "w2")]
+    said = texts(show(comparison(float_run(), *bad, quantized_run(), quantized_run("w4a8")))).replace("\\", "")
+    assert said.index("w4a8:") < said.index("w4; w2: failed: no kernel")
+
+
 def show(kept: Any, model: str = "tumour_mlp", data: str = "tumour", **choices: Any) -> AppTest:
     """The page with a kept comparison opened."""
     History().add(kept)
@@ -157,7 +188,7 @@ def test_settings_that_a_file_needs_elsewhere_are_told() -> None:
     run = quantized_run(notes=("with session.disable_quant_qdq=1, which unpacks weights once",))
     said = texts(show(comparison(float_run(), run)))
     assert f"How this file ran on {BACKEND}: with session.disable" in said.replace("\\", "")
-    assert "how it ran, w8a8: with session.disable" in said.replace("\\", "")
+    assert "how it ran**, w8a8: with session.disable" in said.replace("\\", "")
 
 
 def test_refused_and_failed_runs_stand_beside_the_others() -> None:
@@ -249,8 +280,9 @@ def test_a_vanished_comparison_is_one_sentence() -> None:
 
 
 def test_the_record_lists_this_model_first() -> None:
-    """The list has this model's comparisons; all others on request."""
-    History().add(comparison(comparison_id="mine", model={"name": "tumour_mlp"}))
+    """The list has this model's comparisons, known by its digest; all others on request."""
+    model = load_model("tumour_mlp")
+    History().add(comparison(comparison_id="mine", model={"name": "as it was called then", "sha256": model.sha256}))
     History().add(comparison(comparison_id="other"))
     app = opened()
     assert len(next(t.value for t in app.dataframe if "recipes" in t.value.columns)) == 1
@@ -267,7 +299,7 @@ def test_order_again_joins_recipes() -> None:
     for i, recipes in enumerate((["w8a8", mine], ["w8a8", other])):
         History().add(comparison(comparison_id=str(i)), order=CompareOrder(**base, recipes=tuple(recipes)))
     order = order_again(History().list())
-    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine 2", "w8a8"]
+    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine (2)", "w8a8"]
     assert {key: getattr(order, key) for key in base} == base
 
 

@@ -119,8 +119,14 @@ def _numeric(info: TensorInfo, where: str) -> np.dtype[np.generic]:
 def _arranged(array: Array, info: TensorInfo, where: str, notes: dict[str, None]) -> Array:
     """``array`` in the shape that the input takes: as it is, or in the one arrangement that fits, which is noted."""
     expected, given = info.shape[1:], tuple(array.shape[1:])
-    if not info.shape or fits(expected, given):
+    if not info.shape:
+        what = f"the input '{info.name}' is a single number for a whole batch, which samples cannot give"
+        raise DataError(what, where=where, do="make it a constant of the model, or give it an axis for the batch")
+    if fits(expected, given):
         return array
+    if given == info.shape and info.shape[0] != 1:
+        what = f"the input '{info.name}' takes {_text(info.shape)}, whose first axis is not the batch"
+        raise DataError(what, where=where, do="export the model with the batch as the first axis of every input")
     ways = arrangements(expected, given)
     if len(ways) == 1:
         way = ways[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
-from qexplorer.core.sampling import spread_order
 from qexplorer.core.tasks.choose import inferred_task
 from qexplorer.core.tasks.protocol import Task
+from qexplorer.load.datasets.classes import as_listed
 from qexplorer.load.datasets.overlap import shared_samples
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData
+from qexplorer.load.datasets.sampling import spread_order
 
 __all__ = ["MAX_CALIBRATION", "MIN_TO_SPLIT", "dataset_digest", "dataset_from", "stratified_positions"]
 
@@ -27,18 +29,22 @@ MIN_TO_SPLIT = 32
 """With fewer samples both parts are all of them: halves would be too small for either."""
 
 
-def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = None) -> DataSet:
+def dataset_from(
+    raw: RawData, preprocessing: Preprocessing, task: str | None = None, classes: Sequence[str] = ()
+) -> DataSet:
     """A data set, ready to feed once its inputs are named as the model's are.
 
     A part for calibration that the file sets apart is kept. Otherwise ``min(512, n / 4)`` samples are drawn, with a
     fixed seed and every class in proportion, and the rest judges; with fewer than 32 samples both parts are all of
-    them. How many samples are in both parts is counted, whoever set them apart. The task is the one asked for, else
-    the one that the file names, else the one that its labels mean, which a note then says.
+    them, and ``held_out`` is False. The task is the one asked for, else the one that the file names, else the one that
+    its labels mean, which a note then says. ``classes`` lists the classes' names in the model's order; names in the
+    data get the numbers that they have there. How many samples are in both parts is counted, whoever set them apart.
 
     Raises:
         DataError: the preprocessing does not go with the arrays, or the labels not with the task.
         UnknownName: there is no such task.
     """
+    raw = as_listed(raw, classes)
     chosen, implied, notes = _task(raw, task)
     evaluation = _labelled(raw.evaluation, chosen, raw)
     calibration = None if raw.calibration is None else _labelled(raw.calibration, chosen, raw)
@@ -59,8 +65,19 @@ def dataset_from(raw: RawData, preprocessing: Preprocessing, task: str | None = 
     digest = dataset_digest(calibration, evaluation, preprocessing, None if implied else chosen.name)
     notes = (*raw.notes, *notes, note)
     shared = shared_samples(calibration, evaluation)
-    more = {"task": chosen.name, "shared": shared, "alphabetical": raw.alphabetical, "own_names": raw.own_names}
-    return DataSet(raw.name, calibration, evaluation, shared == 0, raw.classes, digest, notes, **more)
+    return DataSet(
+        raw.name,
+        calibration,
+        evaluation,
+        shared == 0,
+        raw.classes,
+        digest,
+        notes,
+        chosen.name,
+        shared,
+        raw.alphabetical,
+        raw.own_names,
+    )
 
 
 def _task(raw: RawData, asked: str | None) -> tuple[Task, bool, tuple[str, ...]]:

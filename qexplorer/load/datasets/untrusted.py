@@ -173,11 +173,15 @@ def load_kept(folder: Path) -> RawData:
         extras = [folder / f"{part}-{name}.npy" for name in ("labels", "groups")]
         labels, groups = (np.load(path, allow_pickle=False) if path.is_file() else None for path in extras)
         parts[part] = Split(inputs, labels, groups)
-    strings = {name: tuple(index[name]) for name in ("classes", "features", "notes")}
+    classes, features, notes = (tuple(index[name]) for name in ("classes", "features", "notes"))
     return RawData(
         folder.name,
         parts["evaluation"],
         parts.get("calibration"),
-        **strings,
-        **{name: index[name] for name in ("task", "alphabetical", "own_names")},
+        classes,
+        features,
+        notes,
+        index["task"],
+        index["alphabetical"],
+        index["own_names"],
     )

@@ -17,15 +17,15 @@ from qexplorer.core.errors import ModelError
 from qexplorer.graph.walk import all_graphs, default_opset
 from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.fuse import fused
+from qexplorer.load.normal.known_shapes import with_known_shapes
 from qexplorer.load.normal.tidy import free_dimensions, name_everything, tidied
 from qexplorer.load.normal.verify import Outcome, compare_models
 from qexplorer.load.safety.bombs import check_inferred_sizes
-from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET
+from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET, TARGET_OPSET
 from qexplorer.load.shapes import add_shapes, inferred
 
-__all__ = ["TARGET_IR", "TARGET_OPSET", "normalized"]
+__all__ = ["TARGET_IR", "normalized"]
 
-TARGET_OPSET = 21
 TARGET_IR = 10
 
 
@@ -78,7 +78,7 @@ def _unambiguous(proto: onnx.ModelProto) -> tuple[str, ...]:
 
 def _candidates(base: onnx.ModelProto, converted: onnx.ModelProto, notes: tuple[str, ...]) -> Iterator[_Candidate]:
     """Forms of the model, the most useful first."""
-    for steps in ((folded, fused, folded), (folded,), ()):
+    for steps in ((folded, with_known_shapes, folded, fused, folded), (folded, fused, folded), (folded,), ()):
         fresh = _stepped(converted, steps)
         if fresh is not None:
             yield _Candidate(_finished(fresh), notes)

@@ -6,14 +6,19 @@ or returns a new one, and says which.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import onnx
 import onnx.inliner
+from onnx import numpy_helper
 
-from qexplorer.graph.constant_nodes import constant_value
+from qexplorer.graph.constant_nodes import constant_value, is_constant_node
 from qexplorer.graph.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
 __all__ = ["free_dimensions", "name_everything", "tidied"]
 
+_MAX_DENSE = 2**22  # values of a sparse constant that is written out
 _FIRST_IR_WITH_PURE_WEIGHTS = 4  # the version converter takes weights for undefined inputs in older files
 
 
@@ -61,7 +66,7 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
     outputs = {value.name for value in graph.output}
     kept: list[onnx.NodeProto] = []
     for node in graph.node:
-        value = constant_value(node)
+        value = constant_value(node) or _densified(node)
         if value is None or node.output[0] in outputs:
             kept.append(node)
         else:
@@ -71,6 +76,22 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
         fresh = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
         del graph.node[:]
         graph.node.extend(fresh)
+
+
+def _densified(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """The numbers of a Constant with a sparse tensor, zeros included, which the version converter does not take; None
+    for other nodes, and where that would be much larger than the file. (ONNX SparseTensorProto: one index a value, or
+    one a value and axis.)"""
+    sparse = next((a.sparse_tensor for a in node.attribute if a.name == "sparse_value"), None)
+    if sparse is None or not is_constant_node(node) or math.prod(sparse.dims) > _MAX_DENSE:
+        return None
+    values, places = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    found = np.zeros(tuple(sparse.dims), values.dtype)
+    if places.ndim == 1:
+        found.reshape(-1)[places] = values
+    else:
+        found[tuple(places.T)] = values
+    return numpy_helper.from_array(found)
 
 
 def free_dimensions(proto: onnx.ModelProto) -> bool:

@@ -67,7 +67,7 @@ class LiveWindow(Wire):
         gpu_percent: load of each GPU.
         position: place of the window's last sample in the evaluation split.
         said: the class each variant named for it.
-        both: samples that both variants ran since either was chosen.
+        both: different samples that both variants named a class for since either was chosen.
         agree: of these, how many they named the same class for; None where no class is named.
         metric: name of the task's primary metric, where answers are judged.
     """

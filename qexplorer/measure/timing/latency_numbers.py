@@ -140,21 +140,21 @@ def noise(medians: Float64, shares: Float64 | None, during: Busy | None = None) 
         during: what other programs took of the processors meanwhile; names the one to close.
     """
     if shares is None and during is not None and during.share > MOST_TAKEN:
-        return f"too noisy: {during.sentence} meanwhile"
+        return f"noisy: {during.sentence} meanwhile"
     if shares is not None and float(np.median(shares)) < MIN_SHARE:
         who = f" (most of it {during.name})" if during is not None and during.name else ""
-        return f"too noisy: other work{who} took {1 - shares.mean():.0%} of the processor meanwhile"
+        return f"noisy: other work{who} took {1 - shares.mean():.0%} of the processor meanwhile"
     middle = float(np.median(medians))
     half = medians.size // 2
     drift = abs(float(np.median(medians[:half]) - np.median(medians[half:]))) / middle if half else 0.0
     if drift > MAX_DRIFT:
-        return f"too noisy: the first and the second half of the measurement differ by {drift:.0%}"
+        return f"noisy: the first and the second half of the measurement differ by {drift:.0%}"
     around = median_interval(medians)
     if around is None:
         return f"too few rounds ({medians.size}) for an interval"
     width = (around[1] - around[0]) / 2 / middle
     if width > MAX_HALF_WIDTH:
-        return f"too noisy: the median is only known to {width:.0%}"
+        return f"noisy: the median is only known to {width:.0%}"
     return None
 
 

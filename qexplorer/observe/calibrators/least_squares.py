@@ -87,9 +87,11 @@ def _on_levels(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
 
 
 def least_squares_of_rows(rows: Float32, block: int, wanted: Wanted) -> NDArray[np.float64]:
-    """The range ``(rows, blocks, 2)`` of each group of values, judged on the values themselves."""
+    """The range ``(rows, blocks, 2)`` of each group of values, judged on the values themselves; of few values the least
+    of all scales and zero points, which may be wider than the values are."""
     if not wanted.format.is_uniform:
         return _rows_on_levels(rows, block, wanted)
+    from qexplorer.observe.few_kernels import FEW, rows_exact
     from qexplorer.observe.grid_kernels import rows_search
 
     ranges = row_spans(rows, block)
@@ -100,6 +102,8 @@ def least_squares_of_rows(rows: Float32, block: int, wanted: Wanted) -> NDArray[
 
     def search(part: slice) -> None:
         rows_search(rows[part], block, ranges[part], levels, wanted.symmetric, _BOUNDS[:_DEEPEST], _FACTORS)
+        if min(block, rows.shape[1]) * levels <= FEW:
+            rows_exact(rows[part], block, ranges[part], levels, wanted.symmetric)
 
     in_parts(rows.size, len(rows), search)
     return ranges

@@ -12,8 +12,8 @@ import numpy as np
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.workspace import sha256_bytes
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.channels import ChannelDetail, collect_channels
 from qexplorer.observe.collecting.store import statistics_path
 from qexplorer.observe.stats import TensorStats

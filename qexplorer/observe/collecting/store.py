@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.core.workspace import workspace
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import SCHEMA, ChannelStats, Statistics, TensorStats
@@ -35,7 +35,7 @@ def statistics_for(
     Args:
         model: the float model.
         data: its calibration part is used.
-        samples: at most so many, drawn as ``core.sampling`` says.
+        samples: at most so many, drawn as ``load.datasets.sampling`` says.
         progress: called with (samples done, samples in all) while collecting; not called when they were kept.
 
     Raises:

@@ -26,7 +26,8 @@ def observed_tensors(model: Model) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for layer in model.quantizable_layers:
         for name in (*layer.inputs, *layer.outputs):
-            if index.only_reader(name) not in absorbing:
+            ids = layer.op == "Gather" and not index.is_float(name)
+            if not ids and index.only_reader(name) not in absorbing:
                 found[name] = None
     return tuple(found)
 

@@ -14,13 +14,16 @@ from qexplorer.core.workspace import sha256_bytes, workspace
 from qexplorer.quantize.changes.changes import Changes, changed_plan, with_remarks
 from qexplorer.quantize.changes.drafts import GraphDraft, Materials, PlanDraft
 from qexplorer.quantize.changes.kept import load_changes, save_changes
+from qexplorer.quantize.findings import NOTHING_FOUND, Findings
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 
 __all__ = ["check_materials", "preview_plan", "run_algorithms"]
 
 
-def run_algorithms(model: Model, recipe: Recipe, materials: Materials, kept: Path) -> tuple[Model, Plan]:
+def run_algorithms(
+    model: Model, recipe: Recipe, materials: Materials, kept: Path, findings: Findings = NOTHING_FOUND
+) -> tuple[Model, Plan]:
     """Lets the algorithms of ``recipe`` work in their order.
 
     Args:
@@ -28,6 +31,7 @@ def run_algorithms(model: Model, recipe: Recipe, materials: Materials, kept: Pat
         recipe: what is asked for.
         materials: what it needs; see :func:`check_materials`.
         kept: where the changes of the plan are kept; what lies there is used again.
+        findings: what came out as the model or a file made of it ran.
 
     Returns:
         The float model that the plan is about (another one if an algorithm changed the graph), and the plan.
@@ -37,7 +41,7 @@ def run_algorithms(model: Model, recipe: Recipe, materials: Materials, kept: Pat
         found = _change_graph(found, recipe, materials, asked, remarks)
     if found is not model:
         materials = _observed_again(found, recipe, materials)
-    plan = make_plan(found, recipe, materials.statistics)
+    plan = make_plan(found, recipe, materials.statistics, findings)
     plan = replace(plan, layers=with_remarks(plan.layers, remarks))
     changes = load_changes(kept)
     if changes is None:

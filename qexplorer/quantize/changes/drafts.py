@@ -17,8 +17,8 @@ from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.algorithm import Algorithm, Needs
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.sampling import calibration_sample
 from qexplorer.graph.index import GraphIndex, index_of
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.quantize.changes.changes import Changes, changed_plan
 from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.plan_types import ChangedConstant, Plan, TensorPlan

@@ -21,13 +21,21 @@ from qexplorer.core.formats import Storage
 from qexplorer.core.grid import Grid, Int32
 from qexplorer.quantize.emit.writer import GraphWriter
 
-__all__ = ["write_decoded"]
+__all__ = ["times_one", "write_decoded"]
 
 _INT32 = 6  # onnx.TensorProto.INT32
 
 
 def write_decoded(
-    writer: GraphWriter, key: str, codes: Int32, grid: Grid, carrier: str, output: str, *, foldable: bool
+    writer: GraphWriter,
+    key: str,
+    codes: Int32,
+    grid: Grid,
+    carrier: str,
+    output: str,
+    *,
+    foldable: bool,
+    shared: bool = False,
 ) -> str:
     """Writes the constant ``key`` and the nodes that decode it.
 
@@ -40,6 +48,7 @@ def write_decoded(
         output: what the decoded value should be called.
         foldable: whether ONNX Runtime may take what is decoded for a weight; False beside activations on grids. It
             always may where integer kernels read the codes.
+        shared: whether equal codes may stand in the file already.
 
     Returns:
         The name of the decoded value, float32.
@@ -49,14 +58,14 @@ def write_decoded(
     """
     match grid.format.storage:
         case Storage.INTEGER:
-            stored = writer.codes(f"{key}/codes", codes, carrier)
+            stored = writer.codes(f"{key}/codes", codes, carrier, shared=shared)
             return _dequantized(writer, [stored, *writer.grid(key, grid, carrier)], grid, output)
         case Storage.FLOAT8:
             stored = writer.codes(f"{key}/codes", codes, carrier)
             inputs = [stored, writer.constant(f"{key}/scale", grid.scale)]
             if foldable:
                 return _dequantized(writer, inputs, grid, output)
-            return _times_one(writer, key, _dequantized(writer, inputs, grid, f"{key}/product"), output)
+            return times_one(writer, key, _dequantized(writer, inputs, grid, f"{key}/product"), output)
         case Storage.TABLE:
             stored = writer.codes(f"{key}/codes", codes, carrier)
             return _looked_up(writer, key, stored, codes.shape, grid, output, foldable)
@@ -82,10 +91,10 @@ def _looked_up(
     factors = [values, _scale(writer, key, shape, grid)]
     if foldable:
         return writer.add("Mul", factors, output)
-    return _times_one(writer, key, writer.add("Mul", factors, f"{key}/product"), output)
+    return times_one(writer, key, writer.add("Mul", factors, f"{key}/product"), output)
 
 
-def _times_one(writer: GraphWriter, key: str, value: str, output: str) -> str:
+def times_one(writer: GraphWriter, key: str, value: str, output: str) -> str:
     """The value times a 1 that no optimizer knows."""
     one = [writer.constant("one/code", np.int8(1)), writer.constant("one/scale", np.float32(1))]
     return writer.add("Mul", [value, writer.add("DequantizeLinear", one, f"{key}/one")], output)

@@ -99,7 +99,7 @@ def _weight(emitter: Emitter, node: onnx.NodeProto, kernel: str) -> tuple[str, s
             scale = scale.reshape(-1, *[1] * (codes.ndim - 2)) if scale.ndim else scale
         writer = emitter.writer
         emitter.dynamic_weights[identity] = (
-            writer.codes(f"{key}/codes", codes, plan.carrier),
+            writer.codes(f"{key}/codes", codes, plan.carrier, shared=plan.name in emitter.view.tied),
             writer.codes(f"{key}/zero_point", np.asarray(zero), plan.carrier),
             writer.constant(f"{key}/scale", np.asarray(scale, np.float32)),
         )

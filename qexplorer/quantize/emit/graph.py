@@ -33,8 +33,11 @@ from qexplorer.quantize.emit.changed import with_changed
 from qexplorer.quantize.emit.decoded import write_decoded
 from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
+from qexplorer.quantize.emit.kept_float import inputs_kept_float
+from qexplorer.quantize.emit.lookup import emit_look_up
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
+from qexplorer.quantize.resize import without_axes
 
 if TYPE_CHECKING:
     import onnx
@@ -78,6 +81,7 @@ class Emitter:
     def __init__(self, model: Model, plan: Plan) -> None:
         self.proto = with_changed(model.proto(), plan.changed)
         self.view: GraphIndex = GraphIndex(self.proto) if plan.changed else index_of(model)
+        without_axes(self.proto, self.view)
         self.plan = plan
         self.writer = GraphWriter(names_inside(self.proto.graph))
         self.layers = {layer.name: layer for layer in plan.layers}
@@ -100,7 +104,10 @@ class Emitter:
         for node in self.proto.graph.node:
             layer = self.layers.get(node.name)
             treatment = "float" if layer is None else layer.treatment
-            if treatment in ("quantized", "passthrough", "weight-only"):
+            if treatment == "weight-only" and node.op_type == "Gather":
+                emit_look_up(self, node)
+                self._round_outputs(node)
+            elif treatment in ("quantized", "passthrough", "weight-only"):
                 self._quantized(node, treatment)
             elif treatment == "dynamic":
                 emit_dynamic(self, node)
@@ -151,7 +158,14 @@ class Emitter:
                 codes, grid = np.ascontiguousarray(codes.T), grid.transposed()
             name = f"{key}/{'transposed' if transposed else 'dequantized'}"
             self._constants[key, transposed] = write_decoded(
-                self.writer, key, codes, grid, plan.carrier, name, foldable=not self._on_grids
+                self.writer,
+                key,
+                codes,
+                grid,
+                plan.carrier,
+                name,
+                foldable=not self._on_grids,
+                shared=plan.name in self.view.tied,
             )
         return self._constants[key, transposed]
 
@@ -293,7 +307,14 @@ class Emitter:
     # Float
 
     def _float(self, node: onnx.NodeProto) -> None:
-        self.writer.nodes.append(self._copy(node, self.read(node, quantized=False)))
+        inputs = self.read(node, quantized=False)
+        first = node.input[0] if node.input else ""
+        if first and self._values.get(first) == first:  # what it reads comes out of codes
+            plan = self.plan.tensors[first]
+            inputs = inputs_kept_float(
+                node, inputs, self._codes[first], plan.grid, plan.carrier, self.view, self.writer
+            )
+        self.writer.nodes.append(self._copy(node, inputs))
         self._round_outputs(node)
 
     def _copy(self, node: onnx.NodeProto, inputs: list[str]) -> onnx.NodeProto:

@@ -45,7 +45,7 @@ class GraphWriter:
         output: str,
         *,
         exact: bool = False,
-        attributes: Mapping[str, int] | None = None,
+        attributes: Mapping[str, int | Sequence[int]] | None = None,
     ) -> str:
         """Adds a node with one output; returns the output's name: ``output``, made unique unless ``exact``."""
         from onnx import helper
@@ -70,8 +70,10 @@ class GraphWriter:
             self._kept[identity] = name
         return name
 
-    def codes(self, base: str, codes: NDArray[np.integer], carrier: str) -> str:
+    def codes(self, base: str, codes: NDArray[np.integer], carrier: str, *, shared: bool = False) -> str:
         """Adds codes as an initializer of ONNX type ``carrier``; 4-bit types are packed two to a byte.
+
+        Equal codes that are ``shared`` are stored once, but for packed ones.
 
         The codes of a float8 type are its bits. Types are named as ONNX names them.
         """
@@ -83,7 +85,7 @@ class GraphWriter:
         elif carrier.startswith("float8"):
             raw = codes.astype(np.uint8)
         else:
-            return self.constant(base, codes.astype(carrier))
+            return self.constant(base, codes.astype(carrier), shared=shared)
         name = self.fresh(base)
         kind = onnx.TensorProto.DataType.Value(carrier.upper())
         self.initializers.append(helper.make_tensor(name, kind, codes.shape, raw.tobytes(), raw=True))

@@ -1,18 +1,19 @@
 """Bars of a comparison, one row for each run: costs, latency percentiles, throughput by batch, kernels that ran.
 
-Bars start at zero and carry their intervals; an estimated or too noisy one is hatched.
+Bars start at zero and carry their intervals; an estimated or noisy one is hatched.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Latency, Run, Throughput
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
+    axis_end,
     label_of,
     made_on,
     scaled_unit,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
 
-_FARTHEST = 3.0  # times the longest first bar, where bars of rare values are cut
-_ROOM = 1.1  # times that, for the numbers behind them
 STRIPES = 70  # on a bar as long as the axis
 _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
@@ -58,7 +57,6 @@ class BarsInfo:
         rows: the bars, in the order of the runs.
         stacked: whether a run's bars stand one after the other and add up.
         left_out: runs without a number, with the reason.
-        tails: whether all bars but a run's first are of rare values, which may be cut.
     """
 
     title: str
@@ -68,7 +66,6 @@ class BarsInfo:
     rows: tuple[BarRow, ...]
     stacked: bool
     left_out: tuple[tuple[str, str], ...]
-    tails: bool = False
 
 
 def cost_info(comparison: Comparison, measure: str) -> BarsInfo:
@@ -98,11 +95,11 @@ def latency_info(comparison: Comparison) -> BarsInfo:
             for name, value in _percentiles(found)
         ]
     series = ("p50", "p90", "p99")
-    return replace(_info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out), tails=True)
+    return _info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out)
 
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
-    note = "" if found.valid else found.reason or "too noisy"
+    note = "" if found.valid else found.reason or "noisy"
     values = (("p50", found.p50, found.ci95), ("p90", found.p90, found.p90_ci95), ("p99", found.p99, found.p99_ci95))
     bars: list[tuple[str, Value]] = []
     for name, value, ends in values:
@@ -130,7 +127,7 @@ def throughput_info(comparison: Comparison) -> BarsInfo:
 
 def _rate(found: Throughput) -> Value:
     low, high = found.ci95 or (None, None)
-    return Value(found.value, low, high, "" if found.valid else found.reason or "too noisy")
+    return Value(found.value, low, high, "" if found.valid else found.reason or "noisy")
 
 
 def kernels_info(comparison: Comparison) -> BarsInfo:
@@ -177,38 +174,29 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     at: dict[str, Any] = {"y": y}
     if several:
         at["yOffset"] = {"field": "series", "sort": list(info.series)}
-    reach = _reach(info)
-    scale = {"zero": True} if reach is None else {"domain": [0, _ROOM * reach], "nice": False}
+    scale: dict[str, Any] = {"zero": True} if info.stacked else {"domain": [0, _end(info)], "nice": False}
     bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": scale}
     solid = list(dict.fromkeys(row.colour for row in info.rows if not row.value.uncertain))
     marks = [_solid(colour, at, bar_x, info) for colour in solid]
-    longest = reach or max((row.value.value for row in info.rows), default=1.0) or 1.0
+    longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
     marks += [_hatched(row, longest, at, bar_x, info) for row in info.rows if row.value.uncertain]
     return {
         "title": title_of(info.title, info.subtitle),
-        "datasets": {"bars": _rows(info, reach)},
+        "datasets": {"bars": _rows(info)},
         "data": {"name": "bars"},
         "height": {"step": 15 if several else 30},
-        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else [_value_labels(at, bar_x, info)])],
+        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else _beyond(at, bar_x, info))],
     }
 
 
-def _reach(info: BarsInfo) -> float | None:
-    """Where bars of rare values end, if some go far beyond: one slow call of a hundred stretches no chart.
-
-    The longest first bar of any run decides; what goes beyond three times that is cut, and has an arrow.
-    """
-    if not info.tails:
-        return None
-    first = max((row.value.value for row in info.rows if row.series == info.series[0]), default=0.0)
-    most = max((end for row in info.rows for end in row.value.ends), default=0.0)
-    return _FARTHEST * first if first > 0 and most > _FARTHEST * first else None
+def _end(info: BarsInfo) -> float:
+    return axis_end([row.value for row in info.rows])
 
 
-def _rows(info: BarsInfo, reach: float | None = None) -> list[dict[str, Any]]:
-    """The bars as data; a stacked one starts where the one before it ended, and one beyond ``reach`` has an arrow."""
+def _rows(info: BarsInfo) -> list[dict[str, Any]]:
+    """The bars as data; a stacked one starts where the one before it ended."""
     ends: dict[str, float] = {}
-    rows = []
+    rows, last = [], _end(info)
     for row in info.rows:
         start = ends.get(row.label, 0.0) if info.stacked else 0.0
         ends[row.label] = start + row.value.value
@@ -218,28 +206,19 @@ def _rows(info: BarsInfo, reach: float | None = None) -> list[dict[str, Any]]:
                 "series": row.series,
                 "value": row.value.value,
                 "start": start,
-                "end": _cut(ends[row.label] if info.stacked else row.value.value, reach),
+                "end": ends[row.label] if info.stacked else row.value.value,
                 "low": row.value.low,
                 "high": row.value.high,
-                "from": _cut(row.value.low, reach),
-                "to": _cut(row.value.high, reach),
+                "shown": None if row.value.high is None else min(row.value.high, last),
+                "on": row.value.high is not None and row.value.high > last,
                 "uncertain": row.value.uncertain,
                 "note": row.value.note,
                 "detail": row.detail,
                 "colour": row.colour,
-                "text": _text(row, reach),
+                "text": number_text(row.value.value) if row.text is None else row.text,
             }
         )
     return rows
-
-
-def _cut(value: float | None, reach: float | None) -> float | None:
-    return value if value is None or reach is None else min(value, reach)
-
-
-def _text(row: BarRow, reach: float | None) -> str:
-    text = number_text(row.value.value) if row.text is None else row.text
-    return f"{text} →" if reach is not None and max(row.value.ends) > reach else text
 
 
 def _solid(colour: str, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
@@ -250,7 +229,7 @@ def _solid(colour: str, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -
 
 def _hatched(row: BarRow, longest: float, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     """One uncertain bar, striped: a gradient with hard edges, as Vega-Lite has no patterns."""
-    count = max(2, round(STRIPES * min(row.value.value / longest, 1.0)))
+    count = max(2, round(STRIPES * row.value.value / longest))
     stops: list[dict[str, Any]] = []
     for i in range(count):
         shade = row.colour if i % 2 == 0 else f"{row.colour}2a"
@@ -282,14 +261,21 @@ def _encoding(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str
 
 def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:
     shown = {"filter": "isValid(datum.low) && isValid(datum.high)"}
-    ends = {"x": x | {"field": "from"}, "x2": {"field": "to"}}
+    ends = {"x": x | {"field": "low"}, "x2": {"field": "shown"}}
     return {"transform": [shown], "mark": {"type": "rule", "strokeWidth": 2, "color": NEUTRAL}, "encoding": at | ends}
+
+
+def _beyond(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> list[dict[str, Any]]:
+    """An arrow where an interval goes on beyond the axis, and the values' labels."""
+    arrow = {"type": "point", "shape": "triangle-right", "size": 60, "filled": True, "opacity": 1, "color": NEUTRAL}
+    on = {"transform": [{"filter": "datum.on"}], "mark": arrow, "encoding": at | {"x": x | {"field": "shown"}}}
+    return [on, _value_labels(at, x, info)]
 
 
 def _value_labels(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     size = 11 if len(info.series) == 1 else 10
     mark = {"type": "text", "align": "left", "dx": 6, "fontSize": size, "color": NEUTRAL}
-    place = {"calculate": "max(datum.end, datum.to || 0)", "as": "edge"}
+    place = {"calculate": "max(datum.end, datum.shown || 0)", "as": "edge"}
     return {
         "transform": [place],
         "mark": mark,

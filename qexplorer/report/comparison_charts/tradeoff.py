@@ -1,6 +1,6 @@
 """The task's metric against what it costs, every run at its true place with its intervals: typed data, then a chart.
 
-Colours: float grey, each backend its own hue. Estimated or too noisy values are hollow with a dashed outline. Costs
+Colours: float grey, each backend its own hue. Estimated or noisy values are hollow with a dashed outline. Costs
 start at zero; there is one y axis, with the metric's own unit: better is up, or down where lower is better, which its
 title says. A model without a metric that means anything gets bars of its costs instead.
 """
@@ -16,6 +16,7 @@ from qexplorer.report.comparison_charts.labels import HEIGHT, LabelPlace, Marked
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
+    axis_end,
     label_of,
     made_on,
     scaled_unit,
@@ -88,7 +89,7 @@ class TradeInfo:
     @property
     def x_domain(self) -> tuple[float, float]:
         """Costs start at zero."""
-        return 0.0, 1.05 * (max((end for p in self.points for end in p.cost.ends), default=1.0) or 1.0)
+        return 0.0, axis_end([p.cost for p in self.points])
 
     @property
     def y_domain(self) -> tuple[float, float]:
@@ -162,7 +163,7 @@ def _marked(point: TradePoint, info: TradeInfo) -> Marked:
 
     def ends(value: Value, domain: tuple[float, float]) -> tuple[float, float] | None:
         known = value.low is not None and value.high is not None
-        return (share(value.ends[0], domain), share(value.ends[-1], domain)) if known else None
+        return (share(value.ends[0], domain), min(share(value.ends[-1], domain), 1.0)) if known else None
 
     x, y = share(point.cost.value, info.x_domain), share(point.accuracy.value, info.y_domain)
     return Marked(point.text, x, y, ends(point.cost, info.x_domain), ends(point.accuracy, info.y_domain))
@@ -185,7 +186,8 @@ def trade_spec(info: TradeInfo) -> dict[str, Any]:
         "autosize": {"type": "fit-x", "contains": "padding"},
         "layer": [
             _leads(at, colour),
-            _interval("x", "cost_low", "cost_high", at, colour),
+            _interval("x", "cost_low", "cost_shown", at, colour),
+            _going_on(at, colour),
             _interval("y", "accuracy_low", "accuracy_high", at, colour),
             _dots(False, at, colour, info.form),
             _dots(True, at, colour, info.form),
@@ -204,6 +206,8 @@ def _row(p: TradePoint, info: TradeInfo) -> dict[str, Any]:
         "cost": p.cost.value,
         "cost_low": p.cost.low,
         "cost_high": p.cost.high,
+        "cost_shown": None if p.cost.high is None else min(p.cost.high, info.x_domain[1]),
+        "on": p.cost.high is not None and p.cost.high > info.x_domain[1],
         "accuracy": p.accuracy.value,
         "accuracy_low": p.accuracy.low,
         "accuracy_high": p.accuracy.high,
@@ -223,6 +227,13 @@ def _interval(axis: str, low: str, high: str, at: dict[str, Any], colour: dict[s
     ends = {axis: at[axis] | {"field": low}, f"{axis}2": {"field": high}, across: at[across]}
     shown = {"filter": f"isValid(datum.{low}) && isValid(datum.{high})"}
     return {"transform": [shown], "mark": {"type": "rule", "opacity": 0.75}, "encoding": ends | {"color": colour}}
+
+
+def _going_on(at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
+    """An arrow where the interval of a cost goes on beyond the axis."""
+    mark = {"type": "point", "shape": "triangle-right", "size": 60, "filled": True, "opacity": 1}
+    where = {"x": at["x"] | {"field": "cost_shown"}, "y": at["y"], "color": colour}
+    return {"transform": [{"filter": "datum.on"}], "mark": mark, "encoding": where}
 
 
 def _dots(uncertain: bool, at: dict[str, Any], colour: dict[str, Any], form: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from qexplorer.report.palette import NEUTRAL
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["MEASURES", "Measure", "Value", "label_of", "made_on", "scaled_unit", "title_of", "value_of"]
+__all__ = ["MEASURES", "Measure", "Value", "axis_end", "label_of", "made_on", "scaled_unit", "title_of", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ _SCALES: dict[str, tuple[tuple[str, float, float], ...]] = {
 }
 
 
+_FAR = 1.6
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A number with its 95 % interval, if it has one; ``note`` says what makes it uncertain (estimated, noisy)."""
@@ -63,6 +66,17 @@ class Value:
         """The same in another unit."""
         low, high = (None if end is None else end * factor for end in (self.low, self.high))
         return Value(self.value * factor, low, high, self.note)
+
+
+def axis_end(values: Sequence[Value]) -> float:
+    """Where an axis from zero ends: behind every value, and behind every interval that is not far longer than they are.
+
+    One interval of 0.3 to 6.8 beside values of 0.3 would press all the others to the left: an interval that ends
+    ``_FAR`` times beyond the largest value is drawn as going on.
+    """
+    largest = max((value.value for value in values), default=0.0) or 1.0
+    highest = max((value.high or 0.0 for value in values), default=0.0)
+    return 1.06 * max(largest, min(highest, _FAR * largest))
 
 
 def label_of(run: Run, runs: Sequence[Run]) -> str:

@@ -37,4 +37,4 @@ def _sums(found: Sums, subtitle: str, key: str) -> None:
     names = list(layers)
     name = st.selectbox("Layer", names, **remembered("sums_layer", names[0], names))
     draw_chart(sums_spec(layers[name], found.n, subtitle), key=f"sums_{key}")
-    st.dataframe(sums_rows(found), hide_index=True, key=f"sums_rows_{key}")
+    st.dataframe(sums_rows(found), hide_index=True, placeholder="", key=f"sums_rows_{key}")

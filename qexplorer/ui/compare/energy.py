@@ -101,7 +101,7 @@ def _numbers(comparison: Comparison, given: Assumptions) -> None:
         }
         for item in found
     ]
-    st.dataframe(rows, hide_index=True, key=f"footprint_{comparison.id}")
+    st.dataframe(rows, hide_index=True, placeholder="", key=f"footprint_{comparison.id}")
     st.caption(
         as_plain(
             f"{given.battery_wh:g} Wh, {given.battery_share:.0%} of it for inference; {given.inferences_per_day:,.0f} "
@@ -136,7 +136,7 @@ def _silicon(comparison: Comparison) -> None:
         return
     draw_chart(bars_spec(silicon_info(comparison, found, process)), key=f"silicon_{comparison.id}")
     st.html(f"<div style='font-size:0.86rem'>{_KEY}</div>")
-    st.dataframe(silicon_rows(found), hide_index=True, key=f"silicon_rows_{comparison.id}")
+    st.dataframe(silicon_rows(found), hide_index=True, placeholder="", key=f"silicon_rows_{comparison.id}")
     st.caption(
         as_plain(
             f"Source: {PROCESSES[process].source}. Every weight is read once from DRAM, every activation "

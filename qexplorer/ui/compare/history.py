@@ -10,6 +10,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe_names import distinct
 from qexplorer.core.results import Accuracy
+from qexplorer.core.workspace import digest_json
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History, Record, RunLine
 from qexplorer.report.metric_words import value_text
@@ -56,7 +57,7 @@ def draw_history(sha256: str | None) -> None:
         return
     event: Any = st.dataframe(
         history_rows(shown),
-        key="history_table",
+        key=f"history_table_{digest_json([r.id for r in shown])[:12]}",  # rows chosen in another list are not meant
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -121,14 +122,15 @@ def again(order: CompareOrder, model_name: str) -> None:
 
 def _is_chosen(order: CompareOrder) -> bool:
     try:
-        return (model_reference(), data_reference()) == (order.model, order.data)
+        model = model_reference()
+        return model is not None and (model.source, data_reference()) == (order.model.source, order.data)
     except QExplorerError:  # what is chosen cannot be read
         return False
 
 
 def _setting(record: Record) -> tuple[str, ...]:
     order = record.order
-    return () if order is None else (order.model.model_dump_json(), order.data.model_dump_json(), *order.backends)
+    return () if order is None else (order.model.source, order.data.model_dump_json(), *order.backends)
 
 
 def order_again(records: Sequence[Record]) -> CompareOrder:

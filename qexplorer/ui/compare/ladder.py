@@ -1,4 +1,4 @@
-"""The fidelity ladder of one recipe: float, simulated, each backend; how near, and from which layer on they part."""
+"""The fidelity ladder of one recipe: float, simulated, exact integers, each backend; how near, and where they part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.fidelity.ladder import kept_ladder
 from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_charts.values import made_on
-from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
+from qexplorer.report.ladder_words import badge, exact_sentence, percent, rung_sentence, simulated_sentence
 from qexplorer.report.layer_charts.ladder import ladder_csv, layer_spec, rung_spec, sqnr_spec
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
@@ -31,14 +31,15 @@ _BADGES = {
     "refused": (":material/block:", "red"),
     "failed": (":material/error:", "red"),
 }
-_HELP = "Runs float, simulated and each backend on the same samples and batch sizes; usually 5 to 20 seconds."
+_HELP = "Runs float, simulated, exact integers and each backend on the same samples; usually 5 to 30 seconds."
 
 
 def draw_ladder(comparison: Comparison) -> None:
     """The section."""
     st.markdown(
-        "Does a backend answer what was simulated, and does the simulation answer what float does? Each rung is "
-        "compared with the one before it."
+        "Does the simulation answer what float does, and a backend what exact integers do? Each rung is compared "
+        "with the one before it: a backend with exact integers, or with the simulation where integers "
+        "cannot compute the graph."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="ladder_picks"):
         subject = pick_subject(comparison, "ladder")
@@ -74,6 +75,8 @@ def _backends(comparison: Comparison) -> list[str]:
 def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
     draw_chart(rung_spec(ladder, subtitle), key=f"rungs_{key}")
     st.markdown(as_plain(f"Float to simulated: {simulated_sentence(ladder.simulated)}."))
+    if ladder.exact is not None:
+        st.markdown(as_plain(f"Simulated to exact integers: {exact_sentence(ladder.exact)}."))
     for rung in ladder.rungs:
         icon, colour = _BADGES[badge(rung)]
         text = as_plain(f"{rung.label}: {rung_sentence(rung)}.")
@@ -82,7 +85,7 @@ def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
         draw_chart(layer_spec(ladder, subtitle), key=f"parting_{key}")
         st.caption(
             "Line: codes against the simulation's, with all that came before. Rings: each layer by itself, fed the "
-            "backend's own codes; a right one is within 1 step, a cross is not." + _seen(ladder)
+            "backend's own codes; a right one is within 1 step and leans to no side, a cross is wrong." + _seen(ladder)
         )
     if any(layer.sqnr_db is not None for layer in ladder.simulated.layers):
         draw_chart(sqnr_spec(ladder, subtitle), key=f"sqnr_{key}")
@@ -121,6 +124,7 @@ def _rows(rung: BackendRung) -> list[dict[str, Any]]:
     return [
         {
             "backend": rung.label,
+            "against": rung.against,
             "batch": gap.batch,
             "samples": gap.n,
             "same class": percent(gap.agreement),

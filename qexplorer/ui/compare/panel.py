@@ -63,8 +63,8 @@ def _presented() -> bool:
 def _job() -> JobState | None:
     """The last comparison of this session, if it is about its model; the sidebar shows one of another model too."""
     job = latest_job(COMPARE)
-    order = None if job is None else COMPARE.order_of(job)
-    return job if order is not None and order.model == model_reference() else None
+    order, model = (None if job is None else COMPARE.order_of(job)), model_reference()
+    return job if order is not None and model is not None and order.model.source == model.source else None
 
 
 def _partial(job: JobState) -> None:

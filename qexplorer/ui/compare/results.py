@@ -117,7 +117,7 @@ def _pictures(comparison: Comparison) -> None:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
-        st.caption("Hollow and hatched: estimated or too noisy. No power meter was found, so energy is an estimate.")
+        st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")
 
 
 def _details(comparison: Comparison) -> None:
@@ -146,7 +146,12 @@ def _kernels(comparison: Comparison) -> None:
         if row.value.value
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, column_config={"operators": st.column_config.TextColumn(width="large")})
+        st.dataframe(
+            rows,
+            hide_index=True,
+            placeholder="",
+            column_config={"operators": st.column_config.TextColumn(width="large")},
+        )
     st.caption(
         "In the backend's colour: integer kernels; grey: float ones. Read from the graph that the backend itself "
         "optimized, so these are the kernels that really ran."

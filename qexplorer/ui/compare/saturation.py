@@ -77,7 +77,8 @@ def here_sentence(saturates: bool | None) -> str:
 def _report(found: SaturationReport, subtitle: str, key: str) -> None:
     sentence = saturation_sentence(found)
     with st.container(border=True, key="saturation_verdict"):
-        icon = ":material/warning:" if any(layer.saturated for layer in found.layers) else ":material/verified:"
+        safe = ":material/verified:" if found.layers else ":material/info:"
+        icon = ":material/warning:" if any(layer.saturated for layer in found.layers) else safe
         st.markdown(f"#### {icon} {as_plain(sentence[:1].upper() + sentence[1:])}")
         st.caption(f"Emulated on {found.n} samples in {found.seconds:.1f} s.")
     if found.layers:
@@ -90,7 +91,9 @@ def _report(found: SaturationReport, subtitle: str, key: str) -> None:
             "Dashed: what fits. Left: the largest sum that any input codes can bring about. Right: outlines are bits "
             "for any input, filled bars bits on these samples."
         )
-        st.dataframe(layer_rows(found), hide_index=True, column_config=_COLUMNS, key=f"arithmetic_{key}")
+        st.dataframe(
+            layer_rows(found), hide_index=True, placeholder="", column_config=_COLUMNS, key=f"arithmetic_{key}"
+        )
         name = file_name(found.recipe, "arithmetic", ".csv")
         icon = ":material/download:"
         text = saturation_csv(found)

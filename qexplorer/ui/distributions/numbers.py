@@ -49,5 +49,5 @@ def draw_statistics(stats: TensorStats) -> None:
         f"beyond {OUTLIER:g} std": f"{h.outliers(OUTLIER):,}",
         "NaN or infinite": f"{h.nonfinite:,}",
     }
-    st.dataframe([row], hide_index=True)
+    st.dataframe([row], hide_index=True, placeholder="")
     st.caption("Kurtosis: 3 for a normal distribution, more for heavy tails, which make a wide range and coarse steps.")

@@ -80,7 +80,8 @@ def _job() -> JobState | None:
     """This session's stream, if it is about the model that is chosen now."""
     job = latest_job(LIVE)
     order = None if job is None else LIVE.order_of(job)
-    if order is None or order.model != model_reference() or order.data != data_reference():
+    model = model_reference()
+    if order is None or model is None or order.model.source != model.source or order.data != data_reference():
         return None
     return job
 

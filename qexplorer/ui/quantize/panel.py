@@ -52,14 +52,15 @@ def draw_quantize_page() -> None:
     with picture:
         plan = plan_of(model, recipe)
         refused = refusal(plan, recipe)
+        section = _section(recipe, refused)
         if refused is None:
-            draw_picture(model, plan, recipe)
+            made = section.result()
+            draw_picture(model, plan, recipe, None if made is None else made.weight_bytes)
         else:
             show_error(refused)  # the plan would be another recipe's
     with controls:
         draw_controls()
         draw_algorithms()
-    section = _section(recipe, refused)
     _next(section, model, recipe, refused)
     if refused is None:
         st.header("What happens to each layer, and why")

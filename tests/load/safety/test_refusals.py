@@ -152,7 +152,13 @@ def declared(shape: list[int], data: bytes) -> onnx.TensorProto:
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [([2**40, 2**20], "declares about 10^18 values"), ([5], "declares 5 values"), ([-4], "impossible shape")],
+    [
+        ([2**40, 2**20], "declares about 10^18 values"),
+        ([5], "declares 5 values"),
+        ([-4], "impossible shape"),
+        ([0, 2**62], "impossible shape"),
+        ([1] * 70, "70 axes"),
+    ],
 )
 def test_declared_size_disagrees_with_data(shape: list[int], says: str, tmp_path: Path) -> None:
     """A weight whose shape and data disagree is refused by name, whatever its shape asks for."""
@@ -161,6 +167,13 @@ def test_declared_size_disagrees_with_data(shape: list[int], says: str, tmp_path
     sentence = refused(proto, tmp_path)
     assert says in sentence
     assert "'w'" in sentence
+
+
+def test_bytes_that_are_no_whole_number_of_values(tmp_path: Path) -> None:
+    """Fifteen bytes are no float32 values."""
+    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 3]}, ["y"])
+    proto.graph.initializer.append(declared([3], b"\0" * 15))
+    assert "holds 15 bytes, which is no whole number of its values" in refused(proto, tmp_path)
 
 
 @pytest.mark.parametrize("op", ["ConstantOfShape", "Expand", "Tile", "Range", "Resize", "Pad"])

@@ -190,11 +190,11 @@ def test_the_interval_of_windows_is_students() -> None:
 
 def test_energy_beside_floats_is_the_ratio_of_the_same_rounds() -> None:
     """Half the processor time is half the energy, also where other work took most of the processor, which is said."""
-    energy = energy_of(timed(cpu_ms=1.0, share=0.3), timed(), batch=1, noisy="too noisy: other work took 70%")
+    energy = energy_of(timed(cpu_ms=1.0, share=0.3), timed(), batch=1, noisy="noisy: other work took 70%")
     assert energy.ratio == pytest.approx(0.5)
     assert energy.ratio_ci95 == pytest.approx((0.5, 0.5))
     assert not energy.valid
-    assert "from disturbed rounds: too noisy: other work took 70%" in (energy.reason or "")
+    assert "from disturbed rounds: noisy: other work took 70%" in (energy.reason or "")
     assert energy_of(timed(), None, batch=1, noisy=None).ratio is None
 
 

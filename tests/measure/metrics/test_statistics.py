@@ -189,6 +189,15 @@ def test_far_quantiles_need_values_beyond_them() -> None:
         assert quantile(range(least), p) == pytest.approx(p * (least - 1))
 
 
+def test_grouped_quantile_interval_is_students() -> None:
+    """Ten groups alike in every share are worth their 1,000 values: the median's interval reaches 2.2622, the tabled t
+    of nine degrees of freedom, standard errors of the share to either side."""
+    values = np.arange(100.0)
+    half = 2.2622 * math.sqrt(0.25 / 1000)
+    found = grouped_quantile_interval([values] * 10, 0.5)
+    assert found == pytest.approx(tuple(np.quantile(np.tile(values, 10), (0.5 - half, 0.5 + half))), abs=0.01)
+
+
 @pytest.mark.parametrize(("p", "rounds"), [(0.9, 12), (0.9, 60), (0.99, 60), (0.99, 300)])
 @pytest.mark.parametrize("alike", [0.0, 0.3, 0.7])
 def test_grouped_quantile_interval_misses_at_most_5_times_of_100(p: float, rounds: int, alike: float) -> None:

@@ -13,9 +13,10 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why, measure_why, why_from
-from qexplorer.measure.why.explanation import Part, Why
+from qexplorer.measure.why.explanation import Calls, Cause, Part, Parts, Why
 from qexplorer.measure.why.fixes import changed_recipe, exactly
 from qexplorer.measure.why.profile_child import profiles
+from qexplorer.measure.why.verdict import verdict_sentence
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
@@ -199,3 +200,14 @@ def test_the_quickest_turn_of_a_profile_counts() -> None:
     assert [kernel.ms for kernel in found["float"]] == [1.0]
     assert found["quantized"] == ()
     assert "no profile of 5 runs" in why["quantized"]
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.24, False), (0.26, True)])
+def test_a_cause_is_named_from_a_quarter_of_the_time_on(share: float, named: bool) -> None:
+    """A faster run says why it is not faster still where the dearest cause takes a quarter of its time, not before."""
+    parts = Parts({Part.INTEGER: 0.91, Part.CONVERT: 0.09}, 2, 0.01)
+    cause = Cause("conversions", "they are converted", "why", ("a",), share, "fix")
+    said = verdict_sentence(Calls(2.0, 1.0, 2.0, (1.9, 2.1), 70, (2.0, 1.0)), parts, (cause,), ())
+    assert ("and not more because they are converted" in said) is named
+    if not named:
+        assert said == "2 times faster (1.90 to 2.10); what is left goes into 91% integer kernels"

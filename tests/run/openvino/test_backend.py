@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import qexplorer as qx
 from qexplorer.core.errors import BackendError
@@ -191,6 +191,26 @@ def test_only_onnx_is_read(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(BackendError, match=r"other\.onnx: OpenVINO cannot load it"):
         session_of(path)
+
+
+@needs_openvino
+def test_a_node_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    """Blocks that do not divide their axis are refused by the name of what would be unpacked, and why."""
+    constants = [
+        numpy_helper.from_array(np.ones((6, 2), np.int8), "codes"),
+        numpy_helper.from_array(np.ones((2, 2), np.float32), "scale"),
+    ]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["codes", "scale"], ["unpacked"], axis=0, block_size=4),
+        helper.make_node("MatMul", ["x", "unpacked"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size]) for n, size in (("x", 6), ("y", 2))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+    path = tmp_path / "blocks.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
+    with pytest.raises(BackendError, match=r"'unpacked' \(DequantizeLinear\): .*block_size \(4\)") as caught:
+        session_of(path)
+    assert "Summary" not in caught.value.sentence
 
 
 @needs_openvino

@@ -83,11 +83,12 @@ def _undoes(edit: GraphEdit, node: onnx.NodeProto, first: onnx.NodeProto) -> boo
     """Whether ``node`` is the DequantizeLinear of the codes of ``first``, on the same grid."""
     if node.op_type != "DequantizeLinear" or len(node.input) != len(first.input):
         return False
-    return all(_equal(edit.array(a), edit.array(b)) for a, b in zip(node.input[1:], first.input[1:], strict=True))
+    return all(_repeats(edit.array(a), edit.array(b)) for a, b in zip(node.input[1:], first.input[1:], strict=True))
 
 
-def _equal(a: Array | None, b: Array | None) -> bool:
-    return a is not None and b is not None and a.dtype == b.dtype and np.array_equal(a, b)
+def _repeats(given: Array | None, one: Array | None) -> bool:
+    """Whether ``given`` holds the number ``one`` and no other (a scale may stand there once for each channel)."""
+    return given is not None and one is not None and given.dtype == one.dtype and bool(np.all(given == one.reshape(-1)))
 
 
 def _own(grid: CodesOut) -> tuple[str, dict[str, Any]]:

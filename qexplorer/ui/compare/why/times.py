@@ -35,7 +35,7 @@ def draw_times(why: Why, comparison: Comparison) -> None:
     if why.layers:
         rows = why_rows(why)
         with st.expander(f"Every layer in numbers ({len(rows)})", icon=":material/table:", expanded=not why.profiled):
-            st.dataframe(rows, hide_index=True, key=f"why_rows_{key}", column_config=_columns())
+            st.dataframe(rows, hide_index=True, placeholder="", key=f"why_rows_{key}", column_config=_columns())
 
 
 def _where(why: Why, comparison: Comparison) -> str:

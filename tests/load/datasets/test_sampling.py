@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.sampling import calibration_sample
+from qexplorer.load.datasets.sampling import calibration_sample
 
 
 def _data(labels: np.ndarray | None, n: int) -> DataSet:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.tasks.choose import task_of
 
-__all__ = ["SEED", "Drawn", "calibration_sample", "spread_order"]
+__all__ = ["SEED", "CalibrationDraw", "calibration_sample", "spread_order"]
 
 SEED = 20240229
 """Of every draw: the same data give the same sample anywhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class CalibrationDraw:
     """Samples that were drawn, and from how many.
 
     Attributes:
@@ -44,7 +44,7 @@ class Drawn:
         return f"{self.used:,} of {self.available:,} calibration samples, {how}"
 
 
-def calibration_sample(data: DataSet, samples: int) -> Drawn:
+def calibration_sample(data: DataSet, samples: int) -> CalibrationDraw:
     """At most ``samples`` of the calibration part: all of it in its order, or a draw over the whole of it.
 
     A beginning would hold what the file begins with, one class perhaps. Of labels that the task can stratify by, each
@@ -53,7 +53,7 @@ def calibration_sample(data: DataSet, samples: int) -> Drawn:
     """
     split = data.calibration
     if not split.inputs or samples >= split.n:
-        return Drawn(split, split.n if split.inputs else 0, False)
+        return CalibrationDraw(split, split.n if split.inputs else 0, False)
     strata = None if split.labels is None else task_of(data).strata(split.labels)
     order = spread_order(split.n, strata)
     if strata is not None:
@@ -61,7 +61,7 @@ def calibration_sample(data: DataSet, samples: int) -> Drawn:
         if len(first) <= samples:  # the first of each class come first, so that rare ones are among them
             ahead = np.sort(first)
             order = np.concatenate([order[ahead], np.delete(order, ahead)])
-    return Drawn(split.take(order[: max(samples, 0)]), split.n, strata is not None)
+    return CalibrationDraw(split.take(order[: max(samples, 0)]), split.n, strata is not None)
 
 
 def spread_order(n: int, strata: Array | None) -> NDArray[np.intp]:

@@ -1,0 +1,79 @@
+"""The largest magnitude of every float32 tensor of a model on calibration data: what a narrower float has to hold."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.errors import BackendError
+from qexplorer.core.files import write_atomically
+from qexplorer.core.model import Model
+from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.graph.index import index_of
+
+__all__ = ["magnitudes_for"]
+
+_BATCH = 4
+
+
+def magnitudes_for(model: Model, data: DataSet, *, samples: int) -> dict[str, float]:
+    """The largest finite magnitude by tensor, over the calibration part of ``data``; kept, so that it is found once.
+
+    Every tensor counts, whether or not its layer could be quantized. Empty where there are no samples, or the model
+    does not run on them.
+    """
+    split = data.calibration.head(samples) if data.calibration.inputs else data.calibration
+    if not split.inputs or not split.n:
+        return {}
+    digest = digest_json([model.sha256, data.digest, split.n])[:16]
+    path = workspace("statistics") / f"{digest}.magnitudes.json"
+    if path.exists():
+        kept: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    size = model.fixed_batch or _BATCH
+    feeds = {i.name: np.asarray(split.inputs.get(i.name, split.inputs.get("")), i.dtype) for i in model.inputs}
+    found: dict[str, float] = {}
+    runner = _Runner(model)
+    for start in range(0, max(split.n - size + 1, 1), size):
+        for name, value in runner.run({name: values[start : start + size] for name, values in feeds.items()}).items():
+            finite = value[np.isfinite(value)]
+            found[name] = max(found.get(name, 0.0), float(np.abs(finite).max(initial=0.0)))
+    write_atomically(path, json.dumps(found).encode())
+    return found
+
+
+class _Runner:
+    """Gives every float32 tensor of one batch, by name."""
+
+    def __init__(self, model: Model) -> None:
+        import onnx
+        import onnxruntime
+
+        view, proto = index_of(model), model.proto()
+        made = [name for node in view.order for name in node.output if name and view.is_float(name)]
+        given = {output.name for output in proto.graph.output}
+        proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in made if name not in given)
+        self._names = made
+        self._fed = [name for name in view.inputs if view.is_float(name)]
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            self._session = onnxruntime.InferenceSession(
+                proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no base class but Exception
+            what = f"ONNX Runtime cannot load it ({' '.join(str(error).split())[:200]})"
+            raise BackendError(what, where=model.name) from None
+
+    def run(self, feeds: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
+        """Inputs and what the nodes make; raises BackendError."""
+        try:
+            values = self._session.run(self._names, feeds)
+        except Exception as error:  # its exceptions share no base class but Exception
+            raise BackendError(" ".join(str(error).split())[:200]) from None
+        made = dict(zip(self._names, values, strict=True))
+        return {**{name: np.asarray(feeds[name], np.float32) for name in self._fed}, **made}

@@ -1,0 +1,70 @@
+"""A look-up in a table of codes: the rows that are taken become floats, and the table never does.
+
+``Gather(codes) * Gather(scale)``: a DequantizeLinear in front of the Gather would decode the whole table in every call.
+A table that is also the weight of a MatMul, turned over, is stored once, as the MatMul wants it: columns are taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qexplorer.core.grid import Granularity
+
+if TYPE_CHECKING:
+    import onnx
+
+    from qexplorer.quantize.emit.graph import Emitter
+
+__all__ = ["emit_look_up"]
+
+_FLOAT, _INT32 = 1, 6  # onnx.TensorProto
+
+
+def emit_look_up(emitter: Emitter, node: onnx.NodeProto) -> None:
+    """Writes one Gather of rows of a weight."""
+    writer, view, ids, output = emitter.writer, emitter.view, node.input[1], node.output[0]
+    plan, codes = emitter.weight_codes(node, 0)
+    key, grid = emitter.plan.constants[node.name][0], plan.grid
+    rank = view.ranks.get(ids)
+    turned = plan.name in view.tied.values() and rank is not None
+    if turned and rank is not None:
+        stored = writer.codes(f"{key}/codes", np.ascontiguousarray(codes.T), plan.carrier, shared=True)
+        columns = writer.add("Gather", [stored, ids], f"{key}/columns", attributes={"axis": 1})
+        taken = writer.add("Transpose", [columns], f"{key}/taken", attributes={"perm": [*range(1, rank + 1), 0]})
+    else:
+        stored = writer.codes(f"{key}/codes", codes, plan.carrier)
+        taken = writer.add("Gather", [stored, ids], f"{key}/taken", attributes={"axis": 0})
+    if grid.granularity is Granularity.TENSOR:
+        writer.add("DequantizeLinear", [taken, *writer.grid(key, grid, plan.carrier)], output, exact=True)
+        return
+    value = writer.add("Cast", [taken], f"{key}/numbers", attributes={"to": _FLOAT})
+    if np.any(grid.zero_point):
+        zeros = _of_rows(
+            emitter, key, "zero_point", grid.zero_point.astype(np.float32), ids, grid.block, codes.shape[1]
+        )
+        value = writer.add("Sub", [value, zeros], f"{key}/centred")
+    scales = _of_rows(emitter, key, "scale", grid.scale, ids, grid.block, codes.shape[1])
+    writer.add("Mul", [value, scales], output, exact=True)
+
+
+def _of_rows(
+    emitter: Emitter,
+    key: str,
+    what: str,
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    ids: str,
+    block: int | None,
+    length: int,
+) -> str:
+    """``values`` of the rows that are taken, in a shape that broadcasts against them."""
+    writer = emitter.writer
+    table = writer.constant(f"{key}/{what}", values if block else values.reshape(-1, 1))
+    rows = writer.add("Gather", [table, ids], f"{key}/{what}_of_rows", attributes={"axis": 0})
+    if not block:
+        return rows
+    index = writer.constant(
+        f"blocks_of_{block}_in_{length}", (np.arange(length) // block).astype(np.int32), shared=True
+    )
+    return writer.add("Gather", [rows, index], f"{key}/{what}_of_values", attributes={"axis": -1})

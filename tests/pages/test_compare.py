@@ -76,7 +76,7 @@ def test_a_real_comparison_through_the_page() -> None:
     said = texts(again)
     assert "of the weight bytes" in said
     labels = {d.proto.label for d in again.get("download_button")}
-    assert labels == {"ONNX", "Recipe", "Results as JSON", "Results as CSV"}
+    assert labels == {"ONNX", "Recipe", "Results as JSON", "Results as CSV", "SVG", "PNG", "CSV"}
 
 
 def test_double_clicks_are_one_job() -> None:

@@ -14,10 +14,11 @@ from qexplorer.core.dataset import Array
 from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.fidelity.comparing import first_rows
-from qexplorer.measure.metrics.statistics import quantile
+from qexplorer.measure.metrics.statistics import median_interval, quantile
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.timing.latency_child import Models
 from qexplorer.measure.timing.latency_numbers import noise
+from qexplorer.measure.timing.paired import widened
 from qexplorer.measure.timing.sweep_types import Cell
 from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.process.child import Emit
@@ -96,6 +97,8 @@ def _cell(digest: str, batch: int, threads: int, turns: Turns, busy: Busy | None
     calls = np.array([ns for turn in turns.rounds for ns in turn], np.float64) / 1e6
     medians = np.array([np.median(turn) for turn in turns.rounds], np.float64) / 1e6
     p50 = float(np.median(calls))
+    narrow = median_interval(medians)
+    around = None if narrow is None else widened(narrow)
     wrong = noise(medians, np.array(turns.shares) if threads == 1 else None, busy)
     return Cell(
         digest=digest,
@@ -108,6 +111,7 @@ def _cell(digest: str, batch: int, threads: int, turns: Turns, busy: Busy | None
         n=int(calls.size),
         valid=wrong is None,
         reason=wrong,
+        per_s_ci95=None if around is None else (batch * 1e3 / max(around[1], p50), batch * 1e3 / min(around[0], p50)),
     )
 
 

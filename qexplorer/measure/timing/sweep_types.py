@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
 
 __all__ = ["Cell", "Sweep"]
@@ -21,6 +22,7 @@ class Cell:
         p90_ms: 90th percentile; None below 36 calls.
         worst_ms: the longest call.
         per_s: samples a second at the median call.
+        per_s_ci95: its interval, from the rounds, with what one loading hides.
         n: timed calls.
         valid: whether the machine was quiet enough.
         reason: why there are no numbers, or what is wrong with them.
@@ -36,6 +38,7 @@ class Cell:
     n: int = 0
     valid: bool = False
     reason: str | None = None
+    per_s_ci95: Interval | None = None
 
     @property
     def promised_ms(self) -> float | None:
@@ -86,14 +89,20 @@ class Sweep(Wire):
     def sweet_spot(self, limit_ms: float, digest: str | None = None) -> Cell | None:
         """The cell with the highest throughput whose latency keeps ``limit_ms``; of one variant, or of all.
 
-        Cells that are too noisy are left out. None if no cell keeps it.
+        Noisy cells count only where no other keeps it. None if no cell does.
         """
-        fit = [
-            cell
-            for cell in self.cells
-            if cell.valid and cell.keeps(limit_ms) and (digest is None or cell.digest == digest)
-        ]
-        return max(fit, key=lambda cell: cell.per_s or 0.0, default=None)
+        fit = [cell for cell in self.cells if cell.keeps(limit_ms) and (digest is None or cell.digest == digest)]
+        quiet = [cell for cell in fit if cell.valid]
+        return max(quiet or fit, key=lambda cell: cell.per_s or 0.0, default=None)
+
+    def winner(self, limit_ms: float) -> Cell | None:
+        """The sweet spot that is surely ahead of every other variant's: their intervals part. None if none is."""
+        spots = [spot for digest, _ in self.variants if (spot := self.sweet_spot(limit_ms, digest)) is not None]
+        first = max(spots, key=lambda cell: cell.per_s or 0.0, default=None)
+        if first is None or first.per_s_ci95 is None:
+            return None
+        highs = [spot.per_s_ci95[1] if spot.per_s_ci95 else float("inf") for spot in spots if spot is not first]
+        return first if all(first.per_s_ci95[0] > high for high in highs) else None
 
     @property
     def latencies_ms(self) -> tuple[float, ...]:

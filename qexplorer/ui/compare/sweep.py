@@ -144,7 +144,8 @@ def _pictures(sweep: Sweep, key: str) -> None:
         st.caption(as_plain(f"No numbers, {what}: {reason}"))
     noisy = sum(not cell.valid and cell.p50_ms is not None for cell in sweep.cells)
     if noisy:
-        st.caption(f"{noisy} of {len(sweep.cells)} cells were too noisy (hollow) and are no sweet spots.")
+        told = "sweet spots only where no other cell keeps the limit"
+        st.caption(f"{noisy} of {len(sweep.cells)} cells were noisy (hollow): {told}.")
     if sweep.load:
         st.caption(as_plain(f"While it was measured, {sweep.load}."))
     st.caption(
@@ -154,8 +155,8 @@ def _pictures(sweep: Sweep, key: str) -> None:
 
 
 def _spots(sweep: Sweep, limit_ms: float) -> None:
-    """The sweet spot of each variant; the best one stands out."""
-    best = sweep.sweet_spot(limit_ms)
+    """The sweet spot of each variant; one that is surely ahead of the others stands out."""
+    best = sweep.winner(limit_ms)
     with st.container(border=True, key="sweet_spot"):
         for digest, _ in sweep.variants:
             text = as_plain(spot_text(sweep, limit_ms, digest))

@@ -11,7 +11,7 @@ from typing import Any
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import distinct
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
-from qexplorer.core.recipe_names import distinct
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kinds.compare import COMPARE

@@ -132,7 +132,7 @@ def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], fact
     fresh = {
         tied.get(name, name): name for name in node.input if name in weights and tied.get(name, name) not in counted
     }
-    counted |= fresh.keys()
+    counted.update(fresh)  # in place: "|=" with a view of keys would make another set
     return sum(_size(weights[name]) for name in fresh.values() if counts(weights[name], name, facts.codes))
 
 

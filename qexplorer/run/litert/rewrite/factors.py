@@ -57,7 +57,7 @@ def _scale(edit: GraphEdit, layer: onnx.NodeProto, weight: onnx.NodeProto, facto
     assert values is not None
     settings["scales"] = [float(step) for step in np.asarray(settings["scales"], np.float32) * np.float32(factor)]
     name = f"{layer.output[0]}//scaled"
-    kept = edit.constant(f"{name}//values", (values * np.float32(factor)).astype(np.float32))
+    kept = edit.constant(f"{name}//values", np.asarray(values, np.float32) * np.float32(factor))
     scaled = edit.node("Weight", [kept], name, **settings)
     edit.replace(layer, scaled, layer)
     layer.input[1] = name

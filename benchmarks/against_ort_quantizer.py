@@ -1,13 +1,13 @@
 """How near to the float model is our static w8a8, beside what ONNX Runtime's own quantizer makes of the same file?
 
-    python benchmarks/against_ort_quantizer.py FOLDER_OR_FILES... [--only ours] [--out results.json]
+    python benchmarks/against_ort_quantizer.py FOLDER_OR_FILES... [--out results.json]
 
 Both get the same samples, min-max ranges, unsigned 8-bit activations and signed 8-bit weights with a scale per channel,
 in QDQ form; everything else stays at its default. ``NAME.npz`` beside ``NAME.onnx`` holds samples, one array an input,
 the first axis the samples; without it, they are normal numbers in the input's shape, seeded. The samples that give the
-ranges are judged too, so that luck with what lies beyond the ranges does not decide. Every file runs in plain ONNX Runtime
-with its defaults. SQNR in dB is of the outputs against the float file, each output's error taken by its own power and
-averaged over the float outputs.
+ranges are judged too, so that luck with what lies beyond the ranges does not decide. Every file runs in plain ONNX
+Runtime with its defaults. SQNR in dB is of the outputs against the float file, each output's error taken by its own
+power and averaged over the float outputs.
 
 Bar: on every model ours is at most 0.3 dB below theirs. Where theirs cannot be made of the file as it is, it is made
 of the file as we load it (opset 21), which is marked.

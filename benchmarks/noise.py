@@ -2,28 +2,32 @@
 
 Bar: at least 95 of 100 comparisons show no difference, which is when the interval of the speed-up holds 1.
 
-    python benchmarks/noise.py [--times 100] [--models digits_cnn glyphs_mobilenet resnet18] [--loads 7]
+    python benchmarks/noise.py [--times 100] [--models digits_cnn glyphs_mobilenet resnet18] [--loads 10] [--busy 2]
 
 The same file is timed as two variants by the timing child that every comparison uses, each time in a fresh process with
 another order of turns. The plan is that of effort ``quick``, shortened where it does not bear on the interval: 1.2 s
 instead of 1.8 s for latency, next to nothing for throughput, nothing for energy; loadings, rounds and calls are those
-of ``quick``. Every comparison counts, also those that qexplorer itself calls too noisy and would not show.
+of ``quick``. ``--busy 2`` has two busy loops
+beside it. Every comparison counts, also those on a machine that qexplorer itself calls busy.
 
 ``--loads 1`` times one loading of each, to see what a copy's place in memory does: the standard deviation of the ratio
-is what ``PLACEMENT`` in ``latency_numbers.py`` was set from. Last, the cost of one look at the hardware is measured, as
+is what ``PLACEMENT`` in ``paired.py`` was set from. Last, the cost of one look at the hardware is measured, as
 looks are taken while a comparison is timed. Results go to ``benchmarks/results/noise-<machine>.json`` and ``.md``.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import re
 import statistics
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,20 +53,36 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=100, help="comparisons for each model")
     parser.add_argument("--models", nargs="+", default=["digits_cnn", "glyphs_mobilenet", "resnet18"])
     parser.add_argument("--backend", default="onnxruntime")
+    parser.add_argument("--busy", type=int, default=0, help="busy loops beside it")
     parser.add_argument("--loads", type=int, default=PLANS[Effort.QUICK].loads, help="loadings in one comparison")
     given = parser.parse_args()
     plan = replace(PLANS[Effort.QUICK], budget_s=1.2, throughput_s=0.02, energy_s=0.0, loads=given.loads)
-    rows = [compare(name, given.backend, given.times, plan) for name in given.models]
+    with busy_loops(given.busy):
+        rows = [compare(name, given.backend, given.times, plan) for name in given.models]
     machine, look_ms = describe_machine(), look_cost_ms()
     RESULTS.mkdir(exist_ok=True)
     name = re.sub(r"[^a-z0-9]+", "-", f"{machine.cpu}-{machine.logical_cpus}cpu".lower()).strip("-")
     stem = f"noise-{name}" + ("" if given.loads == PLANS[Effort.QUICK].loads else f"-{given.loads}-loads")
-    value = {"machine": machine.to_json(), "bar": BAR, "loads": given.loads, "look_ms": look_ms, "rows": rows}
+    stem += f"-{given.busy}-busy" if given.busy else ""
+    value = {"machine": machine.to_json(), "bar": BAR, "loads": given.loads, "busy_loops": given.busy}
+    value |= {"look_ms": look_ms, "rows": rows}
     (RESULTS / f"{stem}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     text = f"{table(rows)}\n\n{look_text(look_ms)}"
     (RESULTS / f"{stem}.md").write_text(text + "\n", encoding="utf-8")
     print(text)
     return int(any(row["same"] < BAR * row["times"] for row in rows))
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Processes that do nothing but keep a processor each busy."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def compare(name: str, backend: str, times: int, plan: TimingPlan) -> dict[str, Any]:
@@ -84,6 +104,7 @@ def compare(name: str, backend: str, times: int, plan: TimingPlan) -> dict[str, 
     known = [each for each in found if each["ci95"] is not None]
     same = sum(each["ci95"][0] <= 1 <= each["ci95"][1] for each in known)
     halves = [(each["ci95"][1] - each["ci95"][0]) / 2 for each in known]
+    ratios = [each["ratio"] for each in known if each["ratio"] is not None]  # None: the interval said nothing
     return {
         "model": name,
         "backend": backend,
@@ -92,7 +113,8 @@ def compare(name: str, backend: str, times: int, plan: TimingPlan) -> dict[str, 
         "same_ci95": wilson_interval(same, len(known)),
         "valid": sum(each["valid"] for each in found),
         "half_width": statistics.median(halves),
-        "spread": statistics.stdev(math.log(each["ratio"]) for each in known),
+        "said_something": len(ratios),
+        "spread": statistics.stdev(map(math.log, ratios)) if len(ratios) > 1 else None,
         "comparisons": found,
     }
 
@@ -116,15 +138,16 @@ def look_text(look_ms: float) -> str:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     lines = [
-        "| model, against itself | backend | no difference shown | 95 % interval | quiet enough to be shown at all "
-        "| half of the speed-up's interval, median | standard deviation of the ratio |",
-        "|---|---|---|---|---|---|---|",
+        "| model, against itself | backend | no difference shown | 95 % interval | quiet "
+        "| interval that says anything | half of the speed-up's interval, median | standard deviation of the ratio |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         low, high = row["same_ci95"]
+        spread = "" if row["spread"] is None else f"{row['spread']:.2%}"
         lines.append(
             f"| {row['model']} | {row['backend']} | {row['same']} of {row['times']} | {low:.1%} to {high:.1%} "
-            f"| {row['valid']} | {row['half_width']:.2%} | {row['spread']:.2%} |"
+            f"| {row['valid']} | {row['said_something']} | {row['half_width']:.2%} | {spread} |"
         )
     return "\n".join(lines)
 

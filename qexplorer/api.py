@@ -50,7 +50,11 @@ def load(source: str | Path | torch.nn.Module | Model, example_inputs: Any = Non
 
 
 def data(
-    source: str | Path | DataSet, *, preprocessing: Preprocessing | None = None, task: str | None = None
+    source: str | Path | DataSet,
+    *,
+    preprocessing: Preprocessing | None = None,
+    task: str | None = None,
+    classes: Sequence[str] = (),
 ) -> DataSet:
     """A data set, split into calibration and evaluation.
 
@@ -60,6 +64,8 @@ def data(
         preprocessing: scale, mean, std and layout to apply; as it is by default.
         task: what the labels are for, such as ``regression`` or ``segmentation``; by default what the file says, else
             what its labels mean (``data.task`` tells, and a note where it was inferred).
+        classes: names of the classes in the model's order, for data whose labels are names, if neither the model nor
+            the data lists them.
 
     Raises:
         DataError: with the file, what is wrong with it and what is allowed.
@@ -73,7 +79,7 @@ def data(
         return source
     from qexplorer.load.datasets.load import load_data
 
-    return load_data(source, preprocessing=preprocessing, task=task)
+    return load_data(source, preprocessing=preprocessing, task=task, classes=classes)
 
 
 def quantize(

@@ -56,5 +56,7 @@ def _print(table: ComparisonTable) -> None:
     rows = [run_cells(run, table.runs) for run in table.runs]
     print_table(list(rows[0]), [list(row.values()) for row in rows])
     say()
-    for line in table.conditions:
+    for line in (*table.conditions, *table.notes):
         say(line)
+    for note in table.comparison.data["notes"]:
+        say(f"note: {note}")

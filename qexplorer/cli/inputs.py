@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from qexplorer import api
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import DataError
+from qexplorer.core.recipe_words.faults import words_of
 
 __all__ = ["data_of"]
 
@@ -20,13 +22,15 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
     """
     typed = {k: getattr(order, k) for k in ("layout", "scale", "mean", "std", "size")}
     given = {name: value for name, value in typed.items() if value is not None}
-    task = order.task
+    task, listed = order.task, order.classes
     if order.data is None:
-        if given or task is not None:
-            raise DataError(f"--{next(iter(given), 'task')} needs --data", do="name the data that it is for")
+        if given or task is not None or listed is not None:
+            lone = next(iter(given), "task" if task is not None else "classes")
+            raise DataError(f"--{lone} needs --data", do="name the data that it is for")
         return None
+    classes = () if listed is None else _classes(Path(listed))
     if not given:
-        return api.data(order.data, task=task)
+        return api.data(order.data, task=task, classes=classes)
     from pydantic import ValidationError
 
     from qexplorer.load.datasets.preprocess import Preprocessing
@@ -35,5 +39,19 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
         preprocessing = Preprocessing.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise DataError(first["msg"].removeprefix("Value error, "), where=f"--{first['loc'][0]}") from None
-    return api.data(order.data, preprocessing=preprocessing, task=task)
+        raise DataError(words_of(first), where=f"--{first['loc'][0]}") from None
+    return api.data(order.data, preprocessing=preprocessing, task=task, classes=classes)
+
+
+def _classes(path: Path) -> tuple[str, ...]:
+    """The names in a list of classes. Raises DataError."""
+    from qexplorer.load.class_names import names_in_text
+
+    try:
+        names = names_in_text(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read ({type(error).__name__})", where=str(path), do="check the path") from None
+    if not names:
+        allowed = "two names or more that differ, one a line, in the model's order"
+        raise DataError("this is no list of class names", where=str(path), allowed=allowed)
+    return names

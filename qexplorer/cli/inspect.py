@@ -12,7 +12,7 @@ from qexplorer.report.words import bytes_text, count_text
 
 __all__ = ["inspection", "run"]
 
-_LAYER_FIELDS = ("name", "op", "quantizable", "reason", "parameters", "macs")
+_LAYER_FIELDS = ("name", "op", "quantizable", "reason", "parameters", "macs", "computes")
 
 
 def run(order: argparse.Namespace) -> int:
@@ -21,6 +21,7 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(inspection(model))
         return 0
+    computing, folded = model.computing_layers, len(model.layers) - len(model.computing_layers)
     print_facts(
         {
             "model": model.name + (" (untrained: size and latency only)" if model.untrained else ""),
@@ -30,15 +31,15 @@ def run(order: argparse.Namespace) -> int:
             "outputs": "; ".join(map(_tensor_text, model.outputs)),
             "parameters": count_text(model.parameters),
             "macs": None if model.macs is None else f"{count_text(model.macs)} a sample",
-            "file": bytes_text(model.file_bytes),
-            "quantizable": f"{len(model.quantizable_layers)} of {len(model.layers)} layers",
+            "file": _file_text(model),
+            "quantizable": f"{sum(each.quantizable for each in computing)} of {len(computing)} layers",
         }
     )
     say()
-    rows = [
-        (each.name, each.op, count_text(each.parameters), count_text(each.macs), _able(each)) for each in model.layers
-    ]
+    rows = [(each.name, each.op, count_text(each.parameters), count_text(each.macs), _able(each)) for each in computing]
     print_table(("layer", "operator", "parameters", "macs", "can be quantized"), rows)
+    if folded:
+        say(f"nodes that only move data or work on shapes: {folded} more (all of them: --json)")
     for note in model.notes:
         say(f"note: {note}")
     return 0
@@ -48,9 +49,17 @@ def inspection(model: Model) -> dict[str, Any]:
     """What ``inspect --json`` prints."""
     about = {k: getattr(model, k) for k in ("name", "sha256", "opset", "parameters", "macs", "untrained", "notes")}
     about |= {side: [_tensor(info) for info in getattr(model, side)] for side in ("inputs", "outputs")}
-    about |= {"file_bytes": model.file_bytes, "weight_bytes": model.weight_bytes}
+    about |= {"file_bytes": model.file_bytes, "given_bytes": model.given_bytes, "weight_bytes": model.weight_bytes}
+    about |= {"classes": list(model.classes)}
     layers = [{field: getattr(layer, field) for field in _LAYER_FIELDS} for layer in model.layers]
     return {"model": about, "layers": layers}
+
+
+def _file_text(model: Model) -> str:
+    """The file as it was given, and as it runs here where that differs."""
+    runs = bytes_text(model.file_bytes)
+    given = bytes_text(model.given_bytes) if model.given_bytes else runs
+    return runs if given == runs else f"{given} as given, {runs} in the form that runs here"
 
 
 def _able(layer: Layer) -> str | None:

@@ -20,6 +20,7 @@ _EFFORT = "how long timing may take on each backend, for a small model: quick (1
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
+_CLASSES = "list of the classes' names, one a line in the model's order, for data that names its classes"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -152,6 +153,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument("--data", default=None, metavar="D", help=_DATA)
     vars(data)["readable"] = _Readable()  # argparse fills help from its attributes
     parser.add_argument("--task", default=None, metavar="T", help=_TASK)
+    parser.add_argument("--classes", default=None, metavar="FILE", help=_CLASSES)
     group = parser.add_argument_group("preprocessing of the data: y = (x * scale - mean) / std")
     group.add_argument("--layout", default=None, metavar="L", help="as_is, add_channel, nhwc_to_nchw or nchw_to_nhwc")
     group.add_argument("--scale", type=float, default=None, metavar="S", help="factor, such as 0.00392157 for bytes")

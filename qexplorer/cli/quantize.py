@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
-from qexplorer.core.errors import InputError
+from qexplorer.core.errors import InputError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.report.words import bytes_text
+from qexplorer.report.words import bytes_text, carried_text
 
 __all__ = ["run"]
 
@@ -30,6 +31,9 @@ def run(order: argparse.Namespace) -> int:
 
     try:
         quantized = api.quantize(model, recipe, data, samples=order.samples, progress=show, steps=line.show)
+    except RecipeError as error:  # which of several files it was is known here alone
+        where = ", ".join(dict.fromkeys(part for part in (str(order.recipe), error.where) if part))
+        raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
     finally:
         line.end()
     quantized.save(target)
@@ -56,25 +60,29 @@ def _plain(quantized: QuantizedModel, target: Path) -> dict[str, Any]:
         "model": {"name": quantized.model.name, "sha256": quantized.model.sha256},
         "recipe": quantized.recipe.name,
         "digest": quantized.digest,
-        "size": {"file_bytes": target.stat().st_size, "weight_bytes": quantized.weight_bytes},
+        "calibration": quantized.calibration,
+        "size": asdict(quantized.size),
         "plan": quantized.plan.to_json(),
     }
 
 
 def _print(quantized: QuantizedModel, target: Path) -> None:
     plan, kept = quantized.plan, quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
-    counted = Counter(layer.treatment for layer in plan.layers)
+    shown = [each for each in plan.layers if each.computes]
+    counted = Counter(layer.treatment for layer in shown)
     print_facts(
         {
             "written": target,
             "model": quantized.model.name,
             "recipe": quantized.recipe.name,
-            "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float",
+            "weights": f"{bytes_text(quantized.weight_bytes)}, {kept:.3g} of float{carried_text(quantized.size)}",
+            "file": bytes_text(quantized.size.file_bytes),
+            **({} if quantized.calibration is None else {"ranges from": quantized.calibration}),
             "layers": ", ".join(f"{n} {treatment}" for treatment, n in counted.most_common()),
         }
     )
     say()
-    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in plan.layers]
+    rows = [(each.name, each.op, each.treatment, each.weights, each.activations, each.reason) for each in shown]
     print_table(("layer", "operator", "treatment", "weights", "activations", "why"), rows)
     for note in plan.notes:
         say(f"note: {note}")

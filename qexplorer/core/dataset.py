@@ -24,11 +24,13 @@ class Split:
         labels: as the data's task keeps them, first axis the samples: class numbers (n,) int64, measurements float64,
             masks (n, h, w) int64, tokens (n, t) int64; or None.
         groups: shape ``(n,)`` group names for fairness, or None.
+        read_labels: the labels as they were read, before the task took them: a model may have an input of their name.
     """
 
     inputs: Mapping[str, Array]
     labels: Array | None = None
     groups: Array | None = None
+    read_labels: Array | None = None
 
     @property
     def n(self) -> int:
@@ -42,8 +44,8 @@ class Split:
     def take(self, index: slice | NDArray[np.integer]) -> Split:
         """The samples at ``index``."""
         pick = {k: v[index] for k, v in self.inputs.items()}
-        labels = None if self.labels is None else self.labels[index]
-        return Split(pick, labels, None if self.groups is None else self.groups[index])
+        rest = (None if each is None else each[index] for each in (self.labels, self.groups, self.read_labels))
+        return Split(pick, *rest)
 
     def batches(self, size: int) -> Iterator[Split]:
         """Consecutive pieces of ``size`` samples; the last may be smaller."""
@@ -58,12 +60,16 @@ class DataSet:
     Attributes:
         name: a sample's name, or the file's stem.
         calibration: samples for observing ranges.
-        evaluation: samples for judging, disjoint from ``calibration`` wherever ``held_out`` is True.
-        held_out: whether the two parts share no sample.
+        evaluation: samples for judging, none of which is in ``calibration`` wherever ``held_out`` is True.
+        held_out: whether no sample that judges occurs among those that calibrate, which ``shared`` counts.
         classes: names of the classes, empty if unknown.
         digest: SHA-256 over arrays, labels, split and preprocessing.
         notes: what a reader should know (how it was split, what was skipped), one sentence each.
         task: name of the task that the labels are for; None: the one that they mean (see ``core.tasks.choose``).
+        shared: samples of ``evaluation`` that occur in ``calibration``, by the digest of their inputs; None: not
+            looked at.
+        alphabetical: whether the class numbers were made up from the class names that occur, in alphabetical order.
+        own_names: what the file calls the arrays that were taken for ``labels`` and ``groups``, if it names them.
     """
 
     name: str
@@ -74,6 +80,25 @@ class DataSet:
     digest: str
     notes: tuple[str, ...] = field(default=())
     task: str | None = None
+    shared: int | None = None
+    alphabetical: bool = False
+    own_names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts_text(self) -> str:
+        """What was found of samples in both parts."""
+        n = self.evaluation.n
+        if self.evaluation is self.calibration or self.shared == n:
+            return "the same samples calibrate and judge"
+        if self.shared is None:
+            return "whether a sample is in both parts was not looked at"
+        if self.shared == 0:
+            return f"none of the {n:,} samples that judge is among those that calibrate"
+        return f"{self.shared:,} of the {n:,} samples that judge {_are(self.shared)} among those that calibrate too"
 
     def _repr_html_(self) -> str:
         return as_html(self)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

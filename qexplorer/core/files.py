@@ -1,14 +1,15 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and names that any system takes."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from qexplorer.core.errors import InputError
 
-__all__ = ["write_atomically"]
+__all__ = ["file_name", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes) -> Path:
@@ -30,3 +31,10 @@ def write_atomically(path: Path, data: bytes) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def file_name(*parts: str) -> str:
+    """A file's name of ``parts``, the last one its ending (``.onnx``), with nothing that a system or a shell minds."""
+    *stems, ending = parts
+    kept = (re.sub(r"[^\w.+]+", "-", stem).strip("-.") for stem in stems)
+    return "-".join(stem for stem in kept if stem)[:120] + ending

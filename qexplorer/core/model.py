@@ -20,11 +20,21 @@ Dim = int | str | None
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """A graph input or output: its name, NumPy element type and shape (a str or None where a dimension is free)."""
+    """A graph input or output.
+
+    Attributes:
+        name: the tensor's name.
+        dtype: NumPy element type.
+        shape: a str or None where a dimension is free.
+        classes: whether it is an output that is known to name a class for each sample: it comes from a Softmax or a
+            classifier of ai.onnx.ml, holds one whole number a sample, or somebody has named its classes. A table that
+            merely could is not: scores, coordinates and embeddings look alike.
+    """
 
     name: str
     dtype: str
     shape: tuple[Dim, ...]
+    classes: bool = False
 
     @property
     def fixed_batch(self) -> int | None:
@@ -45,10 +55,12 @@ class Layer:
         weight: name of its weight initializer, if it has one that could be quantized.
         weight_shape: that weight's shape.
         weight_axis: the axis of its output channels.
-        parameters: number of initializer values it uses first (shared weights count once).
+        parameters: number of learned values in initializers that it uses first (shared weights count once).
         macs: multiply-accumulates for one sample (batch 1); 0 for operators that have none, None if shapes are unknown.
         quantizable: whether qexplorer can quantize it.
         reason: why not, in one sentence, if it cannot.
+        computes: whether it computes anything of the model's data; False for what only moves it about, converts it or
+            works on shapes (Reshape, Cast, Shape, an Add of dimensions).
     """
 
     name: str
@@ -62,6 +74,7 @@ class Layer:
     macs: int | None
     quantizable: bool
     reason: str | None
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +90,14 @@ class Model(Wire):
         inputs: graph inputs (no initializers).
         outputs: graph outputs.
         layers: every node that is not a constant, in execution order.
-        parameters: number of values in initializers.
+        parameters: number of learned values: constants without shapes, axes and indices.
         macs: multiply-accumulates for one sample; None if shapes are unknown.
         file_bytes: size of the file at ``path``.
         weight_bytes: bytes of all initializers.
         untrained: True for architecture-only models: accuracy is never shown.
         notes: what was changed or could not be done on loading, one sentence each.
+        classes: names of the classes by number, from the file's metadata or a list beside it; empty if unknown.
+        given_bytes: size of the file as it was given, its external weights included; 0 where that is not known.
     """
 
     name: str
@@ -99,11 +114,18 @@ class Model(Wire):
     weight_bytes: int
     untrained: bool = False
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    given_bytes: int = 0
 
     @property
     def fixed_batch(self) -> int | None:
         """The batch size the file insists on, or None if any will do."""
         return next((b for b in (i.fixed_batch for i in self.inputs) if b is not None), None)
+
+    @property
+    def computing_layers(self) -> tuple[Layer, ...]:
+        """Layers that compute: what is counted and drawn."""
+        return tuple(layer for layer in self.layers if layer.computes)
 
     @property
     def quantizable_layers(self) -> tuple[Layer, ...]:

@@ -24,6 +24,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
 )
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe_parts import ActivationSpec, CalibratedPart, RecipePart, WeightSpec, is_option
+from qexplorer.core.recipe_words.faults import Fields, first_fault, yaml_fault
 from qexplorer.core.short_names import expand
 from qexplorer.core.workspace import digest_json
 
@@ -39,7 +40,8 @@ class LayerRule(RecipePart):
     """An exception for the layers that ``match`` names; rules apply in order, so the last match wins.
 
     Attributes:
-        match: a layer's name with ``*`` and ``?``, or ``op:`` and an operator type (``op:Conv``).
+        match: a layer's name, as it is or with ``*``, ``?`` and ``[...]`` as in a shell; or ``op:`` and an operator
+            type (``op:Conv``).
         float_: keep these layers in float (YAML: ``float: true``).
         weights: fields of :class:`WeightSpec` that differ. An option without a calibrator is for those of the layers
             whose calibrator takes it.
@@ -58,14 +60,29 @@ class LayerRule(RecipePart):
         for fields, spec in ((self.weights, WeightSpec), (self.activations, ActivationSpec)):
             if fields is not None:
                 known = "calibrator" not in fields  # options of one that is named elsewhere: the recipe checks them
-                spec.model_validate({k: v for k, v in fields.items() if not (known and is_option(spec, k))})
+                _checked(spec, {k: v for k, v in fields.items() if not (known and is_option(spec, k))})
         return self
 
     def matches(self, name: str, op: str) -> bool:
         """Whether the rule is about the layer called ``name`` with operator type ``op``."""
         if self.match.startswith("op:"):
-            return fnmatch.fnmatchcase(op, self.match[3:])
-        return fnmatch.fnmatchcase(name, self.match)
+            return _alike(op, self.match[3:])
+        return _alike(name, self.match)
+
+
+def _alike(name: str, pattern: str) -> bool:
+    """Whether ``name`` is ``pattern``, or is like it with brackets that stand for themselves (layers of torch are
+    called ``blocks[0].fc``), or for a set of characters as in a shell."""
+    return name == pattern or any(fnmatch.fnmatchcase(name, p) for p in (pattern.replace("[", "[[]"), pattern))
+
+
+def _checked(spec: type[CalibratedPart], fields: dict[str, Any]) -> None:
+    """Raises ValueError, naming the part and the field, if ``fields`` cannot be those of ``spec``."""
+    try:
+        spec.model_validate(fields)
+    except ValidationError as error:
+        part = "weights" if spec is WeightSpec else "activations"
+        raise ValueError(f"{part}.{first_fault(error, {'recipe': spec})}") from None
 
 
 class LayerSpec(RecipePart):
@@ -184,7 +201,7 @@ class Recipe(RecipePart):
         if isinstance(source, Path) or text.endswith((".yaml", ".yml")):
             return cls._from_yaml(_read(Path(text)), where=text)
         if "\n" in text or ":" in text:
-            return cls._from_yaml(text, where="recipe")
+            return cls._from_yaml(str(source), where="recipe")  # as it came, so that lines are counted right
         return cls._validated(expand(text), where=text)
 
     @classmethod
@@ -192,27 +209,24 @@ class Recipe(RecipePart):
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise RecipeError(f"not YAML: {' '.join(str(error).split())}", where=where) from None
+            raise RecipeError(yaml_fault(error), where=where) from None
         if not isinstance(value, dict):
-            raise RecipeError("a recipe is a mapping with name, weights, activations and layers", where=where)
-        return cls._validated({"name": Path(where).stem, **value}, where=where)
+            what = "a recipe holds fields, written 'field: value'"
+            raise RecipeError(what, where=where, allowed=", ".join(cls.model_fields))
+        return cls._validated({"name": Path(where).stem, **value}, where=where, text=text)
 
     @classmethod
-    def _validated(cls, value: dict[str, Any], where: str) -> Recipe:
+    def _validated(cls, value: dict[str, Any], where: str, text: str | None = None) -> Recipe:
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise RecipeError(_first(error), where=where) from None
+            raise RecipeError(first_fault(error, _FIELDS, text), where=where) from None
 
     def _repr_html_(self) -> str:
         return as_html(self)
 
 
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, with its field."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return f"{field + ': ' if field else ''}{first['msg'].removeprefix('Value error, ')}"
+_FIELDS: Fields = {"recipe": Recipe, "weights": WeightSpec, "activations": ActivationSpec, "layers": LayerRule}
 
 
 def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str) -> Any:
@@ -224,7 +238,9 @@ def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str
     try:
         return spec.model_validate(without_foreign(merged, spec.model_fields))
     except ValidationError as error:
-        raise RecipeError(_first(error), where=f"rule '{rule}'", do="say in the rule what differs") from None
+        raise RecipeError(
+            first_fault(error, {"recipe": spec}), where=f"rule '{rule}'", do="say in the rule what differs"
+        ) from None
 
 
 def _check_options_of_rules(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.speed import Speedup
 from qexplorer.core.usage import Usage
 from qexplorer.core.wire import Wire
 
@@ -55,9 +56,10 @@ class Status(StrEnum):
 class Accuracy(Wire):
     """One metric of the data's task: how often the model is right, its RMSE, how near it is to float, ...
 
-    ``delta`` is against the float model on the same backend and the same samples, with a paired interval;
-    ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count samples that float had wrong and this run has
-    right, and the reverse. ``flipped`` are positions in the evaluation split where the class named changed.
+    ``batch`` is how many samples were judged at a time. ``delta`` is against the float model on the same backend and
+    the same samples, with a paired interval; ``mcnemar_p`` is exact and two-sided; ``fixed`` and ``broken`` count
+    samples that float had wrong and this run has right, and the reverse. ``flipped`` are positions in the evaluation
+    split where the class named changed.
 
     Facts of the metric come along, so that whoever shows the result need not know it: ``title`` (inside a sentence;
     the name, if None), ``unit`` (``%``: the value is a fraction of 1, shown times 100, differences in points),
@@ -84,6 +86,7 @@ class Accuracy(Wire):
     form: str = ".1f"
     clause: str = "{value} of {n} samples right"
     enough: float | None = None
+    batch: int | None = None
 
     @property
     def label(self) -> str:
@@ -106,10 +109,21 @@ class Accuracy(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed."""
+    """Bytes: ``file_bytes`` of the ONNX file, ``weight_bytes`` of weights, scales and zero points, packed.
+
+    ``stored_bytes`` is the same as the file has it: codes narrower than 8 bits stand in a wider type where that is
+    what integer kernels read, and ``carried`` says which in which. None: a record from before it was told.
+    """
 
     file_bytes: int
     weight_bytes: int
+    stored_bytes: int | None = None
+    carried: str | None = None
+
+    @property
+    def widened(self) -> bool:
+        """Whether the file keeps codes wider than they are."""
+        return self.stored_bytes is not None and self.stored_bytes > self.weight_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +131,11 @@ class Latency:
     """Milliseconds of one call with ``batch`` samples on ``threads`` threads, over ``n`` timed calls.
 
     ``ci95`` is the interval of the median, ``p90_ci95`` and ``p99_ci95`` of those quantiles; None where there were
-    too few calls. ``valid`` is False when the machine was too noisy; ``reason`` says how. ``speedup`` is the ratio of
-    medians, float over this run, on the same backend, interleaved; with its interval. ``loads`` counts how many times
-    the model was loaded anew meanwhile. ``load`` says what other programs took of the processors before or during it;
-    None if nothing.
+    too few calls. ``valid`` is False when the machine was too noisy for the milliseconds to be those of the model;
+    ``reason`` says how. ``speedup`` is the paired ratio, float over this run, on the same backend in the same rounds,
+    with its interval: noise slows both, so it holds whatever ``valid`` says, and is None where its interval says
+    nothing (:class:`~qexplorer.core.speed.Speedup`). ``loads`` counts how many times the model was loaded anew
+    meanwhile. ``load`` says what other programs took of the processors before or during it; None if nothing.
     """
 
     p50: float | None
@@ -138,6 +153,16 @@ class Latency:
     p99_ci95: Interval | None = None
     loads: int = 1
     load: str | None = None
+
+    @property
+    def doubt(self) -> str | None:
+        """How the machine was while this was measured, in words; None if it was quiet."""
+        return None if self.valid else "on a busy machine" if self.load else "on an unsteady machine"
+
+    @property
+    def speed(self) -> Speedup:
+        """What may be said of its speed against float's."""
+        return Speedup(self.speedup, self.speedup_ci95, self.doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,22 +196,33 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Energy:
     """Millijoules of one inference of one sample. ``source`` is ``measured:<meter>`` or ``estimated``; the two are
-    never compared with each other. ``n`` counts the calls behind the number."""
+    never compared with each other. ``n`` counts the calls behind the number. The interval of an estimate is that of
+    the processor time, not of the assumed watts.
+
+    ``valid`` is False where other work disturbed the rounds. ``ratio`` is the paired ratio, this run over float, from
+    the same rounds, with its interval: what survives noise, and None where its interval says nothing.
+    """
 
     value: float | None
     ci95: Interval | None
     source: str
     reason: str | None = None
     n: int = 0
+    valid: bool = True
+    ratio: float | None = None
+    ratio_ci95: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How near a backend is to the simulation of the same graph, on the same samples and batch size.
+    """How near a backend is to what the graph says, on the same samples and batch sizes.
 
-    ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a grid);
-    ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one step
-    (None if the output is not on a grid, or the record is older than this field).
+    ``against`` is what it was compared with: the ``simulation``, or ``exact integers`` where the simulation left
+    something open. ``max_lsb`` is the worst difference in steps of the output's grid (None if the output is not on a
+    grid); ``exact`` is True when no output differs at all; ``within_one_step`` is the share of output values within one
+    step (None if the output is not on a grid, or the record is older than this field). ``samples_by_batch`` are the
+    samples compared at each batch size, ``n`` all of them together. ``cost`` says what a gap that may be shown costs,
+    in the task's own terms.
     """
 
     argmax_agreement: float | None
@@ -195,6 +231,9 @@ class Fidelity:
     n: int = 0
     reason: str | None = None
     within_one_step: float | None = None
+    against: str = "simulation"
+    samples_by_batch: dict[int, int] = field(default_factory=dict)
+    cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +267,7 @@ class Run(Wire):
     metrics: tuple[Accuracy, ...] = ()
     size: Size | None = None
     latency_ms: Latency | None = None
-    throughput_per_s: float | None = field(
-        default=None,
-        metadata=described("throughput", "Samples a second at the best batch size", "{:,.0f} /s", brief=False),
-    )
+    throughput_per_s: float | None = None
     throughput_by_batch: dict[int, Throughput] = field(default_factory=dict)
     memory: Memory | None = None
     energy_mj: Energy | None = None
@@ -251,6 +287,13 @@ class Run(Wire):
             for batch, rate in (value.get("throughput_by_batch") or {}).items()
         }
         return {**value, "throughput_by_batch": rates}
+
+    @property
+    def throughput(self) -> tuple[int, Throughput] | None:
+        """The batch size with the highest throughput, and that; of those that are valid, if any is."""
+        rates = self.throughput_by_batch.items()
+        found = [each for each in rates if each[1].valid] or list(rates)
+        return max(found, key=lambda each: each[1].value, default=None)
 
     def _repr_html_(self) -> str:
         return as_html(self)

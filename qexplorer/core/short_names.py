@@ -23,7 +23,7 @@ from qexplorer.core.formats import FORMATS, Format, Granularity
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 
-__all__ = ["OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]
+__all__ = ["NAME_A_FILE", "OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]
 
 _EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
@@ -46,6 +46,9 @@ OPTIONS: dict[str, str] = {
     "asym": "asymmetric weights",
 }
 """Options that are no calibrators, with their meaning."""
+
+NAME_A_FILE = "or give the path of a .yaml file"
+"""What else can be given where files of this machine can be named."""
 
 _PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
 
@@ -101,7 +104,7 @@ def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str
     wanted = [] if match is None else [f"int{match['w']}", *([f"uint{match['a']}"] if match["a"] else [])]
     if not wanted or any(item not in FORMATS for item in wanted):
         what = f"there is no recipe called '{name}'"
-        raise RecipeError(what, allowed=_allowed(), do="or give the path of a .yaml file")
+        raise RecipeError(what, allowed=_allowed(), do=NAME_A_FILE)
     return {"format": wanted[0]}, {"format": wanted[1]} if len(wanted) > 1 else None, options
 
 

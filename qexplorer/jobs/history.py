@@ -6,10 +6,12 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.speed import Speedup
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.jobs.compare_order import CompareOrder, compare_order_from
@@ -29,6 +31,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " lines TEXT NOT NULL, job TEXT NOT NULL, body TEXT NOT NULL)",
         "CREATE INDEX comparisons_by_time ON comparisons (created)",
     ),
+    (
+        "ALTER TABLE comparisons ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''",
+        "UPDATE comparisons SET sha256 = coalesce(json_extract(body, '$.model.sha256'), '') WHERE json_valid(body)",
+    ),
 )
 
 
@@ -36,7 +42,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 class RunLine:
     """One run in the list of records: enough to recognize it by.
 
-    ``accuracy`` is the value of its primary metric, written by ``unit`` and ``form`` (see ``core.results``).
+    ``accuracy`` is the value of its primary metric, written by ``unit`` and ``form`` (see ``core.results``). ``digest``
+    is that of the run and ``asked`` that of its recipe; both are empty in records that did not keep them.
     """
 
     recipe: str
@@ -46,6 +53,8 @@ class RunLine:
     speedup: float | None
     unit: str = "%"
     form: str = ".1f"
+    digest: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Record:
         id: its name.
         created: when it was finished, ISO 8601, UTC.
         model: the model's name.
+        sha256: of the model; empty if its record did not keep it.
         data: the data set's name.
         lines: its runs.
         order: of the job that made it, to make it again; None if it was not made by a job, or cannot be read any more.
@@ -67,11 +77,23 @@ class Record:
     data: str
     lines: tuple[RunLine, ...]
     order: CompareOrder | None
+    sha256: str = ""
 
     @property
-    def recipes(self) -> tuple[str, ...]:
-        """Names of the recipes compared, without float, each once."""
-        return tuple(dict.fromkeys(line.recipe for line in self.lines if line.recipe != "float"))
+    def recipes(self) -> tuple[RunLine, ...]:
+        """A line for each recipe compared, without float: that of the first backend."""
+        found: dict[str, RunLine] = {}
+        for line in self.lines:
+            if line.recipe != "float":
+                found.setdefault(line.digest or line.recipe, line)
+        return tuple(found.values())
+
+    def line_of(self, recipe: Recipe, backend: str) -> RunLine | None:
+        """The run that did what ``recipe`` asks for on ``backend``, whatever it was called; None if there is none."""
+        for line in self.lines:
+            if line.backend == backend and line.asked == recipe.digest:
+                return line
+        return None
 
 
 class History:
@@ -88,7 +110,8 @@ class History:
             order: of the job that made it.
         """
         body = comparison.to_json()
-        lines = [_line(run) for run in body["runs"]]
+        asked = {digest: Recipe.parse(text).digest for digest, text in comparison.recipes.items()}
+        lines = [_line(run, asked.get(run["digest"], "")) for run in body["runs"]]
         row = (
             comparison.id,
             comparison.created,
@@ -97,14 +120,15 @@ class History:
             json.dumps(lines),
             json.dumps(None if order is None else encode(CompareOrder, order)),
             json.dumps(body, default=str),
+            str(comparison.model.get("sha256", "")),
         )
         with self._open() as base:
-            base.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            base.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
-    def list(self, model: str | None = None) -> list[Record]:
-        """The comparisons, newest first; those of one model, if ``model`` is given."""
-        where, values = ("WHERE model = ?", (model,)) if model is not None else ("", ())
-        columns, order = "id, created, model, data, lines, job", "created DESC, rowid DESC"
+    def list(self, sha256: str | None = None) -> list[Record]:
+        """The comparisons, newest first; those of the model with this digest, if it is given."""
+        where, values = ("WHERE sha256 = ?", (sha256,)) if sha256 is not None else ("", ())
+        columns, order = "id, created, model, data, lines, job, sha256", "created DESC, rowid DESC"
         query = f"SELECT {columns} FROM comparisons {where} ORDER BY {order}"  # noqa: S608 - built of constants
         with self._open() as base:
             rows = base.execute(query, values).fetchall()
@@ -160,13 +184,16 @@ def _version(base: sqlite3.Connection) -> int:
     return int(base.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _record(row: tuple[str, str, str, str, str, str]) -> Record:
-    comparison_id, created, model, data, lines, order = row
-    runs = tuple(RunLine(**line) for line in json.loads(lines))
-    return Record(comparison_id, created, model, data, runs, compare_order_from(json.loads(order)))
+def _record(row: tuple[str, str, str, str, str, str, str]) -> Record:
+    comparison_id, created, model, data, lines, job, sha256 = row
+    order = compare_order_from(json.loads(job))
+    named = {} if order is None else {recipe.name: recipe.digest for recipe in order.recipes}
+    runs = [RunLine(**line) for line in json.loads(lines)]
+    known = tuple(replace(run, asked=run.asked or named.get(run.recipe, "")) for run in runs)  # an order's names differ
+    return Record(comparison_id, created, model, data, known, order, sha256)
 
 
-def _line(run: dict[str, Any]) -> dict[str, Any]:
+def _line(run: dict[str, Any], asked: str) -> dict[str, Any]:
     took, judged = run.get("latency_ms") or {}, run.get("accuracy") or {}
     return {
         "recipe": run["recipe"],
@@ -174,5 +201,7 @@ def _line(run: dict[str, Any]) -> dict[str, Any]:
         "status": str(run["status"]),
         "accuracy": judged.get("value"),
         **{key: judged[key] for key in ("unit", "form") if key in judged},
-        "speedup": took.get("speedup") if took.get("valid") else None,
+        "speedup": Speedup(took.get("speedup"), took.get("speedup_ci95")).shown,
+        "digest": run["digest"],
+        "asked": asked,
     }

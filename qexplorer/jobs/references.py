@@ -32,15 +32,17 @@ class _Ref(BaseModel):
 
 
 class ModelRef(_Ref):
-    """A model: one of the two fields is given.
+    """A model: ``sample`` or ``sha256`` is given. Two references to one model have the same :attr:`source`.
 
     Attributes:
         sample: name of a sample model, which every installation has.
         sha256: digest of a normalized file in the workspace's folder ``models``.
+        name: what to call a model that was kept; None: as it was called when it was first kept.
     """
 
     sample: str | None = None
     sha256: str | None = Field(default=None, pattern=_SHA256)
+    name: str | None = None
 
     @model_validator(mode="after")
     def _one(self) -> ModelRef:
@@ -150,7 +152,7 @@ def open_model(reference: ModelRef) -> Model:
         raise ModelError(f"the model {reference.sha256[:12]} is not kept here any more", do=_AGAIN)
     if _digest(str(known.path), known.path.stat().st_mtime_ns) != reference.sha256:
         raise ModelError(f"the file kept as model {reference.sha256[:12]} is another one now", do=_AGAIN)
-    return known
+    return known if reference.name is None else replace(known, name=reference.name)
 
 
 @lru_cache(maxsize=16)

@@ -38,8 +38,7 @@ class _Score:
 
     t_s: float = 0.0
     cursor: int = 0
-    both: int = 0
-    agree: int = 0
+    pairs: dict[str, bool] = field(default_factory=dict)
     sides: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -88,7 +87,7 @@ class Streamer:
                 continue
             if ended["reason"] == "left":
                 return
-            keys = ("t_s", "cursor", "both", "agree", "sides")
+            keys = ("t_s", "cursor", "pairs", "sides")
             self._score = _Score(**{key: ended[key] for key in keys})
 
     def _looked_at(self) -> bool:
@@ -115,7 +114,7 @@ class Streamer:
             if self._labels.get(place) != label:
                 self._labels[place] = label
                 self._score.sides.pop(place, None)
-                self._score.both = self._score.agree = 0
+                self._score.pairs = {}
             score = self._score.sides.get(place, {"seen": 0, "scores": {}})
             sides[place] = {"label": label, "backend": side.backend, "path": str(found.path), **score}
         return sides, notes
@@ -181,8 +180,7 @@ class Streamer:
                     "threshold": self._all.threshold,
                     "t_s": self._score.t_s,
                     "cursor": self._score.cursor,
-                    "both": self._score.both,
-                    "agree": self._score.agree,
+                    "pairs": self._score.pairs,
                 },
                 limits=Limits(),
                 on_event=told,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         ModelError: one sentence about the first thing that is wrong.
     """
+    from qexplorer.load.class_names import names_in_metadata
     from qexplorer.load.normal.normalize import normalized
+    from qexplorer.load.outputs import with_class_names
     from qexplorer.load.safety.check import checked_proto, custom_domains
 
     where, folder = arguments["where"], arguments.get("folder")
@@ -39,6 +42,9 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     data = Path(arguments["path"]).read_bytes()
     source = sha256_bytes(data)
     proto, external, notes = checked_proto(data, Path(folder) if folder else None, where)
+    classes = names_in_metadata({prop.key: prop.value for prop in proto.metadata_props})
+    del proto.metadata_props[:]
+    given = len(data)
     del data
     emit({"event": "progress", "step": "converting and simplifying"})
     try:
@@ -51,6 +57,8 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         notes.append(f"it has operators of its own ({', '.join(unknown)}), which backends may not be able to run")
     emit({"event": "progress", "step": "mapping the layers"})
     model = describe(proto, Path(arguments["out"]), arguments["name"], source, tuple(notes))
+    given += sum((Path(folder) / name).stat().st_size for name in external) if folder else 0
+    model = with_class_names(replace(model, given_bytes=given), classes)
     return {"model": model.to_json(), "external": external}
 
 
@@ -58,12 +66,18 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
     """Writes the normalized model to ``out`` and says everything about it."""
     from qexplorer.graph.walk import all_tensors, default_opset
     from qexplorer.load.layers import layer_map
+    from qexplorer.load.outputs import names_a_class
+    from qexplorer.load.parameters import counts, quantized_readers
     from qexplorer.load.safety.bombs import ITEM_BITS
 
     data = proto.SerializeToString()
     out.write_bytes(data)
     layers = layer_map(proto)
-    sizes = [(_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8)) for _, tensor in all_tensors(proto)]
+    codes = quantized_readers(proto.graph)
+    tensors = [
+        (_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8), counts(tensor, name, codes))
+        for name, tensor in all_tensors(proto)
+    ]
     costs = [layer.macs for layer in layers if layer.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")]
     known = [cost for cost in costs if cost is not None]
     return Model(
@@ -73,12 +87,12 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
         source_sha256=source_sha256,
         opset=default_opset(proto),
         inputs=tuple(_info(value) for value in proto.graph.input),
-        outputs=tuple(_info(value) for value in proto.graph.output),
+        outputs=tuple(replace(_info(value), classes=names_a_class(value, layers)) for value in proto.graph.output),
         layers=layers,
-        parameters=sum(count for count, _ in sizes),
+        parameters=sum(count for count, _, is_parameter in tensors if is_parameter),
         macs=sum(known) if len(known) == len(costs) else None,
         file_bytes=len(data),
-        weight_bytes=sum(-(-count * bits // 8) for count, bits in sizes),
+        weight_bytes=sum(-(-count * bits // 8) for count, bits, _ in tensors),
         notes=notes,
     )
 
@@ -95,5 +109,10 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
 
     kind = value.type.tensor_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else "unknown"
-    dims = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim)
+    dims = tuple(d.dim_value if d.HasField("dim_value") else _named(d.dim_param) for d in kind.shape.dim)
     return TensorInfo(value.name, dtype, dims)
+
+
+def _named(dim: str) -> str | None:
+    """The name of a free dimension; None where it has none, or one that shape inference made up."""
+    return None if not dim or dim.startswith("unk__") else dim

@@ -5,7 +5,6 @@ Found from how nodes and weights are used, never from names: exporters rename an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -17,13 +16,15 @@ from qexplorer.graph.index import GraphIndex
 from qexplorer.graph.types import declared_types
 from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
-from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.operators import MOVES, QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.load.parameters import counts, quantized_readers
 from qexplorer.load.safety.finite import first_nonfinite
 
 __all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "layer_map"]
 
 LOWEST_QUANTIZABLE_OPSET = 13  # QuantizeLinear got its axis there
 _T = onnx.TensorProto
+_FLOATS = (_T.FLOAT, _T.FLOAT16, _T.BFLOAT16, _T.DOUBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class _Facts:
     opset: int
     batch: int
     quantized: frozenset[str]
+    codes: frozenset[str]
     view: GraphIndex
 
 
@@ -52,6 +54,7 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
         default_opset(proto),
         _batch(proto),
         frozenset(o for n in proto.graph.node if n.op_type == "DequantizeLinear" for o in n.output),
+        quantized_readers(proto.graph),
         GraphIndex(proto),
     )
     counted: set[str] = set()
@@ -84,11 +87,24 @@ def _layer(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> Layer:
         weight=weight,
         weight_shape=tuple(facts.weights[weight].dims) if weight else (),
         weight_axis=_weight_axis(node, facts) if weight else None,
-        parameters=_parameters(node, facts.weights, counted, facts.view.tied),
+        parameters=_parameters(node, facts.weights, facts, counted),
         macs=layer_macs(node, facts.shapes, facts.batch),
         quantizable=reason is None,
         reason=reason,
+        computes=_computes(node, facts.weights, facts.types),
     )
+
+
+def _computes(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], types: dict[str, int]) -> bool:
+    """Whether the node computes anything of the model's data: a look-up in a table of weights does, a Reshape does not,
+    nor does arithmetic of dimensions and truth values."""
+    if node.domain:
+        return True
+    if node.op_type in MOVES:
+        table = weights.get(node.input[0]) if node.op_type.startswith("Gather") else None
+        return table is not None and table.data_type in _FLOATS and len(table.dims) > 1
+    kinds = [types.get(name, _T.UNDEFINED) for name in (*node.input, *node.output) if name]
+    return _T.UNDEFINED in kinds or any(kind in _FLOATS for kind in kinds)
 
 
 def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> list[Layer]:
@@ -102,22 +118,22 @@ def _inner_layers(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> lis
             inputs = tuple(name for name in inner.input if name and name not in weights)
             outputs = tuple(name for name in inner.output if name)
             reason = f"it is inside '{node.name}' ({node.op_type}), whose inside runs in float"
-            values = _parameters(inner, weights, counted, facts.view.tied)
+            values = _parameters(inner, weights, facts, counted)
             op = inner.op_type
-            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason))
+            computes = _computes(inner, weights, {})
+            found.append(Layer(inner.name, op, inputs, outputs, None, (), None, values, None, False, reason, computes))
             found.extend(_inner_layers(inner, facts, counted))
     return found
 
 
-def _parameters(
-    node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], counted: set[str], tied: Mapping[str, str]
-) -> int:
-    """Number of values in initializers that no earlier node has used, as they are or turned over."""
+def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], facts: _Facts, counted: set[str]) -> int:
+    """Number of parameters in initializers that no earlier node has used, as they are or turned over."""
+    tied = facts.view.tied
     fresh = {
         tied.get(name, name): name for name in node.input if name in weights and tied.get(name, name) not in counted
     }
-    counted.update(fresh)
-    return sum(_size(weights[name]) for name in fresh.values())
+    counted |= fresh.keys()
+    return sum(_size(weights[name]) for name in fresh.values() if counts(weights[name], name, facts.codes))
 
 
 def _size(tensor: onnx.TensorProto) -> int:

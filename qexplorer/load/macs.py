@@ -20,7 +20,7 @@ def shapes_for_one_sample(proto: onnx.ModelProto) -> dict[str, Shape]:
     A batch that the file fixes at more than 1 stays; :func:`layer_macs` divides by it.
     """
     single = inferred(proto, one_sample=True)
-    found = {v.name: _shape(v) for v in (*single.graph.input, *single.graph.value_info, *single.graph.output)}
+    found = {v.name: _shape(v) for v in (*single.graph.output, *single.graph.value_info, *single.graph.input)}
     return found | {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
 
 
@@ -32,7 +32,7 @@ def _shape(value: onnx.ValueInfoProto) -> Shape:
 
 
 def layer_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape], batch: int = 1) -> int | None:
-    """Multiply-accumulates of Conv, ConvTranspose, Gemm and MatMul, 0 for any other operator.
+    """Multiply-accumulates of Conv, ConvTranspose, Gemm, MatMul and Attention, 0 for any other operator.
 
     Args:
         node: the node.
@@ -42,8 +42,11 @@ def layer_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape], batch: int = 1
     Returns:
         The count, or None where a shape is unknown.
     """
-    if node.domain or node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+    if node.domain or node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul", "Attention"):
         return 0
+    if node.op_type == "Attention":
+        found = _attention(node, [shapes.get(name, (None,)) for name in node.input[:3]])
+        return found // batch if found is not None and found % batch == 0 else found
     first, weight, output = (shapes.get(name, (None,)) for name in (node.input[0], node.input[1], node.output[0]))
     known = [_product(shape) for shape in (first, weight, output)]
     x, w, y = known
@@ -59,6 +62,20 @@ def layer_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape], batch: int = 1
     else:
         total = y * (first[-1] or 0)
     return total // batch if total % batch == 0 else total
+
+
+def _attention(node: onnx.NodeProto, shapes: list[Shape]) -> int | None:
+    """Scores and their products with the values (Attention 23): each query with each key, by the width of both."""
+    if any(_product(shape) is None for shape in shapes) or any(node.input[4:6]):  # with a past, keys are more
+        return None
+    query, key, value = ([d or 0 for d in shape] for shape in shapes)
+    heads = {a.name: int(a.i) for a in node.attribute if a.name.endswith("num_heads")}
+    if len(query) == 4:
+        return query[0] * query[1] * query[2] * key[2] * (query[3] + value[3])
+    if len(query) != 3 or not heads.get("kv_num_heads"):
+        return None
+    values = heads.get("q_num_heads", 0) * value[2] // heads["kv_num_heads"]
+    return query[0] * query[1] * key[1] * (query[2] + values)
 
 
 def _product(shape: Shape) -> int | None:

@@ -115,8 +115,20 @@ def _load_path(
         sha256 = _copy(path, copy, where)
         known = find(sha256, beside)
         if known is not None:
-            return known if name == sha256 else replace(known, name=name)
-        return _load_copy(copy, name, where, beside, on_event, cancelled)
+            found = known if name == sha256 else replace(known, name=name)
+        else:
+            found = _load_copy(copy, name, where, beside, on_event, cancelled)
+    return _with_names_beside(found, path)
+
+
+def _with_names_beside(model: Model, path: Path) -> Model:
+    """``model`` with the names of its classes from a list beside its file, unless the file has them itself."""
+    from qexplorer.load.class_names import names_beside
+    from qexplorer.load.outputs import with_class_names
+    from qexplorer.load.store import keep_classes
+
+    names = () if model.classes or path.parent == model.path.parent else names_beside(path)
+    return keep_classes(with_class_names(model, names)) if names else model
 
 
 def _copy(path: Path, copy: Path, where: str) -> str:
@@ -189,6 +201,9 @@ def _load_sample(sample: Sample, name: str | None) -> Model:
             arguments = _arguments(copy, label, sample.name, None)
             found = load_file(arguments, lambda _: None)
             known = keep(Path(arguments["out"]), Model.from_json(found["model"]), found["external"])
+    known = replace(known, classes=sample.classes)
+    if sample.task == "classification":  # what its outputs are is known, though the graph may end in logits
+        known = replace(known, outputs=tuple(replace(output, classes=True) for output in known.outputs))
     return replace(known, name=label, untrained=not sample.trained)
 
 

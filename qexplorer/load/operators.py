@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["QUANTIZABLE", "OperatorKind", "OperatorRule"]
+__all__ = ["MOVES", "QUANTIZABLE", "OperatorKind", "OperatorRule"]
+
+_MOVES_NAMES = """
+    Reshape Transpose Flatten Squeeze Unsqueeze Slice Split Gather GatherElements GatherND Expand Tile Pad Identity
+    Dropout Compress DepthToSpace SpaceToDepth Cast CastLike Shape Size Constant ConstantOfShape Range
+    QuantizeLinear DequantizeLinear
+"""
+MOVES = frozenset(_MOVES_NAMES.split())
+"""Operators that move data about, convert it or tell its shape, and compute nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)

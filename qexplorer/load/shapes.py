@@ -7,6 +7,9 @@ import math
 import onnx
 import onnx.shape_inference
 
+from qexplorer.graph.walk import DEFAULT_DOMAINS
+from qexplorer.load.runtime_types import runtime_types, untyped
+
 __all__ = ["add_shapes", "inferred", "without_weights"]
 
 _SMALL_VALUES = 1024  # shapes, axes and indices, which inference looks into, are smaller
@@ -23,6 +26,17 @@ def inferred(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx.ModelP
         A model to read shapes from, not to run. Where inference gives up it holds what the file says.
     """
     bare = without_weights(proto, one_sample=one_sample)
+    found = _attempt(bare)
+    if any(node.domain not in DEFAULT_DOMAINS for node in proto.graph.node) and (names := untyped(found.graph)):
+        told = runtime_types(bare, names)
+        kept = [value for value in bare.graph.value_info if value.name not in {each.name for each in told}]
+        del bare.graph.value_info[:]
+        bare.graph.value_info.extend((*kept, *told))
+        found = _attempt(bare) if told else found
+    return found
+
+
+def _attempt(bare: onnx.ModelProto) -> onnx.ModelProto:
     try:
         found: onnx.ModelProto = onnx.shape_inference.infer_shapes(bare, data_prop=True)
     except Exception:  # inference is optional: what stays unknown is said where it matters
@@ -49,6 +63,10 @@ def without_weights(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx
     graph.node.extend(source.node)
     graph.input.extend(source.input)
     graph.output.extend(source.output)
+    given = {value.name: value for value in source.input}
+    for value in graph.output:
+        if value.name in given:  # inference would let an output that passes an input on go before the input
+            value.type.CopyFrom(given[value.name].type)
     if one_sample:
         _one_sample(graph)
     else:
@@ -67,5 +85,9 @@ def _one_sample(graph: onnx.GraphProto) -> None:
         dims = value.type.tensor_type.shape.dim
         if dims and not dims[0].HasField("dim_value"):
             dims[0].dim_value = 1
+    passed = {value.name: value for value in graph.input}
     for value in graph.output:
-        value.type.tensor_type.ClearField("shape")
+        if value.name in passed:
+            value.type.CopyFrom(passed[value.name].type)
+        else:
+            value.type.tensor_type.ClearField("shape")

@@ -17,9 +17,9 @@ from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
 from qexplorer.load.safety.weight_files import digest_beside
 
-__all__ = ["SCHEMA", "find", "keep", "kept_model_path", "private_folder"]
+__all__ = ["SCHEMA", "find", "keep", "keep_classes", "kept_model_path", "private_folder"]
 
-SCHEMA = 1  # raise it whenever loading would come to something else for the same file
+SCHEMA = 3  # raise it whenever loading would come to something else for the same file
 _STALE_S = 86_400
 
 
@@ -81,4 +81,17 @@ def keep(written: Path, model: Model, external: dict[str, str]) -> Model:
     record = json.dumps({"file": final.name, "model": model.to_json(), "external": external})
     for digest in {model.sha256, model.source_sha256}:
         write_atomically(_record(digest), record.encode())
+    return model
+
+
+def keep_classes(model: Model) -> Model:
+    """Records what ``model`` says of its classes with what is kept of it already, for whoever asks for its digest."""
+    path, told = _record(model.sha256), model.to_json()
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return model
+    if list(value["model"].get("classes", ())) != list(model.classes):
+        value["model"] |= {name: told[name] for name in ("classes", "outputs")}
+        write_atomically(path, json.dumps(value).encode())
     return model

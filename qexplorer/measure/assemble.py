@@ -44,25 +44,34 @@ def make_run(
         size=variant.size,
         fidelity=judged.fidelity,
         kernels=judged.kernels,
-        notes=judged.notes,
+        notes=(*judged.notes, *_judged_at(variant, subject)),
     )
     if judged.refused is not None:
         return common
     if timed is not None and timed.failed is not None:
         return failed_run(variant.recipe, variant.digest, backend, f"timing it failed: {timed.failed}", variant.size)
-    first, *others = _results(variant, subject, judged, floats)
+    batch = subject.judged_at(variant)
+    first, *others = (replace(found, batch=batch) for found in _results(variant, subject, judged, floats))
     common = replace(common, accuracy=first, metrics=tuple(others), memory=judged.memory)
     if timed is None:
         waiting = Latency(None, None, None, None, 0, subject.batches[0], 1, valid=False, reason=NOT_YET)
         return replace(common, latency_ms=waiting, energy_mj=Energy(None, None, "estimated", NOT_YET))
+    common = replace(common, throughput_by_batch=timed.throughput)
     return replace(
         common,
         latency_ms=timed.latency,
-        throughput_per_s=max((rate.value for rate in timed.throughput.values()), default=None),
-        throughput_by_batch=timed.throughput,
+        throughput_per_s=None if common.throughput is None else common.throughput[1].value,
         energy_mj=timed.energy,
         usage=timed.usage,
     )
+
+
+def _judged_at(variant: Variant, subject: Subject) -> tuple[str, ...]:
+    """The batch, where answers depend on it."""
+    if not variant.dynamic:
+        return ()
+    batch = subject.judged_at(variant)
+    return (f"ranges are found over each batch, so it was judged at batch {batch}, at which latency is timed",)
 
 
 def _results(variant: Variant, subject: Subject, judged: Judged, floats: Judged | None) -> list[Accuracy]:

@@ -9,23 +9,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.tasks.choose import task_of
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.prepare import Prepared, prepare
+from qexplorer.measure.forecast import Forecast
+from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
-
-_OBSERVE_S, _QUANTIZE_S, _ALGORITHM_S = 1.5, 0.4, 4.0
 
 
 def compare(
@@ -46,7 +46,8 @@ def compare(
 
     Args:
         model: the float model.
-        recipes: what to make of it; the float model itself need not be among them.
+        recipes: what to make of it; the float model itself need not be among them. Of two that share a name and
+            differ the later one gets a number behind it.
         data: calibration and evaluation samples, fitted to the model.
         backends: names of backends; by default the reference alone.
         effort: how long timing may take.
@@ -57,18 +58,19 @@ def compare(
     Raises:
         UnknownName: no such backend.
         BackendError: a backend that cannot be used here.
-        RecipeError: two recipes by one name that differ.
         Cancelled: ``cancelled()`` became true; every child is gone then.
     """
     backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
         usable(backend)
-    wanted = _distinct(recipes)
+    wanted = [recipe for recipe in distinct(recipes) if not recipe.is_float]
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     with scratch() as folder:
-        board.plan("observe", _OBSERVE_S if any(recipe.needs_statistics for recipe in wanted) else 0.1)
-        board.plan("quantize", _QUANTIZE_S * max(len(wanted), 1) + _ALGORITHM_S * _data_driven(wanted))
+        forecast = Forecast.of(model, subject.n, effort)
+        observes = any(recipe.needs_statistics for recipe in wanted)
+        board.plan("observe", forecast.observing(data.calibration.n) if observes else 0.1)
+        board.plan("quantize", forecast.quantizing(wanted))
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
@@ -85,7 +87,7 @@ def compare(
         quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
         recipes={item.digest: item.recipe.to_yaml() for item in made},
         positions=tuple(subject.positions.tolist()),
-        labels=tuple(subject.labels.tolist()) if subject.labels is not None and task_of(data).classes else None,
+        labels=tuple(subject.labels.tolist()) if subject.labels is not None and subject.classes else None,
         predictions=said,
     )
 
@@ -100,44 +102,34 @@ def _run(
         engine.collect()
         board.tell(text, engine.runs())
 
-    engine.expect(backends, 1 + len(recipes))
-    for backend in backends:
+    engine.expect(backends, [recipe.digest for recipe in recipes])
+    first, others = backends[:1], backends[1:]
+    for backend in first:
         engine.submit(backend, float_variant(model))
     made: list[Prepared] = []
     for item in prepare(model, recipes, data, progress=told):
         made.append(item)
-        for backend in backends:
-            if item.variant is None:
-                engine.fail(backend, item.recipe.name, item.digest, item.failed or "the recipe could not be applied")
-            else:
-                engine.submit(backend, item.variant)
+        _submit(engine, item, first)
         board.advance("quantize", len(made) / len(recipes))
     board.advance("observe", 1.0)
     board.advance("quantize", 1.0)
-    engine.finish_judging()
-    engine.time_all(backends)
+    for some in (first, others):  # whoever waits has one backend's numbers, whole, before the others are begun
+        for backend in others if some is others else ():
+            engine.submit(backend, float_variant(model))
+            for item in made:
+                _submit(engine, item, [backend])
+        engine.finish_judging()
+        engine.time_all(some)
     return made
 
 
-def _data_driven(recipes: Sequence[Recipe]) -> int:
-    """Algorithms that read samples, in all recipes."""
-    return sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
-
-
-def _distinct(recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Recipes that ask for different things, without the float model, which is always there.
-
-    Raises:
-        RecipeError: two recipes share a name and differ, so that a table could not tell them apart.
-    """
-    found: dict[str, Recipe] = {}
-    for recipe in recipes:
-        if recipe.is_float:
-            continue
-        if recipe.name in found and found[recipe.name].digest != recipe.digest:
-            raise RecipeError("two recipes have this name and differ", where=recipe.name, do="give one another name")
-        found.setdefault(recipe.name, recipe)
-    return list({recipe.digest: recipe for recipe in reversed(found.values())}.values())[::-1]
+def _submit(engine: Engine, item: Prepared, backends: Sequence[str]) -> None:
+    """Has one recipe's file judged on ``backends``, or says why there is none."""
+    for backend in backends:
+        if item.variant is None:
+            engine.fail(backend, item.recipe.name, item.digest, item.failed or "the recipe could not be applied")
+        else:
+            engine.submit(backend, item.variant, item.recipe.digest)
 
 
 def summarise_model(model: Model) -> dict[str, Any]:
@@ -154,16 +146,22 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def summarise_data(data: DataSet, subject: Subject) -> dict[str, Any]:
-    """What a reader of a comparison needs to know of its data."""
+    """What a reader of a comparison needs to know of its data: ``n_calibration`` samples of those available were used,
+    and ``n_shared`` of those that judge are among all that calibrate (None: not looked at)."""
+    drawn = calibration_sample(data, CALIBRATION_SAMPLES)
     return {
         "name": data.name,
         "digest": data.digest,
-        "n_calibration": data.calibration.n,
+        "n_calibration": drawn.used,
+        "n_calibration_available": drawn.available,
+        "calibration": drawn.text,
         "n_evaluation": data.evaluation.n,
         "n_judged": subject.n,
         "task": task_of(data).name,
         "labelled": subject.labels is not None,
         "held_out": data.held_out,
+        "n_shared": data.shared,
+        "parts": data.parts_text,
         "classes": list(data.classes),
         "notes": list(data.notes),
     }

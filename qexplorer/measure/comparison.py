@@ -64,6 +64,10 @@ class Comparison(Wire):
         """The float model's run on ``backend``."""
         return next((run for run in self.runs if run.backend == backend and run.recipe == "float"), None)
 
+    def run_of(self, digest: str, backend: str) -> Run | None:
+        """The run with this digest on ``backend``."""
+        return next((run for run in self.runs if (run.digest, run.backend) == (digest, backend)), None)
+
     def prediction(self, run: Run, position: int) -> int | None:
         """The class that ``run`` named for the evaluation sample at ``position``; None if that is not known."""
         said = self.predictions.get(prediction_key(run))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
@@ -12,6 +12,7 @@ from types import TracebackType
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
+from qexplorer.measure.forecast import FLOAT, Forecast, workers
 from qexplorer.measure.judging import Judged, judge_variant
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scoring import Scoring, keep_labels
@@ -24,7 +25,7 @@ from qexplorer.run.registry import BACKENDS
 __all__ = ["Engine"]
 
 Slot = tuple[str, str]
-_JUDGE_S, _POLL_S, _START_S = 1.0, 0.1, 0.6
+_POLL_S = 0.1
 
 
 class Engine:
@@ -55,14 +56,17 @@ class Engine:
         self._board, self._threads = board, threads
         self._stop = threading.Event()
         self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
-        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(max(1, min(4, allowed)))
+        self._forecast = Forecast.of(subject.model, subject.n, effort)
+        self._pool = ThreadPoolExecutor(workers())
+        self._variants = 1
         self._slots: dict[Slot, Variant | Run] = {}
         self._judging: dict[Slot, Future[Judged]] = {}
         self._judged: dict[Slot, Judged] = {}
         self._timed: dict[Slot, Timed] = {}
         self._waits: dict[Slot, Wait] = {}
         self._waited: dict[str, int] = {}
+        self._prepared_s: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         self._metrics = () if subject.model.untrained else subject.metrics
         self._opened = contextlib.ExitStack()
 
@@ -78,20 +82,24 @@ class Engine:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._opened.close()
 
-    def expect(self, backends: Sequence[str], variants: int) -> None:
-        """Announces ``variants`` on each of ``backends``, so that progress counts them from the start."""
-        seconds = self._plan.budget_s + 2 * self._plan.throughput_s + _START_S
+    def expect(self, backends: Sequence[str], recipes: Sequence[str]) -> None:
+        """Announces the float model and ``recipes`` (digests) on each of ``backends``, for progress to count."""
+        self._variants = 1 + len(recipes)
         for backend in backends:
-            for index in range(variants):
-                self._board.plan(f"judge {backend} {index}", _JUDGE_S)
-            self._board.plan(f"time {backend}", seconds)
+            for recipe in (FLOAT, *recipes):
+                judging = self._forecast.judging(backend, recipe) / workers()
+                self._board.plan(self._forecast.judge_step(backend, recipe), judging)
+            self._board.plan(self._time_step(backend), self._forecast.timing(backend, self._variants))
 
-    def submit(self, backend: str, variant: Variant) -> None:
-        """Starts judging ``variant`` as soon as a processor is free; one that is there already is not run twice."""
-        slot = (backend, variant.digest)
+    def submit(self, backend: str, variant: Variant, recipe: str = FLOAT) -> None:
+        """Starts judging ``variant`` as soon as a processor is free; one that is there already is not run twice.
+
+        ``recipe`` is the digest that was announced.
+        """
+        slot, step = (backend, variant.digest), self._forecast.judge_step(backend, recipe)
         if slot in self._slots:
+            self._board.advance(step, 1.0)
             return
-        step = self._step(backend)
         self._slots[slot] = variant
         scoring = self._scoring(backend, variant)
         base = None if scoring.floats is None else self._float_slot(backend)
@@ -108,17 +116,17 @@ class Engine:
 
     def fail(self, backend: str, recipe: str, digest: str, reason: str) -> None:
         """Notes a run that could not even be started."""
-        self._board.advance(self._step(backend), 1.0)
+        self._board.advance(self._forecast.judge_step(backend, digest), 1.0)
         self._slots[(backend, digest)] = failed_run(recipe, digest, backend, reason)
 
-    def _step(self, backend: str) -> str:
-        """The announced step of the next variant on ``backend``."""
-        return f"judge {backend} {sum(1 for slot in self._slots if slot[0] == backend)}"
+    def _time_step(self, backend: str) -> str:
+        return self._forecast.time_step(backend, self._variants)
 
     def _judge(self, slot: Slot, variant: Variant, step: str, scoring: Scoring, after: Future[Judged] | None) -> Judged:
         """Judges in a child; ``after`` is the float model's turn, which began before, where its answers are needed."""
         while after is not None and not wait([after], timeout=_POLL_S).done and not self._cancelled():
             pass
+        begin = time.monotonic()
         judged = judge_variant(
             variant,
             slot[0],
@@ -132,6 +140,8 @@ class Engine:
         )
         self._waits.pop(slot, None)
         self._board.advance(step, 1.0)
+        if judged.failed is None:
+            self._forecast.note(step, time.monotonic() - begin - self._prepared_s.pop(step, 0.0))
         return judged
 
     def _wait(self, slot: Slot, step: str, wait: Wait | None) -> None:
@@ -142,13 +152,16 @@ class Engine:
         times = len(self._subject.batches) if prepares.each_shape else 1
         if wait is None:
             self._waits.pop(slot, None)
+            took = time.monotonic() - self._since.get(step, time.monotonic())
+            self._prepared_s[step] = self._prepared_s.get(step, 0.0) + took
             self._waited[step] = self._waited.get(step, 0) + 1
             self._board.advance(step, self._waited[step] / (times + 1))
             return
         if step not in self._waited:
             self._waited[step] = 0
-            self._board.plan(step, _JUDGE_S + times * sum(prepares.usual_s) / 2)
-        self._waits[slot] = wait
+            least = (1 + times * sum(prepares.usual_s) / 2) / workers()
+            self._board.expect_at_least(step, least)
+        self._waits[slot], self._since[step] = wait, time.monotonic()
 
     def _saying(self, text: str) -> str:
         """``text`` and what is waited for, if anything is."""
@@ -175,11 +188,13 @@ class Engine:
     def time_all(self, backends: Sequence[str]) -> None:
         """Times what may be shown, backend after backend, with nothing else of ours running."""
         for backend in backends:
-            step = f"time {backend}"
+            step, begin = self._time_step(backend), time.monotonic()
             future = self._pool.submit(self._time, backend, step)
             while not wait([future], timeout=_POLL_S).done:
                 self._board.tell(self._saying(f"timing on {BACKENDS.get(backend).label}"))
             self._timed |= future.result()
+            self._forecast.note(step, time.monotonic() - begin)
+            self._forecast.keep()
             self._board.advance(step, 1.0)
             self._board.tell(f"timed on {BACKENDS.get(backend).label}", self.runs())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
-from qexplorer.measure.fidelity.gate import ENOUGH_WITHIN, Difference, verdict
-from qexplorer.measure.fidelity.single_points import Alone
+from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.fidelity.gate import Difference, verdict
+from qexplorer.measure.fidelity.gate_words import cost_of, why_right
 from qexplorer.measure.metrics.predictions import Labels
 from qexplorer.measure.metrics.results import Scored
 from qexplorer.measure.scoring import Scoring
@@ -20,7 +21,7 @@ from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
-__all__ = ["Judged", "judge_variant", "why_right"]
+__all__ = ["Judged", "judge_variant"]
 
 JUDGE_LIMITS = Limits(wall_s=1800.0)
 
@@ -79,7 +80,7 @@ def judge_variant(
         "files": dict(files),
         "n": subject.n,
         "fixed_batch": subject.model.fixed_batch,
-        "evaluation_batch": subject.evaluation_batch,
+        "evaluation_batch": subject.judged_at(variant),
         "batches": list(subject.batches),
         "threads": threads,
         "scales": variant.output_scales,
@@ -109,17 +110,22 @@ def _judged(value: dict[str, Any], scored: Scored) -> Judged:
     memory = value["memory"]
     reason = None if memory["peak"] is not None else "this system does not count peak memory"
     return Judged(
-        refused=verdict(compared, alone),
+        refused=verdict(compared, alone, value["asked"]),
         predictions=None if said is None else np.asarray(said, np.int64),
         scored=scored,
         memory=Memory(memory["peak"], memory["baseline"], reason, 1, memory["steady"], memory["steady_n"]),
         kernels=Kernels(**value["kernels"]),
         notes=tuple(value["notes"]),
-        fidelity=_fidelity(compared, alone),
+        fidelity=_fidelity(compared, alone, value["against"], value["primary"]),
     )
 
 
-def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
+def _fidelity(
+    compared: Sequence[Difference],
+    alone: Alone | None,
+    against: str = "simulation",
+    primary: Mapping[str, Any] | None = None,
+) -> Fidelity:
     """The worst over all batch sizes; ``n`` counts comparisons of one sample at one batch size."""
     if not compared:
         return Fidelity(None, None, None, reason="a float model on the reference backend is its own simulation")
@@ -129,7 +135,7 @@ def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
     steps = [item.max_lsb for item in compared if item.max_lsb is not None]
     elements = sum(item.elements for item in compared)
     within = sum(item.within_one for item in compared) / elements if elements else None
-    reasons = [] if named else ["the first output names no class for each sample"]
+    reasons = [] if named else ["the task names no class for each sample"]
     reasons += [] if steps else ["no output ends on a quantization grid, so there are no steps to count"]
     if alone is not None and alone.right:
         reasons.append(why_right(alone, within))
@@ -140,17 +146,7 @@ def _fidelity(compared: list[Difference], alone: Alone | None) -> Fidelity:
         n=n,
         reason="; ".join(reasons) or None,
         within_one_step=within,
-    )
-
-
-def why_right(alone: Alone, within: float | None) -> str:
-    """Why answers off by more than one step may be shown; below 99.9 % within a step, with the layer named."""
-    first = alone.grows or alone.parts or alone.last
-    where = f" from '{first}' on" if first else ""
-    share = "" if within is None or within >= ENOUGH_WITHIN else f", {within:.2%} of the outputs are within 1 step"
-    blind = f", {alone.blind} more cannot be seen" if alone.blind else ""
-    each = "1 step" if alone.allowed == 1 else f"{alone.allowed} steps"
-    return (
-        f"single steps add up in so deep a graph{where}{share}: each of its {alone.points} rounding points alone is "
-        f"within {each}{blind} (n = {alone.n})"
+        against=against,
+        samples_by_batch={item.batch: item.n for item in compared},
+        cost=cost_of(compared, against, primary) if alone is not None else None,
     )

@@ -33,6 +33,11 @@ class Board:
         self._expected[step] = seconds
         self._share[step] = 0.0
 
+    def expect_at_least(self, step: str, seconds: float) -> None:
+        """Corrects what a planned step takes, upwards, and lets it begin anew."""
+        self._expected[step] = max(self._expected.get(step, 0.0), seconds)
+        self._share[step] = 0.0
+
     def advance(self, step: str, share: float) -> None:
         """Notes that ``share`` (0 to 1) of ``step`` is done; tells nobody yet, so any thread may call it."""
         if step in self._share:

@@ -54,10 +54,10 @@ def measure(
     with scratch() as folder:
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
-            engine.expect([backend], 1 if isinstance(q, Model) else 2)
+            engine.expect([backend], [] if isinstance(q, Model) else [q.recipe.digest])
             engine.submit(backend, float_variant(model))
             if not isinstance(q, Model):
-                engine.submit(backend, quantized_variant(q))
+                engine.submit(backend, quantized_variant(q), q.recipe.digest)
             engine.finish_judging()
             engine.time_all([backend])
             return engine.runs()[-1]

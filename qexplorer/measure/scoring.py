@@ -6,6 +6,7 @@ judge its variants on the same backend map them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from qexplorer.core.plugin_kinds.metric import Answers, Metric
 from qexplorer.core.plugins import METRICS
 from qexplorer.measure.metrics.results import Scored, score_all
 
-__all__ = ["Scoring", "keep_labels", "read_outputs", "score_answers"]
+__all__ = ["Scoring", "keep_labels", "primary_values", "read_outputs", "score_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ def keep_labels(folder: Path, labels: Array | None) -> str | None:
     return str(path)
 
 
-def score_answers(order: Mapping[str, Any], outputs: Sequence[Array], n: int, threshold: float) -> dict[str, str]:
+def score_answers(
+    order: Mapping[str, Any], outputs: Sequence[Array], n: int, threshold: float | None
+) -> dict[str, str]:
     """The child's part: scores ``outputs``, writes the scores, keeps the outputs if asked to.
 
     Args:
@@ -95,6 +98,26 @@ def score_answers(order: Mapping[str, Any], outputs: Sequence[Array], n: int, th
     found = score_all([METRICS.get(name) for name in wanted.metrics], Answers(outputs, n, labels, floats, threshold))
     np.savez(wanted.scores, **dict(found.scores))  # type: ignore[arg-type]  # NumPy's stub takes them for its option
     return dict(found.without)
+
+
+def primary_values(
+    order: Mapping[str, Any], outputs: Sequence[Array], others: Sequence[Array], n: int, threshold: float | None
+) -> dict[str, Any] | None:
+    """The first metric over two sets of answers to the same samples: its ``name``, and its value for ``ours`` and
+    ``theirs``; None where it has no value."""
+    wanted = Scoring(**order)
+    if not wanted.metrics:
+        return None
+    metric = METRICS.get(wanted.metrics[0])
+    labels = None if wanted.labels is None else np.load(wanted.labels, mmap_mode="r", allow_pickle=False)
+    floats = None if wanted.floats is None else read_outputs(Path(wanted.floats))
+    found = [score_all([metric], Answers(each, n, labels, floats, threshold)).scores for each in (outputs, others)]
+    if any(metric.name not in each for each in found):
+        return None
+    ours, theirs = (float(metric.value(each[metric.name])) for each in found)
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return None
+    return {"name": metric.name, "ours": ours, "theirs": theirs}
 
 
 def _keep(folder: Path, outputs: Sequence[Array]) -> None:

@@ -23,7 +23,10 @@ __all__ = ["Subject", "Variant", "float_variant", "quantized_variant", "subject_
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One ONNX file. The float model's recipe is ``float`` and its digest the first 16 digits of its SHA-256."""
+    """One ONNX file. The float model's recipe is ``float`` and its digest the first 16 digits of its SHA-256.
+
+    ``dynamic``: some of its ranges are found in every call, over the whole batch, so that answers depend on the batch.
+    """
 
     recipe: str
     digest: str
@@ -31,6 +34,7 @@ class Variant:
     size: Size
     output_scales: dict[str, float]
     is_float: bool
+    dynamic: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +48,8 @@ class Subject:
         positions: shape ``(n,)``: where the samples stand in the evaluation split.
         n: samples.
         batches: batch sizes that are timed, latency's first.
-        evaluation_batch: samples at a time when accuracy is measured.
-        threshold: see ``predictions``.
+        evaluation_batch: samples at a time when accuracy is measured, where answers do not depend on it.
+        threshold: see ``predictions``; None where an answer is no class.
         metrics: what the data's task is judged by, the primary one first.
         classes: whether an answer can be a class, so that it can be said which answers changed.
     """
@@ -57,9 +61,13 @@ class Subject:
     n: int
     batches: tuple[int, ...]
     evaluation_batch: int
-    threshold: float
+    threshold: float | None
     metrics: tuple[Metric, ...] = ()
     classes: bool = True
+
+    def judged_at(self, variant: Variant) -> int:
+        """Samples at a time when ``variant`` is judged: as many as are timed, where answers depend on it."""
+        return self.batches[0] if variant.dynamic else self.evaluation_batch
 
 
 def float_variant(model: Model) -> Variant:
@@ -69,8 +77,8 @@ def float_variant(model: Model) -> Variant:
 
 def quantized_variant(q: QuantizedModel, name: str | None = None) -> Variant:
     """A quantized model; its size counts packed weights, whatever type carries them in the file."""
-    size = Size(q.path.stat().st_size, q.weight_bytes)
-    return Variant(name or q.recipe.name, q.digest, q.path, size, dict(q.output_scales), False)
+    dynamic = any(layer.treatment == "dynamic" for layer in q.plan.layers)
+    return Variant(name or q.recipe.name, q.digest, q.path, q.size, dict(q.output_scales), False, dynamic)
 
 
 def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
@@ -96,7 +104,7 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
     if task.needs_labels and split.labels is None:
         allowed = f"labels for the task {task.name}: {task.takes}"
         raise DataError("there are no labels", where=data.name, allowed=allowed, do="choose the task similarity")
-    fixed = model.fixed_batch
+    fixed, classes = model.fixed_batch, task.classes(model.outputs)
     return Subject(
         model=model,
         inputs=feeds_of(split, model),
@@ -105,7 +113,7 @@ def subject_of(model: Model, data: DataSet, samples: int | None) -> Subject:
         n=int(positions.size),
         batches=BATCHES if fixed is None else (fixed,),
         evaluation_batch=fixed or EVALUATION_BATCH,
-        threshold=threshold_of(model),
+        threshold=threshold_of(model) if classes else None,
         metrics=metrics_of(task, model.outputs),
-        classes=task.classes,
+        classes=classes,
     )

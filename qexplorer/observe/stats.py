@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.workspace import digest_json
+from qexplorer.load.datasets.sampling import SEED
 from qexplorer.observe.histogram import Histogram
 
 __all__ = ["SCHEMA", "ChannelStats", "Statistics", "TensorStats"]
 
-SCHEMA = 1  # raise it when what is collected, or how, changes: kept files of other versions are not read
+SCHEMA = 2  # raise it when what is collected, or how, changes: kept files of other versions are not read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,8 +89,8 @@ class Statistics(Mapping[str, TensorStats]):
 
     @property
     def digest(self) -> str:
-        """Identifies what was observed: model, data, number of samples and version. 16 hexadecimal digits."""
-        return digest_json([SCHEMA, self.model_sha256, self.data_digest, self.samples])[:16]
+        """Identifies what was observed: model, data, how many samples drawn how, and version. 16 hexadecimal digits."""
+        return digest_json([SCHEMA, self.model_sha256, self.data_digest, self.samples, SEED])[:16]
 
     def of_kind(self, kind: Literal["weight", "activation"]) -> tuple[TensorStats, ...]:
         """All weights, or all activations."""

@@ -22,7 +22,7 @@ __all__ = ["warm"]
 
 def warm() -> None:
     """Calls every loop on a few values, with the types that it is always called with."""
-    values = np.linspace(-1.0, 1.0, 128, dtype=np.float32).reshape(4, 32)
+    values = np.linspace(-1.0, 1.0, 128, dtype=np.float32).reshape(8, 16)
     Accumulator(ChannelLayout(-1)).add(values, len(values))
     stats = array_stats("warm", values, 0)
     for calibrator in short_calibrators():  # those that need no option, which is all of ours

@@ -100,7 +100,12 @@ class ConstantPlanner:
         carrier = weight_carrier(spec, integer=integer or looked_up, linear=decision.layer.op in LINEAR)
         if looked_up and carrier in ("int4", "uint4"):
             carrier = carrier.replace("4", "8")
-        grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        try:
+            grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+        except RecipeError as error:
+            rule = f", rule '{decision.spec.rule}'" if decision.spec.rule else ""
+            where = f"layer '{name}'{rule}" + (f", {error.where}" if error.where else "")
+            raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
         self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier))

@@ -11,6 +11,7 @@ from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Size
 
 __all__ = ["ChangedConstant", "LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
 
@@ -29,6 +30,7 @@ class LayerPlan:
         reason: why, in one sentence: the rule, the operator, the missing statistics.
         parameters: values in its weight.
         weight_bytes: packed bytes of its weight, scales and zero points.
+        computes: whether it computes anything, as in :class:`~qexplorer.core.model.Layer`: what is counted as a layer.
     """
 
     name: str
@@ -39,6 +41,7 @@ class LayerPlan:
     reason: str
     parameters: int
     weight_bytes: int
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +128,10 @@ class QuantizedModel:
         path: the QDQ graph in the workspace, named by ``digest``.
         digest: SHA-256 over model, recipe and calibration data: 16 hexadecimal digits.
         weight_bytes: packed bytes of weights, scales and zero points.
+        stored_bytes: the same as the file stores them: narrow codes may be carried by a wider type.
+        carried: which codes in which type, such as ``int4 codes in int8``; None where none are.
         output_scales: scale of each graph output that ends on a grid, by output name.
+        calibration: which samples ranges were observed on and algorithms read, in words; None: no sample was needed.
     """
 
     model: Model = field(repr=False)
@@ -135,6 +141,14 @@ class QuantizedModel:
     digest: str
     weight_bytes: int
     output_scales: dict[str, float]
+    calibration: str | None = None
+    stored_bytes: int | None = None
+    carried: str | None = None
+
+    @property
+    def size(self) -> Size:
+        """Of the file and of its constants, packed and stored: the one place where a size is put together."""
+        return Size(self.path.stat().st_size, self.weight_bytes, self.stored_bytes, self.carried)
 
     @property
     def onnx(self) -> bytes:

@@ -43,6 +43,7 @@ def layer_plans(
                 reason="; ".join([decision.reason, *remarks]),
                 parameters=math.prod(decision.layer.weight_shape) if decision.layer.weight else 0,
                 weight_bytes=_weight_bytes(decision, plan, view) if first else 0,
+                computes=decision.layer.computes,
             )
         )
     return tuple(found)

@@ -15,6 +15,7 @@ from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.magnitudes import magnitudes_for
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
@@ -23,14 +24,14 @@ from qexplorer.quantize.findings import Findings, load_refused, save_refused
 from qexplorer.quantize.opening import named_layers, problem_of, search
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, QuantizedModel
-from qexplorer.quantize.size import weight_bytes
+from qexplorer.quantize.size import weight_size
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
 
 __all__ = ["digest_of", "quantize_model", "quantized_path"]
 
-SCHEMA = 6
+SCHEMA = 7
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
 before are not taken for new ones."""
 
@@ -69,15 +70,28 @@ def quantize_model(
     ready, plan = _planned(model, recipe, materials, path, findings)
     if not path.exists():
         ready, plan = _written(model, recipe, materials, path, findings)
+    size = weight_size(ready, path, plan)
     return QuantizedModel(
         model=model,
         recipe=recipe,
         plan=plan,
         path=path,
         digest=digest,
-        weight_bytes=weight_bytes(ready, path, plan),
+        weight_bytes=size.packed,
+        stored_bytes=size.stored,
+        carried=size.carried,
         output_scales=_output_scales(ready, plan),
+        calibration=_calibration(recipe, statistics, data, samples),
     )
+
+
+def _calibration(recipe: Recipe, statistics: Statistics | None, data: DataSet | None, samples: int) -> str | None:
+    """Which samples were needed, in words."""
+    if not recipe.needs_calibration:
+        return None
+    if data is not None:
+        return calibration_sample(data, samples).text
+    return None if statistics is None else f"{statistics.samples:,} calibration samples"
 
 
 def _planned(model: Model, recipe: Recipe, materials: Materials, path: Path, findings: Findings) -> tuple[Model, Plan]:

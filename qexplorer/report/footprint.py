@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qexplorer.report.comparison_charts.bars import BarRow, BarsInfo
 from qexplorer.report.comparison_charts.values import Value, label_of, made_on, value_of
 from qexplorer.report.palette import FLOAT, backend_colour
+from qexplorer.report.statements.numbers import about_text
 
 if TYPE_CHECKING:
     from qexplorer.core.results import Run
@@ -83,7 +84,7 @@ def footprints(runs: Sequence[Run], given: Assumptions) -> tuple[tuple[Footprint
                 per_charge=given.battery_wh * given.battery_share * 3600 / joules,
                 kwh_per_year=kwh,
                 kg_co2_per_year=kwh * given.grid_g_per_kwh / 1e3,
-                estimated=value.uncertain,
+                estimated=value.note.startswith("estimated"),
             )
         )
     return tuple(found), tuple(left_out)
@@ -109,7 +110,9 @@ def _bars(comparison: Comparison, given: Assumptions, title: str, unit: str, pow
         ends = [end for end in (item.energy_mj.low, item.energy_mj.high) if end is not None and end > 0]
         scaled = sorted(middle * (item.energy_mj.value / end) ** power for end in ends)
         low, high = (scaled[0], scaled[1]) if len(scaled) == 2 else (None, None)
-        rows.append(BarRow(item.label, title, Value(middle, low, high, item.energy_mj.note), colours[item.label]))
+        text = about_text(middle) if item.estimated else None
+        value = Value(middle, low, high, item.energy_mj.note)
+        rows.append(BarRow(item.label, title, value, colours[item.label], text=text))
     return BarsInfo(title, made_on(comparison), unit, (title,), tuple(rows), False, left_out)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Status
-from qexplorer.measure.fidelity.ladder_types import BackendRung, SimulatedRung
+from collections.abc import Sequence
 
-__all__ = ["badge", "percent", "rung_sentence", "simulated_sentence"]
+from qexplorer.core.results import Status
+from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, ExactRung, SimulatedRung
+
+__all__ = ["badge", "exact_sentence", "percent", "rung_sentence", "simulated_sentence"]
+
+_FLOAT_ONLY = "outputs on no grid differ by at most"
 
 
 def percent(share: float | None) -> str:
@@ -50,25 +54,50 @@ def simulated_sentence(rung: SimulatedRung) -> str:
     return "; ".join(parts) or "nothing differs"
 
 
+def exact_sentence(rung: ExactRung) -> str:
+    """Simulated -> exact integers: what float32 arithmetic between the roundings makes otherwise."""
+    if rung.why_not is not None:
+        return f"there is no such rung: {rung.why_not}"
+    layers = f"{rung.layers} layer{'' if rung.layers == 1 else 's'} in integers by {rung.label}"
+    if rung.exact:
+        return f"{layers}; every output equals the simulation's in every bit, at batch {_sizes(rung.batches)}"
+    parts = [layers]
+    if rung.agreement is not None:
+        parts.append(f"the same class for {percent(rung.agreement)}")
+    return "; ".join([*parts, *_gaps(rung)])
+
+
 def rung_sentence(rung: BackendRung) -> str:
-    """Simulated -> backend: how near, and where they part."""
+    """The rung below -> backend: how near, and where they part."""
     if rung.status is Status.FAILED:
         return f"failed: {rung.reason}"
-    if rung.exact:
-        sizes = ", ".join(str(gap.batch) for gap in sorted(rung.batches, key=lambda gap: gap.batch))
-        return f"every output equals the simulation's in every bit, at batch {sizes}"
-    parts = []
-    if rung.agreement is not None:
+    below = "the simulation" if rung.against == "simulation" else rung.against
+    if rung.exact and rung.status is not Status.REFUSED:
+        return f"every output equals that of {below} in every bit, at batch {_sizes(rung.batches)}"
+    parts = [f"against {below}"]
+    if rung.cost is not None:
+        parts.append(rung.cost)
+    elif rung.agreement is not None:
         parts.append(f"the same class for {percent(rung.agreement)}")
     if rung.status is Status.REFUSED:
         return "; ".join([*parts, *_parting(rung), f"refused: {rung.reason}"])
+    return "; ".join([*parts, *_gaps(rung), *_parting(rung), *([rung.reason] if rung.reason else [])])
+
+
+def _sizes(batches: Sequence[BatchGap]) -> str:
+    return ", ".join(str(gap.batch) for gap in sorted(batches, key=lambda gap: gap.batch))
+
+
+def _gaps(rung: BackendRung | ExactRung) -> list[str]:
+    """How far outputs are apart: in steps, and as a share of the largest where they are on no grid."""
+    parts = []
     if rung.worst_steps is not None:
         steps = f"{rung.worst_steps:.3g} step{'' if rung.worst_steps == 1 else 's'}"
-        parts.append(f"outputs differ by at most {steps}, {percent(_within(rung))} of them by at most 1")
-    else:
-        worst = max((gap.worst_relative for gap in rung.batches if gap.worst_relative is not None), default=None)
-        parts += [] if worst is None else [f"outputs differ by at most {worst:.2g} of their range"]
-    return "; ".join([*parts, *_parting(rung), *([rung.reason] if rung.reason else [])])
+        parts.append(f"outputs differ by at most {steps}, {percent(rung.within_one)} of them by at most 1")
+    relative = max((gap.worst_relative for gap in rung.batches if gap.worst_relative is not None), default=None)
+    if relative is not None:
+        parts.append(f"{_FLOAT_ONLY} {relative:.2g} of the largest")
+    return parts
 
 
 def _parting(rung: BackendRung) -> list[str]:
@@ -77,10 +106,3 @@ def _parting(rung: BackendRung) -> list[str]:
     if rung.grows is not None and not rung.reason:
         parts.append(f"and differ by more than one step from '{rung.grows.layer}' on ({rung.grows.steps:.3g} steps)")
     return parts
-
-
-def _within(rung: BackendRung) -> float | None:
-    """Share of outputs within one step, over all batch sizes."""
-    known = [gap for gap in rung.batches if gap.within_one is not None]
-    n = sum(gap.n for gap in known)
-    return sum((gap.within_one or 0.0) * gap.n for gap in known) / n if n else None

@@ -5,17 +5,21 @@ Everything comes from the result itself, so a metric that is new is written like
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Accuracy, Interval, Run
+from qexplorer.report.statements.numbers import fixed_text
 
 if TYPE_CHECKING:
     from qexplorer.report.comparison_charts.values import Value
 
 __all__ = [
+    "SHARE",
     "axis_title",
+    "bound_text",
     "change_text",
     "clause_of",
     "delta_name",
@@ -29,6 +33,7 @@ __all__ = [
     "unsure_text",
     "value_text",
     "with_interval",
+    "with_unit",
 ]
 
 SHARE = "%"
@@ -52,7 +57,7 @@ def in_unit(found: Accuracy, value: float) -> float:
 
 
 def _number(found: Accuracy, value: float, *, sign: bool = False) -> str:
-    return format(in_unit(found, value), f"{'+' if sign else ''}{found.form}")
+    return fixed_text(in_unit(found, value), f"{'+' if sign else ''}{found.form}")
 
 
 def _ends(found: Accuracy, interval: Interval, *, sign: bool = False) -> str:
@@ -100,6 +105,20 @@ def clause_of(found: Accuracy) -> str:
     return found.clause.format(title=found.label, value=value_text(found), n=f"{found.n:,}", interval=ends)
 
 
+def with_unit(found: Accuracy, difference: float, *, sign: bool = False) -> str:
+    """A difference in the metric's unit: ``0.5 points``."""
+    return f"{_number(found, difference, sign=sign)} {delta_unit(found)}".rstrip()
+
+
+def bound_text(found: Accuracy, bound: float) -> str:
+    """What a difference does not exceed, ``0.7 points``: rounded up, so that it still holds."""
+    value, digits = in_unit(found, bound), found.form[1:-1]
+    if found.form.endswith("f") and digits.isdigit():
+        step = 10.0 ** int(digits)
+        value = math.ceil(value * step - 1e-9) / step
+    return f"{fixed_text(value, found.form)} {delta_unit(found)}".rstrip()
+
+
 def change_text(found: Accuracy) -> str:
     """A sure difference: ``loses 9.0 points of accuracy (7.0 to 11.0, 100 samples)``, ``0.3 higher RMSE (...)``.
 
@@ -115,11 +134,24 @@ def change_text(found: Accuracy) -> str:
     return f"{amount} {'higher' if found.delta > 0 else 'lower'} {found.label} {around}"
 
 
-def unsure_text(found: Accuracy) -> str:
-    """A difference that the samples do not show, with its interval."""
-    parted = (difference_text(found) or "").partition(" (")
-    amount = f"{parted[0]} {delta_unit(found)}".rstrip() + parted[1] + parted[2]
-    return f"no difference in {found.label} that {found.n} samples could show, {amount}"
+def unsure_text(found: Accuracy, hidden: float, *, small: bool, looked: int = 1) -> str:
+    """A difference that the samples do not show, and how large a loss could hide in them.
+
+    Args:
+        found: the metric, with its difference to float.
+        hidden: the largest loss that the samples leave possible, in the metric's own scale.
+        small: whether that is too small to matter.
+        looked: recipes that this holds for at once.
+    """
+    assert found.delta is not None
+    seen, most = with_unit(found, found.delta, sign=True), bound_text(found, hidden)
+    if found.direction == "higher":
+        could = f"no loss above {most} could hide" if small else f"a loss of up to {most} could hide"
+    else:
+        could = f"no {found.label} higher by more than {most}" if small else f"{found.label} higher by up to {most}"
+        could += " could hide"
+    at_once = f", {looked} recipes looked at" if looked > 1 else ""
+    return f"no difference in {found.label} that {found.n} samples could show, {seen} ({could}{at_once})"
 
 
 def stated(metric: str, value: float, n: int) -> Accuracy:

@@ -14,8 +14,9 @@ from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.report.table import ComparisonTable, run_cells
-from qexplorer.report.words import bytes_text, count_text
+from qexplorer.report.statements.cautions import cautions_of
+from qexplorer.report.table import ComparisonTable, run_cells, run_notes
+from qexplorer.report.words import bytes_text, carried_text, count_text
 
 __all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
 
@@ -35,11 +36,11 @@ def table_html(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def model_html(model: Model) -> str:
     """Title, totals and layers of a model."""
-    able = len(model.quantizable_layers)
+    able = sum(layer.quantizable for layer in model.computing_layers)
     facts = [f"{count_text(model.parameters)} parameters", bytes_text(model.file_bytes), f"opset {model.opset}"]
     if model.macs is not None:
         facts.insert(1, f"{count_text(model.macs)} multiply-accumulates a sample")
-    facts.append(f"{able} of {len(model.layers)} layers can be quantized")
+    facts.append(f"{able} of {len(model.computing_layers)} layers can be quantized")
     if model.untrained:
         facts.append("untrained: size and latency only")
     rows = [
@@ -50,7 +51,7 @@ def model_html(model: Model) -> str:
             layer.parameters,
             "yes" if layer.quantizable else layer.reason,
         )
-        for layer in model.layers
+        for layer in model.computing_layers
     ]
     header = ("layer", "operator", "weight", "parameters", "can be quantized")
     return _title(model.name, facts) + table_html(header, rows) + _notes(model.notes)
@@ -59,7 +60,7 @@ def model_html(model: Model) -> str:
 def data_html(data: DataSet) -> str:
     """Sizes, shapes and classes of a data set."""
     facts = [f"{len(data.classes)} classes"] if data.classes else []
-    facts.append("parts share no sample" if data.held_out else "the same samples calibrate and judge")
+    facts.append(data.parts_text)
     rows = [_split_row("calibration", data.calibration), _split_row("evaluation", data.evaluation)]
     return _title(data.name, facts) + table_html(("part", "samples", "inputs", "labels"), rows) + _notes(data.notes)
 
@@ -72,10 +73,16 @@ def recipe_html(recipe: Recipe) -> str:
 def quantized_html(quantized: QuantizedModel) -> str:
     """What became of each layer, and why."""
     kept = quantized.weight_bytes / max(quantized.model.weight_bytes, 1)
-    facts = [f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float", f"digest {quantized.digest}"]
+    facts = [
+        f"{bytes_text(quantized.weight_bytes)} of weights, {kept:.3g} of float{carried_text(quantized.size)}",
+        f"digest {quantized.digest}",
+    ]
+    if quantized.calibration is not None:
+        facts.insert(1, f"ranges from {quantized.calibration}")
     rows = [
         (layer.name, layer.op, layer.treatment, layer.weights or "", layer.activations or "", layer.reason)
         for layer in quantized.plan.layers
+        if layer.computes
     ]
     header = ("layer", "operator", "treatment", "weights", "activations", "why")
     title = _title(f"{quantized.model.name}, {quantized.recipe.name}", facts)
@@ -84,14 +91,15 @@ def quantized_html(quantized: QuantizedModel) -> str:
 
 def run_html(run: Run) -> str:
     """One run as a table with one row for each quantity."""
-    return table_html(("quantity", "value"), list(run_cells(run).items()))
+    notes = (*cautions_of((run,)), *run_notes((run,)))
+    return table_html(("quantity", "value"), list(run_cells(run).items())) + _notes(notes)
 
 
 def comparison_html(table: ComparisonTable) -> str:
     """One row per run, the float model first."""
     rows = [run_cells(run, table.runs) for run in table.runs]
     title = _title(str(table.comparison.model.get("name", "comparison")), table.conditions)
-    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+    return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows]) + _notes(table.notes)
 
 
 def _title(name: str, facts: Sequence[str]) -> str:

@@ -81,6 +81,15 @@ def _ends(name: str, path: str) -> tuple[ExportedValue, ExportedValue]:
     return ExportedValue(name.format("low"), low), ExportedValue(name.format("high"), high)
 
 
+def _best_rate_ends() -> tuple[ExportedValue, ...]:
+    """The ends of the interval of the best rate."""
+
+    def end(i: int) -> Callable[[Run], float | None]:
+        return lambda run: None if not (best := run.throughput) or best[1].ci95 is None else best[1].ci95[i]
+
+    return tuple(ExportedValue(f"throughput_{name}_per_s", end(i)) for i, name in enumerate(("low", "high")))
+
+
 def _kernels(kind: str) -> ExportedValue:
     def count(run: Run) -> int | None:
         return None if run.kernels is None else sum(getattr(run.kernels, kind).values())
@@ -182,15 +191,26 @@ def _file(run: Run) -> str:
     return words.NONE if run.size is None else words.bytes_text(run.size.file_bytes)
 
 
+def _stored(run: Run) -> str:
+    return words.NONE if run.size is None else words.bytes_text(run.size.stored_bytes)
+
+
 _COST = (
     Column(
         "weights",
-        None,
+        "Packed: each code at the width of its format, with scales and zero points",
         _weights,
         _weights,
         (_value("file_bytes", "size.file_bytes", whole=True), _value("weight_bytes", "size.weight_bytes", whole=True)),
     ),
     Column("file", None, _file, _file, late=True),
+    Column(
+        "as stored",
+        "Weights as the file has them",
+        _stored,
+        values=(_value("stored_bytes", "size.stored_bytes", whole=True),),
+        late=True,
+    ),
     Column(
         "latency",
         "Median of one call with the interval of the median, n calls",
@@ -205,12 +225,22 @@ _COST = (
     ),
     Column(
         "speed-up",
-        "Float's median over this one's, interleaved, with its interval",
+        "Float's time over this one's, round by round in turns, with its interval: noise slows both",
         lambda run: words.speedup_cell(run.latency_ms),
         lambda run: words.speedup_text(run.latency_ms),
         (_value("speedup", "latency_ms.speedup"), *_ends("speedup_{}", "latency_ms.speedup_ci95")),
     ),
-    _DESCRIBED["throughput_per_s"],
+    Column(
+        "throughput",
+        "Samples a second at the best batch size, with its interval",
+        words.throughput_cell,
+        values=(
+            _value("throughput_per_s"),
+            ExportedValue("throughput_batch", lambda run: run.throughput and run.throughput[0], whole=True),
+            *_best_rate_ends(),
+            ExportedValue("throughput_valid", lambda run: run.throughput and run.throughput[1].valid),
+        ),
+    ),
     Column(
         "load on the machine",
         values=(
@@ -228,12 +258,13 @@ _COST = (
     Column(
         "energy",
         "Of one inference; measured or estimated, as it says",
-        lambda run: words.energy_text(run.energy_mj),
+        lambda run: words.energy_cell(run.energy_mj),
         lambda run: words.energy_text(run.energy_mj),
         (
             _value("energy_mj", "energy_mj.value"),
             *_ends("energy_{}_mj", "energy_mj.ci95"),
-            _value("energy_source", "energy_mj.source"),
+            *(_value("energy_source", "energy_mj.source"), _value("energy_valid", "energy_mj.valid")),
+            *(_value("energy_ratio", "energy_mj.ratio"), *_ends("energy_ratio_{}", "energy_mj.ratio_ci95")),
         ),
     ),
 )
@@ -251,6 +282,9 @@ _EXECUTION = (
         "Kernels that really ran: integer and float",
         lambda run: words.kernels_cell(run.kernels),
         values=(_kernels("integer"), _kernels("float")),
+    ),
+    Column(
+        "how it ran", values=(ExportedValue("notes", lambda run: " ".join(f"{note}." for note in run.notes) or None),)
     ),
 )
 

@@ -10,6 +10,7 @@ from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Run
 from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
+from qexplorer.report.statements.cautions import cautions_of
 
 if TYPE_CHECKING:
     import altair
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
 
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["COLUMNS", "ComparisonTable", "frame_of", "plain", "printed", "row_of", "run_cells"]
+__all__ = [
+    "COLUMNS",
+    "ComparisonTable",
+    "data_facts",
+    "frame_of",
+    "plain",
+    "printed",
+    "row_of",
+    "run_cells",
+    "run_notes",
+]
 
 _VALUES = tuple(value for column in RUN_COLUMNS for value in column.values)
 COLUMNS: tuple[str, ...] = tuple(value.name for value in _VALUES)
@@ -43,6 +54,11 @@ class ComparisonTable:
     def conditions(self) -> tuple[str, ...]:
         """What the numbers were measured with, one phrase each: machine, samples, calls, batch and threads."""
         return _conditions(self.comparison)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How runs ran, one sentence each: settings beside the backend's defaults, with the runs that had them."""
+        return run_notes(self.runs)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per run, one column per quantity (:data:`COLUMNS`, then further metrics), units in the names; what is
@@ -97,13 +113,30 @@ def run_cells(run: Run, runs: Sequence[Run] = ()) -> dict[str, str]:
     return {c.brief_title or c.title: c.brief(run) for c in columns_of(runs or (run,)) if c.brief is not None}
 
 
+def run_notes(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What the runs' own notes say, a sentence for each note: runs of one backend that share it are named together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for note in run.notes:
+            found.setdefault((run.backend, note), []).append(run.recipe)
+    return tuple(f"{', '.join(recipes)} on {backend}: {note}." for (backend, note), recipes in found.items())
+
+
 def printed(comparison: Comparison) -> dict[str, Any]:
     """What is printed of a comparison: all but what only the app's record needs (files, single predictions)."""
     value = comparison.to_json()
     kept = ("id", "created", "effort", "model", "data", "machine", "recipes", "runs")
     shown = {key: plain(value[key]) for key in kept}
     shown["model"] = {key: item for key, item in shown["model"].items() if key != "path"}
+    shown["cautions"] = list(cautions_of(comparison.runs))
     return shown
+
+
+def data_facts(comparison: Comparison) -> tuple[str, ...]:
+    """On how many samples ranges were observed, and what was found of samples in both parts; of records that tell."""
+    data = comparison.data
+    used = f"ranges from {data['calibration']}" if data.get("calibration") else None
+    return tuple(str(fact) for fact in (used, data.get("parts")) if fact)
 
 
 def _conditions(comparison: Comparison) -> tuple[str, ...]:
@@ -113,6 +146,8 @@ def _conditions(comparison: Comparison) -> tuple[str, ...]:
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:
         facts.append(f"{judged[0].label} on {max(found.n for found in judged)} samples, 95 % intervals")
+    facts += cautions_of(runs)
+    facts += data_facts(comparison)
     if timed:
         first, calls = timed[0], min(found.n for found in timed)
         threads = f"{first.threads} thread{'' if first.threads == 1 else 's'}"

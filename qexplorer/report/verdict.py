@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Run, Status
+from qexplorer.core.speed import MUCH, Change
 from qexplorer.report.comparison_charts.values import label_of
-from qexplorer.report.metric_words import change_text, clause_of, unsure_text
+from qexplorer.report.metric_words import bound_text, change_text, clause_of, unsure_text
+from qexplorer.report.statements.claims import change_of, hidden_loss, looked_at
+from qexplorer.report.words import carried_text
 
 __all__ = ["Change", "Verdict", "headline", "verdict_of"]
+
+_FEW = 3  # runs that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +28,24 @@ class Verdict:
         answers: what can be said of its answers, by the primary metric.
         speed: what can be said of its speed.
         sentences: answers, size, speed and energy, each a clause with its reason.
+        hidden: the largest loss that the samples leave possible, as text with its unit; None where a difference is
+            told, or there is none to float.
+        alike: in a headline, runs as good whose speed cannot be told from this one's.
     """
 
     label: str
     answers: Change
     speed: Change
     sentences: tuple[str, ...]
+    hidden: str | None = None
+    alike: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """All in one sentence."""
-        return f"{self.label}: {', '.join(self.sentences)}."
-
-
-class Change(StrEnum):
-    """What can be said of a difference to float, given its interval."""
-
-    BETTER = "better"
-    NONE = "none"
-    WORSE = "worse"
-    UNKNOWN = "unknown"
+        named = ", ".join(self.alike) if len(self.alike) <= _FEW else f"{len(self.alike)} others as good"
+        behind = f"; its speed cannot be told from that of {named}" if self.alike else ""
+        return f"{self.label}: {', '.join(self.sentences)}{behind}."
 
 
 def verdict_of(run: Run, runs: Sequence[Run]) -> Verdict:
@@ -53,26 +56,39 @@ def verdict_of(run: Run, runs: Sequence[Run]) -> Verdict:
     if run.status is Status.FAILED:
         return Verdict(label, Change.UNKNOWN, Change.UNKNOWN, (f"failed: {run.reason}",))
     base = next((r for r in runs if r.recipe == "float" and r.backend == run.backend), None)
-    answers, first = _answers(run)
+    looked = looked_at(runs)
+    answers, first = _answers(run, looked)
     speed, third = _speed(run)
     clauses = (first, _size(run, base), third, _energy(run, base))
-    return Verdict(label, answers, speed, tuple(clause for clause in clauses if clause))
+    return Verdict(label, answers, speed, tuple(clause for clause in clauses if clause), _hidden(run, looked))
 
 
-def _answers(run: Run) -> tuple[Change, str]:
+def _hidden(run: Run, looked: int) -> str | None:
+    found = run.accuracy
+    if found is None or found.enough is not None or found.delta is None or found.delta_ci95 is None:
+        return None
+    if change_of(found, looked) not in (Change.NONE, Change.UNSURE):
+        return None
+    return bound_text(found, hidden_loss(found, looked))
+
+
+def _answers(run: Run, looked: int) -> tuple[Change, str]:
     found = run.accuracy
     if found is None:
         return Change.UNKNOWN, "its answers were not judged"
+    if found.value is None and found.reason == FLOATS_OWN:
+        return Change.NONE, FLOATS_OWN
     if found.value is None:
         return Change.UNKNOWN, f"no {found.label} ({found.reason})" if found.reason else f"no {found.label}"
     if found.enough is not None:
         return _alone(found, found.value, found.enough), clause_of(found)
     if found.gain is None or found.delta_ci95 is None:
         return Change.UNKNOWN, clause_of(found)
-    low, high = found.delta_ci95
-    if low <= 0 <= high:
-        return Change.NONE, unsure_text(found)
-    return Change.BETTER if found.gain > 0 else Change.WORSE, change_text(found)
+    change = change_of(found, looked)
+    if change in (Change.BETTER, Change.WORSE):
+        return change, change_text(found)
+    hidden = hidden_loss(found, looked)
+    return change, unsure_text(found, hidden, small=change is Change.NONE, looked=looked)
 
 
 def _alone(found: Accuracy, value: float, enough: float) -> Change:
@@ -88,26 +104,17 @@ def _size(run: Run, base: Run | None) -> str:
     if run.size is None or base is None or base.size is None or not base.size.weight_bytes:
         return ""
     share = run.size.weight_bytes / base.size.weight_bytes
-    return f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    packed = f"{_share(share)} the weight bytes" if abs(share - 1) > 0.005 else "weights of the same size"
+    return packed + carried_text(run.size, base.size)
 
 
 def _speed(run: Run) -> tuple[Change, str]:
     found = run.latency_ms
     if found is None or found.p50 is None:
         return Change.UNKNOWN, f"no latency ({found.reason})" if found and found.reason else ""
-    if not found.valid:
-        why = (found.reason or "the machine was busy").removeprefix("too noisy: ").split("; ")[0]  # then come remarks
-        return Change.UNKNOWN, f"too noisy to speak of speed ({why})"
-    if found.speedup is None or found.speedup_ci95 is None:
-        return Change.UNKNOWN, ""
-    low, high = found.speedup_ci95
-    if low <= 1 <= high:
-        counted = f"{found.n} calls" + (f" on {found.loads} loadings" if found.loads > 1 else "")
-        return Change.NONE, f"no difference in speed that {counted} could show, {low:.3g} to {high:.3g} times float's"
-    if found.speedup > 1:
-        return Change.BETTER, f"{found.speedup:.3g} times faster ({low:.2f} to {high:.2f})"
-    slower = f"{1 / found.speedup:.3g} times slower ({1 / high:.2f} to {1 / low:.2f})"
-    return Change.WORSE, slower + _why_slow(run)
+    speed, counted = found.speed, f"{found.n} calls" + (f" on {found.loads} loadings" if found.loads > 1 else "")
+    text = speed.text(seen=f"{counted} could show")
+    return speed.change, text + (_why_slow(run) if speed.change is Change.WORSE else "")
 
 
 def _why_slow(run: Run) -> str:
@@ -123,27 +130,55 @@ def _why_slow(run: Run) -> str:
 
 
 def _energy(run: Run, base: Run | None) -> str:
+    """The energy beside float's, as the paired ratio of the same rounds; by records without one, of the two values."""
     if run.energy_mj is None or base is None or base.energy_mj is None:
         return ""
     mine, whole = run.energy_mj, base.energy_mj
     if mine.value is None or not whole.value or mine.source != whole.source:
         return ""
     kind = "measured" if mine.source.startswith("measured") else "estimated"
-    return f"{_share(mine.value / whole.value)} the energy ({kind})"
+    if mine.ratio_ci95 is None:
+        return f"{_share(mine.value / whole.value)} the energy ({kind})" if mine.valid and whole.valid else ""
+    low, high = mine.ratio_ci95
+    if mine.ratio is None or low <= 1 <= high:
+        return f"no difference in energy that could be seen ({low:.2f} to {high:.2f} of float's, {kind})"
+    return f"{_share(mine.ratio)} the energy ({low:.2f} to {high:.2f}, {kind})"
 
 
 def headline(runs: Sequence[Run]) -> Verdict | None:
-    """The verdict on the run that one would take: the fastest of those whose answers no sample tells from float's.
+    """The verdict on the run that one would take: of those whose answers are as good as float's, the fastest.
 
-    Without such a run, the one that loses least; without any quantized run that has numbers, None.
+    A run is passed over only for one that is surely faster; of those that cannot be told apart the first in the order
+    of the runs is taken, so that two measurements of the same come to the same. Runs in whose answers a loss that
+    matters could hide are taken only where there are no others; where all lose, the one that loses least; without any
+    quantized run that has numbers, None.
     """
     usable = [r for r in runs if r.recipe != "float" and r.status is Status.OK]
     if not usable:
         return None
-    kept = [r for r in usable if verdict_of(r, runs).answers is not Change.WORSE]
-    if kept:
-        return verdict_of(max(kept, key=_gain), runs)
-    return verdict_of(max(usable, key=_closeness), runs)
+    found = {id(run): verdict_of(run, runs) for run in usable}
+    kept = [r for r in usable if found[id(r)].answers is not Change.WORSE]
+    if not kept:
+        return found[id(max(usable, key=_closeness))]
+    kept = [r for r in kept if found[id(r)].answers is not Change.UNSURE] or kept
+    first, *others = [r for r in kept if not any(_quicker(other, r) for other in kept)]
+    alike = tuple(label_of(r, runs) for r in others if r.latency_ms is not None and r.latency_ms.p50 is not None)
+    return replace(found[id(first)], alike=alike)
+
+
+def _quicker(one: Run, other: Run) -> bool:
+    """Whether ``one`` is surely faster than ``other``: their paired ratios to float part, or on two backends, which
+    are timed one after the other, their latencies; while the machine was busy these must part by far."""
+    mine, its = one.latency_ms, other.latency_ms
+    if mine is None or mine.p50 is None:
+        return False
+    if its is None or its.p50 is None:
+        return True
+    if one.backend == other.backend:
+        return mine.speed.over(its.speed)
+    if mine.ci95 is None or its.ci95 is None:
+        return False
+    return mine.ci95[1] * (1.0 if mine.valid and its.valid else MUCH) < its.ci95[0]
 
 
 def _closeness(run: Run) -> float:
@@ -154,12 +189,6 @@ def _closeness(run: Run) -> float:
     if found.gain is not None:
         return found.gain
     return found.value if found.direction == "higher" else -found.value
-
-
-def _gain(run: Run) -> tuple[float, float]:
-    """Quickest first, on whatever backend, then smallest; noisy latencies still tell which one to look at."""
-    p50 = None if run.latency_ms is None else run.latency_ms.p50
-    return -float("inf") if p50 is None else -p50, -float(run.size.weight_bytes) if run.size else 0.0
 
 
 def _share(value: float) -> str:

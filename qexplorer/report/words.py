@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory, Run, Size
 from qexplorer.report.metric_words import difference_text, with_interval
+from qexplorer.report.statements.numbers import NONE, number_text
 
 __all__ = [
     "NONE",
     "accuracy_cell",
     "accuracy_text",
     "bytes_text",
+    "carried_text",
     "count_text",
     "delta_text",
+    "energy_cell",
     "energy_text",
     "fidelity_text",
     "flips_cell",
@@ -22,9 +25,8 @@ __all__ = [
     "p_cell",
     "speedup_cell",
     "speedup_text",
+    "throughput_cell",
 ]
-
-NONE = "–"  # noqa: RUF001 - an en dash is what an empty cell shows
 
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -35,8 +37,19 @@ def bytes_text(value: int | None) -> str:
         return NONE
     for size, unit in _UNITS:
         if value >= size:
-            return f"{value / size:.3g} {unit}"
+            return f"{number_text(value / size)} {unit}"
     return f"{value} B"
+
+
+def carried_text(size: Size, base: Size | None = None) -> str:
+    """What the file has in place of packed codes, and what would have to read those; empty where nothing is wider."""
+    if not size.widened or size.stored_bytes is None:
+        return ""
+    stored = bytes_text(size.stored_bytes)
+    if base is not None and base.weight_bytes:
+        stored = f"{size.stored_bytes / base.weight_bytes:.2g} of them"
+    who = "" if size.carried is None else f": {size.carried}, until kernels read them packed"
+    return f" packed, {stored} as the file stores them{who}"
 
 
 def count_text(value: int | None) -> str:
@@ -45,7 +58,7 @@ def count_text(value: int | None) -> str:
         return NONE
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= size:
-            return f"{value / (1e3 if unit == 'k' else size):.3g} {unit}"
+            return f"{number_text(value / (1e3 if unit == 'k' else size))} {unit}"
     return str(value)
 
 
@@ -60,17 +73,28 @@ def delta_text(found: Accuracy | None) -> str:
 
 
 def latency_text(found: Latency | None) -> str:
-    """The median, ``1.23 ms``, followed by ``(too noisy)`` when the measurement is not valid."""
+    """The median, ``1.23 ms``, followed by ``(noisy)`` when the machine was busy."""
     if found is None or found.p50 is None:
         return NONE
-    return f"{found.p50:.3g} ms{'' if found.valid else ' (too noisy)'}"
+    return f"{number_text(found.p50)} ms{'' if found.valid else ' (noisy)'}"
 
 
 def speedup_text(found: Latency | None) -> str:
-    """``1.9x`` against float on the same backend; nothing for an invalid measurement."""
-    if found is None or found.speedup is None or not found.valid:
+    """``1.9x (1.8 to 2.0)`` against float on the same backend; the interval alone where the ratio says nothing."""
+    return _speedup(found, "x")
+
+
+def speedup_cell(found: Latency | None) -> str:
+    """``1.90× (1.80 to 2.00)``: as :func:`speedup_text`, for the app."""
+    return _speedup(found, "×")  # noqa: RUF001 - the sign for times
+
+
+def _speedup(found: Latency | None, times: str) -> str:
+    if found is None or found.speed.ci95 is None:
         return NONE
-    return f"{found.speedup:.3g}x"
+    low, high = found.speed.ci95
+    ends = f"({low:.2f} to {high:.2f})"
+    return f"none seen {ends}" if found.speed.shown is None else f"{found.speed.shown:.2f}{times} {ends}"
 
 
 def memory_text(found: Memory | None) -> str:
@@ -85,7 +109,8 @@ def energy_text(found: Energy | None) -> str:
     """``0.41 mJ measured`` or ``0.41 mJ estimated``: the word is never left out."""
     if found is None or found.value is None:
         return NONE
-    return f"{found.value:.2g} mJ {found.source.partition(':')[0]}"
+    kind = found.source.partition(":")[0]
+    return f"{number_text(found.value, 2)} mJ {kind}{'' if found.valid else ' (noisy)'}"
 
 
 def fidelity_text(found: Fidelity | None) -> str:
@@ -95,7 +120,7 @@ def fidelity_text(found: Fidelity | None) -> str:
     if found.exact:
         return "exact"
     if found.max_lsb is not None:
-        return f"{found.max_lsb:.3g} step{'' if found.max_lsb == 1 else 's'}"
+        return f"{number_text(found.max_lsb)} step{'' if found.max_lsb == 1 else 's'}"
     return NONE if found.argmax_agreement is None else f"{100 * found.argmax_agreement:.1f} % same"
 
 
@@ -113,23 +138,35 @@ def flips_cell(found: Accuracy | None) -> str:
 
 def p_cell(found: Accuracy | None) -> str:
     """The p of McNemar's test, two digits."""
-    return NONE if found is None or found.mcnemar_p is None else f"{found.mcnemar_p:.2g}"
+    return NONE if found is None or found.mcnemar_p is None else number_text(found.mcnemar_p, 2)
 
 
 def latency_cell(found: Latency | None) -> str:
-    """``1.23 ms (1.21 to 1.25), n 400``, and ``too noisy`` when the measurement is not valid."""
+    """``1.23 ms (1.21 to 1.25), n 400``, and ``noisy`` when the machine was busy."""
     if found is None or found.p50 is None:
         return NONE
-    ends = "" if found.ci95 is None else f" ({found.ci95[0]:.3g} to {found.ci95[1]:.3g})"
-    return f"{found.p50:.3g} ms{ends}, n {found.n}" + ("" if found.valid else ", too noisy")
+    return f"{number_text(found.p50)} ms{_ends(found.ci95)}, n {found.n}" + ("" if found.valid else ", noisy")
 
 
-def speedup_cell(found: Latency | None) -> str:
-    """``1.90× (1.80 to 2.00)`` against float on the same backend; nothing for an invalid measurement."""
-    if found is None or found.speedup is None or not found.valid:
+def throughput_cell(run: Run) -> str:
+    """``8,000 /s (7,800 to 8,200), batch 32`` at the best batch size, and ``noisy`` when the machine was busy."""
+    best = run.throughput
+    if best is None:
+        return NONE if run.throughput_per_s is None else f"{number_text(run.throughput_per_s)} /s"
+    batch, found = best
+    return f"{number_text(found.value)} /s{_ends(found.ci95)}, batch {batch}" + ("" if found.valid else ", noisy")
+
+
+def energy_cell(found: Energy | None) -> str:
+    """``0.41 mJ (0.40 to 0.42) estimated``, and ``noisy`` when other work disturbed the rounds."""
+    if found is None or found.value is None:
         return NONE
-    ends = "" if found.speedup_ci95 is None else f" ({found.speedup_ci95[0]:.2f} to {found.speedup_ci95[1]:.2f})"
-    return f"{found.speedup:.2f}×{ends}"  # noqa: RUF001 - the sign for times
+    kind = found.source.partition(":")[0]
+    return f"{number_text(found.value)} mJ{_ends(found.ci95)} {kind}" + ("" if found.valid else ", noisy")
+
+
+def _ends(interval: Interval | None) -> str:
+    return "" if interval is None else f" ({number_text(interval[0])} to {number_text(interval[1])})"
 
 
 def kernels_cell(found: Kernels | None) -> str:

@@ -119,12 +119,15 @@ class Facts:
         packages: what computes, as named where it is installed from; their versions are kept beside every number.
         rank: its place in lists, the lowest first.
         reference: whether its simulation is what every backend's answers are compared with; true of one.
+        exact: whether its native answers are those of exact integer arithmetic: products summed without saturation and
+            modulo 2**32, then one scale in float32, rounded half to even.
     """
 
     hue: str
     packages: tuple[str, ...] = ()
     rank: int = 1000
     reference: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.registry import Registry
 from qexplorer.run.protocol import Backend
 
-__all__ = ["BACKENDS", "reference", "usable"]
+__all__ = ["BACKENDS", "exact_integers", "reference", "usable"]
 
 BACKENDS: Registry[Backend] = Registry("backend", home="qexplorer.run", order=lambda backend: backend.facts.rank)
 
@@ -14,6 +14,11 @@ BACKENDS: Registry[Backend] = Registry("backend", home="qexplorer.run", order=la
 def reference() -> Backend:
     """The backend whose simulation every backend's answers are compared with; what is used where none is named."""
     return next(backend for backend in BACKENDS if backend.facts.reference)
+
+
+def exact_integers() -> Backend | None:
+    """The first backend on this machine whose native answers are exact integer arithmetic; None if there is none."""
+    return next((b for b in BACKENDS if b.facts.exact and b.availability().available), None)
 
 
 def usable(name: str) -> Backend:

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.walk import DEFAULT_DOMAINS
 from qexplorer.torchgraph.graph import Graph
 from qexplorer.torchgraph.registry import Host, find
 
@@ -27,6 +28,7 @@ __all__ = ["HostNode", "host_nodes"]
 _TELLS_SHAPE = ("Shape", "Size")
 _GROWS = ("ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Tile")
 _RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+_CODES = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 _SMALL = 64  # values: more of them in a constant, and what is made of it belongs on the device
 
 
@@ -47,8 +49,13 @@ def host_nodes(graph: Graph) -> frozenset[int]:
 
 
 def _plain(node: onnx.NodeProto, known: set[str]) -> bool:
-    """Whether all that the node reads is known, so that it can be computed before its device has anything."""
-    if node.op_type in _RANDOM or any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
+    """Whether all that the node reads is known, so that it can be computed before its device has anything.
+
+    Codes are never computed here: whoever reads them takes tensors, and knows nodes of other domains as well.
+    """
+    if node.op_type in (*_RANDOM, *_CODES) or node.domain not in DEFAULT_DOMAINS:
+        return False
+    if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
         return False
     return all(name in known for name in node.input if name)
 

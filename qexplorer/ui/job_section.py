@@ -18,7 +18,7 @@ from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.ui.job_memory import job_for, job_page, job_state, job_title, start_job
 from qexplorer.ui.session import as_plain, keep, state
 
-__all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "time_left"]
+__all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "duration", "time_left"]
 
 POLL_S = 0.5
 _SIDEBAR = "side"
@@ -147,7 +147,14 @@ def time_left(seconds: float | None) -> str:
         return ""
     if seconds < 1.5:
         return "almost done"
-    return f"about {seconds:.0f} s left" if seconds < 90 else f"about {seconds / 60:.0f} min left"
+    return f"about {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """``12 s`` or ``3 min``, no finer than anybody can foretell."""
+    if seconds < 20:
+        return f"{seconds:.0f} s"
+    return f"{5 * round(seconds / 5)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _dismiss(job: JobState, place: str) -> None:

@@ -12,7 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,10 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
 def current_model() -> Model | None:
     """The session's model, or None. Raises QExplorerError if it cannot be loaded (any more)."""
     source = state().model
-    return None if source is None else _model(source, _stamp(source))
+    if source is None:
+        return None
+    model, name = _model(source, _stamp(source)), state().choices.get("model_name")
+    return model if name is None else replace(model, name=str(name))  # the file may be known by another one
 
 
 def current_data() -> DataSet | None:
@@ -179,7 +182,7 @@ def model_reference() -> ModelRef | None:
         return None
     if source in {sample.name for sample in list_samples()}:
         return ModelRef(sample=source)
-    return ModelRef(sha256=model.sha256)
+    return ModelRef(sha256=model.sha256, name=model.name)
 
 
 def data_reference() -> DataRef | None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.report.metric_words import clause_of
-from qexplorer.ui.session import State, as_plain, state
+from qexplorer.ui.session import State, as_plain, current_model, current_recipe, state
 from qexplorer.ui.sidebar import model_label, recipe_label
 
 __all__ = ["draw", "last_result"]
@@ -24,7 +24,8 @@ def draw() -> None:
         st.page_link(
             "pages/model.py", label=as_plain(model_label(now.model)), help="The model, its layers and its data"
         )
-        st.page_link("pages/quantize.py", label=as_plain(recipe_label(now.recipe)), help="The recipe being edited")
+        recipe = as_plain(recipe_label(now.recipe))
+        st.page_link("pages/quantize.py", label=recipe, help=f"The recipe being edited: {recipe}")
         st.page_link(
             "pages/compare.py", label=last_result(now) or "not compared yet", help="What was measured on this machine"
         )
@@ -34,31 +35,33 @@ def last_result(now: State) -> str | None:
     """What the last comparison of this model found for the recipe being edited, in a few words; None if nothing."""
     from qexplorer.jobs.history import History
 
-    wanted = recipe_label(now.recipe)
     try:
-        for record in History().list(model_label(now.model)):
-            if any((run.recipe, run.backend) == (wanted, now.backend) for run in record.lines):
-                return _summary(record.id, wanted, now.backend)
+        model, recipe = current_model(), current_recipe()
+        for record in History().list("" if model is None else model.sha256):
+            line = record.line_of(recipe, now.backend)
+            if line is not None:
+                return _summary(record.id, line.digest, now.backend)
     except QExplorerError:
         return None  # the page that shows the record says what is wrong with it
     return None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _summary(comparison: str, recipe: str, backend: str) -> str | None:
+def _summary(comparison: str, digest: str, backend: str) -> str | None:
     """Backend, the metric with its n, size and speed of one run, as far as they were measured."""
     from qexplorer.jobs.history import History
     from qexplorer.run.registry import BACKENDS
 
-    runs = {run.recipe: run for run in History().get(comparison).runs if run.backend == backend}
-    run, base = runs[recipe], runs.get("float")
+    found = History().get(comparison)
+    run, base = found.run_of(digest, backend), found.float_run(backend)
+    if run is None:
+        return None
     name = BACKENDS.get(backend).label if backend in BACKENDS else backend
     parts = []
     if run.accuracy is not None and run.accuracy.value is not None:
         parts.append(clause_of(replace(run.accuracy, ci95=None)))
     if run.size is not None and base is not None and base.size is not None:
         parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2g} of the weight bytes")
-    if run.latency_ms is not None and run.latency_ms.valid and run.latency_ms.speedup is not None:
-        speed = run.latency_ms.speedup
-        parts.append(f"{speed:.2g} times faster" if speed >= 1 else f"{1 / speed:.2g} times slower")
+    if run.latency_ms is not None and (speed := run.latency_ms.speed.text()):
+        parts.append(speed)
     return f"{name}: " + (", ".join(parts) if parts else run.reason or str(run.status))

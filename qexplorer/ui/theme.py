@@ -19,7 +19,28 @@ def root() -> Path:
 ICON = str(root() / "assets" / "icon.svg")
 
 
+# Streamlit remembers in the browser that the sidebar was opened, and in a narrow window it then lies over every page.
+_NARROW = """<script>
+(() => {
+  if (window.qexplorerNarrow) return;
+  window.qexplorerNarrow = true;
+  const query = window.matchMedia("(max-width: 640px)");
+  const close = () => {
+    const open = "[data-testid=stSidebar]:is([data-collapsed=false], [aria-expanded=true])";
+    const button = document.querySelector(open + " [data-testid=stSidebarCollapseButton] button");
+    if (query.matches) button?.click();
+  };
+  close();
+  query.addEventListener("change", close);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("[data-testid=stSidebarNavLink]")) setTimeout(close, 100);
+  });
+})();
+</script>"""
+
+
 def apply() -> None:
     """Logo and style; called once in each run."""
+    st.html(_NARROW, unsafe_allow_javascript=True)
     st.logo(str(root() / "assets" / "logo.svg"), size="large", icon_image=ICON)
     st.html(root() / "assets" / "style.css")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
@@ -10,7 +13,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.ui.session import show_error
 
-__all__ = ["take", "take_upload"]
+__all__ = ["packed", "take", "take_upload"]
 
 
 def take(work: Callable[[], None], wait: str) -> QExplorerError | None:
@@ -23,19 +26,38 @@ def take(work: Callable[[], None], wait: str) -> QExplorerError | None:
     return None
 
 
-def take_upload(kind: str, file: Any, work: Callable[[str, bytes], None], wait: str) -> bool:
-    """Hands a newly uploaded file to ``work`` as name and bytes; True if it was taken now.
+def take_upload(kind: str, given: Any, work: Callable[[str, bytes], None], wait: str) -> bool:
+    """Hands what was newly uploaded to ``work`` as name and bytes; True if it was taken now.
 
-    A file that was refused keeps its sentence on the page as long as it lies in the widget, and is not tried again.
+    Several files that belong together (images and their labels) go as one archive. What was refused keeps its sentence
+    on the page as long as it lies in the widget, and is not tried again.
     """
-    if file is None:
+    files = given if isinstance(given, list) else [given]
+    if not files or files[0] is None:
         return False
-    key = f"upload_{kind}_seen"
+    key, ids = f"upload_{kind}_seen", [file.file_id for file in files]
     seen, error = st.session_state.get(key, (None, None))
-    fresh = seen != file.file_id
+    fresh = seen != ids
     if fresh:
-        error = take(lambda: work(file.name, file.getvalue()), wait.format(name=file.name))
-        st.session_state[key] = (file.file_id, error)
+        name, data = packed([(file.name, file.getvalue()) for file in files])
+        error = take(lambda: work(name, data), wait.format(name=name))
+        st.session_state[key] = (ids, error)
     if error is not None:
         show_error(error)
     return fresh and error is None
+
+
+def packed(files: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
+    """One file as it is; several, and a lone .npy, as an archive called after the first of them in alphabetical order.
+
+    The archive has one fixed date, so that the same files are the same bytes.
+    """
+    ordered = sorted(files)
+    first = PurePath(ordered[0][0].replace("\\", "/")).name
+    if len(ordered) == 1 and not first.endswith(".npy"):
+        return ordered[0]
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in ordered:
+            archive.writestr(zipfile.ZipInfo(PurePath(name.replace("\\", "/")).name), data)
+    return f"{first.split('.')[0]}.zip", stream.getvalue()

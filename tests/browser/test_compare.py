@@ -107,8 +107,8 @@ def check_downloads(page: Page) -> None:
     assert [float(row["accuracy"]) for row in rows] == [run["accuracy"]["value"] for run in runs]
 
 
-def test_click_to_results(app_url: str, new_page: Callable[..., Page], settled: Settled) -> None:
-    """One click gives all results of two recipes; how long that took is printed, not judged."""
+def test_click_to_results(app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot) -> None:
+    """One click gives all results of two recipes, fit to be presented; how long that took is printed, not judged."""
     page = new_page()
     start(page, app_url, settled)
     go(page, "Compare", settled)
@@ -116,6 +116,26 @@ def test_click_to_results(app_url: str, new_page: Callable[..., Page], settled: 
     page.get_by_role("button", name="Compare", exact=True).click()
     finished(page)
     print(f"click to all results, two recipes: {time.monotonic() - began:.1f} s")  # noqa: T201 - for a run by hand
+    settled(page)
+    check_present(page, settled, shoot)
+
+
+def check_present(page: Page, settled: Settled, shoot: Shoot) -> None:
+    """Present shows cards and controls in one window without the sidebar, saves a page that stands alone, and ends."""
+    page.get_by_role("button", name="Present").click()
+    page.locator(".qx-wall").wait_for()
+    settled(page)
+    assert not page.get_by_test_id("stSidebar").is_visible()
+    for width, height in ((1920, 1080), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        bottom = page.get_by_role("button", name="Leave").bounding_box()
+        assert bottom is not None
+        assert bottom["y"] + bottom["height"] <= height
+        shoot(page, f"present_{width}")
+    _, saved_page = saved(page, "Save")
+    assert saved_page.count(b"<section") >= 2
+    page.get_by_role("button", name="Leave").click()
+    finished(page)
 
 
 def test_cancel(app_url: str, new_page: Callable[..., Page], settled: Settled) -> None:

@@ -224,3 +224,18 @@ def test_nothing_sticks_out(
     light = [sum(int(v) for v in colour.split("(")[1].rstrip(")").split(",")[:3]) for colour in (text, background)]
     assert (light[0] < light[1]) == (scheme == "light")
     assert abs(light[0] - light[1]) > 400
+
+
+def test_on_a_telephone_the_sidebar_leaves_the_page(app_url: str, new_page: NewPage, settled: Settled) -> None:
+    """It is closed at first, after a page was chosen in it, and where the browser remembers that it was open."""
+    page = new_page(width=390, height=800)
+    page.goto(app_url)
+    settled(page)
+    opener = page.get_by_test_id("stExpandSidebarButton")
+    opener.click()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="System").click()
+    opener.wait_for()
+    opener.click()
+    page.reload()
+    settled(page)
+    opener.wait_for()

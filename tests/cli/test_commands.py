@@ -62,10 +62,10 @@ def test_inspect_lists_the_layers(qexplorer: Any) -> None:
     assert found["model"]["parameters"] == sum(layer["parameters"] for layer in found["layers"])
     assert found["model"]["macs"] == sum(layer["macs"] for layer in found["layers"])
     for layer in found["layers"]:
-        assert set(layer) == {"name", "op", "quantizable", "reason", "parameters", "macs"}
+        assert set(layer) == {"name", "op", "quantizable", "reason", "parameters", "macs", "computes"}
         assert layer["quantizable"] or layer["reason"]
     table = qexplorer("inspect", "digits_cnn").out
-    assert all(layer["name"] in table for layer in found["layers"])
+    assert all((layer["name"] in table) == layer["computes"] for layer in found["layers"])
 
 
 def test_quantize_writes_a_checked_model(qexplorer: Any, tmp_path: Path) -> None:

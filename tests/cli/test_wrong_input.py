@@ -189,6 +189,16 @@ def test_a_static_recipe_without_data_says_what_it_needs(qexplorer: Any, tmp_pat
     assert out.exists()
 
 
+def test_a_refusal_names_the_recipes_file_and_its_rule(qexplorer: Any, tmp_path: Path) -> None:
+    """What a calibrator has no range for is said of the file, the layer and the rule that asks for it."""
+    recipe = tmp_path / "tables.yaml"
+    recipe.write_text("weights: {format: int8}\nlayers: [{match: 'block1*', weights: {format: nf4, calibrator: kl}}]\n")
+    outcome = qexplorer("quantize", "digits_cnn", "--recipe", recipe, "-o", tmp_path / "out.onnx")
+    assert_refused(
+        outcome, ("tables.yaml, layer 'block1.conv1', rule 'block1*'", "evenly spaced levels", "allowed: minmax")
+    )
+
+
 def test_a_backend_that_is_missing_here_is_no_input_error(qexplorer: Any) -> None:
     """Exit code 1, with the reason: the command was right, the machine lacks something."""
     outcome = qexplorer("compare", "digits_cnn", "--recipe", "w8a8", "--backend", "tensorrt")

@@ -28,6 +28,7 @@ class Case:
         outputs: shapes of a sample's outputs.
         labels: makes labels of the inputs; None for a task without.
         metrics: names of the metrics that must have a value there.
+        named: what the file names as its task; None where its labels, or that there are none, mean it.
     """
 
     features: tuple[int, ...]
@@ -36,6 +37,7 @@ class Case:
     outputs: dict[str, tuple[int, ...]]
     labels: Callable[[np.random.Generator], np.ndarray[Any, Any]] | None
     metrics: tuple[str, ...]
+    named: str | None = None
 
 
 def _linear(name: str, *, output: str = "y") -> onnx.NodeProto:
@@ -76,7 +78,16 @@ CASES: dict[str, Case] = {
         {"w": (6, 1), "v": (6, 4)},
         {"y": (1,), "z": (4,)},
         None,
-        ("sqnr", "cosine", "worst_output_sqnr", "agreement"),
+        ("sqnr", "cosine", "worst_output_sqnr"),
+    ),
+    "agreement": Case(
+        (6,),
+        (_linear("w"), _linear("v", output="z")),
+        {"w": (6, 4), "v": (6, 4)},
+        {"y": (4,), "z": (4,)},
+        None,
+        ("agreement", "sqnr", "cosine", "worst_output_sqnr"),
+        named="agreement",
     ),
 }
 
@@ -100,5 +111,7 @@ def write(case: Case, folder: Path, **extra: Any) -> tuple[Path, Path]:
     arrays: Arrays = {"x": rng.standard_normal((N, *case.features)).astype(np.float32)}
     if case.labels is not None:
         arrays["y"] = case.labels(rng)
-    np.savez(data, **arrays, **extra)  # type: ignore[arg-type]
+    if case.named is not None:
+        arrays["task"] = np.array(case.named)
+    np.savez(data, **arrays | extra)  # type: ignore[arg-type]
     return model, data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from streamlit.testing.v1 import AppTest
 
 import qexplorer as qx
 from qexplorer.cli.main import main
+from qexplorer.core.dataset import Split
 from qexplorer.core.errors import RecipeError, UnknownName
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage, needs_words
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import OPTIONS
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.quantize import digest_of
-from qexplorer.ui.quantize.recipe_changes import short_name, text_of
+from qexplorer.ui.quantize.recipe_changes import text_of
 from tests.contract.format_checks import command_help
 from tests.contract.throw_away import bring
 from tests.pages.app import open_app, texts, when_ended
@@ -127,6 +130,19 @@ def test_the_same_data_give_the_same_file(name: str, tmp_path: Path, monkeypatch
         monkeypatch.setenv("QEXPLORER_WORKSPACE", str(tmp_path / folder))
         files.append(quantized(one.model, f"w3a8-tensor-{name}", data_of(one)).onnx)
     assert files[0] == files[1]
+
+
+@every
+@pytest.mark.usefixtures("shared_workspace")
+def test_samples_that_judge_leave_no_trace(name: str) -> None:
+    """Other samples to judge on change no byte of the file, neither through ranges nor through the algorithm."""
+    one = case("residual")
+    data = data_of(one)
+    judged = Split({key: -3 * values - 11 for key, values in data.evaluation.inputs.items()})
+    other = replace(data, evaluation=judged, digest="other")
+    found, again = (quantized(one.model, f"w3a8-tensor-{name}", each) for each in (data, other))
+    assert found.path != again.path
+    assert found.onnx == again.onnx
 
 
 @every

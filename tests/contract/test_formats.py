@@ -16,6 +16,7 @@ from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format
 from qexplorer.core.grid import fake_quantize
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import examples, stem_of
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import error_exact, error_from_histogram
@@ -24,7 +25,7 @@ from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.capability import not_integer
 from qexplorer.run.protocol import Capabilities
-from qexplorer.ui.quantize.recipe_changes import changed, short_name
+from qexplorer.ui.quantize.recipe_changes import changed
 from tests.contract.format_checks import check_file, check_size, command_help, format_recipe, planned, weights_of
 from tests.pages.app import open_app, texts
 from tests.quantize.support import case, run

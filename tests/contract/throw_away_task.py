@@ -66,7 +66,7 @@ class Forecast:
     name = "forecast"
     takes = "numbers to come, of shape (n,)"
     metrics = ("worst_error", "rmse")
-    needs_labels, classes = True, False
+    needs_labels = True
 
     def means(self, labels: Array | None) -> bool:  # noqa: ARG002
         """Never."""
@@ -78,6 +78,10 @@ class Forecast:
 
     def check_fit(self, labels: Array, outputs: Sequence[TensorInfo], where: str) -> None:
         """All fit."""
+
+    def classes(self, outputs: Sequence[TensorInfo]) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
 
     def strata(self, labels: Array) -> Array | None:  # noqa: ARG002
         """None."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from qexplorer.core.errors import InputError, UnknownName
+from qexplorer.core.recipe import Recipe
 from qexplorer.jobs import history
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
@@ -29,24 +30,24 @@ def test_what_is_added_comes_back_whole() -> None:
 
 
 def test_the_list_is_newest_first_and_by_model() -> None:
-    """The list has the newest first, with recipes and accuracies to recognize them by."""
+    """The list has the newest first, with recipes and accuracies to recognize them by; a name is not a model."""
     History().add(comparison(comparison_id="old", created="2026-01-01T00:00:00+00:00"))
     History().add(comparison(comparison_id="new", created="2026-01-03T00:00:00+00:00"), order=ORDER)
-    History().add(comparison(comparison_id="other", model={"name": "another"}))
+    History().add(comparison(comparison_id="other", model={"name": "net", "sha256": "1" * 64}))
     assert [r.id for r in History().list()] == ["new", "other", "old"]
-    assert [r.id for r in History().list("net")] == ["new", "old"]
+    assert [r.id for r in History().list("0" * 64)] == ["new", "old"]
     newest = History().list()[0]
-    assert newest.recipes == ("w8a8",)
+    assert [line.recipe for line in newest.recipes] == ["w8a8"]
     assert [(line.recipe, line.accuracy, line.speedup) for line in newest.lines] == [
-        ("float", 0.99, 1.0),
+        ("float", 0.99, None),
         ("w8a8", 0.98, 2.0),
     ]
     assert newest.order == ORDER
 
 
-def test_a_noisy_speed_is_not_listed() -> None:
-    """The list gives no speed-up of a measurement that is not valid."""
-    took = replace(quantized_run().latency_ms, valid=False)
+def test_a_speed_up_that_says_nothing_is_not_listed() -> None:
+    """The list gives no speed-up whose interval holds much slower and much faster alike."""
+    took = replace(quantized_run().latency_ms, speedup_ci95=(0.5, 4.0))
     History().add(comparison(float_run(), quantized_run(latency_ms=took)))
     assert History().list()[0].lines[1].speedup is None
 
@@ -93,8 +94,31 @@ def test_an_older_file_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(history, "MIGRATIONS", steps)
     assert [r.id for r in History().list()] == ["c1"]
     with sqlite3.connect(History().path) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (2,)
+        assert base.execute("PRAGMA user_version").fetchone() == (len(steps),)
         assert "remark" in [row[1] for row in base.execute("PRAGMA table_info(comparisons)")]
+
+
+def test_a_file_of_the_first_schema_learns_what_it_did_not_keep() -> None:
+    """Its rows get the model's digest from the comparison itself, and what each run was asked from the order."""
+    kept, path = comparison(), History().path
+    line = {"recipe": "w8a8", "backend": "onnxruntime", "status": "ok", "accuracy": 0.98, "speedup": None}
+    order = ORDER.model_dump(mode="json")
+    row = (kept.id, kept.created, "net", "points", json.dumps([line]), json.dumps(order), json.dumps(kept.to_json()))
+    with sqlite3.connect(path) as base:
+        for statement in history.MIGRATIONS[0]:
+            base.execute(statement)
+        base.execute("INSERT INTO comparisons VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        base.execute("PRAGMA user_version = 1")
+    (record,) = History().list("0" * 64)
+    found = record.line_of(Recipe.parse("w8a8").model_copy(update={"name": "renamed"}), "onnxruntime")
+    assert found == record.lines[0]
+    assert record.line_of(Recipe.parse("w4a8"), "onnxruntime") is None
+
+
+def test_two_of_one_name_are_two_lines() -> None:
+    """Where a record of an earlier version holds two recipes of one name, both are listed."""
+    History().add(comparison(float_run(), quantized_run(), quantized_run(digest="other", accuracy=None)))
+    assert [line.accuracy for line in History().list()[0].recipes] == [0.98, None]
 
 
 def test_a_newer_file_is_not_touched() -> None:

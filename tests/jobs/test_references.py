@@ -159,3 +159,11 @@ def test_what_is_wrong_is_said_of_the_name_that_a_person_knows(own: tuple[Path, 
     """A task that does not go with the labels is refused for the file's name, not for the digest it is kept by."""
     with pytest.raises(DataError, match=r"^points: the labels"):
         open_data(refer_to_data(own[1], task="sequences"))
+
+
+def test_one_file_under_two_names_is_called_as_it_was_brought(own: tuple[Path, Path]) -> None:
+    """A reference has the name that its person knows; both stand for the same model."""
+    first = refer_to_model(own[0])
+    second = first.model_copy(update={"name": "second"})
+    assert (open_model(first).name, open_model(second).name) == ("net", "second")
+    assert first.source == second.source

@@ -64,6 +64,33 @@ def test_free_sizes_give_unknown_macs() -> None:
     assert one("Conv", ["n", 3, "h", "w"], {"w": weight(4, 3, 3, 3)}).macs is None
 
 
+# By hand: 2 heads, 5 queries, 7 keys, 4 values in each query and key, 6 in each value.
+@pytest.mark.parametrize(
+    ("shapes", "heads"),
+    [
+        ({"q": ["n", 2, 5, 4], "k": ["n", 2, 7, 4], "v": ["n", 2, 7, 6]}, {}),
+        ({"q": ["n", 5, 8], "k": ["n", 7, 8], "v": ["n", 7, 12]}, {"q_num_heads": 2, "kv_num_heads": 2}),
+        ({"q": ["n", 5, 8], "k": ["n", 7, 4], "v": ["n", 7, 6]}, {"q_num_heads": 2, "kv_num_heads": 1}),
+    ],
+)
+def test_attention_multiplies_queries_with_keys_and_scores_with_values(
+    shapes: dict[str, Shape], heads: dict[str, int]
+) -> None:
+    """Both products count, whether heads have an axis of their own or lie in rows, and whether they share keys."""
+    node = helper.make_node("Attention", ["q", "k", "v"], ["y"], **heads)
+    (layer,) = layers(model([node], shapes, ["y"], opset=23, ir=11))
+    assert layer.macs == 2 * 5 * 7 * (4 + 6)
+
+
+def test_attention_over_a_past_of_any_length_has_no_number() -> None:
+    """Keys that are handed in from before are not among the shapes of the new ones."""
+    past = {"pk": ["n", 2, "past", 4], "pv": ["n", 2, "past", 6]}
+    shapes: dict[str, Shape] = {"q": ["n", 2, 5, 4], "k": ["n", 2, 7, 4], "v": ["n", 2, 7, 6], **past}
+    node = helper.make_node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y", "a", "b"])
+    (layer,) = layers(model([node], shapes, ["y"], opset=23, ir=11))
+    assert layer.macs is None
+
+
 def test_shared_weights_count_once() -> None:
     """A weight that two layers share is counted with the first and named in both."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("MatMul", ["a", "w"], ["y"])]
@@ -123,3 +150,22 @@ def test_resize_by_nearest_moves_values() -> None:
     node = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="nearest")
     (layer,) = layers(model([node], {"x": ["n", 3, 8, 8]}, ["y"], {"s": np.array([1, 1, 2, 2], np.float32)}))
     assert layer.quantizable
+
+
+def test_layers_that_compute_are_told_from_plumbing() -> None:
+    """A table of weights and sums of floats compute; views, casts, shapes and arithmetic of dimensions do not."""
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["words"], "words"),
+        helper.make_node("Shape", ["ids"], ["shape"], "shape"),
+        helper.make_node("Mul", ["shape", "two"], ["twice"], "twice"),
+        helper.make_node("Greater", ["ids", "two"], ["large"], "large"),
+        helper.make_node("Cast", ["large"], ["mask"], "mask", to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "two"], ["column"], "column"),
+        helper.make_node("Add", ["words", "column"], ["masked"], "masked"),
+        helper.make_node("Gather", ["masked", "first"], ["y"], "first", axis=1),
+    ]
+    constants = {"table": np.ones((9, 4), np.float32), "two": np.array([2]), "first": np.array(0)}
+    proto = model(nodes, {}, ["y"], constants)
+    proto.graph.input.append(value("ids", ["n", 3], I64))
+    found = layers(proto)
+    assert [layer.name for layer in found if layer.computes] == ["words", "masked"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from qexplorer.machine import ceiling_child
 from qexplorer.machine.ceiling import Ceiling, best_of
 from qexplorer.machine.ceiling_child import ceiling_here, product_graph
 from qexplorer.machine.cpu import cpu_model
@@ -24,6 +27,26 @@ def test_every_limit_is_measured() -> None:
     assert all(peak is not None and peak > 0 for peak in peaks)
     assert len(found.n) == 5
     assert min(found.n.values()) >= 4
+
+
+def test_operations_and_bytes_are_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of 512 x 512 matrices in half a second is 2 x 512**3 operations, and a copied byte is one read and one
+    written: a multiply-accumulate and a copy both count two."""
+    repeats: list[int] = []
+
+    def half_a_second(call: Callable[[], object]) -> tuple[float, int]:
+        call()
+        return 0.5, 4
+
+    real = ceiling_child._copy_one
+    monkeypatch.setattr(ceiling_child, "_copy_one", lambda pair, n: (repeats.append(n), real(pair, n))[1])
+    monkeypatch.setattr(ceiling_child, "_best", half_a_second)
+    found = ceiling_here(1)
+    for gops in (found.int8_gops, found.int8_signed_gops, found.fp32_gflops):
+        assert gops == pytest.approx(2 * 512**3 / 0.5 / 1e9)
+    assert repeats == [1, 5]
+    assert found.memory_gb_per_s == pytest.approx(2 * 64 * 2**20 / 0.5 / 1e9)
+    assert found.cache_gb_per_s == pytest.approx(2 * 5 * 192 * 2**10 / 0.5 / 1e9)
 
 
 def test_the_higher_of_two_counts() -> None:

@@ -96,12 +96,12 @@ def samples(n: int, *, seed: int = 1) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(n, *SHAPE)).astype(np.float32)
 
 
-def data_set(n: int = 40, *, labels: bool = True, name: str = "noise") -> DataSet:
-    """Random samples with random labels."""
+def data_set(n: int = 40, *, labels: bool = True, name: str = "noise", task: str | None = None) -> DataSet:
+    """Random samples with random labels, for the task that these mean unless one is named."""
     rng = np.random.default_rng(2)
     said = rng.integers(0, CLASSES, n) if labels else None
     calibration = Split({"x": samples(16, seed=3)}, None)
-    return DataSet(name, calibration, Split({"x": samples(n)}, said), True, tuple("abcde"), "0" * 64)
+    return DataSet(name, calibration, Split({"x": samples(n)}, said), True, tuple("abcde"), "0" * 64, task=task)
 
 
 def quantized(model: Model, folder: Path, *, name: str = "w8a8", signed: bool = False) -> Variant:

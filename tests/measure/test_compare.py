@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qexplorer import api
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import BackendError, Cancelled, DataError, ModelError, RecipeError, UnknownName
+from qexplorer.core.errors import BackendError, Cancelled, DataError, ModelError, UnknownName
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
@@ -21,10 +22,12 @@ from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.compare import Comparison, Progress, compare
+from qexplorer.measure.effort import EVALUATION_BATCH
 from qexplorer.measure.run_one import measure
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.run.registry import BACKENDS
+from qexplorer.run.protocol import SessionOptions
+from qexplorer.run.registry import BACKENDS, reference
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [Recipe.parse("w8a8"), Recipe.parse("w4a8")]
@@ -129,15 +132,12 @@ def test_a_recipe_that_fails_fails_alone(digits: Model, data: DataSet, monkeypat
 
 
 def test_what_cannot_be_compared_is_refused_at_once(digits: Model, data: DataSet) -> None:
-    """An unknown backend, one that is not usable here, two recipes by one name, and no samples: one sentence each."""
+    """An unknown backend, one that is not usable here, and no samples: one sentence each."""
     with pytest.raises(UnknownName):
         compare(digits, RECIPES, data, backends=["onnxruntim"])
     missing = next(backend.name for backend in BACKENDS if not backend.availability().available)
     with pytest.raises(BackendError, match=f"^{missing}: "):
         compare(digits, RECIPES, data, backends=[missing])
-    other = Recipe.parse("w4a8").model_copy(update={"name": "w8a8"})
-    with pytest.raises(RecipeError, match="have this name and differ"):
-        compare(digits, [RECIPES[0], other], data)
     with pytest.raises(DataError, match="no sample"):
         compare(digits, RECIPES, data, samples=0)
 
@@ -147,6 +147,16 @@ def test_repetitions_and_float_among_the_recipes_change_nothing(digits: Model, d
     same = RECIPES[0].model_copy(update={"name": "mine"})
     found = compare(digits, [Recipe.parse("float"), RECIPES[0], same, RECIPES[0]], data, samples=20)
     assert [run.recipe for run in found.runs] == ["float", "w8a8"]
+
+
+def test_two_recipes_of_one_name_are_two_runs(digits: Model, data: DataSet) -> None:
+    """Both are measured, under names that tell them apart; a short name is kept by what it stands for."""
+    own = [Recipe.parse(f"name: mine\nweights: {{format: int{bits}}}\n") for bits in (8, 4)]
+    other = Recipe.parse("w4a8").model_copy(update={"name": "w8a8"})
+    found = compare(digits, [*own, other, Recipe.parse("w8a8")], data, samples=20)
+    assert [run.recipe for run in found.runs] == ["float", "mine", "mine (2)", "w4a8", "w8a8"]
+    asked = [Recipe.parse(found.recipes[run.digest]).digest for run in found.runs[1:]]
+    assert asked == [each.digest for each in (*own, other, Recipe.parse("w8a8"))]
 
 
 def test_cancelling_while_observing_stops_it(digits: Model, data: DataSet) -> None:
@@ -169,3 +179,21 @@ def test_comparing_imports_neither_torch_nor_streamlit(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_what_depends_on_the_batch_is_judged_at_the_batch_that_is_timed(digits: Model, data: DataSet) -> None:
+    """Ranges found in every call span the batch: answers are those of single samples, and the batch is said."""
+    runs = {run.recipe: run for run in compare(digits, [Recipe.parse("w4a8-dynamic"), Recipe.parse("w8")], data).runs}
+    dynamic, static = runs["w4a8-dynamic"], runs["w8"]
+    assert dynamic.accuracy is not None
+    assert dynamic.latency_ms is not None
+    assert static.accuracy is not None
+    assert (dynamic.accuracy.batch, static.accuracy.batch) == (dynamic.latency_ms.batch, EVALUATION_BATCH)
+    assert any("judged at batch 1, at which latency is timed" in note for note in dynamic.notes)
+    assert not any("judged at batch" in note for note in static.notes)
+    session = reference().load(api.quantize(digits, "w4a8-dynamic").path, SessionOptions())
+    ((name, images),) = data.evaluation.inputs.items()
+    alone = np.concatenate([session.run({name: image[None]})[0] for image in images])
+    together = np.concatenate([session.run({name: images[i : i + 32]})[0] for i in range(0, len(images), 32)])
+    assert np.abs(alone - together).max() > 1e-3
+    assert dynamic.accuracy.value == np.mean(alone.argmax(1) == data.evaluation.labels)

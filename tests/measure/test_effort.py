@@ -12,7 +12,7 @@ import pytest
 from qexplorer.core.errors import UnknownName
 from qexplorer.measure.effort import PLANS, SECONDS, Effort, effort_of
 from qexplorer.measure.metrics.statistics import median_interval
-from qexplorer.measure.timing.latency_numbers import LEAST_LOADS
+from qexplorer.measure.timing.paired import LEAST_LOADS
 from qexplorer.measure.timing.sweep import CELL_S
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "measuring.md"

@@ -17,6 +17,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import BATCHES, Effort
 from qexplorer.measure.engine import Engine
+from qexplorer.measure.forecast import FLOAT
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
@@ -37,9 +38,9 @@ def run(
         scratch() as folder,
         Engine(subject, keep_samples(folder, subject.inputs), Effort.QUICK, board, None) as engine,
     ):
-        engine.expect([backend], len(variants))
+        engine.expect([backend], ["a recipe"] * (len(variants) - 1))
         for variant in variants:
-            engine.submit(backend, variant)
+            engine.submit(backend, variant, FLOAT if variant.is_float else "a recipe")
         engine.finish_judging()
         engine.time_all([backend])
         return list(engine.runs()), told
@@ -115,7 +116,7 @@ def test_a_model_that_insists_on_a_batch_is_measured_at_it(tmp_path: Path) -> No
 @pytest.mark.usefixtures("short")
 def test_without_labels_agreement_stands_in(cnn: Model, both: list[Variant]) -> None:
     """The float model agrees with itself by definition, without an interval; the others are counted."""
-    (plain, int8), _ = run(cnn, both, data_set(40, labels=False))
+    (plain, int8), _ = run(cnn, both, data_set(40, labels=False, task="agreement"))
     assert plain.accuracy is not None
     assert int8.accuracy is not None
     assert (plain.accuracy.metric, plain.accuracy.value, plain.accuracy.ci95) == ("agreement", 1.0, None)

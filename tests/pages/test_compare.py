@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qexplorer.core.results import Accuracy, Run, Status
+from qexplorer.core.results import Accuracy, Run, Size, Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.compare_order import CompareOrder
@@ -20,6 +20,7 @@ from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.records import write_json
 from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
+from qexplorer.load.model import load_model
 from qexplorer.load.samples.shelf import get_sample
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, open_app, texts, when_ended
@@ -75,7 +76,7 @@ def test_a_real_comparison_through_the_page() -> None:
     said = texts(again)
     assert "of the weight bytes" in said
     labels = {d.proto.label for d in again.get("download_button")}
-    assert labels == {"ONNX", "Recipe", "Results as JSON", "Results as CSV"}
+    assert labels == {"ONNX", "Recipe", "Results as JSON", "Results as CSV", "SVG", "PNG", "CSV"}
 
 
 def test_double_clicks_are_one_job() -> None:
@@ -157,7 +158,7 @@ def test_settings_that_a_file_needs_elsewhere_are_told() -> None:
     run = quantized_run(notes=("with session.disable_quant_qdq=1, which unpacks weights once",))
     said = texts(show(comparison(float_run(), run)))
     assert f"How this file ran on {BACKEND}: with session.disable" in said.replace("\\", "")
-    assert "how it ran, w8a8: with session.disable" in said.replace("\\", "")
+    assert "how it ran**, w8a8: with session.disable" in said.replace("\\", "")
 
 
 def test_refused_and_failed_runs_stand_beside_the_others() -> None:
@@ -249,8 +250,9 @@ def test_a_vanished_comparison_is_one_sentence() -> None:
 
 
 def test_the_record_lists_this_model_first() -> None:
-    """The list has this model's comparisons; all others on request."""
-    History().add(comparison(comparison_id="mine", model={"name": "tumour_mlp"}))
+    """The list has this model's comparisons, known by its digest; all others on request."""
+    model = load_model("tumour_mlp")
+    History().add(comparison(comparison_id="mine", model={"name": "as it was called then", "sha256": model.sha256}))
     History().add(comparison(comparison_id="other"))
     app = opened()
     assert len(next(t.value for t in app.dataframe if "recipes" in t.value.columns)) == 1
@@ -267,7 +269,7 @@ def test_order_again_joins_recipes() -> None:
     for i, recipes in enumerate((["w8a8", mine], ["w8a8", other])):
         History().add(comparison(comparison_id=str(i)), order=CompareOrder(**base, recipes=tuple(recipes)))
     order = order_again(History().list())
-    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine 2", "w8a8"]
+    assert sorted(recipe.name for recipe in order.recipes) == ["mine", "mine (2)", "w8a8"]
     assert {key: getattr(order, key) for key in base} == base
 
 
@@ -313,3 +315,22 @@ def test_comparing_again_works_where_only_the_workspace_is_left(tmp_path: Path) 
     job_id = app.session_state["qexplorer_state"].jobs["compare"]
     assert COMPARE.order_of(manager.state(job_id)).data == data
     manager.cancel(job_id)
+
+
+def test_presenting_fills_the_window_until_somebody_leaves() -> None:
+    """The cards replace the page, the slider chooses among what was measured, and leaving brings the page back."""
+    loses = Accuracy("accuracy", 0.9, (0.8, 0.95), 100, -0.09, (-0.11, -0.07), 0.01, 0, 9)
+    lossy = quantized_run("w4a8", accuracy=loses, size=Size(80_000, 70_000))
+    kept = comparison(float_run(), quantized_run(), lossy)
+    app = show(kept)
+    next(b for b in app.button if b.label == "Present").click().run()
+    assert not app.title
+    assert not app.exception
+    wall = "".join(str(html.proto.body) for html in app.get("html"))
+    assert "<h2>float</h2>" in wall
+    assert [s.label for s in app.select_slider] == ["How much accuracy may we lose?"]
+    assert app.multiselect(f"present_runs_{kept.id}").value == ["w4a8", "w8a8"]
+    app.select_slider[0].set_value(app.select_slider[0].options[0]).run()
+    assert app.multiselect(f"present_runs_{kept.id}").value == ["w8a8"]
+    app.button("present_leave").click().run()
+    assert [title.value for title in app.title] == ["Compare"]

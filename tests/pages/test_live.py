@@ -87,3 +87,15 @@ def test_start_and_stop(left: str) -> None:
     assert not app.exception
     app.button("live_stop").click().run()
     assert not manager.state(job_id).is_running
+
+
+def test_a_stream_that_died_says_so_until_it_is_dismissed() -> None:
+    """Why it ended stands on the page with a way to take it away, and it can be started again."""
+    job_id = ended_stream()
+    (workspace("jobs", job_id) / "events.jsonl").write_text('{"event": "progress", "step": "streaming", "done": 0.0}\n')
+    app = opened(jobs={"live": job_id})
+    assert "streaming" in app.main.error[0].value
+    assert not app.button("live_start").disabled
+    app.button(f"dismiss_page_live_{job_id}").click().run()
+    assert not app.main.error
+    assert not app.exception

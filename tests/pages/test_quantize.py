@@ -126,10 +126,13 @@ def test_why_float() -> None:
 
 
 def test_rules_in_their_order() -> None:
-    """A rule is added, changed, moved and removed; the last match wins in the plan."""
+    """A rule is added, which does nothing until told, changed, moved and removed; the last match wins in the plan."""
     app = opened()
     app.button("rule_add").click().run()
+    assert "float" not in set(plan(app)["treatment"])
+    assert "1 layer, changes nothing yet" in app.selectbox("rule_0_match").label
     pick(app, "rule_0_match", "op:Gemm")
+    pick(app, "rule_0_weights", "float")
     assert "float" in set(plan(app)["treatment"])
     app.button("rule_add").click().run()
     pick(app, "rule_1_match", "*")
@@ -171,8 +174,9 @@ def test_yaml_both_ways() -> None:
         ("weights: {format: int9}\n", "int9"),
         ("weights: [\n", "not YAML"),
         ("wat8", "no recipe called 'wat8'"),
-        ("colour: red\n", "colour"),
-        ("/etc/hostname.yaml", "mapping"),
+        ("colour: red\n", "line 1, colour: no such field; allowed: name, weights"),
+        ("weights:\n  format: int8\nlayers: 3\n", "line 3, layers: 3 must be a list"),
+        ("/etc/hostname.yaml", "a recipe holds fields"),
     ],
 )
 def test_a_wrong_recipe_is_one_sentence(text: str, said: str) -> None:
@@ -200,14 +204,56 @@ def test_a_contradiction_is_refused() -> None:
     assert len(recipe(app).layers) == 1
 
 
+def press(app: AppTest, label: str) -> AppTest:
+    """Presses the button that says so."""
+    return next(b for b in app.button if b.label == label).click().run()
+
+
 def test_add_to_comparison() -> None:
     """The recipe joins the comparison once."""
     app = opened()
     group(app, "quantize_preset").set_value("w8").run()
-    button = next(b for b in app.button if b.label == "Add to comparison")
-    button.click().run()
+    press(app, "Add to comparison")
     assert app.session_state["qexplorer_state"].compare == ["w8a8", "w4a8", "w8"]
     assert next(b for b in app.button if b.label == "In the comparison").disabled
+
+
+def test_own_recipes_have_names_of_their_own() -> None:
+    """Two recipes without a short name, added one after the other, are two in the comparison and among its chips."""
+    app = opened()
+    pick(app, "quantize_activations_calibrator", "percentile")
+    app.number_input("quantize_activations_percentile").set_value(99.0).run()
+    press(app, "Add to comparison")
+    app.number_input("quantize_activations_percentile").set_value(98.0).run()
+    press(app, "Add to comparison")
+    own = [Recipe.parse(text) for text in app.session_state["qexplorer_state"].compare[2:]]
+    assert [each.name for each in own] == [
+        "w8a8-percentile with percentile 99.0",
+        "w8a8-percentile with percentile 98.0",
+    ]
+    assert len({each.digest for each in own}) == 2
+    assert recipe(app).name == own[1].name
+    app.switch_page("pages/compare.py").run()
+    picks = app.multiselect("compare_picked")
+    assert len(set(picks.options)) == len(picks.options)
+    picks.unselect(app.session_state["qexplorer_state"].compare[2]).run()
+    assert [Recipe.parse(t).name for t in app.session_state["qexplorer_state"].compare] == ["w8a8", "w4a8", own[1].name]
+
+
+def test_a_recipe_is_renamed_where_it_stands() -> None:
+    """A new name is the recipe's everywhere in the session; a name that is another's is refused beside the field."""
+    app = opened()
+    pick(app, "quantize_weights_format", "int6")
+    press(app, "Add to comparison")
+    app.text_input("quantize_name").set_value("slim").run()
+    state = app.session_state["qexplorer_state"]
+    assert [Recipe.parse(text).name for text in (state.recipe, state.compare[2])] == ["slim", "slim"]
+    assert Recipe.parse(state.recipe).digest == Recipe.parse("w6a8").digest
+    app.text_input("quantize_name").set_value("w4a8").run()
+    assert "short name of another recipe" in app.error[0].value
+    assert recipe(app).name == "slim"
+    app.text_input("quantize_name").set_value("").run()
+    assert recipe(app).name == "w6a8"
 
 
 def test_quantize_to_onnx() -> None:

@@ -24,7 +24,7 @@ class _Run(Run):
 def test_a_described_field_is_a_column() -> None:
     """Of a run or of a part of it: heading, help, text with unit, number; an empty cell and None without a value."""
     found = {column.title: column for column in described_columns(_Run)}
-    assert set(found) == {"throughput", "warm", "pages"}
+    assert set(found) == {"warm", "pages"}
     there = _Run("w8a8", "0", "b", Status.OK, warm_s=1.25, ram=_Memory(None, pages=12_345))
     empty = _Run("w8a8", "0", "b", Status.OK)
     warm, pages = found["warm"], found["pages"]

@@ -6,15 +6,25 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory, Run, Size, Status
+from qexplorer.core.results import Accuracy, Energy, Fidelity, Kernels, Latency, Memory, Run, Size, Status, Throughput
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.export import comparison_csv, comparison_json, json_text
-from qexplorer.report.notebook import table_html
+from qexplorer.report.notebook import comparison_html, run_html, table_html
 from qexplorer.report.table import COLUMNS, ComparisonTable, row_of, run_cells
-from qexplorer.report.words import NONE, bytes_text, count_text
+from qexplorer.report.words import (
+    NONE,
+    bytes_text,
+    count_text,
+    energy_cell,
+    energy_text,
+    latency_cell,
+    speedup_cell,
+    throughput_cell,
+)
 
 GOOD = Run(
     recipe="w8a8",
@@ -49,7 +59,7 @@ def test_cells_read_as_people_write() -> None:
         "weights": "150 kB",
         "file": "165 kB",
         "latency": "0.123 ms",
-        "speed-up": "1.9x",
+        "speed-up": "1.90x (1.80 to 2.00)",
         "memory": "61 MB",
         "energy": "0.41 mJ estimated",
         "fidelity": "1 step",
@@ -123,3 +133,41 @@ def test_conditions_say_what_was_measured_with() -> None:
         "effort quick",
     )
     assert ComparisonTable(comparison(REFUSED)).conditions == ("A CPU",)
+
+
+def test_every_form_says_how_runs_ran() -> None:
+    """A setting beside a backend's defaults stands in the terminal's and the notebook's lines, in CSV and in JSON."""
+    said = "with session.some=1, which does it"
+    runs = tuple(replace(GOOD, recipe=name, notes=(said,)) for name in ("w8", "w4"))
+    table = ComparisonTable(comparison(GOOD, *runs))
+    assert table.notes == (f"w8, w4 on onnxruntime: {said}.",)
+    assert f"w8, w4 on onnxruntime: {said}." in comparison_html(table)
+    assert said in run_html(runs[0])
+    lines = list(csv.DictReader(io.StringIO(comparison_csv(table.comparison))))
+    assert [line["notes"] for line in lines] == ["", f"{said}.", f"{said}."]
+    assert json.loads(comparison_json(table.comparison))["runs"][1]["notes"] == [said]
+
+
+def test_a_speed_up_that_says_nothing_is_none() -> None:
+    """Between much slower and much faster no ratio is printed anywhere, only what it could be."""
+    took = replace(GOOD.latency_ms, speedup=1.1, speedup_ci95=(0.5, 2.4), valid=False)
+    run = replace(GOOD, latency_ms=took)
+    assert run_cells(run)["speed-up"] == speedup_cell(took) == "none seen (0.50 to 2.40)"
+    assert run_cells(replace(GOOD, latency_ms=replace(took, speedup_ci95=None)))["speed-up"] == NONE
+    assert latency_cell(took) == "0.123 ms (0.12 to 0.13), n 400, noisy"
+
+
+def test_noise_is_flagged_wherever_a_number_rests_on_it() -> None:
+    """Energy and throughput of disturbed rounds say so, with their intervals, in the cells and in the CSV."""
+    energy = Energy(0.41, (0.4, 0.43), "estimated", "no meter", valid=False, ratio=0.5, ratio_ci95=(0.4, 0.6))
+    rates = {1: Throughput(9000.0, (8000.0, 9500.0), 90, valid=False), 8: Throughput(8000.0, (7000.0, 8500.0), 90)}
+    run = replace(GOOD, energy_mj=energy, throughput_by_batch=rates)
+    assert energy_cell(energy) == "0.41 mJ (0.4 to 0.43) estimated, noisy"
+    assert energy_text(energy) == "0.41 mJ estimated (noisy)"
+    assert throughput_cell(run) == "8,000 /s (7,000 to 8,500), batch 8"
+    noisy = replace(run, throughput_by_batch={1: rates[1]})
+    assert throughput_cell(noisy) == "9,000 /s (8,000 to 9,500), batch 1, noisy"
+    (row,) = csv.DictReader(io.StringIO(comparison_csv(comparison(run))))
+    assert (row["energy_valid"], row["energy_ratio"], row["energy_ratio_high"]) == ("False", "0.5", "0.6")
+    assert (row["throughput_batch"], row["throughput_low_per_s"], row["throughput_valid"]) == ("8", "7000.0", "True")
+    assert row["effort"] == "quick"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
+from qexplorer.core.speed import Change
+from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval
 from qexplorer.report.metric_words import stated
-from qexplorer.report.verdict import Change, headline, verdict_of
+from qexplorer.report.statements.claims import change_of, hidden_loss
+from qexplorer.report.verdict import headline, verdict_of
 from tests.report.comparisons import BACKEND, float_run, quantized_run
 
 FASTER, SLOWER = (2.0, (1.9, 2.1)), (0.5, (0.45, 0.55))
@@ -25,11 +32,13 @@ def lossy(recipe: str, delta: float, speed: tuple[float, tuple[float, float]] = 
 
 
 def test_an_interval_over_zero_is_no_difference() -> None:
-    """A loss whose interval holds zero is not called a loss, and the samples are named."""
+    """A loss whose interval holds zero is not called a loss; the samples are named, and how much could hide in them."""
     run = quantized_run()
     verdict = verdict_of(run, [float_run(), run])
-    assert verdict.answers is Change.NONE
-    assert "no difference in accuracy that 100 samples could show, -1.0 points (-5.4 to +2.7)" in verdict.text
+    assert verdict.answers is Change.UNSURE
+    told = "no difference in accuracy that 100 samples could show, -1.0 points (a loss of up to 5.4 points could hide)"
+    assert told in verdict.text
+    assert verdict.hidden == "5.4 points"
     assert "0.25 of the weight bytes" in verdict.text
     assert "2 times faster (1.90 to 2.10)" in verdict.text
     assert "0.50 of the energy (estimated)" in verdict.text
@@ -54,18 +63,20 @@ def test_an_interval_over_one_is_no_difference_in_speed() -> None:
     run = quantized_run(latency_ms=took)
     verdict = verdict_of(run, [float_run(), run])
     assert verdict.speed is Change.NONE
-    assert "no difference in speed that 900 calls on 7 loadings could show, 0.99 to 1.03 times float's" in verdict.text
+    assert "no difference in speed that 900 calls on 7 loadings could show, 0.99 to 1.03 times as fast" in verdict.text
 
 
-def test_noise_is_no_speed() -> None:
-    """A latency that is not valid gives no speed, and the reason."""
-    took = replace(
-        quantized_run().latency_ms, valid=False, reason="too noisy: other work took 70% of the processor; p99 not shown"
-    )
-    run = quantized_run(latency_ms=took)
+def test_noise_widens_the_speed_and_does_not_hide_it() -> None:
+    """On a busy machine the interval is told instead of a number; one that says nothing shows no difference."""
+    noisy = replace(quantized_run().latency_ms, valid=False, load="another program was busy")
+    run = quantized_run(latency_ms=replace(noisy, speedup=1.6, speedup_ci95=(1.3, 2.1)))
     verdict = verdict_of(run, [float_run(), run])
-    assert verdict.speed is Change.UNKNOWN
-    assert "too noisy to speak of speed (other work took 70% of the processor)" in verdict.text
+    assert verdict.speed is Change.BETTER
+    assert "1.3 to 2.1 times faster, on a busy machine" in verdict.text
+    run = quantized_run(latency_ms=replace(noisy, speedup=None, speedup_ci95=(0.4, 2.3)))
+    verdict = verdict_of(run, [float_run(), run])
+    assert verdict.speed is Change.NONE
+    assert "no difference in speed that 900 calls could show, 0.40 to 2.30 times as fast, on a busy m" in verdict.text
     assert "faster" not in verdict.text
 
 
@@ -96,8 +107,10 @@ def test_headline_is_the_quickest_on_any_backend() -> None:
     """Gaining most on a slow backend is not being quick: the shortest median of those as good as float is told."""
     took = quantized_run().latency_ms
     assert took is not None
-    slow = replace(quantized_run("w8a8", latency_ms=replace(took, p50=9.0, speedup=5.0)), backend="torch")
-    quick = quantized_run("w8a8", latency_ms=replace(took, p50=1.0, speedup=2.0))
+    slow = replace(
+        quantized_run("w8a8", latency_ms=replace(took, p50=9.0, ci95=(8.9, 9.1), speedup=5.0)), backend="torch"
+    )
+    quick = quantized_run("w8a8", latency_ms=replace(took, p50=1.0, ci95=(0.9, 1.1), speedup=2.0))
     found = headline([float_run(), slow, quick])
     assert found is not None
     assert found.label == f"w8a8, {BACKEND}"
@@ -108,6 +121,14 @@ def test_headline_of_losses_is_the_smallest() -> None:
     found = headline([float_run(), lossy("w4a8", -0.2), lossy("w6a8", -0.05)])
     assert found is not None
     assert found.label == "w6a8"
+
+
+def test_answers_without_any_error_are_none() -> None:
+    """A ratio to the error has no value where every output is float's own, and that is no lack of a verdict."""
+    same = replace(stated("sqnr", 0.0, 100), value=None, reason=FLOATS_OWN)
+    found = verdict_of(quantized_run(accuracy=same), [])
+    assert found.answers is Change.NONE
+    assert "bit for bit" in found.text
 
 
 def test_little_agreement_is_worse() -> None:
@@ -123,3 +144,127 @@ def test_little_agreement_is_worse() -> None:
 def test_no_usable_run_has_no_headline() -> None:
     """Float alone, or with refused runs only, has no headline."""
     assert headline([float_run(), Run("w4a8", "4" * 16, BACKEND, Status.REFUSED, "why")]) is None
+
+
+def judged(fixed: int, broken: int, n: int) -> Accuracy:
+    """Accuracy beside float, counted."""
+    right = n - n // 10
+    return Accuracy(
+        "accuracy",
+        (right + fixed - broken) / n,
+        (0.8, 0.95),
+        n,
+        (fixed - broken) / n,
+        paired_difference_interval(fixed, broken, n),
+        mcnemar_exact(fixed, broken),
+        fixed,
+        broken,
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "change", "words"),
+    [
+        (
+            (0, 0, 2000),
+            Change.NONE,
+            "no difference in accuracy that 2000 samples could show, +0.0 points (no loss",
+        ),
+        ((0, 0, 40), Change.UNSURE, "could show, +0.0 points (a loss of up to 8.8 points could hide)"),
+        ((0, 5, 2000), Change.NONE, "could show, -0.2 points (no loss above 0.6 points could hide)"),
+        ((0, 6, 2000), Change.WORSE, "loses 0.3 points of accuracy (0.1 to 0.7, 2000 samples)"),
+        ((9, 0, 2000), Change.BETTER, "gains 0.4 points of accuracy"),
+        ((10, 40, 2000), Change.WORSE, "loses 1.5 points"),
+    ],
+)
+def test_one_test_decides_the_words(counts: tuple[int, int, int], change: Change, words: str) -> None:
+    """A loss is told where McNemar's exact p is below 5 %; else how large a loss could hide in so many samples."""
+    run = quantized_run(accuracy=judged(*counts))
+    verdict = verdict_of(run, [float_run(), run])
+    assert verdict.answers is change
+    assert words in verdict.text
+    assert (verdict.hidden is None) == (change in (Change.WORSE, Change.BETTER))
+
+
+def test_of_many_recipes_more_could_hide() -> None:
+    """What could hide is told of all that were looked at together: the more there are, the more could hide."""
+    runs = [float_run(), *(quantized_run(f"w{i}a8", accuracy=judged(0, 0, 597)) for i in range(2, 9))]
+    alone, among = verdict_of(runs[1], runs[:2]), verdict_of(runs[1], runs)
+    assert (alone.answers, alone.hidden) == (Change.NONE, "0.7 points")
+    assert (among.answers, among.hidden) == (Change.UNSURE, "1.2 points")
+    assert "(a loss of up to 1.2 points could hide, 7 recipes looked at)" in among.text
+
+
+def test_a_metric_without_counts_widens_by_its_interval() -> None:
+    """Where nothing is counted the interval's end is what could hide, and it grows with the recipes looked at."""
+    found = replace(stated("rmse", 0.5, 100), delta=0.001, delta_ci95=(-0.002, 0.004))
+    assert hidden_loss(found, 1) == pytest.approx(0.004)
+    assert hidden_loss(found, 5) == pytest.approx(0.001 + 0.003 * 2.5758 / 1.96, rel=1e-3)
+    assert change_of(found, 1) is Change.NONE
+    assert change_of(replace(found, delta_ci95=(-0.002, 0.0051)), 1) is Change.UNSURE
+    assert change_of(replace(found, delta_ci95=(0.0005, 0.0051)), 1) is Change.WORSE
+
+
+def test_agreement_is_too_little_from_its_threshold_on() -> None:
+    """Without labels a run is worse where its agreement is surely below 95 %, and not before."""
+    below = quantized_run(accuracy=agreement(0.9, 0.85, 0.949))
+    at = quantized_run(accuracy=agreement(0.9, 0.85, 0.951))
+    assert verdict_of(below, [float_run(), below]).answers is Change.WORSE
+    assert verdict_of(at, [float_run(), at]).answers is Change.UNKNOWN
+
+
+def sure(recipe: str, speedup: float, ends: tuple[float, float], **changes: Any) -> Run:
+    """A run whose answers are as good as float's."""
+    took = replace(quantized_run().latency_ms, p50=0.2 / speedup, speedup=speedup, speedup_ci95=ends)
+    return quantized_run(recipe, accuracy=judged(0, 0, 2000), latency_ms=took, **changes)
+
+
+def test_the_headline_does_not_flip_between_runs_that_cannot_be_told_apart() -> None:
+    """Whichever median happens to be shorter, the first in the order of recipes is taken and the others are named;
+    one that is surely faster is taken wherever it stands."""
+    for one, other in ((2.0, 2.1), (2.1, 2.0)):
+        runs = [float_run(), sure("w8a8", one, (1.8, 2.3)), sure("w4a8", other, (1.8, 2.3))]
+        found = headline(runs)
+        assert found is not None
+        assert (found.label, found.alike) == ("w8a8", ("w4a8",))
+        assert found.text.endswith("; its speed cannot be told from that of w4a8.")
+    found = headline([float_run(), sure("w8a8", 2.0, (1.8, 2.3)), sure("w4a8", 3.0, (2.5, 3.5))])
+    assert found is not None
+    assert (found.label, found.alike) == ("w4a8", ())
+
+
+def test_the_headline_takes_what_is_known_to_be_as_good_first() -> None:
+    """A faster run in whose answers a loss that matters could hide does not stand before one that was verified."""
+    unsure = replace(sure("w4a8", 3.0, (2.9, 3.1)), accuracy=judged(0, 1, 40))
+    found = headline([float_run(), unsure, sure("w8a8", 2.0, (1.9, 2.1))])
+    assert found is not None
+    assert found.label == "w8a8"
+
+
+def test_on_a_busy_machine_backends_are_told_apart_by_far_only() -> None:
+    """Backends are timed one after the other, so on a busy machine latencies that just part are no winner."""
+    quick = sure("w8a8", 2.0, (1.9, 2.1))
+    took = quick.latency_ms
+    assert took is not None
+    noisy = replace(took, p50=0.2, ci95=(0.19, 0.21), valid=False)
+    for near, expected in ((0.18, "w8a8, torch"), (0.1, f"w8a8, {BACKEND}")):
+        fast = replace(quick, latency_ms=replace(noisy, p50=near, ci95=(near * 0.99, near * 1.01)))
+        found = headline([float_run(), replace(quick, backend="torch", latency_ms=noisy), fast])
+        assert found is not None
+        assert found.label == expected
+
+
+def test_energy_is_told_by_the_same_rounds() -> None:
+    """The paired ratio with its interval; one that says nothing shows no difference; without one, none from noise."""
+    run = quantized_run()
+    assert run.energy_mj is not None
+    for energy, words in (
+        (
+            replace(run.energy_mj, ratio=0.5, ratio_ci95=(0.45, 0.55), valid=False),
+            "0.50 of the energy (0.45 to 0.55, ",
+        ),
+        (replace(run.energy_mj, ratio=None, ratio_ci95=(0.5, 1.6)), "no difference in energy that could be seen"),
+    ):
+        assert words in verdict_of(replace(run, energy_mj=energy), [float_run(), run]).text
+    unsaid = replace(run, energy_mj=replace(run.energy_mj, valid=False))
+    assert "energy" not in verdict_of(unsaid, [float_run(), unsaid]).text

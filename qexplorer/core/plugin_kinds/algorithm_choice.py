@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, m
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.plugin_kinds.algorithm import Algorithm, AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugins import ALGORITHMS
+from qexplorer.core.recipe_words.faults import words_of
 
 __all__ = ["AskedAlgorithm", "check_order", "needs_of", "plain_algorithm"]
 
@@ -69,7 +70,7 @@ def _checked(name: str, options: Mapping[Any, Any]) -> dict[str, Any]:
         if first["type"] == "extra_forbidden":
             allowed = ", ".join(model.model_fields) or "none"
             raise ValueError(f"'{field}' is not an option of '{name}'; allowed: {allowed}") from None
-        raise ValueError(f"option '{field}' of '{name}': {first['msg'].removeprefix('Value error, ')}") from None
+        raise ValueError(f"option '{field}' of '{name}': {words_of(first)}") from None
 
 
 def check_order(asked: Sequence[AskedAlgorithm]) -> None:

@@ -28,10 +28,13 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.registry import Named
 from qexplorer.core.results import Interval
 
-__all__ = ["Answers", "Direction", "Metric", "NoScore", "Paired", "Scores"]
+__all__ = ["FLOATS_OWN", "Answers", "Direction", "Metric", "NoScore", "Paired", "Scores"]
 
 Scores = NDArray[np.float64]
 """What leaves the child that judges a variant: shape ``(n, k)``, one row a sample, ``k`` small."""
+
+FLOATS_OWN = "every output is float's own, bit for bit"
+"""Why a ratio to the error has no value where there is no error: the best that a variant can be."""
 
 
 class Direction(StrEnum):
@@ -54,14 +57,14 @@ class Answers:
         n: samples.
         labels: as the task keeps them, first axis the samples; None where it takes none.
         floats: what the float model answered on the same backend; given only to metrics that need it.
-        threshold: where a single score turns from class 0 to class 1.
+        threshold: where a single score turns from class 0 to class 1; None where an answer is no class.
     """
 
     outputs: Sequence[Array]
     n: int
     labels: Array | None = None
     floats: Sequence[Array] | None = None
-    threshold: float = 0.0
+    threshold: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)

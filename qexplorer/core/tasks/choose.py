@@ -11,10 +11,13 @@ from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.plugins import METRICS, TASKS
 from qexplorer.core.tasks.protocol import Task
 
-__all__ = ["SIMILARITY", "inferred_task", "metrics_of", "task_of"]
+__all__ = ["AGREEMENT", "SIMILARITY", "inferred_task", "metrics_of", "task_of"]
 
 SIMILARITY = "similarity"
 """The task without labels."""
+
+AGREEMENT = "agreement"
+"""The task without labels where somebody has said that answers are classes."""
 
 
 def inferred_task(labels: Array | None, where: str) -> Task:

@@ -37,9 +37,9 @@ class Task(Named, Protocol):
         """Whether nothing can be judged without labels."""
         ...
 
-    @property
-    def classes(self) -> bool:
-        """Whether an answer can be one class a sample, so that changed answers can be shown one by one."""
+    def classes(self, outputs: Sequence[TensorInfo]) -> bool:
+        """Whether an answer of a model with these outputs is one class a sample, so that changed answers can be shown
+        one by one."""
         ...
 
     def means(self, labels: Array | None) -> bool:

@@ -23,7 +23,6 @@ class Regression:
     takes: str = "numbers of the shape of the first output; (n,) where that is (n, 1)"
     metrics: tuple[str, ...] = ("rmse", "r2")
     needs_labels: bool = True
-    classes: bool = False
 
     def means(self, labels: Array | None) -> bool:
         """Floats with fractions, or tables of floats that are no one-hot rows."""
@@ -48,6 +47,10 @@ class Regression:
                 allowed=self.takes,
                 do="give labels of the model's own shape, or choose another task",
             )
+
+    def classes(self, outputs: Sequence[TensorInfo]) -> bool:  # noqa: ARG002 - the same for all models
+        """Never."""
+        return False
 
     def strata(self, labels: Array) -> Array | None:  # noqa: ARG002 - a plain draw
         """None."""

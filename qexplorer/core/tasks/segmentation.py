@@ -24,7 +24,6 @@ class Segmentation:
     takes: str = f"masks of class numbers 0, 1, 2, ... of shape (n, h, w); {IGNORED} is not judged"
     metrics: tuple[str, ...] = ("miou",)
     needs_labels: bool = True
-    classes: bool = False
 
     def means(self, labels: Array | None) -> bool:
         """Whole numbers in pictures, with or without an axis for one channel."""
@@ -60,6 +59,10 @@ class Segmentation:
                 allowed=f"0 to {shape[1] - 1}, and {IGNORED} for what is not judged",
                 do="check that the classes start at 0 and belong to this model",
             )
+
+    def classes(self, outputs: Sequence[TensorInfo]) -> bool:  # noqa: ARG002 - the same for all models
+        """Never: one a pixel."""
+        return False
 
     def strata(self, labels: Array) -> Array | None:  # noqa: ARG002 - a picture has many classes
         """None."""

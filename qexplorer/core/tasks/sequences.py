@@ -27,7 +27,6 @@ class Sequences:
     takes: str = f"token numbers 0, 1, 2, ... of shape (n, t); {IGNORED} is not judged"
     metrics: tuple[str, ...] = ("perplexity", "token_accuracy")
     needs_labels: bool = True
-    classes: bool = False
 
     def means(self, labels: Array | None) -> bool:
         """Integers, several a sample in one row, that are no one-hot rows."""
@@ -61,6 +60,10 @@ class Sequences:
                 allowed=f"0 to {shape[2] - 1}, and {IGNORED} for what is not judged",
                 do="check that the labels belong to this model",
             )
+
+    def classes(self, outputs: Sequence[TensorInfo]) -> bool:  # noqa: ARG002 - the same for all models
+        """Never: one a place."""
+        return False
 
     def strata(self, labels: Array) -> Array | None:  # noqa: ARG002 - a plain draw
         """None."""

@@ -17,9 +17,8 @@ class Similarity:
 
     name: str = "similarity"
     takes: str = "no labels"
-    metrics: tuple[str, ...] = ("sqnr", "cosine", "worst_output_sqnr", "agreement")
+    metrics: tuple[str, ...] = ("sqnr", "cosine", "worst_output_sqnr")
     needs_labels: bool = False
-    classes: bool = True
 
     def means(self, labels: Array | None) -> bool:
         """No labels."""
@@ -36,16 +35,13 @@ class Similarity:
         """None."""
         return None
 
-    def primary(self, outputs: Sequence[TensorInfo]) -> str:
-        """``agreement`` where the first output names a class for each sample, else the signal's share over the error's.
+    def classes(self, outputs: Sequence[TensorInfo]) -> bool:
+        """Only where every output is known to name a class: the place of the largest coordinate says nothing."""
+        return bool(outputs) and all(output.classes for output in outputs)
 
-        It names one if it is a table of two or more scores, or whole numbers, one a sample.
-        """
-        first = outputs[0] if outputs else None
-        if first is None or len(first.shape) < 2 or any(length != 1 for length in first.shape[2:]):
-            whole = first is not None and len(first.shape) == 1 and "int" in first.dtype
-            return "agreement" if whole else "sqnr"
-        return "agreement" if first.shape[1] != 1 or "int" in first.dtype else "sqnr"
+    def primary(self, outputs: Sequence[TensorInfo]) -> str:
+        """``agreement`` where all outputs name classes, else the signal's share over the error's."""
+        return "agreement" if self.classes(outputs) else "sqnr"
 
 
 ENTRIES = (Similarity(),)

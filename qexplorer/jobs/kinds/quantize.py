@@ -46,10 +46,14 @@ class QuantizeResult:
     Attributes:
         digest: of the quantized file, under which the workspace keeps it.
         layers: what happened to each layer, with what the recipe's algorithms really changed.
+        calibration: which samples it took, in words; None: none.
+        weight_bytes: its constants, packed; None in records from before it was told.
     """
 
     digest: str
     layers: tuple[LayerPlan, ...]
+    calibration: str | None = None
+    weight_bytes: int | None = None
 
 
 def quantize(order: QuantizeOrder, report: Report) -> QuantizeResult:
@@ -72,7 +76,7 @@ def quantize(order: QuantizeOrder, report: Report) -> QuantizeResult:
     if not order.recipe.needs_statistics:
         report.step(_WRITING, 0.8)
     made = api.quantize(model, order.recipe, data, samples=order.samples, progress=observing, steps=working)
-    return QuantizeResult(made.digest, made.plan.layers)
+    return QuantizeResult(made.digest, made.plan.layers, made.calibration, made.weight_bytes)
 
 
 QUANTIZE = JobKind("quantize", "Quantizing", "Quantize", QuantizeOrder, QuantizeResult, quantize)

@@ -10,7 +10,11 @@ import numpy as np
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.model import Dim, Model, TensorInfo
-from qexplorer.core.tasks.choose import task_of
+from qexplorer.core.tasks.choose import SIMILARITY, task_of
+from qexplorer.core.workspace import digest_json
+from qexplorer.load.datasets.arrange import arrangements, fits
+from qexplorer.load.datasets.classes import with_models_classes
+from qexplorer.load.readers.npz import SAMPLE_NAMES
 
 __all__ = ["fit_to_model"]
 
@@ -18,42 +22,63 @@ __all__ = ["fit_to_model"]
 def fit_to_model(data: DataSet, model: Model) -> DataSet:
     """``data`` with one array for each of the model's inputs, of its type and shape; ready to feed.
 
-    A fixed batch in the model's shapes is not the data's concern: batching cuts and pads.
+    Where exactly one rearrangement of the axes brings samples to the shape that an input takes, it is made, and a note
+    says so. Classes that the data names get the numbers that they have in the model. A fixed batch in the model's
+    shapes is not the data's concern: batching cuts and pads.
 
     Raises:
         DataError: naming the input, the shape it takes, the shape given, and what to do.
     """
-    _check_labels(data, model)
-    calibration = _fitted(data.calibration, data, model)
-    evaluation = calibration if data.evaluation is data.calibration else _fitted(data.evaluation, data, model)
-    return replace(data, calibration=calibration, evaluation=evaluation)
+    notes: dict[str, None] = {}
+    calibration = _fitted(data.calibration, data, model, notes)
+    same = data.evaluation is data.calibration
+    evaluation = calibration if same else _fitted(data.evaluation, data, model, notes)
+    found = replace(data, calibration=calibration, evaluation=evaluation, notes=(*data.notes, *notes))
+    if data.evaluation.labels is not None and evaluation.labels is None:  # they were an input, so nothing can be judged
+        found = replace(found, task=SIMILARITY, classes=(), digest=digest_json([data.digest, "an input"]))
+    found = with_models_classes(found, model)
+    _check_labels(found, model)
+    return found
 
 
-def _fitted(split: Split, data: DataSet, model: Model) -> Split:
-    arrays = _named(split.inputs, data, model)
-    inputs = {info.name: _cast(arrays[info.name], info, data.name) for info in model.inputs}
+def _fitted(split: Split, data: DataSet, model: Model, notes: dict[str, None]) -> Split:
+    arrays = _named(split, data, model)
+    inputs = {}
     for info in model.inputs:
-        _check_shape(inputs[info.name], info, data.name)
-    return Split(inputs, split.labels, split.groups)
+        inputs[info.name] = _arranged(_cast(arrays[info.name], info, data.name), info, data.name, notes)
+    kept = {"labels": split.labels, "groups": split.groups}
+    for role, name in data.own_names.items():
+        if name in inputs and name not in split.inputs:
+            kept[role] = None
+            notes[f"The array '{name}' is fed to the model's input of that name, and not taken for {role}."] = None
+    return Split(inputs, kept["labels"], kept["groups"])
 
 
-def _named(given: Mapping[str, Array], data: DataSet, model: Model) -> Mapping[str, Array]:
-    names = [info.name for info in model.inputs]
+def _named(split: Split, data: DataSet, model: Model) -> Mapping[str, Array]:
+    """An array for each input: by its own name; an input's name goes before what an array of that name is taken for
+    otherwise; the unnamed one is the input that is left, or the one called as samples are."""
+    given, names = split.inputs, [info.name for info in model.inputs]
     if len(names) == 1 and len(given) == 1:
         return {names[0]: next(iter(given.values()))}
-    missing = [name for name in names if name not in given]
-    if len(missing) == 1 and "" in given:  # all but one are named, so the unnamed one is that
-        return {**given, missing[0]: given[""]}
+    taken = {"labels": split.read_labels, "groups": split.groups}
+    own = {name: array for role, name in data.own_names.items() if (array := taken[role]) is not None}
+    found = {**{name: own[name] for name in names if name in own}, **given}
+    missing = [name for name in names if name not in found]
+    called = [name for name in missing if name in SAMPLE_NAMES]
+    unnamed = called[0] if len(called) == 1 else missing[0] if len(missing) == 1 else None
+    if "" in given and unnamed is not None:
+        found[unnamed] = given[""]
+        missing.remove(unnamed)
     if missing:
-        found = ", ".join(f"'{name or 'x'}'" for name in given)
+        listed = ", ".join(f"'{name or 'x'}'" for name in given)
         wanted = ", ".join(f"'{name}'" for name in names)
         raise DataError(
-            f"no array for the model's input '{missing[0]}' (found: {found})",
+            f"no array for the model's input '{missing[0]}' (found: {listed})",
             where=data.name,
             allowed=f"one array for each of {wanted}",
             do="name the arrays of the .npz after the model's inputs",
         )
-    return given
+    return found
 
 
 def _cast(array: Array, info: TensorInfo, where: str) -> Array:
@@ -91,12 +116,23 @@ def _numeric(info: TensorInfo, where: str) -> np.dtype[np.generic]:
     return wanted
 
 
-def _check_shape(array: Array, info: TensorInfo, where: str) -> None:
-    expected, given = info.shape[1:], array.shape[1:]
-    if not info.shape or (
-        len(expected) == len(given) and all(_same(e, g) for e, g in zip(expected, given, strict=True))
-    ):
-        return
+def _arranged(array: Array, info: TensorInfo, where: str, notes: dict[str, None]) -> Array:
+    """``array`` in the shape that the input takes: as it is, or in the one arrangement that fits, which is noted."""
+    expected, given = info.shape[1:], tuple(array.shape[1:])
+    if not info.shape:
+        what = f"the input '{info.name}' is a single number for a whole batch, which samples cannot give"
+        raise DataError(what, where=where, do="make it a constant of the model, or give it an axis for the batch")
+    if fits(expected, given):
+        return array
+    if given == info.shape and info.shape[0] != 1:
+        what = f"the input '{info.name}' takes {_text(info.shape)}, whose first axis is not the batch"
+        raise DataError(what, where=where, do="export the model with the batch as the first axis of every input")
+    ways = arrangements(expected, given)
+    if len(ways) == 1:
+        way = ways[0]
+        note = f"Samples of shape {_text(given)} were taken as {_text(way.shape)}, the one way that fits the input"
+        notes[f"{note} '{info.name}' ({way.text})."] = None
+        return way.apply(array)
     raise DataError(
         f"the input '{info.name}' takes samples of shape {_text(expected)}, and the data has {_text(given)}",
         where=where,
@@ -105,23 +141,15 @@ def _check_shape(array: Array, info: TensorInfo, where: str) -> None:
     )
 
 
-def _same(expected: Dim, given: int) -> bool:
-    return not isinstance(expected, int) or expected == given
-
-
 def _text(shape: tuple[Dim, ...]) -> str:
     return "(" + ", ".join(str(d) if d is not None else "?" for d in shape) + ("," if len(shape) == 1 else "") + ")"
 
 
 def _remedy(expected: tuple[Dim, ...], given: tuple[int, ...]) -> str:
     """What would make ``given`` fit, as far as layout and size can."""
-
-    def fits(shape: tuple[int, ...]) -> bool:
-        return len(shape) == len(expected) and all(_same(e, g) for e, g in zip(expected, shape, strict=True))
-
     candidates = _layouts(given)
     for layout, shape in candidates.items():
-        if fits(shape):
+        if fits(expected, shape):
             return f"choose the layout '{layout}'"
     for layout, shape in [*candidates.items(), ("as_is", given)]:
         axes = (0, 1) if layout == "nchw_to_nhwc" else (1, 2)
@@ -131,7 +159,7 @@ def _remedy(expected: tuple[Dim, ...], given: tuple[int, ...]) -> str:
         if isinstance(height, int) and isinstance(width, int):
             resized = list(shape)
             resized[axes[0]], resized[axes[1]] = height, width
-            if fits(tuple(resized)):
+            if fits(expected, tuple(resized)):
                 return f"choose the layout '{layout}' and the size {height} x {width}"
     return "choose data that was made for this model, or another layout or size in the preprocessing"
 

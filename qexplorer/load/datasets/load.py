@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from qexplorer.load.samples.shelf import list_samples, sample_of_data
 __all__ = ["load_data", "load_raw", "noise_images"]
 
 
-def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None, task: str | None = None) -> DataSet:
+def load_data(
+    source: str | Path,
+    *,
+    preprocessing: Preprocessing | None = None,
+    task: str | None = None,
+    classes: Sequence[str] = (),
+) -> DataSet:
     """A data set, split into a part to calibrate and a part to judge.
 
     Args:
@@ -27,13 +34,14 @@ def load_data(source: str | Path, *, preprocessing: Preprocessing | None = None,
         preprocessing: what makes the stored values ready to feed. None: what the sample's manifest says for shipped
             data; nothing for files.
         task: what the labels are for; None: what the file says, else what they mean.
+        classes: names of the classes in the model's order, for data that names them.
 
     Raises:
         DataError: naming the file, what is wrong with it and what is allowed.
         UnknownName: neither a data set's name nor a path that exists, or no such task.
     """
     raw, own = load_raw(source, size=preprocessing.size if preprocessing else None)
-    return dataset_from(raw, own if preprocessing is None else preprocessing, task)
+    return dataset_from(raw, own if preprocessing is None else preprocessing, task, classes)
 
 
 def load_raw(source: str | Path, *, size: tuple[int, int] | None = None) -> tuple[RawData, Preprocessing]:

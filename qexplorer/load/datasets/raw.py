@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
 
-__all__ = ["DAMAGED", "MAX_BYTES", "RawData", "checked_labels", "checked_split", "shortened", "too_large"]
+__all__ = ["DAMAGED", "MAX_BYTES", "RawData", "checked_labels", "checked_split", "numbered", "shortened", "too_large"]
 
 MAX_BYTES = 4 * 2**30
 """Most bytes that the arrays of one data set may take."""
@@ -39,6 +39,8 @@ class RawData:
         features: names of a table's columns, empty if unknown.
         notes: what a reader should know, one sentence each.
         task: name of the task that the file itself names, or None.
+        alphabetical: whether the class numbers were made up here, in alphabetical order of the names that occur.
+        own_names: what the file calls the arrays that were taken for ``labels`` and ``groups``, if it names them.
     """
 
     name: str
@@ -48,6 +50,34 @@ class RawData:
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     task: str | None = None
+    alphabetical: bool = False
+    own_names: Mapping[str, str] = field(default_factory=dict)
+
+
+def numbered(names: Sequence[str], classes: Sequence[str], where: str) -> tuple[Array, tuple[str, ...], bool]:
+    """Class numbers of labels that are names: by a list, by the numbers that they are, or in alphabetical order.
+
+    Args:
+        names: one a sample.
+        classes: all names in their order; empty if nobody listed them.
+        where: the file, for messages.
+
+    Returns:
+        int64 of shape ``(n,)``; the classes' names, if numbers have names; and whether the order was made up.
+
+    Raises:
+        DataError: a name that is not in the list.
+    """
+    kinds = sorted(set(names))
+    if not classes and all(kind.isdecimal() and kind == str(int(kind)) and len(kind) < 6 for kind in kinds):
+        return np.array([int(name) for name in names], np.int64), (), False
+    known = tuple(classes) or tuple(kinds)
+    place = {name: i for i, name in enumerate(known)}
+    unknown = next((kind for kind in kinds if kind not in place), None)
+    if unknown is not None:
+        listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+        raise DataError(f"the label '{unknown}' is not among the classes", where=where, allowed=listed)
+    return np.array([place[name] for name in names], np.int64), known, not classes
 
 
 def shortened(error: Exception) -> str:

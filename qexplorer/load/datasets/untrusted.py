@@ -30,7 +30,7 @@ MAX_FILE_BYTES = 2 * 2**30
 """Largest file, and largest folder of files, that is read."""
 
 _LIMITS = Limits(wall_s=180, cpu_s=180, memory_bytes=3 * MAX_BYTES, file_bytes=MAX_BYTES + 2**20)
-_VERSION = 2
+_VERSION = 3
 _MOST_FILES = 200_000
 _MOST_KEPT = 16
 
@@ -147,7 +147,7 @@ def save_kept(raw: RawData, folder: Path) -> None:
     """Writes what a reader found as .npy files and one JSON file; the child's side."""
     folder.mkdir()
     index: dict[str, Any] = {"classes": raw.classes, "features": raw.features, "notes": raw.notes, "parts": {}}
-    index["task"] = raw.task
+    index |= {"task": raw.task, "alphabetical": raw.alphabetical, "own_names": dict(raw.own_names)}
     for part, split in (("evaluation", raw.evaluation), ("calibration", raw.calibration)):
         if split is None:
             continue
@@ -173,5 +173,15 @@ def load_kept(folder: Path) -> RawData:
         extras = [folder / f"{part}-{name}.npy" for name in ("labels", "groups")]
         labels, groups = (np.load(path, allow_pickle=False) if path.is_file() else None for path in extras)
         parts[part] = Split(inputs, labels, groups)
-    strings = {name: tuple(index[name]) for name in ("classes", "features", "notes")}
-    return RawData(folder.name, parts["evaluation"], parts.get("calibration"), **strings, task=index["task"])
+    classes, features, notes = (tuple(index[name]) for name in ("classes", "features", "notes"))
+    return RawData(
+        folder.name,
+        parts["evaluation"],
+        parts.get("calibration"),
+        classes,
+        features,
+        notes,
+        index["task"],
+        index["alphabetical"],
+        index["own_names"],
+    )

@@ -16,26 +16,52 @@ _COMBINING = ("Mul", "Add", "Sub", "Div", "Neg", "Sqrt", "Reciprocal")
 _OF_WEIGHTS = frozenset((*_REARRANGING, *_COMBINING))
 # Small inputs, output of any size.
 _GROWING = frozenset(("Expand", "Tile", "Range", "Resize", "Pad", "OneHot", "EyeLike", "Gather", "Einsum", "MatMul"))
+_KEPT = "qexplorer.kept"
 _MAX_VALUES = 2**20
 _MAX_FILLED_VALUES = 2**16
 
 
 def folded(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy without nodes whose results are constant, without Identity and inference-time Dropout.
+    """A copy without nodes whose results are constant, without inference-time Dropout, and without Identity but where
+    it gives a value a second name among the outputs.
 
     Quantize and DequantizeLinear stay, as does whatever would grow large.
     """
     from onnxscript.optimizer import fold_constants
 
     model = ir.from_proto(proto)
+    _keep_second_names(model.graph)
     fold_constants(model, onnx_shape_inference=True, should_fold=_should_fold)
     _drop_dropout(model.graph)
+    _keep_second_names(model.graph)
     ir.passes.Sequential(
         ir.passes.common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         ir.passes.common.IdentityEliminationPass(),
         ir.passes.common.RemoveUnusedNodesPass(),
     )(model)
+    for node in model.graph:
+        node.domain = "" if node.domain == _KEPT else node.domain
     return ir.to_proto(model)
+
+
+def _keep_second_names(graph: ir.Graph) -> None:
+    """Marks each Identity that gives a value a second name among the outputs: removed, one of the names would be lost.
+
+    A mark is a domain that no pass knows; :func:`folded` takes it off again.
+    """
+    named: set[ir.Value] = set()
+    for output in graph.outputs:
+        root = output
+        while (node := root.producer()) is not None and _is_identity(node) and node.inputs[0] is not None:
+            root = node.inputs[0]
+        maker = output.producer()
+        if maker is not None and root is not output and (root in named or root.is_graph_output()):
+            maker.domain = _KEPT
+        named.add(root)
+
+
+def _is_identity(node: ir.Node) -> bool:
+    return node.op_type == "Identity" and node.domain in ("", _KEPT)
 
 
 def _should_fold(node: ir.Node) -> bool | None:

@@ -17,15 +17,15 @@ from qexplorer.core.errors import ModelError
 from qexplorer.graph.walk import all_graphs, default_opset
 from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.fuse import fused
-from qexplorer.load.normal.tidy import name_everything, tidied
+from qexplorer.load.normal.known_shapes import with_known_shapes
+from qexplorer.load.normal.tidy import free_dimensions, name_everything, tidied
 from qexplorer.load.normal.verify import Outcome, compare_models
 from qexplorer.load.safety.bombs import check_inferred_sizes
-from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET
+from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET, TARGET_OPSET
 from qexplorer.load.shapes import add_shapes, inferred
 
-__all__ = ["TARGET_IR", "TARGET_OPSET", "normalized"]
+__all__ = ["TARGET_IR", "normalized"]
 
-TARGET_OPSET = 21
 TARGET_IR = 10
 
 
@@ -44,9 +44,11 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
         ModelError: an operator would need more memory than there is, or the opset is newer than can be run and cannot
             be lowered.
     """
+    told = _unambiguous(proto)
     base = tidied(proto)
     check_inferred_sizes(inferred(base), where)
-    converted, notes = _converted(base, where)
+    converted, why = _converted(base, where)
+    notes = (*told, *why)
     original = proto if default_opset(proto) <= NEWEST_OPSET else _finished(converted)
     original.ir_version = min(original.ir_version, NEWEST_IR)
     for candidate in _candidates(base, converted, notes):
@@ -59,14 +61,24 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
             note = f"the loaded form could not be checked by running it ({detail})"
             return candidate.proto, [*candidate.notes, note]
         if outcome is Outcome.ORIGINAL_FAILS:
-            kept, why = (base, ()) if default_opset(base) <= NEWEST_OPSET else (converted, notes)
+            kept, why = (base, told) if default_opset(base) <= NEWEST_OPSET else (converted, notes)
             return _finished(kept), [*why, f"ONNX Runtime cannot load this model ({detail}), so it may not run here"]
-    return _finished(base), ["it is kept as it was, because every simplified form computed something else"]
+    return _finished(base), [*told, "it is kept as it was, because every simplified form computed something else"]
+
+
+def _unambiguous(proto: onnx.ModelProto) -> tuple[str, ...]:
+    """Mends in place what runtimes take literally or refuse although it can only mean one thing; says what."""
+    free, shared = free_dimensions(proto), name_everything(proto)
+    notes = ["lengths below 0 in its shapes were taken for free ones"] if free else []
+    if shared:
+        first = f"'{shared[0]}'" + (f" and {len(shared) - 1} more" if len(shared) > 1 else "")
+        notes.append(f"nodes that shared a name ({first}) were given distinct ones")
+    return tuple(notes)
 
 
 def _candidates(base: onnx.ModelProto, converted: onnx.ModelProto, notes: tuple[str, ...]) -> Iterator[_Candidate]:
     """Forms of the model, the most useful first."""
-    for steps in ((folded, fused, folded), (folded,), ()):
+    for steps in ((folded, with_known_shapes, folded, fused, folded), (folded, fused, folded), (folded,), ()):
         fresh = _stepped(converted, steps)
         if fresh is not None:
             yield _Candidate(_finished(fresh), notes)

@@ -6,14 +6,19 @@ or returns a new one, and says which.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import onnx
 import onnx.inliner
+from onnx import numpy_helper
 
-from qexplorer.graph.constant_nodes import constant_value
+from qexplorer.graph.constant_nodes import constant_value, is_constant_node
 from qexplorer.graph.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
-__all__ = ["name_everything", "tidied"]
+__all__ = ["free_dimensions", "name_everything", "tidied"]
 
+_MAX_DENSE = 2**22  # values of a sparse constant that is written out
 _FIRST_IR_WITH_PURE_WEIGHTS = 4  # the version converter takes weights for undefined inputs in older files
 
 
@@ -61,7 +66,7 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
     outputs = {value.name for value in graph.output}
     kept: list[onnx.NodeProto] = []
     for node in graph.node:
-        value = constant_value(node)
+        value = constant_value(node) or _densified(node)
         if value is None or node.output[0] in outputs:
             kept.append(node)
         else:
@@ -73,16 +78,52 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
         graph.node.extend(fresh)
 
 
-def name_everything(proto: onnx.ModelProto) -> None:
-    """Gives every node of the graph and of graphs inside it a name that no other node has, in place."""
+def _densified(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """The numbers of a Constant with a sparse tensor, zeros included, which the version converter does not take; None
+    for other nodes, and where that would be much larger than the file. (ONNX SparseTensorProto: one index a value, or
+    one a value and axis.)"""
+    sparse = next((a.sparse_tensor for a in node.attribute if a.name == "sparse_value"), None)
+    if sparse is None or not is_constant_node(node) or math.prod(sparse.dims) > _MAX_DENSE:
+        return None
+    values, places = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    found = np.zeros(tuple(sparse.dims), values.dtype)
+    if places.ndim == 1:
+        found.reshape(-1)[places] = values
+    else:
+        found[tuple(places.T)] = values
+    return numpy_helper.from_array(found)
+
+
+def free_dimensions(proto: onnx.ModelProto) -> bool:
+    """Takes lengths below 0 out of every declared shape, in place: exporters mean "any length" by -1, ONNX by no
+    length at all. Returns whether there were any."""
+    found = False
+    for graph in all_graphs(proto):
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            for dim in value.type.tensor_type.shape.dim if value.type.HasField("tensor_type") else ():
+                if dim.dim_value < 0:
+                    dim.Clear()
+                    found = True
+    return found
+
+
+def name_everything(proto: onnx.ModelProto) -> tuple[str, ...]:
+    """Gives every node of the graph and of graphs inside it a name that no other node has, in place.
+
+    Returns:
+        The names that several nodes had; the first node of each keeps it.
+    """
+    shared: dict[str, None] = {}
     taken = {node.name for graph in all_graphs(proto) for node in graph.node if node.name}
     seen: set[str] = set()
     counts: dict[str, int] = {}
     for graph in all_graphs(proto):
         for node in graph.node:
             if not node.name or node.name in seen:
+                shared |= {node.name: None} if node.name else {}
                 node.name = _free_name(node.op_type, taken, counts)
             seen.add(node.name)
+    return tuple(shared)
 
 
 def _free_name(op: str, taken: set[str], counts: dict[str, int]) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import DataError
-from qexplorer.load.datasets.raw import RawData, checked_split
+from qexplorer.load.datasets.raw import RawData, checked_split, numbered
 from qexplorer.load.readers.protocol import ByEnding, Size
 
 __all__ = ["ENTRIES", "CsvReader", "read_csv"]
@@ -43,11 +43,11 @@ def read_csv(path: Path) -> RawData:
         raise DataError("there is no column besides the labels", where=path.name, allowed="at least one feature")
     first = 2 if header else 1
     x = _numbers(rows, chosen, names, first, path.name)
-    labels, classes = (None, ()) if label is None else _labels([row[label] for row in rows])
+    labels, classes, made_up = (None, (), False) if label is None else _labels([row[label] for row in rows], path.name)
     groups = None if group is None else np.array([row[group] for row in rows])
     note = "No column was taken for labels." if label is None else f"The labels are in '{names[label]}'."
     split = checked_split({"": x}, labels, groups, path.name)
-    return RawData(path.stem, split, None, classes, tuple(names[i] for i in chosen), (note,))
+    return RawData(path.stem, split, None, classes, tuple(names[i] for i in chosen), (note,), None, made_up)
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -142,14 +142,12 @@ def _not_a_number(cell: str, row: int, column: str, where: str) -> DataError:
     )
 
 
-def _labels(cells: list[str]) -> tuple[Array, tuple[str, ...]]:
-    """Class numbers; if any cell is not a number, all are names, numbered in alphabetical order."""
+def _labels(cells: list[str], where: str) -> tuple[Array, tuple[str, ...], bool]:
+    """Class numbers; if any cell is not a number, all are names (see :func:`numbered`)."""
     values = [_number(cell) for cell in cells]
     if all(value is not None for value in values):
-        return np.array(values, np.float64), ()
-    classes = tuple(sorted(set(cells)))
-    number = {name: i for i, name in enumerate(classes)}
-    return np.array([number[cell] for cell in cells], np.int64), classes
+        return np.array(values, np.float64), (), False
+    return numbered(cells, (), where)
 
 
 class CsvReader(ByEnding):

@@ -56,19 +56,22 @@ def read_idx(path: Path) -> RawData:
 
 
 def read_idx_files(name: str, files: Mapping[str, Opener]) -> RawData:
-    """Images and labels among ``files`` (by file name); two sets of images are told apart as train and test.
+    """Images and labels among ``files``, told apart by their number of axes; labels belong to the images whose name
+    goes with theirs, or to the only ones. Two sets of images are told apart by name as train and test.
 
     Raises:
         DataError: as :func:`read_idx`; no images; more than two sets of images.
     """
-    images = sorted(file for file in files if _NAME.search(file) and "label" not in file and "idx1" not in file)
+    ranks = {file: _rank(files[file]) for file in files if is_idx(Path(file))}
+    images = sorted(file for file, rank in ranks.items() if rank != 1)
     if not images or len(images) > 2:
         raise DataError(
             f"there are {len(images)} sets of images", where=name, allowed="one, or one to train and one to test"
         )
     splits: dict[str, Split] = {}
+    lone = [file for file, rank in ranks.items() if rank == 1] if len(images) == 1 else []
     for file in images:
-        labels = labels_file(file, list(files))
+        labels = labels_file(file, list(files)) or (lone[0] if len(lone) == 1 else None)
         known = _array(files[labels], labels) if labels else None
         splits[file] = checked_split({"": _array(files[file], file)}, known, None, file)
     test = next((file for file in images if re.search(r"t10k|test", file)), images[0])
@@ -85,6 +88,19 @@ def labels_file(images: str, names: list[str]) -> str | None:
     if wanted == plain:
         return None
     return next((name for name in (wanted, f"{wanted}.gz") if name in names), None)
+
+
+def _rank(open_file: Opener) -> int | None:
+    """Number of axes that the file says it has; None for one that is damaged, which is told when it is read."""
+    try:
+        with open_file() as file:
+            head = file.read(4)
+        if head[:2] == b"\x1f\x8b":
+            with open_file() as file, gzip.GzipFile(fileobj=file) as unpacked:
+                head = unpacked.read(4)
+    except DAMAGED:
+        return None
+    return head[3] if len(head) == 4 else None
 
 
 def _array(open_file: Opener, where: str) -> Array:
@@ -137,7 +153,7 @@ class IdxReader(ByEnding):
     name = "idx"
     endings = (".idx", ".idx3-ubyte", ".gz")
     told = "IDX (.gz too)"
-    help = "IDX may be gzipped; for its labels too, put both files in a .zip."
+    help = "IDX may be gzipped; give the file of its labels with it."
     rank = 10
 
     def takes(self, path: Path) -> bool:

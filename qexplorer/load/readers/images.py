@@ -1,7 +1,8 @@
 """Reads pictures in class folders: ``cat/1.png``, ``dog/2.jpg``, ...; the folders' names are the classes.
 
 ``train/`` (or ``calibration/``) beside ``test/`` (``val/``, ``evaluation/``) at the top are two parts of the data.
-Without class folders there are no labels. Gray pictures give (n, h, w), others (n, h, w, 3), both bytes. Pictures of
+Without class folders there are no labels. A ``classes.txt`` at the top (a name a line) lists the classes in the model's
+order. Gray pictures give (n, h, w), others (n, h, w, 3), both bytes. Pictures of
 different size need one to be brought to.
 """
 
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
-from qexplorer.load.datasets.raw import MAX_BYTES, RawData, checked_split, too_large
+from qexplorer.load.class_names import LIST_FILES, names_in_text
+from qexplorer.load.datasets.raw import MAX_BYTES, RawData, checked_split, numbered, too_large
 from qexplorer.load.readers.idx import Opener, is_idx, read_idx_files
 from qexplorer.load.readers.protocol import ByEnding, Size
 
@@ -30,6 +32,7 @@ __all__ = ["ENTRIES", "PICTURES", "FolderReader", "read_image_folder", "read_ima
 PICTURES = (".png", ".jpg", ".jpeg")
 MAX_FILES = 200_000
 MAX_PIXELS = 50_000_000
+_MAX_LIST_BYTES = 2**20
 _MAX_PICTURE_BYTES = 64 * 2**20
 _PARTS = {"train": "calibration", "training": "calibration", "calibration": "calibration"}
 _PARTS |= dict.fromkeys(("test", "testing", "val", "valid", "validation", "evaluation"), "evaluation")
@@ -63,29 +66,39 @@ def read_images(name: str, files: Mapping[str, Opener], size: tuple[int, int] | 
         raise DataError(
             f"there are no pictures in it (but {found})", where=name, allowed=".png and .jpg in class folders"
         )
-    skipped = len(files) - len(wanted)
+    listed = _listed_classes(files)
+    skipped = len(files) - len(wanted) - (1 if listed else 0)
     notes = [f"{skipped} files that are not pictures were skipped."] if skipped else []
     paths = _without_common_root(sorted(wanted))
-    classes = tuple(sorted({kind for _, kind, _ in paths if kind}))
     flat = any(kind == "" for _, kind, _ in paths)
-    if flat and classes:
+    if flat and any(kind for _, kind, _ in paths):
         stray = next(path for _, kind, path in paths if kind == "")
         raise DataError(f"'{stray}' lies outside the class folders", where=name, do="move it into one, or remove it")
     pictures = _Pictures(name, size)
     images = pictures.read([(path, wanted[path]) for _, _, path in paths])
-    labels = None if flat else np.array([classes.index(kind) for _, kind, _ in paths], np.int64)
+    labels, classes, made_up = (None, (), False) if flat else numbered([k for _, k, _ in paths], listed, name)
     if flat:
         notes.append("There are no class folders, so there are no labels.")
     parts = {part for part, _, _ in paths}
     if len(parts) == 1:
-        return RawData(
-            Path(name).stem, checked_split({"": images}, labels, None, name), None, classes, (), tuple(notes)
-        )
+        split = checked_split({"": images}, labels, None, name)
+        return RawData(Path(name).stem, split, None, classes, (), tuple(notes), None, made_up)
     both: dict[str, Split] = {}
     for part in parts:
         at = np.array([p == part for p, _, _ in paths])
         both[part] = checked_split({"": images[at]}, None if labels is None else labels[at], None, name)
-    return RawData(Path(name).stem, both["evaluation"], both["calibration"], classes, (), tuple(notes))
+    return RawData(Path(name).stem, both["evaluation"], both["calibration"], classes, (), tuple(notes), None, made_up)
+
+
+def _listed_classes(files: Mapping[str, Opener]) -> tuple[str, ...]:
+    """The names in a list that lies among the folders, the one nearest to the top."""
+    lists = [path for path in files if PurePosixPath(path).name.lower() in LIST_FILES and not _hidden(path)]
+    for path in sorted(lists, key=lambda path: len(PurePosixPath(path).parts)):
+        with files[path]() as file:
+            names = names_in_text(file.read(_MAX_LIST_BYTES).decode("utf-8", "replace"))
+        if names:
+            return names
+    return ()
 
 
 def _opener(path: Path) -> Opener:

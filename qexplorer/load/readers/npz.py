@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import tokenize
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -19,13 +20,15 @@ from numpy.lib import format as npy
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
-from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, shortened, too_large
+from qexplorer.load.datasets.raw import DAMAGED, MAX_BYTES, RawData, checked_split, numbered, shortened, too_large
 from qexplorer.load.readers.protocol import ByEnding, Size
 
-__all__ = ["ENTRIES", "NpzReader", "read_npz"]
+__all__ = ["ENTRIES", "SAMPLE_NAMES", "NpzReader", "read_npz"]
 
-_X = {"x", "X", "images", "image", "data", "inputs", "arr_0"}
-_Y = {"y", "Y", "labels", "label", "targets", "target"}
+SAMPLE_NAMES = {"x", "X", "images", "image", "data", "inputs", "arr_0"}
+"""What the only array of samples is called."""
+_Y = {"y", "Y", "labels", "label", "targets", "target", "arr_1"}
+_GROUPS = {"groups", "group"}
 _HEADER_ERRORS = (tokenize.TokenError, SyntaxError, TypeError, AttributeError, KeyError, RecursionError, MemoryError)
 """What NumPy's parser of headers lets through besides: it reads them as a Python literal."""
 _PARTS = {"_calibration": "calibration", "_train": "calibration"}
@@ -42,23 +45,65 @@ def read_npz(path: Path) -> RawData:
     classes = _names(arrays.pop("classes", None))
     features = _names(arrays.pop("features", None))
     task = _task(arrays.pop("task", None), path.name)
-    parts: dict[str, dict[str, Array]] = {"calibration": {}, "evaluation": {}}
-    for name, array in arrays.items():
-        part, base = _role(name)
-        if base in parts[part]:
-            raise DataError(f"'{name}' is there twice under different names", where=path.name)
-        parts[part][base] = array
-    if not parts["evaluation"]:
-        parts = {"calibration": {}, "evaluation": parts["calibration"]}
-    if set(parts["evaluation"]) <= {"y", "groups"}:
+    parts = _parts(arrays, path.name)
+    judged, apart = parts["evaluation"], parts["calibration"]
+    if not (judged.inputs or judged.called):
+        judged, apart = apart, _Part()
+    if not judged.inputs:
         found = ", ".join(sorted(arrays)) or "no arrays"
         raise DataError("there are no samples", where=path.name, allowed=f"an array called 'x' (found: {found})")
-    evaluation, classes = _split(parts["evaluation"], classes, path.name)
+    classes, made_up = _number_labels([judged, apart] if apart.inputs else [judged], classes, path.name)
+    evaluation = checked_split(judged.inputs, judged.labels, judged.groups, path.name)
     calibration = None
-    if set(parts["calibration"]) - {"y", "groups"}:
-        calibration, classes = _split(parts["calibration"], classes, path.name)
+    if apart.inputs:
+        calibration = checked_split(apart.inputs, apart.labels, apart.groups, path.name)
         _check_same_inputs(calibration, evaluation, path.name)
-    return RawData(path.stem, evaluation, calibration, classes, features, task=task)
+    return RawData(path.stem, evaluation, calibration, classes, features, (), task, made_up, judged.called)
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """The arrays of one part by what they are taken for; ``called``: names of those taken for labels and groups."""
+
+    inputs: dict[str, Array] = field(default_factory=dict)
+    labels: Array | None = None
+    groups: Array | None = None
+    called: dict[str, str] = field(default_factory=dict)
+
+
+def _parts(arrays: Mapping[str, Array], where: str) -> dict[str, _Part]:
+    """The arrays of each part.
+
+    One array that is called as samples are is the only input; several are inputs under their own names. Of several that
+    are called as labels are, the one that says so (``labels``, ``targets``) is it, and ``y`` is an input.
+    """
+    found = {"calibration": _Part(), "evaluation": _Part()}
+    named: dict[str, dict[str, Array]] = {part: {} for part in found}
+    for name, array in arrays.items():
+        part, base = _role(name)
+        named[part][base] = array
+    for part, by_name in named.items():
+        into = found[part]
+        samples = [name for name in by_name if name in SAMPLE_NAMES]
+        chosen = (("labels", _one(by_name, _Y, where)), ("groups", _one(by_name, _GROUPS, where)))
+        into.called = {role: name for role, name in chosen if name is not None}
+        for name, array in by_name.items():
+            if name == into.called.get("labels"):
+                into.labels = array
+            elif name == into.called.get("groups"):
+                into.groups = array
+            else:
+                into.inputs["" if samples == [name] else name] = array
+    return found
+
+
+def _one(given: Iterable[str], wanted: set[str], where: str) -> str | None:
+    """The one of ``given`` that is ``wanted``, of several the one that says most; None if there is none."""
+    names = [name for name in given if name in wanted]
+    telling = [name for name in names if name not in ("y", "Y", "arr_1")] if len(names) > 1 else names
+    if len(names) > 1 and len(telling) != 1:
+        raise DataError(f"'{names[1]}' is there twice under different names", where=where)
+    return telling[0] if telling else None
 
 
 def _arrays(path: Path) -> dict[str, Array]:
@@ -110,32 +155,25 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
 
 
 def _role(name: str) -> tuple[str, str]:
-    """Which part an array belongs to, and its plain name: '' for the only input, 'y', 'groups', or an input's name."""
-    part, base = "evaluation", name
+    """Which part an array belongs to, and its name without that."""
     for ending, meant in _PARTS.items():
         if name.endswith(ending):
-            part, base = meant, name.removesuffix(ending)
-            break
-    if base in _X:
-        return part, ""
-    if base in _Y or base == "arr_1":
-        return part, "y"
-    return part, "groups" if base in ("groups", "group") else base
+            return meant, name.removesuffix(ending)
+    return "evaluation", name
 
 
-def _split(arrays: Mapping[str, Array], classes: tuple[str, ...], where: str) -> tuple[Split, tuple[str, ...]]:
-    """A checked split; labels given as text become numbers, and the texts the names of the classes."""
-    labels = arrays.get("y")
-    if labels is not None and labels.dtype.kind == "U":
-        known = classes or tuple(str(name) for name in np.unique(labels))
-        number = {name: i for i, name in enumerate(known)}
-        unknown = next((str(name) for name in labels.reshape(-1) if str(name) not in number), None)
-        if unknown is not None:
-            raise DataError(f"the label '{unknown}' is not among the classes", where=where, allowed=", ".join(known))
-        labels = np.array([number[str(name)] for name in labels.reshape(-1)], np.int64)
-        classes = known
-    inputs = {name: array for name, array in arrays.items() if name not in ("y", "groups")}
-    return checked_split(inputs, labels, arrays.get("groups"), where), classes
+def _number_labels(parts: Sequence[_Part], classes: tuple[str, ...], where: str) -> tuple[tuple[str, ...], bool]:
+    """Puts numbers in the place of labels that are text, alike in all parts; the classes' names, and whether their
+    order was made up."""
+    texts = [part for part in parts if part.labels is not None and part.labels.dtype.kind == "U"]
+    if not texts:
+        return classes, False
+    names = [str(name) for part in texts for name in np.ravel(part.labels)]  # type: ignore[arg-type]
+    numbers, known, made_up = numbered(names, classes, where)
+    for part in texts:
+        size = int(np.size(part.labels))  # type: ignore[arg-type]
+        part.labels, numbers = numbers[:size], numbers[size:]
+    return known, made_up
 
 
 def _check_same_inputs(calibration: Split, evaluation: Split, where: str) -> None:

@@ -8,7 +8,7 @@ import onnx
 
 from qexplorer.core.errors import ModelError
 from qexplorer.graph.walk import all_graphs, all_tensors, subgraphs
-from qexplorer.load.safety.limits import MAX_EXPANDED_NODES, MAX_FILE_BYTES, MAX_TENSOR_BYTES
+from qexplorer.load.safety.limits import MAX_AXES, MAX_EXPANDED_NODES, MAX_FILE_BYTES, MAX_LENGTH, MAX_TENSOR_BYTES
 
 __all__ = ["ITEM_BITS", "check_declared_sizes", "check_expansion", "check_inferred_sizes"]
 
@@ -84,8 +84,15 @@ def check_declared_sizes(proto: onnx.ModelProto, where: str) -> None:
             continue
         if tensor.data_type not in ITEM_BITS:
             raise ModelError(f"the tensor '{name}' has an element type that does not exist", where=where)
-        if any(d < 0 for d in tensor.dims):
+        if len(tensor.dims) > MAX_AXES:
+            raise ModelError(
+                f"the tensor '{name}' has {len(tensor.dims)} axes", where=where, allowed=f"up to {MAX_AXES}"
+            )
+        if any(not 0 <= d < MAX_LENGTH for d in tensor.dims):
             raise ModelError(f"the tensor '{name}' has the impossible shape {list(tensor.dims)}", where=where)
+        if len(tensor.raw_data) % max(ITEM_BITS[tensor.data_type] // 8, 1):
+            what = f"the tensor '{name}' holds {len(tensor.raw_data)} bytes, which is no whole number of its values"
+            raise ModelError(what, where=where, do="the file is damaged: get it again")
         wanted = math.prod(tensor.dims)
         present = _values_present(tensor)
         if wanted != present:

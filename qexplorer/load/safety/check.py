@@ -12,7 +12,7 @@ from qexplorer.graph.walk import DEFAULT_DOMAINS, all_nodes, default_opset, fed_
 from qexplorer.load.safety.bombs import check_declared_sizes, check_expansion
 from qexplorer.load.safety.external import embed_external
 from qexplorer.load.safety.finite import check_finite
-from qexplorer.load.safety.limits import LOWEST_OPSET, MAX_FILE_BYTES
+from qexplorer.load.safety.limits import LOWEST_OPSET, MAX_FILE_BYTES, TARGET_OPSET
 from qexplorer.load.safety.sniff import refuse_other_formats
 from qexplorer.load.shapes import without_weights
 
@@ -75,7 +75,6 @@ def _parsed(data: bytes, where: str) -> onnx.ModelProto:
 
 def _dropped(proto: onnx.ModelProto) -> list[str]:
     """Removes what is not needed to run the model; returns a note for what somebody may miss."""
-    del proto.metadata_props[:]
     if not proto.training_info:
         return []
     del proto.training_info[:]
@@ -83,7 +82,12 @@ def _dropped(proto: onnx.ModelProto) -> list[str]:
 
 
 def _check_opset(proto: onnx.ModelProto, where: str) -> None:
+    """Refuses an opset that is too old; a file without any operator of the standard need not say which it uses, so it
+    is given one."""
     opset = default_opset(proto)
+    if not opset and all(node.domain not in DEFAULT_DOMAINS for node in all_nodes(proto)):
+        proto.opset_import.append(onnx.helper.make_opsetid("", TARGET_OPSET))
+        return
     if opset < LOWEST_OPSET:
         what = f"it uses opset {opset}" if opset else "it does not say which opset it uses"
         raise ModelError(what, where=where, allowed=f"opset {LOWEST_OPSET} or later", do="export it again")

@@ -6,20 +6,26 @@ from qexplorer.process.limits import Limits
 
 __all__ = [
     "LOWEST_OPSET",
+    "MAX_AXES",
     "MAX_EXPANDED_NODES",
     "MAX_FILE_BYTES",
+    "MAX_LENGTH",
     "MAX_TENSOR_BYTES",
     "NEWEST_IR",
     "NEWEST_OPSET",
+    "TARGET_OPSET",
     "loading_limits",
 ]
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf holds no larger message
 MAX_EXPANDED_NODES = 200_000  # nodes after functions have been inlined; large language models have some 20,000
 MAX_TENSOR_BYTES = 4 * 2**30  # one activation at batch 1, or one constant
+MAX_AXES = 64  # of an array in NumPy
+MAX_LENGTH = 2**50  # of one axis, also where another is empty
 LOWEST_OPSET = 7
 NEWEST_OPSET = 26  # what ONNX Runtime 1.31 takes
 NEWEST_IR = 13
+TARGET_OPSET = 21  # what loaded models are brought to
 
 _BASE_MEMORY_BYTES = 4 * 2**30  # libraries reserve some 1.5 GB of address space without using it
 _BASE_WALL_S = 60.0

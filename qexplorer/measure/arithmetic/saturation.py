@@ -161,7 +161,7 @@ class _SaturationWork:
                     "path": str(variant.path),
                     "files": dict(files),
                     "n": self.subject.n,
-                    "batch": self.subject.evaluation_batch,
+                    "batch": self.subject.judged_at(variant),
                     "fixed_batch": self.model.fixed_batch,
                     "threshold": self.subject.threshold,
                     "scorings": [scoring.to_json() for scoring in scorings],

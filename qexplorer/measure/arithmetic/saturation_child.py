@@ -69,8 +69,8 @@ def emulate(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     scales, names = output_scales(model.graph), [output.name for output in model.graph.output]
     size = int(arguments["fixed_batch"] or arguments["batch"])
     off = differences(both[1], both[0], names, scales, batch=size, n=n)
-    said = [predictions(found, n, threshold=float(arguments["threshold"])) for found in both]
-    orders, threshold = arguments["scorings"], float(arguments["threshold"])
+    said = [predictions(found, n, threshold=arguments["threshold"]) for found in both]
+    orders, threshold = arguments["scorings"], arguments["threshold"]
     without = [score_answers(order, outputs, n, threshold) for order, outputs in zip(orders, both, strict=True)]
     return {
         "without_score": without,
@@ -180,7 +180,7 @@ def time_switch(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         BackendError: the backend cannot run the graph with the switch.
     """
-    from qexplorer.measure.judge_child import first_rows
+    from qexplorer.measure.fidelity.comparing import first_rows
     from qexplorer.run.protocol import SessionOptions
 
     backend, path = usable(arguments["backend"]), Path(arguments["path"])

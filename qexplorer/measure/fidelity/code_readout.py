@@ -23,57 +23,76 @@ from qexplorer.run.protocol import Backend, SessionOptions
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["LOOKS", "CodeReader", "same_answers"]
+__all__ = ["LOOKS", "CodeReader", "Readout", "same_answers"]
 
 LOOKS = 24
 """Graphs loaded at most; each costs the backend one loading and one run."""
 _SAME = 1e-5  # of the answers' range: below half a step of a 16-bit grid, above what another order of sums changes
 
-Told = tuple[list[Array], dict[str, Array]]
-"""The answers, and codes by the name of their tensor."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readout:
+    """What a run told.
+
+    Attributes:
+        answers: of each batch, the graph's own outputs.
+        codes: what the rounding points made, by the name of the tensor, an array for each batch.
+    """
+
+    answers: list[list[Array]]
+    codes: dict[str, list[Array]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodeReader:
-    """One backend, one graph, one batch.
+    """One backend, one graph, some batches.
 
     Attributes:
         model: a QDQ graph.
         backend: whose codes.
-        feeds: one batch, by input name.
+        feeds: the batches, each by input name; they may be of different sizes.
         options: how sessions are made.
         folder: a private folder for the graphs that are made.
-        plain: the backend's answers while nobody looks.
+        plain: the backend's answers to each batch while nobody looks.
     """
 
     model: onnx.ModelProto
     backend: Backend
-    feeds: Mapping[str, Array]
+    feeds: Sequence[Mapping[str, Array]]
     options: SessionOptions
     folder: Path
-    plain: Sequence[Array]
+    plain: Sequence[Sequence[Array]]
 
-    def ask(self, points: Sequence[Point]) -> Told | None:
+    def ask(self, points: Sequence[Point]) -> Readout | None:
         """Answers and codes of the graph that tells ``points``; None if the backend cannot run it."""
         import onnx
 
         path = self.folder / "told.onnx"
         onnx.save(telling(self.model, points), str(path))
+        own, made = [output.name for output in self.model.graph.output], [name for p in points for name in p.tensors]
+        told = Readout([], {name: [] for name in made})
         try:
             session = self.backend.load(path, self.options)
-            found = dict(zip(session.output_names, session.run(self.feeds), strict=True))
+            for feeds in self.feeds:
+                found = dict(zip(session.output_names, session.run(feeds), strict=True))
+                if not {*own, *made} <= set(found):
+                    return None
+                told.answers.append([found[name] for name in own])
+                for name in made:
+                    told.codes[name].append(found[name])
         except BackendError:
             return None
         finally:
             path.unlink(missing_ok=True)
-        own = [output.name for output in self.model.graph.output]
-        if not {*own, *(p.codes for p in points)} <= set(found):
-            return None
-        return [found[name] for name in own], {p.codes: found[p.codes] for p in points}
+        return told
+
+    def same(self, told: Readout) -> bool:
+        """Whether the answers stayed what they are while nobody looks."""
+        return all(map(same_answers, told.answers, self.plain))
 
     def by_groups(
         self, points: Sequence[Point], *, looks: int = LOOKS, told: Callable[[float], None] | None = None
-    ) -> dict[str, Array]:
+    ) -> dict[str, list[Array]]:
         """Codes of all ``points`` that can be seen without changing the answers.
 
         Args:
@@ -81,7 +100,7 @@ class CodeReader:
             looks: graphs loaded at most.
             told: is told which share of the looks is used.
         """
-        codes: dict[str, Array] = {}
+        codes: dict[str, list[Array]] = {}
         joins, others = [p for p in points if p.joins], [p for p in points if not p.joins]
         left = [group for group in (joins, others) if group]  # the last is tried first
         used = 0
@@ -91,8 +110,8 @@ class CodeReader:
             if told is not None:
                 told(used / looks)
             found = self.ask(group)
-            if found is not None and same_answers(found[0], self.plain):
-                codes |= found[1]
+            if found is not None and self.same(found):
+                codes |= found.codes
             elif len(group) > 1:
                 middle = len(group) // 2
                 left += [group[middle:], group[:middle]]

@@ -1,17 +1,21 @@
-"""Does a backend answer what the simulation of the same graph answers? Nothing of it is shown before that is known.
+"""Does a backend answer what the graph says? Nothing of it is shown before that is known.
 
-Tolerance, on the same samples and at every batch size that is used:
+What the graph says is known twice: the simulation computes in float32 between the roundings, exact integers sum codes
+without any error. Both round the same real numbers, and differ where float32 is off by enough to take one code for the
+next; so each is right, and a backend is right that does as either does. Its answers are compared on the same samples:
+all of them at the batch size of evaluation, the first ones at every other that is timed.
 
-1. an output that ends on a quantization grid: at most 1 step. Beyond that, single steps may have added up inside a deep
-   graph: integer kernels and the simulation round the same real number, and where it lies within float32's error of
-   half a step they may differ by one code, which travels on. Then each layer is judged alone (``single_points.py``),
-   and the backend is right if none is off by more than 1 step. Measured on ONNX Runtime 1.31: at the output 1 step for
-   digits_cnn, 2 for glyphs_mobilenet and resnet18, 3 for mobilenet_v2; alone, never more than 1 at any point;
-2. any other output (weight-only, half precision, a last layer left in float): at most 5 % of the output's own range.
-   Steps inside the graph can still differ by one, and reach the output weighed by the layers behind them; a backend
-   that is wrong is off by far more than that.
+1. they are *explained* by a reference if no output on a grid is off by more than one step, and hardly any by one; if no
+   other output is off by more than the rounding of its floats adds up to; and if infinities and NaN stand in the same
+   places;
+2. what neither explains is looked into: every rounding point and every output is judged alone, fed the backend's own
+   codes, on 8 samples or more at each batch size that is not explained (``single_points.py``). Single steps add up in
+   deep graphs and in what is computed of them; a wrong kernel is wrong by itself. If every piece is right, the answers
+   may be shown, with the gap and what it costs;
+3. a piece that is wrong alone, or a gap that nothing explains, and the run is refused.
 
-Infinite and NaN answers must stand in the same places on both sides.
+The simulation is asked first, because it costs little: exact integers take a second runtime. Where the simulation
+leaves anything unexplained, exact integers are the reference.
 """
 
 from __future__ import annotations
@@ -23,14 +27,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
-from qexplorer.measure.fidelity.single_points import Alone
+from qexplorer.measure.fidelity.alone import LEANS, Alone
 from qexplorer.measure.metrics.predictions import predictions
 
-__all__ = ["ENOUGH_WITHIN", "MAX_RELATIVE", "Difference", "differences", "out_of_tolerance", "verdict"]
+__all__ = ["ENOUGH_WITHIN", "Difference", "differences", "explained", "verdict", "within"]
 
-MAX_RELATIVE = 0.05
 ENOUGH_WITHIN = 0.999  # share of outputs within one step; below it the layer is named
+MANY = 0.01  # share of outputs off by a step: beyond it a look inside is worth its time, nothing is decided by it
 _ROUNDING = 1e-3  # of a step: (q - z) * scale is rounded to float32
+_PER_LAYER = 8.0
+_WORST_ROWS = 8
+_UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class Difference:
         n: samples compared.
         same_classes: how many of them got the same class; None if the output names no class.
         max_lsb: worst difference in steps of the output's grid; None if no output is on one.
-        max_relative: worst difference as a share of the output's range, over outputs on no grid; None if all are.
+        max_relative: worst difference as a share of the output's largest value, over outputs on no grid; None if all
+            are.
         exact: whether no output differs at all.
         wrong: what makes comparing impossible (shapes, NaN), or None.
         elements: values of outputs on a grid that were compared.
@@ -50,6 +58,9 @@ class Difference:
         equal: how many do not differ at all, of ``values`` of all outputs.
         values: values of all outputs that were compared.
         worst_row: the sample that holds the worst difference; None if all are equal, or outputs have no row each.
+        noise: how many times what rounding floats adds up to, layer by layer, the worst output on no grid is off;
+            None if all are on one.
+        rows: the samples with the largest differences, the worst first.
     """
 
     batch: int
@@ -64,6 +75,8 @@ class Difference:
     worst_row: int | None = None
     equal: int = 0
     values: int = 0
+    noise: float | None = None
+    rows: Sequence[int] = ()
 
 
 def differences(
@@ -74,24 +87,27 @@ def differences(
     *,
     batch: int,
     n: int,
-    threshold: float = 0.0,
+    threshold: float | None = 0.0,
+    layers: int = 1,
 ) -> Difference:
-    """Compares a backend's outputs with the simulation's.
+    """Compares a backend's outputs with a reference's.
 
     Args:
         found: the backend's outputs, one array per output.
-        expected: the simulation's, the same.
+        expected: the reference's, the same.
         names: names of the outputs.
         scales: step of each output that ends on a grid, by name.
         batch: batch size that both ran at.
         n: samples.
         threshold: see :func:`predictions`.
+        layers: nodes of the graph: float arithmetic is off by some roundings at each.
     """
     wrong: str | None = None
     lsb: list[float] = []
     relative: list[float] = []
+    noise: list[float] = []
     elements = within_one = equal = values = 0
-    worst_row: int | None = None
+    rows: tuple[int, ...] = ()
     exact = True
     for name, a, b in zip(names, found, expected, strict=True):
         if a.shape != b.shape:
@@ -102,22 +118,37 @@ def differences(
             continue
         away = _away(a, b)
         values, equal = values + away.size, equal + int((away == 0).sum())
-        if worst_row is None:
-            worst_row = _row(away, n)
+        rows = rows or _rows(away, n)
         scale = scales.get(name) if a.dtype.kind == "f" else _step_of_codes(a)
         if scale is not None:
             lsb.append(_whole(float(away.max(initial=0.0)) / scale))
             elements += away.size
             within_one += int((away <= (1 + _ROUNDING) * scale).sum())
-        elif a.dtype.kind == "f":
-            relative.append(float(away.max(initial=0.0)) / _range(b[np.isfinite(b)]))
+        elif b.dtype.name in _UNITS:
+            share = float(away.max(initial=0.0)) / _largest(b)
+            relative.append(share)
+            noise.append(share / _noise(b, layers))
         else:
             relative.append(float(np.mean(away > 0)) if away.size else 0.0)
+            noise.append(0.0 if not away.any() else float("inf"))
     ours, theirs = predictions(found, n, threshold=threshold), predictions(expected, n, threshold=threshold)
     same = None if ours is None or theirs is None else int((ours == theirs).sum())
-    steps, share = max(lsb, default=None), max(relative, default=None)
-    exact = bool(exact)
-    return Difference(batch, n, same, steps, share, exact, wrong, elements, within_one, worst_row, equal, values)
+    return Difference(
+        batch=batch,
+        n=n,
+        same_classes=same,
+        max_lsb=max(lsb, default=None),
+        max_relative=max(relative, default=None),
+        exact=bool(exact),
+        wrong=wrong,
+        elements=elements,
+        within_one=within_one,
+        worst_row=rows[0] if rows else None,
+        equal=equal,
+        values=values,
+        noise=max(noise, default=None),
+        rows=rows,
+    )
 
 
 def _infinite_elsewhere(a: Array, b: Array) -> bool:
@@ -130,18 +161,19 @@ def _infinite_elsewhere(a: Array, b: Array) -> bool:
 
 def _away(a: Array, b: Array) -> NDArray[np.float64]:
     """Absolute difference, element by element, in float64; 0 where both are infinite or NaN."""
-    if a.dtype.kind not in "iuf":
+    if a.dtype.kind not in "iuf" and a.dtype.name not in _UNITS:
         return np.asarray(a != b, np.float64)
     with np.errstate(invalid="ignore"):
         away = np.abs(a.astype(np.float64) - b.astype(np.float64))
     return np.where(np.isfinite(away), away, 0.0)
 
 
-def _row(away: NDArray[np.float64], n: int) -> int | None:
-    """The sample with the worst difference."""
+def _rows(away: NDArray[np.float64], n: int) -> tuple[int, ...]:
+    """The samples with the largest differences, the worst first."""
     if away.ndim == 0 or away.shape[0] != n or away.size == 0 or not away.any():
-        return None
-    return int(np.argmax(away.reshape(n, -1).max(axis=1)))
+        return ()
+    each = away.reshape(n, -1).max(axis=1)
+    return tuple(int(row) for row in np.argsort(-each, kind="stable")[:_WORST_ROWS] if each[row] > 0)
 
 
 def _step_of_codes(a: Array) -> float | None:
@@ -156,45 +188,67 @@ def _whole(steps: float) -> float:
     return float(nearest) if abs(steps - nearest) <= _ROUNDING else steps
 
 
-def _range(values: Array) -> float:
-    """Largest minus smallest expected value, never zero."""
-    if values.size == 0:
-        return 1.0
-    wide = values.astype(np.float64)
-    spread = float(wide.max() - wide.min())
-    return spread or float(np.abs(wide).max()) or 1.0
+def _largest(values: Array) -> float:
+    """Size of the largest finite value, never zero."""
+    wide = np.abs(values.astype(np.float64))
+    return float(wide[np.isfinite(wide)].max(initial=0.0)) or 1.0
 
 
-def out_of_tolerance(item: Difference) -> bool:
-    """Whether a difference asks for a look at single layers."""
-    if item.wrong:
+def _noise(values: Array, layers: int) -> float:
+    """What rounding floats may add up to, as a share of the largest value, without asking what was computed.
+
+    Some roundings a layer in 32 bits and more; with 16 bits such a bound would say nothing, so that one rounding is all
+    that passes without a look.
+    """
+    unit = _UNITS[values.dtype.name]
+    return 2 * unit if values.dtype.itemsize == 2 else _PER_LAYER * unit * max(layers, 1)
+
+
+def explained(item: Difference) -> bool:
+    """Whether the reference explains these answers, so that no look at single layers is needed."""
+    if item.wrong or (item.max_lsb is not None and item.max_lsb > 1) or (item.noise is not None and item.noise > 1):
         return False
-    steps, share = item.max_lsb, item.max_relative
-    return (steps is not None and steps > 1) or (share is not None and share > MAX_RELATIVE)
+    return item.noise is not None or item.values - item.equal <= MANY * item.values
 
 
-def verdict(found: Sequence[Difference], alone: Alone | None = None) -> str | None:
+def within(item: Difference) -> bool:
+    """Whether these answers are within one step, and within what rounding floats adds up to."""
+    return not item.wrong and (item.max_lsb or 0.0) <= 1 and (item.noise or 0.0) <= 1
+
+
+def verdict(found: Sequence[Difference], alone: Alone | None = None, against: str = "the simulation") -> str | None:
     """Why the backend's numbers must not be shown, in one sentence; None if they may.
 
     Args:
-        found: what was found at each batch size.
-        alone: each layer by itself, where an output is off by more than one step.
+        found: what was found at each batch size, against the last reference that was asked.
+        alone: each layer by itself, where no reference explains the answers.
+        against: the references that were asked, in words.
     """
-    for item in found:
-        at = f"at batch {item.batch}, over {item.n} samples"
-        if item.wrong:
-            return f"{item.wrong} ({at}), so its numbers are not shown"
-        if item.max_lsb is not None and item.max_lsb > 1 and not (alone and alone.right):
-            return (
-                f"its answers differ from the simulation by up to {item.max_lsb:.3g} steps of the output's grid "
-                f"({at}){_culprit(alone)}, so its numbers are not shown"
-            )
-        if item.max_relative is not None and item.max_relative > MAX_RELATIVE:
-            return (
-                f"its answers differ from the simulation by up to {item.max_relative:.1%} of the output's range, "
-                f"where {MAX_RELATIVE:.0%} is allowed ({at}){_culprit(alone)}, so its numbers are not shown"
-            )
-    return None
+    wrong = next((item for item in found if item.wrong), None)
+    if wrong is not None:
+        return f"{wrong.wrong} ({_at(wrong)}), so its numbers are not shown"
+    worst = max(found, key=lambda item: (item.noise or 0.0, item.max_lsb or 0.0), default=None)
+    off = next((item for item in found if not within(item)), None)
+    if alone is not None and alone.conclusive and not alone.right and alone.points + alone.ends:
+        item = off or worst
+        return None if item is None else f"{_gap(item, against)}{_culprit(alone)}, so its numbers are not shown"
+    if off is None or (alone is not None and alone.right):
+        return None
+    return f"{_gap(off, against)}{_culprit(alone)}, so its numbers are not shown"
+
+
+def _at(item: Difference) -> str:
+    return f"at batch {item.batch}, over {item.n} samples"
+
+
+def _gap(item: Difference, against: str) -> str:
+    """How far the answers are away, in the output's own terms."""
+    text = f"its answers differ from {against} by up to"
+    if item.max_lsb is not None and (item.noise or 0.0) <= 1:
+        steps = f"{item.max_lsb:.3g} step{'' if item.max_lsb == 1 else 's'}"
+        return f"{text} {steps} of the output's grid ({_at(item)})"
+    share = 0.0 if item.max_relative is None else item.max_relative
+    return f"{text} {share:.2g} of the largest ({_at(item)})"
 
 
 def _culprit(alone: Alone | None) -> str:
@@ -202,11 +256,21 @@ def _culprit(alone: Alone | None) -> str:
     unknown = "; which layer is to blame cannot be told, because"
     if alone is None:
         return f"{unknown} the backend does not let anybody look into it"
-    if not alone.points:
+    if not alone.points + alone.ends:
         return f"{unknown} it answers otherwise while being looked into"
     if alone.worst_steps > alone.allowed:
         name = alone.layer or alone.tensor
         return f": '{name}' is the first that is wrong by itself, by {alone.worst_steps:.3g} steps"
+    if alone.point_wrong:
+        how = f"it rounds {alone.leans:.0%} of its values to one side"
+        if alone.leans <= LEANS:
+            how = f"it rounds {alone.strays:.0%} of its values to a code that is not the nearest"
+        return f": '{alone.layer or alone.tensor}' is the first that is wrong by itself, {how}"
+    if alone.end_wrong:
+        behind = f" behind '{alone.last}'" if alone.last else ""
+        granted = f", with a step granted to each of the {alone.blind} roundings that cannot be seen"
+        rest = "" if alone.conclusive else f"{unknown} it answers otherwise while being looked into"
+        return f": output '{alone.end}' is not what the layers{behind} make of it{granted if alone.blind else ''}{rest}"
     if not alone.conclusive:
         return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
     return _part(alone) or f"; no rounding point of its {alone.points} is wrong by itself"

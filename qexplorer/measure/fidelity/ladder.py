@@ -1,4 +1,4 @@
-"""Climbs the fidelity ladder: float -> simulated -> each backend, on the same samples and batch sizes."""
+"""Climbs the fidelity ladder: float -> simulated -> exact integers -> each backend, on the same samples and batches."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qexplorer.core.errors import Cancelled, QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.measure.fidelity.gate import Difference, verdict
-from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
-from qexplorer.measure.fidelity.single_points import Alone, PointDifference
-from qexplorer.measure.judging import why_right
+from qexplorer.measure.fidelity.alone import Alone, EndDifference, PointDifference
+from qexplorer.measure.fidelity.gate import Difference, explained, verdict
+from qexplorer.measure.fidelity.gate_words import cost_of, why_right
+from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, ExactRung, Ladder, LayerError, SimulatedRung
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
@@ -25,10 +25,19 @@ from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.registry import BACKENDS, reference
 
-__all__ = ["RUNG_LIMITS", "Climber", "Ladder", "climb", "climb_backend", "climb_simulated", "kept_ladder"]
+__all__ = [
+    "RUNG_LIMITS",
+    "Climber",
+    "Ladder",
+    "climb",
+    "climb_backend",
+    "climb_exact",
+    "climb_simulated",
+    "kept_ladder",
+]
 
 RUNG_LIMITS = Limits(wall_s=900.0)
-_VERSION = 1  # of what is kept; another number makes kept ladders unread
+_VERSION = 2  # of what is kept; another number makes kept ladders unread
 _CHILD = "qexplorer.measure.fidelity.ladder_child"
 
 Told = Callable[[str, float], None]
@@ -78,16 +87,19 @@ def climb(
     if made.variant is None:
         raise RecipeError(made.failed or "the recipe could not be applied", where=recipe.name)
     subject = subject_of(model, data, samples)
-    share = 1 / (1 + len(backends))
+    share = 1 / (2 + len(backends))
     with scratch() as folder:
         files = keep_samples(folder, subject.inputs)
         climber = Climber(made.variant, subject, files, cancelled)
         simulated = climb_simulated(climber, lambda done: tell("float against simulated", share * done))
+        exact = climb_exact(climber, _scaled(tell, "simulated against exact integers", share, share))
+        below = "exact integers" if exact.why_not is None else "simulated"
         rungs = []
         for index, name in enumerate(backends):
-            start, label = (1 + index) * share, BACKENDS.get(name).label
-            rungs.append(climb_backend(climber, name, _scaled(tell, f"simulated against {label}", start, share)))
-    ladder = Ladder(made.variant.digest, model.name, recipe.name, data.name, subject.n, simulated, tuple(rungs))
+            start, label = (2 + index) * share, BACKENDS.get(name).label
+            rungs.append(climb_backend(climber, name, _scaled(tell, f"{below} against {label}", start, share)))
+    names = made.variant.digest, model.name, recipe.name, data.name
+    ladder = Ladder(*names, subject.n, simulated, tuple(rungs), exact)
     write_kept(_path(made.variant.digest, data.digest, samples, backends), ladder.to_json())
     return ladder
 
@@ -115,7 +127,7 @@ class Climber:
             "files": dict(self.files),
             "n": subject.n,
             "fixed_batch": subject.model.fixed_batch,
-            "evaluation_batch": subject.evaluation_batch,
+            "evaluation_batch": subject.judged_at(self.variant),
             "batches": list(subject.batches),
             "threads": self.threads,
             "scales": self.variant.output_scales,
@@ -159,8 +171,20 @@ def _ratio(signal: float, error: float) -> tuple[float | None, float | None]:
     return (10 * math.log10(signal / error) if error > 0 else None), math.sqrt(error / signal)
 
 
+def climb_exact(climber: Climber, told: Callable[[float], None]) -> ExactRung:
+    """Simulated -> exact integers; a failure is told in ``why_not``. Raises Cancelled."""
+    try:
+        found = climber.child("exact_rung", told)
+    except Cancelled:
+        raise
+    except QExplorerError as error:
+        return ExactRung(why_not=error.sentence)
+    batches = tuple(_gap(Difference(**item)) for item in found["differences"])
+    return ExactRung(batches, found["label"], sum(found["layers"].values()), found["why_not"])
+
+
 def climb_backend(climber: Climber, backend: str, told: Callable[[float], None]) -> BackendRung:
-    """Simulated -> ``backend``; a crash, a hang or a refusal is told in its status. Raises Cancelled."""
+    """The rung below -> ``backend``; a crash, a hang or a refusal is told in its status. Raises Cancelled."""
     label = BACKENDS.get(backend).label
     try:
         found = climber.child("backend_rung", told, backend=backend)
@@ -170,7 +194,7 @@ def climb_backend(climber: Climber, backend: str, told: Callable[[float], None])
         return BackendRung(backend, label, Status.FAILED, error.sentence)
     compared = [Difference(**item) for item in found["differences"]]
     alone = None if found["alone"] is None else Alone(**found["alone"])
-    refused = verdict(compared, alone)
+    refused = verdict(compared, alone, found["asked"])
     return BackendRung(
         backend=backend,
         label=label,
@@ -181,6 +205,10 @@ def climb_backend(climber: Climber, backend: str, told: Callable[[float], None])
         points_in_all=int(found["points_in_all"]),
         points_n=int(found["points_n"]),
         disturbed=bool(found["disturbed"]),
+        ends=tuple(EndDifference(**item) for item in found["ends"]),
+        against=found["against"],
+        simulated=tuple(_gap(Difference(**item)) for item in found["simulated"]),
+        cost=None if all(item.exact for item in compared) else cost_of(compared, found["against"], None),
     )
 
 
@@ -188,8 +216,7 @@ def _explained(compared: Sequence[Difference], alone: Alone | None, blocked: str
     """What explains a gap that may be shown."""
     if blocked is not None:
         return f"no codes inside could be seen: {blocked}"
-    steps = max((item.max_lsb for item in compared if item.max_lsb is not None), default=0.0)
-    if alone is None or steps <= 1:
+    if alone is None or all(map(explained, compared)):
         return None
     elements = sum(item.elements for item in compared)
     return why_right(alone, sum(item.within_one for item in compared) / elements if elements else None)

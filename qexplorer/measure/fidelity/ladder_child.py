@@ -1,4 +1,4 @@
-"""The children of the fidelity ladder: one for float -> simulated, and one for each backend.
+"""The children of the fidelity ladder: float -> simulated, simulated -> exact integers, and one for each backend.
 
 A backend that crashes or hangs takes its own child with it, and nothing else.
 """
@@ -17,21 +17,35 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.graph.index import GraphIndex
-from qexplorer.measure.fidelity.gate import Difference, out_of_tolerance
+from qexplorer.measure.fidelity.alone import summary
+from qexplorer.measure.fidelity.comparing import (
+    EXACT,
+    SIMULATION,
+    Compared,
+    Question,
+    answered,
+    answers_of,
+    asked_of,
+    batches_to_look_at,
+    differences_from,
+    exact_of,
+    first_rows,
+    simulation_of,
+)
+from qexplorer.measure.fidelity.gate import Difference
 from qexplorer.measure.fidelity.rounding_points import steps_of
-from qexplorer.measure.fidelity.simulation import Simulation
-from qexplorer.measure.fidelity.single_points import observe, summary
-from qexplorer.measure.judge_child import answers_of, compare_answers, first_rows, pads
+from qexplorer.measure.fidelity.simulation import ExactIntegers
+from qexplorer.measure.fidelity.single_points import observe
 from qexplorer.measure.metrics.predictions import predictions
-from qexplorer.measure.scratch import folder_of, read_samples
+from qexplorer.measure.scratch import folder_of
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.registry import reference, usable
+from qexplorer.run.registry import exact_integers, reference, usable
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["backend_rung", "simulated_rung"]
+__all__ = ["backend_rung", "exact_rung", "simulated_rung"]
 
 _LAYER_BATCH, _LAYER_SAMPLES = 8, 64
 _MOST_VALUES = 1 << 26  # of all tensors looked at, for one batch: 256 MB in float32
@@ -52,14 +66,15 @@ def simulated_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         BackendError: the reference cannot run one of the graphs.
     """
-    simulator, inputs = reference(), read_samples(arguments["files"])
+    simulator, question = reference(), Question.of(arguments, reference())
+    inputs = question.inputs
     options = SessionOptions(Mode.SIMULATED, int(arguments["threads"]))
     found: list[list[Array]] = []
     for index, path in enumerate((arguments["float_path"], arguments["path"])):
         session = simulator.load(Path(path), options)
         start = index * 0.35
-        found.append(answers_of(session, inputs, arguments, _part(emit, start, 0.35)))
-    n, threshold = int(arguments["n"]), float(arguments["threshold"])
+        found.append(answers_of(session, question, _part(emit, start, 0.35)))
+    n, threshold = question.n, question.threshold
     said = [predictions(outputs, n, threshold=threshold) for outputs in found]
     same = None if said[0] is None or said[1] is None else int((said[0] == said[1]).sum())
     layers, layers_n = _layers(arguments, inputs, options, _part(emit, 0.7, 0.3))
@@ -146,54 +161,97 @@ def _powers(plain: Array, other: Array) -> tuple[float, float, float]:
     return float(np.square(x[finite]).sum()), float(np.square(error).sum()), float(np.abs(error).max(initial=0.0))
 
 
-def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Simulated against one backend.
+def exact_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Simulated against exact integers.
 
     Args:
         arguments: as those of ``judge_child.judge``.
         emit: takes ``progress`` events with ``done`` from 0 to 1.
 
     Returns:
-        ``differences`` (at each batch size), ``points``, ``points_in_all``, ``points_n``, ``disturbed``, ``alone`` (the
-        same as ``judge_child.judge`` returns, or None), ``blocked`` (why no codes could be seen, or None).
+        ``differences`` (at each batch size), ``label`` (who computed them), ``layers`` (operators that integers
+        computed, by type), and ``why_not`` (why there is none, or None).
+
+    Raises:
+        BackendError: a backend gave up.
+    """
+    backend = exact_integers()
+    value: dict[str, Any] = {"differences": [], "label": "", "layers": {}, "why_not": None}
+    if backend is None:
+        return value | {"why_not": "no backend on this machine computes so"}
+    question, folder = Question.of(arguments, backend), folder_of(arguments["files"])
+    exact = ExactIntegers(question.path, question.threads, folder, backend)
+    value["why_not"] = exact.why_not()
+    if value["why_not"] is not None:
+        return value
+    found = answers_of(exact, question, _part(emit, 0.0, 0.5))
+    compared, _ = differences_from(
+        simulation_of(question, folder),
+        exact,
+        answered(exact, question, found),
+        question,
+        lambda done: _part(emit, 0.5, 0.5)(done - 1),
+    )
+    layers = backend.load(question.path, SessionOptions(Mode.NATIVE, question.threads)).kernels().integer
+    return value | {"differences": [asdict(item) for item in compared], "label": backend.label, "layers": layers}
+
+
+def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """One backend against the rung below: exact integers where there are any, else the simulation.
+
+    Args:
+        arguments: as those of ``judge_child.judge``.
+        emit: takes ``progress`` events with ``done`` from 0 to 1.
+
+    Returns:
+        ``differences`` (at each batch size) from the reference ``against``, ``simulated`` (those from the simulation),
+        ``asked``, ``points``, ``points_in_all``, ``points_n``, ``ends``, ``disturbed``, ``alone`` (the same as
+        ``judge_child.judge`` returns, or None), ``blocked`` (why no codes could be seen, or None).
 
     Raises:
         BackendError: the backend gave up.
     """
-    backend, path = usable(arguments["backend"]), Path(arguments["path"])
-    inputs, threads = read_samples(arguments["files"]), int(arguments["threads"])
-    arguments = arguments | {"pads": pads(backend)}
-    session = backend.load(path, SessionOptions(Mode.NATIVE, threads))
-    simulator = Simulation(path, threads, folder_of(arguments["files"]))
-    found = answers_of(session, inputs, arguments, _part(emit, 0.0, 0.3))
-    compared = compare_answers(
-        session, simulator, inputs, found, arguments, lambda done: _part(emit, 0.3, 0.3)(done - 1)
+    backend = usable(arguments["backend"])
+    question, folder = Question.of(arguments, backend), folder_of(arguments["files"])
+    session = backend.load(question.path, SessionOptions(Mode.NATIVE, question.threads))
+    ours = answered(session, question, answers_of(session, question, _part(emit, 0.0, 0.3)))
+    simulated, expected = differences_from(
+        simulation_of(question, folder), session, ours, question, lambda done: _part(emit, 0.3, 0.2)(done - 1)
     )
-    worst = _most_different(compared)
-    feeds = first_rows(inputs, worst.batch, start=(worst.worst_row or 0) // worst.batch * worst.batch)
-    value: dict[str, Any] = {"differences": [asdict(item) for item in compared], "alone": None, "blocked": None}
-    value |= {"points": [], "points_in_all": 0, "points_n": 0, "disturbed": False}
+    compared = Compared(simulated, SIMULATION, "the simulation", expected)
+    exact = exact_of(question, folder)
+    if exact is not None:
+        found, others = differences_from(exact, session, ours, question, lambda done: _part(emit, 0.5, 0.1)(done - 1))
+        compared = Compared(found, EXACT, "exact integers", others)
+        if compared.open:
+            compared = Compared(found, EXACT, "the simulation and from exact integers", others)
+    value: dict[str, Any] = {
+        "differences": [asdict(item) for item in compared.found],
+        "simulated": [asdict(item) for item in simulated],
+        "against": compared.against,
+        "asked": compared.asked,
+    }
+    return value | _pieces(question, compared, _part(emit, 0.6, 0.4))
+
+
+def _pieces(question: Question, compared: Compared, told: Callable[[float], None]) -> dict[str, Any]:
+    """Every piece by itself: at the batch sizes that are open, or at the one that differs most if none is."""
+    value: dict[str, Any] = {"points": [], "points_in_all": 0, "points_n": 0, "disturbed": False}
+    value |= {"ends": [], "alone": None, "blocked": None}
+    some = compared.open or (max(compared.found, key=_difference),)
     with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        asked = asked_of(question, batches_to_look_at(some, question), Path(folder))
         try:
-            seen = observe(
-                path,
-                backend,
-                reference(),
-                feeds,
-                threads=threads,
-                folder=Path(folder),
-                thorough=True,
-                told=_part(emit, 0.6, 0.4),
-            )
+            seen = observe(asked, thorough=True, told=told)
         except BackendError as error:  # the answers are there; where they part stays unknown
             return value | {"blocked": error.sentence}
     value |= {"points": [asdict(p) for p in seen.found], "points_in_all": seen.points, "points_n": seen.n}
-    return value | {"disturbed": seen.disturbed, "alone": asdict(summary(seen))}
+    value |= {"ends": [asdict(end) for end in seen.ends], "disturbed": seen.disturbed}
+    return value | {"alone": asdict(summary(seen))}
 
 
-def _most_different(compared: list[Difference]) -> Difference:
-    """The batch size to look at: one that leaves the tolerance first, then the one with the largest difference."""
-    return max(compared, key=lambda item: (out_of_tolerance(item), item.max_lsb or 0.0, item.max_relative or 0.0))
+def _difference(item: Difference) -> tuple[float, float, int]:
+    return item.max_lsb or 0.0, item.noise or 0.0, item.batch
 
 
 def _part(emit: Emit, start: float, share: float) -> Callable[[float], None]:

@@ -1,15 +1,16 @@
-"""The fidelity ladder of one quantized graph: float, simulated, and each backend, with where they part."""
+"""The fidelity ladder of one quantized graph: float, simulated, exact integers, each backend, with where they part."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Status
 from qexplorer.core.wire import Wire
-from qexplorer.measure.fidelity.single_points import PointDifference
+from qexplorer.measure.fidelity.alone import EndDifference, PointDifference
 
-__all__ = ["BackendRung", "BatchGap", "Ladder", "LayerError", "SimulatedRung"]
+__all__ = ["BackendRung", "BatchGap", "ExactRung", "Ladder", "LayerError", "SimulatedRung"]
 
 LOW_SQNR_DB = 10.0
 """Below this the error holds more than a tenth of a tensor's power."""
@@ -74,14 +75,14 @@ class SimulatedRung:
 
 @dataclass(frozen=True, slots=True)
 class BatchGap:
-    """Simulated -> backend at one batch size.
+    """One rung against the one below at one batch size.
 
     Attributes:
         batch: samples at a time.
         n: samples compared.
         agreement: share that gets the same class; None if the model names none.
         worst_steps: largest difference in steps of the output's grid; None if no output is on one.
-        worst_relative: largest difference as a share of the output's range, of outputs on no grid.
+        worst_relative: largest difference as a share of the largest value, of outputs on no grid.
         equal: share of output values that do not differ at all.
         within_one: share within one step; None if no output is on a grid.
         exact: whether no output differs in any bit.
@@ -97,35 +98,20 @@ class BatchGap:
     exact: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BackendRung:
-    """Simulated -> one backend.
+class _Batches:
+    """A rung that is compared with the one below it, batch size by batch size."""
 
-    Attributes:
-        backend: its name.
-        label: its name for people.
-        status: ``ok``, ``refused`` (the answers left the tolerance) or ``failed`` (it crashed, hung or gave up).
-        reason: why it was refused or failed, or what explains a gap that may be shown.
-        batches: the comparison at every batch size that is used.
-        points: every rounding point that could be seen, in execution order, at the batch that differs most.
-        points_in_all: rounding points of the graph.
-        points_n: samples behind ``points``.
-        disturbed: whether the answers changed while codes were read.
-    """
+    __slots__ = ()
 
-    backend: str
-    label: str
-    status: Status
-    reason: str | None
-    batches: tuple[BatchGap, ...] = ()
-    points: tuple[PointDifference, ...] = ()
-    points_in_all: int = 0
-    points_n: int = 0
-    disturbed: bool = False
+    if TYPE_CHECKING:
+
+        @property
+        def batches(self) -> tuple[BatchGap, ...]:
+            """The comparison at every batch size that is used."""
 
     @property
     def exact(self) -> bool:
-        """Whether every output at every batch size is the simulation's, bit by bit."""
+        """Whether every output at every batch size is that of the rung below, bit by bit."""
         return bool(self.batches) and all(gap.exact for gap in self.batches)
 
     @property
@@ -139,6 +125,65 @@ class BackendRung:
     def worst_steps(self) -> float | None:
         """The worst of all batch sizes."""
         return max((gap.worst_steps for gap in self.batches if gap.worst_steps is not None), default=None)
+
+    @property
+    def within_one(self) -> float | None:
+        """Share of outputs within one step, over all batch sizes."""
+        known = [gap for gap in self.batches if gap.within_one is not None]
+        n = sum(gap.n for gap in known)
+        return sum((gap.within_one or 0.0) * gap.n for gap in known) / n if n else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExactRung(_Batches):
+    """Simulated -> exact integers: what float32 arithmetic between the roundings makes otherwise.
+
+    Attributes:
+        batches: the comparison at every batch size that is used; empty if there is no such rung.
+        label: who computed it.
+        layers: layers that integers computed.
+        why_not: why there is no such rung, or why it failed; None if there is one.
+    """
+
+    batches: tuple[BatchGap, ...] = ()
+    label: str = ""
+    layers: int = 0
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRung(_Batches):
+    """Exact integers, or the simulation where there are none -> one backend.
+
+    Attributes:
+        backend: its name.
+        label: its name for people.
+        status: ``ok``, ``refused`` (the answers left the tolerance) or ``failed`` (it crashed, hung or gave up).
+        reason: why it was refused or failed, or what explains a gap that may be shown.
+        batches: the comparison at every batch size that is used.
+        points: every rounding point that could be seen, in execution order, at the batch that differs most.
+        points_in_all: rounding points of the graph.
+        points_n: samples behind ``points``.
+        disturbed: whether the answers changed while codes were read.
+        ends: the outputs, as what the last pieces make of the backend's own codes.
+        against: the rung below: ``exact integers``, or ``simulation``.
+        simulated: the same comparison with the simulation, where ``against`` is exact integers.
+        cost: what a gap that may be shown costs in the task's own terms.
+    """
+
+    backend: str
+    label: str
+    status: Status
+    reason: str | None
+    batches: tuple[BatchGap, ...] = ()
+    points: tuple[PointDifference, ...] = ()
+    points_in_all: int = 0
+    points_n: int = 0
+    disturbed: bool = False
+    ends: tuple[EndDifference, ...] = ()
+    against: str = "simulation"
+    simulated: tuple[BatchGap, ...] = ()
+    cost: str | None = None
 
     @property
     def parts(self) -> PointDifference | None:
@@ -167,7 +212,8 @@ class Ladder(Wire):
         data: the data set's name.
         n: samples.
         simulated: float -> simulated.
-        rungs: simulated -> backend, in the order they were asked for.
+        rungs: the backends, in the order they were asked for.
+        exact: simulated -> exact integers; None in a record that is older than this rung.
     """
 
     digest: str
@@ -177,3 +223,4 @@ class Ladder(Wire):
     n: int
     simulated: SimulatedRung
     rungs: tuple[BackendRung, ...]
+    exact: ExactRung | None = None

@@ -1,8 +1,9 @@
 """The rounding points of a QDQ graph, and the graphs made of it to look at them.
 
-A rounding point is the QuantizeLinear of an activation: the place where a real number becomes a code. A graph is made
-to *tell* its codes (they become further outputs), or *cut* at them (they come from outside, what is made of them goes
-out), so that each piece between two points can be looked at by itself.
+A rounding point is the QuantizeLinear (or DynamicQuantizeLinear) of an activation: the place where a real number
+becomes a code. A graph is made to *tell* its codes (they become further outputs), or *cut* at them (they come from
+outside, what is made of them goes out), so that each piece between two points can be looked at by itself. The last
+pieces end in the outputs of the graph: where these are floats, that is arithmetic too, looked at like any other piece.
 """
 
 from __future__ import annotations
@@ -16,9 +17,21 @@ from qexplorer.graph.index import GraphIndex, label_of
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Point", "cut", "made_name", "output_scales", "points_of", "steps_inside", "steps_of", "telling"]
+__all__ = [
+    "End",
+    "Point",
+    "cut",
+    "ends_of",
+    "made_name",
+    "output_scales",
+    "points_of",
+    "steps_inside",
+    "steps_of",
+    "telling",
+]
 
 _CONVERTS = ("QuantizeLinear", "DequantizeLinear")
+_ROUNDS = ("QuantizeLinear", "DynamicQuantizeLinear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,7 @@ class Point:
         code_type: TensorProto type of the codes.
         joins: whether an operator with several activations reads it, such as a residual Add: backends like to fuse
             the layer in front of that, and then never round here.
+        grid: names of scale and zero point where they are found as the graph runs; empty where they are constants.
     """
 
     codes: str
@@ -42,19 +56,57 @@ class Point:
     op: str
     code_type: int
     joins: bool
+    grid: tuple[str, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """All that is made here: the codes, and the grid if it is found as the graph runs."""
+        return (self.codes, *self.grid)
+
+    def types(self) -> tuple[int, ...]:
+        """Element types of ``tensors``."""
+        import onnx
+
+        return (self.code_type, *((onnx.TensorProto.FLOAT, self.code_type) if self.grid else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An output of the graph that is not a tensor of codes itself.
+
+    Attributes:
+        name: the output.
+        layer: name of the node that made it.
+        op: its operator type.
+    """
+
+    name: str
+    layer: str
+    op: str
 
 
 def points_of(graph: onnx.GraphProto) -> tuple[Point, ...]:
     """The rounding points of ``graph`` in execution order."""
     index = GraphIndex(graph)
-    found = []
-    for node in index.order:
-        if node.op_type != "QuantizeLinear" or node.input[0] in index.constants:
-            continue
-        layer, op = _layer_of(node.input[0], index)
-        codes = node.output[0]
-        found.append(Point(codes, node.input[0], layer, op, _code_type(node, index), _joins(codes, index)))
-    return tuple(found)
+    return tuple(_point(node, index) for node in index.order if _rounds(node, index))
+
+
+def _rounds(node: onnx.NodeProto, index: GraphIndex) -> bool:
+    return node.op_type in _ROUNDS and not node.domain and node.input[0] not in index.constants
+
+
+def _point(node: onnx.NodeProto, index: GraphIndex) -> Point:
+    layer, op = _layer_of(node.input[0], index)
+    codes, grid = node.output[0], tuple(node.output[1:])
+    return Point(codes, node.input[0], layer, op, _code_type(node, index), _joins(codes, index), grid)
+
+
+def ends_of(graph: onnx.GraphProto) -> tuple[End, ...]:
+    """The outputs of ``graph`` that something is computed for behind the rounding points."""
+    index = GraphIndex(graph)
+    made = {name for node in index.order if _rounds(node, index) for name in node.output}
+    names = [output.name for output in graph.output if output.name not in made and index.maker(output.name) is not None]
+    return tuple(End(name, *_layer_of(name, index)) for name in names)
 
 
 def _layer_of(tensor: str, index: GraphIndex) -> tuple[str, str]:
@@ -90,7 +142,12 @@ def _code_type(quantizer: onnx.NodeProto, index: GraphIndex) -> int:
     """Element type of the codes that a QuantizeLinear makes (that of its zero point; uint8 without one)."""
     import onnx
 
+    from qexplorer.graph.attributes import number
+
+    given = int(number(quantizer, "output_dtype", 0)) if quantizer.op_type == "QuantizeLinear" else 0
     zero = index.constants.get(quantizer.input[2]) if len(quantizer.input) > 2 else None
+    if zero is None and given:
+        return given
     return onnx.TensorProto.UINT8 if zero is None else int(zero.data_type)
 
 
@@ -100,34 +157,50 @@ def made_name(codes: str) -> str:
 
 
 def telling(model: onnx.ModelProto, points: Collection[Point]) -> onnx.ModelProto:
-    """The same graph with the codes of ``points`` as further outputs, behind its own."""
+    """The same graph with what ``points`` make as further outputs, behind its own."""
     from onnx import helper
 
     copy = _copy(model)
     own = {output.name for output in model.graph.output}
-    copy.graph.output.extend(
-        helper.make_tensor_value_info(p.codes, p.code_type, None) for p in points if p.codes not in own
-    )
+    for point in points:
+        for name, kind in zip(point.tensors, point.types(), strict=True):
+            if name not in own:
+                copy.graph.output.append(helper.make_tensor_value_info(name, kind, None))
     return copy
 
 
-def cut(model: onnx.ModelProto, points: Collection[Point]) -> onnx.ModelProto:
-    """The same graph, cut at ``points``: what is read comes from outside, what is made goes out."""
+def cut(
+    model: onnx.ModelProto, points: Collection[Point], ends: Collection[End] = (), unrounded: Iterable[str] = ()
+) -> onnx.ModelProto:
+    """The same graph, cut at ``points``: what is read comes from outside, what is made goes out.
+
+    Args:
+        model: a QDQ graph; it is not changed.
+        points: where to cut.
+        ends: outputs of the graph that are to stay outputs.
+        unrounded: float tensors in front of a rounding that are told too.
+    """
+    import onnx
     from onnx import helper
 
-    copy, codes = _copy(model), {p.codes for p in points}
+    copy, made = _copy(model), {name for p in points for name in p.tensors}
     for node in copy.graph.node:
-        if node.op_type == "QuantizeLinear" and node.output[0] in codes:
-            node.output[0] = made_name(node.output[0])
+        if node.op_type in _ROUNDS and node.output[0] in made:
+            node.output[:] = [made_name(name) if name else "" for name in node.output]
+    kept = {output.name: output for output in model.graph.output}
     del copy.graph.output[:]
     for point in points:
-        copy.graph.input.append(helper.make_tensor_value_info(point.codes, point.code_type, None))
-        copy.graph.output.append(helper.make_tensor_value_info(made_name(point.codes), point.code_type, None))
+        for name, kind in zip(point.tensors, point.types(), strict=True):
+            copy.graph.input.append(helper.make_tensor_value_info(name, kind, None))
+            copy.graph.output.append(helper.make_tensor_value_info(made_name(name), kind, None))
+    copy.graph.output.extend(kept[end.name] for end in ends)
+    told = [name for name in dict.fromkeys(unrounded) if name not in {end.name for end in ends}]
+    copy.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in told)
     return copy
 
 
 def steps_inside(graph: onnx.GraphProto, cuts: Collection[str]) -> dict[str, int]:
-    """For each rounding point, how many further ones lie between it and the nearest ``cuts`` (codes) before it.
+    """For each rounding point and output, how many further points lie between it and the nearest ``cuts`` before it.
 
     With every point cut it is 0 everywhere; a point that is not cut counts for all that read it.
     """
@@ -136,11 +209,11 @@ def steps_inside(graph: onnx.GraphProto, cuts: Collection[str]) -> dict[str, int
     index = GraphIndex(graph)
     for node in index.order:
         before = max((depth.get(name, 0) for name in node.input), default=0)
-        if node.op_type == "QuantizeLinear" and node.input[0] not in index.constants:
+        if _rounds(node, index):
             inside[node.output[0]] = before
             before = 0 if node.output[0] in cuts else before + 1
         depth |= dict.fromkeys(node.output, before)
-    return inside
+    return {output.name: depth.get(output.name, 0) for output in graph.output} | inside
 
 
 def output_scales(graph: onnx.GraphProto) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The simulated answers of one graph, computed once however many backends are compared with them.
+"""What a graph should answer: simulated, and in exact integers. Each computed once, however many backends are compared.
 
 Every backend is judged in a process of its own, and all of one comparison judge the same graph on the same batches.
-What the reference backend answered to a batch is kept beside the comparison's samples, named by the graph and by the
-digest of what was fed; the next child reads it, and loads no simulation at all if nothing is missing. Two children
-that arrive at one batch together compute it once: the second waits.
+What a reference answered to a batch is kept beside the comparison's samples, named by the graph and by the digest of
+what was fed; the next child reads it, and loads nothing at all if nothing is missing. Two children that arrive at one
+batch together compute it once: the second waits.
 """
 
 from __future__ import annotations
@@ -19,26 +19,32 @@ from pathlib import Path
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
-from qexplorer.run.protocol import Mode, Session, SessionOptions
-from qexplorer.run.registry import reference
+from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
+from qexplorer.run.registry import exact_integers, reference
 
-__all__ = ["Simulation"]
+__all__ = ["ExactIntegers", "Simulation", "exact_for"]
 
 
-class Simulation:
-    """Answers of the reference backend in ``Mode.SIMULATED``, kept on disk.
+class _Kept:
+    """Answers of one backend to one graph, kept on disk.
 
     Args:
         path: the graph; files in the workspace never change, so that the path tells it apart.
         threads: threads of one operator.
         folder: where answers are kept: that of the comparison's samples, so that they are gone with them.
+        kind: the first word of the files' names.
     """
 
-    def __init__(self, path: Path, threads: int, folder: Path) -> None:
+    def __init__(self, path: Path, threads: int, folder: Path, kind: str) -> None:
         self._path, self._threads = path, threads
-        self._base = folder / f"simulated-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}-{threads}"
+        self._base = folder / f"{kind}-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}-{threads}"
         self._session: Session | None = None
+
+    def _load(self) -> Session:
+        """Loads the graph. Raises BackendError."""
+        raise NotImplementedError
 
     @property
     def output_names(self) -> Sequence[str]:
@@ -66,9 +72,56 @@ class Simulation:
 
     def _loaded(self) -> Session:
         if self._session is None:
-            options = SessionOptions(Mode.SIMULATED, self._threads)
-            self._session = reference().load(self._path, options)
+            self._session = self._load()
         return self._session
+
+
+class Simulation(_Kept):
+    """Answers of the reference backend in ``Mode.SIMULATED``."""
+
+    def __init__(self, path: Path, threads: int, folder: Path) -> None:
+        super().__init__(path, threads, folder, "simulated")
+
+    def _load(self) -> Session:
+        return reference().load(self._path, SessionOptions(Mode.SIMULATED, self._threads))
+
+
+class ExactIntegers(_Kept):
+    """Answers in exact integer arithmetic, wherever the graph has layers that integers can compute.
+
+    What has none (float arithmetic behind the last layer, codes of 16 bits) is computed as the graph says.
+    """
+
+    def __init__(self, path: Path, threads: int, folder: Path, backend: Backend) -> None:
+        super().__init__(path, threads, folder, "exact")
+        self._backend = backend
+
+    def _load(self) -> Session:
+        session = self._backend.load(self._path, SessionOptions(Mode.NATIVE, self._threads))
+        if not session.kernels().integer:
+            raise BackendError("no layer of it is one that integers compute", where=self._path.name)
+        return session
+
+    def why_not(self) -> str | None:
+        """Why there is no such thing for this graph; None if there is."""
+        kept = self._base.with_name(f"{self._base.name}-why_not.json")
+        with _alone(kept.with_suffix(".lock")):
+            if not kept.exists():
+                reason: str | None = None
+                try:
+                    self._loaded()
+                except BackendError as error:
+                    reason = error.sentence
+                write_atomically(kept, json.dumps(reason).encode())
+        found: str | None = json.loads(kept.read_bytes())
+        return found
+
+
+def exact_for(path: Path, threads: int, folder: Path) -> ExactIntegers | None:
+    """Exact integers for the graph at ``path``; None where no backend of this machine computes so, or not this one."""
+    backend = exact_integers()
+    found = None if backend is None else ExactIntegers(path, threads, folder, backend)
+    return None if found is None or found.why_not() is not None else found
 
 
 def _digest(feeds: Mapping[str, Array]) -> str:

@@ -28,7 +28,7 @@ class LiveJudge:
     """
 
     def __init__(
-        self, metric: str, labels: str | None, n: int, threshold: float, scores: Mapping[str, Sequence[float]]
+        self, metric: str, labels: str | None, n: int, threshold: float | None, scores: Mapping[str, Sequence[float]]
     ) -> None:
         self._metric, self._n, self._threshold = METRICS.get(metric), n, threshold
         self._labels = None if labels is None else np.load(labels, mmap_mode="r", allow_pickle=False)

@@ -54,7 +54,7 @@ class _Player:
     label: str
     session: Session
     meter: Meter
-    threshold: float
+    threshold: float | None
     judge: LiveJudge | None
     seen: int = 0
 
@@ -88,11 +88,11 @@ def stream(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
             ``metric`` and ``labels`` (name and file; None where answers are not judged), ``positions``, ``batch``
             (samples a call), ``threads``, ``rate`` (samples a second; None: as fast
             as it goes), ``control`` (path), ``version``, ``heartbeat`` (path), ``stale_s``, ``threshold``, and where
-            the last stream stopped: ``t_s``, ``cursor``, ``both``, ``agree``.
+            the last stream stopped: ``t_s``, ``cursor``, ``pairs`` (by row, whether both named the same class).
         emit: takes ``window`` events.
 
     Returns:
-        ``reason`` (``changed`` or ``left``), ``t_s``, ``cursor``, ``both``, ``agree``, and {place: {seen, scores}}.
+        ``reason`` (``changed`` or ``left``), ``t_s``, ``cursor``, ``pairs``, and {place: {seen, scores}}.
 
     Raises:
         BackendError: a backend gave up.
@@ -109,7 +109,7 @@ class _Stream:
         self._order = random.Random()  # noqa: S311  (an order of turns, no secret)
         self._players = [self._player(place, side) for place, side in arguments["sides"].items()]
         self._cursor, self._t_s = int(arguments["cursor"]), float(arguments["t_s"])
-        self._both, self._agree = int(arguments["both"]), int(arguments["agree"])
+        self._pairs = {int(row): bool(same) for row, same in arguments["pairs"].items()}
         self._usage = UsageSampler(os.getpid())
 
     def _player(self, place: str, side: dict[str, Any]) -> _Player:
@@ -119,7 +119,7 @@ class _Stream:
         for _ in range(_WARM_CALLS):
             session.call(self._feeds(0))()
         meter = best_meter(backend.capabilities.device)
-        threshold, judge = float(self._given["threshold"]), None
+        threshold, judge = self._given["threshold"], None
         if self._metric is not None:
             judge = LiveJudge(self._metric, self._given["labels"], self._n, threshold, side["scores"])
         return _Player(place, side["label"], session, meter, threshold, judge, int(side["seen"]))
@@ -140,7 +140,8 @@ class _Stream:
             self._t_s = time.perf_counter() - begin
             self._tell(turns, rows, time.perf_counter() - opened)
         scores = {p.place: {"seen": p.seen, "scores": p.judge.told() if p.judge else {}} for p in self._players}
-        state = {"t_s": self._t_s, "cursor": self._cursor, "both": self._both, "agree": self._agree}
+        pairs = {str(row): same for row, same in self._pairs.items()}
+        state = {"t_s": self._t_s, "cursor": self._cursor, "pairs": pairs}
         return {"reason": reason, **state, "sides": scores}
 
     def _wanted(self) -> str | None:
@@ -173,9 +174,8 @@ class _Stream:
             player.seen += len(rows)
         named = [turn.said for turn in turns.values()]
         comparable = len(named) == 2 and None not in (*named[0], *named[1])
-        if comparable:
-            self._both += len(rows)
-            self._agree += sum(x == y for x, y in zip(*named, strict=True))
+        if comparable:  # a sample that comes again gets the same answers: it counts once
+            self._pairs.update({row: x == y for row, x, y in zip(rows, *named, strict=True)})
         last = {place: turn.said[-1] for place, turn in turns.items()}
         seen = self._usage.sample()
         window = LiveWindow(
@@ -186,8 +186,8 @@ class _Stream:
             gpu_percent=tuple(gpu.percent for gpu in seen.gpus if gpu.percent is not None),
             position=int(self._given["positions"][rows[-1]]),
             said={place: int(c) for place, c in last.items() if c is not None},
-            both=self._both,
-            agree=self._agree if self._both else None,
+            both=len(self._pairs),
+            agree=sum(self._pairs.values()) if self._pairs else None,
             metric=self._metric,
         )
         self._emit({"event": "window", "window": window.to_json()})

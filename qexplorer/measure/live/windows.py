@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from qexplorer.core.results import Interval
+from qexplorer.core.speed import Speedup
 from qexplorer.core.wire import Wire
-from qexplorer.measure.metrics.statistics import median_interval
-from qexplorer.measure.timing.latency_numbers import PLACEMENT
+from qexplorer.measure.timing.paired import paired_speedup
 
 __all__ = ["RECENT_S", "SIDES", "WINDOW_S", "LiveSide", "LiveWindow", "since", "speed", "totals"]
 
@@ -69,7 +67,7 @@ class LiveWindow(Wire):
         gpu_percent: load of each GPU.
         position: place of the window's last sample in the evaluation split.
         said: the class each variant named for it.
-        both: samples that both variants ran since either was chosen.
+        both: different samples that both variants named a class for since either was chosen.
         agree: of these, how many they named the same class for; None where no class is named.
         metric: name of the task's primary metric, where answers are judged.
     """
@@ -105,18 +103,15 @@ def totals(windows: Sequence[LiveWindow], place: str) -> tuple[float, float] | N
     return middles[len(middles) // 2], rates[len(rates) // 2]
 
 
-def speed(windows: Sequence[LiveWindow]) -> tuple[float, Interval] | None:
-    """How many times faster ``b`` is than ``a``: the median of the recent windows' ratios, with its 95 % interval.
+def speed(windows: Sequence[LiveWindow]) -> Speedup | None:
+    """How many times faster ``b`` is than ``a``: the paired ratio of the recent windows, with its 95 % interval.
 
-    In each window both ran the same samples one after the other. Each variant is loaded once, so the interval is
-    widened by what two copies of one model differ by (``PLACEMENT``). None before there are six windows of both.
+    In each window both ran the same samples one after the other; each variant is loaded once (``timing/paired.py``).
+    None before there are six windows of both.
     """
     if not windows or len(windows[-1].sides) < len(SIDES):
         return None
     now = {place: side.label for place, side in windows[-1].sides.items()}
     recent = [w.sides for w in since(windows, RECENT_S) if {p: s.label for p, s in w.sides.items()} == now]
-    ratios = np.array([sides["a"].p50_ms / sides["b"].p50_ms for sides in recent])
-    around = median_interval(ratios)
-    if around is None:
-        return None
-    return float(np.median(ratios)), (around[0] * (1 - PLACEMENT), around[1] * (1 + PLACEMENT))
+    found = paired_speedup([sides["a"].p50_ms for sides in recent], [sides["b"].p50_ms for sides in recent])
+    return None if found.ci95 is None else found

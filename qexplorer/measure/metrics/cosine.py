@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.plugin_kinds.metric import Answers, Scores
+from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.smooth import Mean
 from qexplorer.measure.metrics.rows.powers import products
 
@@ -21,7 +21,10 @@ class Cosine(Mean):
     ideal = 1.0
 
     def scores(self, answers: Answers) -> Scores:
-        """Each sample's cosine; 1 where both are all zeros, 0 where one is."""
+        """Each sample's cosine; 1 where both are all zeros, 0 where one is. NoScore for answers of a single number, of
+        which it would be the sign."""
+        if sum(np.size(output) for output in answers.outputs) <= answers.n:
+            raise NoScore("an answer is a single number, and the cosine of two numbers is whether they share a sign")
         product, ours, theirs = products(answers).T
         length = np.sqrt(ours * theirs)
         equal = np.asarray((ours == 0) & (theirs == 0), np.float64)

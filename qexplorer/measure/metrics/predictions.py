@@ -15,14 +15,17 @@ __all__ = ["Labels", "predictions", "threshold_of"]
 Labels = NDArray[np.int64]
 
 
-def predictions(outputs: Sequence[Array], n: int, *, threshold: float = 0.0) -> Labels | None:
+def predictions(outputs: Sequence[Array], n: int, *, threshold: float | None = 0.0) -> Labels | None:
     """The class that the first output names for each of ``n`` samples, or None if it does not name one.
 
     1. integers, one per sample: they are the classes;
     2. floats, at least two per sample (further axes of length 1 allowed): the place of the largest;
     3. one float per sample: whether it is above ``threshold``;
-    4. anything else (boxes, sequences, images, a scalar for a whole batch): None.
+    4. anything else (boxes, sequences, images, a scalar for a whole batch): None;
+    5. any output at all, with ``threshold`` None, which says that the task asks for no class: None.
     """
+    if threshold is None:
+        return None
     first = np.asarray(outputs[0])
     if first.ndim == 0 or first.shape[0] != n:
         return None

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from qexplorer.core.plugin_kinds.metric import Answers, Scores
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN, Answers, Scores
 from qexplorer.measure.metrics.kinds.smooth import Smooth
 from qexplorer.measure.metrics.rows.powers import signal_and_error
 
@@ -25,7 +25,7 @@ class Sqnr(Smooth):
     name, title, unit, form = "sqnr", "SQNR", "dB", ".1f"
     enough = ENOUGH_DB
     needs_float = True
-    undefined = "every output is float's own, bit for bit: there is no noise to compare with"
+    undefined = FLOATS_OWN
 
     def scores(self, answers: Answers) -> Scores:
         """Shape ``(n, 2)``."""

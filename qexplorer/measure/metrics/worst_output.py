@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qexplorer.core.plugin_kinds.metric import Answers, NoScore, Scores
+from qexplorer.core.plugin_kinds.metric import FLOATS_OWN, Answers, NoScore, Scores
 from qexplorer.measure.metrics.kinds.smooth import Smooth
 from qexplorer.measure.metrics.rows.powers import signal_and_error
 from qexplorer.measure.metrics.sqnr import ENOUGH_DB, decibels
@@ -21,7 +21,7 @@ class WorstOutput(Smooth):
     name, title, unit, form = "worst_output_sqnr", "SQNR of the worst output", "dB", ".1f"
     enough = ENOUGH_DB
     needs_float = True
-    undefined = "every output is float's own, bit for bit: there is no noise to compare with"
+    undefined = FLOATS_OWN
 
     def scores(self, answers: Answers) -> Scores:
         """Shape ``(n, 2 * outputs)``; NoScore for a single output, of which the SQNR says all."""

@@ -138,10 +138,10 @@ def _timed(
     busy: tuple[Busy | None, Busy | None],
 ) -> Timed:
     rounds = {subject.batches[0]: item} | {int(batch): found for batch, found in item["larger"].items()}
-    n = sum(len(turn) for turn in item["rounds"])
-    cpu_s = item["cpu_ns"] / 1e9 / n / subject.batches[0]
+    batch = subject.batches[0]
+    latency = latency_of(item, base, batch=batch, threads=threads, before=busy[0], during=busy[1])
     return Timed(
-        latency=latency_of(item, base, batch=subject.batches[0], threads=threads, before=busy[0], during=busy[1]),
+        latency=latency,
         throughput={batch: throughput_of(found, batch=batch, threads=threads) for batch, found in rounds.items()},
-        energy=energy_of(item.get("energy"), cpu_s=cpu_s, n=n, batch=subject.batches[0]),
+        energy=energy_of(item, base, batch=batch, noisy=None if latency.valid else latency.reason),
     )

@@ -24,7 +24,7 @@ from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy.metered_rounds import measure_energy
-from qexplorer.measure.judge_child import first_rows
+from qexplorer.measure.fidelity.comparing import first_rows
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.measure.waiting import announce

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.results import Interval, Latency, Throughput
+from qexplorer.core.speed import Speedup
 from qexplorer.machine.neighbours import Busy
-from qexplorer.measure.metrics.statistics import grouped_quantile_interval, median_interval, quantile, ratio_interval
+from qexplorer.measure.metrics.statistics import grouped_quantile_interval, median_interval, quantile
+from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT, by_load, paired_speedup, widened
 
 __all__ = [
-    "LEAST_LOADS",
     "MAX_DRIFT",
     "MAX_HALF_WIDTH",
     "MIN_SHARE",
-    "PLACEMENT",
     "latency_of",
     "noise",
     "throughput_of",
@@ -32,14 +32,6 @@ MAX_DRIFT = 0.05
 """Most that the medians of the first and the second half of the rounds may differ."""
 MAX_HALF_WIDTH = 0.05
 """Most that half of the median's interval may be, as a share of the median."""
-LEAST_LOADS = 6
-"""Loadings that an interval of the speed-up takes."""
-PLACEMENT = 0.025
-"""Half of the interval that two copies of one model differ by for as long as they live, as a share of their time.
-
-Used where loading is so slow that it is done once. Measured by ``benchmarks/noise.py --loads 1``: standard deviations
-of 0.3 % (digits_cnn) to 1.2 % (glyphs_mobilenet), times 2.
-"""
 
 
 def latency_of(
@@ -53,11 +45,10 @@ def latency_of(
 ) -> Latency:
     """Quantiles over all calls with their intervals, and the speed-up against ``base``.
 
-    Calls of one round are not independent of each other, nor are rounds on one loading of the models: by where it lies
-    in memory a copy is up to 2 % faster or slower than the next one, for good. The intervals of the median and of the
-    speed-up therefore come from the loadings, one number from each, by order statistics: an interval that holds for any
-    distribution, and that shows a difference between a model and itself as rarely as it promises. The other quantiles'
-    come from the rounds (``grouped_quantile_interval``), as what makes their calls long comes and goes with the rounds.
+    Calls of one round are not independent of each other, nor are rounds on one loading of the models. The intervals of
+    the median and of the speed-up therefore come from the loadings (``paired.py``): they hold for any distribution, and
+    show a difference between a model and itself as rarely as they promise. The other quantiles' come from the rounds
+    (``grouped_quantile_interval``), as what makes their calls long comes and goes with the rounds.
 
     Args:
         item: ``rounds`` (ns of each call, by round), ``shares`` (of the processor, by round) and ``loads`` (which
@@ -84,7 +75,7 @@ def latency_of(
         remarks.append(f"{' and '.join(few)} not shown: {calls.size} calls are too few")
     if len(set(loads)) < LEAST_LOADS:
         remarks.append(f"loaded too rarely to see what its place in memory does: intervals widened by {PLACEMENT:.1%}")
-    speedup, speedup_ci95 = (None, None) if base is None else _speedup(_medians(base), medians, loads)
+    paired = Speedup(None, None) if base is None else paired_speedup(_medians(base), medians, loads)
     return Latency(
         p50=p50,
         p90=p90,
@@ -94,8 +85,8 @@ def latency_of(
         batch=batch,
         threads=threads,
         valid=noisy is None,
-        speedup=speedup,
-        speedup_ci95=speedup_ci95,
+        speedup=paired.shown,
+        speedup_ci95=paired.ci95,
         reason="; ".join(remarks) or None,
         p90_ci95=None if p90 is None else grouped_quantile_interval(turns, 0.9),
         p99_ci95=None if p99 is None else grouped_quantile_interval(turns, 0.99),
@@ -123,27 +114,10 @@ def throughput_of(item: dict[str, Any], *, batch: int, threads: int) -> Throughp
 
 def _around(p50: float, medians: Float64, loads: list[int]) -> Interval | None:
     """The interval of the median: from the loadings, or from the rounds of the only one, widened."""
-    found = median_interval(_by_load(medians, loads))
+    found = median_interval(by_load(medians, loads))
     if found is None and (narrow := median_interval(medians)) is not None:
-        found = (narrow[0] * (1 - PLACEMENT), narrow[1] * (1 + PLACEMENT))
+        found = widened(narrow)
     return None if found is None else (min(found[0], p50), max(found[1], p50))
-
-
-def _speedup(floats: Float64, medians: Float64, loads: list[int]) -> tuple[float, Interval | None]:
-    """Float over this one, round by round, then the median of each loading, then that of the loadings."""
-    logs = _by_load(np.log(floats / medians), loads)
-    found = median_interval(logs)
-    if found is not None:
-        return float(np.exp(np.median(logs))), (float(np.exp(found[0])), float(np.exp(found[1])))
-    narrow = ratio_interval(floats, medians)
-    widened = None if narrow is None else (narrow[0] * (1 - PLACEMENT), narrow[1] * (1 + PLACEMENT))
-    return float(np.median(floats) / np.median(medians)), widened
-
-
-def _by_load(values: Float64, loads: list[int]) -> Float64:
-    """The median of each loading's rounds."""
-    which = np.array(loads)
-    return np.array([np.median(values[which == load]) for load in sorted(set(loads))], np.float64)
 
 
 def _loads(item: dict[str, Any]) -> list[int]:
@@ -166,21 +140,21 @@ def noise(medians: Float64, shares: Float64 | None, during: Busy | None = None) 
         during: what other programs took of the processors meanwhile; names the one to close.
     """
     if shares is None and during is not None and during.share > MOST_TAKEN:
-        return f"too noisy: {during.sentence} meanwhile"
+        return f"noisy: {during.sentence} meanwhile"
     if shares is not None and float(np.median(shares)) < MIN_SHARE:
         who = f" (most of it {during.name})" if during is not None and during.name else ""
-        return f"too noisy: other work{who} took {1 - shares.mean():.0%} of the processor meanwhile"
+        return f"noisy: other work{who} took {1 - shares.mean():.0%} of the processor meanwhile"
     middle = float(np.median(medians))
     half = medians.size // 2
     drift = abs(float(np.median(medians[:half]) - np.median(medians[half:]))) / middle if half else 0.0
     if drift > MAX_DRIFT:
-        return f"too noisy: the first and the second half of the measurement differ by {drift:.0%}"
+        return f"noisy: the first and the second half of the measurement differ by {drift:.0%}"
     around = median_interval(medians)
     if around is None:
         return f"too few rounds ({medians.size}) for an interval"
     width = (around[1] - around[0]) / 2 / middle
     if width > MAX_HALF_WIDTH:
-        return f"too noisy: the median is only known to {width:.0%}"
+        return f"noisy: the median is only known to {width:.0%}"
     return None
 
 

@@ -20,7 +20,7 @@ from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_features
-from qexplorer.measure.metrics.statistics import ratio_interval
+from qexplorer.measure.timing.paired import paired_speedup
 from qexplorer.measure.why.causes import causes_of
 from qexplorer.measure.why.explanation import Calls, Why
 from qexplorer.measure.why.facts import facts_of
@@ -200,8 +200,9 @@ def _calls(found: Mapping[str, Any]) -> Calls:
     least = float(plain.min()), float(quantized.min())
     spread = max(float(np.quantile(plain, 0.75)) / least[0], float(np.quantile(quantized, 0.75)) / least[1]) - 1
     noisy = f"a quarter of the rounds took {spread:.0%} longer than the quickest, or more" if spread > _SPREAD else None
-    ratio = ratio_interval(plain, quantized)
-    return Calls(float_ms, quantized_ms, float_ms / quantized_ms, ratio, int(found["n"]), least, noisy)
+    paired = paired_speedup(plain, quantized)
+    ratio = float_ms / quantized_ms if paired.ratio is None else paired.ratio
+    return Calls(float_ms, quantized_ms, ratio, paired.ci95, int(found["n"]), least, noisy)
 
 
 def _missing(

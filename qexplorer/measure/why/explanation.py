@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from qexplorer.core.results import Interval
+from qexplorer.core.speed import Speedup
 from qexplorer.core.wire import Wire
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.run.protocol import KernelKind
@@ -58,7 +59,7 @@ class Calls:
     Attributes:
         float_ms: median of the rounds' medians of the float model.
         quantized_ms: the same of the quantized one.
-        speedup: their ratio.
+        speedup: the paired ratio of the rounds, float over quantized.
         speedup_ci95: its interval over rounds; None below 6 rounds.
         n: calls of each.
         least_ms: the quickest rounds' medians, float and quantized: the least disturbed.
@@ -72,6 +73,11 @@ class Calls:
     n: int
     least_ms: tuple[float, float]
     noisy: str | None = None
+
+    @property
+    def speed(self) -> Speedup:
+        """What may be said of the speed."""
+        return Speedup(self.speedup, self.speedup_ci95, "on a busy machine" if self.noisy else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,8 +155,8 @@ LAYER_RULES: tuple[CauseRule, ...] = (
         _unpacked_in_calls,
         "in float, and slower: their weights are unpacked in every call",
         _unpacking_words,
-        "Quantize activations too, or leave these layers in float. ONNX Runtime unpacks when it loads where no layer "
-        "of the model has 8-bit activations and few have 4-bit weights.",
+        "Quantize activations too, or leave these layers in float. Where no layer has 8-bit activations, ONNX Runtime "
+        "can be told to unpack once: session.disable_quant_qdq=1, which the backend onnxruntime-unpacked sets.",
         EIGHT_BITS,
     ),
     CauseRule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qexplorer.core.speed import Change
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Parts
 from qexplorer.measure.why.words import listed
 
@@ -21,14 +22,10 @@ def verdict_sentence(
     because = f"because {causes[0].title}" if causes else ""
     if calls is None:
         return because[8:9].upper() + because[9:] if because else "nothing is known that would make it slow"
-    low, high = calls.speedup_ci95 or (calls.speedup, calls.speedup)
-    if low > 1:
-        head = f"{calls.speedup:.3g} times faster ({low:.2f} to {high:.2f})"
+    speed = calls.speed
+    head = speed.text(seen=f"{calls.n} calls could show") or f"no speed that {calls.n} calls could tell"
+    if speed.change is Change.BETTER:
         return f"{head}, and not more {because}" if _is_dear(causes, parts) else f"{head}{_rest(parts, rows)}"
-    if high < 1:
-        head = f"{1 / calls.speedup:.3g} times slower ({1 / high:.2f} to {1 / low:.2f})"
-    else:
-        head = f"no difference in speed that {calls.n} calls could show"
     return f"{head}, {because}" if because else f"{head}{_rest(parts, rows)}"
 
 

@@ -13,6 +13,7 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_bytes
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.channels import ChannelDetail, collect_channels
 from qexplorer.observe.collecting.store import statistics_path
 from qexplorer.observe.stats import TensorStats
@@ -62,7 +63,7 @@ def channels_for(
     kept = read_channels(path)
     if kept is not None:
         return kept
-    found = collect_channels(model, data.calibration.head(samples), stats, progress=progress)
+    found = collect_channels(model, calibration_sample(data, samples).split, stats, progress=progress)
     buffer = io.BytesIO()
     arrays = {field: getattr(found, field) for field in _FIELDS}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)

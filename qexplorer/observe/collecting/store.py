@@ -16,6 +16,7 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import SCHEMA, ChannelStats, Statistics, TensorStats
@@ -29,30 +30,30 @@ _CHANNEL_FIELDS = ("count", "minimum", "maximum", "mean", "std")
 def statistics_for(
     model: Model, data: DataSet, *, samples: int = 512, progress: Callable[[int, int], None] | None = None
 ) -> Statistics:
-    """Statistics of ``model`` on the first ``samples`` calibration samples: kept ones, or collected now and kept.
+    """Statistics of ``model`` on ``samples`` calibration samples: kept ones, or collected now and kept.
 
     Args:
         model: the float model.
         data: its calibration part is used.
-        samples: at most so many.
+        samples: at most so many, drawn as ``load.datasets.sampling`` says.
         progress: called with (samples done, samples in all) while collecting; not called when they were kept.
 
     Raises:
         DataError: the data do not fit the model.
         BackendError: ONNX Runtime cannot run the model.
     """
-    split = data.calibration.head(samples)
+    drawn = calibration_sample(data, samples)
     path = statistics_path(model, data, samples)
     kept = load_statistics(path, model)
     if kept is not None:
         return kept
-    found = collect(model, split, data_digest=data.digest, progress=progress)
+    found = collect(model, drawn.split, data_digest=data.digest, progress=progress)
     save_statistics(found, path)
     return found
 
 
 def statistics_path(model: Model, data: DataSet, samples: int = 512) -> Path:
-    """Where the statistics of ``model`` on the first ``samples`` calibration samples are kept, or would be."""
+    """Where the statistics of ``model`` on ``samples`` calibration samples are kept, or would be."""
     n = min(samples, data.calibration.n) if data.calibration.inputs else 0
     return workspace("statistics") / f"{Statistics({}, n, model.sha256, data.digest).digest}.npz"
 

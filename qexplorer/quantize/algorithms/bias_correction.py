@@ -83,7 +83,7 @@ class BiasCorrection:
             draft.remark(layer, _not_corrected(why))
         if not places:
             return
-        split = draft.calibration.head(options.samples)
+        split = draft.calibration_of(options.samples)
         wanted = _float_means(draft, split, places)
         for number, place in enumerate(places):
             found = _quantized_mean(draft, split, place, number, len(places))

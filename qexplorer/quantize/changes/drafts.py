@@ -18,6 +18,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.algorithm import Algorithm, Needs
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex, index_of
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.quantize.changes.changes import Changes, changed_plan
 from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.plan_types import ChangedConstant, Plan, TensorPlan
@@ -65,7 +66,13 @@ class _Draft:
         """The calibration samples (``Needs.DATA``)."""
         self._declared(Needs.DATA)
         assert self._materials.data is not None
-        return self._materials.data.calibration.head(self._materials.samples)
+        return self.calibration_of(self._materials.samples)
+
+    def calibration_of(self, samples: int) -> Split:
+        """At most ``samples`` calibration samples, spread over all that there are (``Needs.DATA``)."""
+        self._declared(Needs.DATA)
+        assert self._materials.data is not None
+        return calibration_sample(self._materials.data, min(samples, self._materials.samples)).split
 
     def _declared(self, need: Needs) -> None:
         if need not in self._algorithm.needs:

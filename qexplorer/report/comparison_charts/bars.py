@@ -1,6 +1,6 @@
 """Bars of a comparison, one row for each run: costs, latency percentiles, throughput by batch, kernels that ran.
 
-Bars start at zero and carry their intervals; an estimated or too noisy one is hatched.
+Bars start at zero and carry their intervals; an estimated or noisy one is hatched.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from qexplorer.core.results import Latency, Run, Throughput
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
+    axis_end,
     label_of,
     made_on,
     scaled_unit,
@@ -20,6 +21,7 @@ from qexplorer.report.comparison_charts.values import (
     value_of,
 )
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
+from qexplorer.report.statements.numbers import number_text
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -32,13 +34,15 @@ _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
 @dataclass(frozen=True, slots=True)
 class BarRow:
-    """One bar: the run's label, which of the run's bars it is, its value with interval, colour, and hover text."""
+    """One bar: the run's label, which of the run's bars it is, its value with interval, colour, hover text, and what
+    stands behind it if not its value to three digits."""
 
     label: str
     series: str
     value: Value
     colour: str
     detail: str = ""
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def latency_info(comparison: Comparison) -> BarsInfo:
 
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
-    note = "" if found.valid else found.reason or "too noisy"
+    note = "" if found.valid else found.reason or "noisy"
     values = (("p50", found.p50, found.ci95), ("p90", found.p90, found.p90_ci95), ("p99", found.p99, found.p99_ci95))
     bars: list[tuple[str, Value]] = []
     for name, value, ends in values:
@@ -123,7 +127,7 @@ def throughput_info(comparison: Comparison) -> BarsInfo:
 
 def _rate(found: Throughput) -> Value:
     low, high = found.ci95 or (None, None)
-    return Value(found.value, low, high, "" if found.valid else found.reason or "too noisy")
+    return Value(found.value, low, high, "" if found.valid else found.reason or "noisy")
 
 
 def kernels_info(comparison: Comparison) -> BarsInfo:
@@ -154,7 +158,7 @@ def _info(
     left_out: list[tuple[str, str]],
 ) -> BarsInfo:
     shown, factor = scaled_unit(unit, [row.value.value for row in rows])
-    scaled = tuple(BarRow(r.label, r.series, r.value.times(factor), r.colour, r.detail) for r in rows)
+    scaled = tuple(BarRow(r.label, r.series, r.value.times(factor), r.colour, r.detail, r.text) for r in rows)
     return BarsInfo(title, made_on(comparison), f"{quantity} ({shown})", series, scaled, False, tuple(left_out))
 
 
@@ -170,7 +174,8 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     at: dict[str, Any] = {"y": y}
     if several:
         at["yOffset"] = {"field": "series", "sort": list(info.series)}
-    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": {"zero": True}}
+    scale: dict[str, Any] = {"zero": True} if info.stacked else {"domain": [0, _end(info)], "nice": False}
+    bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": scale}
     solid = list(dict.fromkeys(row.colour for row in info.rows if not row.value.uncertain))
     marks = [_solid(colour, at, bar_x, info) for colour in solid]
     longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
@@ -180,14 +185,18 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
         "datasets": {"bars": _rows(info)},
         "data": {"name": "bars"},
         "height": {"step": 15 if several else 30},
-        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else [_value_labels(at, bar_x, info)])],
+        "layer": [*marks, _interval(at, bar_x), *([] if info.stacked else _beyond(at, bar_x, info))],
     }
+
+
+def _end(info: BarsInfo) -> float:
+    return axis_end([row.value for row in info.rows])
 
 
 def _rows(info: BarsInfo) -> list[dict[str, Any]]:
     """The bars as data; a stacked one starts where the one before it ended."""
     ends: dict[str, float] = {}
-    rows = []
+    rows, last = [], _end(info)
     for row in info.rows:
         start = ends.get(row.label, 0.0) if info.stacked else 0.0
         ends[row.label] = start + row.value.value
@@ -200,11 +209,13 @@ def _rows(info: BarsInfo) -> list[dict[str, Any]]:
                 "end": ends[row.label] if info.stacked else row.value.value,
                 "low": row.value.low,
                 "high": row.value.high,
+                "shown": None if row.value.high is None else min(row.value.high, last),
+                "on": row.value.high is not None and row.value.high > last,
                 "uncertain": row.value.uncertain,
                 "note": row.value.note,
                 "detail": row.detail,
                 "colour": row.colour,
-                "text": f"{row.value.value:.3g}" if row.value.value < 1000 else f"{row.value.value:,.0f}",
+                "text": number_text(row.value.value) if row.text is None else row.text,
             }
         )
     return rows
@@ -250,14 +261,21 @@ def _encoding(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str
 
 def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:
     shown = {"filter": "isValid(datum.low) && isValid(datum.high)"}
-    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    ends = {"x": x | {"field": "low"}, "x2": {"field": "shown"}}
     return {"transform": [shown], "mark": {"type": "rule", "strokeWidth": 2, "color": NEUTRAL}, "encoding": at | ends}
+
+
+def _beyond(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> list[dict[str, Any]]:
+    """An arrow where an interval goes on beyond the axis, and the values' labels."""
+    arrow = {"type": "point", "shape": "triangle-right", "size": 60, "filled": True, "opacity": 1, "color": NEUTRAL}
+    on = {"transform": [{"filter": "datum.on"}], "mark": arrow, "encoding": at | {"x": x | {"field": "shown"}}}
+    return [on, _value_labels(at, x, info)]
 
 
 def _value_labels(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     size = 11 if len(info.series) == 1 else 10
     mark = {"type": "text", "align": "left", "dx": 6, "fontSize": size, "color": NEUTRAL}
-    place = {"calculate": "max(datum.end, datum.high || 0)", "as": "edge"}
+    place = {"calculate": "max(datum.end, datum.shown || 0)", "as": "edge"}
     return {
         "transform": [place],
         "mark": mark,

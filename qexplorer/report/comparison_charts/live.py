@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.speed import Change, Speedup
 from qexplorer.measure.live.windows import SIDES, LiveSide, LiveWindow, since
 from qexplorer.report.metric_words import axis_title, drawn, stated
 from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from qexplorer.core.results import Interval
 
 __all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "speed_sentence", "title_of"]
 
@@ -153,19 +152,18 @@ def title_of(panel: Panel, metric: str | None) -> str:
     return panel.title.format(metric=name[:1].upper() + name[1:])
 
 
-def speed_sentence(a: str, b: str, found: tuple[float, Interval] | None) -> str | None:
-    """``w8a8 is 2.1 times faster than float (1.9 to 2.2)``, or that no difference was seen; None while none is known.
+def speed_sentence(a: str, b: str, found: Speedup | None) -> str | None:
+    """``w8a8 is 2.1 times faster than float (1.90 to 2.20)``, or that no difference was seen; None while none is known.
 
     Args:
         a: what to call the one.
         b: what to call the other.
-        found: how many times faster ``b`` is, with its interval (``measure.live.speed``).
+        found: how many times faster ``b`` is (``measure.live.windows.speed``).
     """
-    if found is None:
+    if found is None or found.ci95 is None:
         return None
-    ratio, (low, high) = found
-    if low <= 1 <= high:
-        return f"no difference in speed between {a} and {b} can be seen ({low:.3g} to {high:.3g} times)"
-    if ratio < 1:
-        a, b, ratio, low, high = b, a, 1 / ratio, 1 / high, 1 / low
-    return f"{b} is {ratio:.3g} times faster than {a} ({low:.3g} to {high:.3g})"
+    if found.change is Change.NONE:
+        return f"{b} against {a}: {found.text()}"
+    if found.change is Change.WORSE:
+        a, b, found = b, a, found.turned()
+    return f"{b} is {found.text(f'than {a}')}"

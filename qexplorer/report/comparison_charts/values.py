@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Interval, Run, Status
+from qexplorer.report.chart_frame import lines_of
 from qexplorer.report.palette import NEUTRAL
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
 
-__all__ = ["MEASURES", "Measure", "Value", "label_of", "made_on", "scaled_unit", "title_of", "value_of"]
+__all__ = ["MEASURES", "Measure", "Value", "axis_end", "label_of", "made_on", "scaled_unit", "title_of", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ _SCALES: dict[str, tuple[tuple[str, float, float], ...]] = {
     "mJ": (("J", 1e-3, 1e3), ("mJ", 1.0, 0.1), ("µJ", 1e3, 0.0)),
     "samples/s": (("samples/s", 1.0, 0.0),),
 }
+
+
+_FAR = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,17 @@ class Value:
         return Value(self.value * factor, low, high, self.note)
 
 
+def axis_end(values: Sequence[Value]) -> float:
+    """Where an axis from zero ends: behind every value, and behind every interval that is not far longer than they are.
+
+    One interval of 0.3 to 6.8 beside values of 0.3 would press all the others to the left: an interval that ends
+    ``_FAR`` times beyond the largest value is drawn as going on.
+    """
+    largest = max((value.value for value in values), default=0.0) or 1.0
+    highest = max((value.high or 0.0 for value in values), default=0.0)
+    return 1.06 * max(largest, min(highest, _FAR * largest))
+
+
 def label_of(run: Run, runs: Sequence[Run]) -> str:
     """What to call a run: its recipe, and its backend where there are several, or two recipes share a name."""
     backends = {r.backend for r in runs}
@@ -88,7 +103,7 @@ def _latency(run: Run) -> tuple[Value | None, str | None]:
     found = run.latency_ms
     if found is None or found.p50 is None:
         return None, (found.reason if found else None) or "latency was not measured"
-    note = "" if found.valid else found.reason or "too noisy"
+    note = "" if found.valid else found.reason or "noisy"
     return Value(found.p50, *_ends(found.ci95), note), None
 
 
@@ -100,7 +115,9 @@ def _energy(run: Run, runs: Sequence[Run]) -> tuple[Value | None, str | None]:
     measured = any(r.energy_mj and r.energy_mj.value and r.energy_mj.source.startswith("measured") for r in runs)
     if estimated and measured:
         return None, "estimated, while other runs were measured: the two are never compared"
-    return Value(found.value, *_ends(found.ci95), "estimated" if estimated else ""), None
+    notes = ["estimated"] if estimated else []
+    notes += [] if found.valid else ["from disturbed rounds"]
+    return Value(found.value, *_ends(found.ci95), ", ".join(notes)), None
 
 
 def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
@@ -117,14 +134,16 @@ def scaled_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
 
 
 def made_on(comparison: Comparison) -> str:
-    """Model, machine, moment and how long timing was allowed to take, as they stand under every chart."""
+    """Model, samples, machine, moment and how long timing was allowed to take, as they stand under every chart."""
     machine = comparison.machine
     when = comparison.created[:16].replace("T", " ")
-    where = f"{comparison.model.get('name', '')}, {machine.get('cpu', 'unknown machine')}"
+    judged = comparison.data.get("n_judged")
+    on = f", {judged:,} samples of {comparison.data.get('name')}" if isinstance(judged, int) else ""
+    where = f"{comparison.model.get('name', '')}{on}, {machine.get('cpu', 'unknown machine')}"
     return f"{where}, {when} UTC, effort {comparison.effort}"
 
 
 def title_of(title: str, subtitle: str) -> dict[str, Any]:
     """A chart's title, with model, machine and moment under it in a grey that both themes can show."""
-    small = {"subtitle": subtitle, "subtitleColor": NEUTRAL, "subtitleFontSize": 11}
-    return {"text": title, "anchor": "start", "limit": 460, **small}
+    small = {"subtitle": lines_of(subtitle), "subtitleColor": NEUTRAL, "subtitleFontSize": 11}
+    return {"text": title, "anchor": "start", **small}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.core.results import Status
-from qexplorer.measure.fidelity.ladder_types import LOW_SQNR_DB, BackendRung, Ladder
+from qexplorer.measure.fidelity.ladder_types import LOW_SQNR_DB, BackendRung, ExactRung, Ladder
 from qexplorer.report.ladder_words import badge, percent
 from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour
 
@@ -36,7 +36,7 @@ class RungBar:
 
 
 def rung_bars(ladder: Ladder) -> tuple[RungBar, ...]:
-    """Float, simulated, and each backend."""
+    """Float, simulated, exact integers if there is such a rung, and each backend."""
     found = ladder.simulated
     bars = [RungBar("float", 1.0, f"{ladder.model}, {ladder.n} samples of {ladder.data}", FLOAT, hollow=False)]
     text = "failed"
@@ -44,10 +44,22 @@ def rung_bars(ladder: Ladder) -> tuple[RungBar, ...]:
         text = f"{percent(found.agreement)} same class" if found.agreement is not None else "no classes"
         text += "" if found.sqnr_db is None else f", SQNR {found.sqnr_db:.1f} dB"
     bars.append(RungBar("simulated", found.agreement, text, FLOAT, hollow=True))
+    exact = ladder.exact
+    if exact is not None and exact.why_not is None:
+        bars.append(RungBar("exact integers", exact.agreement, _exact_text(exact), NEUTRAL, hollow=False))
     for rung in ladder.rungs:
         shown = rung.status is Status.OK
         bars.append(RungBar(rung.label, rung.agreement, _rung_text(rung), backend_colour(rung.backend), not shown))
     return tuple(bars)
+
+
+def _exact_text(rung: ExactRung) -> str:
+    parts = ["the simulation in every bit" if rung.exact else "reference of the backends"]
+    if rung.worst_steps is not None and not rung.exact:
+        parts.append(f"{rung.worst_steps:.3g} step{'' if rung.worst_steps == 1 else 's'} from simulated")
+    if rung.agreement is not None:
+        parts.append(f"{percent(rung.agreement)} same class")
+    return ", ".join(parts)
 
 
 def _rung_text(rung: BackendRung) -> str:

@@ -11,6 +11,7 @@ from qexplorer.report.palette import FLOAT, INTEGER
 __all__ = ["LayerBar", "LayerChartInfo", "layer_chart_info", "layer_chart_spec"]
 
 _MOST = 60
+_SEEN = 1 / 500  # of the longest bar: less is not a pixel
 _TREATMENTS = ("can be quantized", "stays in float")
 
 
@@ -33,8 +34,8 @@ class LayerChartInfo:
     Attributes:
         title: the model and the quantity.
         unit: ``parameters`` or ``MACs``.
-        bars: layers with a value above 0, in execution order; the largest ``60`` of them if there are more.
-        left_out: layers with a value above 0 that are not drawn.
+        bars: computing layers with a value that can be seen, in execution order; the largest ``60`` if there are more.
+        left_out: computing layers with a value above 0 that are not drawn.
         left_out_share: the share of the whole that these hold.
     """
 
@@ -48,9 +49,11 @@ class LayerChartInfo:
 def layer_chart_info(model: Model, unit: str) -> LayerChartInfo:
     """The bars for ``unit`` (``parameters`` or ``MACs``)."""
     values = [(place, layer, _value(layer, unit)) for place, layer in enumerate(model.layers)]
-    used = [(place, layer, value) for place, layer, value in values if value]
+    used = [(place, layer, value) for place, layer, value in values if value and layer.computes]
     whole = sum(value for _, _, value in used)
-    kept = sorted(sorted(used, key=lambda item: -item[2])[:_MOST], key=lambda item: item[0])
+    least = _SEEN * max((value for _, _, value in used), default=0)
+    drawn = [item for item in sorted(used, key=lambda item: -item[2])[:_MOST] if item[2] >= least]
+    kept = sorted(drawn, key=lambda item: item[0])
     bars = tuple(
         LayerBar(place + 1, layer.name, layer.op, value, value / whole, _TREATMENTS[not layer.quantizable])
         for place, layer, value in kept

@@ -7,6 +7,7 @@ from typing import Any
 
 from qexplorer.core.model import Model
 from qexplorer.quantize.plan_types import LayerPlan, Plan
+from qexplorer.quantize.size import foretold_bytes
 from qexplorer.report.comparison_charts.values import scaled_unit
 from qexplorer.report.palette import FLOAT, GRID, INTEGER
 
@@ -53,7 +54,7 @@ class PlanInfo:
         whole: bytes of all weights by treatment, after.
         float_bytes: bytes of all weights before.
         bytes: bytes of all weights after.
-        counts: number of layers by treatment, all layers.
+        counts: number of computing layers by treatment.
         unit: unit that bytes are drawn in.
         factor: from bytes to that unit.
     """
@@ -69,8 +70,11 @@ class PlanInfo:
     factor: float
 
 
-def plan_info(model: Model, plan: Plan, recipe: str) -> PlanInfo:
-    """The charts' data. Values outside the planned weights (biases, constants) count as 4 bytes, before and after."""
+def plan_info(model: Model, plan: Plan, recipe: str, made: int | None = None) -> PlanInfo:
+    """The charts' data; ``made`` are the bytes of the file's constants, packed, once it is made.
+
+    Values outside the planned weights (biases, constants) count as 4 bytes, before and after.
+    """
     bars = [_bar(place, layer) for place, layer in enumerate(plan.layers, 1) if layer.weight_bytes]
     planned = sum(bar.float_bytes for bar in bars)
     rest = max(model.weight_bytes - planned, 0)
@@ -79,9 +83,14 @@ def plan_info(model: Model, plan: Plan, recipe: str) -> PlanInfo:
         whole[bar.treatment] = whole.get(bar.treatment, 0) + bar.bytes
     if rest:
         whole["float"] = whole.get("float", 0) + rest
+    after = foretold_bytes(model, plan) if made is None else made
+    if whole:  # scales of biases and of activations, the same in all: they go to what there is most of
+        most = max(whole, key=whole.__getitem__)
+        whole[most] += after - sum(whole.values())
     counts: dict[str, int] = {}
     for layer in plan.layers:
-        counts[layer.treatment] = counts.get(layer.treatment, 0) + 1
+        if layer.computes:
+            counts[layer.treatment] = counts.get(layer.treatment, 0) + 1
     unit, factor = scaled_unit("B", [float(bar.float_bytes) for bar in bars])
     kept = sorted(sorted(bars, key=lambda b: -b.float_bytes)[:MOST_LAYERS], key=lambda b: b.place)
     return PlanInfo(
@@ -90,7 +99,7 @@ def plan_info(model: Model, plan: Plan, recipe: str) -> PlanInfo:
         left_out=len(bars) - len(kept),
         whole={t: whole[t] for t in TREATMENTS if t in whole},
         float_bytes=planned + rest,
-        bytes=sum(whole.values()),
+        bytes=after,
         counts={t: counts[t] for t in TREATMENTS if t in counts},
         unit=unit,
         factor=factor,

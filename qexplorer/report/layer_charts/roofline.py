@@ -139,7 +139,7 @@ def roofline_spec(info: RooflineInfo) -> dict[str, Any]:
     x["scale"] = {"type": "log", "domain": x_domain, "nice": False}
     y: dict[str, Any] = {"field": "y", "type": "quantitative", "title": "giga-operations per second"}
     y["scale"] = {"type": "log", "domain": y_domain, "nice": False}
-    axis = {"grid": True, "gridOpacity": 0.25, "format": "~g", "tickCount": 6}
+    axis = {"grid": True, "gridOpacity": 0.25, "format": ".6~g", "tickCount": 6}
     at = {"x": x | {"axis": axis}, "y": y | {"axis": axis}}
     frame = chart_frame(info.title, info.subtitle, _HEIGHT)
     frame["title"]["offset"] = 8

@@ -179,6 +179,8 @@ def layer_rows(report: SaturationReport) -> list[dict[str, Any]]:
 def saturation_sentence(report: SaturationReport) -> str:
     """What saturating sums would cost, in one sentence."""
     risky = report.at_risk
+    if not report.layers:
+        return f"{report.recipe} sums nothing in integers: every layer multiplies in float, where no sum is cut off"
     if not risky:
         return f"no layer of {report.recipe} can saturate, whatever comes in: every sum of two products fits 16 bits"
     seen = sum(bool(layer.saturated) for layer in risky)

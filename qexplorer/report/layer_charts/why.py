@@ -18,6 +18,7 @@ from qexplorer.run.protocol import KernelKind
 __all__ = ["TimeSegment", "TimesInfo", "layer_times_info", "part_times_info", "times_spec"]
 
 _MOST = 40
+_SEEN = 1 / 300  # of the longest bar: less is not a pixel
 _RUNS = ("float", "quantized")
 
 
@@ -71,16 +72,17 @@ def layer_times_info(why: Why, subtitle: str, order: Literal["model", "time"] = 
     Args:
         why: an explanation with times.
         subtitle: where and when.
-        order: of the model, or the dearest first. The 40 dearest are drawn.
+        order: of the model, or the dearest first. The 40 dearest are drawn, as far as their bars can be seen.
     """
     timed = [row for row in why.layers if row.float_ms is not None or row.quantized_ms is not None]
     dearest = sorted(timed, key=lambda row: -(row.whole_ms or row.float_ms or 0.0))
-    drawn = dearest[:_MOST]
+    least = _SEEN * max((_longest(row) for row in timed), default=0.0)
+    drawn = [row for row in dearest[:_MOST] if _longest(row) >= least]
     kept = drawn if order == "time" else [row for row in timed if row in drawn]
-    unit, factor = scaled_unit("ms", [max(row.whole_ms or 0.0, row.float_ms or 0.0) for row in kept])
+    unit, factor = scaled_unit("ms", [_longest(row) for row in kept])
     segments = tuple(piece for row in kept for piece in _layer(row, factor))
     whole = sum(row.whole_ms or 0.0 for row in timed)
-    share = sum(row.whole_ms or 0.0 for row in dearest[_MOST:]) / whole if whole else 0.0
+    share = 1 - sum(row.whole_ms or 0.0 for row in drawn) / whole if whole else 0.0
     colours = _colours(why.backend)
     used = {piece.part for piece in segments}
     return TimesInfo(
@@ -92,6 +94,10 @@ def layer_times_info(why: Why, subtitle: str, order: Literal["model", "time"] = 
         len(timed) - len(kept),
         share,
     )
+
+
+def _longest(row: LayerTime) -> float:
+    return max(row.whole_ms or 0.0, row.float_ms or 0.0)
 
 
 def _layer(row: LayerTime, factor: float) -> list[TimeSegment]:

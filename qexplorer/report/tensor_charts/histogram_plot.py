@@ -74,7 +74,7 @@ def _bar_row(bar: Bar, log: bool) -> dict[str, Any]:
 
 def _x_axis(info: HistogramInfo) -> dict[str, Any]:
     scale: dict[str, Any] = {"zero": False, "nice": False}
-    axis: dict[str, Any] = {"grid": False, "format": "~g", "labelFlush": True}
+    axis: dict[str, Any] = {"grid": False, "format": ".6~g", "labelFlush": True}
     if info.bend is not None:
         scale |= {"type": "symlog", "constant": info.bend}
         axis["values"] = _powers_of_ten(info)

@@ -8,7 +8,7 @@ from qexplorer.load.operators import QUANTIZABLE
 from qexplorer.run.onnxruntime.session import OnnxRuntimeSession
 from qexplorer.run.protocol import Availability, Capabilities, Facts, Session, SessionOptions
 
-__all__ = ["OnnxRuntimeCpu"]
+__all__ = ["OnnxRuntimeCpu", "OnnxRuntimeUnpacked"]
 
 _FORMATS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in range(2, 9))
 _CAPABILITIES = Capabilities(
@@ -22,12 +22,13 @@ _CAPABILITIES = Capabilities(
 
 
 class OnnxRuntimeCpu:
-    """The CPU execution provider of the ``onnxruntime`` package."""
+    """The CPU execution provider of the ``onnxruntime`` package, in a session as anyone opens it."""
 
     name = "onnxruntime"
     label = "ONNX Runtime (CPU)"
     capabilities = _CAPABILITIES
     facts = Facts("#1f82c4", ("onnxruntime",), rank=0, reference=True)
+    unpacks = False
 
     def availability(self) -> Availability:
         """Whether the package can be imported."""
@@ -48,4 +49,16 @@ class OnnxRuntimeCpu:
         Raises:
             BackendError: the file is missing, no model, or holds something ONNX Runtime has no kernel for.
         """
-        return OnnxRuntimeSession(path, options)
+        return OnnxRuntimeSession(path, options, unpacks=self.unpacks)
+
+
+class OnnxRuntimeUnpacked(OnnxRuntimeCpu):
+    """The same with ``session.disable_quant_qdq=1`` where weights would be unpacked in every call for no gain.
+
+    A setting that nobody's session has by itself is no property of a file: what it brings stands under its own name.
+    """
+
+    name = "onnxruntime-unpacked"
+    label = "ONNX Runtime (CPU), weights unpacked once"
+    facts = Facts("#5b8fb0", ("onnxruntime",), rank=5)
+    unpacks = True

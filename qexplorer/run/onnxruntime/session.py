@@ -40,15 +40,20 @@ class OnnxRuntimeSession:
             workers spin while they wait (``session.intra_op.allow_spinning``, its default, which is what its users
             get): faster, at the price of CPU time.
         providers: execution providers with their options, the preferred one first.
+        unpacks: whether weights that no kernel reads as codes are turned to floats once, when the file is loaded, by a
+            setting that sessions do not have by default.
 
     Raises:
         BackendError: the file is missing, no model, or holds something ONNX Runtime has no kernel for.
     """
 
-    def __init__(self, path: Path, options: SessionOptions, providers: Sequence[Provider] = _CPU) -> None:
+    def __init__(
+        self, path: Path, options: SessionOptions, providers: Sequence[Provider] = _CPU, *, unpacks: bool = False
+    ) -> None:
         self._path, self._options, self._providers = path, options, providers
         native = tuple(providers) == _CPU and options.mode is Mode.NATIVE
-        self._stored = stored_weights(path) if native else Stored.OTHER
+        self._stored = stored_weights(path) if native else Stored()
+        self._unpacks = unpacks and self._stored.unpacked
         self._session = self._open(self._settings())
         self._names = tuple(output.name for output in self._session.get_outputs())
 
@@ -59,11 +64,15 @@ class OnnxRuntimeSession:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The entries of the session's configuration that bear on this file."""
+        """The entries of the session's configuration that bear on this file, and the one that would help it."""
         found = []
-        if self._stored is Stored.UNPACKED:
+        if self._unpacks:
             found.append(f"with {_AS_WRITTEN}=1, which unpacks weights once and not in every call")
-        if self._stored is Stored.PACKED:
+        elif self._stored.unpacked:
+            found.append(
+                f"weights are unpacked in every call; {_AS_WRITTEN}=1 would unpack them once, when it is loaded"
+            )
+        if self._stored.packed and not self._unpacks:
             found.append(f"with {_ACCURACY}=0, which keeps inputs of MatMulNBits in float")
         if self._options.exact_products:
             found.append(f"with {_EXACT}=1, which keeps sums of two products from saturating")
@@ -118,7 +127,7 @@ class OnnxRuntimeSession:
 
     def _settings(self) -> onnxruntime.SessionOptions:
         settings = settings_of(self._options)
-        if self._stored is Stored.UNPACKED:
+        if self._unpacks:
             # Q/DQ pairs stay as written, which lets constants be folded: there is no integer kernel to be had here.
             settings.add_session_config_entry(_AS_WRITTEN, "1")
         return settings

@@ -1,4 +1,4 @@
-"""Whether ONNX Runtime should turn stored codes to floats once, when it loads a graph, and not in every call.
+"""Whether ONNX Runtime turns stored codes to floats in every call, where once, when it loads a graph, would do.
 
 It keeps DequantizeLinear of a constant as a node, so that what reads it can become an integer kernel. Where nothing can
 (no activation is on 8-bit codes), the node is computed in every call, and so is the unpacking inside MatMulNBits on 8
@@ -8,7 +8,7 @@ unpacked before. Only MatMulNBits on 4 bits or fewer reads packed weights as fas
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from dataclasses import dataclass
 from pathlib import Path
 
 from qexplorer.run.onnx_outline import Outline, read_outline
@@ -16,42 +16,42 @@ from qexplorer.run.onnx_outline import Outline, read_outline
 __all__ = ["Stored", "stored_weights"]
 
 _NARROW = (21, 22, 25, 26)  # onnx.TensorProto.UINT4, INT4, UINT2, INT2
+_BYTES = (2, 3)  # onnx.TensorProto.UINT8, INT8
 _WIDE = (4, 5)  # onnx.TensorProto.UINT16, INT16
 _LINEAR = ("MatMul", "Gemm")
 
 
-class Stored(Enum):
-    """What becomes of the codes of a file's weights."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What becomes of the codes of a file's weights in a session.
 
-    UNPACKED = auto()
-    """Most would be turned to floats in every call, for no gain: they are, once, when the file is loaded."""
-    PACKED = auto()
-    """Linear layers read some of them packed, in MatMulNBits."""
-    OTHER = auto()
-    """There are none, or integer kernels read them."""
+    Attributes:
+        unpacked: most are turned to floats in every call, for no gain: unpacking them once would be quicker.
+        packed: linear layers read some of them packed, in MatMulNBits.
+    """
+
+    unpacked: bool = False
+    packed: bool = False
 
 
 def stored_weights(path: Path) -> Stored:
-    """What becomes of the weights of the file at ``path``."""
+    """What becomes of the weights of the file at ``path``; nothing where there are none, or where it is no model."""
     outline = read_outline(path)
     if outline is None:
-        return Stored.OTHER
+        return Stored()
     codes = {
         node.outputs[0]: outline.constants[node.inputs[0]]
         for node in outline.nodes
         if node.op == "DequantizeLinear" and node.inputs[0] in outline.constants
     }
-    packed = {
-        name
-        for node in outline.nodes
-        for name in node.inputs[1:2]
-        if node.op in _LINEAR and name in codes and codes[name].type in _NARROW
-    }
-    kept = sum(codes[name].size for name in packed)
+    linear = {name for node in outline.nodes for name in node.inputs[1:2] if node.op in _LINEAR and name in codes}
+    kept = sum(codes[name].size for name in linear if codes[name].type in _NARROW)
     integer = any(_on_8_bits(node.op, node.inputs, outline) for node in outline.nodes)
-    if not integer and sum(constant.size for constant in codes.values()) > 2 * kept:
-        return Stored.UNPACKED
-    return Stored.PACKED if packed else Stored.OTHER
+    readable = _NARROW if integer else (*_NARROW, *_BYTES)
+    return Stored(
+        unpacked=not integer and sum(constant.size for constant in codes.values()) > 2 * kept,
+        packed=any(codes[name].type in readable for name in linear),
+    )
 
 
 def _on_8_bits(op: str, inputs: tuple[str, ...], outline: Outline) -> bool:

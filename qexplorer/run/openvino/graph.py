@@ -32,6 +32,7 @@ _MULTIPLIES = {
 _NOISE = re.compile(
     r"Exception from \S+:\d+:|Check '.*?' failed at \S+:\d+:|FrontEnd API failed with \w+:|While validating .*?:(?= )"
 )
+_NODE = re.compile(r"While validating ONNX node '<Node\((\w+)\): (.*?)>':(.*?)(?=\n-- |\n\s*Summary:|$)", re.DOTALL)
 
 
 def import_openvino() -> Any:
@@ -61,7 +62,7 @@ def read_graph(path: Path) -> openvino.Model:
         return frontend.convert(frontend.load(str(path)))
     except Exception as error:  # its exceptions share no base class but Exception
         what = sentence(error).replace(str(path), path.name)
-        raise BackendError(f"OpenVINO cannot load it ({what})", where=path.name) from None
+        raise BackendError(f"OpenVINO cannot load it ({what})", where=path.name, do="choose onnxruntime") from None
 
 
 def output_names(model: openvino.Model) -> tuple[str, ...]:
@@ -127,6 +128,8 @@ def _read_by(op: Any) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """OpenVINO's message on one line, without its source lines."""
-    text = " ".join(_NOISE.sub(" ", " ".join(str(error).split())).split())
+    """OpenVINO's message on one line, without its source lines; the first node that it does not take, where named."""
+    found = _NODE.search(str(error))
+    text = str(error) if found is None else f"'{found[2]}' ({found[1]}): {found[3]}"
+    text = " ".join(_NOISE.sub(" ", " ".join(text.split())).split())
     return text[:300].strip(" .:") or type(error).__name__

@@ -64,7 +64,7 @@ class LoweredGraph(nn.Module):
         for node, run in self._steps:
             values.update((n, v) for n, v in zip(node.output, run(values), strict=False) if n)
         found = [values[name] if name in values else self._constants[name] for name in self._graph.outputs]
-        return tuple(torch.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for v in found)
+        return tuple(_on_device(value) for value in found)
 
     # What each node becomes
 
@@ -93,8 +93,7 @@ class LoweredGraph(nn.Module):
             for index, name in enumerate(node.input):
                 value = None if not name else hosts.get(name, values.get(name))
                 value = getattr(self, slots[name]) if name in slots else value
-                as_tensor = isinstance(value, np.ndarray) and index not in entry.host
-                arguments.append(torch.from_numpy(np.array(value)) if as_tensor else value)
+                arguments.append(value if index in entry.host else _on_device(value))
             made = entry.kernel(settings, *arguments)
             return made if isinstance(made, tuple) else (made,)
 
@@ -115,8 +114,8 @@ class LoweredGraph(nn.Module):
         kind = torch.uint8 if up else zero.dtype
         rest = (float(scale), int(zero) + 128 * up, *_LIMITS[kind], kind)
         if up and not moved:  # somebody else sees these codes: they are moved where they are read
-            return lambda values: (call((values[reads].to(torch.int16) + 128).to(torch.uint8), *rest),)
-        return lambda values: (call(values[reads], *rest),)
+            return lambda values: (call((_on_device(values[reads]).to(torch.int16) + 128).to(torch.uint8), *rest),)
+        return lambda values: (call(_on_device(values[reads]), *rest),)
 
     def _may_shift(self, name: str) -> bool:
         """Whether int8 codes can be uint8 codes 128 higher, which oneDNN wants: if nobody sees them but quantizers."""
@@ -159,7 +158,9 @@ class LoweredGraph(nn.Module):
             dequantize = torch.ops.quantized_decomposed.dequantize_per_channel
             w = dequantize(stored[0], stored[1], stored[2], 0, -128, 127, torch.int8)
             bias = stored[3] if len(stored) > 3 else None
-            return (call(values[node.input[0]], w, bias) if read is None else call(read(values), w, bias).squeeze(2),)
+            if read is None:
+                return (call(_on_device(values[node.input[0]]), w, bias),)
+            return (call(read(values), w, bias).squeeze(2),)
 
         return run
 
@@ -233,3 +234,8 @@ class LoweredGraph(nn.Module):
             values = None if codes is None or scale is None else codes.to(torch.float32) * scale
         ok = values is not None and values.dtype == torch.float32 and values.ndim == 1
         return values if ok else False
+
+
+def _on_device(value: Any) -> Any:
+    """A value as a tensor: what was computed from shapes alone is NumPy's until then."""
+    return torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value

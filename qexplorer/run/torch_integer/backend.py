@@ -76,5 +76,6 @@ def _cuda() -> Availability:
     return Availability(True)
 
 
-TORCH = TorchInteger("torch", "PyTorch integer (CPU)", "cpu", Facts("#c07a00", ("torch",), rank=40))
-TORCH_CUDA = TorchInteger("torch-cuda", "PyTorch integer (CUDA)", "cuda", Facts("#c4694a", ("torch",), rank=50))
+_CPU, _GPU = (Facts(hue, ("torch",), rank=rank, exact=True) for hue, rank in (("#c07a00", 40), ("#c4694a", 50)))
+TORCH = TorchInteger("torch", "PyTorch integer (CPU)", "cpu", _CPU)
+TORCH_CUDA = TorchInteger("torch-cuda", "PyTorch integer (CUDA)", "cuda", _GPU)

@@ -7,17 +7,21 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
-from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kinds.compare import COMPARE
-from qexplorer.measure.effort import SECONDS, Effort
+from qexplorer.measure.effort import Effort, effort_of
+from qexplorer.measure.forecast import expected_seconds
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_memory import latest_job, start_job
-from qexplorer.ui.job_section import StartButton, draw_start
-from qexplorer.ui.quantize.recipe_changes import OWN_NAME, read_recipe, text_of
+from qexplorer.ui.job_section import StartButton, draw_start, duration
+from qexplorer.ui.own_recipes import bound_to_fail, compared, labels_of, texts_once
+from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
 from qexplorer.ui.session import (
     as_plain,
+    current_data,
+    current_model,
     current_recipe,
     data_reference,
     keep,
@@ -27,11 +31,11 @@ from qexplorer.ui.session import (
     state,
 )
 
-__all__ = ["draw_picks", "open_kept", "opened", "order_now", "start", "unique_name"]
+__all__ = ["draw_picks", "open_kept", "opened", "order_now", "start"]
 
 SHOWN = "comparison"  # in the session's choices: [id of the kept comparison that was opened, the model it was then]
 _PICKED, _ERROR = "compare_picked", "compare_error"
-_EFFORTS = {str(each): f"{each.capitalize()}, {SECONDS[each]} s" for each in Effort}
+_EFFORTS = {str(each): each.capitalize() for each in Effort}
 
 
 def draw_picks() -> None:
@@ -41,12 +45,13 @@ def draw_picks() -> None:
         show_error(error)
     now = state()
     st.session_state[_PICKED] = now.compare
-    options = list(dict.fromkeys([*now.compare, *(n for n in examples() if n != "float"), *_current()]))
+    options = _options(now.compare)
+    labels = labels_of(options)
     st.multiselect(
         "Recipes beside float",
         options,
         key=_PICKED,
-        format_func=_label,
+        format_func=lambda text: labels.get(text, text),
         accept_new_options=True,
         on_change=_picked,
         placeholder="Pick recipes, or type one such as w6a8",
@@ -58,8 +63,8 @@ def draw_picks() -> None:
             "Effort",
             efforts,
             format_func=_EFFORTS.__getitem__,
-            help="How long timing may take on each backend; longer means narrower intervals, accuracy is the same. "
-            "The time is for a small model.",
+            help="How long timing may take on each backend: quick for trying things, standard for deciding, report for "
+            "numbers that others will read. Longer means narrower intervals; accuracy is the same.",
             required=True,
             **remembered("effort", "quick", efforts),
         )
@@ -68,7 +73,11 @@ def draw_picks() -> None:
         pressed = draw_start(COMPARE.name, button)
     if lacks:
         st.caption(lacks)
+    else:
+        _estimate()
     _advanced()
+    for text in _refused():
+        st.caption(f":material/warning: {as_plain(text)}")
     for text in _in_float():
         st.caption(f":material/info: {as_plain(text)}")
     if pressed:
@@ -85,25 +94,29 @@ def _current() -> list[str]:
     return [] if recipe.is_float else [text_of(recipe)]
 
 
-def _label(text: str) -> str:
-    try:
-        return read_recipe(text).name
-    except RecipeError:
-        return text
+def _options(picked: list[str]) -> list[str]:
+    """What is picked, then what can be: nothing that asks for the same as one that is picked."""
+    known = {recipe.digest for recipe in compared()}
+    others = [name for name in (*examples(), *_current()) if name != "float"]
+    return [*picked, *dict.fromkeys(name for name in others if read_recipe(name).digest not in known)]
 
 
 def _picked() -> None:
-    """Takes what can be read; a typed name that is no recipe is refused with the sentence that says why."""
+    """Takes what can be read and done; what cannot is refused with the sentence that says why."""
+    now, model = state(), current_model()
     taken: list[str] = []
     for text in st.session_state[_PICKED]:
         try:
-            read_recipe(text)
+            recipe = read_recipe(text)
         except RecipeError as error:
             st.session_state[_ERROR] = error
-        else:
+            continue
+        refused = None if text in now.compare else bound_to_fail(recipe, model)
+        if refused is None:
             taken.append(text)
-    now = state()
-    now.compare = taken
+        else:
+            st.session_state[_ERROR] = refused
+    now.compare = texts_once(taken)
     keep(now)
 
 
@@ -119,6 +132,35 @@ def _lacks() -> str | None:
     return lacks_data("answers are compared on it")
 
 
+def _refused() -> list[str]:
+    """What cannot be done with this model, though it was picked; said before anybody waits."""
+    model = current_model()
+    found = [bound_to_fail(recipe, model) for recipe in compared()]
+    return [f"{error.sentence}. It will fail." for error in found if error is not None]
+
+
+def _estimate() -> None:
+    """About how long it will take, said before anybody waits."""
+    try:
+        model, data = current_model(), current_data()
+        recipes = compared()
+    except QExplorerError:
+        return
+    if model is None or data is None:
+        return
+    choices = state().choices
+    seconds = expected_seconds(
+        model,
+        recipes,
+        _backends(),
+        effort_of(choices.get("effort") or "quick"),
+        calibration=data.calibration.n,
+        evaluation=data.evaluation.n,
+        samples=choices.get("compare_samples") or None,
+    )
+    st.caption(f":material/schedule: About {duration(seconds)} in all; the first numbers come after a few seconds.")
+
+
 def _in_float() -> list[str]:
     """What will compute in float, said before anybody waits: one sentence for each backend and reason."""
     from qexplorer.run.capability import not_integer
@@ -126,11 +168,7 @@ def _in_float() -> list[str]:
 
     found: dict[tuple[str, str], list[str]] = {}
     for name in _backends():
-        for text in state().compare:
-            try:
-                recipe = read_recipe(text)
-            except RecipeError:
-                continue
+        for recipe in compared():
             backend = BACKENDS.get(name)
             why = not_integer(backend.capabilities, recipe)
             if why is not None:
@@ -184,27 +222,14 @@ def order_now() -> CompareOrder:
     model, data = model_reference(), data_reference()
     if model is None or data is None:
         raise InputError("a comparison needs a model and data", do="choose them in the sidebar")
-    recipes: list[Recipe] = []
-    for text in now.compare:
-        recipe = read_recipe(text)
-        recipes.append(recipe.model_copy(update={"name": unique_name(recipe, recipes)}))
     return CompareOrder(
         model=model,
         data=data,
-        recipes=tuple(recipes),
+        recipes=tuple(distinct([read_recipe(text) for text in now.compare])),
         backends=tuple(_backends()),
         effort=now.choices.get("effort") or "quick",
         samples=now.choices.get("compare_samples") or None,
     )
-
-
-def unique_name(recipe: Recipe, others: list[Recipe]) -> str:
-    """The recipe's name, with a number behind it if another recipe has that name and differs."""
-    taken = {other.name for other in others if other.digest != recipe.digest}
-    name, number = recipe.name or OWN_NAME, 2
-    while name in taken:
-        name, number = f"{recipe.name} {number}", number + 1
-    return name
 
 
 def start(order: CompareOrder) -> None:

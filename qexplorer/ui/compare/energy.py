@@ -16,7 +16,8 @@ from qexplorer.report.comparison_charts.silicon import silicon_info, silicon_row
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
-from qexplorer.report.words import count_text
+from qexplorer.report.statements.numbers import about_text, number_text
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, current_model, remembered
 
 __all__ = ["draw_energy"]
@@ -45,9 +46,9 @@ def draw_energy(comparison: Comparison) -> None:
     given = _assumptions()
     left, right = st.columns(2, gap="large")
     with left:
-        st.vega_lite_chart(bars_spec(battery_info(comparison, given)), key=f"battery_{comparison.id}")
+        draw_chart(bars_spec(battery_info(comparison, given)), key=f"battery_{comparison.id}")
     with right:
-        st.vega_lite_chart(bars_spec(carbon_info(comparison, given)), key=f"carbon_{comparison.id}")
+        draw_chart(bars_spec(carbon_info(comparison, given)), key=f"carbon_{comparison.id}")
     _numbers(comparison, given)
     _silicon(comparison)
 
@@ -92,15 +93,15 @@ def _numbers(comparison: Comparison, given: Assumptions) -> None:
     rows = [
         {
             "run": item.label,
-            "energy (mJ)": float(f"{item.energy_mj.value:.3g}"),
+            "energy (mJ)": number_text(item.energy_mj.value, 2 if item.estimated else 3),
             "": "estimated" if item.estimated else "measured",
-            "inferences per charge": count_text(round(item.per_charge)),
-            "kWh a year": float(f"{item.kwh_per_year:.3g}"),
-            "kg CO2 a year": float(f"{item.kg_co2_per_year:.3g}"),
+            "inferences per charge": _known(item.per_charge, item.estimated),
+            "kWh a year": _known(item.kwh_per_year, item.estimated),
+            "kg CO2 a year": _known(item.kg_co2_per_year, item.estimated),
         }
         for item in found
     ]
-    st.dataframe(rows, hide_index=True, key=f"footprint_{comparison.id}")
+    st.dataframe(rows, hide_index=True, placeholder="", key=f"footprint_{comparison.id}")
     st.caption(
         as_plain(
             f"{given.battery_wh:g} Wh, {given.battery_share:.0%} of it for inference; {given.inferences_per_day:,.0f} "
@@ -109,6 +110,11 @@ def _numbers(comparison: Comparison, given: Assumptions) -> None:
     )
     for label, reason in left_out:
         st.caption(as_plain(f"Not shown, {label}: {reason}"))
+
+
+def _known(value: float, estimated: bool) -> str:
+    """As many digits as are known: one of an estimate that can be off by a factor of three."""
+    return about_text(value) if estimated else number_text(value)
 
 
 def _silicon(comparison: Comparison) -> None:
@@ -128,9 +134,9 @@ def _silicon(comparison: Comparison) -> None:
     if not found:
         st.caption("The files of this comparison are gone, or it is about another model; compare again to see this.")
         return
-    st.vega_lite_chart(bars_spec(silicon_info(comparison, found, process)), key=f"silicon_{comparison.id}")
+    draw_chart(bars_spec(silicon_info(comparison, found, process)), key=f"silicon_{comparison.id}")
     st.html(f"<div style='font-size:0.86rem'>{_KEY}</div>")
-    st.dataframe(silicon_rows(found), hide_index=True, key=f"silicon_rows_{comparison.id}")
+    st.dataframe(silicon_rows(found), hide_index=True, placeholder="", key=f"silicon_rows_{comparison.id}")
     st.caption(
         as_plain(
             f"Source: {PROCESSES[process].source}. Every weight is read once from DRAM, every activation "

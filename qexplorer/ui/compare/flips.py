@@ -186,4 +186,4 @@ def _table(flips: Sequence[Flip], inputs: Any) -> None:
         if inputs is not None and inputs.ndim == 2:
             row |= {names[i]: float(v) for i, v in enumerate(inputs[place][:_MOST_COLUMNS])}
         rows.append(row)
-    st.dataframe(rows, hide_index=True)
+    st.dataframe(rows, hide_index=True, placeholder="")

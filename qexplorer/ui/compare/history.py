@@ -8,12 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.results import Accuracy
+from qexplorer.core.workspace import digest_json
 from qexplorer.jobs.compare_order import CompareOrder
-from qexplorer.jobs.history import History, Record
+from qexplorer.jobs.history import History, Record, RunLine
 from qexplorer.report.metric_words import value_text
-from qexplorer.ui.compare.controls import open_kept, opened, start, unique_name
+from qexplorer.ui.compare.controls import open_kept, opened, start
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.session import (
     as_plain,
@@ -31,14 +32,18 @@ __all__ = ["again", "draw_history", "history_rows", "order_again"]
 _FILTERS = ("This model", "All models")
 
 
-def draw_history(model_name: str | None) -> None:
-    """The list with its buttons; nothing if nothing was compared yet."""
+def draw_history(sha256: str | None) -> None:
+    """The list with its buttons; nothing if nothing was compared yet.
+
+    Args:
+        sha256: of the session's model, whose comparisons come first; None without one.
+    """
     records = History().list()
     if not records:
         return
     st.header("Compared before")
     choice = _FILTERS[1]
-    if model_name is not None:
+    if sha256 is not None:
         choice = st.segmented_control(
             "Of",
             _FILTERS,
@@ -46,13 +51,13 @@ def draw_history(model_name: str | None) -> None:
             required=True,
             **remembered("history_of", _FILTERS[0], _FILTERS),
         )
-    shown = [r for r in records if choice == _FILTERS[1] or r.model == model_name]
+    shown = [r for r in records if choice == _FILTERS[1] or r.sha256 == sha256]
     if not shown:
         st.caption("Nothing of this model yet.")
         return
     event: Any = st.dataframe(
         history_rows(shown),
-        key="history_table",
+        key=f"history_table_{digest_json([r.id for r in shown])[:12]}",  # rows chosen in another list are not meant
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -69,15 +74,14 @@ def history_rows(records: Sequence[Record]) -> list[dict[str, str]]:
             "when (UTC)": record.created[:16].replace("T", " "),
             "model": record.model,
             "data": record.data,
-            "recipes": "; ".join(_line(record, recipe) for recipe in record.recipes),
+            "recipes": "; ".join(_line_text(line) for line in record.recipes),
         }
         for record in records
     ]
 
 
-def _line(record: Record, recipe: str) -> str:
-    line = next(line for line in record.lines if line.recipe == recipe)
-    text = recipe if line.status == "ok" else f"{recipe} {line.status}"
+def _line_text(line: RunLine) -> str:
+    text = line.recipe if line.status == "ok" else f"{line.recipe} {line.status}"
     if line.accuracy is not None:
         text += f" {value_text(Accuracy('', line.accuracy, unit=line.unit, form=line.form))}"
     return text + ("" if line.speedup is None else f" {line.speedup:.2f}×")  # noqa: RUF001 - the sign for times
@@ -118,27 +122,22 @@ def again(order: CompareOrder, model_name: str) -> None:
 
 def _is_chosen(order: CompareOrder) -> bool:
     try:
-        return (model_reference(), data_reference()) == (order.model, order.data)
+        model = model_reference()
+        return model is not None and (model.source, data_reference()) == (order.model.source, order.data)
     except QExplorerError:  # what is chosen cannot be read
         return False
 
 
 def _setting(record: Record) -> tuple[str, ...]:
     order = record.order
-    return () if order is None else (order.model.model_dump_json(), order.data.model_dump_json(), *order.backends)
+    return () if order is None else (order.model.source, order.data.model_dump_json(), *order.backends)
 
 
 def order_again(records: Sequence[Record]) -> CompareOrder:
     """One order with all recipes of several comparisons of one model and data, each recipe once."""
     orders = [record.order for record in records if record.order]
-    recipes: dict[str, Recipe] = {}
-    for order in orders:
-        for recipe in order.recipes:
-            recipes.setdefault(recipe.digest, recipe)
-    named: list[Recipe] = []
-    for recipe in recipes.values():
-        named.append(recipe.model_copy(update={"name": unique_name(recipe, named)}))
-    return orders[0].model_copy(update={"recipes": tuple(named)})
+    recipes = distinct([recipe for order in orders for recipe in order.recipes])
+    return orders[0].model_copy(update={"recipes": tuple(recipes)})
 
 
 def _together(chosen: list[Record]) -> None:

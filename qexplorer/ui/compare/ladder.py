@@ -1,19 +1,22 @@
-"""The fidelity ladder of one recipe: float, simulated, each backend; how near, and from which layer on they part."""
+"""The fidelity ladder of one recipe: float, simulated, exact integers, each backend; how near, and where they part."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.files import file_name
 from qexplorer.core.results import Status
 from qexplorer.jobs.kinds.ladder import LADDER
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.fidelity.ladder import kept_ladder
 from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_charts.values import made_on
-from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
+from qexplorer.report.ladder_words import badge, exact_sentence, percent, rung_sentence, simulated_sentence
 from qexplorer.report.layer_charts.ladder import ladder_csv, layer_spec, rung_spec, sqnr_spec
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
 from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.session import as_plain, remembered
@@ -28,14 +31,15 @@ _BADGES = {
     "refused": (":material/block:", "red"),
     "failed": (":material/error:", "red"),
 }
-_HELP = "Runs float, simulated and each backend on the same samples and batch sizes; usually 5 to 20 seconds."
+_HELP = "Runs float, simulated, exact integers and each backend on the same samples; usually 5 to 30 seconds."
 
 
 def draw_ladder(comparison: Comparison) -> None:
     """The section."""
     st.markdown(
-        "Does a backend answer what was simulated, and does the simulation answer what float does? Each rung is "
-        "compared with the one before it."
+        "Does the simulation answer what float does, and a backend what exact integers do? Each rung is compared "
+        "with the one before it: a backend with exact integers, or with the simulation where integers "
+        "cannot compute the graph."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="ladder_picks"):
         subject = pick_subject(comparison, "ladder")
@@ -47,7 +51,7 @@ def draw_ladder(comparison: Comparison) -> None:
         return
     ladder = kept_ladder(subject.digest, subject.data_digest, subject.samples, backends)
     if ladder is not None:
-        _ladder(ladder, made_on(comparison), comparison.id)
+        _ladder(replace(ladder, recipe=subject.label), made_on(comparison), comparison.id)
     again = ladder is not None
     label = "Climb the ladder again" if again else "Climb the ladder"
     button = StartButton(label, ":material/stairs:", help=_HELP, primary=not again)
@@ -69,20 +73,22 @@ def _backends(comparison: Comparison) -> list[str]:
 
 
 def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
-    st.vega_lite_chart(rung_spec(ladder, subtitle), width="stretch", key=f"rungs_{key}")
+    draw_chart(rung_spec(ladder, subtitle), key=f"rungs_{key}")
     st.markdown(as_plain(f"Float to simulated: {simulated_sentence(ladder.simulated)}."))
+    if ladder.exact is not None:
+        st.markdown(as_plain(f"Simulated to exact integers: {exact_sentence(ladder.exact)}."))
     for rung in ladder.rungs:
         icon, colour = _BADGES[badge(rung)]
         text = as_plain(f"{rung.label}: {rung_sentence(rung)}.")
         st.markdown(f":{colour}-badge[{icon} {badge(rung)}] {text}")
     if any(rung.points for rung in ladder.rungs):
-        st.vega_lite_chart(layer_spec(ladder, subtitle), width="stretch", key=f"parting_{key}")
+        draw_chart(layer_spec(ladder, subtitle), key=f"parting_{key}")
         st.caption(
             "Line: codes against the simulation's, with all that came before. Rings: each layer by itself, fed the "
-            "backend's own codes; a right one is within 1 step, a cross is not." + _seen(ladder)
+            "backend's own codes; a right one is within 1 step and leans to no side, a cross is wrong." + _seen(ladder)
         )
     if any(layer.sqnr_db is not None for layer in ladder.simulated.layers):
-        st.vega_lite_chart(sqnr_spec(ladder, subtitle), width="stretch", key=f"sqnr_{key}")
+        draw_chart(sqnr_spec(ladder, subtitle), key=f"sqnr_{key}")
         st.caption("Power of a layer's float output over power of its error, with everything before it quantized too.")
     _numbers(ladder, key)
 
@@ -107,7 +113,7 @@ def _numbers(ladder: Ladder, key: str) -> None:
     st.download_button(
         "Layers as CSV",
         ladder_csv(ladder),
-        f"{ladder.model}-{ladder.recipe}-ladder.csv",
+        file_name(ladder.model, ladder.recipe, "ladder", ".csv"),
         icon=":material/download:",
         on_click="ignore",
         key=f"ladder_csv_{key}",
@@ -118,6 +124,7 @@ def _rows(rung: BackendRung) -> list[dict[str, Any]]:
     return [
         {
             "backend": rung.label,
+            "against": rung.against,
             "batch": gap.batch,
             "samples": gap.n,
             "same class": percent(gap.agreement),

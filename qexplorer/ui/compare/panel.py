@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
@@ -11,6 +13,7 @@ from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.measure.comparison import Comparison
 from qexplorer.ui.compare.controls import draw_picks, opened
 from qexplorer.ui.compare.history import draw_history
+from qexplorer.ui.compare.present import draw_present, is_presented, is_presenting
 from qexplorer.ui.compare.results import draw_results
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.empty_page import draw_no_model
@@ -23,6 +26,8 @@ __all__ = ["draw_compare_page", "shown_comparison"]
 
 def draw_compare_page() -> None:
     """Draws the page."""
+    if _presented():
+        return
     st.title("Compare")
     if state().model is None:
         draw_no_model("With one, a click runs it in float and quantized, and shows what changed.")
@@ -40,14 +45,26 @@ def draw_compare_page() -> None:
         draw_job(job, place="page_compare", partial=_partial)
     if job is None or not job.is_running or opened() is not None:
         _result(job)
-    draw_history(model.name)
+    draw_history(model.sha256)
+
+
+def _presented() -> bool:
+    """Draws the comparison that fills the window, if one does."""
+    if state().model is None or not is_presenting():
+        return False
+    with contextlib.suppress(QExplorerError):  # what is gone is said by the page itself
+        comparison = shown_comparison(_job())
+        if comparison is not None and is_presented(comparison):
+            draw_present(comparison)
+            return True
+    return False
 
 
 def _job() -> JobState | None:
     """The last comparison of this session, if it is about its model; the sidebar shows one of another model too."""
     job = latest_job(COMPARE)
-    order = None if job is None else COMPARE.order_of(job)
-    return job if order is not None and order.model == model_reference() else None
+    order, model = (None if job is None else COMPARE.order_of(job)), model_reference()
+    return job if order is not None and model is not None and order.model.source == model.source else None
 
 
 def _partial(job: JobState) -> None:
@@ -66,7 +83,14 @@ def _result(job: JobState | None) -> None:
     if comparison is not None:
         draw_results(comparison)
     elif job is None or job.status is JobStatus.DONE:
-        st.caption("Nothing compared yet in this session: press Compare, and results come in about 10 seconds.")
+        st.caption("Press Compare to measure what is picked above." + _before())
+
+
+def _before() -> str:
+    """That this model was compared before, where it was: the list below has it."""
+    model = current_model()
+    known = model is not None and bool(History().list(model.sha256))
+    return " What this model was compared with before stands below: choose a row to open it." if known else ""
 
 
 def shown_comparison(job: JobState | None) -> Comparison | None:

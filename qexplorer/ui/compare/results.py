@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from html import escape
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.files import file_name
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.bars import (
@@ -24,10 +25,14 @@ from qexplorer.report.comparison_charts.tradeoff import has_accuracy, trade_info
 from qexplorer.report.comparison_charts.values import label_of, made_on
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.palette import backend_colour
+from qexplorer.report.statements.cautions import cautions_of
+from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
 from qexplorer.ui.compare.ladder import draw_ladder
+from qexplorer.ui.compare.present import draw_present_button
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.compare.saturation import draw_saturation
 from qexplorer.ui.compare.sweep import draw_sweep
@@ -37,10 +42,10 @@ from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
 
-_WIDTH = 312
 _ICONS = {
     Change.NONE: ":material/verified:",
     Change.BETTER: ":material/verified:",
+    Change.UNSURE: ":material/info:",
     Change.WORSE: ":material/trending_down:",
     Change.UNKNOWN: ":material/info:",
 }
@@ -67,47 +72,52 @@ def _verdict(comparison: Comparison) -> None:
         _other_verdicts(comparison, best)
         data = comparison.data
         judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
-        st.caption(as_plain(f"{made_on(comparison)}, {judged}"))
-        for note in data.get("notes") or ():
+        facts = [made_on(comparison), judged, *data_facts(comparison)]
+        st.caption(as_plain(", ".join(facts)))
+        for note in (*cautions_of(comparison.runs), *(data.get("notes") or ())):
             st.caption(f":material/info: {as_plain(note)}")
 
 
 def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
-    """A sentence on each other run; of many, those with numbers are folded away, the others say why they have none."""
+    """A sentence on each other run: those with numbers first, folded if they are many, then why others have none."""
     runs = [run for run in comparison.runs if run.recipe != "float"]
     found = [(run, verdict_of(run, comparison.runs)) for run in runs]
     others = [(run, verdict) for run, verdict in found if best is None or verdict.label != best.label]
-    lines = {
-        kept: [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if (run.status is Status.OK) is kept]
-        for kept in (True, False)
-    }
-    for line in lines[False]:
-        st.markdown(line)
-    if len(lines[True]) <= _FEW:
-        shown: Any = nullcontext()
-    else:
-        shown = st.expander(f"The other {len(lines[True])} with numbers, a sentence each", key="other_verdicts")
+    lines = [f"{_ICONS[v.answers]} {as_plain(v.text)}" for run, v in others if run.status is Status.OK]
+    few = len(lines) <= _FEW
+    said = f"The other {len(lines)} with numbers, a sentence each"
+    shown: Any = nullcontext() if few else st.expander(said, key="other_verdicts")
     with shown:
-        for line in lines[True]:
+        for line in lines:
             st.markdown(line)
+    for labels, why in _without_numbers([verdict for run, verdict in others if run.status is not Status.OK]):
+        st.markdown(f":material/block: {as_plain(f'{labels}: {why}.')}")
+
+
+def _without_numbers(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
+    """The runs that have no numbers, together where the reason is the same."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        found.setdefault(", ".join(verdict.sentences), []).append(verdict.label)
+    return [("; ".join(labels), why) for why, labels in found.items()]
 
 
 def _pictures(comparison: Comparison) -> None:
     """The metric against each cost; without one that means anything, the costs alone."""
-    with st.container(horizontal=True, key="trade"):
+    with st.container(key="trade"):
         for measure in _COSTS:
             if has_accuracy(comparison):
                 info = trade_info(comparison, measure)
                 if info.points:
-                    st.vega_lite_chart(trade_spec(info), width=_WIDTH, key=f"trade_{measure}_{comparison.id}")
+                    draw_chart(trade_spec(info), key=f"trade_{measure}_{comparison.id}")
             else:
-                _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}", _WIDTH)
+                _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}")
     used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
     if len(used) > 1:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
-        st.caption("Hollow and hatched: estimated or too noisy. No power meter was found, so energy is an estimate.")
+        st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")
 
 
 def _details(comparison: Comparison) -> None:
@@ -120,32 +130,37 @@ def _details(comparison: Comparison) -> None:
 
 
 def _latency(comparison: Comparison) -> None:
-    _bars(latency_info(comparison), f"latency_{comparison.id}", None)
+    _bars(latency_info(comparison), f"latency_{comparison.id}")
 
 
 def _throughput(comparison: Comparison) -> None:
-    _bars(throughput_info(comparison), f"throughput_{comparison.id}", None)
+    _bars(throughput_info(comparison), f"throughput_{comparison.id}")
 
 
 def _kernels(comparison: Comparison) -> None:
     info = kernels_info(comparison)
-    _bars(info, f"kernels_{comparison.id}", None)
+    _bars(info, f"kernels_{comparison.id}")
     rows = [
         {"run": row.label, "kind": row.series, "kernels": int(row.value.value), "operators": row.detail}
         for row in info.rows
         if row.value.value
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, column_config={"operators": st.column_config.TextColumn(width="large")})
+        st.dataframe(
+            rows,
+            hide_index=True,
+            placeholder="",
+            column_config={"operators": st.column_config.TextColumn(width="large")},
+        )
     st.caption(
         "In the backend's colour: integer kernels; grey: float ones. Read from the graph that the backend itself "
         "optimized, so these are the kernels that really ran."
     )
 
 
-def _bars(info: BarsInfo, key: str, width: int | None) -> None:
+def _bars(info: BarsInfo, key: str) -> None:
     if info.rows:
-        st.vega_lite_chart(bars_spec(info), width=width or "stretch", key=key)
+        draw_chart(bars_spec(info), key=key)
     for label, reason in info.left_out:
         st.caption(as_plain(f"Not drawn, {label}: {reason}"))
 
@@ -162,22 +177,29 @@ def _take_away(comparison: Comparison) -> None:
         if labels:
             label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
             _run_files(comparison, labels[label])
-        _download("Results as JSON", comparison_json(comparison), f"{stem}.json")
-        _download("Results as CSV", comparison_csv(comparison), f"{stem}.csv")
+        draw_present_button(comparison)
+        _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
+        _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):
         st.caption(as_plain(f"How this file ran on {labels[label].backend}: {'; '.join(notes)}."))
 
 
 def _run_files(comparison: Comparison, run: Run) -> None:
-    name = f"{comparison.model.get('name')}-{run.recipe}"
+    model, name = str(comparison.model.get("name")), _name_in_files(comparison, run)
     path = Path(comparison.quantized.get(run.digest, ""))
     if path.is_file():
-        _download("ONNX", path.read_bytes(), f"{name}.onnx")
+        _download("ONNX", path.read_bytes(), file_name(model, name, ".onnx"))
     else:
         st.caption("The quantized file is gone; compare again to make it.")
     recipe = comparison.recipes.get(run.digest)
     if recipe:
-        _download("Recipe", recipe, f"{name}.yaml")
+        _download("Recipe", recipe, file_name(model, name, ".yaml"))
+
+
+def _name_in_files(comparison: Comparison, run: Run) -> str:
+    """The recipe's name, with a part of its digest where an earlier version compared two of one name."""
+    twins = {other.digest for other in comparison.runs if other.recipe == run.recipe and other.backend == run.backend}
+    return run.recipe if len(twins) == 1 else f"{run.recipe}-{run.digest[:4]}"
 
 
 def _download(label: str, data: str | bytes, name: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError
+from qexplorer.core.files import file_name
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.saturation import SATURATION
 from qexplorer.measure.arithmetic.saturation import EXACT_FEATURES, kept_saturation, saturates_here
@@ -21,12 +23,12 @@ from qexplorer.report.layer_charts.saturation import (
 )
 from qexplorer.report.metric_words import value_text
 from qexplorer.report.words import bytes_text
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.accumulators import draw_sums
 from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
-from qexplorer.ui.compare.controls import unique_name
 from qexplorer.ui.job_section import StartButton
-from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
-from qexplorer.ui.session import as_plain, keep, state
+from qexplorer.ui.own_recipes import add_to_comparison, is_compared
+from qexplorer.ui.session import as_plain
 
 __all__ = ["draw_saturation", "here_sentence"]
 
@@ -52,7 +54,7 @@ def draw_saturation(comparison: Comparison) -> None:
         return
     found = kept_saturation(subject.digest, subject.data_digest, subject.samples)
     if found is not None:
-        _report(found, made_on(comparison), comparison.id)
+        _report(replace(found, recipe=subject.label), made_on(comparison), comparison.id)
     again = found is not None
     label = "Emulate saturating sums again" if again else "Emulate saturating sums"
     draw_section(SATURATION, StartButton(label, ":material/compress:", help=_HELP, primary=not again), subject)
@@ -75,21 +77,24 @@ def here_sentence(saturates: bool | None) -> str:
 def _report(found: SaturationReport, subtitle: str, key: str) -> None:
     sentence = saturation_sentence(found)
     with st.container(border=True, key="saturation_verdict"):
-        icon = ":material/warning:" if any(layer.saturated for layer in found.layers) else ":material/verified:"
+        safe = ":material/verified:" if found.layers else ":material/info:"
+        icon = ":material/warning:" if any(layer.saturated for layer in found.layers) else safe
         st.markdown(f"#### {icon} {as_plain(sentence[:1].upper() + sentence[1:])}")
         st.caption(f"Emulated on {found.n} samples in {found.seconds:.1f} s.")
     if found.layers:
         left, right = st.columns(2, gap="large")
         with left:
-            st.vega_lite_chart(pair_spec(found, subtitle), width="stretch", key=f"pairs_{key}")
+            draw_chart(pair_spec(found, subtitle), key=f"pairs_{key}")
         with right:
-            st.vega_lite_chart(accumulator_spec(found, subtitle), width="stretch", key=f"accumulators_{key}")
+            draw_chart(accumulator_spec(found, subtitle), key=f"accumulators_{key}")
         st.caption(
             "Dashed: what fits. Left: the largest sum that any input codes can bring about. Right: outlines are bits "
             "for any input, filled bars bits on these samples."
         )
-        st.dataframe(layer_rows(found), hide_index=True, column_config=_COLUMNS, key=f"arithmetic_{key}")
-        name = f"{found.recipe}-arithmetic.csv"
+        st.dataframe(
+            layer_rows(found), hide_index=True, placeholder="", column_config=_COLUMNS, key=f"arithmetic_{key}"
+        )
+        name = file_name(found.recipe, "arithmetic", ".csv")
         icon = ":material/download:"
         text = saturation_csv(found)
         st.download_button("Layers as CSV", text, name, icon=icon, on_click="ignore", key=f"arithmetic_csv_{key}")
@@ -126,26 +131,8 @@ def _reduced(found: ReducedRange) -> None:
         parts.append(f"weights {bytes_text(found.weight_bytes)}")
     st.markdown(as_plain("; ".join(parts)) + ".")
     recipe = Recipe.parse(found.yaml)
-    if any(recipe.digest == picked.digest for picked in _picked()):
+    if is_compared(recipe):
         st.caption(f":material/check: {as_plain(found.recipe)} is among what is compared; press Compare above.")
     else:
         label = f"Add {found.recipe} to the comparison"
-        st.button(label, icon=":material/add:", key="remedy_add", on_click=_add, args=(recipe,))
-
-
-def _picked() -> list[Recipe]:
-    """What is picked; texts that are no recipes are passed over."""
-    found = []
-    for text in state().compare:
-        try:
-            found.append(read_recipe(text))
-        except QExplorerError:
-            continue
-    return found
-
-
-def _add(recipe: Recipe) -> None:
-    now = state()
-    named = recipe.model_copy(update={"name": unique_name(recipe, _picked())})
-    now.compare = [*now.compare, text_of(named)]
-    keep(now)
+        st.button(label, icon=":material/add:", key="remedy_add", on_click=add_to_comparison, args=(recipe,))

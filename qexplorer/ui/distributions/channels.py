@@ -28,7 +28,7 @@ def draw_channel_table(model: Model, stats: TensorStats, view: GridView) -> None
     detail = _detail(model, stats)
     if detail is None:
         _offer(stats)
-    st.dataframe(channel_rows(stats, view, detail), hide_index=True, height=360)
+    st.dataframe(channel_rows(stats, view, detail), hide_index=True, placeholder="", height=360)
 
 
 def channel_rows(stats: TensorStats, view: GridView, detail: ChannelDetail | None) -> dict[str, Any]:

@@ -9,9 +9,11 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import LayerRule, Recipe
+from qexplorer.core.recipe_words.names import is_automatic, own_name
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.tensor import layer_of
-from qexplorer.ui.session import as_plain, current_recipe, keep, show_error, state
+from qexplorer.ui.own_recipes import set_recipe
+from qexplorer.ui.session import as_plain, current_recipe, show_error
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -38,9 +40,8 @@ def draw_use_in_recipe(model: Model, stats: TensorStats, settings: Settings) -> 
 
 
 def with_spec(recipe: Recipe, part: str, spec: Any) -> Recipe:
-    """The recipe with ``spec`` for all weights or activations, under the name ``mine``."""
-    value = recipe.model_dump(by_alias=True) | {part: spec.model_dump(), "name": "mine"}
-    return Recipe.model_validate(value)
+    """The recipe with ``spec`` for all weights or activations, called by what it asks for unless a person named it."""
+    return _named(Recipe.model_validate(recipe.model_dump(by_alias=True) | {part: spec.model_dump()}), recipe)
 
 
 def with_rule(recipe: Recipe, layer: str, part: str, spec: Any) -> Recipe:
@@ -48,7 +49,11 @@ def with_rule(recipe: Recipe, layer: str, part: str, spec: Any) -> Recipe:
     name = "".join(f"[{c}]" if c in "*?[" else c for c in layer)
     kept = [rule for rule in recipe.layers if not (rule.match == name and getattr(rule, part) is not None)]
     rule = LayerRule.model_validate({"match": name, part: _fields(spec)})
-    return recipe.model_copy(update={"layers": (*kept, rule), "name": "mine"})
+    return _named(recipe.model_copy(update={"layers": (*kept, rule)}), recipe)
+
+
+def _named(built: Recipe, before: Recipe) -> Recipe:
+    return built.model_copy(update={"name": own_name(built)}) if is_automatic(before) else built
 
 
 def _fields(spec: Any) -> dict[str, Any]:
@@ -68,7 +73,5 @@ def _take(change: Any) -> None:
     except ValueError as error:
         st.error(as_plain(f"The recipe cannot take this: {error}"))
         return
-    now = state()
-    now.recipe = changed.to_yaml()
-    keep(now)
+    set_recipe(changed)
     st.rerun()

@@ -13,8 +13,8 @@ from qexplorer.jobs.kinds.live import LIVE, LiveOrder
 from qexplorer.jobs.live import Side, beat, steer
 from qexplorer.measure.live.windows import SIDES
 from qexplorer.ui.job_memory import latest_job, start_job
+from qexplorer.ui.own_recipes import labels_of
 from qexplorer.ui.session import data_reference, model_reference, remembered, session_id, state
-from qexplorer.ui.sidebar import recipe_label
 
 __all__ = ["Chosen", "draw_choice", "order_now", "start", "steer_now"]
 
@@ -38,21 +38,22 @@ def draw_choice() -> dict[str, Chosen]:
 
     labels = {b.name: b.label for b in BACKENDS if b.availability().available}
     now = state()
-    own = [text for text in (now.recipe, *now.compare) if text not in examples()]
+    own = [text for text in (*now.compare, now.recipe) if text not in examples()]
     recipes = list(dict.fromkeys([*examples(), *own]))
+    names = labels_of(recipes)
     found: dict[str, Chosen] = {}
     for place, column in zip(SIDES, st.columns(2, gap="medium"), strict=True):
         with column, st.container(horizontal=True, key=f"live_choice_{place}"):
             recipe = st.selectbox(
                 "Left" if place == "a" else "Right",
                 recipes,
-                format_func=recipe_label,
+                format_func=names.__getitem__,
                 **remembered(f"live_recipe_{place}", _STARTS[place], recipes),
             )
             backend = st.selectbox(
                 "on", list(labels), format_func=labels.__getitem__, **_backend_choice(place, list(labels))
             )
-        name = recipe_label(recipe)
+        name = names[recipe]
         found[place] = Chosen(recipe, name, backend, f"{name}, {labels[backend]}")
     st.segmented_control(
         "Pace",

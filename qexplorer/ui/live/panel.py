@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qexplorer.jobs import manager
 from qexplorer.jobs.kinds.live import LIVE
 from qexplorer.jobs.live import beat, notes_of, windows_of
-from qexplorer.jobs.manager import JobState
+from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.measure.live.windows import SIDES, LiveWindow, speed, totals
 from qexplorer.report.comparison_charts.live import (
     PANELS,
@@ -27,7 +27,7 @@ from qexplorer.report.metric_words import stated, value_text
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import job_state, latest_job
-from qexplorer.ui.job_section import StartButton, draw_start
+from qexplorer.ui.job_section import StartButton, draw_job, draw_start
 from qexplorer.ui.live.controls import Chosen, draw_choice, order_now, start, steer_now
 from qexplorer.ui.session import as_plain, current_model, data_reference, fitted_data, model_reference, state
 
@@ -80,7 +80,8 @@ def _job() -> JobState | None:
     """This session's stream, if it is about the model that is chosen now."""
     job = latest_job(LIVE)
     order = None if job is None else LIVE.order_of(job)
-    if order is None or order.model != model_reference() or order.data != data_reference():
+    model = model_reference()
+    if order is None or model is None or order.model.source != model.source or order.data != data_reference():
         return None
     return job
 
@@ -100,8 +101,8 @@ def _running(job_id: str, chosen: dict[str, Chosen]) -> None:
 
 
 def _ended(job: JobState, chosen: dict[str, Chosen]) -> None:
-    if job.error:
-        st.error(as_plain(job.error), icon=":material/error:")
+    if job.status is JobStatus.FAILED:  # a stream that was stopped needs no word
+        draw_job(job, place=f"page_{LIVE.name}")
     windows = windows_of(job.id)
     if windows:
         st.caption(f"The stream has ended after {windows[-1].t_s:.0f} s; these are its last numbers.")

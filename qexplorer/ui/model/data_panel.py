@@ -80,8 +80,8 @@ def _facts(data: DataSet) -> str:
     labels = f"{len(data.classes)} classes" if data.classes else "labelled"
     text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
     labelled = data.evaluation.labels is not None
-    text += ", no sample in both" if data.held_out else ", the same ones"
-    text += ": what is measured on them is optimistic" if labelled and not data.held_out else ""
+    text += f"; {data.parts_text}"
+    text += ": what is measured on them is optimistic" if labelled and data.shared else ""
     return f"{text}; {labels if labelled else 'no labels: likeness to float stands in for accuracy'}; task {data.task}."
 
 
@@ -128,7 +128,7 @@ def _table(data: DataSet, array: Any) -> None:
     sample = next((s for s in samples().values() if s.data == data.name), None)
     names = sample.features if sample and len(sample.features) == array.shape[1] else ()
     columns = names or tuple(f"x{i}" for i in range(array.shape[1]))
-    st.dataframe(_rows(data, array, columns), hide_index=True)
+    st.dataframe(_rows(data, array, columns), hide_index=True, placeholder="")
 
 
 def _rows(data: DataSet, array: Any, columns: Sequence[str]) -> list[dict[str, object]]:
@@ -150,12 +150,13 @@ def _sources(model: Model, *, expanded: bool) -> None:
         task = _pick_task("Task of its labels", None, "what the labels mean", "task_of_new_data")
         left, right = st.columns(2)
         with left:
-            file = st.file_uploader(
+            files = st.file_uploader(
                 f"Upload {readable(uploads=True)}",
                 key="upload_data",
+                accept_multiple_files=True,
                 help=" ".join(reader.help for reader in READERS if reader.endings),
             )
-            if take_upload("data", file, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
+            if take_upload("data", files, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
                 st.rerun()
         with right:
             with st.form("path_data", border=False):

@@ -7,12 +7,14 @@ import streamlit as st
 from qexplorer.core.model import Layer, Model, TensorInfo
 from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 from qexplorer.report.words import bytes_text, count_text
-from qexplorer.ui.session import remembered
+from qexplorer.ui.charts import draw_chart
+from qexplorer.ui.session import as_plain, remembered
 from qexplorer.ui.sidebar import samples
 
 __all__ = ["draw_layers", "draw_summary", "layer_rows"]
 
 _FILTERS = ("All layers", "Can be quantized", "Cannot be quantized")
+_NODES = "All nodes"  # with those that only move data, which are no layers to a reader
 
 
 def draw_summary(model: Model) -> None:
@@ -24,12 +26,16 @@ def draw_summary(model: Model) -> None:
     )
     if model.untrained:
         st.info("Untrained: its size and latency mean something, its accuracy does not and is not shown.")
-    able = len(model.quantizable_layers)
+    able, computing = sum(layer.quantizable for layer in model.computing_layers), len(model.computing_layers)
     numbers = (
-        ("Parameters", count_text(model.parameters), "Values in the model's initializers"),
-        ("MACs", count_text(model.macs), "Multiply-accumulates for one sample; a dash if shapes are unknown"),
-        ("Size", bytes_text(model.file_bytes), "The normalized ONNX file"),
-        ("Can be quantized", f"{able} of {len(model.layers)} layers", "Layers that qexplorer can put on a grid"),
+        ("Parameters", count_text(model.parameters), "Learned values: weights, without shapes, axes and indices"),
+        ("MACs", count_text(model.macs), _macs_help(model)),
+        ("Size", bytes_text(model.file_bytes), _size_help(model)),
+        (
+            "Can be quantized",
+            f"{able} of {computing} layers",
+            "Computing layers that can be on a grid",
+        ),
         ("Opset", str(model.opset), "Version of ONNX's operators, after conversion"),
     )
     with st.container(horizontal=True, gap="large", key="numbers"):
@@ -38,6 +44,24 @@ def draw_summary(model: Model) -> None:
     st.caption(f"In: {_tensors(model.inputs)}  \nOut: {_tensors(model.outputs)}")
     for note in model.notes:
         st.caption(f":material/info: {note}")
+
+
+def _size_help(model: Model) -> str:
+    """What the size is of, and that of the file as it was given where it differs."""
+    if model.given_bytes in (0, model.file_bytes):
+        return "The ONNX file"
+    return f"The ONNX file in the form that runs here; as it was given it has {bytes_text(model.given_bytes)}"
+
+
+def _macs_help(model: Model) -> str:
+    """What the number means, or on which lengths it depends where there is none."""
+    if model.macs is not None:
+        return "Multiply-accumulates for one sample"
+    lengths = [dim for info in model.inputs for dim in info.shape[1:] if not isinstance(dim, int)]
+    free = dict.fromkeys("a length" if dim is None else f"'{dim}'" for dim in lengths)
+    if not free:
+        return "Multiply-accumulates for one sample: not known, because the file does not tell all shapes"
+    return as_plain(f"Multiply-accumulates for one sample depend on {', '.join(free)}, which the file leaves free")
 
 
 def _tensors(infos: tuple[TensorInfo, ...]) -> str:
@@ -56,17 +80,19 @@ def draw_layers(model: Model) -> None:
     )
     info = layer_chart_info(model, unit or "parameters")
     if info.bars:
-        st.vega_lite_chart(layer_chart_spec(info), width="stretch", key="layer_chart")
+        draw_chart(layer_chart_spec(info), key="layer_chart")
     if info.left_out:
-        st.caption(
-            f"{info.left_out} smaller layers with {100 * info.left_out_share:.1f} % of the {info.unit} not drawn."
-        )
+        share = 100 * info.left_out_share
+        much = f"{share:.1f} %" if share >= 0.05 else "less than 0.1 %"
+        st.caption(f"{info.left_out} smaller layers with {much} of the {info.unit} not drawn.")
+    folded = len(model.layers) - len(model.computing_layers)
+    kinds = (*_FILTERS, _NODES) if folded else _FILTERS
     kind = st.segmented_control(
         "Filter",
-        _FILTERS,
+        kinds,
         label_visibility="collapsed",
         required=True,
-        **remembered("layer_filter", _FILTERS[0], _FILTERS),
+        **remembered("layer_filter", kinds[0], kinds),
     )
     rows = layer_rows(model, kind or _FILTERS[0])
     if not rows:
@@ -75,6 +101,7 @@ def draw_layers(model: Model) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         height=min(38 + 35 * len(rows), 420),
         column_config={
             "parameters": st.column_config.NumberColumn(format="localized"),
@@ -82,12 +109,15 @@ def draw_layers(model: Model) -> None:
             "why not": st.column_config.TextColumn(width="large"),
         },
     )
+    if folded and kind != _NODES:
+        st.caption(f"{folded} more nodes only move data or work on shapes; “{_NODES}” lists them too.")
 
 
 def layer_rows(model: Model, kind: str) -> list[dict[str, object]]:
     """One row for each layer that the filter ``kind`` keeps, in execution order."""
     wanted = {_FILTERS[1]: (True,), _FILTERS[2]: (False,)}.get(kind, (True, False))
-    return [_row(place, layer) for place, layer in enumerate(model.layers, 1) if layer.quantizable in wanted]
+    layers = [(place, la) for place, la in enumerate(model.layers, 1) if kind == _NODES or la.computes]
+    return [_row(place, layer) for place, layer in layers if layer.quantizable in wanted]
 
 
 def _row(place: int, layer: Layer) -> dict[str, object]:

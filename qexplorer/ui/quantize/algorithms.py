@@ -8,12 +8,13 @@ from qexplorer.core.plugin_kinds.algorithm import needs_words
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.ui.calibrator_controls import draw_option
-from qexplorer.ui.quantize.controls import try_change
+from qexplorer.ui.quantize.controls import draw_refused_change, try_change
 from qexplorer.ui.quantize.recipe_changes import algorithm_option, algorithms_chosen
 from qexplorer.ui.session import current_recipe
 
 __all__ = ["draw_algorithms"]
 
+_PLACE = "algorithms"
 _CHOSEN = "quantize_algorithms"
 _HELP = "Change weights, codes or biases beyond rounding to nearest, in the order in which they are chosen."
 
@@ -34,6 +35,7 @@ def draw_algorithms() -> None:
         help=_HELP,
         on_change=_picked,
     )
+    draw_refused_change(_PLACE)
     for asked in recipe.algorithms:
         _draw_one(asked)
 
@@ -50,10 +52,10 @@ def _draw_one(asked: AskedAlgorithm) -> None:
 
 def _picked() -> None:
     names = list(st.session_state[_CHOSEN])
-    try_change(lambda recipe: algorithms_chosen(recipe, names))
+    try_change(lambda recipe: algorithms_chosen(recipe, names), _PLACE)
 
 
 def _changed(algorithm: str, option: str, key: str) -> None:
     value = st.session_state[key]
     if value is not None:
-        try_change(lambda recipe: algorithm_option(recipe, algorithm, option, value))
+        try_change(lambda recipe: algorithm_option(recipe, algorithm, option, value), _PLACE)

@@ -10,6 +10,7 @@ import streamlit as st
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Granularity, Role, Storage, get_format, on_a_grid
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.core.recipe_words.names import MOST_LETTERS
 from qexplorer.core.short_names import examples
 from qexplorer.ui.calibrator_controls import (
     draw_option,
@@ -19,13 +20,15 @@ from qexplorer.ui.calibrator_controls import (
     option_fields,
     title_of,
 )
-from qexplorer.ui.quantize.recipe_changes import FLOAT, changed, text_of
-from qexplorer.ui.session import as_plain, current_recipe, keep, state
+from qexplorer.ui.own_recipes import rename_recipe, set_recipe
+from qexplorer.ui.quantize.recipe_changes import FLOAT, changed
+from qexplorer.ui.session import as_plain, current_recipe, show_error, state
 
-__all__ = ["ERROR", "draw_controls", "draw_presets", "set_recipe", "try_change"]
+__all__ = ["draw_controls", "draw_presets", "draw_refused_change", "refuse", "try_change"]
 
-ERROR = "quantize_error"  # where a refused change leaves its sentence for the next run
+_ERROR = "quantize_error"  # where a refused change leaves its place and its sentence for the next run
 
+_NAME = "quantize_name"
 _BLOCKS = (16, 32, 64, 128, 256)
 _HELP = {
     "format": "The numbers that values are rounded to. Widths without a type of their own are carried by 8 bits and "
@@ -37,19 +40,25 @@ _HELP = {
 }
 
 
-def set_recipe(recipe: Recipe) -> None:
-    """Makes ``recipe`` the session's."""
-    now = state()
-    now.recipe = text_of(recipe)
-    keep(now)
-
-
-def try_change(make: Callable[[Recipe], Recipe]) -> None:
-    """Changes the session's recipe, or leaves it and says why not on the next run."""
+def try_change(make: Callable[[Recipe], Recipe], place: str = "controls") -> None:
+    """Changes the session's recipe, or leaves it and says why not on the next run, at ``place``."""
     try:
         set_recipe(make(current_recipe()))
     except RecipeError as error:
-        st.session_state[ERROR] = error
+        refuse(error, place)
+
+
+def refuse(error: RecipeError, place: str) -> None:
+    """Leaves why something was not taken, to be said where it was asked for."""
+    st.session_state[_ERROR] = (place, error)
+
+
+def draw_refused_change(place: str) -> None:
+    """Why what was last asked for at ``place`` was not taken."""
+    where, error = st.session_state.get(_ERROR, (None, None))
+    if error is not None and where == place:
+        del st.session_state[_ERROR]
+        show_error(error)
 
 
 def draw_presets() -> None:
@@ -64,7 +73,31 @@ def draw_presets() -> None:
         help="Each name decodes: w8a8 is 8-bit weights and 8-bit activations, -b32 one scale for each 32 weights.",
     )
     meaning = examples().get(state().recipe)
-    st.caption(f"**{as_plain(recipe.name)}**: {meaning or _own_words(recipe)}")
+    with st.container(horizontal=True, vertical_alignment="center", key="recipe_name"):
+        st.caption(f"**{as_plain(recipe.name)}**: {meaning or _own_words(recipe)}", width="content")
+        if not recipe.is_float:
+            _rename(recipe)
+    draw_refused_change("name")
+
+
+def _rename(recipe: Recipe) -> None:
+    """A name of a person's own; the digest, by which everything is looked up, stays."""
+    st.session_state[_NAME] = recipe.name
+    with st.popover("Rename", icon=":material/edit:", type="tertiary"):
+        st.text_input(
+            "Name",
+            key=_NAME,
+            max_chars=MOST_LETTERS,
+            help="Stands in the comparison and in the names of files. Leave it empty for one that says what it asks.",
+            on_change=_renamed,
+        )
+
+
+def _renamed() -> None:
+    try:
+        rename_recipe(current_recipe(), st.session_state[_NAME])
+    except RecipeError as error:
+        refuse(error, "name")
 
 
 def _preset_chosen() -> None:
@@ -85,6 +118,7 @@ def _own_words(recipe: Recipe) -> str:
 def draw_controls() -> None:
     """Weights, then activations; a control that does not apply is not shown."""
     recipe = current_recipe()
+    draw_refused_change("controls")
     st.markdown("**Weights**")
     _format("weights", recipe.weights)
     weights = recipe.weights

@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError, RecipeError
+from qexplorer.core.files import file_name
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.quantize import QUANTIZE, QuantizeOrder, QuantizeResult
@@ -15,10 +16,10 @@ from qexplorer.quantize.quantize import quantized_path
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import JobSection, StartButton
+from qexplorer.ui.own_recipes import add_to_comparison, is_compared, set_recipe
 from qexplorer.ui.quantize.algorithms import draw_algorithms
-from qexplorer.ui.quantize.controls import ERROR, draw_controls, draw_presets, set_recipe
+from qexplorer.ui.quantize.controls import draw_controls, draw_presets
 from qexplorer.ui.quantize.plan import draw_picture, draw_table, plan_of, refusal
-from qexplorer.ui.quantize.recipe_changes import text_of
 from qexplorer.ui.quantize.rules import draw_rules
 from qexplorer.ui.quantize.yaml_text import draw_yaml
 from qexplorer.ui.session import (
@@ -26,7 +27,6 @@ from qexplorer.ui.session import (
     current_model,
     current_recipe,
     data_reference,
-    keep,
     model_reference,
     show_error,
     state,
@@ -46,21 +46,21 @@ def draw_quantize_page() -> None:
     model = current_model()
     if recipe is None or model is None:
         return
-    _refused()
     draw_presets()
     with st.container(key="explore"):  # style.css stacks the columns in a narrow window
         picture, controls = st.columns([2.4, 1], gap="large")
     with picture:
         plan = plan_of(model, recipe)
         refused = refusal(plan, recipe)
+        section = _section(recipe, refused)
         if refused is None:
-            draw_picture(model, plan, recipe)
+            made = section.result()
+            draw_picture(model, plan, recipe, None if made is None else made.weight_bytes)
         else:
             show_error(refused)  # the plan would be another recipe's
     with controls:
         draw_controls()
         draw_algorithms()
-    section = _section(recipe, refused)
     _next(section, model, recipe, refused)
     if refused is None:
         st.header("What happens to each layer, and why")
@@ -85,13 +85,6 @@ def _recipe() -> Recipe | None:
         return None
 
 
-def _refused() -> None:
-    """Why the last change was not taken."""
-    error = st.session_state.pop(ERROR, None)
-    if error is not None:
-        show_error(error)
-
-
 def _as_made(section: JobSection[QuantizeOrder, QuantizeResult, None], plan: Plan, recipe: Recipe) -> Plan:
     """The plan with what its algorithms really changed, once the file is made; before that, what they will."""
     made = section.result()
@@ -102,26 +95,21 @@ def _next(
     section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe, refused: RecipeError | None
 ) -> None:
     """Add to the comparison, go there, download the quantized file."""
-    text = text_of(recipe)
-    added = text in state().compare
+    added = is_compared(recipe)
     with st.container(horizontal=True, vertical_alignment="center", key="quantize_next"):
         label = "In the comparison" if added else "Add to comparison"
         icon = ":material/check:" if added else ":material/playlist_add:"
         off = added or recipe.is_float or refused is not None
-        st.button(label, type="primary", icon=icon, disabled=off, on_click=_add, args=(text,))
+        st.button(label, type="primary", icon=icon, disabled=off, on_click=add_to_comparison, args=(recipe,))
         _download(section, model, recipe)
         st.page_link("pages/compare.py", label="Next: compare", icon=":material/arrow_forward:")
+    made = section.result()
+    if made is not None and made.calibration is not None:
+        st.caption(as_plain(f"The file's ranges are from {made.calibration}."))
     job = latest_job(QUANTIZE)
     shown = job if job is not None and job.is_running else section.job()  # how another recipe's ended is no news here
     if shown is not None:
         section.draw_job(shown)
-
-
-def _add(text: str) -> None:
-    now = state()
-    if text not in now.compare:
-        now.compare = [*now.compare, text]
-    keep(now)
 
 
 def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe) -> None:
@@ -131,7 +119,7 @@ def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: M
     if path is None or not path.is_file():
         section.draw_button()
         return
-    name = f"{model.name}-{recipe.name}.onnx"
+    name = file_name(model.name, recipe.name, ".onnx")
     st.download_button("Download ONNX", path.read_bytes(), name, icon=":material/download:", key="quantize_onnx")
 
 

@@ -14,14 +14,17 @@ from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
-from qexplorer.ui.quantize.controls import try_change
+from qexplorer.ui.charts import draw_chart
+from qexplorer.ui.quantize.controls import draw_refused_change, try_change
 from qexplorer.ui.quantize.recipe_changes import add_rule
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_picture", "draw_table", "plan_of", "plan_rows", "refusal"]
 
 _FILTERS = ("All layers", "Why float?", "Quantized")
+_NODES = "All nodes"  # with those that only move data
 _SELECTED = "quantize_layers"
+_PLACE = "plan"
 
 
 @st.cache_resource(max_entries=32, show_spinner="Planning: up to a few seconds for large models.")
@@ -67,20 +70,20 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in WeightSpec.model_fields and name != "calibrator"}
 
 
-def draw_picture(model: Model, plan: Plan, recipe: Recipe) -> None:
-    """The sum in numbers, then the pictures."""
-    info = plan_info(model, plan, recipe.name)
-    _numbers(info, plan)
-    st.vega_lite_chart(whole_spec(info), width="stretch", key="plan_whole")
+def draw_picture(model: Model, plan: Plan, recipe: Recipe, made: int | None = None) -> None:
+    """The sum in numbers, then the pictures; ``made`` are the bytes of the file's weights, packed, if there is one."""
+    info = plan_info(model, plan, recipe.name, made)
+    _numbers(info)
+    draw_chart(whole_spec(info), key="plan_whole")
     if info.bars:
-        st.vega_lite_chart(layers_spec(info), width="stretch", key="plan_layers")
+        draw_chart(layers_spec(info), key="plan_layers")
     if info.left_out:
         st.caption(f"{info.left_out} smaller layers are not drawn; the table has them all.")
     for note in plan.notes:
         st.caption(f":material/info: {as_plain(note)}")
 
 
-def _numbers(info: PlanInfo, plan: Plan) -> None:
+def _numbers(info: PlanInfo) -> None:
     ratio = info.bytes / info.float_bytes if info.float_bytes else 1.0
     able = sum(count for name, count in info.counts.items() if name != "float")
     with st.container(horizontal=True, gap="medium", key="plan_numbers"):
@@ -88,14 +91,14 @@ def _numbers(info: PlanInfo, plan: Plan) -> None:
         meaning = "Packed codes with their scales and zero points, and what stays in float"
         st.metric("Weights after", bytes_text(info.bytes), help=meaning, width="content")
         st.metric("Ratio", f"{ratio:.2f}", help="Weights after, as a share of float", width="content")
-        st.metric("Layers not in float", f"{able} of {len(plan.layers)}", width="content")
+        st.metric("Layers not in float", f"{able} of {sum(info.counts.values())}", width="content")
 
 
 def draw_table(plan: Plan) -> None:
     """The filter, the table, and buttons that make a rule of the rows that are chosen."""
-    key = "plan_filter"
+    key, kinds = "plan_filter", _FILTERS if all(layer.computes for layer in plan.layers) else (*_FILTERS, _NODES)
     kind = st.segmented_control(
-        "Show", _FILTERS, label_visibility="collapsed", required=True, **remembered(key, _FILTERS[0], _FILTERS)
+        "Show", kinds, label_visibility="collapsed", required=True, **remembered(key, kinds[0], kinds)
     )
     rows = plan_rows(plan, kind or _FILTERS[0])
     if not rows:
@@ -116,6 +119,7 @@ def draw_table(plan: Plan) -> None:
     )
     chosen = [rows[i]["layer"] for i in event.selection.rows if i < len(rows)]
     _act_on(chosen)
+    draw_refused_change(_PLACE)
 
 
 def _act_on(chosen: list[str]) -> None:
@@ -138,15 +142,17 @@ def _add(layers: list[str], rule: dict[str, Any]) -> None:
             recipe = add_rule(recipe, {"match": layer} | rule)
         return recipe
 
-    try_change(make)
+    try_change(make, _PLACE)
 
 
 def plan_rows(plan: Plan, kind: str) -> list[dict[str, Any]]:
     """One row for each layer that the filter ``kind`` keeps, in execution order."""
+    if kind == _NODES:
+        return [_row(place, layer) for place, layer in enumerate(plan.layers, 1)]
     return [
         _row(place, layer)
         for place, layer in enumerate(plan.layers, 1)
-        if kind == _FILTERS[0] or (kind == _FILTERS[1]) == (layer.treatment == "float")
+        if layer.computes and (kind == _FILTERS[0] or (kind == _FILTERS[1]) == (layer.treatment == "float"))
     ]
 
 

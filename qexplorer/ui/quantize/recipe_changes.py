@@ -13,23 +13,21 @@ from qexplorer.core.plugin_kinds.algorithm_choice import plain_algorithm
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, not_offered, starting_options
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.short_names import expand, stem_of
+from qexplorer.core.recipe_words.names import decodes, is_automatic, own_name, short_name
+from qexplorer.core.short_names import NAME_A_FILE
 
 __all__ = [
     "FLOAT",
-    "OWN_NAME",
     "add_rule",
     "algorithm_option",
     "algorithms_chosen",
     "changed",
     "read_recipe",
     "rules_replaced",
-    "short_name",
     "text_of",
 ]
 
 FLOAT = "float"
-OWN_NAME = "mine"
 _PARTS = ("weights", "activations")
 
 
@@ -145,13 +143,13 @@ def _plain(recipe: Recipe) -> dict[str, dict[str, Any] | None]:
 def _rebuilt(
     recipe: Recipe, weights: Any, activations: Any, layers: Any, algorithms: list[Any] | None = None
 ) -> Recipe:
-    """A valid recipe of these parts, named by its short name if it has one; the algorithms that it has by default."""
+    """A valid recipe of these parts, by default with the algorithms that it has; called by what it asks for, unless a
+    person named it."""
     plain = [r if isinstance(r, dict) else r.model_dump(by_alias=True, exclude_none=True) for r in layers]
     asked = [plain_algorithm(each) for each in recipe.algorithms] if algorithms is None else algorithms
     fields = {"name": recipe.name, "weights": weights, "activations": activations, "algorithms": asked, "layers": plain}
     built = Recipe.parse(yaml.safe_dump(fields, sort_keys=False))  # through YAML: its errors are worded for people
-    name = short_name(built) or (OWN_NAME if _decodes(recipe.name) else recipe.name)
-    return built.model_copy(update={"name": name})
+    return built.model_copy(update={"name": own_name(built) if is_automatic(recipe) else recipe.name})
 
 
 def read_recipe(text: str) -> Recipe:
@@ -163,50 +161,15 @@ def read_recipe(text: str) -> Recipe:
     one_line = text.strip()
     if "\n" in one_line or ":" in one_line or one_line.endswith((".yaml", ".yml")):
         return Recipe.parse(f"{text}\n# the end")
-    return Recipe.parse(one_line)
+    try:
+        return Recipe.parse(one_line)
+    except RecipeError as error:
+        if error.do != NAME_A_FILE:
+            raise
+        raise RecipeError(error.what, allowed=error.allowed, do="or make your own on page Quantize") from None
 
 
 def text_of(recipe: Recipe) -> str:
     """The shortest text that :meth:`Recipe.parse` reads back to this recipe: its short name, or YAML."""
     short = short_name(recipe)
-    return short if short is not None and (recipe.name == short or _decodes(recipe.name)) else recipe.to_yaml()
-
-
-def short_name(recipe: Recipe) -> str | None:
-    """The short name that stands for exactly this recipe, or None if none does."""
-    if recipe.layers:
-        return None
-    candidate = "-".join([_candidate(recipe.weights, recipe.activations), *(each.name for each in recipe.algorithms)])
-    if not _decodes(candidate):
-        return None
-    return candidate if Recipe.parse(candidate).digest == recipe.digest else None
-
-
-def _candidate(weights: WeightSpec | None, activations: ActivationSpec | None) -> str:
-    if weights is None:
-        return FLOAT
-    given = get_format(weights.format)
-    if given.storage is Storage.CAST:
-        return weights.format
-    name = stem_of(given) or f"w{given.bits}"
-    options = [] if weights.granularity == "channel" else ["tensor"]
-    if weights.granularity == "block":
-        options = [f"b{weights.block}"]
-    if not weights.symmetric:
-        options.append("asym")
-    calibrator = weights.calibrator if activations is None else activations.calibrator
-    if activations is not None:
-        name += f"a{get_format(activations.format).bits}"
-        options += ["dynamic"] if activations.mode == "dynamic" else []
-        options += ["sym"] if activations.symmetric else []
-    if calibrator != DEFAULT_CALIBRATOR:
-        options.append(calibrator)
-    return "-".join([name, *options])
-
-
-def _decodes(name: str) -> bool:
-    try:
-        expand(name)
-    except RecipeError:
-        return False
-    return True
+    return short if short is not None and (recipe.name == short or decodes(recipe.name)) else recipe.to_yaml()

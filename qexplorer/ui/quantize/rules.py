@@ -9,12 +9,13 @@ import streamlit as st
 from qexplorer.core.formats import on_a_grid
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import LayerRule
-from qexplorer.ui.quantize.controls import try_change
+from qexplorer.ui.quantize.controls import draw_refused_change, try_change
 from qexplorer.ui.quantize.recipe_changes import FLOAT, rules_replaced
 from qexplorer.ui.session import current_recipe
 
 __all__ = ["draw_rules"]
 
+_PLACE = "rules"
 _AS_ABOVE = "as above"
 _GRANULARITIES = [_AS_ABOVE, "tensor", "channel", "block"]
 
@@ -30,9 +31,10 @@ def draw_rules(model: Model) -> None:
     for place, rule in enumerate(rules):
         _row(place, rule, len(rules), targets, model)
     if st.button("Add a rule", icon=":material/add:", key="rule_add"):
-        first = next((t for t in targets if t not in {r["match"] for r in rules}), "*")
-        _replace([*rules, {"match": first, "float": True}])
+        free = [la.name for la in model.quantizable_layers if la.name not in {r["match"] for r in rules}]
+        _replace([*rules, {"match": free[0] if free else targets[-1]}])  # asks for nothing until something is chosen
         st.rerun()
+    draw_refused_change(_PLACE)
 
 
 def _row(place: int, rule: dict[str, Any], count: int, targets: list[str], model: Model) -> None:
@@ -47,7 +49,8 @@ def _row(place: int, rule: dict[str, Any], count: int, targets: list[str], model
     keys = {field: _put(place, field, value) for field, value in shown.items()}
     change: dict[str, Any] = {"on_change": _edited, "args": (place,)}
     options = targets if rule["match"] in targets else [rule["match"], *targets]
-    label = f"Rule {place + 1}: {hits} layer{'' if hits == 1 else 's'}"
+    does = "" if rule.keys() - {"match"} else ", changes nothing yet"
+    label = f"Rule {place + 1}: {hits} layer{'' if hits == 1 else 's'}{does}"
     off: dict[str, Any] = {"disabled": bool(rule.get("float"))} | change
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"rule_{place}"):
         st.selectbox(label, options, key=keys["match"], accept_new_options=True, width=280, **change)
@@ -83,7 +86,7 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _replace(rules: list[dict[str, Any]]) -> None:
-    try_change(lambda recipe: rules_replaced(recipe, rules))
+    try_change(lambda recipe: rules_replaced(recipe, rules), _PLACE)
 
 
 def _edited(place: int) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.ui.quantize.controls import ERROR, set_recipe
+from qexplorer.core.files import file_name
+from qexplorer.ui.own_recipes import set_recipe
+from qexplorer.ui.quantize.controls import draw_refused_change, refuse
 from qexplorer.ui.quantize.recipe_changes import read_recipe
 from qexplorer.ui.session import current_recipe
 
 __all__ = ["draw_yaml"]
 
+_PLACE = "yaml"
 MOST_BYTES = 64 * 1024
 _TEXT, _SHOWN, _FILE = "quantize_yaml", "quantize_yaml_shown", "quantize_yaml_file"
 
@@ -23,8 +26,9 @@ def draw_yaml() -> None:
     st.text_area("Recipe", key=_TEXT, height=300, label_visibility="collapsed")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Apply", key="quantize_apply", icon=":material/check:", on_click=_apply)
-        name = f"{recipe.name}.yaml"
+        name = file_name(recipe.name, ".yaml")
         st.download_button("Download YAML", recipe.to_yaml(), name, "application/yaml", icon=":material/download:")
+    draw_refused_change(_PLACE)
     st.file_uploader("Bring a recipe", type=["yaml", "yml"], key=_FILE, on_change=_brought, max_upload_size=1)
 
 
@@ -38,12 +42,12 @@ def _brought() -> None:
         return
     data = file.getvalue()
     if len(data) > MOST_BYTES:
-        st.session_state[ERROR] = RecipeError("too large to be a recipe", where=file.name, allowed="64 kB")
+        refuse(RecipeError("too large to be a recipe", where=file.name, allowed="64 kB"), _PLACE)
         return
     try:
         _take(data.decode("utf-8"))
     except UnicodeDecodeError:
-        st.session_state[ERROR] = RecipeError("not text in UTF-8", where=file.name, do="save it as UTF-8")
+        refuse(RecipeError("not text in UTF-8", where=file.name, do="save it as UTF-8"), _PLACE)
 
 
 def _take(text: str) -> None:
@@ -51,4 +55,4 @@ def _take(text: str) -> None:
     try:
         set_recipe(read_recipe(text))
     except RecipeError as error:
-        st.session_state[ERROR] = error
+        refuse(error, _PLACE)

@@ -72,8 +72,8 @@ def test_short_names_take_algorithms_in_their_order() -> None:
     [
         ("[lok]", "there is no algorithm called 'lok'; allowed: .*; did you mean 'look'?"),
         ("[{look: {speed: 3}}]", "'speed' is not an option of 'look'; allowed: strength, way"),
-        ("[{look: {strength: 7}}]", "option 'strength' of 'look': Input should be less than or equal to 1"),
-        ("[{look: {way: left}}]", "option 'way' of 'look': Input should be 'up' or 'down'"),
+        ("[{look: {strength: 7}}]", "option 'strength' of 'look': 7 must be at most 1"),
+        ("[{look: {way: left}}]", "option 'way' of 'look': 'left' is not one of them; allowed: 'up' or 'down'"),
         ("[{look: 3}]", "written as its name, or as {name: {option: value}}"),
         ("[{look: {}, polish: {}}]", "written as its name, or as {name: {option: value}}"),
         ("[3]", "written as its name, or as {name: {option: value}}"),

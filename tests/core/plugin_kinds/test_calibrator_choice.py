@@ -58,14 +58,17 @@ def test_recipes_of_earlier_versions_are_read() -> None:
         ("weights: {percentile: 99}", "not of the calibrator 'minmax'; allowed: format, granularity, block, symmetric"),
         ("weights: {calibrator: percentile, part: 1}", "weights.part: neither a field nor an option of"),
         ("weights: {calibrator: percentile, part: 1}", "allowed: format, granularity, block, symmetric, calibrator, "),
-        ("weights: {calibrator: percentile, percentile: 7}", "weights.percentile: Input should be greater than"),
-        ("weights: {calibrator: percentile, percentile: x}", "weights.percentile: Input should be a valid number"),
+        ("weights: {calibrator: percentile, percentile: 7}", "line 1, weights.percentile: 7 must be at least 50"),
+        ("weights: {calibrator: percentile, percentile: x}", "weights.percentile: 'x' must be a number"),
         ("weights: {calibrator: medium}", "'medium' is not a calibrator; allowed: average, kl, minmax"),
-        ("weights: {calibrator: [mse]}", "weights.calibrator: Input should be a valid string"),
-        ("weights: {}\nlayers: [{match: a, weights: {calibrator: mse, percentile: 99}}]", "layers.0.percentile: an op"),
+        ("weights: {calibrator: [mse]}", "weights.calibrator: must be text"),
+        (
+            "weights: {}\nlayers: [{match: a, weights: {calibrator: mse, percentile: 99}}]",
+            "rule 1 ('a'): weights.percentile: an",
+        ),
         ("weights: {}\nlayers: [{match: a, weights: {percentile: 99}}]", "the rule for 'a' gives 'percentile', which"),
-        ("weights: {}\nlayers: [{match: a, weights: {part: 99}}]", "layers.0.part: neither a field nor an option"),
-        ("weights: {calibrator: percentile}\nlayers: [{match: a, weights: {percentile: 9}}]", "greater than or equal"),
+        ("weights: {}\nlayers: [{match: a, weights: {part: 99}}]", "rule 1 ('a'): weights.part: neither a field nor"),
+        ("weights: {calibrator: percentile}\nlayers: [{match: a, weights: {percentile: 9}}]", "9 must be at least 50"),
     ],
 )
 def test_an_option_that_is_not_the_calibrators_gets_one_sentence(text: str, fact: str) -> None:

@@ -54,7 +54,6 @@ def test_a_missing_input_is_named() -> None:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((4, 8, 8, 3), "choose the layout 'nhwc_to_nchw'"),
         ((4, 3, 6, 6), "choose the layout 'as_is' and the size 8 x 8"),
         ((4, 9, 9, 3), "choose the layout 'nhwc_to_nchw' and the size 8 x 8"),
         ((4, 30), "choose data that was made for this model"),
@@ -67,11 +66,59 @@ def test_a_wrong_shape_says_what_was_expected_and_what_to_do(shape: tuple[int, .
         fit_to_model(_data(x=np.zeros(shape, np.float32)), _model(IMAGE))
 
 
-def test_gray_images_are_offered_a_channel() -> None:
-    """(n, h, w) for a model of one channel is one choice away."""
-    gray = TensorInfo("image", "float32", ("batch", 1, 8, 8))
-    with pytest.raises(DataError, match="choose the layout 'add_channel'"):
-        fit_to_model(_data(x=np.zeros((4, 8, 8), np.float32)), _model(gray))
+@pytest.mark.parametrize(
+    ("given", "expected", "order"),
+    [
+        ((8, 8), (1, 8, 8), None),
+        ((8, 8), (8, 8, 1), None),
+        ((1, 8, 8), (8, 8), None),
+        ((8, 8), (64,), None),
+        ((64,), (1, 8, 8), None),
+        ((8, 6, 3), (3, 8, 6), (2, 0, 1)),
+        ((3, 8, 6), (8, 6, 3), (1, 2, 0)),
+        ((8, 6, 3), (3, None, "w"), (2, 0, 1)),
+    ],
+)
+def test_the_one_arrangement_that_fits_is_made_and_noted(
+    given: tuple[int, ...], expected: tuple[int | str | None, ...], order: tuple[int, ...] | None
+) -> None:
+    """A channel more or less, a line for a picture, moved channels: no number is lost, and a note tells."""
+    x = np.random.default_rng(0).standard_normal((4, *given)).astype(np.float32)
+    fitted = fit_to_model(_data(x=x), _model(TensorInfo("image", "float32", ("batch", *expected))))
+    found = fitted.evaluation.inputs["image"]
+    moved = x if order is None else np.transpose(x, (0, *(axis + 1 for axis in order)))
+    assert all(not isinstance(e, int) or e == g for e, g in zip(expected, found.shape[1:], strict=True))
+    np.testing.assert_array_equal(found.reshape(-1), moved.reshape(-1))
+    assert any("the one way that fits the input 'image'" in note for note in fitted.notes)
+
+
+def test_two_arrangements_that_fit_are_not_chosen_from() -> None:
+    """A picture for three free lengths may have its channel in front or behind: a person chooses."""
+    both = TensorInfo("image", "float32", ("batch", None, None, None))
+    with pytest.raises(DataError, match="takes samples of shape"):
+        fit_to_model(_data(x=np.zeros((4, 8, 8), np.float32)), _model(both))
+
+
+def test_an_inputs_own_name_goes_before_labels() -> None:
+    """A model with an input called y gets the array y as it was read; the data has no labels then, and a note tells."""
+    y = np.linspace(0, 1, 8, dtype=np.float32).reshape(4, 2)
+    split = Split({"": np.ones((4, 2), np.float32)}, y.astype(np.float64), None, y)
+    data = DataSet("given.npz", split, split, False, (), "digest", task="regression", own_names={"labels": "y"})
+    inputs = (TensorInfo("x", "float32", ("batch", 2)), TensorInfo("y", "float32", ("batch", 2)))
+    fitted = fit_to_model(data, _model(*inputs))
+    np.testing.assert_array_equal(fitted.evaluation.inputs["y"], y)
+    assert (fitted.evaluation.labels, fitted.task) == (None, "similarity")
+    assert fitted.digest != data.digest
+    assert any("not taken for labels" in note for note in fitted.notes)
+    assert fit_to_model(data, _model(inputs[0], output=TensorInfo("o", "float32", ("n", 2)))).task == "regression"
+
+
+def test_of_several_missing_inputs_the_unnamed_array_is_the_one_called_so() -> None:
+    """With x and kind for x, feat and kind, it is 'feat' that is missing."""
+    inputs = [TensorInfo(name, "float32", ("batch", 2)) for name in ("x", "feat", "kind")]
+    given = {"x": np.ones((4, 2)), "kind": np.ones((4, 2))}
+    with pytest.raises(DataError, match=r"no array for the model's input 'feat' \(found: 'x', 'kind'\)"):
+        fit_to_model(_data(None, **given), _model(*inputs))
 
 
 def test_free_dimensions_and_a_fixed_batch_take_any_length() -> None:

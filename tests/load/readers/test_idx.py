@@ -94,3 +94,12 @@ def test_a_gzip_bomb_is_unpacked_no_further_than_its_header_says(tmp_path: Path)
     (tmp_path / "bomb-idx3-ubyte.gz").write_bytes(data)
     with pytest.raises(DataError, match="there are more"):
         read_idx(tmp_path / "bomb-idx3-ubyte.gz")
+
+
+def test_idx_labels_of_another_name_belong_to_the_only_images(tmp_path: Path) -> None:
+    """One file of images and one with a single axis go together, whatever they are called."""
+    files = {"pictures.idx": idx(np.zeros((5, 4, 3), np.uint8)), "classes.idx": idx(np.arange(5, dtype=np.uint8))}
+    raw = read_zip(zip_of(tmp_path / "pair.zip", files), None)
+    assert raw.evaluation.inputs[""].shape == (5, 4, 3)
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.labels.tolist() == [0, 1, 2, 3, 4]

@@ -73,7 +73,7 @@ def test_npz_labels_as_text(tmp_path: Path) -> None:
         ({"x": np.array(["a", "b"])}, "'x' holds values of type <U1"),
         ({"x": np.array([{}, 1], dtype=object)}, "pickled objects, which are never read"),
         ({"x": X, "x_train": X[:, :5]}, "the samples for calibration have shapes"),
-        ({"x": X, "images": X}, "is there twice under different names"),
+        ({"x": X, "labels": Y, "targets": Y}, "is there twice under different names"),
         ({"x": np.float32(1)}, "'x' is a single value"),
     ],
 )

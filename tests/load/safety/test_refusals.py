@@ -152,7 +152,13 @@ def declared(shape: list[int], data: bytes) -> onnx.TensorProto:
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [([2**40, 2**20], "declares about 10^18 values"), ([5], "declares 5 values"), ([-4], "impossible shape")],
+    [
+        ([2**40, 2**20], "declares about 10^18 values"),
+        ([5], "declares 5 values"),
+        ([-4], "impossible shape"),
+        ([0, 2**62], "impossible shape"),
+        ([1] * 70, "70 axes"),
+    ],
 )
 def test_declared_size_disagrees_with_data(shape: list[int], says: str, tmp_path: Path) -> None:
     """A weight whose shape and data disagree is refused by name, whatever its shape asks for."""

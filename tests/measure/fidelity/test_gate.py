@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.results import Fidelity, Run, Status
-from qexplorer.measure.fidelity.gate import MAX_RELATIVE, Difference, differences, verdict
-from qexplorer.measure.fidelity.single_points import Alone
+from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.fidelity.gate import Difference, differences, explained, verdict
+from qexplorer.measure.fidelity.gate_words import why_right
 from qexplorer.measure.judging import _fidelity
 
 SCALE = np.float32(0.037)
@@ -47,16 +48,50 @@ def test_answers_that_stop_being_finite_are_refused(bad: float) -> None:
     assert "infinite or NaN" in (verdict([found]) or "")
 
 
-def test_an_output_on_no_grid_is_compared_with_its_range() -> None:
-    """Just inside the allowed share of the range passes, just outside is refused, with both figures in the reason."""
+def test_an_output_on_no_grid_is_explained_by_the_rounding_of_its_floats_alone() -> None:
+    """What some roundings at each layer add up to passes; ten times that asks for a look, and fails without."""
     expected = np.linspace(-2, 2, 50).reshape(5, 10).astype(np.float32)
+    noise = 8 * 2.0**-24 * 20
     off = np.zeros_like(expected)
-    for share, passes in ((MAX_RELATIVE * 0.99, True), (MAX_RELATIVE * 1.01, False)):
-        off[2, 3] = 4 * share
-        found = differences([expected + off], [expected], ["y"], {}, batch=32, n=5)
+    for share, passes in ((noise * 0.9, True), (noise * 10, False)):
+        off[2, 3] = 2 * share
+        found = differences([expected + off], [expected], ["y"], {}, batch=32, n=5, layers=20)
         assert found.max_lsb is None
+        assert explained(found) == passes
         assert (verdict([found]) is None) == passes
-    assert "5.0% of the output's range" in (verdict([found]) or "") or "5.1%" in (verdict([found]) or "")
+        right = Alone(0.0, "", 0, 8, conclusive=True, ends=1, end="y", end_times=0.5)
+        assert verdict([found], right) is None, "as large as it is: float64 tells that this graph does so"
+    wrong = Alone(0.0, "", 3, 8, conclusive=True, ends=1, end="y", end_times=40.0, last="head")
+    assert "output 'y' is not what the layers behind 'head' make of it" in (verdict([found], wrong) or "")
+
+
+def test_no_share_of_an_output_range_decides() -> None:
+    """A gap of a third of the range passes where every piece alone is right, and a hundredth fails where one is not."""
+    expected = np.linspace(-2, 2, 50).reshape(5, 10).astype(np.float32)
+    wide = differences([expected * np.float32(1.3)], [expected], ["y"], {}, batch=32, n=5)
+    small = differences([expected * np.float32(1.01)], [expected], ["y"], {}, batch=32, n=5)
+    assert verdict([wide], Alone(1.0, "a", 30, 32, conclusive=True, ends=1)) is None
+    assert "'conv7' is the first" in (verdict([small], Alone(9.0, "conv7", 30, 32, conclusive=True, ends=1)) or "")
+
+
+def test_a_rounding_that_leans_is_wrong_although_it_is_within_a_step() -> None:
+    """Rounding down is never off by more than one step: it is refused by name for leaning."""
+    off = differences([on_grid([1, 3])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    assert not explained(off), "half of the values differ"
+    assert verdict([off]) is None, "without a look, one step is one step"
+    floor = Alone(1.0, "c", 30, 4, conclusive=True, layer="conv2", leans=0.5)
+    assert "'conv2' is the first that is wrong by itself, it rounds 50% of its values to one side" in (
+        verdict([off], floor) or ""
+    )
+
+
+def test_what_was_not_seen_is_said() -> None:
+    """Where a third of the points cannot be read, nobody says that each of them is within a step."""
+    some = Alone(1.0, "a", 24, 48, conclusive=True, blind=10, allowed=2, sizes=(1, 8, 32), grows="conv3")
+    text = why_right(some, 0.88)
+    assert "24 of 34 rounding points are within 2 steps, 10 cannot be read" in text
+    assert "single steps add up" not in text
+    assert text.endswith("(n = 48, at batch 1, 8 and 32)")
 
 
 def test_one_bad_batch_size_is_enough() -> None:

@@ -10,9 +10,10 @@ import onnx
 import pytest
 
 from qexplorer.core.errors import BackendError
+from qexplorer.measure.fidelity.alone import summary
 from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.rounding_points import points_of
-from qexplorer.measure.fidelity.single_points import each_alone, observe, summary
+from qexplorer.measure.fidelity.single_points import Asked, each_alone, observe
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.models import SHAPE, make_cnn
@@ -20,6 +21,11 @@ from tests.measure.models import quantized as quantize_by_onnxruntime
 
 RIGHT = BACKENDS.get("onnxruntime")
 FEEDS = {"x": np.random.default_rng(3).normal(size=(8, *SHAPE)).astype(np.float32)}
+
+
+def asked(path: Path, backend: object, folder: Path) -> Asked:
+    """The question about ``backend``, with the batch of this file."""
+    return Asked(path, backend, RIGHT, [FEEDS], 1, folder, BACKENDS.get("torch"))  # type: ignore[arg-type]
 
 
 Change = Callable[[onnx.GraphProto], None]
@@ -52,7 +58,7 @@ def quantized(tmp_path: Path) -> Path:
 
 def test_a_right_backend_is_within_one_step_at_every_point(quantized: Path, tmp_path: Path) -> None:
     """Every rounding point of the graph is compared, and none is off by more than one step."""
-    found = each_alone(quantized, RIGHT, RIGHT, FEEDS, threads=1, folder=tmp_path)
+    found = each_alone(asked(quantized, RIGHT, tmp_path))
     ops = [node.op_type for node in onnx.load(str(quantized)).graph.node]
     assert found.right
     assert found.points == ops.count("QuantizeLinear")
@@ -78,7 +84,7 @@ def unrounded(graph: onnx.GraphProto) -> None:
 
 def test_the_first_wrong_layer_is_named(quantized: Path, tmp_path: Path) -> None:
     """A backend that doubles one convolution is caught there, and not at the layers behind it that suffer from it."""
-    found = each_alone(quantized, Wrong(double), RIGHT, FEEDS, threads=1, folder=tmp_path)
+    found = each_alone(asked(quantized, Wrong(double), tmp_path))
     assert not found.right
     assert found.worst_steps > 1
     assert found.tensor == "c2"
@@ -88,18 +94,20 @@ def test_the_first_wrong_layer_is_named(quantized: Path, tmp_path: Path) -> None
 def test_a_backend_that_is_right_only_while_looked_at_is_not_right(quantized: Path, tmp_path: Path) -> None:
     """Codes of a run whose answers changed much prove nothing about the run without looking."""
     shy = Wrong(double, shy=lambda outputs: outputs != {"y"})
-    found = each_alone(quantized, shy, RIGHT, FEEDS, threads=1, folder=tmp_path)
+    found = each_alone(asked(quantized, shy, tmp_path))
     assert not found.conclusive
     assert not found.right
     off = Difference(8, 8, 8, 9.0, None, exact=False)
-    assert "cannot be told, because it answers otherwise" in (verdict([off], found) or "")
+    said = verdict([off], found) or ""
+    assert "output 'y' is not what the layers make of it, with a step granted to each of the 7 roundings" in said
+    assert "cannot be told, because it answers otherwise" in said
 
 
 def test_a_rounding_that_is_fused_away_is_blind_and_the_rest_is_seen(quantized: Path, tmp_path: Path) -> None:
     """Where reading one tensor changes the answers, every other point is still compared with codes that count."""
     codes = next(p.codes for p in points_of(onnx.load(str(quantized)).graph) if p.tensor == "c2")
     fusing = Wrong(unrounded, shy=lambda outputs: codes in outputs)
-    seen = observe(quantized, fusing, RIGHT, FEEDS, threads=1, folder=tmp_path, thorough=True)
+    seen = observe(asked(quantized, fusing, tmp_path), thorough=True)
     assert not seen.disturbed
     assert seen.conclusive
     assert len(seen.found) == seen.points - 1
@@ -119,7 +127,7 @@ def test_a_backend_that_cannot_tell_codes_is_not_conclusive(quantized: Path, tmp
                 raise BackendError("one output only")
             return super().load(path, options)
 
-    found = each_alone(quantized, Mute(lambda _: None), RIGHT, FEEDS, threads=1, folder=tmp_path)
+    found = each_alone(asked(quantized, Mute(lambda _: None), tmp_path))
     assert (found.points, found.conclusive, found.right) == (0, False, False)
 
 

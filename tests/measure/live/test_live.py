@@ -18,7 +18,7 @@ from qexplorer.measure.live.windows import LiveWindow, since, speed, totals
 from qexplorer.measure.metrics.statistics import wilson_interval
 from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
-from qexplorer.measure.timing.latency_numbers import PLACEMENT
+from qexplorer.measure.timing.paired import PLACEMENT
 from tests.measure.models import CLASSES, make_cnn, quantized, samples
 
 N = 12
@@ -57,8 +57,7 @@ def order(model: Model, tmp_path: Path) -> dict[str, Any]:
         "stale_s": 60.0,
         "t_s": 0.0,
         "cursor": 0,
-        "both": 0,
-        "agree": 0,
+        "pairs": {},
         "threshold": 0.0,
     }
 
@@ -81,11 +80,12 @@ def test_both_variants_run_the_same_samples(order: dict[str, Any]) -> None:
     assert ended["reason"] == "changed"
     for window in windows:
         assert window.sides["a"].n == window.sides["b"].n > 0
-        assert window.sides["a"].seen == window.sides["b"].seen == window.both
+        assert window.sides["a"].seen == window.sides["b"].seen
+        assert window.both == min(N, window.sides["a"].seen)
         assert 100 <= (window.position or 0) < 100 + N
         assert window.sides["a"].p50_ms > 0
         assert 0 < window.sides["a"].busy <= 1
-    assert [w.both for w in windows] == sorted({w.both for w in windows})
+    assert [w.sides["a"].seen for w in windows] == sorted({w.sides["a"].seen for w in windows})
     assert ended["sides"]["a"]["seen"] == windows[-1].sides["a"].seen
 
 
@@ -103,6 +103,7 @@ def test_right_answers_are_those_of_the_model(order: dict[str, Any], model: Mode
     assert (side.judged, side.value, side.ci95) == (N, (N - 1) / N, wilson_interval(N - 1, N))
     assert windows[-1].metric == "accuracy"
     assert windows[-1].agree is not None
+    assert windows[-1].agree <= windows[-1].both == N
 
 
 def test_a_pace_fixes_the_samples_of_a_window(order: dict[str, Any]) -> None:
@@ -114,7 +115,7 @@ def test_a_pace_fixes_the_samples_of_a_window(order: dict[str, Any]) -> None:
 
 def test_the_stream_goes_on_where_another_stopped(order: dict[str, Any]) -> None:
     """Time, place in the samples and counts are carried over."""
-    before = {"t_s": 10.0, "cursor": 5, "both": 7, "agree": 6}
+    before = {"t_s": 10.0, "cursor": 5, "pairs": {"0": True, "1": True, "2": False, "5": False}}
     order["sides"]["a"] |= {"seen": 7, "scores": {"0": [1.0], "1": [0.0], "2": [1.0]}}
     windows, _ = run(order | before | {"rate": 4.0}, 1)
     assert windows[0].t_s > 10
@@ -122,7 +123,7 @@ def test_the_stream_goes_on_where_another_stopped(order: dict[str, Any]) -> None
     assert windows[0].sides["a"].seen == 9
     assert windows[0].sides["b"].seen == 2
     assert (windows[0].sides["a"].judged, windows[0].sides["b"].judged) == (5, 2)
-    assert windows[0].both == 9
+    assert windows[0].both == 5
 
 
 def test_without_labels_nothing_counts_as_right(order: dict[str, Any]) -> None:
@@ -171,8 +172,8 @@ def test_speed_is_told_with_what_ten_seconds_show(order: dict[str, Any]) -> None
     assert speed([]) is None
     found = speed([*before, *now])
     assert found is not None
-    assert found[0] == pytest.approx(2.0)
-    assert found[1] == (pytest.approx(2.0 * (1 - PLACEMENT)), pytest.approx(2.0 * (1 + PLACEMENT)))
+    assert found.ratio == pytest.approx(2.0)
+    assert found.ci95 == (pytest.approx(2.0 * (1 - PLACEMENT)), pytest.approx(2.0 * (1 + PLACEMENT)))
 
 
 def test_the_load_of_gpus_is_told_where_there_are_any(order: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from qexplorer.measure.metrics.statistics import (
     grouped_quantile_interval,
     mcnemar_exact,
     median_interval,
+    normal_quantile,
     paired_difference_interval,
     quantile,
     ratio_interval,
@@ -70,7 +71,7 @@ def _score_by_search(b: int, c: int, n: int, delta: float) -> float:
     return float((b - c - n * delta) / math.sqrt(n * (2 * best + delta - delta * delta)))
 
 
-@pytest.mark.parametrize(("b", "c", "n"), [(12, 2, 50), (2, 9, 80), (5, 5, 40), (1, 4, 30)])
+@pytest.mark.parametrize(("b", "c", "n"), [(12, 2, 50), (2, 12, 80), (5, 5, 40), (1, 4, 30)])
 def test_paired_interval_ends_where_the_searched_score_is_196(b: int, c: int, n: int) -> None:
     """At both ends the score statistic, its likelihood maximized by brute force, is the normal quantile."""
     low, high = paired_difference_interval(b, c, n)
@@ -78,7 +79,7 @@ def test_paired_interval_ends_where_the_searched_score_is_196(b: int, c: int, n:
     assert _score_by_search(b, c, n, high) == pytest.approx(-Z, abs=2e-3)
 
 
-@pytest.mark.parametrize(("probability_fixed", "probability_broken"), [(0.02, 0.02), (0.01, 0.05), (0.1, 0.02)])
+@pytest.mark.parametrize(("probability_fixed", "probability_broken"), [(0.04, 0.03), (0.01, 0.05), (0.1, 0.02)])
 def test_paired_interval_covers_the_true_difference_95_times_of_100(
     probability_fixed: float, probability_broken: float
 ) -> None:
@@ -92,6 +93,25 @@ def test_paired_interval_covers_the_true_difference_95_times_of_100(
         found[(b, c)] = low <= truth <= high
     covered = np.mean([found[(int(b), int(c))] for b, c, _ in draws])
     assert 0.935 <= covered <= 0.97
+
+
+def test_paired_interval_and_the_exact_test_say_the_same() -> None:
+    """The interval leaves zero out where McNemar's exact p is below 5 %, and nowhere else: 0 against 5 flips do not."""
+    assert mcnemar_exact(0, 5) == pytest.approx(0.0625)
+    assert paired_difference_interval(0, 5, 2000)[1] == 0
+    assert paired_difference_interval(0, 6, 2000)[1] < 0
+    for fixed, broken in ((f, b) for f in range(15) for b in range(15)):
+        low, high = paired_difference_interval(fixed, broken, 200)
+        assert (low <= 0 <= high) == (mcnemar_exact(fixed, broken) > 0.05), (fixed, broken)
+
+
+def test_paired_interval_of_another_level_is_the_score_at_its_quantile() -> None:
+    """At the quantile of five simultaneous intervals the score is that quantile at both ends."""
+    z = normal_quantile(1 - 0.025 / 5)
+    assert z == pytest.approx(2.5758, abs=1e-4)
+    low, high = paired_difference_interval(12, 2, 50, z=z)
+    assert _score_by_search(12, 2, 50, low if low else 1e-9) >= _score_by_search(12, 2, 50, high)
+    assert _score_by_search(12, 2, 50, high) == pytest.approx(-z, abs=3e-3)
 
 
 _PAIRS = st.integers(1, 2000).flatmap(
@@ -132,7 +152,10 @@ def test_mcnemar_of_no_flips_is_one_and_of_many_is_finite() -> None:
 
 
 def test_median_interval_of_ten_is_the_second_and_the_ninth() -> None:
-    """The tabled ranks of a 95 % interval for the median of 10 values are 2 and 9; of 6 values 1 and 6."""
+    """The tabled ranks of a 95 % interval for the median of 10 values are 2 and 9; of 6 values 1 and 6, of 8 still 1
+    and 8 (2 and 7 hold it 93 times of 100), of 16 values 4 and 13."""
+    assert median_interval([float(v) for v in range(1, 9)]) == (1.0, 8.0)
+    assert median_interval([float(v) for v in range(1, 17)]) == (4.0, 13.0)
     assert median_interval([float(v) for v in range(1, 11)]) == (2.0, 9.0)
     assert median_interval([float(v) for v in range(1, 7)]) == (1.0, 6.0)
     assert median_interval([1.0] * 5) is None
@@ -164,6 +187,15 @@ def test_far_quantiles_need_values_beyond_them() -> None:
         assert p**least <= 0.025 < p ** (least - 1)
         assert quantile(range(least - 1), p) is None
         assert quantile(range(least), p) == pytest.approx(p * (least - 1))
+
+
+def test_grouped_quantile_interval_is_students() -> None:
+    """Ten groups alike in every share are worth their 1,000 values: the median's interval reaches 2.2622, the tabled t
+    of nine degrees of freedom, standard errors of the share to either side."""
+    values = np.arange(100.0)
+    half = 2.2622 * math.sqrt(0.25 / 1000)
+    found = grouped_quantile_interval([values] * 10, 0.5)
+    assert found == pytest.approx(tuple(np.quantile(np.tile(values, 10), (0.5 - half, 0.5 + half))), abs=0.01)
 
 
 @pytest.mark.parametrize(("p", "rounds"), [(0.9, 12), (0.9, 60), (0.99, 60), (0.99, 300)])

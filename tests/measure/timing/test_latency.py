@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from qexplorer.core.results import Run, Status, Throughput
 from qexplorer.machine.neighbours import Busy
-from qexplorer.measure.timing.latency_numbers import LEAST_LOADS, PLACEMENT, latency_of, noise, throughput_of
+from qexplorer.measure.timing.latency import _timed
+from qexplorer.measure.timing.latency_numbers import latency_of, noise, throughput_of
+from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT
 
 
 def timing(rounds: list[list[int]], *, share: float = 1.0, disturbed: float = 1.0, loads: int = 6) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def test_a_steady_machine_is_valid_and_a_disturbed_one_is_not() -> None:
     """Steady rounds pass; a shared processor, a drift and scattered rounds are each named as the noise they are."""
     assert latency_of(timing(steady()), None, batch=1, threads=1).valid
     shared = latency_of(timing(steady(), share=0.7), None, batch=1, threads=1)
-    assert (shared.valid, shared.reason) == (False, "too noisy: other work took 30% of the processor meanwhile")
+    assert (shared.valid, shared.reason) == (False, "noisy: other work took 30% of the processor meanwhile")
     drift = latency_of(timing(steady(10) + steady(10, ns=1_200_000)), None, batch=1, threads=1)
     assert not drift.valid
     assert "first and the second half" in (drift.reason or "")
@@ -64,7 +66,7 @@ def test_a_rate_has_the_interval_of_its_median_call() -> None:
     assert found.ci95[0] < found.value < found.ci95[1]
     assert (found.n, found.valid, found.reason) == (400, True, None)
     shared = throughput_of(timing(steady(), share=0.7), batch=8, threads=1)
-    assert (shared.valid, shared.reason) == (False, "too noisy: other work took 30% of the processor meanwhile")
+    assert (shared.valid, shared.reason) == (False, "noisy: other work took 30% of the processor meanwhile")
     few = throughput_of(timing(steady(3)), batch=8, threads=1)
     assert (few.ci95, few.reason) == (None, "too few rounds (3) for an interval")
 
@@ -198,7 +200,35 @@ def test_other_programs_are_named() -> None:
         "another program (chrome) kept CPU 1 busy at 40 % before the run; "
         "another program (cc1plus) kept CPU 1 busy at 30 % and kept the other CPU busy at 90 % during it"
     )
-    assert found.reason == "too noisy: other work (most of it cc1plus) took 30% of the processor meanwhile"
+    assert found.reason == "noisy: other work (most of it cc1plus) took 30% of the processor meanwhile"
     assert latency_of(timing(steady()), None, batch=1, threads=1).load is None
     assert Busy(0.5, (0, 1), 0.1, 6, None).sentence == "other programs kept CPUs 0, 1 busy at 50 %"
     assert Busy(0.0, (0, 1), 2.5, 6, None).sentence == "other programs kept 2.5 of the 6 other CPUs busy"
+
+
+def test_a_fixed_batch_is_divided_among_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The estimate of a file that insists on 4 samples is a quarter of that of a call, beside a latency of the call."""
+    monkeypatch.setenv("QEXPLORER_WATTS_PER_CPU", "10")
+    item = timing(steady()) | {"larger": {}, "energy": None}
+    one, four = (_timed(item, None, subject, 1, (None, None)) for subject in (_Subject((1,)), _Subject((4,))))  # type: ignore[arg-type]
+    assert one.energy.value == pytest.approx(10.0, rel=0.01)
+    assert four.energy.value == pytest.approx(2.5, rel=0.01)
+    assert (one.latency.p50, one.latency.batch, four.latency.batch) == (four.latency.p50, 1, 4)
+
+
+def test_a_noisy_latency_keeps_its_speed_up_and_flags_its_energy() -> None:
+    """Other work leaves the ratio of the same rounds as it is; milliseconds and millijoules are flagged."""
+    item, base = timing(steady(), share=0.5), timing(steady(ns=2_000_000), share=0.5)
+    made = [each | {"larger": {}, "energy": None} for each in (item, base)]
+    found = _timed(made[0], made[1], _Subject((1,)), 1, (None, None))  # type: ignore[arg-type]
+    assert (found.latency.valid, found.energy.valid) == (False, False)
+    assert found.latency.speedup == pytest.approx(2, rel=0.01)
+    assert found.energy.ratio == pytest.approx(0.5, rel=0.01)
+    assert "from disturbed rounds" in (found.energy.reason or "")
+
+
+class _Subject:
+    """As much of a subject as timing asks for."""
+
+    def __init__(self, batches: tuple[int, ...]) -> None:
+        self.batches = batches

@@ -63,3 +63,58 @@ def test_mse_is_never_worse_than_minmax_on_weights(granularity: Any, symmetric: 
     assert _error(w, weight_grid(w, spec.model_copy(update={"calibrator": "mse"}), 0, 1)) <= _error(
         w, weight_grid(w, spec, 0, 1)
     ) * (1 + 1e-6)
+
+
+def _least(v: Any, format: Any, symmetric: bool) -> float:
+    """The least error over scales in steps of 0.02 %, each refined for its codes, and over all zero points."""
+    zeros = [0] if symmetric else range(format.qmin, format.qmax + 1)
+    qmin = -format.qmax if symmetric else format.qmin
+    scales = np.abs(v).max() * 1.0002 ** -np.arange(0.0, np.log(2.2 * format.qmax - 2 * qmin) / np.log(1.0002))
+    best = np.inf
+    for zero in zeros:
+        codes = np.clip(np.rint(v / scales[:, None]), qmin - zero, format.qmax - zero)
+        squares = np.maximum((codes**2).sum(1), 1)
+        best = min(best, ((v**2).sum() - (codes @ v) ** 2 / squares).min())
+    return float(best)
+
+
+@pytest.mark.parametrize(("name", "symmetric"), [("int8", True), ("int4", True), ("int4", False), ("int2", False)])
+@pytest.mark.parametrize("n", [2, 9, 25])
+def test_on_few_values_the_least_error_is_found(n: int, name: str, symmetric: bool) -> None:
+    """Channels of 2, 9 and 25 values, skewed or with an outlier, have the error of a brute-force search, or less."""
+    rng = np.random.default_rng(n)
+    w = rng.standard_normal((12, n)).astype(np.float32)
+    w[:4] += 1.5
+    w[4:6, 0] *= 8
+    spec = WeightSpec(format=name, granularity="channel", symmetric=symmetric, calibrator="mse")
+    grid = weight_grid(w, spec, 0)
+    shape = (-1, 1)
+    scale, zero = grid.scale.astype(np.float64).reshape(shape), grid.zero_point.reshape(shape)
+    codes = np.clip(np.rint(w / scale) + zero, grid.qmin, grid.qmax) - zero
+    found = ((w - codes * scale) ** 2).sum(1, dtype=np.float64)
+    for row, error in zip(w.astype(np.float64), found, strict=True):
+        assert error <= _least(row, get_format(name), symmetric) * 1.0001 + 1e-9
+
+
+def test_on_few_values_an_8_bit_asymmetric_grid_is_the_least() -> None:
+    """Nine values on 255 steps: no scale between half and four times minmax's, with any zero point, is better."""
+    rng = np.random.default_rng(5)
+    shifts = np.array([0.0, 0.0, 2.0, -2.0, 0.5, 5.0])[:, None]
+    for v in (rng.standard_normal((6, 9)) + shifts).astype(np.float32):
+        grid = weight_grid(v[None], WeightSpec(granularity="channel", symmetric=False, calibrator="mse"), 0)
+        scale, zero = float(grid.scale[0]), int(grid.zero_point[0])
+        error = ((v - (np.clip(np.rint(v / scale) + zero, -128, 127) - zero) * scale) ** 2).sum(dtype=np.float64)
+        span = max(v.max(), 0) - min(v.min(), 0)
+        scales = span / 255 * 4.0 ** np.linspace(-0.5, 1, 8000)[:, None, None]
+        zeros = np.arange(-128, 128)[None, :, None]
+        codes = np.clip(np.rint(v / scales) + zeros, -128, 127) - zeros
+        assert error <= ((v - codes * scales) ** 2).sum(2).min() * 1.0001 + 1e-12
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("values", [[0.0] * 4, [0.7], [-3.0, 0.0], [1e-30, -1e-30], [1.0, 0.5, 0.25]])
+def test_values_that_need_no_search_are_exact(values: list[float], symmetric: bool) -> None:
+    """Zeros, one value, and values that are multiples of one another lose nothing but float32's own rounding."""
+    w = np.array([values], np.float32)
+    spec = WeightSpec(format="int8", granularity="channel", symmetric=symmetric, calibrator="mse")
+    assert _error(w, weight_grid(w, spec, 0)) <= 1e-12 * float((w**2).max())

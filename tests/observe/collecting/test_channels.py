@@ -21,7 +21,7 @@ from tests.observe.graphs import as_model, residual_cnn
 
 def _data(n: int = 6) -> DataSet:
     x = np.random.default_rng(0).standard_normal((n, 3, 12, 10)).astype(np.float32)
-    return DataSet("made", Split({"": x}), Split({"": x}), False, (), "d")
+    return DataSet("made", Split({"": x}), Split({"": 5 * x + 7}), True, (), "d")
 
 
 def _heavy() -> np.ndarray:

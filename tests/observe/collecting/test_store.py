@@ -25,7 +25,26 @@ def model(tmp_path: Path) -> Model:
 
 def _data(n: int = 6, digest: str = "d") -> DataSet:
     x = np.random.default_rng(0).standard_normal((n, 3, 12, 10)).astype(np.float32)
-    return DataSet("made", Split({"": x}), Split({"": x}), False, (), digest)
+    return DataSet("made", Split({"": x}), Split({"": 5 * x + 7}), True, (), digest)
+
+
+def test_only_the_calibration_part_is_observed(model: Model) -> None:
+    """The input's range is exactly that of the samples that calibrate, whatever those that judge hold."""
+    data = _data()
+    stats = statistics_for(model, data)[model.inputs[0].name]
+    values = data.calibration.inputs[""]
+    assert (stats.histogram.minimum, stats.histogram.maximum) == (values.min(), values.max())
+
+
+def test_of_many_samples_a_spread_draw_is_observed(model: Model) -> None:
+    """Of 40 samples sorted by class, 8 drawn ones have every class: the first 8 would have one."""
+    labels = np.repeat(np.arange(4), 10)
+    x = np.ones((40, 3, 12, 10), np.float32) * (labels + 1).astype(np.float32)[:, None, None, None]
+    data = DataSet("sorted", Split({"": x}, labels), Split({"": x[:4] * 9}, labels[:4]), True, (), "s")
+    stats = statistics_for(model, data, samples=8)
+    seen = stats[model.inputs[0].name].histogram
+    assert (stats.samples, seen.minimum, seen.maximum) == (8, 1.0, 4.0)
+    assert seen.total / seen.counts.sum() == pytest.approx(2.5)
 
 
 def test_statistics_are_collected_once_and_read_back_equal(model: Model) -> None:

@@ -14,6 +14,7 @@ from qexplorer.core.errors import Cancelled, RecipeError
 from qexplorer.core.formats import get_format, on_a_grid
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import index_of
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.quantize.algorithms.bias_places import bias_places
 from qexplorer.quantize.emit.part import emit_up_to
@@ -72,11 +73,13 @@ def test_the_plan_says_how_large_the_error_was() -> None:
 
 
 def test_fewer_samples_can_be_asked_for() -> None:
-    """The option ``samples`` cuts the calibration samples, and the result is that of the first of them."""
+    """The option ``samples`` cuts the calibration samples, and the result is that of those which are drawn."""
     model, data = _linear(QUARTERS, [0.5, -2.0])
     yaml = "weights: {format: int8, granularity: tensor}\nalgorithms: [{bias_correction: {samples: 20}}]\n"
     found = quantized(model, yaml, data)
-    first = np.asarray(data.calibration.inputs["x"], np.float64)[:20].mean(0)
+    drawn = calibration_sample(data, 20)
+    assert (drawn.used, drawn.available > 20) == (20, True)
+    first = np.asarray(drawn.split.inputs["x"], np.float64).mean(0)
     np.testing.assert_allclose(found.plan.changed[0].values, np.array([0.5, -2.0]) - first @ DOWN, rtol=1e-5)
     assert "on 20 samples" in found.plan.layer("dense").reason
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import altair
@@ -31,6 +32,17 @@ def test_many_layers() -> None:
     assert [b.place for b in info.bars] == list(range(42, 102))
     assert info.left_out == 40
     assert info.left_out_share == pytest.approx(sum(range(1, 41)) / sum(range(101)))
+
+
+def test_only_what_computes_and_can_be_seen_is_drawn() -> None:
+    """The constants of a Reshape make no bar, nor does a layer that would not fill a pixel; that one is counted."""
+    large, small, moves = (
+        Layer(name, op, (), (), None, (), None, n, 0, True, None, computes)
+        for name, op, n, computes in (("a", "Gemm", 9000, True), ("b", "Mul", 1, True), ("c", "Reshape", 4000, False))
+    )
+    info = layer_chart_info(replace(_model(0), layers=(large, small, moves)), "parameters")
+    assert [bar.name for bar in info.bars] == ["a"]
+    assert (info.left_out, info.left_out_share) == (1, pytest.approx(1 / 9001))
 
 
 def test_treatment() -> None:

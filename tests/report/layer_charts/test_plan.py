@@ -45,7 +45,7 @@ def test_many_layers_are_cut_to_the_largest(model: Model) -> None:
     plan = make_plan(model, Recipe.parse("w8"), None)
     weighted = next(layer for layer in plan.layers if layer.weight_bytes)
     many = [replace(weighted, name=f"l{i}", parameters=100 + i, weight_bytes=50 + i) for i in range(MOST_LAYERS + 7)]
-    info = plan_info(model, replace(plan, layers=tuple(many)), "w8")
+    info = plan_info(model, replace(plan, layers=tuple(many)), "w8", made=5_000)
     assert (len(info.bars), info.left_out) == (MOST_LAYERS, 7)
     assert [bar.name for bar in info.bars] == [f"l{i}" for i in range(7, MOST_LAYERS + 7)]
 

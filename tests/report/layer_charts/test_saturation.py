@@ -55,6 +55,7 @@ def test_the_verdict_says_what_saturation_costs() -> None:
     assert "up to 41 steps" in text
     safe = report(layers=tuple(replace(x, risky_pairs=0.0) for x in report().layers))
     assert saturation_sentence(safe).startswith("no layer of w8a8 can saturate")
+    assert saturation_sentence(report(layers=())).startswith("w8a8 sums nothing in integers")
 
 
 @pytest.mark.parametrize(

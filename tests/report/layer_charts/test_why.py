@@ -65,6 +65,14 @@ def test_layers_by_time() -> None:
     assert info.left_out_share == pytest.approx(sum(range(1, 11)) / sum(range(1, 51)))
 
 
+def test_bars_that_nobody_could_see_are_left_out() -> None:
+    """A layer that takes less than a pixel of the longest bar has none, and is counted."""
+    long, short = layer("product", KernelKind.INTEGER, 5.0), layer("view", KernelKind.MOVES, 0.001, before=0.001)
+    info = layer_times_info(explained(long, short), "here")
+    assert {segment.group for segment in info.segments} == {"product"}
+    assert info.left_out == 1
+
+
 def test_parts_stand_one_behind_the_other() -> None:
     """A call's parts add up to the whole of it, in a unit that reads well."""
     info = part_times_info(explained(), "here")

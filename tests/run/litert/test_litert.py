@@ -14,7 +14,7 @@ from onnx import numpy_helper
 import qexplorer as qx
 from qexplorer.core.dataset import Array
 from qexplorer.measure.fidelity.gate import differences, verdict
-from qexplorer.measure.fidelity.single_points import each_alone
+from qexplorer.measure.fidelity.single_points import Asked, each_alone
 from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
@@ -66,7 +66,7 @@ def test_samples_pass_the_gate(name: str, recipe: str, tmp_path: Path) -> None:
         scales = dict(made.output_scales)
         found.append(differences(ours, theirs, session.output_names, scales, batch=batch, n=batch))
     if any((item.max_lsb or 0) > 1 for item in found):
-        alone = each_alone(made.path, LiteRt(), OnnxRuntimeCpu(), feeds, threads=1, folder=tmp_path)
+        alone = each_alone(Asked(made.path, LiteRt(), OnnxRuntimeCpu(), [feeds], 1, tmp_path))
     assert verdict(found, alone) is None
 
 

@@ -1,4 +1,4 @@
-"""When ONNX Runtime unpacks stored codes: once at loading, or in every call."""
+"""When ONNX Runtime unpacks stored codes: in every call, or once, by a setting with a name of its own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnx_outline import read_outline
-from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu, OnnxRuntimeUnpacked
+from qexplorer.run.onnxruntime.session import OnnxRuntimeSession
 from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
-from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.protocol import Mode, Session, SessionOptions
 from tests.quantize.support import case
 
 MIXED = "name: mixed\nweights: {format: int4}\nlayers: [{match: %s, weights: {format: int8}}]\n"
@@ -33,10 +34,11 @@ def made(graph: str, recipe: str) -> Path:
 
 @pytest.mark.parametrize("graph", ["attention", "cnn", "mlp"])
 @pytest.mark.parametrize("recipe", ["w8", "w8-b16", "w6", "w16", "w8a16", "w16a16"])
-def test_without_8_bit_activations_nothing_is_unpacked_in_a_call(graph: str, recipe: str) -> None:
-    """No constant is dequantized in the graph that runs, no product unpacks, and answers are those of simulation."""
+def test_with_the_setting_nothing_is_unpacked_in_a_call(graph: str, recipe: str) -> None:
+    """Unpacked once, no constant is dequantized in the graph that runs, and answers are those of simulation."""
     path, feeds = made(graph, recipe), case(graph).feeds
-    native, simulated = (OnnxRuntimeCpu().load(path, SessionOptions(m)) for m in (Mode.NATIVE, Mode.SIMULATED))
+    native = OnnxRuntimeUnpacked().load(path, SessionOptions(Mode.NATIVE))
+    simulated = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED))
     kernels = native.kernels()
     assert kernels.other.get("DequantizeLinear", 0) == kernels.other.get("QuantizeLinear", 0)
     assert not any("MatMulNBits" in op for op in kernels.float)
@@ -61,16 +63,54 @@ def test_without_8_bit_activations_nothing_is_unpacked_in_a_call(graph: str, rec
     ],
 )
 def test_integer_and_packed_kernels_keep_their_codes(graph: str, recipe: str, expected: bool) -> None:
-    """Codes are unpacked at loading where most of the weights have no kernel that reads them as they are."""
+    """Unpacking once would help where most of the weights have no kernel that reads them as they are."""
     path = case(graph).model.path if recipe == "float" else made(graph, recipe)
-    assert (stored_weights(path) is Stored.UNPACKED) is expected
+    assert stored_weights(path).unpacked is expected
+
+
+def entry(session: Session) -> str | None:
+    """The setting that unpacks once, as a session has it."""
+    assert isinstance(session, OnnxRuntimeSession)
+    try:
+        return str(session._settings().get_session_config_entry("session.disable_quant_qdq"))
+    except RuntimeError:  # not set
+        return None
+
+
+@pytest.mark.parametrize("recipe", ["w8", "w4-b16", "w8a8", "w8a16"])
+@pytest.mark.parametrize("graph", ["mlp", "cnn"])
+def test_a_file_runs_as_anyone_would_run_it(graph: str, recipe: str) -> None:
+    """The backend's own name has the default session, whatever the file; the setting stands under its own name."""
+    path = made(graph, recipe)
+    plain, set_ = (runtime.load(path, SessionOptions()) for runtime in (OnnxRuntimeCpu(), OnnxRuntimeUnpacked()))
+    assert entry(plain) is None
+    assert entry(set_) == ("1" if stored_weights(path).unpacked else None)
+    assert OnnxRuntimeUnpacked().label == "ONNX Runtime (CPU), weights unpacked once"
+
+
+@pytest.mark.parametrize("recipe", ["w8", "w8-b16", "w4", "w16"])
+@pytest.mark.parametrize("graph", ["attention", "mlp"])
+def test_codes_stay_packed_without_the_setting(graph: str, recipe: str) -> None:
+    """In a default session weights are read or unpacked in every call, and the answers are the simulation's."""
+    path, feeds = made(graph, recipe), case(graph).feeds
+    native = OnnxRuntimeCpu().load(path, SessionOptions())
+    kernels = native.kernels()
+    assert any("MatMulNBits" in op for op in kernels.float) or kernels.other.get("DequantizeLinear", 0)
+    simulated = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED))
+    for found, expected in zip(native.run(feeds), simulated.run(feeds), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def test_settings_beside_the_defaults_are_told() -> None:
     """Whoever takes the file to ONNX Runtime reads which entries of the session's configuration it ran with."""
-    runtime = OnnxRuntimeCpu()
-    assert any("session.disable_quant_qdq=1" in n for n in runtime.load(made("mlp", "w8"), SessionOptions()).notes)
-    assert any("accuracy_level=0" in n for n in runtime.load(made("mlp", "w4"), SessionOptions()).notes)
+    runtime, once = OnnxRuntimeCpu(), OnnxRuntimeUnpacked()
+    assert once.load(made("cnn", "w8"), SessionOptions()).notes == (
+        "with session.disable_quant_qdq=1, which unpacks weights once and not in every call",
+    )
+    (said,) = runtime.load(made("cnn", "w8a16"), SessionOptions()).notes[:1]
+    assert said.startswith("weights are unpacked in every call; session.disable_quant_qdq=1 would")
+    for recipe in ("w4", "w8"):
+        assert any("accuracy_level=0" in n for n in runtime.load(made("mlp", recipe), SessionOptions()).notes)
     assert not runtime.load(made("mlp", "w8a8"), SessionOptions()).notes
     exact = runtime.load(made("mlp", "w8a8"), SessionOptions(exact_products=True)).notes
     assert any("session.x64quantprecision=1" in note for note in exact)
@@ -80,7 +120,7 @@ def test_settings_beside_the_defaults_are_told() -> None:
 def test_the_larger_part_of_the_weights_decides(wide: str, expected: bool) -> None:
     """With 4 bits in some layers and 8 in others, what most of the weights gain from is done."""
     found = stored_weights(made("mlp", MIXED % f"'{wide}'"))
-    assert found is (Stored.UNPACKED if expected else Stored.PACKED)
+    assert found == Stored(unpacked=expected, packed=True)
 
 
 @pytest.mark.parametrize("recipe", ["w8a8", "w4", "w8a8-dynamic", "fp16"])
@@ -119,7 +159,7 @@ def test_an_outline_reaches_into_bodies(tmp_path: Path) -> None:
     found = read_outline(tmp_path / "if.onnx")
     assert found is not None
     assert sorted(n.op for n in found.nodes) == ["DequantizeLinear"] * 2 + ["If"] + ["QuantizeLinear"] * 2
-    assert stored_weights(tmp_path / "if.onnx") is Stored.OTHER
+    assert stored_weights(tmp_path / "if.onnx") == Stored()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What OpenVINO is set to, what it runs as integers, and how it names it."""
+"""What OpenVINO is set to, how it names what it runs, and what it refuses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import qexplorer as qx
 from qexplorer.core.errors import BackendError
@@ -68,37 +68,6 @@ def test_all_convolutions_of_resnet18_are_integer() -> None:
     kernels = session_of(qx.quantize(qx.load("resnet18"), "w8a8").path).kernels()
     assert kernels.integer["Convolution"] == 20
     assert not kernels.float
-
-
-UNSIGNED = "weights: {format: uint8, symmetric: false, granularity: channel}\nactivations: {format: uint8}"
-SIGNED = "weights: {format: int8, granularity: channel}\nactivations: {format: int8}"
-
-
-@needs_openvino
-@pytest.mark.usefixtures("shared_workspace")
-@pytest.mark.parametrize(
-    ("recipe", "place", "label", "count"),
-    [
-        ("w8a8", "integer", "Convolution", 11),
-        ("w4a8", "integer", "Convolution", 11),
-        ("w2a8", "integer", "Convolution", 11),
-        ("w4a4", "integer", "Convolution", 11),
-        (f"name: signed\n{SIGNED}", "integer", "Convolution", 11),
-        (f"name: unsigned\n{UNSIGNED}", "float", "Convolution", 11),
-        (f"name: unsigned\n{UNSIGNED}", "float", "FullyConnected (uint8 weights)", 1),
-        ("w8a8-dynamic", "float", "Convolution", 11),
-        ("w8", "float", "Convolution", 11),
-        ("w8-b32", "float", "FullyConnected (int8 weights)", 1),
-        ("w4-b32", "float", "Convolution", 11),
-        ("w8a16", "float", "Convolution", 11),
-        ("bf16", "float", "Convolution", 11),
-    ],
-)
-def test_what_runs_as_integer_is_what_the_page_says(recipe: str, place: str, label: str, count: int) -> None:
-    """The table of docs/backends/openvino.md, for the digits."""
-    session = session_of(qx.quantize(qx.load("digits_cnn"), recipe).path)
-    session.run(images(32))
-    assert getattr(session.kernels(), place)[label] == count
 
 
 @needs_openvino
@@ -222,6 +191,26 @@ def test_only_onnx_is_read(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(BackendError, match=r"other\.onnx: OpenVINO cannot load it"):
         session_of(path)
+
+
+@needs_openvino
+def test_a_node_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    """Blocks that do not divide their axis are refused by the name of what would be unpacked, and why."""
+    constants = [
+        numpy_helper.from_array(np.ones((6, 2), np.int8), "codes"),
+        numpy_helper.from_array(np.ones((2, 2), np.float32), "scale"),
+    ]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["codes", "scale"], ["unpacked"], axis=0, block_size=4),
+        helper.make_node("MatMul", ["x", "unpacked"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size]) for n, size in (("x", 6), ("y", 2))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+    path = tmp_path / "blocks.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
+    with pytest.raises(BackendError, match=r"'unpacked' \(DequantizeLinear\): .*block_size \(4\)") as caught:
+        session_of(path)
+    assert "Summary" not in caught.value.sentence
 
 
 @needs_openvino

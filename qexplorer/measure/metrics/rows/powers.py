@@ -35,11 +35,23 @@ def products(answers: Answers) -> Scores:
 
 def _pairs(answers: Answers) -> Sequence[tuple[Array, Array]]:
     assert answers.floats is not None
-    pairs = [(np.asarray(x), y) for x, y in zip(answers.outputs, answers.floats, strict=True)]
+    pairs = [(np.asarray(x), np.asarray(y)) for x, y in zip(answers.outputs, answers.floats, strict=True)]
     for x, y in pairs:
-        if x.ndim == 0 or x.shape[0] != answers.n or x.shape != y.shape:
+        if x.shape != y.shape:
             raise NoScore(f"an output has shape {x.shape}, and float's has {y.shape}, for {answers.n} samples")
-    return pairs
+    return [(_by_sample(x, answers.n), _by_sample(y, answers.n)) for x, y in pairs]
+
+
+def _by_sample(output: Array, n: int) -> Array:
+    """``output`` with a row for each sample. One that has none (boxes of all pictures in one list, a number for a
+    whole batch) comes with its values in the samples' order: they are dealt out evenly, and 0 in the places that are
+    left adds nothing to a sum."""
+    if output.ndim and output.shape[0] == n:
+        return output
+    each = -(-output.size // n)
+    rows = np.zeros(n * each, output.dtype)
+    rows[: output.size] = output.reshape(-1)
+    return rows.reshape(n, each)
 
 
 def _blocks(ours: Array, theirs: Array) -> list[tuple[Scores, Scores]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError, RecipeError
+from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.measure.why.explanation import Cause, Why
 from qexplorer.measure.why.fixes import changed_recipe
 from qexplorer.measure.why.words import listed, milliseconds
-from qexplorer.ui.compare.controls import order_now, start, unique_name
-from qexplorer.ui.quantize.recipe_changes import read_recipe, short_name, text_of
-from qexplorer.ui.session import as_plain, keep, state
+from qexplorer.ui.compare.controls import order_now, start
+from qexplorer.ui.own_recipes import add_to_comparison, is_compared
+from qexplorer.ui.session import as_plain, state
 
 __all__ = ["draw_causes", "fixed_recipe"]
 
@@ -68,7 +67,7 @@ def _fix(cause: Cause, recipe: Recipe) -> None:
         st.caption(as_plain(f"Not possible with this recipe: {error.sentence}"))
         return
     with st.container(horizontal=True, vertical_alignment="center", key=f"fix_{cause.key}"):
-        if fixed.digest in _picked():
+        if is_compared(fixed):
             st.caption(f":material/check: {as_plain(fixed.name)} is among what is compared.")
             if st.button("Compare now", key=f"compare_{cause.key}", icon=":material/play_arrow:", disabled=_lacks()):
                 start(order_now())
@@ -78,34 +77,11 @@ def _fix(cause: Cause, recipe: Recipe) -> None:
                 f"Add {fixed.name} to the comparison",
                 key=f"apply_{cause.key}",
                 icon=":material/add:",
-                on_click=_add,
-                args=([recipe, fixed],),
+                on_click=add_to_comparison,
+                args=(recipe, fixed),
             )
         st.caption("Predicted from the cause, not measured: comparing tells speed and accuracy.")
 
 
 def _lacks() -> bool:
     return state().data is None
-
-
-def _picked() -> dict[str, Recipe]:
-    """What is picked, by digest; texts that are no recipes are passed over."""
-    found: dict[str, Recipe] = {}
-    for text in state().compare:
-        try:
-            recipe = read_recipe(text)
-        except QExplorerError:
-            continue
-        found[recipe.digest] = recipe
-    return found
-
-
-def _add(recipes: list[Recipe]) -> None:
-    """Picks those of ``recipes`` that are not picked yet, under names that tell them apart."""
-    now: Any = state()
-    for recipe in recipes:
-        picked = _picked()
-        if recipe.digest not in picked:
-            named = recipe.model_copy(update={"name": unique_name(recipe, list(picked.values()))})
-            now.compare = [*now.compare, text_of(named)]
-    keep(now)

@@ -1,0 +1,279 @@
+"""A backend's answers against the references: the simulation first, exact integers where it leaves something open, and
+a look at every piece where both do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
+from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.fidelity.gate import Difference, differences, explained
+from qexplorer.measure.fidelity.simulation import ExactIntegers, Simulation, exact_for
+from qexplorer.measure.fidelity.single_points import Asked, each_alone
+from qexplorer.measure.scratch import read_samples
+from qexplorer.run.batching import run_in_batches
+from qexplorer.run.protocol import Answerer, Backend
+from qexplorer.run.registry import exact_integers, reference
+
+__all__ = [
+    "EXACT",
+    "SIMULATION",
+    "Answered",
+    "Compared",
+    "Question",
+    "answered",
+    "answers_of",
+    "asked_of",
+    "batches_to_look_at",
+    "compare",
+    "differences_from",
+    "exact_of",
+    "first_rows",
+    "nothing_compared",
+    "simulation_of",
+]
+
+SIMULATION, EXACT = "simulation", "exact integers"
+_LOOKED_AT = 8
+"""Samples, at least, that every piece is judged on at each batch size that is not explained."""
+
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One file on one backend, and the samples.
+
+    Attributes:
+        path: the file.
+        backend: whose answers are in question.
+        inputs: samples by input name.
+        n: samples.
+        fixed: the batch that the file insists on, or None.
+        evaluation: samples at a time when accuracy is measured.
+        batches: batch sizes that are timed.
+        threads: threads of one operator.
+        scales: step of each output that ends on a grid.
+        threshold: see ``predictions``.
+    """
+
+    path: Path
+    backend: Backend
+    inputs: dict[str, Array]
+    n: int
+    fixed: int | None
+    evaluation: int
+    batches: tuple[int, ...]
+    threads: int
+    scales: dict[str, float]
+    threshold: float | None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any], backend: Backend) -> Question:
+        """From the arguments of a child (see ``judge_child.judge``)."""
+        threshold = arguments["threshold"]
+        return cls(
+            path=Path(arguments["path"]),
+            backend=backend,
+            inputs=read_samples(arguments["files"]),
+            n=int(arguments["n"]),
+            fixed=arguments["fixed_batch"],
+            evaluation=int(arguments["evaluation_batch"]),
+            batches=tuple(arguments["batches"]),
+            threads=int(arguments["threads"]),
+            scales=dict(arguments["scales"]),
+            threshold=None if threshold is None else float(threshold),
+        )
+
+    @property
+    def pads(self) -> bool:
+        """Whether the last batch is filled up, as a batch size of its own would cost the backend seconds to prepare."""
+        prepares = self.backend.capabilities.prepares
+        return prepares is not None and prepares.each_shape
+
+    @cached_property
+    def layers(self) -> int:
+        """Nodes of the graph."""
+        import onnx
+
+        return len(onnx.load(str(self.path), load_external_data=False).graph.node)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What a backend answered at one batch size."""
+
+    batch: int
+    n: int
+    inputs: Mapping[str, Array]
+    outputs: Sequence[Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """The answers against the reference that explains them, or else against the last one that was asked.
+
+    Attributes:
+        found: the difference at each batch size, the evaluation batch first; empty where nothing is to be compared.
+        against: ``simulation`` or ``exact integers``.
+        asked: the references that were asked, in words.
+        expected: the reference's answers to every sample.
+    """
+
+    found: tuple[Difference, ...]
+    against: str
+    asked: str
+    expected: Sequence[Array] | None
+
+    @property
+    def open(self) -> tuple[Difference, ...]:
+        """The batch sizes at which the reference does not explain the answers."""
+        return tuple(item for item in self.found if not explained(item))
+
+    def alone(self, question: Question) -> Alone | None:
+        """Each piece by itself, at every batch size that is open; None if none is, or the backend cannot be looked
+        into at all."""
+        if not self.open or any(item.wrong for item in self.open):
+            return None
+        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+            try:
+                return each_alone(asked_of(question, batches_to_look_at(self.open, question), Path(folder)))
+            except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
+                return None
+
+
+def nothing_compared() -> Compared:
+    """For the float model on the backend that is itself the reference."""
+    return Compared((), SIMULATION, "the simulation", None)
+
+
+def asked_of(question: Question, feeds: Sequence[Mapping[str, Array]], folder: Path) -> Asked:
+    """The question put to every piece of the graph."""
+    exact = exact_integers()
+    other = exact if exact is not None and exact.name != question.backend.name else None
+    return Asked(question.path, question.backend, reference(), feeds, question.threads, folder, other)
+
+
+def simulation_of(question: Question, folder: Path) -> Simulation:
+    """The simulation, kept in ``folder``."""
+    return Simulation(question.path, question.threads, folder)
+
+
+def exact_of(question: Question, folder: Path) -> ExactIntegers | None:
+    """Exact integers, kept in ``folder``; None for a graph without integer layers, and for who computes them."""
+    exact = exact_integers()
+    if exact is None or question.backend.name == exact.name:
+        return None
+    return exact_for(question.path, question.threads, folder)
+
+
+def compare(session: Answerer, question: Question, found: list[Array], folder: Path, report: Report) -> Compared:
+    """Asks the simulation, and exact integers if it does not explain the answers.
+
+    Args:
+        session: the backend's.
+        question: which.
+        found: its answers to every sample.
+        folder: where the references' answers are kept.
+        report: is told 1 to 2 as the work goes on.
+
+    Raises:
+        BackendError: a backend gave up.
+    """
+    ours = answered(session, question, found)
+    simulation = simulation_of(question, folder)
+    first, expected = differences_from(simulation, session, ours, question, report)
+    if all(map(explained, first)):
+        return Compared(first, SIMULATION, "the simulation", expected)
+    exact = exact_of(question, folder)
+    if exact is None:
+        return Compared(first, SIMULATION, "the simulation", expected)
+    second, others = differences_from(exact, session, ours, question, report)
+    return Compared(second, EXACT, "the simulation and from exact integers", others)
+
+
+def answers_of(session: Answerer, question: Question, report: Report) -> list[Array]:
+    """Outputs for every sample, at the evaluation batch; ``report`` is told which share is done."""
+    return run_in_batches(
+        session,
+        question.inputs,
+        batch=question.evaluation,
+        fixed_batch=question.fixed,
+        pads=question.pads,
+        progress=lambda done: report(done / question.n),
+    )
+
+
+def answered(session: Answerer, question: Question, found: list[Array]) -> list[Answered]:
+    """The answers to every sample at the evaluation batch, and to the first ones at every batch that is timed."""
+    size, n = int(question.fixed or question.evaluation), question.n
+    all_of_it = [Answered(size, n, question.inputs, found)]
+    for batch in question.batches:
+        if batch == size:
+            continue
+        some = first_rows(question.inputs, max(batch, min(n, _samples_at(batch))))
+        count = next(iter(some.values())).shape[0]
+        outputs = run_in_batches(session, some, batch=batch, fixed_batch=question.fixed, pads=question.pads)
+        all_of_it.append(Answered(batch, count, some, outputs))
+    return all_of_it
+
+
+def differences_from(
+    other: Answerer, session: Answerer, ours: Sequence[Answered], question: Question, report: Report
+) -> tuple[tuple[Difference, ...], list[Array]]:
+    """What a reference answers otherwise, at each batch size; and its answers to every sample."""
+    names = list(session.output_names)
+    if list(other.output_names) != names:
+        raise BackendError("the backend names its outputs otherwise than the model does")
+    expected = answers_of(other, question, lambda done: report(1 + done))
+    found = []
+    for each in ours:
+        theirs = (
+            expected
+            if each is ours[0]
+            else run_in_batches(other, each.inputs, batch=each.batch, fixed_batch=question.fixed, pads=question.pads)
+        )
+        found.append(
+            differences(
+                each.outputs,
+                theirs,
+                names,
+                question.scales,
+                batch=each.batch,
+                n=each.n,
+                threshold=question.threshold,
+                layers=question.layers,
+            )
+        )
+    return tuple(found), expected
+
+
+def batches_to_look_at(found: Sequence[Difference], question: Question) -> list[dict[str, Array]]:
+    """For each of these batch sizes, 8 samples or more: the batches with the worst of them, then others."""
+    feeds: list[dict[str, Array]] = []
+    for item in found:
+        calls = -(-_LOOKED_AT // item.batch)
+        starts = [row // item.batch * item.batch for row in item.rows]
+        starts += [int(start) for start in np.linspace(0, max(question.n - item.batch, 0), calls)]
+        chosen = list(dict.fromkeys(starts))[:calls]
+        feeds += [first_rows(question.inputs, item.batch, start=start) for start in chosen]
+    return feeds
+
+
+def first_rows(inputs: Mapping[str, Array], batch: int, *, start: int = 0) -> dict[str, Array]:
+    """``batch`` samples from ``start`` on in memory of their own; samples are repeated where there are fewer."""
+    rows = np.arange(start, start + batch)
+    return {name: np.ascontiguousarray(array[rows % array.shape[0]]) for name, array in inputs.items()}
+
+
+def _samples_at(batch: int) -> int:
+    """Samples compared at the smaller batch sizes: 16 calls, but not more than 32 samples."""
+    return min(16 * batch, 32)

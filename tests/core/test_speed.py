@@ -1,0 +1,37 @@
+"""What may be said of a difference in speed."""
+
+from __future__ import annotations
+
+import pytest
+
+from qexplorer.core.speed import MUCH, Change, Speedup
+
+BUSY, SEEN = "on a busy machine", "no difference in speed that could be seen"
+
+
+@pytest.mark.parametrize(
+    ("speedup", "change", "shown", "text"),
+    [
+        (Speedup(2.0, (1.9, 2.1)), Change.BETTER, 2.0, "2 times faster (1.90 to 2.10)"),
+        (Speedup(0.5, (0.4, 0.625)), Change.WORSE, 0.5, "2 times slower (1.60 to 2.50)"),
+        (Speedup(1.6, (1.3, 2.1), BUSY), Change.BETTER, 1.6, f"1.3 to 2.1 times faster, {BUSY}"),
+        (Speedup(1.01, (0.99, 1.03)), Change.NONE, 1.01, f"{SEEN}, 0.99 to 1.03 times as fast"),
+        (Speedup(1.6, (0.9 / MUCH, 3.0), BUSY), Change.NONE, None, f"{SEEN}, 0.72 to 3.00 times as fast, {BUSY}"),
+        (Speedup(1.4, (0.99, 3.0)), Change.NONE, 1.4, f"{SEEN}, 0.99 to 3.00 times as fast"),
+        (Speedup(2.0, None), Change.UNKNOWN, None, ""),
+        (Speedup(None, None), Change.UNKNOWN, None, ""),
+    ],
+)
+def test_what_is_said(speedup: Speedup, change: Change, shown: float | None, text: str) -> None:
+    """A sure difference is told with its interval; a ratio between much slower and much faster is not told at all."""
+    assert (speedup.change, speedup.shown, speedup.text()) == (change, shown, text)
+
+
+def test_one_is_over_another_only_where_intervals_part() -> None:
+    """Of two against the same third the faster is told only where their intervals share nothing."""
+    quick, slow = Speedup(2.0, (1.8, 2.2)), Speedup(1.7, (1.6, 1.79))
+    assert quick.over(slow)
+    assert not slow.over(quick)
+    assert not quick.over(Speedup(1.9, (1.7, 1.9)))
+    assert not quick.over(Speedup(1.0, None))
+    assert slow.turned().ratio == pytest.approx(1 / 1.7)

@@ -1,0 +1,75 @@
+"""Which calibration samples are used where not all are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.load.datasets.sampling import calibration_sample
+
+
+def _data(labels: np.ndarray | None, n: int) -> DataSet:
+    split = Split({"x": np.arange(n)}, labels)
+    task = "classification" if labels is not None else "similarity"
+    return DataSet("sorted", split, split.head(3), True, (), "0", task=task)
+
+
+@given(st.integers(2, 400), st.integers(1, 12), st.integers(1, 200))
+def test_a_draw_is_seeded_distinct_and_in_proportion(n: int, classes: int, samples: int) -> None:
+    """No sample twice, the same ones every time, every class within two of its share and there if there is room."""
+    labels = np.sort(np.random.default_rng(n).integers(0, classes, n))
+    data = _data(labels, n)
+    drawn, again = calibration_sample(data, samples), calibration_sample(data, samples)
+    taken = drawn.split.inputs["x"]
+    assert np.array_equal(taken, again.split.inputs["x"])
+    assert drawn.used == len(set(taken.tolist())) == min(samples, n)
+    assert drawn.available == n
+    assert np.array_equal(drawn.split.labels, labels[taken])
+    found = np.bincount(labels[taken], minlength=classes)
+    there = np.bincount(labels, minlength=classes)
+    if samples >= np.count_nonzero(there):
+        assert np.all(found[there > 0] >= 1)
+        room = np.count_nonzero(there) + 1  # rare classes that get one may take it from the others
+        assert np.all(found >= there * min(samples, n) / n - room)
+
+
+def test_data_sorted_by_class_are_seen_whole() -> None:
+    """512 of 5,000 sorted samples of ten classes hold 51 or 52 of each, and even the first 20 hold all ten."""
+    drawn = calibration_sample(_data(np.repeat(np.arange(10), 500), 5000), 512)
+    assert drawn.split.labels is not None
+    assert set(np.bincount(drawn.split.labels)) == {51, 52}
+    assert len(set(drawn.split.labels[:20].tolist())) == 10
+
+
+def test_a_class_of_one_sample_is_in_the_draw() -> None:
+    """One sample in a thousand is drawn among 20, because it is a class."""
+    labels = np.r_[np.zeros(999, np.int64), 1]
+    drawn = calibration_sample(_data(labels, 1000), 20)
+    assert drawn.split.labels is not None
+    assert 1 in drawn.split.labels
+
+
+def test_without_classes_a_draw_reaches_over_the_whole() -> None:
+    """Of 1,000 unlabelled samples, 100 come from all tenths of the file."""
+    drawn = calibration_sample(_data(None, 1000), 100)
+    assert np.all(np.bincount(drawn.split.inputs["x"] // 100, minlength=10) >= 3)
+
+
+@pytest.mark.parametrize(
+    ("n", "samples", "labelled", "text"),
+    [
+        (5000, 512, True, "512 of 5,000 calibration samples, drawn with a fixed seed, classes in proportion"),
+        (5000, 512, False, "512 of 5,000 calibration samples, drawn with a fixed seed"),
+        (512, 512, True, "all 512 calibration samples"),
+        (7, 512, False, "all 7 calibration samples"),
+    ],
+)
+def test_how_many_of_how_many_is_said(n: int, samples: int, labelled: bool, text: str) -> None:
+    """The words have both numbers and how samples were chosen; all of them stay in their order."""
+    drawn = calibration_sample(_data(np.arange(n) % 10 if labelled else None, n), samples)
+    assert drawn.text == text
+    if samples >= n:
+        assert np.array_equal(drawn.split.inputs["x"], np.arange(n))

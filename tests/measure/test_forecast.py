@@ -1,0 +1,51 @@
+"""How long a comparison is said to take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.measure.effort import Effort
+from qexplorer.measure.forecast import FLOAT, Forecast, expected_seconds
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.protocol import Preparation
+
+
+def _seconds(model: Model, recipes: list[str], backends: list[str], effort: Effort = Effort.QUICK) -> float:
+    asked = [Recipe.parse(recipe) for recipe in recipes]
+    return expected_seconds(model, asked, backends, effort, calibration=100, evaluation=100)
+
+
+def test_every_recipe_backend_and_effort_adds_to_the_promise(cnn: Model) -> None:
+    """More of anything takes longer; the same recipe twice does not."""
+    one = _seconds(cnn, ["w8a8"], ["onnxruntime"])
+    assert _seconds(cnn, ["w8a8", "w4a8"], ["onnxruntime"]) > one
+    assert _seconds(cnn, ["w8a8"], ["onnxruntime", "torch"]) > 1.5 * one
+    assert _seconds(cnn, ["w8a8"], ["onnxruntime"], Effort.STANDARD) > one + 20
+    assert _seconds(replace(cnn, macs=2_000_000_000), ["w8a8"], ["onnxruntime"]) > 2 * one
+    assert _seconds(cnn, ["w8", "w8"], ["onnxruntime"]) == _seconds(cnn, ["w8"], ["onnxruntime"])
+
+
+def test_a_backend_that_compiles_is_promised_with_its_compilations(cnn: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 to 20 s for each of three batch sizes are 45 s for each file."""
+    forecast = Forecast.of(cnn, 100, Effort.QUICK)
+    plain = forecast.judging("onnxruntime", FLOAT)
+    slow = replace(OnnxRuntimeCpu.capabilities, prepares=Preparation("It compiles", (10, 20), each_shape=True))
+    monkeypatch.setattr(OnnxRuntimeCpu, "capabilities", slow)
+    assert forecast.judging("onnxruntime", FLOAT) == plain + 45
+
+
+def test_what_a_step_took_is_what_it_is_said_to_take_the_next_time(cnn: Model) -> None:
+    """Kept on disk for the model; another model, recipe or effort has its own."""
+    first = Forecast.of(cnn, 100, Effort.QUICK)
+    first.note(first.judge_step("onnxruntime", "abc"), 77.0)
+    first.note(first.time_step("onnxruntime", 2), 55.0)
+    first.keep()
+    later = Forecast.of(cnn, 100, Effort.QUICK)
+    assert (later.judging("onnxruntime", "abc"), later.timing("onnxruntime", 2)) == (77.0, 55.0)
+    assert later.judging("onnxruntime", FLOAT) != 77.0
+    assert Forecast.of(cnn, 100, Effort.STANDARD).timing("onnxruntime", 2) != 55.0
+    assert Forecast.of(replace(cnn, sha256="0" * 64), 100, Effort.QUICK).judging("onnxruntime", "abc") != 77.0

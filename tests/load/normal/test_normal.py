@@ -181,3 +181,20 @@ def test_several_inputs_and_outputs(tmp_path: Path) -> None:
         ("z", "int64", ("n", 5)),
     ]
     same(before, after, ids=np.ones((2, 5), np.int64), x=weight(2, 5, 8))
+
+
+def test_a_quantized_file_keeps_the_operator_set_in_which_it_opens(tmp_path: Path) -> None:
+    """ONNX Runtime, with all optimizations, writes what it cannot load of int8 codes before a Transpose in opset 21."""
+    import onnxruntime
+
+    constants = {"s": np.array([0.05], np.float32), "z": np.array([0], np.int8)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("Transpose", ["d"], ["y"], perm=[0, 2, 1]),
+    ]
+    before = model(nodes, {"x": ["n", 4, 6]}, ["y"], constants, opset=10)
+    _, after = load(before, tmp_path)
+    session = onnxruntime.InferenceSession(after.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.ones((2, 4, 6), np.float32)})[0].shape == (2, 6, 4)
+    same(before, after, x=weight(3, 4, 6))

@@ -189,3 +189,34 @@ def test_a_file_that_is_no_model_is_a_backend_error(tmp_path: Path, content: byt
 def test_only_quantized_products_count_as_integer(target: str, expected: tuple[str, KernelKind]) -> None:
     """Names of the compiler's graph are sorted by what they compute on."""
     assert kind_of(target) == expected
+
+
+@needs_compiler
+def test_a_padded_convolution_along_one_axis_may_be_added_to_its_input(tmp_path: Path) -> None:
+    """PyTorch takes its integer kernel's output for longer by the padding there; as a plane it runs on integers."""
+    random = np.random.default_rng(0)
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    constants = {
+        "w": random.integers(-127, 128, (8, 8, 3)).astype(np.int8),
+        "ws": np.full(8, 0.01, np.float32),
+        "wz": np.zeros(8, np.int8),
+        "s": np.array(0.03, np.float32),
+        "z": np.array(128, np.uint8),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], "q"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], "d"),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], "wd", axis=0),
+        helper.make_node("Conv", ["d", "wd"], ["c"], "conv", pads=[1, 1]),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"], "cq"),
+        helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["cd"], "cd"),
+        helper.make_node("Add", ["cd", "x"], ["y"], "sum"),
+    ]
+    ends = [[helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["n", 8, 20])] for n in ("x", "y")]
+    stored = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    path = save(tmp_path, helper.make_graph(nodes, "residual", *ends, stored), "residual").path
+    feeds = {"x": random.normal(size=(2, 8, 20)).astype(np.float32)}
+    session = TORCH_INDUCTOR.load(path, SessionOptions())
+    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    assert np.abs(session.run(feeds)[0] - expected).max() <= 0.0301
+    assert session.kernels().integer == {"qconv_pointwise": 1}

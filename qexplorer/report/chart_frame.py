@@ -6,7 +6,20 @@ from typing import Any
 
 from qexplorer.report.palette import NEUTRAL
 
-__all__ = ["chart_frame"]
+__all__ = ["chart_frame", "lines_of"]
+
+_LETTERS = 54  # of a subtitle, that have room over the narrowest chart
+
+
+def lines_of(subtitle: str) -> list[str]:
+    """A subtitle in lines that no chart is too narrow for, broken between its facts: Vega cuts what is longer."""
+    lines: list[str] = []
+    for fact in subtitle.split(", ") if subtitle else []:
+        if lines and len(lines[-1]) + len(fact) + 2 <= _LETTERS:
+            lines[-1] += f", {fact}"
+        else:
+            lines.append(fact)
+    return lines
 
 
 def chart_frame(title: str, subtitle: str, height: int) -> dict[str, Any]:
@@ -14,7 +27,7 @@ def chart_frame(title: str, subtitle: str, height: int) -> dict[str, Any]:
     return {
         "title": {
             "text": title,
-            "subtitle": subtitle,
+            "subtitle": lines_of(subtitle),
             "anchor": "start",
             "fontSize": 14,
             "subtitleFontSize": 11,

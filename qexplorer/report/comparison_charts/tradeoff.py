@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Run
+from qexplorer.report.comparison_charts.labels import HEIGHT, LabelPlace, Marked, places_of
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade_info", "trade_spec"]
 
-HEIGHTS = (-12, 16, -25, 29)  # where a point's label may stand, in pixels below it
-PLOT = (215.0, 140.0)  # pixels of the plot, about: enough to tell which labels would touch
-LETTER = (6.6, 13.0)  # pixels of a letter of a label, about
-NEAR = 24.0  # pixels within which two points of one recipe share a label
-DOT = 5.0  # pixels from a point's middle to its edge
+NEAR = 0.1  # share of the plot within which two points of one recipe share a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +47,9 @@ class TradePoint:
         cost: what it costs, in the chart's unit, with its interval if it has one.
         accuracy: the metric in its own unit (per cent of 100 for a share) with its interval.
         n: samples behind it.
-        text: what stands at the point: the recipe, as its colour tells the backend; nothing where several backends lie
-            so close that it could not be read.
-        dy: pixels that its label stands below it, so that labels do not lie over each other.
-        align: which end of its label stands at it, so that none runs out of the plot.
+        text: what stands at the point: the recipe, as its colour tells the backend; nothing where no place for it is
+            free, or where it stands beside a point nearby already.
+        place: where that stands, as shares of the plot; None without it.
     """
 
     label: str
@@ -63,8 +59,7 @@ class TradePoint:
     accuracy: Value
     n: int
     text: str
-    dy: int = HEIGHTS[0]
-    align: str = "center"
+    place: LabelPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,19 @@ class TradeInfo:
     highest: float | None = 100.0
     form: str = ".1f"
 
+    @property
+    def x_domain(self) -> tuple[float, float]:
+        """Costs start at zero."""
+        return 0.0, axis_end([p.cost for p in self.points])
+
+    @property
+    def y_domain(self) -> tuple[float, float]:
+        """The metric's, with the intervals inside."""
+        ends = [end for p in self.points for end in p.accuracy.ends] or [0.0, 1.0]
+        pad = max(0.08 * (max(ends) - min(ends)), 0.004 * max(abs(end) for end in ends)) or 1.0
+        top = max(ends) if self.highest is None else min(self.highest, max(ends))
+        return min(ends) - pad, top + pad
+
 
 def has_accuracy(comparison: Comparison) -> bool:
     """Whether any run has a value of the metric to show; never for an untrained model."""
@@ -110,15 +118,17 @@ def trade_info(comparison: Comparison, measure: str) -> TradeInfo:
             fallback = run.accuracy.reason if run.accuracy else None
             left_out.append((label_of(run, comparison.runs), reason or fallback or "not measured"))
     unit, factor = scaled_unit(chosen.unit, [value.value for _, value in shown])
-    points = _with_labels([_point(run, value.times(factor), comparison.runs) for run, value in shown])
+    points = tuple(_point(run, value.times(factor), comparison.runs) for run, value in shown)
     metric, against = metric_of(comparison.runs), chosen.title.partition(" per ")[0]
     x_title = f"{chosen.title} ({unit})"
     if metric is None:
-        return TradeInfo(f"Answers against {against}", made_on(comparison), x_title, "", points, tuple(left_out), None)
+        title = f"Answers against {against}"
+        return _with_labels(TradeInfo(title, made_on(comparison), x_title, "", points, tuple(left_out), None))
     title = f"{metric.label[:1].upper()}{metric.label[1:]} against {against}"
     y_title = axis_title(metric) + ("" if metric.direction == "higher" else ", lower is better")
     top = None if metric.bounds[1] is None else in_unit(metric, metric.bounds[1])
-    return TradeInfo(title, made_on(comparison), x_title, y_title, points, tuple(left_out), top, metric.form)
+    found = TradeInfo(title, made_on(comparison), x_title, y_title, points, tuple(left_out), top, metric.form)
+    return _with_labels(found)
 
 
 def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
@@ -128,97 +138,86 @@ def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
     return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, drawn(found), found.n, text)
 
 
-def _with_labels(points: list[TradePoint]) -> tuple[TradePoint, ...]:
-    """Gives each label the first place where it touches no other point and no label placed before.
-
-    Of several backends, whose points lie close together, a label is left out that finds no such place, or whose text
-    stands beside a point nearby already.
-    """
-    if not points:
-        return ()
-    several = len({point.backend for point in points}) > 1
-    places = _places(points)
-    dots = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in places]
-    taken: list[tuple[float, float, float, float]] = []
-    named: list[tuple[str, float, float]] = []
-    placed: list[TradePoint] = []
-    for point, (x, y), own in zip(points, places, dots, strict=True):
-        width, half = LETTER[0] * len(point.text), LETTER[1] / 2
-        align = "left" if x < width / 2 else "right" if x > PLOT[0] - width / 2 else "center"
-        left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
-        choices = [(left, y + dy - half, left + width, y + dy + half) for dy in HEIGHTS]
-        obstacles = taken + [dot for dot in dots if dot is not own]
-        touched = [sum(_touch(choice, box) for box in obstacles) for choice in choices]
-        best = min(range(len(HEIGHTS)), key=lambda i: (touched[i], i))
-        near = any(text == point.text and abs(x - u) < NEAR and abs(y - v) < NEAR for text, u, v in named)
-        if several and (near or touched[best]):
-            placed.append(replace(point, text="", align=align))
-            continue
-        taken.append(choices[best])
-        named.append((point.text, x, y))
-        placed.append(replace(point, dy=HEIGHTS[best], align=align))
-    return tuple(placed)
+def _with_labels(info: TradeInfo) -> TradeInfo:
+    """Gives each label a place of its own; of several backends' points that lie close together one has the name."""
+    marked = [_marked(point, info) for point in info.points]
+    several = len({point.backend for point in info.points}) > 1
+    named: list[Marked] = []
+    for i, mark in enumerate(marked):
+        if several and any(_near(mark, other) for other in named):
+            marked[i] = replace(mark, text="")
+        else:
+            named.append(mark)
+    placed = zip(info.points, marked, places_of(marked), strict=True)
+    points = tuple(replace(p, text=mark.text if place else "", place=place) for p, mark, place in placed)
+    return replace(info, points=points)
 
 
-def _places(points: list[TradePoint]) -> list[tuple[float, float]]:
-    """Where the points are, in pixels from the plot's upper left corner."""
-    most = axis_end([p.cost for p in points])
-    ends = [e for p in points for e in p.accuracy.ends]
-    high, span = max(ends), (max(ends) - min(ends)) or 1.0
-    return [(PLOT[0] * p.cost.value / most, PLOT[1] * (high - p.accuracy.value) / span) for p in points]
+def _near(one: Marked, other: Marked) -> bool:
+    return one.text == other.text and abs(one.x - other.x) < NEAR and abs(one.y - other.y) < NEAR
 
 
-def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    """Whether two boxes (left, top, right, bottom) lie over each other."""
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _marked(point: TradePoint, info: TradeInfo) -> Marked:
+    def share(at: float, domain: tuple[float, float]) -> float:
+        return (at - domain[0]) / (domain[1] - domain[0])
+
+    def ends(value: Value, domain: tuple[float, float]) -> tuple[float, float] | None:
+        known = value.low is not None and value.high is not None
+        return (share(value.ends[0], domain), min(share(value.ends[-1], domain), 1.0)) if known else None
+
+    x, y = share(point.cost.value, info.x_domain), share(point.accuracy.value, info.y_domain)
+    return Marked(point.text, x, y, ends(point.cost, info.x_domain), ends(point.accuracy, info.y_domain))
 
 
-def trade_spec(info: TradeInfo, *, height: int = 280) -> dict[str, Any]:
+def trade_spec(info: TradeInfo) -> dict[str, Any]:
     """A Vega-Lite chart: points, intervals both ways, labels beside them; x from zero."""
-    ends = [e for p in info.points for e in p.accuracy.ends] or [0.0, 1.0]
-    pad = max(0.08 * (max(ends) - min(ends)), 0.004 * max(abs(end) for end in ends))
-    top = max(ends) if info.highest is None else min(info.highest, max(ends))
-    y = {"type": "quantitative", "scale": {"domain": [min(ends) - pad, top + pad], "nice": False}}
-    last = axis_end([p.cost for p in info.points])
-    x: dict[str, Any] = {"type": "quantitative", "scale": {"zero": True, "domain": [0, last], "nice": False}}
+    y = {"type": "quantitative", "scale": {"domain": list(info.y_domain), "nice": False}}
+    x: dict[str, Any] = {"type": "quantitative", "scale": {"domain": list(info.x_domain), "nice": False}}
     at = {
-        "x": {"field": "cost", "title": info.x_title, **x},
-        "y": {"field": "accuracy", "title": info.y_title, "axis": {"tickCount": 5}, **y},
+        "x": {"field": "cost", "title": info.x_title, "axis": {"tickCount": 5, "gridOpacity": 0.4}, **x},
+        "y": {"field": "accuracy", "title": info.y_title, "axis": {"tickCount": 5, "gridOpacity": 0.4}, **y},
     }
     colour = {"field": "colour", "type": "nominal", "scale": None}
     return {
         "title": title_of(info.title, info.subtitle),
-        "datasets": {"runs": [_row(p, last) for p in info.points]},
+        "datasets": {"runs": [_row(p, info) for p in info.points]},
         "data": {"name": "runs"},
-        "height": height,
+        "height": HEIGHT,
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "layer": [
+            _leads(at, colour),
             _interval("x", "cost_low", "cost_shown", at, colour),
             _going_on(at, colour),
             _interval("y", "accuracy_low", "accuracy_high", at, colour),
             _dots(False, at, colour, info.form),
             _dots(True, at, colour, info.form),
-            *(_labels(dy, align, at) for dy, align in dict.fromkeys((p.dy, p.align) for p in info.points)),
+            *(_labels(align, at) for align in ("left", "right")),
         ],
     }
 
 
-def _row(p: TradePoint, last: float) -> dict[str, Any]:
+def _row(p: TradePoint, info: TradeInfo) -> dict[str, Any]:
+    def at(share: float, domain: tuple[float, float]) -> float:
+        return domain[0] + share * (domain[1] - domain[0])
+
     return {
         "run": p.label,
         "text": p.text,
         "cost": p.cost.value,
         "cost_low": p.cost.low,
         "cost_high": p.cost.high,
-        "cost_shown": None if p.cost.high is None else min(p.cost.high, last),
-        "on": p.cost.high is not None and p.cost.high > last,
+        "cost_shown": None if p.cost.high is None else min(p.cost.high, info.x_domain[1]),
+        "on": p.cost.high is not None and p.cost.high > info.x_domain[1],
         "accuracy": p.accuracy.value,
         "accuracy_low": p.accuracy.low,
         "accuracy_high": p.accuracy.high,
         "n": p.n,
         "uncertain": p.cost.uncertain,
         "note": p.cost.note,
-        "dy": p.dy,
-        "align": p.align,
+        "label_x": None if p.place is None else at(p.place.x, info.x_domain),
+        "label_y": None if p.place is None else at(p.place.y, info.y_domain),
+        "align": "" if p.place is None else p.place.align,
+        "led": p.place is not None and p.place.led,
         "colour": FLOAT if p.is_float else backend_colour(p.backend),
     }
 
@@ -257,10 +256,19 @@ def _finer(form: str) -> str:
     return f".{int(digits) + 1}{kind}" if digits.isdigit() else form
 
 
-def _labels(dy: int, align: str, at: dict[str, Any]) -> dict[str, Any]:
-    mark = {"type": "text", "dy": dy, "align": align, "fontSize": 12, "color": NEUTRAL, "fontWeight": 600}
-    where = {"filter": f"datum.dy === {dy} && datum.align === '{align}'"}
-    return {"transform": [where], "mark": mark, "encoding": at | {"text": {"field": "text"}}}
+def _labels(align: str, at: dict[str, Any]) -> dict[str, Any]:
+    dx = 3 if align == "left" else -3
+    mark = {"type": "text", "dx": dx, "align": align, "fontSize": 12, "color": NEUTRAL, "fontWeight": 600}
+    where = {"filter": f"datum.align === '{align}'"}
+    place = {axis: {**at[axis], "field": f"label_{axis}"} for axis in ("x", "y")}
+    return {"transform": [where], "mark": mark, "encoding": place | {"text": {"field": "text"}}}
+
+
+def _leads(at: dict[str, Any], colour: dict[str, Any]) -> dict[str, Any]:
+    """Thin lines from points to labels that stand apart from them."""
+    mark = {"type": "rule", "strokeWidth": 1, "opacity": 0.6}
+    ends = {"x2": {"field": "label_x"}, "y2": {"field": "label_y"}}
+    return {"transform": [{"filter": "datum.led"}], "mark": mark, "encoding": at | ends | {"color": colour}}
 
 
 def accuracy_against(comparison: Comparison, measure: str) -> altair.LayerChart:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Interval, Run, Status
+from qexplorer.report.chart_frame import lines_of
 from qexplorer.report.palette import NEUTRAL
 
 if TYPE_CHECKING:
@@ -133,14 +134,16 @@ def scaled_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
 
 
 def made_on(comparison: Comparison) -> str:
-    """Model, machine, moment and how long timing was allowed to take, as they stand under every chart."""
+    """Model, samples, machine, moment and how long timing was allowed to take, as they stand under every chart."""
     machine = comparison.machine
     when = comparison.created[:16].replace("T", " ")
-    where = f"{comparison.model.get('name', '')}, {machine.get('cpu', 'unknown machine')}"
+    judged = comparison.data.get("n_judged")
+    on = f", {judged:,} samples of {comparison.data.get('name')}" if isinstance(judged, int) else ""
+    where = f"{comparison.model.get('name', '')}{on}, {machine.get('cpu', 'unknown machine')}"
     return f"{where}, {when} UTC, effort {comparison.effort}"
 
 
 def title_of(title: str, subtitle: str) -> dict[str, Any]:
     """A chart's title, with model, machine and moment under it in a grey that both themes can show."""
-    small = {"subtitle": subtitle, "subtitleColor": NEUTRAL, "subtitleFontSize": 11}
-    return {"text": title, "anchor": "start", "limit": 460, **small}
+    small = {"subtitle": lines_of(subtitle), "subtitleColor": NEUTRAL, "subtitleFontSize": 11}
+    return {"text": title, "anchor": "start", **small}

@@ -7,6 +7,7 @@ import streamlit as st
 from qexplorer.jobs.kinds.sums import SUMS
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, kept_accumulators
 from qexplorer.report.tensor_charts.accumulators import sums_rows, sums_spec
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.arithmetic import ArithmeticSubject, draw_section
 from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.session import remembered
@@ -35,5 +36,5 @@ def _sums(found: Sums, subtitle: str, key: str) -> None:
     layers = {layer.layer: layer for layer in found.layers}
     names = list(layers)
     name = st.selectbox("Layer", names, **remembered("sums_layer", names[0], names))
-    st.vega_lite_chart(sums_spec(layers[name], found.n, subtitle), key=f"sums_{key}")
+    draw_chart(sums_spec(layers[name], found.n, subtitle), key=f"sums_{key}")
     st.dataframe(sums_rows(found), hide_index=True, placeholder="", key=f"sums_rows_{key}")

@@ -17,6 +17,7 @@ from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
 from qexplorer.report.statements.numbers import about_text, number_text
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, current_model, remembered
 
 __all__ = ["draw_energy"]
@@ -45,9 +46,9 @@ def draw_energy(comparison: Comparison) -> None:
     given = _assumptions()
     left, right = st.columns(2, gap="large")
     with left:
-        st.vega_lite_chart(bars_spec(battery_info(comparison, given)), key=f"battery_{comparison.id}")
+        draw_chart(bars_spec(battery_info(comparison, given)), key=f"battery_{comparison.id}")
     with right:
-        st.vega_lite_chart(bars_spec(carbon_info(comparison, given)), key=f"carbon_{comparison.id}")
+        draw_chart(bars_spec(carbon_info(comparison, given)), key=f"carbon_{comparison.id}")
     _numbers(comparison, given)
     _silicon(comparison)
 
@@ -133,7 +134,7 @@ def _silicon(comparison: Comparison) -> None:
     if not found:
         st.caption("The files of this comparison are gone, or it is about another model; compare again to see this.")
         return
-    st.vega_lite_chart(bars_spec(silicon_info(comparison, found, process)), key=f"silicon_{comparison.id}")
+    draw_chart(bars_spec(silicon_info(comparison, found, process)), key=f"silicon_{comparison.id}")
     st.html(f"<div style='font-size:0.86rem'>{_KEY}</div>")
     st.dataframe(silicon_rows(found), hide_index=True, placeholder="", key=f"silicon_rows_{comparison.id}")
     st.caption(

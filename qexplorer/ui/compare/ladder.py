@@ -16,6 +16,7 @@ from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_charts.values import made_on
 from qexplorer.report.ladder_words import badge, exact_sentence, percent, rung_sentence, simulated_sentence
 from qexplorer.report.layer_charts.ladder import ladder_csv, layer_spec, rung_spec, sqnr_spec
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
 from qexplorer.ui.job_section import StartButton
 from qexplorer.ui.session import as_plain, remembered
@@ -72,7 +73,7 @@ def _backends(comparison: Comparison) -> list[str]:
 
 
 def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
-    st.vega_lite_chart(rung_spec(ladder, subtitle), width="stretch", key=f"rungs_{key}")
+    draw_chart(rung_spec(ladder, subtitle), key=f"rungs_{key}")
     st.markdown(as_plain(f"Float to simulated: {simulated_sentence(ladder.simulated)}."))
     if ladder.exact is not None:
         st.markdown(as_plain(f"Simulated to exact integers: {exact_sentence(ladder.exact)}."))
@@ -81,13 +82,13 @@ def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
         text = as_plain(f"{rung.label}: {rung_sentence(rung)}.")
         st.markdown(f":{colour}-badge[{icon} {badge(rung)}] {text}")
     if any(rung.points for rung in ladder.rungs):
-        st.vega_lite_chart(layer_spec(ladder, subtitle), width="stretch", key=f"parting_{key}")
+        draw_chart(layer_spec(ladder, subtitle), key=f"parting_{key}")
         st.caption(
             "Line: codes against the simulation's, with all that came before. Rings: each layer by itself, fed the "
             "backend's own codes; a right one is within 1 step and leans to no side, a cross is wrong." + _seen(ladder)
         )
     if any(layer.sqnr_db is not None for layer in ladder.simulated.layers):
-        st.vega_lite_chart(sqnr_spec(ladder, subtitle), width="stretch", key=f"sqnr_{key}")
+        draw_chart(sqnr_spec(ladder, subtitle), key=f"sqnr_{key}")
         st.caption("Power of a layer's float output over power of its error, with everything before it quantized too.")
     _numbers(ladder, key)
 

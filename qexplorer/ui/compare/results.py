@@ -28,6 +28,7 @@ from qexplorer.report.palette import backend_colour
 from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
 from qexplorer.ui.compare.ladder import draw_ladder
@@ -41,7 +42,6 @@ from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
 
-_WIDTH = 312
 _ICONS = {
     Change.NONE: ":material/verified:",
     Change.BETTER: ":material/verified:",
@@ -104,14 +104,14 @@ def _without_numbers(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
 
 def _pictures(comparison: Comparison) -> None:
     """The metric against each cost; without one that means anything, the costs alone."""
-    with st.container(horizontal=True, key="trade"):
+    with st.container(key="trade"):
         for measure in _COSTS:
             if has_accuracy(comparison):
                 info = trade_info(comparison, measure)
                 if info.points:
-                    st.vega_lite_chart(trade_spec(info), width=_WIDTH, key=f"trade_{measure}_{comparison.id}")
+                    draw_chart(trade_spec(info), key=f"trade_{measure}_{comparison.id}")
             else:
-                _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}", _WIDTH)
+                _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}")
     used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
     if len(used) > 1:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
@@ -130,16 +130,16 @@ def _details(comparison: Comparison) -> None:
 
 
 def _latency(comparison: Comparison) -> None:
-    _bars(latency_info(comparison), f"latency_{comparison.id}", None)
+    _bars(latency_info(comparison), f"latency_{comparison.id}")
 
 
 def _throughput(comparison: Comparison) -> None:
-    _bars(throughput_info(comparison), f"throughput_{comparison.id}", None)
+    _bars(throughput_info(comparison), f"throughput_{comparison.id}")
 
 
 def _kernels(comparison: Comparison) -> None:
     info = kernels_info(comparison)
-    _bars(info, f"kernels_{comparison.id}", None)
+    _bars(info, f"kernels_{comparison.id}")
     rows = [
         {"run": row.label, "kind": row.series, "kernels": int(row.value.value), "operators": row.detail}
         for row in info.rows
@@ -158,9 +158,9 @@ def _kernels(comparison: Comparison) -> None:
     )
 
 
-def _bars(info: BarsInfo, key: str, width: int | None) -> None:
+def _bars(info: BarsInfo, key: str) -> None:
     if info.rows:
-        st.vega_lite_chart(bars_spec(info), width=width or "stretch", key=key)
+        draw_chart(bars_spec(info), key=key)
     for label, reason in info.left_out:
         st.caption(as_plain(f"Not drawn, {label}: {reason}"))
 

@@ -23,6 +23,7 @@ from qexplorer.report.layer_charts.saturation import (
 )
 from qexplorer.report.metric_words import value_text
 from qexplorer.report.words import bytes_text
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.accumulators import draw_sums
 from qexplorer.ui.compare.arithmetic import draw_section, pick_subject
 from qexplorer.ui.job_section import StartButton
@@ -83,9 +84,9 @@ def _report(found: SaturationReport, subtitle: str, key: str) -> None:
     if found.layers:
         left, right = st.columns(2, gap="large")
         with left:
-            st.vega_lite_chart(pair_spec(found, subtitle), width="stretch", key=f"pairs_{key}")
+            draw_chart(pair_spec(found, subtitle), key=f"pairs_{key}")
         with right:
-            st.vega_lite_chart(accumulator_spec(found, subtitle), width="stretch", key=f"accumulators_{key}")
+            draw_chart(accumulator_spec(found, subtitle), key=f"accumulators_{key}")
         st.caption(
             "Dashed: what fits. Left: the largest sum that any input codes can bring about. Right: outlines are bits "
             "for any input, filled bars bits on these samples."

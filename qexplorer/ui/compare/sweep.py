@@ -15,6 +15,7 @@ from qexplorer.measure.timing.sweep import CELL_S, SWEPT_BATCHES
 from qexplorer.measure.timing.sweep_types import Sweep
 from qexplorer.report.comparison_charts.sweep import limits_of, map_spec, spot_text, sweep_info, sweep_spec
 from qexplorer.report.comparison_charts.values import label_of
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.session import (
@@ -28,8 +29,6 @@ from qexplorer.ui.session import (
 )
 
 __all__ = ["draw_sweep", "sweep_order"]
-
-_MAP_WIDTH = 340
 
 
 def draw_sweep(comparison: Comparison) -> None:
@@ -136,11 +135,11 @@ def _pictures(sweep: Sweep, key: str) -> None:
         )
         _spots(sweep, limit)
         info = sweep_info(sweep, limit)
-        st.vega_lite_chart(sweep_spec(info), width="stretch", key=f"sweep_{key}")
-        with st.container(horizontal=True, key="sweep_maps"):
+        draw_chart(sweep_spec(info), key=f"sweep_{key}")
+        with st.container(key="sweep_maps"):
             for name in info.names:
                 if any(point.name == name for point in info.points):
-                    st.vega_lite_chart(map_spec(info, name), width=_MAP_WIDTH, key=f"sweep_map_{key}_{name}")
+                    draw_chart(map_spec(info, name), key=f"sweep_map_{key}_{name}")
     for what, reason in sweep_info(sweep, 1.0).left_out:
         st.caption(as_plain(f"No numbers, {what}: {reason}"))
     noisy = sum(not cell.valid and cell.p50_ms is not None for cell in sweep.cells)

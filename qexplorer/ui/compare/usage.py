@@ -6,6 +6,7 @@ import streamlit as st
 
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.usage import usage_infos, usage_spec
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain
 
 __all__ = ["draw_usage"]
@@ -18,7 +19,7 @@ def draw_usage(comparison: Comparison) -> None:
         st.caption("Nobody looked at the hardware during this comparison: it is of an earlier version, or nothing ran.")
         return
     for place, info in enumerate(infos):
-        st.vega_lite_chart(usage_spec(info), width="stretch", key=f"usage_{comparison.id}_{place}")
+        draw_chart(usage_spec(info), key=f"usage_{comparison.id}_{place}")
         more = f" Of {info.left_out} more processors, which were less busy, none is drawn." if info.left_out else ""
         st.caption(as_plain(f"{'; '.join(strip.said for strip in info.strips)}. {info.n} looks, 4 a second.{more}"))
     if not any(strip.name.startswith("GPU") for info in infos for strip in info.strips):

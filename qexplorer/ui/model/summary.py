@@ -7,6 +7,7 @@ import streamlit as st
 from qexplorer.core.model import Layer, Model, TensorInfo
 from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 from qexplorer.report.words import bytes_text, count_text
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, remembered
 from qexplorer.ui.sidebar import samples
 
@@ -79,7 +80,7 @@ def draw_layers(model: Model) -> None:
     )
     info = layer_chart_info(model, unit or "parameters")
     if info.bars:
-        st.vega_lite_chart(layer_chart_spec(info), width="stretch", key="layer_chart")
+        draw_chart(layer_chart_spec(info), key="layer_chart")
     if info.left_out:
         share = 100 * info.left_out_share
         much = f"{share:.1f} %" if share >= 0.05 else "less than 0.1 %"

@@ -14,6 +14,7 @@ from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import TREATMENTS, PlanInfo, layers_spec, plan_info, whole_spec
 from qexplorer.report.words import bytes_text
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.quantize.controls import draw_refused_change, try_change
 from qexplorer.ui.quantize.recipe_changes import add_rule
 from qexplorer.ui.session import as_plain, remembered
@@ -73,9 +74,9 @@ def draw_picture(model: Model, plan: Plan, recipe: Recipe, made: int | None = No
     """The sum in numbers, then the pictures; ``made`` are the bytes of the file's weights, packed, if there is one."""
     info = plan_info(model, plan, recipe.name, made)
     _numbers(info)
-    st.vega_lite_chart(whole_spec(info), width="stretch", key="plan_whole")
+    draw_chart(whole_spec(info), key="plan_whole")
     if info.bars:
-        st.vega_lite_chart(layers_spec(info), width="stretch", key="plan_layers")
+        draw_chart(layers_spec(info), key="plan_layers")
     if info.left_out:
         st.caption(f"{info.left_out} smaller layers are not drawn; the table has them all.")
     for note in plan.notes:

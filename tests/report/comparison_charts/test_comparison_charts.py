@@ -9,7 +9,7 @@ from typing import Any
 import altair
 import pytest
 
-from qexplorer.core.results import Accuracy, Energy, Run, Size, Status
+from qexplorer.core.results import Accuracy, Energy, Run, Status
 from qexplorer.report.comparison_charts.bars import bars_spec, cost_info, kernels_info, latency_info, throughput_info
 from qexplorer.report.comparison_charts.tradeoff import accuracy_against, has_accuracy, trade_info, trade_spec
 from qexplorer.report.comparison_charts.values import MEASURES, label_of, scaled_unit
@@ -65,27 +65,13 @@ def test_measured_and_estimated_energy_are_never_in_one_chart() -> None:
     assert "never compared" in info.left_out[0][1]
 
 
-def test_near_labels_take_different_places() -> None:
-    """Points on the same spot have labels that do not lie over each other."""
-    runs = [quantized_run(f"w{bits}a8") for bits in (8, 7, 6)]
-    info = trade_info(comparison(float_run(), *runs), "weight_bytes")
-    assert len({p.dy for p in info.points if not p.is_float}) == 3
-
-
-def test_labels_stay_inside_the_plot() -> None:
-    """A label at the right edge ends at its point, one at the left edge starts there."""
-    small = quantized_run("w4a8-percentile", size=Size(1_000, 900))
-    aligned = {p.label: p.align for p in trade_info(comparison(float_run(), small), "weight_bytes").points}
-    assert aligned == {"float": "right", "w4a8-percentile": "left"}
-
-
 def test_the_picture_starts_costs_at_zero_and_has_one_y_axis() -> None:
     """Costs start at zero, and no layer brings a second y axis."""
     spec = trade_spec(trade_info(comparison(), "latency_ms"))
     valid(spec)
     assert "resolve" not in spec
     for layer in spec["layer"]:
-        assert layer["encoding"]["x"]["scale"]["zero"] is True
+        assert layer["encoding"]["x"]["scale"]["domain"][0] == 0
         assert layer["encoding"]["y"]["title"] == "accuracy (%)"
 
 
@@ -209,3 +195,11 @@ def _float_on(backend: str) -> Run:
 
 def _int8_on(backend: str) -> Run:
     return quantized_run("w8a8", backend)
+
+
+def test_settings_stand_under_every_chart_in_lines_that_are_not_cut() -> None:
+    """Model, samples, machine and moment are in the subtitle, broken where the narrowest chart would cut it."""
+    long = comparison(machine={"cpu": "Intel(R) Xeon(R) Platinum 8488C with a long name"})
+    lines = trade_spec(trade_info(long, "latency_ms"))["title"]["subtitle"]
+    assert ", ".join(lines).startswith("net, 10 samples of points, Intel(R) Xeon(R)")
+    assert max(map(len, lines)) <= 54

@@ -13,6 +13,7 @@ from qexplorer.measure.why.explanation import Why
 from qexplorer.report.layer_charts.roofline import roofline_info, roofline_spec
 from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.why_table import why_rows
+from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_times"]
@@ -28,7 +29,7 @@ def draw_times(why: Why, comparison: Comparison) -> None:
     where = _where(why, comparison)
     key = f"{comparison.id}_{why.digest}_{why.backend}_{why.batch}"
     if why.profiled:
-        st.vega_lite_chart(times_spec(part_times_info(why, where)), width="stretch", key=f"why_parts_{key}")
+        draw_chart(times_spec(part_times_info(why, where)), key=f"why_parts_{key}")
         _layers(why, where, key)
         _roofline(why, where, key)
     if why.layers:
@@ -53,7 +54,7 @@ def _layers(why: Why, where: str, key: str) -> None:
         **remembered("why_order", names[0], names),
     )
     info = layer_times_info(why, where, "time" if order == "time" else "model")
-    st.vega_lite_chart(times_spec(info), width="stretch", key=f"why_layers_{key}")
+    draw_chart(times_spec(info), key=f"why_layers_{key}")
     if info.left_out:
         st.caption(f"{info.left_out} layers are not drawn: they take {info.left_out_share:.1%} of the quantized run.")
     st.caption("Profiling slows every kernel by some microseconds: these times are for comparing layers.")
@@ -63,7 +64,7 @@ def _roofline(why: Why, where: str, key: str) -> None:
     info = roofline_info(why, where)
     if info is None or why.ceiling is None:
         return
-    st.vega_lite_chart(roofline_spec(info), width="stretch", key=f"why_roofline_{key}")
+    draw_chart(roofline_spec(info), key=f"why_roofline_{key}")
     st.caption(_limits(why.ceiling))
     has = tuple(name for name in _WANTED if name in (cpu_features() or ()))
     if has:

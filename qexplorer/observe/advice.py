@@ -13,13 +13,13 @@ from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.observe.error import error_from_histogram
 from qexplorer.observe.histogram import Histogram
 
-__all__ = ["Advice", "Direction", "clip_advice"]
+__all__ = ["Advice", "ClipDirection", "clip_advice"]
 
 _FACTORS = tuple(2.0 ** (k / 8) for k in range(-24, 9) if k)  # an eighth of the range to twice of it
 _WORTH_DB = 0.1  # below it the histogram's bins, taken as even inside, could be what differs
 
 
-class Direction(StrEnum):
+class ClipDirection(StrEnum):
     """Where better clip lines are."""
 
     NARROWER = "narrower"
@@ -38,7 +38,7 @@ class Advice:
         high: its upper end.
     """
 
-    direction: Direction
+    direction: ClipDirection
     gain_db: float
     low: float
     high: float
@@ -67,6 +67,6 @@ def clip_advice(histogram: Histogram, grid: Grid, *, symmetric: bool) -> Advice:
                 best, chosen = mse, span
     gain = 10 * math.log10(now / best) if best > 0 else math.inf if now > 0 else 0.0
     if gain <= _WORTH_DB:
-        return Advice(Direction.NOWHERE, 0.0, low, high)
+        return Advice(ClipDirection.NOWHERE, 0.0, low, high)
     wider = chosen[1] - chosen[0] > high - low
-    return Advice(Direction.WIDER if wider else Direction.NARROWER, gain, *chosen)
+    return Advice(ClipDirection.WIDER if wider else ClipDirection.NARROWER, gain, *chosen)

@@ -7,7 +7,7 @@ import pytest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, grid_from_range
-from qexplorer.observe.advice import Direction, clip_advice
+from qexplorer.observe.advice import ClipDirection, clip_advice
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import error_exact, error_from_histogram
 from qexplorer.observe.tensor_grid import grid_view
@@ -31,14 +31,14 @@ def test_at_the_least_squared_error_nothing_is_advised(shape: str, symmetric: bo
     low, high = calibrate(stats, "mse", format=kind, symmetric=symmetric)
     grid = grid_from_range(low, high, kind, symmetric=symmetric)
     found = clip_advice(stats.histogram, grid, symmetric=symmetric)
-    assert (found.direction, found.gain_db) == (Direction.NOWHERE, 0.0)
+    assert (found.direction, found.gain_db) == (ClipDirection.NOWHERE, 0.0)
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
-@pytest.mark.parametrize(("factor", "expected"), [(4.0, Direction.NARROWER), (0.35, Direction.WIDER)])
+@pytest.mark.parametrize(("factor", "expected"), [(4.0, ClipDirection.NARROWER), (0.35, ClipDirection.WIDER)])
 @pytest.mark.parametrize("shape", ["normal", "laplace"])
 def test_following_the_advice_gains_what_it_says(
-    shape: str, factor: float, expected: Direction, symmetric: bool
+    shape: str, factor: float, expected: ClipDirection, symmetric: bool
 ) -> None:
     """Lines too wide or too narrow are told apart, and the lines that are named gain the decibels that are named."""
     x, kind = SHAPES[shape], get_format("int4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from qexplorer.observe.advice import Advice, Direction
+from qexplorer.observe.advice import Advice, ClipDirection
 from qexplorer.observe.error import EXACT_DB
 from qexplorer.report.palette import CLIPPING, ROUNDING
 
@@ -69,7 +69,7 @@ def sqnr_text(sqnr_db: float) -> str:
 def _advised(advice: Advice | None) -> str:
     if advice is None:
         return ""
-    if advice.direction is Direction.NOWHERE:
+    if advice.direction is ClipDirection.NOWHERE:
         return ": neither narrower nor wider clip lines would be better, more bits or finer scales would"
     gain = "make it exact" if math.isinf(advice.gain_db) else f"gain {advice.gain_db:.1f} dB"
     return f": {advice.direction} clip lines would {gain}, at {advice.low:.3g} to {advice.high:.3g}"

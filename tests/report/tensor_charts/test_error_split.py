@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from qexplorer.observe.advice import Advice, Direction
+from qexplorer.observe.advice import Advice, ClipDirection
 from qexplorer.report.palette import CLIPPING, ROUNDING
 from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info, sqnr_text
 
@@ -55,11 +55,11 @@ def test_float_noise_is_called_exact() -> None:
 
 def test_advice_is_what_trying_found() -> None:
     """Narrower, wider or neither, with what it gains; without a pair of lines to move nothing is advised."""
-    narrower = Advice(Direction.NARROWER, 1.24, -0.5, 0.75)
+    narrower = Advice(ClipDirection.NARROWER, 1.24, -0.5, 0.75)
     assert "narrower clip lines would gain 1.2 dB, at -0.5 to 0.75" in error_split_info(1, 0, 20, 0, narrower).verdict
-    wider = Advice(Direction.WIDER, math.inf, -2, 2)
+    wider = Advice(ClipDirection.WIDER, math.inf, -2, 2)
     assert "wider clip lines would make it exact, at -2 to 2" in error_split_info(0, 1, 20, 0, wider).verdict
-    best = error_split_info(1, 0.01, 20, 0, Advice(Direction.NOWHERE, 0.0, -1, 1)).verdict
+    best = error_split_info(1, 0.01, 20, 0, Advice(ClipDirection.NOWHERE, 0.0, -1, 1)).verdict
     assert "neither narrower nor wider clip lines would be better" in best
     assert "would" not in error_split_info(1, 0, 20, 0).verdict
 

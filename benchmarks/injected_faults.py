@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 
 import qexplorer as qx
 from benchmarks.detector import RECIPE, images, write_detector
-from benchmarks.graph_faults import FAULTS, TAIL_FAULTS, Edit, Fault, layer_of
+from benchmarks.graph_edit import Edit, layer_of
+from benchmarks.graph_faults import FAULTS, TAIL_FAULTS, Fault
 from qexplorer.core.dataset import Array
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.machine.description import describe_machine

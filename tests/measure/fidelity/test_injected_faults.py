@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from benchmarks import graph_faults, injected_faults
+from benchmarks import graph_edit, graph_faults, injected_faults
 
 QUICK = (
     "zero point of the output off by one",
@@ -26,7 +26,7 @@ def test_each_fault_is_refused_by_name_and_the_right_backend_passes(
     """Faults of a kernel name the layer, faults of float arithmetic behind the last one name the output."""
     case = injected_faults.case_of(model, 32, tmp_path)
     faults = {name: injected_faults.faults_of(model)[name] for name in names}
-    layer = graph_faults.layer_of(onnx.load(str(case.path)))
+    layer = graph_edit.layer_of(onnx.load(str(case.path)))
     right, *found = injected_faults.outcomes(case, faults.items(), tmp_path)
     assert right.refused is None
     assert [each.fault for each in found] == list(names)
@@ -41,7 +41,7 @@ def test_a_fault_is_in_one_layer_only(tmp_path: Path) -> None:
     case = injected_faults.case_of("digits_cnn", 8, tmp_path)
     model = onnx.load(str(case.path))
     before = {node.output[0]: list(node.input) for node in model.graph.node}
-    edit = graph_faults.Edit(model, graph_faults.layer_of(model))
+    edit = graph_edit.Edit(model, graph_edit.layer_of(model))
     assert graph_faults.FAULTS["zero point of the output off by one"](edit)
     changed = [name for node in model.graph.node if before[name := node.output[0]] != list(node.input)]
     assert changed == [edit.quantizer().output[0]]

@@ -18,7 +18,7 @@ from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.fidelity.alone import PointDifference
-from qexplorer.measure.fidelity.ladder import Climber, climb, climb_backend, climb_simulated, kept_ladder
+from qexplorer.measure.fidelity.ladder import Climber, climb, climb_backend, climb_exact, climb_simulated, kept_ladder
 from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, subject_of
@@ -196,3 +196,28 @@ def test_an_exact_gap_has_every_value_equal() -> None:
     rung = BackendRung("x", "X", Status.OK, None, (gap, replace(gap, batch=8)))
     assert rung.exact
     assert not replace(rung, batches=(gap, replace(gap, exact=False))).exact
+
+
+def test_exact_integers_are_a_rung_and_the_reference_of_backends(climber: Climber) -> None:
+    """Between simulated and the backends; who computes them himself is compared with the simulation instead."""
+    exact = climb_exact(climber, nothing)
+    assert exact.why_not is None
+    assert exact.layers >= 3
+    assert [gap.batch for gap in exact.batches] == [32, 1, 8]
+    assert (exact.worst_steps or 0) <= 1
+    rungs = {name: climb_backend(climber, name, nothing) for name in ("onnxruntime", "torch")}
+    assert {name: rung.against for name, rung in rungs.items()} == {
+        "onnxruntime": "exact integers",
+        "torch": "simulation",
+    }
+    assert [gap.batch for gap in rungs["onnxruntime"].simulated] == [32, 1, 8]
+    assert [end.output for end in rungs["onnxruntime"].ends] == ["y"]
+    assert not any(end.wrong for end in rungs["onnxruntime"].ends)
+
+
+def test_a_graph_without_integer_layers_has_no_such_rung(climber: Climber) -> None:
+    """The float graph: the rung says why, and a backend is compared with the simulation."""
+    plain = replace(climber, variant=replace(climber.variant, path=climber.subject.model.path, output_scales={}))
+    assert "no layer of it is one that integers compute" in (climb_exact(plain, nothing).why_not or "")
+    rung = climb_backend(plain, "torch", nothing)
+    assert (rung.status, rung.against) == (Status.OK, "simulation")

@@ -17,7 +17,8 @@ from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import INTEGER, TENSOR
 
 if TYPE_CHECKING:
-    from qexplorer.core.grid import Float64, Grid
+    from qexplorer.core.formats.protocol import Float64
+    from qexplorer.core.grid import Grid
     from qexplorer.observe.histogram import Histogram
 
 __all__ = ["Panel", "after", "before", "panel_spec", "shared_axes"]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["clip_curve_spec"]
 
+_ROOM = 100.0  # times the largest error, above which the axis leaves room for names
 _PARTS = {"rounding and clipping": NEUTRAL, "rounding": ROUNDING, "clipping": CLIPPING}
 
 
@@ -29,7 +30,10 @@ def clip_curve_spec(
     """
     x = {"type": "quantitative", "scale": {"type": "log", "nice": False}, "title": "clip range, share of the whole one"}
     x |= {"field": "share", "axis": {"format": ".0%", "grid": False, "tickCount": 6}}
-    y = {"field": "mse", "type": "quantitative", "title": "mean squared error", "scale": {"type": "log"}}
+    rows = _curve(curve)
+    ends = [row["mse"] for row in rows] or [1e-9, 1.0]
+    scale = {"type": "log", "domain": [min(ends), _ROOM * max(ends)], "nice": False}
+    y = {"field": "mse", "type": "quantitative", "title": "mean squared error", "scale": scale}
     y |= {"axis": {"format": ".0e", "tickCount": 5, "gridOpacity": 0.4}}
     legend = {"title": None, "orient": "top", "symbolType": "stroke"}
     hues = {"domain": list(_PARTS), "range": list(_PARTS.values())}
@@ -52,7 +56,10 @@ def clip_curve_spec(
     chosen = _chosen(curve, titles)
     for step in range(sum(bool(row["text"]) for row in chosen)):  # one above the other: none lies on another one
         own = {"data": {"name": "chosen"}, "transform": [{"filter": f"datum.step === {step} && datum.text"}]}
-        layers.append(own | {"mark": {**names, "dy": -12 - 15 * step}, "encoding": at | {"text": {"field": "text"}}})
+        place = {"x": x, "y": {"value": 10 + 15 * step}}
+        layers.append(own | {"mark": names, "encoding": place | {"text": {"field": "text"}}})
+        lead = {"type": "rule", "color": NEUTRAL, "opacity": 0.6}
+        layers.append(own | {"mark": lead, "encoding": at | {"y2": {"value": 10 + 15 * step}}})
     if now is not None:
         here = {"data": {"values": [{"share": now[0], "mse": now[1], "name": "in use"}]}, "encoding": at}
         ring = {"type": "point", "size": 260, "strokeWidth": 2, "color": CLIPPING, "filled": False}
@@ -60,7 +67,7 @@ def clip_curve_spec(
     return {
         **chart_frame(title, subtitle, 350),
         "autosize": {"type": "fit", "contains": "padding"},
-        "datasets": {"curve": _curve(curve), "chosen": chosen},
+        "datasets": {"curve": rows, "chosen": chosen},
         "layer": layers,
     }
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import os
 import sys
@@ -29,6 +30,7 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 import onnx
+import onnxruntime
 from numpy.typing import NDArray
 
 import qexplorer as qx
@@ -67,18 +69,18 @@ def _inputs(proto: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
 
 
 def batches(proto: onnx.ModelProto, samples: Samples) -> Iterator[Samples]:
-    """Samples one by one where the file insists on a batch of one, else 32 at a time."""
+    """Samples in batches of the size that the file insists on, else 32 at a time; what is left over is left out."""
     dims = _inputs(proto)[0].type.tensor_type.shape.dim
-    size = int(dims[0].dim_value) if dims and dims[0].dim_value > 0 else 32
+    fixed = int(dims[0].dim_value) if dims and dims[0].dim_value > 0 else 0
     total = len(next(iter(samples.values())))
-    for start in range(0, total - size + 1, size):
-        yield {name: values[start : start + size] for name, values in samples.items()}
+    if fixed > total:
+        raise ValueError(f"it takes batches of {fixed}, and there are {total} samples")
+    for start in range(0, total - fixed + 1 if fixed else total, fixed or 32):
+        yield {name: values[start : start + (fixed or 32)] for name, values in samples.items()}
 
 
 def answers(path: Path, samples: Samples) -> dict[str, NDArray[Any]]:
     """Outputs of a plain session with its defaults, by name, batches behind each other."""
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -150,6 +152,8 @@ def _quantize_static(path: Path, samples: Samples, folder: Path) -> Path:
 
 def compare(path: Path) -> dict[str, Any]:
     """One model's row."""
+    if any(node.op_type.startswith("Random") for node in onnx.load(path).graph.node):
+        raise ValueError("it draws random numbers, so that no two runs agree")
     samples = samples_for(path)
     total = len(next(iter(samples.values())))
     halves = total >= 32
@@ -188,6 +192,8 @@ def main() -> int:
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--out", type=Path)
     order = parser.parse_args()
+    logging.getLogger().setLevel(logging.ERROR)
+    onnxruntime.set_default_logger_severity(4)
     files = [f for p in order.paths for f in (sorted(p.glob("*.onnx")) if p.is_dir() else [p])]
     rows = []
     print(f"{'SQNR, dB':28}{'ours':>7}{'theirs':>7}{'':>7}")

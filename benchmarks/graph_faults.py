@@ -300,16 +300,17 @@ def _swapped_residual(edit: Edit) -> bool:
     for node in reversed(edit.graph.node):
         if node.op_type != "Add" or constants & set(node.input):
             continue
-        makers = [edit.maker(name) for name in node.input]
-        if all(m is not None and m.op_type == "DequantizeLinear" for m in makers):
-            copy = onnx.NodeProto()
-            copy.CopyFrom(makers[1])  # type: ignore[arg-type]
-            copy.name = copy.output[0] = "fault/operand"
-            copy.input[1] = makers[0].input[1]
-            name = node.name
-            edit.insert(node, copy)
-            edit.called(name).input[1] = "fault/operand"
-            return True
+        first, second = (edit.maker(name) for name in node.input)
+        if first is None or second is None or {first.op_type, second.op_type} != {"DequantizeLinear"}:
+            continue
+        copy = onnx.NodeProto()
+        copy.CopyFrom(second)
+        copy.name = copy.output[0] = "fault/operand"
+        copy.input[1] = first.input[1]
+        name = node.name
+        edit.insert(node, copy)
+        edit.called(name).input[1] = "fault/operand"
+        return True
     return False
 
 

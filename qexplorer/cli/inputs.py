@@ -8,7 +8,7 @@ from pathlib import Path
 from qexplorer import api
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import DataError
-from qexplorer.core.recipe_errors import words_of
+from qexplorer.core.recipe_words.faults import words_of
 
 __all__ = ["data_of"]
 

@@ -23,8 +23,8 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
     without_foreign,
 )
 from qexplorer.core.python_surface.show import as_html
-from qexplorer.core.recipe_errors import Fields, first_fault, yaml_fault
 from qexplorer.core.recipe_parts import ActivationSpec, CalibratedPart, RecipePart, WeightSpec, is_option
+from qexplorer.core.recipe_words.faults import Fields, first_fault, yaml_fault
 from qexplorer.core.short_names import expand
 from qexplorer.core.workspace import digest_json
 

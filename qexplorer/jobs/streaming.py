@@ -16,11 +16,11 @@ from qexplorer.jobs.live import CONTROL, HEARTBEAT, NOTES, STALE_S, WINDOWS, Con
 from qexplorer.jobs.records import write_json
 from qexplorer.jobs.report import Report
 from qexplorer.measure.judging import judge_variant
+from qexplorer.measure.pace.waiting import Wait, waiting_text
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
-from qexplorer.measure.waiting import Wait, waiting_text
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.registry import BACKENDS

@@ -69,7 +69,7 @@ def _attention(node: onnx.NodeProto, shapes: list[Shape]) -> int | None:
     if any(_product(shape) is None for shape in shapes) or any(node.input[4:6]):  # with a past, keys are more
         return None
     query, key, value = ([d or 0 for d in shape] for shape in shapes)
-    heads = {a.name: a.i for a in node.attribute if a.name.endswith("num_heads")}
+    heads = {a.name: int(a.i) for a in node.attribute if a.name.endswith("num_heads")}
     if len(query) == 4:
         return query[0] * query[1] * query[2] * key[2] * (query[3] + value[3])
     if len(query) != 3 or not heads.get("kv_num_heads"):

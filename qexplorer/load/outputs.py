@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qexplorer.core.model import Layer, Model
+from qexplorer.core.model import Layer, Model, TensorInfo
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["names_a_class", "with_class_names"]
+__all__ = ["class_count", "names_a_class", "with_class_names"]
 
 _MOVES = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "DequantizeLinear", "QuantizeLinear")
 _CLASSIFIERS = ("TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
@@ -38,11 +38,23 @@ def names_a_class(output: onnx.ValueInfoProto, layers: Sequence[Layer]) -> bool:
 
 
 def with_class_names(model: Model, names: tuple[str, ...]) -> Model:
-    """``model`` with the names of its classes: an output that is a table of as many values is one of scores."""
-    if not names:
+    """``model`` with the names of its classes: an output that is a table of as many values is one of scores.
+
+    A list of another length than the first output's table is about something else, and is left aside.
+    """
+    count = class_count(model.outputs)
+    if not names or (count is not None and count != len(names)):
         return model
     outputs = (
         replace(each, classes=each.classes or (len(each.shape) == 2 and each.shape[1] == len(names)))
         for each in model.outputs
     )
     return replace(model, classes=names, outputs=tuple(outputs))
+
+
+def class_count(outputs: Sequence[TensorInfo]) -> int | None:
+    """Classes by the shape of the first output; two for a single score, None where it does not say."""
+    shape = outputs[0].shape if outputs else ()
+    if len(shape) < 2 or not isinstance(shape[1], int) or any(length != 1 for length in shape[2:]):
+        return None
+    return max(shape[1], 2)

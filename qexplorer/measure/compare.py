@@ -11,16 +11,16 @@ from typing import Any
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import distinct
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.forecast import Forecast
+from qexplorer.measure.pace.forecast import Forecast
+from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
-from qexplorer.measure.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
 from qexplorer.run.registry import reference, usable

@@ -12,14 +12,14 @@ from types import TracebackType
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
-from qexplorer.measure.forecast import FLOAT, Forecast, workers
 from qexplorer.measure.judging import Judged, judge_variant
-from qexplorer.measure.progress import Board
+from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
+from qexplorer.measure.pace.progress import Board
+from qexplorer.measure.pace.waiting import Wait, waiting_text
 from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.measure.waiting import Wait, waiting_text
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]

@@ -17,9 +17,9 @@ from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.comparing import Compared, Question, answers_of, compare, first_rows, nothing_compared
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
+from qexplorer.measure.pace.waiting import announce
 from qexplorer.measure.scoring import primary_values, score_answers
 from qexplorer.measure.scratch import folder_of
-from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import reference, usable

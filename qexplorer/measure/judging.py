@@ -15,9 +15,9 @@ from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.gate_words import cost_of, why_right
 from qexplorer.measure.metrics.predictions import Labels
 from qexplorer.measure.metrics.results import Scored
+from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.measure.scoring import Scoring
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 

@@ -10,7 +10,7 @@ from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.progress import Board
+from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import float_variant, quantized_variant, subject_of
 from qexplorer.quantize.plan_types import QuantizedModel

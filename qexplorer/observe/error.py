@@ -17,7 +17,19 @@ from qexplorer.core.grid import Float32, Granularity, Grid
 from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.rows import as_rows, grid_rows, in_parts
 
-__all__ = ["ErrorSplit", "bins_sums", "error_exact", "error_from_histogram", "error_per_channel", "row_sums"]
+__all__ = [
+    "EXACT_DB",
+    "ErrorSplit",
+    "bins_sums",
+    "error_exact",
+    "error_from_histogram",
+    "error_per_channel",
+    "row_sums",
+]
+
+
+EXACT_DB = 140.0
+"""Signal to error from which on the error is float32's own rounding: 24 bits are 144 dB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,11 @@ class ErrorSplit:
     def mse(self) -> float:
         """Mean squared error, both parts."""
         return self.rounding_mse + self.clipping_mse
+
+    @property
+    def exact(self) -> bool:
+        """Whether there is no error but what float32 itself makes, when it multiplies codes by a scale."""
+        return self.sqnr_db >= EXACT_DB
 
     @classmethod
     def of_sums(cls, sums: Sequence[float] | NDArray[np.float64], n: int) -> ErrorSplit:

@@ -28,6 +28,7 @@ from qexplorer.observe.weight_grids import block_grid, channel_grid
 __all__ = ["ChannelErrors", "GridView", "grid_view"]
 
 Float64 = NDArray[np.float64]
+_NOTHING_LEFT_DB = 1e-6  # an error as large as the signal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,11 @@ class ChannelErrors:
     rounding_mse: Float64
     clipping_mse: Float64
     sqnr_db: Float64
+
+    @property
+    def lost(self) -> int:
+        """Channels that hold something and of which nothing is left: all their values become 0, or worse."""
+        return int(np.count_nonzero(self.sqnr_db < _NOTHING_LEFT_DB))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from qexplorer.core.formats import Granularity, get_format
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.calibrator_choice import chosen
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import MOST_LETTERS, is_automatic, misleads, own_name, told_apart
+from qexplorer.core.recipe_words.names import MOST_LETTERS, is_automatic, misleads, own_name, told_apart
 from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
 from qexplorer.ui.session import keep, state
 

@@ -21,7 +21,7 @@ from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import short_name
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import OPTIONS
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.quantize import digest_of

@@ -24,7 +24,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
 )
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.recipe_names import short_name
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import OPTIONS
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import error_from_histogram
@@ -284,7 +284,7 @@ def test_a_new_calibrator_is_in_short_names_help_and_messages(capsys: pytest.Cap
     assert "must be given: asked" in said
     with pytest.raises(RecipeError, match=r"weights.part: an option of 'half' and 'asked', not of.*'mse'; allowed"):
         Recipe.parse("weights: {calibrator: mse, part: 0.5}")
-    with pytest.raises(RecipeError, match=r"weights.part: Field required"):
+    with pytest.raises(RecipeError, match=r"weights.part: is missing"):
         Recipe.parse("weights: {calibrator: asked}")
     with pytest.raises(RecipeError, match=r"weights.part: .* must be at most 1"):
         Recipe.parse("weights: {calibrator: half, part: 2}")

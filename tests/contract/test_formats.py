@@ -16,7 +16,7 @@ from qexplorer.core.formats import FORMATS, Granularity, Storage, get_format
 from qexplorer.core.grid import fake_quantize
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, by_default_first
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import short_name
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import examples, stem_of
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.observe.error import error_exact, error_from_histogram

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe import LayerRule, Recipe
 from qexplorer.core.short_names import examples
 from tests.core.strategies import recipe_fields, rules
 
@@ -122,3 +122,20 @@ def test_a_path_is_read(tmp_path: Path) -> None:
     recipe = Recipe.parse(path)
     assert recipe.name == "mine"
     assert recipe == Recipe.parse(str(path))
+
+
+@pytest.mark.parametrize(
+    ("match", "name", "fits"),
+    [
+        ("blocks[0].fc", "blocks[0].fc", True),
+        ("blocks[*].fc", "blocks[12].fc", True),
+        ("blocks[0].*", "blocks[0].fc", True),
+        ("blocks[0].fc", "blocks[1].fc", False),
+        ("conv[12]", "conv2", True),
+        ("conv[12]", "conv3", False),
+        ("fc?", "fc1", True),
+    ],
+)
+def test_brackets_stand_for_themselves_or_for_a_set(match: str, name: str, fits: bool) -> None:
+    """Layers of torch have brackets in their names; a shell's sets work as well."""
+    assert LayerRule(match=match).matches(name, "Conv") is fits

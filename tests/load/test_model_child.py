@@ -169,3 +169,14 @@ def test_sample_needs_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = load_model("digits_cnn")
     assert (loaded.name, loaded.untrained) == ("digits_cnn", False)
     assert loaded.quantizable_layers
+
+
+def test_names_of_classes_beside_the_file_are_kept(tmp_path: Path) -> None:
+    """A list beside the file names the classes, also for whoever loads the normalized file later."""
+    path = saved(small_cnn(), tmp_path, "net.onnx")
+    assert load_model(path).classes == ()
+    (tmp_path / "classes.txt").write_text("a\nb\nc\nd\ne\n")
+    loaded = load_model(path)
+    assert (loaded.classes, loaded.outputs[0].classes) == (tuple("abcde"), True)
+    again = load_model(loaded.path)
+    assert (again.classes, again.outputs) == (loaded.classes, loaded.outputs)

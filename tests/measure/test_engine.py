@@ -17,9 +17,9 @@ from qexplorer.core.workspace import workspace
 from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import BATCHES, Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.forecast import FLOAT
 from qexplorer.measure.judging import judge_variant
-from qexplorer.measure.progress import Board
+from qexplorer.measure.pace.forecast import FLOAT
+from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits

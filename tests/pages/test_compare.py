@@ -147,36 +147,6 @@ def test_a_typed_name_that_is_no_recipe_is_refused() -> None:
     assert app.session_state["qexplorer_state"].compare == ["w8a8", "w6a8"]
 
 
-def test_a_recipe_that_must_fail_is_said_when_it_is_picked() -> None:
-    """A calibrator without a range for the levels asked for is refused at once; one picked before is named."""
-    app = opened()
-    app.multiselect("compare_picked").set_value(["w8a8", "nf4-kl"]).run()
-    assert app.session_state["qexplorer_state"].compare == ["w8a8"]
-    assert "needs evenly spaced levels" in app.error[0].value
-    app.run()
-    assert not app.error
-    assert "It will fail" in texts(opened(compare=["w8a8", "nf4-kl"]))
-
-
-def test_recipes_of_one_name_from_an_earlier_version_are_told_apart() -> None:
-    """Two recipes that a session calls by one name are two chips, and the order measures both."""
-    own = [f"name: mine\nweights: {{format: int{bits}}}\n" for bits in (8, 4)]
-    app = opened(compare=own, choices={"compare_samples": 20})
-    assert app.multiselect("compare_picked").options[:2] == ["mine", "mine (2)"]
-    app.button("compare_start").click().run()
-    order = COMPARE.order_of(manager.state(app.session_state["qexplorer_state"].jobs["compare"]))
-    manager.cancel(app.session_state["qexplorer_state"].jobs["compare"])
-    assert order is not None
-    assert [(r.name, r.weights and r.weights.format) for r in order.recipes] == [("mine", "int8"), ("mine (2)", "int4")]
-
-
-def test_good_results_stand_above_failures() -> None:
-    """What has numbers comes first; runs that failed for one reason are one line below."""
-    bad = [quantized_run(n, status=Status.FAILED, reason="no kernel", accuracy=None) for n in ("w4", "w2")]
-    said = texts(show(comparison(float_run(), *bad, quantized_run(), quantized_run("w4a8")))).replace("\\", "")
-    assert said.index("w4a8:") < said.index("w4; w2: failed: no kernel")
-
-
 def show(kept: Any, model: str = "tumour_mlp", data: str = "tumour", **choices: Any) -> AppTest:
     """The page with a kept comparison opened."""
     History().add(kept)

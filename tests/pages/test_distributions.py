@@ -151,7 +151,7 @@ def test_recipe_for_all(workspace_folder: Path) -> None:
         {"format": "int4", "granularity": "channel", "calibrator": "mse", "symmetric": True}
     )
     assert recipe.activations == Recipe.parse("w8a8").activations
-    assert recipe.name == "mine"
+    assert recipe.name == "w4a8 with mse weights"
 
 
 def test_recipe_for_one_layer() -> None:

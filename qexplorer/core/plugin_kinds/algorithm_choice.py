@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, m
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.plugin_kinds.algorithm import Algorithm, AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugins import ALGORITHMS
-from qexplorer.core.recipe_errors import words_of
+from qexplorer.core.recipe_words.faults import words_of
 
 __all__ = ["AskedAlgorithm", "check_order", "needs_of", "plain_algorithm"]
 

@@ -19,6 +19,7 @@ from qexplorer.core.tasks.choose import AGREEMENT, task_of
 from qexplorer.core.workspace import digest_json
 from qexplorer.load.class_names import matched
 from qexplorer.load.datasets.raw import RawData
+from qexplorer.load.outputs import class_count
 
 __all__ = ["as_listed", "with_models_classes"]
 
@@ -52,7 +53,7 @@ def with_models_classes(data: DataSet, model: Model) -> DataSet:
         places = matched(data.classes, model.classes)
         if places is not None:
             return _matched_by_name(data, model, places)
-    count = _count(model)
+    count = class_count(model.outputs)
     if not data.alphabetical:
         return data
     if not model.classes and (count is None or count == len(data.classes)):
@@ -103,14 +104,6 @@ def _renumbered(split: Split, places: tuple[int, ...]) -> Split:
         return split
     table: Array = np.asarray(places, np.int64)
     return replace(split, labels=table[np.asarray(split.labels, np.int64)])
-
-
-def _count(model: Model) -> int | None:
-    """Classes of the model by the shape of its first output; two for a single score, None where it does not say."""
-    shape = model.outputs[0].shape
-    if len(shape) < 2 or not isinstance(shape[1], int) or any(length != 1 for length in shape[2:]):
-        return None
-    return max(shape[1], 2)
 
 
 def _few(names: Sequence[str]) -> str:

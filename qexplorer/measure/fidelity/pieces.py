@@ -140,7 +140,7 @@ class _Look:
         return found
 
     def _lean(self, p: Point) -> tuple[float, float]:
-        """How one-sided, and how far from the nearest codes, it rounds, on one batch; in real numbers too, before it is called wrong."""
+        """How one-sided, and how often not to the nearest code, it rounds; in float64 too, before it is wrong."""
         grid = _grid(self._of.model, p)
         if grid is None:
             return 0.0, 0.0
@@ -192,19 +192,29 @@ class _Look:
         pairs = [(made[name], real[name]) for made, real in self._few]
         return max((_worst(a, b) for a, b in pairs if a.shape == b.shape), default=None)
 
+    def _rounded_to_halves(self, fed: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+        """What roundings to 16 bits alone make of the piece; a runtime may as well compute it in 32 bits."""
+        return RealNumbers(self._cut, self._of.threads, halves=True).run(fed, names)
+
     def _both_for_a_few(self) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-        """Simulated and in float64: the smallest batch, cut to a few samples where the graph takes any number."""
+        """Simulated and in float64: the smallest batch, cut to a few samples where the graph takes any number.
+
+        Where 16-bit floats are computed in, what rounding to them makes is a second one.
+        """
         batch = min(range(len(self._fed)), key=lambda i: next(iter(self._fed[i].values())).shape[0])
         fed, names = self._fed[batch], [end.name for end in self._ends]
         rows = {array.shape[0] if array.ndim else 0 for array in fed.values()}
+        few = fed
         if len(rows) == 1 and rows.pop() > _REAL_SAMPLES:
             few = {name: np.ascontiguousarray(array[:_REAL_SAMPLES]) for name, array in fed.items()}
-            try:
-                return [(self._of._run(self._cut, [few])[0], self._numbers().run(few, names))]
-            except QExplorerError:  # the batch is written into the graph
-                pass
-        real = self._real(batch)
-        return [] if real is None else [(self._simulated[batch], real)]
+        for given in (few, fed):  # all of it where the batch is written into the graph
+            with contextlib.suppress(QExplorerError):
+                real = self._numbers().run(given, names)
+                made = [self._of._run(self._cut, [given])[0]]
+                if self._computes_in_halves():
+                    made.append(self._rounded_to_halves(given, names))
+                return [(each, real) for each in made]
+        return []
 
     def _moved(self, name: str, batch: int, still: Array) -> NDArray[np.float64]:
         """How far an output moves where roundings that cannot be seen go to the next code; for whole numbers, any."""

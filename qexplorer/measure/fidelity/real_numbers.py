@@ -33,12 +33,14 @@ class RealNumbers:
     Args:
         model: any graph; it is not changed.
         threads: of one operator.
+        halves: round every result of a node to 16 bits where the graph says so, and nothing else: how far such a graph
+            is off by itself, whatever a runtime computes it in.
 
     Raises:
         BackendError: it holds an operator that torchgraph does not have, or graphs inside nodes.
     """
 
-    def __init__(self, model: onnx.ModelProto, threads: int) -> None:
+    def __init__(self, model: onnx.ModelProto, threads: int, *, halves: bool = False) -> None:
         from qexplorer.torchgraph.executor import GraphModule
         from qexplorer.torchgraph.graph import missing_operators
 
@@ -46,7 +48,7 @@ class RealNumbers:
         if missing:
             raise BackendError(f"torchgraph has no operator {', '.join(missing)}")
         self._threads = threads
-        self._module = GraphModule(widened(model))
+        self._module = GraphModule(widened(model, halves=halves))
 
     def run(self, feeds: Mapping[str, Array], names: Iterable[str]) -> dict[str, Array]:
         """Tensors called ``names`` for one batch, floats in float64. Raises BackendError."""
@@ -74,9 +76,17 @@ def holds_halves(model: onnx.ModelProto) -> bool:
     return any(kind in (_HALF, _BFLOAT) for kind in GraphIndex(model).types.values())
 
 
-def widened(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with every float of 16 or 32 bits in 64. Raises BackendError for graphs inside nodes."""
+def widened(model: onnx.ModelProto, *, halves: bool = False) -> onnx.ModelProto:
+    """The same graph with every float of 16 or 32 bits in 64; with ``halves``, results of 16 bits are rounded to these.
+
+    Raises:
+        BackendError: there are graphs inside nodes.
+    """
     import onnx
+
+    from qexplorer.graph.index import GraphIndex
+
+    types = GraphIndex(model).types if halves else {}
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -97,7 +107,25 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
                 _widen(attribute.t)
         if node.op_type == "Constant":
             _plain_floats(node)
+    rounded = [each for node in graph.node for each in _rounded(node, types)]
+    del graph.node[:]
+    graph.node.extend(rounded)
     return copy
+
+
+def _rounded(node: onnx.NodeProto, types: Mapping[str, int]) -> list[onnx.NodeProto]:
+    """A node, and behind each of its results of 16 bits a rounding to them."""
+    from onnx import helper
+
+    nodes = [node]
+    for place, name in enumerate(node.output):
+        kind = types.get(name, 0)
+        if kind in (_HALF, _BFLOAT):
+            wide, half = f"{name}//wide", f"{name}//half"
+            node.output[place] = wide
+            nodes.append(helper.make_node("Cast", [wide], [half], to=kind))
+            nodes.append(helper.make_node("Cast", [half], [name], to=_DOUBLE))
+    return nodes
 
 
 def _widen(item: onnx.TensorProto) -> None:

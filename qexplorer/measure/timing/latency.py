@@ -13,9 +13,9 @@ from qexplorer.machine.neighbours import Busy
 from qexplorer.machine.usage_watch import UsageLog
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy.per_inference import energy_of
+from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.measure.timing.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.measure.waiting import OnWait, heard
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 

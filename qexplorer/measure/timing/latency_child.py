@@ -25,9 +25,9 @@ from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy.metered_rounds import measure_energy
 from qexplorer.measure.fidelity.comparing import first_rows
+from qexplorer.measure.pace.waiting import announce
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.timing.timed_calls import Turns
-from qexplorer.measure.waiting import announce
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import usable

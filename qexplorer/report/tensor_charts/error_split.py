@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from qexplorer.observe.advice import Advice, Direction
+from qexplorer.observe.error import EXACT_DB
 from qexplorer.report.palette import CLIPPING, ROUNDING
 
-__all__ = ["ErrorSplitInfo", "error_split_html", "error_split_info"]
+__all__ = ["ErrorSplitInfo", "error_split_html", "error_split_info", "sqnr_text"]
+
+
+EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +27,63 @@ class ErrorSplitInfo:
 
 
 def error_split_info(
-    rounding_mse: float, clipping_mse: float, sqnr_db: float, clipped_fraction: float
+    rounding_mse: float,
+    clipping_mse: float,
+    sqnr_db: float,
+    clipped_fraction: float,
+    advice: Advice | None = None,
+    lost: tuple[int, int] = (0, 0),
 ) -> ErrorSplitInfo:
-    """The two parts of the mean squared error and which of them dominates."""
+    """The two parts of the mean squared error, which of them dominates, and what would help.
+
+    Args:
+        rounding_mse: part of the mean squared error made within the grid's range.
+        clipping_mse: part of it made beyond.
+        sqnr_db: signal to error.
+        clipped_fraction: part of the values beyond the range.
+        advice: what trying other clip lines found; None where there is no one pair of lines to move.
+        lost: channels of which nothing is left, and all channels.
+    """
     whole = rounding_mse + clipping_mse
-    share = rounding_mse / whole if whole > 0 else 0.0
-    if whole == 0:
-        verdict = "Every value lies on the grid: there is no error."
-    elif share >= 0.9:
-        verdict = "Rounding dominates: narrower clip lines or more bits would help."
-    elif share <= 0.1:
-        verdict = "Clipping dominates: the grid is too narrow for these values."
+    if whole == 0 or sqnr_db >= EXACT_DB:
+        verdict = "Every value lies on the grid: there is no error" + (" but float32's own." if whole else ".")
+        share, whole = 0.0, 0.0
     else:
-        verdict = "Rounding and clipping are of one order: the range is about right for this number of bits."
-    sqnr = "without limit" if math.isinf(sqnr_db) else f"{sqnr_db:.1f} dB"
-    text = f"Signal to quantization noise {sqnr}; {_percent(clipped_fraction)} of the values clipped. {verdict}"
+        share = rounding_mse / whole
+        most = "Rounding dominates" if share >= 0.9 else "Clipping dominates" if share <= 0.1 else None
+        verdict = f"{most or 'Rounding and clipping are of one order'}{_advised(advice)}."
+    ratio = sqnr_text(sqnr_db)
+    text = "Exact" if ratio == EXACT else f"Signal to quantization noise {ratio}"
+    text = f"{text}; {_percent(clipped_fraction)} of the values clipped."
+    text = " ".join(part for part in (text, _lost(*lost), verdict) if part)
     return ErrorSplitInfo(rounding_mse, clipping_mse, share, 1 - share if whole > 0 else 0.0, text)
+
+
+def sqnr_text(sqnr_db: float) -> str:
+    """Decibels; ``exact`` where what is left is float32's own rounding, a word where there is no signal."""
+    if math.isnan(sqnr_db):
+        return "no signal"
+    return EXACT if sqnr_db >= EXACT_DB else f"{sqnr_db:.1f} dB"
+
+
+def _advised(advice: Advice | None) -> str:
+    if advice is None:
+        return ""
+    if advice.direction is Direction.NOWHERE:
+        return ": neither narrower nor wider clip lines would be better, more bits or finer scales would"
+    gain = "make it exact" if math.isinf(advice.gain_db) else f"gain {advice.gain_db:.1f} dB"
+    return f": {advice.direction} clip lines would {gain}, at {advice.low:.3g} to {advice.high:.3g}"
+
+
+def _lost(lost: int, channels: int) -> str:
+    if not lost:
+        return ""
+    who = (
+        f"{lost:,} of {channels:,} channels round to nothing"
+        if lost > 1
+        else f"1 of {channels:,} channels rounds to nothing"
+    )
+    return f"{who}, which one figure for the whole tensor hides: their values all become 0."
 
 
 def _percent(fraction: float) -> str:

@@ -21,7 +21,7 @@ from qexplorer.run.preparing import preparing
 
 __all__ = ["Converted", "converted", "digest_of"]
 
-_FORMAT = 5
+_FORMAT = 6
 _LIMITS = Limits(wall_s=600, cpu_s=600)
 
 

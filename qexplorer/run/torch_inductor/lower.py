@@ -137,6 +137,8 @@ class LoweredGraph(nn.Module):
             return None
         codes, scale = weight
         codes = codes.t().contiguous() if flips else codes
+        read = self._as_plane(node, settings, codes)
+        codes = codes if read is None else codes.unsqueeze(2)
         channels = scale.expand(codes.shape[0]).contiguous()
         names = [
             self._kept(f"{node.output[0]} {part}", value)
@@ -147,7 +149,7 @@ class LoweredGraph(nn.Module):
             )
             if value is not None
         ]
-        call = self._conv(settings, codes) if node.op_type == "Conv" else nn.functional.linear
+        call = self._conv(settings, codes, read is not None) if node.op_type == "Conv" else nn.functional.linear
         if call is None:
             return None
 
@@ -155,13 +157,33 @@ class LoweredGraph(nn.Module):
             stored = [getattr(self, name) for name in names]
             dequantize = torch.ops.quantized_decomposed.dequantize_per_channel
             w = dequantize(stored[0], stored[1], stored[2], 0, -128, 127, torch.int8)
-            return (call(_on_device(values[node.input[0]]), w, stored[3] if len(stored) > 3 else None),)
+            bias = stored[3] if len(stored) > 3 else None
+            if read is None:
+                return (call(_on_device(values[node.input[0]]), w, bias),)
+            return (call(read(values), w, bias).squeeze(2),)
 
         return run
 
-    def _conv(self, settings: Node, codes: Tensor) -> Callable[..., Tensor] | None:
-        """A convolution that torch pads by itself; None for others."""
-        axes = codes.ndim - 2
+    def _as_plane(
+        self, node: onnx.NodeProto, settings: Node, codes: Tensor
+    ) -> Callable[[dict[str, Any]], Tensor] | None:
+        """Reads the input of a padded convolution along one axis as a plane of height 1; None for other layers.
+
+        PyTorch 2.13 takes the output of its integer kernel for such a one to be longer by the padding, and refuses
+        whatever reads it beside another tensor.
+        """
+        maker = self._graph.index.maker(node.input[0])
+        one = node.op_type == "Conv" and codes.ndim == 3 and any(settings.wholes("pads") or ())
+        if not one or maker is None or maker.op_type != "DequantizeLinear":
+            return None
+        dequantize = self._quantizer(maker)
+        if dequantize is None:
+            return None
+        return lambda values: dequantize({maker.input[0]: values[maker.input[0]].unsqueeze(2)})[0]
+
+    def _conv(self, settings: Node, codes: Tensor, plane: bool) -> Callable[..., Tensor] | None:
+        """A convolution that torch pads by itself; None for others. ``plane``: of one axis, as a plane of height 1."""
+        axes = codes.ndim - 2 - plane
         pads = settings.wholes("pads") or (0,) * (2 * axes)
         if (
             settings.text("auto_pad", "NOTSET") not in ("NOTSET", "")
@@ -171,6 +193,8 @@ class LoweredGraph(nn.Module):
             return None
         stride, gap = (settings.wholes(name) or (1,) * axes for name in ("strides", "dilations"))
         function, groups = _AXES[codes.ndim], settings.whole("group", 1)
+        if plane:
+            return lambda x, w, b: function(x, w, b, (1, *stride), (0, *pads[:1]), (1, *gap), groups)
         return lambda x, w, b: function(x, w, b, stride, pads[:axes], gap, groups)
 
     # Constants

@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
-from qexplorer.core.recipe_names import distinct
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.measure.effort import Effort, effort_of
-from qexplorer.measure.forecast import expected_seconds
+from qexplorer.measure.pace.forecast import expected_seconds
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_memory import latest_job, start_job
 from qexplorer.ui.job_section import StartButton, draw_start, duration

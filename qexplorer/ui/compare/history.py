@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.recipe_names import distinct
+from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.results import Accuracy
 from qexplorer.core.workspace import digest_json
 from qexplorer.jobs.compare_order import CompareOrder

@@ -9,7 +9,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import LayerRule, Recipe
-from qexplorer.core.recipe_names import is_automatic, own_name
+from qexplorer.core.recipe_words.names import is_automatic, own_name
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.tensor import layer_of
 from qexplorer.ui.own_recipes import set_recipe

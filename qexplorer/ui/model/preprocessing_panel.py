@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from qexplorer.core.errors import DataError
+from qexplorer.core.recipe_words.faults import words_of
 from qexplorer.ui.session import keep, show_error, state
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _apply(layout: str, size: str, scale: str, mean: str, std: str) -> None:
         chosen = Preprocessing.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        message = str(first["msg"]).removeprefix("Value error, ")
+        message = words_of(first)
         show_error(DataError(message, where=f"preprocessing, {first['loc'][0]}" if first["loc"] else "preprocessing"))
     except DataError as error:
         show_error(error)

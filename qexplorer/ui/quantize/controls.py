@@ -10,7 +10,7 @@ import streamlit as st
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Granularity, Role, Storage, get_format, on_a_grid
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.recipe_names import MOST_LETTERS
+from qexplorer.core.recipe_words.names import MOST_LETTERS
 from qexplorer.core.short_names import examples
 from qexplorer.ui.calibrator_controls import (
     draw_option,

@@ -13,7 +13,7 @@ from qexplorer.core.plugin_kinds.algorithm_choice import plain_algorithm
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, not_offered, starting_options
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.recipe_names import decodes, is_automatic, own_name, short_name
+from qexplorer.core.recipe_words.names import decodes, is_automatic, own_name, short_name
 from qexplorer.core.short_names import NAME_A_FILE
 
 __all__ = [

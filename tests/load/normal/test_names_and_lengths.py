@@ -146,6 +146,14 @@ def test_metadata_names_the_classes(tmp_path: Path) -> None:
     assert loaded.given_bytes == len(proto.SerializeToString())
 
 
+def test_names_of_another_number_are_about_something_else(tmp_path: Path) -> None:
+    """Three names for five outputs are left aside."""
+    proto = small_cnn()
+    proto.metadata_props.add(key="labels", value="a,b,c")
+    loaded, _ = load(proto, tmp_path)
+    assert (loaded.classes, [each.classes for each in loaded.outputs]) == ((), [False])
+
+
 @pytest.mark.parametrize(
     ("last", "shape", "known"),
     [("Softmax", ["n", 3], True), ("Sigmoid", ["n", 3], False), ("Relu", ["n", 3], False), (None, ["n", 3], False)],

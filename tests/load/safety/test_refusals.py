@@ -169,13 +169,6 @@ def test_declared_size_disagrees_with_data(shape: list[int], says: str, tmp_path
     assert "'w'" in sentence
 
 
-def test_bytes_that_are_no_whole_number_of_values(tmp_path: Path) -> None:
-    """Fifteen bytes are no float32 values."""
-    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 3]}, ["y"])
-    proto.graph.initializer.append(declared([3], b"\0" * 15))
-    assert "holds 15 bytes, which is no whole number of its values" in refused(proto, tmp_path)
-
-
 @pytest.mark.parametrize("op", ["ConstantOfShape", "Expand", "Tile", "Range", "Resize", "Pad"])
 def test_allocation_bomb(op: str, tmp_path: Path) -> None:
     """A few bytes that ask for terabytes are refused before anything is allocated."""

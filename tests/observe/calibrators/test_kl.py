@@ -10,6 +10,7 @@ import pytest
 from qexplorer.core.formats import get_format
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
+from qexplorer.observe.calibrators.divergence import _linear, _magnitudes
 from qexplorer.observe.weight_grids import weight_grid
 from tests.observe.calibrators.tensors import normal, stats_of
 
@@ -98,3 +99,36 @@ def test_kl_per_channel_does_not_take_chance_for_shape() -> None:
     grid = weight_grid(w, WeightSpec(calibrator="kl"), 0)
     assert (grid.high > 2.0).all()
     assert (grid.high <= abs(w).max(1) * (1 + 1e-6)).all()
+
+
+def test_what_lies_beyond_is_counted() -> None:
+    """Bins up to an end, what is below and what is above it: no value is lost, and each is on its side."""
+    x = np.concatenate([np.linspace(0.01, 1, 900), np.linspace(1.5, 3, 70), -np.linspace(0.02, 0.9, 500), [-7.0] * 30])
+    bins = stats_of(x.astype(np.float32)).histogram.bins
+    counts = _linear(bins, -1.0, 1.0, 64)
+    assert counts[0] == pytest.approx(30)
+    assert counts[-1] == pytest.approx(70, abs=1)
+    assert counts.sum() == pytest.approx(x.size)
+    assert _magnitudes(bins, 1.0, 64)[-1] == pytest.approx(100, abs=1)
+
+
+@pytest.mark.parametrize("levels", [15, 127])
+def test_cutting_mass_off_costs_divergence(levels: int) -> None:
+    """The more values lie beyond a range, the more it diverges: they are counted in its outermost bin."""
+    from qexplorer.observe.grid_kernels import divergences
+
+    ends = []
+    for beyond in (0.0, 500.0, 5000.0):
+        counts = np.full(1026, 40.0)
+        counts[0], counts[-1] = 0.0, beyond
+        ends.append(divergences(counts, 0.0, 0.01, np.array([0]), np.array([1024]), float(levels))[0])
+    assert ends[0] < ends[1] - 0.005 < ends[2] - 0.01
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_a_second_hill_is_not_cut_off(share: float) -> None:
+    """Values in a hill at ten times the others' spread are too many to be given up, on one side or on both."""
+    x = normal(200_000)
+    x[: int(share * x.size)] = 10.0 + 0.2 * x[: int(share * x.size)]
+    for symmetric in (True, False):
+        assert calibrate(stats_of(x), "kl", format=INT8, symmetric=symmetric)[1] > 9.5

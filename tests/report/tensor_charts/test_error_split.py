@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import math
 
+from qexplorer.observe.advice import Advice, Direction
 from qexplorer.report.palette import CLIPPING, ROUNDING
-from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info
+from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info, sqnr_text
 
 
 def test_shares() -> None:
@@ -40,3 +41,31 @@ def test_colours() -> None:
     for colour, name in ((ROUNDING, "rounding error"), (CLIPPING, "clipping error")):
         assert colour in html
         assert name in html
+
+
+def test_float_noise_is_called_exact() -> None:
+    """186 dB are float32's own rounding: nothing dominates, and no number of dB is shown."""
+    info = error_split_info(1e-19, 0.0, 186.2, 0.0)
+    assert info.verdict.startswith("Exact; none of the values clipped.")
+    assert "dB" not in info.verdict
+    assert "dominates" not in info.verdict
+    assert (info.rounding_share, info.clipping_share) == (0.0, 0.0)
+    assert (sqnr_text(139.9), sqnr_text(math.inf), sqnr_text(math.nan)) == ("139.9 dB", "exact", "no signal")
+
+
+def test_advice_is_what_trying_found() -> None:
+    """Narrower, wider or neither, with what it gains; without a pair of lines to move nothing is advised."""
+    narrower = Advice(Direction.NARROWER, 1.24, -0.5, 0.75)
+    assert "narrower clip lines would gain 1.2 dB, at -0.5 to 0.75" in error_split_info(1, 0, 20, 0, narrower).verdict
+    wider = Advice(Direction.WIDER, math.inf, -2, 2)
+    assert "wider clip lines would make it exact, at -2 to 2" in error_split_info(0, 1, 20, 0, wider).verdict
+    best = error_split_info(1, 0.01, 20, 0, Advice(Direction.NOWHERE, 0.0, -1, 1)).verdict
+    assert "neither narrower nor wider clip lines would be better" in best
+    assert "would" not in error_split_info(1, 0, 20, 0).verdict
+
+
+def test_channels_that_lose_everything_are_counted() -> None:
+    """A good figure for the whole does not hide channels of which nothing is left."""
+    assert "412 of 512 channels round to nothing" in error_split_info(1, 0, 21.5, 0, None, (412, 512)).verdict
+    assert "1 of 8 channels rounds to nothing" in error_split_info(1, 0, 21.5, 0, None, (1, 8)).verdict
+    assert "nothing" not in error_split_info(1, 0, 21.5, 0, None, (0, 8)).verdict

@@ -126,6 +126,39 @@ def test_a_layer_in_onnx_runtime_s_own_form_is_integer(tmp_path: Path) -> None:
     assert session_of(path).kernels().integer == {"FULLY_CONNECTED": 1}
 
 
+def halved(folder: Path, factor: float) -> Path:
+    """``x0 * factor`` by a matrix of int8 weights with a scale for each column."""
+    codes = np.random.default_rng(3).integers(-127, 128, (SHAPE[-1], 5)).astype(np.int8)
+    constants = {"c": np.float32(factor), "codes": codes, "steps": np.linspace(0.01, 0.02, 5, dtype=np.float32)}
+    nodes = [
+        helper.make_node("Mul", ["x0", "c"], ["m"]),
+        helper.make_node("DequantizeLinear", ["codes", "steps"], ["w"], axis=1),
+        helper.make_node("MatMul", ["m", "w"], ["y"]),
+    ]
+    return save(folder, nodes, [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()])
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("factor", [0.5, -0.5])
+def test_a_factor_in_front_of_a_layer_costs_no_bit_of_its_weights(tmp_path: Path, factor: float) -> None:
+    """The half of a GELU: the answers are those of the weights' own codes, which the converter would halve."""
+    path, feeds = halved(tmp_path, factor), values(1)
+    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)[0]
+    np.testing.assert_allclose(session_of(path).run(feeds)[0], expected, rtol=0, atol=1e-5 * np.ptp(expected))
+
+
+def test_a_positive_factor_goes_into_the_scales(tmp_path: Path) -> None:
+    """The weight stays on its codes, and no product is left; a negative factor has no such grid, and it is said."""
+    found = rewritten(onnx.load(str(halved(tmp_path, 0.5))))
+    ops = [node.op_type for node in found.model.graph.node]
+    assert ops == ["Weight", "FullyConnected"]
+    assert found.differences == ()
+    other = rewritten(onnx.load(str(halved(tmp_path, -0.5))))
+    assert "Weight" not in [node.op_type for node in other.model.graph.node]
+    assert "factor in front of it" in other.differences[0]
+
+
 @needs_litert
 @pytest.mark.usefixtures("kept")
 def test_samples_that_know_of_each_other_are_converted_for_each_batch(tmp_path: Path) -> None:

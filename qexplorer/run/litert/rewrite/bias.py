@@ -81,7 +81,7 @@ def _settings(edit: GraphEdit, name: str) -> dict[str, Any]:
 
 
 def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
-    """Stores weights in float32 where a float layer's answer is multiplied by a constant.
+    """Stores weights in float32 where a float layer's answer, or what it reads, is multiplied by a constant.
 
     The converter (litert-converter 0.5) folds such a factor into the scales of integer weights, and gets it wrong:
     digits_cnn with 16-bit activations was off by half of its range.
@@ -92,12 +92,19 @@ def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
         reads = made.get(layer.input[0])
         if weight is None or weight.op_type != "Weight" or (reads is not None and reads.op_type == "Grid"):
             continue
-        if not _scaled(edit, layer.output[0]):
+        before = reads is not None and _is_factor(edit, reads)
+        if not before and not _scaled(edit, layer.output[0]):
             continue
         layer.input[1] = weight.input[0]
+        where = "in front of it" if before else "behind it"
         differences.append(
-            f"'{layer.input[1].split('//')[0]}' is read by a layer with a factor behind it: stored as float32"
+            f"'{layer.input[1].split('//')[0]}' is read by a layer with a factor {where}: stored as float32"
         )
+
+
+def _is_factor(edit: GraphEdit, node: onnx.NodeProto) -> bool:
+    constant = any(edit.array(each) is not None for each in node.input)
+    return node.op_type in _FACTORS or (node.op_type in ("Mul", "Div") and constant)
 
 
 def _scaled(edit: GraphEdit, name: str) -> bool:
@@ -105,8 +112,7 @@ def _scaled(edit: GraphEdit, name: str) -> bool:
     readers, waiting, seen = edit.readers(), [name], {name}
     while waiting:
         for node in readers.get(waiting.pop(), ()):
-            constant = any(edit.array(each) is not None for each in node.input)
-            if node.op_type in _FACTORS or (node.op_type in ("Mul", "Div") and constant):
+            if _is_factor(edit, node):
                 return True
             if node.op_type in _CROSSED:
                 waiting += [each for each in node.output if each not in seen]

@@ -9,6 +9,7 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 from qexplorer.run.litert.rewrite.activations import CodesOut, rewrite_activations
 from qexplorer.run.litert.rewrite.bias import rewrite_bias, unweight_scaled
 from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
+from qexplorer.run.litert.rewrite.factors import absorb_factors
 from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, unfuse
 from qexplorer.run.litert.rewrite.qlinear import rewrite_qlinear
 from qexplorer.run.litert.rewrite.tables import rewrite_tables
@@ -50,6 +51,7 @@ def rewritten(model: onnx.ModelProto) -> Rewritten:
     rewrite_layers(edit)
     codes_out = rewrite_activations(edit, differences)
     rewrite_bias(edit)
+    absorb_factors(edit)
     unweight_scaled(edit, differences)
     rewrite_clips(edit)
     unfuse(edit, differences)

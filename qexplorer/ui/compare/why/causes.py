@@ -6,7 +6,7 @@ import streamlit as st
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import short_name
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.measure.why.explanation import Cause, Why
 from qexplorer.measure.why.fixes import changed_recipe
 from qexplorer.measure.why.words import listed, milliseconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_names import distinct, is_automatic, own_name, told_apart
+from qexplorer.core.recipe_words.names import distinct, is_automatic, own_name, told_apart
 
 TIGHT = "weights: {format: int8}\nactivations: {format: uint8, calibrator: percentile, percentile: 99.5}\n"
 

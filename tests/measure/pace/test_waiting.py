@@ -14,13 +14,13 @@ from qexplorer.measure import engine as engines
 from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.forecast import workers
 from qexplorer.measure.judging import Judged, judge_variant
-from qexplorer.measure.progress import Board
+from qexplorer.measure.pace.forecast import workers
+from qexplorer.measure.pace.progress import Board
+from qexplorer.measure.pace.waiting import OnWait, Wait, waiting_text
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.timing.latency import time_variants
 from qexplorer.measure.variant import Variant, subject_of
-from qexplorer.measure.waiting import OnWait, Wait, waiting_text
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.preparing import preparing, tell_preparing
 from qexplorer.run.protocol import Preparation

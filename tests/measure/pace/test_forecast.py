@@ -9,7 +9,7 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.effort import Effort
-from qexplorer.measure.forecast import FLOAT, Forecast, expected_seconds
+from qexplorer.measure.pace.forecast import FLOAT, Forecast, expected_seconds
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Preparation
 

@@ -6,7 +6,7 @@ import pytest
 
 from qexplorer.core.errors import Cancelled
 from qexplorer.measure.comparison import Progress
-from qexplorer.measure.progress import Board
+from qexplorer.measure.pace.progress import Board
 
 
 def test_shares_are_weighed_by_the_seconds_expected() -> None:

@@ -1,0 +1,1 @@
+"""Words for recipes: what one is called, and what is wrong with its text."""

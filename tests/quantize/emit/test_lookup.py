@@ -1,0 +1,98 @@
+"""Tables of embeddings: stored as codes, looked up without being decoded, and once where they are tied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from qexplorer.core.dataset import Split
+from qexplorer.core.grid import fake_quantize
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.observe.collecting.collect import collect
+from qexplorer.quantize.quantize import quantize_model
+from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.registry import usable
+from tests.quantize.graphs import Builder
+from tests.quantize.support import model_of, run
+
+IDS = np.random.default_rng(0).integers(0, 40, size=(16, 6))
+
+
+@pytest.fixture(autouse=True)
+def _shared(shared_workspace: Path) -> None:
+    """Models are written to one workspace."""
+
+
+def _language(tied: bool) -> tuple[Model, dict[str, np.ndarray]]:
+    """An embedding, a layer, and a last layer of which the weight is the embedding turned over, or its own."""
+    b = Builder(7)
+    b.inputs.append(helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 6]))
+    table = b.normal(40, 16, name="table")
+    h = b.node("Relu", b.node("MatMul", b.node("Gather", table, "ids", name="look"), b.normal(16, 16), name="inner"))
+    last = b.node("Transpose", table, perm=[1, 0]) if tied else b.normal(16, 40, name="own")
+    b.output(b.node("MatMul", h, last, name="last"), 3)
+    return model_of(b.model(), "language"), {"ids": IDS}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(
+    "recipe", ["w8a8", "w8a8-tensor", "w8a8-asym", "w8a8-dynamic", "w8", "w8-asym", "w4-b8", "w4a8", "w6", "w16"]
+)
+def test_rows_are_those_of_the_table_on_its_grid(recipe: str, tied: bool) -> None:
+    """What is looked up is the dequantized table's row, in every granularity, and the answers stay near."""
+    model, feeds = _language(tied)
+    asked = Recipe.parse(recipe)
+    statistics = collect(model, Split(feeds), threads=1) if asked.needs_statistics else None
+    made = quantize_model(model, asked, statistics)
+    plan = made.plan.tensors[made.plan.constants["look"][0]]
+    table = onnx.numpy_helper.to_array({i.name: i for i in model.proto().graph.initializer}["table"])
+    proto = onnx.load(made.path)
+    proto.graph.output.append(helper.make_tensor_value_info("look_out", TensorProto.FLOAT, None))
+    np.testing.assert_allclose(run(proto, feeds)[1], fake_quantize(table, plan.grid)[IDS], rtol=1e-5, atol=1e-7)
+    assert made.plan.layer("look").treatment == "weight-only"
+
+
+@pytest.mark.parametrize("recipe", ["w8a8", "w8a8-dynamic", "w8", "w4a8"])
+def test_a_tied_weight_is_stored_and_counted_once(recipe: str) -> None:
+    """The int8 file has one array of 40 x 16 codes, is smaller than the float one, and the parameters count it once."""
+    model, feeds = _language(tied=True)
+    asked = Recipe.parse(recipe)
+    made = quantize_model(model, asked, collect(model, Split(feeds), threads=1) if asked.needs_statistics else None)
+    large = [item for item in onnx.load(made.path).graph.initializer if np.prod(item.dims) == 640]
+    assert [(tuple(item.dims), item.data_type) for item in large] == [((16, 40), TensorProto.INT8)]
+    assert sum(layer.parameters for layer in model.layers) == 40 * 16 + 16 * 16
+    assert made.plan.layer("look").weight_bytes > 0
+    assert made.plan.layer("last").weight_bytes == 0
+    other, _ = _language(tied=False)
+    assert sum(layer.parameters for layer in other.layers) == 2 * 40 * 16 + 16 * 16
+
+
+def test_a_tied_weight_keeps_its_integer_kernel() -> None:
+    """Sharing costs no kernel: both products run on codes."""
+    model, feeds = _language(tied=True)
+    made = quantize_model(model, Recipe.parse("w8a8"), collect(model, Split(feeds), threads=1))
+    session = usable("onnxruntime").load(made.path, SessionOptions(mode=Mode.NATIVE, threads=1))
+    assert session.kernels().integer == {"QLinearMatMul": 2}
+
+
+def test_places_that_floats_decide_take_no_codes() -> None:
+    """A look-up by computed places, as trees have, keeps its table in float."""
+    b = Builder(8)
+    x = b.input("x", ("n", 4))
+    place = b.node("Cast", b.node("Greater", x, b.constant(np.float32(0))), to=TensorProto.INT64)
+    b.output(b.node("Gather", b.normal(2, 8), place, name="leaf"), 3)
+    layer = quantize_model(model_of(b.model(), "tree"), Recipe.parse("w8"), None).plan.layer("leaf")
+    assert layer.treatment == "float"
+
+
+def test_a_rule_keeps_a_table_in_float() -> None:
+    """Rules know the look-up like any other layer, and formats that are no integers say that rows are not looked up."""
+    model, _ = _language(tied=False)
+    rule = Recipe.parse("name: r\nweights: {}\nlayers:\n  - {match: look, float: true}\n")
+    assert quantize_model(model, rule, None).plan.layer("look").reason == "kept in float by the rule 'look'"
+    assert "not looked up" in quantize_model(model, Recipe.parse("nf4"), None).plan.layer("look").reason

@@ -8,7 +8,9 @@ from typing import Any
 __all__ = ["chart_csv", "chart_png", "chart_svg"]
 
 _WIDTH = 900  # pixels of a chart that takes its width from its place
-_LOOKS = frozenset({"colour", "color", "align", "led", "label_x", "label_y", "shown", "cost_shown", "on", "text"})
+_LOOKS = frozenset(
+    {"colour", "color", "align", "led", "label_x", "label_y", "shown", "cost_shown", "on", "text", "step"}
+)
 """Columns that say how a row is drawn and nothing of what it is."""
 
 

@@ -15,7 +15,7 @@ from qexplorer.report.tensor_charts.histogram import Bar, HistogramInfo
 
 __all__ = ["histogram_spec"]
 
-_HEIGHT = 330
+_HEIGHT = 330  # with title and axes, so that a full screen keeps them
 _COMB = 16
 _BASE = 0.7  # where bars start on a logarithmic axis: below one count
 _PAD = 0.015
@@ -27,6 +27,7 @@ def histogram_spec(info: HistogramInfo) -> dict[str, Any]:
     x = _x_axis(info)
     return {
         **chart_frame(info.title, info.subtitle, _HEIGHT),
+        "autosize": {"type": "fit", "contains": "padding"},
         "datasets": _datasets(info),
         "layer": [_zones(x), _bar_layer(info.log, x), _rules(x), _comb(x), _clip_lines(x), *_marks(x)],
         "config": {"axis": {"labelOverlap": True}},
@@ -141,7 +142,7 @@ def _comb(x: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": {"name": "comb"},
         "mark": {"type": "rule", "color": GRID, "strokeWidth": 1, "opacity": 0.9},
-        "encoding": {"x": x, "y": {"value": _HEIGHT}, "y2": {"value": _HEIGHT - _COMB}},
+        "encoding": {"x": x, "y": {"value": "height"}, "y2": {"value": {"expr": f"height - {_COMB}"}}},
     }
 
 

@@ -8,10 +8,12 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
+from qexplorer.ui.distributions.before_after import draw_before_after
 from qexplorer.ui.distributions.channels import draw_channel_table
 from qexplorer.ui.distributions.charts import draw_channels, draw_histogram
-from qexplorer.ui.distributions.controls import counts_scale, draw_grid_controls, draw_view_controls
-from qexplorer.ui.distributions.drawn_grid import drawn, view_of
+from qexplorer.ui.distributions.clipping import draw_clipping
+from qexplorer.ui.distributions.controls import Settings, counts_scale, draw_grid_controls, draw_view_controls
+from qexplorer.ui.distributions.drawn_grid import Drawn, drawn, view_of
 from qexplorer.ui.distributions.numbers import draw_error, draw_statistics
 from qexplorer.ui.distributions.tensor import choose_tensor
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe
@@ -20,14 +22,14 @@ from qexplorer.ui.session import current_model, remembered, show_error
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
+    from qexplorer.observe.tensor_grid import GridView
 
 __all__ = ["draw_distributions_page"]
 
 
 def draw_distributions_page() -> None:
     """Draws the page."""
-    st.title("Distributions")
-    st.markdown("The values of one tensor, and the grid of numbers that quantization would leave of them.")
+    st.title("Distributions", help="The values of one tensor, and the grid of numbers that quantization leaves of them")
     model = current_model()
     if model is None:
         draw_first_sample()
@@ -50,7 +52,7 @@ def draw_distributions_page() -> None:
 def _explore(model: Model, stats: TensorStats, source: str) -> None:
     """Everything that a control changes; only this runs again when one moves."""
     with st.container(key="explore"):
-        picture, controls = st.columns([3, 1], gap="medium")
+        picture, controls = st.columns([3, 1], gap="small")
     with controls:
         settings = draw_grid_controls(stats)
     try:
@@ -68,9 +70,20 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         draw_view_controls(stats.kind)
         _channel_control(stats)
         draw_use_in_recipe(model, stats, settings)
+    _closer(model, stats, source, settings, view, shown)
     if stats.channels is not None and len(stats.channels.count) > 1:
         draw_channels(model, stats, view)
         draw_channel_table(model, stats, view)
+
+
+def _closer(model: Model, stats: TensorStats, source: str, settings: Settings, view: GridView, shown: Drawn) -> None:
+    """What costs time while a control moves is drawn only for who asked for it."""
+    views = ("Nothing more", "Where to clip", "Before and after")
+    chosen = st.segmented_control("Look closer", views, required=True, **remembered("look_closer", views[0], views))
+    if chosen == views[1]:
+        draw_clipping(model, stats, source, settings, view)
+    elif chosen == views[2]:
+        draw_before_after(model, stats, source, settings, view, shown)
 
 
 def _scales(stats: TensorStats) -> tuple[bool, bool]:

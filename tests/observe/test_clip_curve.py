@@ -1,0 +1,48 @@
+"""The error over the clip range: from the kept histogram, with each calibrator's choice on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import grid_from_range
+from qexplorer.observe.clip_curve import clip_curve
+from qexplorer.observe.error import error_exact
+from qexplorer.observe.weights import array_stats
+
+VALUES = np.random.default_rng(0).standard_t(4, 20_000).astype(np.float32).reshape(100, 200)
+STATS = array_stats("w", VALUES, 0)
+
+
+def test_a_point_is_the_error_of_that_range() -> None:
+    """The error at each range is that of the values themselves on its grid, within what bins can tell."""
+    curve = clip_curve(STATS, get_format("int4"), symmetric=True, calibrators=())
+    for point in curve.points[20::10]:
+        grid = grid_from_range(point.low, point.high, get_format("int4"), symmetric=True)
+        assert point.error.mse == pytest.approx(error_exact(VALUES, grid).mse, rel=0.02)
+
+
+def test_narrow_ranges_clip_and_the_whole_one_does_not() -> None:
+    """From the narrowest range to the whole one clipping falls to nothing and rounding grows."""
+    points = clip_curve(STATS, get_format("int4"), symmetric=True, calibrators=()).points
+    assert points[0].error.clipping_mse > 100 * points[0].error.rounding_mse
+    assert points[-1].error.clipping_mse == pytest.approx(0, abs=1e-9)
+    assert points[-1].share == pytest.approx(1)
+    assert points[-1].error.rounding_mse > points[0].error.rounding_mse
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_each_calibrator_lies_on_the_curve(symmetric: bool) -> None:
+    """Min-max is the whole range; the one of least squared error is nearly the best of all."""
+    curve = clip_curve(STATS, get_format("int4"), symmetric=symmetric, calibrators=("minmax", "mse", "percentile"))
+    chosen = {point.name: point for point in curve.chosen}
+    assert chosen["minmax"].share == pytest.approx(1)
+    assert chosen["mse"].share < chosen["minmax"].share
+    assert chosen["mse"].error.mse <= 1.02 * curve.best.error.mse
+
+
+def test_a_tensor_of_zeros_has_no_error_anywhere() -> None:
+    """Without values beside zero every range is exact, and nothing fails."""
+    nothing = array_stats("w", np.zeros((4, 4), np.float32), 0)
+    assert clip_curve(nothing, get_format("int8"), symmetric=True, calibrators=("minmax",)).best.error.mse == 0

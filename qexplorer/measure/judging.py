@@ -99,7 +99,7 @@ def judge_variant(
     except Cancelled:
         raise
     except QExplorerError as error:
-        return Judged(failed=error.sentence)
+        return Judged(failed=variant.told(error))
     return _judged(value, Scored() if scoring is None else scoring.read(value["without_score"]))
 
 

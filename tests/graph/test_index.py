@@ -197,7 +197,7 @@ def _table_and_weight(weight: np.ndarray) -> GraphIndex:
 
 
 def test_a_weight_is_tied_to_the_table_that_it_is_turned_over() -> None:
-    """Its shape alone says nothing, nor do the same numbers in another order; the transpose, value by value, is tied."""
+    """Neither its shape alone says so, nor the same numbers in another order: the transpose is tied."""
     turned = np.arange(6, dtype=np.float32).reshape(3, 2).T
     assert _table_and_weight(np.ascontiguousarray(turned)).tied == {"w": "t"}
     assert _table_and_weight(np.arange(6, dtype=np.float32).reshape(2, 3)).tied == {}

@@ -54,7 +54,7 @@ def test_what_rounding_left_of_zero_is_no_difference() -> None:
 
 
 def test_an_output_that_opens_above_zero_only_is_seen() -> None:
-    """The mean of 400 signed values over that of their sizes is near 0 at any scale; inputs that are all above 0 reach it."""
+    """A sum of 400 signed values over that of their sizes is near 0 at any scale; it is 1 where all are above 0."""
 
     def form(factor: float) -> onnx.ModelProto:
         nodes = [

@@ -89,10 +89,19 @@ class Speedup:
         behind = f" {than}" if than else ""
         if self.doubt is None:
             return f"{told.ratio:.3g} times {word}{behind} ({low:.2f} to {high:.2f})"
-        return f"{low:.2g} to {high:.2g} times {word}{behind}, {self.doubt}"
+        return f"{_ends(low, high)} times {word}{behind}, {self.doubt}"
 
     def _none(self, seen: str) -> str:
         assert self.ci95 is not None
         low, high = self.ci95
         doubt = "" if self.doubt is None else f", {self.doubt}"
         return f"no difference in speed that {seen}, {low:.2f} to {high:.2f} times as fast{doubt}"
+
+
+def _ends(low: float, high: float) -> str:
+    """``1.3 to 2.1``, with as many digits as tell the ends apart; one number where three do not."""
+    for digits in (2, 3):
+        first, last = f"{low:.{digits}g}", f"{high:.{digits}g}"
+        if first != last:
+            return f"{first} to {last}"
+    return f"about {low:.3g}"

@@ -89,10 +89,18 @@ class Speedup:
         behind = f" {than}" if than else ""
         if self.doubt is None:
             return f"{told.ratio:.3g} times {word}{behind} ({low:.2f} to {high:.2f})"
-        return f"{low:.2g} to {high:.2g} times {word}{behind}, {self.doubt}"
+        return f"{_times(low, high)} times {word}{behind}, {self.doubt}"
 
     def _none(self, seen: str) -> str:
         assert self.ci95 is not None
         low, high = self.ci95
         doubt = "" if self.doubt is None else f", {self.doubt}"
         return f"no difference in speed that {seen}, {low:.2f} to {high:.2f} times as fast{doubt}"
+
+
+def _times(low: float, high: float) -> str:
+    """``1.3 to 2.0``, and whole numbers from 10 on; ends that read alike get one digit more."""
+    texts = [f"{end:,.0f}" if end >= 10 else f"{end:.1f}" for end in (low, high)]
+    if texts[0] == texts[1]:
+        texts = [f"{low:.2f}", f"{high:.2f}"]
+    return " to ".join(dict.fromkeys(texts))

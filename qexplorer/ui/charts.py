@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.files import file_name
-from qexplorer.report.saved_charts import chart_csv, chart_png, chart_svg
+from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, chart_svg
 
 __all__ = ["draw_chart", "draw_saving"]
 

@@ -262,3 +262,23 @@ def test_job_of_another_model(workspace_folder: Path, monkeypatch: pytest.Monkey
     _control(app, "tensor_kind").set_value("activation").run()
     assert not app.exception
     assert next(b for b in app.button if b.label == "Observe 512 samples")
+
+
+def test_where_to_clip_is_drawn_for_who_asks(workspace_folder: Path) -> None:
+    """The curve of error over the clip range stands below, with its least in words."""
+    app = _opened(workspace_folder, look_closer="Where to clip", weight_bits=4)
+    assert not app.exception
+    assert any(caption.value.startswith("Least squared error:") for caption in app.caption)
+
+
+def test_a_kept_setting_stands_beside_the_one_in_use(workspace_folder: Path) -> None:
+    """Before and after are two pictures; a setting that was kept and then left is the third, until it is forgotten."""
+    app = _opened(workspace_folder, look_closer="Before and after", weight_bits=4)
+    first = len(_charts(app))
+    app.button("keep_setting").click().run()
+    next(s for s in app.select_slider if s.label == "Bits").set_value(3).run()
+    assert any(caption.value.startswith("Kept: int4 per tensor") for caption in app.caption)
+    assert len(_charts(app)) == first + 1
+    app.button("forget_setting").click().run()
+    assert len(_charts(app)) == first
+    assert not app.exception

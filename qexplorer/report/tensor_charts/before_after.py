@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qexplorer.core.grid import Grid
     from qexplorer.observe.histogram import Histogram
 
-__all__ = ["Panel", "after", "before", "panel_spec", "shared_axes"]
+__all__ = ["ValuesPanel", "after", "before", "panel_spec", "shared_axes"]
 
 _BARS = 160
 _LEVELS = 512  # that are drawn one by one
@@ -30,7 +30,7 @@ _MOST = 3.0  # times the highest bar of the float values, where taller ones are 
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class ValuesPanel:
     """One picture: its title and its bars as ``(from, to, level, share of all values)``; a level where a bar is one."""
 
     title: str
@@ -43,24 +43,24 @@ class Panel:
         return [share / (high - low) for low, high, _, share in self.bars if high > low]
 
 
-def before(histogram: Histogram, title: str) -> Panel:
+def before(histogram: Histogram, title: str) -> ValuesPanel:
     """The values as they are."""
     low, high = histogram.minimum, histogram.maximum
     edges = np.linspace(low, high if high > low else low + 1.0, _BARS + 1)
-    return Panel(title, _bars(histogram, edges, None))
+    return ValuesPanel(title, _bars(histogram, edges, None))
 
 
-def after(histogram: Histogram, grid: Grid, title: str) -> Panel:
+def after(histogram: Histogram, grid: Grid, title: str) -> ValuesPanel:
     """The values on a per-tensor grid."""
     levels = np.unique(grid.levels().astype(np.float64))
     middles = (levels[:-1] + levels[1:]) / 2
     first, last = (levels[1] - levels[0]) / 2, (levels[-1] - levels[-2]) / 2
     edges = np.concatenate([[levels[0] - first], middles, [levels[-1] + last]])
     if len(levels) <= _LEVELS:
-        return Panel(title, _bars(histogram, edges, levels), True)
+        return ValuesPanel(title, _bars(histogram, edges, levels), True)
     together = -(-len(levels) // _LEVELS)
     coarse = np.unique(np.concatenate([edges[::together], edges[-1:]]))
-    return Panel(f"{title}; a bar is {together} levels", _bars(histogram, coarse, None), True)
+    return ValuesPanel(f"{title}; a bar is {together} levels", _bars(histogram, coarse, None), True)
 
 
 def _bars(
@@ -75,7 +75,7 @@ def _bars(
     return tuple((float(low), float(high), level, float(share)) for low, high, level, share in rows)
 
 
-def shared_axes(panels: Sequence[Panel]) -> tuple[tuple[float, float], float]:
+def shared_axes(panels: Sequence[ValuesPanel]) -> tuple[tuple[float, float], float]:
     """The range of values and the height that all ``panels`` are drawn with: those of the first, the float values.
 
     A grid's bars may be a few times higher, where many values become one level; beyond that they are cut.
@@ -87,7 +87,7 @@ def shared_axes(panels: Sequence[Panel]) -> tuple[tuple[float, float], float]:
     return (min(low for low, _ in ends), max(high for _, high in ends)), 1.05 * min(highest, _MOST * top)
 
 
-def panel_spec(panel: Panel, axes: tuple[tuple[float, float], float], subtitle: str) -> dict[str, Any]:
+def panel_spec(panel: ValuesPanel, axes: tuple[tuple[float, float], float], subtitle: str) -> dict[str, Any]:
     """One Vega-Lite chart on the shared axes."""
     (low, high), top = axes
     x = {"type": "quantitative", "title": "value", "scale": {"domain": [low, high], "nice": False}}

@@ -92,7 +92,7 @@ def _chosen(curve: ClipCurve, titles: dict[str, str]) -> list[dict[str, Any]]:
         else:
             groups.append([point])
     rows = []
-    for step, group in enumerate(groups):
+    for step, group in enumerate(reversed(groups)):  # the widest on top: no line crosses the name of another
         for i, point in enumerate(group):
             named = ", ".join(titles.get(p.name, p.name) for p in group) if i == 0 else ""
             rows.append(

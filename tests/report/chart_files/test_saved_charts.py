@@ -8,9 +8,9 @@ import io
 import pytest
 from PIL import Image
 
+from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, chart_svg
 from qexplorer.report.comparison_charts.bars import bars_spec, latency_info
 from qexplorer.report.comparison_charts.tradeoff import trade_info, trade_spec
-from qexplorer.report.saved_charts import chart_csv, chart_png, chart_svg
 from tests.report.comparisons import comparison
 
 

@@ -1,0 +1,1 @@
+"""Charts that leave the page: pictures and tables with the settings in them."""

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,51 +55,58 @@ def row(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def figure(run: dict[str, Any]) -> str:
-    """The first figure of quality in words; a dash for the run that the others are compared with."""
-    for title, (value, unit, form) in run["figures"].items():
-        factor = 100 if unit == "%" else 1
-        return f"{title} {value * factor:{form}} {unit}".rstrip()
-    exact = run["fidelity"] and run["fidelity"]["exact"]
-    return "the same answers" if exact else "no figure"
+    """The figures of quality in words, the cosine only where there is no other; then how the graph is followed."""
+    told = {title: text(*found) for title, found in run["figures"].items()}
+    others = [f"{title} {value}" for title, value in told.items() if not title.startswith("cosine")]
+    fidelity = run["fidelity"] or {}
+    steps = fidelity.get("max_lsb")
+    followed = "exact" if fidelity.get("exact") else f"{steps:.3g} steps off" if steps else ""
+    quality = others or [f"{title} {value}" for title, value in told.items()] or ["as float"]
+    return ", ".join([*quality[:2], *filter(None, [followed])])
 
 
-def cell(run: dict[str, Any] | None) -> str:
-    """One field of the table."""
+def text(value: float, unit: str, form: str) -> str:
+    """A number as the task writes it."""
+    return f"{value * (100 if unit == '%' else 1):{form}} {unit}".rstrip()
+
+
+def cell(found: dict[str, Any] | None, recipe: str) -> str:
+    """What is said of one recipe on one backend; empty where it was not tried."""
+    if found is None:
+        return ""
+    if "refused" in found:
+        return f"not run: {found['refused'].removeprefix('qexplorer: error: ')}"
+    run = next((run for run in found["runs"] if run["recipe"] == recipe), None)
     if run is None:
         return ""
-    if run["status"] != "ok":
-        return f"{run['status']}: {run['reason']}".replace("|", "/")
-    return figure(run)
+    return figure(run) if run["status"] == "ok" else f"{run['status']}: {run['reason']}"
 
 
-def table(found: dict[str, Any]) -> str:
-    """Markdown: a row for each model and recipe, a column for each backend."""
+def table(found: dict[str, Any], recipes: Sequence[str] = RECIPES) -> str:
+    """Markdown: a row for each model and recipe, a column for each backend; sentences stand below, once each."""
     lines = [
         "# Public models, from file to verdict",
         "",
         "`python benchmarks/public_models.py FOLDER`: `compare --quick` on inputs without labels; quality is similarity"
-        " to the float model on the samples that judge. Nothing of these models is part of this project.",
+        " to the float model on the samples that judge, `exact` and steps are against the simulation of the same"
+        " graph. An empty field was not tried. Nothing of these models is part of this project.",
         "",
         f"| model | recipe | {' | '.join(BACKENDS)} |",
         "|---" * (2 + len(BACKENDS)) + "|",
     ]
+    sentences: dict[str, int] = {}
     for name, by_backend in found.items():
-        recipes = dict.fromkeys(run["recipe"] for value in by_backend.values() for run in value.get("runs", ()))
-        refused = [f"{value['refused']}" for value in by_backend.values() if "refused" in value]
         for recipe in recipes:
-            if recipe == "float":
-                continue
-            cells = [cell(run_of(by_backend, backend, recipe)) for backend in BACKENDS]
-            lines.append(f"| {name} | {recipe} | {' | '.join(cells)} |")
-        empty = " |" * (len(BACKENDS) - 1)
-        lines += [f"| {name} | | {text.replace('|', '/')} |{empty}" for text in dict.fromkeys(refused)]
-    return "\n".join(lines) + "\n"
+            cells = [cell(by_backend.get(backend), recipe) for backend in BACKENDS]
+            lines.append(f"| {name} | {recipe} | {' | '.join(_short(text, sentences) for text in cells)} |")
+    lines += ["", *(f"{number}. {text}" for text, number in sentences.items())]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def run_of(by_backend: dict[str, Any], backend: str, recipe: str) -> dict[str, Any] | None:
-    """The run of ``recipe`` on ``backend``; the float one where that failed, as the others then were not tried."""
-    runs = by_backend.get(backend, {}).get("runs", ())
-    return next((run for run in runs if run["recipe"] == recipe), None)
+def _short(text: str, sentences: dict[str, int]) -> str:
+    """A sentence by its first word and number."""
+    first, colon, rest = text.partition(": ")
+    return f"{first} ({sentences.setdefault(rest, len(sentences) + 1)})" if colon else text
 
 
 def main() -> int:
@@ -123,8 +131,8 @@ def main() -> int:
                 kept[backend] = value | {"runs": runs} if "runs" in value else value
             order.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             order.out.with_suffix(".md").write_text(table(found), encoding="utf-8")
-            said = [f"{run['backend']} {run['recipe']}: {cell(run)}" for run in value.get("runs", ())]
-            print(name, value.get("seconds"), value.get("refused", ""), *said, sep="\n   ", flush=True)
+            said = [f"{b} {r}: {cell(kept[b], r)}" for b in order.backends for r in order.recipes]
+            print(name, *said, sep="\n   ", flush=True)
     return 0
 
 

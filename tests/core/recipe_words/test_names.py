@@ -19,6 +19,10 @@ TIGHT = "weights: {format: int8}\nactivations: {format: uint8, calibrator: perce
         ("weights: {format: int8, calibrator: mse}\nactivations: {format: uint8}\n", "w8a8 with mse weights"),
         ("weights: {format: int8}\nlayers: [{match: a, float: true}]\n", "w8 with 1 exception"),
         ("weights: {format: int8}\nlayers: [{match: a, float: true}, {match: b}]\n", "w8 with 2 exceptions"),
+        (
+            "weights: {format: int8, calibrator: mse}\nactivations: {format: uint8}\nlayers: [{match: a}]\n",
+            "w8a8 with mse weights, 1 exception",
+        ),
         ("weights: {format: uint8}\nactivations: {format: int16}\n", "w8a16 with options"),
     ],
 )

@@ -89,7 +89,7 @@ class Speedup:
         behind = f" {than}" if than else ""
         if self.doubt is None:
             return f"{told.ratio:.3g} times {word}{behind} ({low:.2f} to {high:.2f})"
-        return f"{_ends(low, high)} times {word}{behind}, {self.doubt}"
+        return f"{_times(low, high)} times {word}{behind}, {self.doubt}"
 
     def _none(self, seen: str) -> str:
         assert self.ci95 is not None
@@ -98,10 +98,9 @@ class Speedup:
         return f"no difference in speed that {seen}, {low:.2f} to {high:.2f} times as fast{doubt}"
 
 
-def _ends(low: float, high: float) -> str:
-    """``1.3 to 2.1``, with as many digits as tell the ends apart; one number where three do not."""
-    for digits in (2, 3):
-        first, last = f"{low:.{digits}g}", f"{high:.{digits}g}"
-        if first != last:
-            return f"{first} to {last}"
-    return f"about {low:.3g}"
+def _times(low: float, high: float) -> str:
+    """``1.3 to 2.0``, and whole numbers from 10 on; ends that read alike get one digit more."""
+    texts = [f"{end:,.0f}" if end >= 10 else f"{end:.1f}" for end in (low, high)]
+    if texts[0] == texts[1]:
+        texts = [f"{low:.2f}", f"{high:.2f}"]
+    return " to ".join(dict.fromkeys(texts))

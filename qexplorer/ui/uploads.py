@@ -13,7 +13,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.ui.session import show_error
 
-__all__ = ["packed", "take", "take_upload"]
+__all__ = ["belonging", "packed", "take", "take_upload"]
 
 
 def take(work: Callable[[], None], wait: str) -> QExplorerError | None:
@@ -29,7 +29,8 @@ def take(work: Callable[[], None], wait: str) -> QExplorerError | None:
 def take_upload(kind: str, given: Any, work: Callable[[str, bytes], None], wait: str) -> bool:
     """Hands what was newly uploaded to ``work`` as name and bytes; True if it was taken now.
 
-    Several files that belong together (images and their labels) go as one archive. What was refused keeps its sentence
+    Several files that belong together (images and their labels) go as one archive; one that is whole by itself goes
+    alone, whatever was dropped before it. What was refused keeps its sentence
     on the page as long as it lies in the widget, and is not tried again.
     """
     files = given if isinstance(given, list) else [given]
@@ -39,12 +40,31 @@ def take_upload(kind: str, given: Any, work: Callable[[str, bytes], None], wait:
     seen, error = st.session_state.get(key, (None, None))
     fresh = seen != ids
     if fresh:
-        name, data = packed([(file.name, file.getvalue()) for file in files])
+        chosen = belonging([file.name for file in files], [file.file_id not in (seen or ()) for file in files])
+        name, data = packed([(files[i].name, files[i].getvalue()) for i in chosen])
         error = take(lambda: work(name, data), wait.format(name=name))
         st.session_state[key] = (ids, error)
     if error is not None:
         show_error(error)
     return fresh and error is None
+
+
+def belonging(names: Sequence[str], new: Sequence[bool]) -> list[int]:
+    """Which of the files in a widget are meant: the parts (.npy, IDX) together, or the latest file that is whole.
+
+    Args:
+        names: of the files, in the order in which they came.
+        new: whether each came just now; after one was taken out, none did.
+
+    Returns:
+        Places in ``names``.
+    """
+    from qexplorer.load.readers.idx import is_idx
+
+    parts = [i for i, name in enumerate(names) if name.lower().endswith(".npy") or is_idx(PurePath(name))]
+    latest = [i for i, fresh in enumerate(new) if fresh] or list(range(len(names)))
+    whole = [i for i in latest if i not in parts]
+    return whole[-1:] or parts
 
 
 def packed(files: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:

@@ -15,6 +15,9 @@ BUSY, SEEN = "on a busy machine", "no difference in speed that could be seen"
         (Speedup(2.0, (1.9, 2.1)), Change.BETTER, 2.0, "2 times faster (1.90 to 2.10)"),
         (Speedup(0.5, (0.4, 0.625)), Change.WORSE, 0.5, "2 times slower (1.60 to 2.50)"),
         (Speedup(1.6, (1.3, 2.1), BUSY), Change.BETTER, 1.6, f"1.3 to 2.1 times faster, {BUSY}"),
+        (Speedup(1.8, (1.5, 2.0), BUSY), Change.BETTER, 1.8, f"1.5 to 2.0 times faster, {BUSY}"),
+        (Speedup(150.0, (99.0, 234.0), BUSY), Change.BETTER, 150.0, f"99 to 234 times faster, {BUSY}"),
+        (Speedup(2.1, (2.08, 2.12), BUSY), Change.BETTER, 2.1, f"2.08 to 2.12 times faster, {BUSY}"),
         (Speedup(1.01, (0.99, 1.03)), Change.NONE, 1.01, f"{SEEN}, 0.99 to 1.03 times as fast"),
         (Speedup(1.6, (0.9 / MUCH, 3.0), BUSY), Change.NONE, None, f"{SEEN}, 0.72 to 3.00 times as fast, {BUSY}"),
         (Speedup(1.4, (0.99, 3.0)), Change.NONE, 1.4, f"{SEEN}, 0.99 to 3.00 times as fast"),
@@ -39,7 +42,7 @@ def test_one_is_over_another_only_where_intervals_part() -> None:
 
 @pytest.mark.parametrize(
     ("ends", "told"),
-    [((1.31, 2.14), "1.3 to 2.1"), ((1.96, 2.04), "1.96 to 2.04"), ((2.001, 2.004), "about 2")],
+    [((1.31, 2.14), "1.3 to 2.1"), ((1.96, 2.04), "1.96 to 2.04"), ((2.001, 2.004), "2.00")],
 )
 def test_the_ends_of_a_range_are_told_apart(ends: tuple[float, float], told: str) -> None:
     """A narrow range on a busy machine has the digits that it takes, or is one number."""

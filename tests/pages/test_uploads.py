@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qexplorer.load.readers.zip import read_zip
-from qexplorer.ui.uploads import packed
+from qexplorer.ui.uploads import belonging, packed
 from tests.load.given_files import idx
 
 
@@ -39,6 +39,23 @@ def test_images_with_their_labels(files: list[tuple[str, bytes]], tmp_path: Path
     np.testing.assert_array_equal(raw.evaluation.inputs[""], X)
     assert raw.evaluation.labels is not None
     assert raw.evaluation.labels.tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "new", "meant"),
+    [
+        (["wrong.npz"], [True], [0]),
+        (["wrong.npz", "right.npz"], [False, True], [1]),
+        (["notes.txt", "right.zip"], [True, True], [1]),
+        (["notes.txt", "x-idx3-ubyte.gz", "x-idx1-ubyte.gz"], [False, True, True], [1, 2]),
+        (["x.npy", "y.npy"], [False, True], [0, 1]),
+        (["x.npy", "y.npy", "all.csv"], [False, False, True], [2]),
+        (["first.npz", "second.npz"], [False, False], [1]),
+    ],
+)
+def test_what_lay_there_before_does_not_spoil_what_comes(names: list[str], new: list[bool], meant: list[int]) -> None:
+    """After a wrong file the right one is read alone; images and labels that come one after the other go together."""
+    assert belonging(names, new) == meant
 
 
 def test_one_file_stays_as_it_is() -> None:

@@ -6,7 +6,7 @@ Bars start at zero and carry their intervals; an estimated or noisy one is hatch
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.results import Latency, Run, Throughput
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarRow", "BarsInfo", "bars_spec", "cost_info", "kernels_info", "latency_info", "throughput_info"]
 
+_TAIL = 4  # times the largest median: what takes longer was held up by something else, and is told, not drawn to scale
 STRIPES = 70  # on a bar as long as the axis
 _FADES = (1.0, 0.62, 0.36, 0.25)  # opacities of a run's first, second, ... bar
 
@@ -57,6 +58,8 @@ class BarsInfo:
         rows: the bars, in the order of the runs.
         stacked: whether a run's bars stand one after the other and add up.
         left_out: runs without a number, with the reason.
+        most: where the axis ends at most, so that a few wild bars do not press the others to the left; a bar that is
+            longer is drawn as going on, with its value. None for no such end.
     """
 
     title: str
@@ -66,6 +69,7 @@ class BarsInfo:
     rows: tuple[BarRow, ...]
     stacked: bool
     left_out: tuple[tuple[str, str], ...]
+    most: float | None = None
 
 
 def cost_info(comparison: Comparison, measure: str) -> BarsInfo:
@@ -95,7 +99,9 @@ def latency_info(comparison: Comparison) -> BarsInfo:
             for name, value in _percentiles(found)
         ]
     series = ("p50", "p90", "p99")
-    return _info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out)
+    info = _info(comparison, "Latency of one call", "latency", "ms", series, rows, left_out)
+    medians = [row.value.value for row in info.rows if row.series == "p50"]
+    return replace(info, most=_TAIL * max(medians)) if medians else info
 
 
 def _percentiles(found: Latency) -> list[tuple[str, Value]]:
@@ -178,7 +184,7 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     bar_x = {"field": "start", "type": "quantitative", "title": info.x_title, "scale": scale}
     solid = list(dict.fromkeys(row.colour for row in info.rows if not row.value.uncertain))
     marks = [_solid(colour, at, bar_x, info) for colour in solid]
-    longest = max((row.value.value for row in info.rows), default=1.0) or 1.0
+    longest = min(max((row.value.value for row in info.rows), default=1.0) or 1.0, _end(info))
     marks += [_hatched(row, longest, at, bar_x, info) for row in info.rows if row.value.uncertain]
     return {
         "title": title_of(info.title, info.subtitle),
@@ -190,7 +196,8 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
 
 
 def _end(info: BarsInfo) -> float:
-    return axis_end([row.value for row in info.rows])
+    end = axis_end([row.value for row in info.rows])
+    return end if info.most is None else min(end, info.most)
 
 
 def _rows(info: BarsInfo) -> list[dict[str, Any]]:
@@ -206,11 +213,12 @@ def _rows(info: BarsInfo) -> list[dict[str, Any]]:
                 "series": row.series,
                 "value": row.value.value,
                 "start": start,
-                "end": ends[row.label] if info.stacked else row.value.value,
+                "end": ends[row.label] if info.stacked else min(row.value.value, last),
                 "low": row.value.low,
                 "high": row.value.high,
-                "shown": None if row.value.high is None else min(row.value.high, last),
-                "on": row.value.high is not None and row.value.high > last,
+                "from": None if row.value.low is None else min(row.value.low, last),
+                "shown": min(max(row.value.value, row.value.high or 0.0), last),
+                "on": max(row.value.value, row.value.high or 0.0) > last,
                 "uncertain": row.value.uncertain,
                 "note": row.value.note,
                 "detail": row.detail,
@@ -229,7 +237,7 @@ def _solid(colour: str, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -
 
 def _hatched(row: BarRow, longest: float, at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     """One uncertain bar, striped: a gradient with hard edges, as Vega-Lite has no patterns."""
-    count = max(2, round(STRIPES * row.value.value / longest))
+    count = max(2, round(STRIPES * min(row.value.value / longest, 1.0)))
     stops: list[dict[str, Any]] = []
     for i in range(count):
         shade = row.colour if i % 2 == 0 else f"{row.colour}2a"
@@ -261,12 +269,12 @@ def _encoding(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str
 
 def _interval(at: dict[str, Any], x: dict[str, Any]) -> dict[str, Any]:
     shown = {"filter": "isValid(datum.low) && isValid(datum.high)"}
-    ends = {"x": x | {"field": "low"}, "x2": {"field": "shown"}}
+    ends = {"x": x | {"field": "from"}, "x2": {"field": "shown"}}
     return {"transform": [shown], "mark": {"type": "rule", "strokeWidth": 2, "color": NEUTRAL}, "encoding": at | ends}
 
 
 def _beyond(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> list[dict[str, Any]]:
-    """An arrow where an interval goes on beyond the axis, and the values' labels."""
+    """An arrow where a bar or its interval goes on beyond the axis, and the values' labels."""
     arrow = {"type": "point", "shape": "triangle-right", "size": 60, "filled": True, "opacity": 1, "color": NEUTRAL}
     on = {"transform": [{"filter": "datum.on"}], "mark": arrow, "encoding": at | {"x": x | {"field": "shown"}}}
     return [on, _value_labels(at, x, info)]
@@ -275,7 +283,7 @@ def _beyond(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> list[dict[
 def _value_labels(at: dict[str, Any], x: dict[str, Any], info: BarsInfo) -> dict[str, Any]:
     size = 11 if len(info.series) == 1 else 10
     mark = {"type": "text", "align": "left", "dx": 6, "fontSize": size, "color": NEUTRAL}
-    place = {"calculate": "max(datum.end, datum.shown || 0)", "as": "edge"}
+    place = {"calculate": "isValid(datum.high) ? datum.shown : datum.end", "as": "edge"}
     return {
         "transform": [place],
         "mark": mark,

@@ -116,7 +116,8 @@ def _energy(run: Run, runs: Sequence[Run]) -> tuple[Value | None, str | None]:
     if estimated and measured:
         return None, "estimated, while other runs were measured: the two are never compared"
     notes = ["estimated"] if estimated else []
-    notes += [] if found.valid else ["from disturbed rounds"]
+    timed = run.latency_ms  # energy is taken from the rounds that were timed
+    notes += [] if found.valid else [(timed and timed.doubt) or "from disturbed rounds"]
     return Value(found.value, *_ends(found.ci95), ", ".join(notes)), None
 
 

@@ -100,7 +100,7 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
                 "field": "value",
                 "type": "quantitative",
                 "title": info.unit,
-                "axis": {"format": "~s", "tickCount": 6},
+                "axis": {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'", "tickCount": 6},
             },
             "color": {
                 "field": "treatment",

@@ -8,14 +8,14 @@ from typing import Any
 from qexplorer.core.model import Model
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.quantize.size import foretold_bytes
-from qexplorer.report.comparison_charts.values import scaled_unit
+from qexplorer.report.comparison_charts.values import scaled_unit, title_of
 from qexplorer.report.palette import FLOAT, GRID, INTEGER
 
 __all__ = ["TREATMENTS", "PlanBar", "PlanInfo", "layers_spec", "plan_info", "whole_spec"]
 
 MOST_LAYERS = 40
 FLOAT_BYTES = 4
-AROUND = 185  # pixels that axis, title and legend take of a chart's height
+AROUND = 215  # pixels that axis, title and legend take of a chart's height
 
 
 # treatment -> (what to call it, colour), in the order in which the bar of the whole is stacked; the less of a layer is
@@ -124,6 +124,7 @@ def whole_spec(info: PlanInfo) -> dict[str, Any]:
     y: dict[str, Any] = {"field": "model", "type": "nominal", "sort": None, "title": None}
     y["axis"] = {"ticks": False, "domain": False}
     return {
+        "title": title_of("Weights before and after", info.title),
         "datasets": {"whole": rows},
         "data": {"name": "whole"},
         "height": 2 * 26 + AROUND,
@@ -177,6 +178,7 @@ def layers_spec(info: PlanInfo) -> dict[str, Any]:
     x = {"type": "quantitative", "title": title, "axis": {"tickCount": 6}}
     colour = _treatment_colour([row["what"] for row in rows])
     return {
+        "title": title_of("Weights of each layer", info.title),
         "datasets": {"layers": rows},
         "data": {"name": "layers"},
         "height": 18 * len(rows) + AROUND,

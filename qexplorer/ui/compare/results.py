@@ -71,9 +71,7 @@ def _verdict(comparison: Comparison) -> None:
             st.markdown(f"#### {_ICONS[best.answers]} {as_plain(best.text)}")
         _other_verdicts(comparison, best)
         data = comparison.data
-        judged = f"{data.get('n_judged', '?')} samples of {data.get('name', '?')}"
-        facts = [made_on(comparison), judged, *data_facts(comparison)]
-        st.caption(as_plain(", ".join(facts)))
+        st.caption(as_plain(", ".join([made_on(comparison), *data_facts(comparison)])))
         for note in (*cautions_of(comparison.runs), *(data.get("notes") or ())):
             st.caption(f":material/info: {as_plain(note)}")
 

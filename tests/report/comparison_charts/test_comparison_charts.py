@@ -127,6 +127,19 @@ def test_one_wild_interval_does_not_stretch_the_axis() -> None:
     assert trade["layer"][0]["encoding"]["x"]["scale"]["domain"][1] < 400
 
 
+def test_one_wild_percentile_does_not_stretch_the_axis() -> None:
+    """A p99 of 12.5 ms beside medians of 0.1 ms leaves the axis to these: it goes on, with its value behind it."""
+    took = replace(quantized_run().latency_ms, p99=12.5, p99_ci95=(9.0, 14.0))
+    spec = bars_spec(latency_info(comparison(float_run(), quantized_run(latency_ms=took))))
+    valid(spec)
+    (end,) = {layer["encoding"]["x"]["scale"]["domain"][1] for layer in spec["layer"]}
+    (wild,) = [row for row in spec["datasets"]["bars"] if row["on"]]
+    assert (wild["series"], wild["value"], wild["text"]) == ("p99", pytest.approx(12.5), "12.5")
+    assert wild["end"] == wild["from"] == wild["shown"] == end
+    medians = [row["value"] for row in spec["datasets"]["bars"] if row["series"] == "p50"]
+    assert end == pytest.approx(4 * max(medians))
+
+
 def test_throughput_has_a_bar_for_each_batch() -> None:
     """Batches stand in ascending order, one bar for each run and batch."""
     info = throughput_info(comparison())

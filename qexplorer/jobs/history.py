@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.speed import Speedup
+from qexplorer.core.speed import Change, Speedup
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.jobs.compare_order import CompareOrder, compare_order_from
@@ -42,7 +42,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 class RunLine:
     """One run in the list of records: enough to recognize it by.
 
-    ``accuracy`` is the value of its primary metric, written by ``unit`` and ``form`` (see ``core.results``). ``digest``
+    ``accuracy`` is the value of its primary metric, written by ``unit`` and ``form`` (see ``core.results``).
+    ``speedup`` is there where a difference in speed was seen. ``digest``
     is that of the run and ``asked`` that of its recipe; both are empty in records that did not keep them.
     """
 
@@ -195,13 +196,14 @@ def _record(row: tuple[str, str, str, str, str, str, str]) -> Record:
 
 def _line(run: dict[str, Any], asked: str) -> dict[str, Any]:
     took, judged = run.get("latency_ms") or {}, run.get("accuracy") or {}
+    speed = Speedup(took.get("speedup"), took.get("speedup_ci95"))
     return {
         "recipe": run["recipe"],
         "backend": run["backend"],
         "status": str(run["status"]),
         "accuracy": judged.get("value"),
         **{key: judged[key] for key in ("unit", "form") if key in judged},
-        "speedup": Speedup(took.get("speedup"), took.get("speedup_ci95")).shown,
+        "speedup": None if speed.change is Change.NONE else speed.shown,  # as the verdict says it
         "digest": run["digest"],
         "asked": asked,
     }

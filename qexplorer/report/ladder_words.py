@@ -45,7 +45,7 @@ def simulated_sentence(rung: SimulatedRung) -> str:
     if rung.agreement is not None:
         parts.append(f"the same class for {percent(rung.agreement)} of {rung.n} samples")
     if rung.sqnr_db is not None and rung.relative is not None:
-        parts.append(f"the output's SQNR is {rung.sqnr_db:.1f} dB (relative error {rung.relative:.2%})")
+        parts.append(f"the answers' SQNR is {rung.sqnr_db:.1f} dB (relative error {rung.relative:.2%})")
     low, drop = rung.first_low, rung.largest_drop
     if low is not None:
         parts.append(f"'{low.layer}' is the first layer below 10 dB ({low.sqnr_db:.1f} dB)")
@@ -104,5 +104,5 @@ def _parting(rung: BackendRung) -> list[str]:
     """Where codes part, and, unless the reason tells it, from where on they differ by more than a step."""
     parts = [] if rung.parts is None else [f"codes part at '{rung.parts.layer}'"]
     if rung.grows is not None and not rung.reason:
-        parts.append(f"and differ by more than one step from '{rung.grows.layer}' on ({rung.grows.steps:.3g} steps)")
-    return parts
+        parts.append(f"differ by more than one step from '{rung.grows.layer}' on ({rung.grows.steps:.3g} steps)")
+    return [" and ".join(parts)] if parts else []

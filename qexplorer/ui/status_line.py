@@ -8,6 +8,7 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.report.metric_words import clause_of
+from qexplorer.report.words import carried_text
 from qexplorer.ui.session import State, as_plain, current_model, current_recipe, state
 from qexplorer.ui.sidebar import model_label, recipe_label
 
@@ -61,7 +62,8 @@ def _summary(comparison: str, digest: str, backend: str) -> str | None:
     if run.accuracy is not None and run.accuracy.value is not None:
         parts.append(clause_of(replace(run.accuracy, ci95=None)))
     if run.size is not None and base is not None and base.size is not None:
-        parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2g} of the weight bytes")
+        packed = " packed" if carried_text(run.size) else ""
+        parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2f} of the weight bytes{packed}")
     if run.latency_ms is not None and (speed := run.latency_ms.speed.text()):
         parts.append(speed)
     return f"{name}: " + (", ".join(parts) if parts else run.reason or str(run.status))

@@ -52,6 +52,13 @@ def test_a_speed_up_that_says_nothing_is_not_listed() -> None:
     assert History().list()[0].lines[1].speedup is None
 
 
+def test_a_difference_in_speed_that_was_not_seen_is_not_listed() -> None:
+    """Where the verdict sees no difference in speed, the list gives no ratio either."""
+    took = replace(quantized_run().latency_ms, speedup=0.73, speedup_ci95=(0.47, 1.07))
+    History().add(comparison(float_run(), quantized_run(latency_ms=took)))
+    assert History().list()[0].lines[1].speedup is None
+
+
 def test_delete() -> None:
     """What is deleted is gone, the rest stays, and deleting it again is no error."""
     for name in ("a", "b"):

@@ -31,3 +31,18 @@ def test_why_numbers_are_missing_names_the_runs() -> None:
     failed = [quantized_run(name, status=Status.FAILED, reason="no kernel") for name in ("w4", "w2")]
     (why,) = remarks_of([float_run(), *failed], missing=True)
     assert (why.about, why.runs, why.why) == ("failed", "w4; w2", "no kernel")
+
+
+def test_what_no_model_of_its_kind_has_is_not_missed() -> None:
+    """Float's likeness to itself, and a metric beside the one that judges, are no numbers that anybody waits for."""
+    near = quantized_run().accuracy
+    assert near is not None
+    own = replace(near, value=None, ci95=None, reason="every run is compared with this one")
+    aside = replace(near, value=None, ci95=None, metric="cosine", title="cosine", reason="an answer is a single number")
+    runs = [replace(float_run(), accuracy=own), replace(quantized_run(), metrics=(aside,))]
+    assert remarks_of(runs, missing=True) == []
+    assert "an answer is a single number" in [each.why for each in remarks_of(runs, missing=False)]
+    (why,) = remarks_of(
+        [float_run(), replace(quantized_run(), accuracy=replace(own, reason="no answers"))], missing=True
+    )
+    assert (why.runs, why.why) == ("w8a8", "no answers")

@@ -44,7 +44,8 @@ def own_name(recipe: Recipe) -> str:
         return short
     name, count = _candidate(recipe), len(recipe.layers)
     if count:
-        return f"{name} with {count} exception{'' if count == 1 else 's'}"
+        plain = own_name(recipe.model_copy(update={"layers": ()}))
+        return f"{plain}{', ' if ' with ' in plain else ' with '}{count} exception{'' if count == 1 else 's'}"
     if not decodes(name):
         return name
     told = _beside(recipe)

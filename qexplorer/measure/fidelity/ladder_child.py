@@ -78,8 +78,9 @@ def simulated_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     said = [predictions(outputs, n, threshold=threshold) for outputs in found]
     same = None if said[0] is None or said[1] is None else int((said[0] == said[1]).sum())
     layers, layers_n = _layers(arguments, inputs, options, _part(emit, 0.7, 0.3))
-    signal, error, _ = _powers(found[0][0], found[1][0])
-    return {"same": same, "output": {"signal": signal, "error": error}, "layers": layers, "layers_n": layers_n}
+    powers = [_powers(ours, theirs) for ours, theirs in zip(*found, strict=True)]  # all outputs, as the metric SQNR
+    output = {"signal": sum(power[0] for power in powers), "error": sum(power[1] for power in powers)}
+    return {"same": same, "output": output, "layers": layers, "layers_n": layers_n}
 
 
 def _layers(

@@ -44,7 +44,7 @@ class SimulatedRung:
     Attributes:
         n: samples of the agreement.
         agreement: share of them that get the same class; None if the model names none.
-        sqnr_db: of the first output; None if nothing differs, or ``failed``.
+        sqnr_db: of all outputs together; None if nothing differs, or ``failed``.
         relative: its relative error.
         layers: tensors that both graphs have, in execution order.
         layers_n: samples behind ``layers``.

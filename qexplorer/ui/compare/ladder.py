@@ -73,7 +73,8 @@ def _backends(comparison: Comparison) -> list[str]:
 
 
 def _ladder(ladder: Ladder, subtitle: str, key: str) -> None:
-    draw_chart(rung_spec(ladder, subtitle), key=f"rungs_{key}")
+    if ladder.simulated.agreement is not None:  # bars are shares of the same class, where answers have one
+        draw_chart(rung_spec(ladder, subtitle), key=f"rungs_{key}")
     st.markdown(as_plain(f"Float to simulated: {simulated_sentence(ladder.simulated)}."))
     if ladder.exact is not None:
         st.markdown(as_plain(f"Simulated to exact integers: {exact_sentence(ladder.exact)}."))

@@ -42,8 +42,9 @@ def remarks_of(runs: Sequence[Run], *, missing: bool) -> list[Remark]:
         missing: why numbers could not be had; else: why numbers that are there are to be doubted or were derived.
     """
     found: dict[tuple[str, str], tuple[list[Run], list[str]]] = {}
+    likened = any(run.accuracy is not None and run.accuracy.value is not None for run in runs)
     for run in runs:
-        for what, why, lacking in _reasons(run):
+        for what, why, lacking in _reasons(run, of_float=likened and run.recipe == "float"):
             if lacking == missing:
                 about, texts = found.setdefault((what, _skeleton(why)), ([], []))
                 texts.append(why)
@@ -59,17 +60,25 @@ def _rank(about: str) -> int:
     return _FIRST.index(about) if about in _FIRST else len(_FIRST)
 
 
-def _reasons(run: Run) -> list[tuple[str, str, bool]]:
-    """What each reason of the run is about, the reason, and whether the number is missing."""
+def _reasons(run: Run, *, of_float: bool) -> list[tuple[str, str, bool]]:
+    """What each reason of the run is about, the reason, and whether the number is missing.
+
+    Args:
+        run: whose.
+        of_float: whether it is the float model that the others are likened to, whose own likeness nobody misses.
+    """
     if run.status is not Status.OK:
         return [(str(run.status), run.reason or "no reason was given", True)]
     took, judged, ram, power, near = run.latency_ms, run.accuracy, run.memory, run.energy_mj, run.fidelity
     given = (
-        *((found.label, found, found.value is None) for found in (judged, *run.metrics) if found is not None),
+        *((found.label, found, found.value is None) for found in (judged,) if found is not None and not of_float),
+        *(
+            (found.label, found, False) for found in run.metrics
+        ),  # beside the one that judges: what is not there is aside
         ("latency", took, took is None or took.p50 is None),
         ("memory", ram, ram is None or ram.peak_rss_bytes is None),
         ("energy", power, power is None or power.value is None),
-        ("fidelity", near, near is None or near.argmax_agreement is None),
+        ("fidelity", near, False),
     )
     about = [(what, part, lacking) for what, part, lacking in given if what != "fidelity" or run.recipe != "float"]
     found = [

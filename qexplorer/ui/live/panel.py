@@ -129,8 +129,8 @@ def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Ch
     told = "estimated from processor time, above idle" if source == "estimated" else f"{source}, idle included"
     st.caption(
         as_plain(
-            f"Last 60 seconds, a point each half second. Bands: median to 90th percentile of latency, 95 % interval of "
-            f"right answers. Power is {told}."
+            "Last 60 seconds, a point each half second. Bands: median to 90th percentile of latency, drawn up to 3 "
+            f"medians; 95 % interval of right answers. Power is {told}."
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from qexplorer.core.speed import Speedup
 from qexplorer.measure.live.windows import LiveSide, LiveWindow
@@ -33,6 +34,13 @@ def test_every_panel_draws_its_quantity() -> None:
     assert (right["value"], right["low"], right["high"]) == (90.0, 80.0, 95.0)
     assert [row["line"] for row in found["cpu"]] == ["CPU 0", "CPU 1", "GPU 0"]
     assert found["memory"][0]["value"] == 80.0
+
+
+def test_a_slow_tail_does_not_press_the_medians_to_zero() -> None:
+    """The band of latency ends at three times its median, however long one call in ten took."""
+    side = LiveSide("float", 20, 2.0, 60.0, 500.0, 0.4, 3.0, "estimated", 100)
+    (row,) = frames([replace(window(1.0), sides={"a": side})])["latency"]
+    assert (row["low"], row["high"]) == (2.0, 6.0)
 
 
 def test_only_the_last_minute_is_drawn() -> None:

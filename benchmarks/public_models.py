@@ -60,7 +60,7 @@ def figure(run: dict[str, Any]) -> str:
     others = [f"{title} {value}" for title, value in told.items() if not title.startswith("cosine")]
     fidelity = run["fidelity"] or {}
     steps = fidelity.get("max_lsb")
-    followed = "exact" if fidelity.get("exact") else f"{steps:.3g} steps off" if steps else ""
+    followed = "exact" if fidelity.get("exact") else f"{steps:.3g} step{'' if steps == 1 else 's'} off" if steps else ""
     quality = others or [f"{title} {value}" for title, value in told.items()] or ["as float"]
     return ", ".join([*quality[:2], *filter(None, [followed])])
 

@@ -11,7 +11,7 @@ from qexplorer.graph.walk import DEFAULT_DOMAINS, subgraphs
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["DRAWS", "Drawn", "drawn"]
+__all__ = ["DRAWS", "Draws", "drawn"]
 
 DRAWS = frozenset(
     ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
@@ -20,7 +20,7 @@ DRAWS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Draws:
     """What random numbers reach.
 
     Attributes:
@@ -34,7 +34,7 @@ class Drawn:
     outputs: tuple[str, ...]
 
 
-def drawn(index: GraphIndex) -> Drawn | None:
+def drawn(index: GraphIndex) -> Draws | None:
     """What random numbers reach of the outputs; None if they reach none."""
     source: dict[str, onnx.NodeProto] = {}
     for node in index.order:
@@ -45,7 +45,7 @@ def drawn(index: GraphIndex) -> Drawn | None:
     if not reached:
         return None
     first = source[reached[0]]
-    return Drawn(label_of(first), first.op_type, reached)
+    return Draws(label_of(first), first.op_type, reached)
 
 
 def _draws(node: onnx.NodeProto) -> bool:

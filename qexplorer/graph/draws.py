@@ -11,7 +11,7 @@ from qexplorer.graph.walk import DEFAULT_DOMAINS, subgraphs
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["DRAWS", "Draws", "drawn"]
+__all__ = ["DRAWS", "RandomReach", "drawn"]
 
 DRAWS = frozenset(
     ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
@@ -20,7 +20,7 @@ DRAWS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class RandomReach:
     """What random numbers reach.
 
     Attributes:
@@ -34,7 +34,7 @@ class Draws:
     outputs: tuple[str, ...]
 
 
-def drawn(index: GraphIndex) -> Draws | None:
+def drawn(index: GraphIndex) -> RandomReach | None:
     """What random numbers reach of the outputs; None if they reach none."""
     source: dict[str, onnx.NodeProto] = {}
     for node in index.order:
@@ -45,7 +45,7 @@ def drawn(index: GraphIndex) -> Draws | None:
     if not reached:
         return None
     first = source[reached[0]]
-    return Draws(label_of(first), first.op_type, reached)
+    return RandomReach(label_of(first), first.op_type, reached)
 
 
 def _draws(node: onnx.NodeProto) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
-from qexplorer.graph.draws import Drawn, drawn
+from qexplorer.graph.draws import RandomReach, drawn
 from qexplorer.graph.index import index_of
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.gate import Difference, verdict
@@ -107,7 +107,7 @@ def judge_variant(
     return _judged(value, Scored() if scoring is None else scoring.read(value["without_score"]))
 
 
-def _never_the_same(random: Drawn) -> str:
+def _never_the_same(random: RandomReach) -> str:
     """Why answers that are drawn cannot be compared: a difference would tell the draw, not the quantization."""
     named = ", ".join(f"'{name}'" for name in random.outputs)
     return (

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from qexplorer.graph.draws import Drawn, drawn
+from qexplorer.graph.draws import RandomReach, drawn
 from qexplorer.graph.index import GraphIndex
 
 _node = helper.make_node
@@ -25,7 +25,7 @@ def _index(nodes: list[onnx.NodeProto], outputs: list[str]) -> GraphIndex:
 def test_only_outputs_behind_the_draw_are_named(op: str) -> None:
     """What is computed beside the draw stays the same in every call."""
     nodes = [_node(op, ["x"], ["r"], "noise"), _node("Add", ["x", "r"], ["y"]), _node("Relu", ["x"], ["z"])]
-    assert drawn(_index(nodes, ["z", "y"])) == Drawn("noise", op, ("y",))
+    assert drawn(_index(nodes, ["z", "y"])) == RandomReach("noise", op, ("y",))
 
 
 def test_a_draw_that_no_output_needs_is_none() -> None:
@@ -40,7 +40,7 @@ def test_a_draw_inside_a_branch_counts() -> None:
     other = helper.make_graph([_node("Identity", ["x"], ["b"])], "else", [], [_value("b")])
     flag = _node("Constant", [], ["c"], value=helper.make_tensor("c", TensorProto.BOOL, [], [True]))
     nodes = [flag, _node("If", ["c"], ["y"], "choice", then_branch=inside, else_branch=other)]
-    assert drawn(_index(nodes, ["y"])) == Drawn("choice", "If", ("y",))
+    assert drawn(_index(nodes, ["y"])) == RandomReach("choice", "If", ("y",))
 
 
 def test_an_operator_of_another_domain_does_not_draw_by_its_name() -> None:

@@ -19,7 +19,7 @@ def test_answers_that_are_drawn_are_refused_by_the_node(tmp_path: Path) -> None:
     """A model that samples gives other answers in each call: no number is shown, and the node that draws is named."""
     node, value = helper.make_node, helper.make_tensor_value_info
     nodes = [node("RandomNormalLike", ["x"], ["r"], "sampled"), node("Add", ["x", "r"], ["y"])]
-    shape = ["n", 4]
+    shape: list[str | int | None] = ["n", 4]
     ends = [value("x", TensorProto.FLOAT, shape)], [value("y", TensorProto.FLOAT, shape)]
     proto = helper.make_model(helper.make_graph(nodes, "g", *ends), opset_imports=[helper.make_opsetid("", 21)])
     proto.ir_version = 10

@@ -12,7 +12,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.comparing import Question
 from qexplorer.measure.fidelity.gate import Difference
-from qexplorer.measure.fidelity.looked_at import once
+from qexplorer.measure.looked_at import once
 from qexplorer.run.registry import BACKENDS
 
 FOUND = Difference(1, 8, 8, 2.0, None, exact=False, elements=10, within_one=9, equal=5, values=10, rows=(3, 1))

@@ -99,8 +99,8 @@ class Speedup:
 
 
 def _times(low: float, high: float) -> str:
-    """``1.3 to 2.0``, and whole numbers from 10 on; two ends that read alike get the digit that tells them apart."""
+    """``1.3 to 2.0``, and whole numbers from 10 on; ends that read alike get one digit more."""
     texts = [f"{end:,.0f}" if end >= 10 else f"{end:.1f}" for end in (low, high)]
     if texts[0] == texts[1]:
         texts = [f"{low:.2f}", f"{high:.2f}"]
-    return " to ".join(texts)
+    return " to ".join(dict.fromkeys(texts))

@@ -69,7 +69,7 @@ class TimingPlan:
 
 
 PLANS: dict[Effort, TimingPlan] = {
-    Effort.QUICK: TimingPlan(1.8, 5.0, 40, 6, 10.0, 0.6, 1.5),
+    Effort.QUICK: TimingPlan(1.8, 3.0, 40, 6, 10.0, 0.6, 1.5),
     Effort.STANDARD: TimingPlan(30.0, 3.0, 100, 12, 20.0, 8.0, 10.0, loads=13, warm_ms=300.0, cool_share=0.1),
     Effort.REPORT: TimingPlan(420.0, 2.0, 400, 60, 20.0, 80.0, 60.0, loads=34, warm_ms=1000.0, cool_share=0.2),
 }

@@ -10,6 +10,8 @@ import numpy as np
 
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Fidelity, Kernels, Memory
+from qexplorer.graph.draws import Drawn, drawn
+from qexplorer.graph.index import index_of
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.gate_words import cost_of, why_right
@@ -88,6 +90,8 @@ def judge_variant(
         "scoring": None if scoring is None else scoring.to_json(),
     }
     target = "qexplorer.measure.judge_child:judge"
+    if (random := drawn(index_of(subject.model))) is not None:
+        return Judged(refused=_never_the_same(random))
     try:
         value = run_in_child(
             target,
@@ -99,8 +103,18 @@ def judge_variant(
     except Cancelled:
         raise
     except QExplorerError as error:
-        return Judged(failed=error.sentence)
+        return Judged(failed=variant.told(error))
     return _judged(value, Scored() if scoring is None else scoring.read(value["without_score"]))
+
+
+def _never_the_same(random: Drawn) -> str:
+    """Why answers that are drawn cannot be compared: a difference would tell the draw, not the quantization."""
+    named = ", ".join(f"'{name}'" for name in random.outputs)
+    return (
+        f"'{random.layer}' ({random.op}) draws random numbers for output{'s'[: len(random.outputs) > 1]} {named}, so"
+        f" no two runs answer alike and nothing can be compared; export the model without sampling, or "
+        "without these outputs"
+    )
 
 
 def _judged(value: dict[str, Any], scored: Scored) -> Judged:

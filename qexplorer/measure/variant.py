@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qexplorer.core.dataset import Array, DataSet
-from qexplorer.core.errors import DataError
+from qexplorer.core.errors import DataError, QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.results import Size
@@ -35,6 +35,13 @@ class Variant:
     output_scales: dict[str, float]
     is_float: bool
     dynamic: bool = False
+
+    def told(self, error: QExplorerError) -> str:
+        """The error's sentence, with the recipe where it names this file: kept files are named by digests."""
+        if error.where != self.path.name:
+            return error.sentence
+        where = "the float model" if self.is_float else self.recipe
+        return QExplorerError(error.what, where=where, allowed=error.allowed, do=error.do).sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

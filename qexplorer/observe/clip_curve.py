@@ -71,8 +71,9 @@ def clip_curve(stats: TensorStats, format: Format, *, symmetric: bool, calibrato
     for name in calibrators:
         options = options_among(name, starting_options(name))
         found = calibrate(stats, name, format=format, symmetric=symmetric, options=options)
+        found = min(float(found[0]), 0.0), max(float(found[1]), 0.0)  # zero is on every grid
         width = max(abs(found[0]), abs(found[1])) / reach if symmetric and reach else _width(found, (low, high))
-        chosen.append(point(float(width), (float(found[0]), float(found[1])), name))
+        chosen.append(point(float(width), found, name))
     return ClipCurve(points, tuple(chosen))
 
 

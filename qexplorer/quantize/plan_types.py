@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qexplorer.core.files import write_atomically
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.model import Model
@@ -63,6 +65,17 @@ class TensorPlan:
     reason: str
     carrier: str
     codes: Int32 | None = None
+
+    def turns(self, table: TensorPlan) -> bool:
+        """Whether this weight, the transpose of ``table``, has the same codes stored in the same type, so that a file
+        holds them once."""
+        one, other = self.grid, table.grid
+        if self.carrier != table.carrier or one.format.name != other.format.name:
+            return False
+        if self.codes is not None or table.codes is not None:
+            return False
+        pairs = ((one.scale, other.scale), (one.zero_point, other.zero_point))
+        return all(np.array_equal(np.squeeze(a).T, np.squeeze(b)) for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

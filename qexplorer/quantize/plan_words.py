@@ -59,7 +59,7 @@ def _stored_as(
     other = constants.tensors.get(table)
     if plan is None or other is None:
         return table if plan is other else key or weight
-    return table if plan.carrier == other.carrier else key
+    return table if plan.turns(other) else key
 
 
 def packed_bytes(plan: TensorPlan, values: int) -> int:

@@ -48,7 +48,7 @@ def weight_size(model: Model, path: Path, plan: Plan) -> WeightSize:
     changed = {constant.name: constant.values.size for constant in plan.changed}
     for tensor in plan.tensors.values():
         other = plan.tensors.get(view.tied.get(tensor.name, ""))
-        if other is not None and other.carrier == tensor.carrier:
+        if other is not None and tensor.turns(other):
             continue  # stored with the table that it is turned over
         if tensor.kind == "weight" and tensor.grid.format.bits < carrier_bits(tensor.carrier):
             carried[f"{tensor.grid.format.name} codes in {tensor.carrier}"] = None

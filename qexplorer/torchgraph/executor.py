@@ -47,7 +47,7 @@ class GraphModule(nn.Module):
         self._graph = graph_of(self._model)
         missing = tuple(missing_in(self._graph))
         if missing:
-            what = f"torchgraph has no operator {', '.join(missing)}"
+            what = f"PyTorch has no kernel here for {', '.join(missing)}"
             raise ModelError(what, where=self._model.graph.name or None, do="run it in ONNX Runtime instead")
         self._slots: dict[str, str] = {}
         self._host: dict[str, Host] = {}

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from qexplorer.core.errors import ModelError
+from qexplorer.graph.draws import DRAWS
 from qexplorer.graph.walk import DEFAULT_DOMAINS
 from qexplorer.torchgraph.graph import Graph
 from qexplorer.torchgraph.registry import Host, find
@@ -27,7 +28,6 @@ __all__ = ["HostNode", "host_nodes"]
 
 _TELLS_SHAPE = ("Shape", "Size")
 _GROWS = ("ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Tile")
-_RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 _CODES = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 _SMALL = 64  # values: more of them in a constant, and what is made of it belongs on the device
 
@@ -53,7 +53,7 @@ def _plain(node: onnx.NodeProto, known: set[str]) -> bool:
 
     Codes are never computed here: whoever reads them takes tensors, and knows nodes of other domains as well.
     """
-    if node.op_type in (*_RANDOM, *_CODES) or node.domain not in DEFAULT_DOMAINS:
+    if node.op_type in DRAWS or node.op_type in _CODES or node.domain not in DEFAULT_DOMAINS:
         return False
     if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
         return False

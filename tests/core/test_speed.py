@@ -38,3 +38,12 @@ def test_one_is_over_another_only_where_intervals_part() -> None:
     assert not quick.over(Speedup(1.9, (1.7, 1.9)))
     assert not quick.over(Speedup(1.0, None))
     assert slow.turned().ratio == pytest.approx(1 / 1.7)
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [((1.31, 2.14), "1.3 to 2.1"), ((1.96, 2.04), "1.96 to 2.04"), ((2.001, 2.004), "2.00")],
+)
+def test_the_ends_of_a_range_are_told_apart(ends: tuple[float, float], told: str) -> None:
+    """A narrow range on a busy machine has the digits that it takes, or is one number."""
+    assert Speedup(2.0, ends, "on a busy machine").text() == f"{told} times faster, on a busy machine"

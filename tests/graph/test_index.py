@@ -184,3 +184,36 @@ def test_lists_of_nodes_are_asked_as_graphs_are(model: onnx.ModelProto) -> None:
     nodes, index = list(model.graph.node), GraphIndex(model)
     assert made_at(nodes) == index.made_at
     assert read_at(nodes) == index.read_at
+
+
+def _table_and_weight(weight: np.ndarray) -> GraphIndex:
+    """A look-up in a table of 3 x 2, and a product with ``weight``."""
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    nodes = [helper.make_node("Gather", ["t", "ids"], ["rows"]), helper.make_node("MatMul", ["rows", "w"], ["y"])]
+    stored = [numpy_helper.from_array(table, "t"), numpy_helper.from_array(weight, "w")]
+    ids = _INFO("ids", TensorProto.INT64, [2])
+    graph = helper.make_graph(nodes, "g", [ids], [_INFO("y", TensorProto.FLOAT, [2, 3])], stored)
+    return GraphIndex(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
+
+
+def test_a_weight_is_tied_to_the_table_that_it_is_turned_over() -> None:
+    """Neither its shape alone says so, nor the same numbers in another order: the transpose is tied."""
+    turned = np.arange(6, dtype=np.float32).reshape(3, 2).T
+    assert _table_and_weight(np.ascontiguousarray(turned)).tied == {"w": "t"}
+    assert _table_and_weight(np.arange(6, dtype=np.float32).reshape(2, 3)).tied == {}
+    assert _table_and_weight(turned + np.float32(1)).tied == {}
+
+
+def test_whole_numbers_follow_from_ids_and_shapes() -> None:
+    """Ids and what is computed of them and of shapes are whole by origin; what floats decide is not."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Add", ["ids", "shape"], ["moved"]),
+        helper.make_node("Cast", ["x"], ["places"], to=TensorProto.INT64),
+        helper.make_node("Add", ["places", "shape"], ["mixed"]),
+    ]
+    ends = [_INFO("x", TensorProto.FLOAT, [2]), _INFO("ids", TensorProto.INT64, [1])]
+    outs = [_INFO(name, TensorProto.INT64, None) for name in ("moved", "mixed")]
+    graph = helper.make_graph(nodes, "g", ends, outs)
+    index = GraphIndex(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
+    assert index.whole == {"ids", "shape", "moved"}

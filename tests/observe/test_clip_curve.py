@@ -46,3 +46,16 @@ def test_a_tensor_of_zeros_has_no_error_anywhere() -> None:
     """Without values beside zero every range is exact, and nothing fails."""
     nothing = array_stats("w", np.zeros((4, 4), np.float32), 0)
     assert clip_curve(nothing, get_format("int8"), symmetric=True, calibrators=("minmax",)).best.error.mse == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_zero_is_in_every_range(sign: int) -> None:
+    """Values from 3 to 5 are on a grid from 0 to 5: narrowing takes from the far end; min-max is all of it."""
+    values = (sign * np.linspace(3, 5, 400)).astype(np.float32).reshape(20, 20)
+    curve = clip_curve(array_stats("w", values, 0), get_format("int8"), symmetric=False, calibrators=("minmax",))
+    whole, chosen = curve.points[-1], curve.chosen[0]
+    assert sorted((whole.low, whole.high)) == pytest.approx(sorted((0, sign * 5)))
+    assert chosen.share == pytest.approx(1)
+    for point in curve.points[30:]:
+        grid = grid_from_range(point.low, point.high, get_format("int8"), symmetric=False)
+        assert point.error.mse == pytest.approx(error_exact(values, grid).mse, rel=0.1, abs=1e-6)

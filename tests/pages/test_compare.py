@@ -134,7 +134,7 @@ def test_data_that_does_not_fit_is_said_before_anybody_waits() -> None:
     """With data of another model the button is off, and the sentence says what does not fit."""
     app = opened("tumour_mlp", "digits")
     assert app.button("compare_start").disabled
-    assert "is not a class of the model" in texts(app)
+    assert "takes samples of shape (30,)" in texts(app)
 
 
 def test_a_typed_name_that_is_no_recipe_is_refused() -> None:

@@ -46,8 +46,8 @@ def test_estimates_are_called_estimates_and_assumptions_can_be_changed(kept: str
     before = list(table["inferences per charge"])
     app.number_input(key="keep:wh").set_value(30.0).run()
     table = next(frame.value for frame in app.dataframe if "inferences per charge" in frame.value.columns)
-    assert before == ["90 M", "180 M"]
-    assert list(table["inferences per charge"]) == ["180 M", "360 M"]
+    assert before == ["about 90 million", "about 200 million"]
+    assert list(table["inferences per charge"]) == ["about 200 million", "about 400 million"]
 
 
 def test_the_price_in_silicon_falls_with_the_bits(kept: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.records import write_json
+from qexplorer.ui.own_recipes import bound_to_fail
 from tests.pages.app import open_app, texts
 from tests.report.comparisons import comparison, float_run, quantized_run
 
@@ -33,6 +36,12 @@ def test_a_recipe_that_must_fail_is_said_when_it_is_picked() -> None:
     app.run()
     assert not app.error
     assert "It will fail" in texts(opened(compare=["w8a8", "nf4-kl"]))
+
+
+@pytest.mark.parametrize(("recipe", "fails"), [("fp16", False), ("bf16", False), ("w8a8-kl", False), ("nf4-kl", True)])
+def test_only_a_range_that_cannot_be_found_is_bound_to_fail(recipe: str, fails: bool) -> None:
+    """Half precision has no range to look for, and even levels have one; uneven ones have none for KL."""
+    assert (bound_to_fail(Recipe.parse(recipe), None) is not None) == fails
 
 
 def test_recipes_of_one_name_from_an_earlier_version_are_told_apart() -> None:

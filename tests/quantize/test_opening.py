@@ -119,6 +119,9 @@ def test_infinities_where_float_has_none_are_a_problem(tmp_path: Path) -> None:
     good = _file(tmp_path, helper.make_node("Relu", ["x"], ["y"]), "good")
     bad = _file(tmp_path, helper.make_node("Div", ["x", "c"], ["y"]), extra=np.zeros(1, np.float32))
     assert open_in_child({"path": str(bad), "given": str(good)}) == "the output 'y' is not finite, and in float it is"
+    assert open_in_child({"path": str(bad), "given": str(bad)}) is None, (
+        "what float has as well is no fault of the file"
+    )
 
 
 def test_an_operator_that_is_not_there_is_found_in_a_child(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import qexplorer as qx
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.variant import quantized_variant
 from qexplorer.quantize.changes.apply import preview_plan
+from qexplorer.quantize.size import _bytes as packed_size
+from qexplorer.quantize.size import _stored_bytes as stored_size
 from qexplorer.quantize.size import foretold_bytes
 from qexplorer.report.words import bytes_text, carried_text
 
@@ -56,3 +58,14 @@ def test_packed_and_stored_are_two_numbers(recipe: str, carried: str | None) -> 
         assert text.endswith(f"{carried}, until kernels read them packed")
     else:
         assert carried_text(size) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "bits", "expected"), [(9, 4, 5), (8, 4, 4), (3, 3, 2), (5, 2, 2), (0, 4, 0), (7, 8, 7)]
+)
+def test_a_byte_that_is_begun_is_a_whole_one(values: int, bits: int, expected: int) -> None:
+    """Nine codes of 4 bits take five bytes, packed in a file or counted."""
+    assert packed_size(values, bits) == expected
+    if bits == 4:
+        item = helper.make_tensor("w", TensorProto.INT4, [values], [0] * values)
+        assert (stored_size(item), len(item.raw_data or item.int32_data)) == (expected, expected)

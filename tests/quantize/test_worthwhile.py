@@ -129,11 +129,15 @@ def test_a_mask_that_calibration_never_showed_is_on_no_grid() -> None:
     assert "mask" in plan.layer("masked").reason
 
 
-@pytest.mark.parametrize(("factor", "treatment"), [(0.1, "quantized"), (30.0, "float")])
-def test_scores_that_spread_too_far_for_their_grid_stay_float(factor: float, treatment: str) -> None:
-    """A softmax whose scores spread over hundreds reads floats: steps of one would be a factor of e each."""
+@pytest.mark.parametrize(
+    ("factor", "recipe", "treatment"),
+    [(0.1, "w8a8", "quantized"), (30.0, "w8a8", "float"), (30.0, "w8a16", "quantized")],
+)
+def test_scores_that_spread_too_far_for_their_grid_stay_float(factor: float, recipe: str, treatment: str) -> None:
+    """A softmax whose scores spread over hundreds reads floats: steps of one would be a factor of e each; 16 bits have
+    steps that are fine enough."""
     b = Builder(6)
     scores = b.node("MatMul", b.input("x", ("n", 8, 8)), b.normal(8, 8, scale=factor))
     b.output(b.node("MatMul", b.node("Softmax", scores, axis=-1, name="softmax"), b.normal(8, 4)), 3)
     feeds = {"x": b.random.normal(size=(32, 8, 8)).astype(np.float32)}
-    assert _planned(model_of(b.model(), "scores"), feeds).layer("softmax").treatment == treatment
+    assert _planned(model_of(b.model(), "scores"), feeds, recipe).layer("softmax").treatment == treatment

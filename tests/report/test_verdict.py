@@ -12,7 +12,7 @@ from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
 from qexplorer.core.speed import Change
 from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval
 from qexplorer.report.metric_words import stated
-from qexplorer.report.statements.claims import change_of, hidden_loss
+from qexplorer.report.statements.claims import change_of, hidden_loss, looked_at
 from qexplorer.report.verdict import headline, verdict_of
 from tests.report.comparisons import BACKEND, float_run, quantized_run
 
@@ -195,6 +195,17 @@ def test_of_many_recipes_more_could_hide() -> None:
     assert "(a loss of up to 1.2 points could hide, 7 recipes looked at)" in among.text
 
 
+def test_only_recipes_with_numbers_were_looked_at() -> None:
+    """Float, a second backend of the same recipe and what failed or was refused are no further chances to be lucky."""
+    run = quantized_run("w8a8", accuracy=judged(0, 0, 597))
+    other = replace(run, backend="torch")
+    gone = [Run(f"w{i}", f"{i}" * 16, BACKEND, status, "why") for i, status in enumerate(Status, 2) if status != "ok"]
+    assert len(gone) == 2
+    assert looked_at([float_run(), run, other, *gone]) == 1
+    assert looked_at([float_run()]) == 1
+    assert verdict_of(run, [float_run(), run, other, *gone]).hidden == "0.7 points"
+
+
 def test_a_metric_without_counts_widens_by_its_interval() -> None:
     """Where nothing is counted the interval's end is what could hide, and it grows with the recipes looked at."""
     found = replace(stated("rmse", 0.5, 100), delta=0.001, delta_ci95=(-0.002, 0.004))
@@ -268,3 +279,15 @@ def test_energy_is_told_by_the_same_rounds() -> None:
         assert words in verdict_of(replace(run, energy_mj=energy), [float_run(), run]).text
     unsaid = replace(run, energy_mj=replace(run.energy_mj, valid=False))
     assert "energy" not in verdict_of(unsaid, [float_run(), unsaid]).text
+
+
+def test_measured_energy_is_no_share_of_an_estimate() -> None:
+    """Two numbers of different sources are not divided; two of one source are, and which it is stands there."""
+    run = quantized_run()
+    assert run.energy_mj is not None
+    metered = replace(run, energy_mj=replace(run.energy_mj, source="measured by RAPL"))
+    assert "energy" not in verdict_of(metered, [float_run(), metered]).text
+    base = float_run()
+    assert base.energy_mj is not None
+    both = replace(base, energy_mj=replace(base.energy_mj, source="measured by RAPL"))
+    assert "0.50 of the energy (measured)" in verdict_of(metered, [both, metered]).text

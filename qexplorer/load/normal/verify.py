@@ -13,13 +13,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from qexplorer.graph.draws import DRAWS
 from qexplorer.graph.walk import all_nodes
 
 __all__ = ["Outcome", "compare_models", "random_inputs"]
 
-_RANDOM = frozenset(
-    ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli")
-)
 _SIZES = (4, 32, 224)  # tried in turn for free dimensions other than the batch
 _RELATIVE = 1e-3  # of the largest output; folding and reordering of float32 sums stay well below
 _DEAD = 1e-6  # an output that stays below it on all inputs is what rounding left of 0
@@ -55,7 +53,7 @@ def compare_models(original: onnx.ModelProto, new: onnx.ModelProto) -> tuple[Out
     Inputs of one size say little of a model whose answers are all but constant there (a ReLU that is shut, a Softmax
     that is sure), so an output is judged by the largest value that it took on any of them.
     """
-    if any(node.op_type in _RANDOM for node in all_nodes(new)):
+    if any(node.op_type in DRAWS for node in all_nodes(new)):
         return _compare_loading(original, new)
     try:
         first = _session(original)

@@ -16,6 +16,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.gate import Difference, differences, explained, within
+from qexplorer.measure.fidelity.looked_at import once
 from qexplorer.measure.fidelity.simulation import ExactIntegers, Simulation, exact_for
 from qexplorer.measure.fidelity.single_points import Asked, each_alone
 from qexplorer.measure.scratch import read_samples
@@ -145,7 +146,9 @@ class Compared:
             return None
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             try:
-                return each_alone(asked_of(question, batches_to_look_at(self.open, question), Path(folder)))
+                feeds = batches_to_look_at(self.open, question)
+                asked = asked_of(question, feeds, Path(folder))
+                return once(question, self.found, feeds, lambda: each_alone(asked))
             except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
                 return None
 

@@ -151,7 +151,7 @@ def climb_simulated(climber: Climber, told: Callable[[float], None]) -> Simulate
     except Cancelled:
         raise
     except QExplorerError as error:
-        return SimulatedRung(n, None, None, None, (), 0, failed=error.sentence)
+        return SimulatedRung(n, None, None, None, (), 0, failed=climber.variant.told(error))
     sqnr, relative = _ratio(found["output"]["signal"], found["output"]["error"])
     layers = tuple(_layer(row) for row in found["layers"])
     agreement = None if found["same"] is None else found["same"] / n
@@ -178,7 +178,7 @@ def climb_exact(climber: Climber, told: Callable[[float], None]) -> ExactRung:
     except Cancelled:
         raise
     except QExplorerError as error:
-        return ExactRung(why_not=error.sentence)
+        return ExactRung(why_not=climber.variant.told(error))
     batches = tuple(_gap(Difference(**item)) for item in found["differences"])
     return ExactRung(batches, found["label"], sum(found["layers"].values()), found["why_not"])
 
@@ -191,7 +191,7 @@ def climb_backend(climber: Climber, backend: str, told: Callable[[float], None])
     except Cancelled:
         raise
     except QExplorerError as error:
-        return BackendRung(backend, label, Status.FAILED, error.sentence)
+        return BackendRung(backend, label, Status.FAILED, climber.variant.told(error))
     compared = [Difference(**item) for item in found["differences"]]
     alone = None if found["alone"] is None else Alone(**found["alone"])
     refused = verdict(compared, alone, found["asked"])

@@ -46,7 +46,7 @@ class RealNumbers:
 
         missing = missing_operators(model)
         if missing:
-            raise BackendError(f"torchgraph has no operator {', '.join(missing)}")
+            raise BackendError(f"PyTorch has no kernel here for {', '.join(missing)}")
         self._threads = threads
         self._module = GraphModule(widened(model, halves=halves))
 

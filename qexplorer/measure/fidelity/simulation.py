@@ -21,6 +21,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
+from qexplorer.measure.fidelity.looked_at import batch_digest
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import exact_integers, reference
 
@@ -58,7 +59,7 @@ class _Kept:
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
-        kept = self._base.with_name(f"{self._base.name}-{_digest(feeds)}.npz")
+        kept = self._base.with_name(f"{self._base.name}-{batch_digest(feeds)}.npz")
         with _alone(kept.with_suffix(".lock")):
             if kept.exists():
                 with np.load(kept, allow_pickle=False) as file:
@@ -122,14 +123,6 @@ def exact_for(path: Path, threads: int, folder: Path) -> ExactIntegers | None:
     backend = exact_integers()
     found = None if backend is None else ExactIntegers(path, threads, folder, backend)
     return None if found is None or found.why_not() is not None else found
-
-
-def _digest(feeds: Mapping[str, Array]) -> str:
-    found = hashlib.sha256()
-    for name, array in sorted(feeds.items()):
-        found.update(f"{name} {array.dtype} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()[:32]
 
 
 @contextlib.contextmanager

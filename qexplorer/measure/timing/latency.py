@@ -88,7 +88,7 @@ def time_variants(
         raise
     except QExplorerError as error:
         if len(variants) == 1:
-            return {key: _failed(error.sentence, subject, threads) for key in variants}
+            return {key: _failed(variant.told(error), subject, threads) for key, variant in variants.items()}
         return _one_by_one(variants, backend, subject, files, plan, threads, reference, cancelled)
     finally:
         usage = log.stop()

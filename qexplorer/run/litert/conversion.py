@@ -48,7 +48,8 @@ def convert(arguments: dict[str, Any], emit: object = None) -> None:  # noqa: AR
     try:
         content, facts = _converted(path, arguments["shapes"], bool(arguments["free"]))
     except QExplorerError as error:
-        raise BackendError(error.what, where=path.name, allowed=error.allowed, do="choose onnxruntime") from None
+        what = f"it cannot be converted for LiteRT ({error.what})"
+        raise BackendError(what, where=path.name, allowed=error.allowed, do="choose onnxruntime") from None
     except Exception as error:  # torch and the converter raise what they like
         raise BackendError(f"it cannot be converted for LiteRT ({_sentence(error)})", where=path.name) from None
     write_atomically(folder / MODEL, content)

@@ -107,10 +107,20 @@ def compile_in_child(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: AR
         module = LoweredGraph(graph_of(read_file(path))).eval()
         inputs = tuple(tensor_of(np.zeros(size, kind), torch.device("cpu")) for kind, size in arguments["shapes"])
         exported = torch.export.export(module, inputs)
-        settings = {"freezing": True, "post_grad_custom_pre_pass": _listener(targets)}
+        settings: dict[str, Any] = {"freezing": True, "post_grad_custom_pre_pass": _listener(targets)}
+        if _convolves_in_float64(exported):  # PyTorch 2.13 packs such weights for oneDNN too, which has no float64
+            settings["cpp.weight_prepack"] = False
         package = str(folder / _PACKAGE)
         torch._inductor.aoti_compile_and_package(exported, package_path=package, inductor_configs=settings)
     (folder / _TOLD).write_text(json.dumps(targets), encoding="utf-8")
+
+
+def _convolves_in_float64(exported: Any) -> bool:
+    """Whether some convolution sums in float64: those of graphs in doubles, and ConvInteger, which is exact there."""
+    import torch
+
+    made = [node for node in exported.graph.nodes if node.op == "call_function" and "conv" in str(node.target)]
+    return any(getattr(node.meta.get("val"), "dtype", None) is torch.float64 for node in made)
 
 
 def _listener(targets: list[str]) -> Any:

@@ -51,3 +51,11 @@ def test_a_name_that_means_something_else_is_not_taken(name: str, becomes: str) 
     """A quantized recipe called float, or by another's short name, would be taken for that in every table."""
     recipe = Recipe.parse("w4").model_copy(update={"name": name})
     assert told_apart(recipe, []).name == becomes
+
+
+def test_the_same_recipe_takes_no_name_away() -> None:
+    """What asks for the same keeps the name, however often it is there; only another recipe makes a number needed."""
+    mine = Recipe.parse("name: mine\nweights: {format: int8}\n")
+    other = Recipe.parse("name: mine\nweights: {format: int4}\n")
+    assert told_apart(mine, [mine, mine]).name == "mine"
+    assert told_apart(mine, [mine, other]).name == "mine (2)"

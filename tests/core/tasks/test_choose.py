@@ -7,6 +7,7 @@ import pytest
 
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.errors import DataError, UnknownName
+from qexplorer.core.model import TensorInfo
 from qexplorer.core.tasks.choose import inferred_task, task_of
 
 
@@ -34,6 +35,17 @@ def test_labels_mean_a_task(labels: Array | None, meant: str) -> None:
 def test_what_data_names_goes_before_what_its_labels_look_like() -> None:
     """Whole numbers can be measurements."""
     assert task_of(data(np.arange(4), "regression")).name == "regression"
+
+
+def test_classes_are_read_only_where_every_output_names_one() -> None:
+    """Beside an output of classes one of measurements is judged by its signal; no output at all names none."""
+    named = TensorInfo("y", "float32", ("n", 10), classes=True)
+    other = TensorInfo("z", "float32", ("n", 4))
+    task = task_of(data(None, None))
+    found = [
+        (task.classes(outputs), task.primary(outputs)) for outputs in ([named, named], [named, other], [other], [])
+    ]
+    assert found == [(True, "agreement"), *[(False, "sqnr")] * 3]
 
 
 def test_a_task_that_there_is_not_is_refused() -> None:

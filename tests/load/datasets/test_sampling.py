@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.load.datasets.sampling import calibration_sample
+from qexplorer.load.datasets.sampling import calibration_sample, spread_order
 
 
 def _data(labels: np.ndarray | None, n: int) -> DataSet:
@@ -73,3 +73,12 @@ def test_how_many_of_how_many_is_said(n: int, samples: int, labelled: bool, text
     assert drawn.text == text
     if samples >= n:
         assert np.array_equal(drawn.split.inputs["x"], np.arange(n))
+
+
+def test_rare_classes_do_not_crowd_the_beginning() -> None:
+    """Of 900 samples of one class and two each of fifty, the first hundred hold about ninety of the common one."""
+    strata = np.concatenate([np.zeros(900, np.int64), np.repeat(np.arange(1, 51), 2)])
+    order = spread_order(strata.size, strata)
+    assert sorted(order.tolist()) == list(range(1000))
+    assert np.count_nonzero(strata[order[:100]] == 0) >= 90
+    assert np.count_nonzero(strata[order[:500]] == 0) == 450

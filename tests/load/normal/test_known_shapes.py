@@ -123,3 +123,19 @@ def test_an_expand_of_minus_one_knows_its_sizes() -> None:
     found = folded(with_known_shapes(given))
     assert ops(found) == {"Add": 1}
     assert same_answers(given, found, (1, 5, 8), (3, 5, 8))
+
+
+def test_a_free_dimension_may_be_zero_or_any_number() -> None:
+    """Whether a batch equals 0 or 3 is known only as it runs: the answer to an empty batch is that of the original."""
+    nodes = [
+        *sizes("zero"),
+        helper.make_node("Equal", ["zero//dim", "asked"], ["same"]),
+        helper.make_node("Where", ["same", "yes", "no"], ["chosen"]),
+        helper.make_node("Cast", ["chosen"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["sum", "number"], ["y"]),
+    ]
+    for asked in (0, 3):
+        given = graph(nodes, ["n", 8], asked=[asked], yes=[100], no=[0])
+        found = folded(with_known_shapes(given))
+        assert same_answers(given, found, (0, 8), (1, 8), (3, 8))

@@ -51,3 +51,25 @@ def test_what_rounding_left_of_zero_is_no_difference() -> None:
 
     assert compare_models(form(1e-9), form(2e-9))[0] is Outcome.SAME
     assert compare_models(form(1e-2), form(2e-2))[0] is Outcome.DIFFERS
+
+
+def test_an_output_that_opens_above_zero_only_is_seen() -> None:
+    """A sum of 400 signed values over that of their sizes is near 0 at any scale; it is 1 where all are above 0."""
+
+    def form(factor: float) -> onnx.ModelProto:
+        nodes = [
+            helper.make_node("MatMul", ["x", "ones"], ["sum"]),
+            helper.make_node("MatMul", ["r", "ones"], ["size"]),
+            helper.make_node("Abs", ["x"], ["r"]),
+            helper.make_node("Div", ["sum", "size"], ["share"]),
+            helper.make_node("Sub", ["share", "half"], ["above"]),
+            helper.make_node("Relu", ["above"], ["open"]),
+            helper.make_node("Mul", ["open", "factor"], ["y"]),
+            helper.make_node("Identity", ["share"], ["z"]),
+        ]
+        nodes[1], nodes[2] = nodes[2], nodes[1]
+        parts = {"ones": np.ones((400, 1), np.float32), "half": np.float32(0.5), "factor": np.float32(factor)}
+        return model(nodes, {"x": ["n", 400]}, ["y", "z"], parts)
+
+    assert compare_models(form(1), form(1))[0] is Outcome.SAME
+    assert compare_models(form(1), form(1.1))[0] is Outcome.DIFFERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,6 +49,26 @@ def test_answers_that_stop_being_finite_are_refused(bad: float) -> None:
     assert "infinite or NaN" in (verdict([found]) or "")
 
 
+@pytest.mark.parametrize("other", [-np.inf, np.nan])
+def test_another_infinity_in_the_same_place_is_refused(other: float) -> None:
+    """Minus infinity or NaN where the simulation has infinity is wrong, although none of them is finite."""
+    expected = np.array([[1.0, np.inf]], np.float32)
+    found = differences([np.array([[1.0, other]], np.float32)], [expected], ["y"], {}, batch=8, n=1)
+    assert "infinite or NaN" in (verdict([found]) or "")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16], ids=["float16", "bfloat16"])
+def test_one_rounding_of_a_16_bit_output_passes_however_deep_the_graph_is(dtype: type) -> None:
+    """One place in the last of 11 or 8 bits passes; three ask for a look, also behind a hundred layers."""
+    unit = float(ml_dtypes.finfo(dtype).eps) / 2
+    expected = np.full((1, 4), 1.0).astype(dtype)
+    for places, passes in ((1, True), (3, False)):
+        ours = np.full((1, 4), 1 + 2 * unit * places).astype(dtype)
+        found = differences([ours], [expected], ["y"], {}, batch=1, n=1, layers=100)
+        assert explained(found) == passes
+        assert (verdict([found]) is None) == passes
+
+
 def test_an_output_on_no_grid_is_explained_by_the_rounding_of_its_floats_alone() -> None:
     """What some roundings at each layer add up to passes; ten times that asks for a look, and fails without."""
     expected = np.linspace(-2, 2, 50).reshape(5, 10).astype(np.float32)
@@ -72,6 +93,15 @@ def test_no_share_of_an_output_range_decides() -> None:
     small = differences([expected * np.float32(1.01)], [expected], ["y"], {}, batch=32, n=5)
     assert verdict([wide], Alone(1.0, "a", 30, 32, conclusive=True, ends=1)) is None
     assert "'conv7' is the first" in (verdict([small], Alone(9.0, "conv7", 30, 32, conclusive=True, ends=1)) or "")
+
+
+def test_a_look_that_proves_nothing_refuses_nothing() -> None:
+    """Single steps stay shown where codes read from another run look wrong; a gap of steps is refused then as well."""
+    unsure = Alone(9.0, "conv7", 30, 32, conclusive=False, ends=1)
+    near = differences([on_grid([1, 3])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    far = differences([on_grid([1, 9])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    assert verdict([near], unsure) is None
+    assert verdict([far], unsure) is not None
 
 
 def test_a_rounding_that_leans_is_wrong_although_it_is_within_a_step() -> None:

@@ -9,6 +9,7 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.effort import Effort
+from qexplorer.measure.pace import forecast as module
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, expected_seconds
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Preparation
@@ -49,3 +50,31 @@ def test_what_a_step_took_is_what_it_is_said_to_take_the_next_time(cnn: Model) -
     assert later.judging("onnxruntime", FLOAT) != 77.0
     assert Forecast.of(cnn, 100, Effort.STANDARD).timing("onnxruntime", 2) != 55.0
     assert Forecast.of(replace(cnn, sha256="0" * 64), 100, Effort.QUICK).judging("onnxruntime", "abc") != 77.0
+
+
+def test_files_are_judged_side_by_side_and_timed_one_after_another(cnn: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four children judge in a quarter of the time; timing and preparation do not become shorter."""
+    alone, among = (_with_workers(cnn, monkeypatch, n) for n in (1, 4))
+    forecast = Forecast.of(cnn, 100, Effort.QUICK)
+    judged = sum(forecast.judging(backend, key) for backend in ("onnxruntime", "torch") for key in (FLOAT, "w8"))
+    assert alone - among == pytest.approx(0.75 * judged)
+
+
+def _with_workers(model: Model, monkeypatch: pytest.MonkeyPatch, count: int) -> float:
+    monkeypatch.setattr(module, "workers", lambda: count)
+    return _seconds(model, ["w8"], ["onnxruntime", "torch"])
+
+
+@pytest.mark.parametrize(("processors", "children"), [(1, 1), (2, 2), (64, 4)])
+def test_children_are_as_many_as_processors_but_at_most_four(
+    processors: int, children: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that this process may use."""
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(processors)), raising=False)
+    assert module.workers() == children
+
+
+def test_no_more_statistics_than_are_collected_are_waited_for(cnn: Model) -> None:
+    """512 samples calibrate, however many there are."""
+    forecast = Forecast.of(cnn, 100, Effort.QUICK)
+    assert forecast.observing(100) < forecast.observing(512) == forecast.observing(60_000)

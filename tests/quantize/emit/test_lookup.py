@@ -72,6 +72,26 @@ def test_a_tied_weight_is_stored_and_counted_once(recipe: str) -> None:
     assert sum(layer.parameters for layer in other.layers) == 2 * 40 * 16 + 16 * 16
 
 
+@pytest.mark.parametrize(
+    ("table", "bits"),
+    [("format: int8", (8, 4)), ("format: int4, calibrator: mse", (4, 4)), ("format: int4", (4, None))],
+)
+def test_two_grids_of_a_tied_weight_are_two_weights(table: str, bits: tuple[int, int | None]) -> None:
+    """Codes that a rule makes differ are stored twice: both are counted, each at the width of its format."""
+    model, feeds = _language(tied=True)
+    asked = Recipe.parse(
+        f"name: r\nweights: {{format: int4}}\nactivations: {{}}\nlayers:\n  - {{match: look, weights: {{{table}}}}}\n"
+    )
+    made = quantize_model(model, asked, collect(model, Split(feeds), threads=1))
+    size = made.size
+    wide = [i for i in onnx.load(made.path).graph.initializer if np.prod(i.dims) >= 256]
+    assert len(wide) == (2 if bits[1] is None else 3), "inner, and one or two of 40 x 16"
+    packed = 256 // 2 + sum(640 * b // 8 for b in bits if b)
+    assert size.weight_bytes == size.stored_bytes - sum(int(np.prod(i.dims)) for i in wide) + packed
+    assert size.carried == "int4 codes in int8"
+    assert (made.plan.layer("last").weight_bytes > 0) == (bits[1] is not None)
+
+
 def test_a_tied_weight_keeps_its_integer_kernel() -> None:
     """Sharing costs no kernel: both products run on codes."""
     model, feeds = _language(tied=True)

@@ -179,14 +179,18 @@ def test_samples_that_know_of_each_other_are_converted_for_each_batch(tmp_path: 
 @pytest.mark.parametrize(
     ("op", "domain", "said"),
     [
-        ("Normalizer", "ai.onnx.ml", r"Normalizer \(ai\.onnx\.ml, version \d\); choose onnxruntime"),
+        (
+            "Normalizer",
+            "ai.onnx.ml",
+            r"PyTorch has no kernel here for Normalizer \(ai\.onnx\.ml, version \d\)\); choose onnxruntime",
+        ),
         ("Det", "", r"nothing for PyTorch's operator _linalg_det"),
     ],
 )
 def test_an_operator_that_is_missing_is_named(op: str, domain: str, said: str, tmp_path: Path) -> None:
     """The error is one sentence with the file and the operator, whichever step does not know it."""
     path = save(tmp_path, [helper.make_node(op, ["x0"], ["y"], domain=domain)], [])
-    with pytest.raises(BackendError, match=rf"^small\.onnx: .*{said}"):
+    with pytest.raises(BackendError, match=rf"^small\.onnx: it cannot be converted for LiteRT \(.*{said}"):
         LiteRt().load(path, SessionOptions())
 
 

@@ -84,6 +84,26 @@ def test_a_quantized_graph_runs_on_int8_products_within_a_step(folder: Path, kep
     assert set(kernels.float) <= {"add", "mean"}
 
 
+@needs_compiler
+def test_a_dynamic_convolution_compiles_and_is_exact(tmp_path: Path, kept: Path) -> None:  # noqa: ARG001
+    """Its sums of codes are taken in float64, for which oneDNN has no convolution."""
+    node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),
+        node("ConvInteger", ["q", "w", "zero"], ["sums"], "conv", kernel_shape=[3, 3]),
+        node("Cast", ["sums"], ["wide"], to=onnx.TensorProto.FLOAT),
+        node("Mul", ["wide", "scale"], ["y"]),
+    ]
+    codes = np.random.default_rng(0).integers(-127, 128, (4, 1, 3, 3)).astype(np.int8)
+    ends = [info("x", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])], [info("y", onnx.TensorProto.FLOAT, ["n", 4, 6, 6])]
+    graph = onnx.helper.make_graph(nodes, "dynamic", *ends, [onnx.numpy_helper.from_array(codes, "w")])
+    path = save(tmp_path, graph, "dynamic").path
+    feeds = {"x": np.random.default_rng(1).normal(size=(2, 1, 8, 8)).astype(np.float32)}
+    (found,) = TORCH_INDUCTOR.load(path, SessionOptions()).run(feeds)
+    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    assert np.allclose(found, expected, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("recipe", ["w8a8", "w8a8-sym", "w8a8-tensor", "w4a8-asym", "w8a8-dynamic", "w8a16", "w4-b32"])
 @pytest.mark.parametrize("name", ["digits_cnn", "tumour_mlp"])
 def test_the_lowered_graph_is_the_simulation(name: str, recipe: str, shared_workspace: Path) -> None:  # noqa: ARG001

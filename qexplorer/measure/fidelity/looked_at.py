@@ -1,0 +1,86 @@
+"""What was found by looking at each piece of a graph, kept for the next comparison that would look at the same.
+
+Looking costs several runs of the whole graph. What it finds follows from the graph, the samples, the backend with its
+version, and the processor; and a backend that suddenly answers otherwise is looked at anew, because its differences to
+the reference are part of the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qexplorer import __version__
+from qexplorer.core.dataset import Array
+from qexplorer.core.workspace import sha256_file
+from qexplorer.machine.cpu import cpu_features, cpu_model
+from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.kept import kept_path, read_kept, write_kept
+from qexplorer.run.registry import exact_integers, reference
+
+if TYPE_CHECKING:
+    from qexplorer.measure.fidelity.comparing import Question
+    from qexplorer.measure.fidelity.gate import Difference
+
+__all__ = ["batch_digest", "once"]
+
+SCHEMA = 1
+"""Raise this whenever the same answers are looked at otherwise."""
+
+
+def once(
+    question: Question, found: Sequence[Difference], feeds: Sequence[Mapping[str, Array]], look: Callable[[], Alone]
+) -> Alone:
+    """What ``look`` finds, or found when the same was looked at before.
+
+    Args:
+        question: which graph, which backend.
+        found: what the backend answers otherwise than the reference.
+        feeds: the batches that are looked at.
+        look: does it. Raises what it likes; nothing is kept then.
+    """
+    path = kept_path("alone", _made_from(question, found, feeds))
+    kept = read_kept(path)
+    if kept is not None:
+        return Alone(**{**kept, "sizes": tuple(kept["sizes"])})
+    alone = look()
+    write_kept(path, asdict(alone))
+    return alone
+
+
+def _made_from(question: Question, found: Sequence[Difference], feeds: Sequence[Mapping[str, Array]]) -> list[Any]:
+    exact = exact_integers()
+    computing = [question.backend, reference(), *([] if exact is None else [exact])]
+    packages = sorted({package for backend in computing for package in backend.facts.packages})
+    return [
+        SCHEMA,
+        __version__,
+        sha256_file(question.path),
+        question.backend.name,
+        {package: _version(package) for package in packages},
+        [cpu_model(), cpu_features()],
+        question.threads,
+        [asdict(item) for item in found],
+        [batch_digest(batch) for batch in feeds],
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def batch_digest(feeds: Mapping[str, Array]) -> str:
+    """Names a batch by what it holds."""
+    found = hashlib.sha256()
+    for name, array in sorted(feeds.items()):
+        found.update(f"{name} {array.dtype} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qexplorer.core.results import Status
-from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, ExactRung, SimulatedRung
+from qexplorer.measure.ladder.ladder_types import BackendRung, BatchGap, ExactRung, SimulatedRung
 
 __all__ = ["badge", "exact_sentence", "percent", "rung_sentence", "simulated_sentence"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import streamlit as st
@@ -61,7 +61,7 @@ def belonging(names: Sequence[str], new: Sequence[bool]) -> list[int]:
     """
     from qexplorer.load.readers.idx import is_idx
 
-    parts = [i for i, name in enumerate(names) if name.lower().endswith(".npy") or is_idx(PurePath(name))]
+    parts = [i for i, name in enumerate(names) if name.lower().endswith(".npy") or is_idx(Path(name))]
     latest = [i for i, fresh in enumerate(new) if fresh] or list(range(len(names)))
     whole = [i for i in latest if i not in parts]
     return whole[-1:] or parts

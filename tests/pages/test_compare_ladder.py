@@ -14,7 +14,7 @@ from qexplorer.jobs.records import read_json, write_json
 from qexplorer.measure.arithmetic import saturation as saturation_module
 from qexplorer.measure.arithmetic.accumulators import _path as sums_path
 from qexplorer.measure.arithmetic.saturation import _path as saturation_path
-from qexplorer.measure.fidelity.ladder import _path as ladder_path
+from qexplorer.measure.ladder.ladder import _path as ladder_path
 from qexplorer.ui.compare.saturation import here_sentence
 from qexplorer.ui.quantize.recipe_changes import read_recipe
 from tests.jobs.orders import DATA, MODEL

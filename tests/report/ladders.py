@@ -8,7 +8,7 @@ from typing import Any
 from qexplorer.core.results import Accuracy, Status
 from qexplorer.measure.arithmetic.saturation_types import ExactSwitch, LayerArithmetic, ReducedRange, SaturationReport
 from qexplorer.measure.fidelity.alone import PointDifference
-from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
+from qexplorer.measure.ladder.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
 
 __all__ = ["gap", "ladder", "layer", "point", "report", "rung"]
 

@@ -20,7 +20,7 @@ class LadderOrder(OneRecipeOrder):
 
 def climb_ladder(order: LadderOrder, report: Report) -> GraphResult:
     """Climbs and keeps."""
-    from qexplorer.measure.fidelity.ladder import climb
+    from qexplorer.measure.ladder.ladder import climb
 
     model, data = load_both(order, report)
     found = climb(

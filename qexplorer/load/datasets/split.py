@@ -50,7 +50,7 @@ def dataset_from(
     calibration = None if raw.calibration is None else _labelled(raw.calibration, chosen, raw)
     apart, note = True, ""
     if calibration is not None:
-        note = f"The file sets {calibration.n} samples apart for calibration and {evaluation.n} to judge."
+        note = f"The file sets {calibration.n:,} samples apart for calibration and {evaluation.n:,} to judge."
     elif evaluation.n < MIN_TO_SPLIT:
         calibration, apart = evaluation, False
         note = f"Only {evaluation.n} samples: the same ones calibrate and judge, so nothing is held out."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.core.results import Status
-from qexplorer.measure.fidelity.ladder_types import LOW_SQNR_DB, BackendRung, ExactRung, Ladder
+from qexplorer.measure.ladder.ladder_types import LOW_SQNR_DB, BackendRung, ExactRung, Ladder
 from qexplorer.report.ladder_words import badge, percent
 from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour
 

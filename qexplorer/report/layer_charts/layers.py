@@ -94,7 +94,13 @@ def layer_chart_spec(info: LayerChartInfo) -> dict[str, Any]:
                 "type": "nominal",
                 "sort": {"field": "place"},
                 "title": None,
-                "axis": {"labelLimit": 220, "labelOverlap": False, "ticks": False, "domain": False},
+                "axis": {
+                    "labelLimit": 220,
+                    "labelOverlap": False,
+                    "labelFlush": False,
+                    "ticks": False,
+                    "domain": False,
+                },
             },
             "x": {
                 "field": "value",

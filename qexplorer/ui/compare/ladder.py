@@ -11,8 +11,8 @@ from qexplorer.core.files import file_name
 from qexplorer.core.results import Status
 from qexplorer.jobs.kinds.ladder import LADDER
 from qexplorer.measure.comparison import Comparison
-from qexplorer.measure.fidelity.ladder import kept_ladder
-from qexplorer.measure.fidelity.ladder_types import BackendRung, Ladder
+from qexplorer.measure.ladder.ladder import kept_ladder
+from qexplorer.measure.ladder.ladder_types import BackendRung, Ladder
 from qexplorer.report.comparison_charts.values import made_on
 from qexplorer.report.ladder_words import badge, exact_sentence, percent, rung_sentence, simulated_sentence
 from qexplorer.report.layer_charts.ladder import ladder_csv, layer_spec, rung_spec, sqnr_spec

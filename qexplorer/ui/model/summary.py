@@ -84,7 +84,8 @@ def draw_layers(model: Model) -> None:
     if info.left_out:
         share = 100 * info.left_out_share
         much = f"{share:.1f} %" if share >= 0.05 else "less than 0.1 %"
-        st.caption(f"{info.left_out} smaller layers with {much} of the {info.unit} not drawn.")
+        layers = "1 smaller layer" if info.left_out == 1 else f"{info.left_out} smaller layers"
+        st.caption(f"Not drawn: {layers} with {much} of the {info.unit}.")
     folded = len(model.layers) - len(model.computing_layers)
     kinds = (*_FILTERS, _NODES) if folded else _FILTERS
     kind = st.segmented_control(

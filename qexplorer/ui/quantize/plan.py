@@ -78,7 +78,7 @@ def draw_picture(model: Model, plan: Plan, recipe: Recipe, made: int | None = No
     if info.bars:
         draw_chart(layers_spec(info), key="plan_layers")
     if info.left_out:
-        st.caption(f"{info.left_out} smaller layers are not drawn; the table has them all.")
+        st.caption(f"Not drawn: smaller layers ({info.left_out}); the table has them all.")
     for note in plan.notes:
         st.caption(f":material/info: {as_plain(note)}")
 

@@ -16,8 +16,8 @@ from qexplorer.core.results import Status
 from qexplorer.measure.fidelity.alone import Alone, EndDifference, PointDifference
 from qexplorer.measure.fidelity.gate import Difference, explained, verdict
 from qexplorer.measure.fidelity.gate_words import cost_of, why_right
-from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, ExactRung, Ladder, LayerError, SimulatedRung
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
+from qexplorer.measure.ladder.ladder_types import BackendRung, BatchGap, ExactRung, Ladder, LayerError, SimulatedRung
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
@@ -38,7 +38,7 @@ __all__ = [
 
 RUNG_LIMITS = Limits(wall_s=900.0)
 _VERSION = 2  # of what is kept; another number makes kept ladders unread
-_CHILD = "qexplorer.measure.fidelity.ladder_child"
+_CHILD = "qexplorer.measure.ladder.ladder_child"
 
 Told = Callable[[str, float], None]
 

@@ -18,8 +18,8 @@ from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.measure.fidelity.alone import PointDifference
-from qexplorer.measure.fidelity.ladder import Climber, climb, climb_backend, climb_exact, climb_simulated, kept_ladder
-from qexplorer.measure.fidelity.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
+from qexplorer.measure.ladder.ladder import Climber, climb, climb_backend, climb_exact, climb_simulated, kept_ladder
+from qexplorer.measure.ladder.ladder_types import BackendRung, BatchGap, Ladder, LayerError, SimulatedRung
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, subject_of
 from qexplorer.process.limits import Limits

@@ -81,6 +81,8 @@ class Capabilities:
         simulates: whether it has ``Mode.SIMULATED``.
         prepares: what takes it seconds before a file's first answer; None if nothing does.
         float_operators: operators that it has no integer kernels for, whatever the formats.
+        ranges_by_sample: whether it finds the range of a dynamically quantized input sample by sample, where the graph
+            says one range for the whole batch.
         prefers_unsigned: whether signed activations cost it speed: layers that do not fuse, products without the
             processor's dot products.
     """
@@ -92,6 +94,7 @@ class Capabilities:
     prepares: Preparation | None = None
     float_operators: frozenset[str] = frozenset()
     prefers_unsigned: bool = False
+    ranges_by_sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def test_cancel(app_url: str, new_page: Callable[..., Page], settled: Settled) -
     page = new_page()
     start(page, app_url, settled)
     go(page, "Compare", settled)
-    page.get_by_text("Standard, 60 s").click()
+    page.get_by_text("Standard", exact=True).click()
     settled(page)
     page.get_by_role("button", name="Compare", exact=True).click()
     page.get_by_test_id("stMain").get_by_role("button", name="Cancel").click()

@@ -29,6 +29,7 @@ __all__ = [
     "SIMULATION",
     "Answered",
     "Compared",
+    "OneByOne",
     "Question",
     "answered",
     "answers_of",
@@ -39,6 +40,7 @@ __all__ = [
     "exact_of",
     "first_rows",
     "nothing_compared",
+    "sample_by_sample",
     "simulation_of",
 ]
 
@@ -99,6 +101,16 @@ class Question:
         """Whether the last batch is filled up, as a batch size of its own would cost the backend seconds to prepare."""
         prepares = self.backend.capabilities.prepares
         return prepares is not None and prepares.each_shape
+
+    @cached_property
+    def by_sample(self) -> bool:
+        """Whether the backend finds ranges sample by sample that the graph finds over the whole batch."""
+        if not self.backend.capabilities.ranges_by_sample or self.fixed not in (None, 1):
+            return False
+        import onnx
+
+        nodes = onnx.load(str(self.path), load_external_data=False).graph.node
+        return any(node.op_type == "DynamicQuantizeLinear" for node in nodes)
 
     @cached_property
     def layers(self) -> int:
@@ -196,11 +208,40 @@ def compare(session: Answerer, question: Question, found: list[Array], folder: P
     first, expected = differences_from(simulation, session, ours, question, report)
     if all(map(within, first)):  # single steps, if many: a look inside costs less than a second runtime
         return Compared(first, SIMULATION, "the simulation", expected)
+    singly = sample_by_sample(simulation, session, ours, question, report)
+    if singly is not None:
+        return singly
     exact = exact_of(question, folder)
     if exact is None:
         return Compared(first, SIMULATION, "the simulation", expected)
     second, others = differences_from(exact, session, ours, question, report)
     return Compared(second, EXACT, "the simulation and from exact integers", others)
+
+
+class OneByOne:
+    """Answers every sample of a batch as if it came alone: what a backend does that finds ranges sample by sample."""
+
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+
+    @property
+    def output_names(self) -> Sequence[str]:
+        """Names of the outputs, in order."""
+        return self._answerer.output_names
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one batch. Raises BackendError."""
+        return run_in_batches(self._answerer, feeds, batch=1, fixed_batch=None)
+
+
+def sample_by_sample(
+    simulation: Answerer, session: Answerer, ours: Sequence[Answered], question: Question, report: Report
+) -> Compared | None:
+    """The answers against the simulation of one sample at a time, if the backend finds ranges so; else None."""
+    if not question.by_sample:
+        return None
+    found, expected = differences_from(OneByOne(simulation), session, ours, question, report)
+    return Compared(found, SIMULATION, "the simulation, sample by sample", expected)
 
 
 def answers_of(session: Answerer, question: Question, report: Report) -> list[Array]:
@@ -263,11 +304,12 @@ def batches_to_look_at(found: Sequence[Difference], question: Question) -> list[
     """For each of these batch sizes, 8 samples or more: the batches with the worst of them, then others."""
     feeds: list[dict[str, Array]] = []
     for item in found:
-        calls = -(-_LOOKED_AT // item.batch)
-        starts = [row // item.batch * item.batch for row in item.rows]
-        starts += [int(start) for start in np.linspace(0, max(question.n - item.batch, 0), calls)]
+        batch = 1 if question.by_sample else item.batch
+        calls = -(-_LOOKED_AT // batch)
+        starts = [row // batch * batch for row in item.rows]
+        starts += [int(start) for start in np.linspace(0, max(question.n - batch, 0), calls)]
         chosen = list(dict.fromkeys(starts))[:calls]
-        feeds += [first_rows(question.inputs, item.batch, start=start) for start in chosen]
+        feeds += [first_rows(question.inputs, batch, start=start) for start in chosen]
     return feeds
 
 

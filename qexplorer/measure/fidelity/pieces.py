@@ -7,6 +7,7 @@ the simulation in float32, exact integers, and real numbers (float64). A piece i
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,7 +218,10 @@ class _Look:
         return []
 
     def _moved(self, name: str, batch: int, still: Array) -> NDArray[np.float64]:
-        """How far an output moves where roundings that cannot be seen go to the next code; for whole numbers, any."""
+        """How far an output moves where roundings that cannot be seen go to the next code; for whole numbers, any.
+
+        Where none can be seen, those of earlier pieces come on top, each by chance: as the root of their number.
+        """
         rng = np.random.default_rng(0)
         every = (*self._some, *self._unseen)
         nudged = self._unseen if still.dtype.kind == "f" else every
@@ -234,7 +238,8 @@ class _Look:
                 feeds[p.codes] = _nudged(base[p.codes], rng)
             return self._of._run(model, [feeds])[0][name]
 
-        return spread(run, still, _DRAWS)
+        many = 1.0 if self._some else max(1.0, math.sqrt(self._inside[name]))
+        return many * spread(run, still, _DRAWS)
 
     # The other two sides
 

@@ -87,7 +87,7 @@ def observe(asked: Asked, *, thorough: bool = False, told: Callable[[float], Non
         found, ends = pieces.each(points, codes, answers)
         return Observation(found, len(points), sum(sizes), conclusive, disturbed, ends, tuple(sorted(set(sizes))))
 
-    if not points:
+    if not points or _own_codes(asked.backend, points):
         return seen({}, plain, conclusive=True, disturbed=False)
     at_once = reader.ask(points)
     if at_once is not None and reader.same(at_once):
@@ -102,6 +102,14 @@ def observe(asked: Asked, *, thorough: bool = False, told: Callable[[float], Non
     if in_noise is not None and not enough:
         return in_noise
     return seen(codes, plain, conclusive=enough, disturbed=False)
+
+
+def _own_codes(backend: Backend, points: Sequence[Point]) -> bool:
+    """Whether the kernels make codes of their own that nobody can read: what is read is computed beside them.
+
+    Then all that can be judged is the end, with the room that a step at each rounding point makes there.
+    """
+    return backend.capabilities.ranges_by_sample and all(len(p.tensors) > 1 for p in points)
 
 
 def _unseen(points: Sequence[Point], codes: Codes) -> int:

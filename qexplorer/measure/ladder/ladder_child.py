@@ -30,6 +30,7 @@ from qexplorer.measure.fidelity.comparing import (
     differences_from,
     exact_of,
     first_rows,
+    sample_by_sample,
     simulation_of,
 )
 from qexplorer.measure.fidelity.gate import Difference
@@ -216,12 +217,14 @@ def backend_rung(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     question, folder = Question.of(arguments, backend), folder_of(arguments["files"])
     session = backend.load(question.path, SessionOptions(Mode.NATIVE, question.threads))
     ours = answered(session, question, answers_of(session, question, _part(emit, 0.0, 0.3)))
-    simulated, expected = differences_from(
-        simulation_of(question, folder), session, ours, question, lambda done: _part(emit, 0.3, 0.2)(done - 1)
-    )
+    simulation, told = simulation_of(question, folder), _part(emit, 0.3, 0.2)
+    simulated, expected = differences_from(simulation, session, ours, question, lambda done: told(done - 1))
     compared = Compared(simulated, SIMULATION, "the simulation", expected)
+    singly = sample_by_sample(simulation, session, ours, question, lambda _: None)
     exact = exact_of(question, folder)
-    if exact is not None:
+    if singly is not None:
+        compared = singly
+    elif exact is not None:
         found, others = differences_from(exact, session, ours, question, lambda done: _part(emit, 0.5, 0.1)(done - 1))
         compared = Compared(found, EXACT, "exact integers", others)
         if compared.open:

@@ -18,6 +18,7 @@ _CAPABILITIES = Capabilities(
     ),
     simulates=False,
     prepares=Preparation("LiteRT converts", (5, 10), each_shape=False),
+    ranges_by_sample=True,
 )
 _PACKAGES = {"ai_edge_litert": "ai-edge-litert", "litert_torch": "litert-torch"}
 

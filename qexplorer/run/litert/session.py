@@ -135,6 +135,7 @@ class LiteRtSession:
 
     def _as_asked(self, value: Array, index: int, file: Converted) -> Array:
         """An output in the type that the graph gives it; codes are read off the values on their grid."""
+        value = np.asarray(value)  # the interpreter hands out a single number as a scalar
         grid = file.codes_out.get(index)
         if grid is not None:
             codes = np.rint(value.astype(np.float64) / grid["scale"]) + grid["zero_point"]

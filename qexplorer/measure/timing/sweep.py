@@ -181,7 +181,7 @@ def _time(threads: int, paths: Mapping[str, str], work: _SweepWork) -> str | Non
 
     def heard(event: dict[str, Any]) -> None:
         if event["event"] == "cells":
-            work.cells += [Cell(**cell) for cell in event["cells"]]
+            work.cells += [Cell.from_json(cell) for cell in event["cells"]]
             work.step(f"timed batch {event['cells'][0]['batch']} on {threads} thread{'' if threads == 1 else 's'}")
 
     arguments = {

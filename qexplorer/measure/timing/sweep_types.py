@@ -11,7 +11,7 @@ __all__ = ["Cell", "Sweep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Wire):
     """One variant at one batch size on a number of threads. Milliseconds are of one call, so of a whole batch.
 
     Attributes:

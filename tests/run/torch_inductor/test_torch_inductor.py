@@ -47,15 +47,20 @@ def kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return shared
 
 
+def _share_cache(workspace_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What PyTorch tries out of the processor takes seconds: it is kept for all that compile in a child."""
+    cache = inductor_here.kept_folder(tmp_path_factory) / "inductor" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (workspace_folder / "inductor").mkdir(parents=True)
+    (workspace_folder / "inductor" / "cache").symlink_to(cache)
+
+
 @needs_compiler
 def test_a_child_compiles_and_another_session_finds_it(
     tmp_path: Path, workspace_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """In the app nothing is loaded beforehand: a child compiles, and what it made is kept in the workspace."""
-    cache = inductor_here.kept_folder(tmp_path_factory) / "inductor" / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    (workspace_folder / "inductor").mkdir(parents=True)
-    (workspace_folder / "inductor" / "cache").symlink_to(cache)  # what PyTorch tries out of the processor takes seconds
+    _share_cache(workspace_folder, tmp_path_factory)
     info = onnx.helper.make_tensor_value_info
     nodes = [onnx.helper.make_node("Add", ["x", "x"], ["y"], "twice")]
     ends = [info("x", onnx.TensorProto.FLOAT, ["n", 3])], [info("y", onnx.TensorProto.FLOAT, ["n", 3])]
@@ -85,8 +90,14 @@ def test_a_quantized_graph_runs_on_int8_products_within_a_step(folder: Path, kep
 
 
 @needs_compiler
-def test_a_dynamic_convolution_compiles_and_is_exact(tmp_path: Path, kept: Path) -> None:  # noqa: ARG001
-    """Its sums of codes are taken in float64, for which oneDNN has no convolution."""
+def test_a_dynamic_convolution_compiles_and_is_exact(
+    tmp_path: Path,
+    workspace_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Its sums of codes are taken in float64, for which oneDNN has no convolution. A child compiles it, as in the app:
+    PyTorch reads once in a process whether it packs weights."""
+    _share_cache(workspace_folder, tmp_path_factory)
     node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
     nodes = [
         node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),

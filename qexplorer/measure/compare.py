@@ -95,7 +95,7 @@ def compare(
 def _run(
     engine: Engine, model: Model, recipes: list[Recipe], data: DataSet, backends: list[str], board: Board
 ) -> list[Prepared]:
-    """Judges each variant as soon as there is a file for it, then times all."""
+    """Judges and times on the first backend, each variant as soon as there is a file for it; then on the others."""
 
     def told(text: str, share: float) -> None:
         board.advance("observe", share)
@@ -113,13 +113,14 @@ def _run(
         board.advance("quantize", len(made) / len(recipes))
     board.advance("observe", 1.0)
     board.advance("quantize", 1.0)
-    for some in (first, others):  # whoever waits has one backend's numbers, whole, before the others are begun
-        for backend in others if some is others else ():
-            engine.submit(backend, float_variant(model))
-            for item in made:
-                _submit(engine, item, [backend])
-        engine.finish_judging()
-        engine.time_all(some)
+    engine.finish_judging()
+    engine.time_all(first)  # whoever waits has one backend's numbers, whole, before the others are begun
+    for backend in others:
+        engine.submit(backend, float_variant(model))
+        for item in made:
+            _submit(engine, item, [backend])
+    engine.finish_judging()
+    engine.time_all(others)
     return made
 
 

@@ -7,6 +7,7 @@ the reference are part of the name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +18,7 @@ import numpy as np
 
 from qexplorer import __version__
 from qexplorer.core.dataset import Array
+from qexplorer.core.errors import InputError
 from qexplorer.core.workspace import sha256_file
 from qexplorer.machine.cpu import cpu_features, cpu_model
 from qexplorer.measure.fidelity.alone import Alone
@@ -47,9 +49,11 @@ def once(
     path = kept_path("alone", _made_from(question, found, feeds))
     kept = read_kept(path)
     if kept is not None:
-        return Alone(**{**kept, "sizes": tuple(kept["sizes"])})
+        with contextlib.suppress(KeyError, TypeError):  # damaged: it is looked at again
+            return Alone(**{**kept, "sizes": tuple(kept["sizes"])})
     alone = look()
-    write_kept(path, asdict(alone))
+    with contextlib.suppress(InputError, OSError):  # a full disk costs the next comparison, not this one
+        write_kept(path, asdict(alone))
     return alone
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.errors import BackendError
+from qexplorer.core.workspace import workspace
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.comparing import Question
 from qexplorer.measure.fidelity.gate import Difference
@@ -65,3 +66,14 @@ def test_a_look_that_fails_is_not_kept(tmp_path: Path) -> None:
         once(question(path), [FOUND], FEEDS, fails)
     assert once(question(path), [FOUND], FEEDS, look) == SEEN
     assert look.times == 1
+
+
+def test_what_is_damaged_is_looked_at_again(tmp_path: Path) -> None:
+    """A kept finding that lacks a field is no finding."""
+    path, look = tmp_path / "a.onnx", Looker()
+    path.write_bytes(b"a graph")
+    once(question(path), [FOUND], FEEDS, look)
+    (kept,) = workspace("alone").glob("*.json")
+    kept.write_text('{"worst_steps": 1.0}')
+    assert once(question(path), [FOUND], FEEDS, look) == SEEN
+    assert look.times == 2

@@ -158,7 +158,7 @@ def _estimate() -> None:
         evaluation=data.evaluation.n,
         samples=choices.get("compare_samples") or None,
     )
-    st.caption(f":material/schedule: About {duration(seconds)} in all; the first numbers come after a few seconds.")
+    st.caption(f":material/schedule: About {duration(seconds)} in all; the numbers of the first backend come first.")
 
 
 def _in_float() -> list[str]:

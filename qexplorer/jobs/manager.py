@@ -1,4 +1,8 @@
-"""Starts jobs, says how they are, ends them. A job is a detached process; nothing about it lives in this one."""
+"""Starts jobs, says how they are, ends them. A job is a detached process; nothing about it lives in this one.
+
+Equal work is done once: whoever asks for what is at work already becomes one more of its owners. A cancel is one's own
+(:func:`leave`): the work ends when the last owner has left.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,23 @@ from qexplorer.jobs.coding import encode
 from qexplorer.jobs.ids import new_job_id
 from qexplorer.jobs.kind import JOB_KINDS
 from qexplorer.jobs.processes import end_tree, started_at
-from qexplorer.jobs.records import JobState, JobStatus, job_folder, job_ids, read_json, read_state, write_json
+from qexplorer.jobs.records import (
+    JobState,
+    JobStatus,
+    job_folder,
+    job_ids,
+    read_json,
+    read_state,
+    write_json,
+    write_owners,
+)
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import start_child
 
 if TYPE_CHECKING:
     from qexplorer.jobs.kind import AnyKind, JobKind, OrderT
 
-__all__ = ["JobState", "JobStatus", "cancel", "forget", "running", "state", "submit"]
+__all__ = ["JobState", "JobStatus", "cancel", "forget", "leave", "running", "state", "submit"]
 
 KEPT = 50  # ended jobs that stay on disk
 KEPT_S = 7 * 24 * 3600.0
@@ -34,8 +47,13 @@ _CHILDREN: dict[str, Popen[str]] = {}  # children of this very process, so that 
 _THREADS = threading.Lock()
 
 
-def submit(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
-    """Starts a job and returns its id; while the same work is already running, returns the id of that.
+def submit(kind: JobKind[OrderT, Any, Any], order: OrderT, owner: str = "") -> str:
+    """Starts a job and returns its id; while the same work is already running, joins that and returns its id.
+
+    Args:
+        kind: of the job.
+        order: what to do.
+        owner: who wants it, such as a session's id; it is theirs until they :func:`leave` it.
 
     Raises:
         UnknownName: for a kind that is not registered, which its process could not find.
@@ -46,9 +64,10 @@ def submit(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
         states = _all()
         for job in states:
             if job.is_running and job.digest == digest:
+                write_owners(job.id, {*job.owners, owner})
                 return job.id
         _clean(states)
-        return _start(kind, encode(kind.order, order), digest)
+        return _start(kind, encode(kind.order, order), digest, owner)
 
 
 def state(job_id: str) -> JobState:
@@ -62,10 +81,27 @@ def running() -> list[JobState]:
     return sorted((s for s in _all() if s.is_running), key=lambda s: -s.started)
 
 
+def leave(job_id: str, owner: str) -> JobState:
+    """Ends what ``owner`` wants of a job, and the job itself if nobody else wants it. Raises UnknownName."""
+    with _one_at_a_time():
+        found = state(job_id)
+        others = set(found.owners) - {owner}
+        if others and found.is_running:
+            write_owners(job_id, others)
+            return state(job_id)
+        if found.is_running:
+            (job_folder(job_id) / "cancelled").touch()  # from here on nobody can join
+    return cancel(job_id)
+
+
 def cancel(job_id: str) -> JobState:
-    """Ends a job with everything it started, within 2 s; a job that has ended stays as it is. Raises UnknownName."""
-    if state(job_id).is_running:
-        folder = job_folder(job_id)
+    """Ends a job with everything it started, within 2 s, whoever wants it; one that has ended stays as it is.
+
+    Raises:
+        UnknownName: there is no such job.
+    """
+    folder = job_folder(job_id)
+    if state(job_id).is_running or (folder / "cancelled").exists():
         (folder / "cancelled").touch()
         with _one_at_a_time():  # a job that is just being started has its process written down after this
             process = read_json(folder / "pid.json")
@@ -81,9 +117,10 @@ def forget(job_id: str) -> None:
         shutil.rmtree(job_folder(job_id), ignore_errors=True)
 
 
-def _start(kind: AnyKind, order: Any, digest: str) -> str:
+def _start(kind: AnyKind, order: Any, digest: str, owner: str) -> str:
     job_id = new_job_id(kind.name)
     folder = workspace("jobs", job_id)
+    write_owners(job_id, {owner})
     asked = {"kind": kind.name, "order": order}
     write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time()})
     child = start_child(

@@ -2,6 +2,7 @@
 
 jobs/<id>/
     order.json      kind, order, digest of both, when it was asked for
+    owners.json     who wants it; the job ends when the last of them leaves
     pid.json        the process and when it started
     events.jsonl    what the child reported, one JSON value a line; see ``events``
     stderr.txt      everything else that it printed
@@ -24,7 +25,7 @@ from qexplorer.jobs.events import EventReader, Told
 from qexplorer.jobs.ids import is_job_id
 from qexplorer.jobs.processes import is_alive
 
-__all__ = ["JobState", "JobStatus", "job_folder", "job_ids", "read_json", "read_state", "write_json"]
+__all__ = ["JobState", "JobStatus", "job_folder", "job_ids", "read_json", "read_state", "write_json", "write_owners"]
 
 START_S = 10.0  # how long an order may be without a process before it counts as never started
 _EVENTS = EventReader()
@@ -56,6 +57,7 @@ class JobState:
         order: what was asked for, as plain data; None for a job of an earlier version.
         partial: what came before the end, as plain data.
         result: what the work returned, once it is done, as plain data.
+        owners: who wants it, such as ids of sessions.
     """
 
     id: str
@@ -70,6 +72,7 @@ class JobState:
     order: Any = field(default=None, repr=False)
     partial: Any = field(default=None, repr=False)
     result: Any = field(default=None, repr=False)
+    owners: tuple[str, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +107,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value
 
 
+def write_owners(job_id: str, owners: set[str]) -> None:
+    """Notes who wants the job."""
+    write_json(workspace("jobs") / job_id / "owners.json", {"owners": sorted(owners)})
+
+
 def read_state(job_id: str) -> JobState:
     """The state of a job from its files; raises UnknownName."""
     folder = job_folder(job_id)
@@ -124,6 +132,7 @@ def read_state(job_id: str) -> JobState:
         order=order.get("order"),
         partial=told.partial,
         result=told.ending.get("value") if status is JobStatus.DONE else None,
+        owners=tuple((read_json(folder / "owners.json") or {}).get("owners", ())),
     )
 
 

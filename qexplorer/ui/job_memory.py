@@ -1,26 +1,28 @@
 """Which jobs this session has started: by kind the latest, and by order the one that did that very work.
 
 What is remembered are ids, in the session's state on disk, so that a reload or a restarted server finds them again.
+Sessions that ask for the same work share a job: one that cancels it sees it as cancelled while the others' goes on.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from qexplorer.core.errors import UnknownName
 from qexplorer.jobs import manager
 from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT
-from qexplorer.jobs.manager import JobState
-from qexplorer.ui.session import keep, state
+from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.ui.session import keep, session_id, state
 
-__all__ = ["job_for", "job_page", "job_state", "job_title", "latest_job", "running_jobs", "start_job"]
+__all__ = ["cancel_job", "job_for", "job_page", "job_state", "job_title", "latest_job", "running_jobs", "start_job"]
 
 _MOST = 40  # orders whose jobs are remembered
 
 
 def start_job(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
     """Starts the work, or joins that of the same order, and remembers it; returns its id."""
-    job_id = manager.submit(kind, order)
+    job_id = manager.submit(kind, order, session_id())
     now, digest = state(), kind.digest(order)
     now.jobs[kind.name] = job_id
     others = [(known, old) for known, old in now.started.items() if known != digest]
@@ -29,12 +31,23 @@ def start_job(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
     return job_id
 
 
-def job_state(job_id: str | None) -> JobState | None:
-    """The job's state, or None if there is no such job (any more)."""
+def cancel_job(job_id: str) -> None:
+    """Cancels the job for this session; it ends if no other session wants it."""
     try:
-        return manager.state(job_id) if job_id else None
+        manager.leave(job_id, session_id())
+    except UnknownName:
+        return
+
+
+def job_state(job_id: str | None) -> JobState | None:
+    """The job's state as this session sees it, or None if there is no such job (any more)."""
+    try:
+        found = manager.state(job_id) if job_id else None
     except UnknownName:
         return None
+    if found is None or not found.owners or {session_id(), ""} & set(found.owners):  # or nobody in particular wants it
+        return found
+    return replace(found, status=JobStatus.CANCELLED, result=None)
 
 
 def job_for(kind: JobKind[OrderT, Any, Any], order: OrderT) -> JobState | None:

@@ -12,10 +12,9 @@ from typing import Generic
 
 import streamlit as st
 
-from qexplorer.jobs import manager
 from qexplorer.jobs.kind import JobKind, OrderT, PartialT, ResultT
 from qexplorer.jobs.manager import JobState, JobStatus
-from qexplorer.ui.job_memory import job_for, job_page, job_state, job_title, start_job
+from qexplorer.ui.job_memory import cancel_job, job_for, job_page, job_state, job_title, start_job
 from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "duration", "time_left"]
@@ -176,9 +175,12 @@ def _running(job_id: str, place: str, partial: Callable[[JobState], None] | None
     left = time_left(job.seconds_left)
     text = f"**{as_plain(job_title(job))}**: {job.step}" + (f" ({left})" if left else "")
     st.progress(job.done, text=text)
-    if st.button("Cancel", key=f"cancel_{place}_{job_id}", icon=":material/stop_circle:"):
+    others = len(job.owners) - 1
+    shared = f"{others} other session{'s wait' if others > 1 else ' waits'} for the same: only your wait ends."
+    help_text = shared if others > 0 else None
+    if st.button("Cancel", key=f"cancel_{place}_{job_id}", icon=":material/stop_circle:", help=help_text):
         with st.spinner("Ending the work"):
-            manager.cancel(job_id)
+            cancel_job(job_id)
         st.rerun()
     if partial is not None:
         partial(job)

@@ -133,6 +133,34 @@ def test_the_same_order_twice_is_one_job() -> None:
         manager.cancel(job_id)
 
 
+def test_equal_work_is_shared_and_one_cancel_is_ones_own() -> None:
+    """Two owners of one job: the first that leaves ends only its own wait, the last one ends the job."""
+    kind = trial("wait")
+    job_id = manager.submit(kind, kind.order(), "ada")
+    assert manager.submit(kind, kind.order(), "bob") == job_id
+    until(lambda: manager.state(job_id).step == "waiting")
+    assert manager.state(job_id).owners == ("ada", "bob")
+    left = manager.leave(job_id, "ada")
+    assert (left.is_running, left.owners) == (True, ("bob",))
+    assert manager.leave(job_id, "ada").is_running, "who has left cannot leave again"
+    pid = json.loads((workspace("jobs") / job_id / "pid.json").read_text())["pid"]
+    assert manager.leave(job_id, "bob").status is JobStatus.CANCELLED
+    until(lambda: gone(pid))
+
+
+def test_who_left_may_join_again() -> None:
+    """The same order from one who cancelled is the job that still runs, and it is theirs again."""
+    kind = trial("wait")
+    job_id = manager.submit(kind, kind.order(), "ada")
+    manager.submit(kind, kind.order(), "bob")
+    manager.leave(job_id, "ada")
+    assert manager.submit(kind, kind.order(), "ada") == job_id
+    manager.leave(job_id, "bob")
+    assert manager.state(job_id).is_running
+    manager.leave(job_id, "ada")
+    assert manager.submit(kind, kind.order(), "ada") != job_id, "what was cancelled is not joined"
+
+
 def test_after_its_end_the_same_order_is_new_work() -> None:
     """Ordering what has ended before starts it again."""
     first = ended(started("report_three", value=(1,))).id

@@ -47,10 +47,10 @@ def page() -> None:
     st.markdown(f"result: {section.result()}")
 
 
-def opened(kind: str, value: int = 1) -> AppTest:
+def opened(kind: str, value: int = 1, session: str = SESSION) -> AppTest:
     """The page in the test's session, as after a reload."""
     app = AppTest.from_function(page, default_timeout=30)
-    app.query_params["s"] = SESSION
+    app.query_params["s"] = session
     app.query_params["kind"], app.query_params["value"] = kind, str(value)
     return app.run()
 
@@ -103,6 +103,24 @@ def test_running_work_shows_its_step_and_can_be_cancelled_after_a_reload() -> No
     assert [b.label for b in again.button] == ["Try"]
 
 
+def test_two_sessions_share_equal_work_and_cancel_each_their_own() -> None:
+    """Both see one job at work; who cancels is told so and can start again, the other's goes on."""
+    job_id = running("wait")
+    other = opened("wait", session="second-session")
+    other.button("trial_wait_start").click().run()
+    cancel = other.button(f"cancel_page_trial_wait_{job_id}")
+    assert "1 other session waits for the same" in cancel.help
+    cancel.click().run()
+    other.run()
+    assert "Cancelled." in texts(other)
+    assert [b.label for b in other.button] == ["Try"]
+    assert manager.state(job_id).is_running
+    first = opened("wait")
+    assert first.get("progress")
+    first.button(f"cancel_page_trial_wait_{job_id}").click().run()
+    assert manager.state(job_id).status == "cancelled"
+
+
 def test_a_failure_is_one_sentence_until_it_is_dismissed() -> None:
     """The reason stands under the button, which can be pressed again."""
     _, job_id = started("refuse")
@@ -139,6 +157,7 @@ def test_a_running_job_of_an_earlier_version_can_be_cancelled() -> None:
     folder = workspace("jobs") / job_id
     old = folder.with_name("load-" + job_id[-12:])
     folder.rename(old)
+    (old / "owners.json").unlink()
     write_json(old / "order.json", {"kind": "load", "arguments": {"path": "x"}, "digest": "d", "started": 1.0})
     write_json(workspace("sessions") / "old-session.json", {"jobs": {"load": old.name}})
     app = open_app(session="old-session")

@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from qexplorer.jobs import manager
 from qexplorer.jobs.kinds.live import LIVE
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState, JobStatus
@@ -26,7 +25,7 @@ from qexplorer.report.comparison_charts.live import (
 from qexplorer.report.metric_words import stated, value_text
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
-from qexplorer.ui.job_memory import job_state, latest_job
+from qexplorer.ui.job_memory import cancel_job, job_state, latest_job
 from qexplorer.ui.job_section import StartButton, draw_job, draw_start
 from qexplorer.ui.live.controls import Chosen, draw_choice, order_now, start, steer_now
 from qexplorer.ui.session import as_plain, current_model, data_reference, fitted_data, model_reference, state
@@ -59,7 +58,7 @@ def draw_live_page() -> None:
         if job is not None and job.is_running:
             if st.button("Stop", icon=":material/stop_circle:", key="live_stop"):
                 with st.spinner("Ending the stream"):
-                    manager.cancel(job.id)
+                    cancel_job(job.id)
                 st.rerun()
         else:
             order = order_now(chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,7 @@ from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, char
 
 __all__ = ["draw_chart", "draw_saving"]
 
-_FORMS: tuple[tuple[str, str, str, Callable[[dict[str, Any]], str | bytes]], ...] = (
-    ("SVG", ".svg", "image/svg+xml", chart_svg),
-    ("PNG", ".png", "image/png", chart_png),
-    ("CSV", ".csv", "text/csv", chart_csv),
-)
+Rows = Sequence[Mapping[str, Any]]
 
 
 def draw_chart(spec: dict[str, Any], *, key: str) -> None:
@@ -27,11 +23,14 @@ def draw_chart(spec: dict[str, Any], *, key: str) -> None:
         draw_saving(spec, key=key)
 
 
-def draw_saving(spec: dict[str, Any], *, key: str) -> None:
-    """The button behind which the files are; what they hold is what is drawn."""
+def draw_saving(spec: dict[str, Any], *, key: str, rows: Rows | None = None) -> None:
+    """The button behind which the files are; what they hold is what is drawn, the table in CSV ``rows`` where given."""
+    forms: tuple[tuple[str, str, str, Callable[[], str | bytes]], ...] = (
+        ("SVG", ".svg", "image/svg+xml", partial(chart_svg, spec)),
+        ("PNG", ".png", "image/png", partial(chart_png, spec)),
+        ("CSV", ".csv", "text/csv", partial(chart_csv, spec, rows)),
+    )
     stem = str((spec.get("title") or {}).get("text") or "chart")
     with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save_{key}"):
-        for label, ending, kind, make in _FORMS:
-            st.download_button(
-                label, partial(make, spec), file_name(stem, ending), kind, on_click="ignore", key=f"{label}_{key}"
-            )
+        for label, ending, kind, make in forms:
+            st.download_button(label, make, file_name(stem, ending), kind, on_click="ignore", key=f"{label}_{key}")

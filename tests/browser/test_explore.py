@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -187,15 +188,24 @@ def test_upload(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot,
 
 
 def test_downloads(app_url: str, new_page: NewPage, settled: Settled) -> None:
-    """The histogram's bars come as CSV, every value counted."""
+    """Histogram and channels come as CSV, every value counted, and as pictures, with the settings in them."""
     page = new_page()
     _start(page, app_url, settled)
     _distributions(page, settled)
+    _bits(page, 4, settled)
+    rows = list(csv.DictReader(_saved(page, "histogram", "CSV").decode().splitlines()))
+    assert sum(int(row["count"]) for row in rows) == pytest.approx(36_864, abs=len(rows))
+    assert all("int4 per tensor" in row["settings"] for row in rows)
+    assert _saved(page, "histogram", "PNG").startswith(b"\x89PNG")
+    assert b"int4 per tensor" in _saved(page, "channels", "SVG")
+
+
+def _saved(page: Page, chart: str, form: str) -> bytes:
+    page.locator(f".st-key-save_{chart} button").click()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV").first.click()
-    lines = Path(waiting.value.path()).read_text().splitlines()
-    assert lines[0].startswith("bin_low,bin_high,count")
-    assert sum(int(line.split(",")[2]) for line in lines[1:]) == pytest.approx(36_864, abs=len(lines))
+        page.locator(f".st-key-{form}_{chart} button").click()
+    page.keyboard.press("Escape")
+    return Path(waiting.value.path()).read_bytes()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (800, "dark"), (420, "light")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = ["chart_csv", "chart_png", "chart_svg"]
@@ -28,14 +28,15 @@ def chart_png(spec: Mapping[str, Any]) -> bytes:
     return bytes(vl_convert.vegalite_to_png(_whole(spec), scale=2))
 
 
-def chart_csv(spec: Mapping[str, Any]) -> str:
+def chart_csv(spec: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] | None = None) -> str:
     """The rows that are drawn, each with the chart's title and settings; empty where nothing is drawn.
 
-    Where a chart has several tables, their rows follow each other, and ``table`` counts them.
+    Where a chart has several tables, their rows follow each other, and ``table`` counts them. ``rows`` stand in their
+    place where what is drawn is more than what was measured (lines, marks and words have tables of their own).
     """
     import pandas as pd
 
-    tables = [rows for rows in _tables(spec) if rows]
+    tables = [rows for rows in (_tables(spec) if rows is None else [rows]) if rows]
     frames = []
     for number, rows in enumerate(tables, start=1):
         frame = pd.DataFrame(rows)

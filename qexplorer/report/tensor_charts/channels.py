@@ -15,7 +15,7 @@ from qexplorer.core.grid import Granularity, Grid
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, TENSOR
 
-__all__ = ["MOST_BARS", "ChannelBar", "ChannelInfo", "channel_csv", "channel_info", "channel_spec"]
+__all__ = ["MOST_BARS", "ChannelBar", "ChannelInfo", "channel_info", "channel_rows", "channel_spec"]
 
 MOST_BARS = 256
 _HEIGHT = 220
@@ -93,13 +93,18 @@ def _bar(place: int, group: NDArray[Any], low: Values, high: Values, ends: tuple
     )
 
 
-def channel_csv(info: ChannelInfo) -> str:
-    """The bars as CSV, one line each."""
-    lines = ["channels,low,high,grid_low,grid_high"]
-    for b in info.bars:
-        ends = ("", "") if b.grid_low is None or b.grid_high is None else (f"{b.grid_low:.7g}", f"{b.grid_high:.7g}")
-        lines.append(f"{' '.join(map(str, b.channels))},{b.low:.7g},{b.high:.7g},{ends[0]},{ends[1]}")
-    return "\n".join(lines) + "\n"
+def channel_rows(info: ChannelInfo) -> list[dict[str, Any]]:
+    """The bars as rows of a table."""
+    return [
+        {
+            "channels": " ".join(map(str, bar.channels)),
+            "low": bar.low,
+            "high": bar.high,
+            "grid_low": bar.grid_low,
+            "grid_high": bar.grid_high,
+        }
+        for bar in info.bars
+    ]
 
 
 def channel_spec(info: ChannelInfo) -> dict[str, Any]:

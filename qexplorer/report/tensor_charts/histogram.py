@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.grid import Grid, dequantize, quantize
 
-__all__ = ["MOST_RULES", "Bar", "HistogramInfo", "bar_edges", "histogram_csv", "histogram_info"]
+__all__ = ["MOST_RULES", "Bar", "HistogramInfo", "bar_edges", "histogram_info", "histogram_rows"]
 
 MOST_RULES = 64
 """Levels that are drawn as rules over the whole height; more of them become a comb at the foot."""
@@ -175,10 +175,17 @@ def _under_grid(
     return texts, errors, (middle < float(grid.low)) | (middle > float(grid.high))
 
 
-def histogram_csv(info: HistogramInfo) -> str:
-    """The bars as CSV, one line each."""
-    lines = ["bin_low,bin_high,count,share,outside,codes,error_rms"]
-    for b in info.bars:
-        error = "" if b.error_rms is None else f"{b.error_rms:.6g}"
-        lines.append(f"{b.low:.7g},{b.high:.7g},{b.count},{b.share:.6g},{int(b.outside)},{b.codes},{error}")
-    return "\n".join(lines) + "\n"
+def histogram_rows(info: HistogramInfo) -> list[dict[str, Any]]:
+    """The bars as rows of a table."""
+    return [
+        {
+            "bin_low": bar.low,
+            "bin_high": bar.high,
+            "count": bar.count,
+            "share": bar.share,
+            "outside": bar.outside,
+            "codes": bar.codes,
+            "error_rms": bar.error_rms,
+        }
+        for bar in info.bars
+    ]

@@ -116,7 +116,7 @@ def _bar_layer(log: bool, x: dict[str, Any]) -> dict[str, Any]:
         "encoding": {
             "x": x | {"field": "from"},
             "x2": {"field": "to"},
-            "y": {"field": "top", "type": "quantitative", "title": "values", "scale": scale, "axis": axis},
+            "y": {"field": "top", "type": "quantitative", "title": "number of values", "scale": scale, "axis": axis},
             "y2": {"datum": _BASE if log else 0},
             "color": {
                 "field": "where",

@@ -9,10 +9,12 @@ import streamlit as st
 
 from qexplorer.core.grid import Grid, dequantize, quantize
 from qexplorer.core.model import Model
+from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
-from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_csv, channel_info, channel_spec
-from qexplorer.report.tensor_charts.histogram import Bar, HistogramInfo, bar_edges, histogram_csv, histogram_info
+from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_info, channel_rows, channel_spec
+from qexplorer.report.tensor_charts.histogram import Bar, HistogramInfo, bar_edges, histogram_info, histogram_rows
 from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
+from qexplorer.ui.charts import draw_saving
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
 from qexplorer.ui.session import keep, remembered, state
@@ -30,22 +32,16 @@ _BEND = 1000.0  # a bent axis shows values down to a thousandth of the largest a
 def draw_histogram(
     model: Model, stats: TensorStats, settings: Settings, shown: Drawn, *, log: bool, bent: bool
 ) -> None:
-    """The histogram with the grid over it, what the clicked bar holds, and the bars as CSV."""
+    """The histogram with the grid over it, what the clicked bar holds, and its files."""
     info = _histogram_info(model, stats, shown, log=log, bent=bent)
+    spec, text = histogram_spec(info), _grid_text(settings, shown, info)
     event = st.vega_lite_chart(
-        histogram_spec(info), width="stretch", key="histogram", on_select="rerun", alt=f"Histogram of {info.title}"
+        spec, width="stretch", key="histogram", on_select="rerun", alt=f"Histogram of {info.title}"
     )
     left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(_grid_text(settings, shown, info))
-    right.download_button(
-        "CSV",
-        histogram_csv(info),
-        "histogram.csv",
-        "text/csv",
-        on_click="ignore",
-        type="tertiary",
-        icon=":material/download:",
-    )
+    left.caption(text)
+    with right.container(horizontal=True, horizontal_alignment="right"):
+        draw_saving(with_settings(spec, text.rstrip(".")), key="histogram", rows=histogram_rows(info))
     bar = _clicked(event, info)
     if bar is not None:
         st.markdown(_arithmetic(bar, shown.grid))
@@ -110,7 +106,7 @@ def _arithmetic(bar: Bar, grid: Grid | None) -> str:
     )
 
 
-def draw_channels(model: Model, stats: TensorStats, view: GridView) -> None:
+def draw_channels(model: Model, stats: TensorStats, settings: Settings, view: GridView) -> None:
     """The range of each channel beside the range of its grid; a click on a bar draws that channel above."""
     assert stats.channels is not None
     order = ("in order", "widest first")
@@ -120,22 +116,14 @@ def draw_channels(model: Model, stats: TensorStats, view: GridView) -> None:
     )
     low, high = _finite(stats.channels.minimum), _finite(stats.channels.maximum)
     title = f"Ranges of the {len(low):,} channels of {stats.name}"
-    info = channel_info(title, low, high, view.grid, by_range=chosen == order[1], subtitle=f"{model.name}; {made_by()}")
-    st.vega_lite_chart(
-        channel_spec(info), width="stretch", key="channels", on_select=lambda: _pick_channel(stats.name), alt=title
-    )
+    info = channel_info(title, low, high, view.grid, by_range=chosen == order[1], subtitle=f"{model.name}, {made_by()}")
+    spec = channel_spec(info)
+    st.vega_lite_chart(spec, width="stretch", key="channels", on_select=lambda: _pick_channel(stats.name), alt=title)
     left, right = st.columns([5, 1], vertical_alignment="top")
     if info.channels > MOST_BARS:
         left.caption(f"Each bar covers {len(info.bars[0].channels)} channels; their grids' widest ends are drawn.")
-    right.download_button(
-        "CSV",
-        channel_csv(info),
-        "channels.csv",
-        "text/csv",
-        on_click="ignore",
-        type="tertiary",
-        icon=":material/download:",
-    )
+    with right.container(horizontal=True, horizontal_alignment="right"):
+        draw_saving(with_settings(spec, settings.text), key="channels", rows=channel_rows(info))
 
 
 def _finite(values: Any) -> Any:

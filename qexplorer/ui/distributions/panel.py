@@ -72,7 +72,7 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         draw_use_in_recipe(model, stats, settings)
     _closer(model, stats, source, settings, view, shown)
     if stats.channels is not None and len(stats.channels.count) > 1:
-        draw_channels(model, stats, view)
+        draw_channels(model, stats, settings, view)
         draw_channel_table(model, stats, view)
 
 

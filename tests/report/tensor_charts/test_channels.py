@@ -5,7 +5,7 @@ import numpy as np
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import grid_from_range
-from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_csv, channel_info, channel_spec
+from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_info, channel_rows, channel_spec
 
 RNG = np.random.default_rng(1)
 
@@ -68,6 +68,8 @@ def test_valid_vega_lite() -> None:
 
 
 def test_csv() -> None:
-    """The CSV has a line for each bar."""
+    """The CSV has a line for each bar: its channels, and the ends of its range."""
     low, high = _ranges(5)
-    assert len(channel_csv(channel_info("w", low, high, None)).splitlines()) == 6
+    rows = channel_rows(channel_info("w", low, high, None))
+    assert [row["channels"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [(row["low"], row["high"]) for row in rows] == list(zip(low, high, strict=True))

@@ -9,8 +9,16 @@ import pytest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
+from qexplorer.report.chart_files.saved_charts import chart_csv, chart_svg
+from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.palette import CLIPPING
-from qexplorer.report.tensor_charts.histogram import MOST_RULES, HistogramInfo, bar_edges, histogram_csv, histogram_info
+from qexplorer.report.tensor_charts.histogram import (
+    MOST_RULES,
+    HistogramInfo,
+    bar_edges,
+    histogram_info,
+    histogram_rows,
+)
 from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 
 VALUES = np.random.default_rng(0).standard_t(5, 20_000).astype(np.float32)
@@ -141,8 +149,23 @@ def test_single_value() -> None:
 
 
 def test_csv() -> None:
-    """The CSV has a line for each bar with its count, and reads back."""
+    """The CSV has a line for each bar with its count, and in each the settings; lines and marks are not in it."""
     info = _info(_grid("int4"))
-    rows = list(csv.DictReader(io.StringIO(histogram_csv(info))))
+    spec = with_settings(histogram_spec(info), "int4 per tensor, range: Min-max")
+    rows = list(csv.DictReader(io.StringIO(chart_csv(spec, histogram_rows(info)))))
     assert [int(row["count"]) for row in rows] == [bar.count for bar in info.bars]
-    assert {row["outside"] for row in rows} == {"0", "1"}
+    assert {row["outside"] for row in rows} == {"False", "True"}
+    assert all(row["settings"].startswith("int4 per tensor, range: Min-max") for row in rows)
+
+
+def test_a_saved_histogram_says_what_it_was_made_with() -> None:
+    """The picture of its own has title, both axes, the settings and by what it was made, none of them cut."""
+    low, high = -1.0, 1.0
+    info = histogram_info(
+        "w of net", [1, 2], bar_edges(low, high, 2), None, span=(low, high), subtitle="on a CPU, today"
+    )
+    settings = "int4 per channel, symmetric, range: Percentile 99.99: 15 levels, 0.1429 apart, from -1 to 1"
+    text = chart_svg(with_settings(histogram_spec(info), settings))
+    for said in ("w of net", "number of values", *settings.split(", "), "on a CPU", "today"):
+        assert said in text
+    assert "…" not in text

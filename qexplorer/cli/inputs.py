@@ -45,10 +45,13 @@ def data_of(order: argparse.Namespace) -> DataSet | None:
 
 def _classes(path: Path) -> tuple[str, ...]:
     """The names in a list of classes. Raises DataError."""
-    from qexplorer.load.class_names import names_in_text
+    from qexplorer.core.foreign.texts import TooMuch
+    from qexplorer.load.class_names import names_in_file
 
     try:
-        names = names_in_text(path.read_text(encoding="utf-8"))
+        names = names_in_file(path)
+    except TooMuch as error:
+        raise DataError(f"{error}, which no list of class names has", where=str(path), allowed="at most 1 MB") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read ({type(error).__name__})", where=str(path), do="check the path") from None
     if not names:

@@ -20,6 +20,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from qexplorer.core.foreign.media import shortened
+
 __all__ = [
     "BackendError",
     "Cancelled",
@@ -36,8 +38,11 @@ __all__ = [
 ]
 
 
+_MOST = 1000
+
+
 class QExplorerError(Exception):
-    """Root of every error this program raises on purpose.
+    """Root of every error this program raises on purpose. Of a part longer than 1,000 characters both ends are kept.
 
     Args:
         what: what happened, without a full stop.
@@ -51,8 +56,8 @@ class QExplorerError(Exception):
     def __init__(
         self, what: str, *, where: str | None = None, allowed: str | None = None, do: str | None = None
     ) -> None:
-        self.what = " ".join(what.split())
-        self.where, self.allowed, self.do = where, allowed, do
+        self.what = shortened(" ".join(what.split()), _MOST)
+        self.where, self.allowed, self.do = (part and shortened(part, _MOST) for part in (where, allowed, do))
         super().__init__(self.sentence)
 
     @property

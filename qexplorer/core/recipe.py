@@ -13,6 +13,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.foreign.texts import TooMuch, read_yaml, text_in
 from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
@@ -24,7 +25,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import (
 )
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe_parts import ActivationSpec, CalibratedPart, RecipePart, WeightSpec, is_option
-from qexplorer.core.recipe_words.faults import Fields, first_fault, yaml_fault
+from qexplorer.core.recipe_words.faults import BOUNDS, Fields, first_fault, yaml_fault
 from qexplorer.core.short_names import expand
 from qexplorer.core.workspace import digest_json
 
@@ -73,7 +74,9 @@ class LayerRule(RecipePart):
 def _alike(name: str, pattern: str) -> bool:
     """Whether ``name`` is ``pattern``, or is like it with brackets that stand for themselves (layers of torch are
     called ``blocks[0].fc``), or for a set of characters as in a shell."""
-    return name == pattern or any(fnmatch.fnmatchcase(name, p) for p in (pattern.replace("[", "[[]"), pattern))
+    if name == pattern or not any(sign in pattern for sign in "*?["):  # many rules name single layers
+        return name == pattern
+    return any(fnmatch.fnmatchcase(name, p) for p in (pattern.replace("[", "[[]"), pattern))
 
 
 def _checked(spec: type[CalibratedPart], fields: dict[str, Any]) -> None:
@@ -207,10 +210,12 @@ class Recipe(RecipePart):
     @classmethod
     def _from_yaml(cls, text: str, where: str) -> Recipe:
         try:
-            value = yaml.safe_load(text)
+            value = read_yaml(text, BOUNDS)
         except yaml.YAMLError as error:
             raise RecipeError(yaml_fault(error), where=where) from None
-        if not isinstance(value, dict):
+        except TooMuch:
+            raise _too_large(where) from None
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             what = "a recipe holds fields, written 'field: value'"
             raise RecipeError(what, where=where, allowed=", ".join(cls.model_fields))
         return cls._validated({"name": Path(where).stem, **value}, where=where, text=text)
@@ -226,6 +231,7 @@ class Recipe(RecipePart):
         return as_html(self)
 
 
+_MOST_SETTINGS = 64
 _FIELDS: Fields = {"recipe": Recipe, "weights": WeightSpec, "activations": ActivationSpec, "layers": LayerRule}
 
 
@@ -252,9 +258,15 @@ def _check_options_of_rules(
     for match, fields in rules:
         given = fields or {}
         if "calibrator" in given:
-            before.append(given)
+            if given not in before:
+                before.append(given)
             continue
-        for option in (key for key in given if is_option(spec, key)):
+        options = [key for key in given if is_option(spec, key)]
+        if options and len(before) > _MOST_SETTINGS:  # each is checked with each
+            raise ValueError(
+                f"the rule for '{match}' follows too many with calibrators; name the calibrator in the rule"
+            )
+        for option in options:
             takers = [each for each in before if option in option_names(each.get("calibrator", DEFAULT_CALIBRATOR))]
             if not takers:
                 what = f"the rule for '{match}' gives '{option}'"
@@ -272,6 +284,13 @@ def _plain_rule(rule: LayerRule) -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return text_in(path, BOUNDS)
+    except TooMuch:
+        raise _too_large(str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot be read ({type(error).__name__})", where=str(path), do="check the path") from None
+
+
+def _too_large(where: str) -> RecipeError:
+    do = "let one rule's pattern stand for many layers"
+    return RecipeError("too large to be a recipe", where=where, allowed=f"{BOUNDS.size_bytes // 1024} kB", do=do)

@@ -6,18 +6,19 @@ Hugging Face ``id2label`` as JSON, others ``classes`` or ``labels`` as a list. W
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["LIST_FILES", "matched", "names_beside", "names_in_metadata", "names_in_text"]
+from qexplorer.core.foreign.texts import Bounds, TooMuch, read_json, read_literal, text_in
+
+__all__ = ["LIST_FILES", "matched", "names_beside", "names_in_file", "names_in_metadata", "names_in_text"]
 
 LIST_FILES = ("classes.txt", "labels.txt", "class_names.txt")
 """Lists of names, one a line, in the model's order: in a folder or .zip of class folders, or beside a model."""
 
 _KEYS = ("names", "classes", "class_names", "labels", "id2label", "class_labels", "label_names", "categories")
-_MAX_TEXT, _MAX_NAMES, _MAX_NAME = 2**20, 100_000, 120
+_MAX_NAMES, _MAX_NAME = 100_000, 120
+_BOUNDS = Bounds(size_bytes=2**20, depth=1, values=2 * _MAX_NAMES)
 
 
 def names_in_metadata(found: Mapping[str, str]) -> tuple[str, ...]:
@@ -29,17 +30,26 @@ def names_in_metadata(found: Mapping[str, str]) -> tuple[str, ...]:
 def names_in_text(text: str) -> tuple[str, ...]:
     """Names from JSON, from a Python list or dict, or one a line (or parted by commas); empty if it is none of them."""
     text = text.strip().lstrip("\ufeff")
-    if not text or len(text) > _MAX_TEXT:
+    if not text or len(text) > _BOUNDS.size_bytes:
         return ()
     if text[0] in "[{(":
-        for read in (json.loads, ast.literal_eval):
+        for read in (read_json, read_literal):
             try:
-                return _listed(read(text))
-            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+                return _listed(read(text, _BOUNDS))
+            except (ValueError, TypeError):
                 continue
         return ()
     lines = [line.strip() for line in text.splitlines()]
     return _clean(lines if len(lines) > 1 else text.split(","))
+
+
+def names_in_file(path: Path) -> tuple[str, ...]:
+    """The names in a list; empty if it is none.
+
+    Raises:
+        OSError, UnicodeDecodeError, TooMuch: it cannot be read, is not text, is larger than a megabyte.
+    """
+    return names_in_text(text_in(path, _BOUNDS))
 
 
 def names_beside(model: Path) -> tuple[str, ...]:
@@ -48,9 +58,8 @@ def names_beside(model: Path) -> tuple[str, ...]:
     for name in (*own, *LIST_FILES):
         path = model.parent / name
         try:
-            if path.is_file() and path.stat().st_size <= _MAX_TEXT:
-                return names_in_text(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            return names_in_file(path)
+        except (OSError, UnicodeDecodeError, TooMuch):
             continue
     return ()
 

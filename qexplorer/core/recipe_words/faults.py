@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["Fields", "first_fault", "words_of", "yaml_fault"]
+from qexplorer.core.foreign.texts import Bounds, NotPlain, yaml_tree
+
+__all__ = ["BOUNDS", "Fields", "first_fault", "words_of", "yaml_fault"]
+
+BOUNDS = Bounds(size_bytes=64 * 1024, depth=12, values=10_000)
+"""What a recipe's text may hold: rules for some 1,400 single layers."""
 
 Fields = Mapping[str, type[BaseModel]]
 """Parts of a recipe by the field that they stand in; the recipe itself and a rule are called ``recipe``, ``layers``."""
@@ -45,7 +51,9 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def yaml_fault(error: yaml.YAMLError) -> str:
-    """Why a text is not YAML, with the line."""
+    """Why a text is not YAML, or not such as a recipe may be, with the line."""
+    if isinstance(error, NotPlain):
+        return str(error)
     mark, told = getattr(error, "problem_mark", None), " ".join(str(error).split())
     why = next((words for said, words in _NOT_YAML.items() if said in told), "it cannot be read")
     return f"not YAML: {why}" if mark is None else f"line {mark.line + 1} is not YAML: {why}"
@@ -114,7 +122,7 @@ def _line(text: str, path: Sequence[Any]) -> str:
 
 def _node(text: str, path: Sequence[Any], *, key: bool = False) -> yaml.Node | None:
     """What stands at ``path``: the value, or for a field its name; None if nothing does."""
-    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = _tree(text)
     shown = node
     for part in path:
         shown = None
@@ -122,8 +130,14 @@ def _node(text: str, path: Sequence[Any], *, key: bool = False) -> yaml.Node | N
             node = shown = node.value[part]
         elif isinstance(node, yaml.MappingNode):
             for name, value in node.value:
-                if name.value == str(part):
+                if isinstance(name, yaml.ScalarNode) and name.value == str(part):
                     node, shown = value, name if key else value
         if shown is None:
             return None
     return shown
+
+
+@lru_cache(maxsize=1)
+def _tree(text: str) -> yaml.Node | None:
+    """The text's nodes, for all questions about one fault."""
+    return yaml_tree(text, BOUNDS)

@@ -1,0 +1,1 @@
+"""What strangers wrote: read within limits, and shown so that it stays text."""

@@ -7,6 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import InputError
 
 __all__ = ["file_name", "write_atomically"]
@@ -19,7 +20,7 @@ def write_atomically(path: Path, data: bytes) -> Path:
         InputError: if the folder does not exist or cannot be written.
     """
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=own_prefix("part"))
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot be written ({reason})", where=str(path), do="choose another folder") from None

@@ -18,9 +18,11 @@ def workspace(*parts: str) -> Path:
     (``XDG_DATA_HOME`` or ``~/.local/share``; ``LOCALAPPDATA`` on Windows).
     """
     named = os.environ.get("QEXPLORER_WORKSPACE")
-    base = Path(named).expanduser() if named else _data_home() / "qexplorer"
-    folder = base.joinpath(*parts)
+    folder = Path(named).expanduser() if named else _data_home() / "qexplorer"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in parts:  # one by one: the mode is that of the last folder alone
+        folder /= part
+        folder.mkdir(exist_ok=True, mode=0o700)
     return folder
 
 

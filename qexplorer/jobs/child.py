@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.disk.at_work import at_work
 from qexplorer.core.errors import InputError
 from qexplorer.jobs.coding import decode, encode
 from qexplorer.jobs.kind import JOB_KINDS
@@ -37,7 +38,8 @@ def do_job(arguments: dict[str, Any], emit: Emit) -> Any:
     report: Report[Any] = Report(arguments["job"], emit, kind.partial)
     order = _order(kind, arguments["order"])
     try:
-        result = kind.work(order, report)
+        with at_work(arguments["order"]):
+            result = kind.work(order, report)
     finally:
         report.flush()
     return encode(kind.result, result)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.disk.private import create_private
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.speed import Change, Speedup
@@ -154,13 +155,14 @@ class History:
     def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction on the file, its schema brought up to date first."""
         try:
+            create_private(self.path)  # its journal and its index get the same permissions
             with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as base:
                 base.execute("PRAGMA journal_mode = WAL")
                 _migrate(base, str(self.path))
                 base.execute("BEGIN IMMEDIATE")
                 yield base
                 base.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             do = "move the file away to start a new record, or free the disk if it is full"
             raise InputError(f"the record of runs cannot be used ({error})", where=str(self.path), do=do) from None
 

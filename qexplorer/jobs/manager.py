@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from subprocess import Popen
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.disk.limit import trim
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
@@ -122,6 +123,7 @@ def _start(kind: AnyKind, order: Any, digest: str, owner: str) -> str:
     folder = workspace("jobs", job_id)
     write_owners(job_id, {owner})
     asked = {"kind": kind.name, "order": order}
+    trim()
     write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time()})
     child = start_child(
         _CHILD,

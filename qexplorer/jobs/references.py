@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import DataError, InputError, ModelError
 from qexplorer.core.workspace import sha256_file
 from qexplorer.load.datasets.preprocess import Preprocessing
@@ -181,4 +182,5 @@ def open_quantized(digest: str) -> Path:
     path = quantized_path(digest)
     if not path.is_file():
         raise InputError("the quantized file is gone", where=path.name, do="compare again, which makes it")
+    used(path)
     return path

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.disk.contents import used
+from qexplorer.core.disk.limit import make_room
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
@@ -20,26 +22,16 @@ from qexplorer.load.safety.weight_files import digest_beside
 __all__ = ["SCHEMA", "find", "keep", "keep_classes", "kept_model_path", "private_folder"]
 
 SCHEMA = 3  # raise it whenever loading would come to something else for the same file
-_STALE_S = 86_400
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """An empty folder that only the user can read; gone afterwards, whatever happens."""
-    incoming = workspace("incoming")
-    _sweep(incoming)
-    folder = Path(tempfile.mkdtemp(dir=incoming))
+    folder = Path(tempfile.mkdtemp(prefix=own_prefix("opening"), dir=workspace("incoming")))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep(incoming: Path) -> None:
-    """Removes what a killed process has left behind."""
-    for folder in incoming.iterdir():
-        if time.time() - folder.stat().st_mtime > _STALE_S:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def kept_model_path(sha256: str) -> Path:
@@ -67,6 +59,7 @@ def find(sha256: str, folder: Path | None) -> Model | None:
         return None
     if not model.path.is_file() or model.path.stat().st_size != model.file_bytes:
         return None
+    used(model.path)
     if sha256 == model.sha256:
         return model
     same = all(folder is not None and digest_beside(folder, name) == digest for name, digest in external.items())
@@ -76,6 +69,7 @@ def find(sha256: str, folder: Path | None) -> Model | None:
 def keep(written: Path, model: Model, external: dict[str, str]) -> Model:
     """Moves the normalized file to its place and records what was found out; returns the model at its new path."""
     final = kept_model_path(model.sha256)
+    make_room(0)
     written.replace(final)
     model = replace(model, path=final)
     record = json.dumps({"file": final.name, "model": model.to_json(), "external": external})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.disk.contents import used
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import digest_json, workspace
 
@@ -24,6 +25,7 @@ def read_kept(path: Path) -> dict[str, Any] | None:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
+    used(path)
     return value if isinstance(value, dict) else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.workspace import workspace
 
 __all__ = ["folder_of", "keep_samples", "read_samples", "scratch"]
@@ -19,22 +19,12 @@ __all__ = ["folder_of", "keep_samples", "read_samples", "scratch"]
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A private folder that is gone afterwards; folders of comparisons that were killed are removed first."""
-    home = workspace("scratch")
-    for left in home.glob("compare-*"):
-        if not _alive(left.name.split("-")[1]):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"compare-{os.getpid()}-", dir=home))
+    """A private folder that is gone afterwards; that of a comparison that was killed goes at the next start."""
+    folder = Path(tempfile.mkdtemp(prefix=own_prefix("compare"), dir=workspace("scratch")))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: str) -> bool:
-    import psutil
-
-    return pid.isdigit() and psutil.pid_exists(int(pid))
 
 
 def keep_samples(folder: Path, inputs: Mapping[str, Array]) -> dict[str, str]:

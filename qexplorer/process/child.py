@@ -30,6 +30,7 @@ Emit = Callable[[dict[str, Any]], None]
 
 def main() -> int:
     """Runs the one piece of work that stdin names; the exit code is 0 if it gave a result."""
+    os.umask(0o077)  # what it makes is this user's alone
     order = json.loads(sys.stdin.readline())
     stream = _private_stream(order.get("events"))
 

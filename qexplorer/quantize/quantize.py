@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from qexplorer import __version__
 from qexplorer.core.dataset import DataSet
+from qexplorer.core.disk.contents import used
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
@@ -70,6 +71,7 @@ def quantize_model(
     ready, plan = _planned(model, recipe, materials, path, findings)
     if not path.exists():
         ready, plan = _written(model, recipe, materials, path, findings)
+    used(path)
     size = weight_size(ready, path, plan)
     return QuantizedModel(
         model=model,
@@ -107,7 +109,7 @@ def _planned(model: Model, recipe: Recipe, materials: Materials, path: Path, fin
 
 def _written(model: Model, recipe: Recipe, materials: Materials, path: Path, findings: Findings) -> tuple[Model, Plan]:
     """Writes a file that opens, if need be with more layers in float; the plan that it was made by."""
-    draft = path.with_suffix(f".draft-{os.getpid()}.onnx")
+    draft = path.with_name(f"{own_prefix('draft')}{path.name}")
 
     def attempt(refused: Mapping[str, str]) -> tuple[Model, Plan, str | None]:
         ready, plan = _planned(model, recipe, materials, path, replace(findings, refused=dict(refused)))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from qexplorer.core.disk.tidy import tidy
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.workspace import workspace
 from qexplorer.ui import sidebar, status_line, theme
 from qexplorer.ui.page_list import grouped
 from qexplorer.ui.session import show_error, state
@@ -24,6 +28,10 @@ def run_app() -> None:
     st.set_page_config(page_title="qexplorer", page_icon=theme.ICON, layout="wide")
     page = _navigation()
     theme.apply()
+    try:
+        _start_with(workspace())
+    except QExplorerError as error:
+        show_error(error)
     state()
     sidebar.draw_sidebar()
     status_line.draw()
@@ -50,6 +58,11 @@ def in_frame(draw: Callable[[], None]) -> None:
         draw()
     else:
         run_app()
+
+
+@lru_cache(maxsize=64)
+def _start_with(root: Path) -> None:  # noqa: ARG001 - once for each workspace of this server
+    tidy()
 
 
 def _navigation() -> Page:

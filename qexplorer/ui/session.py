@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.recipe import Recipe
@@ -163,6 +164,7 @@ def current_model() -> Model | None:
     if source is None:
         return None
     model, name = _model(source, _stamp(source)), state().choices.get("model_name")
+    used(model.path)
     return model if name is None else replace(model, name=str(name))  # the file may be known by another one
 
 
@@ -196,6 +198,7 @@ def data_reference() -> DataRef | None:
     if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
         _referred.clear(*asked)
         found = _referred(*asked)
+    used(Path(found.source))
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Split
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import ChildMemory, ChildTimeout, DataError, InputError, QExplorerError
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.load.datasets.raw import MAX_BYTES, RawData
@@ -32,7 +32,6 @@ MAX_FILE_BYTES = 2 * 2**30
 _LIMITS = Limits(wall_s=180, cpu_s=180, memory_bytes=3 * MAX_BYTES, file_bytes=MAX_BYTES + 2**20)
 _VERSION = 3
 _MOST_FILES = 200_000
-_MOST_KEPT = 16
 
 
 def read_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> RawData:
@@ -65,10 +64,9 @@ def keep_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> Path:
         raise DataError(f"the file cannot be opened ({error.strerror or error})", where=path.name) from None
     kept = kept_folder(key)
     if not kept.is_dir():
-        with tempfile.TemporaryDirectory(dir=workspace("data"), prefix=".reading-") as folder:
+        with tempfile.TemporaryDirectory(dir=workspace("data"), prefix=own_prefix("reading")) as folder:
             target = Path(folder) / "arrays"
             _read_in_child({"path": str(path.resolve()), "target": str(target), "size": size}, path.name)
-            _forget_oldest()
             try:
                 target.rename(kept)
             except OSError:  # somebody else read the same file at the same time
@@ -93,13 +91,6 @@ def _read_in_child(arguments: dict[str, Any], where: str) -> None:
         raise
     except QExplorerError as error:  # the reader, or its whole process, came to an end that nobody foresaw
         raise DataError(f"the file cannot be read ({error.what})", where=where, do="write the file again") from None
-
-
-def _forget_oldest() -> None:
-    """Removes copies that were not used for longest; whoever has one mapped keeps it until it is closed."""
-    folders = [p for p in workspace("data").iterdir() if not p.name.startswith(".")]
-    for folder in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[_MOST_KEPT - 1 :]:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fingerprint(path: Path) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import DataSet
+from qexplorer.core.disk.contents import used
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
@@ -46,6 +47,7 @@ def statistics_for(
     path = statistics_path(model, data, samples)
     kept = load_statistics(path, model)
     if kept is not None:
+        used(path)
         return kept
     found = collect(model, drawn.split, data_digest=data.digest, progress=progress)
     save_statistics(found, path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import qexplorer
+from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError, ChildError, QExplorerError
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.process.limits import Limits
@@ -85,6 +86,7 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
             raise
         except QExplorerError as error:
             raise BackendError(error.what, where=path.name) from None
+    used(folder)
     facts = json.loads((folder / FACTS).read_text())
     return Converted(
         path=folder / MODEL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
@@ -46,6 +47,7 @@ def engine_for(path: Path, gpu: str, capability: str) -> bytes:
     key = cache_key(sha256_file(path), str(tensorrt.__version__), gpu, capability)
     kept = workspace("engines", "tensorrt") / f"{key}.engine"
     if kept.is_file():
+        used(kept)
         return kept.read_bytes()
     plan = _built(for_tensorrt(model, path.name), path.name)
     write_atomically(kept, plan)

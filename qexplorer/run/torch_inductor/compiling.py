@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.disk.contents import used
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import BackendError, ChildError
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.process.child import Emit
@@ -63,12 +65,13 @@ def compiled_for(path: Path, digest: str, shapes: Shapes, threads: int) -> Compi
     folder = workspace("inductor") / key
     if not (folder / _TOLD).is_file():
         _compile(path, shapes, threads, folder)
+    used(folder)
     return Compiled(folder / _PACKAGE, tuple(json.loads((folder / _TOLD).read_text(encoding="utf-8"))))
 
 
 def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> None:
     """Compiles into a new folder that takes its name when it is whole."""
-    made = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
+    made = Path(tempfile.mkdtemp(prefix=own_prefix("making"), dir=folder.parent))
     arguments = {"path": str(path), "shapes": list(shapes), "threads": threads, "folder": str(made)}
     try:
         with preparing(path, (size for _, size in shapes)):

@@ -179,8 +179,10 @@ def keep_upload(name: str, data: bytes) -> Path:
     folder = workspace("uploads", sha256_bytes(data)[:16])
     path = folder / clean
     if not path.exists():
+        from qexplorer.core.disk.limit import make_room
         from qexplorer.core.files import write_atomically
 
+        make_room(len(data))
         write_atomically(path, data)
     return path
 

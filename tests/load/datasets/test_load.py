@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qexplorer.core.errors import DataError, UnknownName
+from qexplorer.core.errors import DataError, InputError, UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets import untrusted
 from qexplorer.load.datasets.load import load_data, load_raw, noise_images
@@ -54,10 +56,32 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
 
 def test_copies_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three files with room for two, the one used longest ago is forgotten, and reads again when it is wanted."""
-    monkeypatch.setattr(untrusted, "_MOST_KEPT", 2)
-    digests = [load_data(_given(tmp_path, "given.npz", _npz(x=X + i))).digest for i in range(3)]
-    assert len([p for p in workspace("data").iterdir() if not p.name.startswith(".")]) == 2
-    assert load_data(_given(tmp_path, "given.npz", _npz(x=X))).digest == digests[0]
+    monkeypatch.setenv("QEXPLORER_WORKSPACE_LIMIT", "100 MB")
+    images = np.zeros((500, 80_000), np.uint8)
+    images[:, 0] = np.arange(500) % 251
+    digests = []
+    for hours_ago in (3, 2, 1):
+        images[:, 1] = hours_ago
+        digests.append(load_data(_given(tmp_path, "given.npz", _npz(x=images))).digest)
+        newest = max(workspace("data").iterdir(), key=lambda folder: folder.stat().st_mtime)
+        then = time.time() - 3600 * hours_ago
+        os.utime(newest, (then, then))
+    assert len(list(workspace("data").iterdir())) == 2
+    images[:, 1] = 3
+    assert load_data(_given(tmp_path, "given.npz", _npz(x=images))).digest == digests[0]
+
+
+def test_data_that_do_not_fit_in_the_workspace_are_refused_before_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small file of 120 MB of zeros is refused by the workspace's limit of 100 MB, and nothing of it stays."""
+    monkeypatch.setenv("QEXPLORER_WORKSPACE_LIMIT", "100 MB")
+    packed = io.BytesIO()
+    np.savez_compressed(packed, x=np.zeros((1000, 120_000), np.uint8))
+    assert len(packed.getvalue()) < 10**6
+    with pytest.raises(InputError, match=r"the workspace is full: .* and 120 MB more are needed"):
+        load_data(_given(tmp_path, "given.npz", packed.getvalue()))
+    assert list(workspace("data").iterdir()) == []
 
 
 def test_preprocessing_is_applied_and_part_of_the_digest(tmp_path: Path) -> None:

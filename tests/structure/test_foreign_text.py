@@ -21,6 +21,8 @@ METHODS = ("model_validate_json", "validate_json")
 
 OWN_TEXT = {
     "core/foreign/texts.py": "the place",
+    "core/disk/limit.py": "the workspace's settings, written on page System",
+    "core/disk/marks.py": "the workspace's marks of running work",
     "load/readers/csv.py": "a stranger's table, in the child with limits that reads data",
     "load/datasets/untrusted.py": "written by that child, in the workspace",
     "load/samples/manifest.py": "comes with the program",

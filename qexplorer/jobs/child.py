@@ -9,7 +9,7 @@ from qexplorer.core.disk.at_work import at_work
 from qexplorer.core.errors import InputError
 from qexplorer.jobs.coding import decode, encode
 from qexplorer.jobs.kind import JOB_KINDS
-from qexplorer.jobs.processes import MARK
+from qexplorer.jobs.processes.tree import MARK
 from qexplorer.jobs.report import Report
 from qexplorer.process.child import Emit
 

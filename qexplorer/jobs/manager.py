@@ -1,4 +1,7 @@
-"""Starts jobs, says how they are, ends them. A job is a detached process; nothing about it lives in this one.
+"""Starts jobs, says how they are, ends them.
+
+A job is a process of its own that ends with the one that started it (the app's server). What is known of it is on disk:
+any process sees how it is and can end it, and a server that starts anew finds what the one before left.
 
 Equal work is done once: whoever asks for what is at work already becomes one more of its owners. A cancel is one's own
 (:func:`leave`): the work ends when the last owner has left.
@@ -12,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from subprocess import Popen
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.disk.limit import trim
@@ -21,7 +23,8 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.jobs.ids import new_job_id
 from qexplorer.jobs.kind import JOB_KINDS
-from qexplorer.jobs.processes import end_tree, started_at
+from qexplorer.jobs.processes.guard import EVENTS, STDERR, JobGuard
+from qexplorer.jobs.processes.tree import end_tree, started_at
 from qexplorer.jobs.records import (
     JobState,
     JobStatus,
@@ -44,7 +47,7 @@ KEPT = 50  # ended jobs that stay on disk
 KEPT_S = 7 * 24 * 3600.0
 _CHILD = "qexplorer.jobs.child:do_job"
 
-_CHILDREN: dict[str, Popen[str]] = {}  # children of this very process, so that they can be reaped
+_GUARDS: dict[str, JobGuard] = {}  # of the jobs that this very process has started
 _THREADS = threading.Lock()
 
 
@@ -73,8 +76,11 @@ def submit(kind: JobKind[OrderT, Any, Any], order: OrderT, owner: str = "") -> s
 
 def state(job_id: str) -> JobState:
     """How the job is; raises UnknownName."""
+    found = read_state(job_id)
+    if found.is_running or job_id not in _GUARDS:
+        return found
     _reap()
-    return read_state(job_id)
+    return read_state(job_id)  # its guard has said by now what it died of
 
 
 def running() -> list[JobState]:
@@ -129,11 +135,12 @@ def _start(kind: AnyKind, order: Any, digest: str, owner: str) -> str:
         _CHILD,
         {**asked, "job": job_id},
         Limits(nice=kind.nice),
-        events=str(folder / "events.jsonl"),
-        stderr=str(folder / "stderr.txt"),
+        events=str(folder / EVENTS),
+        stderr=str(folder / STDERR),
     )
-    write_json(folder / "pid.json", {"pid": child.pid, "started": started_at(child.pid)})
-    _CHILDREN[job_id] = child
+    started = started_at(child.pid)
+    write_json(folder / "pid.json", {"pid": child.pid, "started": started})
+    _GUARDS[job_id] = JobGuard(job_id, child, started, folder)
     return job_id
 
 
@@ -147,9 +154,9 @@ def _all() -> list[JobState]:
 
 
 def _reap() -> None:
-    for job_id, child in list(_CHILDREN.items()):
-        if child.poll() is not None:
-            _CHILDREN.pop(job_id, None)
+    for job_id, guard in list(_GUARDS.items()):
+        if guard.has_ended():
+            _GUARDS.pop(job_id, None)
 
 
 def _clean(states: list[JobState]) -> None:

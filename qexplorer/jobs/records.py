@@ -18,12 +18,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from qexplorer.core.errors import UnknownName, error_from_json
+from qexplorer.core.errors import ChildError, UnknownName, error_from_json
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.events import EventReader, Told
 from qexplorer.jobs.ids import is_job_id
-from qexplorer.jobs.processes import is_alive
+from qexplorer.jobs.processes.tree import is_alive
 
 __all__ = ["JobState", "JobStatus", "job_folder", "job_ids", "read_json", "read_state", "write_json", "write_owners"]
 
@@ -145,14 +145,16 @@ def _alive(folder: Path, order: dict[str, Any]) -> bool:
 
 def _status(folder: Path, alive: bool, told: Told) -> tuple[JobStatus, str | None]:
     ending, step = told.ending, told.progress.get("step", "")
+    during = f" (it was at '{step}')" if step else " (it had not reported anything yet)"
     if ending.get("event") == "result":
         return JobStatus.DONE, None
     if (folder / "cancelled").exists():
         return JobStatus.CANCELLED, None
     if ending.get("event") == "error":
-        return JobStatus.FAILED, error_from_json(ending["error"]).sentence
+        error = error_from_json(ending["error"])
+        if isinstance(error, ChildError):
+            error = ChildError(error.what + during, where=error.where, allowed=error.allowed, do=error.do)
+        return JobStatus.FAILED, error.sentence
     if alive:
         return JobStatus.RUNNING, None
-    during = f" while it was at '{step}'" if step else " before it reported anything"
-    why = "the usual cause is that memory ran out; close other programs or take fewer samples, then start it again"
-    return JobStatus.FAILED, f"the process that did the work died{during}; {why}"
+    return JobStatus.FAILED, f"the app that had started it was ended{during}; start it again"

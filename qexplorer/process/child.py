@@ -4,7 +4,7 @@ Line in:   {"target": "qexplorer.module:function", "arguments": {...}, "limits":
 Lines out: {"event": <any>, ...} as the work goes on, then one of
            {"event": "result", "value": ...} or {"event": "error", "error": {...}}
 
-Lines go to stdout, or are appended to the file ``events``, so that a job can outlive whoever started it. Whatever a
+Lines go to stdout, or are appended to the file ``events``, so that what a job told is there after a reload. Whatever a
 library prints to stdout is sent to stderr instead: it cannot break the protocol.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from qexplorer.core.errors import ChildMemory, QExplorerError
+from qexplorer.process.lifeline import hold_on
 from qexplorer.process.limits import Limits, apply_limits
 
 __all__ = ["Emit", "main"]
@@ -31,7 +32,9 @@ Emit = Callable[[dict[str, Any]], None]
 def main() -> int:
     """Runs the one piece of work that stdin names; the exit code is 0 if it gave a result."""
     os.umask(0o077)  # what it makes is this user's alone
-    order = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    hold_on()
+    order = json.loads(line)
     stream = _private_stream(order.get("events"))
 
     def emit(event: dict[str, Any]) -> None:

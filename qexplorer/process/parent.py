@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,10 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, error_from_json
+from qexplorer.core.errors import Cancelled, ChildError, ChildTimeout, error_from_json
+from qexplorer.process.ending import oom_kills, what_ended
+from qexplorer.process.lifeline import end_group
 from qexplorer.process.limits import Limits
 
-__all__ = ["end_group", "run_in_child", "start_child"]
+__all__ = ["run_in_child", "start_child"]
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -27,6 +28,8 @@ def start_child(
     target: str, arguments: dict[str, Any], limits: Limits, *, events: str | None = None, stderr: str | None = None
 ) -> subprocess.Popen[str]:
     """Starts a child in a process group of its own and hands it its work.
+
+    It ends when this process does, and when nobody refers to what is returned any more (see ``lifeline``).
 
     Args:
         target: ``qexplorer.module:function``, called as ``function(arguments, emit)``.
@@ -49,7 +52,7 @@ def start_child(
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # it died at once; whoever waits for it learns so
         child.stdin.write(json.dumps(order, default=str) + "\n")
-        child.stdin.close()
+        child.stdin.flush()  # and not closed: that it stays open is how the child knows that this process lives
     return child
 
 
@@ -69,6 +72,7 @@ def run_in_child(
         ChildTimeout, ChildMemory, ChildError: the child ended without a result.
         Cancelled: ``cancelled()`` became true (asked at every event and every 0.2 s).
     """
+    kills = oom_kills()
     child = start_child(target, arguments, limits)
     if on_start:
         on_start(child.pid)
@@ -77,8 +81,9 @@ def run_in_child(
     watch = threading.Thread(target=_watch, args=(child, limits.wall_s, cancelled, stop, why), daemon=True)
     watch.start()
     last: dict[str, Any] = {}
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
-        assert child.stdout is not None
         for line in child.stdout:
             if not line.endswith("\n"):  # it was ended in the middle of a line
                 break
@@ -88,18 +93,35 @@ def run_in_child(
             if on_event:
                 on_event(last)
         else:  # it closed its end without a word: its exit code says why, if it is let come to its end
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=1)
+            _let_end(child)
     finally:
         stop.set()
         end_group(child.pid)
         child.wait()
         watch.join()
+        for pipe in (child.stdin, child.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
     if last.get("event") == "result":
         return last["value"]
     if last.get("event") == "error":
         raise error_from_json(last["error"])
-    raise _ended(child.returncode, limits, why)
+    raise _ended(child.returncode, limits, why, kills)
+
+
+def _let_end(child: subprocess.Popen[str]) -> None:
+    """Waits for a child that is about to end, a second at most.
+
+    Its id stays taken (nobody asks for its exit code here), so that its group can still be ended by it.
+    """
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        if hasattr(os, "waitid"):
+            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return
+        elif child.poll() is not None:
+            return
+        time.sleep(0.005)
 
 
 def _watch(
@@ -122,24 +144,11 @@ def _watch(
         return
 
 
-def _ended(code: int, limits: Limits, why: list[type[ChildTimeout | Cancelled]]) -> ChildError | Cancelled:
+def _ended(
+    code: int, limits: Limits, why: list[type[ChildTimeout | Cancelled]], kills: int | None
+) -> ChildError | Cancelled:
     if Cancelled in why:
         return Cancelled("the work was cancelled")
-    if ChildTimeout in why or code == -getattr(signal, "SIGXCPU", 24):
-        seconds = limits.wall_s if ChildTimeout in why else limits.cpu_s
-        return ChildTimeout(f"the work took longer than {seconds or 0:.0f} s and was ended")
-    if code in (-9, -6, -11) and limits.memory_bytes:
-        return ChildMemory(f"the work needs more than {limits.memory_bytes / 2**30:.1f} GB of memory and was ended")
-    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return ChildError(f"the process that did the work died ({name})")
-
-
-def end_group(pid: int) -> None:
-    """Ends a child and everything it started, at once; no error if it is gone."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
-    except (ProcessLookupError, PermissionError):
-        return
+    if ChildTimeout in why:
+        return ChildTimeout(f"the work took longer than {limits.wall_s or 0:.0f} s and was ended")
+    return what_ended(code, cpu_s=limits.cpu_s, kills_before=kills)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from qexplorer.jobs import manager
 from qexplorer.jobs.kind import JOB_KINDS, JobKind
 from qexplorer.jobs.manager import JobState, JobStatus
 from tests.jobs.trials import trial
+from tests.process.killing import kill_one
 
 pytestmark = pytest.mark.usefixtures("trials")
 
@@ -55,6 +57,15 @@ def waiting(name: str = "wait", **fields: Any) -> str:
 def gone(pid: int) -> bool:
     """Whether the process has ended."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+_SERVER = [
+    sys.executable,
+    "-c",
+    "from qexplorer.jobs import manager as m; from qexplorer.jobs.kind import JOB_KINDS; import time; "
+    "kind = JOB_KINDS.get('trial_wait'); m.submit(kind, kind.order()); time.sleep(600)",
+]
+"""A process that orders a job and lives on."""
 
 
 def test_a_job_reports_and_returns() -> None:
@@ -176,15 +187,30 @@ def test_another_process_sees_and_cancels_the_job() -> None:
     assert manager.state(job_id).status is JobStatus.CANCELLED
 
 
-def test_a_job_outlives_the_process_that_ordered_it() -> None:
-    """The child goes on when the one that started it has ended."""
-    code = "from qexplorer.jobs import manager as m; from qexplorer.jobs.kind import JOB_KINDS; "
-    code += "kind = JOB_KINDS.get('trial_wait'); print(m.submit(kind, kind.order()))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    job_id = out.strip()
-    until(lambda: manager.state(job_id).step == "waiting")
-    assert manager.state(job_id).is_running
-    manager.cancel(job_id)
+def test_a_job_ends_with_the_process_that_ordered_it() -> None:
+    """When the server is killed its job ends with it, whoever looks later is told so, and may start it again."""
+    done = kill_one(_SERVER, lambda running: running[0], ready=lambda _: bool(manager.running()))
+    assert (len(done.seen), done.left) == (2, [])
+    (job_id,) = (p.name for p in workspace("jobs").iterdir() if p.is_dir())
+    job = manager.state(job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert "the app that had started it was ended" in job.error
+    assert manager.running() == []
+
+
+def test_a_killed_job_leaves_nothing(tmp_path: Path) -> None:
+    """SIGKILL of a job ends its children, also one in a session of its own, and is told as what it was."""
+    pids = tmp_path / "pids"
+    job_id = waiting("family", pids=str(pids))
+    family = [int(p) for p in pids.read_text().split()]
+    os.kill(json.loads((workspace("jobs") / job_id / "pid.json").read_text())["pid"], signal.SIGKILL)
+    job = ended(job_id)
+    assert (
+        job.error
+        == "the process that did the work was ended from outside (SIGKILL) (it was at 'waiting'); start it again"
+    )
+    until(lambda: all(gone(pid) for pid in family))
 
 
 def test_a_reused_process_id_is_not_the_job() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 from qexplorer.core.errors import DataError
 from qexplorer.process.child import Emit
+from qexplorer.process.limits import Limits
+from qexplorer.process.parent import run_in_child
 
 
 def echo(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -58,3 +61,13 @@ def spin(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
     """Keeps a processor busy for ever."""
     while True:
         pass
+
+
+def hold_the_interpreter(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Is in one call of native code for ever, and never lets another thread run."""
+    sum(itertools.repeat(0))
+
+
+def family(arguments: dict[str, Any], emit: Emit) -> Any:  # noqa: ARG001
+    """Has a child of its own wait for ever."""
+    return run_in_child("qexplorer.process_trials:wait", {}, limits=Limits())

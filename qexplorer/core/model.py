@@ -25,7 +25,7 @@ class TensorInfo:
     Attributes:
         name: the tensor's name.
         dtype: NumPy element type.
-        shape: a str or None where a dimension is free.
+        shape: a length of 1 or more; a str or None where a dimension is free.
         classes: whether it is an output that is known to name a class for each sample: it comes from a Softmax or a
             classifier of ai.onnx.ml, holds one whole number a sample, or somebody has named its classes. A table that
             merely could is not: scores, coordinates and embeddings look alike.
@@ -35,6 +35,11 @@ class TensorInfo:
     dtype: str
     shape: tuple[Dim, ...]
     classes: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a length that nothing has: loading takes -1 and 0 for free ones."""
+        if any(isinstance(length, int) and length < 1 for length in self.shape):
+            raise ValueError(f"'{self.name}' has the shape {self.shape}")
 
     @property
     def fixed_batch(self) -> int | None:

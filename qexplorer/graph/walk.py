@@ -1,13 +1,15 @@
 """Going through everything in a model file: graphs inside graphs, function bodies, tensors in attributes.
 
 Works on protobuf messages that nobody has checked yet: nothing is copied, expanded or opened, and no walk goes deeper
-than the message itself does. Training information is not looked at; loading drops it.
+than the message itself does. Where graphs, nodes and tensors can stand is read from the format's own description, so
+that no place can be forgotten, those of a later ONNX included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import onnx
@@ -30,59 +32,66 @@ DEFAULT_DOMAINS = ("", "ai.onnx")
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
     """The graphs in a node's attributes (branches and loop bodies), single ones and lists."""
-    return _attribute_graphs(node.attribute)
-
-
-def _attribute_graphs(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.GraphProto]:
-    for attribute in attributes:
+    for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
 
 
 def all_graphs(proto: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """The main graph first, then every graph inside it and inside functions, their default attributes included."""
-    waiting = [sub for function in proto.functions for node in function.node for sub in subgraphs(node)]
-    waiting.extend(sub for function in proto.functions for sub in _attribute_graphs(function.attribute_proto))
-    waiting.append(proto.graph)
-    while waiting:
-        graph = waiting.pop()
-        yield graph
-        waiting.extend(sub for node in graph.node for sub in subgraphs(node))
+    """The main graph first, then every other: inside graphs and functions, in defaults of functions, for training."""
+    return (graph for _, graph in _walk(proto, "", "GraphProto"))
 
 
 def all_nodes(proto: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     """Every node: of the graph, of graphs inside it, and of functions."""
-    yield from (node for function in proto.functions for node in function.node)
-    yield from (node for graph in all_graphs(proto) for node in graph.node)
+    return (node for _, node in _walk(proto, "", "NodeProto"))
 
 
 def all_tensors(proto: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:
     """Every constant with a name for people: initializers, and tensors in attributes; of sparse ones both parts."""
-    for graph in all_graphs(proto):
-        yield from ((tensor.name, tensor) for tensor in graph.initializer)
-        for sparse in graph.sparse_initializer:
-            yield from _parts(sparse.values.name, sparse)
-    for node in all_nodes(proto):
-        name = node.output[0] if node.op_type == "Constant" and node.output else node.name or node.op_type
-        yield from _attribute_tensors(name, node.attribute)
-    for function in proto.functions:
-        yield from _attribute_tensors(function.name, function.attribute_proto)
+    return _walk(proto, "", "TensorProto")
 
 
-def _attribute_tensors(name: str, attributes: Iterable[onnx.AttributeProto]) -> Iterator[tuple[str, onnx.TensorProto]]:
-    for attribute in attributes:
-        if attribute.HasField("t"):
-            yield name, attribute.t
-        yield from ((name, tensor) for tensor in attribute.tensors)
-        if attribute.HasField("sparse_tensor"):
-            yield from _parts(name, attribute.sparse_tensor)
-        for sparse in attribute.sparse_tensors:
-            yield from _parts(name, sparse)
+def _walk(message: Any, name: str, wanted: str) -> Iterator[tuple[str, Any]]:
+    """Every message of the type ``wanted`` inside ``message``, with what people call it; ``name`` is the holder's."""
+    kind = message.DESCRIPTOR.name
+    for field, several in _ways(kind, wanted):
+        if not several and not message.HasField(field):
+            continue
+        value = getattr(message, field)
+        for part in value if several else (value,):
+            called = _called(part, name, listed=kind == "GraphProto")
+            if part.DESCRIPTOR.name == wanted:
+                yield called, part
+            yield from _walk(part, called, wanted)
 
 
-def _parts(name: str, sparse: onnx.SparseTensorProto) -> Iterator[tuple[str, onnx.TensorProto]]:
-    yield from ((name, part) for part in (sparse.values, sparse.indices))
+def _called(part: Any, holder: str, *, listed: bool) -> str:
+    """What people call ``part``: a constant that a graph lists has a name of its own, others have their holder's."""
+    kind = part.DESCRIPTOR.name
+    if kind == "NodeProto":
+        constant = part.op_type == "Constant" and part.output
+        return str(part.output[0] if constant else part.name or part.op_type)
+    if kind == "FunctionProto" or (listed and kind == "TensorProto"):
+        return str(part.name)
+    return str(part.values.name) if listed and kind == "SparseTensorProto" else holder
+
+
+@cache
+def _ways(kind: str, wanted: str) -> tuple[tuple[str, bool], ...]:
+    """Fields of messages of the type ``kind`` behind which a ``wanted`` may stand, and whether each is a list."""
+    import onnx
+
+    described = dict(onnx.ModelProto.DESCRIPTOR.file.message_types_by_name)
+
+    def leads(name: str, passed: frozenset[str]) -> bool:
+        inner = {field.message_type.name for field in described[name].fields if field.message_type} & set(described)
+        return wanted in (name, *inner) or any(leads(other, passed | {name}) for other in inner - passed)
+
+    fields = [f for f in described[kind].fields if f.message_type] if kind in described else []
+    ways = [f for f in fields if f.message_type.name in described and leads(f.message_type.name, frozenset((kind,)))]
+    return tuple((f.name, f.default_value == []) for f in ways)
 
 
 def captured_names(node: onnx.NodeProto) -> set[str]:

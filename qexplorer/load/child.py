@@ -66,13 +66,14 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
     """Writes the normalized model to ``out`` and says everything about it."""
     from qexplorer.graph.walk import all_tensors, default_opset
     from qexplorer.load.layers import layer_map
-    from qexplorer.load.outputs import names_a_class
+    from qexplorer.load.outputs import makers_of, names_a_class
     from qexplorer.load.parameters import counts, quantized_readers
     from qexplorer.load.safety.bombs import ITEM_BITS
 
     data = proto.SerializeToString()
     out.write_bytes(data)
     layers = layer_map(proto)
+    makers = makers_of(layers)
     codes = quantized_readers(proto.graph)
     tensors = [
         (_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8), counts(tensor, name, codes))
@@ -87,7 +88,7 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
         source_sha256=source_sha256,
         opset=default_opset(proto),
         inputs=tuple(_info(value) for value in proto.graph.input),
-        outputs=tuple(replace(_info(value), classes=names_a_class(value, layers)) for value in proto.graph.output),
+        outputs=tuple(replace(_info(value), classes=names_a_class(value, makers)) for value in proto.graph.output),
         layers=layers,
         parameters=sum(count for count, _, is_parameter in tensors if is_parameter),
         macs=sum(known) if len(known) == len(costs) else None,
@@ -109,7 +110,8 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
 
     kind = value.type.tensor_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else "unknown"
-    dims = tuple(d.dim_value if d.HasField("dim_value") else _named(d.dim_param) for d in kind.shape.dim)
+    # an output that inference finds empty has no length that anybody could count on
+    dims = tuple((d.dim_value or None) if d.HasField("dim_value") else _named(d.dim_param) for d in kind.shape.dim)
     return TensorInfo(value.name, dtype, dims)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,24 @@ from qexplorer.core.model import Layer, Model, TensorInfo
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["class_count", "names_a_class", "with_class_names"]
+__all__ = ["class_count", "makers_of", "names_a_class", "with_class_names"]
 
 _MOVES = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "DequantizeLinear", "QuantizeLinear")
 _CLASSIFIERS = ("TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
 
 
-def names_a_class(output: onnx.ValueInfoProto, layers: Sequence[Layer]) -> bool:
+def makers_of(layers: Sequence[Layer]) -> dict[str, Layer]:
+    """The layer that makes each tensor."""
+    return {name: layer for layer in layers for name in layer.outputs}
+
+
+def names_a_class(output: onnx.ValueInfoProto, makers: Mapping[str, Layer]) -> bool:
     """Whether ``output`` names a class for each sample: whole numbers, one a sample, or a table of two or more values
     that a Softmax or a classifier of ai.onnx.ml makes. Logits look like coordinates or an embedding, so they do not.
+
+    Args:
+        output: an output of the graph.
+        makers: the layer that makes each tensor.
     """
     import onnx
 
@@ -30,7 +39,6 @@ def names_a_class(output: onnx.ValueInfoProto, layers: Sequence[Layer]) -> bool:
         return kind.elem_type in (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
     if len(dims) < 2 or any(length != 1 for length in dims[2:]):
         return False
-    makers = {name: layer for layer in layers for name in layer.outputs}
     maker = makers.get(output.name)
     while maker is not None and maker.op in _MOVES and maker.inputs:
         maker = makers.get(maker.inputs[0])

@@ -101,3 +101,11 @@ def test_an_initializer_among_the_inputs_is_not_fed() -> None:
     """Before IR 4 weights were listed as inputs; they come with the file all the same."""
     graph = helper.make_graph([], "g", [_value("x"), _value("w")], [_value("x")], [_tensor("w")])
     assert [value.name for value in fed_inputs(graph)] == ["x"]
+
+
+def test_training_information_is_walked_too() -> None:
+    """A tensor there can be kept in another file like any other."""
+    proto = _everything()
+    proto.training_info.add().algorithm.initializer.append(_tensor("step"))
+    assert [name for name, tensor in all_tensors(proto) if tensor.name == "step"] == ["step"]
+    assert len(list(all_graphs(proto))) == 7

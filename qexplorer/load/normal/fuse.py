@@ -32,22 +32,25 @@ class _Affine:
 
 
 def fused(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with the rewrites above."""
+    """A copy with the rewrites above; the same message if there is nothing to rewrite."""
     model = ir.from_proto(proto)
-    graph = model.graph
-    for node in list(graph):
-        if node.domain:
-            continue
-        if node.op_type == "Gemm":
-            _fold_factors(graph, node)
-        elif node.op_type == "Sum" and len(node.inputs) == 2:
-            node.op_type = "Add"
-        elif node.op_type == "ReduceMean":
-            _pool_globally(graph, node)
-        elif node.op_type in ("BatchNormalization", "Mul", "Add", "Sub", "Div"):
-            _fold_into_linear(graph, node)
+    made = [_rewritten(model.graph, node) for node in list(model.graph) if not node.domain]
+    if not any(made):
+        return proto
     ir.passes.common.RemoveUnusedNodesPass()(model)
     return ir.to_proto(model)
+
+
+def _rewritten(graph: ir.Graph, node: ir.Node) -> bool:
+    """Rewrites ``node`` if it is one of the above; whether it did."""
+    if node.op_type == "Gemm":
+        return _fold_factors(graph, node)
+    if node.op_type == "Sum" and len(node.inputs) == 2:
+        node.op_type = "Add"
+        return True
+    if node.op_type == "ReduceMean":
+        return _pool_globally(graph, node)
+    return node.op_type in ("BatchNormalization", "Mul", "Add", "Sub", "Div") and _fold_into_linear(graph, node)
 
 
 def _constant(value: ir.Value | None) -> Floats | None:
@@ -94,38 +97,43 @@ def _shape(value: ir.Value | None) -> tuple[object, ...]:
     return (None, None) if value is None or value.shape is None else tuple(value.shape)
 
 
-def _fold_factors(graph: ir.Graph, node: ir.Node) -> None:
+def _fold_factors(graph: ir.Graph, node: ir.Node) -> bool:
     """Gemm's alpha into its weight, beta into its bias."""
+    made = False
     alpha, beta = _attribute(node, "alpha", 1.0), _attribute(node, "beta", 1.0)
     weight, bias = _constant(_input(node, 1)), _constant(_input(node, 2))
     if alpha != 1.0 and weight is not None:
         node.replace_input_with(1, _initializer(graph, f"{_name(node.inputs[1])}_scaled", weight * alpha))
         del node.attributes["alpha"]
+        made = True
     if beta != 1.0 and bias is not None:
         node.replace_input_with(2, _initializer(graph, f"{_name(node.inputs[2])}_scaled", bias * beta))
         del node.attributes["beta"]
+        made = True
+    return made
 
 
-def _pool_globally(graph: ir.Graph, node: ir.Node) -> None:
+def _pool_globally(graph: ir.Graph, node: ir.Node) -> bool:
     """ReduceMean over every axis after the first two becomes GlobalAveragePool (and Flatten without keepdims)."""
     x, axes_input = node.inputs[0], _input(node, 1)
     if x is None or x.shape is None or len(x.shape) < 3 or x.dtype != ir.DataType.FLOAT:
-        return
+        return False
     if axes_input is not None and axes_input.is_initializer() and axes_input.const_value is not None:
         axes = axes_input.const_value.numpy().tolist()
     elif "axes" in node.attributes:
         axes = list(node.attributes["axes"].value)
     else:
-        return
+        return False
     rank = len(x.shape)
     if sorted(a % rank for a in axes) != list(range(2, rank)):
-        return
+        return False
     keep = bool(_attribute(node, "keepdims", 1))
     pool = ir.node("GlobalAveragePool", [x], name=f"{node.name}_pool" if node.name else None)
     last = pool if keep else ir.node("Flatten", [pool.outputs[0]], attributes={"axis": 1})
     if not keep:
         pool.outputs[0].name = f"{node.outputs[0].name}_pooled"
     _take_place(graph, node, [pool] if keep else [pool, last], last.outputs[0])
+    return True
 
 
 def _take_place(graph: ir.Graph, old: ir.Node, new: list[ir.Node], result: ir.Value) -> None:
@@ -135,7 +143,7 @@ def _take_place(graph: ir.Graph, old: ir.Node, new: list[ir.Node], result: ir.Va
     ir.convenience.replace_nodes_and_values(graph, old, [old], new, [output], [result])
 
 
-def _fold_into_linear(graph: ir.Graph, node: ir.Node) -> None:
+def _fold_into_linear(graph: ir.Graph, node: ir.Node) -> bool:
     """Folds ``node`` into the layer that feeds it, if it is one and all conditions hold."""
     position = 0
     if node.op_type in ("Add", "Mul", "Sub") and _constant(node.inputs[0]) is not None:
@@ -143,13 +151,13 @@ def _fold_into_linear(graph: ir.Graph, node: ir.Node) -> None:
     x = node.inputs[position]
     layer = x.producer() if x is not None and _only_reader(x) else None
     if layer is None or layer.domain or layer.op_type not in _LINEAR:
-        return
+        return False
     if len(node.outputs) > 1 and any(output.uses() for output in node.outputs[1:]):
-        return
+        return False
     channels = _channels(layer)
     affine = _affine(node, position, layer, channels) if channels else None
     if affine is None or not _apply(graph, layer, affine, channels or 0):
-        return
+        return False
     output = node.outputs[0]
     final = layer.outputs[0]
     name = output.name
@@ -157,6 +165,7 @@ def _fold_into_linear(graph: ir.Graph, node: ir.Node) -> None:
     ir.convenience.replace_all_uses_with(output, final, replace_graph_outputs=graph_output)
     graph.remove(node, safe=True)
     final.name = name if graph_output else final.name
+    return True
 
 
 def _channels(layer: ir.Node) -> int | None:

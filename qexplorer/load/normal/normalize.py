@@ -15,10 +15,11 @@ import onnx.version_converter
 
 from qexplorer.core.errors import ModelError
 from qexplorer.graph.walk import all_graphs, default_opset
+from qexplorer.load.normal.dimensions import free_dimensions
 from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.fuse import fused
 from qexplorer.load.normal.known_shapes import with_known_shapes
-from qexplorer.load.normal.tidy import free_dimensions, name_everything, tidied
+from qexplorer.load.normal.tidy import name_everything, tidied
 from qexplorer.load.normal.verify import Outcome, compare_models
 from qexplorer.load.safety.bombs import check_inferred_sizes
 from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET, TARGET_OPSET
@@ -51,8 +52,10 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
     notes = (*told, *why)
     original = proto if default_opset(proto) <= NEWEST_OPSET else _finished(converted)
     original.ir_version = min(original.ir_version, NEWEST_IR)
+    failed: dict[Outcome, str] = {}
     for candidate in _candidates(base, converted, notes):
         outcome, detail = compare_models(original, candidate.proto)
+        failed.setdefault(outcome, detail)
         if outcome is Outcome.TOO_LARGE:
             raise ModelError(f"running it once needs too much memory ({detail})", where=where)
         if outcome is Outcome.SAME:
@@ -63,13 +66,24 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
         if outcome is Outcome.ORIGINAL_FAILS:
             kept, why = (base, told) if default_opset(base) <= NEWEST_OPSET else (converted, notes)
             return _finished(kept), [*why, f"ONNX Runtime cannot load this model ({detail}), so it may not run here"]
-    return _finished(base), [*told, "it is kept as it was, because every simplified form computed something else"]
+    return _finished(base), [*told, f"it is kept as it was, because {_unlike(failed)}"]
+
+
+def _unlike(failed: dict[Outcome, str]) -> str:
+    """Why no simplified form was kept: what the checks of them came to, and no more."""
+    said = {
+        Outcome.DIFFERS: "computed something else",
+        Outcome.NEW_FAILS: "could not be run where it can",
+    }
+    found = " or ".join(text for outcome, text in said.items() if outcome in failed)
+    detail = next(iter(failed.values()))
+    return f"every simplified form that was tried {found}" + (f" ({detail})" if detail else "")
 
 
 def _unambiguous(proto: onnx.ModelProto) -> tuple[str, ...]:
     """Mends in place what runtimes take literally or refuse although it can only mean one thing; says what."""
     free, shared = free_dimensions(proto), name_everything(proto)
-    notes = ["lengths below 0 in its shapes were taken for free ones"] if free else []
+    notes = ["lengths of 0 or less in its shapes were taken for free ones"] if free else []
     if shared:
         first = f"'{shared[0]}'" + (f" and {len(shared) - 1} more" if len(shared) > 1 else "")
         notes.append(f"nodes that shared a name ({first}) were given distinct ones")
@@ -90,9 +104,13 @@ def _stepped(
     proto: onnx.ModelProto, steps: tuple[Callable[[onnx.ModelProto], onnx.ModelProto], ...]
 ) -> onnx.ModelProto | None:
     """The model after ``steps``; None if one of them gave up on it (a simpler form is tried then)."""
+    folded_last = None
     try:
         for step in steps:
+            if step is folded and proto is folded_last:  # nothing was found to change since
+                continue
             proto = step(proto)
+            folded_last = proto if step is folded else folded_last
     except (ModelError, MemoryError):
         raise
     except Exception:  # rewriting is optional: whatever a library cannot take, a simpler form can do without

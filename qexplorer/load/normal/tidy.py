@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from qexplorer.graph.constant_nodes import constant_value, is_constant_node
 from qexplorer.graph.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
-__all__ = ["free_dimensions", "name_everything", "tidied"]
+__all__ = ["name_everything", "tidied"]
 
 _MAX_DENSE = 2**22  # values of a sparse constant that is written out
 _FIRST_IR_WITH_PURE_WEIGHTS = 4  # the version converter takes weights for undefined inputs in older files
@@ -92,19 +92,6 @@ def _densified(node: onnx.NodeProto) -> onnx.TensorProto | None:
     else:
         found[tuple(places.T)] = values
     return numpy_helper.from_array(found)
-
-
-def free_dimensions(proto: onnx.ModelProto) -> bool:
-    """Takes lengths below 0 out of every declared shape, in place: exporters mean "any length" by -1, ONNX by no
-    length at all. Returns whether there were any."""
-    found = False
-    for graph in all_graphs(proto):
-        for value in (*graph.input, *graph.output, *graph.value_info):
-            for dim in value.type.tensor_type.shape.dim if value.type.HasField("tensor_type") else ():
-                if dim.dim_value < 0:
-                    dim.Clear()
-                    found = True
-    return found
 
 
 def name_everything(proto: onnx.ModelProto) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from qexplorer.core.errors import ModelError
 from qexplorer.graph.walk import DEFAULT_DOMAINS, all_nodes, default_opset, fed_inputs
-from qexplorer.load.safety.bombs import check_declared_sizes, check_expansion
+from qexplorer.load.safety.bombs import ITEM_BITS, check_declared_sizes, check_expansion
 from qexplorer.load.safety.external import embed_external
 from qexplorer.load.safety.finite import check_finite
-from qexplorer.load.safety.limits import LOWEST_OPSET, MAX_FILE_BYTES, TARGET_OPSET
+from qexplorer.load.safety.limits import LOWEST_OPSET, MAX_FILE_BYTES, MAX_PORTS, TARGET_OPSET
 from qexplorer.load.safety.sniff import refuse_other_formats
 from qexplorer.load.shapes import without_weights
 
@@ -39,11 +39,12 @@ def checked_proto(data: bytes, folder: Path | None, where: str) -> tuple[onnx.Mo
         raise ModelError("the file is larger than 2 GB", where=where, allowed="at most 2 GB")
     refuse_other_formats(data[:512], where)
     proto = _parsed(data, where)
+    notes = _dropped(proto)
     try:
         external = _check_parts(proto, folder, where)
     except UnicodeDecodeError:
         raise ModelError("a name in it is not text: the file is damaged", where=where, do="get it again") from None
-    return proto, external, _dropped(proto)
+    return proto, external, notes
 
 
 def _check_parts(proto: onnx.ModelProto, folder: Path | None, where: str) -> dict[str, str]:
@@ -94,8 +95,11 @@ def _check_opset(proto: onnx.ModelProto, where: str) -> None:
 
 
 def _check_ports(proto: onnx.ModelProto, where: str) -> None:
-    """Inputs and outputs must be there, be tensors, and hold numbers."""
+    """Inputs and outputs must be there, not too many, be tensors, and hold numbers."""
     inputs = fed_inputs(proto.graph)
+    for count, kind in ((len(inputs), "inputs"), (len(proto.graph.output), "outputs")):
+        if count > MAX_PORTS:
+            raise ModelError(f"the model has {count:,} {kind}", where=where, allowed=f"at most {MAX_PORTS:,}")
     if not inputs:
         raise ModelError("the model has no inputs, so there is nothing to feed", where=where)
     if not proto.graph.output:
@@ -110,8 +114,19 @@ def _check_ports(proto: onnx.ModelProto, where: str) -> None:
             raise ModelError(what, where=where, allowed="tensors of numbers", do=do)
         if kind == "input" and not value.type.tensor_type.HasField("shape"):
             raise ModelError(f"the input '{value.name}' has no shape", where=where, do="export it with shapes")
-        if value.type.tensor_type.elem_type == onnx.TensorProto.STRING:
-            raise ModelError(f"the {kind} '{value.name}' holds text", where=where, allowed="tensors of numbers")
+        _check_element_type(value, kind, where)
+
+
+def _check_element_type(value: onnx.ValueInfoProto, kind: str, where: str) -> None:
+    """Text and complex numbers are refused; an output may leave its type to be inferred."""
+    element = value.type.tensor_type.elem_type
+    if element == onnx.TensorProto.STRING:
+        raise ModelError(f"the {kind} '{value.name}' holds text", where=where, allowed="tensors of numbers")
+    if element in (onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128):
+        raise ModelError(f"the {kind} '{value.name}' holds complex numbers", where=where, allowed="real numbers")
+    if element not in ITEM_BITS and (element or kind == "input"):
+        what = f"the {kind} '{value.name}' has an element type that does not exist"
+        raise ModelError(what, where=where, allowed="tensors of numbers", do="export it again")
 
 
 def _check_valid(proto: onnx.ModelProto, where: str) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "MAX_EXPANDED_NODES",
     "MAX_FILE_BYTES",
     "MAX_LENGTH",
+    "MAX_PORTS",
     "MAX_TENSOR_BYTES",
     "NEWEST_IR",
     "NEWEST_OPSET",
@@ -18,10 +19,11 @@ __all__ = [
 ]
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf holds no larger message
-MAX_EXPANDED_NODES = 200_000  # nodes after functions have been inlined; large language models have some 20,000
+MAX_EXPANDED_NODES = 20_000  # nodes after functions have been inlined: what is loaded in some ten seconds
 MAX_TENSOR_BYTES = 4 * 2**30  # one activation at batch 1, or one constant
 MAX_AXES = 64  # of an array in NumPy
 MAX_LENGTH = 2**50  # of one axis, also where another is empty
+MAX_PORTS = 1_000  # inputs, and outputs: a runtime takes seconds to open a graph with ten thousand
 LOWEST_OPSET = 7
 NEWEST_OPSET = 26  # what ONNX Runtime 1.31 takes
 NEWEST_IR = 13

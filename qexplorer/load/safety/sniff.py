@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 from qexplorer.core.errors import ModelError
 
 __all__ = ["refuse_other_formats"]
@@ -41,5 +43,10 @@ def refuse_other_formats(head: bytes, where: str) -> None:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether every byte is one that text has; an ONNX file begins with control bytes (field tags and lengths)."""
-    return all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in head)
+    """Whether it is UTF-8 (cut anywhere) without bytes that text does not have; an ONNX file begins with some of those,
+    tags and lengths of fields."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(byte in b"\t\n\r\f" or (byte >= 32 and byte != 127) for byte in head)

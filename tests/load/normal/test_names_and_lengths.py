@@ -26,8 +26,39 @@ def test_lengths_below_zero_are_free(tmp_path: Path) -> None:
     assert (loaded.inputs[0].shape, loaded.fixed_batch) == ((None, 3, None, 8), None)
     assert loaded.outputs[0].shape == (None, 5)
     assert all(layer.macs is None or layer.macs >= 0 for layer in loaded.layers)
-    assert any("lengths below 0" in note for note in loaded.notes)
+    assert any("lengths of 0 or less" in note for note in loaded.notes)
     assert run(after, x=weight(7, 3, 8, 8))[0].shape == (7, 5)
+
+
+def test_a_length_of_zero_is_free(tmp_path: Path) -> None:
+    """Some exporters mean "any length" by 0: what is fed and what comes of it is free, and a note tells."""
+    proto = small_cnn(opset=17)
+    proto.graph.input[0].CopyFrom(value("x", [0, 3, 8, 8]))
+    proto.graph.output[0].CopyFrom(value("y", [0, 5]))
+    proto.graph.value_info.append(value("c", [0, 4, 8, 8]))
+    loaded, after = load(proto, tmp_path)
+    assert (loaded.inputs[0].shape, loaded.outputs[0].shape) == ((None, 3, 8, 8), (None, 5))
+    assert any("lengths of 0 or less" in note for note in loaded.notes)
+    assert run(after, x=weight(2, 3, 8, 8))[0].shape == (2, 5)
+
+
+def test_an_output_that_is_always_empty_has_no_known_length(tmp_path: Path) -> None:
+    """Nothing behind loading meets a length of 0."""
+    nodes = [helper.make_node("Slice", ["x", "none", "none"], ["y"]), helper.make_node("Relu", ["x"], ["z"])]
+    before = model(nodes, {"x": ["n", 4]}, ["y", "z"], {"none": np.zeros(2, np.int64)})
+    loaded, _ = load(before, tmp_path)
+    assert [output.shape for output in loaded.outputs] == [(None, None), ("n", 4)]
+
+
+def test_names_of_lengths_can_be_shown(tmp_path: Path) -> None:
+    """A name of a free length that is too long or not printable is replaced, alike wherever it stands."""
+    odd, long = "\x1b[31m\n", "n" * 5000
+    proto = model(
+        [helper.make_node("Add", ["x", "x2"], ["y"])], {"x": [odd, long, "dim_0"], "x2": [odd, long, 1]}, ["y"]
+    )
+    loaded, _ = load(proto, tmp_path)
+    assert [each.shape for each in loaded.inputs] == [("dim_1", "dim_2", "dim_0"), ("dim_1", "dim_2", 1)]
+    assert loaded.outputs[0].shape[:2] == ("dim_1", "dim_2")
 
 
 def test_nodes_that_share_a_name_are_told_apart_and_converted(tmp_path: Path) -> None:

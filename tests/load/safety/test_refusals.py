@@ -17,29 +17,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.errors import ModelError
-from qexplorer.load.child import load_file
 from qexplorer.load.safety.check import checked_proto
 from tests.load.model_graphs import F32, model, saved, small_cnn, value, weight
-
-
-def load(path: Path, folder: Path | None = None) -> dict[str, object]:
-    """Runs the child's function here."""
-    out = path.with_name("normalized.onnx")
-    beside = str(folder) if folder else None
-    arguments = {"path": str(path), "out": str(out), "name": "m", "where": "m.onnx", "folder": beside}
-    return load_file(arguments, lambda _: None)
-
-
-def refused(proto: onnx.ModelProto | bytes, tmp_path: Path) -> str:
-    """The sentence that a file is refused with; also checks that it is one line and that nothing was written."""
-    path = tmp_path / "model.onnx"
-    path.write_bytes(proto if isinstance(proto, bytes) else proto.SerializeToString())
-    with pytest.raises(ModelError) as caught:
-        load(path)
-    assert "\n" not in caught.value.sentence
-    assert caught.value.where == "m.onnx"
-    assert not (tmp_path / "normalized.onnx").exists()
-    return caught.value.sentence
+from tests.load.safety.refusing import load, refused
 
 
 @pytest.mark.parametrize(
@@ -47,6 +27,8 @@ def refused(proto: onnx.ModelProto | bytes, tmp_path: Path) -> str:
     [
         (b"", "empty"),
         (b"this is not a model\n" * 20, "text file"),
+        ("größer als 512 Bytes: ".encode() * 40, "text file"),
+        (b"\xff" * 600, "not a whole ONNX file"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"PK\x03\x04" + b"\0" * 50, "zip archive"),
         (b"\x80\x04\x95" + b"\0" * 50, "pickle"),
@@ -109,40 +91,33 @@ def test_minus_infinity_in_a_mask_is_meant(tmp_path: Path) -> None:
     assert softmax["quantizable"]
 
 
-def bomb(levels: int = 25) -> onnx.ModelProto:
-    """Functions that each call the one below twice: 2**levels additions in a file of a few kilobytes."""
-    opset = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
-    body = [helper.make_node("Add", ["x", "x"], ["y"])]
-    functions = [helper.make_function("local", "f0", ["x"], ["y"], body, opset)]
-    for level in range(1, levels + 1):
-        call = f"f{level - 1}"
-        body = [
-            helper.make_node(call, ["x"], ["t"], domain="local"),
-            helper.make_node(call, ["t"], ["y"], domain="local"),
-        ]
-        functions.append(helper.make_function("local", f"f{level}", ["x"], ["y"], body, opset))
-    top = [helper.make_node(f"f{levels}", ["x"], ["y"], domain="local")]
-    return model(top, {"x": [1, 4]}, ["y"], opsets=[helper.make_opsetid("local", 1)], functions=functions)
+@pytest.mark.parametrize(
+    ("nodes", "outputs", "says"), [(20_001, 1, "20,001 operators"), (1_001, 1_001, "1,001 outputs")]
+)
+def test_more_than_can_be_loaded_soon(nodes: int, outputs: int, says: str, tmp_path: Path) -> None:
+    """A graph that would take minutes to look through is refused with what is allowed."""
+    made = [helper.make_node("Relu", ["x"], [f"y{i}"]) for i in range(nodes)]
+    assert says in refused(model(made, {"x": ["n", 4]}, [f"y{i}" for i in range(outputs)]), tmp_path)
 
 
-def test_function_bomb(tmp_path: Path) -> None:
-    """2**25 additions hidden in nested functions are counted, not expanded."""
-    assert f"{2**25:,} operators" in refused(bomb(), tmp_path)
-
-
-def test_deep_function_bomb(tmp_path: Path) -> None:
-    """Two to the power of a hundred and fifty is counted as well."""
-    assert "10^45 operators" in refused(bomb(150), tmp_path)
-
-
-def test_recursive_function(tmp_path: Path) -> None:
-    """A function that calls itself is refused."""
-    opset = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
-    body = [helper.make_node("f", ["x"], ["y"], domain="local")]
-    functions = [helper.make_function("local", "f", ["x"], ["y"], body, opset)]
-    top = [helper.make_node("f", ["x"], ["y"], domain="local")]
-    proto = model(top, {"x": [1, 4]}, ["y"], opsets=[helper.make_opsetid("local", 1)], functions=functions)
-    assert "calls itself" in refused(proto, tmp_path)
+@pytest.mark.parametrize(
+    ("shape", "kind", "says"),
+    [
+        ([1] * 4000, F32, "4,000 axes"),
+        ([0, 2**62], F32, "impossible shape"),
+        ([1, 2**40], F32, "GB"),
+        (["n", 4], TensorProto.COMPLEX64, "complex numbers"),
+        (["n", 4], 0, "element type that does not exist"),
+        (["n", 4], 77, "element type that does not exist"),
+    ],
+)
+def test_inputs_that_nothing_can_be_fed_to(shape: list[int | str], kind: int, says: str, tmp_path: Path) -> None:
+    """An input with a shape or a type that no array has is refused by name."""
+    proto = model([helper.make_node("Identity", ["x"], ["y"])], {"x": ["n", 4]}, ["y"])
+    proto.graph.input[0].CopyFrom(value("x", shape, kind))
+    sentence = refused(proto, tmp_path)
+    assert says in sentence
+    assert "'x'" in sentence
 
 
 def declared(shape: list[int], data: bytes) -> onnx.TensorProto:
@@ -272,75 +247,3 @@ def test_sequence_output(tmp_path: Path) -> None:
 def test_invalid_graph(broken: Callable[[], onnx.ModelProto], tmp_path: Path) -> None:
     """A graph that is not valid is refused as such."""
     assert "not a valid ONNX model" in refused(broken(), tmp_path)
-
-
-def external(location: str, **entries: str) -> onnx.ModelProto:
-    """A model whose only weight is kept in another file."""
-    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 4]}, ["y"])
-    tensor = TensorProto(name="w", data_type=F32, dims=[4], data_location=TensorProto.EXTERNAL)
-    for key, text in {"location": location, **entries}.items():
-        tensor.external_data.add(key=key, value=text)
-    proto.graph.initializer.append(tensor)
-    return proto
-
-
-def test_external_data_in_an_upload(tmp_path: Path) -> None:
-    """An upload whose weights are elsewhere is refused, and the sentence says how to save it."""
-    (tmp_path / "w.bin").write_bytes(np.ones(4, np.float32).tobytes())
-    sentence = refused(external("w.bin"), tmp_path)
-    assert "save_as_external_data=False" in sentence
-    assert "'w'" in sentence
-
-
-@pytest.mark.parametrize("part", ["values", "indices"])
-def test_external_data_of_a_sparse_attribute(part: str, tmp_path: Path) -> None:
-    """Neither half of a sparse tensor in an attribute may point to a file that the upload does not bring."""
-    values, places = numpy_helper.from_array(np.ones(1, np.float32)), numpy_helper.from_array(np.array([2]))
-    constant = helper.make_node("Constant", [], ["s"], sparse_value=helper.make_sparse_tensor(values, places, [4]))
-    tensor = getattr(constant.attribute[0].sparse_tensor, part)
-    tensor.external_data.add(key="location", value="w.bin")
-    proto = model([constant, helper.make_node("Add", ["x", "s"], ["y"])], {"x": ["n", 4]}, ["y"])
-    assert "'s' is kept in another file" in refused(proto, tmp_path)
-
-
-@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", "..", "", "c:secret", "a\\b"])
-def test_external_data_outside_the_folder(location: str, tmp_path: Path) -> None:
-    """For a file of one's own, a path instead of a plain name is refused."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (tmp_path / "secret").write_bytes(b"0123456789abcdef")
-    with pytest.raises(ModelError, match="outside the model's own folder"):
-        load(saved(external(location), folder), folder)
-
-
-@pytest.mark.parametrize("link", ["symbolic", "hard"])
-def test_external_data_through_a_link(link: str, tmp_path: Path) -> None:
-    """A link beside the model is not followed: it may lead to a secret."""
-    secret = tmp_path / "secret"
-    secret.write_bytes(b"0123456789abcdef")
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    if link == "symbolic":
-        (folder / "w.bin").symlink_to(secret)
-    else:
-        (folder / "w.bin").hardlink_to(secret)
-    with pytest.raises(ModelError, match=r"w\.bin"):
-        load(saved(external("w.bin"), folder), folder)
-
-
-@pytest.mark.parametrize("entries", [{"offset": "8"}, {"length": "999"}, {"offset": "-4"}, {"offset": "x"}])
-def test_external_data_beyond_the_file(entries: dict[str, str], tmp_path: Path) -> None:
-    """Offsets and lengths that the file does not have are refused."""
-    (tmp_path / "w.bin").write_bytes(np.ones(4, np.float32).tobytes())
-    with pytest.raises(ModelError, match="'w'"):
-        load(saved(external("w.bin", **entries), tmp_path), tmp_path)
-
-
-def test_external_data_beside_the_model(tmp_path: Path) -> None:
-    """For a file of one's own, weights in a plain file beside it are taken in."""
-    array = np.array([1, 2, 3, 4], np.float32)
-    (tmp_path / "w.bin").write_bytes(b"\0" * 8 + array.tobytes())
-    found = load(saved(external("w.bin", offset="8", length="16"), tmp_path), tmp_path)
-    assert list(found["external"]) == ["w.bin"]  # type: ignore[call-overload]
-    kept = onnx.load(tmp_path / "normalized.onnx").graph.initializer[0]
-    assert np.array_equal(numpy_helper.to_array(kept), array)

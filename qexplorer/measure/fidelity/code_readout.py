@@ -23,7 +23,7 @@ from qexplorer.run.protocol import Backend, SessionOptions
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["LOOKS", "CodeReader", "Readout", "same_answers"]
+__all__ = ["LOOKS", "CodeReader", "Readout", "rows_of", "same_answers"]
 
 LOOKS = 24
 """Graphs loaded at most; each costs the backend one loading and one run."""
@@ -41,6 +41,31 @@ class Readout:
 
     answers: list[list[Array]]
     codes: dict[str, list[Array]]
+
+    def taken(self, rows: Sequence[Sequence[int]], sizes: Sequence[int]) -> Readout:
+        """Of each batch, these samples alone. Raises BackendError: see :func:`rows_of`."""
+        batches = list(zip(rows, sizes, strict=True))
+        answers = [
+            [rows_of(array, *batch) for array in each] for each, batch in zip(self.answers, batches, strict=True)
+        ]
+        codes = {
+            name: [rows_of(array, *batch) for array, batch in zip(each, batches, strict=True)]
+            for name, each in self.codes.items()
+        }
+        return Readout(answers, codes)
+
+
+def rows_of(array: Array, rows: Sequence[int], size: int) -> Array:
+    """Some samples of a batch of ``size``; all of it where ``rows`` is empty.
+
+    Raises:
+        BackendError: the array has no row for each sample.
+    """
+    if not rows:
+        return array
+    if array.ndim == 0 or array.shape[0] != size:
+        raise BackendError("a tensor has no row for each sample, so that samples cannot be judged apart")
+    return np.ascontiguousarray(array[list(rows)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,7 +49,8 @@ def steps_of(
     if ours.size == 0:
         return Steps(0.0, 0.0, 0.0, 0)
     if not p.grid:
-        away = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
+        narrow = ours.dtype.itemsize == theirs.dtype.itemsize == 1
+        away = np.abs(np.subtract(ours, theirs, dtype=np.int16 if narrow else np.int64, casting="unsafe"))
         return Steps(float(away.max()), float(np.mean(away > 0)), float(np.mean(away > 1)), ours.size)
     scale, zero = (codes[name][batch] for name in p.grid)
     step, point = (made[named(name)] for name in p.grid)

@@ -29,6 +29,7 @@ __all__ = [
     "SIMULATION",
     "Answered",
     "Compared",
+    "LookedAt",
     "OneByOne",
     "Question",
     "answered",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 SIMULATION, EXACT = "simulation", "exact integers"
+_SAMPLES = 16
+"""Samples that are compared once more at each smaller batch size that is timed (a batch where that is more)."""
 _LOOKED_AT = 8
 """Samples, at least, that every piece is judged on at each batch size that is not explained."""
 
@@ -158,9 +161,8 @@ class Compared:
             return None
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             try:
-                feeds = batches_to_look_at(self.open, question)
-                asked = asked_of(question, feeds, Path(folder))
-                return once(question, self.found, feeds, lambda: each_alone(asked))
+                asked = asked_of(question, batches_to_look_at(self.open, question), Path(folder))
+                return once(question, self.found, asked.feeds, lambda: each_alone(asked))
             except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
                 return None
 
@@ -170,11 +172,12 @@ def nothing_compared() -> Compared:
     return Compared((), SIMULATION, "the simulation", None)
 
 
-def asked_of(question: Question, feeds: Sequence[Mapping[str, Array]], folder: Path) -> Asked:
+def asked_of(question: Question, batches: Sequence[LookedAt], folder: Path) -> Asked:
     """The question put to every piece of the graph."""
     exact = exact_integers()
     other = exact if exact is not None and exact.name != question.backend.name else None
-    return Asked(question.path, question.backend, reference(), feeds, question.threads, folder, other)
+    feeds, rows = [each.feeds for each in batches], [each.rows for each in batches]
+    return Asked(question.path, question.backend, reference(), feeds, question.threads, folder, other, rows)
 
 
 def simulation_of(question: Question, folder: Path) -> Simulation:
@@ -263,7 +266,7 @@ def answered(session: Answerer, question: Question, found: list[Array]) -> list[
     for batch in question.batches:
         if batch == size:
             continue
-        some = first_rows(question.inputs, max(batch, min(n, _samples_at(batch))))
+        some = first_rows(question.inputs, max(batch, min(n, _SAMPLES)))
         count = next(iter(some.values())).shape[0]
         outputs = run_in_batches(session, some, batch=batch, fixed_batch=question.fixed, pads=question.pads)
         all_of_it.append(Answered(batch, count, some, outputs))
@@ -300,25 +303,40 @@ def differences_from(
     return tuple(found), expected
 
 
-def batches_to_look_at(found: Sequence[Difference], question: Question) -> list[dict[str, Array]]:
-    """For each of these batch sizes, 8 samples or more: the batches with the worst of them, then others."""
-    feeds: list[dict[str, Array]] = []
+@dataclass(frozen=True, slots=True, eq=False)
+class LookedAt:
+    """A batch that is looked at, and the samples of it that are judged first; none of them stands for all."""
+
+    feeds: Mapping[str, Array]
+    rows: tuple[int, ...] = ()
+
+
+def batches_to_look_at(found: Sequence[Difference], question: Question) -> list[LookedAt]:
+    """For each of these batch sizes, 8 samples or more: the batches with the worst of them, then others.
+
+    Of a batch of more than that, the first and the last sample, the worst ones and others are judged first.
+    """
+    chosen: list[LookedAt] = []
     for item in found:
         batch = 1 if question.by_sample else item.batch
         calls = -(-_LOOKED_AT // batch)
         starts = [row // batch * batch for row in item.rows]
         starts += [int(start) for start in np.linspace(0, max(question.n - batch, 0), calls)]
-        chosen = list(dict.fromkeys(starts))[:calls]
-        feeds += [first_rows(question.inputs, batch, start=start) for start in chosen]
-    return feeds
+        for start in list(dict.fromkeys(starts))[:calls]:
+            rows = _some_rows([row - start for row in item.rows if start <= row < start + batch], batch)
+            chosen.append(LookedAt(first_rows(question.inputs, batch, start=start), rows))
+    return chosen
+
+
+def _some_rows(worst: Sequence[int], batch: int) -> tuple[int, ...]:
+    """8 samples of a batch, in order; empty where it holds no more."""
+    if batch <= _LOOKED_AT:
+        return ()
+    spread = [int(row) for row in np.linspace(0, batch - 1, _LOOKED_AT)]
+    return tuple(sorted(list(dict.fromkeys([0, batch - 1, *worst, *spread]))[:_LOOKED_AT]))
 
 
 def first_rows(inputs: Mapping[str, Array], batch: int, *, start: int = 0) -> dict[str, Array]:
     """``batch`` samples from ``start`` on in memory of their own; samples are repeated where there are fewer."""
     rows = np.arange(start, start + batch)
     return {name: np.ascontiguousarray(array[rows % array.shape[0]]) for name, array in inputs.items()}
-
-
-def _samples_at(batch: int) -> int:
-    """Samples compared at the smaller batch sizes: 16 calls, but not more than 32 samples."""
-    return min(16 * batch, 32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,10 +60,14 @@ class Pieces:
     feeds: Sequence[Mapping[str, Array]]
     threads: int
     folder: Path
+    _whole: dict[tuple[Point, ...], Made] = field(default_factory=dict)
 
-    def simulated(self) -> Made:
-        """The simulation's answers to each batch, from beginning to end."""
-        return self._run(self.model, self.feeds)
+    def whole(self, points: Sequence[Point]) -> Made:
+        """The simulation of each batch from beginning to end: its answers, and what ``points`` make."""
+        told = tuple(points)
+        if told not in self._whole:
+            self._whole[told] = self._run(telling(self.model, told), self.feeds)
+        return self._whole[told]
 
     def each(
         self, points: Sequence[Point], codes: Codes, answers: Sequence[Sequence[Array]]
@@ -77,7 +81,7 @@ class Pieces:
         """
         some = tuple(p for p in points if p.codes in codes)
         look = _Look(self, some, tuple(p for p in points if p.codes not in codes), codes)
-        together = self._run(telling(self.model, some), self.feeds) if some else []
+        together = self.whole(some) if some else []
         found = tuple(look.point(p, [steps_of(p, codes, i, made) for i, made in enumerate(together)]) for p in some)
         names = [output.name for output in self.model.graph.output]
         ends = []

@@ -16,19 +16,26 @@ Reading codes out can undo a fusion. There are three cases:
 3. they change by more: codes are read in smaller groups (``code_readout.py``). What cannot be seen is left to the
    simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that
    is not seen.
+
+The backend answers whole batches; the references, which take most of the time, are asked about some samples of a large
+batch, those with the worst differences among them. Only where these are not all right, or samples cannot be told
+apart, are all of them judged.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError, QExplorerError
 from qexplorer.measure.fidelity.alone import Alone, Observation, summary
-from qexplorer.measure.fidelity.code_readout import CodeReader, Readout
+from qexplorer.measure.fidelity.code_readout import CodeReader, Readout, rows_of
 from qexplorer.measure.fidelity.pieces import Codes, Pieces
 from qexplorer.measure.fidelity.rounding_points import Point, output_scales, points_of
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
@@ -51,6 +58,8 @@ class Asked:
         threads: threads of one operator.
         folder: a private folder for the graphs that are made for this.
         exact: a backend with exact integers; None where there is none, or it is the one in question.
+        rows: of each batch the samples that are judged first; none of a batch stands for all. All of every batch are
+            judged before anything is called wrong, and where samples cannot be told apart.
     """
 
     path: Path
@@ -60,6 +69,7 @@ class Asked:
     threads: int
     folder: Path
     exact: Backend | None = None
+    rows: Sequence[Sequence[int]] = ()
 
 
 def each_alone(asked: Asked) -> Alone:
@@ -72,36 +82,77 @@ def observe(asked: Asked, *, thorough: bool = False, told: Callable[[float], Non
 
     ``told`` is told which share of the looks is used.
     """
-    import onnx
+    witness = _Witness(asked, told)
+    if any(asked.rows):
+        with contextlib.suppress(QExplorerError):
+            seen = witness.judged(asked.rows, thorough=thorough)
+            if summary(seen).right:
+                return seen
+    return witness.judged([()] * len(asked.feeds), thorough=thorough)
 
-    model = onnx.load(str(asked.path))
-    points, options = points_of(model.graph), SessionOptions(Mode.NATIVE, asked.threads)
-    pieces = Pieces(model, asked.reference, asked.exact, asked.feeds, asked.threads, asked.folder)
-    session = asked.backend.load(asked.path, options)
-    plain = [session.run(feeds) for feeds in asked.feeds]
-    del session
-    reader = CodeReader(model, asked.backend, asked.feeds, options, asked.folder, plain)
-    sizes = [next(iter(feeds.values())).shape[0] for feeds in asked.feeds]
 
-    def seen(codes: Codes, answers: Sequence[Sequence[Array]], *, conclusive: bool, disturbed: bool) -> Observation:
-        found, ends = pieces.each(points, codes, answers)
-        return Observation(found, len(points), sum(sizes), conclusive, disturbed, ends, tuple(sorted(set(sizes))))
+class _Witness:
+    """The backend's answers and codes, read out once; the references are asked about some samples of them, or all.
 
-    if not points or _own_codes(asked.backend, points):
-        return seen({}, plain, conclusive=True, disturbed=False)
-    at_once = reader.ask(points)
-    if at_once is not None and reader.same(at_once):
-        return seen(at_once.codes, plain, conclusive=True, disturbed=False)
-    in_noise: Observation | None = None
-    if at_once is not None and _within_noise(pieces, reader, at_once):
-        in_noise = seen(at_once.codes, at_once.answers, conclusive=True, disturbed=True)
-        if not thorough and summary(in_noise).right:
+    Args:
+        asked: the question.
+        told: is told which share of the looks is used.
+    """
+
+    def __init__(self, asked: Asked, told: Callable[[float], None] | None) -> None:
+        import onnx
+
+        self._asked, self._told, self._model = asked, told, onnx.load(str(asked.path))
+        self._points, options = points_of(self._model.graph), SessionOptions(Mode.NATIVE, asked.threads)
+        session = asked.backend.load(asked.path, options)
+        plain = [session.run(feeds) for feeds in asked.feeds]
+        del session
+        self._reader = CodeReader(self._model, asked.backend, asked.feeds, options, asked.folder, plain)
+        self._plain = Readout(plain, {})
+        self._sizes = [next(iter(feeds.values())).shape[0] for feeds in asked.feeds]
+        self._told_by_itself = not self._points or _own_codes(asked.backend, self._points)
+
+    @cached_property
+    def _at_once(self) -> Readout | None:
+        return self._reader.ask(self._points)
+
+    @cached_property
+    def _by_groups(self) -> Readout:
+        return Readout(self._plain.answers, self._reader.by_groups(self._points, told=self._told))
+
+    def judged(self, rows: Sequence[Sequence[int]], *, thorough: bool) -> Observation:
+        """Every piece on these samples of each batch. Raises BackendError: the reference cannot run them."""
+        points, asked = self._points, self._asked
+        feeds = [
+            {name: rows_of(array, own, size) for name, array in each.items()}
+            for each, own, size in zip(asked.feeds, rows, self._sizes, strict=True)
+        ]
+        pieces = Pieces(self._model, asked.reference, asked.exact, feeds, asked.threads, asked.folder)
+        n, sizes = sum(next(iter(each.values())).shape[0] for each in feeds), tuple(sorted(set(self._sizes)))
+
+        def seen(readout: Readout, *, conclusive: bool, disturbed: bool) -> Observation:
+            found, ends = pieces.each(points, readout.codes, readout.answers)
+            return Observation(found, len(points), n, conclusive, disturbed, ends, sizes)
+
+        plain = self._plain.taken(rows, self._sizes)
+        if self._told_by_itself:
+            return seen(plain, conclusive=True, disturbed=False)
+        in_noise: Observation | None = None
+        if self._at_once is not None:
+            at_once = self._at_once.taken(rows, self._sizes)
+            if self._reader.same(self._at_once):
+                return seen(Readout(plain.answers, at_once.codes), conclusive=True, disturbed=False)
+            if _within_noise(pieces, points, plain, at_once):
+                in_noise = seen(at_once, conclusive=True, disturbed=True)
+                if not thorough and summary(in_noise).right:
+                    return in_noise
+        if any(rows) and not in_noise:
+            raise BackendError("too few samples to tell whether looking changes the answers by more than noise")
+        by_groups = self._by_groups.taken(rows, self._sizes)
+        enough = _unseen(points, by_groups.codes) <= _MOST_BLIND * len(points)
+        if in_noise is not None and not enough:
             return in_noise
-    codes = reader.by_groups(points, told=told)
-    enough = _unseen(points, codes) <= _MOST_BLIND * len(points)
-    if in_noise is not None and not enough:
-        return in_noise
-    return seen(codes, plain, conclusive=enough, disturbed=False)
+        return seen(by_groups, conclusive=enough, disturbed=False)
 
 
 def _own_codes(backend: Backend, points: Sequence[Point]) -> bool:
@@ -116,12 +167,12 @@ def _unseen(points: Sequence[Point], codes: Codes) -> int:
     return sum(point.codes not in codes for point in points)
 
 
-def _within_noise(pieces: Pieces, reader: CodeReader, told: Readout) -> bool:
+def _within_noise(pieces: Pieces, points: Sequence[Point], unseen: Readout, told: Readout) -> bool:
     """Case 2: whether looking changed the answers by no more than single steps do that add up otherwise."""
     scales = output_scales(pieces.model.graph)
-    simulated = pieces.simulated()
+    simulated = pieces.whole(points)
     for place, output in enumerate(pieces.model.graph.output):
-        plain, looked = ([batch[place] for batch in each] for each in (reader.plain, told.answers))
+        plain, looked = ([batch[place] for batch in each] for each in (unseen.answers, told.answers))
         expected = [batch[output.name] for batch in simulated]
         natural = max(_worst(looked, expected), scales.get(output.name, 0.0))
         if not _worst(plain, looked) <= _NOISE * natural * (1 + 1e-3):

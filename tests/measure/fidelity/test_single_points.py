@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,28 @@ def test_the_first_wrong_layer_is_named(quantized: Path, tmp_path: Path) -> None
     assert found.worst_steps > 1
     assert found.tensor == "c2"
     assert (found.parts, found.grows) == ("conv2", "conv2")
+
+
+def test_some_samples_are_enough_to_be_right_and_all_are_judged_before_anything_is_wrong(
+    quantized: Path, tmp_path: Path
+) -> None:
+    """The references are asked about 3 of 8 samples of a right backend, and about all 8 of a wrong one."""
+    some = replace(asked(quantized, RIGHT, tmp_path), rows=[(0, 4, 7)])
+    found = each_alone(some)
+    assert found.right
+    assert (found.n, found.sizes) == (3, (8,))
+    wrong = each_alone(replace(some, backend=Wrong(double)))  # type: ignore[arg-type]
+    assert (wrong.n, wrong.tensor) == (8, "c2")
+
+
+def test_samples_that_cannot_be_judged_apart_are_judged_together(quantized: Path, tmp_path: Path) -> None:
+    """A graph whose batch is written into it is right on all samples of the batch."""
+    model = onnx.load(str(quantized))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 8
+    onnx.save(model, str(tmp_path / "fixed.onnx"))
+    found = each_alone(replace(asked(tmp_path / "fixed.onnx", RIGHT, tmp_path), rows=[(0, 4, 7)]))
+    assert found.right
+    assert found.n == 8
 
 
 def test_a_backend_that_is_right_only_while_looked_at_is_not_right(quantized: Path, tmp_path: Path) -> None:

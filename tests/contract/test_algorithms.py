@@ -87,9 +87,12 @@ def down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     return "down"
 
 
+# Each kind on two graphs and each graph with three kinds: nothing but the two meets there.
+PAIRS = [(graph, kind) for i, graph in enumerate(GRAPHS) for j, kind in enumerate(KINDS) if (i + j) % 3 == 0]
+
+
 @every
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize(("graph", "kind"), PAIRS)
 @pytest.mark.usefixtures("shared_workspace")
 def test_from_recipe_to_file(name: str, kind: str, graph: str) -> None:
     """The recipe survives its YAML, the plan says of some layer what was changed or why nothing was, the digest is

@@ -140,6 +140,15 @@ class GraphAlgorithm(_Described, Protocol):
         """
         ...
 
+    def foretell(self, draft: GraphDraft, options: Any) -> Mapping[str, str]:
+        """What it would do to each layer, for a plan that is shown before there are data: a clause by layer.
+
+        Args:
+            draft: the float graph as it is; no data and no statistics.
+            options: an instance of the model ``options``.
+        """
+        ...
+
 
 class PlanAlgorithm(_Described, Protocol):
     """Changes codes, grids and constants of a plan."""

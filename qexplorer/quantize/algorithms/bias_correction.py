@@ -29,11 +29,11 @@ from pydantic import Field
 from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Float32, fake_quantize
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
-from qexplorer.quantize.algorithms.bias_places import BiasPlace, bias_places
-from qexplorer.quantize.algorithms.channel_means import Means, channel_means
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.constants import LARGEST_BIAS, bias_plan, bias_vector, operand_grid, takes_int32_bias
 from qexplorer.quantize.emit.part import emit_up_to
+from qexplorer.quantize.layerwise.bias_places import BiasPlace, bias_places
+from qexplorer.quantize.layerwise.channel_means import Means, channel_means
 from qexplorer.quantize.plan_types import TensorPlan
 
 __all__ = ["ENTRIES", "BiasCorrection", "BiasCorrectionOptions"]

@@ -82,10 +82,11 @@ def preview_plan(model: Model, recipe: Recipe) -> Plan:
     for asked in recipe.algorithms:
         algorithm = asked.algorithm
         if algorithm.stage is Stage.PLAN:
-            draft = PlanDraft(model, recipe, plan, Materials(), algorithm)
-            said = algorithm.foretell(draft, asked.chosen)
-            remarks = {layer: (clause,) for layer, clause in said.items()}
-            plan = replace(plan, layers=with_remarks(plan.layers, remarks))
+            said = algorithm.foretell(PlanDraft(model, recipe, plan, Materials(), algorithm), asked.chosen)
+        else:
+            said = algorithm.foretell(GraphDraft(model, recipe, Materials(), algorithm), asked.chosen)
+        remarks = {layer: (clause,) for layer, clause in said.items()}
+        plan = replace(plan, layers=with_remarks(plan.layers, remarks))
     return plan
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.formats import Storage
@@ -20,7 +21,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.quantize.changes.changes import Changes, changed_plan
-from qexplorer.quantize.constants import bias_vector, output_channels
+from qexplorer.quantize.constants import LARGEST_BIAS, bias_plan, bias_vector, output_channels
 from qexplorer.quantize.plan_types import ChangedConstant, Plan, TensorPlan
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class PlanDraft(_Draft):
     def set_codes(self, layer: str, position: int, codes: Int32, *, grid: Grid | None = None) -> None:
         """Chooses the codes of a constant input, and its grid if that is to be another one.
 
-        Layers that share the constant on this grid share the codes.
+        Layers that share the constant on this grid share the codes. Where a weight gets another scale, the int32 biases
+        of these layers are put on the grid of their new products.
 
         Args:
             layer: the layer's name.
@@ -158,7 +160,50 @@ class PlanDraft(_Draft):
             raise ValueError(f"codes of input {position} of '{layer}' must be int32 of shape {shape}")
         if not _on(codes, new):
             raise ValueError(f"codes of input {position} of '{layer}' must lie between {new.qmin} and {new.qmax}")
+        if np.any(new.scale < self.smallest_scale(layer, position)):
+            raise ValueError(f"with these scales of input {position} of '{layer}' a bias does not fit into int32")
         self._tensors[key] = replace(old, grid=new, codes=codes.copy())
+        if not np.array_equal(new.scale, old.grid.scale):
+            self._put_biases_on(key, new)
+
+    def smallest_scale(self, layer: str, position: int) -> NDArray[np.float64]:
+        """The least scales of a constant input with which every int32 bias still fits, in the shape of its scales.
+
+        Raises:
+            ValueError: the input is on no grid.
+        """
+        key = self.plan.constants.get(layer, {}).get(position)
+        if key is None:
+            raise ValueError(f"input {position} of '{layer}' is on no grid")
+        grid = self.plan.tensors[key].grid
+        least = np.zeros(grid.scale.shape)
+        for reader, _, bias in self._biases_of(key):
+            step = self.plan.tensors[self.view.nodes[reader].input[0]].grid.scale
+            values = self.values(reader, bias)
+            assert values is not None, "what is on a grid is a constant"
+            vector = bias_vector(values, output_channels(self.view.nodes[reader], 1, self.view))
+            assert vector is not None, "an int32 bias is a vector"
+            needed = np.abs(vector.astype(np.float64)) / (float(step) * LARGEST_BIAS)
+            least = np.maximum(least, needed if grid.axis is not None else needed.max(initial=0.0))
+        return least
+
+    def _biases_of(self, key: str) -> list[tuple[str, str, int]]:
+        """Int32 biases of the layers whose weight is ``key``: layer, key of the bias, its position."""
+        plan = self.plan
+        readers = [layer for layer, keys in plan.constants.items() if keys.get(1) == key]
+        return [
+            (layer, bias, position)
+            for layer in readers
+            for position, bias in plan.constants[layer].items()
+            if plan.tensors[bias].kind == "bias"
+        ]
+
+    def _put_biases_on(self, weight: str, grid: Grid) -> None:
+        for layer, old, position in self._biases_of(weight):
+            activation = self.plan.tensors[self.view.nodes[layer].input[0]]
+            key = self._fresh(f"{self.plan.tensors[old].name}#{layer}")
+            self._tensors[key] = bias_plan(self.plan.tensors[old].name, activation, grid)
+            self._uses[layer, position] = key
 
     def set_constant(self, layer: str, position: int, values: Float32, *, tensor: TensorPlan | None = None) -> None:
         """Gives a layer other values for a constant input, which become its own; or a bias that it did not have.

@@ -16,8 +16,8 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import index_of
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.store import statistics_for
-from qexplorer.quantize.algorithms.bias_places import bias_places
 from qexplorer.quantize.emit.part import emit_up_to
+from qexplorer.quantize.layerwise.bias_places import bias_places
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.given_data import data_of, given, means_of, quantized
@@ -203,7 +203,7 @@ def test_the_file_does_not_depend_on_the_number_of_processors(monkeypatch: pytes
     """One worker and five give the same bytes."""
     one, files = case("block"), []
     for workers in (1, 5):
-        monkeypatch.setattr("qexplorer.quantize.algorithms.channel_means.cores", lambda n=workers: n)
+        monkeypatch.setattr("qexplorer.quantize.layerwise.streams.cores", lambda n=workers: n)
         monkeypatch.setenv("QEXPLORER_WORKSPACE", str(tmp_path / str(workers)))
         files.append(quantized(one.model, "w4a8-bias_correction", data_of(one)).onnx)
     assert files[0] == files[1]

@@ -33,6 +33,11 @@ class Balance(MadeUp):
     name: str = "balance"
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
+    def foretell(self, draft: GraphDraft, options: Any) -> Mapping[str, str]:  # noqa: ARG002
+        """The first layer, and the last."""
+        first, *_, last = (node.name for node in draft.proto.graph.node)
+        return {first: "will be doubled", last: "is the last"}
+
     def change_graph(self, draft: GraphDraft, options: Any) -> None:  # noqa: ARG002
         """Every constant of the first layer times 2, and the weight of the second by 2."""
         nodes = {node.name: node for node in draft.proto.graph.node}
@@ -153,12 +158,13 @@ def test_the_digest_covers_what_algorithms_read() -> None:
 
 
 def test_a_plan_that_is_shown_before_there_are_data_foretells() -> None:
-    """Each layer says what will happen to it, and why not; algorithms of the graph do not work there."""
+    """Each layer says what will happen to it, and why not; algorithms of the graph too, and they do not work there."""
     model = case("attention").model
     plan = preview_plan(model, Recipe.parse("w8a8-balance-lower-bias_correction"))
     assert not plan.calibrated
     reasons = " ".join(layer.reason for layer in plan.layers)
     assert "will be lowered" in reasons
+    assert plan.layers[0].reason.split("; ")[1] == "will be doubled"
     assert "bias not corrected: it has no bias" in reasons
     assert "its bias will be corrected on calibration data" in reasons
     assert "mean error" not in reasons

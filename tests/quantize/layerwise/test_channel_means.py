@@ -11,8 +11,8 @@ import pytest
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import BackendError
-from qexplorer.quantize.algorithms import channel_means as home
-from qexplorer.quantize.algorithms.channel_means import channel_means
+from qexplorer.quantize.layerwise import streams as home
+from qexplorer.quantize.layerwise.channel_means import channel_means
 from tests.quantize.support import case, run
 
 

@@ -1,0 +1,202 @@
+"""GPTQ: weights are rounded one column after the other, and those still to come make up for the error.
+
+For one row ``w`` of a layer with the moments ``H = X X^T / n`` of its inputs, rounding ``w_i`` to ``q_i`` is made up
+for best by adding ``-(w_i - q_i) / [H^-1]_ii * [H^-1]_i,:`` to the weights that are not rounded yet (Frantar et al.
+2022, GPTQ: Accurate post-training quantization, equations 2 and 3). With the upper Cholesky factor ``U`` of ``H^-1`` no
+inverse has to be brought up to date (section 3.3, step 3): column ``i`` of all rows is rounded, and
+
+    W[:, i+1:]  -=  (W[:, i] - Q[:, i]) / U[i, i] * U[i, i+1:]
+
+A share of the mean of its diagonal is added to that of ``H`` (section 3.3). With ``act_order`` the columns with the
+largest inputs come first, while they can still be made up for; every weight keeps the scale that it has on its grid
+("static groups" in the authors' code), so that any grid serves: per tensor, channel or block, and any format.
+
+The moments are those of the inputs in the float network. Where ``H`` is diagonal there is nothing to make up for, and
+the codes are those of rounding to nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from qexplorer.core.grid import Float32, Grid, Int32, fake_quantize
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.quantize.changes.drafts import PlanDraft
+from qexplorer.quantize.layerwise.matrices import LayerMatrix
+from qexplorer.quantize.layerwise.moments import Moments, input_moments, within
+from qexplorer.quantize.layerwise.output_error import error_words, output_error
+from qexplorer.quantize.layerwise.weights import GridWeight, grid_weights
+
+__all__ = ["ENTRIES", "Gptq", "GptqOptions", "rounded"]
+
+_BLOCK = 128
+"""Columns that are rounded before the rest of the matrix is brought up to date (section 3.3, step 2)."""
+
+
+class GptqOptions(AlgorithmOptions):
+    """How much is read, and in which order columns are rounded."""
+
+    samples: int = Field(
+        128,
+        ge=1,
+        le=65536,
+        title="Samples",
+        description="Calibration samples on which the inputs of each layer are observed, at most.",
+    )
+    damping: float = Field(
+        0.01,
+        ge=1e-6,
+        le=1.0,
+        title="Damping",
+        description="Share of the mean of the Hessian's diagonal that is added to it.",
+    )
+    act_order: bool = Field(
+        True, title="Largest inputs first", description="Rounds the columns with the largest inputs first (act-order)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gptq:
+    """Rounds weights column by column; those still to come make up for the error."""
+
+    name: str = "gptq"
+    title: str = "GPTQ"
+    description: str = (
+        "Rounds weights one column after the other and lets those still to come make up for the error, by second "
+        "moments of each layer's inputs; helps most with 4 bits and fewer."
+    )
+    source: str = (
+        "Frantar et al. 2022, GPTQ: Accurate post-training quantization for generative transformers, section 3"
+    )
+    options: type[AlgorithmOptions] = GptqOptions
+    needs: Needs = Needs.DATA
+    after: tuple[str, ...] = ("hqq",)
+    excludes: tuple[str, ...] = ()
+    stage: Literal[Stage.PLAN] = Stage.PLAN
+
+    def foretell(self, draft: PlanDraft, options: GptqOptions) -> Mapping[str, str]:  # noqa: ARG002
+        """Which layers' weights will be rounded so, and why not others'."""
+        weights, reasons = grid_weights(draft)
+        will = {layer: "GPTQ will choose its codes on calibration data" for each in weights for layer in each.layers}
+        return will | {layer: _not_done(why) for layer, why in reasons.items()}
+
+    def change_plan(self, draft: PlanDraft, options: GptqOptions) -> None:
+        """Observes the inputs of all layers and rounds their weights."""
+        weights, reasons = grid_weights(draft)
+        for layer, why in reasons.items():
+            draft.remark(layer, _not_done(why))
+        by_layer = {layer: each for each in weights for layer in each.layers}
+        turns = within({layer: each.matrix for layer, each in by_layer.items()})
+        split = draft.calibration_of(options.samples)
+        waiting = {each.layer: set(each.layers) for each in weights}
+        kept: dict[str, Moments] = {}
+        for number, turn in enumerate(turns):
+            layers = {name: (draft.view.nodes[name].input[0], by_layer[name].matrix) for name in turn}
+
+            def told(share: float, number: int = number) -> None:
+                draft.tell("GPTQ, observing the inputs of layers", (number + share / 2) / len(turns))
+
+            found = input_moments(draft.model.proto(), draft.model, split, layers, told)
+            for place, name in enumerate(turn):
+                weight = by_layer[name]
+                _add(kept, weight.layer, found.get(name))
+                waiting[weight.layer].discard(name)
+                if not waiting[weight.layer]:
+                    share = (number + 0.5 + place / len(turn) / 2) / len(turns)
+                    draft.tell(f"GPTQ, rounding '{weight.layer}'", share)
+                    _round(draft, weight, kept.pop(weight.layer, None), options)
+
+
+def _add(kept: dict[str, Moments], layer: str, more: Moments | None) -> None:
+    if more is not None:
+        kept[layer] = kept[layer] + more if layer in kept else more
+
+
+def _not_done(why: str) -> str:
+    return f"GPTQ left its weight as it was: {why}"
+
+
+def _round(draft: PlanDraft, weight: GridWeight, moments: Moments | None, options: GptqOptions) -> None:
+    """Chooses the codes of one weight, and says what that did to the error of the layer's outputs."""
+    if moments is None or not np.isfinite(moments).all():
+        draft.remark(weight.layer, _not_done("its inputs are not finite on the calibration data"))
+        return
+    codes = rounded(weight.values, weight.grid, weight.matrix, moments, options)
+    before = output_error(weight, fake_quantize(weight.values, weight.grid), moments)
+    after = output_error(weight, _decoded(codes, weight.grid), moments)
+    if after >= before:
+        draft.remark(weight.layer, _not_done("rounding to nearest has the smaller error at its outputs"))
+        return
+    draft.set_codes(weight.layer, weight.position, codes, grid=weight.grid)
+    draft.remark(weight.layer, f"GPTQ: {error_words(before, after)}")
+
+
+def _decoded(codes: Int32, grid: Grid) -> Float32:
+    scale, zero = grid.expanded(codes.shape)
+    return grid.format.decode(codes, scale, zero)
+
+
+def rounded(weight: Float32, grid: Grid, matrix: LayerMatrix, moments: Moments, options: GptqOptions) -> Int32:
+    """Codes of one weight.
+
+    Args:
+        weight: float32, in the weight's own shape.
+        grid: what it is put on, of any granularity and format.
+        matrix: how it becomes a matrix.
+        moments: ``(groups, columns, columns)``, finite.
+        options: damping and order.
+
+    Returns:
+        Int32 in the shape of ``weight``.
+    """
+    rows = np.array(matrix.rows(weight), np.float64)  # copied: it is worked on
+    scale, zero = matrix.grid(grid)
+    order = _order(moments, options)
+    turned = np.take_along_axis(np.take_along_axis(moments, order[:, :, None], 1), order[:, None, :], 2)
+    factor = _factor(turned, options.damping)
+    rows, at = np.take_along_axis(rows, order[:, None, :], 2), order[:, None, :]
+    scale, zero = np.take_along_axis(scale, at, 2), np.take_along_axis(zero, at, 2)
+    codes = np.empty(rows.shape, np.int32)
+    for start in range(0, matrix.columns, _BLOCK):
+        end = min(start + _BLOCK, matrix.columns)
+        errors = np.empty((*rows.shape[:2], end - start))
+        for i in range(start, end):
+            column = rows[:, :, i]
+            code = grid.format.encode(column.astype(np.float32), scale[..., i], zero[..., i], grid.qmin, grid.qmax)
+            error = (column - grid.format.decode(code, scale[..., i], zero[..., i])) / factor[:, i, i, None]
+            rows[:, :, i:end] -= error[:, :, None] * factor[:, i, None, i:end]
+            codes[:, :, i], errors[:, :, i - start] = code, error
+        rows[:, :, end:] -= errors @ factor[:, start:end, end:]
+    back = np.empty_like(codes)
+    np.put_along_axis(back, np.broadcast_to(order[:, None, :], codes.shape), codes, 2)
+    return np.ascontiguousarray(matrix.weight(back), np.int32)
+
+
+def _order(moments: Moments, options: GptqOptions) -> NDArray[np.intp]:
+    """Columns in the order in which they are rounded, ``(groups, columns)``."""
+    sizes = np.diagonal(moments, axis1=1, axis2=2)
+    if options.act_order:
+        return np.argsort(-sizes, axis=1, kind="stable")
+    return np.broadcast_to(np.arange(sizes.shape[1]), sizes.shape)
+
+
+def _factor(moments: Moments, damping: float) -> NDArray[np.float64]:
+    """``U``, upper, with ``U^T U`` the inverse of the damped moments. Inputs that are always 0 stand for themselves.
+
+    With ``L L^T = P H P``, where ``P`` turns the order of the columns around, ``U = P L^-1 P``.
+    """
+    diagonal = np.diagonal(moments, axis1=1, axis2=2)
+    mean = diagonal.mean(1, keepdims=True)
+    added = np.where(diagonal > 0, damping * mean, np.where(mean > 0, mean, 1.0))
+    damped = moments + added[:, :, None] * np.eye(moments.shape[-1])
+    lower = np.linalg.cholesky(damped[:, ::-1, ::-1])
+    return np.ascontiguousarray(np.linalg.inv(lower)[:, ::-1, ::-1])
+
+
+ENTRIES = (Gptq(),)

@@ -1,0 +1,97 @@
+"""Second moments of what layers are fed, ``H = X X^T / n``: what an error of a weight costs at the layer's output.
+
+With the rows ``W`` of a layer and its inputs ``X`` (a column for each sample and position), the mean squared error at
+the output is ``mean (D x)^2 = sum_rows d H d^T`` for ``D = W_q - W``: half of the Hessian of the layer's squared error
+(Frantar et al. 2022, GPTQ, section 2; the factor cancels there).
+
+Of each sample a seeded choice of positions is taken, so that what is added up grows with the width of a layer and not
+with the size of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import Split
+from qexplorer.core.model import Model
+from qexplorer.quantize.layerwise.matrices import LayerMatrix
+from qexplorer.quantize.layerwise.streams import Part, summed
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Moments", "input_moments", "within"]
+
+Moments = NDArray[np.float64]
+"""``(groups, columns, columns)``."""
+
+_LEAST = 16384
+"""Places of which moments are taken, at least, where there are so many."""
+
+_ROOM = 2**30
+"""Bytes that the moments taken in one pass may have."""
+
+
+def input_moments(
+    proto: onnx.ModelProto,
+    model: Model,
+    split: Split,
+    layers: Mapping[str, tuple[str, LayerMatrix]],
+    progress: Callable[[float], None],
+) -> dict[str, Moments]:
+    """Runs ``proto`` on all samples.
+
+    Args:
+        proto: a graph with the inputs of ``model`` in which the layers' inputs are.
+        model: says how samples are fed.
+        split: the samples.
+        layers: by name, the tensor that the layer reads and how it becomes a matrix.
+        progress: told the share that is done after each batch.
+
+    Returns:
+        Means over samples and positions, by layer; layers whose input has no value are left out.
+
+    Raises:
+        BackendError: ONNX Runtime cannot run the graph.
+    """
+    names = list(layers)
+
+    def of(found: Sequence[NDArray[Any]], first: int) -> list[Part]:
+        return [
+            _moments(layers[name][1], np.asarray(values, np.float32), split.n, first)
+            for name, values in zip(names, found, strict=True)
+        ]
+
+    if not split.n:
+        return {}
+    totals = summed(proto, model, split, [tensor for tensor, _ in layers.values()], of, progress)
+    return {name: total / count for name, (total, count) in zip(names, totals, strict=True) if count}
+
+
+def within(layers: Mapping[str, LayerMatrix]) -> list[list[str]]:
+    """The layers in turns, each of which fits into memory, in their order."""
+    turns: list[list[str]] = []
+    left = 0
+    for name, matrix in layers.items():
+        size = matrix.groups * matrix.columns**2 * 8
+        if not turns or size > left:
+            turns.append([])
+            left = _ROOM
+        turns[-1].append(name)
+        left -= size
+    return turns
+
+
+def _moments(matrix: LayerMatrix, x: NDArray[np.float32], samples: int, first: int) -> Part:
+    inputs = matrix.inputs(x)
+    places = inputs.shape[-1]
+    wanted = -(-max(_LEAST, 8 * matrix.columns) * len(x) // max(samples, 1))
+    if places > wanted:
+        chosen = np.random.default_rng(first).choice(places, wanted, replace=False, shuffle=False)
+        inputs = inputs[..., np.sort(chosen)]
+    found = np.matmul(inputs, inputs.swapaxes(1, 2))
+    return found.astype(np.float64), inputs.shape[-1]

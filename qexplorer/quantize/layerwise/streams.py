@@ -1,0 +1,114 @@
+"""Sums of what a graph computes, while calibration samples stream past: memory does not grow with their number.
+
+Batches run side by side, each on one thread, and their parts are added in the order of the samples: the same data give
+the same sums bit for bit, on any number of processors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import Array, Split
+from qexplorer.core.errors import BackendError
+from qexplorer.core.model import Model
+from qexplorer.observe.collecting.stream import BATCH, batches, cores, without_filling
+from qexplorer.observe.collecting.tap import one_sentence, open_session
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Part", "summed"]
+
+Part = tuple[NDArray[np.float64], int]
+"""A sum over some samples, and how many values it is of."""
+
+_SETTINGS = {
+    "session.disable_quant_qdq": "1",  # the graph as it is written: the same on every processor
+    "session.qdq_matmulnbits_accuracy_level": "0",  # inputs of MatMulNBits stay in float
+    "session.x64quantprecision": "1",  # sums of two products of dynamic layers do not saturate
+}
+
+
+def summed(
+    proto: onnx.ModelProto,
+    model: Model,
+    split: Split,
+    names: Sequence[str],
+    parts: Callable[[Sequence[NDArray[Any]], int], Sequence[Part]],
+    progress: Callable[[float], None],
+) -> list[Part]:
+    """Runs ``proto`` on all samples and adds up what ``parts`` makes of the tensors ``names``.
+
+    Args:
+        proto: a graph with the inputs of ``model`` in which the tensors are.
+        model: says how samples are fed.
+        split: the samples.
+        names: the tensors, inputs of the graph too.
+        parts: given the tensors of one batch and the number of its first sample, what they add; called in threads.
+        progress: told the share that is done after each batch.
+
+    Returns:
+        The sums, in the order in which ``parts`` gives them; empty where there is no sample.
+
+    Raises:
+        BackendError: ONNX Runtime cannot run the graph.
+    """
+    import onnx
+
+    fed = {info.name for info in model.inputs}
+    present = {output.name for output in proto.graph.output} | fed
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names) if name not in present)
+    session = open_session(proto.SerializeToString(), 1, model.name, settings=_SETTINGS)
+    inside = [name for name in dict.fromkeys(names) if name not in fed]
+
+    def work(feeds: dict[str, Array], samples: int, first: int) -> Sequence[Part]:
+        try:
+            ran = dict(zip(inside, session.run(inside, feeds) if inside else [], strict=True))
+        except Exception as error:  # its exceptions share no base class but Exception
+            raise BackendError(one_sentence(error), where=model.name) from None
+        return parts([without_filling((feeds | ran)[name], feeds, samples) for name in names], first)
+
+    try:
+        return _added(work, model, split, BATCH, progress)
+    except BackendError:
+        if model.fixed_batch is not None:
+            raise
+        return _added(work, model, split, 1, progress)  # a batch can be written into a Reshape
+
+
+def _added(
+    work: Callable[[dict[str, Array], int, int], Sequence[Part]],
+    model: Model,
+    split: Split,
+    size: int,
+    progress: Callable[[float], None],
+) -> list[Part]:
+    totals: list[Part] = []
+    done = 0
+    for found, samples in _in_order(work, batches(model, split, size)):
+        totals = [(a + b, m + n) for (a, m), (b, n) in zip(totals, found, strict=True)] if totals else list(found)
+        done += samples
+        progress(done / split.n)
+    return totals
+
+
+def _in_order(
+    work: Callable[[dict[str, Array], int, int], Any], given: Iterator[tuple[dict[str, Array], int]]
+) -> Iterator[tuple[Any, int]]:
+    """What ``work`` makes of each batch, in their order, a few of them at a time."""
+    workers, first = cores(), 0
+    waiting: list[tuple[Future[Any], int]] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for feeds, samples in given:
+            waiting.append((pool.submit(work, feeds, samples, first), samples))
+            first += samples
+            if len(waiting) > workers:
+                future, count = waiting.pop(0)
+                yield future.result(), count
+        for future, count in waiting:
+            yield future.result(), count

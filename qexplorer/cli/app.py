@@ -9,9 +9,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from qexplorer.cli.terminal import warn
 from qexplorer.core.errors import QExplorerError
+from qexplorer.machine.addresses import reaches_others
 
 __all__ = ["app_folder", "run", "streamlit_command"]
+
+_ADDRESS = "STREAMLIT_SERVER_ADDRESS"
 
 
 def run(order: argparse.Namespace) -> int:
@@ -19,7 +23,11 @@ def run(order: argparse.Namespace) -> int:
     if find_spec("streamlit") is None:
         raise QExplorerError("Streamlit is not installed", do="install qexplorer again: pip install qexplorer")
     folder = app_folder()
-    command = streamlit_command(folder, order.port, opens_browser=not order.no_browser and _can_open_browser())
+    address = order.address or os.environ.get(_ADDRESS) or "127.0.0.1"
+    if reaches_others(address):
+        warn(f"the app answers on {address}: whoever can reach it can read files of this machine")
+    opens = not order.no_browser and _can_open_browser()
+    command = streamlit_command(folder, order.port, address, opens_browser=opens)
     # Streamlit reads .streamlit/config.toml of the folder it is started in, so it is started in the app's
     server = subprocess.Popen(command, cwd=folder, env=_environment())
     try:
@@ -42,10 +50,12 @@ def app_folder() -> Path:
     raise QExplorerError("app.py was not found beside the package", do="install qexplorer again")
 
 
-def streamlit_command(folder: Path, port: int | None, *, opens_browser: bool) -> list[str]:
-    """The command that serves the app."""
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / "app.py")]
-    command += ["--server.headless", "false" if opens_browser else "true"]
+def streamlit_command(folder: Path, port: int | None, address: str, *, opens_browser: bool) -> list[str]:
+    """The command that serves the app on ``address``; without a port, on the first free one from 8501."""
+    command = [sys.executable, "-m", "qexplorer.ui.serving.server", "run", str(folder / "app.py")]
+    command += ["--server.headless", "false" if opens_browser else "true", "--server.address", address]
+    if reaches_others(address):
+        command += ["--server.allowedHosts", "*"]
     if port is not None:
         command += ["--server.port", str(port)]
     return command

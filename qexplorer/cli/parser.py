@@ -115,8 +115,9 @@ def _add(verbs: Any, name: str, summary: str) -> _Parser:
 
 
 def _add_app(verbs: Any) -> None:
-    app = verbs.add_parser("app", help="open the app in a browser", description="Open the app on 127.0.0.1.")
+    app = verbs.add_parser("app", help="open the app in a browser", description="Open the app, on 127.0.0.1.")
     app.add_argument("--port", type=_port, default=None, help="port to serve on; 8501 or the next free one by default")
+    app.add_argument("--address", default=None, metavar="A", help="address to answer on; 127.0.0.1 by default")
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
     app.set_defaults(run=_Verb("app"))
 

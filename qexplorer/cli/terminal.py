@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say"]
+__all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say", "warn"]
 
 
 def say(text: str = "") -> None:
@@ -20,6 +20,11 @@ def fail(sentence: str) -> None:
     """Prints an error to stderr, on one line."""
     clear = "\r\033[K" if sys.stderr.isatty() else ""
     sys.stderr.write(f"{clear}qexplorer: error: {' '.join(sentence.split())}\n")
+
+
+def warn(sentence: str) -> None:
+    """Prints what a person should know, and what does not keep the work from being done, to stderr."""
+    sys.stderr.write(f"qexplorer: warning: {' '.join(sentence.split())}\n")
 
 
 def print_json(value: Any) -> None:

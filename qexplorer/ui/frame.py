@@ -16,6 +16,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.workspace import workspace
 from qexplorer.ui import sidebar, status_line, theme
 from qexplorer.ui.page_list import grouped
+from qexplorer.ui.serving.address import ask_nobody, draw_open_warning
 from qexplorer.ui.session import show_error, state
 
 __all__ = ["in_frame", "run_app"]
@@ -32,6 +33,7 @@ def run_app() -> None:
         _start_with(workspace())
     except QExplorerError as error:
         show_error(error)
+    draw_open_warning()
     state()
     sidebar.draw_sidebar()
     status_line.draw()
@@ -62,6 +64,7 @@ def in_frame(draw: Callable[[], None]) -> None:
 
 @lru_cache(maxsize=64)
 def _start_with(root: Path) -> None:  # noqa: ARG001 - once for each workspace of this server
+    ask_nobody()  # where the server was started by Streamlit's own command, from the first session on
     tidy()
 
 

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from qexplorer.cli.app import app_folder, streamlit_command
-from tests.cli.conftest import environment
+from tests.cli.conftest import Outcome, environment
 
 COMMAND = [sys.executable, "-m", "qexplorer"]
 HEAVY = ("torch", "onnxruntime", "onnx", "streamlit", "numba", "sklearn", "pandas", "altair", "numpy")
@@ -84,10 +84,14 @@ def test_the_app_is_found_and_served_headless() -> None:
     folder = app_folder()
     assert (folder / "app.py").is_file()
     assert (folder / ".streamlit" / "config.toml").is_file()
-    command = streamlit_command(folder, 8601, opens_browser=False)
-    assert command[1:4] == ["-m", "streamlit", "run"]
+    command = streamlit_command(folder, 8601, "127.0.0.1", opens_browser=False)
+    assert command[1:4] == ["-m", "qexplorer.ui.serving.server", "run"]
     assert command[4] == str(folder / "app.py")
-    assert command[5:] == ["--server.headless", "true", "--server.port", "8601"]
+    assert command[5:] == [
+        *("--server.headless", "true"),
+        *("--server.address", "127.0.0.1"),
+        *("--server.port", "8601"),
+    ]
 
 
 def test_the_app_listens_on_this_machine_only(tmp_path: Path) -> None:
@@ -123,3 +127,27 @@ def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
         except OSError:
             time.sleep(0.1)
     return False
+
+
+def test_an_address_that_others_reach_is_told_and_names_of_theirs_are_let_in(
+    qexplorer: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address from the option or from the environment is warned of in the terminal; 127.0.0.1 is not."""
+    started: list[list[str]] = []
+
+    class Server:
+        def __init__(self, command: list[str], **_: object) -> None:
+            started.append(command)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr("qexplorer.cli.app.subprocess.Popen", Server)
+    assert qexplorer("app", "--no-browser").err == ""
+    assert "0.0.0.0: whoever can reach it can read files" in qexplorer("app", "--address", "0.0.0.0").err
+    monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "192.0.2.7")
+    assert "192.0.2.7: whoever can reach it" in qexplorer("app").err
+    assert [command[command.index("--server.address") + 1] for command in started] == [
+        *("127.0.0.1", "0.0.0.0", "192.0.2.7")
+    ]
+    assert ["*" in command for command in started] == [False, True, True]

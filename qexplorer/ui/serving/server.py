@@ -1,0 +1,22 @@
+"""The server's process: ``python -m qexplorer.ui.serving.server run app.py --server.port 8501`` is Streamlit's own
+command, with nobody outside asked for anything."""
+
+from __future__ import annotations
+
+import sys
+
+from streamlit.web import cli
+
+from qexplorer.ui.serving.address import ask_nobody
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serves until it is ended."""
+    ask_nobody()  # before the first connection, which may come from a foreign page
+    sys.exit(cli.main(prog_name="streamlit"))
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ def session_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     folder = tmp_path_factory.mktemp("session_workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QEXPLORER_WORKSPACE", str(folder))
+        patch.setenv("QEXPLORER_PLACES", str(tmp_path_factory.mktemp("places")))  # nobody waits for other programs
         yield folder
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from qexplorer.cli.parser import build_parser
-from qexplorer.cli.terminal import fail
+from qexplorer.cli.terminal import ProgressLine, fail
 from qexplorer.core.errors import Cancelled, QExplorerError
 
 __all__ = ["main"]
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _own_the_process()
     try:
         order = build_parser().parse_args(arguments)
-        code = int(order.run(order))
+        code = _run(order)
         sys.stdout.flush()
     except SystemExit as end:  # argparse after --help, --version and usage errors
         return end.code if isinstance(end.code, int) else 1
@@ -47,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the boundary: a person gets a sentence, never a traceback
         return _unexpected(error)
     return code
+
+
+def _run(order: argparse.Namespace) -> int:
+    """Runs a command as one work in the line for the machine, and says where it stands in it."""
+    from qexplorer.process.places.turns import turn
+
+    with turn(ProgressLine().wait):
+        return int(order.run(order))
 
 
 def _unexpected(error: Exception) -> int:

@@ -6,7 +6,10 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qexplorer.process.places.waiting import Waiting
 
 __all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say", "warn"]
 
@@ -70,6 +73,14 @@ class ProgressLine:
         width = shutil.get_terminal_size().columns - 1
         sys.stderr.write(f"\r\033[K{f'{100 * done:3.0f} %  {step}{left}'[:width]}")
         sys.stderr.flush()
+
+    def wait(self, waiting: Waiting | None) -> None:
+        """Shows the place in the line for the machine; None: the work goes on."""
+        if waiting is None:
+            self.end()
+        elif self._shown:
+            sys.stderr.write(f"\r\033[K{waiting.sentence[: shutil.get_terminal_size().columns - 1]}")
+            sys.stderr.flush()
 
     def end(self) -> None:
         """Clears the line."""

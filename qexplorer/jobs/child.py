@@ -12,6 +12,7 @@ from qexplorer.jobs.kind import JOB_KINDS
 from qexplorer.jobs.processes.tree import MARK
 from qexplorer.jobs.report import Report
 from qexplorer.process.child import Emit
+from qexplorer.process.places.turns import turn
 
 if TYPE_CHECKING:
     from qexplorer.jobs.kind import AnyKind
@@ -23,7 +24,8 @@ def do_job(arguments: dict[str, Any], emit: Emit) -> Any:
     """Does what is ordered.
 
     Args:
-        arguments: ``kind`` (its name), ``order`` (as its type is written), ``job`` (the id).
+        arguments: ``kind`` (its name), ``order`` (as its type is written), ``job`` (the id), ``asked_ns`` (when: its
+            place in the line for the machine).
         emit: takes ``progress`` and ``partial`` events.
 
     Returns:
@@ -38,7 +40,7 @@ def do_job(arguments: dict[str, Any], emit: Emit) -> Any:
     report: Report[Any] = Report(arguments["job"], emit, kind.partial)
     order = _order(kind, arguments["order"])
     try:
-        with at_work(arguments["order"]):
+        with at_work(arguments["order"]), turn(report.wait, what=kind.name, asked_ns=arguments["asked_ns"]):
             result = kind.work(order, report)
     finally:
         report.flush()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.jobs.references import open_data, open_model
 from qexplorer.jobs.report import LOADING
+from qexplorer.process.places.turns import beside
 
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet
@@ -31,10 +32,11 @@ def load_both(order: DataOrder, report: Report[Any]) -> tuple[Model, DataSet]:
 def load_pair(model_ref: ModelRef, data_ref: DataRef, report: Report[Any]) -> tuple[Model, DataSet]:
     """A model and data, fitted to it."""
     report.step("loading the model", 0.0)
-    model = open_model(model_ref)
-    report.step("loading the data", LOADING / 2)
-    from qexplorer.load.datasets.fit import fit_to_model
+    with beside():  # before the first heavy import: jobs that wait are small
+        model = open_model(model_ref)
+        report.step("loading the data", LOADING / 2)
+        from qexplorer.load.datasets.fit import fit_to_model
 
-    fitted = fit_to_model(open_data(data_ref), model)
-    report.step("loading the data", LOADING)
+        fitted = fit_to_model(open_data(data_ref), model)
+        report.step("loading the data", LOADING)
     return model, fitted

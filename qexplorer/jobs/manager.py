@@ -133,7 +133,7 @@ def _start(kind: AnyKind, order: Any, digest: str, owner: str) -> str:
     write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time()})
     child = start_child(
         _CHILD,
-        {**asked, "job": job_id},
+        {**asked, "job": job_id, "asked_ns": time.monotonic_ns()},
         Limits(nice=kind.nice),
         events=str(folder / EVENTS),
         stderr=str(folder / STDERR),

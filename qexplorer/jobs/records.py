@@ -24,6 +24,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs.events import EventReader, Told
 from qexplorer.jobs.ids import is_job_id
 from qexplorer.jobs.processes.tree import is_alive
+from qexplorer.process.places.waiting import Waiting
 
 __all__ = ["JobState", "JobStatus", "job_folder", "job_ids", "read_json", "read_state", "write_json", "write_owners"]
 
@@ -58,6 +59,7 @@ class JobState:
         partial: what came before the end, as plain data.
         result: what the work returned, once it is done, as plain data.
         owners: who wants it, such as ids of sessions.
+        waiting: its place in the line for the machine; None while it works.
     """
 
     id: str
@@ -73,6 +75,7 @@ class JobState:
     partial: Any = field(default=None, repr=False)
     result: Any = field(default=None, repr=False)
     owners: tuple[str, ...] = ()
+    waiting: Waiting | None = None
 
     @property
     def is_running(self) -> bool:
@@ -132,8 +135,14 @@ def read_state(job_id: str) -> JobState:
         order=order.get("order"),
         partial=told.partial,
         result=told.ending.get("value") if status is JobStatus.DONE else None,
+        waiting=_waiting(told) if status is JobStatus.RUNNING else None,
         owners=tuple((read_json(folder / "owners.json") or {}).get("owners", ())),
     )
+
+
+def _waiting(told: Told) -> Waiting | None:
+    value = told.progress.get("waiting")
+    return None if value is None else Waiting(**value)
 
 
 def _alive(folder: Path, order: dict[str, Any]) -> bool:

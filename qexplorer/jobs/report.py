@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic
 
@@ -12,6 +14,8 @@ from typing_extensions import TypeVar
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.process.child import Emit
+from qexplorer.process.places.turns import expect
+from qexplorer.process.places.waiting import Waiting
 
 __all__ = ["LOADING", "Report", "overall"]
 
@@ -35,7 +39,8 @@ class Report(Generic[PartialT]):
 
     def __init__(self, job: str, emit: Emit, partial: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.job = job
-        self._emit, self._partial, self._clock = emit, partial, clock
+        self._write_event, self._partial, self._clock = emit, partial, clock
+        self._lock = threading.Lock()
         self._series, self._at = "", float("-inf")
         self._waiting: dict[str, Any] | None = None
 
@@ -55,6 +60,7 @@ class Report(Generic[PartialT]):
             seconds_left: expected; None if nobody can know.
             series: makes steps one whose words differ, such as in a number that counts up.
         """
+        expect(seconds_left)
         event = {"event": "progress", "step": step, "done": done, "seconds_left": seconds_left}
         if (series or step) == self._series and self._clock() - self._at < _LEAST_S:
             self._waiting = event
@@ -67,6 +73,10 @@ class Report(Generic[PartialT]):
         self.flush()
         self._emit({"event": "partial", "value": encode(self._partial, value)})
 
+    def wait(self, waiting: Waiting | None) -> None:
+        """Tells the job's place in the line for the machine; None: it goes on. Any thread may call it."""
+        self._emit({"event": "progress", "waiting": None if waiting is None else asdict(waiting)})
+
     def flush(self) -> None:
         """Writes what still waits."""
         if self._waiting is not None:
@@ -75,6 +85,10 @@ class Report(Generic[PartialT]):
     def _write(self, event: dict[str, Any]) -> None:
         self._waiting, self._at = None, self._clock()
         self._emit(event)
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        with self._lock:
+            self._write_event(event)
 
     def after_loading(self, step: str, done: float) -> None:
         """As :meth:`step`, with ``done`` the share of what comes after loading."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import QExplorerError
+from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.live import CONTROL, HEARTBEAT, NOTES, STALE_S, WINDOWS, Control, Side, control_of
@@ -23,12 +23,15 @@ from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import alone, expect, turn
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Streamer"]
 
 JUDGED = 64
 """Samples that a variant's answers are checked on before it may stream."""
+TURN_S = 15.0
+"""Seconds that a stream has the machine to itself, at least; then it goes to the end of the line if somebody waits."""
 _LOOK_S = 0.2
 
 
@@ -68,6 +71,7 @@ class Streamer:
 
     def run(self) -> None:
         """Streams, prepares anew when something else is wanted, ends when nobody looks."""
+        expect(TURN_S)
         while self._looked_at():
             control = control_of(self._report.job)
             sides, notes = self._prepare(control.sides)
@@ -79,6 +83,8 @@ class Streamer:
             self._report.step("streaming", 0.0)
             try:
                 ended = self._stream(sides, control)
+            except Cancelled:  # while it waited: it is looked at no more, or something else is wanted
+                continue
             except QExplorerError as error:
                 told = f"its stream ended: {error.sentence}; choose another, or stop and start again"
                 write_json(self._folder / NOTES, dict.fromkeys(sides, told))
@@ -154,35 +160,53 @@ class Streamer:
         return made.variant
 
     def _stream(self, sides: dict[str, Any], control: Control) -> dict[str, Any]:
-        metric = None if self._model.untrained or self._metric.needs_float else self._metric.name
-        with (self._folder / WINDOWS).open("a", encoding="utf-8") as file:
+        """Streams with the machine to itself, until something else is wanted or others wait for their turn.
+
+        Raises:
+            Cancelled: that was so before its own turn came.
+        """
+
+        def unwanted() -> bool:
+            return not self._looked_at() or control_of(self._report.job).version != control.version
+
+        with (
+            (self._folder / WINDOWS).open("a", encoding="utf-8") as file,
+            turn(anew=True, cancelled=unwanted),
+        ):
 
             def told(event: dict[str, Any]) -> None:
                 self.count += 1
                 file.write(json.dumps(event["window"]) + "\n")
                 file.flush()
 
-            ended: dict[str, Any] = run_in_child(
-                "qexplorer.measure.live.stream_child:stream",
-                {
-                    "sides": sides,
-                    "files": self._files,
-                    "metric": metric,
-                    "labels": self._label_file,
-                    "positions": self._all.positions.tolist(),
-                    "batch": self._model.fixed_batch or 1,
-                    "threads": self._threads,
-                    "rate": control.rate,
-                    "control": str(self._folder / CONTROL),
-                    "version": control.version,
-                    "heartbeat": str(self._folder / HEARTBEAT),
-                    "stale_s": STALE_S,
-                    "threshold": self._all.threshold,
-                    "t_s": self._score.t_s,
-                    "cursor": self._score.cursor,
-                    "pairs": self._score.pairs,
-                },
-                limits=Limits(),
-                on_event=told,
-            )
+            expect(TURN_S)
+            with alone():
+                ended: dict[str, Any] = run_in_child(
+                    "qexplorer.measure.live.stream_child:stream",
+                    self._arguments(sides, control),
+                    limits=Limits(),
+                    on_event=told,
+                )
         return ended
+
+    def _arguments(self, sides: dict[str, Any], control: Control) -> dict[str, Any]:
+        metric = None if self._model.untrained or self._metric.needs_float else self._metric.name
+        return {
+            "sides": sides,
+            "files": self._files,
+            "metric": metric,
+            "labels": self._label_file,
+            "positions": self._all.positions.tolist(),
+            "batch": self._model.fixed_batch or 1,
+            "threads": self._threads,
+            "rate": control.rate,
+            "control": str(self._folder / CONTROL),
+            "version": control.version,
+            "heartbeat": str(self._folder / HEARTBEAT),
+            "stale_s": STALE_S,
+            "turn_s": TURN_S,
+            "threshold": self._all.threshold,
+            "t_s": self._score.t_s,
+            "cursor": self._score.cursor,
+            "pairs": self._score.pairs,
+        }

@@ -23,6 +23,7 @@ from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
+from qexplorer.process.places.turns import turn
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]
@@ -66,7 +67,7 @@ def compare(
     wanted = [recipe for recipe in distinct(recipes) if not recipe.is_float]
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
-    with scratch() as folder:
+    with turn(what="compare", cancelled=cancelled), scratch() as folder:
         forecast = Forecast.of(model, subject.n, effort)
         observes = any(recipe.needs_statistics for recipe in wanted)
         board.plan("observe", forecast.observing(data.calibration.n) if observes else 0.1)

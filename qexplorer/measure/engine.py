@@ -1,4 +1,4 @@
-"""Runs the children of a comparison: judges side by side on free processors, then times alone on a quiet one."""
+"""Runs the children of a comparison: judges side by side on free processors, then times with the machine to itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from types import TracebackType
 
 from qexplorer.core.results import Run
@@ -20,6 +21,7 @@ from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
+from qexplorer.process.places.turns import alone, beside
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]
@@ -104,7 +106,7 @@ class Engine:
         scoring = self._scoring(backend, variant)
         base = None if scoring.floats is None else self._float_slot(backend)
         after = None if base is None else self._judging.get(base)
-        self._judging[slot] = self._pool.submit(self._judge, slot, variant, step, scoring, after)
+        self._judging[slot] = self._pool.submit(copy_context().run, self._judge, slot, variant, step, scoring, after)
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""
@@ -126,18 +128,19 @@ class Engine:
         """Judges in a child; ``after`` is the float model's turn, which began before, where its answers are needed."""
         while after is not None and not wait([after], timeout=_POLL_S).done and not self._cancelled():
             pass
-        begin = time.monotonic()
-        judged = judge_variant(
-            variant,
-            slot[0],
-            self._subject,
-            self._files,
-            scoring=scoring,
-            threads=self._threads,
-            on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
-            on_wait=lambda wait: self._wait(slot, step, wait),
-            cancelled=self._cancelled,
-        )
+        with beside(self._cancelled):
+            begin = time.monotonic()
+            judged = judge_variant(
+                variant,
+                slot[0],
+                self._subject,
+                self._files,
+                scoring=scoring,
+                threads=self._threads,
+                on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
+                on_wait=lambda wait: self._wait(slot, step, wait),
+                cancelled=self._cancelled,
+            )
         self._waits.pop(slot, None)
         self._board.advance(step, 1.0)
         if judged.failed is None:
@@ -186,14 +189,13 @@ class Engine:
             self._board.tell(self._saying(f"checking answers, {len(self._judging)} to go"), self.runs())
 
     def time_all(self, backends: Sequence[str]) -> None:
-        """Times what may be shown, backend after backend, with nothing else of ours running."""
+        """Times what may be shown, backend after backend, each with the machine to itself."""
         for backend in backends:
-            step, begin = self._time_step(backend), time.monotonic()
-            future = self._pool.submit(self._time, backend, step)
+            step = self._time_step(backend)
+            future = self._pool.submit(copy_context().run, self._time, backend, step)
             while not wait([future], timeout=_POLL_S).done:
                 self._board.tell(self._saying(f"timing on {BACKENDS.get(backend).label}"))
             self._timed |= future.result()
-            self._forecast.note(step, time.monotonic() - begin)
             self._forecast.keep()
             self._board.advance(step, 1.0)
             self._board.tell(f"timed on {BACKENDS.get(backend).label}", self.runs())
@@ -211,18 +213,21 @@ class Engine:
             self._waits.clear()
             self._waits |= {s: wait for s, variant in variants.items() if wait and str(variant.path) == wait.path}
 
-        found = time_variants(
-            {slot[1]: variant for slot, variant in variants.items()},
-            backend,
-            self._subject,
-            self._files,
-            self._plan,
-            threads=self._threads,
-            reference=next((slot[1] for slot, variant in variants.items() if variant.is_float), None),
-            on_progress=lambda share: self._board.advance(step, share),
-            on_wait=waits,
-            cancelled=self._cancelled,
-        )
+        with alone(self._cancelled):
+            begin = time.monotonic()
+            found = time_variants(
+                {slot[1]: variant for slot, variant in variants.items()},
+                backend,
+                self._subject,
+                self._files,
+                self._plan,
+                threads=self._threads,
+                reference=next((slot[1] for slot, variant in variants.items() if variant.is_float), None),
+                on_progress=lambda share: self._board.advance(step, share),
+                on_wait=waits,
+                cancelled=self._cancelled,
+            )
+            self._forecast.note(step, time.monotonic() - begin)
         return {(backend, digest): timed for digest, timed in found.items()}
 
     def runs(self) -> tuple[Run, ...]:

@@ -22,6 +22,7 @@ from qexplorer.measure.scoring import Scoring
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import beside
 
 __all__ = ["Judged", "judge_variant"]
 
@@ -93,13 +94,14 @@ def judge_variant(
     if (random := drawn(index_of(subject.model))) is not None:
         return Judged(refused=_never_the_same(random))
     try:
-        value = run_in_child(
-            target,
-            arguments,
-            limits=limits,
-            on_event=heard(on_progress, on_wait),
-            cancelled=cancelled,
-        )
+        with beside(cancelled):
+            value = run_in_child(
+                target,
+                arguments,
+                limits=limits,
+                on_event=heard(on_progress, on_wait),
+                cancelled=cancelled,
+            )
     except Cancelled:
         raise
     except QExplorerError as error:

@@ -13,6 +13,7 @@ from qexplorer.measure.engine import Engine
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import float_variant, quantized_variant, subject_of
+from qexplorer.process.places.turns import turn
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.registry import reference, usable
 
@@ -51,7 +52,7 @@ def measure(
     model = q if isinstance(q, Model) else q.model
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
-    with scratch() as folder:
+    with turn(cancelled=cancelled), scratch() as folder:
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
             engine.expect([backend], [] if isinstance(q, Model) else [q.recipe.digest])

@@ -2,5 +2,6 @@
 
 ``parent.run_in_child("qexplorer.load.child:load_file", {...}, limits=...)`` starts
 ``python -m qexplorer.process.child``, which calls the target as ``target(arguments, emit)`` and speaks JSON lines.
-Nothing here imports the rest of the package except ``core.errors``.
+``places`` is the line in which all processes of a person wait for the machine. Nothing here imports the rest of the
+package except ``core``.
 """

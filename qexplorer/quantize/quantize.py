@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.magnitudes import magnitudes_for
+from qexplorer.process.places.turns import beside
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.emit.graph import emit
@@ -66,11 +68,12 @@ def quantize_model(
     materials = Materials(statistics, data, samples, progress)
     digest = digest_of(model, recipe, statistics, data, samples=samples)
     path = quantized_path(digest)
-    largest = magnitudes_for(model, data, samples=samples) if recipe.casts and data is not None else {}
-    findings = Findings(largest, load_refused(path.with_suffix(".refused.json")))
-    ready, plan = _planned(model, recipe, materials, path, findings)
-    if not path.exists():
-        ready, plan = _written(model, recipe, materials, path, findings)
+    with contextlib.nullcontext() if path.exists() else beside():
+        largest = magnitudes_for(model, data, samples=samples) if recipe.casts and data is not None else {}
+        findings = Findings(largest, load_refused(path.with_suffix(".refused.json")))
+        ready, plan = _planned(model, recipe, materials, path, findings)
+        if not path.exists():
+            ready, plan = _written(model, recipe, materials, path, findings)
     used(path)
     size = weight_size(ready, path, plan)
     return QuantizedModel(

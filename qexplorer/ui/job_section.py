@@ -14,10 +14,11 @@ import streamlit as st
 
 from qexplorer.jobs.kind import JobKind, OrderT, PartialT, ResultT
 from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.process.places.waiting import duration
 from qexplorer.ui.job_memory import cancel_job, job_for, job_page, job_state, job_title, start_job
 from qexplorer.ui.session import as_plain, keep, state
 
-__all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "duration", "time_left"]
+__all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "time_left"]
 
 POLL_S = 0.5
 _SIDEBAR = "side"
@@ -149,13 +150,6 @@ def time_left(seconds: float | None) -> str:
     return f"about {duration(seconds)} left"
 
 
-def duration(seconds: float) -> str:
-    """``12 s`` or ``3 min``, no finer than anybody can foretell."""
-    if seconds < 20:
-        return f"{seconds:.0f} s"
-    return f"{5 * round(seconds / 5)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 def _dismiss(job: JobState, place: str) -> None:
     now = state()
     now.choices[f"dismissed_{place}"] = job.id
@@ -166,15 +160,21 @@ def _dismissed(job: JobState, place: str) -> bool:
     return bool(state().choices.get(f"dismissed_{place}") == job.id)
 
 
+def _doing(job: JobState) -> str:
+    """Its step and the time left, or its place in the line."""
+    left = time_left(job.seconds_left)
+    if job.waiting is not None:
+        return job.waiting.sentence
+    return job.step + (f" ({left})" if left else "")
+
+
 @st.fragment(run_every=POLL_S)
 def _running(job_id: str, place: str, partial: Callable[[JobState], None] | None) -> None:
     job = job_state(job_id)
     if job is None or not job.is_running:
         st.rerun()
         return
-    left = time_left(job.seconds_left)
-    text = f"**{as_plain(job_title(job))}**: {job.step}" + (f" ({left})" if left else "")
-    st.progress(job.done, text=text)
+    st.progress(job.done, text=f"**{as_plain(job_title(job))}**: {_doing(job)}")
     others = len(job.owners) - 1
     shared = f"{others} other session{'s wait' if others > 1 else ' waits'} for the same: only your wait ends."
     help_text = shared if others > 0 else None

@@ -21,6 +21,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.kind import JOB_KINDS, JobKind
 from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.process.places.waiting import Waiting
 from tests.jobs.trials import trial
 from tests.process.killing import kill_one
 
@@ -170,6 +171,20 @@ def test_who_left_may_join_again() -> None:
     assert manager.state(job_id).is_running
     manager.leave(job_id, "ada")
     assert manager.submit(kind, kind.order(), "ada") != job_id, "what was cancelled is not joined"
+
+
+def test_timing_jobs_stand_in_a_line_that_is_told() -> None:
+    """Who waits knows the place and the time; one that is cancelled leaves the line, and the next goes at the end."""
+    first = waiting("timed", value=(1,))
+    second, third = started("timed", value=(2,)), started("timed", value=(3,))
+    until(lambda: manager.state(second).waiting == Waiting(2, 7.0))
+    until(lambda: manager.state(third).waiting == Waiting(3))  # the second has not said how long it will take
+    manager.cancel(second)
+    until(lambda: manager.state(third).waiting == Waiting(2, 7.0))
+    manager.cancel(first)
+    until(lambda: manager.state(third).step == "waiting")
+    assert manager.state(third).waiting is None
+    manager.cancel(third)
 
 
 def test_after_its_end_the_same_order_is_new_work() -> None:

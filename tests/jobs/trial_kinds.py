@@ -12,6 +12,7 @@ from qexplorer.core.errors import DataError
 from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.orders import Order
 from qexplorer.jobs.processes.tree import MARK
+from qexplorer.process.places.turns import alone
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -88,6 +89,12 @@ def many(order, report):
     return Given(order.value)
 
 
+def timed(order, report):
+    """Has the machine to itself and never ends by itself."""
+    with alone():
+        wait(order, report)
+
+
 ENTRIES = tuple(
     JobKind(
         name=f"trial_{work.__name__}",
@@ -99,5 +106,5 @@ ENTRIES = tuple(
         partial=Known,
         nice=0,
     )
-    for work in (report_three, wait, crash, refuse, family, orphan, many)
+    for work in (report_three, wait, crash, refuse, family, orphan, many, timed)
 )

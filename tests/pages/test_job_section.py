@@ -132,6 +132,19 @@ def test_a_failure_is_one_sentence_until_it_is_dismissed() -> None:
     assert not opened("refuse").error
 
 
+def test_work_that_waits_for_the_machine_tells_its_place_and_can_be_cancelled() -> None:
+    """The bar says the place in the line, on the page and in the sidebar; Cancel works while it waits."""
+    running("timed", 1)
+    job_id = running("timed", 2, step=lambda job: job.waiting is not None)
+    app = opened("timed", 2)
+    (bar,) = app.get("progress")
+    assert bar.proto.text == "**Trying**: waiting for the machine: 2nd in line, about 7 s"
+    sides = [bar.proto.text for bar in open_app(session=SESSION).sidebar.get("progress")]
+    assert "**Trying**: waiting for the machine: 2nd in line, about 7 s" in sides
+    app.button(f"cancel_page_trial_timed_{job_id}").click().run()
+    assert manager.state(job_id).status == "cancelled"
+
+
 def test_two_orders_of_one_kind_are_both_remembered() -> None:
     """Going back to what was started first shows that very job, and the sidebar has both."""
     first, second = running("wait", 1), running("wait", 2)

@@ -17,6 +17,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import beside
 
 __all__ = ["SAMPLES", "LayerSums", "Sums", "accumulators", "kept_accumulators"]
 
@@ -95,7 +96,7 @@ def accumulators(
 
 
 def _run(variant: Variant, subject: Subject) -> Sums:
-    with scratch() as folder:
+    with scratch() as folder, beside():
         value = run_in_child(
             "qexplorer.measure.arithmetic.accumulators_child:look",
             {

@@ -25,6 +25,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import alone, beside
 from qexplorer.run.registry import reference
 
 __all__ = ["EXACT_FEATURES", "SaturationReport", "kept_saturation", "reduced_recipe", "saturates_here", "saturation"]
@@ -155,21 +156,23 @@ class _SaturationWork:
                 Scoring.of(metrics, folder / "exact", labels=labels, keep=kept),
                 Scoring.of(metrics, folder / "saturating", labels=labels, floats=kept),
             )
-            found: dict[str, Any] = run_in_child(
-                f"{_CHILD}:emulate",
-                {
-                    "path": str(variant.path),
-                    "files": dict(files),
-                    "n": self.subject.n,
-                    "batch": self.subject.judged_at(variant),
-                    "fixed_batch": self.model.fixed_batch,
-                    "threshold": self.subject.threshold,
-                    "scorings": [scoring.to_json() for scoring in scorings],
-                },
-                limits=_LIMITS,
-                on_event=lambda event: self.tell(text, start + share * float(event["done"])),
-                cancelled=self.cancelled,
-            )
+            arguments = {
+                "path": str(variant.path),
+                "files": dict(files),
+                "n": self.subject.n,
+                "batch": self.subject.judged_at(variant),
+                "fixed_batch": self.model.fixed_batch,
+                "threshold": self.subject.threshold,
+                "scorings": [scoring.to_json() for scoring in scorings],
+            }
+            with beside(self.cancelled):
+                found: dict[str, Any] = run_in_child(
+                    f"{_CHILD}:emulate",
+                    arguments,
+                    limits=_LIMITS,
+                    on_event=lambda event: self.tell(text, start + share * float(event["done"])),
+                    cancelled=self.cancelled,
+                )
             pairs = zip(scorings, found["without_score"], strict=True)
             return {**found, "scored": [scoring.read(without) for scoring, without in pairs]}
 
@@ -208,13 +211,14 @@ class _SaturationWork:
         batch = self.subject.batches[0]
         arguments = {"backend": reference().name, "path": str(variant.path), "files": dict(files), "threads": 1}
         try:
-            found = run_in_child(
-                f"{_CHILD}:time_switch",
-                {**arguments, "batch": batch},
-                limits=_LIMITS,
-                on_event=lambda event: self.tell("timing exact kernels", 0.9 + 0.1 * float(event["done"])),
-                cancelled=self.cancelled,
-            )
+            with alone(self.cancelled):
+                found = run_in_child(
+                    f"{_CHILD}:time_switch",
+                    {**arguments, "batch": batch},
+                    limits=_LIMITS,
+                    on_event=lambda event: self.tell("timing exact kernels", 0.9 + 0.1 * float(event["done"])),
+                    cancelled=self.cancelled,
+                )
         except Cancelled:
             raise
         except QExplorerError as error:

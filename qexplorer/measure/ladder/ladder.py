@@ -23,6 +23,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import beside, turn
 from qexplorer.run.registry import BACKENDS, reference
 
 __all__ = [
@@ -88,7 +89,7 @@ def climb(
         raise RecipeError(made.failed or "the recipe could not be applied", where=recipe.name)
     subject = subject_of(model, data, samples)
     share = 1 / (2 + len(backends))
-    with scratch() as folder:
+    with turn(cancelled=cancelled), scratch() as folder:
         files = keep_samples(folder, subject.inputs)
         climber = Climber(made.variant, subject, files, cancelled)
         simulated = climb_simulated(climber, lambda done: tell("float against simulated", share * done))
@@ -133,13 +134,14 @@ class Climber:
             "scales": self.variant.output_scales,
             "threshold": subject.threshold,
         }
-        found: dict[str, Any] = run_in_child(
-            f"{_CHILD}:{target}",
-            arguments | more,
-            limits=self.limits,
-            on_event=lambda event: told(float(event["done"])),
-            cancelled=self.cancelled,
-        )
+        with beside(self.cancelled):
+            found: dict[str, Any] = run_in_child(
+                f"{_CHILD}:{target}",
+                arguments | more,
+                limits=self.limits,
+                on_event=lambda event: told(float(event["done"])),
+                cancelled=self.cancelled,
+            )
         return found
 
 

@@ -27,6 +27,7 @@ from qexplorer.measure.live.windows import WINDOW_S, LiveSide, LiveWindow
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
+from qexplorer.process.places.turns import somebody_waits
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
 
@@ -87,12 +88,14 @@ def stream(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         arguments: ``sides`` {place: {label, backend, path, seen, scores}}, ``files`` (samples by input name),
             ``metric`` and ``labels`` (name and file; None where answers are not judged), ``positions``, ``batch``
             (samples a call), ``threads``, ``rate`` (samples a second; None: as fast
-            as it goes), ``control`` (path), ``version``, ``heartbeat`` (path), ``stale_s``, ``threshold``, and where
-            the last stream stopped: ``t_s``, ``cursor``, ``pairs`` (by row, whether both named the same class).
+            as it goes), ``control`` (path), ``version``, ``heartbeat`` (path), ``stale_s``, ``turn_s`` (seconds
+            until it makes way for others who wait for the machine), ``threshold``, and where the last stream
+            stopped: ``t_s``, ``cursor``, ``pairs`` (by row, whether both named the same class).
         emit: takes ``window`` events.
 
     Returns:
-        ``reason`` (``changed`` or ``left``), ``t_s``, ``cursor``, ``pairs``, and {place: {seen, scores}}.
+        ``reason`` (``changed``, ``left`` or ``others wait``), ``t_s``, ``cursor``, ``pairs``, and
+        {place: {seen, scores}}.
 
     Raises:
         BackendError: a backend gave up.
@@ -110,7 +113,7 @@ class _Stream:
         self._players = [self._player(place, side) for place, side in arguments["sides"].items()]
         self._cursor, self._t_s = int(arguments["cursor"]), float(arguments["t_s"])
         self._pairs = {int(row): bool(same) for row, same in arguments["pairs"].items()}
-        self._usage = UsageSampler(os.getpid())
+        self._usage, self._began = UsageSampler(os.getpid()), time.monotonic()
 
     def _player(self, place: str, side: dict[str, Any]) -> _Player:
         backend = usable(side["backend"])
@@ -145,7 +148,7 @@ class _Stream:
         return {"reason": reason, **state, "sides": scores}
 
     def _wanted(self) -> str | None:
-        """Why to stop: another order, or nobody looks any more."""
+        """Why to stop: another order, nobody looks any more, or others have their turn."""
         try:
             version = json.loads(Path(self._given["control"]).read_bytes())["version"]
             looked = Path(self._given["heartbeat"]).stat().st_mtime
@@ -153,7 +156,10 @@ class _Stream:
             return "left"
         if version != self._given["version"]:
             return "changed"
-        return "left" if time.time() - looked > float(self._given["stale_s"]) else None
+        if time.time() - looked > float(self._given["stale_s"]):
+            return "left"
+        had_turn = time.monotonic() - self._began > float(self._given["turn_s"])
+        return "others wait" if had_turn and somebody_waits() else None
 
     def _window(self) -> tuple[dict[str, _Turn], list[int]]:
         """Both variants on the same samples: the first decides how many there is time for."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from qexplorer.core.errors import Cancelled
 from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Progress
+from qexplorer.process.places.turns import expect, waited_s, waiting_now
 
 __all__ = ["Board"]
 
@@ -25,7 +26,7 @@ class Board:
         self._expected: dict[str, float] = {}
         self._share: dict[str, float] = {}
         self._runs: tuple[Run, ...] = ()
-        self._begin = time.monotonic()
+        self._begin, self._waited_s = time.monotonic(), waited_s()
         self._done = 0.0
 
     def plan(self, step: str, seconds: float) -> None:
@@ -52,16 +53,18 @@ class Board:
         if self._cancelled is not None and self._cancelled():
             raise Cancelled("the comparison was cancelled")
         self._runs = self._runs if runs is None else runs
-        if self._progress is None:
-            return
         total = sum(self._expected.values())
         finished = sum(self._expected[step] * share for step, share in self._share.items())
         self._done = max(self._done, finished / total if total else 0.0)
-        self._progress(Progress(text, self._done, self._seconds_left(finished, total), self._runs))
+        left, waiting = self._seconds_left(finished, total), waiting_now()
+        expect(left)
+        if self._progress is None:
+            return
+        self._progress(Progress(text if waiting is None else waiting.sentence, self._done, left, self._runs))
 
     def _seconds_left(self, finished: float, total: float) -> float | None:
-        """What is left, at the pace of what was done; the plan alone until 5 % of it is done."""
-        spent = time.monotonic() - self._begin
+        """What is left, at the pace of what was done; the plan alone until 5 % of it is done. Waiting is no work."""
+        spent = time.monotonic() - self._begin - (waited_s() - self._waited_s)
         if finished <= 0.05 * total:
             return total if spent < total else None
         return (total - finished) * max(spent / finished, 0.5)

@@ -18,6 +18,7 @@ from qexplorer.measure.timing.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import alone
 
 __all__ = ["Timed", "time_variants"]
 
@@ -47,7 +48,7 @@ def time_variants(
     on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, Timed]:
-    """Times all ``variants`` side by side in one child; if that dies, each beside the float model alone.
+    """Times all ``variants`` side by side in one child that has the machine to itself; if it dies, one by one.
 
     Args:
         variants: what to time, by key.
@@ -76,14 +77,15 @@ def time_variants(
     }
     log = UsageLog()
     try:
-        value = run_in_child(
-            "qexplorer.measure.timing.latency_child:time_all",
-            arguments,
-            limits=Limits(wall_s=plan.longest_s),
-            on_event=heard(on_progress, on_wait),
-            on_start=log.start,
-            cancelled=cancelled,
-        )
+        with alone(cancelled):
+            value = run_in_child(
+                "qexplorer.measure.timing.latency_child:time_all",
+                arguments,
+                limits=Limits(wall_s=plan.longest_s),
+                on_event=heard(on_progress, on_wait),
+                on_start=log.start,
+                cancelled=cancelled,
+            )
     except Cancelled:
         raise
     except QExplorerError as error:

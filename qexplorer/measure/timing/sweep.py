@@ -25,6 +25,7 @@ from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import alone, turn
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["CELL_S", "SWEPT_BATCHES", "sweep", "thread_counts"]
@@ -101,7 +102,7 @@ def sweep(
     backend, device = runtime.name, runtime.capabilities.device
     counts = tuple(sorted(threads or (_counts_here() if device == "cpu" else (1,))))
     subject = _subject(model, data, batches)
-    with scratch() as folder:
+    with turn(cancelled=cancelled), scratch() as folder:
         files = keep_samples(folder, subject.inputs)
         steps = len(recipes) + len(counts) * (1 + len(recipes) + len(subject.batches))
         told = tell or (lambda _text, _share, _cells: None)
@@ -196,7 +197,8 @@ def _time(threads: int, paths: Mapping[str, str], work: _SweepWork) -> str | Non
     limits = Limits(wall_s=_CHILD_S)
     target = "qexplorer.measure.timing.sweep_child:sweep_batches"
     try:
-        value = run_in_child(target, arguments, limits=limits, on_event=heard, cancelled=work.cancelled)
+        with alone(work.cancelled):
+            value = run_in_child(target, arguments, limits=limits, on_event=heard, cancelled=work.cancelled)
     except Cancelled:
         raise
     except QExplorerError as error:

@@ -30,6 +30,7 @@ from qexplorer.measure.why.rules import EXPECTED_FLOAT
 from qexplorer.measure.why.verdict import verdict_sentence
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.turns import alone
 from qexplorer.run.protocol import Backend, Executed, KernelKind
 from qexplorer.run.registry import BACKENDS, usable
 
@@ -118,13 +119,14 @@ def measure_why(
         "threads": order.threads,
         "batch": order.samples,
     }
-    found = run_in_child(
-        "qexplorer.measure.why.profile_child:profile_both",
-        arguments,
-        limits=_LIMITS,
-        on_event=lambda event: progress(event["step"], float(event["done"])) if progress else None,
-        cancelled=cancelled,
-    )
+    with alone(cancelled):
+        found = run_in_child(
+            "qexplorer.measure.why.profile_child:profile_both",
+            arguments,
+            limits=_LIMITS,
+            on_event=lambda event: progress(event["step"], float(event["done"])) if progress else None,
+            cancelled=cancelled,
+        )
     explained = why_from(order, backend, found)
     write_atomically(_file(order), json.dumps(explained.to_json()).encode())
     return explained

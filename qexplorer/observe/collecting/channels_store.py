@@ -17,6 +17,7 @@ from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.channels import ChannelDetail, collect_channels
 from qexplorer.observe.collecting.store import statistics_path
 from qexplorer.observe.stats import TensorStats
+from qexplorer.process.places.turns import beside
 
 __all__ = ["channels_for", "channels_path", "read_channels"]
 
@@ -63,7 +64,8 @@ def channels_for(
     kept = read_channels(path)
     if kept is not None:
         return kept
-    found = collect_channels(model, calibration_sample(data, samples).split, stats, progress=progress)
+    with beside():
+        found = collect_channels(model, calibration_sample(data, samples).split, stats, progress=progress)
     buffer = io.BytesIO()
     arrays = {field: getattr(found, field) for field in _FIELDS}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)

@@ -22,6 +22,7 @@ from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import SCHEMA, ChannelStats, Statistics, TensorStats
 from qexplorer.observe.weights import weight_stats, weighted_layers
+from qexplorer.process.places.turns import beside, give_way
 
 __all__ = ["load_statistics", "save_statistics", "statistics_for", "statistics_path"]
 
@@ -49,7 +50,14 @@ def statistics_for(
     if kept is not None:
         used(path)
         return kept
-    found = collect(model, drawn.split, data_digest=data.digest, progress=progress)
+
+    def told(done: int, total: int) -> None:
+        give_way()
+        if progress is not None:
+            progress(done, total)
+
+    with beside():
+        found = collect(model, drawn.split, data_digest=data.digest, progress=told)
     save_statistics(found, path)
     return found
 

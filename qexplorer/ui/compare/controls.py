@@ -13,9 +13,10 @@ from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.measure.effort import Effort, effort_of
 from qexplorer.measure.pace.forecast import expected_seconds
+from qexplorer.process.places.waiting import duration
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_memory import latest_job, start_job
-from qexplorer.ui.job_section import StartButton, draw_start, duration
+from qexplorer.ui.job_section import StartButton, draw_start
 from qexplorer.ui.own_recipes import bound_to_fail, compared, labels_of, texts_once
 from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
 from qexplorer.ui.session import (

@@ -94,7 +94,10 @@ def _running(job_id: str, chosen: dict[str, Chosen]) -> None:
         return
     windows = windows_of(job_id)
     waits = job.step.startswith("waiting")  # for a person; the notes say why
-    if not waits and (not windows or job.step != "streaming"):
+    if job.waiting is not None:
+        others = "others have their turn" if windows else "others were first"
+        st.caption(f":material/hourglass_top: {as_plain(job.waiting.sentence)} ({others}).")
+    elif not waits and (not windows or job.step != "streaming"):
         st.caption(f":material/hourglass_top: {as_plain(job.step)}: usually a few seconds, the first time of a recipe.")
     _draw(windows, notes_of(job_id), chosen)
 

@@ -1,0 +1,248 @@
+"""Places of the machine across real processes: who goes when, and what becomes of the place of one that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from pathlib import Path
+
+import pytest
+
+from qexplorer.core.errors import Cancelled
+from qexplorer.process.places import turns
+from qexplorer.process.places.waiting import Waiting
+
+HOLDER = Path(__file__).with_name("holder.py")
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Waits for ``condition``, and fails the test when it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+class Crowd:
+    """Processes that take places, by name, with a log of what happened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, kind: str) -> None:
+        """Starts one; returns when it holds its place or stands in the line."""
+        self.processes[name] = subprocess.Popen([sys.executable, str(HOLDER), name, kind, str(self.log)])
+        until(lambda: any(line.startswith(f"{name} ") for line in self.lines()))
+
+    def lines(self) -> list[str]:
+        """What happened so far."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def let_go(self, name: str) -> None:
+        """Has one leave."""
+        Path(f"{self.log}.{name}").touch()
+
+    def saw(self, line: str) -> bool:
+        """Whether this happened."""
+        return line in self.lines()
+
+    def inside(self) -> set[str]:
+        """Who holds a place, of those that were not killed."""
+        found: set[str] = set()
+        for line in self.lines():
+            name, what = line.split(" ", 1)
+            found = found | {name} if what == "in" else found - {name} if what == "out" else found
+        return {name for name in found if self.processes[name].poll() is None}
+
+
+@pytest.fixture(autouse=True)
+def own_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of the test's own, with two places."""
+    monkeypatch.setenv("QEXPLORER_PLACES", str(tmp_path / "places"))
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "sitecustomize.py").write_text("import os\nos.sched_getaffinity = lambda _pid: {0, 1}\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "two"), str(Path(__file__).parents[3])]))
+    monkeypatch.setattr(turns, "places_here", lambda: 2)
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Iterator[Crowd]:
+    """Processes that are gone after the test."""
+    found = Crowd(tmp_path)
+    yield found
+    for process in found.processes.values():
+        process.kill()
+        process.wait()
+
+
+def test_as_many_work_beside_each_other_as_there_are_processors(crowd: Crowd) -> None:
+    """Of three pieces on two processors the third waits, and goes when one leaves."""
+    for name in ("a", "b", "c"):
+        crowd.start(name, "beside")
+    assert crowd.inside() == {"a", "b"}
+    crowd.let_go("b")
+    until(lambda: crowd.inside() == {"a", "c"})
+
+
+def test_timing_is_alone_and_nothing_later_overtakes_it(crowd: Crowd) -> None:
+    """Timing waits for what runs; what asks later waits for it although there is room; then both go, in order."""
+    crowd.start("work", "beside")
+    crowd.start("timing", "alone")
+    crowd.start("later", "beside")
+    crowd.start("last", "alone")
+    assert crowd.inside() == {"work"}
+    assert crowd.saw("timing waits 2")
+    assert crowd.saw("later waits 3")
+    assert crowd.saw("last waits 4")
+    for name, next_one in (("work", "timing"), ("timing", "later")):
+        crowd.let_go(name)
+        until(lambda there=next_one: crowd.inside() == {there})
+    until(lambda: crowd.saw("last waits 2"))  # told anew as those before it left
+    crowd.let_go("later")
+    until(lambda: crowd.inside() == {"last"})
+
+
+@pytest.mark.parametrize("kind", ["alone", "beside"])
+def test_the_place_of_who_is_killed_is_free_at_once(crowd: Crowd, kind: str) -> None:
+    """SIGKILL of a holder and of one that waits leaves no place taken, and no file behind."""
+    crowd.start("holder", kind)
+    crowd.start("waiter", "alone")
+    crowd.start("next", "alone")
+    for name in ("waiter", "holder"):
+        crowd.processes[name].send_signal(signal.SIGKILL)
+        crowd.processes[name].wait()
+    until(lambda: crowd.inside() == {"next"})
+    crowd.let_go("next")
+    crowd.processes["next"].wait(timeout=20)
+    with turns.alone():
+        left = [p.name for p in Path(os.environ["QEXPLORER_PLACES"], "machine").iterdir()]
+    assert sorted(name.split(".")[-1] for name in left if name != "lock") in (["ra", "turn"], ["ra", "turn", "turn"])
+
+
+def test_who_is_stopped_is_not_waited_for(crowd: Crowd) -> None:
+    """A command that a person stopped with Ctrl-Z does not keep the machine from others."""
+    crowd.start("stopped", "alone")
+    crowd.start("next", "alone")
+    crowd.processes["stopped"].send_signal(signal.SIGSTOP)
+    until(lambda: crowd.saw("next in"))
+
+
+def test_an_earlier_work_goes_on_before_a_later_one(crowd: Crowd) -> None:
+    """The next piece of a work that was asked for first goes before a piece that has waited longer."""
+    with turns.turn():
+        with turns.alone():
+            crowd.start("other", "alone")
+        with turns.beside():
+            pass
+        first = threading.Thread(target=copy_context().run, args=(_hold, crowd, "mine"))
+        first.start()
+        first.join()
+    until(lambda: crowd.saw("other in"))
+
+
+def _hold(crowd: Crowd, _name: str) -> None:
+    with turns.alone():
+        assert not crowd.inside() & {"mine"}
+
+
+def test_long_work_makes_way_and_goes_on(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two steps a long piece lets a timing that waits go first, and has its place again after it."""
+    with turns.turn(), turns.beside():
+        crowd.start("timing", "alone")
+        turns.give_way()
+        assert not crowd.inside(), "a later timing waits while the piece is young"
+        monkeypatch.setattr(turns, "_MAKES_WAY_S", 0.0)
+        goes_on = threading.Timer(0.5, crowd.let_go, ["timing"])
+        goes_on.start()
+        turns.give_way()
+        assert crowd.saw("timing out")
+        crowd.start("behind", "alone")
+        assert not crowd.inside(), "the piece has its place again"
+
+
+def test_a_place_inside_a_place_is_free(tmp_path: Path) -> None:
+    """Work that is made of other work never waits for itself."""
+    with turns.alone(), turns.beside(), turns.alone():
+        assert not turns.somebody_waits()
+    with turns.beside(), turns.beside(), turns.opening(), turns.beside():
+        held = [p.suffix for p in (tmp_path / "places" / "machine").iterdir()]
+    assert held.count(".rb") == 1
+
+
+def test_who_waits_can_be_cancelled(crowd: Crowd) -> None:
+    """Cancelling ends the wait with nothing left in the line."""
+    crowd.start("holder", "alone")
+    with pytest.raises(Cancelled), turns.alone(lambda: True):
+        pytest.fail("the machine was held")
+    assert not turns.somebody_waits()
+
+
+def test_waiting_time_is_counted_apart(crowd: Crowd) -> None:
+    """What a work waited is known, so that it does not count as slowness."""
+    crowd.start("holder", "alone")
+    threading.Timer(0.5, crowd.let_go, ["holder"]).start()
+    told: list[Waiting | None] = []
+    with turns.turn(told.append):
+        assert turns.waited_s() == 0.0
+        with turns.alone():
+            waited = turns.waited_s()
+            assert waited > 0.0
+            assert turns.waiting_now() is None
+        assert turns.waited_s() == waited
+    assert told == [Waiting(2), None]
+
+
+def test_the_time_told_is_what_those_before_still_need() -> None:
+    """A work that says how long it will take makes the wait of those behind it known."""
+    told: list[Waiting | None] = []
+
+    def behind() -> None:
+        with turns.turn(told.append), turns.alone():
+            pass
+
+    with turns.turn(), turns.alone():
+        turns.expect(40.0)
+        waiter = threading.Thread(target=behind)
+        waiter.start()
+        until(lambda: bool(told))
+    waiter.join()
+    assert told == [Waiting(2, 40.0), None]
+
+
+def test_without_a_folder_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no lock file can be made the work is done all the same."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("QEXPLORER_PLACES", str(tmp_path / "file" / "places"))
+    with turns.alone():
+        pass
+
+
+def test_a_folder_that_was_tidied_up_is_made_again(tmp_path: Path) -> None:
+    """Whoever clears away temporary files ends no work, and the next one has a line again."""
+    with turns.alone():
+        for path in (tmp_path / "places" / "machine").iterdir():
+            path.unlink()
+        (tmp_path / "places" / "machine").rmdir()
+    with turns.alone():
+        assert (tmp_path / "places" / "machine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        (Waiting(3, 40.0), "waiting for the machine: 3rd in line, about 40 s"),
+        (Waiting(1, None), "waiting for the machine: next in line"),
+        (Waiting(12, 200.0), "waiting for the machine: 12th in line, about 3 min"),
+        (Waiting(22, 0.2), "waiting for the machine: 22nd in line, about 1 s"),
+    ],
+)
+def test_the_place_is_said_in_words(waiting: Waiting, said: str) -> None:
+    """One clause with the place and the time, as far as it is known."""
+    assert waiting.sentence == said

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(order: argparse.Namespace) -> int:
     """Runs a command as one work in the line for the machine, and says where it stands in it."""
-    from qexplorer.process.places.turns import turn
+    from qexplorer.process.places.taking import turn
 
     with turn(ProgressLine().wait):
         return int(order.run(order))

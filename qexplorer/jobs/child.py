@@ -12,7 +12,7 @@ from qexplorer.jobs.kind import JOB_KINDS
 from qexplorer.jobs.processes.tree import MARK
 from qexplorer.jobs.report import Report
 from qexplorer.process.child import Emit
-from qexplorer.process.places.turns import turn
+from qexplorer.process.places.taking import turn
 
 if TYPE_CHECKING:
     from qexplorer.jobs.kind import AnyKind

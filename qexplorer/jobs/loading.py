@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.jobs.references import open_data, open_model
 from qexplorer.jobs.report import LOADING
-from qexplorer.process.places.turns import beside
+from qexplorer.process.places.taking import beside
 
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet

@@ -14,7 +14,7 @@ from typing_extensions import TypeVar
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.process.child import Emit
-from qexplorer.process.places.turns import expect
+from qexplorer.process.places.taking import expect
 from qexplorer.process.places.waiting import Waiting
 
 __all__ = ["LOADING", "Report", "overall"]

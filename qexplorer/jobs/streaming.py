@@ -23,7 +23,7 @@ from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import alone, expect, turn
+from qexplorer.process.places.taking import alone, expect, turn
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Streamer"]

@@ -23,7 +23,7 @@ from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.prepare import CALIBRATION_SAMPLES, Prepared, prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, float_variant, subject_of
-from qexplorer.process.places.turns import turn
+from qexplorer.process.places.taking import turn
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["Comparison", "Effort", "Progress", "compare", "summarise_data", "summarise_model"]

@@ -21,7 +21,7 @@ from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.process.places.turns import alone, beside
+from qexplorer.process.places.taking import alone, beside
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]

@@ -22,7 +22,7 @@ from qexplorer.measure.scoring import Scoring
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import beside
+from qexplorer.process.places.taking import beside
 
 __all__ = ["Judged", "judge_variant"]
 

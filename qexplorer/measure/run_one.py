@@ -13,7 +13,7 @@ from qexplorer.measure.engine import Engine
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import float_variant, quantized_variant, subject_of
-from qexplorer.process.places.turns import turn
+from qexplorer.process.places.taking import turn
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.registry import reference, usable
 

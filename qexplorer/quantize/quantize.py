@@ -19,7 +19,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.magnitudes import magnitudes_for
-from qexplorer.process.places.turns import beside
+from qexplorer.process.places.taking import beside
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.emit.graph import emit

@@ -12,7 +12,7 @@ from qexplorer.core.errors import DataError
 from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.orders import Order
 from qexplorer.jobs.processes.tree import MARK
-from qexplorer.process.places.turns import alone
+from qexplorer.process.places.taking import alone
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 

@@ -17,7 +17,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import beside
+from qexplorer.process.places.taking import beside
 
 __all__ = ["SAMPLES", "LayerSums", "Sums", "accumulators", "kept_accumulators"]
 

@@ -25,7 +25,7 @@ from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import alone, beside
+from qexplorer.process.places.taking import alone, beside
 from qexplorer.run.registry import reference
 
 __all__ = ["EXACT_FEATURES", "SaturationReport", "kept_saturation", "reduced_recipe", "saturates_here", "saturation"]

@@ -27,7 +27,7 @@ from qexplorer.measure.live.windows import WINDOW_S, LiveSide, LiveWindow
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
-from qexplorer.process.places.turns import somebody_waits
+from qexplorer.process.places.taking import somebody_waits
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from qexplorer.core.errors import Cancelled
 from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Progress
-from qexplorer.process.places.turns import expect, waited_s, waiting_now
+from qexplorer.process.places.taking import expect, waited_s, waiting_now
 
 __all__ = ["Board"]
 

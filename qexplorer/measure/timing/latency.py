@@ -18,7 +18,7 @@ from qexplorer.measure.timing.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import alone
+from qexplorer.process.places.taking import alone
 
 __all__ = ["Timed", "time_variants"]
 

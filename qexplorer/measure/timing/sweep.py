@@ -25,7 +25,7 @@ from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import alone, turn
+from qexplorer.process.places.taking import alone, turn
 from qexplorer.run.registry import reference, usable
 
 __all__ = ["CELL_S", "SWEPT_BATCHES", "sweep", "thread_counts"]

@@ -30,7 +30,7 @@ from qexplorer.measure.why.rules import EXPECTED_FLOAT
 from qexplorer.measure.why.verdict import verdict_sentence
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.turns import alone
+from qexplorer.process.places.taking import alone
 from qexplorer.run.protocol import Backend, Executed, KernelKind
 from qexplorer.run.registry import BACKENDS, usable
 

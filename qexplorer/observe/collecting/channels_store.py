@@ -17,7 +17,7 @@ from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.channels import ChannelDetail, collect_channels
 from qexplorer.observe.collecting.store import statistics_path
 from qexplorer.observe.stats import TensorStats
-from qexplorer.process.places.turns import beside
+from qexplorer.process.places.taking import beside
 
 __all__ = ["channels_for", "channels_path", "read_channels"]
 

@@ -22,7 +22,7 @@ from qexplorer.observe.collecting.collect import collect
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import SCHEMA, ChannelStats, Statistics, TensorStats
 from qexplorer.observe.weights import weight_stats, weighted_layers
-from qexplorer.process.places.turns import beside, give_way
+from qexplorer.process.places.taking import beside, give_way
 
 __all__ = ["load_statistics", "save_statistics", "statistics_for", "statistics_path"]
 

@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["HAS_LOCKS", "Line", "LockFile", "Ticket"]
+__all__ = ["HAS_LOCKS", "Line", "LockFile", "Ticket", "is_held"]
 
 HAS_LOCKS = fcntl is not None
 """Whether this system has locks that end with their holder; without them nobody waits."""

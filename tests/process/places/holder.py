@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from qexplorer.process.places import turns
+from qexplorer.process.places import taking
 
 
 def main(name: str, kind: str, log: str) -> None:
@@ -22,11 +22,11 @@ def main(name: str, kind: str, log: str) -> None:
         if waiting is not None:
             say(f"waits {waiting.place}")
 
-    with turns.turn(waits), getattr(turns, kind)():
+    with taking.turn(waits), getattr(taking, kind)():
         say("in")
         while not Path(f"{log}.{name}").exists():
             time.sleep(0.01)
-            turns.give_way()
+            taking.give_way()
         say("out")
 
 

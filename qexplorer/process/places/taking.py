@@ -16,18 +16,16 @@ A place is held by the process that waits for the child which does the work. Ins
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from qexplorer.core.errors import Cancelled
-from qexplorer.core.workspace import workspace
-from qexplorer.process.places.line import HAS_LOCKS, Line, LockFile, is_held
+from qexplorer.process.places.homes import forget_lines, line_called
+from qexplorer.process.places.line import Line, LockFile, is_held
+from qexplorer.process.places.turn import Cancel, Turn
 from qexplorer.process.places.waiting import Waiting
 
 __all__ = [
@@ -36,107 +34,14 @@ __all__ = [
     "expect",
     "give_way",
     "opening",
-    "places_here",
     "somebody_waits",
     "turn",
     "waited_s",
     "waiting_now",
 ]
 
-_POLL_S, _TELL_S, _CHECK_S = 0.1, 1.0, 2.0
+_POLL_S, _CHECK_S = 0.1, 2.0
 _MAKES_WAY_S = 10.0  # that a piece works before it makes way for the timing of a later work
-
-Cancel = Callable[[], bool] | None
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """One whole work, and how its pieces are."""
-
-    asked_ns: int
-    what: str
-    on_wait: Callable[[Waiting | None], None] | None = None
-    cancelled: Cancel = None
-    file: LockFile | None = None
-    line: Line | None = None
-    left_s: float | None = None
-    began: float = field(default_factory=time.monotonic)
-    works: int = 0
-    waits: int = 0
-    waiting: Waiting | None = None
-    waited_s: float = 0.0
-    since: float | None = None
-    told: float = 0.0
-    said: float = 0.0
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    def number(self, line: Line) -> int:
-        """Its place in the order; it joins the line with the first piece."""
-        with self.lock:
-            if self.file is None or not self.file.path.exists():
-                self.file, self.line = line.open_turn(self.asked_ns), line
-                self.expect(line.took(self.what) if self.left_s is None else self.left_s)
-            return int(self.file.path.stem)
-
-    def expect(self, left_s: float | None) -> None:
-        """Says how long it will still take, at most once a second."""
-        with self.lock:
-            now = time.monotonic()
-            self.left_s = self.left_s if left_s is None else left_s
-            if self.file is not None and self.left_s is not None and now - self.said > _TELL_S:
-                self.said = now
-                self.file.write({"left_s": round(self.left_s, 1)})
-
-    def end(self, *, well: bool) -> None:
-        """Leaves the line, and notes there what it took if it ended well."""
-        if self.file is None or self.line is None:
-            return
-        self.file.close()
-        if well:
-            with contextlib.suppress(OSError):
-                self.line.note_took(self.what, time.monotonic() - self.began - self.waited_s)
-
-    def begins_to_wait(self) -> None:
-        with self.lock:
-            self.waits += 1
-            self._count()
-
-    def begins_to_work(self) -> None:
-        with self.lock:
-            self.waits, self.works = self.waits - 1, self.works + 1
-            self._count()
-            self.tell(None)
-
-    def ends(self) -> None:
-        with self.lock:
-            self.works -= 1
-            self._count()
-
-    def _count(self) -> None:
-        """Time counts as waited while nothing of the work runs."""
-        now = time.monotonic()
-        if self.since is not None:
-            self.waited_s, self.since = self.waited_s + now - self.since, None
-        if self.waits and not self.works:
-            self.since = now
-
-    def look(self, line: Line) -> None:
-        """Tells where the work stands, now and then, unless a piece of it runs."""
-        with self.lock:
-            now = time.monotonic()
-            if self.works or now - self.told < _TELL_S:
-                return
-            self.told = now
-            standing = None
-            with contextlib.suppress(OSError):
-                standing = _standing(line, self.number(line))
-            self.tell(standing)
-
-    def tell(self, waiting: Waiting | None) -> None:
-        with self.lock:
-            changed, self.waiting = waiting != self.waiting, waiting
-            if changed and self.on_wait is not None:
-                self.on_wait(waiting)
 
 
 @dataclass(slots=True, eq=False)
@@ -144,14 +49,14 @@ class _Held:
     """A place that this context holds."""
 
     line: Line
-    turn: _Turn
+    turn: Turn
     ticket: LockFile
     cancelled: Cancel
     alone: bool
     since: float
 
 
-_TURN: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+_TURN: ContextVar[Turn | None] = ContextVar("turn", default=None)
 _HELD: ContextVar[dict[str, _Held]] = ContextVar("held")  # by the line's name
 
 
@@ -179,7 +84,7 @@ def turn(
     if outer is not None and not anew:
         yield
         return
-    new = _Turn(
+    new = Turn(
         time.monotonic_ns() if asked_ns is None else asked_ns,
         what or (outer.what if outer else ""),
         on_wait or (outer.on_wait if outer else None),
@@ -274,14 +179,8 @@ def waited_s() -> float:
 
 def somebody_waits() -> bool:
     """Whether anybody waits for the machine now."""
-    line = _line("machine")
+    line = line_called("machine")
     return line is not None and line.somebody_waits()
-
-
-def places_here() -> int:
-    """How many pieces of work may run beside each other: one for each processor that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, allowed)
 
 
 @contextlib.contextmanager
@@ -313,20 +212,20 @@ def _place(name: str, cancelled: Cancel, *, alone: bool) -> Iterator[None]:
             ticket.close()
 
 
-def _join(name: str, own: _Turn, *, alone: bool) -> tuple[Line, LockFile] | None:
+def _join(name: str, own: Turn, *, alone: bool) -> tuple[Line, LockFile] | None:
     """The line and a ticket in it; None where there is no line, or its disk is full: then nobody waits."""
     for _ in range(2):
-        line = _line(name)
+        line = line_called(name)
         if line is None:
             return None
         try:
             return line, line.join(own.number(line), alone=alone)
         except OSError:
-            _line_in.cache_clear()  # somebody may have tidied up the folder
+            forget_lines()  # somebody may have tidied up the folder
     return None
 
 
-def _wait(line: Line, own: _Turn, ticket: LockFile, cancelled: Cancel) -> None:
+def _wait(line: Line, own: Turn, ticket: LockFile, cancelled: Cancel) -> None:
     """Returns when the ticket may go; counts as a piece of the work from here on."""
     own.begins_to_wait()
     try:
@@ -348,37 +247,3 @@ def _admit(line: Line, ticket: LockFile) -> list[Path]:
         return line.admit(ticket)
     except OSError:
         return []
-
-
-def _standing(line: Line, number: int) -> Waiting:
-    """The place behind all works that were asked for earlier, and the time that they say they need."""
-    before = line.turns_before(number)
-    left = [each.get("left_s") for each in before]
-    known = [float(seconds) for seconds in left if isinstance(seconds, (int, float))]
-    return Waiting(len(before) + 1, sum(known) if before and len(known) == len(left) else None)
-
-
-def _line(name: str) -> Line | None:
-    """The line of this name; None where the system has no locks, or no folder for them: then nobody waits."""
-    return _line_in(os.environ.get("QEXPLORER_PLACES"), name) if HAS_LOCKS else None
-
-
-@lru_cache(maxsize=8)
-def _line_in(named: str | None, name: str) -> Line | None:
-    homes = [Path(named)] if named else [Path("/tmp") / f"qexplorer-{os.getuid()}", None]  # noqa: S108 - checked below
-    for home in homes:
-        with contextlib.suppress(OSError):
-            folder = (workspace("places") if home is None else home) / name
-            folder.parent.mkdir(mode=0o700, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            if all(_is_ours(each) for each in (folder.parent, folder)):
-                line = Line(folder, places_here())
-                line.sweep()
-                return line
-    return None
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether nobody else could have made the folder, or can write into it."""
-    found = folder.lstat()
-    return folder.is_dir() and not folder.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o022

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.errors import Cancelled
-from qexplorer.process.places import turns
+from qexplorer.process.places import homes, taking
 from qexplorer.process.places.waiting import Waiting
 
 HOLDER = Path(__file__).with_name("holder.py")
@@ -69,7 +69,7 @@ def own_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "sitecustomize.py").write_text("import os\nos.sched_getaffinity = lambda _pid: {0, 1}\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "two"), str(Path(__file__).parents[3])]))
-    monkeypatch.setattr(turns, "places_here", lambda: 2)
+    monkeypatch.setattr(homes, "places_here", lambda: 2)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_the_place_of_who_is_killed_is_free_at_once(crowd: Crowd, kind: str) -> 
     until(lambda: crowd.inside() == {"next"})
     crowd.let_go("next")
     crowd.processes["next"].wait(timeout=20)
-    with turns.alone():
+    with taking.alone():
         left = [p.name for p in Path(os.environ["QEXPLORER_PLACES"], "machine").iterdir()]
     assert sorted(name.split(".")[-1] for name in left if name != "lock") in (["ra", "turn"], ["ra", "turn", "turn"])
 
@@ -136,10 +136,10 @@ def test_who_is_stopped_is_not_waited_for(crowd: Crowd) -> None:
 
 def test_an_earlier_work_goes_on_before_a_later_one(crowd: Crowd) -> None:
     """The next piece of a work that was asked for first goes before a piece that has waited longer."""
-    with turns.turn():
-        with turns.alone():
+    with taking.turn():
+        with taking.alone():
             crowd.start("other", "alone")
-        with turns.beside():
+        with taking.beside():
             pass
         first = threading.Thread(target=copy_context().run, args=(_hold, crowd, "mine"))
         first.start()
@@ -148,20 +148,20 @@ def test_an_earlier_work_goes_on_before_a_later_one(crowd: Crowd) -> None:
 
 
 def _hold(crowd: Crowd, _name: str) -> None:
-    with turns.alone():
+    with taking.alone():
         assert not crowd.inside() & {"mine"}
 
 
 def test_long_work_makes_way_and_goes_on(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two steps a long piece lets a timing that waits go first, and has its place again after it."""
-    with turns.turn(), turns.beside():
+    with taking.turn(), taking.beside():
         crowd.start("timing", "alone")
-        turns.give_way()
+        taking.give_way()
         assert not crowd.inside(), "a later timing waits while the piece is young"
-        monkeypatch.setattr(turns, "_MAKES_WAY_S", 0.0)
+        monkeypatch.setattr(taking, "_MAKES_WAY_S", 0.0)
         goes_on = threading.Timer(0.5, crowd.let_go, ["timing"])
         goes_on.start()
-        turns.give_way()
+        taking.give_way()
         assert crowd.saw("timing out")
         crowd.start("behind", "alone")
         assert not crowd.inside(), "the piece has its place again"
@@ -169,9 +169,9 @@ def test_long_work_makes_way_and_goes_on(crowd: Crowd, monkeypatch: pytest.Monke
 
 def test_a_place_inside_a_place_is_free(tmp_path: Path) -> None:
     """Work that is made of other work never waits for itself."""
-    with turns.alone(), turns.beside(), turns.alone():
-        assert not turns.somebody_waits()
-    with turns.beside(), turns.beside(), turns.opening(), turns.beside():
+    with taking.alone(), taking.beside(), taking.alone():
+        assert not taking.somebody_waits()
+    with taking.beside(), taking.beside(), taking.opening(), taking.beside():
         held = [p.suffix for p in (tmp_path / "places" / "machine").iterdir()]
     assert held.count(".rb") == 1
 
@@ -179,9 +179,9 @@ def test_a_place_inside_a_place_is_free(tmp_path: Path) -> None:
 def test_who_waits_can_be_cancelled(crowd: Crowd) -> None:
     """Cancelling ends the wait with nothing left in the line."""
     crowd.start("holder", "alone")
-    with pytest.raises(Cancelled), turns.alone(lambda: True):
+    with pytest.raises(Cancelled), taking.alone(lambda: True):
         pytest.fail("the machine was held")
-    assert not turns.somebody_waits()
+    assert not taking.somebody_waits()
 
 
 def test_waiting_time_is_counted_apart(crowd: Crowd) -> None:
@@ -189,13 +189,13 @@ def test_waiting_time_is_counted_apart(crowd: Crowd) -> None:
     crowd.start("holder", "alone")
     threading.Timer(0.5, crowd.let_go, ["holder"]).start()
     told: list[Waiting | None] = []
-    with turns.turn(told.append):
-        assert turns.waited_s() == 0.0
-        with turns.alone():
-            waited = turns.waited_s()
+    with taking.turn(told.append):
+        assert taking.waited_s() == 0.0
+        with taking.alone():
+            waited = taking.waited_s()
             assert waited > 0.0
-            assert turns.waiting_now() is None
-        assert turns.waited_s() == waited
+            assert taking.waiting_now() is None
+        assert taking.waited_s() == waited
     assert told == [Waiting(2), None]
 
 
@@ -204,11 +204,11 @@ def test_the_time_told_is_what_those_before_still_need() -> None:
     told: list[Waiting | None] = []
 
     def behind() -> None:
-        with turns.turn(told.append), turns.alone():
+        with taking.turn(told.append), taking.alone():
             pass
 
-    with turns.turn(), turns.alone():
-        turns.expect(40.0)
+    with taking.turn(), taking.alone():
+        taking.expect(40.0)
         waiter = threading.Thread(target=behind)
         waiter.start()
         until(lambda: bool(told))
@@ -220,17 +220,17 @@ def test_without_a_folder_nobody_waits(tmp_path: Path, monkeypatch: pytest.Monke
     """Where no lock file can be made the work is done all the same."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("QEXPLORER_PLACES", str(tmp_path / "file" / "places"))
-    with turns.alone():
+    with taking.alone():
         pass
 
 
 def test_a_folder_that_was_tidied_up_is_made_again(tmp_path: Path) -> None:
     """Whoever clears away temporary files ends no work, and the next one has a line again."""
-    with turns.alone():
+    with taking.alone():
         for path in (tmp_path / "places" / "machine").iterdir():
             path.unlink()
         (tmp_path / "places" / "machine").rmdir()
-    with turns.alone():
+    with taking.alone():
         assert (tmp_path / "places" / "machine").is_dir()
 
 

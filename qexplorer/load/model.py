@@ -19,6 +19,7 @@ from qexplorer.core.model import Model
 from qexplorer.load.safety.limits import MAX_FILE_BYTES, loading_limits
 from qexplorer.load.store import find, keep, private_folder
 from qexplorer.process.parent import OnEvent, run_in_child
+from qexplorer.process.places.taking import opening
 
 if TYPE_CHECKING:
     import torch
@@ -162,9 +163,10 @@ def _load_copy(
     arguments = _arguments(copy, name, where, beside)
     limits = loading_limits(copy.stat().st_size)
     try:
-        found = run_in_child(
-            "qexplorer.load.child:load_file", arguments, limits=limits, on_event=on_event, cancelled=cancelled
-        )
+        with opening():
+            found = run_in_child(
+                "qexplorer.load.child:load_file", arguments, limits=limits, on_event=on_event, cancelled=cancelled
+            )
     except InputError:
         raise
     except QExplorerError as error:

@@ -40,6 +40,7 @@ OWN_TEXT = {
     "measure/why/explain.py": "kept in the workspace",
     "observe/collecting/magnitudes.py": "kept in the workspace",
     "observe/collecting/store.py": "kept in the workspace",
+    "process/places/line.py": "files in the line for the machine, which this person alone can write",
     "quantize/changes/kept.py": "kept in the workspace",
     "quantize/constants.py": "the key of a cache",
     "quantize/findings.py": "kept in the workspace",

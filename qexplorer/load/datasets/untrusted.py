@@ -23,6 +23,7 @@ from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.load.datasets.raw import MAX_BYTES, RawData
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.taking import opening
 
 __all__ = ["MAX_FILE_BYTES", "keep_untrusted", "kept_folder", "load_kept", "read_untrusted", "save_kept"]
 
@@ -78,7 +79,8 @@ def keep_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> Path:
 
 def _read_in_child(arguments: dict[str, Any], where: str) -> None:
     try:
-        run_in_child("qexplorer.load.datasets.child:read_file", arguments, limits=_LIMITS)
+        with opening():
+            run_in_child("qexplorer.load.datasets.child:read_file", arguments, limits=_LIMITS)
     except ChildTimeout:
         raise DataError(
             f"reading took longer than {_LIMITS.wall_s:.0f} s", where=where, do="give fewer samples"

@@ -127,10 +127,11 @@ def runtime_file(backend: str, variant: Variant, inputs: dict[str, Any]) -> str:
     """What the runtime loads: the ONNX file, or for LiteRT what it was converted to."""
     if backend != "litert":
         return str(variant.path)
-    from qexplorer.run.litert.cache import converted, digest_of
+    from qexplorer.graph.file_digest import file_digest
+    from qexplorer.run.litert.cache import converted
 
     shapes = {name: (1, *array.shape[1:]) for name, array in inputs.items()}
-    return str(converted(variant.path, digest_of(variant.path), shapes, free=True).path)
+    return str(converted(variant.path, file_digest(variant.path), shapes, free=True).path)
 
 
 def row_of(model: str, backend: str, recipe: str, values: dict[str, list[Any]]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from qexplorer.core.wire import Wire
 from qexplorer.machine.cpu import cpu_features, cpu_model
 from qexplorer.machine.gpus import Gpu, gpus_here
+from qexplorer.run.packages import versions_of
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Machine", "describe_machine"]
@@ -44,6 +44,7 @@ def describe_machine() -> Machine:
     """Asks this machine what it is; cheap, and imports no runtime."""
     import psutil
 
+    computing = [package for backend in BACKENDS for package in backend.facts.packages]
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(
         cpu=cpu_model(),
@@ -53,21 +54,5 @@ def describe_machine() -> Machine:
         memory_bytes=int(psutil.virtual_memory().total),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         gpus=gpus_here(),
-        versions={"python": platform.python_version()} | _versions(),
+        versions={"python": platform.python_version()} | versions_of(("qexplorer", *computing, "onnx", "numpy")),
     )
-
-
-def _versions() -> dict[str, str]:
-    """Versions of this program, of what backends bring, and of what makes graphs and numbers."""
-    found: dict[str, str] = {}
-    computing = (package for backend in BACKENDS for package in backend.facts.packages)
-    for package in dict.fromkeys(("qexplorer", *computing, "onnx", "numpy")):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    if "qexplorer" not in found:
-        from qexplorer import __version__
-
-        found["qexplorer"] = __version__
-    return found

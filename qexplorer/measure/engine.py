@@ -13,7 +13,7 @@ from types import TracebackType
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
-from qexplorer.measure.judging import Judged, judge_variant
+from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.pace.waiting import Wait, waiting_text
@@ -70,6 +70,7 @@ class Engine:
         self._prepared_s: dict[str, float] = {}
         self._since: dict[str, float] = {}
         self._metrics = () if subject.model.untrained else subject.metrics
+        self._samples = samples_digest(subject)
         self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> Engine:
@@ -140,6 +141,7 @@ class Engine:
                 on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
                 on_wait=lambda wait: self._wait(slot, step, wait),
                 cancelled=self._cancelled,
+                samples=self._samples,
             )
         self._waits.pop(slot, None)
         self._board.advance(step, 1.0)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qexplorer.core.errors import Cancelled, QExplorerError
+from qexplorer.core.plugins import METRICS
 from qexplorer.core.results import Fidelity, Kernels, Memory
 from qexplorer.graph.draws import RandomReach, drawn
+from qexplorer.graph.file_digest import file_digest
 from qexplorer.graph.index import index_of
+from qexplorer.machine.conditions import conditions
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.gate_words import cost_of, why_right
+from qexplorer.measure.fidelity.looked_at import batch_digest
+from qexplorer.measure.judged_before import KeptJudgement, read_judged, write_judged
 from qexplorer.measure.metrics.predictions import Labels
 from qexplorer.measure.metrics.results import Scored
 from qexplorer.measure.pace.waiting import OnWait, heard
-from qexplorer.measure.scoring import Scoring
+from qexplorer.measure.scoring import Scoring, keep_outputs, read_outputs
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import beside
+from qexplorer.run.registry import BACKENDS, exact_integers, reference
 
-__all__ = ["Judged", "judge_variant"]
+__all__ = ["Judged", "judge_variant", "samples_digest"]
 
 JUDGE_LIMITS = Limits(wall_s=1800.0)
 
@@ -67,11 +75,13 @@ def judge_variant(
     on_progress: Callable[[float], None] | None = None,
     on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
+    samples: str | None = None,
 ) -> Judged:
     """Runs ``variant`` on every sample, and its simulation too, in a child of its own.
 
     Whatever goes wrong there becomes ``failed``: other variants are not touched by it. Without ``scoring`` nothing is
-    scored, only checked.
+    scored, only checked. With ``samples`` (:func:`samples_digest`) what may be shown is kept, and read where the very
+    same was judged before.
 
     Raises:
         Cancelled: ``cancelled()`` became true.
@@ -94,6 +104,9 @@ def judge_variant(
     if (random := drawn(index_of(subject.model))) is not None:
         return Judged(refused=_never_the_same(random))
     try:
+        made_from = None if samples is None else _made_from(arguments, subject, samples)
+        if made_from is not None and (kept := _judged_before(made_from, scoring)) is not None:
+            return kept
         with beside(cancelled):
             value = run_in_child(
                 target,
@@ -106,7 +119,46 @@ def judge_variant(
         raise
     except QExplorerError as error:
         return Judged(failed=variant.told(error))
-    return _judged(value, Scored() if scoring is None else scoring.read(value["without_score"]))
+    judged = _judged(value, Scored() if scoring is None else scoring.read(value["without_score"]))
+    if made_from is not None and judged.usable:
+        answers = None if scoring is None or scoring.keep is None else read_outputs(Path(scoring.keep))
+        write_judged(made_from, KeptJudgement(value, judged.scored.scores, answers))
+    return judged
+
+
+def samples_digest(subject: Subject) -> str:
+    """Names what variants are judged on: samples, labels and their places."""
+    arrays = {f"input {name}": array for name, array in subject.inputs.items()} | {"positions": subject.positions}
+    return batch_digest(arrays if subject.labels is None else arrays | {"labels": subject.labels})
+
+
+def _made_from(arguments: Mapping[str, Any], subject: Subject, samples: str) -> list[Any] | None:
+    """All that a judgement follows from; None if the file cannot be read."""
+    path, backend, exact = Path(arguments["path"]), BACKENDS.get(arguments["backend"]), exact_integers()
+    computing = [backend, reference(), *([] if exact is None else [exact])]
+    try:
+        digest = file_digest(path)
+    except Exception:  # whoever loads it says what is wrong with it
+        return None
+    metrics = () if arguments["scoring"] is None else arguments["scoring"]["metrics"]
+    asked = {name: arguments[name] for name in arguments if name not in ("path", "files", "scoring")}
+    plugins = [METRICS.get(name) for name in metrics]
+    return [digest, subject.model.sha256, samples, asked, list(metrics), conditions(computing, plugins)]
+
+
+def _judged_before(made_from: Any, scoring: Scoring | None) -> Judged | None:
+    """What was kept of the same; the float model's answers are put where its variants look for them."""
+    found = read_judged(made_from)
+    if found is None:
+        return None
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):  # of another shape than it should be
+        judged = _judged(found.value, Scored(found.scores, found.value["without_score"]))
+        if scoring is None or scoring.keep is None:
+            return judged
+        if found.answers is not None:
+            keep_outputs(Path(scoring.keep), found.answers)
+            return judged
+    return None
 
 
 def _never_the_same(random: RandomReach) -> str:

@@ -19,7 +19,7 @@ from qexplorer.core.plugin_kinds.metric import Answers, Metric
 from qexplorer.core.plugins import METRICS
 from qexplorer.measure.metrics.results import Scored, score_all
 
-__all__ = ["Scoring", "keep_labels", "primary_values", "read_outputs", "score_answers"]
+__all__ = ["Scoring", "keep_labels", "keep_outputs", "primary_values", "read_outputs", "score_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def score_answers(
     """
     wanted = Scoring(**order)
     if wanted.keep is not None:
-        _keep(Path(wanted.keep), outputs)
+        keep_outputs(Path(wanted.keep), outputs)
     labels = None if wanted.labels is None else np.load(wanted.labels, mmap_mode="r", allow_pickle=False)
     floats = None if wanted.floats is None else read_outputs(Path(wanted.floats))
     found = score_all([METRICS.get(name) for name in wanted.metrics], Answers(outputs, n, labels, floats, threshold))
@@ -120,7 +120,7 @@ def primary_values(
     return {"name": metric.name, "ours": ours, "theirs": theirs}
 
 
-def _keep(folder: Path, outputs: Sequence[Array]) -> None:
+def keep_outputs(folder: Path, outputs: Sequence[Array]) -> None:
     """A file for each output; the folder gets its name last, so that what is there is whole."""
     making = folder.with_name(f"{folder.name}-making")
     making.mkdir()

@@ -35,6 +35,7 @@ OWN_TEXT = {
     "jobs/records.py": "files of a job",
     "measure/compare.py": "a value of this process as plain data",
     "measure/fidelity/simulation.py": "kept in the workspace",
+    "measure/judged_before.py": "kept in the workspace",
     "measure/kept.py": "kept in the workspace",
     "measure/live/stream_child.py": "what the page asks of its stream",
     "measure/why/explain.py": "kept in the workspace",

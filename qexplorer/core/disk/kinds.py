@@ -50,6 +50,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("sums", "findings"),
     KeptKind("durations", "findings"),
     KeptKind("alone", "findings"),
+    KeptKind("judged", "findings"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),
     KeptKind("incoming", "being worked on", Going.NEVER),

@@ -16,9 +16,9 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.gate import Difference, differences, explained, within
+from qexplorer.measure.fidelity.looked_at import once
 from qexplorer.measure.fidelity.simulation import ExactIntegers, Simulation, exact_for
 from qexplorer.measure.fidelity.single_points import Asked, each_alone
-from qexplorer.measure.looked_at import once
 from qexplorer.measure.scratch import read_samples
 from qexplorer.run.batching import run_in_batches
 from qexplorer.run.protocol import Answerer, Backend

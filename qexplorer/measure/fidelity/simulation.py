@@ -21,7 +21,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
-from qexplorer.measure.looked_at import batch_digest
+from qexplorer.measure.fidelity.looked_at import batch_digest
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import exact_integers, reference
 

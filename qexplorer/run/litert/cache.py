@@ -6,23 +6,22 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import qexplorer
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError, ChildError, QExplorerError
-from qexplorer.core.workspace import digest_json, sha256_file, workspace
+from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.litert.conversion import FACTS, MODEL, convert
+from qexplorer.run.packages import versions_of
 from qexplorer.run.preparing import preparing
 
-__all__ = ["Converted", "converted", "digest_of"]
+__all__ = ["Converted", "converted"]
 
 _FORMAT = 6
+_PACKAGES = ("qexplorer", "torch", "litert-torch", "litert-converter", "ai-edge-litert")
 _LIMITS = Limits(wall_s=600, cpu_s=600)
 
 
@@ -45,17 +44,6 @@ class Converted:
     differences: tuple[str, ...]
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a model and of the files of external data that it names."""
-    import onnx
-
-    model = onnx.load(str(path), load_external_data=False)
-    beside = {
-        entry.value for item in model.graph.initializer for entry in item.external_data if entry.key == "location"
-    }
-    return digest_json([sha256_file(path), *(sha256_file(path.parent / name) for name in sorted(beside))])
-
-
 def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *, free: bool) -> Converted:
     """The file for inputs of ``shapes``, converted in a child process if it is not kept yet.
 
@@ -63,14 +51,15 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
 
     Args:
         path: the ONNX file.
-        digest: its :func:`digest_of`.
+        digest: its :func:`~qexplorer.graph.file_digest.file_digest`.
         shapes: of the inputs, by name.
         free: whether the first axis of every input is a batch that may change, given as 1.
 
     Raises:
         BackendError: it cannot be converted; the sentence says why.
     """
-    key = digest_json([digest, {name: list(shape) for name, shape in shapes.items()}, free, _versions()])
+    made_by = {"format": str(_FORMAT)} | versions_of(_PACKAGES)
+    key = digest_json([digest, {name: list(shape) for name, shape in shapes.items()}, free, made_by])
     folder = workspace("litert", key)
     if not (folder / FACTS).is_file():
         arguments = {"path": str(path), "shapes": shapes, "folder": str(folder), "free": free}
@@ -95,15 +84,3 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
         codes_out={int(position): grid for position, grid in facts["codes_out"].items()},
         differences=tuple(facts["differences"]),
     )
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Versions of everything that takes part in a conversion."""
-    found = {"format": str(_FORMAT), "qexplorer": qexplorer.__version__}
-    for name in ("torch", "litert-torch", "litert-converter", "ai-edge-litert"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
-    return found

@@ -12,8 +12,9 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.graph.file_digest import file_digest
 from qexplorer.graph.walk import fed_inputs
-from qexplorer.run.litert.cache import Converted, converted, digest_of
+from qexplorer.run.litert.cache import Converted, converted
 from qexplorer.run.litert.interpreter import PreparedInterpreter
 from qexplorer.run.litert.kernels import kernels_of
 from qexplorer.run.protocol import Executed, SessionOptions
@@ -52,7 +53,7 @@ class LiteRtSession:
         graph = _read(path).graph
         self._inputs = tuple(_input(item) for item in fed_inputs(graph))
         self._outputs = [(item.name, item.type.tensor_type.elem_type) for item in graph.output]
-        self._digest = digest_of(path)
+        self._digest = file_digest(path)
         self._files: dict[Shapes, Converted] = {}
         self._prepared: dict[Shapes, tuple[Converted, PreparedInterpreter]] = {}
         ones = tuple(tuple(1 if size is None else size for size in item.sizes) for item in self._inputs)

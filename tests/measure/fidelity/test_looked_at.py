@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from qexplorer.core.errors import BackendError
@@ -13,7 +14,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.comparing import Question
 from qexplorer.measure.fidelity.gate import Difference
-from qexplorer.measure.looked_at import once
+from qexplorer.measure.fidelity.looked_at import once
 from qexplorer.run.registry import BACKENDS
 
 FOUND = Difference(1, 8, 8, 2.0, None, exact=False, elements=10, within_one=9, equal=5, values=10, rows=(3, 1))
@@ -41,7 +42,7 @@ class Looker:
 def test_the_same_is_looked_at_once_and_anything_else_anew(tmp_path: Path) -> None:
     """The same graph, backend, answers and batches; a change of any of them is another question."""
     path, look = tmp_path / "a.onnx", Looker()
-    path.write_bytes(b"a graph")
+    onnx.save(onnx.ModelProto(producer_name="a graph"), str(path))
     assert once(question(path), [FOUND], FEEDS, look) == SEEN
     assert once(question(path), [FOUND], FEEDS, look) == SEEN
     assert look.times == 1
@@ -49,7 +50,7 @@ def test_the_same_is_looked_at_once_and_anything_else_anew(tmp_path: Path) -> No
     once(question(path), [FOUND], [{"x": FEEDS[0]["x"] + 1}], look)
     once(question(path, "torch"), [FOUND], FEEDS, look)
     once(replace(question(path), threads=2), [FOUND], FEEDS, look)
-    path.write_bytes(b"another graph")
+    onnx.save(onnx.ModelProto(producer_name="another graph"), str(path))
     once(question(path), [FOUND], FEEDS, look)
     assert look.times == 6
 
@@ -57,7 +58,7 @@ def test_the_same_is_looked_at_once_and_anything_else_anew(tmp_path: Path) -> No
 def test_a_look_that_fails_is_not_kept(tmp_path: Path) -> None:
     """The next comparison tries again."""
     path, look = tmp_path / "a.onnx", Looker()
-    path.write_bytes(b"a graph")
+    onnx.save(onnx.ModelProto(producer_name="a graph"), str(path))
 
     def fails() -> Alone:
         raise BackendError("it gave up")
@@ -71,7 +72,7 @@ def test_a_look_that_fails_is_not_kept(tmp_path: Path) -> None:
 def test_what_is_damaged_is_looked_at_again(tmp_path: Path) -> None:
     """A kept finding that lacks a field is no finding."""
     path, look = tmp_path / "a.onnx", Looker()
-    path.write_bytes(b"a graph")
+    onnx.save(onnx.ModelProto(producer_name="a graph"), str(path))
     once(question(path), [FOUND], FEEDS, look)
     (kept,) = workspace("alone").glob("*.json")
     kept.write_text('{"worst_steps": 1.0}')

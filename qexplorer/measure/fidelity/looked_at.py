@@ -11,16 +11,14 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qexplorer import __version__
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import InputError
-from qexplorer.core.workspace import sha256_file
-from qexplorer.machine.cpu import cpu_features, cpu_model
+from qexplorer.graph.file_digest import file_digest
+from qexplorer.machine.conditions import conditions
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.run.registry import exact_integers, reference
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from qexplorer.measure.fidelity.gate import Difference
 
 __all__ = ["batch_digest", "once"]
-
-SCHEMA = 2
-"""Raise this whenever the same answers are looked at otherwise."""
 
 
 def once(
@@ -59,26 +54,14 @@ def once(
 
 def _made_from(question: Question, found: Sequence[Difference], feeds: Sequence[Mapping[str, Array]]) -> list[Any]:
     exact = exact_integers()
-    computing = [question.backend, reference(), *([] if exact is None else [exact])]
-    packages = sorted({package for backend in computing for package in backend.facts.packages})
     return [
-        SCHEMA,
-        __version__,
-        sha256_file(question.path),
+        file_digest(question.path),
         question.backend.name,
-        {package: _version(package) for package in packages},
-        [cpu_model(), cpu_features()],
+        conditions([question.backend, reference(), *([] if exact is None else [exact])]),
         question.threads,
         [asdict(item) for item in found],
         [batch_digest(batch) for batch in feeds],
     ]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
 
 
 def batch_digest(feeds: Mapping[str, Array]) -> str:

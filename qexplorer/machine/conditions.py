@@ -1,0 +1,69 @@
+"""What a result depends on beside the files that it was made from: whoever keeps one keeps it under these."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.workspace import sha256_file
+from qexplorer.machine.cpu import cpu_features, cpu_model
+from qexplorer.machine.gpus import gpus_here
+from qexplorer.run.packages import versions_of
+from qexplorer.run.protocol import Backend
+
+__all__ = ["conditions"]
+
+_PROGRAM = Path(__file__).resolve().parents[1]
+_ALWAYS = ("numpy", "onnx", "scipy", "torch")
+_SETTINGS = (
+    *("ATEN_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NVIDIA_", "OMP_", "ONEDNN_", "OPENBLAS_", "OPENVINO_", "ORT_"),
+    *("OV_", "TF_", "TORCH", "XNN"),
+)
+"""How the names of environment variables begin by which runtimes choose how they compute."""
+
+
+def conditions(backends: Iterable[Backend], plugins: Iterable[object] = ()) -> list[Any]:
+    """Everything that may change what ``backends`` answer to the same file and samples, as plain data.
+
+    That is: this program, line by line; the packages that compute, with their versions; the processor, and GPUs for
+    backends that use one; and settings in the environment.
+
+    Args:
+        backends: those that take part.
+        plugins: what else takes part and may have been written by others.
+    """
+    taking_part = list(backends)
+    packages = {package for backend in taking_part for package in backend.facts.packages}
+    gpu = any(backend.capabilities.device != "cpu" for backend in taking_part)
+    return [
+        program_digest(),
+        sorted({_source(each) for each in (*taking_part, *plugins)}),
+        versions_of((*_ALWAYS, *sorted(packages))) | {"python": platform.python_version()},
+        [cpu_model(), cpu_features()],
+        [asdict(each) for each in gpus_here()] if gpu else [],
+        sorted([name, value] for name, value in os.environ.items() if name.startswith(_SETTINGS)),
+    ]
+
+
+@cache
+def program_digest() -> str:
+    """SHA-256 of this program's own modules: another line of code, another digest."""
+    found = hashlib.sha256()
+    for path in sorted(_PROGRAM.rglob("*.py")):
+        found.update(f"{path.relative_to(_PROGRAM).as_posix()} {sha256_file(path)}\n".encode())
+    return found.hexdigest()
+
+
+def _source(plugin: object) -> str:
+    """SHA-256 of the file that a plug-in's class stands in; its name where there is none."""
+    try:
+        return sha256_file(Path(inspect.getfile(type(plugin))))
+    except (OSError, TypeError):
+        return f"{type(plugin).__module__}.{type(plugin).__qualname__}"

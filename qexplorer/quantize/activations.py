@@ -1,6 +1,7 @@
 """Which activations get a grid, and whose wishes decide it.
 
-A tensor is on a grid if a quantized layer makes it or reads it. Its format comes from the layer that makes it; a
+A tensor is on a grid if a quantized layer makes it or reads it, but for the answer of a last product, which stays float
+(see ``worthwhile.py``). Its format comes from the layer that makes it; a
 tensor that float layers or the outside make takes the wishes of its first quantized reader. A rule of the recipe
 goes before the recipe's default: where only a reader's rule names other activations, that reader decides.
 
@@ -74,13 +75,13 @@ def absorbed(decision: Decision, decisions: Mapping[str, Decision], view: GraphI
     maker = view.producer.get(tensor)
     if maker is None or view.only_reader(tensor) != decision.layer.name:
         return False
-    return decisions[maker].computes or absorbed(decisions[maker], decisions, view)
+    return decisions[maker].makes_codes or absorbed(decisions[maker], decisions, view)
 
 
 def follows_float(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
-    """Whether a Relu or Clip reads what a float layer or the outside makes."""
+    """Whether a Relu or Clip reads floats: what a float layer, a last product or the outside makes."""
     maker = view.producer.get(decision.data[0]) if decision.bounds else None
-    return decision.bounds and (maker is None or not (decisions[maker].computes or decisions[maker].moves))
+    return decision.bounds and (maker is None or not (decisions[maker].makes_codes or decisions[maker].moves))
 
 
 def _swallowed(tensor: str, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
@@ -102,7 +103,7 @@ def _parents(decisions: Mapping[str, Decision], view: GraphIndex) -> dict[str, t
                     found[outputs[0]] = (None, bound)
             elif decision.data[0] in found:
                 found |= dict.fromkeys(outputs, (decision.data[0], bound))
-        elif decision.computes:
+        elif decision.makes_codes:
             found |= {o: (None, None) for o in outputs if not _swallowed(o, decisions, view)}
         else:
             found |= {o: (None, None) for o in outputs if o in wanted}
@@ -142,7 +143,7 @@ def _wishes(
     view: GraphIndex,
 ) -> tuple[ActivationSpec, str]:
     """Whose activation format counts for ``tensor``: makers before readers, rules before the default."""
-    makers = [d for d in _chain(tensor, decisions, view) if d.computes or (bound and d.bounds)]
+    makers = [d for d in _chain(tensor, decisions, view) if d.makes_codes or (bound and d.bounds)]
     candidates = [(d.spec.activations, d.layer.name) for d in (*makers, *readers)]
     known = [(spec, name) for spec, name in candidates if spec is not None]
     by_rule = [item for item in known if item[0] != recipe.activations]

@@ -29,6 +29,7 @@ class Decision:
         reason: why, one sentence without a full stop.
         data: activation inputs that are read from a grid (tensor names).
         weight: input position of its constant weight, or None if it has none.
+        gives_floats: whether a quantized layer's answer stays as the sums are, without a grid of its own.
     """
 
     layer: Layer
@@ -38,11 +39,17 @@ class Decision:
     reason: str
     data: tuple[str, ...] = ()
     weight: int | None = None
+    gives_floats: bool = False
 
     @property
     def computes(self) -> bool:
-        """Whether it reads codes and writes codes on a grid of its own."""
+        """Whether it reads codes and computes on them."""
         return self.treatment is Treatment.QUANTIZED
+
+    @property
+    def makes_codes(self) -> bool:
+        """Whether what it computes is rounded to a grid of its own."""
+        return self.computes and not self.gives_floats
 
     @property
     def moves(self) -> bool:
@@ -68,7 +75,7 @@ class Treatment(StrEnum):
 
 def keep_float(decision: Decision, reason: str) -> Decision:
     """The same layer in float, because of ``reason``."""
-    return replace(decision, treatment=Treatment.FLOAT, reason=reason, data=())
+    return replace(decision, treatment=Treatment.FLOAT, reason=reason, data=(), gives_floats=False)
 
 
 def decide(model: Model, recipe: Recipe, view: GraphIndex) -> dict[str, Decision]:

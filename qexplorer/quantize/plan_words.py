@@ -188,6 +188,8 @@ def _quantized_remarks(decision: Decision, sources: Mapping[str, Source], plan: 
         return [f"simulated: {obstacle}"]
     if any(f.signed for f in formats):
         return ["signed activations: ONNX Runtime on x86 uses integers only where it can shift the codes to uint8"]
+    if decision.gives_floats:
+        return ["its sums become floats, because only float layers follow"]
     narrow = [f.name for f in formats if f.bits < 8]
     return [f"{narrow[0]} is carried by 8 bits, and its codes are clipped"] if narrow else []
 

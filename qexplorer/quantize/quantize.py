@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["digest_of", "quantize_model", "quantized_path"]
 
-SCHEMA = 7
+SCHEMA = 8
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
 before are not taken for new ones."""
 

@@ -11,17 +11,24 @@ Slice or the last step of a loop often has a narrower range.
 In front of a softmax a sum is never put on a grid: what is added there may be a mask of large numbers, whether or not
 the calibration data held one, and on one grid with them the scores would share a few codes. Where scores themselves
 spread so far, by what was observed, they stay in float as well, whatever the calibrator.
+
+The last product in front of float layers gives floats: nobody behind it wants codes, and integer kernels of matrix
+products scale their sums to floats as well as to codes. Convolutions have none that do. Where the product is the
+answer itself, its grid is what the answers of backends are compared on; where a Relu or Clip follows, bounds on codes
+are free, and ONNX Runtime would fuse the bound with the product in float.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.formats.uniform import as_uniform
-from qexplorer.graph.index import GraphIndex
+from qexplorer.graph.index import GraphIndex, reads_of
 from qexplorer.load.operators import OperatorKind
 from qexplorer.observe.stats import TensorStats
+from qexplorer.quantize.constants import LINEAR
 from qexplorer.quantize.decide import Decision, keep_float
 
 __all__ = ["SPREAD", "coarse_scores", "only_worthwhile"]
@@ -42,7 +49,8 @@ def only_worthwhile(decisions: Mapping[str, Decision], view: GraphIndex) -> _Dec
     while True:
         reasons = {n: why for n, d in found.items() if (why := _not_between_codes(d, found, view))}
         if not reasons:
-            return found
+            last = _last_products(found, view)
+            return {name: replace(decision, gives_floats=name in last) for name, decision in found.items()}
         found |= {n: keep_float(found[n], why) for n, why in reasons.items()}
 
 
@@ -86,7 +94,9 @@ def _may_be_mask(decision: Decision, decisions: Mapping[str, Decision], view: Gr
 def _not_between_codes(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
     """Why a layer of no worth of its own has nothing to save on codes, or None."""
     if decision.moves and not decision.bounds and not _comes_as_codes(decision.data[0], decisions, view):
-        return "it moves floats: the grid stands behind it, where the first quantized layer reads"
+        follows = any(each.computes for each in _readers(decision, decisions, view))
+        behind = "it moves floats: the grid stands behind it, where the first quantized layer reads"
+        return behind if follows else "it reads floats, and no quantized layer follows"
     if not _arithmetic(decision):
         return None
     if not any(_comes_as_codes(tensor, decisions, view) for tensor in decision.data):
@@ -101,7 +111,22 @@ def _comes_as_codes(tensor: str, decisions: Mapping[str, Decision], view: GraphI
     maker = view.producer.get(tensor)
     while maker is not None and decisions[maker].moves:
         maker = view.producer.get(decisions[maker].data[0])
-    return maker is not None and decisions[maker].computes
+    return maker is not None and decisions[maker].makes_codes
+
+
+def _last_products(decisions: Mapping[str, Decision], view: GraphIndex) -> set[str]:
+    """Matrix products behind which all is computed in float, but for answers and for what a Relu or Clip reads."""
+    leads_to_codes, kept = set[str](), set(view.outputs)
+    found = set[str]()
+    for name, decision in reversed(decisions.items()):  # type: ignore[call-overload]
+        outputs = set(decision.layer.outputs)
+        if decision.computes and decision.layer.op in LINEAR and not outputs & (leads_to_codes | kept):
+            found.add(name)
+        if name in view.nodes and (decision.computes or outputs & leads_to_codes):
+            leads_to_codes |= set(reads_of(view.nodes[name]))
+        if decision.layer.op in ("Relu", "Clip") or (decision.moves and outputs & kept):
+            kept.add(decision.layer.inputs[0])
+    return found
 
 
 def _readers(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> list[Decision]:

@@ -141,3 +141,50 @@ def test_scores_that_spread_too_far_for_their_grid_stay_float(factor: float, rec
     b.output(b.node("MatMul", b.node("Softmax", scores, axis=-1, name="softmax"), b.normal(8, 4)), 3)
     feeds = {"x": b.random.normal(size=(32, 8, 8)).astype(np.float32)}
     assert _planned(model_of(b.model(), "scores"), feeds, recipe).layer("softmax").treatment == treatment
+
+
+def _classifier(operator: str, *tail: str) -> tuple[Model, Feeds]:
+    """Two layers, the second a ``MatMul`` or ``Gemm``, then the operators of ``tail``."""
+    b = Builder(6)
+    h = b.node("Relu", b.node("Gemm", b.input("x", ("n", 32)), b.normal(32, 24), b.normal(24), name="first"))
+    bias = (b.normal(6),) if operator == "Gemm" else ()
+    z = b.node(operator, h, b.normal(24, 6), *bias, name="last")
+    for index, op in enumerate(tail):
+        z = b.node(op, z, name=f"tail{index}")
+    b.output(z, 2)
+    feeds = {"x": b.random.normal(size=(64, 32)).astype(np.float32)}
+    return model_of(b.model(), "_".join(("classifier", operator, *tail))), feeds
+
+
+@pytest.mark.parametrize("operator", ["MatMul", "Gemm"])
+def test_the_last_product_in_front_of_float_layers_gives_floats(operator: str, tmp_path: Path) -> None:
+    """It has no grid of its own, and ONNX Runtime computes it on integers all the same."""
+    model, feeds = _classifier(operator, "Sigmoid")
+    plan = _planned(model, feeds)
+    assert plan.layer("last").treatment == "quantized"
+    assert "its sums become floats" in plan.layer("last").reason
+    assert "last_out" not in plan.tensors
+    assert plan.layer("tail0").treatment == "float"
+    kernels = integer_kernels(emit(model, Recipe.parse("w8a8"), plan), feeds, tmp_path)
+    assert sum(kernels.values()) == 2, kernels
+
+
+@pytest.mark.parametrize("operator", ["MatMul", "Gemm"])
+@pytest.mark.parametrize("tail", [(), ("Flatten",), ("Relu",), ("Relu", "Sigmoid")])
+def test_an_answer_and_what_is_bounded_keep_their_grid(operator: str, tail: tuple[str, ...], tmp_path: Path) -> None:
+    """Backends are compared by steps of the answer's grid; a bound on codes is free, and in float it costs a kernel."""
+    model, feeds = _classifier(operator, *tail)
+    plan = _planned(model, feeds)
+    assert "floats" not in plan.layer("last").reason
+    kernels = integer_kernels(emit(model, Recipe.parse("w8a8"), plan), feeds, tmp_path)
+    assert sum(kernels.values()) == 2, kernels
+
+
+def test_a_product_that_leads_to_codes_through_floats_keeps_its_grid() -> None:
+    """Only behind the last one does nobody want codes: here a second product reads what a Sigmoid makes."""
+    b = Builder(7)
+    h = b.node("Sigmoid", b.node("MatMul", b.input("x", ("n", 16)), b.normal(16, 8), name="first"))
+    b.output(b.node("Sigmoid", b.node("MatMul", h, b.normal(8, 4), name="second")), 2)
+    plan = _planned(model_of(b.model(), "two"), {"x": b.random.normal(size=(64, 16)).astype(np.float32)})
+    assert "first_out" in plan.tensors
+    assert "second_out" not in plan.tensors

@@ -272,6 +272,25 @@ def test_weights_with_a_zero_point_become_float_and_it_is_said(tmp_path: Path) -
     assert even.differences == ()
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("grid_behind", [False, True])
+def test_a_product_without_a_grid_behind_is_told_as_float(tmp_path: Path, grid_behind: bool, bounded: bool) -> None:
+    """LiteRT's integer kernels give codes; a bias and a bound may lie in front of the grid."""
+    model = weighted(tmp_path, np.ones((6, 4), np.int8), 0, 1.0)
+    nodes = {node.output[0]: node for node in model.graph.node}
+    if bounded:
+        model.graph.node.insert(
+            list(model.graph.node).index(nodes["sum"]) + 1, helper.make_node("Relu", ["sum"], ["r"])
+        )
+        nodes["y_q"].input[0] = "r"
+    if not grid_behind:
+        for name in ("y_q", "y"):
+            model.graph.node.remove(nodes[name])
+        model.graph.node.append(helper.make_node("Sigmoid", ["r" if bounded else "sum"], ["y"]))
+    said = [each for each in rewritten(model).differences if "is computed in float" in each]
+    assert bool(said) is not grid_behind
+
+
 @pytest.mark.parametrize(("bias", "taken"), [(1.0, True), (100.0, False)])
 def test_a_bias_is_taken_into_its_layer_unless_it_overflows(tmp_path: Path, bias: float, taken: bool) -> None:
     """At steps of 0.02 * 1e-6 a bias of 1 fits into int32 and one of 100 does not."""

@@ -12,9 +12,10 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["rewrite_clips", "rewrite_halves", "unfuse"]
+__all__ = ["rewrite_clips", "rewrite_halves", "tell_float_sums", "unfuse"]
 
 _SOFTMAX = (1 / 256, -128)  # scale and zero point of LiteRT's integer SOFTMAX, which has no other
+_LAYERS = ("FullyConnected", "MatMul", "Conv", "ConvTranspose")
 _HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
@@ -66,6 +67,26 @@ def unfuse(edit: GraphEdit, differences: list[str]) -> None:
         differences.append(
             f"'{node.output[0]}' is computed in float: LiteRT's {node.op_type} on codes cannot do its grid"
         )
+
+
+def tell_float_sums(edit: GraphEdit, differences: list[str]) -> None:
+    """Says which layers on codes have no grid for their answers: LiteRT's integer kernels give codes alone."""
+    made, readers = edit.makers(), edit.readers()
+    for node in edit.nodes:
+        makers = [made.get(name) for name in node.input[:2]]
+        if node.op_type not in _LAYERS or len(makers) < 2 or makers[0] is None or makers[0].op_type != "Grid":
+            continue
+        codes = makers[1] is not None and makers[1].op_type in ("Weight", "Grid")
+        if codes and not _ends_on_grid(node.output[0], readers):
+            what = f"'{node.output[0]}' is computed in float: LiteRT's integer kernels give codes"
+            differences.append(f"{what}, and no grid follows here")
+
+
+def _ends_on_grid(name: str, readers: dict[str, list[onnx.NodeProto]]) -> bool:
+    """Whether a grid follows, behind a bound or bias at most."""
+    behind = readers.get(name, [])
+    bounds = [each.output[0] for each in behind if each.op_type in ("Relu", "Bound", "Add")]
+    return any(each.op_type == "Grid" for each in behind) or any(_ends_on_grid(each, readers) for each in bounds)
 
 
 def _is_softmax_grid(grid: onnx.NodeProto) -> bool:

@@ -10,7 +10,7 @@ from qexplorer.run.litert.rewrite.activations import CodesOut, rewrite_activatio
 from qexplorer.run.litert.rewrite.bias import rewrite_bias, unweight_scaled
 from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
 from qexplorer.run.litert.rewrite.factors import absorb_factors
-from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, unfuse
+from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, tell_float_sums, unfuse
 from qexplorer.run.litert.rewrite.qlinear import rewrite_qlinear
 from qexplorer.run.litert.rewrite.tables import rewrite_tables
 from qexplorer.run.litert.rewrite.weights import rewrite_layers, rewrite_weights
@@ -55,6 +55,7 @@ def rewritten(model: onnx.ModelProto) -> Rewritten:
     unweight_scaled(edit, differences)
     rewrite_clips(edit)
     unfuse(edit, differences)
+    tell_float_sums(edit, differences)
     found = edit.finish()
     narrow = sum(
         attribute.i == 4 for node in found.graph.node for attribute in node.attribute if attribute.name == "bits"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.python_surface.show import as_html
 
-__all__ = ["Array", "DataSet", "Split"]
+__all__ = ["Array", "DataSet", "Split", "as_declared"]
 
 Array = NDArray[np.generic]
 
@@ -98,6 +98,21 @@ class DataSet:
 
     def _repr_html_(self) -> str:
         return as_html(self)
+
+
+def as_declared(feeds: Mapping[str, Array], ranks: Mapping[str, int]) -> dict[str, Array]:
+    """``feeds`` as a file takes them, whose inputs have as many axes as ``ranks`` says.
+
+    Every sample comes with an axis of one in front. An input that has no axis for the batch (a recurrent state, a
+    sampling rate) is given one sample at a time, and that axis is taken off here.
+    """
+    return {name: _whole(value, ranks.get(name, value.ndim)) for name, value in feeds.items()}
+
+
+def _whole(value: Array, rank: int) -> Array:
+    if value.ndim != rank + 1 or value.shape[0] != 1:
+        return value
+    return np.asarray(value[0])
 
 
 def _are(count: int) -> str:

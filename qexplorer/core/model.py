@@ -29,12 +29,15 @@ class TensorInfo:
         classes: whether it is an output that is known to name a class for each sample: it comes from a Softmax or a
             classifier of ai.onnx.ml, holds one whole number a sample, or somebody has named its classes. A table that
             merely could is not: scores, coordinates and embeddings look alike.
+        alone: whether it is an input without an axis for the batch in front, such as a recurrent state or a sampling
+            rate: a sample of it is all of it, and the model takes one sample at a time.
     """
 
     name: str
     dtype: str
     shape: tuple[Dim, ...]
     classes: bool = False
+    alone: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a length that nothing has: loading takes -1 and 0 for free ones."""
@@ -44,6 +47,8 @@ class TensorInfo:
     @property
     def fixed_batch(self) -> int | None:
         """The batch size the file insists on (first dimension), or None if any will do."""
+        if self.alone:
+            return 1
         first = self.shape[0] if self.shape else None
         return first if isinstance(first, int) else None
 

@@ -87,7 +87,7 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
         sha256=sha256_bytes(data),
         source_sha256=source_sha256,
         opset=default_opset(proto),
-        inputs=tuple(_info(value) for value in proto.graph.input),
+        inputs=_inputs(proto),
         outputs=tuple(replace(_info(value), classes=names_a_class(value, makers)) for value in proto.graph.output),
         layers=layers,
         parameters=sum(count for count, _, is_parameter in tensors if is_parameter),
@@ -103,6 +103,13 @@ def _count(dims: Any) -> int:
     for d in dims:
         total *= d
     return total
+
+
+def _inputs(proto: onnx.ModelProto) -> tuple[TensorInfo, ...]:
+    from qexplorer.load.batch_axes import declared_shape, stand_alone
+
+    alone = stand_alone([declared_shape(value) for value in proto.graph.input])
+    return tuple(replace(_info(v), alone=a) for v, a in zip(proto.graph.input, alone, strict=True))
 
 
 def _info(value: onnx.ValueInfoProto) -> TensorInfo:

@@ -15,6 +15,7 @@ from qexplorer.graph.embeddings import embedding_table
 from qexplorer.graph.index import GraphIndex
 from qexplorer.graph.types import declared_types
 from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
+from qexplorer.load.batch_axes import declared_shape, stand_alone
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
 from qexplorer.load.operators import MOVES, QUANTIZABLE, OperatorKind, OperatorRule
 from qexplorer.load.parameters import counts, quantized_readers
@@ -68,11 +69,9 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
 
 def _batch(proto: onnx.ModelProto) -> int:
     """Batch size that the file insists on; 1 if any will do."""
-    for value in fed_inputs(proto.graph):
-        dims = value.type.tensor_type.shape.dim
-        if dims and dims[0].HasField("dim_value"):
-            return max(int(dims[0].dim_value), 1)
-    return 1
+    shapes = [declared_shape(value) for value in fed_inputs(proto.graph)]
+    lengths = [s[0] for s, alone in zip(shapes, stand_alone(shapes), strict=True) if s and not alone]
+    return max(next((length for length in lengths if isinstance(length, int)), 1), 1)
 
 
 def _layer(node: onnx.NodeProto, facts: _Facts, counted: set[str]) -> Layer:

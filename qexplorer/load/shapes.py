@@ -8,6 +8,7 @@ import onnx
 import onnx.shape_inference
 
 from qexplorer.graph.walk import DEFAULT_DOMAINS
+from qexplorer.load.batch_axes import batch_names, declared_shape
 from qexplorer.load.runtime_types import runtime_types, untyped
 
 __all__ = ["add_shapes", "inferred", "without_weights"]
@@ -81,10 +82,11 @@ def without_weights(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx
 
 
 def _one_sample(graph: onnx.GraphProto) -> None:
+    batch = batch_names([declared_shape(value) for value in graph.input])
     for value in graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if dims and not dims[0].HasField("dim_value"):
-            dims[0].dim_value = 1
+        for place, dim in enumerate(value.type.tensor_type.shape.dim):
+            if not dim.HasField("dim_value") and (place == 0 or dim.dim_param in batch):
+                dim.dim_value = 1
     passed = {value.name: value for value in graph.input}
     for value in graph.output:
         if value.name in passed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -31,7 +31,8 @@ def run_in_batches(
 ) -> list[Array]:
     """All outputs for every sample, one array each; the last fixed batch is padded by repeating its last sample.
 
-    An output without a row per sample (a scalar, say) comes flattened, the batches one after the other.
+    An output without a row per sample (a scalar, say) comes flattened, the batches one after the other; where there is
+    one sample a call, every call's is a row.
 
     Any batch is with ``pads``: for backends that prepare a file for every batch size that comes. ``progress`` is told
     after each batch how many samples are done.
@@ -43,10 +44,10 @@ def run_in_batches(
         real = min(size, n - start)
         fed = size if fixed_batch or pads else real
         feeds = {name: _rows(array, start, real, fed) for name, array in inputs.items()}
-        pieces.append([_cut(output, real, fed) for output in session.run(feeds)])
+        pieces.append([_cut(np.asarray(output), real, fed) for output in session.run(feeds)])
         if progress is not None:
             progress(start + real)
-    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+    return [_together(parts, size) for parts in zip(*pieces, strict=True)]
 
 
 def _rows(array: Array, start: int, real: int, fed: int) -> Array:
@@ -57,6 +58,13 @@ def _rows(array: Array, start: int, real: int, fed: int) -> Array:
 
 
 def _cut(output: Array, real: int, fed: int) -> Array:
-    if output.ndim and output.shape[0] == fed:
-        return output[:real]
-    return np.asarray(output).reshape(-1)
+    return output[:real] if _has_rows(output, fed) else output.reshape(-1)
+
+
+def _has_rows(output: Array, fed: int) -> bool:
+    return output.ndim > 0 and output.shape[0] == fed
+
+
+def _together(parts: Sequence[Array], size: int) -> Array:
+    each_alone = size == 1 and not all(_has_rows(part, 1) for part in parts)
+    return np.stack(parts) if each_alone and len({part.shape for part in parts}) == 1 else np.concatenate(parts)

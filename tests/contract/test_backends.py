@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import BackendError
-from qexplorer.core.model import Model
+from qexplorer.core.model import Model, TensorInfo
 from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.fidelity.gate import differences
 from qexplorer.measure.variant import Variant
@@ -162,6 +162,44 @@ def test_several_inputs_and_outputs_keep_their_names_and_order(backend: Backend,
     assert np.allclose(total, a + b)
     assert np.array_equal(most, [a[:2].max(), a[2:4].max(), a[4:].max()])
     assert np.array_equal(place, a.argmax(axis=1))
+
+
+def stateful(folder: Path) -> Model:
+    """A sum beside a state, which has no batch in front, and a factor that is a single number."""
+    nodes = [
+        helper.make_node("ReduceSum", ["state", "front"], ["layers"], "layers", keepdims=0),
+        helper.make_node("Add", ["x", "layers"], ["sum"], "add"),
+        helper.make_node("Mul", ["sum", "factor"], ["y"], "scale"),
+        helper.make_node("Add", ["state", "x"], ["next"], "next"),
+    ]
+    info = helper.make_tensor_value_info
+    inputs = [
+        info("x", TensorProto.FLOAT, [1, 3]),
+        info("state", TensorProto.FLOAT, [2, 1, 3]),
+        info("factor", TensorProto.FLOAT, []),
+    ]
+    outputs = [info("y", TensorProto.FLOAT, [1, 3]), info("next", TensorProto.FLOAT, [2, 1, 3])]
+    stored = [onnx.numpy_helper.from_array(np.array([0]), "front")]
+    model = save(folder, helper.make_graph(nodes, "stateful", inputs, outputs, stored), "stateful")
+    return dataclasses.replace(model, inputs=(model.inputs[0], *(_alone(each) for each in model.inputs[1:])))
+
+
+def _alone(info: TensorInfo) -> TensorInfo:
+    return dataclasses.replace(info, alone=True)
+
+
+def test_inputs_without_a_batch_get_that_of_each_sample(backend: Backend, tmp_path: Path) -> None:
+    """A sample has an axis of one in front; what the file takes without it gets it without, timed calls too."""
+    random = np.random.default_rng(0)
+    x, state = random.normal(size=(4, 3)).astype(np.float32), random.normal(size=(4, 2, 1, 3)).astype(np.float32)
+    factor = np.arange(1, 5, dtype=np.float32)
+    model = stateful(tmp_path)
+    session, given = backend.load(model.path, SessionOptions()), {"x": x, "state": state, "factor": factor}
+    y, later = run_all(session, model, Split(given), batch=32)
+    assert np.allclose(y, (x + state.sum(axis=(1, 2))) * factor[:, None], atol=1e-5)
+    assert np.allclose(later, (state + x[:, None, None]).reshape(4, -1), atol=1e-6)
+    timed: Any = session.call({name: array[2:3] for name, array in given.items()})()
+    assert np.allclose(np.asarray(timed[0]), y[2], atol=1e-6)
 
 
 def test_the_timed_call_computes_what_run_computes(backend: Backend, model: Model) -> None:

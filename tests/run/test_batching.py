@@ -37,6 +37,27 @@ class Doubler:
         return Kernels({}, {})
 
 
+class Stateful(Doubler):
+    """A session with one answer that has no row for each sample: a state of two layers, larger from call to call."""
+
+    output_names = ("twice", "state")
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Twice the input, and what the state has become."""
+        self.batches.append(feeds["x"].shape[0])
+        return [feeds["x"] * 2, np.full((2, feeds["x"].shape[0], 3), len(self.batches), np.float32)]
+
+
+def test_where_a_call_is_one_sample_what_it_answers_is_a_row() -> None:
+    """A state without an axis for the batch in front is still one for each sample; of several a call it is a list."""
+    x = np.zeros((4, 2), np.float32)
+    _, state = run_in_batches(Stateful(), {"x": x}, batch=8, fixed_batch=1)
+    assert state.shape == (4, 6)
+    assert state[:, 0].tolist() == [1, 2, 3, 4]
+    _, state = run_in_batches(Stateful(), {"x": x}, batch=4, fixed_batch=None)
+    assert state.ndim == 1
+
+
 @given(st.integers(1, 40), st.integers(1, 12), st.sampled_from(["free", "fixed", "pads"]))
 def test_every_sample_comes_back_once_in_order(n: int, size: int, kind: str) -> None:
     """Whatever the batch, outputs have one row per sample; a batch that is fixed, or to be padded, is always filled."""

@@ -12,6 +12,7 @@ from qexplorer.core.errors import DataError
 from qexplorer.core.model import Dim, Model, TensorInfo
 from qexplorer.core.tasks.choose import SIMILARITY, task_of
 from qexplorer.core.workspace import digest_json
+from qexplorer.load.batch_axes import batch_names
 from qexplorer.load.datasets.arrange import arrangements, fits
 from qexplorer.load.datasets.classes import with_models_classes
 from qexplorer.load.readers.npz import SAMPLE_NAMES
@@ -45,7 +46,8 @@ def _fitted(split: Split, data: DataSet, model: Model, notes: dict[str, None]) -
     arrays = _named(split, data, model)
     inputs = {}
     for info in model.inputs:
-        inputs[info.name] = _arranged(_cast(arrays[info.name], info, data.name), info, data.name, notes)
+        array = _cast(arrays[info.name], info, data.name)
+        inputs[info.name] = _arranged(array, info, _one_sample(info, model), data.name, notes)
     kept = {"labels": split.labels, "groups": split.groups}
     for role, name in data.own_names.items():
         if name in inputs and name not in split.inputs:
@@ -116,17 +118,22 @@ def _numeric(info: TensorInfo, where: str) -> np.dtype[np.generic]:
     return wanted
 
 
-def _arranged(array: Array, info: TensorInfo, where: str, notes: dict[str, None]) -> Array:
+def _one_sample(info: TensorInfo, model: Model) -> tuple[Dim, ...]:
+    """The shape of one sample: what stands behind the batch, or, of an input that has none in front, all of it."""
+    if not info.alone:
+        return info.shape[1:]
+    batch = batch_names([each.shape for each in model.inputs])
+    return tuple(1 if length in batch else length for length in info.shape)
+
+
+def _arranged(array: Array, info: TensorInfo, expected: tuple[Dim, ...], where: str, notes: dict[str, None]) -> Array:
     """``array`` in the shape that the input takes: as it is, or in the one arrangement that fits, which is noted."""
-    expected, given = info.shape[1:], tuple(array.shape[1:])
-    if not info.shape:
-        what = f"the input '{info.name}' is a single number for a whole batch, which samples cannot give"
-        raise DataError(what, where=where, do="make it a constant of the model, or give it an axis for the batch")
+    given = tuple(array.shape[1:])
+    if not info.shape and not info.alone:
+        what = f"the file says nothing of the shape of the input '{info.name}'"
+        raise DataError(what, where=where, do="export the model with the shapes of its inputs")
     if fits(expected, given):
         return array
-    if given == info.shape and info.shape[0] != 1:
-        what = f"the input '{info.name}' takes {_text(info.shape)}, whose first axis is not the batch"
-        raise DataError(what, where=where, do="export the model with the batch as the first axis of every input")
     ways = arrangements(expected, given)
     if len(ways) == 1:
         way = ways[0]

@@ -99,7 +99,7 @@ def checked_split(inputs: Mapping[str, Array], labels: Array | None, groups: Arr
     """A split whose arrays are finite numbers of one length.
 
     Args:
-        inputs: one array per input, first axis the samples.
+        inputs: one array per input, first axis the samples; a single number is that of every sample.
         labels: numbers, first axis the samples, or None.
         groups: names or numbers, shape (n,), or None.
         where: the file, for messages.
@@ -108,6 +108,7 @@ def checked_split(inputs: Mapping[str, Array], labels: Array | None, groups: Arr
         DataError: naming the array and what is wrong with it.
     """
     n = _common_length(inputs, where)
+    inputs = {name: array if array.ndim else np.full(n, array) for name, array in inputs.items()}
     for name, array in inputs.items():
         _check_numbers(name or "x", array, where)
     known = None if labels is None else checked_labels(labels, n, where)
@@ -120,13 +121,10 @@ def checked_split(inputs: Mapping[str, Array], labels: Array | None, groups: Arr
 
 
 def _common_length(inputs: Mapping[str, Array], where: str) -> int:
-    lengths = {}
-    for name, array in inputs.items():
-        if array.ndim == 0:
-            raise DataError(
-                f"'{name or 'x'}' is a single value", where=where, allowed="an array, first axis the samples"
-            )
-        lengths[name or "x"] = array.shape[0]
+    lengths = {name or "x": array.shape[0] for name, array in inputs.items() if array.ndim}
+    if inputs and not lengths:
+        what = f"'{next(iter(inputs)) or 'x'}' is a single value"
+        raise DataError(what, where=where, allowed="an array, first axis the samples")
     if not lengths:
         raise DataError("there are no samples", where=where, allowed="an array called 'x', first axis the samples")
     if len(set(lengths.values())) > 1:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qexplorer.graph.draws import DRAWS
 from qexplorer.graph.walk import all_nodes
+from qexplorer.load.batch_axes import batch_names
 
 __all__ = ["Outcome", "compare_models", "random_inputs"]
 
@@ -208,10 +209,12 @@ def _one_line(error: Exception) -> str:
 
 def random_inputs(ports: list[Any]) -> Iterator[Feeds]:
     """Feeds to try in turn: batch 1, other free dimensions of a few sizes. ``ports`` are ONNX Runtime's NodeArgs."""
-    free = any(not isinstance(d, int) for port in ports for d in port.shape[1:])
+    batch = batch_names([port.shape for port in ports])
+    free = any(not isinstance(d, int) and d not in batch for port in ports for d in port.shape[1:])
     for size in _SIZES if free else _SIZES[:1]:
         shapes = {
-            p.name: [d if isinstance(d, int) else (1 if i == 0 else size) for i, d in enumerate(p.shape)] for p in ports
+            p.name: [d if isinstance(d, int) else (1 if i == 0 or d in batch else size) for i, d in enumerate(p.shape)]
+            for p in ports
         }
         if sum(int(np.prod(shape)) for shape in shapes.values()) > _MAX_INPUT_VALUES:
             return

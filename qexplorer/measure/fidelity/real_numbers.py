@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError
+from qexplorer.load.batch_axes import declared_shape
 
 if TYPE_CHECKING:
     import onnx
@@ -48,6 +49,9 @@ class RealNumbers:
         if missing:
             raise BackendError(f"PyTorch has no kernel here for {', '.join(missing)}")
         self._threads = threads
+        self._ranks = {
+            item.name: len(shape) for item in model.graph.input if (shape := declared_shape(item)) is not None
+        }
         self._module = GraphModule(widened(model, halves=halves))
 
     def run(self, feeds: Mapping[str, Array], names: Iterable[str]) -> dict[str, Array]:
@@ -59,7 +63,7 @@ class RealNumbers:
         torch.set_num_threads(self._threads)
         with guarded("float64"), torch.inference_mode():
             device = torch.device("cpu")
-            given = {name: tensor_of(_wide(array), device) for name, array in feeds.items()}
+            given = {name: tensor_of(_wide(array), device) for name, array in as_declared(feeds, self._ranks).items()}
             found = self._module.tensors(given, names)
             return {name: array_of(value) for name, value in found.items()}
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.dataset import DataSet
+from qexplorer.core.dataset import DataSet, as_declared
 from qexplorer.core.errors import BackendError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
@@ -68,11 +68,12 @@ class _Runner:
         except Exception as error:  # its exceptions share no base class but Exception
             what = f"ONNX Runtime cannot load it ({' '.join(str(error).split())[:200]})"
             raise BackendError(what, where=model.name) from None
+        self._ranks = {item.name: len(item.shape) for item in self._session.get_inputs()}
 
     def run(self, feeds: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
         """Inputs and what the nodes make; raises BackendError."""
         try:
-            values = self._session.run(self._names, feeds)
+            values = self._session.run(self._names, as_declared(feeds, self._ranks))
         except Exception as error:  # its exceptions share no base class but Exception
             raise BackendError(" ".join(str(error).split())[:200]) from None
         made = dict(zip(self._names, values, strict=True))

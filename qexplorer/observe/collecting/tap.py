@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
@@ -61,8 +61,8 @@ class Tap:
 
     def __init__(self, model: Model, names: Sequence[str], *, threads: int, blocked: bool = True) -> None:
         self._where = model.name
-        inputs = {info.name for info in model.inputs}
-        proto = _with_outputs(model.proto(), [name for name in names if name not in inputs])
+        self._ranks = {info.name: len(info.shape) for info in model.inputs}
+        proto = _with_outputs(model.proto(), [name for name in names if name not in self._ranks])
         blocked = blocked and model.file_bytes < _LARGEST_BYTES
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             optimized = Path(folder) / "optimized.onnx" if blocked else None
@@ -96,7 +96,7 @@ class Tap:
         if self._outputs is None:
             return []
         try:
-            found: list[Array] = self._session.run(self._outputs, dict(feeds))
+            found: list[Array] = self._session.run(self._outputs, as_declared(feeds, self._ranks))
         except Exception as error:  # its exceptions share no base class but Exception
             raise BackendError(one_sentence(error), where=self._where) from None
         return found

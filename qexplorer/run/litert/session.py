@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.graph.file_digest import file_digest
@@ -77,14 +77,14 @@ class LiteRtSession:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
         file, prepared = self._prepare(feeds)
         try:
-            found = prepared.run(feeds)
+            found = prepared.run(self._declared(feeds))
         except Exception as error:  # the interpreter raises ValueError and RuntimeError
             raise BackendError(f"LiteRT gave up ({_line(error)})", where=self._path.name) from None
         return [self._as_asked(value, index, file) for index, value in enumerate(found)]
 
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
         """The bare call on one batch, as a user of LiteRT writes it: set_tensor, invoke, get_tensor."""
-        return self._prepare(feeds)[1].call(feeds)
+        return self._prepare(feeds)[1].call(self._declared(feeds))
 
     def kernels(self) -> Kernels:
         """The operators of the converted file by what they compute on."""
@@ -97,6 +97,7 @@ class LiteRtSession:
         return ()
 
     def _prepare(self, feeds: Mapping[str, Array]) -> tuple[Converted, PreparedInterpreter]:
+        feeds = self._declared(feeds)
         shapes = self._shapes(feeds)
         if shapes not in self._prepared:
             file = self._file(shapes)
@@ -108,6 +109,9 @@ class LiteRtSession:
                 raise BackendError(f"LiteRT cannot load it ({_line(error)})", where=self._path.name) from None
             self._prepared[shapes] = (file, prepared)
         return self._prepared[shapes]
+
+    def _declared(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        return as_declared(feeds, {item.name: len(item.sizes) for item in self._inputs})
 
     def _file(self, shapes: Shapes) -> Converted:
         """The converted file for inputs of ``shapes``: that for one sample if it serves any batch."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
@@ -56,6 +56,7 @@ class OnnxRuntimeSession:
         self._unpacks = unpacks and self._stored.unpacked
         self._session = self._open(self._settings())
         self._names = tuple(output.name for output in self._session.get_outputs())
+        self._ranks = {item.name: len(item.shape) for item in self._session.get_inputs()}
 
     @property
     def output_names(self) -> Sequence[str]:
@@ -84,7 +85,7 @@ class OnnxRuntimeSession:
 
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
         """The bare call on one batch, as a user of ONNX Runtime writes it: this is what is timed."""
-        return functools.partial(self._session.run, None, dict(feeds))
+        return functools.partial(self._session.run, None, as_declared(feeds, self._ranks))
 
     def kernels(self) -> Kernels:
         """The kernels that really run, from the optimized graph (written to a private folder, read, deleted)."""
@@ -143,7 +144,7 @@ class OnnxRuntimeSession:
 
     def _answers(self, session: Any, feeds: Mapping[str, Array]) -> list[Array]:
         try:
-            found: list[Array] = session.run(None, dict(feeds))
+            found: list[Array] = session.run(None, as_declared(feeds, self._ranks))
         except Exception as error:  # its exceptions share no base class but Exception
             raise BackendError(sentence_of(error), where=self._path.name) from None
         return found

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.openvino.graph import (
@@ -112,11 +112,13 @@ class OpenVinoSession:
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
+        feeds = self._declared(feeds)
         request = self._request(feeds)
         return self._infer(request, feeds)
 
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
         """The bare call on one batch: the inputs are bound once, without a copy, and then only ``infer`` is called."""
+        feeds = self._declared(feeds)
         request = self._request(feeds)
         self._infer(request, feeds)
         bare: Callable[[], object] = request.infer
@@ -129,6 +131,7 @@ class OpenVinoSession:
 
     def profile(self, feeds: Mapping[str, Array], runs: int) -> tuple[Executed, ...]:
         """Every kernel with its time, from a graph compiled with counters (``PERF_COUNT``); resolution 1 us."""
+        feeds = self._declared(feeds)
         compiled = self._make(self._shapes(feeds), {**self._settings, "PERF_COUNT": True})
         request = compiled.create_infer_request()
         kernels = read_kernels(compiled.get_runtime_model(), names_of(self._path))
@@ -137,6 +140,10 @@ class OpenVinoSession:
     def _request(self, feeds: Mapping[str, Array]) -> Any:
         compiled = self._compile(self._shapes(feeds))
         return compiled.create_infer_request()
+
+    def _declared(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        static = [port for port in self._model.inputs if port.partial_shape.rank.is_static]
+        return as_declared(feeds, {port.get_any_name(): port.partial_shape.rank.get_length() for port in static})
 
     def _infer(self, request: Any, feeds: Mapping[str, Array]) -> list[Array]:
         try:

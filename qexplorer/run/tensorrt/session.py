@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.on_gpu import OnGpu
@@ -76,6 +76,7 @@ class TensorRtSession:
         """
         if missing := [name for name in self._inputs if name not in feeds]:
             raise BackendError(f"its input '{missing[0]}' is missing", where=self._where)
+        feeds = as_declared(feeds, {name: len(self._engine.get_tensor_shape(name)) for name in self._inputs})
         context = self._context(next(iter(feeds.values())))
         inputs = {name: self._torch.from_numpy(np.ascontiguousarray(feeds[name])).cuda() for name in self._inputs}
         for name, tensor in inputs.items():

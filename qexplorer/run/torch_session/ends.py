@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qexplorer.core.dataset import Array
+from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.errors import BackendError, QExplorerError
 from qexplorer.graph.walk import fed_inputs
 
@@ -58,6 +58,7 @@ def declared_inputs(model: onnx.ModelProto) -> Declared:
 
 def checked_feeds(feeds: Mapping[str, Array], inputs: Declared, where: str) -> dict[str, Array]:
     """``feeds`` if they are what the model declares, in its order. Raises BackendError that names ``where``."""
+    feeds = as_declared(feeds, {name: len(shape) for name, (_, shape) in inputs.items() if shape is not None})
     for name, (kind, shape) in inputs.items():
         given = feeds.get(name)
         if given is None:

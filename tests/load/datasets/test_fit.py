@@ -127,6 +127,32 @@ def test_free_dimensions_and_a_fixed_batch_take_any_length() -> None:
     assert fit_to_model(_data(x=np.zeros((4, 9, 2), np.float32)), _model(free)).evaluation.n == 4
 
 
+@pytest.mark.parametrize("given", [(6, 2, 1, 5), (6, 1, 2, 1, 5)])
+def test_an_input_without_a_batch_in_front_takes_a_whole_one_for_each_sample(given: tuple[int, ...]) -> None:
+    """Its shape with the batch at 1 is that of a sample, and the model takes one sample at a time."""
+    sound = TensorInfo("sound", "float32", ("n", 8))
+    state, rate = TensorInfo("state", "float32", (2, "n", 5), alone=True), TensorInfo("sr", "int64", (), alone=True)
+    model = _model(sound, state, rate)
+    data = _data(None, sound=np.ones((6, 8)), state=np.ones(given), sr=np.full(6, 16000))
+    inputs = fit_to_model(data, model).evaluation.inputs
+    assert {name: array.shape for name, array in inputs.items()} == {"sound": (6, 8), "state": (6, 2, 1, 5), "sr": (6,)}
+    assert model.fixed_batch == 1
+
+
+def test_a_state_of_another_shape_is_refused_by_what_it_takes() -> None:
+    """The sentence has the whole shape, its batch at 1."""
+    state = TensorInfo("state", "float32", (2, "n", 5), alone=True)
+    model = _model(TensorInfo("sound", "float32", ("n", 8)), state)
+    with pytest.raises(DataError, match=r"the input 'state' takes samples of shape \(2, 1, 5\), and the data has"):
+        fit_to_model(_data(None, sound=np.ones((6, 8)), state=np.ones((6, 3, 1, 5))), model)
+
+
+def test_an_input_of_which_the_file_says_no_shape_is_refused() -> None:
+    """Nothing can be fitted to it."""
+    with pytest.raises(DataError, match="says nothing of the shape of the input 'sound'"):
+        fit_to_model(_data(x=np.ones((4, 3))), _model(TensorInfo("sound", "float32", ())))
+
+
 def test_fractions_are_not_cut_off_for_an_integer_input() -> None:
     """Whole floats become integers; 0.5 does not silently become 0; -1 and 300 are no bytes."""
     tokens = _model(TensorInfo("tokens", "uint8", ("batch", 3)))

@@ -84,6 +84,12 @@ def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, NDArray[np.ge
     assert caught.value.where == "given.npz"
 
 
+def test_a_single_number_beside_samples_is_that_of_every_sample(tmp_path: Path) -> None:
+    """A sampling rate is given once."""
+    raw = read_npz(npz(tmp_path, input=X, sr=np.array(16000)))
+    assert raw.evaluation.inputs["sr"].tolist() == [16000] * len(X)
+
+
 def test_a_pickle_in_an_npz_is_never_run(tmp_path: Path) -> None:
     """An object array that would create a file when it is unpickled creates none."""
     proof = tmp_path / "proof"

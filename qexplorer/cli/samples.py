@@ -21,7 +21,8 @@ def run(order: argparse.Namespace) -> int:
         return 0
     header = ("name", "data", "task", "parameters", "float model", "samples to judge by", "licence")
     print_table(header, [_row(sample) for sample in samples])
-    say("\nTry: qexplorer compare digits_cnn --recipe w8a8 w4a8 --quick")
+    say()
+    say("Try: qexplorer compare digits_cnn --recipe w8a8 w4a8 --quick")
     return 0
 
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.foreign.media import in_terminal
+
 if TYPE_CHECKING:
     from qexplorer.process.places.waiting import Waiting
 
@@ -16,18 +18,18 @@ __all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "
 
 def say(text: str = "") -> None:
     """Prints a line to stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(in_terminal(text) + "\n")
 
 
 def fail(sentence: str) -> None:
     """Prints an error to stderr, on one line."""
     clear = "\r\033[K" if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{clear}qexplorer: error: {' '.join(sentence.split())}\n")
+    sys.stderr.write(f"{clear}qexplorer: error: {in_terminal(' '.join(sentence.split()))}\n")
 
 
 def warn(sentence: str) -> None:
     """Prints what a person should know, and what does not keep the work from being done, to stderr."""
-    sys.stderr.write(f"qexplorer: warning: {' '.join(sentence.split())}\n")
+    sys.stderr.write(f"qexplorer: warning: {in_terminal(' '.join(sentence.split()))}\n")
 
 
 def print_json(value: Any) -> None:
@@ -39,23 +41,24 @@ def print_json(value: Any) -> None:
 
 def print_facts(facts: Mapping[str, object]) -> None:
     """Prints names and values in two columns; what is None is left out."""
-    shown = {name: value for name, value in facts.items() if value is not None}
+    shown = {name: in_terminal(str(value)) for name, value in facts.items() if value is not None}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        say(f"{name:<{width}}  {value}")
+        sys.stdout.write(f"{name:<{width}}  {value}\n")
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints aligned columns; columns in which every cell is a number (with its unit) are aligned to the right."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else in_terminal(str(cell), _MOST_OF_A_CELL) for cell in row] for row in rows]
     columns = list(zip(*cells, strict=True)) if cells else [()] * len(header)
     widths = [max(len(name), *(len(cell) for cell in column), 0) for name, column in zip(header, columns, strict=True)]
     right = [bool(column) and all(_is_number(cell) for cell in column) for column in columns]
     for row in (list(header), *cells):
         padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        say("  ".join(padded).rstrip())
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
+_MOST_OF_A_CELL = 300
 _NUMBER = re.compile(r"(?:[+-]?[0-9.]+(?: ?[kMGB%]?B?)?|–|)")  # noqa: RUF001 - the dash of an empty cell
 
 
@@ -71,7 +74,7 @@ class ProgressLine:
             return
         left = "" if seconds_left is None else f", about {max(seconds_left, 0):.0f} s left"
         width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"\r\033[K{f'{100 * done:3.0f} %  {step}{left}'[:width]}")
+        sys.stderr.write(f"\r\033[K{in_terminal(f'{100 * done:3.0f} %  {step}{left}')[:width]}")
         sys.stderr.flush()
 
     def wait(self, waiting: Waiting | None) -> None:
@@ -79,7 +82,7 @@ class ProgressLine:
         if waiting is None:
             self.end()
         elif self._shown:
-            sys.stderr.write(f"\r\033[K{waiting.sentence[: shutil.get_terminal_size().columns - 1]}")
+            sys.stderr.write(f"\r\033[K{in_terminal(waiting.sentence)[: shutil.get_terminal_size().columns - 1]}")
             sys.stderr.flush()
 
     def end(self) -> None:

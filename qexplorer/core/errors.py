@@ -20,7 +20,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from qexplorer.core.foreign.media import shortened
+from qexplorer.core.foreign.media import printable, shortened
 
 __all__ = [
     "BackendError",
@@ -42,7 +42,10 @@ _MOST = 1000
 
 
 class QExplorerError(Exception):
-    """Root of every error this program raises on purpose. Of a part longer than 1,000 characters both ends are kept.
+    """Root of every error this program raises on purpose.
+
+    What a file holds may stand in it: its parts are one printable line each, of which both ends are kept if it is long.
+
 
     Args:
         what: what happened, without a full stop.
@@ -56,8 +59,8 @@ class QExplorerError(Exception):
     def __init__(
         self, what: str, *, where: str | None = None, allowed: str | None = None, do: str | None = None
     ) -> None:
-        self.what = shortened(" ".join(what.split()), _MOST)
-        self.where, self.allowed, self.do = (part and shortened(part, _MOST) for part in (where, allowed, do))
+        self.what = _part(" ".join(what.split()))
+        self.where, self.allowed, self.do = (part and _part(part) for part in (where, allowed, do))
         super().__init__(self.sentence)
 
     @property
@@ -79,6 +82,10 @@ class QExplorerError(Exception):
             "allowed": self.allowed,
             "do": self.do,
         }
+
+
+def _part(text: str) -> str:
+    return printable(shortened(text, _MOST))
 
 
 class InputError(QExplorerError):

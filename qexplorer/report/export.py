@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.report.chart_files.csv_text import frame_csv
 from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import frame_of, plain, printed
 
@@ -36,4 +37,4 @@ def comparison_csv(comparison: Comparison) -> str:
         frame[name] = comparison.data.get(name)
     frame["created"], frame["effort"] = comparison.created, comparison.effort
     frame["cautions"] = "; ".join(cautions_of(comparison.runs)) or None
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    return frame_csv(frame)

@@ -5,10 +5,10 @@ Importing this module registers the renderers; nothing else needs to be called.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.foreign.media import in_html
 from qexplorer.core.model import Model
 from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
@@ -27,7 +27,7 @@ _MANY_ROWS = 60
 
 def table_html(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """An HTML table; every cell is escaped, and rows beyond 60 are counted instead of shown."""
-    head = "".join(f'<th style="{_CELL};font-weight:600">{_escaped(cell)}</th>' for cell in header)
+    head = "".join(f'<th style="{_CELL};font-weight:600">{in_html(cell)}</th>' for cell in header)
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows[:_MANY_ROWS])
     more = f'<p style="{_QUIET}">and {len(rows) - _MANY_ROWS} more rows</p>' if len(rows) > _MANY_ROWS else ""
     style = "border-collapse:collapse;background:transparent;color:inherit;font-variant-numeric:tabular-nums"
@@ -67,7 +67,7 @@ def data_html(data: DataSet) -> str:
 
 def recipe_html(recipe: Recipe) -> str:
     """The recipe's YAML, which ``Recipe.parse`` reads back."""
-    return _title(recipe.name, [f"digest {recipe.digest}"]) + f"<pre>{_escaped(recipe.to_yaml())}</pre>"
+    return _title(recipe.name, [f"digest {recipe.digest}"]) + f"<pre>{_lines(recipe.to_yaml())}</pre>"
 
 
 def quantized_html(quantized: QuantizedModel) -> str:
@@ -103,11 +103,11 @@ def comparison_html(table: ComparisonTable) -> str:
 
 
 def _title(name: str, facts: Sequence[str]) -> str:
-    return f'<p style="color:inherit;margin:.3em 0"><b>{_escaped(name)}</b> · {_escaped(", ".join(facts))}</p>'
+    return f'<p style="color:inherit;margin:.3em 0"><b>{in_html(name)}</b> · {in_html(", ".join(facts))}</p>'
 
 
 def _notes(notes: Sequence[str]) -> str:
-    return "".join(f'<p style="{_QUIET}">{_escaped(note)}</p>' for note in notes)
+    return "".join(f'<p style="{_QUIET}">{in_html(note)}</p>' for note in notes)
 
 
 def _split_row(name: str, split: Split) -> tuple[object, ...]:
@@ -119,12 +119,12 @@ def _shape(shape: Sequence[int]) -> str:
     return " x ".join(str(size) for size in shape)
 
 
+def _lines(text: str) -> str:
+    return "\n".join(map(in_html, text.splitlines()))
+
+
 def _cell(value: object) -> str:
-    return f'<td style="{_CELL}">{_escaped(value)}</td>'
-
-
-def _escaped(value: object) -> str:
-    return html.escape("" if value is None else str(value))
+    return f'<td style="{_CELL}">{in_html(value)}</td>'
 
 
 show_with(Model, model_html)

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.files import file_name
+from qexplorer.core.foreign.media import in_chart
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, chart_svg
 
 __all__ = ["draw_chart", "draw_saving"]
@@ -19,7 +20,7 @@ Rows = Sequence[Mapping[str, Any]]
 def draw_chart(spec: dict[str, Any], *, key: str) -> None:
     """The Vega-Lite chart ``spec`` as wide as its place, with its files below it."""
     with st.container(key=f"chart_{key}", gap=None):
-        st.vega_lite_chart(spec, width="stretch", key=key)
+        st.vega_lite_chart(in_chart(spec), width="stretch", key=key)
         draw_saving(spec, key=key)
 
 

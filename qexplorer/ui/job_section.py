@@ -174,7 +174,7 @@ def _running(job_id: str, place: str, partial: Callable[[JobState], None] | None
     if job is None or not job.is_running:
         st.rerun()
         return
-    st.progress(job.done, text=f"**{as_plain(job_title(job))}**: {_doing(job)}")
+    st.progress(job.done, text=f"**{as_plain(job_title(job))}**: {as_plain(_doing(job))}")
     others = len(job.owners) - 1
     shared = f"{others} other session{'s wait' if others > 1 else ' waits'} for the same: only your wait ends."
     help_text = shared if others > 0 else None

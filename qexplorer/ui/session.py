@@ -21,6 +21,7 @@ import streamlit as st
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.files import write_atomically
+from qexplorer.core.foreign.media import in_markdown
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import workspace
 
@@ -227,8 +228,8 @@ def show_error(error: QExplorerError) -> None:
 
 
 def as_plain(text: str) -> str:
-    """``text`` with Markdown's special characters escaped: the names of files, layers and tensors are full of them."""
-    return re.sub(r"([\\`*_\[\]$<>~:#|])", r"\\\1", text)
+    """``text`` for Markdown: the names of files, layers and tensors are full of its signs."""
+    return in_markdown(text)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model: checked in a process of its own, a few seconds.")

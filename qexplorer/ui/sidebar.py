@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_label
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
 from qexplorer.ui.job_memory import running_jobs
@@ -98,7 +99,15 @@ def _pick(
     known = value in options
     st.session_state[key] = value if known else None
     index = 0 if known else None  # without an index a person could clear the box
-    st.selectbox(label, options, index=index, key=key, on_change=chosen, format_func=shown, placeholder=placeholder)
+    st.selectbox(
+        label,
+        options,
+        index=index,
+        key=key,
+        on_change=chosen,
+        format_func=lambda option: in_label(shown(option)),
+        placeholder=placeholder,
+    )
 
 
 def _model_chosen() -> None:

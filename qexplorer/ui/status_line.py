@@ -28,7 +28,9 @@ def draw() -> None:
         recipe = as_plain(recipe_label(now.recipe))
         st.page_link("pages/quantize.py", label=recipe, help=f"The recipe being edited: {recipe}")
         st.page_link(
-            "pages/compare.py", label=last_result(now) or "not compared yet", help="What was measured on this machine"
+            "pages/compare.py",
+            label=as_plain(last_result(now) or "not compared yet"),
+            help="What was measured on this machine",
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.ui.session import show_error
+from qexplorer.ui.session import as_plain, show_error
 
 __all__ = ["belonging", "packed", "take", "take_upload"]
 
@@ -42,7 +42,7 @@ def take_upload(kind: str, given: Any, work: Callable[[str, bytes], None], wait:
     if fresh:
         chosen = belonging([file.name for file in files], [file.file_id not in (seen or ()) for file in files])
         name, data = packed([(files[i].name, files[i].getvalue()) for i in chosen])
-        error = take(lambda: work(name, data), wait.format(name=name))
+        error = take(lambda: work(name, data), wait.format(name=as_plain(name)))
         st.session_state[key] = (ids, error)
     if error is not None:
         show_error(error)

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Any
+
+from qexplorer.core.foreign.media import in_html
 
 __all__ = ["as_html", "show_with"]
 
@@ -22,4 +23,4 @@ def show_with(kind: type, renderer: Callable[[Any], str]) -> None:
 def as_html(value: object) -> str:
     """HTML for ``value``: from its renderer, or its escaped ``repr``."""
     renderer = _RENDERERS.get(type(value))
-    return renderer(value) if renderer else f"<pre>{html.escape(repr(value))}</pre>"
+    return renderer(value) if renderer else f"<pre>{in_html(repr(value))}</pre>"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from qexplorer.core.foreign.media import in_chart
+from qexplorer.report.chart_files.csv_text import frame_csv
+
 __all__ = ["chart_csv", "chart_png", "chart_svg"]
 
 _WIDTH = 900  # pixels of a chart that takes its width from its place
@@ -49,13 +52,13 @@ def chart_csv(spec: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] | None 
     whole = pd.concat(frames, ignore_index=True)
     title, settings = _words(spec)
     whole["chart"], whole["settings"] = title, settings
-    return str(whole.to_csv(index=False, lineterminator="\n"))
+    return frame_csv(whole)
 
 
 def _whole(spec: Mapping[str, Any]) -> dict[str, Any]:
     width = spec.get("width")
     wide = width if isinstance(width, int | float) or "facet" in spec or "hconcat" in spec else _WIDTH
-    return {**spec, "background": "white", "padding": 12, **({} if wide is None else {"width": wide})}
+    return {**in_chart(spec), "background": "white", "padding": 12, **({} if wide is None else {"width": wide})}
 
 
 def _words(spec: Mapping[str, Any]) -> tuple[str, str]:

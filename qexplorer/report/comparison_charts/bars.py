@@ -5,10 +5,10 @@ Bars start at zero and carry their intervals; an estimated or noisy one is hatch
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.foreign.media import in_expression
 from qexplorer.core.results import Latency, Run, Throughput
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
@@ -244,7 +244,9 @@ def _hatched(row: BarRow, longest: float, at: dict[str, Any], x: dict[str, Any],
         stops += [{"offset": i / count, "color": shade}, {"offset": (i + 1) / count, "color": shade}]
     stripes = {"gradient": "linear", "x1": 0, "y1": 0, "x2": 1, "y2": 0, "stops": stops}
     mark = {"type": "bar", "cornerRadiusEnd": 2, "color": stripes, "stroke": row.colour, "strokeWidth": 1}
-    where = f"datum.uncertain && datum.run === {json.dumps(row.label)} && datum.series === {json.dumps(row.series)}"
+    where = (
+        f"datum.uncertain && datum.run === {in_expression(row.label)} && datum.series === {in_expression(row.series)}"
+    )
     return {"transform": [{"filter": where}], "mark": mark, "encoding": _encoding(at, x, info)}
 
 

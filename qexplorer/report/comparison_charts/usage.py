@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.foreign.media import in_expression
 from qexplorer.report.comparison_charts.values import made_on, scaled_unit, title_of
 from qexplorer.report.palette import NEUTRAL, TENSOR, backend_colour
 
@@ -130,7 +131,7 @@ def _strip(strip: Strip, end_s: float, *, axis: bool) -> dict[str, Any]:
     return {
         "width": "container",
         "height": _HEIGHT,
-        "transform": [{"filter": f"datum.name === '{strip.name}'"}],
+        "transform": [{"filter": f"datum.name === {in_expression(strip.name)}"}],
         "mark": {"type": "area", "color": strip.colour, "opacity": 0.75, "interpolate": "step-before"},
         "encoding": {"x": x, "y": y, "tooltip": tooltip},
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from qexplorer.core.results import Status
 from qexplorer.measure.ladder.ladder_types import LOW_SQNR_DB, BackendRung, ExactRung, Ladder
+from qexplorer.report.chart_files.csv_text import rows_csv
 from qexplorer.report.ladder_words import badge, percent
 from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour
 
@@ -294,19 +295,13 @@ def _title(text: str, subtitle: str) -> dict[str, Any]:
 
 def ladder_csv(ladder: Ladder) -> str:
     """Every point of both layer charts, one line each."""
-    lines = ["rung,place,layer,operator,sqnr_db,relative,steps,steps_alone,share_differing"]
-    for place, layer in enumerate(ladder.simulated.layers):
-        numbers = [_number(v) for v in (layer.sqnr_db, layer.relative, layer.steps)]
-        lines.append(",".join(["simulated", str(place), _quoted(layer.layer), layer.op, *numbers, "", ""]))
-    for line in layer_lines(ladder):
-        numbers = ["", "", _number(line.steps), _number(line.alone), _number(line.share)]
-        lines.append(",".join([line.backend, str(line.place), _quoted(line.layer), line.op, *numbers]))
-    return "\n".join(lines) + "\n"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+    header = ["rung", "place", "layer", "operator", "sqnr_db", "relative", "steps", "steps_alone", "share_differing"]
+    lines: list[list[object]] = [
+        ["simulated", place, layer.layer, layer.op, layer.sqnr_db, layer.relative, layer.steps, None, None]
+        for place, layer in enumerate(ladder.simulated.layers)
+    ]
+    lines += [
+        [line.backend, line.place, line.layer, line.op, None, None, line.steps, line.alone, line.share]
+        for line in layer_lines(ladder)
+    ]
+    return rows_csv(header, lines)

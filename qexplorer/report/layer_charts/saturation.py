@@ -8,6 +8,7 @@ from typing import Any
 
 from qexplorer.measure.arithmetic.pair_sums import HIGH
 from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic, SaturationReport
+from qexplorer.report.chart_files.csv_text import rows_csv
 from qexplorer.report.metric_words import value_text
 from qexplorer.report.palette import CLIPPING, NEUTRAL, TENSOR
 
@@ -212,13 +213,4 @@ def switch_sentence(report: SaturationReport) -> str:
 def saturation_csv(report: SaturationReport) -> str:
     """The table as CSV."""
     rows = layer_rows(report)
-    if not rows:
-        return ""
-    lines = [",".join(_plain(value) for value in row.values()) for row in rows]
-    return "\n".join([",".join(_plain(name) for name in rows[0]), *lines]) + "\n"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace('"', '""') + '"'
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return rows_csv(rows[0], (row.values() for row in rows)) if rows else ""

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
+from qexplorer.core.foreign.media import in_label
 from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
@@ -52,7 +53,7 @@ def draw_picks() -> None:
         "Recipes beside float",
         options,
         key=_PICKED,
-        format_func=lambda text: labels.get(text, text),
+        format_func=lambda text: in_label(labels.get(text, text)),
         accept_new_options=True,
         on_change=_picked,
         placeholder="Pick recipes, or type one such as w6a8",

@@ -88,7 +88,10 @@ def draw_flips(comparison: Comparison) -> None:
         return
     labels = list(runs)
     label = (
-        st.segmented_control("Run", labels, required=True, **remembered("flips_run", labels[0], labels)) or labels[0]
+        st.segmented_control(
+            "Run", labels, format_func=as_plain, required=True, **remembered("flips_run", labels[0], labels)
+        )
+        or labels[0]
     )
     flips = flips_of(comparison, runs[label])
     kinds = {kind: sum(f.kind == kind for f in flips) for kind in dict.fromkeys(f.kind for f in flips)}
@@ -133,10 +136,8 @@ def _turn(key: str, page: int) -> None:
 def _samples(comparison: Comparison, flips: Sequence[Flip]) -> None:
     split = _same_data(comparison)
     if split is None:
-        st.caption(
-            f"The samples themselves are in {comparison.data.get('name')}: choose that model and data in the sidebar "
-            "to see them here."
-        )
+        name = as_plain(str(comparison.data.get("name")))
+        st.caption(f"The samples themselves are in {name}: choose that model and data in the sidebar to see them here.")
         _table(flips, None)
         return
     rows = split.take(np.array([flip.position for flip in flips], np.int64))

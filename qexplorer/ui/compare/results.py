@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from qexplorer.core.files import file_name
+from qexplorer.core.foreign.media import in_html
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.bars import (
@@ -112,7 +112,7 @@ def _pictures(comparison: Comparison) -> None:
                 _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}")
     used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
     if len(used) > 1:
-        keys = [f"<span style='color:{backend_colour(name)}'>●</span> {escape(name)}" for name in used]
+        keys = [f"<span style='color:{backend_colour(name)}'>●</span> {in_html(name)}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
         st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")

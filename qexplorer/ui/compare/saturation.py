@@ -134,5 +134,5 @@ def _reduced(found: ReducedRange) -> None:
     if is_compared(recipe):
         st.caption(f":material/check: {as_plain(found.recipe)} is among what is compared; press Compare above.")
     else:
-        label = f"Add {found.recipe} to the comparison"
+        label = f"Add {as_plain(found.recipe)} to the comparison"
         st.button(label, icon=":material/add:", key="remedy_add", on_click=add_to_comparison, args=(recipe,))

@@ -80,7 +80,7 @@ def _picks(comparison: Comparison, runs: dict[str, Run]) -> SweepOrder | None:
     labels, efforts = list(runs), [str(each) for each in Effort]
     with st.container(horizontal=True, vertical_alignment="bottom", key="sweep_picks"):
         label = st.segmented_control(
-            "Beside float", labels, required=True, **remembered("sweep_run", labels[0], labels)
+            "Beside float", labels, format_func=as_plain, required=True, **remembered("sweep_run", labels[0], labels)
         )
         effort = st.segmented_control(
             "Effort of the sweep",

@@ -12,6 +12,7 @@ from qexplorer.report.tensor_charts.before_after import after, before, panel_spe
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn, drawn, view_of
+from qexplorer.ui.session import as_plain
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -36,7 +37,9 @@ def draw_before_after(
         settled.append((kept, drawn(source, stats, other, shown.channel), other))
     for each, under, found in settled:
         if under.grid is None:
-            st.caption(f"{each.text}: each {each.granularity} has levels of its own; choose a channel to see them.")
+            st.caption(
+                f"{as_plain(each.text)}: each {each.granularity} has levels of its own; choose a channel to see them."
+            )
         else:
             panels.append(after(under.histogram, under.grid, f"{each.text}: {found.error.sqnr_db:.1f} dB"))
     axes, part = shared_axes(panels), "" if shown.channel is None else f", channel {shown.channel}"
@@ -53,4 +56,4 @@ def _keeping(tensor: str, settings: Settings, kept: Settings | None) -> None:
         st.button(label, icon=":material/keep:", key="keep_setting", on_click=keep, args=(settings,))
         if kept is not None:
             st.button("Forget it", key="forget_setting", on_click=keep, args=(None,))
-            st.caption(f"Kept: {kept.text}" + (", which is the one in use." if kept == settings else ""))
+            st.caption(f"Kept: {as_plain(kept.text)}" + (", which is the one in use." if kept == settings else ""))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_chart
 from qexplorer.core.grid import Grid, dequantize, quantize
 from qexplorer.core.model import Model
 from qexplorer.report.chart_frame import with_settings
@@ -17,7 +18,7 @@ from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 from qexplorer.ui.charts import draw_saving
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
-from qexplorer.ui.session import keep, remembered, state
+from qexplorer.ui.session import as_plain, keep, remembered, state
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -36,10 +37,10 @@ def draw_histogram(
     info = _histogram_info(model, stats, shown, log=log, bent=bent)
     spec, text = histogram_spec(info), _grid_text(settings, shown, info)
     event = st.vega_lite_chart(
-        spec, width="stretch", key="histogram", on_select="rerun", alt=f"Histogram of {info.title}"
+        in_chart(spec), width="stretch", key="histogram", on_select="rerun", alt=f"Histogram of {info.title}"
     )
     left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(text)
+    left.caption(as_plain(text))
     with right.container(horizontal=True, horizontal_alignment="right"):
         draw_saving(with_settings(spec, text.rstrip(".")), key="histogram", rows=histogram_rows(info))
     bar = _clicked(event, info)
@@ -118,7 +119,9 @@ def draw_channels(model: Model, stats: TensorStats, settings: Settings, view: Gr
     title = f"Ranges of the {len(low):,} channels of {stats.name}"
     info = channel_info(title, low, high, view.grid, by_range=chosen == order[1], subtitle=f"{model.name}, {made_by()}")
     spec = channel_spec(info)
-    st.vega_lite_chart(spec, width="stretch", key="channels", on_select=lambda: _pick_channel(stats.name), alt=title)
+    st.vega_lite_chart(
+        in_chart(spec), width="stretch", key="channels", on_select=lambda: _pick_channel(stats.name), alt=title
+    )
     left, right = st.columns([5, 1], vertical_alignment="top")
     if info.channels > MOST_BARS:
         left.caption(f"Each bar covers {len(info.bars[0].channels)} channels; their grids' widest ends are drawn.")

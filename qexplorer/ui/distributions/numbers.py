@@ -10,6 +10,7 @@ import streamlit as st
 from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info, sqnr_text
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
+from qexplorer.ui.session import as_plain
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -33,7 +34,7 @@ def draw_error(view: GridView, shown: Drawn, settings: Settings) -> None:
     info = error_split_info(*parts, advice, lost)
     st.html(error_split_html(info))
     whole = "" if shown.channel is None else f"Channel {shown.channel}. "
-    st.markdown(whole + info.verdict)
+    st.markdown(as_plain(whole + info.verdict))
     if shown.channel is not None:
         st.caption(
             f"The whole tensor, {settings.granularity} by {settings.granularity}: {sqnr_text(view.error.sqnr_db)}."

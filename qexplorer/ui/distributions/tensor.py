@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_label
 from qexplorer.core.model import Layer, Model
 from qexplorer.jobs.kinds.observe import OBSERVE, ObserveOrder
 from qexplorer.jobs.orders import CALIBRATION_SAMPLES
@@ -60,7 +61,7 @@ def _pick(model: Model, kind: str, names: list[str], first: str) -> str:
     chosen = st.selectbox(
         "Tensor",
         names,
-        format_func=lambda name: tensor_label(model, name),
+        format_func=lambda name: in_label(tensor_label(model, name)),
         help="Type to search by layer, operator or name",
         **remembered(f"tensor_{kind}", first, names),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_label
 from qexplorer.core.short_names import examples
 from qexplorer.jobs import manager
 from qexplorer.jobs.kinds.live import LIVE, LiveOrder
@@ -47,7 +48,7 @@ def draw_choice() -> dict[str, Chosen]:
             recipe = st.selectbox(
                 "Left" if place == "a" else "Right",
                 recipes,
-                format_func=names.__getitem__,
+                format_func=lambda text: in_label(names[text]),
                 **remembered(f"live_recipe_{place}", _STARTS[place], recipes),
             )
             backend = st.selectbox(

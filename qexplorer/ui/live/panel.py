@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from qexplorer.core.foreign.media import in_chart, in_html
 from qexplorer.jobs.kinds.live import LIVE
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState, JobStatus
@@ -124,9 +124,9 @@ def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Ch
         frame = live_frame(windows, panel)
         with columns[index % 3]:
             if frame.empty:
-                st.caption(f"{title_of(panel, metric)}: not counted here")
+                st.caption(f"{as_plain(title_of(panel, metric))}: not counted here")
             else:
-                st.vega_lite_chart(frame, live_spec(panel, colours, metric), key=f"live_{panel.key}")
+                st.vega_lite_chart(frame, in_chart(live_spec(panel, colours, metric)), key=f"live_{panel.key}")
     source = next((side.watts_source for side in windows[-1].sides.values()), "estimated")
     told = "estimated from processor time, above idle" if source == "estimated" else f"{source}, idle included"
     st.caption(
@@ -158,7 +158,7 @@ def _now(windows: list[LiveWindow], chosen: dict[str, Chosen], colours: dict[str
 def _card(place: str, windows: list[LiveWindow], chosen: Chosen, colour: str) -> None:
     side = windows[-1].sides.get(place)
     with st.container(border=True, key=f"live_card_{place}"):
-        st.html(f"<div style='font-weight:600'><span style='color:{colour}'>■</span> {escape(chosen.label)}</div>")
+        st.html(f"<div style='font-weight:600'><span style='color:{colour}'>■</span> {in_html(chosen.label)}</div>")
         number = totals(windows, place)
         if side is None or number is None:
             st.caption("not running")
@@ -187,9 +187,9 @@ def _sample(last: LiveWindow, chosen: dict[str, Chosen]) -> None:
     row = next(iter(data.evaluation.inputs.values()))[last.position : last.position + 1]
     lines = []
     if labels is not None and last.said and labels.ndim == 1:  # where answers are classes, labels are too
-        lines.append(f"label <b>{escape(_class(int(labels[last.position]), names))}</b>")
+        lines.append(f"label <b>{in_html(_class(int(labels[last.position]), names))}</b>")
     lines += [
-        f"{escape(chosen[p].name)}: <b>{escape(_class(c, names))}</b>" for p, c in last.said.items() if p in chosen
+        f"{in_html(chosen[p].name)}: <b>{in_html(_class(c, names))}</b>" for p, c in last.said.items() if p in chosen
     ]
     picture = f"<img src='{_as_url(pictures(row)[0])}' width='104'>" if is_picture(row.shape[1:]) else ""
     st.html(f"<div style='font-size:0.88rem'>{picture}<div>{'<br>'.join(lines)}</div></div>")

@@ -10,11 +10,12 @@ import numpy as np
 import streamlit as st
 
 from qexplorer.core.errors import DataError, QExplorerError
+from qexplorer.core.foreign.media import in_code
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_bytes, workspace
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.model.preprocessing_panel import draw_preprocessing
-from qexplorer.ui.session import current_data, fitted_data, keep, show_error, state
+from qexplorer.ui.session import as_plain, current_data, fitted_data, keep, show_error, state
 from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload
 
@@ -67,20 +68,20 @@ def _draw_samples(model: Model) -> DataSet | None:
         _table(shown, array)
     first = np.asarray(array[:256], np.float32)
     st.caption(
-        f"Input `{name or model.inputs[0].name}` as the model gets it: {array.dtype}, shape of one sample "
+        f"Input {in_code(name or model.inputs[0].name)} as the model gets it: {array.dtype}, shape of one sample "
         f"{tuple(array.shape[1:])}, first samples from {first.min():.3g} to {first.max():.3g}, mean {first.mean():.3g}."
     )
     for note in shown.notes:
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {as_plain(note)}")
     return data
 
 
 def _facts(data: DataSet) -> str:
     n, m = data.calibration.n, data.evaluation.n
     labels = f"{len(data.classes)} classes" if data.classes else "labelled"
-    text = f"**{data.name}**: {n:,} samples to calibrate, {m:,} to judge"
+    text = f"**{as_plain(data.name)}**: {n:,} samples to calibrate, {m:,} to judge"
     labelled = data.evaluation.labels is not None
-    text += f"; {data.parts_text}"
+    text += f"; {as_plain(data.parts_text)}"
     text += ": what is measured on them is optimistic" if labelled and data.shared else ""
     return f"{text}; {labels if labelled else 'no labels: likeness to float stands in for accuracy'}; task {data.task}."
 
@@ -120,7 +121,7 @@ def _pick_task(label: str, now: str | None, meant: str, key: str) -> str | None:
 
 def _pictures(data: DataSet, array: Any) -> None:
     shown = array[:_SHOWN]
-    captions = [_label(data, index) for index in range(len(shown))]
+    captions = [as_plain(_label(data, index)) for index in range(len(shown))]
     st.image(pictures(shown), caption=captions, width=84)
 
 
@@ -163,7 +164,7 @@ def _sources(model: Model, *, expanded: bool) -> None:
                 path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
                 if st.form_submit_button("Read it") and path.strip():
                     source = Path(path.strip()).expanduser()
-                    error = take(lambda: _choose(source, model, task), _WAIT.format(name=source.name))
+                    error = take(lambda: _choose(source, model, task), _WAIT.format(name=as_plain(source.name)))
                     if error is None:
                         st.rerun()
                     show_error(error)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from qexplorer.report.metric_words import clause_of, stated
 from qexplorer.report.words import count_text
-from qexplorer.ui.session import choose_model, show_error, state
+from qexplorer.ui.session import as_plain, choose_model, show_error, state
 from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload
 
@@ -64,7 +64,7 @@ def draw_own_file() -> None:
         path = st.text_input("Or a path on this machine", placeholder="/home/me/models/net.onnx")
         if st.form_submit_button("Load it") and path.strip():
             source = Path(path.strip()).expanduser()
-            error = take(lambda: _from_path(source), _WAIT.format(name=source.name))
+            error = take(lambda: _from_path(source), _WAIT.format(name=as_plain(source.name)))
             if error is None:
                 st.rerun()
             show_error(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_code
 from qexplorer.core.model import Layer, Model, TensorInfo
 from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 from qexplorer.report.words import bytes_text, count_text
@@ -20,7 +21,7 @@ _NODES = "All nodes"  # with those that only move data, which are no layers to a
 def draw_summary(model: Model) -> None:
     """Name, one sentence, headline numbers, inputs and outputs, notes."""
     sample = samples().get(model.name)
-    st.title(sample.title if sample else model.name)
+    st.title(sample.title if sample else as_plain(model.name))
     st.markdown(
         sample.description if sample else "Your own model, checked and brought to a form that can be quantized."
     )
@@ -43,7 +44,7 @@ def draw_summary(model: Model) -> None:
             st.metric(label, value, help=meaning, width="content")
     st.caption(f"In: {_tensors(model.inputs)}  \nOut: {_tensors(model.outputs)}")
     for note in model.notes:
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {as_plain(note)}")
 
 
 def _size_help(model: Model) -> str:
@@ -68,7 +69,7 @@ def _tensors(infos: tuple[TensorInfo, ...]) -> str:
     def dims(info: TensorInfo) -> str:
         return " × ".join("any" if d is None else str(d) for d in info.shape) or "scalar"  # noqa: RUF001
 
-    return ", ".join(f"`{info.name}` {info.dtype} {dims(info)}" for info in infos)
+    return ", ".join(f"{in_code(info.name)} {info.dtype} {as_plain(dims(info))}" for info in infos)
 
 
 def draw_layers(model: Model) -> None:

@@ -74,7 +74,7 @@ def draw_presets() -> None:
     )
     meaning = examples().get(state().recipe)
     with st.container(horizontal=True, vertical_alignment="center", key="recipe_name"):
-        st.caption(f"**{as_plain(recipe.name)}**: {meaning or _own_words(recipe)}", width="content")
+        st.caption(f"**{as_plain(recipe.name)}**: {meaning or as_plain(_own_words(recipe))}", width="content")
         if not recipe.is_float:
             _rename(recipe)
     draw_refused_change("name")

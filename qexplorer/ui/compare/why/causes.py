@@ -74,7 +74,7 @@ def _fix(cause: Cause, recipe: Recipe) -> None:
                 st.rerun()
         else:
             st.button(
-                f"Add {fixed.name} to the comparison",
+                f"Add {as_plain(fixed.name)} to the comparison",
                 key=f"apply_{cause.key}",
                 icon=":material/add:",
                 on_click=add_to_comparison,

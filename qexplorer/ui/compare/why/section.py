@@ -41,7 +41,10 @@ def draw_why(comparison: Comparison) -> None:
     labels = list(runs)
     with st.container(horizontal=True, vertical_alignment="bottom", key="why_picks"):
         label = (
-            st.segmented_control("Run", labels, required=True, **remembered("why_run", labels[0], labels)) or labels[0]
+            st.segmented_control(
+                "Run", labels, format_func=as_plain, required=True, **remembered("why_run", labels[0], labels)
+            )
+            or labels[0]
         )
         batch = _batch(model)
     run = runs[label]
@@ -117,7 +120,7 @@ def _verdict(label: str, why: Why, run: Run) -> None:
             f"One call with {why.batch} sample{'' if why.batch == 1 else 's'} on {why.threads} thread"
             f"{'' if why.threads == 1 else 's'}: {why.calls.float_ms:.3g} ms in float, {why.calls.quantized_ms:.3g} ms "
             f"quantized ({why.calls.n} calls of each, in turn); kernels from {why.runs} profiled runs."
-            + (f" Noisy: {why.calls.noisy}." if why.calls.noisy else "")
+            + (f" Noisy: {as_plain(why.calls.noisy)}." if why.calls.noisy else "")
         )
 
 

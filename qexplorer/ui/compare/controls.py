@@ -53,7 +53,7 @@ def draw_picks() -> None:
         "Recipes beside float",
         options,
         key=_PICKED,
-        format_func=lambda text: in_label(labels.get(text, text)),
+        format_func=lambda text: in_label(labels.get(text, str(text))),
         accept_new_options=True,
         on_change=_picked,
         placeholder="Pick recipes, or type one such as w6a8",

@@ -25,13 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from qexplorer.core.grid import Float32, Grid, Int32, fake_quantize
+from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.quantize.changes.drafts import PlanDraft
+from qexplorer.quantize.layerwise.by_moments import foretold, round_weights
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
-from qexplorer.quantize.layerwise.moments import Moments, input_moments, within
-from qexplorer.quantize.layerwise.output_error import error_words, output_error
-from qexplorer.quantize.layerwise.weights import GridWeight, grid_weights
+from qexplorer.quantize.layerwise.moments import Moments
 
 __all__ = ["ENTRIES", "Gptq", "GptqOptions", "rounded"]
 
@@ -82,64 +81,16 @@ class Gptq:
 
     def foretell(self, draft: PlanDraft, options: GptqOptions) -> Mapping[str, str]:  # noqa: ARG002
         """Which layers' weights will be rounded so, and why not others'."""
-        weights, reasons = grid_weights(draft)
-        will = {layer: "GPTQ will choose its codes on calibration data" for each in weights for layer in each.layers}
-        return will | {layer: _not_done(why) for layer, why in reasons.items()}
+        return foretold(draft, self.title)
 
     def change_plan(self, draft: PlanDraft, options: GptqOptions) -> None:
         """Observes the inputs of all layers and rounds their weights."""
-        weights, reasons = grid_weights(draft)
-        for layer, why in reasons.items():
-            draft.remark(layer, _not_done(why))
-        by_layer = {layer: each for each in weights for layer in each.layers}
-        turns = within({layer: each.matrix for layer, each in by_layer.items()})
-        split = draft.calibration_of(options.samples)
-        waiting = {each.layer: set(each.layers) for each in weights}
-        kept: dict[str, Moments] = {}
-        for number, turn in enumerate(turns):
-            layers = {name: (draft.view.nodes[name].input[0], by_layer[name].matrix) for name in turn}
-
-            def told(share: float, number: int = number) -> None:
-                draft.tell("GPTQ, observing the inputs of layers", (number + share / 2) / len(turns))
-
-            found = input_moments(draft.model.proto(), draft.model, split, layers, told)
-            for place, name in enumerate(turn):
-                weight = by_layer[name]
-                _add(kept, weight.layer, found.get(name))
-                waiting[weight.layer].discard(name)
-                if not waiting[weight.layer]:
-                    share = (number + 0.5 + place / len(turn) / 2) / len(turns)
-                    draft.tell(f"GPTQ, rounding '{weight.layer}'", share)
-                    _round(draft, weight, kept.pop(weight.layer, None), options)
-
-
-def _add(kept: dict[str, Moments], layer: str, more: Moments | None) -> None:
-    if more is not None:
-        kept[layer] = kept[layer] + more if layer in kept else more
-
-
-def _not_done(why: str) -> str:
-    return f"GPTQ left its weight as it was: {why}"
-
-
-def _round(draft: PlanDraft, weight: GridWeight, moments: Moments | None, options: GptqOptions) -> None:
-    """Chooses the codes of one weight, and says what that did to the error of the layer's outputs."""
-    if moments is None or not np.isfinite(moments).all():
-        draft.remark(weight.layer, _not_done("its inputs are not finite on the calibration data"))
-        return
-    codes = rounded(weight.values, weight.grid, weight.matrix, moments, options)
-    before = output_error(weight, fake_quantize(weight.values, weight.grid), moments)
-    after = output_error(weight, _decoded(codes, weight.grid), moments)
-    if after >= before:
-        draft.remark(weight.layer, _not_done("rounding to nearest has the smaller error at its outputs"))
-        return
-    draft.set_codes(weight.layer, weight.position, codes, grid=weight.grid)
-    draft.remark(weight.layer, f"GPTQ: {error_words(before, after)}")
-
-
-def _decoded(codes: Int32, grid: Grid) -> Float32:
-    scale, zero = grid.expanded(codes.shape)
-    return grid.format.decode(codes, scale, zero)
+        round_weights(
+            draft,
+            self.title,
+            options.samples,
+            lambda weight, moments, _: rounded(weight.values, weight.grid, weight.matrix, moments, options),
+        )
 
 
 def rounded(weight: Float32, grid: Grid, matrix: LayerMatrix, moments: Moments, options: GptqOptions) -> Int32:

@@ -2,31 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.grid import Float32
+from qexplorer.core.grid import Float32, Int32, dequantize, quantize
 from qexplorer.quantize.layerwise.moments import Moments
 from qexplorer.quantize.layerwise.weights import GridWeight
 
-__all__ = ["error_words", "output_error"]
+__all__ = ["BetterCodes", "better_codes", "row_errors"]
 
 
-def output_error(weight: GridWeight, other: Float32, moments: Moments) -> float:
-    """The error of the outputs with ``other`` in place of the weight, as a share of their size (root mean squares).
+@dataclass(frozen=True, slots=True, eq=False)
+class BetterCodes:
+    """Codes of a weight of which no row has a larger error at the output than rounded to nearest.
 
-    Both are over all output channels together, biases left out; NaN where the outputs are all 0.
+    Attributes:
+        codes: int32 in the shape of the weight.
+        rows: how many rows are rounded otherwise than to nearest.
+        before: the error of the outputs rounded to nearest, as a share of their size (root mean squares).
+        after: the same with these codes; both are absolute where all outputs are 0.
     """
-    error = weight.matrix.rows(np.asarray(other, np.float64) - weight.values)
-    size = weight.matrix.rows(np.asarray(weight.values, np.float64))
-    noise, signal = _mean_square(error, moments), _mean_square(size, moments)
-    return float(np.sqrt(noise / signal)) if signal > 0 else float("nan")
+
+    codes: Int32
+    rows: int
+    before: float
+    after: float
+
+    def said(self, name: str) -> str:
+        """What the algorithm called ``name`` did, as a clause for the plan."""
+        if not self.rows:
+            return f"{name} left its weight as it was: rounding to nearest has the smaller error at its outputs"
+        error = f"the error of its outputs is {self.after:.3g} of their size"
+        return f"{name}: {error}, with nearest rounding {self.before:.3g}"
 
 
-def _mean_square(rows: NDArray[np.float64], moments: Moments) -> float:
-    return max(float(np.sum((rows @ moments) * rows)), 0.0)
+def better_codes(weight: GridWeight, chosen: Int32, moments: Moments) -> BetterCodes:
+    """For each row the codes ``chosen`` or the nearest ones, whichever have the smaller error at the output.
+
+    Args:
+        weight: the weight and its grid.
+        chosen: int32 in its shape.
+        moments: of what its rows are multiplied with.
+    """
+    matrix, nearest = weight.matrix, quantize(weight.values, weight.grid)
+    before, after = (row_errors(weight, dequantize(each, weight.grid), moments) for each in (nearest, chosen))
+    better = after < before
+    rows = np.where(better[..., None], matrix.rows(chosen), matrix.rows(nearest))
+    size = float(_squares(matrix.rows(weight.values.astype(np.float64)), moments).sum()) or 1.0
+    return BetterCodes(
+        codes=np.ascontiguousarray(matrix.weight(rows), np.int32),
+        rows=int(better.sum()),
+        before=float(np.sqrt(before.sum() / size)),
+        after=float(np.sqrt(np.where(better, after, before).sum() / size)),
+    )
 
 
-def error_words(before: float, after: float) -> str:
-    """The error of a layer's outputs with two roundings of its weight, as a clause."""
-    return f"the error of its outputs is {after:.3g} of their size, with nearest rounding {before:.3g}"
+def row_errors(weight: GridWeight, other: Float32, moments: Moments) -> NDArray[np.float64]:
+    """Mean squared error at each row's output with ``other`` in place of the weight, ``(groups, rows)``."""
+    return _squares(weight.matrix.rows(other.astype(np.float64) - weight.values), moments)
+
+
+def _squares(rows: NDArray[np.float64], moments: Moments) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.maximum(np.sum((rows @ moments) * rows, -1), 0.0)
+    return found

@@ -88,7 +88,7 @@ class Speedup:
         low, high = told.ci95
         behind = f" {than}" if than else ""
         if self.doubt is None:
-            return f"{told.ratio:.3g} times {word}{behind} ({low:.2f} to {high:.2f})"
+            return f"{told.ratio:.2f} times {word}{behind} ({low:.2f} to {high:.2f})"
         return f"{_times(low, high)} times {word}{behind}, {self.doubt}"
 
     def _none(self, seen: str) -> str:

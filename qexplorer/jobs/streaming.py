@@ -24,7 +24,7 @@ from qexplorer.measure.variant import Subject, Variant, float_variant, subject_o
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone, expect, turn
-from qexplorer.run.registry import BACKENDS
+from qexplorer.run.registry import BACKENDS, backend_label
 
 __all__ = ["Streamer"]
 
@@ -116,7 +116,7 @@ class Streamer:
             if isinstance(found, str):
                 notes[place] = found
                 continue
-            label = f"{found.recipe}, {side.backend}"
+            label = f"{found.recipe}, {backend_label(side.backend)}"
             if self._labels.get(place) != label:
                 self._labels[place] = label
                 self._score.sides.pop(place, None)
@@ -131,7 +131,7 @@ class Streamer:
         if key not in self._ready:
             try:
                 recipe = Recipe.parse(text)
-                self._report.step(f"preparing {recipe.name} on {backend}", 0.0)
+                self._report.step(f"preparing {recipe.name} on {backend_label(backend)}", 0.0)
                 variant = float_variant(self._model) if recipe.is_float else self._quantized(recipe)
                 judged = judge_variant(
                     variant,

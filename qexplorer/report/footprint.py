@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qexplorer.core.words.numbers import about_text
 from qexplorer.report.comparison_charts.bars import BarRow, BarsInfo
 from qexplorer.report.comparison_charts.values import Value, label_of, made_on, value_of
 from qexplorer.report.palette import FLOAT, backend_colour
-from qexplorer.report.statements.numbers import about_text
 
 if TYPE_CHECKING:
     from qexplorer.core.results import Run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qexplorer.core.results import Status
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.ladder.ladder_types import BackendRung, BatchGap, ExactRung, SimulatedRung
 
 __all__ = ["badge", "exact_sentence", "percent", "rung_sentence", "simulated_sentence"]
@@ -45,7 +46,7 @@ def simulated_sentence(rung: SimulatedRung) -> str:
     if rung.agreement is not None:
         parts.append(f"the same class for {percent(rung.agreement)} of {rung.n} samples")
     if rung.sqnr_db is not None and rung.relative is not None:
-        parts.append(f"the answers' SQNR is {rung.sqnr_db:.1f} dB (relative error {rung.relative:.2%})")
+        parts.append(f"the answers' SQNR is {rung.sqnr_db:.1f} dB (relative error {percent_text(rung.relative, 2)})")
     low, drop = rung.first_low, rung.largest_drop
     if low is not None:
         parts.append(f"'{low.layer}' is the first layer below 10 dB ({low.sqnr_db:.1f} dB)")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Accuracy, Interval, Run
-from qexplorer.report.statements.numbers import fixed_text
+from qexplorer.core.words.numbers import fixed_text
 
 if TYPE_CHECKING:
     from qexplorer.report.comparison_charts.values import Value
@@ -110,13 +110,14 @@ def with_unit(found: Accuracy, difference: float, *, sign: bool = False) -> str:
     return f"{_number(found, difference, sign=sign)} {delta_unit(found)}".rstrip()
 
 
-def bound_text(found: Accuracy, bound: float) -> str:
-    """What a difference does not exceed, ``0.7 points``: rounded up, so that it still holds."""
+def bound_text(found: Accuracy, bound: float, unit: str | None = None) -> str:
+    """What a difference does not exceed, ``0.7 points``: rounded up, so that it still holds; ``unit`` instead of that
+    of a difference where it is the value itself."""
     value, digits = in_unit(found, bound), found.form[1:-1]
     if found.form.endswith("f") and digits.isdigit():
         step = 10.0 ** int(digits)
         value = math.ceil(value * step - 1e-9) / step
-    return f"{fixed_text(value, found.form)} {delta_unit(found)}".rstrip()
+    return f"{fixed_text(value, found.form)} {delta_unit(found) if unit is None else unit}".rstrip()
 
 
 def change_text(found: Accuracy) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from qexplorer.core.results import Run, Status
 from qexplorer.report import words
 from qexplorer.report.metric_words import delta_name, metric_of
+from qexplorer.run.registry import backend_label
 
 __all__ = ["COLUMNS", "Column", "ExportedValue", "described_columns"]
 
@@ -302,7 +303,7 @@ _NAMED = (
             *(ExportedValue("status", lambda run: str(run.status)), _value("reason")),
         ),
     ),
-    Column("backend", brief=lambda run: run.backend),
+    Column("backend", brief=lambda run: backend_label(run.backend)),
 )
 """The app names a run in its first column by what tells it from the others, so that these have no cell there."""
 

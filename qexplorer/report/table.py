@@ -11,6 +11,7 @@ from qexplorer.core.results import Run
 from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
 from qexplorer.report.statements.cautions import cautions_of
+from qexplorer.run.registry import backend_label
 
 if TYPE_CHECKING:
     import altair
@@ -80,7 +81,7 @@ class ComparisonTable:
         return printed(self.comparison)
 
     def __repr__(self) -> str:
-        return f"ComparisonTable({', '.join(f'{run.recipe} on {run.backend}' for run in self.runs)})"
+        return f"ComparisonTable({', '.join(f'{run.recipe} on {backend_label(run.backend)}' for run in self.runs)})"
 
     def _repr_html_(self) -> str:
         return as_html(self)
@@ -119,7 +120,9 @@ def run_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     for run in runs:
         for note in run.notes:
             found.setdefault((run.backend, note), []).append(run.recipe)
-    return tuple(f"{', '.join(recipes)} on {backend}: {note}." for (backend, note), recipes in found.items())
+    return tuple(
+        f"{', '.join(recipes)} on {backend_label(backend)}: {note}." for (backend, note), recipes in found.items()
+    )
 
 
 def printed(comparison: Comparison) -> dict[str, Any]:

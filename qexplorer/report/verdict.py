@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.speed import MUCH, Change
+from qexplorer.core.words.numbers import number_text
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.metric_words import bound_text, change_text, clause_of, unsure_text
 from qexplorer.report.statements.claims import change_of, hidden_loss, looked_at
@@ -192,4 +193,4 @@ def _closeness(run: Run) -> float:
 
 
 def _share(value: float) -> str:
-    return f"{value:.2f} of" if value <= 1 else f"{value:.3g} times"
+    return f"{value:.2f} of" if value <= 1 else f"{number_text(value)} times"

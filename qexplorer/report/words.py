@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from qexplorer.core.results import Accuracy, Energy, Fidelity, Interval, Kernels, Latency, Memory, Run, Size
+from qexplorer.core.words.numbers import NONE, number_text, numbers_text
 from qexplorer.report.metric_words import difference_text, with_interval
-from qexplorer.report.statements.numbers import NONE, number_text
 
 __all__ = [
     "NONE",
@@ -120,7 +120,7 @@ def fidelity_text(found: Fidelity | None) -> str:
     if found.exact:
         return "exact"
     if found.max_lsb is not None:
-        return f"{number_text(found.max_lsb)} step{'' if found.max_lsb == 1 else 's'}"
+        return f"{found.max_lsb:.3g} step{'' if found.max_lsb == 1 else 's'}"
     return NONE if found.argmax_agreement is None else f"{100 * found.argmax_agreement:.1f} % same"
 
 
@@ -145,7 +145,8 @@ def latency_cell(found: Latency | None) -> str:
     """``1.23 ms (1.21 to 1.25), n 400``, and ``noisy`` when the machine was busy."""
     if found is None or found.p50 is None:
         return NONE
-    return f"{number_text(found.p50)} ms{_ends(found.ci95)}, n {found.n}" + ("" if found.valid else ", noisy")
+    value, ends = _with_ends(found.p50, found.ci95)
+    return f"{value} ms{ends}, n {found.n}" + ("" if found.valid else ", noisy")
 
 
 def throughput_cell(run: Run) -> str:
@@ -154,7 +155,8 @@ def throughput_cell(run: Run) -> str:
     if best is None:
         return NONE if run.throughput_per_s is None else f"{number_text(run.throughput_per_s)} /s"
     batch, found = best
-    return f"{number_text(found.value)} /s{_ends(found.ci95)}, batch {batch}" + ("" if found.valid else ", noisy")
+    value, ends = _with_ends(found.value, found.ci95)
+    return f"{value} /s{ends}, batch {batch}" + ("" if found.valid else ", noisy")
 
 
 def energy_cell(found: Energy | None) -> str:
@@ -162,11 +164,14 @@ def energy_cell(found: Energy | None) -> str:
     if found is None or found.value is None:
         return NONE
     kind = found.source.partition(":")[0]
-    return f"{number_text(found.value)} mJ{_ends(found.ci95)} {kind}" + ("" if found.valid else ", noisy")
+    value, ends = _with_ends(found.value, found.ci95)
+    return f"{value} mJ{ends} {kind}" + ("" if found.valid else ", noisy")
 
 
-def _ends(interval: Interval | None) -> str:
-    return "" if interval is None else f" ({number_text(interval[0])} to {number_text(interval[1])})"
+def _with_ends(value: float, interval: Interval | None) -> tuple[str, str]:
+    """The value, and its interval in brackets to the same place."""
+    text, *ends = numbers_text(value, *(interval or ()))
+    return text, f" ({' to '.join(ends)})" if ends else ""
 
 
 def kernels_cell(found: Kernels | None) -> str:

@@ -206,7 +206,7 @@ class Backend(Named, Protocol):
 
     @property
     def label(self) -> str:
-        """Name for people, such as ``ONNX Runtime (CPU)``."""
+        """Name for people, such as ``ONNX Runtime``; the device is said where it is not the processor."""
         ...
 
     @property

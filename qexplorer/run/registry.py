@@ -6,7 +6,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.registry import Registry
 from qexplorer.run.protocol import Backend
 
-__all__ = ["BACKENDS", "exact_integers", "reference", "usable"]
+__all__ = ["BACKENDS", "backend_label", "exact_integers", "reference", "usable"]
 
 BACKENDS: Registry[Backend] = Registry("backend", home="qexplorer.run", order=lambda backend: backend.facts.rank)
 
@@ -19,6 +19,11 @@ def reference() -> Backend:
 def exact_integers() -> Backend | None:
     """The first backend on this machine whose native answers are exact integer arithmetic; None if there is none."""
     return next((b for b in BACKENDS if b.facts.exact and b.availability().available), None)
+
+
+def backend_label(name: str) -> str:
+    """What people call the backend ``name``; the name itself of one that a record of old names."""
+    return BACKENDS.get(name).label if name in BACKENDS else name
 
 
 def usable(name: str) -> Backend:

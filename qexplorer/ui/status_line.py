@@ -53,13 +53,12 @@ def last_result(now: State) -> str | None:
 def _summary(comparison: str, digest: str, backend: str) -> str | None:
     """Backend, the metric with its n, size and speed of one run, as far as they were measured."""
     from qexplorer.jobs.history import History
-    from qexplorer.run.registry import BACKENDS
+    from qexplorer.run.registry import backend_label
 
     found = History().get(comparison)
     run, base = found.run_of(digest, backend), found.float_run(backend)
     if run is None:
         return None
-    name = BACKENDS.get(backend).label if backend in BACKENDS else backend
     parts = []
     if run.accuracy is not None and run.accuracy.value is not None:
         parts.append(clause_of(replace(run.accuracy, ci95=None)))
@@ -68,4 +67,4 @@ def _summary(comparison: str, digest: str, backend: str) -> str | None:
         parts.append(f"{run.size.weight_bytes / max(base.size.weight_bytes, 1):.2f} of the weight bytes{packed}")
     if run.latency_ms is not None and (speed := run.latency_ms.speed.text()):
         parts.append(speed)
-    return f"{name}: " + (", ".join(parts) if parts else run.reason or str(run.status))
+    return f"{backend_label(backend)}: " + (", ".join(parts) if parts else run.reason or str(run.status))

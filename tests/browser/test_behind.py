@@ -32,7 +32,7 @@ def compared(page: Page, url: str, settled: Settled) -> None:
     page.get_by_role("button", name="Start with the digits sample").click()
     settled(page)
     page.get_by_test_id("stMain").get_by_text("Backends and samples").click()
-    for backend in ("OpenVINO (CPU)", "PyTorch integer (CPU)"):
+    for backend in ("OpenVINO", "PyTorch integer"):
         page.get_by_test_id("stMain").get_by_role("button", name=backend).click()
         settled(page)
     page.get_by_role("button", name="Compare", exact=True).click()

@@ -12,8 +12,8 @@ BUSY, SEEN = "on a busy machine", "no difference in speed that could be seen"
 @pytest.mark.parametrize(
     ("speedup", "change", "shown", "text"),
     [
-        (Speedup(2.0, (1.9, 2.1)), Change.BETTER, 2.0, "2 times faster (1.90 to 2.10)"),
-        (Speedup(0.5, (0.4, 0.625)), Change.WORSE, 0.5, "2 times slower (1.60 to 2.50)"),
+        (Speedup(2.0, (1.9, 2.1)), Change.BETTER, 2.0, "2.00 times faster (1.90 to 2.10)"),
+        (Speedup(0.5, (0.4, 0.625)), Change.WORSE, 0.5, "2.00 times slower (1.60 to 2.50)"),
         (Speedup(1.6, (1.3, 2.1), BUSY), Change.BETTER, 1.6, f"1.3 to 2.1 times faster, {BUSY}"),
         (Speedup(1.8, (1.5, 2.0), BUSY), Change.BETTER, 1.8, f"1.5 to 2.0 times faster, {BUSY}"),
         (Speedup(150.0, (99.0, 234.0), BUSY), Change.BETTER, 150.0, f"99 to 234 times faster, {BUSY}"),

@@ -55,8 +55,8 @@ def test_it_follows_the_page_and_ends_with_it(started: str) -> None:
     first = last(started)
     assert first is not None
     assert {place: side.label for place, side in first.sides.items()} == {
-        "a": "float, onnxruntime",
-        "b": "w8a8, onnxruntime",
+        "a": "float, ONNX Runtime",
+        "b": "w8a8, ONNX Runtime",
     }
     steer(started, {"a": FLOAT, "b": Side(recipe="w4a8", backend="onnxruntime")}, 20.0)
     until(lambda: (w := last(started)) and w.sides["b"].label.startswith("w4a8"), started)

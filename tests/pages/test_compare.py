@@ -22,6 +22,7 @@ from qexplorer.jobs.references import refer_to_data, refer_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.load.samples.shelf import get_sample
+from qexplorer.run.registry import backend_label
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, open_app, texts, when_ended
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
@@ -157,7 +158,7 @@ def test_settings_that_a_file_needs_elsewhere_are_told() -> None:
     """How a run was loaded stands under what can be taken away, and among the remarks."""
     run = quantized_run(notes=("with session.disable_quant_qdq=1, which unpacks weights once",))
     said = texts(show(comparison(float_run(), run)))
-    assert f"How this file ran on {BACKEND}: with session.disable" in said.replace("\\", "")
+    assert f"How this file ran on {backend_label(BACKEND)}: with session.disable" in said.replace("\\", "")
     assert "how it ran**, w8a8: with session.disable" in said.replace("\\", "")
 
 

@@ -65,7 +65,7 @@ def test_an_ended_stream_keeps_its_last_numbers() -> None:
     assert "ended after 7 s" in said
     assert "its answers differ" in said
     metrics = {m.label: m.value for m in app.metric}
-    assert metrics["Latency"] == "2 ms"
+    assert metrics["Latency"] == "2.00 ms"
     assert metrics["Accuracy"] == "90.0 %"
     assert [b for b in app.button if b.key == "live_start"]
 

@@ -53,14 +53,14 @@ def test_cells_read_as_people_write() -> None:
     """Units, intervals, and the word that tells an estimate from a measurement."""
     assert run_cells(GOOD) == {
         "recipe": "w8a8",
-        "backend": "onnxruntime",
+        "backend": "ONNX Runtime",
         "accuracy": "98.7 % (97.4 to 99.4)",
         "Δ points": "-0.2 (-0.6 to +0.1)",
         "weights": "150 kB",
         "file": "165 kB",
         "latency": "0.123 ms",
         "speed-up": "1.90x (1.80 to 2.00)",
-        "memory": "61 MB",
+        "memory": "61.0 MB",
         "energy": "0.41 mJ estimated",
         "fidelity": "1 step",
         "status": "ok",
@@ -74,7 +74,7 @@ def test_a_run_without_numbers_gives_its_reason() -> None:
     assert cells["status"] == "refused: answers left the tolerance: <3 steps>"
 
 
-SIZES = [(None, NONE), (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1_234_567, "1.23 MB")]
+SIZES = [(None, NONE), (0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (1_234_567, "1.23 MB")]
 
 
 @pytest.mark.parametrize(("value", "text"), SIZES)
@@ -140,8 +140,8 @@ def test_every_form_says_how_runs_ran() -> None:
     said = "with session.some=1, which does it"
     runs = tuple(replace(GOOD, recipe=name, notes=(said,)) for name in ("w8", "w4"))
     table = ComparisonTable(comparison(GOOD, *runs))
-    assert table.notes == (f"w8, w4 on onnxruntime: {said}.",)
-    assert f"w8, w4 on onnxruntime: {said}." in comparison_html(table)
+    assert table.notes == (f"w8, w4 on ONNX Runtime: {said}.",)
+    assert f"w8, w4 on ONNX Runtime: {said}." in comparison_html(table)
     assert said in run_html(runs[0])
     lines = list(csv.DictReader(io.StringIO(comparison_csv(table.comparison))))
     assert [line["notes"] for line in lines] == ["", f"{said}.", f"{said}."]
@@ -154,7 +154,7 @@ def test_a_speed_up_that_says_nothing_is_none() -> None:
     run = replace(GOOD, latency_ms=took)
     assert run_cells(run)["speed-up"] == speedup_cell(took) == "none seen (0.50 to 2.40)"
     assert run_cells(replace(GOOD, latency_ms=replace(took, speedup_ci95=None)))["speed-up"] == NONE
-    assert latency_cell(took) == "0.123 ms (0.12 to 0.13), n 400, noisy"
+    assert latency_cell(took) == "0.123 ms (0.120 to 0.130), n 400, noisy"
 
 
 def test_noise_is_flagged_wherever_a_number_rests_on_it() -> None:
@@ -162,7 +162,7 @@ def test_noise_is_flagged_wherever_a_number_rests_on_it() -> None:
     energy = Energy(0.41, (0.4, 0.43), "estimated", "no meter", valid=False, ratio=0.5, ratio_ci95=(0.4, 0.6))
     rates = {1: Throughput(9000.0, (8000.0, 9500.0), 90, valid=False), 8: Throughput(8000.0, (7000.0, 8500.0), 90)}
     run = replace(GOOD, energy_mj=energy, throughput_by_batch=rates)
-    assert energy_cell(energy) == "0.41 mJ (0.4 to 0.43) estimated, noisy"
+    assert energy_cell(energy) == "0.410 mJ (0.400 to 0.430) estimated, noisy"
     assert energy_text(energy) == "0.41 mJ estimated (noisy)"
     assert throughput_cell(run) == "8,000 /s (7,000 to 8,500), batch 8"
     noisy = replace(run, throughput_by_batch={1: rates[1]})

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.fidelity.alone import LEANS, Alone
 from qexplorer.measure.metrics.predictions import predictions
 
@@ -262,9 +263,9 @@ def _culprit(alone: Alone | None) -> str:
         name = alone.layer or alone.tensor
         return f": '{name}' is the first that is wrong by itself, by {alone.worst_steps:.3g} steps"
     if alone.point_wrong:
-        how = f"it rounds {alone.leans:.0%} of its values to one side"
+        how = f"it rounds {percent_text(alone.leans)} of its values to one side"
         if alone.leans <= LEANS:
-            how = f"it rounds {alone.strays:.0%} of its values to a code that is not the nearest"
+            how = f"it rounds {percent_text(alone.strays)} of its values to a code that is not the nearest"
         return f": '{alone.layer or alone.tensor}' is the first that is wrong by itself, {how}"
     if alone.end_wrong:
         behind = f" behind '{alone.last}'" if alone.last else ""

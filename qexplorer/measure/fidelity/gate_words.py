@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qexplorer.core.plugins import METRICS
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.gate import ENOUGH_WITHIN, Difference
 
@@ -21,7 +22,9 @@ def why_right(alone: Alone, share: float | None) -> str:
     """
     first = alone.grows or alone.parts or alone.last
     where = f" from '{first}' on" if first else ""
-    few = "" if share is None or share >= ENOUGH_WITHIN else f", {share:.2%} of the outputs are within 1 step"
+    few = ""
+    if share is not None and share < ENOUGH_WITHIN:
+        few = f", {percent_text(share, 2)} of the outputs are within 1 step"
     on = f" ({_looked_at(alone)})"
     if not alone.points and not alone.blind:
         return f"float arithmetic of this graph explains the difference{on}"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.results import Interval, Latency, Throughput
 from qexplorer.core.speed import Speedup
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.machine.neighbours import Busy
 from qexplorer.measure.metrics.statistics import grouped_quantile_interval, median_interval, quantile
 from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT, by_load, paired_speedup, widened
@@ -67,14 +68,16 @@ def latency_of(
     noisy = noise(medians, shares, during)
     remarks = [noisy] if noisy else []
     if noisy is None and shares is not None and float(shares.mean()) < MIN_SHARE:
-        taken = f"{1 - shares.mean():.0%} of the processor, in the smaller part of the rounds"
+        taken = f"{percent_text(1 - shares.mean())} of the processor, in the smaller part of the rounds"
         remarks.append(f"other work took {taken}: p99 shows it")
     p90, p99 = quantile(calls, 0.9), quantile(calls, 0.99)
     few = [name for name, value in (("p90", p90), ("p99", p99)) if value is None]
     if few:
         remarks.append(f"{' and '.join(few)} not shown: {calls.size} calls are too few")
     if len(set(loads)) < LEAST_LOADS:
-        remarks.append(f"loaded too rarely to see what its place in memory does: intervals widened by {PLACEMENT:.1%}")
+        remarks.append(
+            f"loaded too rarely to see what its place in memory does: intervals widened by {percent_text(PLACEMENT, 1)}"
+        )
     paired = Speedup(None, None) if base is None else paired_speedup(_medians(base), medians, loads)
     return Latency(
         p50=p50,
@@ -143,18 +146,18 @@ def noise(medians: Float64, shares: Float64 | None, during: Busy | None = None) 
         return f"noisy: {during.sentence} meanwhile"
     if shares is not None and float(np.median(shares)) < MIN_SHARE:
         who = f" (most of it {during.name})" if during is not None and during.name else ""
-        return f"noisy: other work{who} took {1 - shares.mean():.0%} of the processor meanwhile"
+        return f"noisy: other work{who} took {percent_text(1 - shares.mean())} of the processor meanwhile"
     middle = float(np.median(medians))
     half = medians.size // 2
     drift = abs(float(np.median(medians[:half]) - np.median(medians[half:]))) / middle if half else 0.0
     if drift > MAX_DRIFT:
-        return f"noisy: the first and the second half of the measurement differ by {drift:.0%}"
+        return f"noisy: the first and the second half of the measurement differ by {percent_text(drift)}"
     around = median_interval(medians)
     if around is None:
         return f"too few rounds ({medians.size}) for an interval"
     width = (around[1] - around[0]) / 2 / middle
     if width > MAX_HALF_WIDTH:
-        return f"noisy: the median is only known to {width:.0%}"
+        return f"noisy: the median is only known to {percent_text(width)}"
     return None
 
 

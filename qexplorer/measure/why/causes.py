@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts
 from qexplorer.measure.why.rule_types import Case, CauseRule, Found, Words, World, needs_a_cause
 from qexplorer.measure.why.rules import LAYER_RULES
@@ -101,7 +102,7 @@ def _much_converting(parts: Parts, converting: float, rows: tuple[LayerTime, ...
     where = f", most at {listed(names, 4)}" if names else ""
     return Cause(
         key="converting",
-        title=f"converting and changing layouts takes {converting / parts.whole_ms:.0%} of the time",
+        title=f"converting and changing layouts takes {percent_text(converting / parts.whole_ms)} of the time",
         sentence=(
             f"Quantizing, dequantizing and casting takes {milliseconds(parts.ms[Part.CONVERT])}, changing layouts "
             f"{milliseconds(parts.ms[Part.LAYOUT])}{where}: every change between integers and floats has both."

@@ -17,6 +17,7 @@ from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_features
@@ -201,7 +202,8 @@ def _calls(found: Mapping[str, Any]) -> Calls:
     float_ms, quantized_ms = float(np.median(plain)), float(np.median(quantized))
     least = float(plain.min()), float(quantized.min())
     spread = max(float(np.quantile(plain, 0.75)) / least[0], float(np.quantile(quantized, 0.75)) / least[1]) - 1
-    noisy = f"a quarter of the rounds took {spread:.0%} longer than the quickest, or more" if spread > _SPREAD else None
+    longer = f"a quarter of the rounds took {percent_text(spread)} longer than the quickest, or more"
+    noisy = longer if spread > _SPREAD else None
     paired = paired_speedup(plain, quantized)
     ratio = float_ms / quantized_ms if paired.ratio is None else paired.ratio
     return Calls(float_ms, quantized_ms, ratio, paired.ci95, int(found["n"]), least, noisy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qexplorer.core.speed import Change
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Parts
 from qexplorer.measure.why.words import listed
 
@@ -39,7 +40,7 @@ def _rest(parts: Parts | None, rows: tuple[LayerTime, ...]) -> str:
     if parts is None:
         return ""
     shares = sorted(((ms / parts.whole_ms, part) for part, ms in parts.ms.items()), reverse=True)
-    named = [f"{share:.0%} {part}" for share, part in shares if share >= _LEAST]
+    named = [f"{percent_text(share)} {part}" for share, part in shares if share >= _LEAST]
     dearest = sorted((row for row in rows if row.whole_ms), key=lambda row: -(row.whole_ms or 0.0))[:3]
     where = f"; most in {listed([row.name for row in dearest])}" if dearest else ""
     return f"; what is left goes into {listed(named)}{where}"

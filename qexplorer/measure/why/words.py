@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qexplorer.core.words.numbers import number_text
 from qexplorer.measure.why.explanation import LayerTime
 
 __all__ = ["counted", "listed", "milliseconds", "operators"]
@@ -42,4 +43,4 @@ def listed(names: Sequence[str] | dict[str, None], most: int = 4) -> str:
 
 def milliseconds(value: float) -> str:
     """``1.23 ms``, or ``45.6 µs`` below a tenth."""
-    return f"{value:.3g} ms" if value >= 0.1 else f"{1000 * value:.3g} µs"
+    return f"{number_text(value)} ms" if value >= 0.1 else f"{number_text(1000 * value)} µs"

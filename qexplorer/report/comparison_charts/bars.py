@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.foreign.media import in_expression
 from qexplorer.core.results import Latency, Run, Throughput
+from qexplorer.core.words.numbers import number_text
 from qexplorer.report.comparison_charts.values import (
     MEASURES,
     Value,
@@ -21,7 +22,6 @@ from qexplorer.report.comparison_charts.values import (
     value_of,
 )
 from qexplorer.report.palette import FLOAT, NEUTRAL, backend_colour
-from qexplorer.report.statements.numbers import number_text
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -149,7 +149,8 @@ def kernels_info(comparison: Comparison) -> BarsInfo:
             ("float", run.kernels.float, FLOAT),
         ):
             detail = ", ".join(f"{op} {count}" for op, count in sorted(counts.items(), key=lambda item: -item[1]))
-            rows.append(BarRow(label, series, Value(float(sum(counts.values()))), colour, detail))
+            number = sum(counts.values())
+            rows.append(BarRow(label, series, Value(float(number)), colour, detail, str(number)))
     both = ("integer", "float")
     return BarsInfo("Kernels that ran", made_on(comparison), "kernels", both, tuple(rows), True, tuple(left_out))
 

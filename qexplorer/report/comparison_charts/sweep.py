@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from qexplorer.core.words.numbers import number_text
 from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.report.comparison_charts.values import scaled_unit, title_of
 from qexplorer.report.palette import CLIPPING, FLOAT, NEUTRAL, backend_colour, ink_on, lighter
+from qexplorer.run.registry import backend_label
 
 __all__ = ["SweepInfo", "SweepPoint", "limits_of", "map_spec", "spot_text", "sweep_info", "sweep_spec"]
 
@@ -80,7 +82,7 @@ def sweep_info(sweep: Sweep, limit_ms: float) -> SweepInfo:
         points.append(SweepPoint(cell, names[place], colour, fade, latency, within, id(cell) in best))
     when = sweep.created[:16].replace("T", " ")
     return SweepInfo(
-        title=f"Batch and threads on {sweep.backend}",
+        title=f"Batch and threads on {backend_label(sweep.backend)}",
         subtitle=f"{sweep.model}, {sweep.cpu}, {when} UTC, effort {sweep.effort}",
         unit=unit,
         limit=limit_ms * factor,
@@ -131,12 +133,12 @@ def spot_text(sweep: Sweep, limit_ms: float, digest: str) -> str:
     if not cells:
         return f"{name}: no numbers; the reasons stand below"
     fastest = min(cell.promised_ms or 0.0 for cell in cells)
-    return f"{name}: no cell keeps {_ms(limit_ms)}; the fastest takes {_ms(fastest)}"
+    return f"{name}: no cell keeps {limit_ms:g} ms; the fastest takes {_ms(fastest)}"
 
 
 def _ms(value: float | None) -> str:
     unit, factor = scaled_unit("ms", [value or 0.0])
-    return f"{(value or 0.0) * factor:.3g} {unit}"
+    return f"{number_text((value or 0.0) * factor)} {unit}"
 
 
 def sweep_spec(info: SweepInfo, *, height: int = 380) -> dict[str, Any]:
@@ -289,5 +291,5 @@ def map_spec(info: SweepInfo, name: str) -> dict[str, Any]:
 def _short(per_s: float) -> str:
     """``12.3k`` for 12,345: what fits into a cell."""
     if per_s < 1000:
-        return f"{per_s:.3g}"
-    return f"{per_s / 1e3:.3g}k" if per_s < 1e6 else f"{per_s / 1e6:.3g}M"
+        return number_text(per_s)
+    return f"{number_text(per_s / 1e3)}k" if per_s < 1e6 else f"{number_text(per_s / 1e6)}M"

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.foreign.media import in_expression
+from qexplorer.core.words.numbers import number_text
 from qexplorer.report.comparison_charts.values import made_on, scaled_unit, title_of
 from qexplorer.report.palette import NEUTRAL, TENSOR, backend_colour
+from qexplorer.run.registry import backend_label
 
 if TYPE_CHECKING:
     from qexplorer.core.usage import Usage
@@ -44,9 +46,9 @@ class Strip:
         known = [value for value in self.values if value is not None]
         if not known:
             return f"{self.name}: not known"
-        return (
-            f"{self.name}: {sum(known) / len(known):.3g} {self.unit} on average, {max(known):.3g} {self.unit} at most"
-        )
+        both = sum(known) / len(known), max(known)
+        mean, most = (f"{each:.1f}" if self.unit == "%" else number_text(each) for each in both)
+        return f"{self.name}: {mean} {self.unit} on average, {most} {self.unit} at most"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def _info(backend: str, usage: Usage, comparison: Comparison) -> UsageInfo:
         name = f"GPU {i}"
         strips.append(Strip(name, "%", 100.0, tuple(look[i] for look in usage.gpu_percent), backend_colour(backend)))
         strips += _bytes(f"{name} memory", [look[i] for look in usage.gpu_memory_bytes], backend_colour(backend))
-    title = f"Hardware while timing on {backend}"
+    title = f"Hardware while timing on {backend_label(backend)}"
     left_out = max(0, len(means) - len(busiest))
     return UsageInfo(title, made_on(comparison), usage.t_s, tuple(strips), usage.n, left_out)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.results import Interval, Run, Status
 from qexplorer.report.chart_frame import lines_of
 from qexplorer.report.palette import NEUTRAL
+from qexplorer.run.registry import backend_label
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Comparison
@@ -83,7 +84,8 @@ def label_of(run: Run, runs: Sequence[Run]) -> str:
     """What to call a run: its recipe, and its backend where there are several, or two recipes share a name."""
     backends = {r.backend for r in runs}
     twins = sum(r.recipe == run.recipe and r.backend == run.backend for r in runs) > 1
-    return run.recipe + (f", {run.backend}" if len(backends) > 1 else "") + (f" ({run.digest[:4]})" if twins else "")
+    where = f", {backend_label(run.backend)}" if len(backends) > 1 else ""
+    return run.recipe + where + (f" ({run.digest[:4]})" if twins else "")
 
 
 def value_of(run: Run, measure: str, runs: Sequence[Run]) -> tuple[Value | None, str | None]:

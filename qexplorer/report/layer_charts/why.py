@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.why.explanation import LayerTime, Part, Parts, Why
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.comparison_charts.values import scaled_unit
@@ -133,7 +134,9 @@ def _parts(name: str, parts: Parts, factor: float) -> list[TimeSegment]:
     for part in Part:
         value = parts.ms.get(part, 0.0) * factor
         if value > 0:
-            found.append(TimeSegment(name, name, part, begin, value, f"{value / factor / parts.whole_ms:.1%} of it"))
+            found.append(
+                TimeSegment(name, name, part, begin, value, f"{percent_text(value / factor / parts.whole_ms, 1)} of it")
+            )
             begin += value
     return found
 

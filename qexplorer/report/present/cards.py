@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.core.results import Run, Status
+from qexplorer.core.words.numbers import fixed_text, number_text, numbers_text
 from qexplorer.report.comparison_charts.values import MEASURES, Value, label_of, made_on, scaled_unit, value_of
 from qexplorer.report.metric_words import drawn, in_unit, metric_of
 from qexplorer.report.palette import FLOAT, backend_colour
 from qexplorer.report.present.sentences import float_sentence, kind_of, sentence_of
-from qexplorer.report.statements.numbers import fixed_text, number_text
-from qexplorer.run.registry import BACKENDS
+from qexplorer.report.statements.cautions import cautions_of
+from qexplorer.run.registry import backend_label
 
 if TYPE_CHECKING:
     from qexplorer.core.results import Accuracy
@@ -71,7 +72,8 @@ class Presentation:
 def presentation(comparison: Comparison, chosen: Sequence[Run]) -> Presentation:
     """Float and the ``chosen`` runs, which must be of the comparison and have numbers; float is of the first's backend.
 
-    Without a chosen run float stands alone, by the first backend.
+    Without a chosen run float stands alone, by the first backend. For people without decibels the comparison is that
+    of :func:`~qexplorer.report.present.plainly.without_decibels`.
     """
     backend = (chosen[0] if chosen else comparison.runs[0]).backend
     base = comparison.float_run(backend)
@@ -87,12 +89,12 @@ def presentation(comparison: Comparison, chosen: Sequence[Run]) -> Presentation:
         )
         for i, run in enumerate(runs)
     )
-    return Presentation(_heading(comparison, backend), cards, made_on(comparison))
+    facts = ", ".join([made_on(comparison), *cautions_of(runs)])
+    return Presentation(_heading(comparison, backend), cards, facts)
 
 
 def _heading(comparison: Comparison, backend: str) -> str:
-    where = BACKENDS.get(backend).label if backend in BACKENDS else backend
-    return f"{comparison.model.get('name')}, on {where}"
+    return f"{comparison.model.get('name')}, on {backend_label(backend)}"
 
 
 def _title(run: Run, runs: Sequence[Run]) -> str:
@@ -106,8 +108,7 @@ def _kind(run: Run, comparison: Comparison) -> str:
 def _sentence(run: Run, comparison: Comparison, backend: str) -> str:
     if run.recipe == "float":
         return float_sentence(run)
-    where = BACKENDS.get(run.backend).label if run.backend in BACKENDS else run.backend
-    than = "" if run.backend == backend else f"than float, both on {where}"
+    than = "" if run.backend == backend else f"than float, both on {backend_label(run.backend)}"
     return sentence_of(run, comparison.runs, comparison.float_run(run.backend), than)
 
 
@@ -168,7 +169,8 @@ def _cost_words(run: Run, measure: str, value: Value, unit: str) -> str:
     doubt = run.latency_ms.doubt if measure == "latency_ms" and run.latency_ms else value.note
     if value.low is None or value.high is None:
         return doubt or ("exact" if measure == "file_bytes" else "without an interval")
-    ends = f"between {number_text(value.low)} and {number_text(value.high)} {unit}"
+    _, low, high = numbers_text(value.value, value.low, value.high)
+    ends = f"between {low} and {high} {unit}"
     return f"{ends}, {doubt}" if doubt else ends
 
 

@@ -97,6 +97,8 @@ def _text(found: Accuracy, loss: float) -> str:
         return f"at most {bound_text(found, loss)}"
     if _open_ended(found):
         return f"at least {with_unit(found, -loss)}" if found.direction == "higher" else f"at most {loss:.2g}"
+    if found.direction == "lower":
+        return f"at most {bound_text(found, loss, found.unit)}"
     return f"at most {bound_text(found, loss)}"
 
 

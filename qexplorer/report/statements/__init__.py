@@ -1,1 +1,1 @@
-"""What is said of results: numbers as text, what may be claimed of them, and what must be said beside them."""
+"""What is said of results: what may be claimed of them, and what must be said beside them."""

@@ -25,7 +25,7 @@ class OnnxRuntimeCpu:
     """The CPU execution provider of the ``onnxruntime`` package, in a session as anyone opens it."""
 
     name = "onnxruntime"
-    label = "ONNX Runtime (CPU)"
+    label = "ONNX Runtime"
     capabilities = _CAPABILITIES
     facts = Facts("#1f82c4", ("onnxruntime",), rank=0, reference=True)
     unpacks = False
@@ -59,6 +59,6 @@ class OnnxRuntimeUnpacked(OnnxRuntimeCpu):
     """
 
     name = "onnxruntime-unpacked"
-    label = "ONNX Runtime (CPU), weights unpacked once"
+    label = "ONNX Runtime, weights unpacked"
     facts = Facts("#5b8fb0", ("onnxruntime",), rank=5)
     unpacks = True

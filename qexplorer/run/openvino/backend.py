@@ -181,7 +181,7 @@ class OpenVinoSession:
             raise BackendError(f"OpenVINO cannot compile it ({sentence(error)})", where=self._path.name) from None
 
 
-OPENVINO_CPU = OpenVino("openvino", "OpenVINO (CPU)", "CPU", Facts("#00936b", ("openvino",), rank=70))
+OPENVINO_CPU = OpenVino("openvino", "OpenVINO", "CPU", Facts("#00936b", ("openvino",), rank=70))
 OPENVINO_GPU = OpenVino("openvino-gpu", "OpenVINO (GPU)", "GPU", Facts("#4d9a3c", ("openvino",), rank=80))
 
 

@@ -30,7 +30,7 @@ class TorchInductor:
     """PyTorch compiled ahead of time for fixed shapes, with int8 kernels of oneDNN."""
 
     name: str = "torch-inductor"
-    label: str = "PyTorch compiled (CPU)"
+    label: str = "PyTorch compiled"
     facts: Facts = _FACTS
 
     @property

@@ -77,5 +77,5 @@ def _cuda() -> Availability:
 
 
 _CPU, _GPU = (Facts(hue, ("torch",), rank=rank, exact=True) for hue, rank in (("#c07a00", 40), ("#c4694a", 50)))
-TORCH = TorchInteger("torch", "PyTorch integer (CPU)", "cpu", _CPU)
+TORCH = TorchInteger("torch", "PyTorch integer", "cpu", _CPU)
 TORCH_CUDA = TorchInteger("torch-cuda", "PyTorch integer (CUDA)", "cuda", _GPU)

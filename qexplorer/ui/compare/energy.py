@@ -9,6 +9,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.results import Status
+from qexplorer.core.words.numbers import about_text, number_text, percent_text
 from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.energy.silicon import PROCESSES, ModelEnergy, Process, model_energy
 from qexplorer.report.comparison_charts.bars import bars_spec
@@ -16,7 +17,6 @@ from qexplorer.report.comparison_charts.silicon import silicon_info, silicon_row
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.footprint import DEFAULTS, Assumptions, battery_info, carbon_info, footprints
 from qexplorer.report.palette import CLIPPING, ROUNDING, TENSOR
-from qexplorer.report.statements.numbers import about_text, number_text
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, current_model, remembered
 
@@ -104,8 +104,9 @@ def _numbers(comparison: Comparison, given: Assumptions) -> None:
     st.dataframe(rows, hide_index=True, placeholder="", key=f"footprint_{comparison.id}")
     st.caption(
         as_plain(
-            f"{given.battery_wh:g} Wh, {given.battery_share:.0%} of it for inference; {given.inferences_per_day:,.0f} "
-            f"inferences a day; {given.grid_g_per_kwh:g} g CO2/kWh; overhead {given.overhead:g}. Above idle only."
+            f"{given.battery_wh:g} Wh, {percent_text(given.battery_share)} of it for inference; "
+            f"{given.inferences_per_day:,.0f} inferences a day; "
+            f"{given.grid_g_per_kwh:g} g CO2/kWh; overhead {given.overhead:g}. Above idle only."
         )
     )
     for label, reason in left_out:

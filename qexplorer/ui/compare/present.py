@@ -11,6 +11,7 @@ from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.report.present.cards import Presentation, presentation
 from qexplorer.report.present.choosing import Allowance, allowances, question, two_of
 from qexplorer.report.present.page import fragment, page
+from qexplorer.report.present.plainly import without_decibels
 from qexplorer.ui.session import keep, state
 
 __all__ = ["draw_present", "draw_present_button", "is_presented", "is_presenting"]
@@ -62,7 +63,7 @@ def draw_present(comparison: Comparison) -> None:
     """The cards and, below them, the slider and the ways out; the sidebar and what else frames a page are hidden."""
     st.html(_ALONE)
     st.html(_FULL, unsafe_allow_javascript=True)
-    _wall(comparison)
+    _wall(without_decibels(comparison))
 
 
 @st.fragment

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from qexplorer.core.results import Run, Status
 from qexplorer.report.comparison_charts.values import label_of
+from qexplorer.run.registry import backend_label
 
 __all__ = ["Remark", "remarks_of"]
 
@@ -133,5 +134,5 @@ def _runs_text(about: Sequence[Run], runs: Sequence[Run]) -> str:
         return "all runs"
     used = {run.backend for run in about}
     if len(used) == 1 and len(about) == sum(run.backend in used for run in able):
-        return f"all runs on {used.pop()}"
+        return f"all runs on {backend_label(used.pop())}"
     return f"{len(about)} of {len(able)} runs"

@@ -28,6 +28,7 @@ from qexplorer.report.palette import backend_colour
 from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import data_facts
 from qexplorer.report.verdict import Change, Verdict, headline, verdict_of
+from qexplorer.run.registry import backend_label
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.compare.energy import draw_energy
 from qexplorer.ui.compare.flips import draw_flips
@@ -70,10 +71,9 @@ def _verdict(comparison: Comparison) -> None:
         else:
             st.markdown(f"#### {_ICONS[best.answers]} {as_plain(best.text)}")
         _other_verdicts(comparison, best)
-        data = comparison.data
-        st.caption(as_plain(", ".join([made_on(comparison), *data_facts(comparison)])))
-        for note in (*cautions_of(comparison.runs), *(data.get("notes") or ())):
-            st.caption(f":material/info: {as_plain(note)}")
+        facts = ", ".join([made_on(comparison), *data_facts(comparison)])
+        notes = (*cautions_of(comparison.runs), *(comparison.data.get("notes") or ()))
+        st.caption(" ".join([as_plain(facts), *(f":material/info: {as_plain(note)}" for note in notes)]))
 
 
 def _other_verdicts(comparison: Comparison, best: Verdict | None) -> None:
@@ -112,7 +112,7 @@ def _pictures(comparison: Comparison) -> None:
                 _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}")
     used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
     if len(used) > 1:
-        keys = [f"<span style='color:{backend_colour(name)}'>●</span> {in_html(name)}" for name in used]
+        keys = [f"<span style='color:{backend_colour(name)}'>●</span> {in_html(backend_label(name))}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
         st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")
@@ -179,7 +179,7 @@ def _take_away(comparison: Comparison) -> None:
         _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
         _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):
-        st.caption(as_plain(f"How this file ran on {labels[label].backend}: {'; '.join(notes)}."))
+        st.caption(as_plain(f"How this file ran on {backend_label(labels[label].backend)}: {'; '.join(notes)}."))
 
 
 def _run_files(comparison: Comparison, run: Run) -> None:

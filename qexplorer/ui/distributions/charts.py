@@ -10,6 +10,7 @@ import streamlit as st
 from qexplorer.core.foreign.media import in_chart
 from qexplorer.core.grid import Grid, dequantize, quantize
 from qexplorer.core.model import Model
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
 from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_info, channel_rows, channel_spec
@@ -84,7 +85,7 @@ def _clicked(event: Any, info: HistogramInfo) -> Bar | None:
 
 def _arithmetic(bar: Bar, grid: Grid | None) -> str:
     """What happens to the value in the middle of the bar, step by step."""
-    text = f"**{bar.low:.4g} to {bar.high:.4g}**: {bar.count:,} values ({bar.share:.3%})."
+    text = f"**{bar.low:.4g} to {bar.high:.4g}**: {bar.count:,} values ({percent_text(bar.share, 3)})."
     if grid is None:
         return text
     x = np.float32((bar.low + bar.high) / 2)

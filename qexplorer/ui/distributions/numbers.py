@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info, sqnr_text
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
@@ -53,7 +54,7 @@ def draw_statistics(stats: TensorStats) -> None:
         "mean": f"{h.mean:.4g}",
         "std": f"{h.std:.4g}",
         "kurtosis": "none: constant" if math.isnan(h.kurtosis) else f"{h.kurtosis:.3g}",
-        "zeros": f"{h.zeros / h.count:.2%}",
+        "zeros": f"{percent_text(h.zeros / h.count, 2)}",
         f"beyond {OUTLIER:g} std": f"{h.outliers(OUTLIER):,}",
         "NaN or infinite": f"{h.nonfinite:,}",
     }

@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from qexplorer.core.foreign.media import in_chart, in_html
+from qexplorer.core.words.numbers import number_text
 from qexplorer.jobs.kinds.live import LIVE
 from qexplorer.jobs.live import beat, notes_of, windows_of
 from qexplorer.jobs.manager import JobState, JobStatus
@@ -164,10 +165,11 @@ def _card(place: str, windows: list[LiveWindow], chosen: Chosen, colour: str) ->
             st.caption("not running")
             return
         with st.container(horizontal=True):
-            st.metric("Latency", f"{number[0]:.3g} ms")
+            st.metric("Latency", f"{number_text(number[0])} ms")
             st.metric("Throughput", f"{number[1]:,.0f} /s")
             if side.watts is not None:
-                st.metric("Power, estimated" if side.watts_source == "estimated" else "Power", f"{side.watts:.2g} W")
+                power = "Power, estimated" if side.watts_source == "estimated" else "Power"
+                st.metric(power, f"{number_text(side.watts, 2)} W")
             metric = windows[-1].metric
             if side.value is not None and metric is not None:
                 found = stated(metric, side.value, side.judged)

@@ -110,7 +110,7 @@ def test_a_rounding_that_leans_is_wrong_although_it_is_within_a_step() -> None:
     assert not explained(off), "half of the values differ"
     assert verdict([off]) is None, "without a look, one step is one step"
     floor = Alone(1.0, "c", 30, 4, conclusive=True, layer="conv2", leans=0.5)
-    assert "'conv2' is the first that is wrong by itself, it rounds 50% of its values to one side" in (
+    assert "'conv2' is the first that is wrong by itself, it rounds 50 % of its values to one side" in (
         verdict([off], floor) or ""
     )
 
@@ -183,8 +183,8 @@ def test_below_999_of_1000_within_a_step_the_layer_is_named() -> None:
     found = _fidelity([off], alone)
     assert found.within_one_step == 0.9
     last = Alone(0.0, "conv1", 30, 32, conclusive=True, last="head")
-    assert "from 'head' on, 90.00%" in (_fidelity([off], last).reason or ""), "no code differs: it is behind the last"
-    assert "from 'conv7' on, 90.00% of the outputs are within 1 step" in (found.reason or "")
+    assert "from 'head' on, 90.00 %" in (_fidelity([off], last).reason or ""), "no code differs: it is behind the last"
+    assert "from 'conv7' on, 90.00 % of the outputs are within 1 step" in (found.reason or "")
 
 
 def test_an_old_record_has_no_share_within_a_step() -> None:

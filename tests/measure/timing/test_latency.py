@@ -48,7 +48,7 @@ def test_a_steady_machine_is_valid_and_a_disturbed_one_is_not() -> None:
     """Steady rounds pass; a shared processor, a drift and scattered rounds are each named as the noise they are."""
     assert latency_of(timing(steady()), None, batch=1, threads=1).valid
     shared = latency_of(timing(steady(), share=0.7), None, batch=1, threads=1)
-    assert (shared.valid, shared.reason) == (False, "noisy: other work took 30% of the processor meanwhile")
+    assert (shared.valid, shared.reason) == (False, "noisy: other work took 30 % of the processor meanwhile")
     drift = latency_of(timing(steady(10) + steady(10, ns=1_200_000)), None, batch=1, threads=1)
     assert not drift.valid
     assert "first and the second half" in (drift.reason or "")
@@ -66,7 +66,7 @@ def test_a_rate_has_the_interval_of_its_median_call() -> None:
     assert found.ci95[0] < found.value < found.ci95[1]
     assert (found.n, found.valid, found.reason) == (400, True, None)
     shared = throughput_of(timing(steady(), share=0.7), batch=8, threads=1)
-    assert (shared.valid, shared.reason) == (False, "noisy: other work took 30% of the processor meanwhile")
+    assert (shared.valid, shared.reason) == (False, "noisy: other work took 30 % of the processor meanwhile")
     few = throughput_of(timing(steady(3)), batch=8, threads=1)
     assert (few.ci95, few.reason) == (None, "too few rounds (3) for an interval")
 
@@ -85,7 +85,7 @@ def test_a_disturbance_of_fewer_than_half_of_the_rounds_is_said_and_does_no_harm
     """The median of the rounds is an undisturbed one then, so the measurement is valid; p99 may suffer."""
     few = latency_of(timing(steady(), share=0.5, disturbed=0.4), None, batch=1, threads=1)
     assert few.valid
-    assert "other work took 20% of the processor" in (few.reason or "")
+    assert "other work took 20 % of the processor" in (few.reason or "")
     assert not latency_of(timing(steady(), share=0.5, disturbed=0.6), None, batch=1, threads=1).valid
 
 
@@ -200,7 +200,7 @@ def test_other_programs_are_named() -> None:
         "another program (chrome) kept CPU 1 busy at 40 % before the run; "
         "another program (cc1plus) kept CPU 1 busy at 30 % and kept the other CPU busy at 90 % during it"
     )
-    assert found.reason == "noisy: other work (most of it cc1plus) took 30% of the processor meanwhile"
+    assert found.reason == "noisy: other work (most of it cc1plus) took 30 % of the processor meanwhile"
     assert latency_of(timing(steady()), None, batch=1, threads=1).load is None
     assert Busy(0.5, (0, 1), 0.1, 6, None).sentence == "other programs kept CPUs 0, 1 busy at 50 %"
     assert Busy(0.0, (0, 1), 2.5, 6, None).sentence == "other programs kept 2.5 of the 6 other CPUs busy"

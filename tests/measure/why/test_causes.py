@@ -121,7 +121,7 @@ def test_weights_that_are_unpacked_in_every_call_are_told_with_their_time(model:
     assert keys(found)["linear"] == keys(found)["conv3"] == "unpacked_in_calls"
     assert keys(found)["conv1"] == "weight_only"
     told = cause(found, "unpacked_in_calls")
-    assert "23 ms, in float 2 ms" in told.sentence
+    assert "23.0 ms, in float 2.00 ms" in told.sentence
     assert told.cost_ms == pytest.approx(23.0)
     assert changed_recipe(Recipe.parse("w8"), told.change or {}).digest == Recipe.parse("w8a8").digest
 
@@ -164,8 +164,8 @@ def test_dynamic_layers_that_do_not_gain(model: Model) -> None:
     found = run(model, "w8a8-dynamic", kernels)
     assert keys(found)["conv1"] == "dynamic"
     told = cause(found, "dynamic")
-    assert "2 ms" in told.sentence
-    assert "0.5 ms" in told.sentence
+    assert "takes 2.00 ms" in told.sentence
+    assert "0.500 ms" in told.sentence
     assert changed_recipe(Recipe.parse("w8a8-dynamic"), told.change or {}).digest == Recipe.parse("w8a8").digest
 
 

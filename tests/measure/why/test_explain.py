@@ -84,13 +84,13 @@ def test_verdicts_give_the_reason(model: Model) -> None:
     kernels = [kernel(layers[0], KernelKind.FLOAT, 1.0, *layers) for layers in FUSED]
     order = order_of(model, "w8a16")
     slower = why_from(order, OnnxRuntimeCpu(), found_of(kernels, float_ms=5.0, quantized_ms=10.0))
-    assert slower.verdict.startswith("2 times slower (1.95 to 2.05), because 4 of 4 convolutions and 1 of 1 matrix")
+    assert slower.verdict.startswith("2.00 times slower (1.95 to 2.05), because 4 of 4 convolutions and 1 of 1 matrix")
     assert "16-bit activations" in slower.verdict
     equal = why_from(order, OnnxRuntimeCpu(), found_of(kernels, float_ms=5.0, quantized_ms=5.0))
     assert "no difference in speed that 70 calls could show, 0.97 to 1.02 times as fast, because" in equal.verdict
     quick = [kernel(layers[0], KernelKind.INTEGER, 0.25, *layers) for layers in FUSED]
     faster = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), found_of(quick, float_ms=7.0, quantized_ms=1.75))
-    assert faster.verdict.startswith("4 times faster (3.90 to 4.10); what is left goes into 100% integer kernels")
+    assert faster.verdict.startswith("4.00 times faster (3.90 to 4.10); what is left goes into 100 % integer kernels")
 
 
 def test_a_faster_run_names_a_cause_that_takes_much_of_it(model: Model) -> None:
@@ -210,4 +210,4 @@ def test_a_cause_is_named_from_a_quarter_of_the_time_on(share: float, named: boo
     said = verdict_sentence(Calls(2.0, 1.0, 2.0, (1.9, 2.1), 70, (2.0, 1.0)), parts, (cause,), ())
     assert ("and not more because they are converted" in said) is named
     if not named:
-        assert said == "2 times faster (1.90 to 2.10); what is left goes into 91% integer kernels"
+        assert said == "2.00 times faster (1.90 to 2.10); what is left goes into 91 % integer kernels"

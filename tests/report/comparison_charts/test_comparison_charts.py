@@ -173,7 +173,7 @@ def test_bars_start_at_zero() -> None:
 def test_labels_name_what_tells_runs_apart() -> None:
     """The backend is named where there are several, the digest where two recipes share a name."""
     two = (float_run(), float_run("openvino"))
-    assert label_of(two[1], two) == "float, openvino"
+    assert label_of(two[1], two) == "float, OpenVINO"
     twins = (quantized_run(), quantized_run(digest="abcd" * 4))
     assert label_of(twins[1], twins) == "w8a8 (abcd)"
 
@@ -199,7 +199,7 @@ def test_points_of_several_backends_are_named_by_recipe_and_never_over_each_othe
     runs = [make(backend) for backend in ("onnxruntime", "openvino") for make in (_float_on, _int8_on)]
     points = trade_info(comparison(*runs), "weight_bytes").points
     assert [point.text for point in points] == ["float", "w8a8", "", ""]
-    assert [point.label for point in points][2:] == ["float, openvino", "w8a8, openvino"]
+    assert [point.label for point in points][2:] == ["float, OpenVINO", "w8a8, OpenVINO"]
 
 
 def _float_on(backend: str) -> Run:

@@ -76,7 +76,7 @@ def test_two_equal_variants_are_told_apart() -> None:
 
 def test_the_sentence_says_who_is_faster() -> None:
     """The faster one comes first with its ratio and interval; an interval that holds 1 shows no difference."""
-    told = "w8a8 is 2 times faster than float"
+    told = "w8a8 is 2.00 times faster than float"
     assert speed_sentence("float", "w8a8", Speedup(2.0, (1.9, 2.1))) == f"{told} (1.90 to 2.10)"
     assert speed_sentence("w8a8", "float", Speedup(0.5, (0.4, 0.625))) == f"{told} (1.60 to 2.50)"
     assert "no difference" in (speed_sentence("a", "b", Speedup(1.02, (0.98, 1.06))) or "")

@@ -50,10 +50,10 @@ def test_limits_reach_from_below_the_fastest_to_the_slowest() -> None:
 def test_words_for_a_sweet_spot_and_for_none() -> None:
     """The sweet spot has its numbers; without one the words say whether the limit, noise or a refusal is why."""
     assert spot_text(SWEPT, 3.0, "q") == (
-        "w8a8: 3,000 samples/s at batch 8 on 2 threads; 90 of 100 calls take at most 3 ms"
+        "w8a8: 3,000 samples/s at batch 8 on 2 threads; 90 of 100 calls take at most 3.00 ms"
     )
-    assert "the longest of 40 calls took at most 10 ms" in spot_text(SWEPT, 10.0, "q")
-    assert spot_text(SWEPT, 0.1, "q") == "w8a8: no cell keeps 100 µs; the fastest takes 500 µs"
+    assert "the longest of 40 calls took at most 10.0 ms" in spot_text(SWEPT, 10.0, "q")
+    assert spot_text(SWEPT, 0.1, "q") == "w8a8: no cell keeps 0.1 ms; the fastest takes 500 µs"
     assert spot_text(SWEPT, 0.6, "q").endswith("at most 500 µs, on a busy machine")
     assert "no numbers" in spot_text(replace(SWEPT, cells=(Cell("f", 1, 1, reason="no"),)), 1.0, "f")
 
@@ -66,4 +66,4 @@ def test_the_charts_are_valid() -> None:
     altair.Chart.from_dict(chart)
     assert len(chart["datasets"]["map"]) == 5
     assert all((row["fill"] == "transparent") is not row["within"] for row in chart["datasets"]["map"])
-    assert {row["cell"] for row in chart["datasets"]["map"]} == {"1k", "2k", "3k", "8k", "9k"}
+    assert {row["cell"] for row in chart["datasets"]["map"]} == {"1.00k", "2.00k", "3.00k", "8.00k", "9.00k"}

@@ -12,6 +12,7 @@ from qexplorer.core.results import Accuracy, Energy, Latency, Size
 from qexplorer.report.metric_words import stated
 from qexplorer.report.present.cards import Card, CardBar, presentation
 from qexplorer.report.present.page import fragment, page
+from qexplorer.report.present.plainly import without_decibels
 from qexplorer.report.present.sentences import kind_of, size_clause
 from tests.report.comparisons import comparison, float_run, quantized_run
 
@@ -31,7 +32,7 @@ def test_a_sentence_says_size_speed_and_answers() -> None:
     """What is told of speed and of answers is what the verdict tells, with its interval."""
     base, run = cards()
     assert run.sentence == (
-        "3.8 times smaller, 2 times faster (1.90 to 2.10), with no difference that 100 samples could show, though a "
+        "3.8 times smaller, 2.00 times faster (1.90 to 2.10), with no difference that 100 samples could show, though a "
         "loss of up to 5.4 points could hide."
     )
     assert base.sentence.endswith("99.0 % of 100 samples right.")
@@ -93,9 +94,18 @@ def test_a_model_without_classes_is_judged_by_its_likeness_to_float() -> None:
     """Similarity to float is the quality then, and float's own card says that others are compared with it."""
     near = replace(stated("sqnr", 31.2, 50), ci95=(30.1, 32.0))
     run = quantized_run(accuracy=near)
-    base, other = presentation(comparison(float_run(accuracy=None), run), [run]).cards
-    assert bar(base, "SQNR").words == "the others are compared with this one"
-    assert (bar(other, "SQNR").text, bar(other, "SQNR").end) == ("31.2 dB", "32 dB")
+    found = without_decibels(comparison(float_run(accuracy=None), run))
+    base, other = (card.bars[0] for card in presentation(found, found.runs[1:]).cards)
+    assert base.name == other.name == "error beside the answer, lower is better"
+    assert base.words == "the others are compared with this one"
+    assert (other.text, other.words, other.end) == ("2.8 %", "between 2.5 and 3.1 %, on 50 samples", "3.1 %")
+
+
+def test_too_few_samples_are_said_on_the_wall() -> None:
+    """What is said wherever accuracy is shown stands under the cards."""
+    few = Accuracy("accuracy", 0.9, (0.7, 1.0), 20, 0.0, (-0.2, 0.2), 1.0, 1, 1)
+    run = quantized_run(accuracy=few)
+    assert "only 20 samples judge the answers" in presentation(comparison(float_run(accuracy=few), run), [run]).facts
 
 
 def test_recipes_in_words() -> None:

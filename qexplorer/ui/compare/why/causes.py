@@ -7,6 +7,7 @@ import streamlit as st
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import short_name
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.why.explanation import Cause, Why
 from qexplorer.measure.why.fixes import changed_recipe
 from qexplorer.measure.why.words import listed, milliseconds
@@ -47,7 +48,7 @@ def _cost(cause: Cause, why: Why) -> str:
     if cause.cost_ms is None or why.quantized_parts is None:
         return ""
     share = cause.cost_ms / why.quantized_parts.whole_ms
-    return f" · {milliseconds(cause.cost_ms)}, {min(share, 1.0):.0%} of the profiled run"
+    return f" · {milliseconds(cause.cost_ms)}, {percent_text(min(share, 1.0))} of the profiled run"
 
 
 def fixed_recipe(recipe: Recipe, cause: Cause) -> Recipe:

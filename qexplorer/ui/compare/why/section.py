@@ -18,6 +18,7 @@ from qexplorer.measure.comparison import Comparison
 from qexplorer.measure.effort import BATCHES
 from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why
 from qexplorer.measure.why.explanation import Why
+from qexplorer.measure.why.words import milliseconds
 from qexplorer.report.comparison_charts.values import label_of
 from qexplorer.ui.compare.why.causes import draw_causes
 from qexplorer.ui.compare.why.times import draw_times
@@ -116,11 +117,11 @@ def _verdict(label: str, why: Why, run: Run) -> None:
             return
         icon = ":material/trending_up:" if why.calls.speedup > 1 else ":material/trending_down:"
         st.markdown(f"#### {icon} {text}")
+        took = f"{milliseconds(why.calls.float_ms)} in float, {milliseconds(why.calls.quantized_ms)} quantized"
         st.caption(
             f"One call with {why.batch} sample{'' if why.batch == 1 else 's'} on {why.threads} thread"
-            f"{'' if why.threads == 1 else 's'}: {why.calls.float_ms:.3g} ms in float, {why.calls.quantized_ms:.3g} ms "
-            f"quantized ({why.calls.n} calls of each, in turn); kernels from {why.runs} profiled runs."
-            + (f" Noisy: {as_plain(why.calls.noisy)}." if why.calls.noisy else "")
+            f"{'' if why.threads == 1 else 's'}: {took} ({why.calls.n} calls of each, in turn); kernels from "
+            f"{why.runs} profiled runs." + (f" Noisy: {as_plain(why.calls.noisy)}." if why.calls.noisy else "")
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import FEATURES, cpu_features
 from qexplorer.measure.comparison import Comparison
@@ -13,6 +14,7 @@ from qexplorer.measure.why.explanation import Why
 from qexplorer.report.layer_charts.roofline import roofline_info, roofline_spec
 from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.why_table import why_rows
+from qexplorer.run.registry import backend_label
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, remembered
 
@@ -41,7 +43,8 @@ def draw_times(why: Why, comparison: Comparison) -> None:
 def _where(why: Why, comparison: Comparison) -> str:
     cpu = comparison.machine.get("cpu", "unknown machine") if why.ceiling is None else why.ceiling.cpu
     when = why.created[:16].replace("T", " ")
-    return f"{comparison.model.get('name')}, {why.recipe}, {why.backend}, batch {why.batch}, {cpu}, {when} UTC"
+    what = f"{comparison.model.get('name')}, {why.recipe}, {backend_label(why.backend)}, batch {why.batch}"
+    return f"{what}, {cpu}, {when} UTC"
 
 
 def _layers(why: Why, where: str, key: str) -> None:
@@ -56,7 +59,8 @@ def _layers(why: Why, where: str, key: str) -> None:
     info = layer_times_info(why, where, "time" if order == "time" else "model")
     draw_chart(times_spec(info), key=f"why_layers_{key}")
     if info.left_out:
-        st.caption(f"{info.left_out} layers are not drawn: they take {info.left_out_share:.1%} of the quantized run.")
+        much = percent_text(info.left_out_share, 1)
+        st.caption(f"{info.left_out} layers are not drawn: they take {much} of the quantized run.")
     st.caption("Profiling slows every kernel by some microseconds: these times are for comparing layers.")
 
 

@@ -1,0 +1,1 @@
+"""What is said alike everywhere: numbers as text."""

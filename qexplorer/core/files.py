@@ -1,20 +1,31 @@
-"""Files that are either whole or not there, and names that any system takes."""
+"""Files that are either whole or not there, what shows that they still are, and names that any system takes.
+
+What is kept so that it need not be made again is believed only while it is what was written: a reader gets None
+otherwise, and makes it again.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import InputError
 
-__all__ = ["file_name", "write_atomically"]
+__all__ = ["file_name", "is_whole", "move_whole", "read_sealed", "sync", "write_atomically", "write_sealed"]
+
+_SEAL = b"\nsha256 "
+_SEAL_BYTES = len(_SEAL) + 64
 
 
 def write_atomically(path: Path, data: bytes) -> Path:
-    """Writes ``data`` to ``path`` so that a reader sees the old file or the new one, never a part.
+    """Writes ``data`` to ``path`` so that a reader sees the old file or the new one, never a part, also if the power
+    fails.
 
     Raises:
         InputError: if the folder does not exist or cannot be written.
@@ -27,11 +38,65 @@ def write_atomically(path: Path, data: bytes) -> Path:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         Path(temporary).replace(path)
+        sync(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def sync(path: Path) -> None:
+    """Has the system write a file, or the names in a folder, to the disk now (folders not on Windows)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def move_whole(written: Path, path: Path) -> None:
+    """Gives a file that is written, or a folder with such files, its name, to be found after a failure of power."""
+    sync(written)
+    written.replace(path)
+    sync(path.parent)
+
+
+def write_sealed(path: Path, data: bytes) -> Path:
+    """Writes ``data`` as :func:`write_atomically` does, with its digest behind it, for :func:`read_sealed`."""
+    return write_atomically(path, data + _seal(data))
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """What :func:`write_sealed` wrote; None if there is nothing, or something else."""
+    try:
+        found = path.read_bytes()
+    except OSError:
+        return None
+    data = found[:-_SEAL_BYTES]
+    return data if found[-_SEAL_BYTES:] == _seal(data) else None
+
+
+def _seal(data: bytes) -> bytes:
+    return _SEAL + hashlib.sha256(data).hexdigest().encode()
+
+
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether the file at ``path`` has this digest. Read once, and again when its size or times have changed."""
+    try:
+        status = path.stat()
+        return _digest(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino) == sha256
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, *stamp: int) -> str:  # noqa: ARG001 - the stamp is part of the key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_name(*parts: str) -> str:

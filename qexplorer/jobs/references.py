@@ -7,7 +7,6 @@ so that any machine that can read the workspace, or was sent its files, can do t
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import DataError, InputError, ModelError
-from qexplorer.core.workspace import sha256_file
 from qexplorer.load.datasets.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -151,14 +149,7 @@ def open_model(reference: ModelRef) -> Model:
     known = find(reference.sha256, None)
     if known is None:
         raise ModelError(f"the model {reference.sha256[:12]} is not kept here any more", do=_AGAIN)
-    if _digest(str(known.path), known.path.stat().st_mtime_ns) != reference.sha256:
-        raise ModelError(f"the file kept as model {reference.sha256[:12]} is another one now", do=_AGAIN)
     return known if reference.name is None else replace(known, name=reference.name)
-
-
-@lru_cache(maxsize=16)
-def _digest(path: str, stamp: int) -> str:  # noqa: ARG001 - the stamp is part of the key
-    return sha256_file(Path(path))
 
 
 def open_data(reference: DataRef) -> DataSet:
@@ -177,10 +168,10 @@ def open_data(reference: DataRef) -> DataSet:
 
 def open_quantized(digest: str) -> Path:
     """The quantized file with this digest; raises InputError if the workspace has it no more."""
-    from qexplorer.quantize.quantize import quantized_path
+    from qexplorer.quantize.quantize import kept_quantized
 
-    path = quantized_path(digest)
-    if not path.is_file():
-        raise InputError("the quantized file is gone", where=path.name, do="compare again, which makes it")
+    path = kept_quantized(digest)
+    if path is None:
+        raise InputError("the quantized file is gone", where=f"{digest}.onnx", do="compare again, which makes it")
     used(path)
     return path

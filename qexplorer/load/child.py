@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import ModelError
+from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model, TensorInfo
 from qexplorer.core.workspace import sha256_bytes
 
@@ -71,7 +72,7 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
     from qexplorer.load.safety.bombs import ITEM_BITS
 
     data = proto.SerializeToString()
-    out.write_bytes(data)
+    write_atomically(out, data)
     layers = layer_map(proto)
     makers = makers_of(layers)
     codes = quantized_readers(proto.graph)

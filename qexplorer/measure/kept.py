@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.disk.contents import used
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.workspace import digest_json, workspace
 
 __all__ = ["kept_path", "read_kept", "write_kept"]
@@ -22,8 +22,8 @@ def kept_path(kind: str, made_from: Any) -> Path:
 def read_kept(path: Path) -> dict[str, Any] | None:
     """What :func:`write_kept` wrote; None if there is nothing, or nothing that can be read."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        value = json.loads(read_sealed(path) or b"")
+    except ValueError:
         return None
     used(path)
     return value if isinstance(value, dict) else None
@@ -31,4 +31,4 @@ def read_kept(path: Path) -> dict[str, Any] | None:
 
 def write_kept(path: Path, value: Mapping[str, Any]) -> None:
     """Writes ``value`` whole or not at all."""
-    write_atomically(path, json.dumps(value).encode())
+    write_sealed(path, json.dumps(value).encode())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import is_whole, read_sealed, write_sealed
 from qexplorer.quantize.decide import Decision, keep_float
 
-__all__ = ["NOTHING_FOUND", "Findings", "keep_refused_float", "load_refused", "save_refused"]
+__all__ = ["NOTHING_FOUND", "Findings", "Written", "keep_refused_float", "read_written", "save_written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,31 @@ def keep_refused_float(decisions: dict[str, Decision], refused: Mapping[str, str
     return decisions | kept
 
 
-def load_refused(path: Path) -> dict[str, str]:
-    """What :func:`save_refused` wrote beside the file; nothing if it wrote nothing."""
-    if not path.exists():
-        return {}
-    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return kept
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is kept beside a quantized file, so that the file is believed and its plan is found again.
+
+    Attributes:
+        sha256: the file's digest.
+        refused: layers that had to stay in float, with the reason.
+    """
+
+    sha256: str
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def save_refused(refused: Mapping[str, str], path: Path) -> None:
-    """Keeps ``refused``, so that the plan of a file that is there is found again."""
-    write_atomically(path, json.dumps(dict(refused)).encode())
+def read_written(path: Path) -> Written | None:
+    """What :func:`save_written` kept beside the quantized file at ``path``; None if there is nothing of it, or the file
+    is gone or is not what was written."""
+    kept = read_sealed(_record(path))
+    written = None if kept is None else Written(**json.loads(kept))
+    return written if written is not None and is_whole(path, written.sha256) else None
+
+
+def save_written(written: Written, path: Path) -> None:
+    """Keeps ``written`` beside the quantized file at ``path``, to be called before the file gets that name."""
+    write_sealed(_record(path), json.dumps(asdict(written)).encode())
+
+
+def _record(path: Path) -> Path:
+    return path.with_suffix(".written.json")

@@ -13,17 +13,17 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.disk.contents import used
 from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import move_whole, write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.magnitudes import magnitudes_for
 from qexplorer.process.places.taking import beside
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.emit.graph import emit
-from qexplorer.quantize.findings import Findings, load_refused, save_refused
+from qexplorer.quantize.findings import Findings, Written, read_written, save_written
 from qexplorer.quantize.opening import named_layers, problem_of, search
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, QuantizedModel
@@ -32,7 +32,7 @@ from qexplorer.quantize.size import weight_size
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
 
-__all__ = ["digest_of", "quantize_model", "quantized_path"]
+__all__ = ["digest_of", "kept_quantized", "quantize_model", "quantized_path"]
 
 SCHEMA = 8
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
@@ -68,11 +68,12 @@ def quantize_model(
     materials = Materials(statistics, data, samples, progress)
     digest = digest_of(model, recipe, statistics, data, samples=samples)
     path = quantized_path(digest)
-    with contextlib.nullcontext() if path.exists() else beside():
+    written = read_written(path)
+    with contextlib.nullcontext() if written else beside():
         largest = magnitudes_for(model, data, samples=samples) if recipe.casts and data is not None else {}
-        findings = Findings(largest, load_refused(path.with_suffix(".refused.json")))
+        findings = Findings(largest, written.refused if written else {})
         ready, plan = _planned(model, recipe, materials, path, findings)
-        if not path.exists():
+        if written is None:
             ready, plan = _written(model, recipe, materials, path, findings)
     used(path)
     size = weight_size(ready, path, plan)
@@ -126,9 +127,8 @@ def _written(model: Model, recipe: Recipe, materials: Materials, path: Path, fin
             for name in _culprits(plan, problem, refused, attempt):
                 refused[name] = f"ONNX Runtime cannot use it in this form ({problem})"
             ready, plan, problem = attempt(refused)
-        if refused:
-            save_refused(refused, path.with_suffix(".refused.json"))
-        draft.replace(path)
+        save_written(Written(sha256_file(draft), refused), path)
+        move_whole(draft, path)
     finally:
         draft.unlink(missing_ok=True)
     return ready, plan
@@ -164,6 +164,12 @@ def _culprits(
 def quantized_path(digest: str) -> Path:
     """Where the quantized file with this digest is kept, or would be."""
     return workspace("quantized") / f"{digest}.onnx"
+
+
+def kept_quantized(digest: str) -> Path | None:
+    """The quantized file with this digest; None if it is not kept, or not as it was written."""
+    path = quantized_path(digest)
+    return None if read_written(path) is None else path
 
 
 def digest_of(

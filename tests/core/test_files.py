@@ -1,10 +1,13 @@
-"""Names of files that people take away."""
+"""Files that show whether they are what was written, and names of files that people take away."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from qexplorer.core.files import file_name
+from qexplorer.core.files import file_name, is_whole, read_sealed, write_sealed
+from qexplorer.core.workspace import sha256_bytes
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,27 @@ def test_a_long_name_keeps_its_ending() -> None:
     found = file_name("net", "x" * 300, ".onnx")
     assert found.endswith("x.onnx")
     assert len(found) < 140
+
+
+@pytest.mark.parametrize("data", [b"", b"text", bytes(range(256)) * 100])
+def test_what_was_sealed_is_read_as_it_was(data: bytes, tmp_path: Path) -> None:
+    """Any bytes, none too; a file that is cut, longer or changed anywhere counts as none."""
+    path = write_sealed(tmp_path / "kept", data)
+    assert read_sealed(path) == data
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-1], whole + b"x", bytes([whole[0] ^ 1]) + whole[1:], data):
+        path.write_bytes(damaged)
+        assert read_sealed(path) is None
+    assert read_sealed(tmp_path / "missing") is None
+
+
+def test_a_file_is_whole_while_its_digest_is_the_same(tmp_path: Path) -> None:
+    """A change of the same length is seen, and the change back too."""
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert is_whole(path, sha256_bytes(b"one"))
+    path.write_bytes(b"two")
+    assert not is_whole(path, sha256_bytes(b"one"))
+    path.write_bytes(b"one")
+    assert is_whole(path, sha256_bytes(b"one"))
+    assert not is_whole(tmp_path / "missing", sha256_bytes(b"one"))

@@ -129,7 +129,7 @@ def test_a_file_that_is_another_one_now_is_not_taken_for_the_model(own: tuple[Pa
     value = bytearray(path.read_bytes())
     value[-1] ^= 1
     path.write_bytes(value)
-    with pytest.raises(ModelError, match="is another one now"):
+    with pytest.raises(ModelError, match="is not kept here any more"):
         open_model(reference)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from qexplorer.core.dataset import Split
 from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import ChildMemory, ChildTimeout, DataError, InputError, QExplorerError
+from qexplorer.core.files import is_whole, move_whole, read_sealed, sync, write_sealed
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.load.datasets.raw import MAX_BYTES, RawData
 from qexplorer.process.limits import Limits
@@ -31,7 +33,8 @@ MAX_FILE_BYTES = 2 * 2**30
 """Largest file, and largest folder of files, that is read."""
 
 _LIMITS = Limits(wall_s=180, cpu_s=180, memory_bytes=3 * MAX_BYTES, file_bytes=MAX_BYTES + 2**20)
-_VERSION = 3
+_VERSION = 4
+_INDEX = "index.json"
 _MOST_FILES = 200_000
 
 
@@ -56,7 +59,7 @@ def keep_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> Path:
     Raises:
         DataError: naming the file, what is wrong with it and what is allowed.
     """
-    if path.parent == workspace("data") and (path / "index.json").is_file():
+    if path.parent == workspace("data") and (path / _INDEX).is_file():
         os.utime(path)
         return path
     try:
@@ -64,14 +67,16 @@ def keep_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> Path:
     except OSError as error:
         raise DataError(f"the file cannot be opened ({error.strerror or error})", where=path.name) from None
     kept = kept_folder(key)
-    if not kept.is_dir():
+    if _index(kept) is None:
         with tempfile.TemporaryDirectory(dir=workspace("data"), prefix=own_prefix("reading")) as folder:
             target = Path(folder) / "arrays"
             _read_in_child({"path": str(path.resolve()), "target": str(target), "size": size}, path.name)
+            if _index(kept) is None:
+                shutil.rmtree(kept, ignore_errors=True)
             try:
-                target.rename(kept)
+                move_whole(target, kept)
             except OSError:  # somebody else read the same file at the same time
-                if not kept.is_dir():
+                if _index(kept) is None:
                     raise
     os.utime(kept)
     return kept
@@ -137,9 +142,10 @@ def _check_size(where: str, size: int) -> None:
 
 
 def save_kept(raw: RawData, folder: Path) -> None:
-    """Writes what a reader found as .npy files and one JSON file; the child's side."""
+    """Writes what a reader found as .npy files and, last, one JSON file with their digests; the child's side."""
     folder.mkdir()
-    index: dict[str, Any] = {"classes": raw.classes, "features": raw.features, "notes": raw.notes, "parts": {}}
+    index: dict[str, Any] = {"classes": raw.classes, "features": raw.features, "notes": raw.notes}
+    index |= {"parts": {}, "files": {}}
     index |= {"task": raw.task, "alphabetical": raw.alphabetical, "own_names": dict(raw.own_names)}
     for part, split in (("evaluation", raw.evaluation), ("calibration", raw.calibration)):
         if split is None:
@@ -151,12 +157,30 @@ def save_kept(raw: RawData, folder: Path) -> None:
             if extra is not None:
                 np.save(folder / f"{part}-{name}.npy", extra, allow_pickle=False)
         index["parts"][part] = names
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    for file in sorted(folder.glob("*.npy")):
+        sync(file)
+        index["files"][file.name] = sha256_file(file)
+    write_sealed(folder / _INDEX, json.dumps(index).encode())
+
+
+def _index(folder: Path) -> dict[str, Any] | None:
+    """What :func:`save_kept` wrote of the arrays in ``folder``; None if anything there is not as it was written."""
+    written = read_sealed(folder / _INDEX)
+    if written is None:
+        return None
+    index: dict[str, Any] = json.loads(written)
+    return index if all(is_whole(folder / name, sha256) for name, sha256 in index["files"].items()) else None
 
 
 def load_kept(folder: Path) -> RawData:
-    """Reads what :func:`save_kept` wrote; inputs are mapped, not read. The name is the folder's."""
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    """Reads what :func:`save_kept` wrote; inputs are mapped, not read. The name is the folder's.
+
+    Raises:
+        DataError: something there is not as it was written, or gone.
+    """
+    index = _index(folder)
+    if index is None:
+        raise DataError("the kept copy of this data is damaged", where=folder.name[:12], do="give the file again")
     parts = {}
     for part, names in index["parts"].items():
         inputs = {

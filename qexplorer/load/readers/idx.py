@@ -48,9 +48,9 @@ def read_idx(path: Path) -> RawData:
             where=path.name,
             do="give the images file; its labels are found by name",
         )
-    found = labels_file(path.name, [p.name for p in path.parent.iterdir() if p.is_file()])
-    labels = _array(lambda: (path.parent / found).open("rb"), found) if found else None
-    note = f"The labels are from {found}." if found else "No labels file was found beside the images."
+    found = _labels_beside(path)
+    labels = _array(lambda: found.open("rb"), found.name) if found else None
+    note = f"The labels are from {found.name}." if found else "No labels file was found beside the images."
     stem = path.name.removesuffix(".gz")
     return RawData(stem, checked_split({"": images}, labels, None, path.name), notes=(note,))
 
@@ -83,11 +83,20 @@ def read_idx_files(name: str, files: Mapping[str, Opener]) -> RawData:
 
 def labels_file(images: str, names: list[str]) -> str | None:
     """The name among ``names`` that holds the labels of ``images``, compressed or not, or None."""
+    return next((name for name in _labels_names(images) if name in names), None)
+
+
+def _labels_beside(images: Path) -> Path | None:
+    """The file in the same folder that holds the labels of ``images``, or None."""
+    beside = (images.with_name(name) for name in _labels_names(images.name))
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _labels_names(images: str) -> tuple[str, ...]:
+    """What a file of the labels of ``images`` is called, the first choice first."""
     plain = re.sub(r"\.gz$", "", images)
     wanted = re.sub(r"idx\d", "idx1", plain.replace("images", "labels").replace("image", "label"))
-    if wanted == plain:
-        return None
-    return next((name for name in (wanted, f"{wanted}.gz") if name in names), None)
+    return () if wanted == plain else (wanted, f"{wanted}.gz")
 
 
 def _rank(open_file: Opener) -> int | None:
@@ -161,10 +170,9 @@ class IdxReader(ByEnding):
         return is_idx(path) and not path.is_dir()
 
     def beside(self, path: Path) -> Sequence[Path]:
-        """The folder's files of labels, of which one belongs to these images."""
-        if "idx" not in path.name:
-            return ()
-        return sorted(p for p in path.parent.iterdir() if "idx1" in p.name and p.is_file())[:64]
+        """The file of the labels of these images."""
+        found = _labels_beside(path)
+        return () if found is None else (found,)
 
     def read(self, path: Path, size: Size | None) -> RawData:  # noqa: ARG002 - all its images have one size
         """What :func:`read_idx` reads."""

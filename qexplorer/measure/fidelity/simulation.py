@@ -20,7 +20,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.measure.fidelity.looked_at import batch_digest
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import exact_integers, reference
@@ -51,24 +51,25 @@ class _Kept:
     def output_names(self) -> Sequence[str]:
         """Names of the outputs, in order."""
         kept = self._base.with_name(f"{self._base.name}.json")
-        if not kept.exists():
-            names = list(self._loaded().output_names)
-            write_atomically(kept, json.dumps(names).encode())
-        found: list[str] = json.loads(kept.read_bytes())
-        return found
+        if (written := read_sealed(kept)) is not None:
+            found: list[str] = json.loads(written)
+            return found
+        names = list(self._loaded().output_names)
+        write_sealed(kept, json.dumps(names).encode())
+        return names
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
         kept = self._base.with_name(f"{self._base.name}-{batch_digest(feeds)}.npz")
         with _alone(kept.with_suffix(".lock")):
-            if kept.exists():
-                with np.load(kept, allow_pickle=False) as file:
+            if (written := read_sealed(kept)) is not None:
+                with np.load(io.BytesIO(written), allow_pickle=False) as file:
                     return [file[f"{index}"] for index in range(len(file.files))]
             outputs = self._loaded().run(feeds)
             if all(output.dtype.isbuiltin == 1 for output in outputs):  # others (bfloat16) do not survive a file
                 stream = io.BytesIO()
                 np.savez(stream, **{f"{index}": output for index, output in enumerate(outputs)})  # type: ignore[arg-type]
-                write_atomically(kept, stream.getvalue())
+                write_sealed(kept, stream.getvalue())
             return outputs
 
     def _loaded(self) -> Session:
@@ -107,15 +108,16 @@ class ExactIntegers(_Kept):
         """Why there is no such thing for this graph; None if there is."""
         kept = self._base.with_name(f"{self._base.name}-why_not.json")
         with _alone(kept.with_suffix(".lock")):
-            if not kept.exists():
-                reason: str | None = None
-                try:
-                    self._loaded()
-                except BackendError as error:
-                    reason = error.sentence
-                write_atomically(kept, json.dumps(reason).encode())
-        found: str | None = json.loads(kept.read_bytes())
-        return found
+            if (written := read_sealed(kept)) is not None:
+                found: str | None = json.loads(written)
+                return found
+            reason: str | None = None
+            try:
+                self._loaded()
+            except BackendError as error:
+                reason = error.sentence
+            write_sealed(kept, json.dumps(reason).encode())
+        return reason
 
 
 def exact_for(path: Path, threads: int, folder: Path) -> ExactIntegers | None:

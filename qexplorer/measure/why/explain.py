@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
@@ -129,15 +129,15 @@ def measure_why(
             cancelled=cancelled,
         )
     explained = why_from(order, backend, found)
-    write_atomically(_file(order), json.dumps(explained.to_json()).encode())
+    write_sealed(_file(order), json.dumps(explained.to_json()).encode())
     return explained
 
 
 def kept_why(order: WhyOrder) -> Why | None:
     """The explanation that was kept for exactly this, or None."""
     try:
-        return Why.from_json(json.loads(_file(order).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError):
+        return Why.from_json(json.loads(read_sealed(_file(order)) or b""))
+    except (ValueError, TypeError, KeyError):
         return None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_bytes
 from qexplorer.load.datasets.sampling import calibration_sample
@@ -33,7 +33,7 @@ def channels_path(model: Model, data: DataSet, name: str, samples: int = 512) ->
 def read_channels(path: Path) -> ChannelDetail | None:
     """What :func:`channels_for` kept at ``path``; None if there is nothing, or nothing that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(read_sealed(path) or b""), allow_pickle=False) as file:
             return ChannelDetail(*(file[field] for field in _FIELDS))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
@@ -69,5 +69,5 @@ def channels_for(
     buffer = io.BytesIO()
     arrays = {field: getattr(found, field) for field in _FIELDS}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomically(path, buffer.getvalue())
+    write_sealed(path, buffer.getvalue())
     return found

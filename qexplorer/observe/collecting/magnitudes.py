@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import DataSet, as_declared
 from qexplorer.core.errors import BackendError
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.graph.index import index_of
@@ -30,8 +30,8 @@ def magnitudes_for(model: Model, data: DataSet, *, samples: int) -> dict[str, fl
         return {}
     digest = digest_json([model.sha256, data.digest, split.n])[:16]
     path = workspace("statistics") / f"{digest}.magnitudes.json"
-    if path.exists():
-        kept: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    if (written := read_sealed(path)) is not None:
+        kept: dict[str, float] = json.loads(written)
         return kept
     size = model.fixed_batch or _BATCH
     feeds = {i.name: np.asarray(split.inputs.get(i.name, split.inputs.get("")), i.dtype) for i in model.inputs}
@@ -41,7 +41,7 @@ def magnitudes_for(model: Model, data: DataSet, *, samples: int) -> dict[str, fl
         for name, value in runner.run({name: values[start : start + size] for name, values in feeds.items()}).items():
             finite = value[np.isfinite(value)]
             found[name] = max(found.get(name, 0.0), float(np.abs(finite).max(initial=0.0)))
-    write_atomically(path, json.dumps(found).encode())
+    write_sealed(path, json.dumps(found).encode())
     return found
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.disk.contents import used
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets.sampling import calibration_sample
@@ -91,14 +91,14 @@ def save_statistics(statistics: Statistics, path: Path) -> Path:
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return write_atomically(path, buffer.getvalue())
+    return write_sealed(path, buffer.getvalue())
 
 
 def load_statistics(path: Path, model: Model) -> Statistics | None:
     """Reads what :func:`save_statistics` wrote and adds the weights of ``model``; None if there is no such file, or it
     is damaged or of another version: it is then collected again."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(read_sealed(path) or b""), allow_pickle=False) as file:
             head = json.loads(bytes(file["head"]))
             if head["schema"] != SCHEMA or head["model"] != model.sha256:
                 return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid
 from qexplorer.quantize.changes.changes import Changes
@@ -38,13 +38,13 @@ def save_changes(changes: Changes, path: Path) -> Path:
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return write_atomically(path, buffer.getvalue())
+    return write_sealed(path, buffer.getvalue())
 
 
 def load_changes(path: Path) -> Changes | None:
     """Reads what :func:`save_changes` wrote; None if there is no such file, or it is damaged or of another version."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(read_sealed(path) or b""), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(bytes(arrays["head"]))
         if head["schema"] != SCHEMA:

@@ -11,6 +11,7 @@ from typing import Any
 
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError, ChildError, QExplorerError
+from qexplorer.core.files import is_whole, read_sealed
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
@@ -61,7 +62,8 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
     made_by = {"format": str(_FORMAT)} | versions_of(_PACKAGES)
     key = digest_json([digest, {name: list(shape) for name, shape in shapes.items()}, free, made_by])
     folder = workspace("litert", key)
-    if not (folder / FACTS).is_file():
+    facts = _kept(folder)
+    if facts is None:
         arguments = {"path": str(path), "shapes": shapes, "folder": str(folder), "free": free}
         try:
             with preparing(path, shapes.values()):
@@ -75,8 +77,10 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
             raise
         except QExplorerError as error:
             raise BackendError(error.what, where=path.name) from None
+        facts = _kept(folder)
+    if facts is None:
+        raise BackendError("what was converted for LiteRT cannot be read", where=path.name, do="run it again")
     used(folder)
-    facts = json.loads((folder / FACTS).read_text())
     return Converted(
         path=folder / MODEL,
         inputs=tuple(facts["inputs"]),
@@ -84,3 +88,10 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
         codes_out={int(position): grid for position, grid in facts["codes_out"].items()},
         differences=tuple(facts["differences"]),
     )
+
+
+def _kept(folder: Path) -> dict[str, Any] | None:
+    """What is known of the converted file in ``folder``; None if it is not there, or not as it was written."""
+    written = read_sealed(folder / FACTS)
+    facts: dict[str, Any] | None = None if written is None else json.loads(written)
+    return facts if facts is not None and is_whole(folder / MODEL, facts["sha256"]) else None

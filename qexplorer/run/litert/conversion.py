@@ -13,7 +13,8 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError, QExplorerError
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import write_atomically, write_sealed
+from qexplorer.core.workspace import sha256_bytes
 from qexplorer.run.litert.rewrite.graph import Rewritten, rewritten
 from qexplorer.run.litert.tflite_edit import edited
 from qexplorer.run.litert.tflite_file import free_batch, weight_key
@@ -53,7 +54,7 @@ def convert(arguments: dict[str, Any], emit: object = None) -> None:  # noqa: AR
     except Exception as error:  # torch and the converter raise what they like
         raise BackendError(f"it cannot be converted for LiteRT ({_sentence(error)})", where=path.name) from None
     write_atomically(folder / MODEL, content)
-    write_atomically(folder / FACTS, json.dumps(facts).encode())
+    write_sealed(folder / FACTS, json.dumps(facts | {"sha256": sha256_bytes(content)}).encode())
 
 
 def _converted(path: Path, shapes: Mapping[str, Sequence[int]], free: bool) -> tuple[bytes, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.graph.walk import fed_inputs
 from qexplorer.run.tensorrt.graph import for_tensorrt, read_graph
@@ -46,11 +46,11 @@ def engine_for(path: Path, gpu: str, capability: str) -> bytes:
     model = read_graph(path)
     key = cache_key(sha256_file(path), str(tensorrt.__version__), gpu, capability)
     kept = workspace("engines", "tensorrt") / f"{key}.engine"
-    if kept.is_file():
+    if (engine := read_sealed(kept)) is not None:
         used(kept)
-        return kept.read_bytes()
+        return engine
     plan = _built(for_tensorrt(model, path.name), path.name)
-    write_atomically(kept, plan)
+    write_sealed(kept, plan)
     return plan
 
 

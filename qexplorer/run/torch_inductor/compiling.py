@@ -21,7 +21,8 @@ from typing import Any
 from qexplorer.core.disk.contents import used
 from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import BackendError, ChildError
-from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.core.files import is_whole, move_whole, read_sealed, write_sealed
+from qexplorer.core.workspace import digest_json, sha256_file, workspace
 from qexplorer.process.child import Emit
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
@@ -63,21 +64,37 @@ def compiled_for(path: Path, digest: str, shapes: Shapes, threads: int) -> Compi
     """
     key = digest_json([digest, list(shapes), threads, importlib.metadata.version("torch"), _processor()])[:32]
     folder = workspace("inductor") / key
-    if not (folder / _TOLD).is_file():
-        _compile(path, shapes, threads, folder)
+    targets = _kept(folder)
+    if targets is None:
+        targets = _compile(path, shapes, threads, folder)
     used(folder)
-    return Compiled(folder / _PACKAGE, tuple(json.loads((folder / _TOLD).read_text(encoding="utf-8"))))
+    return Compiled(folder / _PACKAGE, targets)
 
 
-def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> None:
-    """Compiles into a new folder that takes its name when it is whole."""
+def _kept(folder: Path) -> tuple[str, ...] | None:
+    """What the compiler told of the package in ``folder``; None if it is not there, or not as it was written."""
+    written = read_sealed(folder / _TOLD)
+    if written is None:
+        return None
+    told = json.loads(written)
+    return tuple(told["targets"]) if is_whole(folder / _PACKAGE, told["sha256"]) else None
+
+
+def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> tuple[str, ...]:
+    """Compiles into a new folder that takes its name when it is whole; what the compiler told."""
     made = Path(tempfile.mkdtemp(prefix=own_prefix("making"), dir=folder.parent))
     arguments = {"path": str(path), "shapes": list(shapes), "threads": threads, "folder": str(made)}
     try:
         with preparing(path, (size for _, size in shapes)):
             run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=_LIMITS)
-        if not (folder / _TOLD).is_file():  # nobody else was faster
-            made.rename(folder)
+        targets = _kept(folder)
+        if targets is None:  # nobody else was faster
+            shutil.rmtree(folder, ignore_errors=True)
+            move_whole(made, folder)
+            targets = _kept(folder)
+        if targets is None:
+            raise BackendError("what was compiled cannot be read", where=path.name, do="run it again")
+        return targets
     except ChildError as error:
         raise BackendError(f"compiling it failed: {error.what}", where=path.name) from None
     finally:
@@ -115,7 +132,8 @@ def compile_in_child(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: AR
             settings["cpp.weight_prepack"] = False
         package = str(folder / _PACKAGE)
         torch._inductor.aoti_compile_and_package(exported, package_path=package, inductor_configs=settings)
-    (folder / _TOLD).write_text(json.dumps(targets), encoding="utf-8")
+    told = {"targets": targets, "sha256": sha256_file(Path(package))}
+    write_sealed(folder / _TOLD, json.dumps(told).encode())
 
 
 def _convolves_in_float64(exported: Any) -> bool:

@@ -12,7 +12,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.quantize import QUANTIZE, QuantizeOrder, QuantizeResult
 from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.quantize import quantized_path
+from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import JobSection, StartButton
@@ -115,8 +115,8 @@ def _next(
 def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: Model, recipe: Recipe) -> None:
     """The quantized file if it has been made; before that, the button that makes it."""
     made = section.result()
-    path = None if made is None else quantized_path(made.digest)
-    if path is None or not path.is_file():
+    path = None if made is None else kept_quantized(made.digest)
+    if path is None:
         section.draw_button()
         return
     name = file_name(model.name, recipe.name, ".onnx")

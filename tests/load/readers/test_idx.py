@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.errors import DataError
+from qexplorer.load.datasets.load import load_data
 from qexplorer.load.readers.idx import read_idx
 from qexplorer.load.readers.images import read_image_folder
 from qexplorer.load.readers.zip import read_zip
@@ -27,6 +28,23 @@ def test_idx_finds_its_labels(tmp_path: Path, packed: bool) -> None:
     np.testing.assert_array_equal(raw.evaluation.inputs[""], images)
     assert raw.evaluation.labels is not None
     assert raw.evaluation.labels.tolist() == list(range(7))
+
+
+def test_equal_images_with_and_without_labels_are_told_apart(tmp_path: Path) -> None:
+    """What was found beside a file counts for what is kept of it, in whichever order they are read."""
+    images = np.arange(24, dtype=np.uint8).reshape(6, 2, 2)
+    for name in ("plain-images-idx3-ubyte", "known-images-idx3-ubyte", "other-images-idx3-ubyte"):
+        (tmp_path / name).write_bytes(idx(images))
+    for name, shift in (("known-labels-idx1-ubyte", 0), ("other-labels-idx1-ubyte", 1)):
+        (tmp_path / name).write_bytes(idx((np.arange(6, dtype=np.uint8) + shift) % 3))
+    found = [
+        load_data(tmp_path / f"{name}-images-idx3-ubyte").evaluation.labels for name in ("plain", "known", "other")
+    ]
+    assert [None if labels is None else labels.tolist() for labels in found] == [
+        None,
+        [0, 1, 2, 0, 1, 2],
+        [1, 2, 0, 1, 2, 0],
+    ]
 
 
 def test_idx_without_labels_beside_it(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ one, if that holds text or whole numbers 0, 1, 2, ... of at most a quarter as ma
 from __future__ import annotations
 
 import csv
-import math
+from collections.abc import Iterator, Sequence
+from itertools import chain, compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,59 +24,120 @@ __all__ = ["ENTRIES", "CsvReader", "read_csv"]
 
 _LABELS, _GROUPS = ("label", "y", "target", "class", "labels"), ("group", "groups")
 _MAX_CELLS = 100_000_000
+_MAX_COLUMNS = 100_000
+_PIECE = 200_000  # cells
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_csv(path: Path) -> RawData:
     """The table in a .csv file; features as float32 of shape (n, columns).
 
     Raises:
-        DataError: empty, not UTF-8, a row of another length, a cell that is not a number (with row and column).
+        DataError: empty, not UTF-8, a row of another length, a cell that is not a number (with row and column), more
+            columns or cells than are read.
     """
-    rows = _rows(path)
-    header = _header(rows)
-    if not rows:
-        raise DataError("there is a header, and no sample", where=path.name, allowed="at least one row of numbers")
-    names = header or tuple(f"column {i + 1}" for i in range(len(rows[0])))
-    label = _label_column(header, rows)
-    group = next((i for i, name in enumerate(header) if name.lower() in _GROUPS), None)
-    chosen = [i for i in range(len(names)) if i not in (label, group)]
-    if not chosen:
-        raise DataError("there is no column besides the labels", where=path.name, allowed="at least one feature")
-    first = 2 if header else 1
-    x = _numbers(rows, chosen, names, first, path.name)
-    labels, classes, made_up = (None, (), False) if label is None else _labels([row[label] for row in rows], path.name)
-    groups = None if group is None else np.array([row[group] for row in rows])
-    note = "No column was taken for labels." if label is None else f"The labels are in '{names[label]}'."
-    split = checked_split({"": x}, labels, groups, path.name)
-    return RawData(path.stem, split, None, classes, tuple(names[i] for i in chosen), (note,), None, made_up)
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """All rows that are not empty, cells stripped; rows of one length."""
-    rows: list[list[str]] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             delimiter = _delimiter(file.readline())
             file.seek(0)
-            for number, row in enumerate(csv.reader(file, delimiter=delimiter), 1):
-                if not any(cell.strip() for cell in row):
-                    continue
-                if rows and len(row) != len(rows[0]):
-                    raise DataError(
-                        f"row {number} has {len(row)} cells, the first row has {len(rows[0])}",
-                        where=path.name,
-                        allowed="rows of one length",
-                    )
-                rows.append([cell.strip() for cell in row])
-                if len(rows) * len(row) > _MAX_CELLS:
-                    raise DataError(f"there are more than {_MAX_CELLS} cells", where=path.name, do="give it as .npz")
+            return _table(csv.reader(file, delimiter=delimiter), path)
     except UnicodeDecodeError:
         raise DataError("this is not text in UTF-8", where=path.name, allowed="a .csv file", do="check it") from None
     except csv.Error as error:
         raise DataError(f"this is not a table ({error})", where=path.name, allowed="a .csv file") from None
-    if not rows:
+
+
+def _table(reader: Iterator[list[str]], path: Path) -> RawData:
+    number, first = next(((n, row) for n, row in enumerate(reader, 1) if _filled(row)), (0, []))
+    if not first:
         raise DataError("the file is empty", where=path.name, allowed="at least one row of numbers")
-    return rows
+    if len(first) > _MAX_COLUMNS:
+        what, most = f"the table has {len(first):,} columns", f"at most {_MAX_COLUMNS:,}"
+        raise DataError(what, where=path.name, allowed=most, do="give it as .npz")
+    first = [cell.strip() for cell in first]
+    header = tuple(first) if _is_header(first) else ()
+    columns = _Columns(header, len(first), path.name)
+    if header:
+        columns.read(reader, number + 1)
+    else:
+        columns.read(chain([first], reader), number)
+    if not columns.rows:
+        raise DataError("there is a header, and no sample", where=path.name, allowed="at least one row of numbers")
+    label = columns.label_column()
+    chosen = [i for i in range(len(first)) if i not in (label, columns.group)]
+    if not chosen:
+        raise DataError("there is no column besides the labels", where=path.name, allowed="at least one feature")
+    x = columns.features(label)
+    labels, classes, made_up = (None, (), False) if label is None else _labels(columns.cells[label], path.name)
+    groups = None if columns.group is None else np.array(columns.cells[columns.group])
+    note = "No column was taken for labels." if label is None else f"The labels are in '{columns.names[label]}'."
+    split = checked_split({"": x}, labels, groups, path.name)
+    named = tuple(columns.names[i] for i in chosen)
+    return RawData(path.stem, split, None, classes, named, (note,), None, made_up)
+
+
+class _Columns:
+    """A table taken in piece by piece: columns of features as numbers, others as cells.
+
+    Without a header the last column is kept as cells until all are known, and what it is can be told.
+    """
+
+    def __init__(self, header: tuple[str, ...], width: int, where: str) -> None:
+        self.names = header or tuple(f"column {i + 1}" for i in range(width))
+        self.group = next((i for i, name in enumerate(header) if name.lower() in _GROUPS), None)
+        self._label = next((i for i, name in enumerate(header) if name.lower() in _LABELS), None)
+        self._open = None if header or width == 1 else width - 1
+        self.cells: dict[int, list[str]] = {i: [] for i in (self.group, self._label, self._open) if i is not None}
+        self.rows = 0
+        self._numeric = [i for i in range(width) if i not in self.cells]
+        self._width, self._where = width, where
+        self._pieces: list[NDArray[np.float32]] = []
+        self._numbers: list[int] = []  # the file's row number of each row, while it may be needed for a message
+
+    def read(self, body: Iterator[list[str]], number: int) -> None:
+        """Takes in all rows, of which the first has this number in the file."""
+        most = max(_PIECE // self._width, 1)
+        while piece := list(islice(body, most)):
+            numbers: Sequence[int] = range(number, number + len(piece))
+            number += len(piece)
+            filled = [bool(row) and (row[0].strip() != "" or _filled(row)) for row in piece]
+            if not all(filled):
+                numbers, piece = list(compress(numbers, filled)), list(compress(piece, filled))
+            if any(length != self._width for length in map(len, piece)):
+                wrong, row = next((n, row) for n, row in zip(numbers, piece, strict=True) if len(row) != self._width)
+                what = f"row {wrong} has {len(row)} cells, the first row has {self._width}"
+                raise DataError(what, where=self._where, allowed="rows of one length")
+            self.rows += len(piece)
+            if self.rows * self._width > _MAX_CELLS:
+                raise DataError(f"there are more than {_MAX_CELLS} cells", where=self._where, do="give it as .npz")
+            if piece:
+                self._take(numbers, piece)
+
+    def _take(self, numbers: Sequence[int], rows: list[list[str]]) -> None:
+        columns = list(zip(*rows, strict=True))
+        for i, cells in self.cells.items():
+            cells.extend(cell.strip() for cell in columns[i])
+        found = np.empty((len(rows), len(self._numeric)), np.float32)
+        for place, i in enumerate(self._numeric):
+            found[:, place] = _as_numbers(columns[i], numbers, self.names[i], self._where)
+        self._pieces.append(found)
+        if self._open is not None:
+            self._numbers.extend(numbers)
+
+    def label_column(self) -> int | None:
+        """The column of labels; without a header the last one, if it looks like labels."""
+        return self._label if self._open is None or not _looks_like_labels(self.cells[self._open]) else self._open
+
+    def features(self, label: int | None) -> NDArray[np.float32]:
+        """All columns but those of labels and groups, shape (rows, columns)."""
+        if self._open is None or label is not None:
+            return np.concatenate(self._pieces)
+        last = _as_numbers(self.cells[self._open], self._numbers, self.names[self._open], self._where)
+        return np.concatenate([np.concatenate(self._pieces), last[:, None]], axis=1)
+
+
+def _filled(row: Sequence[str]) -> bool:
+    return bool("".join(row).strip())
 
 
 def _delimiter(line: str) -> str:
@@ -91,45 +153,36 @@ def _number(cell: str) -> float | None:
     return value if "_" not in cell else None
 
 
-def _header(rows: list[list[str]]) -> tuple[str, ...]:
-    """Takes the first row off ``rows`` if it is a header: no cell is a number, or one is a name known here."""
+def _is_header(row: Sequence[str]) -> bool:
+    """Whether no cell is a number, or one is a name known here."""
     known = {*_LABELS, *_GROUPS}
-    if all(_number(cell) is None for cell in rows[0]) or any(cell.lower() in known for cell in rows[0]):
-        return tuple(rows.pop(0))
-    return ()
+    return all(_number(cell) is None for cell in row) or any(cell.lower() in known for cell in row)
 
 
-def _label_column(header: tuple[str, ...], rows: list[list[str]]) -> int | None:
-    if header:
-        return next((i for i, name in enumerate(header) if name.lower() in _LABELS), None)
-    last = len(rows[0]) - 1
-    cells = {row[last] for row in rows}
-    if last == 0 or len(cells) > max(2, len(rows) // 4):
-        return None
-    values = [_number(cell) for cell in cells]
+def _looks_like_labels(cells: Sequence[str]) -> bool:
+    kinds = set(cells)
+    if len(kinds) > max(2, len(cells) // 4):
+        return False
+    values = [_number(kind) for kind in kinds]
     if all(value is None for value in values):
-        return last
-    whole = all(value is not None and 0 <= value <= len(cells) and value == int(value) for value in values)
-    return last if whole else None
+        return True
+    return all(value is not None and 0 <= value <= len(kinds) and value == int(value) for value in values)
 
 
-def _numbers(
-    rows: list[list[str]], chosen: list[int], names: tuple[str, ...], first: int, where: str
-) -> NDArray[np.float32]:
-    """The chosen columns as float32; ``first`` is the file's row number of the first row."""
-    x = np.empty((len(rows), len(chosen)), np.float32)
-    for number, row in enumerate(rows):
-        cells = [row[i] for i in chosen]
-        try:
-            with np.errstate(over="ignore"):  # becomes infinite, and is refused below
-                x[number] = np.array(cells, np.float64)
-        except ValueError:
-            x[number] = np.nan
-        if not np.isfinite(x[number]).all():
-            wrong = next((i for i, cell in enumerate(cells) if not math.isfinite(_number(cell) or 0.0)), None)
-            wrong = next((i for i, cell in enumerate(cells) if _number(cell) is None), wrong)
-            raise _not_a_number(cells[wrong or 0], number + first, names[chosen[wrong or 0]], where)
-    return x
+def _as_numbers(cells: Sequence[str], numbers: Sequence[int], column: str, where: str) -> NDArray[np.float32]:
+    """One column as float32; ``numbers`` are the file's row numbers, for the message about a cell that is none."""
+    try:
+        exact = np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        exact = np.full(len(cells), np.nan)
+    with np.errstate(over="ignore"):  # becomes infinite, and is refused
+        found = exact.astype(np.float32)
+    if not np.isfinite(found).all() or "_" in "".join(cells):
+        for cell, number in zip(cells, numbers, strict=True):
+            value = _number(cell)
+            if value is None or not abs(value) <= _LARGEST:
+                raise _not_a_number(cell.strip(), number, column, where)
+    return found
 
 
 def _not_a_number(cell: str, row: int, column: str, where: str) -> DataError:

@@ -66,7 +66,10 @@ def compiled_for(path: Path, digest: str, shapes: Shapes, threads: int) -> Compi
     folder = workspace("inductor") / key
     targets = _kept(folder)
     if targets is None:
-        targets = _compile(path, shapes, threads, folder)
+        _compile(path, shapes, threads, folder)
+        targets = _kept(folder)
+    if targets is None:
+        raise BackendError("what was compiled cannot be read", where=path.name, do="run it again")
     used(folder)
     return Compiled(folder / _PACKAGE, targets)
 
@@ -80,21 +83,16 @@ def _kept(folder: Path) -> tuple[str, ...] | None:
     return tuple(told["targets"]) if is_whole(folder / _PACKAGE, told["sha256"]) else None
 
 
-def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> tuple[str, ...]:
-    """Compiles into a new folder that takes its name when it is whole; what the compiler told."""
+def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> None:
+    """Compiles into a new folder that takes its name when it is whole."""
     made = Path(tempfile.mkdtemp(prefix=own_prefix("making"), dir=folder.parent))
     arguments = {"path": str(path), "shapes": list(shapes), "threads": threads, "folder": str(made)}
     try:
         with preparing(path, (size for _, size in shapes)):
             run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=_LIMITS)
-        targets = _kept(folder)
-        if targets is None:  # nobody else was faster
+        if _kept(folder) is None:  # nobody else was faster
             shutil.rmtree(folder, ignore_errors=True)
             move_whole(made, folder)
-            targets = _kept(folder)
-        if targets is None:
-            raise BackendError("what was compiled cannot be read", where=path.name, do="run it again")
-        return targets
     except ChildError as error:
         raise BackendError(f"compiling it failed: {error.what}", where=path.name) from None
     finally:

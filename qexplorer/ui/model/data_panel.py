@@ -28,6 +28,7 @@ _FEW = 6  # numbers of one label that are shown
 _WAIT = "Reading {name}: shapes, labels, a split in two parts. Usually a second."
 _SHOWN = 10
 _ROWS = 6
+_COLUMNS = 60
 
 
 def draw_data(model: Model) -> None:
@@ -128,8 +129,10 @@ def _pictures(data: DataSet, array: Any) -> None:
 def _table(data: DataSet, array: Any) -> None:
     sample = next((s for s in samples().values() if s.data == data.name), None)
     names = sample.features if sample and len(sample.features) == array.shape[1] else ()
-    columns = names or tuple(f"x{i}" for i in range(array.shape[1]))
+    columns = (names or tuple(f"x{i}" for i in range(min(array.shape[1], _COLUMNS))))[:_COLUMNS]
     st.dataframe(_rows(data, array, columns), hide_index=True, placeholder="")
+    if array.shape[1] > _COLUMNS:
+        st.caption(f"The first {_COLUMNS} of {array.shape[1]:,} columns.")
 
 
 def _rows(data: DataSet, array: Any, columns: Sequence[str]) -> list[dict[str, object]]:
@@ -139,7 +142,7 @@ def _rows(data: DataSet, array: Any, columns: Sequence[str]) -> list[dict[str, o
     rows: list[dict[str, object]] = []
     for label, values in zip(told, shown, strict=True):
         row: dict[str, object] = {"label": label} if any(told) else {}
-        rows.append(row | {name: round(float(v), 4) for name, v in zip(columns, values, strict=True)})
+        rows.append(row | {name: round(float(v), 4) for name, v in zip(columns, values[: len(columns)], strict=True)})
     return rows
 
 

@@ -68,12 +68,29 @@ def test_csv_header_with_numbers_for_pixels(tmp_path: Path) -> None:
         ("a,b\n1,2\n1e300,6\n", "row 3, column 'a' is '1e300'"),
         ("1,2\n3\n", "row 2 has 1 cells, the first row has 2"),
         ("y\n1\n", "no column besides the labels"),
+        ("a,b\n1,2\n\n3,1_0\n", "row 4, column 'b' is '1_0'"),
+        ("a,b\n" + "1,2\n" * 120_000 + "1,?\n", "row 120002, column 'b' is '\\?'"),
+        ("1,2\n" * 120_000 + "1,2,3\n", "row 120001 has 3 cells"),
+        (",".join("1" * 100_001), "the table has 100,001 columns; allowed: at most 100,000; give it as .npz"),
     ],
 )
 def test_csv_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
     """Row and column of what is wrong are named, counting as a spreadsheet does."""
     with pytest.raises(DataError, match=words):
         read_csv(_csv(tmp_path, text))
+
+
+def test_csv_of_many_pieces_is_read_in_its_order(tmp_path: Path) -> None:
+    """Features, labels and groups of a table that is taken in piece by piece belong together."""
+    n = 150_000
+    lines = [f"{i},{'ab'[i % 2]}, {i % 7} ,{-i - 0.25}" for i in range(n)]
+    raw = read_csv(_csv(tmp_path, "\n".join(["one,group,y,two", *lines])))
+    x, labels, groups = raw.evaluation.inputs[""], raw.evaluation.labels, raw.evaluation.groups
+    assert labels is not None
+    assert groups is not None
+    np.testing.assert_array_equal(x, np.stack([np.arange(n), -np.arange(n) - 0.25], axis=1).astype(np.float32))
+    np.testing.assert_array_equal(labels, np.arange(n) % 7)
+    np.testing.assert_array_equal(groups, np.array(list("ab"))[np.arange(n) % 2])
 
 
 def test_csv_that_is_not_text(tmp_path: Path) -> None:

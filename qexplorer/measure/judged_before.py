@@ -21,7 +21,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import InputError
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.plugin_kinds.metric import Scores
 from qexplorer.core.workspace import digest_json, workspace
 
@@ -50,7 +50,7 @@ def read_judged(made_from: Any) -> KeptJudgement | None:
     """What :func:`write_judged` kept of the same; None if there is nothing, or nothing whole."""
     path = _path(made_from)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(read_sealed(path) or b""), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays["head"].tobytes())
         answers = None if head["answers"] is None else [arrays[f"answer {i}"] for i in range(head["answers"])]
@@ -74,7 +74,7 @@ def write_judged(made_from: Any, found: KeptJudgement) -> None:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     with contextlib.suppress(InputError, OSError):
-        write_atomically(_path(made_from), stream.getvalue())
+        write_sealed(_path(made_from), stream.getvalue())
 
 
 def _path(made_from: Any) -> Path:

@@ -13,6 +13,7 @@ from qexplorer.core.files import file_name
 from qexplorer.core.foreign.media import in_html
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
+from qexplorer.quantize.findings import read_written
 from qexplorer.report.comparison_charts.bars import (
     BarsInfo,
     bars_spec,
@@ -185,7 +186,7 @@ def _take_away(comparison: Comparison) -> None:
 def _run_files(comparison: Comparison, run: Run) -> None:
     model, name = str(comparison.model.get("name")), _name_in_files(comparison, run)
     path = Path(comparison.quantized.get(run.digest, ""))
-    if path.is_file():
+    if path.is_file() and read_written(path) is not None:
         _download("ONNX", path.read_bytes(), file_name(model, name, ".onnx"))
     else:
         st.caption("The quantized file is gone; compare again to make it.")

@@ -10,14 +10,26 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import InputError
 
-__all__ = ["file_name", "is_whole", "move_whole", "read_sealed", "sync", "write_atomically", "write_sealed"]
+__all__ = [
+    "copy_atomically",
+    "file_name",
+    "is_whole",
+    "move_whole",
+    "read_sealed",
+    "sync",
+    "write_atomically",
+    "write_sealed",
+]
 
 _SEAL = b"\nsha256 "
 _SEAL_BYTES = len(_SEAL) + 64
@@ -30,6 +42,21 @@ def write_atomically(path: Path, data: bytes) -> Path:
     Raises:
         InputError: if the folder does not exist or cannot be written.
     """
+    with _whole(path) as file:
+        file.write(data)
+    return path
+
+
+def copy_atomically(source: Path, path: Path) -> Path:
+    """Copies a file in pieces; as :func:`write_atomically`."""
+    with source.open("rb") as given, _whole(path) as file:
+        shutil.copyfileobj(given, file, 2**20)
+    return path
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes ``path`` once it is written, and is gone if that fails."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=own_prefix("part"))
     except OSError as error:
@@ -37,7 +64,7 @@ def write_atomically(path: Path, data: bytes) -> Path:
         raise InputError(f"cannot be written ({reason})", where=str(path), do="choose another folder") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
@@ -45,7 +72,6 @@ def write_atomically(path: Path, data: bytes) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return path
 
 
 def sync(path: Path) -> None:

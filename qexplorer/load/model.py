@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from qexplorer.load.samples.shelf import Sample
 
-__all__ = ["load_bytes", "load_model"]
+__all__ = ["load_model", "load_upload"]
 
 Cancelled = Callable[[], bool]
 
@@ -65,12 +65,12 @@ def load_model(
     return _load_sample(get_sample(str(source)), name)
 
 
-def load_bytes(name: str, data: bytes, *, on_event: OnEvent | None = None, cancelled: Cancelled | None = None) -> Model:
-    """Loads an upload.
+def load_upload(name: str, path: Path, *, on_event: OnEvent | None = None, cancelled: Cancelled | None = None) -> Model:
+    """Loads an upload; nothing beside its file is read.
 
     Args:
-        name: the file's name; it is only shown, never opened.
-        data: its bytes.
+        name: what the file was called; it is only shown, never opened.
+        path: where its bytes are.
         on_event: called with each progress event of the child.
         cancelled: asked now and then; True ends the child.
 
@@ -78,17 +78,11 @@ def load_bytes(name: str, data: bytes, *, on_event: OnEvent | None = None, cance
         ModelError: what is wrong with the model, where, and what to do.
     """
     shown = "".join(c for c in name if c.isprintable())[-80:] or "upload"
-    if len(data) > MAX_FILE_BYTES:
-        raise ModelError("the file is larger than 2 GB", where=shown, allowed="at most 2 GB")
     stem = Path(shown.replace("\\", "/")).stem or "upload"
-    sha256 = hashlib.sha256(data).hexdigest()
-    known = find(sha256, None)
-    if known is not None:
-        return replace(known, name=stem)
     with private_folder() as folder:
         copy = folder / "model.onnx"
-        copy.write_bytes(data)
-        return _load_copy(copy, stem, shown, None, on_event, cancelled)
+        known = find(_copy(path, copy, shown), None)
+        return _load_copy(copy, stem, shown, None, on_event, cancelled) if known is None else replace(known, name=stem)
 
 
 def _looks_like_path(text: str) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from qexplorer.core.disk.contents import used
-from qexplorer.core.errors import QExplorerError
+from qexplorer.core.errors import QExplorerError, error_from_json
 from qexplorer.core.files import write_atomically
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.core.recipe import Recipe
@@ -46,6 +46,7 @@ __all__ = [
     "session_id",
     "show_error",
     "state",
+    "untraced",
 ]
 
 _STATE, _ID, _WRITTEN = "qexplorer_state", "qexplorer_session", "qexplorer_written"
@@ -218,6 +219,11 @@ def fitted_data() -> DataSet | None:
 def current_recipe() -> Recipe:
     """The recipe being edited. Raises RecipeError if its text is not a recipe."""
     return Recipe.parse(state().recipe)
+
+
+def untraced(error: QExplorerError) -> QExplorerError:
+    """The same error to be kept in a session: a traceback holds everything that the work had in its hands."""
+    return error_from_json(error.to_json())
 
 
 def show_error(error: QExplorerError) -> None:

@@ -1,19 +1,53 @@
-"""Taking an uploaded file once: a widget hands the same file over again in every run of its page."""
+"""Taking an uploaded file once: a widget hands the same file over again in every run of its page.
+
+Streamlit keeps an upload in memory for as long as its session lives. Here it goes to a file at once, and its bytes are
+let go: by the server's store, by the widget's value, and by what says why a file was refused.
+"""
 
 from __future__ import annotations
 
-import io
+import shutil
+import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from qexplorer.core.disk.owners import own_prefix, remove
 from qexplorer.core.errors import QExplorerError
-from qexplorer.ui.session import as_plain, show_error
+from qexplorer.core.workspace import workspace
+from qexplorer.ui.session import as_plain, show_error, untraced
 
-__all__ = ["belonging", "packed", "take", "take_upload"]
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+__all__ = ["StoredUpload", "belonging", "packed", "take", "take_upload"]
+
+Work = Callable[[str, Path], None]
+
+
+class StoredUpload:
+    """An uploaded file on disk, gone with whoever has this value (a session, at its end).
+
+    Attributes:
+        name: what the file is called where it came from.
+        path: where its bytes are; in a folder of its own.
+        refused: why it was refused; its bytes are gone then.
+    """
+
+    def __init__(self, name: str) -> None:
+        folder = Path(tempfile.mkdtemp(prefix=own_prefix("upload"), dir=workspace("incoming")))
+        self.name, self.path = name, folder / "file"
+        self.refused: QExplorerError | None = None
+        self._gone = weakref.finalize(self, remove, folder)
+
+    def refuse(self, why: QExplorerError) -> None:
+        """Removes the bytes and keeps the reason."""
+        self.refused = why
+        self._gone()
 
 
 def take(work: Callable[[], None], wait: str) -> QExplorerError | None:
@@ -22,31 +56,78 @@ def take(work: Callable[[], None], wait: str) -> QExplorerError | None:
         with st.spinner(wait, show_time=True):
             work()
     except QExplorerError as error:
-        return error
+        return untraced(error)
     return None
 
 
-def take_upload(kind: str, given: Any, work: Callable[[str, bytes], None], wait: str) -> bool:
-    """Hands what was newly uploaded to ``work`` as name and bytes; True if it was taken now.
+def take_upload(kind: str, given: Any, work: Work, wait: str) -> bool:
+    """Hands what was newly uploaded to ``work`` as its name and a file; True if it was taken now.
 
+    The widget's key must be ``upload_`` and ``kind``: what it returns is a copy of the value that the session keeps.
     Several files that belong together (images and their labels) go as one archive; one that is whole by itself goes
-    alone, whatever was dropped before it. What was refused keeps its sentence
-    on the page as long as it lies in the widget, and is not tried again.
+    alone, whatever was dropped before it. What was refused keeps its sentence on the page as long as it lies in the
+    widget, and is not tried again.
     """
-    files = given if isinstance(given, list) else [given]
-    if not files or files[0] is None:
-        return False
+    files = [file for file in (given if isinstance(given, list) else [given]) if file is not None]
     key, ids = f"upload_{kind}_seen", [file.file_id for file in files]
+    stored = _stored(f"upload_{kind}", files)
+    if not files:
+        return False
     seen, error = st.session_state.get(key, (None, None))
     fresh = seen != ids
     if fresh:
-        chosen = belonging([file.name for file in files], [file.file_id not in (seen or ()) for file in files])
-        name, data = packed([(files[i].name, files[i].getvalue()) for i in chosen])
-        error = take(lambda: work(name, data), wait.format(name=as_plain(name)))
+        chosen = [stored[i] for i in belonging([f.name for f in files], [i not in (seen or ()) for i in ids])]
+        error = next((file.refused for file in chosen if file.refused is not None), None)
+        if error is None:
+            error = _taken(chosen, work, wait)
         st.session_state[key] = (ids, error)
     if error is not None:
         show_error(error)
     return fresh and error is None
+
+
+def _taken(chosen: Sequence[StoredUpload], work: Work, wait: str) -> QExplorerError | None:
+    """Hands the files that belong together to ``work``; one that is refused leaves the disk, unless what it is a part
+    of may still come."""
+    pack = StoredUpload("pack")
+    name, path = packed([(file.name, file.path) for file in chosen], pack.path)
+    error = take(lambda: work(name, path), wait.format(name=as_plain(name)))
+    if error is not None and not _is_part(chosen[0].name):
+        chosen[0].refuse(error)
+    return error
+
+
+def _stored(key: str, files: Sequence[UploadedFile]) -> list[StoredUpload]:
+    """The files of a widget on disk, in its order; those that are new are let go by memory, those that left it by
+    the disk."""
+    known: dict[str, StoredUpload] = st.session_state.setdefault(f"{key}_files", {})
+    for gone in known.keys() - {file.file_id for file in files}:
+        del known[gone]
+    for file in files:
+        if file.file_id not in known:
+            known[file.file_id] = _put(file)
+    value = st.session_state.get(key)
+    for file in value if isinstance(value, list) else [] if value is None else [value]:
+        file.seek(0)
+        file.truncate()
+    return [known[file.file_id] for file in files]
+
+
+def _put(file: UploadedFile) -> StoredUpload:
+    """Copies an upload to disk in pieces, then empties it here and in the server's store."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+    from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+    found = StoredUpload(file.name)
+    with found.path.open("xb") as target:
+        shutil.copyfileobj(file, target, 2**20)
+    file.seek(0)
+    file.truncate()
+    context = get_script_run_ctx()
+    manager: Any = None if context is None else context.uploaded_file_mgr
+    if context is not None and hasattr(manager, "add_file"):  # the store in memory, which is the only one so far
+        manager.add_file(context.session_id, UploadedFileRec(file.file_id, file.name, file.type, b""))
+    return found
 
 
 def belonging(names: Sequence[str], new: Sequence[bool]) -> list[int]:
@@ -59,25 +140,30 @@ def belonging(names: Sequence[str], new: Sequence[bool]) -> list[int]:
     Returns:
         Places in ``names``.
     """
-    from qexplorer.load.readers.idx import is_idx
-
-    parts = [i for i, name in enumerate(names) if name.lower().endswith(".npy") or is_idx(Path(name))]
+    parts = [i for i, name in enumerate(names) if _is_part(name)]
     latest = [i for i, fresh in enumerate(new) if fresh] or list(range(len(names)))
     whole = [i for i in latest if i not in parts]
     return whole[-1:] or parts
 
 
-def packed(files: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
+def _is_part(name: str) -> bool:
+    from qexplorer.load.readers.idx import is_idx
+
+    return name.lower().endswith(".npy") or is_idx(Path(name))
+
+
+def packed(files: Sequence[tuple[str, Path]], target: Path) -> tuple[str, Path]:
     """One file as it is; several, and a lone .npy, as an archive called after the first of them in alphabetical order.
 
-    The archive has one fixed date, so that the same files are the same bytes.
+    The archive, written to ``target``, has one fixed date, so that the same files are the same bytes.
     """
     ordered = sorted(files)
     first = PurePath(ordered[0][0].replace("\\", "/")).name
     if len(ordered) == 1 and not first.endswith(".npy"):
         return ordered[0]
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in ordered:
-            archive.writestr(zipfile.ZipInfo(PurePath(name.replace("\\", "/")).name), data)
-    return f"{first.split('.')[0]}.zip", stream.getvalue()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, path in ordered:
+            entry = zipfile.ZipInfo(PurePath(name.replace("\\", "/")).name)
+            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as inside:
+                shutil.copyfileobj(source, inside, 2**20)
+    return f"{first.split('.')[0]}.zip", target

@@ -13,7 +13,7 @@ from qexplorer.core.errors import Cancelled, ModelError, UnknownName
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.load import model as loading
-from qexplorer.load.model import load_bytes, load_model
+from qexplorer.load.model import load_model, load_upload
 from qexplorer.process.limits import Limits
 from tests.load.model_graphs import everything_in, model, run, saved, small_cnn, weight
 
@@ -48,7 +48,7 @@ def test_second_time_needs_no_child(shipped: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(loading, "run_in_child", no_child)
     assert load_model(shipped) == first
     assert load_model(str(first.path)) == first
-    assert load_bytes("other name.onnx", shipped.read_bytes()).name == "other name"
+    assert load_upload("other name.onnx", shipped).name == "other name"
     assert load_model(shipped, name="mine").name == "mine"
 
 
@@ -62,16 +62,18 @@ def test_damaged_record_is_ignored(shipped: Path) -> None:
     assert load_model(shipped).path.stat().st_size == first.file_bytes
 
 
-def test_refusal_leaves_nothing_behind(workspace_folder: Path) -> None:
+def test_refusal_leaves_nothing_behind(workspace_folder: Path, tmp_path: Path) -> None:
     """After a refusal the workspace holds no file at all."""
+    given = tmp_path / "given"
+    given.write_bytes(b"\x01\x02\x03\x04" * 99)
     with pytest.raises(ModelError, match=r"^evil\.onnx: this is not a whole ONNX file"):
-        load_bytes("evil.onnx", b"\x01\x02\x03\x04" * 99)
+        load_upload("evil.onnx", given)
     assert everything_in(workspace_folder) == set()
 
 
 def test_upload_name_is_never_a_path(shipped: Path, workspace_folder: Path) -> None:
     """Whatever an upload is called, files appear only in the workspace's own folders, under digests."""
-    loaded = load_bytes("../../etc/\x00evil\n.onnx", shipped.read_bytes())
+    loaded = load_upload("../../etc/\x00evil\n.onnx", shipped)
     assert loaded.name == "evil"
     assert {Path(name).parts[0] for name in everything_in(workspace_folder)} == {"models"}
     assert loaded.path.parent == workspace("models")
@@ -102,7 +104,7 @@ def test_memory_is_a_sentence(shipped: Path, monkeypatch: pytest.MonkeyPatch, wo
     assert everything_in(workspace_folder) == set()
 
 
-def test_size_that_only_shows_when_it_runs(workspace_folder: Path) -> None:
+def test_size_that_only_shows_when_it_runs(workspace_folder: Path, tmp_path: Path) -> None:
     """A size that no inference can foresee runs into the child's memory limit, and the model is refused."""
     nodes = [
         helper.make_node("NonZero", ["x"], ["places"]),
@@ -113,8 +115,10 @@ def test_size_that_only_shows_when_it_runs(workspace_folder: Path) -> None:
         helper.make_node("Add", ["x", "m"], ["y"]),
     ]
     proto = model(nodes, {"x": ["n", 4]}, ["y"], {"k": np.array([2**18, 2**16])})
+    given = tmp_path / "given"
+    given.write_bytes(proto.SerializeToString())
     with pytest.raises(ModelError, match="memory"):
-        load_bytes("big.onnx", proto.SerializeToString())
+        load_upload("big.onnx", given)
     assert everything_in(workspace_folder) == set()
 
 

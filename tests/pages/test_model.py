@@ -228,13 +228,18 @@ def test_pictures_of_different_sizes(tmp_path: Path) -> None:
     assert any("32 × 32" in expander.label for expander in app.expander)  # noqa: RUF001
 
 
-def test_upload_that_cannot_be_read_is_not_kept(workspace_folder: Path) -> None:
+def test_upload_that_cannot_be_read_is_not_kept(workspace_folder: Path, tmp_path: Path) -> None:
     """Data that cannot be read leaves no file behind in the workspace; a readable file is kept under its digest."""
     model = load_model("tumour_mlp")
+    given = tmp_path / "given"
+    given.write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(DataError):
-        _choose_upload("broken.npz", b"PK\x03\x04 broken", model)
+        _choose_upload("broken.npz", given, model)
     assert not [p for p in (workspace_folder / "uploads").rglob("*") if p.is_file()]
-    first, second = keep_upload("../a b.npz", b"one"), keep_upload("../a b.npz", b"two")
+    given.write_bytes(b"one")
+    first = keep_upload("../a b.npz", given)
+    given.write_bytes(b"two")
+    second = keep_upload("../a b.npz", given)
     assert first != second
     assert first.read_bytes() == b"one"
     assert workspace_folder / "uploads" in first.parents

@@ -31,6 +31,7 @@ from qexplorer.ui.session import (
     remembered,
     show_error,
     state,
+    untraced,
 )
 
 __all__ = ["draw_picks", "open_kept", "opened", "order_now", "start"]
@@ -111,7 +112,7 @@ def _picked() -> None:
         try:
             recipe = read_recipe(text)
         except RecipeError as error:
-            st.session_state[_ERROR] = error
+            st.session_state[_ERROR] = untraced(error)
             continue
         refused = None if text in now.compare else bound_to_fail(recipe, model)
         if refused is None:

@@ -12,7 +12,7 @@ import streamlit as st
 from qexplorer.core.errors import DataError, QExplorerError
 from qexplorer.core.foreign.media import in_code
 from qexplorer.core.model import Model
-from qexplorer.core.workspace import sha256_bytes, workspace
+from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.model.preprocessing_panel import draw_preprocessing
 from qexplorer.ui.session import as_plain, current_data, fitted_data, keep, show_error, state
@@ -160,7 +160,7 @@ def _sources(model: Model, *, expanded: bool) -> None:
                 accept_multiple_files=True,
                 help=" ".join(reader.help for reader in READERS if reader.endings),
             )
-            if take_upload("data", files, lambda name, data: _choose_upload(name, data, model, task), _WAIT):
+            if take_upload("data", files, lambda name, path: _choose_upload(name, path, model, task), _WAIT):
                 st.rerun()
         with right:
             with st.form("path_data", border=False):
@@ -177,22 +177,22 @@ def _sources(model: Model, *, expanded: bool) -> None:
                 st.rerun()
 
 
-def keep_upload(name: str, data: bytes) -> Path:
-    """Writes an upload to the workspace under its digest, so that jobs and a restarted server find it again."""
+def keep_upload(name: str, given: Path) -> Path:
+    """Puts an upload in the workspace under its digest, so that jobs and a restarted server find it again."""
     clean = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(name).name)[-80:] or "data"
-    folder = workspace("uploads", sha256_bytes(data)[:16])
+    folder = workspace("uploads", sha256_file(given)[:16])
     path = folder / clean
     if not path.exists():
         from qexplorer.core.disk.limit import make_room
-        from qexplorer.core.files import write_atomically
+        from qexplorer.core.files import copy_atomically
 
-        make_room(len(data))
-        write_atomically(path, data)
+        make_room(given.stat().st_size)
+        copy_atomically(given, path)
     return path
 
 
-def _choose_upload(name: str, data: bytes, model: Model, task: str | None = None) -> None:
-    path = keep_upload(name, data)
+def _choose_upload(name: str, given: Path, model: Model, task: str | None = None) -> None:
+    path = keep_upload(name, given)
     try:
         _choose(path, model, task)
     except QExplorerError:

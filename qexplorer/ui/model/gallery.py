@@ -58,7 +58,7 @@ def draw_own_file() -> None:
     left, right = st.columns(2)
     with left:
         file = st.file_uploader("Upload an ONNX file", type=["onnx"], key="upload_model")
-        if take_upload("model", file, _from_bytes, _WAIT):
+        if take_upload("model", file, _from_upload, _WAIT):
             st.rerun()
     with right, st.form("path_model", border=False):
         path = st.text_input("Or a path on this machine", placeholder="/home/me/models/net.onnx")
@@ -70,10 +70,10 @@ def draw_own_file() -> None:
             show_error(error)
 
 
-def _from_bytes(name: str, data: bytes) -> None:
-    from qexplorer.load.model import load_bytes
+def _from_upload(name: str, path: Path) -> None:
+    from qexplorer.load.model import load_upload
 
-    model = load_bytes(name, data)
+    model = load_upload(name, path)
     choose_model(str(model.path), None, name=model.name)
 
 

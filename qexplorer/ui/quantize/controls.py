@@ -22,7 +22,7 @@ from qexplorer.ui.calibrator_controls import (
 )
 from qexplorer.ui.own_recipes import rename_recipe, set_recipe
 from qexplorer.ui.quantize.recipe_changes import FLOAT, changed
-from qexplorer.ui.session import as_plain, current_recipe, show_error, state
+from qexplorer.ui.session import as_plain, current_recipe, show_error, state, untraced
 
 __all__ = ["draw_controls", "draw_presets", "draw_refused_change", "refuse", "try_change"]
 
@@ -50,7 +50,7 @@ def try_change(make: Callable[[Recipe], Recipe], place: str = "controls") -> Non
 
 def refuse(error: RecipeError, place: str) -> None:
     """Leaves why something was not taken, to be said where it was asked for."""
-    st.session_state[_ERROR] = (place, error)
+    st.session_state[_ERROR] = (place, untraced(error))
 
 
 def draw_refused_change(place: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
-from qexplorer.core.foreign.media import in_label
+from qexplorer.core.foreign.media import in_code, in_label
 from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.short_names import examples
 from qexplorer.jobs.compare_order import CompareOrder
@@ -198,8 +198,8 @@ def _advanced() -> None:
         for backend in BACKENDS:
             here = backend.availability()
             if not here.available:
-                how = f" To enable it: `{here.enable}`." if here.enable else ""
-                st.caption(f":material/block: {backend.label}: {here.reason}.{how}")
+                how = f" To enable it: {in_code(here.enable)}." if here.enable else ""
+                st.caption(f":material/block: {as_plain(f'{backend.label}: {here.reason}.')}{how}")
         st.number_input("Samples judged at most (0: all)", 0, 1_000_000, step=100, **samples)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 import streamlit as st
 
 from qexplorer.core.disk.contents import bytes_by_title
 from qexplorer.core.disk.limit import LEAST_BYTES, VARIABLE, SizeLimit, Whose, choose_limit, size_limit
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_html
 from qexplorer.core.workspace import workspace
 from qexplorer.report.palette import INTEGER, lighter
 from qexplorer.report.words import bytes_text
@@ -52,13 +52,13 @@ def usage_html(held: Mapping[str, int], limit_bytes: int) -> str:
     whole = max(total, limit_bytes, 1)
     bar = "".join(
         f'<span style="flex:{size / whole:.6f} 0 0;background:{colours[title]}" '
-        f'title="{escape(title)} {bytes_text(size)}"></span>'
+        f'title="{in_html(title)} {bytes_text(size)}"></span>'
         for title, size in held.items()
     )
     free = max(limit_bytes - total, 0)
     bar += f'<span style="flex:{free / whole:.6f} 0 0" title="free {bytes_text(free)}"></span>'
     keys = "".join(
-        f'<span><i style="background:{colours[title]}"></i>{escape(title)} <b>{bytes_text(size)}</b></span>'
+        f'<span><i style="background:{colours[title]}"></i>{in_html(title)} <b>{bytes_text(size)}</b></span>'
         for title, size in held.items()
     )
     return (

@@ -29,9 +29,9 @@ from qexplorer.measure.kept import write_kept
 from qexplorer.measure.ladder.ladder import _path as ladder_path
 from qexplorer.measure.live.windows import LiveSide, LiveWindow
 from qexplorer.ui.compare.results import _SECTIONS
+from tests.hostile.hostile_names import EVIL, faults, hostile_data, hostile_model, poisoned
 from tests.measure.timing.test_sweep import SWEPT
 from tests.pages.app import ROOT, open_app
-from tests.pages.hostile_names import EVIL, faults, hostile_data, hostile_model, poisoned
 from tests.report.comparisons import BACKEND, comparison, float_run, quantized_run
 from tests.report.ladders import ladder, report
 

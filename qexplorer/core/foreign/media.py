@@ -34,6 +34,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]$<>~:#|&@])")
 _FIRST = re.compile(r"^ *(\d{1,9}(?=[.)])|(?=[-+=]))")
 _INDENTED = re.compile(r"^ +")
 _ADDRESS = re.compile(r"\bwww\.", re.IGNORECASE)
+_BACKSLASH = "\u2216"  # drawn alike: Vega-Lite puts titles into literals of its own, in which a real one begins a code
 _EXPRESSIONS = ("filter", "calculate", "labelExpr", "expr")
 _NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?( ?%)?")
 
@@ -104,7 +105,7 @@ def in_chart(spec: Any) -> Any:
     """For a Vega-Lite specification with its data: texts of one short line, which SVG can hold and an axis can show.
     Expressions stay as they are: names in them come from :func:`in_expression`."""
     if isinstance(spec, str):
-        return printable(shortened(spec, MOST_LETTERS))
+        return printable(shortened(spec, MOST_LETTERS)).replace("\\", _BACKSLASH)
     if isinstance(spec, dict):
         return {key: value if key in _EXPRESSIONS else in_chart(value) for key, value in spec.items()}
     return [in_chart(value) for value in spec] if isinstance(spec, list | tuple) else spec

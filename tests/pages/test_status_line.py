@@ -51,7 +51,7 @@ def test_result(workspace_folder: Path) -> None:
     """The result is that of this model, this recipe and this backend: accuracy with its n, size and speed."""
     _keep(_run("float", speedup=None), _run("w8a8", speedup=1.93, weight_bytes=108), id="first")
     said = _line(workspace_folder, "w8a8")[2]
-    judged = "ONNX Runtime: 98.8 % of 597 samples right, 0.27 of the weight bytes"
+    judged = "ONNX Runtime\\: 98.8 % of 597 samples right, 0.27 of the weight bytes"
     assert said == f"{judged}, 1.93 times faster (1.91 to 1.95)"
     assert _line(workspace_folder, "w4a8")[2] == "not compared yet"
 
@@ -85,4 +85,4 @@ def test_a_name_is_not_a_recipe(workspace_folder: Path) -> None:
     renamed = tight.model_copy(update={"name": "slim"})
     name, said = _line(workspace_folder, renamed.to_yaml())[1:]
     assert name == "slim"
-    assert said.startswith("ONNX Runtime: 98.8 %")
+    assert said.startswith("ONNX Runtime\\: 98.8 %")

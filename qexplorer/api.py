@@ -106,20 +106,29 @@ def quantize(
     Raises:
         InputError: a recipe that needs data without data, or what :func:`load` and :func:`data` raise.
     """
+    from qexplorer.quantize.apart import goes_apart, prepare_apart
     from qexplorer.quantize.quantize import quantize_model
 
     float_model, wanted = load(model), Recipe.parse(recipe)
-    if not wanted.needs_calibration:
-        held = _fitted(float_model, data, "") if wanted.casts and data is not None else None
-        return quantize_model(float_model, wanted, None, held, samples=samples, progress=steps)
-    what = "has static activations" if wanted.needs_statistics else "has an algorithm that measures"
-    fitted = _fitted(float_model, data, f"the recipe '{wanted.name}' {what}, so it needs data")
+    fitted = _read_by(wanted, float_model, data)
+    if goes_apart(float_model):
+        (error,) = prepare_apart(float_model, [wanted], fitted, samples=samples, observing=progress, working=steps)
+        if error is not None:
+            raise error
     statistics = None
-    if wanted.needs_statistics:
+    if wanted.needs_statistics and fitted is not None:
         from qexplorer.observe.collecting.store import statistics_for
 
         statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
     return quantize_model(float_model, wanted, statistics, fitted, samples=samples, progress=steps)
+
+
+def _read_by(recipe: Recipe, model: Model, data: DataSet | str | Path | None) -> DataSet | None:
+    """The data that quantizing by ``recipe`` reads, fitted to ``model``; None if it reads none."""
+    if not recipe.needs_calibration:
+        return _fitted(model, data, "") if recipe.casts and data is not None else None
+    what = "has static activations" if recipe.needs_statistics else "has an algorithm that measures"
+    return _fitted(model, data, f"the recipe '{recipe.name}' {what}, so it needs data")
 
 
 def measure(

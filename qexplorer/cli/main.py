@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -13,8 +12,9 @@ import warnings
 from collections.abc import Sequence
 from types import FrameType
 
+from qexplorer.cli.apart import goes_apart, run_apart, run_in_turn
 from qexplorer.cli.parser import build_parser
-from qexplorer.cli.terminal import ProgressLine, fail
+from qexplorer.cli.terminal import fail
 from qexplorer.core.errors import Cancelled, QExplorerError
 
 __all__ = ["main"]
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _own_the_process()
     try:
         order = build_parser().parse_args(arguments)
-        code = _run(order)
+        code = run_apart(sys.argv[1:]) if arguments is None and goes_apart(order) else run_in_turn(order)
         sys.stdout.flush()
     except SystemExit as end:  # argparse after --help, --version and usage errors
         return end.code if isinstance(end.code, int) else 1
@@ -50,20 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(order: argparse.Namespace) -> int:
-    """Runs a command as one work in the line for the machine, and says where it stands in it."""
-    from qexplorer.process.places.taking import turn
-
-    with turn(ProgressLine().wait):
-        return int(order.run(order))
-
-
 def _unexpected(error: Exception) -> int:
     """One line for a fault of this program; the traceback only for who asks for it."""
     if os.environ.get("QEXPLORER_DEBUG"):
         raise error
-    first = (str(error).splitlines() or ["no message"])[0]
-    fail(f"{type(error).__name__}: {first}; this is a fault of qexplorer; set QEXPLORER_DEBUG=1 to see where")
+    from qexplorer.process.unforeseen import unforeseen
+
+    fail(f"{unforeseen(error).sentence}; set QEXPLORER_DEBUG=1 to see where")
     return 1
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.disk.limit import trim
@@ -35,7 +36,7 @@ from qexplorer.jobs.records import (
     write_json,
     write_owners,
 )
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import start_child
 
 if TYPE_CHECKING:
@@ -131,16 +132,17 @@ def _start(kind: AnyKind, order: Any, digest: str, owner: str) -> str:
     asked = {"kind": kind.name, "order": order}
     trim()
     write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time()})
+    limits = replace(BASE, nice=kind.nice)
     child = start_child(
         _CHILD,
         {**asked, "job": job_id, "asked_ns": time.monotonic_ns()},
-        Limits(nice=kind.nice),
+        limits,
         events=str(folder / EVENTS),
         stderr=str(folder / STDERR),
     )
     started = started_at(child.pid)
     write_json(folder / "pid.json", {"pid": child.pid, "started": started})
-    _GUARDS[job_id] = JobGuard(job_id, child, started, folder)
+    _GUARDS[job_id] = JobGuard(job_id, child, started, limits, folder)
     return job_id
 
 

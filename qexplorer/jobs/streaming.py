@@ -21,7 +21,6 @@ from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
-from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone, expect, turn
 from qexplorer.run.registry import BACKENDS, backend_label
@@ -184,7 +183,7 @@ class Streamer:
                 ended: dict[str, Any] = run_in_child(
                     "qexplorer.measure.live.stream_child:stream",
                     self._arguments(sides, control),
-                    limits=Limits(),
+                    limits=self._all.allowed(),
                     on_event=told,
                 )
         return ended

@@ -64,7 +64,7 @@ class TimingPlan:
 
     @property
     def longest_s(self) -> float:
-        """Seconds after which whoever times has hung: ten minutes more than the slowest model may take."""
+        """Seconds of computing after which whoever times has hung: ten minutes more than the slowest model may take."""
         return 600.0 + self.patience * (2 * self.budget_s + 2 * self.throughput_s) + 3 * self.energy_s
 
 

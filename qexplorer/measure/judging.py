@@ -27,14 +27,12 @@ from qexplorer.measure.metrics.results import Scored
 from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.measure.scoring import Scoring, keep_outputs, read_outputs
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE, Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import beside
 from qexplorer.run.registry import BACKENDS, exact_integers, reference
 
 __all__ = ["Judged", "judge_variant", "samples_digest"]
-
-JUDGE_LIMITS = Limits(wall_s=1800.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +69,7 @@ def judge_variant(
     *,
     scoring: Scoring | None = None,
     threads: int = 1,
-    limits: Limits = JUDGE_LIMITS,
+    limits: Limits = BASE,
     on_progress: Callable[[float], None] | None = None,
     on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -111,7 +109,7 @@ def judge_variant(
             value = run_in_child(
                 target,
                 arguments,
-                limits=limits,
+                limits=subject.allowed(limits),
                 on_event=heard(on_progress, on_wait),
                 cancelled=cancelled,
             )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import Cancelled, QExplorerError
+from qexplorer.core.errors import Cancelled, ChildError, QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.variant import Variant, quantized_variant
+from qexplorer.process.unforeseen import unforeseen
+from qexplorer.quantize.apart import goes_apart, prepare_apart
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
@@ -48,16 +51,41 @@ def prepare(
             Cancelled.
         samples: calibration samples, at most.
     """
+    apart = _apart(model, recipes, data, samples, progress) if goes_apart(model) else {}
     statistics: Statistics | None = None
     failed: str | None = None
-    if any(recipe.needs_statistics for recipe in recipes):
+    if any(recipe.needs_statistics and recipe.digest not in apart for recipe in recipes):
         statistics, failed = _observe(model, data, samples, progress)
     for recipe in recipes:
         progress(f"quantizing by {recipe.name}", 1.0)
-        if recipe.needs_statistics and failed is not None:
+        if recipe.digest in apart:
+            yield Prepared(recipe, recipe.digest, None, apart[recipe.digest])
+        elif recipe.needs_statistics and failed is not None:
             yield Prepared(recipe, recipe.digest, None, failed)
         else:
             yield _quantize(model, recipe, statistics if recipe.needs_statistics else None, data, samples, progress)
+
+
+def _apart(
+    model: Model,
+    recipes: Sequence[Recipe],
+    data: DataSet,
+    samples: int,
+    progress: Callable[[str, float], None],
+) -> dict[str, str]:
+    """Has all of it done in a child, and says why a recipe cannot be applied, by its digest."""
+
+    def observed(done: int, total: int) -> None:
+        progress(f"observing sample {done} of {total}", done / max(total, 1))
+
+    def worked(step: str, share: float) -> None:  # noqa: ARG001 - as below
+        progress(step, 1.0)
+
+    try:
+        errors = prepare_apart(model, recipes, data, samples=samples, observing=observed, working=worked)
+    except ChildError as error:
+        return {recipe.digest: error.sentence for recipe in recipes}
+    return {recipe.digest: error.sentence for recipe, error in zip(recipes, errors, strict=True) if error is not None}
 
 
 def _observe(
@@ -98,6 +126,6 @@ def _quantize(
     except QExplorerError as error:
         return Prepared(recipe, recipe.digest, None, error.sentence)
     except Exception as error:  # one recipe that fails must not take the others with it
-        what = f"the recipe could not be applied ({type(error).__name__}: {error})"
-        return Prepared(recipe, recipe.digest, None, " ".join(what.split()))
+        traceback.print_exc()
+        return Prepared(recipe, recipe.digest, None, f"the recipe could not be applied: {unforeseen(error).what}")
     return Prepared(recipe, q.digest, quantized_variant(q, recipe.name), None)

@@ -13,8 +13,10 @@ from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.results import Size
 from qexplorer.core.tasks.choose import metrics_of, task_of
+from qexplorer.graph.allowance import allowance
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
 from qexplorer.measure.metrics.predictions import Labels, threshold_of
+from qexplorer.process.limits import BASE, Limits
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.batching import feeds_of
 
@@ -71,6 +73,10 @@ class Subject:
     threshold: float | None
     metrics: tuple[Metric, ...] = ()
     classes: bool = True
+
+    def allowed(self, base: Limits = BASE) -> Limits:
+        """What running a variant on these samples may take, all else as in ``base``."""
+        return allowance(self.model, batch=max(*self.batches, self.evaluation_batch), samples=self.n, base=base)
 
     def judged_at(self, variant: Variant) -> int:
         """Samples at a time when ``variant`` is judged: as many as are timed, where answers depend on it."""

@@ -1,8 +1,10 @@
 """The child's side: ``python -m qexplorer.process.child`` reads one JSON line from stdin and writes JSON lines.
 
-Line in:   {"target": "qexplorer.module:function", "arguments": {...}, "limits": {...}, "events": path or null}
+Line in:   {"target": "qexplorer.module:function", "arguments": {...}, "limits": {...}, "events": path or null,
+            "details": where what it prints to stderr is kept, in words}
 Lines out: {"event": <any>, ...} as the work goes on, then one of
            {"event": "result", "value": ...} or {"event": "error", "error": {...}}
+           and, for whoever watches, {"event": "allow", ...} (what the work may take from here on), {"event": "on"}
 
 Lines go to stdout, or are appended to the file ``events``, so that what a job told is there after a reload. Whatever a
 library prints to stdout is sent to stderr instead: it cannot break the protocol.
@@ -10,23 +12,26 @@ library prints to stdout is sent to stderr instead: it cannot break the protocol
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from qexplorer.core.errors import ChildMemory, QExplorerError
+from qexplorer.core.errors import QExplorerError
 from qexplorer.process.lifeline import hold_on
-from qexplorer.process.limits import Limits, apply_limits
+from qexplorer.process.limits import Limits, apply_limits, granted, raise_data_limit
+from qexplorer.process.unforeseen import unforeseen
 
-__all__ = ["Emit", "main"]
+__all__ = ["Emit", "allow", "getting_on", "in_child", "main"]
 
-_OUT_OF_MEMORY = ("bad_alloc", "Cannot allocate memory", "failed to map segment", "can't start new thread")
 Emit = Callable[[dict[str, Any]], None]
+_TOLD: list[Emit] = []  # this process's own, once it is a child
 
 
 def main() -> int:
@@ -34,31 +39,55 @@ def main() -> int:
     os.umask(0o077)  # what it makes is this user's alone
     line = sys.stdin.readline()
     hold_on()
+    faulthandler.enable()  # where a crash happened is among the details
     order = json.loads(line)
-    stream = _private_stream(order.get("events"))
-
-    def emit(event: dict[str, Any]) -> None:
-        stream.write(json.dumps(event, default=str) + "\n")
-        stream.flush()
-
+    emit = _emitter(_private_stream(order.get("events")))
+    _TOLD.append(emit)
     try:
         apply_limits(Limits(**(order.get("limits") or {})))
         value = _target(order["target"])(order["arguments"], emit)
     except QExplorerError as error:
         emit({"event": "error", "error": error.to_json()})
-    except MemoryError:
-        emit({"event": "error", "error": ChildMemory("the work needs more memory than it may use").to_json()})
     except Exception as error:  # the boundary: whatever happened must reach the parent as a sentence
         traceback.print_exc()
-        if any(words in str(error) for words in _OUT_OF_MEMORY):
-            emit({"event": "error", "error": ChildMemory("the work needs more memory than it may use").to_json()})
-            return 1
-        what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        emit({"event": "error", "error": QExplorerError(what).to_json()})
+        emit({"event": "error", "error": unforeseen(error, order.get("details")).to_json()})
     else:
         emit({"event": "result", "value": value})
         return 0
     return 1
+
+
+def in_child() -> bool:
+    """Whether this process is a child, which somebody watches."""
+    return bool(_TOLD)
+
+
+def allow(limits: Limits) -> None:
+    """Tells whoever watches this child what its work may take from here on; nothing happens in any other process.
+
+    Said by the code that is about to run a stranger's graph and knows what was asked (see ``graph.allowance``).
+    """
+    for emit in _TOLD:
+        raise_data_limit(granted(limits).resident_bytes)
+        emit({"event": "allow", "resident_bytes": limits.resident_bytes, "quiet_s": limits.quiet_s})
+
+
+def getting_on() -> None:
+    """Tells whoever watches this child that its work gets on, where it reports nothing else."""
+    for emit in _TOLD:
+        emit({"event": "on"})
+
+
+def _emitter(stream: IO[str]) -> Emit:
+    """Writes one event a line, whole, whichever thread it comes from."""
+    turn = threading.Lock()
+
+    def emit(event: dict[str, Any]) -> None:
+        with turn:
+            stream.write(json.dumps(event, default=str) + "\n")
+            stream.flush()
+
+    return emit
 
 
 def _private_stream(events: str | None) -> IO[str]:
@@ -81,4 +110,6 @@ def _target(name: str) -> Callable[[dict[str, Any], Emit], Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from qexplorer.process import child  # this very module by its own name: what is imported from it later is the same
+
+    sys.exit(child.main())

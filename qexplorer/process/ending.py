@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 from pathlib import Path
 
 from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout
+from qexplorer.process.details import in_words
+from qexplorer.process.unforeseen import NO_MEMORY
 
 __all__ = ["oom_kills", "what_ended"]
 
@@ -19,7 +20,6 @@ _CRASHES = {
     "SIGABRT": "a library gave up",
     "SIGTRAP": "a library gave up",
 }
-_NO_MEMORY = re.compile(r"bad_alloc|out of memory|cannot allocate memory", re.IGNORECASE)
 _TAIL = 65_536
 
 
@@ -34,6 +34,8 @@ def what_ended(
         kills_before: what :func:`oom_kills` said when it was started.
         stderr: what it printed, where that was kept.
     """
+    if code > 0 and _says_no_memory(stderr):
+        return _no_memory()
     if code >= 0:
         do = "start it again; if that repeats, report the model"
         return ChildError(f"the process that did the work ended without a result (exit code {code})", do=do)
@@ -47,16 +49,19 @@ def what_ended(
         if name == "SIGKILL":
             return _killed(kills_before)
         if name in ("SIGABRT", "SIGSEGV", "SIGBUS") and _says_no_memory(stderr):
-            return ChildMemory(
-                "the work needed more memory than it may take, and a library ended it", do="give fewer samples at once"
-            )
+            return _no_memory()
         if name in _CRASHES:
+            kept = f"; its details are in {in_words(stderr)}" if stderr is not None and stderr.stat().st_size else ""
             return ChildError(
-                f"the process that did the work crashed ({name}: {_CRASHES[name]})",
-                do="that is a fault of a library on this model: try another backend, or leave out what it was at",
+                f"the process that did the work crashed ({name}: {_CRASHES[name]}), a fault of a library on this model",
+                do=f"try another backend, or leave out what it was at{kept}",
             )
         return ChildError(f"the process that did the work was ended from outside ({name})", do="start it again")
     return ChildError(f"the process that did the work was ended by signal {-code}", do="start it again")
+
+
+def _no_memory() -> ChildMemory:
+    return ChildMemory("the work needs more memory than it may use", do="give a smaller model or fewer samples")
 
 
 def _killed(before: int | None) -> ChildError:
@@ -75,9 +80,10 @@ def _says_no_memory(stderr: Path | None) -> bool:
     try:
         with stderr.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL))
-            return _NO_MEMORY.search(file.read().decode(errors="replace")) is not None
+            said = file.read().decode(errors="replace").lower()
     except OSError:
         return False
+    return any(words in said for words in NO_MEMORY)
 
 
 def oom_kills() -> int | None:

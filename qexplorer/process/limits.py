@@ -1,13 +1,25 @@
-"""What a child process may use before it is ended."""
+"""What a child process may use before it is ended, and what this machine and its user allow at all."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
-__all__ = ["Limits", "apply_limits"]
+__all__ = ["BASE", "FACTOR", "MOST_MEMORY", "Limits", "apply_limits", "granted", "machine_bytes", "raise_data_limit"]
+
+FACTOR = "QEXPLORER_LIMITS"
+"""Environment variable: a number that multiplies what a child may take and how long it may go on; ``off``: no limits
+(those of loading a file stay)."""
+MOST_MEMORY = "QEXPLORER_MEMORY_GB"
+"""Environment variable: gigabytes that no child may exceed whatever it works on; by default 80 % of the machine's."""
+
+_SHARE = 0.8
+_SUDDEN = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,9 @@ class Limits:
         memory_bytes: address space.
         file_bytes: size of the largest file it may write.
         nice: added to its scheduling priority, so that a page stays quick.
+        resident_bytes: memory that it and its helpers really take, files that are mapped not counted (kept by the
+            parent, which looks five times a second).
+        quiet_s: seconds of computing without a sign of progress (kept by the parent, see ``watch``).
     """
 
     wall_s: float | None = None
@@ -27,10 +42,54 @@ class Limits:
     memory_bytes: int | None = None
     file_bytes: int | None = None
     nice: int = 0
+    resident_bytes: int | None = None
+    quiet_s: float | None = None
+
+
+BASE = Limits(resident_bytes=4 * 2**30, quiet_s=120.0)
+"""Of work on a model and samples of which nothing is known yet; ``graph.allowance`` says what they may ask for."""
+
+
+def granted(limits: Limits) -> Limits:
+    """``limits`` as the user has changed them, and never more memory than this machine can give."""
+    typed = os.environ.get(FACTOR, "1").strip().lower()
+    if typed == "off":
+        return replace(limits, resident_bytes=None, quiet_s=None)
+    factor = _number(typed, 1.0)
+    memory, quiet = limits.resident_bytes, limits.quiet_s
+    most = _number(os.environ.get(MOST_MEMORY, ""), 0.0) * 2**30 or _SHARE * machine_bytes()
+    return replace(
+        limits,
+        resident_bytes=None if memory is None else int(min(memory * factor, most)),
+        quiet_s=None if quiet is None else quiet * factor,
+    )
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return otherwise
+    return value if math.isfinite(value) and value > 0 else otherwise
+
+
+@cache
+def machine_bytes() -> int:
+    """Memory of this machine, or of the container in which this process runs."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+            total = min(total, int(Path(path).read_text(encoding="ascii")))
+    return total
 
 
 def apply_limits(limits: Limits) -> None:
-    """Applies ``limits`` to this process, as far as the system has them (none of the resource limits on Windows)."""
+    """Applies ``limits`` to this process, as far as the system has them (none of the resource limits on Windows).
+
+    They are soft limits: a child of this one may have been given others.
+    """
     if sys.platform == "win32":
         return
     import resource
@@ -39,15 +98,28 @@ def apply_limits(limits: Limits) -> None:
         with contextlib.suppress(OSError):
             os.nice(limits.nice)
 
-    wanted = (
-        (resource.RLIMIT_CPU, limits.cpu_s),
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for kind, value in wanted:
-        if value is not None:
-            # a soft limit of time ends the process with SIGXCPU, which says why; a hard one with a bare SIGKILL
-            hard = value + 2 if kind == resource.RLIMIT_CPU else value
-            with contextlib.suppress(ValueError, OSError):  # a lower limit of the system stays in force
-                resource.setrlimit(kind, (value, hard))
+    _set(resource.RLIMIT_CPU, limits.cpu_s)  # SIGXCPU, which says why
+    _set(resource.RLIMIT_AS, limits.memory_bytes)
+    _set(resource.RLIMIT_FSIZE, limits.file_bytes)
+    _set(resource.RLIMIT_CORE, 0)
+    raise_data_limit(limits.resident_bytes)
+
+
+def raise_data_limit(resident_bytes: int | None) -> None:
+    """Lets the kernel refuse what would go far beyond ``resident_bytes`` at once, before anybody can look.
+
+    It counts private memory that was asked for (``RLIMIT_DATA``), not address space: libraries reserve gigabytes of
+    that and map gigabytes of weights, which cost nothing.
+    """
+    if sys.platform == "linux" and resident_bytes is not None:
+        import resource
+
+        _set(resource.RLIMIT_DATA, resident_bytes + max(resident_bytes // 2, _SUDDEN))
+
+
+def _set(kind: int, value: int | None) -> None:
+    import resource
+
+    if value is not None:
+        with contextlib.suppress(ValueError, OSError):  # a lower limit of the system stays in force
+            resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))

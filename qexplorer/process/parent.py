@@ -1,4 +1,4 @@
-"""The parent's side: starts a child, reads its events, keeps its wall time, ends its whole process group."""
+"""The parent's side: starts a child, reads its events, keeps its limits, ends its whole process group."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qexplorer.core.errors import Cancelled, ChildError, ChildTimeout, error_from_json
+from qexplorer.core.errors import Cancelled, ChildError, error_from_json
+from qexplorer.process.details import details_of_one, in_words
 from qexplorer.process.ending import oom_kills, what_ended
 from qexplorer.process.lifeline import end_group
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import Limits, granted
+from qexplorer.process.watch import LOOK_S, LimitsWatch
 
 __all__ = ["run_in_child", "start_child"]
 
@@ -34,7 +36,7 @@ def start_child(
     Args:
         target: ``qexplorer.module:function``, called as ``function(arguments, emit)``.
         arguments: JSON data.
-        limits: what it may use (``wall_s`` is the caller's to keep).
+        limits: what it may use; those that a parent keeps are the caller's to keep (see ``watch``).
         events: file to append events to; None: the child's stdout pipe.
         stderr: file for everything else it prints; None: thrown away.
     """
@@ -48,7 +50,8 @@ def start_child(
             encoding="utf-8",
             start_new_session=True,
         )
-    order = {"target": target, "arguments": arguments, "limits": asdict(limits), "events": events}
+    order = {"target": target, "arguments": arguments, "limits": asdict(granted(limits)), "events": events}
+    order["details"] = in_words(Path(stderr)) if stderr else None
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # it died at once; whoever waits for it learns so
         child.stdin.write(json.dumps(order, default=str) + "\n")
@@ -72,41 +75,77 @@ def run_in_child(
         ChildTimeout, ChildMemory, ChildError: the child ended without a result.
         Cancelled: ``cancelled()`` became true (asked at every event and every 0.2 s).
     """
-    kills = oom_kills()
-    child = start_child(target, arguments, limits)
-    if on_start:
-        on_start(child.pid)
-    stop = threading.Event()
-    why: list[type[ChildTimeout | Cancelled]] = []
-    watch = threading.Thread(target=_watch, args=(child, limits.wall_s, cancelled, stop, why), daemon=True)
-    watch.start()
-    last: dict[str, Any] = {}
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        for line in child.stdout:
+    with details_of_one() as stderr:
+        return _Child(target, arguments, limits, stderr).run(on_event, on_start, cancelled)
+
+
+class _Child:
+    """One child from its start to its end."""
+
+    def __init__(self, target: str, arguments: dict[str, Any], limits: Limits, stderr: Path) -> None:
+        self._stderr, self._kills, self._cpu_s = stderr, oom_kills(), limits.cpu_s
+        self._process = start_child(target, arguments, limits, stderr=str(stderr))
+        self._watch = LimitsWatch(self._process.pid, granted(limits))
+        self._stop = threading.Event()
+        self._why: ChildError | Cancelled | None = None
+
+    def run(
+        self,
+        on_event: OnEvent | None,
+        on_start: Callable[[int], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> Any:
+        """Follows it to its end, and leaves nothing of it running."""
+        watching = threading.Thread(target=self._keep_watch, args=(cancelled,), daemon=True)
+        watching.start()
+        try:
+            if on_start:
+                on_start(self._process.pid)
+            last = self._follow(on_event)
+        finally:
+            self._stop.set()
+            end_group(self._process.pid)
+            self._process.wait()
+            watching.join()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+        if last.get("event") == "result":
+            return last["value"]
+        if last.get("event") == "error":
+            raise error_from_json(last["error"])
+        raise self._why or what_ended(
+            self._process.returncode, cpu_s=self._cpu_s, kills_before=self._kills, stderr=self._stderr
+        )
+
+    def _follow(self, on_event: OnEvent | None) -> dict[str, Any]:
+        """Hands on its events; returns the last."""
+        last: dict[str, Any] = {}
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
             if not line.endswith("\n"):  # it was ended in the middle of a line
                 break
             last = json.loads(line)
+            self._watch.hear(last)
             if last["event"] in ("result", "error"):  # not waiting for libraries to tidy up, which may hang
                 break
-            if on_event:
+            if on_event and last["event"] not in ("allow", "on"):
                 on_event(last)
         else:  # it closed its end without a word: its exit code says why, if it is let come to its end
-            _let_end(child)
-    finally:
-        stop.set()
-        end_group(child.pid)
-        child.wait()
-        watch.join()
-        for pipe in (child.stdin, child.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
-    if last.get("event") == "result":
-        return last["value"]
-    if last.get("event") == "error":
-        raise error_from_json(last["error"])
-    raise _ended(child.returncode, limits, why, kills)
+            _let_end(self._process)
+        return last
+
+    def _keep_watch(self, cancelled: Callable[[], bool] | None) -> None:
+        """Ends the child when it exceeds its limits or somebody cancels."""
+        while not self._stop.wait(LOOK_S):
+            if cancelled is not None and cancelled():
+                self._why = Cancelled("the work was cancelled")
+            else:
+                self._why = self._watch.look()
+            if self._why is not None:
+                end_group(self._process.pid)
+                return
 
 
 def _let_end(child: subprocess.Popen[str]) -> None:
@@ -122,33 +161,3 @@ def _let_end(child: subprocess.Popen[str]) -> None:
         elif child.poll() is not None:
             return
         time.sleep(0.005)
-
-
-def _watch(
-    child: subprocess.Popen[str],
-    wall_s: float | None,
-    cancelled: Callable[[], bool] | None,
-    stop: threading.Event,
-    why: list[type[ChildTimeout | Cancelled]],
-) -> None:
-    """Ends the child when its time is up or somebody cancels."""
-    began = time.monotonic()
-    while not stop.wait(0.2):
-        if cancelled is not None and cancelled():
-            why.append(Cancelled)
-        elif wall_s is not None and time.monotonic() - began > wall_s:
-            why.append(ChildTimeout)
-        else:
-            continue
-        end_group(child.pid)
-        return
-
-
-def _ended(
-    code: int, limits: Limits, why: list[type[ChildTimeout | Cancelled]], kills: int | None
-) -> ChildError | Cancelled:
-    if Cancelled in why:
-        return Cancelled("the work was cancelled")
-    if ChildTimeout in why:
-        return ChildTimeout(f"the work took longer than {limits.wall_s or 0:.0f} s and was ended")
-    return what_ended(code, cpu_s=limits.cpu_s, kills_before=kills)

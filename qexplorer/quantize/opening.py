@@ -8,15 +8,15 @@ precision, graphs inside nodes) are opened in a child process, unless this alrea
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import ChildError
 from qexplorer.core.model import read_proto
+from qexplorer.graph.allowance import allowance_at
 from qexplorer.graph.walk import all_nodes, subgraphs
-from qexplorer.process.limits import Limits
+from qexplorer.process.child import in_child
 from qexplorer.process.parent import run_in_child
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["named_layers", "open_in_child", "problem_of", "search"]
 
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
-_WALL_S = 120.0
 _QUOTED = re.compile(r"'([^']+)'|\(([^()\s]+)\)")
 _PLACES = re.compile(r"\S*/\S+\.(?:cc|h|cpp):\d+ (?:[^()]*\([^()]*\)(?: const)? ?)?")
 """The lines and functions of ONNX Runtime's own source in its messages."""
@@ -41,11 +40,11 @@ def problem_of(path: Path, given: Path) -> str | None:
             nothing about the other.
     """
     arguments = {"path": str(path), "given": str(given)}
-    if _in_child() or not _may_crash(read_proto(str(path))):
+    if in_child() or not _may_crash(read_proto(str(path))):
         return open_in_child(arguments)
     try:
         found: str | None = run_in_child(
-            "qexplorer.quantize.opening:open_in_child", arguments, limits=Limits(wall_s=_WALL_S)
+            "qexplorer.quantize.opening:open_in_child", arguments, limits=allowance_at(path)
         )
     except ChildError:
         return _CRASHED
@@ -123,11 +122,6 @@ def _sentence(error: Exception) -> str:
         text = text.split(" : ", 3)[-1]
     text = _PLACES.sub("", text.rpartition(" failed:")[2] if "Load model from" in text else text)
     return text[:300].rstrip(" .") or type(error).__name__
-
-
-def _in_child() -> bool:
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return spec is not None and spec.name == "qexplorer.process.child"
 
 
 def _may_crash(proto: onnx.ModelProto) -> bool:

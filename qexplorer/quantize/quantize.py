@@ -17,8 +17,10 @@ from qexplorer.core.files import move_whole, write_atomically
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
+from qexplorer.graph.allowance import allowance
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.magnitudes import magnitudes_for
+from qexplorer.process.child import allow
 from qexplorer.process.places.taking import beside
 from qexplorer.quantize.changes.apply import check_materials, run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
@@ -40,6 +42,9 @@ before are not taken for new ones."""
 
 CALIBRATION_SAMPLES = 512
 """Calibration samples that algorithms read, at most, where nobody says otherwise."""
+
+
+_ALGORITHM_BATCH = 32  # samples that an algorithm runs at a time, at most
 
 
 def quantize_model(
@@ -65,6 +70,7 @@ def quantize_model(
     Raises:
         RecipeError: if the recipe cannot be applied, or needs statistics or data that are not given.
     """
+    allow(allowance(model, batch=_ALGORITHM_BATCH))
     materials = Materials(statistics, data, samples, progress)
     digest = digest_of(model, recipe, statistics, data, samples=samples)
     path = quantized_path(digest)

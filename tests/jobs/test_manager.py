@@ -36,9 +36,9 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
         time.sleep(0.02)
 
 
-def ended(job_id: str) -> JobState:
+def ended(job_id: str, seconds: float = 15.0) -> JobState:
     """The state of a job after its end."""
-    until(lambda: not manager.state(job_id).is_running)
+    until(lambda: not manager.state(job_id).is_running, seconds)
     return manager.state(job_id)
 
 
@@ -226,6 +226,25 @@ def test_a_killed_job_leaves_nothing(tmp_path: Path) -> None:
         == "the process that did the work was ended from outside (SIGKILL) (it was at 'waiting'); start it again"
     )
     until(lambda: all(gone(pid) for pid in family))
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        ("spin", "s that such a model and its samples are given, and was ended"),
+        ("fill", "of memory, more than the 82 MB that such a model and its samples are given, and was ended"),
+    ],
+)
+def test_a_job_that_exceeds_its_limits_is_ended_and_told(
+    monkeypatch: pytest.MonkeyPatch, work: str, words: str
+) -> None:
+    """A job that computes for ever, or takes ever more memory, fails with one sentence that says where it was."""
+    monkeypatch.setenv("QEXPLORER_LIMITS", "0.02")
+    job = ended(started(work), 300)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert words in job.error
+    assert "(it was at '" in job.error
 
 
 def test_a_reused_process_id_is_not_the_job() -> None:

@@ -95,6 +95,22 @@ def timed(order, report):
         wait(order, report)
 
 
+def spin(_order, report):
+    """Computes for ever without getting on."""
+    report.step("computing", 0.3)
+    while True:
+        pass
+
+
+def fill(_order, report):
+    """Takes ever more memory."""
+    report.step("taking memory", 0.3)
+    taken = []
+    while True:
+        taken.append(b"x" * 2**20)
+        time.sleep(0.002)
+
+
 ENTRIES = tuple(
     JobKind(
         name=f"trial_{work.__name__}",
@@ -106,5 +122,5 @@ ENTRIES = tuple(
         partial=Known,
         nice=0,
     )
-    for work in (report_three, wait, crash, refuse, family, orphan, many, timed)
+    for work in (report_three, wait, crash, refuse, family, orphan, many, timed, spin, fill)
 )

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, DataError, QExplorerError
+from qexplorer.core.workspace import workspace
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child, start_child
 
@@ -58,7 +59,9 @@ def test_own_errors_arrive_whole() -> None:
 
 def test_other_errors_are_one_line() -> None:
     """An unforeseen error arrives as one line with its type, never as a traceback."""
-    with pytest.raises(QExplorerError, match=r"^ValueError: first line$"):
+    with pytest.raises(
+        QExplorerError, match=r"foresaw \(ValueError\); its details are in details/\w+.txt of the workspace$"
+    ):
         work("crash")
 
 
@@ -121,10 +124,76 @@ def test_memory_is_limited() -> None:
         work("allocate", {"bytes": 2**30}, limits)
 
 
+def test_memory_that_is_really_taken_is_limited() -> None:
+    """A child that fills more memory than it was granted is ended with one sentence, and what it may take can grow."""
+    limits = Limits(resident_bytes=300 * 2**20)
+    with pytest.raises(ChildMemory, match=r"more than the 300 MB"):
+        work("fill", {"bytes": 500 * 2**20, "at_once": 2**20}, limits)
+    assert work("fill", {"bytes": 500 * 2**20, "at_once": 2**20, "allow": 700 * 2**20}, limits) == 500 * 2**20
+
+
+@posix
+def test_memory_that_is_mapped_does_not_count(tmp_path: Path) -> None:
+    """A child may read a mapped file that is far larger than its memory."""
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(2**29)
+    assert work("read_mapped", {"path": str(path)}, Limits(resident_bytes=200 * 2**20)) == 2**29
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts private memory")
+def test_what_is_asked_for_at_once_is_refused_by_the_system() -> None:
+    """One request far beyond the limit is refused before anybody looks, and told as a lack of memory."""
+    with pytest.raises(ChildMemory, match="needs more memory than it may use"):
+        work("allocate", {"bytes": 2**33}, Limits(resident_bytes=2**30))
+
+
+def test_computing_without_getting_on_is_limited() -> None:
+    """A child that spins is ended when it has computed for longer than it was granted; one that reports is not."""
+    with pytest.raises(ChildTimeout, match="without getting on"):
+        work("spin", limits=Limits(quiet_s=1.0))
+    assert work("spin_and_report", {"seconds": 3.0}, limits=Limits(quiet_s=1.0)) == 3.0
+
+
+@posix
+@pytest.mark.parametrize(
+    ("signal_name", "words"),
+    [
+        ("SIGSEGV", "crashed (SIGSEGV: it touched memory that is not its own), a fault of a library on this model"),
+        ("SIGABRT", "crashed (SIGABRT: a library gave up)"),
+        ("SIGKILL", "was ended from outside (SIGKILL)"),
+    ],
+)
+def test_what_a_child_died_of_is_told(signal_name: str, words: str) -> None:
+    """A crash is not called a lack of memory, with a limit of memory or without, and the details are kept."""
+    with pytest.raises(ChildError) as caught:
+        work("die_by", {"signal": signal_name}, Limits(resident_bytes=2**32, memory_bytes=2**33))
+    assert type(caught.value) is ChildError
+    assert words in caught.value.what
+    if signal_name != "SIGKILL":
+        (kept,) = workspace("details").iterdir()
+        assert kept.name in str(caught.value)
+        assert "die_by" in kept.read_text()
+
+
+def test_a_library_that_aborts_for_want_of_memory_is_told_so() -> None:
+    """An abort after bad_alloc is a lack of memory."""
+    with pytest.raises(ChildMemory, match="needs more memory than it may use"):
+        work("die_by", {"signal": "SIGABRT", "say": "terminate called after throwing std::bad_alloc"})
+
+
+def test_nothing_is_kept_of_a_child_that_ended_well() -> None:
+    """Details are kept of faults alone."""
+    work("echo")
+    with pytest.raises(DataError):
+        work("refuse")
+    assert list(workspace("details").iterdir()) == []
+
+
 @posix
 def test_file_size_is_limited(tmp_path: Path) -> None:
     """A child cannot write a larger file than it may."""
-    with pytest.raises(QExplorerError, match="File too large"):
+    with pytest.raises(QExplorerError, match="a file would have become larger than it may"):
         work("write", {"path": str(tmp_path / "big"), "bytes": 2**20}, Limits(file_bytes=2**16))
     assert (tmp_path / "big").stat().st_size <= 2**16
 

@@ -27,6 +27,7 @@ OWN_TEXT = {
     "load/datasets/untrusted.py": "written by that child, in the workspace",
     "load/samples/manifest.py": "comes with the program",
     "load/store.py": "written by loading, in the workspace",
+    "jobs/processes/guard.py": "lines of its own child",
     "process/child.py": "the order of the parent",
     "process/parent.py": "lines of its own child",
     "jobs/events.py": "lines of a job",

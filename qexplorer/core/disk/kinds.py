@@ -53,6 +53,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("judged", "findings"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),
+    KeptKind("details", "findings"),
     KeptKind("incoming", "being worked on", Going.NEVER),
     KeptKind("scratch", "being worked on", Going.NEVER),
     KeptKind("working", "being worked on", Going.NEVER),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qexplorer.core.dataset import DataSet
@@ -15,7 +15,7 @@ from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import beside
 
@@ -23,7 +23,7 @@ __all__ = ["SAMPLES", "LayerSums", "Sums", "accumulators", "kept_accumulators"]
 
 SAMPLES = 8
 """Samples that the sums are of, at most: each gives a sum for every value of a layer's output."""
-_LIMITS = Limits(wall_s=600.0)
+_LIMITS = replace(BASE, quiet_s=600.0)
 _VERSION = 1  # of what is kept; another number makes it unread
 
 
@@ -104,6 +104,6 @@ def _run(variant: Variant, subject: Subject) -> Sums:
                 "files": keep_samples(folder, subject.inputs),
                 "batch": subject.model.fixed_batch or subject.n,
             },
-            limits=_LIMITS,
+            limits=subject.allowed(_LIMITS),
         )
     return Sums.from_json({"digest": variant.digest, "recipe": variant.recipe, **value})

@@ -23,7 +23,7 @@ from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone, beside
 from qexplorer.run.registry import reference
@@ -32,7 +32,7 @@ __all__ = ["EXACT_FEATURES", "SaturationReport", "kept_saturation", "reduced_rec
 
 EXACT_FEATURES = ("avx_vnni", "avx512_vnni", "amx_int8")
 """Features that make u8 x s8 kernels exact on x86."""
-_LIMITS = Limits(wall_s=900.0)
+_LIMITS = replace(BASE, quiet_s=900.0)
 _VERSION = 1  # of what is kept; another number makes kept reports unread
 _CHILD = "qexplorer.measure.arithmetic.saturation_child"
 
@@ -169,7 +169,7 @@ class _SaturationWork:
                 found: dict[str, Any] = run_in_child(
                     f"{_CHILD}:emulate",
                     arguments,
-                    limits=_LIMITS,
+                    limits=self.subject.allowed(_LIMITS),
                     on_event=lambda event: self.tell(text, start + share * float(event["done"])),
                     cancelled=self.cancelled,
                 )
@@ -215,7 +215,7 @@ class _SaturationWork:
                 found = run_in_child(
                     f"{_CHILD}:time_switch",
                     {**arguments, "batch": batch},
-                    limits=_LIMITS,
+                    limits=self.subject.allowed(_LIMITS),
                     on_event=lambda event: self.tell("timing exact kernels", 0.9 + 0.1 * float(event["done"])),
                     cancelled=self.cancelled,
                 )

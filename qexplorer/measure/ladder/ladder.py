@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from qexplorer.measure.ladder.ladder_types import BackendRung, BatchGap, ExactRu
 from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Subject, Variant, subject_of
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE, Limits
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import beside, turn
 from qexplorer.run.registry import BACKENDS, reference
@@ -37,7 +37,7 @@ __all__ = [
     "kept_ladder",
 ]
 
-RUNG_LIMITS = Limits(wall_s=900.0)
+RUNG_LIMITS = replace(BASE, quiet_s=900.0)
 _VERSION = 2  # of what is kept; another number makes kept ladders unread
 _CHILD = "qexplorer.measure.ladder.ladder_child"
 
@@ -138,7 +138,7 @@ class Climber:
             found: dict[str, Any] = run_in_child(
                 f"{_CHILD}:{target}",
                 arguments | more,
-                limits=self.limits,
+                limits=subject.allowed(self.limits),
                 on_event=lambda event: told(float(event["done"])),
                 cancelled=self.cancelled,
             )

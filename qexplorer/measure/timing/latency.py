@@ -16,7 +16,7 @@ from qexplorer.measure.energy.per_inference import energy_of
 from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.measure.timing.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone
 
@@ -81,7 +81,7 @@ def time_variants(
             value = run_in_child(
                 "qexplorer.measure.timing.latency_child:time_all",
                 arguments,
-                limits=Limits(wall_s=plan.longest_s),
+                limits=subject.allowed(replace(BASE, quiet_s=plan.longest_s)),
                 on_event=heard(on_progress, on_wait),
                 on_start=log.start,
                 cancelled=cancelled,

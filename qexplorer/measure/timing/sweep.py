@@ -23,7 +23,7 @@ from qexplorer.measure.prepare import prepare
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone, turn
 from qexplorer.run.registry import reference, usable
@@ -194,7 +194,7 @@ def _time(threads: int, paths: Mapping[str, str], work: _SweepWork) -> str | Non
         "cell_s": work.cell_s,
         "seed": threads,
     }
-    limits = Limits(wall_s=_CHILD_S)
+    limits = work.subject.allowed(replace(BASE, quiet_s=_CHILD_S))
     target = "qexplorer.measure.timing.sweep_child:sweep_batches"
     try:
         with alone(work.cancelled):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Kernels
 from qexplorer.core.words.numbers import percent_text
 from qexplorer.core.workspace import digest_json, workspace
+from qexplorer.graph.allowance import allowance
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_features
 from qexplorer.measure.timing.paired import paired_speedup
@@ -29,7 +30,7 @@ from qexplorer.measure.why.layers import Owners, parts_of, rows_expected, rows_o
 from qexplorer.measure.why.rule_types import World
 from qexplorer.measure.why.rules import EXPECTED_FLOAT
 from qexplorer.measure.why.verdict import verdict_sentence
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone
 from qexplorer.run.protocol import Backend, Executed, KernelKind
@@ -37,7 +38,7 @@ from qexplorer.run.registry import BACKENDS, usable
 
 __all__ = ["WhyOrder", "kept_why", "known_why", "measure_why", "why_from"]
 
-_LIMITS = Limits(wall_s=600.0)
+_LIMITS = replace(BASE, quiet_s=600.0)
 _VERSION = 1
 _SPREAD = 0.15  # of rounds: from here on something else was using the processor
 
@@ -124,7 +125,7 @@ def measure_why(
         found = run_in_child(
             "qexplorer.measure.why.profile_child:profile_both",
             arguments,
-            limits=_LIMITS,
+            limits=allowance(order.model, batch=order.samples, base=_LIMITS),
             on_event=lambda event: progress(event["step"], float(event["done"])) if progress else None,
             cancelled=cancelled,
         )

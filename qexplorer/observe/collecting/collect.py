@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import BackendError, DataError
 from qexplorer.core.model import Model
+from qexplorer.graph.allowance import allowance
 from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
 from qexplorer.observe.collecting.stream import cores
 from qexplorer.observe.collecting.tap import Tap, Tapped
 from qexplorer.observe.collecting.targets import channel_axis, observed_tensors
 from qexplorer.observe.stats import Statistics, TensorStats
 from qexplorer.observe.weights import weight_stats, weighted_layers
+from qexplorer.process.child import allow
 
 __all__ = ["collect"]
 
@@ -53,6 +55,7 @@ def collect(
     if not split.inputs or not split.n:
         raise DataError("there is no sample to observe", where=model.name, do="give calibration data")
     threads = threads or cores()
+    allow(allowance(model, batch=batch or _LARGEST_BATCH))
     feeds = _feeds(model, split)
     observer = _Observer(model, threads)
     done, free = 0, model.fixed_batch is None

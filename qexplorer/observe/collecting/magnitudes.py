@@ -13,6 +13,7 @@ from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.graph.index import index_of
+from qexplorer.process.child import getting_on
 
 __all__ = ["magnitudes_for"]
 
@@ -41,6 +42,7 @@ def magnitudes_for(model: Model, data: DataSet, *, samples: int) -> dict[str, fl
         for name, value in runner.run({name: values[start : start + size] for name, values in feeds.items()}).items():
             finite = value[np.isfinite(value)]
             found[name] = max(found.get(name, 0.0), float(np.abs(finite).max(initial=0.0)))
+        getting_on()
     write_sealed(path, json.dumps(found).encode())
     return found
 

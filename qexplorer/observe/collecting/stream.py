@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
+from qexplorer.graph.allowance import allowance
 from qexplorer.observe.collecting.tap import Tap
+from qexplorer.process.child import allow
 
 __all__ = ["BATCH", "batches", "cores", "stream", "without_filling"]
 
@@ -34,6 +36,7 @@ def stream(model: Model, split: Split, name: str, *, threads: int | None = None)
     Raises:
         BackendError: ONNX Runtime cannot run the model, or has no float tensor of this name.
     """
+    allow(allowance(model, batch=BATCH))
     tap = Tap(model, [name], threads=threads or 1, blocked=False)
     inputs = {info.name for info in model.inputs}
     if name not in inputs and not tap.tensors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError, ChildError, QExplorerError
 from qexplorer.core.files import is_whole, read_sealed
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.process.limits import Limits
+from qexplorer.graph.allowance import allowance_at
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.litert.conversion import FACTS, MODEL, convert
 from qexplorer.run.packages import versions_of
@@ -23,7 +24,7 @@ __all__ = ["Converted", "converted"]
 
 _FORMAT = 6
 _PACKAGES = ("qexplorer", "torch", "litert-torch", "litert-converter", "ai-edge-litert")
-_LIMITS = Limits(wall_s=600, cpu_s=600)
+_LIMITS = replace(BASE, cpu_s=1200, quiet_s=600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
                 if "litert_torch" in sys.modules:
                     convert(arguments)
                 else:
-                    run_in_child("qexplorer.run.litert.conversion:convert", arguments, limits=_LIMITS)
+                    run_in_child(
+                        "qexplorer.run.litert.conversion:convert", arguments, limits=allowance_at(path, _LIMITS)
+                    )
         except ChildError as error:
             raise BackendError(f"converting it for LiteRT failed ({error.what})", where=path.name) from None
         except BackendError:

@@ -14,7 +14,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import BackendError, ChildError
 from qexplorer.core.files import is_whole, move_whole, read_sealed, write_sealed
 from qexplorer.core.workspace import digest_json, sha256_file, workspace
+from qexplorer.graph.allowance import allowance_at
 from qexplorer.process.child import Emit
-from qexplorer.process.limits import Limits
+from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.preparing import preparing
 
@@ -33,7 +34,7 @@ __all__ = ["Compiled", "Shapes", "compile_in_child", "compiled_for"]
 Shapes = Sequence[tuple[str, tuple[int, ...]]]
 """Element type (a name of NumPy's) and shape of each input, in order."""
 
-_LIMITS = Limits(wall_s=900, cpu_s=1800)
+_LIMITS = replace(BASE, cpu_s=1800, quiet_s=900.0)
 _PACKAGE, _TOLD = "model.pt2", "told.json"
 
 
@@ -89,7 +90,8 @@ def _compile(path: Path, shapes: Shapes, threads: int, folder: Path) -> None:
     arguments = {"path": str(path), "shapes": list(shapes), "threads": threads, "folder": str(made)}
     try:
         with preparing(path, (size for _, size in shapes)):
-            run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=_LIMITS)
+            limits = allowance_at(path, _LIMITS)
+            run_in_child("qexplorer.run.torch_inductor.compiling:compile_in_child", arguments, limits=limits)
         if _kept(folder) is None:  # nobody else was faster
             shutil.rmtree(folder, ignore_errors=True)
             move_whole(made, folder)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import mmap
 import os
+import signal
 import subprocess
 import sys
 import time
 from typing import Any
 
 from qexplorer.core.errors import DataError
-from qexplorer.process.child import Emit
+from qexplorer.process.child import Emit, allow
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
 
@@ -71,3 +73,39 @@ def hold_the_interpreter(arguments: dict[str, Any], emit: Emit) -> None:  # noqa
 def family(arguments: dict[str, Any], emit: Emit) -> Any:  # noqa: ARG001
     """Has a child of its own wait for ever."""
     return run_in_child("qexplorer.process_trials:wait", {}, limits=Limits())
+
+
+def fill(arguments: dict[str, Any], emit: Emit) -> int:  # noqa: ARG001
+    """Takes memory piece by piece, as ``allow`` says if it does, and says how much it got."""
+    if "allow" in arguments:
+        allow(Limits(resident_bytes=arguments["allow"]))
+    pieces = []
+    for _ in range(0, arguments["bytes"], arguments["at_once"]):
+        pieces.append(b"x" * arguments["at_once"])
+        time.sleep(0.002)
+    return sum(map(len, pieces))
+
+
+def read_mapped(arguments: dict[str, Any], emit: Emit) -> int:  # noqa: ARG001
+    """Reads every page of a mapped file and holds them for a while."""
+    with open(arguments["path"], "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:  # noqa: PTH123
+        read = sum(len(pages[start : start + 2**20]) for start in range(0, len(pages), 2**20))
+        time.sleep(0.6)
+    return read
+
+
+def spin_and_report(arguments: dict[str, Any], emit: Emit) -> float:
+    """Keeps a processor busy and says so now and then."""
+    end = time.process_time() + arguments["seconds"]
+    while time.process_time() < end:
+        if int(time.process_time() * 10) % 3 == 0:
+            emit({"event": "progress", "done": 0.5})
+    return float(arguments["seconds"])
+
+
+def die_by(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Says something and sends itself a signal."""
+    sys.stderr.write(arguments.get("say", ""))
+    sys.stderr.flush()
+    os.kill(os.getpid(), getattr(signal, arguments["signal"]))
+    time.sleep(60)

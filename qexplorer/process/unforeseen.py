@@ -1,0 +1,60 @@
+"""An exception that nobody foresaw, as one sentence for a person: the kind of fault, and where its details are."""
+
+from __future__ import annotations
+
+import errno
+
+from qexplorer.core.errors import ChildMemory, QExplorerError
+
+__all__ = ["NO_MEMORY", "unforeseen"]
+
+NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "can't start new thread", "out of memory")
+"""What libraries say, in small letters, when the system gives them no more memory."""
+
+_OF_THE_SYSTEM = {
+    errno.ENOSPC: ("there is no space left on the disk", "free some space, then start it again"),
+    errno.EDQUOT: ("this user may write no more to the disk", "free some space, then start it again"),
+    errno.EROFS: ("the disk can only be read", "name a workspace that can be written (QEXPLORER_WORKSPACE)"),
+    errno.EFBIG: ("a file would have become larger than it may", "give a smaller model or fewer samples"),
+    errno.EMFILE: ("too many files are open", "close other programs, then start it again"),
+}
+
+
+def unforeseen(error: BaseException, details: str | None = None) -> QExplorerError:
+    """The error to show for ``error``.
+
+    Args:
+        error: what was raised, by this program or a library.
+        details: where its traceback is kept, in words; None: nowhere.
+    """
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
+        do = "give a smaller model or fewer samples"
+        return ChildMemory("the work needs more memory than it may use", do=do)
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        what, do = _OF_THE_SYSTEM[error.errno]
+        return QExplorerError(what, do=do)
+    if isinstance(error, RecursionError):
+        return QExplorerError("it is nested more deeply than can be followed", do="simplify the model first")
+    where = _library_of(error)
+    fault = "a fault of this program" if where is None else f"a fault of {where}, or of what it was given"
+    kept = "" if details is None else f"; its details are in {details}"
+    return QExplorerError(f"{fault} that nobody foresaw ({type(error).__name__}){kept}")
+
+
+def _library_of(error: BaseException) -> str | None:
+    """Top package of the code that raised; None for this program and the standard library."""
+    trace, found = error.__traceback__, ""
+    while trace is not None:
+        found = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    top = found.partition(".")[0]
+    return top if top in _LIBRARIES else None
+
+
+_LIBRARIES = frozenset(
+    (
+        *("numpy", "onnx", "onnxruntime", "onnx_ir", "onnxscript", "torch", "openvino", "numba", "scipy", "pandas"),
+        *("PIL", "ai_edge_litert", "litert_torch", "tensorrt", "google"),
+    )
+)

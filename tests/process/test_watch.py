@@ -1,0 +1,135 @@
+"""When a child must end: by a clock and a usage that the test turns itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout
+from qexplorer.process import limits as limits_module
+from qexplorer.process.limits import BASE, FACTOR, MOST_MEMORY, Limits, granted
+from qexplorer.process.watch import LimitsWatch, Taken
+
+GB = 2**30
+PROGRESS = {"event": "progress", "done": 0.5}
+
+
+class Trial:
+    """A watch over a child whose time and usage are set by hand."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.now = self.cpu_s = 0.0
+        self.bytes = 0
+        self.watch = LimitsWatch(1 << 30, limits, clock=lambda: self.now, usage=lambda _: Taken(self.cpu_s, self.bytes))
+
+    def spend(self, wall_s: float, cpu_s: float) -> ChildError | None:
+        """Lets time pass in steps of half a second."""
+        for _ in range(int(wall_s * 2)):
+            self.now += 0.5
+            self.cpu_s += cpu_s / (wall_s * 2)
+            if (found := self.watch.look()) is not None:
+                return found
+        return None
+
+
+def test_a_loop_that_does_not_end_is_ended_and_told() -> None:
+    """Computing without progress beyond what was granted is told with both numbers and what to do."""
+    found = Trial(Limits(quiet_s=60.0)).spend(100, 100)
+    assert isinstance(found, ChildTimeout)
+    assert "computed for 60 s without getting on, longer than the 60 s" in found.what
+    assert found.do is not None
+    assert FACTOR in found.do
+
+
+def test_a_busy_machine_ends_nothing() -> None:
+    """A child that gets a tenth of a processor is given ten times the time."""
+    assert Trial(Limits(quiet_s=60.0)).spend(500, 50) is None
+
+
+def test_many_threads_do_not_shorten_the_time() -> None:
+    """Sixteen threads use sixteen processor seconds a second, and have as long as one."""
+    trial = Trial(Limits(quiet_s=60.0))
+    assert trial.spend(50, 800) is None
+    assert isinstance(trial.spend(20, 320), ChildTimeout)
+
+
+def test_progress_sets_the_clock_back() -> None:
+    """A child that gets on may take as long as it takes."""
+    trial = Trial(Limits(quiet_s=60.0))
+    for _ in range(100):
+        assert trial.spend(50, 50) is None
+        trial.watch.hear(PROGRESS)
+
+
+def test_what_a_step_may_take_grows_with_what_steps_took() -> None:
+    """After a first step of half a minute one of nine minutes is honest, and one of eleven is not."""
+    trial = Trial(Limits(quiet_s=60.0))
+    trial.spend(30, 30)
+    trial.watch.hear(PROGRESS)
+    assert trial.spend(540, 540) is None
+    assert isinstance(trial.spend(120, 120), ChildTimeout)
+
+
+def test_the_time_of_a_step_does_not_grow_without_end() -> None:
+    """However long the steps before were, none may take more than twenty times what was granted at first."""
+    trial = Trial(Limits(quiet_s=1.0))
+    for seconds in (1, 15, 19):
+        assert trial.spend(seconds, seconds) is None
+        trial.watch.hear(PROGRESS)
+    assert isinstance(trial.spend(30, 30), ChildTimeout)
+
+
+def test_a_child_that_waits_is_not_ended_but_one_that_is_stuck_is() -> None:
+    """Ten minutes without computing are a turn that is waited for; after half an hour it is told as stuck."""
+    trial = Trial(Limits(quiet_s=60.0))
+    assert trial.spend(600, 0) is None
+    found = trial.spend(1900, 0)
+    assert isinstance(found, ChildTimeout)
+    assert "neither computed nor got on" in found.what
+
+
+def test_memory_is_told_in_gigabytes() -> None:
+    """More memory than was granted is told with both numbers and what to do."""
+    trial = Trial(Limits(resident_bytes=2 * GB))
+    trial.bytes = 2 * GB
+    assert trial.spend(1, 0) is None
+    trial.bytes = 3 * GB
+    found = trial.spend(1, 0)
+    assert isinstance(found, ChildMemory)
+    assert "took 3.0 GB of memory, more than the 2.0 GB" in found.what
+
+
+def test_what_is_allowed_grows_and_never_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child may say that its work takes more; a smaller step afterwards takes nothing away."""
+    monkeypatch.setattr(limits_module, "machine_bytes", lambda: 100 * GB)
+    trial = Trial(Limits(resident_bytes=2 * GB, quiet_s=60.0))
+    trial.watch.hear({"event": "allow", "resident_bytes": 5 * GB, "quiet_s": 600.0})
+    trial.watch.hear({"event": "allow", "resident_bytes": GB, "quiet_s": 6.0})
+    assert trial.watch.limits == Limits(resident_bytes=5 * GB, quiet_s=600.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "memory", "quiet"),
+    [
+        ({}, 4 * GB, 120.0),
+        ({FACTOR: "2"}, 8 * GB, 240.0),
+        ({FACTOR: "100"}, 80 * GB, 12_000.0),
+        ({MOST_MEMORY: "3"}, 3 * GB, 120.0),
+        ({FACTOR: "off"}, None, None),
+        ({FACTOR: "nonsense", MOST_MEMORY: "-1"}, 4 * GB, 120.0),
+    ],
+)
+def test_the_user_may_change_them(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], memory: int | None, quiet: float | None
+) -> None:
+    """A factor, and the most memory, are taken from the environment; the machine's memory is never exceeded."""
+    monkeypatch.setattr(limits_module, "machine_bytes", lambda: 100 * GB)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    found = granted(BASE)
+    assert (found.resident_bytes, found.quiet_s) == (memory, quiet)
+
+
+def test_a_small_machine_is_never_asked_for_more_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine of 2 GB no child is granted more than 1.6."""
+    monkeypatch.setattr(limits_module, "machine_bytes", lambda: 2 * GB)
+    assert granted(BASE).resident_bytes == int(1.6 * GB)

@@ -1,0 +1,120 @@
+"""A stranger's model is observed and quantized in a child, and what this process then does runs nothing of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import qexplorer as qx
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.errors import ChildTimeout, RecipeError
+from qexplorer.core.model import Model
+from qexplorer.load.datasets.handed import hand_over, taken
+from qexplorer.measure.prepare import prepare
+from qexplorer.quantize import apart
+
+ENDLESS = """
+<ir_version: 8, opset_import: ["" : 17]>
+endless (float[N, 4] x) => (float[N, 4] y) {
+    hundred = Constant<value = float {100.0}>()
+    most = Constant<value = int64 {9223372036854775807}>()
+    largest = ReduceMax<keepdims = 0>(x)
+    start = Greater(largest, hundred)
+    y = Loop(most, start, x) <body = turn (int64 i, bool go, float[N, 4] v) => (bool on, float[N, 4] w) {
+        on = Identity(go)
+        w = Identity(v)
+    }>
+}
+"""
+"""Runs for ever where an input exceeds 100, and not at all otherwise."""
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> Model:
+    """A small model that is none of this program's own."""
+    return qx.load(_written(tmp_path / "strange.onnx"))
+
+
+def _written(path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    weight = onnx.numpy_helper.from_array(rng.normal(size=(4, 3)).astype(np.float32), "w")
+    ends = [onnx.helper.make_tensor_value_info(n, 1, ["N", size]) for n, size in (("x", 4), ("y", 3))]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("MatMul", ["x", "w"], ["y"], "m")], "g", ends[:1], ends[1:])
+    graph.initializer.append(weight)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10), path)
+    return path
+
+
+def data_of(values: Any) -> DataSet:
+    """A data set of these samples."""
+    split = Split({"x": np.asarray(values, np.float32)})
+    return DataSet("made", split, split, False, (), "0" * 64)
+
+
+def test_a_strangers_model_is_run_by_a_child_alone(strange: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither observing nor opening happens in this process; file, plan and progress are what they are in one."""
+    from qexplorer.observe.collecting import store
+    from qexplorer.quantize import quantize
+
+    here: list[str] = []
+    monkeypatch.setattr(store, "collect", lambda *_, **__: here.append("observed"))
+    monkeypatch.setattr(quantize, "problem_of", lambda *_: here.append("opened"))
+    seen: list[tuple[int, int]] = []
+    made = qx.quantize(strange, "w8a8", data_of(np.eye(4)), progress=lambda *done: seen.append(done))
+    assert here == []
+    assert seen[-1] == (4, 4)
+    assert made.path.is_file()
+    assert made.plan.layer("m").treatment == "quantized"
+
+
+def test_the_models_of_this_program_need_no_child() -> None:
+    """A sample is quantized where it is asked for, which costs no start of a process."""
+    assert not apart.goes_apart(qx.load("tumour_mlp"))
+
+
+def test_a_recipe_that_cannot_be_applied_is_told_as_it_is_here(strange: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the child is the error that the caller would have met; one recipe costs no other."""
+    refused = RecipeError("cannot be applied", where="rule 1")
+    monkeypatch.setattr(apart, "run_in_child", lambda *_, **__: [refused.to_json(), None])
+    recipes = [qx.Recipe.parse("w8"), qx.Recipe.parse("w4")]
+    first, second = prepare(strange, recipes, data_of(np.eye(4)), progress=lambda *_: None)
+    assert (first.failed, second.failed) == (refused.sentence, None)
+    monkeypatch.setattr(apart, "run_in_child", lambda *_, **__: [refused.to_json()])
+    with pytest.raises(RecipeError, match="rule 1: cannot be applied"):
+        qx.quantize(strange, "w8a8", data_of(np.eye(4)))
+
+
+def test_a_loop_that_only_the_data_makes_endless_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It loads, and what runs it ends with one sentence: in ``quantize`` as an error, in a comparison as its reason."""
+    monkeypatch.setenv("QEXPLORER_LIMITS", "0.05")
+    path = tmp_path / "endless.onnx"
+    onnx.save(onnx.parser.parse_model(ENDLESS), path)
+    model, data = qx.load(path), data_of([[1, 2, 3, 400]])
+    with pytest.raises(ChildTimeout, match="without getting on"):
+        qx.quantize(model, "w8a8", data)
+    (found,) = prepare(model, [qx.Recipe.parse("w8a8")], data, progress=lambda *_: None)
+    assert found.variant is None
+    assert found.failed is not None
+    assert "without getting on" in found.failed
+
+
+def test_arrays_are_handed_over_without_a_copy_where_a_file_holds_them(tmp_path: Path) -> None:
+    """Mapped arrays and their views are named by file and place; others are written; all arrive as they were."""
+    np.save(tmp_path / "kept.npy", np.arange(24, dtype=np.float32).reshape(6, 4))
+    mapped = np.load(tmp_path / "kept.npy", mmap_mode="r")
+    folder = tmp_path / "handed"
+    folder.mkdir()
+    labels = np.array([3, 1, 2])
+    for inputs, written in ((mapped, 1), (mapped[2:5], 1), (np.asarray(mapped)[1:4], 1), (mapped[::2], 2)):
+        for old in folder.iterdir():
+            old.unlink()
+        data = DataSet("d", Split({"x": inputs}, labels), Split({}), True, ("a", "b"), "1" * 64, ("note",))
+        found = taken(hand_over(data, folder))
+        assert len(list(folder.iterdir())) == written  # the labels are in no file
+        assert np.array_equal(found.calibration.inputs["x"], inputs)
+        assert np.array_equal(found.calibration.labels, labels)
+        assert (found.name, found.classes, found.digest, found.notes) == ("d", ("a", "b"), "1" * 64, ("note",))

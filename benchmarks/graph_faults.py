@@ -15,7 +15,7 @@ from onnx import helper
 
 from benchmarks.graph_edit import Edit
 
-__all__ = ["FAULTS", "TAIL_FAULTS", "Fault"]
+__all__ = ["FAULTS", "TAIL", "Fault"]
 
 Fault = Callable[[Edit], bool]
 
@@ -253,6 +253,68 @@ def _last_sample(edit: Edit) -> bool:
     return True
 
 
+TAIL = "behind the last layer: "
+"""Begins the names of faults in what is computed in float behind the last rounding."""
+
+
+def _behind(edit: Edit, op: str, *, constant: bool = False) -> onnx.NodeProto | None:
+    """The last node of this type behind which nothing is rounded any more; ``constant``: one that reads a constant."""
+    constants = {item.name for item in edit.graph.initializer}
+    rounded: set[str] = set()  # tensors that go into a rounding, by whatever way
+    found = None
+    for node in reversed(edit.graph.node):
+        if node.op_type == "QuantizeLinear" or rounded & set(node.output):
+            rounded |= set(node.input)
+        elif found is None and node.op_type == op and (not constant or constants & set(node.input)):
+            found = node
+    return found
+
+
+def _linear_exp(edit: Edit) -> bool:
+    node = _behind(edit, "Exp")
+    if node is None:
+        return False
+    node.CopyFrom(helper.make_node("Add", [node.input[0], "?"], list(node.output), node.name))
+    edit.put(node, 1, np.float32(1))
+    return True
+
+
+def _other_axis(edit: Edit) -> bool:
+    node = _behind(edit, "Softmax")
+    for attribute in () if node is None else node.attribute:
+        if attribute.name == "axis":
+            attribute.i = 1
+    return node is not None
+
+
+def _swapped_parts(edit: Edit) -> bool:
+    node = _behind(edit, "Concat")
+    if node is None:
+        return False
+    node.input[0], node.input[1] = node.input[1], node.input[0]
+    return True
+
+
+def _no_offset(edit: Edit) -> bool:
+    node = _behind(edit, "Add", constant=True)
+    if node is not None:
+        edit.change(node, _constant_of(edit, node), np.zeros_like)
+    return node is not None
+
+
+def _rough_factor(edit: Edit) -> bool:
+    node = _behind(edit, "Mul", constant=True)
+    if node is None:
+        return False
+    edit.change(node, _constant_of(edit, node), lambda value: value.astype(np.float16).astype(np.float32))
+    return True
+
+
+def _constant_of(edit: Edit, node: onnx.NodeProto) -> int:
+    constants = {item.name for item in edit.graph.initializer}
+    return next(place for place, name in enumerate(node.input) if name in constants)
+
+
 FAULTS: dict[str, Fault] = {
     "one channel's scale 25 % too large": _scaled,
     "scales of the channel before": _rolled_scales,
@@ -278,57 +340,10 @@ FAULTS: dict[str, Fault] = {
     "residual with the other operand's scale": _swapped_residual,
     "mean divided by one too many": _wrong_count,
     "last sample of a batch answers as the first": _last_sample,
+    f"{TAIL}Exp as 1 + x": _linear_exp,
+    f"{TAIL}Softmax over the other axis": _other_axis,
+    f"{TAIL}parts joined in the other order": _swapped_parts,
+    f"{TAIL}anchors not added": _no_offset,
+    f"{TAIL}a factor rounded to float16": _rough_factor,
 }
 """What goes wrong, in words, and how."""
-
-
-def _named(edit: Edit, op: str, place: int = -1) -> onnx.NodeProto:
-    found: list[onnx.NodeProto] = [node for node in edit.graph.node if node.op_type == op]
-    return found[place]
-
-
-def _linear_exp(edit: Edit) -> bool:
-    node = _named(edit, "Exp")
-    node.CopyFrom(helper.make_node("Add", [node.input[0], "?"], list(node.output), node.name))
-    edit.put(node, 1, np.float32(1))
-    return True
-
-
-def _other_axis(edit: Edit) -> bool:
-    node = _named(edit, "Softmax")
-    for attribute in node.attribute:
-        if attribute.name == "axis":
-            attribute.i = 1
-    return True
-
-
-def _swapped_parts(edit: Edit) -> bool:
-    node = _named(edit, "Concat")
-    node.input[0], node.input[1] = node.input[1], node.input[0]
-    return True
-
-
-def _no_offset(edit: Edit) -> bool:
-    constants = {item.name for item in edit.graph.initializer}
-    node = [n for n in edit.graph.node if n.op_type == "Add" and constants & set(n.input)][-1]
-    place = next(i for i, name in enumerate(node.input) if name in constants)
-    edit.put(node, place, np.zeros_like(edit.value(node.input[place])))
-    return True
-
-
-def _rough_factor(edit: Edit) -> bool:
-    constants = {item.name for item in edit.graph.initializer}
-    node = [n for n in edit.graph.node if n.op_type == "Mul" and constants & set(n.input)][-1]
-    place = next(i for i, name in enumerate(node.input) if name in constants)
-    edit.change(node, place, lambda value: value.astype(np.float16).astype(np.float32))
-    return True
-
-
-TAIL_FAULTS: dict[str, Fault] = {
-    "behind the last layer: Exp as 1 + x": _linear_exp,
-    "behind the last layer: Softmax over the other axis": _other_axis,
-    "behind the last layer: parts joined in the other order": _swapped_parts,
-    "behind the last layer: anchors not added": _no_offset,
-    "behind the last layer: a factor rounded to float16": _rough_factor,
-}
-"""The same for what is computed in float behind the last quantized layer."""

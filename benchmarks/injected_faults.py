@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 import qexplorer as qx
 from benchmarks.detector import RECIPE, images, write_detector
 from benchmarks.graph_edit import Edit, layer_of
-from benchmarks.graph_faults import FAULTS, TAIL_FAULTS, Fault
+from benchmarks.graph_faults import FAULTS, Fault
 from qexplorer.core.dataset import Array
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.machine.description import describe_machine
@@ -155,11 +155,6 @@ def outcomes(case: Case, faults: Iterable[tuple[str, Fault]], folder: Path) -> I
         yield Outcome(case.model, words, changed, max(away, default=None), refused)
 
 
-def faults_of(model: str) -> dict[str, Fault]:
-    """What can go wrong in it."""
-    return FAULTS | (TAIL_FAULTS if model == "detector" else {})
-
-
 def table(found: list[Outcome], samples: int) -> str:
     """The results as Markdown."""
     real = [each for each in found if each.fault != "none"]
@@ -193,7 +188,7 @@ def main() -> int:
         folder = Path(name)
         for model in MODELS:
             case = case_of(model, given.samples, folder)
-            for each in outcomes(case, faults_of(model).items(), folder):
+            for each in outcomes(case, FAULTS.items(), folder):
                 found.append(each)
                 print(f"{each.model}: {each.fault}: {each.said}: {each.refused or ''}", flush=True)
     text = table(found, given.samples)

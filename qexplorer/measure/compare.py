@@ -114,9 +114,10 @@ def _run(
         board.advance("quantize", len(made) / len(recipes))
     board.advance("observe", 1.0)
     board.advance("quantize", 1.0)
+    engine.submit_meanwhile(others, float_variant(model), first[0])
     engine.finish_judging()
     engine.time_all(first)  # whoever waits has one backend's numbers, whole, before the others are begun
-    for backend in others:
+    for backend in engine.longest_first(others):
         engine.submit(backend, float_variant(model))
         for item in made:
             _submit(engine, item, [backend])

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from qexplorer.core.errors import UnknownName
 
-__all__ = ["BATCHES", "EVALUATION_BATCH", "PLANS", "SECONDS", "UNTRAINED_SAMPLES", "Effort", "TimingPlan", "effort_of"]
+__all__ = ["BATCHES", "EVALUATION_BATCH", "PLANS", "UNTRAINED_SAMPLES", "Effort", "TimingPlan", "effort_of"]
 
 EVALUATION_BATCH = 32
 """Samples at a time when accuracy is measured; also the largest batch of throughput."""
@@ -26,10 +26,6 @@ class Effort(StrEnum):
     QUICK = "quick"
     STANDARD = "standard"
     REPORT = "report"
-
-
-SECONDS: dict[Effort, int] = {Effort.QUICK: 10, Effort.STANDARD: 60, Effort.REPORT: 600}
-"""About how long each takes on one backend, all in all, for a small model and two recipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class TimingPlan:
 
 
 PLANS: dict[Effort, TimingPlan] = {
-    Effort.QUICK: TimingPlan(1.8, 3.0, 40, 6, 10.0, 0.6, 1.5),
+    Effort.QUICK: TimingPlan(1.8, 3.0, 36, 6, 10.0, 0.6, 1.5),
     Effort.STANDARD: TimingPlan(30.0, 3.0, 100, 12, 20.0, 8.0, 10.0, loads=13, warm_ms=300.0, cool_share=0.1),
     Effort.REPORT: TimingPlan(420.0, 2.0, 400, 60, 20.0, 80.0, 60.0, loads=34, warm_ms=1000.0, cool_share=0.2),
 }

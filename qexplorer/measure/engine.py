@@ -61,6 +61,8 @@ class Engine:
         self._forecast = Forecast.of(subject.model, subject.n, effort)
         self._pool = ThreadPoolExecutor(workers())
         self._variants = 1
+        self._places: dict[str, int] = {}
+        self._recipes: tuple[str, ...] = (FLOAT,)
         self._slots: dict[Slot, Variant | Run] = {}
         self._judging: dict[Slot, Future[Judged]] = {}
         self._judged: dict[Slot, Judged] = {}
@@ -87,9 +89,10 @@ class Engine:
 
     def expect(self, backends: Sequence[str], recipes: Sequence[str]) -> None:
         """Announces the float model and ``recipes`` (digests) on each of ``backends``, for progress to count."""
-        self._variants = 1 + len(recipes)
+        self._variants, self._recipes = 1 + len(recipes), (FLOAT, *recipes)
+        self._places = {backend: place for place, backend in enumerate(backends)}
         for backend in backends:
-            for recipe in (FLOAT, *recipes):
+            for recipe in self._recipes:
                 judging = self._forecast.judging(backend, recipe) / workers()
                 self._board.plan(self._forecast.judge_step(backend, recipe), judging)
             self._board.plan(self._time_step(backend), self._forecast.timing(backend, self._variants))
@@ -108,6 +111,20 @@ class Engine:
         base = None if scoring.floats is None else self._float_slot(backend)
         after = None if base is None else self._judging.get(base)
         self._judging[slot] = self._pool.submit(copy_context().run, self._judge, slot, variant, step, scoring, after)
+
+    def longest_first(self, backends: Sequence[str]) -> list[str]:
+        """``backends`` in the order in which judging all that was announced ends soonest."""
+        return sorted(backends, key=lambda each: -sum(self._forecast.judging(each, recipe) for recipe in self._recipes))
+
+    def submit_meanwhile(self, backends: Sequence[str], floats: Variant, first: str) -> None:
+        """Starts judging the float model on one of ``backends``, on a processor that has nothing to do.
+
+        Only where that is not expected to take longer than what is judged on the backend ``first`` now.
+        """
+        longest = max((self._forecast.judging(first, recipe) for recipe in self._recipes[1:]), default=0.0)
+        short = [each for each in self.longest_first(backends) if self._forecast.judging(each, FLOAT) <= longest]
+        if short and sum(not future.done() for future in self._judging.values()) < workers():
+            self.submit(short[0], floats)
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""
@@ -233,9 +250,9 @@ class Engine:
         return {(backend, digest): timed for digest, timed in found.items()}
 
     def runs(self) -> tuple[Run, ...]:
-        """What is known, in the order of submission; runs whose float model is not judged yet are left out."""
+        """What is known, in the order of the announcement; runs whose float model is not judged yet are left out."""
         found: list[Run] = []
-        for slot, entry in self._slots.items():
+        for slot, entry in sorted(self._slots.items(), key=lambda each: self._places.get(each[0][0], 0)):
             if isinstance(entry, Run):
                 found.append(entry)
             elif slot in self._judged:

@@ -14,7 +14,9 @@ from typing import Any
 from qexplorer.core.dataset import Array
 from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity.alone import Alone
-from qexplorer.measure.fidelity.comparing import Compared, Question, answers_of, compare, first_rows, nothing_compared
+from qexplorer.measure.fidelity.batches import first_rows
+from qexplorer.measure.fidelity.comparing import Compared, Question, answers_of, compare, nothing_compared
+from qexplorer.measure.fidelity.simulation import Simulation
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.pace.waiting import announce
@@ -57,10 +59,12 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     kernels = session.kernels()
     itself = _is_reference(arguments, kernels)
     report = _reporter(emit, twice=not itself)
-    found = answers_of(session, question, report)
+    folder = folder_of(arguments["files"])
+    answering = Simulation(path, threads, folder, session) if itself else session  # kept for backends that come later
+    found = answers_of(answering, question, report)
     compared, alone = nothing_compared(), None
     if not itself:
-        compared = compare(session, question, found, folder_of(arguments["files"]), report)
+        compared = compare(session, question, found, folder, report)
         alone = compared.alone(question)
     n, threshold, scoring = question.n, question.threshold, arguments.get("scoring")
     without = score_answers(scoring, found, n, threshold) if scoring is not None else {}

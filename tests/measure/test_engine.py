@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from qexplorer.core.dataset import DataSet
@@ -14,11 +13,12 @@ from qexplorer.core.errors import Cancelled
 from qexplorer.core.model import Model
 from qexplorer.core.results import Run, Status
 from qexplorer.core.workspace import workspace
+from qexplorer.measure import engine as engines
 from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import BATCHES, Effort
 from qexplorer.measure.engine import Engine
-from qexplorer.measure.judging import judge_variant
-from qexplorer.measure.pace.forecast import FLOAT
+from qexplorer.measure.judging import Judged, judge_variant
+from qexplorer.measure.pace.forecast import FLOAT, Forecast
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, float_variant, subject_of
@@ -187,6 +187,33 @@ def test_a_backend_that_crashes_loses_its_own_run_only(
     assert plain.latency_ms.p50 is not None
 
 
+def test_what_takes_longest_is_judged_first_and_shown_in_the_order_that_was_announced(
+    cnn: Model, both: list[Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The float model of a quick backend begins beside the first one's work; a slow one's does not."""
+    seconds = {"onnxruntime": 3.0, "torch": 2.0, "openvino": 9.0}
+    monkeypatch.setattr(Forecast, "judging", lambda _, backend, recipe: seconds[backend])  # noqa: ARG005
+    monkeypatch.setattr(engines, "workers", lambda: 2)
+    monkeypatch.setattr(engines, "judge_variant", lambda *_, **__: Judged(failed="not here"))
+    plain, int8 = both
+    subject = subject_of(cnn, data_set(4), None)
+    with scratch() as folder:
+        files = keep_samples(folder, subject.inputs)
+        with Engine(subject, files, Effort.QUICK, Board(None, None), None) as engine:
+            engine.expect(["onnxruntime", "torch", "openvino"], ["a recipe"])
+            assert engine.longest_first(["torch", "openvino"]) == ["openvino", "torch"]
+            engine.submit_meanwhile(["openvino"], plain, "onnxruntime")
+            assert engine.runs() == ()
+            assert not engine._slots
+            engine.submit_meanwhile(["openvino", "torch"], plain, "onnxruntime")
+            assert list(engine._slots) == [("torch", plain.digest)]
+            engine.submit("onnxruntime", plain)
+            engine.submit("onnxruntime", int8, "a recipe")
+            engine.finish_judging()
+            shown = [(each.backend, each.recipe) for each in engine.runs()]
+    assert shown == [("onnxruntime", "float"), ("onnxruntime", int8.recipe), ("torch", "float")]
+
+
 @pytest.mark.usefixtures("trials")
 def test_a_backend_that_hangs_is_ended(cnn: Model, int8: Variant) -> None:
     """Its time runs out, and that is the reason."""
@@ -219,19 +246,6 @@ def test_cancelling_ends_every_child(cnn: Model, both: list[Variant]) -> None:
         hang()
     assert not left_over()
     assert list(workspace("scratch").iterdir()) == []
-
-
-def test_samples_of_a_killed_comparison_are_removed_by_the_next() -> None:
-    """A folder whose process is gone is deleted; one whose process lives is not."""
-    gone, alive = (
-        workspace("scratch", "compare-999999999-x"),
-        workspace("scratch", f"compare-{psutil.Process().ppid()}-x"),
-    )
-    with scratch() as folder:
-        assert folder.is_dir()
-        assert not gone.exists()
-        assert alive.is_dir()
-    assert not folder.exists()
 
 
 def test_a_missing_file_fails_with_a_sentence(cnn: Model, int8: Variant, tmp_path: Path) -> None:

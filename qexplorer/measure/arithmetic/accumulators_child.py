@@ -9,7 +9,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
-from qexplorer.measure.fidelity.comparing import first_rows
+from qexplorer.measure.fidelity.batches import first_rows
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import SessionOptions

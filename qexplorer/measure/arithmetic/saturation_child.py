@@ -180,7 +180,7 @@ def time_switch(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         BackendError: the backend cannot run the graph with the switch.
     """
-    from qexplorer.measure.fidelity.comparing import first_rows
+    from qexplorer.measure.fidelity.batches import first_rows
     from qexplorer.run.protocol import SessionOptions
 
     backend, path = usable(arguments["backend"]), Path(arguments["path"])

@@ -51,9 +51,14 @@ class PointDifference:
     strays: float = 0.0
 
     @property
+    def crooked(self) -> bool:
+        """Whether it rounds to one side, or too often to a code that is not the nearest."""
+        return self.leans > LEANS or self.strays > STRAYS
+
+    @property
     def wrong(self) -> bool:
         """Whether this piece by itself is off by more than it may be."""
-        return self.alone_steps > self.allowed or self.leans > LEANS or self.strays > STRAYS
+        return self.alone_steps > self.allowed or self.crooked
 
 
 @dataclass(frozen=True, slots=True)

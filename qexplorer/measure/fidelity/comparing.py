@@ -15,6 +15,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.fidelity.batches import LookedAt, batches_to_look_at, first_rows
 from qexplorer.measure.fidelity.gate import Difference, differences, explained, within
 from qexplorer.measure.fidelity.looked_at import once
 from qexplorer.measure.fidelity.simulation import ExactIntegers, Simulation, exact_for
@@ -29,17 +30,14 @@ __all__ = [
     "SIMULATION",
     "Answered",
     "Compared",
-    "LookedAt",
     "OneByOne",
     "Question",
     "answered",
     "answers_of",
     "asked_of",
-    "batches_to_look_at",
     "compare",
     "differences_from",
     "exact_of",
-    "first_rows",
     "nothing_compared",
     "sample_by_sample",
     "simulation_of",
@@ -48,8 +46,6 @@ __all__ = [
 SIMULATION, EXACT = "simulation", "exact integers"
 _SAMPLES = 16
 """Samples that are compared once more at each smaller batch size that is timed (a batch where that is more)."""
-_LOOKED_AT = 8
-"""Samples, at least, that every piece is judged on at each batch size that is not explained."""
 
 Report = Callable[[float], None]
 
@@ -142,26 +138,35 @@ class Compared:
         against: ``simulation`` or ``exact integers``.
         asked: the references that were asked, in words.
         expected: the reference's answers to every sample.
+        same_at: batch sizes at which the backend answers the very same as at the evaluation batch.
     """
 
     found: tuple[Difference, ...]
     against: str
     asked: str
     expected: Sequence[Array] | None
+    same_at: tuple[int, ...] = ()
 
     @property
     def open(self) -> tuple[Difference, ...]:
         """The batch sizes at which the reference does not explain the answers."""
         return tuple(item for item in self.found if not explained(item))
 
+    @property
+    def to_look_at(self) -> tuple[Difference, ...]:
+        """The batch sizes that are open; of those with the very same answers the evaluation batch stands for all."""
+        if not self.found or explained(self.found[0]):
+            return self.open
+        return tuple(item for item in self.open if item.batch not in self.same_at)
+
     def alone(self, question: Question) -> Alone | None:
-        """Each piece by itself, at every batch size that is open; None if none is, or the backend cannot be looked
-        into at all."""
+        """Each piece by itself, at every batch size :meth:`to_look_at`; None if none is, or the backend cannot be
+        looked into at all."""
         if not self.open or any(item.wrong for item in self.open):
             return None
         with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
             try:
-                asked = asked_of(question, batches_to_look_at(self.open, question), Path(folder))
+                asked = asked_of(question, batches_to_look_at(self.to_look_at, question), Path(folder))
                 return once(question, self.found, asked.feeds, lambda: each_alone(asked))
             except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
                 return None
@@ -207,18 +212,31 @@ def compare(session: Answerer, question: Question, found: list[Array], folder: P
         BackendError: a backend gave up.
     """
     ours = answered(session, question, found)
+    same = _same_at(ours)
     simulation = simulation_of(question, folder)
     first, expected = differences_from(simulation, session, ours, question, report)
     if all(map(within, first)):  # single steps, if many: a look inside costs less than a second runtime
-        return Compared(first, SIMULATION, "the simulation", expected)
+        return Compared(first, SIMULATION, "the simulation", expected, same)
     singly = sample_by_sample(simulation, session, ours, question, report)
     if singly is not None:
         return singly
     exact = exact_of(question, folder)
     if exact is None:
-        return Compared(first, SIMULATION, "the simulation", expected)
+        return Compared(first, SIMULATION, "the simulation", expected, same)
     second, others = differences_from(exact, session, ours, question, report)
-    return Compared(second, EXACT, "the simulation and from exact integers", others)
+    return Compared(second, EXACT, "the simulation and from exact integers", others, same)
+
+
+def _same_at(ours: Sequence[Answered]) -> tuple[int, ...]:
+    """The batch sizes at which the first samples get the very answers of the evaluation batch, bit by bit."""
+    first = ours[0]
+    return tuple(
+        each.batch
+        for each in ours[1:]
+        if each.n <= first.n
+        and all(a.shape[:1] == (each.n,) for a in each.outputs)
+        and all(np.array_equal(a, b[: each.n]) for a, b in zip(each.outputs, first.outputs, strict=True))
+    )
 
 
 class OneByOne:
@@ -301,42 +319,3 @@ def differences_from(
             )
         )
     return tuple(found), expected
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LookedAt:
-    """A batch that is looked at, and the samples of it that are judged first; none of them stands for all."""
-
-    feeds: Mapping[str, Array]
-    rows: tuple[int, ...] = ()
-
-
-def batches_to_look_at(found: Sequence[Difference], question: Question) -> list[LookedAt]:
-    """For each of these batch sizes, 8 samples or more: the batches with the worst of them, then others.
-
-    Of a batch of more than that, the first and the last sample, the worst ones and others are judged first.
-    """
-    chosen: list[LookedAt] = []
-    for item in found:
-        batch = 1 if question.by_sample else item.batch
-        calls = -(-_LOOKED_AT // batch)
-        starts = [row // batch * batch for row in item.rows]
-        starts += [int(start) for start in np.linspace(0, max(question.n - batch, 0), calls)]
-        for start in list(dict.fromkeys(starts))[:calls]:
-            rows = _some_rows([row - start for row in item.rows if start <= row < start + batch], batch)
-            chosen.append(LookedAt(first_rows(question.inputs, batch, start=start), rows))
-    return chosen
-
-
-def _some_rows(worst: Sequence[int], batch: int) -> tuple[int, ...]:
-    """8 samples of a batch, in order; empty where it holds no more."""
-    if batch <= _LOOKED_AT:
-        return ()
-    spread = [int(row) for row in np.linspace(0, batch - 1, _LOOKED_AT)]
-    return tuple(sorted(list(dict.fromkeys([0, batch - 1, *worst, *spread]))[:_LOOKED_AT]))
-
-
-def first_rows(inputs: Mapping[str, Array], batch: int, *, start: int = 0) -> dict[str, Array]:
-    """``batch`` samples from ``start`` on in memory of their own; samples are repeated where there are fewer."""
-    rows = np.arange(start, start + batch)
-    return {name: np.ascontiguousarray(array[rows % array.shape[0]]) for name, array in inputs.items()}

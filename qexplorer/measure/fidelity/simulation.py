@@ -36,12 +36,13 @@ class _Kept:
         threads: threads of one operator.
         folder: where answers are kept: that of the comparison's samples, so that they are gone with them.
         kind: the first word of the files' names.
+        session: the graph, if it is loaded already.
     """
 
-    def __init__(self, path: Path, threads: int, folder: Path, kind: str) -> None:
+    def __init__(self, path: Path, threads: int, folder: Path, kind: str, session: Session | None = None) -> None:
         self._path, self._threads = path, threads
         self._base = folder / f"{kind}-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}-{threads}"
-        self._session: Session | None = None
+        self._session = session
 
     def _load(self) -> Session:
         """Loads the graph. Raises BackendError."""
@@ -79,10 +80,10 @@ class _Kept:
 
 
 class Simulation(_Kept):
-    """Answers of the reference backend in ``Mode.SIMULATED``."""
+    """Answers of the reference backend in ``Mode.SIMULATED``, or in a session that answers the same."""
 
-    def __init__(self, path: Path, threads: int, folder: Path) -> None:
-        super().__init__(path, threads, folder, "simulated")
+    def __init__(self, path: Path, threads: int, folder: Path, session: Session | None = None) -> None:
+        super().__init__(path, threads, folder, "simulated", session)
 
     def _load(self) -> Session:
         return reference().load(self._path, SessionOptions(Mode.SIMULATED, self._threads))

@@ -15,7 +15,7 @@ Reading codes out can undo a fusion. There are three cases:
    as single steps add up differently, this proves nothing wrong, and the codes of that run are judged;
 3. they change by more: codes are read in smaller groups (``code_readout.py``). What cannot be seen is left to the
    simulation: the piece of the graph around it is compared as a whole, and allowed one step more for each point that
-   is not seen.
+   is not seen. Of such a point case 2 knows one thing: that it leans or strays.
 
 The backend answers whole batches; the references, which take most of the time, are asked about some samples of a large
 batch, those with the worst differences among them. Only where these are not all right, or samples cannot be told
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -152,7 +152,8 @@ class _Witness:
         enough = _unseen(points, by_groups.codes) <= _MOST_BLIND * len(points)
         if in_noise is not None and not enough:
             return in_noise
-        return seen(by_groups, conclusive=enough, disturbed=False)
+        found = seen(by_groups, conclusive=enough, disturbed=False)
+        return found if in_noise is None else _with_witnessed(found, in_noise, points)
 
 
 def _own_codes(backend: Backend, points: Sequence[Point]) -> bool:
@@ -161,6 +162,17 @@ def _own_codes(backend: Backend, points: Sequence[Point]) -> bool:
     Then all that can be judged is the end, with the room that a step at each rounding point makes there.
     """
     return backend.capabilities.ranges_by_sample and all(len(p.tensors) > 1 for p in points)
+
+
+def _with_witnessed(found: Observation, in_noise: Observation, points: Sequence[Point]) -> Observation:
+    """``found``, and of the points that it does not see those that lean or stray in the run that was disturbed.
+
+    Another fusion may move a code by a step; no kernel that is right rounds to one side, or half of its values away.
+    """
+    seen = {each.tensor for each in found.found}
+    crooked = [each for each in in_noise.found if each.crooked and each.tensor not in seen]
+    place = {point.tensor: index for index, point in enumerate(points)}
+    return replace(found, found=tuple(sorted((*found.found, *crooked), key=lambda each: place[each.tensor])))
 
 
 def _unseen(points: Sequence[Point], codes: Codes) -> int:

@@ -18,6 +18,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.graph.index import GraphIndex
 from qexplorer.measure.fidelity.alone import summary
+from qexplorer.measure.fidelity.batches import batches_to_look_at, first_rows
 from qexplorer.measure.fidelity.comparing import (
     EXACT,
     SIMULATION,
@@ -26,10 +27,8 @@ from qexplorer.measure.fidelity.comparing import (
     answered,
     answers_of,
     asked_of,
-    batches_to_look_at,
     differences_from,
     exact_of,
-    first_rows,
     sample_by_sample,
     simulation_of,
 )

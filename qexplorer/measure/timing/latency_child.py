@@ -24,7 +24,7 @@ from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.machine.neighbours import Busy, Watch
 from qexplorer.measure.effort import TimingPlan
 from qexplorer.measure.energy.metered_rounds import measure_energy
-from qexplorer.measure.fidelity.comparing import first_rows
+from qexplorer.measure.fidelity.batches import first_rows
 from qexplorer.measure.pace.waiting import announce
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.timing.timed_calls import Turns
@@ -143,7 +143,7 @@ def _latency(
     timed = {key: Turns(session.call(feeds)) for key, session in models.sessions.items()}
     first_s = models.load_s + time.perf_counter() - begin  # some backends compile when the call is made
     for item in timed.values():
-        item.settle(plan.block_ms, plan.warm_ms * 1e6)
+        item.settle(plan.block_ms, plan.warm_ms * 1e6, pair=True)
     most_s = _AGAIN_SHARE * plan.budget_s / max(plan.loads - 1, 1)
     again, load = first_s <= _FIRST * most_s, 0
     for part in range(plan.loads):
@@ -164,7 +164,7 @@ def _load_again(models: Models, timed: dict[str, Turns], feeds: dict[str, Array]
         item.call = models.sessions[key].call(feeds)
     took_s = time.perf_counter() - begin
     for item in timed.values():
-        item.warm(plan.warm_ms * 1e6 / 3)
+        item.warm(plan.warm_ms * 1e6 / 3, least=2 - item.discard)
     return took_s
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.machine.cpu import pin, quiet_cpus
 from qexplorer.machine.neighbours import Busy, Watch
-from qexplorer.measure.fidelity.comparing import first_rows
+from qexplorer.measure.fidelity.batches import first_rows
 from qexplorer.measure.metrics.statistics import median_interval, quantile
 from qexplorer.measure.scratch import read_samples
 from qexplorer.measure.timing.latency_child import Models

@@ -37,18 +37,22 @@ class Turns:
     loads: list[int] = field(default_factory=list)
     cpu_ns: int = 0
 
-    def settle(self, block_ms: float, warm_ns: float) -> None:
-        """Runs until the time of a call has settled, and decides how many calls make a turn. All of it is discarded."""
+    def settle(self, block_ms: float, warm_ns: float, *, pair: bool = False) -> None:
+        """Runs until the time of a call has settled, and decides how many calls make a turn. All of it is discarded.
+
+        With ``pair`` a turn has two calls at least where one is discarded: of two, half would be thrown away.
+        """
         times = self.warm(warm_ns)
         self.estimate_ns = sorted(times[1:])[(len(times) - 1) // 2]
-        self.calls = int(min(_MAX_BLOCK, max(1, round(block_ms * 1e6 / max(self.estimate_ns, 1)))))
         self.discard = 0 if self.estimate_ns > _LONG_NS else 1
+        least = 1 + (self.discard if pair else 0)
+        self.calls = int(min(_MAX_BLOCK, max(least, round(block_ms * 1e6 / max(self.estimate_ns, 1)))))
 
-    def warm(self, warm_ns: float) -> list[int]:
-        """Runs for about ``warm_ns``, at least twice; returns the time of each call."""
+    def warm(self, warm_ns: float, *, least: int = 2) -> list[int]:
+        """Runs for about ``warm_ns``, and ``least`` times; returns the time of each call."""
         clock = time.perf_counter_ns
         begin, times = clock(), list[int]()
-        while len(times) < 2 or (len(times) < _MAX_BLOCK and clock() - begin < warm_ns):
+        while len(times) < least or (len(times) < _MAX_BLOCK and clock() - begin < warm_ns):
             start = clock()
             self.call()
             times.append(clock() - start)

@@ -18,7 +18,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.machine.ceiling import best_of
 from qexplorer.machine.ceiling_child import ceiling_here
 from qexplorer.machine.cpu import pin, quiet_cpus
-from qexplorer.measure.fidelity.comparing import first_rows
+from qexplorer.measure.fidelity.batches import first_rows
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Executed, Mode, Session, SessionOptions

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from qexplorer.measure.fidelity.comparing import Question, asked_of, batches_to_look_at, exact_of
+from qexplorer.measure.fidelity.batches import batches_to_look_at
+from qexplorer.measure.fidelity.comparing import Question, answers_of, asked_of, compare, exact_of
 from qexplorer.measure.fidelity.gate import Difference
-from qexplorer.run.protocol import Backend
-from qexplorer.run.registry import BACKENDS, exact_integers
-from tests.measure.models import make_cnn, quantized
+from qexplorer.run.protocol import Backend, Mode, SessionOptions
+from qexplorer.run.registry import BACKENDS, exact_integers, reference
+from tests.measure.models import SHAPE, make_cnn, quantized
 
 
 def _question(path: Path, backend: Backend, n: int = 20) -> Question:
@@ -45,6 +48,32 @@ def test_of_a_large_batch_eight_samples_are_judged_first_the_worst_among_them() 
     assert list(batch.rows) == sorted(set(batch.rows))
     small = batches_to_look_at([replace(item, batch=8)], question)
     assert [each.rows for each in small] == [()]
+
+
+def test_one_look_serves_the_batch_sizes_that_are_answered_alike(tmp_path: Path) -> None:
+    """A batch size at which the first samples get the very answers of the evaluation batch is not looked at again; one
+    that differs in a bit is, and so is each where the evaluation batch is explained."""
+    path = quantized(make_cnn(tmp_path), tmp_path).path
+    x = np.random.default_rng(0).normal(size=(20, *SHAPE)).astype(np.float32)
+
+    class Off:
+        """The reference, off by far, and at batch 1 by a little more."""
+
+        output_names = ("y",)
+
+        def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            found = right.run(feeds)[0] + np.float32(9)
+            return [found + np.float32(feeds["x"].shape[0] == 1)]
+
+    right = reference().load(path, SessionOptions(Mode.SIMULATED))
+    question = replace(_question(path, BACKENDS.get("onnxruntime")), inputs={"x": x}, batches=(1, 4, 8))
+    session: Any = Off()
+    compared = compare(session, question, answers_of(session, question, lambda _: None), tmp_path, lambda _: None)
+    assert [item.batch for item in compared.open] == [8, 1, 4]
+    assert compared.same_at == (4,)
+    assert [item.batch for item in compared.to_look_at] == [8, 1]
+    explained_first = replace(compared, found=(replace(compared.found[0], noise=0.0), *compared.found[1:]))
+    assert [item.batch for item in explained_first.to_look_at] == [1, 4]
 
 
 def test_nobody_is_its_own_judge(tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ def test_a_second_reader_loads_nothing_and_gets_the_same_bits(tmp_path: Path, co
     assert (len(counted.loads), counted.runs) == (1, 1)
 
 
+def test_a_session_that_answers_the_same_is_asked_in_place_of_another(tmp_path: Path, counted: _Counted) -> None:
+    """The float model on the reference backend is its own simulation: what it answered, other backends read."""
+    feeds, own = {"x": np.ones((2, 2), np.float32)}, _Counted()
+    own.load(tmp_path / "a.onnx", None)
+    made = Simulation(tmp_path / "a.onnx", 1, tmp_path, own).run(feeds)  # type: ignore[arg-type]
+    read = Simulation(tmp_path / "a.onnx", 1, tmp_path).run(feeds)
+    assert np.array_equal(made[0], read[0])
+    assert (own.runs, counted.runs, counted.loads) == (1, 0, [])
+
+
 def test_another_graph_batch_type_or_number_of_threads_is_another_answer(tmp_path: Path, counted: _Counted) -> None:
     """Nothing is taken for what it is not: each of these is computed by itself."""
     x = np.zeros((2, 2), np.float32)

@@ -38,7 +38,7 @@ def test_judging_tells_each_batch_size_that_is_prepared_and_fills_up_the_last_ba
     judged = judge_variant(int8, "trial-prepares", subject, files, on_wait=told.append)
     assert judged.usable
     assert judged.fidelity is not None
-    assert judged.fidelity.n == 37 + 16 + 32, "padding is not counted"
+    assert judged.fidelity.n == 37 + 16 + 16, "padding is not counted"
     assert [None if wait is None else wait.batch for wait in told] == [1, None, 32, None, 8, None]
     assert {wait.path for wait in told if wait is not None} == {str(int8.path)}
 

@@ -118,6 +118,15 @@ def test_rounds_are_shuffled(machine: Machine) -> None:
         assert len(set(rounds)) > 1
 
 
+def test_a_turn_of_latency_throws_away_no_more_than_half(machine: Machine) -> None:
+    """A call of 20 ms is longer than a turn of 10: with one call discarded, two are timed; alone, one is."""
+    turns = Turns(lambda: machine.sleep(0.02))
+    turns.settle(10.0, 1.0, pair=True)
+    assert (turns.calls, turns.discard) == (2, 1)
+    turns.settle(10.0, 1.0)
+    assert (turns.calls, turns.discard) == (1, 1)
+
+
 def test_a_long_call_is_not_discarded(machine: Machine) -> None:
     """A call of 60 ms does not notice what the caches held: its turn is that one call."""
     turns = Turns(lambda: machine.sleep(0.06))

@@ -119,7 +119,10 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     kind = value.type.tensor_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else "unknown"
     # an output that inference finds empty has no length that anybody could count on
-    dims = tuple((d.dim_value or None) if d.HasField("dim_value") else _named(d.dim_param) for d in kind.shape.dim)
+    dims = tuple(
+        (d.dim_value if d.dim_value > 0 else None) if d.HasField("dim_value") else _named(d.dim_param)
+        for d in kind.shape.dim
+    )
     return TensorInfo(value.name, dtype, dims)
 
 

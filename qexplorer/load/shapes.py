@@ -42,6 +42,10 @@ def _attempt(bare: onnx.ModelProto) -> onnx.ModelProto:
         found: onnx.ModelProto = onnx.shape_inference.infer_shapes(bare, data_prop=True)
     except Exception:  # inference is optional: what stays unknown is said where it matters
         return bare
+    for value in (*found.graph.value_info, *found.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_value < 0:  # of a kernel that is larger than what it slides over
+                dim.Clear()
     return found
 
 

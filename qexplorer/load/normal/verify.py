@@ -24,7 +24,8 @@ _RELATIVE = 1e-3  # of the largest output; folding and reordering of float32 sum
 _DEAD = 1e-6  # an output that stays below it on all inputs is what rounding left of 0
 _FURTHER = ((0.05, False), (20.0, False), (-20.0, False), (1.0, True))  # factors, and whether all are above 0
 _MORE_S = 2.0  # for all further runs
-_RUN_S = 20.0
+_RUN_S = 6.0
+_ENDED = "it does not end within "
 _MAX_INPUT_VALUES = 2**26
 _RUNNING = re.compile(r"while running (\w+) node\. Name:'([^']*)'")
 _OUT_OF_MEMORY = ("bad_alloc", "failed to allocate", "bad allocation", "memoryerror", "bfcarena", "allocateraw")
@@ -90,7 +91,7 @@ def _answered(session: Any) -> tuple[list[Feeds], list[Outputs] | None, str]:
             return [feeds], [_run(session, feeds)], ""
         except _Failed as error:
             why = str(error)
-            if _out_of_memory(why):
+            if _out_of_memory(why) or why.startswith(_ENDED):
                 break
     return [], None, why
 
@@ -188,13 +189,19 @@ def _run(session: Any, feeds: Feeds) -> list[NDArray[Any]]:
 
     options = ort.RunOptions()
     options.log_severity_level = 4
-    timer = threading.Timer(_RUN_S, lambda: setattr(options, "terminate", True))
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        options.terminate = True
+
+    timer = threading.Timer(_RUN_S, end)
     timer.start()
     try:
         outputs: list[NDArray[Any]] = session.run(None, feeds, options)
         return outputs
     except Exception as error:
-        raise _Failed(_one_line(error)) from None
+        raise _Failed(f"{_ENDED}{_RUN_S:.0f} s" if ended.is_set() else _one_line(error)) from None
     finally:
         timer.cancel()
 

@@ -33,6 +33,7 @@ PICTURES = (".png", ".jpg", ".jpeg")
 MAX_FILES = 200_000
 MAX_PIXELS = 50_000_000
 _MAX_LIST_BYTES = 2**20
+_TURNED = {"exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp"}  # in which a camera says how it was held
 _MAX_PICTURE_BYTES = 64 * 2**20
 _PARTS = {"train": "calibration", "training": "calibration", "calibration": "calibration"}
 _PARTS |= dict.fromkeys(("test", "testing", "val", "valid", "validation", "evaluation"), "evaluation")
@@ -163,7 +164,8 @@ class _Pictures:
                 warnings.simplefilter("ignore")
                 with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
                     self._check_pixels(path, image)
-                    upright = ImageOps.exif_transpose(image)
+                    image.load()  # what stands behind the pixels too
+                    upright = ImageOps.exif_transpose(image) if _TURNED & image.info.keys() else image
                     plain = upright.convert("L" if upright.mode in ("1", "L", "LA", "I;16", "I") else "RGB")
                     return np.asarray(self._resized(plain), np.uint8)
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):

@@ -35,6 +35,9 @@ _PARTS = {"_calibration": "calibration", "_train": "calibration"}
 _PARTS |= {"_evaluation": "evaluation", "_test": "evaluation", "_val": "evaluation"}
 
 
+_MOST_ARRAYS = 256
+
+
 def read_npz(path: Path) -> RawData:
     """The data in an .npz file.
 
@@ -113,6 +116,10 @@ def _arrays(path: Path) -> dict[str, Array]:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if not entries:
                 raise DataError("the file is empty", where=path.name, allowed="an array called 'x'")
+            if len(entries) > _MOST_ARRAYS:
+                raise DataError(
+                    f"there are {len(entries):,} arrays in it", where=path.name, allowed=f"at most {_MOST_ARRAYS}"
+                )
             total = sum(entry.file_size for entry in entries)
             if total > MAX_BYTES:
                 raise too_large(path.name, total)
@@ -129,8 +136,9 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> Arra
     try:
         with archive.open(entry) as stream:
             shape, dtype = _header(stream)
-    except (*DAMAGED, *_HEADER_ERRORS) as error:
-        raise DataError(f"'{name}' is not an array that NumPy can read ({shortened(error)})", where=where) from None
+    except (*DAMAGED, *_HEADER_ERRORS):  # what it says of a header that is no literal is about Python
+        what = f"'{name}' is not an array that NumPy can read"
+        raise DataError(what, where=where, allowed="what numpy.save writes", do="write it again") from None
     if dtype.hasobject:
         raise DataError(f"'{name}' holds pickled objects, which are never read", where=where, allowed="plain arrays")
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.errors import ModelError
+from tests.hostile.places import models_with_external_data
 from tests.load.model_graphs import F32, model, saved
 from tests.load.safety.refusing import load, refused
 
@@ -44,50 +44,12 @@ def test_external_data_of_a_sparse_attribute(part: str, tmp_path: Path) -> None:
     assert "'s' is kept in another file" in refused(proto, tmp_path)
 
 
-def _places() -> dict[str, onnx.ModelProto]:
-    """A model for each place in which ONNX lets a tensor stand, with one there that is kept in another file."""
-    outside = TensorProto(name="o", data_type=F32, dims=[4], data_location=TensorProto.EXTERNAL)
-    outside.external_data.add(key="location", value="w.bin")
-    inside = numpy_helper.from_array(np.array([2]), "i")
-    sparse = onnx.SparseTensorProto(values=outside, indices=inside, dims=[4])
-    holders: dict[str, Callable[[onnx.ModelProto], object]] = {
-        "initializer": lambda m: m.graph.initializer.append(outside),
-        "sparse initializer": lambda m: m.graph.sparse_initializer.append(sparse),
-    }
-    holders |= {
-        f"{field} of a {where}": lambda m, where=where, field=field: getattr(attribute_of(m, where), field).MergeFrom(
-            {"t": outside, "tensors": [outside], "sparse_tensor": sparse, "sparse_tensors": [sparse]}[field]
-        )
-        for field in ("t", "tensors", "sparse_tensor", "sparse_tensors")
-        for where in ("node", "body", "body in a list", "function", "function's default")
-    }
-    found = {}
-    for name, hold in holders.items():
-        found[name] = model([helper.make_node("Relu", ["x"], ["y"])], {"x": ["n", 4]}, ["y"])
-        hold(found[name])
-    return found
-
-
-def attribute_of(proto: onnx.ModelProto, where: str) -> onnx.AttributeProto:
-    """A fresh attribute of a node, of one in a graph inside, of one in a function, or a function's default."""
-    if where.startswith("function"):
-        function = proto.functions.add(name="F", domain="mine")
-        return (
-            function.attribute_proto if where.endswith("default") else function.node.add(op_type="A").attribute
-        ).add()
-    attribute = proto.graph.node.add(op_type="A").attribute.add()
-    if where == "node":
-        return attribute
-    graph = attribute.g if where == "body" else attribute.graphs.add()
-    return graph.node.add(op_type="A").attribute.add()
-
-
-@pytest.mark.parametrize("place", sorted(_places()))
+@pytest.mark.parametrize("place", sorted(models_with_external_data("")))
 def test_external_data_wherever_a_tensor_can_stand(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No tensor is forgotten, and no file of the working directory is opened for one."""
     (tmp_path / "w.bin").write_bytes(b"\0" * 16)
     monkeypatch.chdir(tmp_path)
-    assert "is kept in another file ('w.bin')" in refused(_places()[place], tmp_path)
+    assert "is kept in another file ('w.bin')" in refused(models_with_external_data("w.bin")[place], tmp_path)
 
 
 @pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", "..", "", "c:secret", "a\\b"])

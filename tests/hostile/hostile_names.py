@@ -142,7 +142,7 @@ def _obeyed_markdown(text: str) -> str:
     raw = re.sub(r"(`+).*?\1", "", text)
     signs |= {"colour"} if _COLOUR.search(raw) and "red[r" in outside else set()
     signs |= {"formula"} if _FORMULA.search(raw) and "$e" in outside else set()
-    signs |= set() if all(c.isprintable() or c == "\n" for c in text) else {"control characters"}
+    signs |= set() if all(c.isprintable() or c in "\n\u2060" for c in text) else {"control characters"}
     return ", ".join(sorted(signs))
 
 

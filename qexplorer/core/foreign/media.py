@@ -33,7 +33,8 @@ _JOINERS = "\u200c\u200d"  # of scripts and pictures; they draw nothing and turn
 _SPECIAL = re.compile(r"([\\`*_\[\]$<>~:#|&@])")
 _FIRST = re.compile(r"^ *(\d{1,9}(?=[.)])|(?=[-+=]))")
 _INDENTED = re.compile(r"^ +")
-_ADDRESS = re.compile(r"\bwww\.", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)", re.IGNORECASE)
+_JOINER = "\u2060"  # draws nothing; addresses are looked for in the text as it is read, where an escape is gone already
 _BACKSLASH = "\u2216"  # drawn alike: Vega-Lite puts titles into literals of its own, in which a real one begins a code
 _EXPRESSIONS = ("filter", "calculate", "labelExpr", "expr")
 _NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?( ?%)?")
@@ -66,7 +67,7 @@ def in_markdown(text: str) -> str:
     plain = _SPECIAL.sub(r"\\\1", printable(shortened(text, MOST_LETTERS)))
     plain = _INDENTED.sub(" ", plain)  # four spaces make code of it
     plain = _FIRST.sub(lambda found: f"{found[0]}\\", plain)  # a list, or a line under a heading
-    return _ADDRESS.sub(lambda found: f"{found[0][:-1]}\\.", plain)
+    return _ADDRESS.sub(_JOINER, plain)
 
 
 def in_code(text: str) -> str:

@@ -61,14 +61,15 @@ def test_markdown(text: str) -> None:
     """One paragraph of nothing but text, which reads as it was written; the signs are signs without it."""
     inner = _MARKDOWN.parse(in_markdown(text))[1].children or []
     assert _kinds(in_markdown(text)) == set()
-    assert "".join(part.content for part in inner).split() == text.split()
+    assert "".join(part.content for part in inner).replace("\u2060", "").split() == text.split()
     assert _kinds(f"**Name**: {in_markdown(text)}, more") == {"strong_open", "strong_close"}
     assert _kinds(in_code(text)) == {"code_inline"}
 
 
 def test_signs_of_streamlit_alone() -> None:
-    """Colours, icons, formulas, emoji and bare addresses, which a plain parser does not know, are escaped too."""
-    assert in_markdown(":red[x] $y$ :a: www.b.c d@e") == r"\:red\[x\] \$y\$ \:a\: www\.b.c d\@e"
+    """Colours, icons, formulas and emoji, which a plain parser does not know, are escaped too; addresses are parted."""
+    assert in_markdown(":red[x] $y$ :a:") == r"\:red\[x\] \$y\$ \:a\:"
+    assert in_markdown("www.b.c http://d e@f").split("\u2060") == ["www", r".b.c http\:", r"//d e\@", "f"]
 
 
 @pytest.mark.parametrize("text", ["\x1b]0;T\x07\x1b[31mred", "a\r\nb\tc", "\u202eabc\u2066", "\x9b31m\x7f", "\ud800"])
@@ -76,7 +77,7 @@ def test_what_is_not_seen_can_be_read(text: str) -> None:
     """No control character, no change of direction and no half character is left, and nothing breaks the line."""
     assert in_terminal(text).isprintable()
     assert in_html(text).isprintable()
-    assert in_markdown(text).isprintable()
+    assert in_markdown(text).replace("\u2060", "").isprintable()
     assert ModelError(text, where=text).sentence.isprintable()
     assert printable("\x1b[1m\u202e") == r"\x1b[1m\u202e"
     assert printable("café \U0001f468\u200d\U0001f469 नि\u200dय") == "café \U0001f468\u200d\U0001f469 नि\u200dय"

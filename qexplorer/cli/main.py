@@ -15,6 +15,7 @@ from types import FrameType
 from qexplorer.cli.apart import goes_apart, run_apart, run_in_turn
 from qexplorer.cli.parser import build_parser
 from qexplorer.cli.terminal import fail
+from qexplorer.core.disk.room import disk_error
 from qexplorer.core.errors import Cancelled, QExplorerError
 
 __all__ = ["main"]
@@ -45,9 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except QExplorerError as error:
         fail(error.sentence)
         return error.exit_code
+    except OSError as error:
+        return _refused_by_disk(error)
     except Exception as error:  # the boundary: a person gets a sentence, never a traceback
         return _unexpected(error)
     return code
+
+
+def _refused_by_disk(error: OSError) -> int:
+    told = disk_error(error)
+    if told is None:
+        return _unexpected(error)
+    fail(told.sentence)
+    return told.exit_code
 
 
 def _unexpected(error: Exception) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.core.disk.room import check_room
 from qexplorer.core.errors import InputError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import QuantizedModel
@@ -24,6 +25,7 @@ def run(order: argparse.Namespace) -> int:
     target = _writable(order.output)
     recipe = Recipe.parse(order.recipe)
     model, data = api.load(order.model), data_of(order)
+    check_room(target.absolute().parent, model.file_bytes, "quantizing")
     line = ProgressLine()
 
     def show(done: int, samples: int) -> None:
@@ -51,6 +53,7 @@ def _writable(path: str) -> Path:
         raise InputError("is not the name of an ONNX file", where=path, allowed="a name that ends in .onnx")
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise InputError("cannot be written, as its folder does not exist", where=path, do="create the folder first")
+    check_room(target.absolute().parent, 0, "quantizing")
     return target
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.room import disk_error
 from qexplorer.core.errors import InputError
 
 __all__ = [
@@ -40,7 +41,7 @@ def write_atomically(path: Path, data: bytes) -> Path:
     fails.
 
     Raises:
-        InputError: if the folder does not exist or cannot be written.
+        InputError: if the folder does not exist, cannot be written, or has no room.
     """
     with _whole(path) as file:
         file.write(data)
@@ -59,19 +60,21 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
     """A file that becomes ``path`` once it is written, and is gone if that fails."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=own_prefix("part"))
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+            sync(path.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as error:
+        error.filename = str(path)  # not that of the passing file
         reason = error.strerror or str(error)
-        raise InputError(f"cannot be written ({reason})", where=str(path), do="choose another folder") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        sync(path.parent)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        other = InputError(f"cannot be written ({reason})", where=str(path), do="choose another folder")
+        raise disk_error(error) or other from None
 
 
 def sync(path: Path) -> None:

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.disk.room import told_of_disk
+
 __all__ = ["digest_json", "sha256_bytes", "sha256_file", "workspace"]
 
 
@@ -16,13 +18,17 @@ def workspace(*parts: str) -> Path:
 
     ``QEXPLORER_WORKSPACE`` names it; without that it is ``qexplorer`` in the user's data folder
     (``XDG_DATA_HOME`` or ``~/.local/share``; ``LOCALAPPDATA`` on Windows).
+
+    Raises:
+        InputError: it is not there and cannot be made.
     """
     named = os.environ.get("QEXPLORER_WORKSPACE")
     folder = Path(named).expanduser() if named else _data_home() / "qexplorer"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for part in parts:  # one by one: the mode is that of the last folder alone
-        folder /= part
-        folder.mkdir(exist_ok=True, mode=0o700)
+    with told_of_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for part in parts:  # one by one: the mode is that of the last folder alone
+            folder /= part
+            folder.mkdir(exist_ok=True, mode=0o700)
     return folder
 
 

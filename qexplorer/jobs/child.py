@@ -40,9 +40,11 @@ def do_job(arguments: dict[str, Any], emit: Emit) -> Any:
     report: Report[Any] = Report(arguments["job"], emit, kind.partial)
     order = _order(kind, arguments["order"])
     try:
+        report.keep_room()
         with at_work(arguments["order"]), turn(report.wait, what=kind.name, asked_ns=arguments["asked_ns"]):
             result = kind.work(order, report)
     finally:
+        report.release_room()
         report.flush()
     return encode(kind.result, result)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.disk.private import create_private
+from qexplorer.core.disk.room import disk_error
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.speed import Change, Speedup
@@ -163,8 +164,10 @@ class History:
                 yield base
                 base.execute("COMMIT")
         except (sqlite3.DatabaseError, OSError) as error:
+            told = disk_error(error, self.path) if isinstance(error, OSError) else None
             do = "move the file away to start a new record, or free the disk if it is full"
-            raise InputError(f"the record of runs cannot be used ({error})", where=str(self.path), do=do) from None
+            other = InputError(f"the record of runs cannot be used ({error})", where=str(self.path), do=do)
+            raise told or other from None
 
 
 def _migrate(base: sqlite3.Connection, where: str) -> None:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.disk.limit import trim
+from qexplorer.core.disk.room import told_of_disk
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
@@ -62,10 +63,11 @@ def submit(kind: JobKind[OrderT, Any, Any], order: OrderT, owner: str = "") -> s
 
     Raises:
         UnknownName: for a kind that is not registered, which its process could not find.
+        InputError: nothing can be written to the workspace.
     """
     JOB_KINDS.get(kind.name)
     digest = kind.digest(order)
-    with _one_at_a_time():
+    with told_of_disk(workspace("jobs")), _one_at_a_time():
         states = _all()
         for job in states:
             if job.is_running and job.digest == digest:

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.disk.room import is_full
 from qexplorer.core.errors import ChildError, UnknownName, error_from_json
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import workspace
@@ -166,4 +167,6 @@ def _status(folder: Path, alive: bool, told: Told) -> tuple[JobStatus, str | Non
         return JobStatus.FAILED, error.sentence
     if alive:
         return JobStatus.RUNNING, None
+    if is_full(folder):
+        return JobStatus.FAILED, f"{folder}: the disk is full{during}; free some of it and start again"
     return JobStatus.FAILED, f"the app that had started it was ended{during}; start it again"

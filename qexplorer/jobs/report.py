@@ -11,6 +11,7 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
+from qexplorer.core.disk.room import Reserve
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.coding import encode
 from qexplorer.process.child import Emit
@@ -22,6 +23,7 @@ __all__ = ["LOADING", "Report", "overall"]
 LOADING = 0.05
 """Share of a job's progress that loading is given."""
 
+_RESERVE_BYTES = 4_000_000
 _LEAST_S = 0.05  # between two events at the same step
 
 PartialT = TypeVar("PartialT", default=None)
@@ -41,8 +43,18 @@ class Report(Generic[PartialT]):
         self.job = job
         self._write_event, self._partial, self._clock = emit, partial, clock
         self._lock = threading.Lock()
+        self._reserve: Reserve | None = None
         self._series, self._at = "", float("-inf")
         self._waiting: dict[str, Any] | None = None
+
+    def keep_room(self) -> None:
+        """Keeps room on the disk for how the job ends. Raises InputError if there is none."""
+        self._reserve = Reserve(self.folder / "reserve", _RESERVE_BYTES)
+
+    def release_room(self) -> None:
+        """Gives it free, for what is written at the end."""
+        if self._reserve is not None:
+            self._reserve.release()
 
     @property
     def folder(self) -> Path:

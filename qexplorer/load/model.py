@@ -6,6 +6,7 @@ limits on memory, time and file size. What was found out is kept by digest, so t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -140,6 +141,8 @@ def _copy(path: Path, copy: Path, where: str) -> str:
                 digest.update(piece)
                 target.write(piece)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of the copy's disk, which is named further out
+            raise
         reason = error.strerror or str(error)
         raise ModelError(f"the file cannot be read ({reason})", where=where, do="check its permissions") from None
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from typing import Any
 from qexplorer.core.disk.contents import used
 from qexplorer.core.disk.limit import make_room
 from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.room import told_of_disk
 from qexplorer.core.files import is_whole, move_whole, read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
@@ -26,12 +27,18 @@ SCHEMA = 4  # raise it whenever loading would come to something else for the sam
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """An empty folder that only the user can read; gone afterwards, whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix=own_prefix("opening"), dir=workspace("incoming")))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """An empty folder that only the user can read; gone afterwards, whatever happens.
+
+    Raises:
+        InputError: what the disk refused inside.
+    """
+    home = workspace("incoming")
+    with told_of_disk(home):
+        folder = Path(tempfile.mkdtemp(prefix=own_prefix("opening"), dir=home))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def kept_model_path(sha256: str) -> Path:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
+from qexplorer.core.disk.room import check_room
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.tasks.choose import task_of
+from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
@@ -60,6 +62,7 @@ def compare(
         UnknownName: no such backend.
         BackendError: a backend that cannot be used here.
         Cancelled: ``cancelled()`` became true; every child is gone then.
+        InputError: the workspace cannot be written, or its disk has too little room for what will be.
     """
     backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
@@ -67,6 +70,7 @@ def compare(
     wanted = [recipe for recipe in distinct(recipes) if not recipe.is_float]
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
+    check_room(workspace(), _bytes_written(model, subject, len(wanted)), "comparing")
     with turn(what="compare", cancelled=cancelled), scratch() as folder:
         forecast = Forecast.of(model, subject.n, effort)
         observes = any(recipe.needs_statistics for recipe in wanted)
@@ -91,6 +95,12 @@ def compare(
         labels=tuple(subject.labels.tolist()) if subject.labels is not None and subject.classes else None,
         predictions=said,
     )
+
+
+def _bytes_written(model: Model, subject: Subject, recipes: int) -> int:
+    """About what a comparison writes: the samples, answers of about their size, and a file for each recipe."""
+    samples = sum(array.nbytes for array in subject.inputs.values())
+    return 2 * samples + recipes * model.file_bytes
 
 
 def _run(

@@ -12,6 +12,7 @@ import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.room import told_of_disk
 from qexplorer.core.workspace import workspace
 
 __all__ = ["folder_of", "keep_samples", "read_samples", "scratch"]
@@ -19,12 +20,18 @@ __all__ = ["folder_of", "keep_samples", "read_samples", "scratch"]
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A private folder that is gone afterwards; that of a comparison that was killed goes at the next start."""
-    folder = Path(tempfile.mkdtemp(prefix=own_prefix("compare"), dir=workspace("scratch")))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A private folder that is gone afterwards; that of a comparison that was killed goes at the next start.
+
+    Raises:
+        InputError: what the disk refused inside.
+    """
+    home = workspace("scratch")
+    with told_of_disk(home):
+        folder = Path(tempfile.mkdtemp(prefix=own_prefix("compare"), dir=home))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def keep_samples(folder: Path, inputs: Mapping[str, Array]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from qexplorer.core.disk.room import disk_error
 from qexplorer.core.errors import ChildMemory, QExplorerError
 
 __all__ = ["NO_MEMORY", "unforeseen"]
@@ -12,9 +13,6 @@ NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "ca
 """What libraries say, in small letters, when the system gives them no more memory."""
 
 _OF_THE_SYSTEM = {
-    errno.ENOSPC: ("there is no space left on the disk", "free some space, then start it again"),
-    errno.EDQUOT: ("this user may write no more to the disk", "free some space, then start it again"),
-    errno.EROFS: ("the disk can only be read", "name a workspace that can be written (QEXPLORER_WORKSPACE)"),
     errno.EFBIG: ("a file would have become larger than it may", "give a smaller model or fewer samples"),
     errno.EMFILE: ("too many files are open", "close other programs, then start it again"),
 }
@@ -31,6 +29,8 @@ def unforeseen(error: BaseException, details: str | None = None) -> QExplorerErr
     if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
         do = "give a smaller model or fewer samples"
         return ChildMemory("the work needs more memory than it may use", do=do)
+    if isinstance(error, OSError) and (told := disk_error(error)) is not None:
+        return told
     if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
         what, do = _OF_THE_SYSTEM[error.errno]
         return QExplorerError(what, do=do)

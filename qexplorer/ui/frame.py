@@ -17,7 +17,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.ui import sidebar, status_line, theme
 from qexplorer.ui.page_list import grouped
 from qexplorer.ui.serving.address import ask_nobody, draw_open_warning
-from qexplorer.ui.session import show_error, state
+from qexplorer.ui.session import as_plain, not_kept, show_error, state
 
 __all__ = ["in_frame", "run_app"]
 
@@ -31,9 +31,13 @@ def run_app() -> None:
     theme.apply()
     try:
         _start_with(workspace())
-    except QExplorerError as error:
+    except QExplorerError as error:  # without a workspace there is nothing to draw
         show_error(error)
+        return
     draw_open_warning()
+    if (unkept := not_kept()) is not None:
+        forgotten = f"What is chosen here is forgotten when this page is closed: {unkept}."
+        st.warning(as_plain(forgotten), icon=":material/save:")
     state()
     sidebar.draw_sidebar()
     status_line.draw()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from qexplorer.core.disk.contents import used
-from qexplorer.core.errors import QExplorerError, error_from_json
+from qexplorer.core.errors import InputError, QExplorerError, error_from_json
 from qexplorer.core.files import write_atomically
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.core.recipe import Recipe
@@ -42,6 +42,7 @@ __all__ = [
     "keep",
     "kept_data_name",
     "model_reference",
+    "not_kept",
     "remembered",
     "session_id",
     "show_error",
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 _STATE, _ID, _WRITTEN = "qexplorer_state", "qexplorer_session", "qexplorer_written"
+_UNKEPT = "qexplorer_unkept"
 _ID_FORM = re.compile(r"[A-Za-z0-9_-]{8,32}")
 _WIDGET = "keep:"
 _KEPT_DAYS = 30
@@ -113,12 +115,22 @@ def state() -> State:
 
 
 def keep(value: State) -> None:
-    """Writes the state to disk, if anything changed since it was last written."""
+    """Writes the state to disk, if anything changed since; where that is refused it stays in memory (not_kept)."""
     st.session_state[_STATE] = value
     text = json.dumps(asdict(value), sort_keys=True)
     if st.session_state.get(_WRITTEN) != text:
-        write_atomically(_file(session_id()), text.encode())
-        st.session_state[_WRITTEN] = text
+        try:
+            write_atomically(_file(session_id()), text.encode())
+        except InputError as error:
+            st.session_state[_UNKEPT] = error.sentence
+            return
+        st.session_state[_WRITTEN], st.session_state[_UNKEPT] = text, None
+
+
+def not_kept() -> str | None:
+    """Why the session's state is in memory alone; None if it is kept."""
+    found: str | None = st.session_state.get(_UNKEPT)
+    return found
 
 
 def remembered(name: str, default: Any, allowed: Sequence[Any] | None = None) -> dict[str, Any]:

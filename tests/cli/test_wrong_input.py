@@ -159,6 +159,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("compare", "digits_cnn", "--recipe", "w8a8", "--scale", "2"), ("--scale", "--data")),
     (("quantize", "digits_cnn", "--recipe", "w8a8", "-o", "out.txt"), ("out.txt", ".onnx")),
     (("quantize", "digits_cnn", "--recipe", "w8a8", "-o", "nowhere/out.onnx"), ("nowhere/out.onnx",)),
+    (("quantize", "digits_cnn", "--recipe", "w8a8", "-o", "/proc/out.onnx"), ("/proc", "cannot be written", "choose")),
     (("frobnicate",), ("frobnicate", "compare")),
     ((), ("COMMAND",)),
     (("app", "--port", "99999"), ("99999", "65535")),

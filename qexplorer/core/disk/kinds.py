@@ -57,6 +57,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("incoming", "being worked on", Going.NEVER),
     KeptKind("scratch", "being worked on", Going.NEVER),
     KeptKind("working", "being worked on", Going.NEVER),
+    KeptKind("places", "being worked on", Going.NEVER),
 )
 
 FILES: tuple[tuple[str, str], ...] = (("runs.sqlite", "history of runs"), ("settings.json", "jobs and sessions"))

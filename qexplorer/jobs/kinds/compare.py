@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from qexplorer.core.errors import InputError
 from qexplorer.jobs.coding import RunValue
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.kind import JobKind
@@ -20,9 +21,17 @@ __all__ = ["COMPARE", "CompareResult"]
 
 @dataclass(frozen=True, slots=True)
 class CompareResult:
-    """Which comparison of the history came of it."""
+    """Which comparison of the history came of it.
+
+    Attributes:
+        comparison: its id.
+        unkept: why it is not in the history; None if it is.
+        body: the comparison itself, where the history could not take it.
+    """
 
     comparison: str
+    unkept: str | None = None
+    body: dict[str, Any] | None = None
 
 
 def compare(order: CompareOrder, report: Report[tuple[Run, ...]]) -> CompareResult:
@@ -49,7 +58,11 @@ def compare(order: CompareOrder, report: Report[tuple[Run, ...]]) -> CompareResu
         samples=order.samples,
         progress=tell,
     )
-    History().add(table.comparison, order)
+    report.release_room()
+    try:
+        History().add(table.comparison, order)
+    except InputError as error:  # what was measured is shown all the same
+        return CompareResult(table.comparison.id, error.sentence, table.comparison.to_json())
     return CompareResult(table.comparison.id)
 
 

@@ -7,6 +7,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from qexplorer.core.errors import InputError
 from qexplorer.core.workspace import workspace
 from qexplorer.process.places.line import HAS_LOCKS, Line
 
@@ -27,7 +28,7 @@ def line_called(name: str) -> Line | None:
 def _line_in(named: str | None, name: str) -> Line | None:
     homes = [Path(named)] if named else [Path("/tmp") / f"qexplorer-{os.getuid()}", None]  # noqa: S108 - checked below
     for home in homes:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):
             folder = (workspace("places") if home is None else home) / name
             folder.parent.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -19,7 +19,7 @@ from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.empty_page import draw_no_model
 from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import draw_job
-from qexplorer.ui.session import current_model, model_reference, show_error, state
+from qexplorer.ui.session import as_plain, current_model, model_reference, show_error, state
 
 __all__ = ["draw_compare_page", "shown_comparison"]
 
@@ -80,6 +80,10 @@ def _result(job: JobState | None) -> None:
     except QExplorerError as error:
         show_error(error)
         return
+    result = None if job is None else COMPARE.result_of(job)
+    if result is not None and result.unkept is not None and opened() is None:
+        lost = f"This comparison is not in the list of those compared before ({result.unkept}): download it below."
+        st.warning(as_plain(lost), icon=":material/save:")
     if comparison is not None:
         draw_results(comparison)
     elif job is None or job.status is JobStatus.DONE:
@@ -103,6 +107,8 @@ def shown_comparison(job: JobState | None) -> Comparison | None:
     if asked is not None:
         return _kept(str(History().path), asked)
     result = None if job is None else COMPARE.result_of(job)
+    if result is not None and result.body is not None:
+        return Comparison.from_json(result.body)
     if result is None or result.comparison not in _ids():
         return None
     return _kept(str(History().path), result.comparison)

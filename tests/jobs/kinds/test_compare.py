@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.workspace import workspace
 from qexplorer.jobs.compare_order import CompareOrder
-from qexplorer.jobs.history import History
+from qexplorer.jobs.history import FILE, History
 from qexplorer.jobs.kinds.compare import COMPARE
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.jobs.references import DataRef, ModelRef
+from qexplorer.measure.comparison import Comparison
 from tests.jobs.orders import DATA, MODEL, finished
 
 
@@ -57,3 +59,15 @@ def test_what_is_no_recipe_is_no_order() -> None:
     """A recipe that cannot be read is refused where it is asked for, before anything starts."""
     with pytest.raises(RecipeError, match="nonsense"):
         CompareOrder(model=MODEL, data=DATA, recipes=("w8a8-nonsense",))
+
+
+def test_what_the_record_cannot_take_is_handed_over_all_the_same() -> None:
+    """A comparison whose record cannot be written is done, with the reason and with everything that was measured."""
+    (workspace() / FILE).mkdir()
+    job = finished(COMPARE, CompareOrder(model=MODEL, data=DATA, recipes=("w8",), samples=20))
+    assert job.status is JobStatus.DONE, job.error
+    result = COMPARE.result_of(job)
+    assert result is not None
+    assert result.unkept is not None
+    assert FILE in result.unkept
+    assert [run.recipe for run in Comparison.from_json(result.body or {}).runs] == ["float", "w8"]

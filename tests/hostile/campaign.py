@@ -29,7 +29,6 @@ from tests.hostile.mutations import FORMATS, mutated
 __all__ = ["Tally", "mutations"]
 
 _PAGE = Path(__file__).parents[2] / "benchmarks" / "results" / "hostile.md"
-_NEEDS_S = 10.0
 
 
 @dataclass(slots=True)
@@ -136,7 +135,7 @@ def main() -> int:
     ]
     for kind in ("csv", "idx", "npz", "zip", "onnx"):
         cases = islice(mutations(kind, order.seed), order.mutations)
-        share = until if kind == "onnx" else min(until, time.monotonic() + order.seconds / 6)
+        share = min(until, time.monotonic() + order.seconds * (0.3 if kind == "onnx" else 0.1))
         tallies.append(_in_workers(f"{kind} mutations", cases, share))
     tallies.append(_at_the_entrance("qx.load, named models", models.cases(), until))
     tallies.append(_at_the_entrance("qx.data, named data", data.cases(), until))

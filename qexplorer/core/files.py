@@ -56,17 +56,19 @@ def copy_atomically(source: Path, path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that becomes ``path`` once it is written, and is gone if that fails."""
+def _whole(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
+    """A file that becomes ``path`` once it is written (``lasting``: to the disk), and is gone if that fails."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=own_prefix("part"))
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
+                if lasting:
+                    file.flush()
+                    os.fsync(file.fileno())
             Path(temporary).replace(path)
-            sync(path.parent)
+            if lasting:
+                sync(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -94,9 +96,17 @@ def move_whole(written: Path, path: Path) -> None:
     sync(path.parent)
 
 
-def write_sealed(path: Path, data: bytes) -> Path:
-    """Writes ``data`` as :func:`write_atomically` does, with its digest behind it, for :func:`read_sealed`."""
-    return write_atomically(path, data + _seal(data))
+def write_sealed(path: Path, data: bytes, *, lasting: bool = True) -> Path:
+    """Writes ``data`` as :func:`write_atomically` does, with its digest behind it, for :func:`read_sealed`.
+
+    Args:
+        path: where to.
+        data: what is read back.
+        lasting: whether it is to be there after a failure of power too; waiting for the disk takes milliseconds.
+    """
+    with _whole(path, lasting=lasting) as file:
+        file.write(data + _seal(data))
+    return path
 
 
 def read_sealed(path: Path) -> bytes | None:

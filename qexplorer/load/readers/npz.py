@@ -7,6 +7,7 @@ read, because 1 MB of .npz can hold 1 GB.
 
 from __future__ import annotations
 
+import sys
 import tokenize
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -148,9 +149,20 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> Arra
         raise DataError(f"'{name}' says that it has {size} bytes, and is shorter", where=where, do="write it again")
     try:
         with archive.open(entry) as stream:
-            return np.asarray(npy.read_array(stream, allow_pickle=False))
+            found: Array = np.asarray(npy.read_array(stream, allow_pickle=False))
     except DAMAGED as error:
         raise DataError(f"'{name}' cannot be read ({shortened(error)})", where=where) from None
+    if not _is_text(found):
+        raise DataError(f"'{name}' holds text that is damaged", where=where, do="write it again")
+    return found
+
+
+def _is_text(array: Array) -> bool:
+    """Whether every letter of an array of text is one of Unicode's; true for other arrays."""
+    if array.dtype.kind != "U" or not array.size or not array.dtype.itemsize:
+        return True
+    codes = np.ascontiguousarray(array).view(np.uint32 if array.dtype.isnative else np.dtype(np.uint32).newbyteorder())
+    return bool((codes <= sys.maxunicode).all() and not ((codes >= 0xD800) & (codes <= 0xDFFF)).any())
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

@@ -56,7 +56,7 @@ class _Kept:
             found: list[str] = json.loads(written)
             return found
         names = list(self._loaded().output_names)
-        write_sealed(kept, json.dumps(names).encode())
+        write_sealed(kept, json.dumps(names).encode(), lasting=False)
         return names
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
@@ -70,7 +70,7 @@ class _Kept:
             if all(output.dtype.isbuiltin == 1 for output in outputs):  # others (bfloat16) do not survive a file
                 stream = io.BytesIO()
                 np.savez(stream, **{f"{index}": output for index, output in enumerate(outputs)})  # type: ignore[arg-type]
-                write_sealed(kept, stream.getvalue())
+                write_sealed(kept, stream.getvalue(), lasting=False)
             return outputs
 
     def _loaded(self) -> Session:
@@ -117,7 +117,7 @@ class ExactIntegers(_Kept):
                 self._loaded()
             except BackendError as error:
                 reason = error.sentence
-            write_sealed(kept, json.dumps(reason).encode())
+            write_sealed(kept, json.dumps(reason).encode(), lasting=False)
         return reason
 
 

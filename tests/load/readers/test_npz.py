@@ -138,3 +138,14 @@ def test_damaged_archives_are_refused(tmp_path: Path, damage: bytes | None) -> N
         read_npz(broken)
     with pytest.raises(DataError, match=r"not a whole \.zip file"):
         read_zip(broken, None)
+
+
+@pytest.mark.parametrize("code", [0x110000, 0xD800, 2**32 - 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_text_of_letters_that_do_not_exist_is_refused(code: int, order: str, tmp_path: Path) -> None:
+    """Whoever made a text of such an array would be ended by Python itself."""
+    text = np.array(["a", "b"], f"{order}U2")
+    text.view(f"{order}u4")[0] = code
+    np.savez(tmp_path / "d.npz", x=np.ones((2, 3)), y=text)
+    with pytest.raises(DataError, match="'y' holds text that is damaged"):
+        read_npz(tmp_path / "d.npz")

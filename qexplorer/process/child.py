@@ -26,7 +26,7 @@ from typing import IO, Any
 from qexplorer.core.errors import QExplorerError
 from qexplorer.process.lifeline import hold_on
 from qexplorer.process.limits import Limits, apply_limits, granted, raise_data_limit
-from qexplorer.process.unforeseen import unforeseen
+from qexplorer.process.unforeseen import foreseen, unforeseen
 
 __all__ = ["Emit", "allow", "getting_on", "in_child", "main"]
 
@@ -47,7 +47,7 @@ def main() -> int:
         apply_limits(Limits(**(order.get("limits") or {})))
         value = _target(order["target"])(order["arguments"], emit)
     except QExplorerError as error:
-        emit({"event": "error", "error": error.to_json()})
+        emit({"event": "error", "error": foreseen(error).to_json()})
     except Exception as error:  # the boundary: whatever happened must reach the parent as a sentence
         traceback.print_exc()
         emit({"event": "error", "error": unforeseen(error, order.get("details")).to_json()})

@@ -109,9 +109,10 @@ def raise_data_limit(resident_bytes: int | None) -> None:
     """Lets the kernel refuse what would go far beyond ``resident_bytes`` at once, before anybody can look.
 
     It counts private memory that was asked for (``RLIMIT_DATA``), not address space: libraries reserve gigabytes of
-    that and map gigabytes of weights, which cost nothing.
+    that and map gigabytes of weights, which cost nothing. Not where there is a GPU of NVIDIA's, whose driver maps
+    memory of its own.
     """
-    if sys.platform == "linux" and resident_bytes is not None:
+    if sys.platform == "linux" and resident_bytes is not None and not Path("/proc/driver/nvidia").exists():
         import resource
 
         _set(resource.RLIMIT_DATA, resident_bytes + max(resident_bytes // 2, _SUDDEN))

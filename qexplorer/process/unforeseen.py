@@ -7,9 +7,12 @@ import errno
 from qexplorer.core.disk.room import disk_error
 from qexplorer.core.errors import ChildMemory, QExplorerError
 
-__all__ = ["NO_MEMORY", "unforeseen"]
+__all__ = ["NO_MEMORY", "foreseen", "unforeseen"]
 
-NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "can't start new thread", "out of memory")
+NO_MEMORY = (
+    *("bad_alloc", "cannot allocate memory", "can't allocate memory", "failed to alloc", "out of memory"),
+    *("failed to map segment", "can't start new thread"),
+)
 """What libraries say, in small letters, when the system gives them no more memory."""
 
 _OF_THE_SYSTEM = {
@@ -25,10 +28,8 @@ def unforeseen(error: BaseException, details: str | None = None) -> QExplorerErr
         error: what was raised, by this program or a library.
         details: where its traceback is kept, in words; None: nowhere.
     """
-    text = str(error).lower()
-    if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
-        do = "give a smaller model or fewer samples"
-        return ChildMemory("the work needs more memory than it may use", do=do)
+    if isinstance(error, MemoryError) or _says_no_memory(error):
+        return _no_memory(None)
     if isinstance(error, OSError) and (told := disk_error(error)) is not None:
         return told
     if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
@@ -40,6 +41,21 @@ def unforeseen(error: BaseException, details: str | None = None) -> QExplorerErr
     fault = "a fault of this program" if where is None else f"a fault of {where}, or of what it was given"
     kept = "" if details is None else f"; its details are in {details}"
     return QExplorerError(f"{fault} that nobody foresaw ({type(error).__name__}){kept}")
+
+
+def foreseen(error: QExplorerError) -> QExplorerError:
+    """``error``, or what it comes to where a backend only hands on that the system gave it no more memory."""
+    return _no_memory(error.where) if _says_no_memory(error) else error
+
+
+def _says_no_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return any(words in text for words in NO_MEMORY)
+
+
+def _no_memory(where: str | None) -> ChildMemory:
+    do = "give a smaller model or fewer samples, or raise the limit (QEXPLORER_LIMITS, QEXPLORER_MEMORY_GB)"
+    return ChildMemory("the work needs more memory than it may use", where=where, do=do)
 
 
 def _library_of(error: BaseException) -> str | None:

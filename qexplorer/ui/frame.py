@@ -14,6 +14,7 @@ from streamlit.navigation.page import Page
 from qexplorer.core.disk.tidy import tidy
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.workspace import workspace
+from qexplorer.process.unforeseen import unforeseen
 from qexplorer.ui import sidebar, status_line, theme
 from qexplorer.ui.page_list import grouped
 from qexplorer.ui.serving.address import ask_nobody, draw_open_warning
@@ -48,8 +49,8 @@ def run_app() -> None:
         show_error(error)
     except Exception as error:  # the boundary: no traceback on a page, but the log has it
         logging.getLogger("qexplorer").exception("page %s failed", page.title)
-        what = f"this page met a fault of qexplorer ({type(error).__name__}: {error})"
-        show_error(QExplorerError(what, do="reload the page, and report it with the server's log"))
+        do = "reload the page, and report it with the server's log"
+        show_error(QExplorerError(f"this page met {unforeseen(error).what}", do=do))
     finally:
         _INSIDE.reset(token)
 

@@ -182,6 +182,13 @@ def test_a_library_that_aborts_for_want_of_memory_is_told_so() -> None:
         work("die_by", {"signal": "SIGABRT", "say": "terminate called after throwing std::bad_alloc"})
 
 
+def test_a_backend_that_hands_on_a_lack_of_memory_is_told_so() -> None:
+    """An error of the program that carries a library's own words for it becomes one plain sentence with its place."""
+    with pytest.raises(ChildMemory) as caught:
+        work("refuse_memory")
+    assert caught.value.sentence.startswith("net: the work needs more memory than it may use; ")
+
+
 def test_nothing_is_kept_of_a_child_that_ended_well() -> None:
     """Details are kept of faults alone."""
     work("echo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 import qexplorer as qx
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.errors import ChildTimeout, RecipeError
+from qexplorer.core.errors import ChildMemory, ChildTimeout, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.measure.prepare import prepare
@@ -118,3 +119,28 @@ def test_arrays_are_handed_over_without_a_copy_where_a_file_holds_them(tmp_path:
         assert np.array_equal(found.calibration.inputs["x"], inputs)
         assert np.array_equal(found.calibration.labels, labels)
         assert (found.name, found.classes, found.digest, found.notes) == ("d", ("a", "b"), "1" * 64, ("note",))
+
+
+HUGE = """
+<ir_version: 8, opset_import: ["" : 17]>
+huge (float[N, 4] x) => (float[N, 4] y) {
+    most = ReduceMax<keepdims = 0>(x)
+    count = Cast<to = 7>(most)
+    one = Constant<value = int64[1] {1}>()
+    shape = Reshape(count, one)
+    filled = ConstantOfShape<value = float[1] {1.0}>(shape)
+    largest = ReduceMax<keepdims = 0>(filled)
+    y = Add(x, largest)
+}
+"""
+"""Makes an array as long as the largest number among its inputs."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse nothing at once")
+def test_an_array_that_only_the_data_make_huge_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six gigabytes that a sample asks for are never given, and told as a lack of memory with the model's name."""
+    monkeypatch.setenv("QEXPLORER_LIMITS", "0.2")
+    path = tmp_path / "huge.onnx"
+    onnx.save(onnx.parser.parse_model(HUGE), path)
+    with pytest.raises(ChildMemory, match="^huge: the work needs more memory than it may use; "):
+        qx.quantize(qx.load(path), "w8a8", data_of([[1, 2, 3, 1.5e9]]))

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from qexplorer.core.errors import DataError
+from qexplorer.core.errors import BackendError, DataError
 from qexplorer.process.child import Emit, allow
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
@@ -109,3 +109,8 @@ def die_by(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
     sys.stderr.flush()
     os.kill(os.getpid(), getattr(signal, arguments["signal"]))
     time.sleep(60)
+
+
+def refuse_memory(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
+    """Raises an error of the program's own around what ONNX Runtime says."""
+    raise BackendError("AllocateRawInternal(size_t) Failed to allocate memory for requested buffer", where="net")

@@ -21,6 +21,7 @@ from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.load.samples.shelf import list_samples
 from qexplorer.process.child import Emit, in_child
 from qexplorer.process.parent import run_in_child
+from qexplorer.process.unforeseen import foreseen
 
 __all__ = ["goes_apart", "prepare_apart", "prepare_in_child"]
 
@@ -104,7 +105,7 @@ def prepare_in_child(arguments: dict[str, Any], emit: Emit) -> list[dict[str, st
                 progress=lambda step, done: emit({"event": "progress", "step": step, "done": done}),
             )
         except QExplorerError as error:
-            found.append(error.to_json())
+            found.append(foreseen(error).to_json())
         else:
             found.append(None)
     return found

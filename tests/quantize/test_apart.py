@@ -142,5 +142,5 @@ def test_an_array_that_only_the_data_make_huge_is_refused(tmp_path: Path, monkey
     monkeypatch.setenv("QEXPLORER_LIMITS", "0.2")
     path = tmp_path / "huge.onnx"
     onnx.save(onnx.parser.parse_model(HUGE), path)
-    with pytest.raises(ChildMemory, match="^huge: the work needs more memory than it may use; "):
+    with pytest.raises(ChildMemory, match=r"^huge: the work needs more memory than it may use; "):
         qx.quantize(qx.load(path), "w8a8", data_of([[1, 2, 3, 1.5e9]]))

@@ -82,7 +82,7 @@ def test_a_fixed_batch_leaves_threads_only(tmp_path: Path, data: DataSet) -> Non
 @pytest.mark.usefixtures("trials")
 @pytest.mark.parametrize(
     ("trouble", "why"),
-    [("wrong", "numbers are not shown"), ("crash", "died"), ("crash-timed", "timing it failed")],
+    [("wrong", "numbers are not shown"), ("crash", "SIGABRT"), ("crash-timed", "timing it failed")],
 )
 def test_a_variant_that_is_wrong_or_crashes_has_reasons_for_numbers(
     trouble: str, why: str, cnn: Model, int8: Variant, data: DataSet, monkeypatch: pytest.MonkeyPatch

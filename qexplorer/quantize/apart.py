@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import QExplorerError, UnknownName, error_from_json
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -67,7 +68,7 @@ def prepare_apart(
         elif "step" in event and working is not None:
             working(event["step"], event["done"])
 
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix="handed-") as folder:
+    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
         arguments = {
             "model": model.to_json(),
             "recipes": [recipe.to_yaml() for recipe in recipes],

@@ -149,14 +149,64 @@ def test_a_factor_in_front_of_a_layer_costs_no_bit_of_its_weights(tmp_path: Path
 
 
 def test_a_positive_factor_goes_into_the_scales(tmp_path: Path) -> None:
-    """The weight stays on its codes, and no product is left; a negative factor has no such grid, and it is said."""
+    """The weight stays on its codes, and no product is left; a negative factor has no such grid and is held apart."""
     found = rewritten(onnx.load(str(halved(tmp_path, 0.5))))
     ops = [node.op_type for node in found.model.graph.node]
     assert ops == ["Weight", "FullyConnected"]
     assert found.differences == ()
     other = rewritten(onnx.load(str(halved(tmp_path, -0.5))))
-    assert "Weight" not in [node.op_type for node in other.model.graph.node]
-    assert "factor in front of it" in other.differences[0]
+    assert [node.op_type for node in other.model.graph.node] == ["Mul", "Weight", "Bound", "FullyConnected"]
+    assert other.differences == ()
+
+
+def between_factors(folder: Path, dynamic: bool) -> Path:
+    """A layer on int8 weights between products with a vector each, its own input dynamic or float."""
+    random = np.random.default_rng(4)
+    codes = random.integers(-127, 128, (SHAPE[-1], 5)).astype(np.int8)
+    values = {
+        "before": random.normal(size=SHAPE[-1]).astype(np.float32),
+        "after": random.normal(size=5).astype(np.float32),
+        "codes": codes,
+        "zero": np.int8(0),
+        "step": np.float32(0.01),
+    }
+    if dynamic:
+        layer = [
+            helper.make_node("DynamicQuantizeLinear", ["m"], ["q", "scale", "point"]),
+            helper.make_node("MatMulInteger", ["q", "codes", "point", "zero"], ["sums"]),
+            helper.make_node("Cast", ["sums"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["scale", "step"], ["both"]),
+            helper.make_node("Mul", ["floats", "both"], ["p"]),
+        ]
+    else:
+        layer = [
+            helper.make_node("DequantizeLinear", ["codes", "step"], ["w"]),
+            helper.make_node("MatMul", ["m", "w"], ["p"]),
+        ]
+    nodes = [
+        helper.make_node("Mul", ["x0", "before"], ["m"]),
+        *layer,
+        helper.make_node("Relu", ["p"], ["r"]),
+        helper.make_node("Mul", ["r", "after"], ["y"]),
+    ]
+    return save(folder, nodes, [numpy_helper.from_array(np.asarray(v), name) for name, v in values.items()])
+
+
+@needs_litert
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_factors_beside_a_layer_leave_its_weights_on_their_codes(tmp_path: Path, dynamic: bool) -> None:
+    """Dynamic layers behind a normalization's scale run on integers, and no answer is that of other weights."""
+    path, feeds = between_factors(tmp_path, dynamic), values(1)
+    session, name = session_of(path), "x0"
+    reference = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED))
+    found, expected = session.run(feeds)[0], reference.run(feeds)[0]
+    if dynamic:  # LiteRT finds a range for each row
+        rows = feeds[name].reshape(-1, SHAPE[-1])
+        expected = np.concatenate([reference.run({name: np.tile(row, (1, *SHAPE[:2], 1))})[0][:, 0, 0] for row in rows])
+        expected = expected.reshape(found.shape)
+        assert session.kernels().integer == {"FULLY_CONNECTED (dynamic)": 1}
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(expected))
 
 
 @needs_litert

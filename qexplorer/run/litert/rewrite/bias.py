@@ -11,9 +11,10 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["rewrite_bias", "unweight_scaled"]
+__all__ = ["part_from_factors", "rewrite_bias"]
 
 _INT32_MAX = 2**31 - 1
+_LOWEST = float(np.finfo(np.float32).min)
 _FACTORS = ("Rounded", "BatchNormalization", "HardSigmoid", "InstanceNormalization")
 _CROSSED = (
     *("Add", "Sub", "Relu", "Bound", "Clip", "LeakyRelu", "PRelu", "Neg", "Abs", "Identity", "Flatten", "Reshape"),
@@ -80,26 +81,24 @@ def _settings(edit: GraphEdit, name: str) -> dict[str, Any]:
     return {} if maker is None else {a.name: helper.get_attribute_value(a) for a in maker.attribute}
 
 
-def unweight_scaled(edit: GraphEdit, differences: list[str]) -> None:
-    """Stores weights in float32 where a float layer's answer, or what it reads, is multiplied by a constant.
+def part_from_factors(edit: GraphEdit) -> None:
+    """Puts a bound that bounds nothing between a float layer on integer weights and a constant factor beside it.
 
     The converter (litert-converter 0.5) folds such a factor into the scales of integer weights, and gets it wrong:
-    digits_cnn with 16-bit activations was off by half of its range.
+    digits_cnn with 16-bit activations was off by half of its range. Across a MAXIMUM it moves nothing.
     """
-    made = edit.makers()
-    for layer in [node for node in edit.nodes if node.op_type in ("Conv", "FullyConnected", "ConvTranspose")]:
-        weight = made.get(layer.input[1])
-        reads = made.get(layer.input[0])
+    for layer in [node for node in edit.nodes if node.op_type in ("Conv", "FullyConnected", "ConvTranspose", "MatMul")]:
+        made = edit.makers()
+        weight, reads = made.get(layer.input[1]), made.get(layer.input[0])
         if weight is None or weight.op_type != "Weight" or (reads is not None and reads.op_type == "Grid"):
             continue
-        before = reads is not None and _is_factor(edit, reads)
-        if not before and not _scaled(edit, layer.output[0]):
-            continue
-        layer.input[1] = weight.input[0]
-        where = "in front of it" if before else "behind it"
-        differences.append(
-            f"'{layer.input[1].split('//')[0]}' is read by a layer with a factor {where}: stored as float32"
-        )
+        if reads is not None and _is_factor(edit, reads):
+            before = f"{layer.output[0]}//apart"
+            edit.replace(layer, edit.node("Bound", [layer.input[0]], before, low=_LOWEST), layer)
+            layer.input[0] = before
+        if _scaled(edit, layer.output[0]):
+            output, layer.output[0] = layer.output[0], f"{layer.output[0]}//joined"
+            edit.add_after(layer, edit.node("Bound", [layer.output[0]], output, low=_LOWEST))
 
 
 def _is_factor(edit: GraphEdit, node: onnx.NodeProto) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qexplorer.run.litert.graph_edit import GraphEdit
 from qexplorer.run.litert.rewrite.activations import CodesOut, rewrite_activations
-from qexplorer.run.litert.rewrite.bias import rewrite_bias, unweight_scaled
+from qexplorer.run.litert.rewrite.bias import part_from_factors, rewrite_bias
 from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
 from qexplorer.run.litert.rewrite.factors import absorb_factors
 from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, tell_float_sums, unfuse
@@ -52,7 +52,7 @@ def rewritten(model: onnx.ModelProto) -> Rewritten:
     codes_out = rewrite_activations(edit, differences)
     rewrite_bias(edit)
     absorb_factors(edit)
-    unweight_scaled(edit, differences)
+    part_from_factors(edit)
     rewrite_clips(edit)
     unfuse(edit, differences)
     tell_float_sums(edit, differences)

@@ -26,6 +26,8 @@ _CPU: tuple[Provider, ...] = ("CPUExecutionProvider",)
 _AS_WRITTEN = "session.disable_quant_qdq"
 _ACCURACY = "session.qdq_matmulnbits_accuracy_level"
 _EXACT = "session.x64quantprecision"
+_TWICE = "replace the existing tensor"
+"""In its message where that setting makes one constant of several MatMulInteger unsigned twice (1.31)."""
 
 _SOURCE_PLACE = re.compile(r"\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ [^()]*\([^()]*\)(?: const)? ?")
 """The line and function of ONNX Runtime's own source that its messages begin with."""
@@ -140,6 +142,8 @@ class OnnxRuntimeSession:
             return onnxruntime.InferenceSession(str(self._path), settings, providers=list(self._providers))
         except Exception as error:  # its exceptions share no base class but Exception
             what = f"ONNX Runtime cannot load it ({sentence_of(error)})"
+            if self._options.exact_products and _TWICE in str(error):
+                what = f"ONNX Runtime cannot load it with {_EXACT}=1, because two layers share a weight"
             raise BackendError(what, where=self._path.name) from None
 
     def _answers(self, session: Any, feeds: Mapping[str, Array]) -> list[Array]:

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
@@ -17,7 +18,8 @@ from qexplorer.run.onnxruntime.kernels import kernels_of
 from qexplorer.run.onnxruntime.session import settings_of
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from tests.measure.models import make_cnn, quantized, samples
-from tests.quantize.support import case
+from tests.quantize.graphs import Builder
+from tests.quantize.support import case, model_of
 
 K, N = 64, 16
 HEAVY = {"Conv", "FusedConv", "QLinearConv", "Gemm", "FusedGemm", "QGemm", "MatMul", "QLinearMatMul"}
@@ -46,6 +48,20 @@ def test_exact_products_do_not_change_what_runs_or_comes_out(tmp_path: Path) -> 
     step = variant.output_scales["y"]
     assert np.abs(exact.run(feeds)[0] - plain.run(feeds)[0]).max() <= step * 1.001
     assert sum(exact.kernels().integer.values()) >= 4
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_exact_products_of_a_shared_weight_are_refused_in_one_sentence() -> None:
+    """ONNX Runtime makes the weight unsigned once for each layer, and gives up at the second; without, it loads."""
+    b = Builder(1)
+    weight = b.normal(16, 16)
+    h = b.node("Tanh", b.node("MatMul", b.input("x", ("n", 16)), weight))
+    b.output(b.node("MatMul", h, weight), 2)
+    made = quantize_model(model_of(b.model(), "twice"), Recipe.parse("w8a8-dynamic"), None)
+    assert OnnxRuntimeCpu().load(made.path, SessionOptions()).kernels().integer
+    with pytest.raises(BackendError, match=r"x64quantprecision=1, because two layers share a weight$") as caught:
+        OnnxRuntimeCpu().load(made.path, SessionOptions(exact_products=True))
+    assert "Attempt" not in caught.value.sentence
 
 
 def test_simulation_and_exact_weight_only_arithmetic_are_settings() -> None:

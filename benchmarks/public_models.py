@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 RECIPES = ("w8a8", "w8a8-dynamic")
-BACKENDS = ("onnxruntime", "openvino", "torch", "litert", "torch-inductor")
+BACKENDS = ("onnxruntime", "onnxruntime-unpacked", "openvino", "torch", "litert", "torch-inductor")
 
 
 def compared(path: Path, order: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -40,6 +40,7 @@ __all__ = [
     "bias_vector",
     "operand_grid",
     "output_channels",
+    "tables_in_bytes",
     "takes_int32_bias",
     "weight_axes",
 ]
@@ -67,10 +68,12 @@ class ConstantPlanner:
         tensors: the grids found so far, by key.
         uses: keys by layer and input position.
         remarks: what a reader should know about a layer's constants, sentences by layer.
+        in_bytes: tables of look-ups that are weights of integer kernels too: their codes have a byte each.
     """
 
     model: Model
     view: GraphIndex
+    in_bytes: frozenset[str] = frozenset()
     tensors: dict[str, TensorPlan] = field(default_factory=dict)
     uses: dict[str, dict[int, str]] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -96,10 +99,8 @@ class ConstantPlanner:
         if remark:
             self.remarks.setdefault(name, []).append(remark)
         integer = decision.treatment in _INTEGER
-        looked_up = decision.layer.op == "Gather"  # no kernel takes rows of packed codes
-        carrier = weight_carrier(spec, integer=integer or looked_up, linear=decision.layer.op in LINEAR)
-        if looked_up and carrier in ("int4", "uint4"):
-            carrier = carrier.replace("4", "8")
+        integer = integer or tensor in self.in_bytes
+        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in (*LINEAR, "Gather"))
         try:
             grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
         except RecipeError as error:
@@ -268,6 +269,13 @@ def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[We
         length = shape[block_axis]
         return channel, axis, None, f"one scale per channel: only {length} values run along its input axis"
     return spec, axis, block_axis, None
+
+
+def tables_in_bytes(decisions: Mapping[str, Decision], view: GraphIndex) -> frozenset[str]:
+    """Tables that layers which may get an integer kernel read as their weight, turned over or as they are."""
+    layers = [d for d in decisions.values() if d.treatment in _INTEGER and d.weight is not None]
+    weights = [view.nodes[d.layer.name].input[d.weight or 0] for d in layers]
+    return frozenset(view.tied.get(name, name) for name in weights)
 
 
 @lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ from qexplorer.quantize.activations import (
     missing_statistics,
 )
 from qexplorer.quantize.carriers import activation_carrier, carrier_opset, weight_carrier
-from qexplorer.quantize.constants import LINEAR, ConstantPlanner
+from qexplorer.quantize.constants import LINEAR, ConstantPlanner, tables_in_bytes
 from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
 from qexplorer.quantize.findings import NOTHING_FOUND, Findings, keep_refused_float
 from qexplorer.quantize.half import check_half
@@ -50,7 +50,7 @@ def make_plan(model: Model, recipe: Recipe, statistics: Statistics | None, findi
     decisions, sources = _settle(decisions, recipe, statistics, view)
     _check_opset(model, decisions)
     activations = {} if statistics is None else activation_plans(sources, decisions, statistics, view)
-    constants = ConstantPlanner(model, view)
+    constants = ConstantPlanner(model, view, tables_in_bytes(decisions, view))
     for decision in decisions.values():
         constants.add_layer(decision)
     constants.widen_for_biases(decisions, activations)

@@ -2,6 +2,8 @@
 
 ``Gather(codes) * Gather(scale)``: a DequantizeLinear in front of the Gather would decode the whole table in every call.
 A table that is also the weight of a MatMul, turned over, is stored once, as the MatMul wants it: columns are taken.
+Packed codes of 4 bits, of which no kernel takes rows, are Cast to bytes first: runtimes do so once, when they load the
+file, which keeps them packed.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.grid import Granularity
+from qexplorer.core.grid import Granularity, Int32
+from qexplorer.quantize.emit.writer import GraphWriter
 
 if TYPE_CHECKING:
     import onnx
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["emit_look_up"]
 
 _FLOAT, _INT32 = 1, 6  # onnx.TensorProto
+_BYTES = {"int4": ("int8", 3), "uint4": ("uint8", 2)}  # of which type, and its number in onnx.TensorProto
 
 
 def emit_look_up(emitter: Emitter, node: onnx.NodeProto) -> None:
@@ -30,14 +34,15 @@ def emit_look_up(emitter: Emitter, node: onnx.NodeProto) -> None:
     rank = view.ranks.get(ids)
     turned = plan.name in view.tied.values() and rank is not None
     if turned and rank is not None:
-        stored = writer.codes(f"{key}/codes", np.ascontiguousarray(codes.T), plan.carrier, shared=True)
+        stored = _as_bytes(writer, key, np.ascontiguousarray(codes.T), plan.carrier, shared=True)
         columns = writer.add("Gather", [stored, ids], f"{key}/columns", attributes={"axis": 1})
         taken = writer.add("Transpose", [columns], f"{key}/taken", attributes={"perm": [*range(1, rank + 1), 0]})
     else:
-        stored = writer.codes(f"{key}/codes", codes, plan.carrier)
+        stored = _as_bytes(writer, key, codes, plan.carrier, shared=plan.name in view.tied.values())
         taken = writer.add("Gather", [stored, ids], f"{key}/taken", attributes={"axis": 0})
     if grid.granularity is Granularity.TENSOR:
-        writer.add("DequantizeLinear", [taken, *writer.grid(key, grid, plan.carrier)], output, exact=True)
+        carrier, _ = _BYTES.get(plan.carrier, (plan.carrier, 0))
+        writer.add("DequantizeLinear", [taken, *writer.grid(key, grid, carrier)], output, exact=True)
         return
     value = writer.add("Cast", [taken], f"{key}/numbers", attributes={"to": _FLOAT})
     if np.any(grid.zero_point):
@@ -47,6 +52,14 @@ def emit_look_up(emitter: Emitter, node: onnx.NodeProto) -> None:
         value = writer.add("Sub", [value, zeros], f"{key}/centred")
     scales = _of_rows(emitter, key, "scale", grid.scale, ids, grid.block, codes.shape[1])
     writer.add("Mul", [value, scales], output, exact=True)
+
+
+def _as_bytes(writer: GraphWriter, key: str, codes: Int32, carrier: str, *, shared: bool) -> str:
+    """The stored codes in a type of which rows can be taken."""
+    stored = writer.codes(f"{key}/codes", codes, carrier, shared=shared)
+    if carrier not in _BYTES:
+        return stored
+    return writer.add("Cast", [stored], f"{key}/bytes", attributes={"to": _BYTES[carrier][1]})
 
 
 def _of_rows(

@@ -73,7 +73,7 @@ class GraphWriter:
     def codes(self, base: str, codes: NDArray[np.integer], carrier: str, *, shared: bool = False) -> str:
         """Adds codes as an initializer of ONNX type ``carrier``; 4-bit types are packed two to a byte.
 
-        Equal codes that are ``shared`` are stored once, but for packed ones.
+        Equal codes that are ``shared`` are stored once.
 
         The codes of a float8 type are its bits. Types are named as ONNX names them.
         """
@@ -86,9 +86,14 @@ class GraphWriter:
             raw = codes.astype(np.uint8)
         else:
             return self.constant(base, codes.astype(carrier), shared=shared)
+        identity = (carrier, codes.shape, raw.tobytes()) if shared else None
+        if identity in self._kept:
+            return self._kept[identity]
         name = self.fresh(base)
         kind = onnx.TensorProto.DataType.Value(carrier.upper())
         self.initializers.append(helper.make_tensor(name, kind, codes.shape, raw.tobytes(), raw=True))
+        if identity is not None:
+            self._kept[identity] = name
         return name
 
     def grid(self, base: str, grid: Grid, carrier: str) -> list[str]:

@@ -16,7 +16,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.protocol import Mode, SessionOptions
-from qexplorer.run.registry import usable
+from qexplorer.run.registry import BACKENDS, reference, usable
 from tests.quantize.graphs import Builder
 from tests.quantize.support import model_of, run
 
@@ -41,7 +41,21 @@ def _language(tied: bool) -> tuple[Model, dict[str, np.ndarray]]:
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize(
-    "recipe", ["w8a8", "w8a8-tensor", "w8a8-asym", "w8a8-dynamic", "w8", "w8-asym", "w4-b8", "w4a8", "w6", "w16"]
+    "recipe",
+    [
+        "w8a8",
+        "w8a8-tensor",
+        "w8a8-asym",
+        "w8a8-dynamic",
+        "w8",
+        "w8-asym",
+        "w4-b8",
+        "w4-asym",
+        "w4-tensor",
+        "w4a8",
+        "w6",
+        "w16",
+    ],
 )
 def test_rows_are_those_of_the_table_on_its_grid(recipe: str, tied: bool) -> None:
     """What is looked up is the dequantized table's row, in every granularity, and the answers stay near."""
@@ -57,14 +71,18 @@ def test_rows_are_those_of_the_table_on_its_grid(recipe: str, tied: bool) -> Non
     assert made.plan.layer("look").treatment == "weight-only"
 
 
-@pytest.mark.parametrize("recipe", ["w8a8", "w8a8-dynamic", "w8", "w4a8"])
+_IN_BYTES, _PACKED = ["w8a8", "w8a8-dynamic", "w8", "w4a8"], ["w4", "w4-b8", "w4-asym", "w3"]
+
+
+@pytest.mark.parametrize("recipe", [*_IN_BYTES, *_PACKED])
 def test_a_tied_weight_is_stored_and_counted_once(recipe: str) -> None:
-    """The int8 file has one array of 40 x 16 codes, is smaller than the float one, and the parameters count it once."""
+    """The file has one array of 40 x 16 codes, packed where no integer kernel wants bytes; parameters count it once."""
     model, feeds = _language(tied=True)
     asked = Recipe.parse(recipe)
     made = quantize_model(model, asked, collect(model, Split(feeds), threads=1) if asked.needs_statistics else None)
     large = [item for item in onnx.load(made.path).graph.initializer if np.prod(item.dims) == 640]
-    assert [(tuple(item.dims), item.data_type) for item in large] == [((16, 40), TensorProto.INT8)]
+    stored = TensorProto.INT8 if recipe in _IN_BYTES else TensorProto.INT4
+    assert [(tuple(item.dims), item.data_type) for item in large] == [((16, 40), stored)]
     assert sum(layer.parameters for layer in model.layers) == 40 * 16 + 16 * 16
     assert made.plan.layer("look").weight_bytes > 0
     assert made.plan.layer("last").weight_bytes == 0
@@ -98,6 +116,33 @@ def test_a_tied_weight_keeps_its_integer_kernel() -> None:
     made = quantize_model(model, Recipe.parse("w8a8"), collect(model, Split(feeds), threads=1))
     session = usable("onnxruntime").load(made.path, SessionOptions(mode=Mode.NATIVE, threads=1))
     assert session.kernels().integer == {"QLinearMatMul": 2}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_packed_rows_cost_no_kernel_and_no_conversion_in_a_call(tied: bool) -> None:
+    """The last product reads 4 bits as they are; bytes for the look-up are made of them once, as the file is loaded."""
+    model, _ = _language(tied)
+    made = quantize_model(model, Recipe.parse("w4-b16"), None)
+    kernels = usable("onnxruntime").load(made.path, SessionOptions(mode=Mode.NATIVE, threads=1)).kernels()
+    found = kernels.integer | kernels.float | kernels.other
+    moves = {"Gather": 2, "Transpose": 1} if tied else {"Gather": 2}
+    inner = {"DequantizeLinear": 1, "MatMul": 1, "Relu": 1}
+    assert found == {"MatMulNBits (int4 weights)": 1, "Cast": 1, "Mul": 1} | moves | inner
+    assert made.size.carried is None
+
+
+@pytest.mark.parametrize("recipe", ["w4", "w4-b8", "w4-asym"])
+@pytest.mark.parametrize("name", ["onnxruntime", "torch", "openvino", "litert"])
+def test_backends_look_packed_rows_up(name: str, recipe: str) -> None:
+    """Wherever it runs, a table in 4 bits gives the rows that it gives in the simulation."""
+    state = BACKENDS.get(name).availability()
+    if not state.available:
+        pytest.skip(state.reason or name)
+    model, feeds = _language(tied=True)
+    made = quantize_model(model, Recipe.parse(recipe), None)
+    (wanted,) = reference().load(made.path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    (found,) = usable(name).load(made.path, SessionOptions()).run(feeds)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_places_that_floats_decide_take_no_codes() -> None:

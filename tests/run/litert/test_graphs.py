@@ -159,56 +159,6 @@ def test_a_positive_factor_goes_into_the_scales(tmp_path: Path) -> None:
     assert other.differences == ()
 
 
-def between_factors(folder: Path, dynamic: bool) -> Path:
-    """A layer on int8 weights between products with a vector each, its own input dynamic or float."""
-    random = np.random.default_rng(4)
-    codes = random.integers(-127, 128, (SHAPE[-1], 5)).astype(np.int8)
-    values = {
-        "before": random.normal(size=SHAPE[-1]).astype(np.float32),
-        "after": random.normal(size=5).astype(np.float32),
-        "codes": codes,
-        "zero": np.int8(0),
-        "step": np.float32(0.01),
-    }
-    if dynamic:
-        layer = [
-            helper.make_node("DynamicQuantizeLinear", ["m"], ["q", "scale", "point"]),
-            helper.make_node("MatMulInteger", ["q", "codes", "point", "zero"], ["sums"]),
-            helper.make_node("Cast", ["sums"], ["floats"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", ["scale", "step"], ["both"]),
-            helper.make_node("Mul", ["floats", "both"], ["p"]),
-        ]
-    else:
-        layer = [
-            helper.make_node("DequantizeLinear", ["codes", "step"], ["w"]),
-            helper.make_node("MatMul", ["m", "w"], ["p"]),
-        ]
-    nodes = [
-        helper.make_node("Mul", ["x0", "before"], ["m"]),
-        *layer,
-        helper.make_node("Relu", ["p"], ["r"]),
-        helper.make_node("Mul", ["r", "after"], ["y"]),
-    ]
-    return save(folder, nodes, [numpy_helper.from_array(np.asarray(v), name) for name, v in values.items()])
-
-
-@needs_litert
-@pytest.mark.usefixtures("kept")
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_factors_beside_a_layer_leave_its_weights_on_their_codes(tmp_path: Path, dynamic: bool) -> None:
-    """Dynamic layers behind a normalization's scale run on integers, and no answer is that of other weights."""
-    path, feeds = between_factors(tmp_path, dynamic), values(1)
-    session, name = session_of(path), "x0"
-    reference = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED))
-    found, expected = session.run(feeds)[0], reference.run(feeds)[0]
-    if dynamic:  # LiteRT finds a range for each row
-        rows = feeds[name].reshape(-1, SHAPE[-1])
-        expected = np.concatenate([reference.run({name: np.tile(row, (1, *SHAPE[:2], 1))})[0][:, 0, 0] for row in rows])
-        expected = expected.reshape(found.shape)
-        assert session.kernels().integer == {"FULLY_CONNECTED (dynamic)": 1}
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(expected))
-
-
 @needs_litert
 @pytest.mark.usefixtures("kept")
 def test_samples_that_know_of_each_other_are_converted_for_each_batch(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rewrite_tables"]
 
+_BYTES_OF = {TensorProto.INT4: TensorProto.INT8, TensorProto.UINT4: TensorProto.UINT8}
 _CODES = (TensorProto.UINT4, TensorProto.UINT8, TensorProto.UINT16)
 
 
@@ -28,7 +29,7 @@ def rewrite_tables(edit: GraphEdit, differences: list[str]) -> None:
         found = _value(edit, node)
         if found is None:
             continue
-        if node.op_type == "Cast" and found.ndim > 1:
+        if node.op_type == "Cast" and found.dtype == np.int32 and found.ndim > 1:
             differences.append(f"'{node.input[0]}' is looked up in a table: stored as float32")
         edit.nodes = [each for each in edit.nodes if each is not node]
         edit.constant(node.output[0], found)
@@ -44,6 +45,8 @@ def _value(edit: GraphEdit, node: onnx.NodeProto) -> Array | None:
     match node.op_type:
         case "Cast" if settings["to"] == TensorProto.INT32 and edit.constants[node.input[0]].data_type in _CODES:
             return np.asarray(first, np.int32)
+        case "Cast" if edit.constants[node.input[0]].data_type in _BYTES_OF:  # packed codes of which rows are taken
+            return first if settings["to"] == _BYTES_OF[edit.constants[node.input[0]].data_type] else None
         case "Gather" if first.dtype == np.float32 and rest[0].dtype == np.int32:
             return np.asarray(np.take(first, rest[0], axis=settings.get("axis", 0)))
         case "Mul" if first.dtype == np.float32:

@@ -15,7 +15,8 @@ from qexplorer.machine.addresses import reaches_others
 
 __all__ = ["app_folder", "run", "streamlit_command"]
 
-_ADDRESS = "STREAMLIT_SERVER_ADDRESS"
+_ADDRESS, _UPLOAD = "STREAMLIT_SERVER_ADDRESS", "STREAMLIT_SERVER_MAX_UPLOAD_SIZE"
+SHARED_UPLOAD_MB = 200
 
 
 def run(order: argparse.Namespace) -> int:
@@ -24,12 +25,17 @@ def run(order: argparse.Namespace) -> int:
         raise QExplorerError("Streamlit is not installed", do="install qexplorer again: pip install qexplorer")
     folder = app_folder()
     address = order.address or os.environ.get(_ADDRESS) or "127.0.0.1"
-    if reaches_others(address):
-        warn(f"the app answers on {address}: whoever can reach it can read files of this machine")
-    opens = not order.no_browser and _can_open_browser()
+    if reaches_others(address) and not order.shared:
+        warn(f"the app answers on {address} without --shared: whoever can reach it can read files of this machine")
+    opens = not order.no_browser and not order.shared and _can_open_browser()
     command = streamlit_command(folder, order.port, address, opens_browser=opens)
+    if order.site or order.shared or reaches_others(address):
+        for name in [*order.site, "localhost", "127.0.0.1"] if order.site else ["*"]:
+            command += ["--server.allowedHosts", name]
+    if order.shared and _UPLOAD not in os.environ:
+        command += ["--server.maxUploadSize", str(SHARED_UPLOAD_MB)]
     # Streamlit reads .streamlit/config.toml of the folder it is started in, so it is started in the app's
-    server = subprocess.Popen(command, cwd=folder, env=_environment())
+    server = subprocess.Popen(command, cwd=folder, env=_environment(shared=order.shared))
     try:
         return server.wait()
     except KeyboardInterrupt:
@@ -54,18 +60,17 @@ def streamlit_command(folder: Path, port: int | None, address: str, *, opens_bro
     """The command that serves the app on ``address``; without a port, on the first free one from 8501."""
     command = [sys.executable, "-m", "qexplorer.ui.serving.server", "run", str(folder / "app.py")]
     command += ["--server.headless", "false" if opens_browser else "true", "--server.address", address]
-    if reaches_others(address):
-        command += ["--server.allowedHosts", "*"]
     if port is not None:
         command += ["--server.port", str(port)]
     return command
 
 
-def _environment() -> dict[str, str]:
+def _environment(*, shared: bool) -> dict[str, str]:
     """This process's environment, in which the package is found wherever the server is started."""
     known = os.environ.get("PYTHONPATH")
     root = str(Path(__file__).resolve().parent.parent.parent)
-    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
+    here = {"PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
+    return os.environ | here | ({"QEXPLORER_SHARED": "1"} if shared else {})
 
 
 def _can_open_browser() -> bool:

@@ -19,6 +19,8 @@ _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx fil
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
+_SHARED = "for several people: nobody sees files of this machine, and everybody has a workspace of their own"
+_SITE = "name under which others reach it, such as qexplorer.example.org; no other name is then answered"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 _CLASSES = "list of the classes' names, one a line in the model's order, for data that names its classes"
 
@@ -118,6 +120,8 @@ def _add_app(verbs: Any) -> None:
     app = verbs.add_parser("app", help="open the app in a browser", description="Open the app, on 127.0.0.1.")
     app.add_argument("--port", type=_port, default=None, help="port to serve on; 8501 or the next free one by default")
     app.add_argument("--address", default=None, metavar="A", help="address to answer on; 127.0.0.1 by default")
+    app.add_argument("--shared", action="store_true", help=_SHARED)
+    app.add_argument("--site", action="extend", nargs="+", default=[], metavar="NAME", help=_SITE)
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
     app.set_defaults(run=_Verb("app"))
 

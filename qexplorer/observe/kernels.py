@@ -15,7 +15,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from qexplorer.core.workspace import workspace
+from qexplorer.core.workspace import host_workspace
 from qexplorer.observe.collecting.average import MOMENTUM
 from qexplorer.observe.histogram import BINS
 
@@ -25,7 +25,7 @@ _TURNS = 8
 TABLE = BINS + _TURNS  # counters: one for each bin, and more for zeros
 
 if not os.environ.get("NUMBA_CACHE_DIR") and not os.access(Path(__file__).parent, os.W_OK):
-    numba.config.CACHE_DIR = str(workspace("numba"))  # type: ignore[attr-defined]  # an installed package may be read-only
+    numba.config.CACHE_DIR = str(host_workspace("numba"))  # type: ignore[attr-defined]  # an installed package may be read-only
 
 _SHIFT = np.uint32(16)
 _ONE = np.uint32(1)

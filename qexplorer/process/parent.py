@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qexplorer.core.errors import Cancelled, ChildError, error_from_json
+from qexplorer.core.workspace import workspace_variables
 from qexplorer.process.details import details_of_one, in_words
 from qexplorer.process.ending import oom_kills, what_ended
 from qexplorer.process.lifeline import end_group
@@ -48,6 +49,7 @@ def start_child(
             stderr=errors,
             text=True,
             encoding="utf-8",
+            env=os.environ | workspace_variables(),
             start_new_session=True,
         )
     order = {"target": target, "arguments": arguments, "limits": asdict(granted(limits)), "events": events}

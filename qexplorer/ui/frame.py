@@ -18,6 +18,8 @@ from qexplorer.process.unforeseen import unforeseen
 from qexplorer.ui import sidebar, status_line, theme
 from qexplorer.ui.page_list import grouped
 from qexplorer.ui.serving.address import ask_nobody, draw_open_warning
+from qexplorer.ui.serving.people import is_shared, leave_cookie, needs_sign_in, serve_people
+from qexplorer.ui.serving.sign_in import draw_sign_in
 from qexplorer.ui.session import as_plain, not_kept, show_error, state
 
 __all__ = ["in_frame", "run_app"]
@@ -28,14 +30,22 @@ _INSIDE: ContextVar[bool] = ContextVar("inside the frame", default=False)
 def run_app() -> None:
     """One run of the app: the chosen page inside the frame."""
     st.set_page_config(page_title="qexplorer", page_icon=theme.ICON, layout="wide")
-    page = _navigation()
+    serve_people()
+    hidden = needs_sign_in()
+    page = _navigation(hidden=hidden)
     theme.apply()
+    if hidden:
+        draw_sign_in()
+        return
+    if is_shared():
+        leave_cookie()
+    else:
+        draw_open_warning()
     try:
         _start_with(workspace())
     except QExplorerError as error:  # without a workspace there is nothing to draw
         show_error(error)
         return
-    draw_open_warning()
     if (unkept := not_kept()) is not None:
         forgotten = f"What is chosen here is forgotten when this page is closed: {unkept}."
         st.warning(as_plain(forgotten), icon=":material/save:")
@@ -67,16 +77,16 @@ def in_frame(draw: Callable[[], None]) -> None:
         run_app()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _start_with(root: Path) -> None:  # noqa: ARG001 - once for each workspace of this server
     ask_nobody()  # where the server was started by Streamlit's own command, from the first session on
     tidy()
 
 
-def _navigation() -> Page:
+def _navigation(*, hidden: bool) -> Page:
     root = theme.root()
     pages = {
         group: [st.Page(root / page.path, title=page.title, icon=page.icon) for page in found]
         for group, found in grouped().items()
     }
-    return st.navigation(pages)
+    return st.navigation(pages, position="hidden" if hidden else "sidebar")

@@ -9,19 +9,33 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qexplorer.core.errors import UnknownName
+from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.jobs import manager
 from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT
 from qexplorer.jobs.manager import JobState, JobStatus
+from qexplorer.ui.serving.people import is_shared, jobs_a_person
 from qexplorer.ui.session import keep, session_id, state
 
-__all__ = ["cancel_job", "job_for", "job_page", "job_state", "job_title", "latest_job", "running_jobs", "start_job"]
+__all__ = [
+    "cancel_job",
+    "job_for",
+    "job_page",
+    "job_state",
+    "job_title",
+    "latest_job",
+    "running_jobs",
+    "start_job",
+    "too_many_jobs",
+]
 
 _MOST = 40  # orders whose jobs are remembered
 
 
 def start_job(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
     """Starts the work, or joins that of the same order, and remembers it; returns its id."""
+    refused = too_many_jobs()
+    if refused is not None and not _is_at_work(kind.digest(order)):
+        raise InputError(refused, do="wait, or cancel one")
     job_id = manager.submit(kind, order, session_id())
     now, digest = state(), kind.digest(order)
     now.jobs[kind.name] = job_id
@@ -29,6 +43,20 @@ def start_job(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
     now.started = dict([*others, (digest, job_id)][-_MOST:])
     keep(now)
     return job_id
+
+
+def too_many_jobs() -> str | None:
+    """Why this person can start no more work now, one sentence; None if they can. Only a shared host has a limit."""
+    if not is_shared():
+        return None
+    most, at_work = jobs_a_person(), len(manager.running())
+    if at_work < most:
+        return None
+    return f"{at_work} of your jobs are at work, and this host runs at most {most} a person at once"
+
+
+def _is_at_work(digest: str) -> bool:
+    return any(job.digest == digest for job in manager.running())
 
 
 def cancel_job(job_id: str) -> None:

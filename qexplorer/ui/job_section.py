@@ -15,7 +15,7 @@ import streamlit as st
 from qexplorer.jobs.kind import JobKind, OrderT, PartialT, ResultT
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.process.places.waiting import duration
-from qexplorer.ui.job_memory import cancel_job, job_for, job_page, job_state, job_title, start_job
+from qexplorer.ui.job_memory import cancel_job, job_for, job_page, job_state, job_title, start_job, too_many_jobs
 from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "time_left"]
@@ -107,13 +107,14 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
 
 def draw_start(name: str, button: StartButton, *, off: bool = False) -> bool:
     """Draws the button that starts work of the kind ``name``; True if it was pressed."""
+    lacks = button.lacks or too_many_jobs()
     return st.button(
         button.label,
         type="primary" if button.primary else "secondary",
         icon=button.icon,
         key=f"{name}_start",
-        help=button.lacks or button.help,
-        disabled=off or button.off or button.lacks is not None,
+        help=lacks or button.help,
+        disabled=off or button.off or lacks is not None,
     )
 
 

@@ -23,7 +23,8 @@ from qexplorer.core.errors import InputError, QExplorerError, error_from_json
 from qexplorer.core.files import write_atomically
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.workspace import workspace
+from qexplorer.core.workspace import is_someones, workspace
+from qexplorer.ui.serving.paths import without_paths
 
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet
@@ -43,6 +44,7 @@ __all__ = [
     "kept_data_name",
     "model_reference",
     "not_kept",
+    "own_source",
     "remembered",
     "session_id",
     "show_error",
@@ -177,7 +179,7 @@ def current_model() -> Model | None:
     source = state().model
     if source is None:
         return None
-    model, name = _model(source, _stamp(source)), state().choices.get("model_name")
+    model, name = _model(own_source(source), _stamp(source), str(workspace())), state().choices.get("model_name")
     used(model.path)
     return model if name is None else replace(model, name=str(name))  # the file may be known by another one
 
@@ -207,7 +209,7 @@ def data_reference() -> DataRef | None:
     if now.data is None:
         return None
     name, preprocessing = kept_data_name(now.data), json.dumps(now.preprocessing, sort_keys=True)
-    asked = (now.data, _stamp(now.data), preprocessing, name, now.task)
+    asked = (own_source(now.data), _stamp(now.data), preprocessing, name, now.task)
     found = _referred(*asked)
     if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
         _referred.clear(*asked)
@@ -228,6 +230,23 @@ def fitted_data() -> DataSet | None:
     return None if model is None or data is None else _fitted(data.digest, model.sha256, data, model)
 
 
+def own_source(source: str) -> str:
+    """``source`` itself: a sample's name, or on a shared host a file in the workspace of whoever asks.
+
+    Raises:
+        InputError: it is a file that a person of a shared host has no business with.
+    """
+    if is_someones() and not _is_sample(source) and not Path(source).resolve().is_relative_to(workspace().resolve()):
+        raise InputError("this is none of your files", do="upload it")
+    return source
+
+
+def _is_sample(source: str) -> bool:
+    from qexplorer.load.samples.shelf import list_samples
+
+    return any(source in (sample.name, sample.data) for sample in list_samples())
+
+
 def current_recipe() -> Recipe:
     """The recipe being edited. Raises RecipeError if its text is not a recipe."""
     return Recipe.parse(state().recipe)
@@ -246,12 +265,13 @@ def show_error(error: QExplorerError) -> None:
 
 
 def as_plain(text: str) -> str:
-    """``text`` for Markdown: the names of files, layers and tensors are full of its signs."""
-    return in_markdown(text)
+    """``text`` for Markdown: the names of files, layers and tensors are full of its signs. On a shared host without
+    paths of the host."""
+    return in_markdown(without_paths(text))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model: checked in a process of its own, a few seconds.")
-def _model(source: str, stamp: str) -> Model:  # noqa: ARG001  # the stamp is part of the cache's key
+def _model(source: str, stamp: str, home: str) -> Model:  # noqa: ARG001  # stamp and home are parts of the cache's key
     from qexplorer.load.model import load_model
 
     return load_model(source)

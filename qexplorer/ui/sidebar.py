@@ -13,6 +13,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
 from qexplorer.ui.job_memory import running_jobs
 from qexplorer.ui.job_section import draw_job_in_sidebar
+from qexplorer.ui.serving.sign_in import draw_person
 from qexplorer.ui.session import State, choose_model, keep, kept_data_name, state
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def draw_sidebar() -> None:
             _data(now)
             _recipe(now)
             _backend(now)
+        draw_person()
         for job in running_jobs():  # how one ended stands on the page that started it
             draw_job_in_sidebar(job)
 
@@ -71,12 +73,15 @@ def _model(now: State) -> None:
 
 
 def _data(now: State) -> None:
+    _pick("Data", "side_data", _data_options(now), now.data, _data_chosen, data_label, None)
+
+
+def _data_options(now: State) -> list[str | None]:
     sample = samples().get(now.model or "")
     options: list[str | None] = [sample.data] if sample else []
     if now.data is not None and now.data not in options:
         options.append(now.data)
-    options.append(None)
-    _pick("Data", "side_data", options, now.data, _data_chosen, data_label, None)
+    return [*options, None]
 
 
 def _recipe(now: State) -> None:
@@ -118,14 +123,16 @@ def _model_chosen() -> None:
 
 
 def _data_chosen() -> None:
-    now = state()
-    now.data, now.preprocessing, now.task = st.session_state["side_data"], None, None
-    keep(now)
+    now, chosen = state(), st.session_state["side_data"]
+    if chosen in _data_options(now):  # a page may send anything
+        now.data, now.preprocessing, now.task = chosen, None, None
+        keep(now)
 
 
 def _recipe_chosen() -> None:
     now = state()
-    now.recipe = st.session_state["side_recipe"] or now.recipe
+    chosen = st.session_state["side_recipe"]
+    now.recipe = chosen if chosen in examples() else now.recipe
     keep(now)
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, DataError, QExplorerError
-from qexplorer.core.workspace import workspace
+from qexplorer.core.workspace import share, workspace
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child, start_child
 
@@ -232,3 +232,14 @@ def test_events_can_go_to_a_file(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["progress", "progress", "result"]
     assert lines[-1]["value"] == {"n": 1}
+
+
+def test_a_child_works_in_the_workspace_of_who_asked() -> None:
+    """On a shared host a process that is started for somebody finds theirs and the host's, though nobody asks in it."""
+    home = workspace()
+    share(lambda: "visitor-a")
+    try:
+        assert work("workspaces") == [str(home / "people" / "visitor-a"), str(home)]
+    finally:
+        share(lambda: None)
+    assert work("workspaces") == [str(home), str(home)]

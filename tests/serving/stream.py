@@ -67,18 +67,22 @@ class Visit:
     elements: dict[str, list[Any]] = field(default_factory=dict)
     query: str = ""
 
-    def run(self, *, page: str = "", click: str | None = None) -> None:
+    def run(self, *, page: str = "", click: str | None = None, values: Mapping[str, str] | None = None) -> None:
         """Runs the page until the script has finished.
 
         Args:
             page: the page's name in the address; the first one by default.
             click: label of a button to press.
+            values: what a browser claims was chosen, by the widget's id.
         """
         message = BackMsg()
         message.rerun_script.query_string, message.rerun_script.page_name = self.query, page
         if click is not None:
             state = message.rerun_script.widget_states.widgets.add()
             state.id, state.trigger_value = self.button(click).id, True
+        for name, value in (values or {}).items():
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id, state.string_value = name, value
         self.elements = {}
         self.socket.send(message.SerializeToString())
         while True:

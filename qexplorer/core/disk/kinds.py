@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from qexplorer.core.workspace import PEOPLE
+
 __all__ = ["FILES", "KEPT_KINDS", "Going", "KeptKind"]
 
 
@@ -56,6 +58,8 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("details", "findings"),
     KeptKind("incoming", "being worked on", Going.NEVER),
     KeptKind("scratch", "being worked on", Going.NEVER),
+    KeptKind("places", "being worked on", Going.NEVER),
+    KeptKind(PEOPLE, "workspaces of people", Going.NEVER),
     KeptKind("working", "being worked on", Going.NEVER),
     KeptKind("places", "being worked on", Going.NEVER),
 )

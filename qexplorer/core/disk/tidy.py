@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import chain
 from pathlib import Path
 
@@ -11,16 +12,18 @@ from qexplorer.core.disk.kinds import KEPT_KINDS, Going
 from qexplorer.core.disk.limit import trim
 from qexplorer.core.disk.owners import is_abandoned, is_owned, remove
 from qexplorer.core.disk.private import mend_permissions
-from qexplorer.core.workspace import workspace
+from qexplorer.core.workspace import PEOPLE, VISITOR, host_workspace, workspace
 
 __all__ = ["remove_leftovers", "tidy"]
 
 _PASSING = ("incoming", "scratch", "working")  # nothing stays in these folders
+_VISITOR_S = 30 * 86_400.0  # how long somebody who did not sign in is remembered
 _UNFINISHED = (".", "making-")  # what earlier versions called files and folders that were not whole yet
 
 
 def tidy() -> None:
-    """Closes the workspace to others, removes what killed processes left, and brings it within its limit.
+    """Closes the workspace to others, removes what killed processes left, and brings it within its limit; on a shared
+    host it also forgets visitors who did not come back for a month.
 
     From here on this process makes files that its user alone can read: call it in a process of this program only.
     """
@@ -28,7 +31,18 @@ def tidy() -> None:
     root = workspace()
     mend_permissions(root)
     remove_leftovers(root)
+    for visitor in children(host_workspace() / PEOPLE):
+        if visitor.name.startswith(VISITOR) and time.time() - _last_visit(visitor) > _VISITOR_S:
+            remove(visitor)
     trim()
+
+
+def _last_visit(folder: Path) -> float:
+    """When a session of this person was last changed."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *children(folder / "sessions")))
+    except OSError:  # it is going just now
+        return time.time()
 
 
 def remove_leftovers(root: Path) -> list[Path]:

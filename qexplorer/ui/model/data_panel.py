@@ -15,6 +15,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.report.pictures import is_picture, pictures
 from qexplorer.ui.model.preprocessing_panel import draw_preprocessing
+from qexplorer.ui.serving.people import is_shared
 from qexplorer.ui.session import as_plain, current_data, fitted_data, keep, show_error, state
 from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload
@@ -163,18 +164,23 @@ def _sources(model: Model, *, expanded: bool) -> None:
             if take_upload("data", files, lambda name, path: _choose_upload(name, path, model, task), _WAIT):
                 st.rerun()
         with right:
-            with st.form("path_data", border=False):
-                path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
-                if st.form_submit_button("Read it") and path.strip():
-                    source = Path(path.strip()).expanduser()
-                    error = take(lambda: _choose(source, model, task), _WAIT.format(name=as_plain(source.name)))
-                    if error is None:
-                        st.rerun()
-                    show_error(error)
+            if not is_shared():  # where nobody looks at files of the host
+                _draw_path(model, task)
             own = samples().get(model.name)
             if own is not None and state().data != own.data and st.button(f"Back to the sample's own data, {own.data}"):
                 _use(own.data)
                 st.rerun()
+
+
+def _draw_path(model: Model, task: str | None) -> None:
+    with st.form("path_data", border=False):
+        path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
+        if st.form_submit_button("Read it") and path.strip():
+            source = Path(path.strip()).expanduser()
+            error = take(lambda: _choose(source, model, task), _WAIT.format(name=as_plain(source.name)))
+            if error is None:
+                st.rerun()
+            show_error(error)
 
 
 def keep_upload(name: str, given: Path) -> Path:

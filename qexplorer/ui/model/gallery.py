@@ -9,6 +9,7 @@ import streamlit as st
 
 from qexplorer.report.metric_words import clause_of, stated
 from qexplorer.report.words import count_text
+from qexplorer.ui.serving.people import is_shared
 from qexplorer.ui.session import as_plain, choose_model, show_error, state
 from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload
@@ -60,6 +61,8 @@ def draw_own_file() -> None:
         file = st.file_uploader("Upload an ONNX file", type=["onnx"], key="upload_model")
         if take_upload("model", file, _from_upload, _WAIT):
             st.rerun()
+    if is_shared():  # nobody looks at files of the host
+        return
     with right, st.form("path_model", border=False):
         path = st.text_input("Or a path on this machine", placeholder="/home/me/models/net.onnx")
         if st.form_submit_button("Load it") and path.strip():

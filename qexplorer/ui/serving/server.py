@@ -7,7 +7,10 @@ import sys
 
 from streamlit.web import cli
 
+from qexplorer.core.disk.tidy import tidy
+from qexplorer.core.errors import QExplorerError
 from qexplorer.ui.serving.address import ask_nobody
+from qexplorer.ui.serving.people import serve_people
 
 __all__ = ["main"]
 
@@ -15,6 +18,11 @@ __all__ = ["main"]
 def main() -> None:
     """Serves until it is ended."""
     ask_nobody()  # before the first connection, which may come from a foreign page
+    try:
+        tidy()
+    except QExplorerError as error:  # the page says it too
+        sys.stderr.write(f"qexplorer: warning: {error.sentence}\n")
+    serve_people()
     sys.exit(cli.main(prog_name="streamlit"))
 
 

@@ -10,7 +10,7 @@ from qexplorer.core.disk.contents import bytes_by_title
 from qexplorer.core.disk.limit import LEAST_BYTES, VARIABLE, SizeLimit, Whose, choose_limit, size_limit
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_html
-from qexplorer.core.workspace import workspace
+from qexplorer.core.workspace import is_someones, workspace
 from qexplorer.report.palette import INTEGER, lighter
 from qexplorer.report.words import bytes_text
 from qexplorer.ui.session import as_plain, show_error
@@ -39,6 +39,9 @@ def draw_workspace() -> None:
         return
     held = bytes_by_title(workspace())
     st.html(usage_html(held, limit.limit_bytes))
+    if is_someones():
+        st.caption(f"This is your part of a shared host. {_STAYS}")
+        return
     st.caption(as_plain(f"The limit is {_WHOSE[limit.whose]}. {_STAYS} It lies in {workspace()}"))
     if limit.whose is not Whose.ENVIRONMENT:
         _choose(limit)

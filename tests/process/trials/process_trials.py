@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from qexplorer.core.errors import BackendError, DataError
+from qexplorer.core.workspace import host_workspace, workspace
 from qexplorer.process.child import Emit, allow
 from qexplorer.process.limits import Limits
 from qexplorer.process.parent import run_in_child
@@ -114,3 +115,8 @@ def die_by(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
 def refuse_memory(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
     """Raises an error of the program's own around what ONNX Runtime says."""
     raise BackendError("AllocateRawInternal(size_t) Failed to allocate memory for requested buffer", where="net")
+
+
+def workspaces(arguments: dict[str, Any], emit: Emit) -> list[str]:  # noqa: ARG001
+    """Which workspaces it finds: its own and the host's."""
+    return [str(workspace()), str(host_workspace())]

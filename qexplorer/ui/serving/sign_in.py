@@ -1,0 +1,33 @@
+"""Streamlit's own sign-in (OpenID Connect), where an [auth] section in secrets.toml configures it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.auth_util import get_secrets_auth_section, is_authlib_installed
+
+from qexplorer.ui.serving.people import signed_in_as
+
+__all__ = ["draw_person", "draw_sign_in"]
+
+
+def draw_sign_in() -> None:
+    """The only thing that somebody sees who has not signed in."""
+    st.title("qexplorer")
+    st.markdown("Explore quantization of neural networks. Sign in: what you load and measure here is yours alone.")
+    if not is_authlib_installed():
+        st.error("Sign-in is configured, but its library is missing on the host: pip install 'qexplorer[auth]'.")
+        return
+    named: list[str | None] = [name for name, value in get_secrets_auth_section().items() if isinstance(value, Mapping)]
+    for name in named or [None]:  # an unnamed provider stands in [auth] itself
+        label = f"Sign in with {name}" if name else "Sign in"
+        if st.button(label, type="primary", icon=":material/login:", key=f"sign_in_{name}"):
+            st.login(name)
+
+
+def draw_person() -> None:
+    """Who signed in, and the way out; nothing where nobody does."""
+    name = signed_in_as()
+    if name is not None and st.button(f"Sign out {name}", icon=":material/logout:", key="sign_out"):
+        st.logout()

@@ -9,6 +9,7 @@ from streamlit.web import cli
 
 from qexplorer.core.disk.tidy import tidy
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_terminal
 from qexplorer.ui.serving.address import ask_nobody
 from qexplorer.ui.serving.people import serve_people
 
@@ -21,7 +22,7 @@ def main() -> None:
     try:
         tidy()
     except QExplorerError as error:  # the page says it too
-        sys.stderr.write(f"qexplorer: warning: {error.sentence}\n")
+        sys.stderr.write(f"qexplorer: warning: {in_terminal(str(error))}\n")
     serve_people()
     sys.exit(cli.main(prog_name="streamlit"))
 

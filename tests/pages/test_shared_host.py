@@ -51,7 +51,7 @@ def test_nothing_is_shown_before_signing_in(user: _User, monkeypatch: pytest.Mon
     assert len(app.selectbox) == 0
     user.is_logged_in = True
     app = open_app()
-    assert "Sign out ada@example.org" in [button.label for button in app.button]
+    assert any(button.label.startswith("Sign out ada") for button in app.button)
     assert "Samples" in texts(app)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.auth_util import get_secrets_auth_section, is_authlib_installed
 
-from qexplorer.core.foreign.media import in_label
+from qexplorer.core.foreign.media import in_markdown
 from qexplorer.ui.serving.people import signed_in_as
 
 __all__ = ["draw_person", "draw_sign_in"]
@@ -30,5 +30,5 @@ def draw_sign_in() -> None:
 def draw_person() -> None:
     """Who signed in, and the way out; nothing where nobody does."""
     name = signed_in_as()
-    if name is not None and st.button(f"Sign out {in_label(name)}", icon=":material/logout:", key="sign_out"):
+    if name is not None and st.button(f"Sign out {in_markdown(name)}", icon=":material/logout:", key="sign_out"):
         st.logout()

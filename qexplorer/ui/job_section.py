@@ -20,7 +20,7 @@ from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "time_left"]
 
-POLL_S = 0.5
+POLL_S, WAITING_POLL_S = 0.5, 2.0
 _SIDEBAR = "side"
 
 
@@ -127,7 +127,7 @@ def draw_job(job: JobState, *, place: str, partial: Callable[[JobState], None] |
         partial: draws the results that have come so far, under the progress.
     """
     if job.is_running:
-        _running(job.id, place, partial)
+        (_running if job.waiting is None else _waiting)(job.id, place, partial)
     elif job.status is JobStatus.FAILED and not _dismissed(job, place):
         told = job_page(job) if place == _SIDEBAR else None
         reason = f"page {told} says why." if told else as_plain(job.error or "")
@@ -174,14 +174,28 @@ def _running(job_id: str, place: str, partial: Callable[[JobState], None] | None
     job = job_state(job_id)
     if job is None or not job.is_running:
         st.rerun()
-        return
+    else:
+        _draw_running(job, place, partial)
+
+
+@st.fragment(run_every=WAITING_POLL_S)
+def _waiting(job_id: str, place: str, partial: Callable[[JobState], None] | None) -> None:
+    """Looks less often: a crowd that waits must not slow down the one whose turn it is."""
+    job = job_state(job_id)
+    if job is None or not job.is_running or job.waiting is None:
+        st.rerun()
+    else:
+        _draw_running(job, place, partial)
+
+
+def _draw_running(job: JobState, place: str, partial: Callable[[JobState], None] | None) -> None:
     st.progress(job.done, text=f"**{as_plain(job_title(job))}**: {as_plain(_doing(job))}")
     others = len(job.owners) - 1
     shared = f"{others} other session{'s wait' if others > 1 else ' waits'} for the same: only your wait ends."
     help_text = shared if others > 0 else None
-    if st.button("Cancel", key=f"cancel_{place}_{job_id}", icon=":material/stop_circle:", help=help_text):
+    if st.button("Cancel", key=f"cancel_{place}_{job.id}", icon=":material/stop_circle:", help=help_text):
         with st.spinner("Ending the work"):
-            cancel_job(job_id)
+            cancel_job(job.id)
         st.rerun()
     if partial is not None:
         partial(job)

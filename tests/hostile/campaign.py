@@ -128,18 +128,22 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1800, help="for all of it")
     parser.add_argument("--seed", type=int, default=1)
     order = parser.parse_args()
-    until = time.monotonic() + order.seconds
+    end = time.monotonic() + order.seconds
+
+    def until(share: float) -> float:
+        return min(end, time.monotonic() + order.seconds * share)
+
+    shown = (case for case in models.cases() if case.name.startswith("names/"))
     tallies = [
-        _in_workers("named models", models.cases(), until),
-        _in_workers("named data", data.cases(), until),
+        _in_workers("named models", models.cases(), end),
+        _in_workers("named data", data.cases(), end),
+        _at_the_entrance("qx.load, named models", models.cases(), until(0.12)),
+        _at_the_entrance("qx.data, named data", data.cases(), until(0.1)),
+        _on_the_command_line(shown, until(0.08)),
     ]
     for kind in ("csv", "idx", "npz", "zip", "onnx"):
         cases = islice(mutations(kind, order.seed), order.mutations)
-        share = min(until, time.monotonic() + order.seconds * (0.3 if kind == "onnx" else 0.1))
-        tallies.append(_in_workers(f"{kind} mutations", cases, share))
-    tallies.append(_at_the_entrance("qx.load, named models", models.cases(), until))
-    tallies.append(_at_the_entrance("qx.data, named data", data.cases(), until))
-    tallies.append(_on_the_command_line((c for c in models.cases() if c.name.startswith("names/")), until))
+        tallies.append(_in_workers(f"{kind} mutations", cases, until(1.0 if kind == "onnx" else 0.08)))
     tallies = [tally for tally in tallies if tally.seconds]
     _write(tallies, order)
     return int(any(tally.wrong for tally in tallies))

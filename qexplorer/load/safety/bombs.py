@@ -155,6 +155,8 @@ def check_declared_sizes(proto: onnx.ModelProto, where: str) -> None:
             _check_axes(value.name, [dim.dim_value for dim in value.type.tensor_type.shape.dim], where)
     for name, tensor in all_tensors(proto):
         _check_axes(name, tensor.dims, where)
+        if tensor.HasField("segment"):
+            raise ModelError(f"the tensor '{name}' is kept in segments", where=where, do="save it in one piece")
         if tensor.data_type != _T.STRING:
             _check_data(name, tensor, where)
 

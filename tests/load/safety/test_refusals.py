@@ -177,6 +177,13 @@ def test_bomb_from_shape_arithmetic(tmp_path: Path) -> None:
     assert "GB" in refused(proto, tmp_path)
 
 
+def test_a_weight_in_segments(tmp_path: Path) -> None:
+    """A weight that is kept in segments, which nothing reads, is refused by name."""
+    proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 4]}, ["y"], {"w": weight(4)})
+    proto.graph.initializer[0].segment.end = 2
+    assert "'w' is kept in segments" in refused(proto, tmp_path)
+
+
 def test_sparse_weight(tmp_path: Path) -> None:
     """A sparse weight is refused by name."""
     proto = model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": ["n", 4]}, ["y"])

@@ -11,11 +11,12 @@ from itertools import islice
 
 import pytest
 
-from tests.hostile import data, models
+from tests.hostile import data, models, recipes
 from tests.hostile.campaign import mutations
 from tests.hostile.case import Case
 from tests.hostile.judging import judged, wrong_with
 from tests.hostile.mutations import FORMATS
+from tests.hostile.recipe_texts import named, verdict
 
 _SLOW = ("counts/", "bodies/a loop", "archives/20,000", "tables/200,000", "operators/", "80 MB")
 """Families that the long part opens: each takes seconds."""
@@ -40,6 +41,15 @@ def test_mutations(kind: str) -> None:
     assert _wrong(islice(mutations(kind, 3), _SOME[kind])) == []
 
 
+def test_recipes() -> None:
+    """A value that makes no sense in any place gives a recipe that reads back equal, or one line."""
+    for told, text in recipes.texts():
+        sentence = verdict(text)
+        assert "\n" not in sentence, told
+        assert len(sentence) < 4000, told
+        assert not told.startswith(("a format:", "a field:")) or sentence, told
+
+
 def test_mutations_are_the_same_for_the_same_seed_and_of_all_kinds() -> None:
     """Some of them load and most are refused, so that both ways are tried."""
     for kind in FORMATS:
@@ -53,6 +63,7 @@ def test_mutations_are_the_same_for_the_same_seed_and_of_all_kinds() -> None:
 
 def test_there_are_as_many_as_were_promised() -> None:
     """Names are unique, and each case says what it attacks."""
+    assert len(list(recipes.texts())) + len(named()) > 100
     for cases, least in ((list(models.cases()), 300), (list(data.cases()), 200)):
         assert len({case.name for case in cases}) == len(cases) >= least
         assert all(case.attacks for case in cases)

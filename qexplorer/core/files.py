@@ -24,6 +24,7 @@ from qexplorer.core.errors import InputError
 __all__ = [
     "copy_atomically",
     "file_name",
+    "given_path",
     "is_whole",
     "move_whole",
     "read_sealed",
@@ -136,6 +137,22 @@ def is_whole(path: Path, sha256: str) -> bool:
 def _digest(path: Path, *stamp: int) -> str:  # noqa: ARG001 - the stamp is part of the key
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def given_path(source: str | Path) -> Path:
+    """What a person gave as a path, with ``~`` filled in; nothing need be there.
+
+    Raises:
+        InputError: it can be no path here: too long, in a folder that may not be looked into, of no such user.
+    """
+    try:
+        path = Path(source).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        what = f"there can be no file of this name ({reason.strip('.')})"
+        raise InputError(what, where=str(source), do="check the path") from None
+    return path
 
 
 def file_name(*parts: str) -> str:

@@ -287,7 +287,7 @@ def _read(path: Path) -> str:
         return text_in(path, BOUNDS)
     except TooMuch:
         raise _too_large(str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RecipeError(f"cannot be read ({type(error).__name__})", where=str(path), do="check the path") from None
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import DataError, InputError, ModelError
+from qexplorer.core.files import given_path
 from qexplorer.load.datasets.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def refer_to_data(
     sample = sample_of_data(str(source))
     if sample is not None:
         return DataRef(sample=sample.data, preprocessing=preprocessing, task=task)
-    size, path = preprocessing.size if preprocessing else None, Path(source).expanduser()
+    size, path = preprocessing.size if preprocessing else None, given_path(source)
     if not path.exists():
         load_raw(source, size=size)  # says what would have been accepted
     kept = keep_untrusted(path, size=size)

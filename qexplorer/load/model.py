@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, InputError, ModelError, QExplorerError
+from qexplorer.core.files import given_path
 from qexplorer.core.model import Model
 from qexplorer.load.safety.limits import MAX_FILE_BYTES, loading_limits
 from qexplorer.load.store import find, keep, private_folder
@@ -56,7 +57,7 @@ def load_model(
     """
     if not isinstance(source, str | Path):
         return _load_module(source, example_inputs, name)
-    path = Path(source).expanduser()
+    path = given_path(source)
     if path.is_file():
         return _load_path(path, name or path.stem, str(source), path.absolute().parent, on_event, cancelled)
     if _looks_like_path(str(source)):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qexplorer.core.files import file_name, is_whole, read_sealed, write_sealed
+from qexplorer.core.files import file_name, given_path, is_whole, read_sealed, write_sealed
 from qexplorer.core.workspace import sha256_bytes
 
 
@@ -54,3 +54,11 @@ def test_a_file_is_whole_while_its_digest_is_the_same(tmp_path: Path) -> None:
     path.write_bytes(b"one")
     assert is_whole(path, sha256_bytes(b"one"))
     assert not is_whole(tmp_path / "missing", sha256_bytes(b"one"))
+
+
+@pytest.mark.parametrize("source", ["a" * 5000, "/" + "a/" * 3000, "~no-such-user-of-this-machine/a"])
+def test_what_can_be_no_path_is_said_in_one_sentence(source: str) -> None:
+    """A system's own error for a name too long, or for a user that is not there, is no fault of this program."""
+    with pytest.raises(InputError, match="there can be no file of this name"):
+        given_path(source)
+    assert given_path("~/a") == Path.home() / "a"

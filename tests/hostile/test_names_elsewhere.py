@@ -77,8 +77,7 @@ def test_a_terminal_reads_names(command: list[str], tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize("command", [["inspect", "{}.onnx"], ["quantize", "digits_cnn", "--recipe", "{}"], ["{}"]])
 def test_an_error_is_one_short_printable_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever stands in the name of a file, in a recipe or in a command."""
-    name = EVIL if "onnx" in command[-1] else EVIL + "x" * 1_000_000
-    assert main([part.format(name) for part in command]) == 2
+    assert main([part.format(EVIL + "x" * 1_000_000) for part in command]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.strip().isprintable()

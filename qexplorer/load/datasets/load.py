@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import UnknownName
+from qexplorer.core.files import given_path
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData
 from qexplorer.load.datasets.split import dataset_from
@@ -61,7 +62,7 @@ def load_raw(source: str | Path, *, size: tuple[int, int] | None = None) -> tupl
         return _shipped(sample.folder), sample.manifest.data.preprocessing
     if sample is not None:
         return noise_data(), Preprocessing()
-    path = Path(source).expanduser()
+    path = given_path(source)
     if not path.exists():
         names = dict.fromkeys(sample.data for sample in list_samples())
         raise UnknownName.among("data set or file", text, [*names, "or the path of a file that exists"])

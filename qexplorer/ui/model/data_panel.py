@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from qexplorer.core.errors import DataError, QExplorerError
+from qexplorer.core.files import given_path
 from qexplorer.core.foreign.media import in_code
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_file, workspace
@@ -176,8 +177,9 @@ def _draw_path(model: Model, task: str | None) -> None:
     with st.form("path_data", border=False):
         path = st.text_input("Or a path on this machine", placeholder="/home/me/data/test.npz")
         if st.form_submit_button("Read it") and path.strip():
-            source = Path(path.strip()).expanduser()
-            error = take(lambda: _choose(source, model, task), _WAIT.format(name=as_plain(source.name)))
+            source = path.strip()
+            wait = _WAIT.format(name=as_plain(PurePath(source).name))
+            error = take(lambda: _choose(given_path(source), model, task), wait)
             if error is None:
                 st.rerun()
             show_error(error)

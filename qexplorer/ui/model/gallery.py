@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -66,8 +66,8 @@ def draw_own_file() -> None:
     with right, st.form("path_model", border=False):
         path = st.text_input("Or a path on this machine", placeholder="/home/me/models/net.onnx")
         if st.form_submit_button("Load it") and path.strip():
-            source = Path(path.strip()).expanduser()
-            error = take(lambda: _from_path(source), _WAIT.format(name=as_plain(source.name)))
+            source = path.strip()
+            error = take(lambda: _from_path(source), _WAIT.format(name=as_plain(PurePath(source).name)))
             if error is None:
                 st.rerun()
             show_error(error)
@@ -80,7 +80,7 @@ def _from_upload(name: str, path: Path) -> None:
     choose_model(str(model.path), None, name=model.name)
 
 
-def _from_path(source: Path) -> None:
+def _from_path(source: str) -> None:
     from qexplorer.load.model import load_model
 
     model = load_model(source)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qexplorer.core.errors import InputError
 from qexplorer.core.files import file_name, given_path, is_whole, read_sealed, write_sealed
 from qexplorer.core.workspace import sha256_bytes
 

@@ -7,6 +7,7 @@ and in every state of it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,10 +100,16 @@ def test_pages_escape_what_files_bring() -> None:
 
 
 def test_media_are_escaped_in_one_place() -> None:
-    """Nothing but core.foreign.media escapes HTML, and every chart is drawn through it."""
+    """Nothing but core.foreign.media escapes HTML, and every chart and table is drawn through it."""
     sources = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in PACKAGE}
     own = {name for name, text in sources.items() if "html.escape" in text or "from html import" in text}
     assert own == {"qexplorer/core/foreign/media.py"}
     charts = [name for name, text in sources.items() if ".vega_lite_chart(" in text]
     assert len(charts) > 2
     assert [name for name in charts if "in_chart(" not in sources[name]] == []
+    drawn = {name: len(re.findall(r"st\.dataframe\(", text)) for name, text in sources.items()}
+    safe = {name: len(re.findall(r"st\.dataframe\(\s*in_table\(", text)) for name, text in sources.items()}
+    assert sum(drawn.values()) > 10
+    assert {name for name in drawn if drawn[name] != safe[name]} == {"qexplorer/ui/distributions/channels.py"}, (
+        "numbers"
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "in_html",
     "in_label",
     "in_markdown",
+    "in_table",
     "in_terminal",
     "printable",
     "shortened",
@@ -35,6 +37,7 @@ _FIRST = re.compile(r"^ *(\d{1,9}(?=[.)])|(?=[-+=]))")
 _INDENTED = re.compile(r"^ +")
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)", re.IGNORECASE)
 _JOINER = "\u2060"  # draws nothing; addresses are looked for in the text as it is read, where an escape is gone already
+_RUNS = re.compile(r" *(?:[=@]|[-+].*(?:[|!]|\w\())")
 _BACKSLASH = "\u2216"  # drawn alike: Vega-Lite puts titles into literals of its own, in which a real one begins a code
 _EXPRESSIONS = ("filter", "calculate", "labelExpr", "expr")
 _NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?( ?%)?")
@@ -100,6 +103,19 @@ def in_csv(value: Any) -> Any:
         return value
     plain = printable(shortened(value, MOST_LETTERS))
     return f"'{plain}" if plain.lstrip().startswith(("=", "+", "-", "@")) else plain
+
+
+def in_table(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For a table on a page, which the browser itself saves as CSV: short lines, no text that a spreadsheet would run.
+    ``-1.2 to +0.3`` stays as it is."""
+    return [{name: _cell(value) for name, value in row.items()} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    plain = printable(shortened(value, MOST_LETTERS))
+    return f"'{plain}" if _RUNS.match(plain) else plain
 
 
 def in_chart(spec: Any) -> Any:

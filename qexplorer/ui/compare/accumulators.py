@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_table
 from qexplorer.jobs.kinds.sums import SUMS
 from qexplorer.measure.arithmetic.accumulators import SAMPLES, Sums, kept_accumulators
 from qexplorer.report.tensor_charts.accumulators import sums_rows, sums_spec
@@ -37,4 +38,4 @@ def _sums(found: Sums, subtitle: str, key: str) -> None:
     names = list(layers)
     name = st.selectbox("Layer", names, **remembered("sums_layer", names[0], names))
     draw_chart(sums_spec(layers[name], found.n, subtitle), key=f"sums_{key}")
-    st.dataframe(sums_rows(found), hide_index=True, placeholder="", key=f"sums_rows_{key}")
+    st.dataframe(in_table(sums_rows(found)), hide_index=True, placeholder="", key=f"sums_rows_{key}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.model import Model
 from qexplorer.core.results import Status
 from qexplorer.core.words.numbers import about_text, number_text, percent_text
@@ -101,7 +102,7 @@ def _numbers(comparison: Comparison, given: Assumptions) -> None:
         }
         for item in found
     ]
-    st.dataframe(rows, hide_index=True, placeholder="", key=f"footprint_{comparison.id}")
+    st.dataframe(in_table(rows), hide_index=True, placeholder="", key=f"footprint_{comparison.id}")
     st.caption(
         as_plain(
             f"{given.battery_wh:g} Wh, {percent_text(given.battery_share)} of it for inference; "
@@ -137,7 +138,7 @@ def _silicon(comparison: Comparison) -> None:
         return
     draw_chart(bars_spec(silicon_info(comparison, found, process)), key=f"silicon_{comparison.id}")
     st.html(f"<div style='font-size:0.86rem'>{_KEY}</div>")
-    st.dataframe(silicon_rows(found), hide_index=True, placeholder="", key=f"silicon_rows_{comparison.id}")
+    st.dataframe(in_table(silicon_rows(found)), hide_index=True, placeholder="", key=f"silicon_rows_{comparison.id}")
     st.caption(
         as_plain(
             f"Source: {PROCESSES[process].source}. Every weight is read once from DRAM, every activation "

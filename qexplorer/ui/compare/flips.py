@@ -11,6 +11,7 @@ import streamlit as st
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.results import Run
 from qexplorer.measure.comparison import Comparison
 from qexplorer.report.comparison_charts.values import label_of
@@ -187,4 +188,4 @@ def _table(flips: Sequence[Flip], inputs: Any) -> None:
         if inputs is not None and inputs.ndim == 2:
             row |= {names[i]: float(v) for i, v in enumerate(inputs[place][:_MOST_COLUMNS])}
         rows.append(row)
-    st.dataframe(rows, hide_index=True, placeholder="")
+    st.dataframe(in_table(rows), hide_index=True, placeholder="")

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.recipe_words.names import distinct
 from qexplorer.core.results import Accuracy
 from qexplorer.core.workspace import digest_json
@@ -56,7 +57,7 @@ def draw_history(sha256: str | None) -> None:
         st.caption("Nothing of this model yet.")
         return
     event: Any = st.dataframe(
-        history_rows(shown),
+        in_table(history_rows(shown)),
         key=f"history_table_{digest_json([r.id for r in shown])[:12]}",  # rows chosen in another list are not meant
         hide_index=True,
         on_select="rerun",

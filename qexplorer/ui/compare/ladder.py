@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.files import file_name
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.results import Status
 from qexplorer.jobs.kinds.ladder import LADDER
 from qexplorer.measure.comparison import Comparison
@@ -110,7 +111,7 @@ def _seen(ladder: Ladder) -> str:
 def _numbers(ladder: Ladder, key: str) -> None:
     rows = [row for rung in ladder.rungs for row in _rows(rung)]
     if rows:
-        st.dataframe(rows, hide_index=True, key=f"ladder_rows_{key}", placeholder="")
+        st.dataframe(in_table(rows), hide_index=True, key=f"ladder_rows_{key}", placeholder="")
     st.download_button(
         "Layers as CSV",
         ladder_csv(ladder),

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.files import file_name
-from qexplorer.core.foreign.media import in_html
+from qexplorer.core.foreign.media import in_html, in_table
 from qexplorer.core.results import Run, Status
 from qexplorer.measure.comparison import Comparison
 from qexplorer.quantize.findings import read_written
@@ -146,7 +146,7 @@ def _kernels(comparison: Comparison) -> None:
     ]
     if rows:
         st.dataframe(
-            rows,
+            in_table(rows),
             hide_index=True,
             placeholder="",
             column_config={"operators": st.column_config.TextColumn(width="large")},

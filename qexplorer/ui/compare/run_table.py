@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.results import Run
 from qexplorer.report import words
 from qexplorer.report.comparison_charts.values import label_of
@@ -31,7 +32,11 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         **{c.title: st.column_config.TextColumn(help=c.help) for c in columns_of(runs) if c.cell and c.help},
     }
     st.dataframe(
-        rows, key=key, hide_index=True, column_config=config, height="content" if len(rows) <= _MOST_ROWS else 460
+        in_table(rows),
+        key=key,
+        hide_index=True,
+        column_config=config,
+        height="content" if len(rows) <= _MOST_ROWS else 460,
     )
     if not finished:
         return

@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from qexplorer.core.files import file_name
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.saturation import SATURATION
 from qexplorer.measure.arithmetic.saturation import EXACT_FEATURES, kept_saturation, saturates_here
@@ -92,7 +93,11 @@ def _report(found: SaturationReport, subtitle: str, key: str) -> None:
             "for any input, filled bars bits on these samples."
         )
         st.dataframe(
-            layer_rows(found), hide_index=True, placeholder="", column_config=_COLUMNS, key=f"arithmetic_{key}"
+            in_table(layer_rows(found)),
+            hide_index=True,
+            placeholder="",
+            column_config=_COLUMNS,
+            key=f"arithmetic_{key}",
         )
         name = file_name(found.recipe, "arithmetic", ".csv")
         icon = ":material/download:"

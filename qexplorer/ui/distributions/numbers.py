@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.words.numbers import percent_text
 from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info, sqnr_text
 from qexplorer.ui.distributions.controls import Settings
@@ -58,5 +59,5 @@ def draw_statistics(stats: TensorStats) -> None:
         f"beyond {OUTLIER:g} std": f"{h.outliers(OUTLIER):,}",
         "NaN or infinite": f"{h.nonfinite:,}",
     }
-    st.dataframe([row], hide_index=True, placeholder="")
+    st.dataframe(in_table([row]), hide_index=True, placeholder="")
     st.caption("Kurtosis: 3 for a normal distribution, more for heavy tails, which make a wide range and coarse steps.")

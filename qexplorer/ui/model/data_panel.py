@@ -11,7 +11,7 @@ import streamlit as st
 
 from qexplorer.core.errors import DataError, QExplorerError
 from qexplorer.core.files import given_path
-from qexplorer.core.foreign.media import in_code
+from qexplorer.core.foreign.media import in_code, in_table
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.report.pictures import is_picture, pictures
@@ -132,7 +132,7 @@ def _table(data: DataSet, array: Any) -> None:
     sample = next((s for s in samples().values() if s.data == data.name), None)
     names = sample.features if sample and len(sample.features) == array.shape[1] else ()
     columns = (names or tuple(f"x{i}" for i in range(min(array.shape[1], _COLUMNS))))[:_COLUMNS]
-    st.dataframe(_rows(data, array, columns), hide_index=True, placeholder="")
+    st.dataframe(in_table(_rows(data, array, columns)), hide_index=True, placeholder="")
     if array.shape[1] > _COLUMNS:
         st.caption(f"The first {_COLUMNS} of {array.shape[1]:,} columns.")
 

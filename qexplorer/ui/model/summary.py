@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qexplorer.core.foreign.media import in_code
+from qexplorer.core.foreign.media import in_code, in_table
 from qexplorer.core.model import Layer, Model, TensorInfo
 from qexplorer.report.layer_charts.layers import layer_chart_info, layer_chart_spec
 from qexplorer.report.words import bytes_text, count_text
@@ -101,7 +101,7 @@ def draw_layers(model: Model) -> None:
         st.caption("No such layer in this model.")
         return
     st.dataframe(
-        rows,
+        in_table(rows),
         hide_index=True,
         placeholder="",
         height=min(38 + 35 * len(rows), 420),

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, chosen
@@ -105,7 +106,7 @@ def draw_table(plan: Plan) -> None:
         st.caption("No such layer under this recipe.")
         return
     event: Any = st.dataframe(
-        rows,
+        in_table(rows),
         key=_SELECTED,
         hide_index=True,
         on_select="rerun",

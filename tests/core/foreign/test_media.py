@@ -18,6 +18,7 @@ from qexplorer.core.foreign.media import (
     in_expression,
     in_html,
     in_markdown,
+    in_table,
     in_terminal,
     printable,
     shortened,
@@ -120,6 +121,15 @@ def test_a_cell_is_no_formula(text: str) -> None:
 def test_numbers_and_plain_texts_are_as_they_were(value: object) -> None:
     """A minus alone makes no formula of a number."""
     assert in_csv(value) == value
+
+
+def test_a_table_that_the_browser_saves_runs_nothing() -> None:
+    """Formulas begin with an apostrophe there too; differences and intervals of the page stay as they are."""
+    plain = ["-1.2 to +0.3", "-0.5 points (-1.2 to 0.3)", "+12 %", "conv-1", 3, None, -1.5, True]
+    runs = ["=1+1", "@SUM(1)", "+cmd|' /C calc'!A0", "-2+3+HYPERLINK(1)", "\t=1"]
+    (row,) = in_table([{str(i): value for i, value in enumerate([*plain, *runs])}])
+    assert list(row.values())[: len(plain)] == plain
+    assert all(str(cell).startswith("'") for cell in list(row.values())[len(plain) :])
 
 
 def test_a_name_in_an_expression_is_a_literal_of_what_the_data_hold() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from qexplorer.core.foreign.media import in_table
 from qexplorer.core.words.numbers import percent_text
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import FEATURES, cpu_features
@@ -37,7 +38,9 @@ def draw_times(why: Why, comparison: Comparison) -> None:
     if why.layers:
         rows = why_rows(why)
         with st.expander(f"Every layer in numbers ({len(rows)})", icon=":material/table:", expanded=not why.profiled):
-            st.dataframe(rows, hide_index=True, placeholder="", key=f"why_rows_{key}", column_config=_columns())
+            st.dataframe(
+                in_table(rows), hide_index=True, placeholder="", key=f"why_rows_{key}", column_config=_columns()
+            )
 
 
 def _where(why: Why, comparison: Comparison) -> str:

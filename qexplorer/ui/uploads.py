@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from qexplorer.core.disk.limit import make_room
 from qexplorer.core.disk.owners import own_prefix, remove
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.workspace import workspace
@@ -122,8 +123,12 @@ def _put(file: UploadedFile) -> StoredUpload:
     from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
     found = StoredUpload(file.name)
-    with found.path.open("xb") as target:
-        shutil.copyfileobj(file, target, 2**20)
+    try:
+        make_room(file.size)
+        with found.path.open("xb") as target:
+            shutil.copyfileobj(file, target, 2**20)
+    except QExplorerError as error:
+        found.refuse(untraced(error))
     file.seek(0)
     file.truncate()
     context = get_script_run_ctx()

@@ -150,3 +150,18 @@ def test_parts_that_come_later_go_with_those_on_disk() -> None:
     assert "no good" in app.error[0].value
     app.get("file_uploader")[0].set_value([("x.npy", b"x" * 99, ""), ("y.npy", b"y", "")]).run()
     assert [each.path.read_bytes() for each in app.session_state["upload_model_files"].values()] == [b"x" * 99, b"y"]
+
+
+def test_an_upload_that_has_no_room_is_refused_before_it_is_written(
+    workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a workspace that is full by its history an upload of 2 MB gets one sentence, and takes no room."""
+    monkeypatch.setenv("QEXPLORER_WORKSPACE_LIMIT", "100 MB")
+    workspace_folder.mkdir(exist_ok=True)
+    (workspace_folder / "runs.sqlite").write_bytes(b"x" * 99_000_000)
+    given = UploadedFile(UploadedFileRec("1", "a.npz", "", b"x" * 2_000_000), FileURLs())
+    found = _put(given)
+    assert found.refused is not None
+    assert "the workspace is full: 99 MB of 100 MB are in use, and 2 MB more are needed" in found.refused.sentence
+    assert not found.path.parent.exists()
+    assert given.getvalue() == b""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from qexplorer.core.errors import InputError
-from qexplorer.core.workspace import workspace
+from qexplorer.core.workspace import host_workspace
 from qexplorer.process.places.line import HAS_LOCKS, Line
 
 __all__ = ["forget_lines", "line_called", "places_here"]
@@ -29,7 +29,7 @@ def _line_in(named: str | None, name: str) -> Line | None:
     homes = [Path(named)] if named else [Path("/tmp") / f"qexplorer-{os.getuid()}", None]  # noqa: S108 - checked below
     for home in homes:
         with contextlib.suppress(OSError, InputError):
-            folder = (workspace("places") if home is None else home) / name
+            folder = (host_workspace("places") if home is None else home) / name
             folder.parent.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             if all(_is_ours(each) for each in (folder.parent, folder)):

@@ -35,7 +35,8 @@ def run(order: argparse.Namespace) -> int:
     if order.shared and _UPLOAD not in os.environ:
         command += ["--server.maxUploadSize", str(SHARED_UPLOAD_MB)]
     # Streamlit reads .streamlit/config.toml of the folder it is started in, so it is started in the app's
-    server = subprocess.Popen(command, cwd=folder, env=_environment(shared=order.shared))
+    environment = _environment(shared=order.shared)
+    server = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE)
     try:
         return server.wait()
     except KeyboardInterrupt:
@@ -70,6 +71,7 @@ def _environment(*, shared: bool) -> dict[str, str]:
     known = os.environ.get("PYTHONPATH")
     root = str(Path(__file__).resolve().parent.parent.parent)
     here = {"PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
+    here["QEXPLORER_STARTED_BY_APP"] = "1"  # the server ends with this process, see ui.serving.server
     return os.environ | here | ({"QEXPLORER_SHARED": "1"} if shared else {})
 
 

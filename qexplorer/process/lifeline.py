@@ -26,33 +26,43 @@ __all__ = ["end_group", "hold_on"]
 _F_SETSIG = 10  # of Linux on every architecture; the module fcntl does not name it
 
 
-def hold_on() -> None:
-    """The child's side, after it has read its one line: from now on it ends when standard input does."""
+def hold_on(*, group: bool = True) -> None:
+    """The child's side, after it has read its one line: from now on it ends when standard input does.
+
+    Args:
+        group: whether it leads a group of its own, which ends with it.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            _by_kernel()
+            _by_kernel(group)
             return
-    threading.Thread(target=_by_thread, daemon=True, name="lifeline").start()
+    threading.Thread(target=_by_thread, args=(group,), daemon=True, name="lifeline").start()
 
 
-def _by_kernel() -> None:
+def _by_kernel(group: bool) -> None:
     import fcntl
     import select
 
     fcntl.fcntl(0, _F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp() if group else os.getpid())
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
     gone = select.poll()
     gone.register(0, select.POLLIN)
     if gone.poll(0):  # it was gone before the kernel was asked to tell
-        end_group(os.getpid())
+        _end(group)
 
 
-def _by_thread() -> None:
+def _by_thread(group: bool) -> None:
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
-    end_group(os.getpid())
+    _end(group)
+
+
+def _end(group: bool) -> None:
+    if group:
+        end_group(os.getpid())
+    os._exit(1)
 
 
 def end_group(pid: int) -> None:

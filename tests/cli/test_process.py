@@ -17,6 +17,7 @@ import pytest
 
 from qexplorer.cli.app import app_folder, streamlit_command
 from tests.cli.conftest import Outcome, environment
+from tests.process.killing import kill_one
 
 COMMAND = [sys.executable, "-m", "qexplorer"]
 HEAVY = ("torch", "onnxruntime", "onnx", "streamlit", "numba", "sklearn", "pandas", "altair", "numpy")
@@ -115,6 +116,26 @@ def test_the_app_listens_on_this_machine_only(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         server.wait(timeout=30)
     assert server.returncode == 130
+
+
+def test_the_server_ends_with_the_command_that_started_it() -> None:
+    """SIGKILL of ``qexplorer app`` leaves no server that nobody knows of."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = kill_one(
+        [*COMMAND, "app", "--port", str(port), "--no-browser"],
+        lambda running: running[0],
+        env=environment(),
+        ready=lambda running: len(running) >= 2 and _listens(port),
+    )
+    assert len(done.seen) == 2
+    assert done.left == []
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from qexplorer.measure.metrics.statistics import wilson_interval
 from qexplorer.measure.scoring import keep_labels
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.timing.paired import PLACEMENT
+from qexplorer.process.places.taking import alone, somebody_waits
 from tests.measure.models import CLASSES, make_cnn, quantized, samples
 
 N = 12
@@ -55,6 +57,7 @@ def order(model: Model, tmp_path: Path) -> dict[str, Any]:
         "version": 1,
         "heartbeat": str(heartbeat),
         "stale_s": 60.0,
+        "turn_s": 60.0,
         "t_s": 0.0,
         "cursor": 0,
         "pairs": {},
@@ -144,6 +147,31 @@ def test_nobody_looking_ends_the_stream(order: dict[str, Any]) -> None:
     Path(order["heartbeat"]).unlink()
     assert stream(order, found.append)["reason"] == "left"
     assert not found
+
+
+def test_a_stream_makes_way_for_who_waits_when_it_had_its_turn(order: dict[str, Any]) -> None:
+    """While nobody waits it goes on; once somebody does it ends, and says where to go on."""
+    windows: list[dict[str, Any]] = []
+    waiters: list[threading.Thread] = []
+
+    def emit(event: dict[str, Any]) -> None:
+        windows.append(event)
+        if len(windows) == 2:
+            waiters.append(threading.Thread(target=_have_the_machine))
+            waiters[0].start()
+            while not somebody_waits():
+                pass
+
+    with alone():
+        ended = stream({**order, "turn_s": 0.0}, emit)
+    waiters[0].join()
+    assert (ended["reason"], len(windows)) == ("others wait", 2)
+    assert ended["t_s"] > 0
+
+
+def _have_the_machine() -> None:
+    with alone():
+        pass
 
 
 def test_totals_are_of_the_variant_that_runs_now(order: dict[str, Any]) -> None:

@@ -43,14 +43,19 @@ def _rename(proto: onnx.ModelProto) -> None:
     """Gives names that cannot be shown others, the same one the same everywhere."""
     named = [dim for graph in all_graphs(proto) for dim in _all_dims(graph) if dim.dim_param]
     taken = {dim.dim_param for dim in named}
-    fresh: dict[str, str] = {}
+    fresh: dict[str | bytes, str] = {}
     for dim in named:
         name = dim.dim_param
-        if len(name) > _LONGEST_NAME or not name.isprintable() or not name.strip():
+        if not _can_be_shown(name):
             if name not in fresh:
                 fresh[name] = next(free for i in range(len(taken) + 1) if (free := f"dim_{i}") not in taken)
                 taken.add(fresh[name])
             dim.dim_param = fresh[name]
+
+
+def _can_be_shown(name: str | bytes) -> bool:
+    """Whether a name is one of few printable letters; protobuf gives bytes for what is no UTF-8."""
+    return isinstance(name, str) and len(name) <= _LONGEST_NAME and name.isprintable() and bool(name.strip())
 
 
 def _all_dims(graph: onnx.GraphProto) -> Iterator[onnx.TensorShapeProto.Dimension]:

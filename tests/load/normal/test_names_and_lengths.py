@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from qexplorer.load.normal.dimensions import free_dimensions
 from tests.load.model_graphs import model, run, small_cnn, value, weight
 from tests.load.normalized import load, operators, same
 
@@ -59,6 +60,14 @@ def test_names_of_lengths_can_be_shown(tmp_path: Path) -> None:
     loaded, _ = load(proto, tmp_path)
     assert [each.shape for each in loaded.inputs] == [("dim_1", "dim_2", "dim_0"), ("dim_1", "dim_2", 1)]
     assert loaded.outputs[0].shape[:2] == ("dim_1", "dim_2")
+
+
+def test_a_length_whose_name_is_not_text_is_renamed() -> None:
+    """Bytes that are no UTF-8 give way to a name that can be shown."""
+    proto = small_cnn(opset=17, batch="batch")
+    proto.ParseFromString(proto.SerializeToString().replace(b"batch", b"ba\xff\xfeh"))
+    assert free_dimensions(proto) is False
+    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "dim_0"
 
 
 def test_nodes_that_share_a_name_are_told_apart_and_converted(tmp_path: Path) -> None:

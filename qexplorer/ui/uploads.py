@@ -13,6 +13,7 @@ import tempfile
 import weakref
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["StoredUpload", "belonging", "packed", "take", "take_upload"]
 
 Work = Callable[[str, Path], None]
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 
 
 class StoredUpload:
@@ -84,7 +86,6 @@ def take_upload(kind: str, given: Any, work: Work, wait: str) -> bool:
         if error is None:
             error = _taken(chosen, work, wait)
         st.session_state[key] = (ids, error)
-        _give_back()
     if error is not None:
         show_error(error)
     return fresh and error is None
@@ -122,6 +123,7 @@ def _put(file: UploadedFile) -> StoredUpload:
     from streamlit.runtime.scriptrunner import get_script_run_ctx
     from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+    _let_large_blocks_go()
     found = StoredUpload(file.name)
     try:
         make_room(file.size)
@@ -138,12 +140,13 @@ def _put(file: UploadedFile) -> StoredUpload:
     return found
 
 
-def _give_back() -> None:
-    """Has the C library hand what was freed back to the system: glibc keeps up to 60 MB for each thread otherwise.
-    Does nothing where there is no such call."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
+@cache
+def _let_large_blocks_go() -> None:
+    """Has the C library take every large block from the system and give it back when it is freed: glibc keeps up to
+    60 MB for each thread otherwise. Does nothing where there is no such call."""
+    setting = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if setting is not None:
+        setting(_MMAP_THRESHOLD, 2**20)
 
 
 def belonging(names: Sequence[str], new: Sequence[bool]) -> list[int]:

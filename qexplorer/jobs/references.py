@@ -6,6 +6,7 @@ so that any machine that can read the workspace, or was sent its files, can do t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,7 @@ class DataRef(_Ref):
         name: what to call data that was kept.
         preprocessing: what makes it ready to feed; None: what a sample's manifest says, nothing for a file's.
         task: what its labels are for; None: what the data itself says.
+        classes: names of all classes in the model's order; none: what data and model themselves say.
     """
 
     sample: str | None = None
@@ -76,6 +78,7 @@ class DataRef(_Ref):
     name: str | None = None
     preprocessing: Preprocessing | None = None
     task: str | None = None
+    classes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one(self) -> DataRef:
@@ -113,6 +116,7 @@ def refer_to_data(
     *,
     name: str | None = None,
     task: str | None = None,
+    classes: Sequence[str] = (),
 ) -> DataRef:
     """A reference to what ``load_data`` takes; a file is read into the workspace unless it is there already.
 
@@ -121,6 +125,7 @@ def refer_to_data(
         preprocessing: as for ``load_data``.
         name: what to call data of a file; its stem by default.
         task: what its labels are for.
+        classes: names of all classes in the model's order.
 
     Raises:
         DataError, UnknownName: as ``load_data``.
@@ -129,14 +134,14 @@ def refer_to_data(
     from qexplorer.load.datasets.untrusted import keep_untrusted
     from qexplorer.load.samples.shelf import sample_of_data
 
-    sample = sample_of_data(str(source))
+    listed, sample = tuple(classes), sample_of_data(str(source))
     if sample is not None:
-        return DataRef(sample=sample.data, preprocessing=preprocessing, task=task)
+        return DataRef(sample=sample.data, preprocessing=preprocessing, task=task, classes=listed)
     size, path = preprocessing.size if preprocessing else None, given_path(source)
     if not path.exists():
         load_raw(source, size=size)  # says what would have been accepted
     kept = keep_untrusted(path, size=size)
-    return DataRef(kept=kept.name, name=name or path.stem, preprocessing=preprocessing, task=task)
+    return DataRef(kept=kept.name, name=name or path.stem, preprocessing=preprocessing, task=task, classes=listed)
 
 
 def open_model(reference: ModelRef) -> Model:
@@ -164,7 +169,7 @@ def open_data(reference: DataRef) -> DataSet:
     raw, own = load_raw(reference.source, size=chosen.size if chosen else None)
     if reference.kept is not None:
         raw = replace(raw, name=reference.name or raw.name)  # what is wrong with it is said of this name
-    return dataset_from(raw, own if chosen is None else chosen, reference.task)
+    return dataset_from(raw, own if chosen is None else chosen, reference.task, reference.classes)
 
 
 def open_quantized(digest: str) -> Path:

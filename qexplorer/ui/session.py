@@ -74,6 +74,7 @@ class State:
         data: a data set's name or path; None for none.
         preprocessing: fields of ``load.preprocess.Preprocessing``; None leaves the data as it is.
         task: name of the task that the data's labels are for; None: what they mean.
+        classes: names of all classes in the model's order, for data of one's own; none: what data and model say.
         recipe: short name or YAML of the recipe being edited.
         compare: recipes picked for Compare.
         backend: name of the backend that answers are measured on.
@@ -86,6 +87,7 @@ class State:
     data: str | None = None
     preprocessing: dict[str, Any] | None = None
     task: str | None = None
+    classes: list[str] = field(default_factory=list)
     recipe: str = "w8a8"
     compare: list[str] = field(default_factory=lambda: ["w8a8", "w4a8"])
     backend: str = field(default_factory=_reference)
@@ -164,7 +166,8 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
         name: what to call a model that came as a file; samples have their own names.
     """
     now = state()
-    now.model, now.data, now.preprocessing, now.task = source, data, None, None
+    now.model = source
+    choose_data(data)
     for choice in [n for n in now.choices if n.startswith("tensor")]:
         del now.choices[choice]
     now.choices["model_name"] = name
@@ -172,6 +175,12 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
     for key in [k for k in st.session_state if str(k).startswith(_WIDGET + "tensor")]:
         del st.session_state[key]
     keep(now)
+
+
+def choose_data(source: str | None, preprocessing: dict[str, Any] | None = None, task: str | None = None) -> None:
+    """Makes ``source`` the session's data, and forgets what the last one was taken for; does not write the state."""
+    now = state()
+    now.data, now.preprocessing, now.task, now.classes = source, preprocessing, task, []
 
 
 def current_model() -> Model | None:
@@ -209,7 +218,7 @@ def data_reference() -> DataRef | None:
     if now.data is None:
         return None
     name, preprocessing = kept_data_name(now.data), json.dumps(now.preprocessing, sort_keys=True)
-    asked = (own_source(now.data), _stamp(now.data), preprocessing, name, now.task)
+    asked = (own_source(now.data), _stamp(now.data), preprocessing, name, now.task, tuple(now.classes))
     found = _referred(*asked)
     if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
         _referred.clear(*asked)
@@ -226,8 +235,11 @@ def kept_data_name(source: str) -> str | None:
 
 def fitted_data() -> DataSet | None:
     """The session's data with the names and types of the model's inputs. Raises DataError if it does not fit."""
-    model, data = current_model(), current_data()
-    return None if model is None or data is None else _fitted(data.digest, model.sha256, data, model)
+    model, reference = current_model(), data_reference()
+    if model is None or reference is None:
+        return None
+    asked = reference.model_dump_json()
+    return _fitted(asked, model.sha256, _data(asked), model)
 
 
 def own_source(source: str) -> str:
@@ -278,12 +290,20 @@ def _model(source: str, stamp: str, home: str) -> Model:  # noqa: ARG001  # stam
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the data: usually a second.")
-def _referred(source: str, stamp: str, preprocessing: str, name: str | None, task: str | None) -> DataRef:  # noqa: ARG001  # the same
+def _referred(
+    source: str,
+    stamp: str,  # noqa: ARG001  # the same
+    preprocessing: str,
+    name: str | None,
+    task: str | None,
+    classes: tuple[str, ...],
+) -> DataRef:
     from qexplorer.jobs.references import refer_to_data
     from qexplorer.load.datasets.preprocess import Preprocessing
 
     chosen = json.loads(preprocessing)
-    return refer_to_data(source, None if chosen is None else Preprocessing(**chosen), name=name, task=task)
+    ready = None if chosen is None else Preprocessing(**chosen)
+    return refer_to_data(source, ready, name=name, task=task, classes=classes)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data: usually a second.")
@@ -294,7 +314,7 @@ def _data(reference: str) -> DataSet:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _fitted(data_digest: str, model_sha256: str, _data: DataSet, _model: Model) -> DataSet:  # noqa: ARG001
+def _fitted(reference: str, model_sha256: str, _data: DataSet, _model: Model) -> DataSet:  # noqa: ARG001
     from qexplorer.load.datasets.fit import fit_to_model
 
     return fit_to_model(_data, _model)

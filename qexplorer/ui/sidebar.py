@@ -14,7 +14,7 @@ from qexplorer.core.short_names import examples
 from qexplorer.ui.job_memory import running_jobs
 from qexplorer.ui.job_section import draw_job_in_sidebar
 from qexplorer.ui.serving.sign_in import draw_person
-from qexplorer.ui.session import State, choose_model, keep, kept_data_name, state
+from qexplorer.ui.session import State, choose_data, choose_model, keep, kept_data_name, state
 
 if TYPE_CHECKING:
     from qexplorer.load.samples.shelf import Sample
@@ -125,7 +125,7 @@ def _model_chosen() -> None:
 def _data_chosen() -> None:
     now, chosen = state(), st.session_state["side_data"]
     if chosen in _data_options(now):  # a page may send anything
-        now.data, now.preprocessing, now.task = chosen, None, None
+        choose_data(chosen)
         keep(now)
 
 

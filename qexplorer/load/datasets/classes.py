@@ -21,7 +21,7 @@ from qexplorer.load.class_names import matched
 from qexplorer.load.datasets.raw import RawData
 from qexplorer.load.outputs import class_count
 
-__all__ = ["as_listed", "with_models_classes"]
+__all__ = ["as_listed", "check_listed", "with_models_classes"]
 
 _SHOWN = 5
 
@@ -39,6 +39,17 @@ def as_listed(raw: RawData, classes: Sequence[str]) -> RawData:
     parts = [None if part is None else _renumbered(part, places) for part in (raw.evaluation, raw.calibration)]
     assert parts[0] is not None
     return replace(raw, evaluation=parts[0], calibration=parts[1], classes=tuple(classes), alphabetical=False)
+
+
+def check_listed(classes: Sequence[str], model: Model) -> None:
+    """Raises DataError for a list of another length than the model's first output has classes, where it tells."""
+    count = class_count(model.outputs)
+    if count is not None and count != len(classes):
+        output = f"the model's first output '{model.outputs[0].name}'"
+        raise DataError(
+            f"the list names {len(classes):,} classes, and {output} has {count:,}",
+            do="list every class, in the model's order, one a line",
+        )
 
 
 def with_models_classes(data: DataSet, model: Model) -> DataSet:
@@ -83,8 +94,8 @@ def _without_labels(data: DataSet, model: Model, count: int | None) -> DataSet:
     has = f"the model names {_few(model.classes)}" if model.classes else f"the model has {count} and does not name them"
     note = (
         f"The data has the classes {_few(data.classes)}, {has}: they cannot be matched, so there is no accuracy, and "
-        "agreement with float stands in. Give all names in the model's order: 'classes' in the .npz, or a classes.txt "
-        "in the folder or beside the model."
+        "agreement with float stands in. Give all names in the model's order: on page Model, as 'classes' in the .npz, "
+        "or in a classes.txt in the folder or beside the model."
     )
     calibration = replace(data.calibration, labels=None)
     return replace(

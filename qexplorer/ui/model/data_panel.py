@@ -15,9 +15,10 @@ from qexplorer.core.foreign.media import in_code, in_table
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.report.pictures import is_picture, pictures
+from qexplorer.ui.model.class_names import draw_class_names
 from qexplorer.ui.model.preprocessing_panel import draw_preprocessing
 from qexplorer.ui.serving.people import is_shared
-from qexplorer.ui.session import as_plain, current_data, fitted_data, keep, show_error, state
+from qexplorer.ui.session import as_plain, choose_data, current_data, fitted_data, keep, show_error, state
 from qexplorer.ui.sidebar import samples
 from qexplorer.ui.uploads import take, take_upload
 
@@ -45,6 +46,8 @@ def draw_data(model: Model) -> None:
     if now.data is not None and now.data not in {s.data for s in samples().values()}:
         draw_preprocessing(data)
         _draw_task(data)
+        if data is not None:
+            draw_class_names(model, data)
     _sources(model, expanded=now.data is None)
 
 
@@ -238,6 +241,5 @@ def picture_size(model: Model) -> tuple[int, int] | None:
 
 
 def _use(source: str, preprocessing: dict[str, Any] | None = None, task: str | None = None) -> None:
-    now = state()
-    now.data, now.preprocessing, now.task = source, preprocessing, task
-    keep(now)
+    choose_data(source, preprocessing, task)
+    keep(state())

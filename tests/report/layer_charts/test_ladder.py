@@ -102,4 +102,4 @@ def test_csv_has_every_layer_of_every_rung() -> None:
     assert len(lines) == 7
     assert {line.count(",") for line in lines} == {8}
     assert lines[1] == "simulated,0,a,Conv,40,0.01,2,,"
-    assert lines[5].startswith('onnxruntime,1,"b",Conv,,,1,1,')
+    assert lines[5].startswith("onnxruntime,1,b,Conv,,,1,1,")

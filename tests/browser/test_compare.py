@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -121,7 +122,8 @@ def test_click_to_results(app_url: str, new_page: Callable[..., Page], settled: 
 
 
 def check_present(page: Page, settled: Settled, shoot: Shoot) -> None:
-    """Present shows cards and controls in one window without the sidebar, saves a page that stands alone, and ends."""
+    """Present shows cards and controls in one window without the sidebar, prints on one sheet, saves a page that stands
+    alone, and ends."""
     page.get_by_role("button", name="Present").click()
     page.locator(".qx-wall").wait_for()
     settled(page)
@@ -132,6 +134,7 @@ def check_present(page: Page, settled: Settled, shoot: Shoot) -> None:
         assert bottom is not None
         assert bottom["y"] + bottom["height"] <= height
         shoot(page, f"present_{width}")
+    assert len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format="A4", landscape=True))) == 1  # printed as it stands
     _, saved_page = saved(page, "Save")
     assert saved_page.count(b"<section") >= 2
     page.get_by_role("button", name="Leave").click()

@@ -15,7 +15,7 @@ from qexplorer.run.registry import BACKENDS, backend_label
 from tests.report.comparisons import comparison, float_run, quantized_run
 
 NAME = "onnxruntime-unpacked"
-LABEL = "ONNX Runtime, weights unpacked"
+LABEL = "ONNX Runtime (weights unpacked)"
 
 
 def test_verdicts_tables_charts_and_cards_have_the_label() -> None:

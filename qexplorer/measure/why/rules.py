@@ -156,7 +156,7 @@ LAYER_RULES: tuple[CauseRule, ...] = (
         "in float, and slower: their weights are unpacked in every call",
         _unpacking_words,
         "Quantize activations too, or leave these layers in float. Where no layer has 8-bit activations, ONNX Runtime "
-        "can be told to unpack once: session.disable_quant_qdq=1, which the backend 'ONNX Runtime, weights unpacked' "
+        "can be told to unpack once: session.disable_quant_qdq=1, which the backend 'ONNX Runtime (weights unpacked)' "
         "sets.",
         EIGHT_BITS,
     ),

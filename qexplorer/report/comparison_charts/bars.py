@@ -177,7 +177,7 @@ def bars_spec(info: BarsInfo) -> dict[str, Any]:
     """A Vega-Lite chart of horizontal bars from zero, a group of ``info.series`` for each run, intervals drawn."""
     several = len(info.series) > 1 and not info.stacked
     y: dict[str, Any] = {"field": "run", "type": "nominal", "sort": None, "title": None}
-    y["axis"] = {"labelLimit": 170, "ticks": False, "domain": False}
+    y["axis"] = {"labelExpr": "split(datum.label, ', ')", "labelLimit": 200, "ticks": False, "domain": False}
     at: dict[str, Any] = {"y": y}
     if several:
         at["yOffset"] = {"field": "series", "sort": list(info.series)}

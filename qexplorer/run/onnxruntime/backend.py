@@ -59,6 +59,6 @@ class OnnxRuntimeUnpacked(OnnxRuntimeCpu):
     """
 
     name = "onnxruntime-unpacked"
-    label = "ONNX Runtime, weights unpacked"
+    label = "ONNX Runtime (weights unpacked)"
     facts = Facts("#5b8fb0", ("onnxruntime",), rank=5)
     unpacks = True

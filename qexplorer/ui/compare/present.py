@@ -26,10 +26,19 @@ _ALONE = """<style>
 .stMainBlockContainer > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 .stApp { --qx-around: 8.6rem; }
 @page { size: A4 landscape; margin: 8mm; }
-@media print { .st-key-present_controls { display: none !important; } .stApp { --qx-around: 1rem; } }
+@media (max-width: 640px) { .st-key-present_controls [data-testid="stMultiSelect"] { min-width: 100%; } }
+@media print {
+  .st-key-present_controls { display: none !important; }
+  html, body, .stApp, .stApp > *, [data-testid="stAppViewContainer"], [data-testid="stMain"], .stMainBlockContainer {
+    position: static !important; overflow: visible !important; height: auto !important; min-height: 0 !important; }
+  .stMainBlockContainer { padding: 0 !important; }
+  .qx-wall { --u: 2.6mm !important; }
+  .qx-cards { grid-template-columns: repeat(3, minmax(0, 1fr)) !important; }
+}
 </style>"""
 
 _FULL = """<script>
+document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 if (!window.qxFullScreen) {
   window.qxFullScreen = true;
   document.addEventListener('click', (event) => {
@@ -39,7 +48,8 @@ if (!window.qxFullScreen) {
   });
 }
 </script>"""
-"""A browser lets a page fill the screen only while a click on that page is handled."""
+"""The cards begin at the top, wherever the button was. A browser lets a page fill the screen only while a click on that
+page is handled."""
 
 
 def is_presenting() -> bool:

@@ -72,7 +72,7 @@ def _verdict(comparison: Comparison) -> None:
         else:
             st.markdown(f"#### {_ICONS[best.answers]} {as_plain(best.text)}")
         _other_verdicts(comparison, best)
-        facts = ", ".join([made_on(comparison), *data_facts(comparison)])
+        facts = ", ".join([made_on(comparison), *data_facts(comparison)]) + "."
         notes = (*cautions_of(comparison.runs), *(comparison.data.get("notes") or ()))
         st.caption(" ".join([as_plain(facts), *(f":material/info: {as_plain(note)}" for note in notes)]))
 

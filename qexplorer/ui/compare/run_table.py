@@ -19,6 +19,7 @@ __all__ = ["NONE", "draw_runs", "table_rows"]
 
 NONE = "—"
 _MOST_ROWS = 13  # that are shown without scrolling
+_MOST_PINNED = 220  # pixels of a first column that stays while others scroll: a telephone has 340
 
 
 def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
@@ -27,8 +28,9 @@ def draw_runs(runs: Sequence[Run], *, key: str, finished: bool = True) -> None:
         return
     rows = table_rows(runs)
     # the browser keeps a column as wide as its first rows were, and names get longer when a second backend comes in
+    width = 30 + round(7.5 * max(len(row["run"]) for row in rows))
     config: dict[str, Any] = {
-        "run": st.column_config.TextColumn(pinned=True, width=30 + round(7.5 * max(len(row["run"]) for row in rows))),
+        "run": st.column_config.TextColumn(pinned=width <= _MOST_PINNED, width=width),
         **{c.title: st.column_config.TextColumn(help=c.help) for c in columns_of(runs) if c.cell and c.help},
     }
     st.dataframe(

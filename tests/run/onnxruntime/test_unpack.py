@@ -85,7 +85,7 @@ def test_a_file_runs_as_anyone_would_run_it(graph: str, recipe: str) -> None:
     plain, set_ = (runtime.load(path, SessionOptions()) for runtime in (OnnxRuntimeCpu(), OnnxRuntimeUnpacked()))
     assert entry(plain) is None
     assert entry(set_) == ("1" if stored_weights(path).unpacked else None)
-    assert OnnxRuntimeUnpacked().label == "ONNX Runtime, weights unpacked"
+    assert OnnxRuntimeUnpacked().label == "ONNX Runtime (weights unpacked)"
 
 
 @pytest.mark.parametrize("recipe", ["w8", "w8-b16", "w4", "w16"])

@@ -87,7 +87,7 @@ def test_hardware_use_is_drawn_where_it_was_seen() -> None:
     looks = Usage.of([UsageSample(0.25 * i, (10.0, 90.0), 50_000_000) for i in range(8)])
     app = show(compared_with(looks), "Hardware use")
     assert not app.exception
-    assert "CPU 1: 90.0 % on average, 90.0 % at most; memory: 50.0 MB on average" in texts(app).replace("\\", "")
+    assert "CPU 1: 90 % on average, 90 % at most; memory: 50.0 MB on average" in texts(app).replace("\\", "")
     assert "No NVIDIA GPU was seen" in texts(app)
     assert "Nobody looked at the hardware" in texts(show(compared(comparison_id="c2"), "Hardware use"))
 

@@ -47,7 +47,7 @@ class Strip:
         if not known:
             return f"{self.name}: not known"
         both = sum(known) / len(known), max(known)
-        mean, most = (f"{each:.1f}" if self.unit == "%" else number_text(each) for each in both)
+        mean, most = (f"{each:.0f}" if self.unit == "%" else number_text(each) for each in both)
         return f"{self.name}: {mean} {self.unit} on average, {most} {self.unit} at most"
 
 

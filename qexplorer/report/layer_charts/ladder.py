@@ -86,7 +86,7 @@ def rung_spec(ladder: Ladder, subtitle: str) -> dict[str, Any]:
         for bar in rung_bars(ladder)
     ]
     y = {"field": "rung", "type": "nominal", "sort": None, "title": None, "scale": {"paddingInner": 0.3}}
-    y["axis"] = {"labelLimit": 150, "ticks": False, "domain": False}
+    y["axis"] = {"labelLimit": 210, "ticks": False, "domain": False}
     x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%", "tickCount": 5, "grid": False}}
     colour = {"field": "colour", "type": "nominal", "scale": None}
     tooltip = [{"field": "rung", "title": "rung"}, {"field": "text", "title": "what"}]
@@ -192,7 +192,12 @@ def layer_spec(ladder: Ladder, subtitle: str) -> dict[str, Any]:
     y["axis"] = {"tickCount": 6, "format": "~s"}
     told = [rung for rung in ladder.rungs if rung.points]
     hues = {"domain": [rung.label for rung in told], "range": [backend_colour(rung.backend) for rung in told]}
-    colour = {"field": "backend", "type": "nominal", "scale": hues, "legend": {"title": None, "orient": "top"}}
+    colour = {
+        "field": "backend",
+        "type": "nominal",
+        "scale": hues,
+        "legend": {"title": None, "orient": "top", "labelLimit": 300},
+    }
     tooltip: list[dict[str, Any]] = [
         {"field": "layer", "title": "layer"},
         {"field": "op", "title": "operator"},

@@ -22,7 +22,7 @@ def test_every_processor_and_the_memory_have_a_strip() -> None:
     assert [strip.name for strip in found[0].strips] == ["CPU 0", "CPU 1", "memory"]
     assert found[0].strips[0].top == 100
     assert found[0].strips[2].unit == "MB"
-    assert found[0].strips[1].said == "CPU 1: 2.5 % on average, 4.0 % at most"
+    assert found[0].strips[1].said == "CPU 1: 2 % on average, 4 % at most"
     assert found[0].t_s == (1.0, 2.0, 3.0, 4.0)
     altair.Chart.from_dict(usage_spec(found[0]))
 

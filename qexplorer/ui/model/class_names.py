@@ -13,11 +13,13 @@ from qexplorer.ui.uploads import take_upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from qexplorer.core.dataset import DataSet
 
 __all__ = ["draw_class_names", "use_class_names"]
 
+_MOST_BYTES = 2**20
 _LABEL = "One name a line, in the model's order"
 _HELP = (
     "Class 0 first. Labels that are names get the numbers that they have here; labels that are numbers are shown by "
@@ -38,7 +40,7 @@ def draw_class_names(model: Model, data: DataSet) -> None:
             if st.form_submit_button("Use these names"):
                 _take(model, text)
         file = st.file_uploader("Or a file with them (.txt, .json)", key="upload_class_names")
-        if take_upload("class_names", file, lambda _, content: _read(model, content), "Reading {name}."):
+        if take_upload("class_names", file, lambda _, path: _read(model, path), "Reading {name}."):
             st.rerun()
         if given and st.button("Forget this list", icon=":material/undo:"):
             _keep(())
@@ -85,9 +87,11 @@ def _take(model: Model, text: str) -> None:
     st.rerun()
 
 
-def _read(model: Model, content: bytes) -> None:
+def _read(model: Model, path: Path) -> None:
+    if path.stat().st_size > _MOST_BYTES:
+        raise DataError(f"the list is larger than {_MOST_BYTES // 2**20} MB", do="keep one short name a line")
     try:
-        text = content.decode("utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise DataError("the list is no text in UTF-8", do="save it as UTF-8, one name a line") from None
     use_class_names(model, text)

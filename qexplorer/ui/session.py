@@ -217,8 +217,8 @@ def data_reference() -> DataRef | None:
     now = state()
     if now.data is None:
         return None
-    name, preprocessing = kept_data_name(now.data), json.dumps(now.preprocessing, sort_keys=True)
-    asked = (own_source(now.data), _stamp(now.data), preprocessing, name, now.task, tuple(now.classes))
+    how = json.dumps([now.preprocessing, now.task, now.classes], sort_keys=True)
+    asked = (own_source(now.data), _stamp(now.data), kept_data_name(now.data), how)
     found = _referred(*asked)
     if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
         _referred.clear(*asked)
@@ -290,18 +290,11 @@ def _model(source: str, stamp: str, home: str) -> Model:  # noqa: ARG001  # stam
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the data: usually a second.")
-def _referred(
-    source: str,
-    stamp: str,  # noqa: ARG001  # the same
-    preprocessing: str,
-    name: str | None,
-    task: str | None,
-    classes: tuple[str, ...],
-) -> DataRef:
+def _referred(source: str, stamp: str, name: str | None, how: str) -> DataRef:  # noqa: ARG001  # the same
     from qexplorer.jobs.references import refer_to_data
     from qexplorer.load.datasets.preprocess import Preprocessing
 
-    chosen = json.loads(preprocessing)
+    chosen, task, classes = json.loads(how)
     ready = None if chosen is None else Preprocessing(**chosen)
     return refer_to_data(source, ready, name=name, task=task, classes=classes)
 

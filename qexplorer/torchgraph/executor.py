@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from qexplorer.core.errors import ModelError
 from qexplorer.torchgraph.dtypes import tensor_from, tensor_of
 from qexplorer.torchgraph.graph import graph_of, missing_in, missing_operators, read_model
 from qexplorer.torchgraph.kernels.quantization import dequantize_linear
+from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.plan import Step, steps_for
 from qexplorer.torchgraph.registry import Host, as_host
 from qexplorer.torchgraph.weights import CodeWeight, code_weights, float_weights, store
@@ -35,13 +36,22 @@ class GraphModule(nn.Module):
     Args:
         model: the model, or the path of its file. It is not changed.
         trainable: make weights into parameters: float initializers that a layer reads, and codes that a
-            DequantizeLinear reads, which become float values that are rounded to their grid in every run.
+            DequantizeLinear reads, which become float values that are rounded to their grid in every run. Or the names
+            of those float initializers that are to become parameters.
+        modules: what computes in place of a node, by the name of the node's only output: it is called with the node's
+            inputs. Its parameters are the module's.
 
     Raises:
         ModelError: operators that torchgraph does not have (all are named), or values that torch cannot hold.
     """
 
-    def __init__(self, model: onnx.ModelProto | Path, *, trainable: bool = False) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto | Path,
+        *,
+        trainable: bool | Collection[str] = False,
+        modules: Mapping[str, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self._model = read_model(model)
         self._graph = graph_of(self._model)
@@ -55,8 +65,9 @@ class GraphModule(nn.Module):
         self._trained_floats: tuple[str, ...] = ()
         self._trained_codes: dict[str, CodeWeight] = {}
         self.register_buffer("_anchor", torch.empty(0), persistent=False)
+        self._in_place = {name: self._added(name, module) for name, module in (modules or {}).items()}
         if trainable:
-            self._make_parameters()
+            self._make_parameters(None if isinstance(trainable, bool) else trainable)
         self._plan(self.output_names)
 
     @property
@@ -105,24 +116,45 @@ class GraphModule(nn.Module):
         store(found, floats, codes)
         return found
 
-    def _make_parameters(self) -> None:
-        self._trained_codes = code_weights(self._graph)
+    def parameter(self, name: str) -> nn.Parameter:
+        """The parameter that stands for the float initializer ``name``. Raises KeyError if that is not trained."""
+        found = self._tensor(name) if name in self._trained_floats else None
+        if not isinstance(found, nn.Parameter):
+            raise KeyError(name)
+        return found
+
+    def _added(self, output: str, module: nn.Module) -> Step:
+        """The step of a module that stands for the node that makes ``output``."""
+        self.add_module(self._slot(f"in_place_{output}"), module)
+        node = self._graph.index.maker(output)
+        if node is None:
+            raise ModelError(f"no node of the graph makes '{output}'")
+        settings = Node.of(node, self._graph.opset(node), [0] * len(node.input))
+        return Step(settings, lambda _, *given: module(*given), tuple(node.input), (output,), ())
+
+    def _make_parameters(self, names: Collection[str] | None) -> None:
+        if names is None:
+            self._trained_codes = code_weights(self._graph)
         for weight in self._trained_codes.values():
             self._keep(weight.parameter, nn.Parameter(weight.initial()))
-        self._trained_floats = float_weights(self._graph)
+        self._trained_floats = float_weights(self._graph) if names is None else tuple(names)
         for name in self._trained_floats:
             self._keep(name, nn.Parameter(tensor_from(self._graph.constants[name])))
 
     def _keep(self, name: str, value: Tensor) -> None:
-        """Stores a constant as a buffer or parameter; torch allows neither dots nor taken names in theirs."""
-        slot = "".join(letter if letter.isalnum() else "_" for letter in name)
-        while hasattr(self, slot):
-            slot += "_"
-        self._slots[name] = slot
+        """Stores a constant as a buffer or parameter."""
+        slot = self._slots[name] = self._slot(name)
         if isinstance(value, nn.Parameter):
             self.register_parameter(slot, value)
         else:
             self.register_buffer(slot, value)
+
+    def _slot(self, name: str) -> str:
+        """A free name of an attribute; torch allows neither dots nor taken names in those."""
+        slot = "".join(letter if letter.isalnum() else "_" for letter in name)
+        while hasattr(self, slot):
+            slot += "_"
+        return slot
 
     def _tensor(self, name: str) -> Tensor:
         found: Tensor = getattr(self, self._slots[name])
@@ -132,6 +164,7 @@ class GraphModule(nn.Module):
         """The steps for some tensors, compiled on first use, with the constants that they read put in place."""
         if wanted not in self._plans:
             replaced = {name: step for weight in self._trained_codes.values() for name, step in weight.steps()}
+            replaced |= self._in_place
             steps = tuple(step for step in steps_for(self._graph, wanted, replaced) if not self._folded(step))
             made = {name for step in steps for name in step.outputs}
             for name in wanted:

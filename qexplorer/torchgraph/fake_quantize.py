@@ -49,8 +49,10 @@ def codes_of(x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) -> Te
     ``scale`` and ``zero`` are float tensors on the device of ``x``: CUDA multiplies by the reciprocal of a number that
     it is given from the processor, which is not the division that ONNX defines.
     """
-    steps = torch.round(x / scale) + zero
-    return torch.nan_to_num(steps, nan=float(qmin)).clamp(qmin, qmax)
+    if torch.compiler.is_compiling():  # a tracer fuses them, and follows no changes in place
+        return torch.nan_to_num(torch.round(x / scale) + zero, nan=float(qmin)).clamp(qmin, qmax)
+    steps = (x / scale).round_().add_(zero)
+    return torch.nan_to_num_(steps, nan=float(qmin)).clamp_(qmin, qmax)
 
 
 def fake_quantize(x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) -> Tensor:
@@ -74,21 +76,19 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) -> Tensor:
-        ctx.save_for_backward(x, scale, zero)
+        found = codes_of(x, scale, zero, qmin, qmax).sub_(zero).mul_(scale)
+        ctx.save_for_backward(x, scale, zero, found)
         ctx.limits = (qmin, qmax)
-        return (codes_of(x, scale, zero, qmin, qmax) - zero) * scale
+        return found
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         (gradient,) = gradients
-        x, scale, zero = ctx.saved_tensors
-        lowest, highest = ctx.limits[0] - zero, ctx.limits[1] - zero
-        below, above = x < lowest * scale, x > highest * scale
-        to_x = to_scale = None
-        if ctx.needs_input_grad[0]:
-            to_x = gradient.masked_fill(below | above | x.isnan(), 0)
+        x, scale, zero, found = ctx.saved_tensors
+        inside = (x >= (ctx.limits[0] - zero) * scale).logical_and_(x <= (ctx.limits[1] - zero) * scale)
+        to_x = gradient * inside
+        to_scale = None
         if ctx.needs_input_grad[1]:
-            steps = x / scale
-            slope = torch.where(below, lowest, torch.where(above, highest, torch.round(steps) - steps))
-            to_scale = (gradient * slope).sum_to_size(scale.shape)
+            # inside, round(x / scale) - x / scale is (found - x) / scale; outside, the end of the grid is found / scale
+            to_scale = (gradient * found).sub_(to_x * x).sum_to_size(scale.shape) / scale
         return to_x, to_scale, None, None, None

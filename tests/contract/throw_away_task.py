@@ -67,6 +67,7 @@ class Forecast:
     takes = "numbers to come, of shape (n,)"
     metrics = ("worst_error", "rmse")
     needs_labels = True
+    loss = None
 
     def means(self, labels: Array | None) -> bool:  # noqa: ARG002
         """Never."""

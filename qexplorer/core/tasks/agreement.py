@@ -19,6 +19,7 @@ class AgreementTask:
     takes: str = "no labels; the first output is a table of scores, a class number, or one score with a threshold"
     metrics: tuple[str, ...] = ("agreement", "sqnr", "cosine", "worst_output_sqnr")
     needs_labels: bool = False
+    loss: str | None = None
 
     def means(self, labels: Array | None) -> bool:  # noqa: ARG002 - labels cannot say it
         """Never: it is asked for by name."""

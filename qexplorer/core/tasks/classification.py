@@ -23,6 +23,7 @@ class Classification:
     takes: str = "class numbers 0, 1, 2, ... of shape (n,) or (n, 1), or one-hot rows"
     metrics: tuple[str, ...] = ("accuracy", "top5_accuracy", "balanced_accuracy")
     needs_labels: bool = True
+    loss: str | None = "cross_entropy"
 
     def means(self, labels: Array | None) -> bool:
         """Whole numbers, one a sample, also as one-hot rows."""

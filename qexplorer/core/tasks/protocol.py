@@ -37,6 +37,11 @@ class Task(Named, Protocol):
         """Whether nothing can be judged without labels."""
         ...
 
+    @property
+    def loss(self) -> str | None:
+        """What training makes small on labels: ``cross_entropy``, ``squared_error``, or None where there is nothing."""
+        ...
+
     def classes(self, outputs: Sequence[TensorInfo]) -> bool:
         """Whether an answer of a model with these outputs is one class a sample, so that changed answers can be shown
         one by one."""

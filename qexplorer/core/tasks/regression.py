@@ -23,6 +23,7 @@ class Regression:
     takes: str = "numbers of the shape of the first output; (n,) where that is (n, 1)"
     metrics: tuple[str, ...] = ("rmse", "r2")
     needs_labels: bool = True
+    loss: str | None = "squared_error"
 
     def means(self, labels: Array | None) -> bool:
         """Floats with fractions, or tables of floats that are no one-hot rows."""

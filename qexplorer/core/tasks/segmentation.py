@@ -24,6 +24,7 @@ class Segmentation:
     takes: str = f"masks of class numbers 0, 1, 2, ... of shape (n, h, w); {IGNORED} is not judged"
     metrics: tuple[str, ...] = ("miou",)
     needs_labels: bool = True
+    loss: str | None = "cross_entropy"
 
     def means(self, labels: Array | None) -> bool:
         """Whole numbers in pictures, with or without an axis for one channel."""

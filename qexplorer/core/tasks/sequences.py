@@ -27,6 +27,7 @@ class Sequences:
     takes: str = f"token numbers 0, 1, 2, ... of shape (n, t); {IGNORED} is not judged"
     metrics: tuple[str, ...] = ("perplexity", "token_accuracy")
     needs_labels: bool = True
+    loss: str | None = "cross_entropy"
 
     def means(self, labels: Array | None) -> bool:
         """Integers, several a sample in one row, that are no one-hot rows."""

@@ -19,6 +19,7 @@ class Similarity:
     takes: str = "no labels"
     metrics: tuple[str, ...] = ("sqnr", "cosine", "worst_output_sqnr")
     needs_labels: bool = False
+    loss: str | None = None
 
     def means(self, labels: Array | None) -> bool:
         """No labels."""

@@ -63,6 +63,13 @@ class _Draft:
         return self._materials.statistics
 
     @property
+    def training(self) -> DataSet:
+        """The data set, of which the calibration part may be learned from, all of it (``Needs.GRADIENTS``)."""
+        self._declared(Needs.GRADIENTS)
+        assert self._materials.data is not None
+        return self._materials.data
+
+    @property
     def calibration(self) -> Split:
         """The calibration samples (``Needs.DATA``)."""
         self._declared(Needs.DATA)
@@ -165,6 +172,26 @@ class PlanDraft(_Draft):
         self._tensors[key] = replace(old, grid=new, codes=codes.copy())
         if not np.array_equal(new.scale, old.grid.scale):
             self._put_biases_on(key, new)
+
+    def set_grid(self, tensor: str, grid: Grid) -> None:
+        """Gives an activation another scale and zero point; int32 biases of the layers that read it go along.
+
+        Args:
+            tensor: an activation that is on a grid.
+            grid: of the same format, axis and codes.
+
+        Raises:
+            ValueError: there is no such activation, or the grid does not fit.
+        """
+        old = self.plan.tensors.get(tensor)
+        if old is None or old.kind != "activation":
+            raise ValueError(f"'{tensor}' is no activation on a grid")
+        if _fixed(grid) != _fixed(old.grid) or (grid.qmin, grid.qmax) != (old.grid.qmin, old.grid.qmax):
+            raise ValueError(f"the grid of '{tensor}' must keep its format, axis, shape and codes")
+        self._tensors[tensor] = replace(old, grid=grid)
+        for layer, keys in list(self.plan.constants.items()):
+            if 1 in keys and self.view.nodes[layer].input[0] == tensor:
+                self._put_biases_on(keys[1], self.plan.tensors[keys[1]].grid)
 
     def smallest_scale(self, layer: str, position: int) -> NDArray[np.float64]:
         """The least scales of a constant input with which every int32 bias still fits, in the shape of its scales.

@@ -105,12 +105,12 @@ class Emitter:
             layer = self.layers.get(node.name)
             treatment = "float" if layer is None else layer.treatment
             if treatment == "weight-only" and node.op_type == "Gather":
-                emit_look_up(self, node)
+                self.look_up(node)
                 self._round_outputs(node)
             elif treatment in ("quantized", "passthrough", "weight-only"):
                 self._quantized(node, treatment)
             elif treatment == "dynamic":
-                emit_dynamic(self, node)
+                self.dynamic(node)
                 self._round_outputs(node)
             elif treatment == "half" and layer is not None:
                 self.half.emit(node, get_format(layer.activations or ""))
@@ -134,6 +134,14 @@ class Emitter:
                 self.proto.metadata_props.remove(entry)
         self.proto.metadata_props.add(key="qexplorer.recipe", value=recipe.to_yaml())
         return self.proto
+
+    def dynamic(self, node: onnx.NodeProto) -> None:
+        """Writes a dynamically quantized layer."""
+        emit_dynamic(self, node)
+
+    def look_up(self, node: onnx.NodeProto) -> None:
+        """Writes a Gather of rows of a weight on a grid."""
+        emit_look_up(self, node)
 
     # Constants
 

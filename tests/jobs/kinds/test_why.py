@@ -10,9 +10,11 @@ import pytest
 
 import qexplorer as qx
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.workspace import sha256_bytes
 from qexplorer.jobs.kinds.why import WHY, ExplainOrder, ExplainResult
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.measure.why.explain import WhyOrder, kept_why
+from qexplorer.quantize.findings import Written, save_written
 from qexplorer.quantize.quantize import quantized_path
 from qexplorer.run.registry import BACKENDS
 from tests.jobs.orders import DATA, MODEL, finished
@@ -45,6 +47,12 @@ def ordered(digest: str | None = None, backend: str = "onnxruntime") -> tuple[Ex
     return order, WhyOrder(model, Recipe.parse("w8a8"), quantized_path(digest), digest, backend)
 
 
+def written(name: str, content: bytes) -> None:
+    """A quantized file of these bytes, kept as one that was just made."""
+    save_written(Written(sha256_bytes(content)), quantized_path(name))
+    quantized_path(name).write_bytes(content)
+
+
 def test_an_explanation_is_kept() -> None:
     """The job that works keeps what the page reads back, and gives its verdict."""
     asked, order = ordered()
@@ -62,7 +70,7 @@ def test_an_explanation_is_kept() -> None:
 def test_a_file_that_cannot_be_run_fails_with_its_name(content: bytes | None, reason: str) -> None:
     """A quantized file that is gone, or no model: the job has failed, says which file and why, and keeps nothing."""
     if content is not None:
-        quantized_path("broken-w8a8").write_bytes(content)
+        written("broken-w8a8", content)
     asked, order = ordered("broken-w8a8")
     job = finished(WHY, asked)
     assert job.status is JobStatus.FAILED
@@ -78,7 +86,7 @@ def test_a_file_that_cannot_be_run_fails_with_its_name(content: bytes | None, re
 def test_a_child_that_dies_fails_the_job() -> None:
     """A runtime that ends its process takes the job's answer with it, but neither the job's end nor its reason."""
     right = ordered()[1].path  # the trial backend dies on files that are called w8a8
-    quantized_path("w8a8").write_bytes(right.read_bytes())
+    written("w8a8", right.read_bytes())
     asked, order = ordered("w8a8", backend="trial-crash")
     job = finished(WHY, asked)
     assert job.status is JobStatus.FAILED

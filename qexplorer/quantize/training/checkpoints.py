@@ -1,0 +1,66 @@
+"""The state of a training run on disk: what it needs to go on to the very same end."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qexplorer.core.files import write_atomically
+from qexplorer.quantize.training.seen import Epoch, Trained
+
+__all__ = ["Held", "load_state", "save_state"]
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was kept.
+
+    Attributes:
+        trained: the epochs so far.
+        best: the best state so far.
+        least: its loss.
+    """
+
+    trained: Trained
+    best: dict[str, Tensor]
+    least: float
+
+
+def save_state(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    trained: Trained,
+    best: dict[str, Tensor],
+    least: float,
+) -> None:
+    """Writes everything, whole or not at all. Values alone, so that reading runs nobody's code."""
+    buffer = io.BytesIO()
+    head = {"epochs": [asdict(each) for each in trained.epochs], "best": trained.best, "least": least}
+    parts = {"schema": _SCHEMA, "now": network.state_dict(), "best": best, "optimizer": optimizer.state_dict()}
+    torch.save(parts | {"head": head}, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> Held | None:
+    """Puts network and optimizer where they were; None if there is no such file, or it is damaged or another's."""
+    try:
+        parts: dict[str, Any] = torch.load(path, weights_only=True)
+        if parts["schema"] != _SCHEMA:
+            return None
+        head = parts["head"]
+        trained = Trained([Epoch(**each) for each in head["epochs"]], head["best"])
+        network.load_state_dict(parts["now"])
+        optimizer.load_state_dict(parts["optimizer"])
+    except (OSError, LookupError, TypeError, ValueError, RuntimeError, EOFError, UnpicklingError, zipfile.BadZipFile):
+        return None
+    return Held(trained, parts["best"], head["least"])

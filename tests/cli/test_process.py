@@ -165,9 +165,11 @@ def test_an_address_that_others_reach_is_told_and_names_of_theirs_are_let_in(
 
     monkeypatch.setattr("qexplorer.cli.app.subprocess.Popen", Server)
     assert qexplorer("app", "--no-browser").err == ""
-    assert "0.0.0.0: whoever can reach it can read files" in qexplorer("app", "--address", "0.0.0.0").err
+    assert (
+        "0.0.0.0 without --shared: whoever can reach it can read files" in qexplorer("app", "--address", "0.0.0.0").err
+    )
     monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "192.0.2.7")
-    assert "192.0.2.7: whoever can reach it" in qexplorer("app").err
+    assert "192.0.2.7 without --shared: whoever can reach it" in qexplorer("app").err
     assert [command[command.index("--server.address") + 1] for command in started] == [
         *("127.0.0.1", "0.0.0.0", "192.0.2.7")
     ]

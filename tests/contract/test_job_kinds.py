@@ -232,7 +232,7 @@ def test_a_kind_of_one_file_works(paint: AnyKind) -> None:
 
 def test_a_kind_of_one_file_is_found_cancelled_and_in_the_sidebar(paint: AnyKind) -> None:
     """While it runs it is found, stands in the sidebar under its title with its step, and cancel ends it."""
-    job_id = manager.submit(paint, paint.order(colour="red"))
+    job_id = manager.submit(paint, paint.order(colour="red"), "paint-session")
     until(lambda: manager.state(job_id).step == "painting it red")
     assert [job.id for job in manager.running()] == [job_id]
     write_json(workspace("sessions") / "paint-session.json", {"jobs": {"paint_it": job_id}})

@@ -99,7 +99,7 @@ def test_rules_match_by_name_and_by_operator() -> None:
         ("weights: {bits: 8}", "weights.bits"),
         ("weights: [1", "not YAML"),
         ("- 1\n- 2", "a recipe holds fields"),
-        ("algorithms: [adaround]\nweights: {}", "no algorithm called 'adaround'"),
+        ("algorithms: [rounding_magic]\nweights: {}", "no algorithm called 'rounding_magic'"),
         ("weights: {format: fp16}", "weights and activations alike"),
         ("activations: {format: int16, mode: dynamic}", "dynamic activations are uint8"),
         ("w4-b7", "block"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ def open_app(page: str | None = None, *, session: str | None = None) -> AppTest:
 
 
 def texts(app: AppTest) -> str:
-    """Everything that the page says, one element a line."""
+    """Everything that the page says as a person reads it, one element a line: without the marks of plain text."""
     kinds: tuple[Any, ...] = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    written = "\n".join(str(element.value) for kind in kinds for element in kind)
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", written)
 
 
 def job_of(app: AppTest, kind: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
-from qexplorer.jobs.records import read_json, write_json
+from qexplorer.jobs.records import write_json
 from qexplorer.measure.arithmetic import saturation as saturation_module
 from qexplorer.measure.arithmetic.accumulators import _path as sums_path
 from qexplorer.measure.arithmetic.saturation import _path as saturation_path
@@ -36,6 +39,11 @@ def kept(**choices: Any) -> AppTest:
     return open_app("pages/compare.py", session=SESSION)
 
 
+def write_kept(path: Path, value: Any) -> None:
+    """A finding as the job keeps it."""
+    write_sealed(path, json.dumps(value).encode())
+
+
 def finished(kind: str, app: AppTest) -> None:
     """Waits until the session's job of this kind has ended well."""
     assert when_ended(app, kind).error is None
@@ -48,7 +56,7 @@ def test_the_ladder_is_offered_and_then_drawn() -> None:
     assert app.button("ladder_start").label == "Climb the ladder"
     assert "codes part" not in texts(app)
     digest = quantized_run().digest
-    write_json(ladder_path(digest, "d", 40, ["onnxruntime"]), ladder().to_json())
+    write_kept(ladder_path(digest, "d", 40, ["onnxruntime"]), ladder().to_json())
     app.run()
     assert not app.exception
     assert app.button("ladder_start").label == "Climb the ladder again"
@@ -77,7 +85,7 @@ def test_saturation_is_offered_emulated_and_drawn() -> None:
         "\\", ""
     )
     digest = quantized_run().digest
-    write_json(saturation_path(digest, "d", 40), report().to_json())
+    write_kept(saturation_path(digest, "d", 40), report().to_json())
     app.run()
     assert not app.exception
     said = texts(app)
@@ -107,9 +115,9 @@ def test_the_sums_of_a_layer_are_looked_at_through_the_page() -> None:
     app.button("sums_start").click().run()
     finished("sums", app)
     (path,) = workspace("sums").glob("*.json")
-    value = read_json(path)
+    value = json.loads(read_sealed(path) or b"null")
     assert value is not None
-    write_json(sums_path(quantized_run().digest, "d"), value)
+    write_kept(sums_path(quantized_run().digest, "d"), value)
     app.run()
     assert not app.exception
     assert app.button("sums_start").label == "Look at the int32 sums again"

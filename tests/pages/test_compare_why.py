@@ -118,7 +118,7 @@ def test_a_failed_job_says_why() -> None:
     assert job.error is not None
     again = open_app("pages/compare.py", session=SESSION)
     assert not again.exception
-    assert any("Explaining failed" in box.value and "cannot load it" in box.value for box in again.main.error)
+    assert any("Explaining failed" in box.value and "is gone" in box.value for box in again.main.error)
     assert job.error in said(again)
     assert "expected, not measured" in said(again)
     assert not again.button("why_start").disabled

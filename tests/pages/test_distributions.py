@@ -183,7 +183,7 @@ def test_activations_need_data(workspace_folder: Path) -> None:
 def test_activations_start_one_job(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The button hands model, data and number of samples to a job, and the session remembers which."""
     asked = []
-    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order: asked.append((kind, order)) or "x")
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order, _: asked.append((kind, order)) or "x")
     app = _opened(workspace_folder, tensor_kind="activation")
     next(b for b in app.button if b.label.startswith("Observe")).click().run()
     assert asked == [(OBSERVE, ObserveOrder(model=MODEL, data=DATA, samples=512))]
@@ -224,7 +224,7 @@ def test_the_table_of_an_activation_asks_for_a_pass_and_then_says_everything(
     data = fit_to_model(load_data("tumour"), model)
     stats = statistics_for(model, data).of_kind("activation")[1]  # the first is the input
     asked = []
-    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order: asked.append((kind, order)) or "x")
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order, _: asked.append((kind, order)) or "x")
     app = _opened(workspace_folder, tensor_kind="activation", channel_table=True)
     assert "kurtosis" not in _table_of_channels(app).columns
     next(b for b in app.button if b.label == "Look into the channels").click().run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         value["weights"] = draw(_weights())
     if draw(st.booleans()) or draw(st.booleans()):
         value["activations"] = draw(_activations())
-    return Recipe.parse(yaml.safe_dump(value))
+    return Recipe.parse(yaml.safe_dump(json.loads(json.dumps(value))))
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -16,11 +16,13 @@ from qexplorer.core.errors import ChildError
 from qexplorer.jobs.processes.tree import end_tree, is_alive
 from qexplorer.process.ending import oom_kills, what_ended
 from qexplorer.process.limits import Limits, granted
-from qexplorer.process.watch import LOOK_S, LimitsWatch
+from qexplorer.process.watch import LimitsWatch
 
 __all__ = ["EVENTS", "STDERR", "JobGuard"]
 
 EVENTS, STDERR = "events.jsonl", "stderr.txt"
+
+_LOOK_S = 0.5  # the server has a guard for each job, and pages to draw; what asks for much at once the kernel refuses
 
 
 class JobGuard:
@@ -62,7 +64,7 @@ class JobGuard:
         """Waits for the end of the job: why it must end now, or None once it has ended by itself."""
         while True:
             with contextlib.suppress(TimeoutExpired):
-                self.child.wait(LOOK_S)
+                self.child.wait(_LOOK_S)
                 return None
             self._hear()
             error = self._watch.look()

@@ -10,6 +10,7 @@ from qexplorer.core.errors import ModelError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model, TensorInfo
 from qexplorer.core.workspace import sha256_bytes
+from qexplorer.graph.walk import all_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -48,10 +49,12 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     given = len(data)
     del data
     emit({"event": "progress", "step": "converting and simplifying"})
+    if _has_broken_names(proto):
+        raise _broken_name(where)
     try:
         proto, more = normalized(proto, where)
     except UnicodeDecodeError:
-        raise ModelError("a name in it is not text: the file is damaged", where=where, do="get it again") from None
+        raise _broken_name(where) from None
     notes += more
     unknown = custom_domains(proto)
     if unknown:
@@ -129,3 +132,13 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
 def _named(dim: str) -> str | None:
     """The name of a free dimension; None where it has none, or one that shape inference made up."""
     return None if not dim or dim.startswith("unk__") else dim
+
+
+def _has_broken_names(proto: onnx.ModelProto) -> bool:
+    """Whether an operator or a tensor has a name that is no UTF-8, for which protobuf gives bytes."""
+    texts = (text for node in all_nodes(proto) for text in (node.op_type, node.domain, *node.input, *node.output))
+    return any(isinstance(text, bytes) for text in texts)
+
+
+def _broken_name(where: str) -> ModelError:
+    return ModelError("a name in it is not text: the file is damaged", where=where, do="get it again")

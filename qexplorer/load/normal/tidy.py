@@ -13,6 +13,7 @@ import onnx
 import onnx.inliner
 from onnx import numpy_helper
 
+from qexplorer.core.errors import ModelError
 from qexplorer.graph.constant_nodes import constant_value, is_constant_node
 from qexplorer.graph.walk import DEFAULT_DOMAINS, all_graphs, all_nodes
 
@@ -26,9 +27,12 @@ def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
     """A copy with functions inlined, weights taken out of the inputs and Constant nodes turned into initializers.
 
     Precondition: the model passed ``check_expansion``; inlining a bomb would not end.
+
+    Raises:
+        ModelError: functions of operator sets that cannot be brought together.
     """
     if proto.functions:
-        fresh: onnx.ModelProto = onnx.inliner.inline_local_functions(proto, convert_version=True)
+        fresh = _inlined(proto)
     else:
         fresh = onnx.ModelProto()
         fresh.CopyFrom(proto)
@@ -36,6 +40,16 @@ def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
     _weights_out_of_inputs(fresh)
     _constants_to_initializers(fresh.graph)
     return fresh
+
+
+def _inlined(proto: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        found: onnx.ModelProto = onnx.inliner.inline_local_functions(proto, convert_version=True)
+    except RuntimeError as error:  # what the converter of C++ asserts
+        reason = " ".join(str(error).split())[-100:]
+        what = f"the functions of the model cannot be put in their places ({reason})"
+        raise ModelError(what, do="export it again") from None
+    return found
 
 
 def _default_domain(proto: onnx.ModelProto) -> None:

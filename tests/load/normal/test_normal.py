@@ -9,6 +9,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from qexplorer.core.errors import ModelError
+from qexplorer.load.model import load_model
+from qexplorer.load.normal.tidy import tidied
 from tests.load.model_graphs import I64, model, run, small_cnn, value, weight
 from tests.load.normalized import load, operators, same
 
@@ -198,3 +201,29 @@ def test_a_quantized_file_keeps_the_operator_set_in_which_it_opens(tmp_path: Pat
     session = onnxruntime.InferenceSession(after.SerializeToString(), providers=["CPUExecutionProvider"])
     assert session.run(None, {"x": np.ones((2, 4, 6), np.float32)})[0].shape == (2, 6, 4)
     same(before, after, x=weight(3, 4, 6))
+
+
+def test_functions_of_an_operator_set_that_is_none_are_one_sentence() -> None:
+    """The converter's assertion does not escape."""
+    function = helper.make_function(
+        "local", "same", ["x"], ["y"], [helper.make_node("Relu", ["x"], ["y"])], [helper.make_opsetid("", 21)]
+    )
+    before = model(
+        [helper.make_node("same", ["x"], ["y"], domain="local")],
+        {"x": ["n", 4]},
+        ["y"],
+        opsets=[helper.make_opsetid("local", 1)],
+        functions=[function],
+    )
+    before.functions[0].opset_import[0].version = 99
+    with pytest.raises(ModelError, match="functions of the model cannot be put in their places"):
+        tidied(before)
+
+
+def test_an_operator_whose_name_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    """Bytes in the place of letters: the file is damaged."""
+    before = model([helper.make_node("Relu", ["x"], ["y"], name="first")], {"x": ["n", 4]}, ["y"])
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(before.SerializeToString().replace(b"Relu", b"R\xfe\xffu"))
+    with pytest.raises(ModelError, match=r"is not text|can't decode"):
+        load_model(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,12 +32,9 @@ def private_folder() -> Iterator[Path]:
         InputError: what the disk refused inside.
     """
     home = workspace("incoming")
-    with told_of_disk(home):
-        folder = Path(tempfile.mkdtemp(prefix=own_prefix("opening"), dir=home))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    own = own_prefix("opening")
+    with told_of_disk(home), tempfile.TemporaryDirectory("", own, home, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def kept_model_path(sha256: str) -> Path:

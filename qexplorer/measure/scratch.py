@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,12 +25,9 @@ def scratch() -> Iterator[Path]:
         InputError: what the disk refused inside.
     """
     home = workspace("scratch")
-    with told_of_disk(home):
-        folder = Path(tempfile.mkdtemp(prefix=own_prefix("compare"), dir=home))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    own = own_prefix("compare")
+    with told_of_disk(home), tempfile.TemporaryDirectory("", own, home, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def keep_samples(folder: Path, inputs: Mapping[str, Array]) -> dict[str, str]:

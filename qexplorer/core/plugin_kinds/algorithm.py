@@ -20,8 +20,9 @@ In a plan ``draft.plan.constants[layer]`` maps each constant input that is on a 
 
 What it needs is declared, so that whoever quantizes can bring it and the file's digest covers it: a data-driven
 algorithm on two data sets gives two files. Same draft and same options must give the same changes bit for bit, on any
-number of threads. Modules of the folder are imported when a recipe is read, so torch and onnxruntime are imported
-inside functions. If an entry's answers change later, raise ``SCHEMA`` in ``quantize.quantize``.
+number of threads (what trains: on one machine). Modules of the folder are imported when a recipe is read, so torch and
+onnxruntime are imported inside functions. If an entry's answers change later, raise ``SCHEMA`` in
+``quantize.quantize``.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from qexplorer import __version__
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.quantize.changes.drafts import PlanDraft
@@ -109,6 +110,7 @@ class Qat:
     def change_plan(self, draft: PlanDraft, options: QatOptions) -> None:
         """Trains, and puts what was learned into the plan."""
         from qexplorer.core.tasks.choose import task_of
+        from qexplorer.quantize.training.checkpoints import digest_of_state
         from qexplorer.quantize.training.engine import TrainingOptions, train
         from qexplorer.quantize.training.losses import task_loss
         from qexplorer.quantize.training.network import QuantizedNetwork
@@ -120,7 +122,8 @@ class Qat:
         network = QuantizedNetwork(draft, **learned)
         task = task_of(data)
         plain = options.model_dump(exclude={"scales", "zero_points"})
-        identity = [draft.model.sha256, draft.recipe.digest, data.digest, options.model_dump()]
+        labels = data.calibration.labels
+        identity = [__version__, draft.recipe.digest, data.digest, options.model_dump(), digest_of_state(network)]
         trained = train(
             network,
             draft.model,
@@ -128,6 +131,7 @@ class Qat:
             task_loss(task.loss),
             TrainingOptions(**plain),
             classes=task.classes(draft.model.outputs),
+            strata=None if labels is None else task.strata(labels),
             kept=workspace("training") / f"{digest_json(identity)}.pt",
             progress=draft.tell,
         )

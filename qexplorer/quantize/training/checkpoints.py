@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from dataclasses import asdict, dataclass
@@ -12,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qexplorer.core.files import write_atomically
+from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.quantize.training.seen import Epoch, Trained
 
-__all__ = ["Held", "load_state", "save_state"]
+__all__ = ["Held", "digest_of_state", "load_state", "save_state"]
 
 _SCHEMA = 1
 
@@ -48,13 +49,18 @@ def save_state(
     head = {"epochs": [asdict(each) for each in trained.epochs], "best": trained.best, "least": least}
     parts = {"schema": _SCHEMA, "now": network.state_dict(), "best": best, "optimizer": optimizer.state_dict()}
     torch.save(parts | {"head": head}, buffer)
-    write_atomically(path, buffer.getvalue())
+    write_sealed(path, buffer.getvalue())
 
 
 def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> Held | None:
-    """Puts network and optimizer where they were; None if there is no such file, or it is damaged or another's."""
+    """Puts network and optimizer where they were; None, and neither is touched, if there is no such file, or it is
+    damaged or another's."""
+    content = read_sealed(path)
+    if content is None:
+        return None
+    first = {name: value.detach().clone() for name, value in network.state_dict().items()}
     try:
-        parts: dict[str, Any] = torch.load(path, weights_only=True)
+        parts: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
         if parts["schema"] != _SCHEMA:
             return None
         head = parts["head"]
@@ -62,5 +68,14 @@ def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer)
         network.load_state_dict(parts["now"])
         optimizer.load_state_dict(parts["optimizer"])
     except (OSError, LookupError, TypeError, ValueError, RuntimeError, EOFError, UnpicklingError, zipfile.BadZipFile):
+        network.load_state_dict(first)
         return None
     return Held(trained, parts["best"], head["least"])
+
+
+def digest_of_state(network: nn.Module) -> str:
+    """SHA-256 of everything that a network holds before it learns: weights, and grids by what calibration gave."""
+    found = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        found.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()

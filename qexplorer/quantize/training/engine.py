@@ -67,6 +67,7 @@ def train(
     options: TrainingOptions,
     *,
     classes: bool,
+    strata: Array | None = None,
     kept: Path | None,
     progress: Callable[[str, float], None],
 ) -> Trained:
@@ -79,6 +80,7 @@ def train(
         loss: of the task on labels; None where it has none.
         options: how.
         classes: whether the first output holds scores of classes.
+        strata: whole numbers, one a sample, that both parts get in proportion (see ``Task.strata``).
         kept: file in which the state is kept after each epoch, and from which a run goes on; None keeps nothing.
         progress: told a sentence and the share that is done; may raise Cancelled.
 
@@ -89,7 +91,7 @@ def train(
         raise DataError(f"{split.n} sample is too few to train on", do="give more calibration samples")
     options = replace(options, batch=model.fixed_batch or options.batch)
     torch.manual_seed(options.seed)
-    learn, judge = _parts(split, options.held_back)
+    learn, judge = _parts(split.n, options.held_back, strata)
     lessons = _Lessons(network, model, loss if split.labels is not None else None, options, classes)
     lessons.teach(split, progress)
     optimizer = _optimizer(network, options)
@@ -171,10 +173,10 @@ class _Lessons:
     def _share(self) -> float:
         return 1.0 if self._loss is None else self._options.distillation
 
-    def value(self, split: Split, rows: Array, *, damped: bool = True) -> Tensor:
+    def value(self, split: Split, rows: Array) -> Tensor:
         """The mean loss on some samples."""
         outputs = [each[: len(rows)] for each in self._network(*self._feeds(split, rows, self._network.input_names))]
-        return self._of(outputs, split, rows, damped=damped)
+        return self._of(outputs, split, rows, damped=True)
 
     def _of(self, outputs: Sequence[Tensor], split: Split, rows: Array, *, damped: bool) -> Tensor:
         value = torch.zeros(())
@@ -211,12 +213,10 @@ class _Lessons:
         return [tensor_of(np.ascontiguousarray(given[name][rows].astype(types[name], copy=False))) for name in names]
 
 
-def _parts(split: Split, share: float) -> tuple[Array, Array]:
-    """Rows to learn from and rows that are held back, classes in proportion."""
-    labels = None if split.labels is None or split.labels.ndim != 1 else split.labels
-    strata = labels if labels is not None and np.issubdtype(labels.dtype, np.integer) else None
-    order = spread_order(split.n, strata)
-    count = min(max(round(split.n * share), 1), split.n - 1)
+def _parts(n: int, share: float, strata: Array | None) -> tuple[Array, Array]:
+    """Rows to learn from and rows that are held back, strata in proportion."""
+    order = spread_order(n, strata)
+    count = min(max(round(n * share), 1), n - 1)
     return order[count:], order[:count]
 
 

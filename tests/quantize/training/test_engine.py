@@ -116,6 +116,18 @@ def test_a_damaged_state_is_begun_again(tmp_path: Path) -> None:
         assert _same(_state(network), wanted)
 
 
+def test_a_state_of_another_network_touches_nothing(tmp_path: Path) -> None:
+    """Its shapes do not fit, in the middle of reading: training begins as if it were not there."""
+    network, one = _network()
+    _train(network, one, _split(one))
+    wanted, kept = _state(network), tmp_path / "state.pt"
+    other, _ = _network("w2a8-tensor")
+    _train(other, one, _split(one), kept=kept)
+    again, _ = _network()
+    _train(again, one, _split(one), kept=kept)
+    assert _same(_state(again), wanted)
+
+
 def test_a_loss_that_is_no_number_stops_with_the_best_state_so_far() -> None:
     """A rate beyond reason, or a loss that breaks: it says in which epoch, and nothing that is left is NaN."""
     network, one = _network()

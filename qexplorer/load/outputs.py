@@ -11,7 +11,7 @@ from qexplorer.core.model import Layer, Model, TensorInfo
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["class_count", "makers_of", "names_a_class", "with_class_names"]
+__all__ = ["class_count", "makers_of", "names_a_class", "threshold_of", "with_class_names"]
 
 _MOVES = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "DequantizeLinear", "QuantizeLinear")
 _CLASSIFIERS = ("TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier")
@@ -66,3 +66,13 @@ def class_count(outputs: Sequence[TensorInfo]) -> int | None:
     if len(shape) < 2 or not isinstance(shape[1], int) or any(length != 1 for length in shape[2:]):
         return None
     return max(shape[1], 2)
+
+
+def threshold_of(model: Model) -> float:
+    """Where a single score turns from class 0 to class 1: 0.5 after a Sigmoid, else 0 (a logit)."""
+    name = model.outputs[0].name
+    ends = {output: layer for layer in model.layers for output in layer.outputs}
+    layer = ends.get(name)
+    while layer is not None and layer.op in ("Reshape", "Squeeze", "Flatten", "Identity", "Unsqueeze"):
+        layer = ends.get(layer.inputs[0]) if layer.inputs else None
+    return 0.5 if layer is not None and layer.op == "Sigmoid" else 0.0

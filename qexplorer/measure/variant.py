@@ -14,8 +14,9 @@ from qexplorer.core.plugin_kinds.metric import Metric
 from qexplorer.core.results import Size
 from qexplorer.core.tasks.choose import metrics_of, task_of
 from qexplorer.graph.allowance import allowance
+from qexplorer.load.outputs import threshold_of
 from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, UNTRAINED_SAMPLES
-from qexplorer.measure.metrics.predictions import Labels, threshold_of
+from qexplorer.measure.metrics.predictions import Labels
 from qexplorer.process.limits import BASE, Limits
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.run.batching import feeds_of

@@ -33,6 +33,7 @@ from qexplorer.quantize.size import weight_size
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
+    from qexplorer.quantize.training.watching import Watcher
 
 __all__ = ["digest_of", "kept_quantized", "quantize_model", "quantized_path"]
 
@@ -55,6 +56,7 @@ def quantize_model(
     *,
     samples: int = CALIBRATION_SAMPLES,
     progress: Callable[[str, float], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> QuantizedModel:
     """Quantizes ``model``; a file that was made from the same things before is used again.
 
@@ -66,12 +68,13 @@ def quantize_model(
             narrow float has to hold where ``recipe.casts``.
         samples: calibration samples that algorithms read, at most.
         progress: told a sentence and the share that is done while algorithms work; may raise Cancelled.
+        watcher: told how training goes, where an algorithm trains; may raise Cancelled.
 
     Raises:
         RecipeError: if the recipe cannot be applied, or needs statistics or data that are not given.
     """
     allow(allowance(model, batch=_ALGORITHM_BATCH))
-    materials = Materials(statistics, data, samples, progress)
+    materials = Materials(statistics, data, samples, progress, watcher)
     digest = digest_of(model, recipe, statistics, data, samples=samples)
     path = quantized_path(digest)
     written = read_written(path)

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
-from qexplorer.core.model import Model
 
-__all__ = ["Labels", "predictions", "threshold_of"]
+__all__ = ["Labels", "predictions"]
 
 Labels = NDArray[np.int64]
 
@@ -39,13 +38,3 @@ def predictions(outputs: Sequence[Array], n: int, *, threshold: float | None = 0
     if rows.shape[1] == 0 or first.dtype.kind not in "fiu":
         return None
     return np.asarray(np.argmax(rows, axis=1), np.int64)
-
-
-def threshold_of(model: Model) -> float:
-    """Where a single score turns from class 0 to class 1: 0.5 after a Sigmoid, else 0 (a logit)."""
-    name = model.outputs[0].name
-    ends = {output: layer for layer in model.layers for output in layer.outputs}
-    layer = ends.get(name)
-    while layer is not None and layer.op in ("Reshape", "Squeeze", "Flatten", "Identity", "Unsqueeze"):
-        layer = ends.get(layer.inputs[0]) if layer.inputs else None
-    return 0.5 if layer is not None and layer.op == "Sigmoid" else 0.0

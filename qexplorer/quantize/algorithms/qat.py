@@ -33,6 +33,13 @@ class QatOptions(AlgorithmOptions):
     """How the network is trained."""
 
     epochs: int = Field(5, ge=1, le=1000, title="Epochs", description="Times that all calibration samples are seen.")
+    until: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Stop after",
+        description="Epoch after which it stops, on the way to all of them: what a stopped training leaves. 0: none.",
+    )
     batch: int = Field(32, ge=1, le=4096, title="Batch", description="Samples of one step.")
     rate: float = Field(
         1e-3, ge=1e-7, le=1.0, title="Learning rate", description="Of weights; it falls to 0 along half a cosine."
@@ -111,9 +118,13 @@ class Qat:
         """Trains, and puts what was learned into the plan."""
         from qexplorer.core.tasks.choose import task_of
         from qexplorer.quantize.training.checkpoints import digest_of_state
-        from qexplorer.quantize.training.engine import TrainingOptions, train
+        from qexplorer.quantize.training.engine import train
+        from qexplorer.quantize.training.judging import Judge
         from qexplorer.quantize.training.losses import task_loss
         from qexplorer.quantize.training.network import QuantizedNetwork
+        from qexplorer.quantize.training.options import TrainingOptions
+        from qexplorer.quantize.training.recipes import without_until
+        from qexplorer.quantize.training.watching import UNWATCHED
 
         if not draft.plan.constants:
             return
@@ -123,7 +134,7 @@ class Qat:
         task = task_of(data)
         plain = options.model_dump(exclude={"scales", "zero_points"})
         labels = data.calibration.labels
-        identity = [__version__, draft.recipe.digest, data.digest, options.model_dump(), digest_of_state(network)]
+        identity = [__version__, without_until(draft.recipe).digest, data.digest, digest_of_state(network)]
         trained = train(
             network,
             draft.model,
@@ -131,9 +142,11 @@ class Qat:
             task_loss(task.loss),
             TrainingOptions(**plain),
             classes=task.classes(draft.model.outputs),
+            judge=Judge.of(task, draft.model),
             strata=None if labels is None else task.strata(labels),
             kept=workspace("training") / f"{digest_json(identity)}.pt",
             progress=draft.tell,
+            watcher=draft.watcher or UNWATCHED,
         )
         said = network.settle(draft)
         how = f"trained for {len(trained.epochs) - 1} epochs, the state after epoch {trained.best} is kept"

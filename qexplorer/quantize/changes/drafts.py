@@ -26,6 +26,7 @@ from qexplorer.quantize.plan_types import ChangedConstant, Plan, TensorPlan
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics
+    from qexplorer.quantize.training.watching import Watcher
 
 __all__ = ["GraphDraft", "Materials", "PlanDraft"]
 
@@ -39,12 +40,14 @@ class Materials:
         data: its calibration part may be read.
         samples: calibration samples, at most.
         progress: told a sentence and the share of the algorithm that is done; may raise Cancelled.
+        watcher: told how training goes; may raise Cancelled.
     """
 
     statistics: Statistics | None = None
     data: DataSet | None = None
     samples: int = 512
     progress: Callable[[str, float], None] | None = None
+    watcher: Watcher | None = None
 
 
 class _Draft:
@@ -81,6 +84,11 @@ class _Draft:
         self._declared(Needs.DATA)
         assert self._materials.data is not None
         return calibration_sample(self._materials.data, min(samples, self._materials.samples)).split
+
+    @property
+    def watcher(self) -> Watcher | None:
+        """Who is told how training goes; None: nobody."""
+        return self._materials.watcher
 
     def _declared(self, need: Needs) -> None:
         if need not in self._algorithm.needs:

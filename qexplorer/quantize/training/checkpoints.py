@@ -18,7 +18,7 @@ from qexplorer.quantize.training.seen import Epoch, Trained
 
 __all__ = ["Held", "digest_of_state", "load_state", "save_state"]
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)

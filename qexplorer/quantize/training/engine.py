@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,42 +21,15 @@ from qexplorer.core.errors import DataError
 from qexplorer.core.model import Model
 from qexplorer.load.datasets.sampling import SEED, spread_order
 from qexplorer.quantize.training.checkpoints import load_state, save_state
-from qexplorer.quantize.training.losses import TaskLoss, distance
+from qexplorer.quantize.training.judging import Judge, metric_text
+from qexplorer.quantize.training.lessons import Lessons
+from qexplorer.quantize.training.losses import TaskLoss
 from qexplorer.quantize.training.network import QuantizedNetwork
+from qexplorer.quantize.training.options import TrainingOptions
 from qexplorer.quantize.training.seen import Epoch, Trained
-from qexplorer.torchgraph.dtypes import tensor_of
-from qexplorer.torchgraph.executor import GraphModule
+from qexplorer.quantize.training.watching import UNWATCHED, Beginning, TrainingStep, Watcher
 
-__all__ = ["TrainingOptions", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """How a network is trained; see the options of the algorithm ``qat`` for bounds and words.
-
-    Attributes:
-        epochs: times that all samples are seen.
-        batch: samples of one step; a model with a fixed batch has that.
-        rate: of weights; it falls to 0 along half a cosine.
-        grid_rate: of scales and zero points, as a share of their size a step.
-        optimizer: AdamW, or SGD with momentum 0.9.
-        distillation: weight of the distance to the float network's answers; the task's loss has the rest.
-        temperature: of that distance.
-        damping: weight of the swinging of weights between two levels.
-        held_back: share of the samples that judge states and are not learned from.
-        seed: of the order of samples.
-    """
-
-    epochs: int = 5
-    batch: int = 32
-    rate: float = 1e-3
-    grid_rate: float = 1e-2
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    distillation: float = 0.5
-    temperature: float = 2.0
-    damping: float = 0.0
-    held_back: float = 0.1
-    seed: int = 0
+__all__ = ["train"]
 
 
 def train(
@@ -67,9 +40,11 @@ def train(
     options: TrainingOptions,
     *,
     classes: bool,
+    judge: Judge | None = None,
     strata: Array | None = None,
     kept: Path | None,
     progress: Callable[[str, float], None],
+    watcher: Watcher = UNWATCHED,
 ) -> Trained:
     """Trains ``network`` and leaves it in its best state.
 
@@ -80,9 +55,11 @@ def train(
         loss: of the task on labels; None where it has none.
         options: how.
         classes: whether the first output holds scores of classes.
+        judge: judges the samples held back by the task's metric, beside the loss; None: by the loss alone.
         strata: whole numbers, one a sample, that both parts get in proportion (see ``Task.strata``).
         kept: file in which the state is kept after each epoch, and from which a run goes on; None keeps nothing.
         progress: told a sentence and the share that is done; may raise Cancelled.
+        watcher: told of the beginning, of steps and of epochs; may raise Cancelled.
 
     Raises:
         DataError: fewer than two samples.
@@ -91,126 +68,123 @@ def train(
         raise DataError(f"{split.n} sample is too few to train on", do="give more calibration samples")
     options = replace(options, batch=model.fixed_batch or options.batch)
     torch.manual_seed(options.seed)
-    learn, judge = _parts(split.n, options.held_back, strata)
-    lessons = _Lessons(network, model, loss if split.labels is not None else None, options, classes)
-    lessons.teach(split, progress)
-    optimizer = _optimizer(network, options)
-    steps = -(-len(learn) // options.batch)
-    state = _State(Trained(), _copy(network), float("inf"))
-    first = 0
-    held = load_state(kept, network, optimizer) if kept is not None else None
-    if held is not None:
-        state, first = _State(held.trained, held.best, held.least), held.trained.epochs[-1].number
-    else:
-        state.saw(Epoch(0, None, *lessons.judged(split, judge)), network)
-    for number in range(first + 1, options.epochs + 1):
-        total = 0.0
-        for place, rows in enumerate(_shuffled(learn, options, number)):
-            done = (number - 1) * steps + place
-            if place % 4 == 0:
-                progress(_said(number, options.epochs, state.trained), done / (options.epochs * steps))
-            _set_rates(optimizer, done / (options.epochs * steps))
-            optimizer.zero_grad()
-            value = lessons.value(split, rows)
-            if not torch.isfinite(value):
-                state.trained.stopped = f"the loss was no number in epoch {number}"
+    learn, held_back = _parts(split.n, options.held_back, strata)
+    known = loss if split.labels is not None else None
+    lessons = Lessons(network, model, known, options, classes, judge or Judge())
+    lessons.teach(split, held_back, progress)
+    return _Run(network, split, options, lessons, (learn, held_back), progress, watcher).run(kept)
+
+
+class _Run:
+    """One run of :func:`train`: the network, how it learns, and the best state so far."""
+
+    def __init__(
+        self,
+        network: QuantizedNetwork,
+        split: Split,
+        options: TrainingOptions,
+        lessons: Lessons,
+        parts: tuple[Array, Array],
+        progress: Callable[[str, float], None],
+        watcher: Watcher,
+    ) -> None:
+        self._network, self._split, self._options, self._lessons = network, split, options, lessons
+        self._learn, self._held_back = parts
+        self._progress, self._watcher = progress, watcher
+        self._optimizer = _optimizer(network, options)
+        self._steps = -(-len(self._learn) // options.batch)
+        self._trained, self._best, self._least = Trained(), _copy(network), float("inf")
+
+    def run(self, kept: Path | None) -> Trained:
+        """Trains from what is kept, or from the beginning, to the end or to ``until``."""
+        kept = self._begin(kept)
+        self._watcher.begins(self._beginning(), self._network)
+        for number in range(self._trained.epochs[-1].number + 1, self._last + 1):
+            loss = self._epoch(number)
+            if loss is None:
+                self._trained.stopped = f"the loss was no number in epoch {number}"
                 break
+            self._saw(self._lessons.epoch(number, loss, self._split, self._held_back))
+            if kept is not None:
+                save_state(kept, self._network, self._optimizer, self._trained, self._best, self._least)
+            self._watcher.epoch(self._trained.epochs[-1], self._trained.best, self._network)
+        self._network.load_state_dict(self._best)
+        return self._trained
+
+    @property
+    def _last(self) -> int:
+        """The epoch to stop after."""
+        return min(self._options.until or self._options.epochs, self._options.epochs)
+
+    def _begin(self, kept: Path | None) -> Path | None:
+        """Goes on from what is kept, if that is not beyond the last epoch wanted; the file to keep the state in.
+
+        A state beyond it whose best epoch is not is as good: the best state so far is the best of the epochs before.
+        Otherwise this run begins anew, and keeps its states in a file of its own.
+        """
+        first = _copy(self._network)
+        for path in () if kept is None else (kept, kept.with_name(f"{kept.stem}-{self._last}{kept.suffix}")):
+            held = load_state(path, self._network, self._optimizer)
+            if held is None or held.trained.best > self._last:
+                self._network.load_state_dict(first)
+                self._optimizer = _optimizer(self._network, self._options)
+                if held is None:
+                    kept = path
+                    break
+                continue
+            epochs = [each for each in held.trained.epochs if each.number <= self._last]
+            self._trained, self._best, self._least = Trained(epochs, held.trained.best), held.best, held.least
+            return path
+        self._saw(self._lessons.epoch(0, None, self._split, self._held_back))
+        return kept
+
+    def _beginning(self) -> Beginning:
+        metric = self._lessons.metric
+        return Beginning(
+            epochs=self._options.epochs,
+            steps=self._steps,
+            learned=len(self._learn),
+            judged=len(self._held_back),
+            metric=None if metric is None else metric.name,
+            float_=self._lessons.of_float(self._split, self._held_back),
+            before=tuple(self._trained.epochs),
+        )
+
+    def _epoch(self, number: int) -> float | None:
+        """One epoch; the mean loss over its samples, None if that is no number."""
+        total, steps = 0.0, self._options.epochs * self._steps
+        for place, rows in enumerate(_shuffled(self._learn, self._options, number)):
+            done = (number - 1) * self._steps + place
+            if place % 4 == 0:
+                self._progress(self._said(number), done / steps)
+            _set_rates(self._optimizer, done / steps)
+            self._optimizer.zero_grad()
+            value = self._lessons.value(self._split, rows)
+            if not torch.isfinite(value):
+                return None
             value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            seen = _seen(done + 1, number, value, self._network) if self._watcher.wants() else None
+            self._optimizer.step()
+            if seen is not None:
+                self._watcher.step(seen, self._network)
             total += float(value.detach()) * len(rows)
-        if state.trained.stopped:
-            break
-        state.saw(Epoch(number, total / len(learn), *lessons.judged(split, judge)), network)
-        if kept is not None:
-            save_state(kept, network, optimizer, state.trained, state.best, state.least)
-    network.load_state_dict(state.best)
-    return state.trained
+        return total / len(self._learn)
 
+    def _saw(self, epoch: Epoch) -> None:
+        self._trained.epochs.append(epoch)
+        if epoch.held_back < self._least:
+            self._least, self._best, self._trained.best = epoch.held_back, _copy(self._network), epoch.number
 
-@dataclass(slots=True)
-class _State:
-    """The best state so far."""
-
-    trained: Trained
-    best: dict[str, Tensor]
-    least: float
-
-    def saw(self, epoch: Epoch, network: QuantizedNetwork) -> None:
-        self.trained.epochs.append(epoch)
-        if epoch.held_back < self.least:
-            self.least, self.best, self.trained.best = epoch.held_back, _copy(network), epoch.number
+    def _said(self, number: int) -> str:
+        last, metric = self._trained.epochs[-1], self._lessons.metric
+        text = f"training, epoch {number} of {self._options.epochs}"
+        if metric is not None and last.metric is not None:
+            return f"{text}, {metric.title} {metric_text(last.metric, metric)} on samples held back"
+        return f"{text}, loss {last.held_back:.3g} on samples held back"
 
 
 def _copy(network: QuantizedNetwork) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-class _Lessons:
-    """What is asked of a batch: the loss of its answers, beside labels and what the float network says of it."""
-
-    def __init__(
-        self, network: QuantizedNetwork, model: Model, loss: TaskLoss | None, options: TrainingOptions, classes: bool
-    ) -> None:
-        self._network, self._model, self._loss = network, model, loss
-        self._options, self._classes = options, classes
-        self._wanted: list[Tensor] = []
-
-    def teach(self, split: Split, progress: Callable[[str, float], None]) -> None:
-        """Runs the float network once over all samples."""
-        if self._share == 0:
-            return
-        teacher = GraphModule(self._model.proto())
-        found: list[tuple[Tensor, ...]] = []
-        with torch.no_grad():
-            for start in range(0, split.n, self._options.batch):
-                progress("running the float network once", 0.0)
-                rows = np.arange(start, min(start + self._options.batch, split.n))
-                answers = teacher(*self._feeds(split, rows, teacher.input_names))
-                found.append(tuple(each[: len(rows)] for each in answers))
-        self._wanted = [torch.cat(parts) for parts in zip(*found, strict=True)]
-
-    @property
-    def _share(self) -> float:
-        return 1.0 if self._loss is None else self._options.distillation
-
-    def value(self, split: Split, rows: Array) -> Tensor:
-        """The mean loss on some samples."""
-        outputs = [each[: len(rows)] for each in self._network(*self._feeds(split, rows, self._network.input_names))]
-        return self._of(outputs, split, rows, damped=True)
-
-    def _of(self, outputs: Sequence[Tensor], split: Split, rows: Array, *, damped: bool) -> Tensor:
-        value = torch.zeros(())
-        if self._loss is not None and split.labels is not None and self._share < 1:
-            labels = torch.from_numpy(np.asarray(split.labels[rows]))
-            value = value + (1 - self._share) * self._loss(outputs, labels)
-        if self._share > 0:
-            wanted = [each[torch.from_numpy(rows)] for each in self._wanted]
-            temperature = self._options.temperature
-            value = value + self._share * distance(outputs, wanted, classes=self._classes, temperature=temperature)
-        if damped and self._options.damping > 0:
-            value = value + self._options.damping * self._network.wavering()
-        return value
-
-    def judged(self, split: Split, rows: Array) -> tuple[float, float | None]:
-        """Loss and share of right classes on samples that were held back."""
-        total, right = 0.0, 0
-        graded = self._classes and split.labels is not None
-        for start in range(0, len(rows), self._options.batch):
-            part = rows[start : start + self._options.batch]
-            with torch.no_grad():
-                feeds = self._feeds(split, part, self._network.input_names)
-                outputs = [each[: len(part)] for each in self._network(*feeds)]
-                total += float(self._of(outputs, split, part, damped=False)) * len(part)
-            if graded and split.labels is not None and outputs[0].dim() == 2:
-                right += int((outputs[0].detach().argmax(1).numpy() == split.labels[part]).sum())
-        return total / len(rows), right / len(rows) if graded else None
-
-    def _feeds(self, split: Split, rows: Array, names: Sequence[str]) -> list[Tensor]:
-        """Inputs of some samples, filled up where the batch is fixed."""
-        rows = np.resize(rows, self._model.fixed_batch) if self._model.fixed_batch else rows
-        types = {info.name: info.dtype for info in self._model.inputs}
-        given = {name or names[0]: values for name, values in split.inputs.items()}
-        return [tensor_of(np.ascontiguousarray(given[name][rows].astype(types[name], copy=False))) for name in names]
 
 
 def _parts(n: int, share: float, strata: Array | None) -> tuple[Array, Array]:
@@ -241,9 +215,14 @@ def _set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
         group["lr"] = group["initial_lr"] * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def _said(number: int, epochs: int, trained: Trained) -> str:
-    last = trained.epochs[-1]
-    text = f"training, epoch {number} of {epochs}"
-    if last.right is not None:
-        return f"{text}, {last.right:.1%} right on samples held back"
-    return f"{text}, loss {last.held_back:.3g} on samples held back"
+def _seen(number: int, epoch: int, value: Tensor, network: QuantizedNetwork) -> TrainingStep:
+    """What is told of a step whose gradients are there."""
+    grids = network.of_grids()
+    return TrainingStep(
+        number, epoch, float(value.detach()), _norm(network.of_constants()), _norm(grids) if grids else None
+    )
+
+
+def _norm(parameters: Sequence[Tensor]) -> float:
+    squares = [each.grad.square().sum() for each in parameters if each.grad is not None]
+    return math.sqrt(float(torch.stack(squares).sum())) if squares else 0.0

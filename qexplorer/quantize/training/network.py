@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from qexplorer.core.formats.uniform import UniformFormat
-from qexplorer.core.grid import dequantize, fake_quantize, quantize
+from qexplorer.core.grid import Float32, Grid, dequantize, fake_quantize, quantize
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.plan_types import Plan, TensorPlan
 from qexplorer.quantize.training.one_grid import softmax_outputs, with_one_scale
@@ -46,6 +46,13 @@ class QuantizedNetwork(nn.Module):
         modules |= {name: DynamicQuantizer() for name in self._opened.dynamic}
         held = {draft.plan.tensors[key].name for key, each in self._constants.items() if isinstance(each, FixedValues)}
         self._trained = tuple(name for name in weights if name not in held)
+        self._places = {
+            layer: key
+            for layer, position, key in _uses(draft.plan)
+            if position == 1
+            and isinstance(self._constants.get(key), GridQuantizer)
+            and self._opened.sources[key] in self._trained
+        }
         self.graph = GraphModule(self._opened.proto, trainable=self._trained, modules=modules)
 
     @property
@@ -84,6 +91,24 @@ class QuantizedNetwork(nn.Module):
             name = self._opened.sources[key]
             if isinstance(quantizer, GridQuantizer) and name in self._trained:
                 yield quantizer, self.graph.parameter(name)
+
+    def layers(self) -> tuple[str, ...]:
+        """Layers whose weight is on a grid and learns, in the order of execution (see ``watching.Watched``)."""
+        return tuple(self._places)
+
+    def look(self, layer: str) -> tuple[Float32, Grid]:
+        """The float weights of one of these layers as they are now, and the grid that they are rounded to."""
+        key = self._places[layer]
+        values = self.graph.parameter(self._opened.sources[key]).detach().cpu().numpy()
+        quantizer = self._constants[key]
+        assert isinstance(quantizer, GridQuantizer), "only what learns is among the layers"
+        return np.array(values, np.float32), quantizer.grid()
+
+    def ratios(self) -> dict[str, float]:
+        """By tensor, the geometric mean of its learned scales as multiples of those at the start."""
+        modules = {**self._constants, **self._activations}
+        logs = {key: each.log_scale for key, each in modules.items() if isinstance(each, GridQuantizer)}
+        return {key: float(torch.exp(log.detach().mean())) for key, log in logs.items() if log is not None}
 
     def settle(self, draft: PlanDraft) -> dict[str, str]:
         """Puts what was learned into the plan: grids, codes of weights, biases and other float constants.

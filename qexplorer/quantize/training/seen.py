@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Epoch", "Trained"]
+__all__ = ["Epoch", "FloatVerdict", "Trained"]
+
+
+@dataclass(frozen=True, slots=True)
+class FloatVerdict:
+    """How a network that is not trained (the float model) did on the samples that were held back.
+
+    Attributes:
+        loss: mean loss.
+        metric: the task's first metric (a share is between 0 and 1); None where it has no value.
+        ci95: its 95 % interval; None where so few samples have none.
+    """
+
+    loss: float
+    metric: float | None
+    ci95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +30,15 @@ class Epoch:
         number: 0 before the first step.
         loss: mean over the samples learned from; None at 0.
         held_back: loss on the samples held back.
-        right: share of held-back samples whose class is right; None without classes.
+        metric: the task's first metric on them; None where it has no value.
+        ci95: its 95 % interval; None where so few samples have none.
     """
 
     number: int
     loss: float | None
     held_back: float
-    right: float | None
+    metric: float | None = None
+    ci95: tuple[float, float] | None = None
 
 
 @dataclass(slots=True)

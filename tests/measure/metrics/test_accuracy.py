@@ -11,7 +11,8 @@ from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.metric import Answers
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.results import Accuracy
-from qexplorer.measure.metrics.predictions import predictions, threshold_of
+from qexplorer.load.outputs import threshold_of
+from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.metrics.results import Scored, changed_at, not_shown, result_of, score_all
 
 _CASE = st.integers(1, 60).flatmap(

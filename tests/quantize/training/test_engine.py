@@ -17,10 +17,12 @@ from qexplorer.core.plugin_kinds.algorithm import Needs
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.training.engine import TrainingOptions, train
+from qexplorer.quantize.training.engine import train
 from qexplorer.quantize.training.losses import distance, task_loss
 from qexplorer.quantize.training.network import QuantizedNetwork
-from qexplorer.quantize.training.seen import Trained
+from qexplorer.quantize.training.options import TrainingOptions
+from qexplorer.quantize.training.seen import Epoch, Trained
+from qexplorer.quantize.training.watching import Beginning, TrainingStep, Watched
 from tests.made_up_algorithm import MadeUp
 from tests.quantize.support import case
 
@@ -103,6 +105,81 @@ def test_a_run_that_was_ended_comes_to_the_same_end(optimizer: Any, tmp_path: Pa
     assert _same(_state(again), _state(whole))
 
 
+def test_until_leaves_what_a_run_had_come_to(tmp_path: Path) -> None:
+    """Stopped after an epoch it is the best state by then, whether it was trained for that, goes on from a state that
+    was kept on the way, or comes after a run that had gone further; and the longer run is not disturbed."""
+    options = replace(ONE, epochs=4, rate=2e-2)
+    whole, one = _network()
+    curve = _train(whole, one, _split(one), options, kept=tmp_path / "whole.pt").epochs
+    for until in (1, 2, 3):
+        fresh, _ = _network()
+        alone = _train(fresh, one, _split(one), replace(options, until=until), kept=None)
+        assert alone.epochs == curve[: until + 1]
+        after, _ = _network()
+        again = _train(after, one, _split(one), replace(options, until=until), kept=tmp_path / "whole.pt")
+        assert (again.epochs, again.best) == (alone.epochs, alone.best)
+        assert _same(_state(after), _state(fresh))
+    part, _ = _network()
+    _train(part, one, _split(one), replace(options, until=2), kept=tmp_path / "part.pt")
+    on, _ = _network()
+    assert _train(on, one, _split(one), options, kept=tmp_path / "part.pt").epochs == curve
+    last, _ = _network()
+    assert _train(last, one, _split(one), options, kept=tmp_path / "whole.pt").epochs == curve
+    assert _same(_state(on), _state(whole))
+    assert _same(_state(last), _state(whole))
+
+
+class _Watcher:
+    """Wants to know of every second step."""
+
+    def __init__(self) -> None:
+        self.beginning: Beginning | None = None
+        self.steps: list[TrainingStep] = []
+        self.epochs: list[Epoch] = []
+        self.asked = 0
+        self.moved: dict[str, float] = {}
+        self.looked: dict[str, Any] = {}
+
+    def begins(self, beginning: Beginning, network: Watched) -> None:
+        assert network.layers()
+        self.beginning = beginning
+
+    def wants(self) -> bool:
+        self.asked += 1
+        return self.asked % 2 == 0
+
+    def step(self, step: TrainingStep, network: Watched) -> None:
+        assert network.ratios()
+        self.steps.append(step)
+
+    def epoch(self, epoch: Epoch, best: int, network: Watched) -> None:
+        assert best <= epoch.number
+        self.epochs.append(epoch)
+        self.moved = dict(network.ratios())
+        self.looked = {layer: network.look(layer) for layer in network.layers()}
+
+
+def test_a_watcher_is_told_and_changes_nothing() -> None:
+    """Steps that it wants with norms, every epoch, weights with their grids; the weights come out the same."""
+    quiet, one = _network()
+    _train(quiet, one, _split(one))
+    network, _ = _network()
+    watcher = _Watcher()
+    trained = _train(network, one, _split(one), watcher=watcher)
+    assert _same(_state(network), _state(quiet))
+    begun = watcher.beginning
+    assert begun is not None
+    assert (begun.learned + begun.judged, begun.epochs, begun.before) == (one.split.n, 3, tuple(trained.epochs[:1]))
+    assert begun.float_.loss == pytest.approx(0, abs=1e-6)
+    assert [step.number for step in watcher.steps] == list(range(2, 3 * begun.steps + 1, 2))
+    assert all(step.of_weights > 0 and step.of_grids is not None and step.of_grids > 0 for step in watcher.steps)
+    assert watcher.epochs == trained.epochs[1:]
+    assert any(abs(ratio - 1) > 1e-3 for ratio in watcher.moved.values())
+    for weights, grid in watcher.looked.values():
+        assert weights.ndim == 2
+        assert grid.format.name == "int2"
+
+
 def test_a_damaged_state_is_begun_again(tmp_path: Path) -> None:
     """Rubbish, an empty file and one of another network are as good as none."""
     network, one = _network()
@@ -152,7 +229,7 @@ def test_too_few_samples_and_one_class() -> None:
         _train(network, one, _split(one).take(slice(0, 1)))
     labels = np.zeros(one.split.n, np.int64)
     trained = _train(network, one, _split(one, labels), loss=task_loss("cross_entropy"), classes=True)
-    assert trained.epochs[-1].right is not None
+    assert trained.epochs[-1].metric is None
 
 
 def test_the_distance_of_probabilities_and_of_numbers() -> None:

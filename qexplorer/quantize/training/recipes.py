@@ -1,0 +1,51 @@
+"""Recipes that train: which they are, and what a training that was stopped leaves as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, plain_algorithm
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import is_automatic, own_name
+
+__all__ = ["QAT", "asked_of", "stopped_after", "trained", "without_until"]
+
+QAT = "qat"
+"""The algorithm that trains."""
+
+
+def asked_of(recipe: Recipe) -> AskedAlgorithm | None:
+    """The training that a recipe asks for; None: it asks for none."""
+    return next((each for each in recipe.algorithms if each.name == QAT), None)
+
+
+def trained(recipe: Recipe, **options: Any) -> Recipe:
+    """``recipe`` with training as its last algorithm, or with other options for the one that it has.
+
+    Args:
+        recipe: what is to be trained.
+        **options: of the algorithm ``qat``; those not given stay as they are, or are by default.
+
+    Raises:
+        RecipeError: there is no such option, it cannot have this value, or another algorithm excludes training.
+    """
+    before = asked_of(recipe)
+    wanted = {QAT: {**({} if before is None else before.options), **options}}
+    others = [plain_algorithm(each) for each in recipe.algorithms if each.name != QAT]
+    plain = recipe.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"layers"})
+    rules = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in recipe.layers]
+    value = plain | {"algorithms": [*others, wanted], "layers": rules}
+    built = Recipe.parse(yaml.safe_dump(value, sort_keys=False))  # through YAML: its errors are worded for people
+    return built.model_copy(update={"name": own_name(built) if is_automatic(recipe) else recipe.name})
+
+
+def stopped_after(recipe: Recipe, epoch: int) -> Recipe:
+    """The recipe of what a training by ``recipe`` had come to after ``epoch``: the same file, each time."""
+    return trained(recipe, until=epoch)
+
+
+def without_until(recipe: Recipe) -> Recipe:
+    """``recipe`` with its training going all the way."""
+    return recipe if asked_of(recipe) is None else trained(recipe, until=0)

@@ -38,6 +38,7 @@ __all__ = [
     "ConstantPlanner",
     "bias_plan",
     "bias_vector",
+    "fitting",
     "operand_grid",
     "output_channels",
     "tables_in_bytes",
@@ -95,7 +96,7 @@ class ConstantPlanner:
         name, position = decision.layer.name, decision.weight
         assert position is not None
         tensor = self.view.nodes[name].input[position]
-        spec, axis, block_axis, remark = _fitting(decision, asked, self.view)
+        spec, axis, block_axis, remark = fitting(decision, asked, self.view)
         if remark:
             self.remarks.setdefault(name, []).append(remark)
         integer = decision.treatment in _INTEGER
@@ -246,7 +247,7 @@ def output_channels(node: onnx.NodeProto, position: int, view: GraphIndex) -> in
     return int(view.initializers[node.input[position]].dims[weight_axes(node, position, view)[0]])
 
 
-def _fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[WeightSpec, int, int | None, str | None]:
+def fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[WeightSpec, int, int | None, str | None]:
     """The weight specification that this layer's shape allows, its axes, and a remark if it is not what was asked."""
     node, position = view.nodes[decision.layer.name], decision.weight or 0
     axis, block_axis = weight_axes(node, position, view)

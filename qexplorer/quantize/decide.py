@@ -12,6 +12,7 @@ from qexplorer.core.model import Layer, Model
 from qexplorer.core.recipe import LayerSpec, Recipe
 from qexplorer.graph.index import GraphIndex
 from qexplorer.load.operators import QUANTIZABLE, OperatorKind, OperatorRule
+from qexplorer.quantize.changes.inserted import why_float
 from qexplorer.quantize.resize import full_scales
 
 __all__ = ["Decision", "Treatment", "bounds_of", "decide", "keep_float"]
@@ -97,6 +98,9 @@ def _decide(layer: Layer, recipe: Recipe, view: GraphIndex) -> Decision:
         return Decision(layer, spec, rule, Treatment.FLOAT, why)
     if layer.name not in view.nodes:
         return Decision(layer, spec, rule, Treatment.FLOAT, layer.reason or "it is inside the body of another layer")
+    inserted = why_float(view.nodes[layer.name])
+    if inserted is not None:
+        return Decision(layer, spec, rule, Treatment.FLOAT, inserted)
     half = _half_format(layer, spec)
     if half == "fp32":
         return Decision(layer, spec, rule, Treatment.FLOAT, f"fp32, {asked}")

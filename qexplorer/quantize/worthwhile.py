@@ -31,7 +31,7 @@ from qexplorer.observe.stats import TensorStats
 from qexplorer.quantize.constants import LINEAR
 from qexplorer.quantize.decide import Decision, keep_float
 
-__all__ = ["SPREAD", "coarse_scores", "only_worthwhile"]
+__all__ = ["SPREAD", "coarse_scores", "comes_as_codes", "only_worthwhile"]
 
 SPREAD = 32.0
 """Scores this far below the largest are nothing behind a softmax: exp(-32) is 1e-14, and float32 sums to 1e-7."""
@@ -93,20 +93,20 @@ def _may_be_mask(decision: Decision, decisions: Mapping[str, Decision], view: Gr
 
 def _not_between_codes(decision: Decision, decisions: Mapping[str, Decision], view: GraphIndex) -> str | None:
     """Why a layer of no worth of its own has nothing to save on codes, or None."""
-    if decision.moves and not decision.bounds and not _comes_as_codes(decision.data[0], decisions, view):
+    if decision.moves and not decision.bounds and not comes_as_codes(decision.data[0], decisions, view):
         follows = any(each.computes for each in _readers(decision, decisions, view))
         behind = "it moves floats: the grid stands behind it, where the first quantized layer reads"
         return behind if follows else "it reads floats, and no quantized layer follows"
     if not _arithmetic(decision):
         return None
-    if not any(_comes_as_codes(tensor, decisions, view) for tensor in decision.data):
+    if not any(comes_as_codes(tensor, decisions, view) for tensor in decision.data):
         return "what it reads is computed in float, so that an integer kernel would save nothing"
     if not any(each.computes for each in _readers(decision, decisions, view)):
         return "no quantized layer reads what it makes, so that an integer kernel would save nothing"
     return None
 
 
-def _comes_as_codes(tensor: str, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
+def comes_as_codes(tensor: str, decisions: Mapping[str, Decision], view: GraphIndex) -> bool:
     """Whether a layer that computes on codes makes ``tensor``, directly or through layers that move codes."""
     maker = view.producer.get(tensor)
     while maker is not None and decisions[maker].moves:

@@ -104,7 +104,9 @@ def test_from_recipe_to_file(name: str, kind: str, graph: str) -> None:
     found, plain = quantized(one.model, f"{kind}-{name}", data), quantized(one.model, kind, data)
     assert found.digest != plain.digest
     assert found.plan.to_json() != plain.plan.to_json()
-    assert [layer.treatment for layer in found.plan.layers] == [layer.treatment for layer in plain.plan.layers]
+    kept = {layer.name: layer.treatment for layer in found.plan.layers}
+    for layer in plain.plan.layers:  # there may be more, which it put in
+        assert kept[layer.name] == layer.treatment or layer.name not in plain.plan.constants
     answers = run(onnx.load(found.path), one.feeds)
     assert all(np.isfinite(answer).all() for answer in answers)
     assert preview_plan(one.model, recipe).to_json() != preview_plan(one.model, Recipe.parse(kind)).to_json()

@@ -7,7 +7,8 @@ How to add one: write one file in ``qexplorer/quantize/algorithms/`` and a page 
 2. A frozen dataclass with the attributes of :class:`GraphAlgorithm` or of :class:`PlanAlgorithm`:
 
    - ``Stage.GRAPH`` works on the float graph before anything is decided: it may change constants of several layers
-     (equalization) or insert nodes (SmoothQuant). Ranges of static activations are observed again on what it leaves.
+     (equalization) or insert nodes (SmoothQuant; ``quantize.changes.inserted`` keeps those in float). Ranges of
+     static activations are observed again on what it leaves.
    - ``Stage.PLAN`` works on a plan whose treatments and grids are chosen: it may set codes of weights (AdaRound, GPTQ,
      BRECQ), replace grids, and change constants that stay in float (biases). See ``quantize.changes.drafts``.
 3. ``ENTRIES = (MyAlgorithm(),)`` at the end of the file.
@@ -115,12 +116,12 @@ class _Described(Named, Protocol):
 
     @property
     def after(self) -> tuple[str, ...]:
-        """Names of algorithms that must stand before it in a recipe that asks for both."""
+        """Names of algorithms that must stand before it in a recipe that asks for both; ``name: why`` tells why."""
         ...
 
     @property
     def excludes(self) -> tuple[str, ...]:
-        """Names of algorithms that cannot be asked for along with it."""
+        """Names of algorithms that cannot be asked for along with it; ``name: why`` tells why."""
         ...
 
 

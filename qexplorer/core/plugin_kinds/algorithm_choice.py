@@ -80,17 +80,25 @@ def check_order(asked: Sequence[AskedAlgorithm]) -> None:
     for place, algorithm in enumerate(each.algorithm for each in asked):
         if algorithm.name in names[:place]:
             raise ValueError(f"the algorithm '{algorithm.name}' is asked for twice; name it once")
+        excluded, earlier = _with_reasons(algorithm.excludes), _with_reasons(algorithm.after)
         for other in names:
-            if other in algorithm.excludes:
-                raise ValueError(f"the algorithms '{algorithm.name}' and '{other}' exclude each other; choose one")
+            if other in excluded:
+                what = f"the algorithms '{algorithm.name}' and '{other}' exclude each other{excluded[other]}"
+                raise ValueError(f"{what}; choose one")
         for late in names[place + 1 :]:
-            if late in algorithm.after:
-                raise ValueError(f"the algorithm '{late}' goes before '{algorithm.name}'; put it first")
+            if late in earlier:
+                raise ValueError(f"the algorithm '{late}' goes before '{algorithm.name}'{earlier[late]}; put it first")
         planned = next((each for each in before if each.stage is Stage.PLAN), None)
         if algorithm.stage is Stage.GRAPH and planned is not None:
             what = f"'{algorithm.name}' changes the float graph, so it goes before '{planned.name}'"
             raise ValueError(f"{what}, which changes the plan; put it first")
         before.append(algorithm)
+
+
+def _with_reasons(named: Sequence[str]) -> dict[str, str]:
+    """Reasons by name, as they are said behind it: ``name: reason``, or a name alone."""
+    parts = (each.partition(":") for each in named)
+    return {name.strip(): f", because {reason.strip()}" if reason else "" for name, _, reason in parts}
 
 
 def needs_of(asked: Sequence[AskedAlgorithm]) -> Needs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,13 @@ from qexplorer.observe.collecting.tap import one_sentence, open_session
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Part", "summed"]
+__all__ = ["Part", "folded", "summed"]
 
 Part = tuple[NDArray[np.float64], int]
 """A sum over some samples, and how many values it is of."""
+
+_Found = TypeVar("_Found")
+_Total = TypeVar("_Total")
 
 _SETTINGS = {
     "session.disable_quant_qdq": "1",  # the graph as it is written: the same on every processor
@@ -58,6 +61,41 @@ def summed(
     Raises:
         BackendError: ONNX Runtime cannot run the graph.
     """
+
+    def added(totals: list[Part] | None, found: Sequence[Part]) -> list[Part]:
+        if totals is None:
+            return list(found)
+        return [(a + b, m + n) for (a, m), (b, n) in zip(totals, found, strict=True)]
+
+    return folded(proto, model, split, names, parts, added, progress) or []
+
+
+def folded(
+    proto: onnx.ModelProto,
+    model: Model,
+    split: Split,
+    names: Sequence[str],
+    parts: Callable[[Sequence[NDArray[Any]], int], _Found],
+    fold: Callable[[_Total | None, _Found], _Total],
+    progress: Callable[[float], None],
+) -> _Total | None:
+    """Runs ``proto`` on all samples and takes up what ``parts`` makes of the tensors ``names``, batch after batch.
+
+    Args:
+        proto: a graph with the inputs of ``model`` in which the tensors are.
+        model: says how samples are fed.
+        split: the samples.
+        names: the tensors, inputs of the graph too.
+        parts: given the tensors of one batch and the number of its first sample; called in threads.
+        fold: given what was taken up so far, None at first, and the part of the next batch, in the order of samples.
+        progress: told the share that is done after each batch.
+
+    Returns:
+        What ``fold`` gave last; None where there is no sample.
+
+    Raises:
+        BackendError: ONNX Runtime cannot run the graph.
+    """
     import onnx
 
     fed = {info.name for info in model.inputs}
@@ -66,7 +104,7 @@ def summed(
     session = open_session(proto.SerializeToString(), 1, model.name, settings=_SETTINGS)
     inside = [name for name in dict.fromkeys(names) if name not in fed]
 
-    def work(feeds: dict[str, Array], samples: int, first: int) -> Sequence[Part]:
+    def work(feeds: dict[str, Array], samples: int, first: int) -> _Found:
         try:
             ran = dict(zip(inside, session.run(inside, feeds) if inside else [], strict=True))
         except Exception as error:  # its exceptions share no base class but Exception
@@ -74,27 +112,28 @@ def summed(
         return parts([without_filling((feeds | ran)[name], feeds, samples) for name in names], first)
 
     try:
-        return _added(work, model, split, BATCH, progress)
+        return _folded(work, model, split, BATCH, fold, progress)
     except BackendError:
         if model.fixed_batch is not None:
             raise
-        return _added(work, model, split, 1, progress)  # a batch can be written into a Reshape
+        return _folded(work, model, split, 1, fold, progress)  # a batch can be written into a Reshape
 
 
-def _added(
-    work: Callable[[dict[str, Array], int, int], Sequence[Part]],
+def _folded(
+    work: Callable[[dict[str, Array], int, int], _Found],
     model: Model,
     split: Split,
     size: int,
+    fold: Callable[[_Total | None, _Found], _Total],
     progress: Callable[[float], None],
-) -> list[Part]:
-    totals: list[Part] = []
+) -> _Total | None:
+    total: _Total | None = None
     done = 0
     for found, samples in _in_order(work, batches(model, split, size)):
-        totals = [(a + b, m + n) for (a, m), (b, n) in zip(totals, found, strict=True)] if totals else list(found)
+        total = fold(total, found)
         done += samples
         progress(done / split.n)
-    return totals
+    return total
 
 
 def _in_order(

@@ -124,3 +124,14 @@ def test_what_a_recipe_needs(algorithms: str, activations: str, statistics: bool
     recipe = parse(algorithms, activations)
     assert (recipe.needs_statistics, recipe.needs_samples) == (statistics, samples)
     assert recipe.needs_calibration == (statistics or samples)
+
+
+def test_reasons_are_told_with_exclusions_and_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``name: why`` in ``after`` and ``excludes`` puts the reason into the sentence; a name alone goes without."""
+    entry = MadeUp("fine", after=("look: it changes what this reads",), excludes=("alone: both are alone",))
+    monkeypatch.setitem(ALGORITHMS._entries, "fine", entry)  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="'look' goes before 'fine', because it changes what this reads; put it fir"):
+        parse("[fine, look]")
+    with pytest.raises(RecipeError, match="'fine' and 'alone' exclude each other, because both are alone; choose one"):
+        parse("[fine, alone]")
+    assert len(parse("[look, fine]").algorithms) == 2

@@ -23,7 +23,7 @@ from sample_models.shared.export import export
 from sample_models.shared.fold import fold_batch_norms
 from sample_models.shared.learn import accuracy, fit, fixed_seed
 from sample_models.shared.oracle import measure_int8
-from sample_models.shared.record import Training, stratified, write_data, write_manifest
+from sample_models.shared.record import Training, count_correct, stratified, write_data, write_manifest
 
 SEED, EPOCHS, TRAINING_SAMPLES, CALIBRATION_SAMPLES = 7, 24, 1200, 512
 FOLDER = Path(__file__).resolve().parent
@@ -122,8 +122,7 @@ def main() -> None:
             classes=tuple(str(i) for i in range(10)),
             preprocessing=PREPROCESSING,
         ),
-        x=judged[0],
-        y=judged[1],
+        measured=count_correct(FOLDER / "model.onnx", *judged),
         training=facts,
         onnxruntime_int8=measure_int8(FOLDER / "model.onnx", ready[observed], *judged),
     )

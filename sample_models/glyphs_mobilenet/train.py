@@ -26,7 +26,7 @@ from sample_models.shared.export import export
 from sample_models.shared.fold import fold_batch_norms
 from sample_models.shared.learn import accuracy, fit, fixed_seed
 from sample_models.shared.oracle import measure_int8
-from sample_models.shared.record import Training, write_data, write_manifest
+from sample_models.shared.record import Training, count_correct, write_data, write_manifest
 
 SEED, EPOCHS, TRAINING_SAMPLES, CALIBRATION_SAMPLES, EVALUATION_SAMPLES = 3, 14, 20_000, 512, 2000
 FOLDER = Path(__file__).resolve().parent
@@ -71,8 +71,7 @@ def main() -> None:
             classes=tuple(LETTERS),
             preprocessing=PREPROCESSING,
         ),
-        x=ready_judged,
-        y=truth,
+        measured=count_correct(FOLDER / "model.onnx", ready_judged, truth),
         training=facts,
         onnxruntime_int8=measure_int8(FOLDER / "model.onnx", ready[observed], ready_judged, truth),
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["Augment", "accuracy", "fit", "fixed_seed"]
+__all__ = ["Augment", "Draw", "accuracy", "fit", "fit_adam", "fixed_seed"]
 
 Augment = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+Draw = Callable[[torch.Generator], tuple[torch.Tensor, torch.Tensor]]
 
 
 def fixed_seed(seed: int) -> torch.Generator:
@@ -71,6 +73,49 @@ def fit(
             schedule.step()
             loss_sum += loss.item() * len(index)
         print(f"epoch {epoch + 1}/{epochs}: loss {loss_sum / len(x):.4f}", flush=True)
+    return net.eval()
+
+
+def fit_adam(
+    net: nn.Module,
+    draw: Draw,
+    generator: torch.Generator,
+    *,
+    steps: int,
+    rate: float,
+    decay: float = 0.1,
+    faster: Mapping[nn.Parameter, float] | None = None,
+) -> nn.Module:
+    """Trains a transformer in place with AdamW, gradients of norm 1 at most and a one-cycle rate; ready to judge.
+
+    Args:
+        net: gives logits, classes on the last axis.
+        draw: samples and class numbers of a step, drawn by the generator.
+        generator: what draws.
+        steps: how many.
+        rate: highest learning rate.
+        decay: weight decay of matrices and kernels; vectors have none.
+        faster: how many times faster some of the parameters learn, without decay.
+    """
+    times = faster or {}
+    matrices = [p for p in net.parameters() if p.ndim > 1 and p not in times]
+    vectors = [p for p in net.parameters() if p.ndim <= 1 and p not in times]
+    groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0}]
+    groups += [{"params": [p], "weight_decay": 0, "lr": rate * factor} for p, factor in times.items()]
+    optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))
+    rates = [group["lr"] for group in optimizer.param_groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.1)
+    net.train()
+    for step in range(1, steps + 1):
+        x, y = draw(generator)
+        loss = functional.cross_entropy(net(x).flatten(0, -2), y.flatten())
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 250 == 0 or step == steps:
+            print(f"step {step}/{steps}: loss {loss.item():.4f}", flush=True)
     return net.eval()
 
 

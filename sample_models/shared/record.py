@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from qexplorer.core.workspace import sha256_file
-from qexplorer.load.samples.manifest import DataFacts, Manifest, Measured, TrainingFacts
+from qexplorer.load.samples.manifest import DataFacts, Manifest, Measured, MeasuredMetric, TrainingFacts
 
 __all__ = ["Training", "count_correct", "parameters_of", "stratified", "write_data", "write_manifest"]
 
@@ -69,23 +69,27 @@ def write_manifest(
     description: str,
     input_kind: str,
     data: DataFacts,
-    x: NDArray[np.float32],
-    y: NDArray[np.integer],
+    measured: Measured | MeasuredMetric,
     training: TrainingFacts,
+    task: str = "classification",
     onnxruntime_int8: dict[str, Measured] | None = None,
+    vocabulary: tuple[str, ...] = (),
 ) -> Manifest:
-    """Measures the model in ``folder`` on ``x`` (ready to feed) and ``y``, and writes manifest.json beside it."""
+    """Writes manifest.json beside the model in ``folder``; ``measured`` is of that very file, on held-out samples."""
     manifest = Manifest(
         name=folder.name,
         title=title,
         description=description,
+        task=task,
         input_kind=input_kind,
         parameters=parameters_of(folder / "model.onnx"),
-        float_accuracy=count_correct(folder / "model.onnx", x, y),
+        float_accuracy=measured if isinstance(measured, Measured) else None,
+        float_metric=measured if isinstance(measured, MeasuredMetric) else None,
         onnxruntime_int8=onnxruntime_int8 or {},
         sha256={name: sha256_file(folder / name) for name in ("model.onnx", "data.npz")},
         data=data,
         training=training,
+        vocabulary=vocabulary,
     )
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest

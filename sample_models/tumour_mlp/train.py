@@ -21,7 +21,7 @@ from qexplorer.load.samples.manifest import DataFacts
 from sample_models.shared.export import export
 from sample_models.shared.learn import accuracy, fit, fixed_seed
 from sample_models.shared.oracle import measure_int8
-from sample_models.shared.record import Training, stratified, write_data, write_manifest
+from sample_models.shared.record import Training, count_correct, stratified, write_data, write_manifest
 
 SEED, EPOCHS, TRAINING_SAMPLES = 5, 60, 369
 FOLDER = Path(__file__).resolve().parent
@@ -85,8 +85,7 @@ def main() -> None:
             features=tuple(str(name) for name in table.feature_names),
             preprocessing=preprocessing,
         ),
-        x=judged[0],
-        y=judged[1],
+        measured=count_correct(FOLDER / "model.onnx", *judged),
         training=facts,
         onnxruntime_int8=measure_int8(FOLDER / "model.onnx", ready[training], *judged),
     )

@@ -22,7 +22,9 @@ from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.support import kernels, run
 
-TRAINED = [sample.name for sample in list_samples() if sample.trained]
+TRANSFORMERS = {"digits_vit", "text_lm"}
+"""Their layer normalization and sums stay in float, and outliers are what one of them is for."""
+TRAINED = [each.name for each in list_samples() if each.trained and each.name not in TRANSFORMERS]
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """The manifest beside every shipped sample model: what it is, where its data is from, and what was measured.
 
 How to add one: a folder in ``sample_models/`` that has the model's name, with ``model.onnx`` (opset 21, IR 10, one
-float32 input with a free batch, a name for every node), ``data.npz``, the ``train.py`` that writes them and
+input with a free batch, a name for every node), ``data.npz``, the ``train.py`` that writes them and
 ``manifest.json``; ``sample_models/shared`` has the steps. Nothing else names it. ``tests/load/samples`` holds every
 folder to its manifest and to what is said here, and ``tests/contract/test_samples.py`` runs it on every backend; for a
 task without an accuracy, a test that measures ``float_metric`` again is still to be written.
@@ -89,7 +89,7 @@ class Manifest(_ManifestPart):
         title: what to call it on a page.
         description: one or two sentences for a person.
         task: what its labels are for.
-        input_kind: ``image`` or ``table``.
+        input_kind: ``image``, ``table`` or ``text``.
         licence: SPDX name of the weights' licence.
         parameters: number of values in its initializers.
         float_accuracy: of the file as shipped, run by ONNX Runtime on the evaluation part; None where answers are no
@@ -99,6 +99,7 @@ class Manifest(_ManifestPart):
             of the int8 weights: ``tensor`` and ``channel``.
         sha256: digests of ``model.onnx`` and ``data.npz``.
         training: how the weights came to be.
+        vocabulary: the text of each token of a language model, by token number; empty for any other.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Manifest(_ManifestPart):
     sha256: dict[str, str]
     data: DataFacts
     training: TrainingFacts
+    vocabulary: tuple[str, ...] = ()
 
     @field_validator("task")
     @classmethod

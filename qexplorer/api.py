@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
     from qexplorer.load.datasets.preprocess import Preprocessing
     from qexplorer.measure.comparison import Progress
+    from qexplorer.measure.effects.effect_types import EffectReport
     from qexplorer.quantize.plan_types import QuantizedModel
 
-__all__ = ["CALIBRATION_SAMPLES", "compare", "data", "load", "measure", "quantize"]
+__all__ = ["CALIBRATION_SAMPLES", "compare", "data", "explain_algorithms", "load", "measure", "quantize"]
 
 CALIBRATION_SAMPLES = 512
 
@@ -121,6 +122,36 @@ def quantize(
 
         statistics = statistics_for(float_model, fitted, samples=samples, progress=progress)
     return quantize_model(float_model, wanted, statistics, fitted, samples=samples, progress=steps)
+
+
+def explain_algorithms(
+    model: Model | str | Path,
+    recipe: Recipe | str | Path,
+    data: DataSet | str | Path | None = None,
+    *,
+    samples: int = CALIBRATION_SAMPLES,
+    progress: Callable[[str, float], None] | None = None,
+) -> EffectReport:
+    """What each algorithm of a recipe changed, layer by layer: weight and output errors, codes, and seconds.
+
+    Each algorithm stands against the same recipe without it. In a notebook the report shows itself.
+
+    Args:
+        model: a model, or what :func:`load` takes.
+        recipe: a recipe with algorithms, or what ``Recipe.parse`` takes.
+        data: a data set, or what :func:`data` takes; its calibration part alone is read. A sample model brings its own.
+        samples: calibration samples used, at most.
+        progress: called with (a sentence, the share that is done).
+
+    Raises:
+        RecipeError: the recipe has no algorithm, or cannot be applied.
+        InputError: what :func:`load` and :func:`data` raise.
+    """
+    from qexplorer.measure.effects.effects import effects_of
+
+    float_model, wanted = load(model), Recipe.parse(recipe)
+    fitted = _fitted(float_model, data, "what layers make is compared on samples, so it needs data")
+    return effects_of(float_model, wanted, fitted, samples=samples, progress=progress)
 
 
 def _read_by(recipe: Recipe, model: Model, data: DataSet | str | Path | None) -> DataSet | None:

@@ -132,6 +132,7 @@ def _add_quantize(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
+    parser.add_argument("--explain", action="store_true", help="tell what each algorithm changed, layer by layer")
     parser.registered = _registered
     _add_data(parser)
 

@@ -11,10 +11,13 @@ from typing import Any
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.core.dataset import DataSet
 from qexplorer.core.disk.room import check_room
 from qexplorer.core.errors import InputError, RecipeError
 from qexplorer.core.recipe import Recipe
+from qexplorer.measure.effects.effect_types import EffectReport
 from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.effect_charts.effect_table import EFFECT_HEADER, effect_cells, effect_sentence, plain_effects
 from qexplorer.report.words import bytes_text, carried_text
 
 __all__ = ["run"]
@@ -39,11 +42,33 @@ def run(order: argparse.Namespace) -> int:
     finally:
         line.end()
     quantized.save(target)
+    report = _explained(quantized, data, order) if order.explain else None
     if order.json:
-        print_json(_plain(quantized, target))
+        print_json(_plain(quantized, target) | ({} if report is None else {"algorithms": plain_effects(report)}))
     else:
         _print(quantized, target)
+        if report is not None:
+            _print_effects(report)
     return 0
+
+
+def _explained(quantized: QuantizedModel, data: DataSet | None, order: argparse.Namespace) -> EffectReport | None:
+    """What the algorithms changed; None for a recipe without any."""
+    if not quantized.recipe.algorithms:
+        return None
+    line = ProgressLine()
+    try:
+        given = (quantized.model, quantized.recipe, data)
+        return api.explain_algorithms(*given, samples=order.samples, progress=line.show)
+    finally:
+        line.end()
+
+
+def _print_effects(report: EffectReport) -> None:
+    for effect in report.algorithms:
+        say()
+        say(effect_sentence(effect))
+        print_table(EFFECT_HEADER, effect_cells(effect))
 
 
 def _writable(path: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Size
 
-__all__ = ["ChangedConstant", "LayerPlan", "Plan", "QuantizedModel", "TensorPlan"]
+__all__ = ["ChangedConstant", "LayerPlan", "Plan", "QuantizedModel", "TensorPlan", "Worked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,23 @@ class ChangedConstant:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Worked:
+    """What one algorithm said and took when it worked, on the machine where that was.
+
+    Attributes:
+        algorithm: its name.
+        seconds: in all; ranges that are observed again afterwards are not counted.
+        layers: seconds of single layers, where the algorithm goes through them one by one.
+        remarks: clauses by layer.
+    """
+
+    algorithm: str
+    seconds: float
+    layers: Mapping[str, float] = field(default_factory=dict)
+    remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Every decision.
 
@@ -108,6 +126,7 @@ class Plan:
         constants: for each layer the keys of its constant inputs that are on a grid, by input position.
         calibrated: False if grids of activations are missing because there were no statistics.
         changed: constants whose values an algorithm changed.
+        worked: what the algorithms said and took, in their order; those of records that do not tell are missing.
     """
 
     layers: tuple[LayerPlan, ...]
@@ -116,6 +135,7 @@ class Plan:
     constants: dict[str, dict[int, str]] = field(default_factory=dict)
     calibrated: bool = True
     changed: tuple[ChangedConstant, ...] = ()
+    worked: tuple[Worked, ...] = ()
 
     def layer(self, name: str) -> LayerPlan:
         """The decision about the layer called ``name``; raises KeyError."""
@@ -145,6 +165,7 @@ class QuantizedModel:
         carried: which codes in which type, such as ``int4 codes in int8``; None where none are.
         output_scales: scale of each graph output that ends on a grid, by output name.
         calibration: which samples ranges were observed on and algorithms read, in words; None: no sample was needed.
+        ready: the float model that the plan is about: another one than ``model`` where an algorithm changed the graph.
     """
 
     model: Model = field(repr=False)
@@ -157,6 +178,7 @@ class QuantizedModel:
     calibration: str | None = None
     stored_bytes: int | None = None
     carried: str | None = None
+    ready: Model | None = field(default=None, repr=False)
 
     @property
     def size(self) -> Size:

@@ -97,6 +97,7 @@ def quantize_model(
         carried=size.carried,
         output_scales=_output_scales(ready, plan),
         calibration=_calibration(recipe, statistics, data, samples),
+        ready=ready,
     )
 
 

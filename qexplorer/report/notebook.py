@@ -13,12 +13,23 @@ from qexplorer.core.model import Model
 from qexplorer.core.python_surface.show import show_with
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
+from qexplorer.measure.effects.effect_types import EffectReport
 from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.report.effect_charts.effect_table import EFFECT_HEADER, effect_cells, effect_sentence
 from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells, run_notes
 from qexplorer.report.words import bytes_text, carried_text, count_text
 
-__all__ = ["comparison_html", "data_html", "model_html", "quantized_html", "recipe_html", "run_html", "table_html"]
+__all__ = [
+    "comparison_html",
+    "data_html",
+    "effects_html",
+    "model_html",
+    "quantized_html",
+    "recipe_html",
+    "run_html",
+    "table_html",
+]
 
 _CELL = "padding:.2em .8em .2em 0;text-align:left;border-bottom:1px solid rgba(128,128,128,.35);color:inherit"
 _QUIET = "color:inherit;opacity:.7;margin:.3em 0"
@@ -68,6 +79,14 @@ def data_html(data: DataSet) -> str:
 def recipe_html(recipe: Recipe) -> str:
     """The recipe's YAML, which ``Recipe.parse`` reads back."""
     return _title(recipe.name, [f"digest {recipe.digest}"]) + f"<pre>{_lines(recipe.to_yaml())}</pre>"
+
+
+def effects_html(report: EffectReport) -> str:
+    """What each algorithm of a recipe changed."""
+    parts = [_title(f"{report.model} by {report.recipe}", [f"{report.n} calibration samples of {report.data}"])]
+    for effect in report.algorithms:
+        parts += [f"<p>{in_html(effect_sentence(effect))}</p>", table_html(EFFECT_HEADER, effect_cells(effect))]
+    return "".join(parts)
 
 
 def quantized_html(quantized: QuantizedModel) -> str:
@@ -131,5 +150,6 @@ show_with(Model, model_html)
 show_with(DataSet, data_html)
 show_with(Recipe, recipe_html)
 show_with(QuantizedModel, quantized_html)
+show_with(EffectReport, effects_html)
 show_with(Run, run_html)
 show_with(ComparisonTable, comparison_html)

@@ -86,6 +86,20 @@ def found_float_bytes(qexplorer: Any) -> int:
     return int(qexplorer("inspect", "digits_cnn", "--json").json["model"]["weight_bytes"])
 
 
+def test_quantize_explains_what_algorithms_changed(qexplorer: Any, tmp_path: Path) -> None:
+    """A row for each layer under a sentence, and the same numbers in JSON; a recipe without any has nothing to tell."""
+    out = str(tmp_path / "out.onnx")
+    asked = ("quantize", "tumour_mlp", "--recipe", "w3-adaround", "-o", out, "--explain")
+    printed = qexplorer(*asked).out
+    assert "AdaRound: the SQNR of the network's outputs" in printed
+    assert "codes moved" in printed
+    (effect,) = qexplorer(*asked, "--json").json["algorithms"]
+    assert (effect["algorithm"], effect["without"]) == ("adaround", "w3")
+    assert effect["layers"][0]["output_sqnr_db"].keys() == {"before", "after"}
+    plain = ("quantize", "tumour_mlp", "--recipe", "w3", "-o", out, "--explain", "--json")
+    assert "algorithms" not in qexplorer(*plain).json
+
+
 def test_quantize_prints_what_became_of_each_layer(qexplorer: Any, tmp_path: Path) -> None:
     """The table names every layer with its reason, after where the file is."""
     out = tmp_path / "out.onnx"

@@ -38,7 +38,9 @@ KINDS = pytest.mark.parametrize("kind", JOB_KINDS, ids=lambda kind: kind.name)
 FIELDS: dict[str, dict[str, Any]] = {
     "channels": {"tensor": "conv/out:0", "samples": 8},
     "compare": {"recipes": ("w8a8", "w4-b32"), "backends": ("onnxruntime", "openvino"), "effort": "report"},
+    "effects": {"recipe": "w4a8-adaround", "samples": 16},
     "ladder": {"recipe": "w8a8", "backends": ("onnxruntime",), "samples": 3},
+    "lesson": {"recipe": "w4", "layer": "fc"},
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},
     "quantize": {"recipe": "w8a8"},
     "saturation": {"recipe": "w8a8-sym"},

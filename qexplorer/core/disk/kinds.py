@@ -52,6 +52,8 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("sums", "findings"),
     KeptKind("durations", "findings"),
     KeptKind("alone", "findings"),
+    KeptKind("effects", "findings"),
+    KeptKind("lessons", "findings"),
     KeptKind("judged", "findings"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),

@@ -86,8 +86,9 @@ class BiasCorrection:
         split = draft.calibration_of(options.samples)
         wanted = _float_means(draft, split, places)
         for number, place in enumerate(places):
-            found = _quantized_mean(draft, split, place, number, len(places))
-            _correct(draft, place, found - wanted[place.output], split.n)
+            with draft.timed(place.layer):
+                found = _quantized_mean(draft, split, place, number, len(places))
+                _correct(draft, place, found - wanted[place.output], split.n)
 
 
 def _not_corrected(why: str) -> str:

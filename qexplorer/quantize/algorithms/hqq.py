@@ -76,9 +76,10 @@ class Hqq:
             draft.remark(layer, _not_done(why))
         for number, weight in enumerate(weights):
             draft.tell(f"HQQ, '{weight.layer}'", number / len(weights))
-            least = draft.smallest_scale(weight.layer, weight.position)
-            grid = fitted(weight.values, weight.grid, options, least)
-            draft.set_codes(weight.layer, weight.position, quantize(weight.values, grid), grid=grid)
+            with draft.timed(weight.layer):
+                least = draft.smallest_scale(weight.layer, weight.position)
+                grid = fitted(weight.values, weight.grid, options, least)
+                draft.set_codes(weight.layer, weight.position, quantize(weight.values, grid), grid=grid)
             draft.remark(weight.layer, _said(weight, grid))
 
 

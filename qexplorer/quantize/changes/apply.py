@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from qexplorer.quantize.changes.drafts import GraphDraft, Materials, PlanDraft
 from qexplorer.quantize.changes.kept import load_changes, save_changes
 from qexplorer.quantize.findings import NOTHING_FOUND, Findings
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.plan_types import Plan
+from qexplorer.quantize.plan_types import Plan, Worked
 
 __all__ = ["check_materials", "preview_plan", "run_algorithms"]
 
@@ -36,13 +37,15 @@ def run_algorithms(
     Returns:
         The float model that the plan is about (another one if an algorithm changed the graph), and the plan.
     """
-    found, remarks = model, dict[str, tuple[str, ...]]()
+    found, worked = model, list[Worked]()
     for asked in recipe.algorithms:
-        found = _change_graph(found, recipe, materials, asked, remarks)
+        found = _change_graph(found, recipe, materials, asked, worked)
     if found is not model:
         materials = _observed_again(found, recipe, materials)
     plan = make_plan(found, recipe, materials.statistics, findings)
-    plan = replace(plan, layers=with_remarks(plan.layers, remarks))
+    for each in worked:
+        plan = replace(plan, layers=with_remarks(plan.layers, each.remarks))
+    plan = replace(plan, worked=tuple(worked))
     changes = load_changes(kept)
     if changes is None:
         changes = _change_plan(found, recipe, plan, materials)
@@ -91,17 +94,16 @@ def preview_plan(model: Model, recipe: Recipe) -> Plan:
 
 
 def _change_graph(
-    model: Model, recipe: Recipe, materials: Materials, asked: AskedAlgorithm, remarks: dict[str, tuple[str, ...]]
+    model: Model, recipe: Recipe, materials: Materials, asked: AskedAlgorithm, worked: list[Worked]
 ) -> Model:
     """The model that one algorithm makes of ``model``: the same object if it leaves it alone."""
     algorithm = asked.algorithm
     if algorithm.stage is not Stage.GRAPH:
         return model
     draft = GraphDraft(model, recipe, materials, algorithm)
-    before = draft.proto.SerializeToString(deterministic=True)
+    before, start = draft.proto.SerializeToString(deterministic=True), time.perf_counter()
     algorithm.change_graph(draft, asked.chosen)
-    for layer, clauses in draft.remarks.items():
-        remarks[layer] = (*remarks.get(layer, ()), *clauses)
+    worked.append(Worked(algorithm.name, time.perf_counter() - start, draft.spent, dict(draft.remarks)))
     after = draft.proto.SerializeToString(deterministic=True)
     if after == before:
         return model
@@ -133,9 +135,10 @@ def _change_plan(model: Model, recipe: Recipe, plan: Plan, materials: Materials)
         algorithm = asked.algorithm
         if algorithm.stage is not Stage.PLAN:
             continue
-        draft = PlanDraft(model, recipe, draft_plan, materials, algorithm)
+        draft, start = PlanDraft(model, recipe, draft_plan, materials, algorithm), time.perf_counter()
         algorithm.change_plan(draft, asked.chosen)
-        total = _joined(total, draft.changes)
+        worked = Worked(algorithm.name, time.perf_counter() - start, draft.spent, dict(draft.remarks))
+        total = _joined(total, replace(draft.changes, worked=(worked,)))
         draft_plan = changed_plan(plan, total)
     return total
 
@@ -148,4 +151,5 @@ def _joined(first: Changes, second: Changes) -> Changes:
         for layer in (first.remarks | dict(second.remarks))  # type: ignore[operator]
     }
     tensors = {**first.tensors, **second.tensors}
-    return Changes(tuple(constants.values()), tensors, {**first.uses, **second.uses}, remarks)
+    worked = (*first.worked, *second.worked)
+    return Changes(tuple(constants.values()), tensors, {**first.uses, **second.uses}, remarks, worked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from qexplorer.quantize.plan_types import ChangedConstant, LayerPlan, Plan, TensorPlan
+from qexplorer.quantize.plan_types import ChangedConstant, LayerPlan, Plan, TensorPlan, Worked
 
 __all__ = ["Changes", "changed_plan", "with_remarks"]
 
@@ -19,12 +19,14 @@ class Changes:
         tensors: grids and codes that are new or other ones, by key (see ``Plan.tensors``).
         uses: the key that a layer's constant input has now, by layer and input position.
         remarks: what was changed or why it was not, clauses by layer.
+        worked: what each algorithm said and took.
     """
 
     constants: tuple[ChangedConstant, ...] = ()
     tensors: Mapping[str, TensorPlan] = field(default_factory=dict)
     uses: Mapping[tuple[str, int], str] = field(default_factory=dict)
     remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    worked: tuple[Worked, ...] = ()
 
 
 def changed_plan(plan: Plan, changes: Changes) -> Plan:
@@ -41,6 +43,7 @@ def changed_plan(plan: Plan, changes: Changes) -> Plan:
         tensors={key: tensor for key, tensor in tensors.items() if tensor.kind == "activation" or key in needed},
         constants=uses,
         changed=tuple(constants.values()),
+        worked=(*plan.worked, *changes.worked),
     )
 
 

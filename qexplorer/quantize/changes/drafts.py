@@ -5,7 +5,9 @@ A draft hands out what the algorithm declared to need and nothing else, because 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,7 @@ class _Draft:
     def __init__(self, model: Model, recipe: Recipe, materials: Materials, algorithm: Algorithm) -> None:
         self.model, self.recipe = model, recipe
         self.remarks: dict[str, tuple[str, ...]] = {}
+        self.spent: dict[str, float] = {}
         self._materials, self._algorithm = materials, algorithm
 
     @property
@@ -97,6 +100,15 @@ class _Draft:
     def remark(self, layer: str, clause: str) -> None:
         """Says in the plan what was changed in ``layer``, or why nothing was."""
         self.remarks[layer] = (*self.remarks.get(layer, ()), clause)
+
+    @contextmanager
+    def timed(self, layer: str) -> Iterator[None]:
+        """Counts what is done inside as time that ``layer`` took."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[layer] = self.spent.get(layer, 0.0) + time.perf_counter() - start
 
     def tell(self, step: str, share: float) -> None:
         """Says what the algorithm is at and the share of it that is done. Raises Cancelled if it is to stop."""

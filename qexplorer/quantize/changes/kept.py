@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid
 from qexplorer.quantize.changes.changes import Changes
 from qexplorer.quantize.constants import INT32
-from qexplorer.quantize.plan_types import ChangedConstant, TensorPlan
+from qexplorer.quantize.plan_types import ChangedConstant, TensorPlan, Worked
 
 __all__ = ["load_changes", "save_changes"]
 
@@ -34,7 +35,8 @@ def save_changes(changes: Changes, path: Path) -> Path:
     for key, tensor in changes.tensors.items():
         head["tensors"].append([key, {f.name: _plain(arrays, getattr(tensor, f.name)) for f in fields(tensor)}])
     head["uses"] = [[layer, position, key] for (layer, position), key in changes.uses.items()]
-    head["remarks"] = {layer: list(clauses) for layer, clauses in changes.remarks.items()}
+    head["worked"] = [[w.algorithm, w.seconds, dict(w.layers), _listed(w.remarks)] for w in changes.worked]
+    head["remarks"] = _listed(changes.remarks)
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -52,9 +54,19 @@ def load_changes(path: Path) -> Changes | None:
         constants = tuple(ChangedConstant(la, at, name, arrays[values]) for la, at, name, values in head["constants"])
         tensors = {key: TensorPlan(**{k: _back(arrays, v) for k, v in plain.items()}) for key, plain in head["tensors"]}
         uses = {(layer, position): key for layer, position, key in head["uses"]}
-        return Changes(constants, tensors, uses, {layer: tuple(clauses) for layer, clauses in head["remarks"].items()})
+        told = head.get("worked", ())  # files of before do not tell
+        worked = tuple(Worked(name, seconds, layers, _read(said)) for name, seconds, layers, said in told)
+        return Changes(constants, tensors, uses, _read(head["remarks"]), worked)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def _listed(remarks: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {layer: list(clauses) for layer, clauses in remarks.items()}
+
+
+def _read(remarks: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {layer: tuple(clauses) for layer, clauses in remarks.items()}
 
 
 def _put(arrays: Arrays, values: NDArray[Any]) -> str:

@@ -62,7 +62,8 @@ def round_weights(
                 draft.tell(f"{title}, rounding '{name}'", (at + share / 2) / len(by_layer))
 
             if not waiting[weight.layer]:
-                _round(draft, title, weight, kept.pop(weight.layer, None), rounding, codes)
+                with draft.timed(weight.layer):
+                    _round(draft, title, weight, kept.pop(weight.layer, None), rounding, codes)
         done += len(turn)
 
 

@@ -22,7 +22,7 @@ from qexplorer.observe.collecting.tap import one_sentence, open_session
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Part", "folded", "summed"]
+__all__ = ["SIMULATED", "Part", "folded", "summed"]
 
 Part = tuple[NDArray[np.float64], int]
 """A sum over some samples, and how many values it is of."""
@@ -30,11 +30,12 @@ Part = tuple[NDArray[np.float64], int]
 _Found = TypeVar("_Found")
 _Total = TypeVar("_Total")
 
-_SETTINGS = {
+SIMULATED = {
     "session.disable_quant_qdq": "1",  # the graph as it is written: the same on every processor
     "session.qdq_matmulnbits_accuracy_level": "0",  # inputs of MatMulNBits stay in float
     "session.x64quantprecision": "1",  # sums of two products of dynamic layers do not saturate
 }
+"""Settings of a session that computes a graph as it is written."""
 
 
 def summed(
@@ -101,7 +102,7 @@ def folded(
     fed = {info.name for info in model.inputs}
     present = {output.name for output in proto.graph.output} | fed
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names) if name not in present)
-    session = open_session(proto.SerializeToString(), 1, model.name, settings=_SETTINGS)
+    session = open_session(proto.SerializeToString(), 1, model.name, settings=SIMULATED)
     inside = [name for name in dict.fromkeys(names) if name not in fed]
 
     def work(feeds: dict[str, Array], samples: int, first: int) -> _Found:

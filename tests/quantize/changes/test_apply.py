@@ -197,3 +197,22 @@ def test_the_work_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("qexplorer.quantize.algorithms.bias_correction.channel_means", broken)
     assert quantize_model(one.model, recipe, statistics, data).plan.to_json() == first.plan.to_json()
+
+
+def test_what_each_algorithm_said_and_took_is_in_the_plan_and_is_kept() -> None:
+    """Seconds and clauses by algorithm, in their order, are told again by whoever reads the kept changes."""
+    one = case("cnn")
+    data = data_of(one)
+    found, again = (quantized(one.model, "w3a8-tensor-balance-gptq-bias_correction", data) for _ in range(2))
+    for each in (found, again):
+        graph, *_ = each.plan.worked
+        assert [one.algorithm for one in each.plan.worked] == ["balance", "gptq", "bias_correction"]
+        assert graph.remarks == {"conv0": ("doubled",)}
+        assert all(one.seconds > 0 for one in each.plan.worked)
+    for first, second in zip(found.plan.worked[1:], again.plan.worked[1:], strict=True):
+        assert (first.seconds, dict(first.layers)) == (second.seconds, dict(second.layers))
+        assert dict(first.remarks) == dict(second.remarks)
+        assert first.layers.keys() <= first.remarks.keys()
+        assert 0 < sum(first.layers.values()) <= first.seconds
+    assert found.ready is not None
+    assert found.ready.sha256 != one.model.sha256

@@ -1,0 +1,1 @@
+"""What each algorithm of a recipe changed: the weight of each layer on its grid, errors before and after, and time."""

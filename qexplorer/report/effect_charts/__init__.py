@@ -1,0 +1,1 @@
+"""What algorithms of a recipe changed, as tables and charts."""

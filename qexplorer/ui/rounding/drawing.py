@@ -1,0 +1,34 @@
+"""A chart of this page: its provenance stands in the saved file, so that more of the picture fits into the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.foreign.media import in_chart
+from qexplorer.report.chart_frame import with_settings
+from qexplorer.report.provenance import made_by
+from qexplorer.ui.charts import draw_saving
+
+__all__ = ["draw_picture"]
+
+
+def draw_picture(
+    spec: dict[str, Any], *, key: str, settings: str, on_select: Callable[[], object] | None = None
+) -> None:
+    """Draws ``spec``, and offers its files.
+
+    Args:
+        spec: a Vega-Lite chart in the frame of ``report.chart_frame``.
+        key: of the chart.
+        settings: what the file says that the page says elsewhere: model, layer, grid.
+        on_select: called when something in it is clicked.
+    """
+    with st.container(key=f"chart_{key}", gap=None):
+        more: dict[str, Any] = {} if on_select is None else {"on_select": on_select}
+        title = str(spec["title"]["text"])
+        bare = {**spec, "title": {k: v for k, v in spec["title"].items() if k != "subtitle" or v}}
+        st.vega_lite_chart(in_chart(bare), width="stretch", key=key, alt=title, **more)
+        draw_saving(with_settings(spec, f"{settings}, {made_by()}"), key=key)

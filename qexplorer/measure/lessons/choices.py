@@ -17,11 +17,11 @@ import numpy as np
 
 from qexplorer.measure.lessons.lesson import Lesson
 
-__all__ = ["Cell", "OtherWay", "RowError", "cells_of", "other_way", "row_errors_of", "telling_cell"]
+__all__ = ["OtherWay", "RowError", "WeightCell", "cells_of", "other_way", "row_errors_of", "telling_cell"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class WeightCell:
     """One weight.
 
     Attributes:
@@ -76,7 +76,7 @@ class OtherWay:
         with_learned: the second term, with all others as AdaRound left them.
     """
 
-    cell: Cell
+    cell: WeightCell
     other: int
     alone: float
     with_nearest: float
@@ -88,7 +88,7 @@ class OtherWay:
         return self.alone + self.with_nearest, self.alone + self.with_learned
 
 
-def cells_of(lesson: Lesson, bits: int, rows: range, columns: range) -> tuple[Cell, ...]:
+def cells_of(lesson: Lesson, bits: int, rows: range, columns: range) -> tuple[WeightCell, ...]:
     """The weights of a window of the lesson, row by row."""
     grid = lesson.steps[bits]
     found = []
@@ -96,7 +96,7 @@ def cells_of(lesson: Lesson, bits: int, rows: range, columns: range) -> tuple[Ce
         steps = lesson.values[row].astype(np.float64) / grid.scale[row]
         nearest, learned = (codes[row] - grid.zero[row] for codes in (grid.nearest, grid.learned))
         found += [
-            Cell(row, c, float(lesson.values[row, c]), float(steps[c]), int(nearest[c]), int(learned[c]))
+            WeightCell(row, c, float(lesson.values[row, c]), float(steps[c]), int(nearest[c]), int(learned[c]))
             for c in columns
         ]
     return tuple(found)

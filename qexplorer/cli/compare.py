@@ -26,7 +26,8 @@ def run(order: argparse.Namespace) -> int:
     recipes = [Recipe.parse(recipe) for recipe in dict.fromkeys(order.recipe)]
     for name in backends:
         usable(name)
-    model, data = api.load(order.model), data_of(order)
+    model = api.load(order.model)
+    data = data_of(order, model)
     line = ProgressLine()
 
     def show(progress: Progress) -> None:

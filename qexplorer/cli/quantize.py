@@ -27,7 +27,8 @@ def run(order: argparse.Namespace) -> int:
     """Quantizes and writes the file; it is there as a whole, or not at all."""
     target = _writable(order.output)
     recipe = Recipe.parse(order.recipe)
-    model, data = api.load(order.model), data_of(order)
+    model = api.load(order.model)
+    data = data_of(order, model)
     check_room(target.absolute().parent, model.file_bytes, "quantizing")
     line = ProgressLine()
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.foreign.texts import TooMuch, read_yaml, text_in
+from qexplorer.core.foreign.texts import TooMuch, read_yaml, text_in, why_unread
 from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
@@ -288,7 +288,7 @@ def _read(path: Path) -> str:
     except TooMuch:
         raise _too_large(str(path)) from None
     except (OSError, ValueError) as error:
-        raise RecipeError(f"cannot be read ({type(error).__name__})", where=str(path), do="check the path") from None
+        raise RecipeError(why_unread(error), where=str(path), do="check the path") from None
 
 
 def _too_large(where: str) -> RecipeError:

@@ -79,7 +79,7 @@ def compare(
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled) as engine:
-            made = _run(engine, model, wanted, data, list(backends), board)
+            made = _run(engine, model, wanted, data, list(backends), board, forecast)
             runs, said = engine.runs(), engine.predictions()
     return Comparison(
         id=uuid.uuid4().hex,
@@ -104,13 +104,25 @@ def _bytes_written(model: Model, subject: Subject, recipes: int) -> int:
 
 
 def _run(
-    engine: Engine, model: Model, recipes: list[Recipe], data: DataSet, backends: list[str], board: Board
+    engine: Engine,
+    model: Model,
+    recipes: list[Recipe],
+    data: DataSet,
+    backends: list[str],
+    board: Board,
+    forecast: Forecast,
 ) -> list[Prepared]:
-    """Judges and times on the first backend, each variant as soon as there is a file for it; then on the others."""
+    """Judges and times on the first backend, each variant as soon as there is a file for it; then on the others.
+
+    While this process observes, a processor that has nothing to do takes the float model on one of the others.
+    """
 
     def told(text: str, share: float) -> None:
         board.advance("observe", share)
         engine.collect()
+        if share < 1.0:
+            left_s = forecast.preparing(recipes, data.calibration.n, share)
+            engine.submit_meanwhile(others, float_variant(model), first[0], left_s)
         board.tell(text, engine.runs())
 
     engine.expect(backends, [recipe.digest for recipe in recipes])

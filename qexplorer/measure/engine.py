@@ -28,6 +28,7 @@ __all__ = ["Engine"]
 
 Slot = tuple[str, str]
 _POLL_S = 0.1
+_LATE_S = 5.0  # that the first backend's times may come later, so that a conversion runs beside observing
 
 
 class Engine:
@@ -116,15 +117,26 @@ class Engine:
         """``backends`` in the order in which judging all that was announced ends soonest."""
         return sorted(backends, key=lambda each: -sum(self._forecast.judging(each, recipe) for recipe in self._recipes))
 
-    def submit_meanwhile(self, backends: Sequence[str], floats: Variant, first: str) -> None:
+    def submit_meanwhile(self, backends: Sequence[str], floats: Variant, first: str, left_s: float = 0.0) -> None:
         """Starts judging the float model on one of ``backends``, on a processor that has nothing to do.
 
-        Only where that is not expected to take longer than what is judged on the backend ``first`` now.
+        Only where that is not expected to keep whoever waits for the backend ``first`` for longer than ``_LATE_S``.
+
+        Args:
+            backends: of which one that takes long is chosen.
+            floats: the float model.
+            first: the backend that is timed as soon as all that is judged now has been.
+            left_s: seconds for which this process itself will compute before its last variant can be judged; 0: it has
+                nothing to do but to wait.
         """
         longest = max((self._forecast.judging(first, recipe) for recipe in self._recipes[1:]), default=0.0)
-        short = [each for each in self.longest_first(backends) if self._forecast.judging(each, FLOAT) <= longest]
-        if short and sum(not future.done() for future in self._judging.values()) < workers():
-            self.submit(short[0], floats)
+        late = _LATE_S if left_s else 0.0
+        free = workers() - sum(not future.done() for future in self._judging.values()) - bool(left_s)
+        for each in self.longest_first(backends):
+            new = (each, floats.digest) not in self._slots
+            if free > 0 and new and self._forecast.judging(each, FLOAT) <= left_s + longest + late:
+                self.submit(each, floats)
+                return
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""

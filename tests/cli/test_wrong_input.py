@@ -150,9 +150,30 @@ def test_data_that_cannot_be_used(case: Any, qexplorer: Any, tmp_path: Path) -> 
     assert not out.exists()
 
 
+CLASSES: dict[str, tuple[bytes | None, tuple[str, ...]]] = {
+    "too few": (b"cat\ndog\n", ("names.txt", "2 classes", "has 10")),
+    "no list": (b"cat", ("names.txt", "no list of class names")),
+    "no text": (b"\xff\xfe\xfa", ("names.txt", "no text in UTF-8")),
+    "missing": (None, ("names.txt", "there is no such file")),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_list_of_classes_that_cannot_be_the_models(kind: str, qexplorer: Any, tmp_path: Path) -> None:
+    """The sentence names the list, and how many names the model has classes for, before anything is computed."""
+    content, facts = CLASSES[kind]
+    data, names, out = tmp_path / "data.npz", tmp_path / "names.txt", tmp_path / "out.onnx"
+    np.savez(data, x=np.zeros((20, 1, 32, 32), np.float32), y=np.zeros(20, np.int64))
+    if content is not None:
+        names.write_bytes(content)
+    command = ("quantize", "digits_cnn", "--recipe", "w8a8", "--data", data, "--classes", names, "-o", out)
+    assert_refused(qexplorer(*command), facts)
+    assert not out.exists()
+
+
 COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("compare", "digits_cnn", "--recipe", "w9a8"), ("w9a8", "allowed: ")),
-    (("compare", "digits_cnn", "--recipe", "nowhere.yaml"), ("nowhere.yaml",)),
+    (("compare", "digits_cnn", "--recipe", "nowhere.yaml"), ("nowhere.yaml", "no such file")),
     (("compare", "digits_cnn"), ("--recipe",)),
     (("compare", "digits_cnn", "--recipe", "w8a8", "--backend", "onnxrutime"), ("onnxrutime", "did you mean")),
     (("compare", "digits_cnn", "--recipe", "w8a8", "--samples", "0"), ("'0'", "above 0")),

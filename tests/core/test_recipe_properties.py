@@ -103,7 +103,7 @@ def test_rules_match_by_name_and_by_operator() -> None:
         ("weights: {format: fp16}", "weights and activations alike"),
         ("activations: {format: int16, mode: dynamic}", "dynamic activations are uint8"),
         ("w4-b7", "block"),
-        ("nowhere.yaml", "cannot be read"),
+        ("nowhere.yaml", "there is no such file"),
     ],
 )
 def test_a_recipe_that_cannot_be_read_gets_one_sentence(text: str, fact: str) -> None:

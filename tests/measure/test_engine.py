@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +213,51 @@ def test_what_takes_longest_is_judged_first_and_shown_in_the_order_that_was_anno
             engine.finish_judging()
             shown = [(each.backend, each.recipe) for each in engine.runs()]
     assert shown == [("onnxruntime", "float"), ("onnxruntime", int8.recipe), ("torch", "float")]
+
+
+def test_a_slow_backend_begins_beside_observing_if_that_takes_as_long(
+    cnn: Model, both: list[Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conversion runs on the processor that observing leaves free, if the first backend hardly waits for it."""
+    seconds = {"onnxruntime": 3.0, "litert": 20.0, "openvino": 9.0}
+    monkeypatch.setattr(Forecast, "judging", lambda _, backend, recipe: seconds[backend])  # noqa: ARG005
+    monkeypatch.setattr(engines, "workers", lambda: 2)
+    monkeypatch.setattr(engines, "judge_variant", lambda *_, **__: Judged(failed="not here"))
+    plain = both[0]
+    subject = subject_of(cnn, data_set(4), None)
+    with scratch() as folder:
+        files = keep_samples(folder, subject.inputs)
+        with Engine(subject, files, Effort.QUICK, Board(None, None), None) as engine:
+            engine.expect(["onnxruntime", "litert", "openvino"], ["a recipe"])
+            engine.submit_meanwhile(["litert"], plain, "onnxruntime", 11.0)
+            assert not engine._slots
+            engine.submit_meanwhile(["litert", "openvino"], plain, "onnxruntime", 13.0)
+            assert list(engine._slots) == [("litert", plain.digest)]
+
+
+def test_observing_leaves_one_processor_less_for_judging(
+    cnn: Model, both: list[Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the float model is judged and this process observes, both processors of two are taken."""
+    monkeypatch.setattr(Forecast, "judging", lambda *_: 1.0)
+    monkeypatch.setattr(engines, "workers", lambda: 2)
+    may_end = threading.Event()
+
+    def judge(*_: object, **__: object) -> Judged:
+        may_end.wait(30)
+        return Judged(failed="not here")
+
+    monkeypatch.setattr(engines, "judge_variant", judge)
+    subject = subject_of(cnn, data_set(4), None)
+    with scratch() as folder:
+        files = keep_samples(folder, subject.inputs)
+        with Engine(subject, files, Effort.QUICK, Board(None, None), None) as engine:
+            engine.expect(["onnxruntime", "openvino"], ["a recipe"])
+            engine.submit("onnxruntime", both[0])
+            engine.submit_meanwhile(["openvino"], both[0], "onnxruntime", 10.0)
+            busy = list(engine._slots)
+            may_end.set()
+    assert busy == [("onnxruntime", both[0].digest)]
 
 
 @pytest.mark.usefixtures("trials")

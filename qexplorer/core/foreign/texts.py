@@ -16,7 +16,17 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Bounds", "NotPlain", "TooMuch", "read_json", "read_literal", "read_yaml", "text_in", "yaml_tree"]
+__all__ = [
+    "Bounds",
+    "NotPlain",
+    "TooMuch",
+    "read_json",
+    "read_literal",
+    "read_yaml",
+    "text_in",
+    "why_unread",
+    "yaml_tree",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +64,21 @@ def text_in(path: Path, bounds: Bounds) -> str:
         TooMuch: larger than allowed.
     """
     if path.exists() and not path.is_file():
-        raise OSError(0, "not a file")
+        raise OSError(0, "it is no file")
     with path.open("rb") as file:
         data = file.read(bounds.size_bytes + 1)
     _check_size(len(data), bounds)
     return data.decode("utf-8")
+
+
+def why_unread(error: OSError | ValueError) -> str:
+    """Why :func:`text_in` gave nothing, in words for the sentence of an error."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    why = error.strerror if isinstance(error, OSError) else None
+    return f"it cannot be read ({(why or str(error)).lower()})"
 
 
 def read_yaml(text: str, bounds: Bounds) -> Any:

@@ -41,13 +41,14 @@ def as_listed(raw: RawData, classes: Sequence[str]) -> RawData:
     return replace(raw, evaluation=parts[0], calibration=parts[1], classes=tuple(classes), alphabetical=False)
 
 
-def check_listed(classes: Sequence[str], model: Model) -> None:
+def check_listed(classes: Sequence[str], model: Model, where: str | None = None) -> None:
     """Raises DataError for a list of another length than the model's first output has classes, where it tells."""
     count = class_count(model.outputs)
     if count is not None and count != len(classes):
         output = f"the model's first output '{model.outputs[0].name}'"
         raise DataError(
             f"the list names {len(classes):,} classes, and {output} has {count:,}",
+            where=where,
             do="list every class, in the model's order, one a line",
         )
 

@@ -72,6 +72,10 @@ class Forecast:
         working = sum(len(recipe.algorithms) for recipe in recipes if recipe.needs_samples)
         return _QUANTIZE_S * max(len(recipes), 1) + _ALGORITHM_S * working
 
+    def preparing(self, recipes: Sequence[Recipe], calibration: int, observed: float) -> float:
+        """Until there are files of all ``recipes``, of which a share of observing is done."""
+        return self.observing(calibration) * (1.0 - observed) + self.quantizing(recipes)
+
     def judging(self, backend: str, recipe: str) -> float:
         """Judging the file of ``recipe`` (a digest, or :data:`FLOAT`) on ``backend``, preparation included."""
         known = self.took.get(self.judge_step(backend, recipe))

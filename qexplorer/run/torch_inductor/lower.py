@@ -137,7 +137,7 @@ class LoweredGraph(nn.Module):
             return None
         codes, scale = weight
         codes = codes.t().contiguous() if flips else codes
-        read = self._as_plane(node, settings, codes)
+        read = self._as_plane(node, codes)
         codes = codes if read is None else codes.unsqueeze(2)
         channels = scale.expand(codes.shape[0]).contiguous()
         names = [
@@ -164,16 +164,14 @@ class LoweredGraph(nn.Module):
 
         return run
 
-    def _as_plane(
-        self, node: onnx.NodeProto, settings: Node, codes: Tensor
-    ) -> Callable[[dict[str, Any]], Tensor] | None:
-        """Reads the input of a padded convolution along one axis as a plane of height 1; None for other layers.
+    def _as_plane(self, node: onnx.NodeProto, codes: Tensor) -> Callable[[dict[str, Any]], Tensor] | None:
+        """Reads the input of a convolution along one axis as a plane of height 1; None for other layers.
 
-        PyTorch 2.13 takes the output of its integer kernel for such a one to be longer by the padding, and refuses
-        whatever reads it beside another tensor.
+        PyTorch 2.13 takes the output of its integer kernel for such a one to be as long as with a window of one
+        element, and refuses whatever reads it beside another tensor or takes it apart.
         """
         maker = self._graph.index.maker(node.input[0])
-        one = node.op_type == "Conv" and codes.ndim == 3 and any(settings.wholes("pads") or ())
+        one = node.op_type == "Conv" and codes.ndim == 3 and codes.shape[2] > 1
         if not one or maker is None or maker.op_type != "DequantizeLinear":
             return None
         dequantize = self._quantizer(maker)

@@ -223,8 +223,8 @@ def test_only_quantized_products_count_as_integer(target: str, expected: tuple[s
 
 
 @needs_compiler
-def test_a_padded_convolution_along_one_axis_may_be_added_to_its_input(tmp_path: Path) -> None:
-    """PyTorch takes its integer kernel's output for longer by the padding there; as a plane it runs on integers."""
+def test_convolutions_along_one_axis_may_be_added_to_what_is_as_long(tmp_path: Path) -> None:
+    """PyTorch takes its integer kernel's output for longer than it is there; as a plane it runs on integers."""
     random = np.random.default_rng(0)
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     constants = {
@@ -233,6 +233,7 @@ def test_a_padded_convolution_along_one_axis_may_be_added_to_its_input(tmp_path:
         "wz": np.zeros(8, np.int8),
         "s": np.array(0.03, np.float32),
         "z": np.array(128, np.uint8),
+        "shift": random.normal(size=(8, 9)).astype(np.float32),
     }
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], "q"),
@@ -242,12 +243,21 @@ def test_a_padded_convolution_along_one_axis_may_be_added_to_its_input(tmp_path:
         helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"], "cq"),
         helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["cd"], "cd"),
         helper.make_node("Add", ["cd", "x"], ["y"], "sum"),
+        helper.make_node("Conv", ["d", "wd"], ["e"], "strided", strides=[2]),
+        helper.make_node("QuantizeLinear", ["e", "s", "z"], ["eq"], "eq"),
+        helper.make_node("DequantizeLinear", ["eq", "s", "z"], ["ed"], "ed"),
+        helper.make_node("Add", ["ed", "shift"], ["half"], "shifted"),
     ]
-    ends = [[helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["n", 8, 20])] for n in ("x", "y")]
+    x, y, half = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 8, length])
+        for name, length in (("x", 20), ("y", 20), ("half", 9))
+    )
+    ends = [[x], [y, half]]
     stored = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     path = save(tmp_path, helper.make_graph(nodes, "residual", *ends, stored), "residual").path
     feeds = {"x": random.normal(size=(2, 8, 20)).astype(np.float32)}
     session = TORCH_INDUCTOR.load(path, SessionOptions())
-    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
-    assert np.abs(session.run(feeds)[0] - expected).max() <= 0.0301
-    assert session.kernels().integer == {"qconv_pointwise": 1}
+    expected = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    for found, simulated in zip(session.run(feeds), expected, strict=True):
+        assert np.abs(found - simulated).max() <= 0.0301
+    assert session.kernels().integer == {"qconv_pointwise": 2}

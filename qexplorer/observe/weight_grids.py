@@ -57,6 +57,9 @@ def _tensor_grid(array: NDArray[Any], spec: WeightSpec) -> Grid:
     stats = TensorStats("", "weight", array.shape, histogram, None, None, span)
     kind = get_format(spec.format)
     low, high = calibrate(stats, spec.calibrator, format=kind, symmetric=spec.symmetric, options=spec.options)
+    reach = kind.reach(np.abs(np.asarray(array, np.float64).reshape(-1))) if array.size else None
+    if reach is not None:
+        low, high = max(low, -float(reach)), min(high, float(reach))
     return grid_from_range(low, high, kind, symmetric=spec.symmetric)
 
 
@@ -80,4 +83,9 @@ def _row_ranges(rows: Float32, block: int, spec: WeightSpec, granularity: Granul
     kind = get_format(spec.format)
     calibrator = chosen(spec.calibrator, kind, granularity, "weight")
     ranges: NDArray[np.float64] = calibrator.row_ranges(rows, block, Wanted(kind, spec.symmetric), spec.options)
+    for number in range(ranges.shape[1]):
+        reach = kind.reach(np.abs(rows[:, number * block : (number + 1) * block].astype(np.float64)))
+        if reach is None:
+            break
+        ranges[:, number] = np.clip(ranges[:, number], -reach[:, None], reach[:, None])
     return ranges

@@ -12,6 +12,12 @@ Backward, with ``low = (qmin - zero) * scale`` and ``high = (qmax - zero) * scal
   below and ``qmax - zero`` above (Esser et al. 2020, equation 3), summed over the values that share the scale. The
   factor ``g = 1 / sqrt(values * qmax)`` of their section 2.2 is left to the trainer.
 - **The zero point** has none.
+
+For levels from a table (``to_levels``) forward is ``level * scale`` of the level nearest to ``x / scale``, as
+``LevelTable.nearest`` defines it. Backward is the same with the ends of the table: inside, ``dy/dx = 1`` and
+``dy/dscale = (y - x) / scale``; outside, 0 and the end's level. With ``everywhere`` the gradient passes for every ``x``
+and the scale has the true one, its level: the estimator of binary and ternary weights (Courbariaux et al. 2015; Li and
+Liu 2016, section 2.3), of which half lie outside the outermost levels and would never move again.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["broadcast_grid", "codes_of", "fake_quantize"]
+__all__ = ["broadcast_grid", "codes_of", "fake_quantize", "to_levels"]
 
 
 def broadcast_grid(values: Tensor, shape: torch.Size, axis: int, block: int) -> Tensor:
@@ -91,4 +97,41 @@ class _StraightThrough(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             # inside, round(x / scale) - x / scale is (found - x) / scale; outside, the end of the grid is found / scale
             to_scale = (gradient * found).sub_(to_x * x).sum_to_size(scale.shape) / scale
+        return to_x, to_scale, None, None, None
+
+
+def to_levels(x: Tensor, scale: Tensor, levels: Tensor, borders: Tensor, *, everywhere: bool = False) -> Tensor:
+    """``x`` rounded to the nearest of some levels times a scale, with the gradients that this module's text states.
+
+    Args:
+        x: any shape, float32 or float64. NaN goes to the first level.
+        scale: > 0, broadcastable against ``x``.
+        levels: ``(n,)``, ascending, at scale 1.
+        borders: ``(n - 1,)``, the largest value that still goes to the lower of two neighbours.
+        everywhere: whether the gradient passes outside the outermost levels too.
+    """
+    found: Tensor = _ToLevels.apply(x, scale, levels, borders, everywhere)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _ToLevels(torch.autograd.Function):
+    """See the module's text."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, levels: Tensor, borders: Tensor, everywhere: bool) -> Tensor:
+        steps = torch.nan_to_num(x / scale, nan=float("-inf"), posinf=float("inf"), neginf=float("-inf"))
+        found = levels[torch.bucketize(steps, borders)] * scale
+        ctx.save_for_backward(x, scale, levels, found)
+        ctx.everywhere = everywhere
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        x, scale, levels, found = ctx.saved_tensors
+        to_x, slope = gradient, found
+        if not ctx.everywhere:
+            inside = (x >= levels[0] * scale).logical_and_(x <= levels[-1] * scale)
+            to_x, slope = gradient * inside, torch.where(inside, found - x, found)
+        to_scale = (gradient * slope).sum_to_size(scale.shape) / scale if ctx.needs_input_grad[1] else None
         return to_x, to_scale, None, None, None

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from qexplorer.core.formats.levels import LevelTable
-from qexplorer.core.formats.protocol import Role
+from qexplorer.core.formats.protocol import Float64, Role
 
 __all__ = ["OfTheGrammar"]
 
@@ -26,3 +26,7 @@ class OfTheGrammar:
     roles: ClassVar[frozenset[Role]] = frozenset({"weight", "activation"})
     recipes: ClassVar[Mapping[str, str]] = MappingProxyType({})
     table: ClassVar[LevelTable | None] = None
+
+    def reach(self, magnitudes: Float64) -> Float64 | None:  # noqa: ARG002 - the protocol's
+        """Calibrators choose."""
+        return None

@@ -151,6 +151,11 @@ class Format(Named, Protocol):
         """
         ...
 
+    def reach(self, magnitudes: Float64) -> Float64 | None:
+        """Where a rule of the format's own puts the outermost level of a weight's values, by their magnitudes
+        ``(..., n)``: ``(...)``, and no calibrator reaches further. None: calibrators choose."""
+        ...
+
     def codes(self, lowest: int, highest: int) -> Int32:
         """The codes of a grid from its smallest value to its largest, each value once."""
         ...

@@ -67,6 +67,10 @@ class Scaled(ABC):
         usable = usable_scale(scale)
         return Fitted(usable, np.zeros(usable.shape, np.int32), int(table.codes[0]), int(table.codes[-1]))
 
+    def reach(self, magnitudes: Float64) -> Float64 | None:  # noqa: ARG002 - the protocol's
+        """Calibrators choose."""
+        return None
+
     def packed_bytes(self, values: int, scales: int) -> int:
         """Codes, and a float32 for each scale."""
         return -(-values * self.bits // 8) + 4 * scales

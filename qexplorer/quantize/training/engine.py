@@ -10,22 +10,22 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from qexplorer.core.dataset import Array, Split
-from qexplorer.core.errors import DataError
 from qexplorer.core.model import Model
 from qexplorer.load.datasets.sampling import SEED, spread_order
 from qexplorer.quantize.training.checkpoints import load_state, save_state
 from qexplorer.quantize.training.judging import Judge, metric_text
+from qexplorer.quantize.training.lesson_checks import check_lessons
 from qexplorer.quantize.training.lessons import Lessons
 from qexplorer.quantize.training.losses import TaskLoss
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
+from qexplorer.quantize.training.schedule import Stages, bounded, optimizer_of, rate_share, set_rates
 from qexplorer.quantize.training.seen import Epoch, Trained
 from qexplorer.quantize.training.watching import UNWATCHED, Beginning, TrainingStep, Watcher
 
@@ -39,7 +39,7 @@ def train(
     loss: TaskLoss | None,
     options: TrainingOptions,
     *,
-    classes: bool,
+    axis: int | None,
     judge: Judge | None = None,
     strata: Array | None = None,
     kept: Path | None,
@@ -54,7 +54,7 @@ def train(
         split: samples to learn from; labels may be None, then the distance to the float network is all.
         loss: of the task on labels; None where it has none.
         options: how.
-        classes: whether the first output holds scores of classes.
+        axis: of scores of classes in the first output; None where there is none (see ``losses.class_axis``).
         judge: judges the samples held back by the task's metric, beside the loss; None: by the loss alone.
         strata: whole numbers, one a sample, that both parts get in proportion (see ``Task.strata``).
         kept: file in which the state is kept after each epoch, and from which a run goes on; None keeps nothing.
@@ -62,15 +62,15 @@ def train(
         watcher: told of the beginning, of steps and of epochs; may raise Cancelled.
 
     Raises:
-        DataError: fewer than two samples.
+        DataError: too few samples, or nothing to learn from them.
+        ModelError: no answer has a gradient.
     """
-    if split.n < 2:
-        raise DataError(f"{split.n} sample is too few to train on", do="give more calibration samples")
+    check_lessons(split, loss, options, axis)
     options = replace(options, batch=model.fixed_batch or options.batch)
     torch.manual_seed(options.seed)
     learn, held_back = _parts(split.n, options.held_back, strata)
     known = loss if split.labels is not None else None
-    lessons = Lessons(network, model, known, options, classes, judge or Judge())
+    lessons = Lessons(network, model, known, options, axis, judge or Judge())
     lessons.teach(split, held_back, progress)
     return _Run(network, split, options, lessons, (learn, held_back), progress, watcher).run(kept)
 
@@ -91,7 +91,8 @@ class _Run:
         self._network, self._split, self._options, self._lessons = network, split, options, lessons
         self._learn, self._held_back = parts
         self._progress, self._watcher = progress, watcher
-        self._optimizer = _optimizer(network, options)
+        self._optimizer = optimizer_of(network, options)
+        self._stages = Stages(options.stages, options.epochs)
         self._steps = -(-len(self._learn) // options.batch)
         self._trained, self._best, self._least = Trained(), _copy(network), float("inf")
 
@@ -100,7 +101,10 @@ class _Run:
         kept = self._begin(kept)
         self._watcher.begins(self._beginning(), self._network)
         for number in range(self._trained.epochs[-1].number + 1, self._last + 1):
+            if self._waited(number):
+                break
             loss = self._epoch(number)
+            self._network.widen_to(0)
             if loss is None:
                 self._trained.stopped = f"the loss was no number in epoch {number}"
                 break
@@ -110,6 +114,14 @@ class _Run:
             self._watcher.epoch(self._trained.epochs[-1], self._trained.best, self._network)
         self._network.load_state_dict(self._best)
         return self._trained
+
+    def _waited(self, number: int) -> bool:
+        """Whether no state became better for as many epochs as there is patience, before epoch ``number``."""
+        patience, first = self._options.patience, self._stages.first_of_last()
+        if not patience or number - max(self._trained.best + 1, first) < patience:
+            return False
+        self._trained.stopped = f"the loss on samples held back did not fall for {patience} epochs"
+        return True
 
     @property
     def _last(self) -> int:
@@ -127,7 +139,7 @@ class _Run:
             held = load_state(path, self._network, self._optimizer)
             if held is None or held.trained.best > self._last:
                 self._network.load_state_dict(first)
-                self._optimizer = _optimizer(self._network, self._options)
+                self._optimizer = optimizer_of(self._network, self._options)
                 if held is None:
                     kept = path
                     break
@@ -136,6 +148,7 @@ class _Run:
             self._trained, self._best, self._least = Trained(epochs, held.trained.best), held.best, held.least
             return path
         self._saw(self._lessons.epoch(0, None, self._split, self._held_back))
+        self._network.start_near()
         return kept
 
     def _beginning(self) -> Beginning:
@@ -153,17 +166,21 @@ class _Run:
     def _epoch(self, number: int) -> float | None:
         """One epoch; the mean loss over its samples, None if that is no number."""
         total, steps = 0.0, self._options.epochs * self._steps
+        width, start, end = self._stages.of(number)
+        self._network.widen_to(width)
         for place, rows in enumerate(_shuffled(self._learn, self._options, number)):
             done = (number - 1) * self._steps + place
             if place % 4 == 0:
                 self._progress(self._said(number), done / steps)
-            _set_rates(self._optimizer, done / steps)
+            share = ((number - start) * self._steps + place) / ((end - start + 1) * self._steps)
+            set_rates(self._optimizer, rate_share(self._options.schedule, self._options.warm_up, share))
             self._optimizer.zero_grad()
             value = self._lessons.value(self._split, rows)
             if not torch.isfinite(value):
                 return None
             value.backward()  # type: ignore[no-untyped-call]
             seen = _seen(done + 1, number, value, self._network) if self._watcher.wants() else None
+            bounded(self._network.of_constants(), self._options.clip)
             self._optimizer.step()
             if seen is not None:
                 self._watcher.step(seen, self._network)
@@ -198,21 +215,6 @@ def _shuffled(rows: Array, options: TrainingOptions, epoch: int) -> Iterator[Arr
     order = np.random.default_rng([SEED, options.seed, epoch]).permutation(rows)
     for start in range(0, len(order), options.batch):
         yield order[start : start + options.batch]
-
-
-def _optimizer(network: QuantizedNetwork, options: TrainingOptions) -> torch.optim.Optimizer:
-    groups: list[dict[str, Any]] = [{"params": network.of_constants(), "lr": options.rate, "initial_lr": options.rate}]
-    grids = network.of_grids()
-    if grids:
-        groups.append({"params": grids, "lr": options.grid_rate, "initial_lr": options.grid_rate, "weight_decay": 0.0})
-    if options.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=options.rate, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=options.rate, weight_decay=1e-4)
-
-
-def _set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _seen(number: int, epoch: int, value: Tensor, network: QuantizedNetwork) -> TrainingStep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.metric import Metric
+from qexplorer.quantize.training.inner import inner_distance
 from qexplorer.quantize.training.judging import Judge
 from qexplorer.quantize.training.losses import TaskLoss, distance
 from qexplorer.quantize.training.network import QuantizedNetwork
@@ -31,11 +32,13 @@ class Lessons:
         model: Model,
         loss: TaskLoss | None,
         options: TrainingOptions,
-        classes: bool,
+        axis: int | None,
         judge: Judge,
     ) -> None:
         self._network, self._model, self._loss = network, model, loss
-        self._options, self._classes, self._judge = options, classes, judge
+        self._options, self._axis, self._judge = options, axis, judge
+        self._places = network.inner_places(options.inner_layers) if options.inner > 0 else ()
+        self._teacher = GraphModule(model.proto())
         self._wanted: list[Tensor] = []
 
     @property
@@ -45,7 +48,7 @@ class Lessons:
 
     def teach(self, split: Split, judge: Array, progress: Callable[[str, float], None]) -> None:
         """Runs the float network once: over all samples, or over those held back where it does not teach."""
-        teacher = GraphModule(self._model.proto())
+        teacher = self._teacher
         rows = np.arange(split.n) if self._share > 0 else np.sort(judge)
         found: list[tuple[Tensor, ...]] = []
         with torch.no_grad():
@@ -65,10 +68,24 @@ class Lessons:
 
     def value(self, split: Split, rows: Array) -> Tensor:
         """The mean loss on some samples."""
-        outputs = [each[: len(rows)] for each in self._network(*self._feeds(split, rows, self._network.input_names))]
-        return self._of(outputs, split, rows, damped=True)
+        feeds = self._feeds(split, rows, self._network.input_names)
+        answers, inner = self._network.with_inner(feeds, self._places)
+        value = self._of([each[: len(rows)] for each in answers], split, rows)
+        if self._places:
+            value = value + self._options.inner * self._of_inner(inner, split, rows)
+        if self._options.damping > 0:
+            value = value + self._options.damping * self._network.wavering()
+        if not value.requires_grad:
+            raise self._network.without_gradient(feeds)
+        return value
 
-    def _of(self, outputs: Sequence[Tensor], split: Split, rows: Array, *, damped: bool) -> Tensor:
+    def _of_inner(self, inner: Mapping[str, Tensor], split: Split, rows: Array) -> Tensor:
+        feeds = self._feeds(split, rows, self._teacher.input_names)
+        with torch.no_grad():
+            wanted = self._teacher.tensors(dict(zip(self._teacher.input_names, feeds, strict=True)), self._places)
+        return inner_distance(inner, wanted, self._places)
+
+    def _of(self, outputs: Sequence[Tensor], split: Split, rows: Array) -> Tensor:
         value = torch.zeros(())
         if self._loss is not None and split.labels is not None and self._share < 1:
             labels = torch.from_numpy(np.asarray(split.labels[rows]))
@@ -76,9 +93,7 @@ class Lessons:
         if self._share > 0:
             wanted = [each[torch.from_numpy(rows)] for each in self._wanted]
             temperature = self._options.temperature
-            value = value + self._share * distance(outputs, wanted, classes=self._classes, temperature=temperature)
-        if damped and self._options.damping > 0:
-            value = value + self._options.damping * self._network.wavering()
+            value = value + self._share * distance(outputs, wanted, axis=self._axis, temperature=temperature)
         return value
 
     def epoch(self, number: int, loss: float | None, split: Split, rows: Array) -> Epoch:
@@ -101,7 +116,7 @@ class Lessons:
         for start in range(0, len(rows), self._options.batch):
             part = rows[start : start + self._options.batch]
             answers = [each[start : start + len(part)] for each in outputs]
-            total += float(self._of(answers, split, part, damped=False)) * len(part)
+            total += float(self._of(answers, split, part)) * len(part)
         wanted = [each[torch.from_numpy(rows)] for each in self._wanted]
         labels = None if split.labels is None else split.labels[rows]
         value, interval = self._judge.value(outputs, wanted, labels)

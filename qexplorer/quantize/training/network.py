@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qexplorer.core.formats.uniform import UniformFormat
-from qexplorer.core.grid import Float32, Grid, dequantize, fake_quantize, quantize
+from qexplorer.core.errors import ModelError
+from qexplorer.core.grid import Float32, Grid, quantize
+from qexplorer.graph.index import GraphIndex
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.plan_types import Plan, TensorPlan
-from qexplorer.quantize.training.one_grid import softmax_outputs, with_one_scale
-from qexplorer.quantize.training.open_graph import OpenGraph, open_graph
-from qexplorer.quantize.training.quantizers import DynamicQuantizer, FixedValues, GridQuantizer
+from qexplorer.quantize.training.cut_off import where_gradients_end
+from qexplorer.quantize.training.inner import inner_places
+from qexplorer.quantize.training.rounding.open_graph import open_graph
+from qexplorer.quantize.training.rounding.placing import (
+    LearningQuantizer,
+    activation_quantizers,
+    constant_quantizers,
+    start_near,
+    uses_of,
+)
+from qexplorer.quantize.training.rounding.quantizers import (
+    FIXED,
+    DynamicQuantizer,
+    FixedValues,
+    GridQuantizer,
+    Learns,
+)
 from qexplorer.torchgraph.executor import GraphModule
 from qexplorer.torchgraph.graph import graph_of
 from qexplorer.torchgraph.weights import float_weights
@@ -30,16 +45,16 @@ class QuantizedNetwork(nn.Module):
 
     Args:
         draft: the plan; it is not changed before :meth:`settle`.
-        learn_scales: whether scales of weights and activations learn.
-        learn_zeros: whether zero points of activations that have one learn.
+        learns: what learns of the grids of weights and activations.
     """
 
-    def __init__(self, draft: PlanDraft, *, learn_scales: bool, learn_zeros: bool = False) -> None:
+    def __init__(self, draft: PlanDraft, *, learns: Learns = FIXED) -> None:
         super().__init__()
+        self._plan, self._view = draft.plan, draft.view
         self._opened = open_graph(draft.model, draft.recipe, draft.plan)
         weights = float_weights(graph_of(self._opened.proto))
-        self._constants = _constant_quantizers(self._opened, draft, weights if learn_scales else ())
-        self._activations = _activation_quantizers(self._opened, draft, learn_scales, learn_zeros)
+        self._constants = constant_quantizers(self._opened, draft, weights, learns)
+        self._activations = activation_quantizers(self._opened, draft, learns)
         points = self._opened.constants.items()
         modules: dict[str, nn.Module] = {name: self._constants[key] for name, key in points if key in self._constants}
         modules |= {name: self._activations[key] for name, key in self._opened.activations.items()}
@@ -48,9 +63,9 @@ class QuantizedNetwork(nn.Module):
         self._trained = tuple(name for name in weights if name not in held)
         self._places = {
             layer: key
-            for layer, position, key in _uses(draft.plan)
+            for layer, position, key in uses_of(draft.plan)
             if position == 1
-            and isinstance(self._constants.get(key), GridQuantizer)
+            and isinstance(self._constants.get(key), LearningQuantizer)
             and self._opened.sources[key] in self._trained
         }
         self.graph = GraphModule(self._opened.proto, trainable=self._trained, modules=modules)
@@ -64,6 +79,24 @@ class QuantizedNetwork(nn.Module):
         """The outputs with everything rounded."""
         found: tuple[Tensor, ...] = self.graph(*inputs)
         return found
+
+    def with_inner(self, inputs: Sequence[Tensor], names: Sequence[str]) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """The outputs, and inner activations by name, of one run."""
+        feeds = dict(zip(self.input_names, inputs, strict=True))
+        found = self.graph.tensors(feeds, (*self.graph.output_names, *names))
+        return [found[name] for name in self.graph.output_names], found
+
+    def inner_places(self, most: int) -> tuple[str, ...]:
+        """Names of inner activations that the float graph has too, at most ``most`` (see ``inner``)."""
+        made = {name for node in self._opened.proto.graph.node for name in node.output}
+        return inner_places(self._plan, self._view, made, most)
+
+    def without_gradient(self, inputs: Sequence[Tensor]) -> ModelError:
+        """Why no answer has a gradient."""
+        view = GraphIndex(self._opened.proto)
+        names = [name for node in view.order for name in node.output if name]
+        values = self.graph.tensors(dict(zip(self.input_names, inputs, strict=True)), names)
+        return where_gradients_end(view, values, self._trained)
 
     def of_grids(self) -> list[nn.Parameter]:
         """What learns of scales and zero points."""
@@ -86,10 +119,10 @@ class QuantizedNetwork(nn.Module):
             count += values.numel()
         return total / max(count, 1)
 
-    def _weights(self) -> Iterator[tuple[GridQuantizer, nn.Parameter]]:
+    def _weights(self) -> Iterator[tuple[LearningQuantizer, nn.Parameter]]:
         for key, quantizer in self._constants.items():
             name = self._opened.sources[key]
-            if isinstance(quantizer, GridQuantizer) and name in self._trained:
+            if isinstance(quantizer, LearningQuantizer) and name in self._trained:
                 yield quantizer, self.graph.parameter(name)
 
     def layers(self) -> tuple[str, ...]:
@@ -101,14 +134,26 @@ class QuantizedNetwork(nn.Module):
         key = self._places[layer]
         values = self.graph.parameter(self._opened.sources[key]).detach().cpu().numpy()
         quantizer = self._constants[key]
-        assert isinstance(quantizer, GridQuantizer), "only what learns is among the layers"
+        assert isinstance(quantizer, LearningQuantizer), "only what learns is among the layers"
         return np.array(values, np.float32), quantizer.grid()
 
     def ratios(self) -> dict[str, float]:
         """By tensor, the geometric mean of its learned scales as multiples of those at the start."""
         modules = {**self._constants, **self._activations}
-        logs = {key: each.log_scale for key, each in modules.items() if isinstance(each, GridQuantizer)}
-        return {key: float(torch.exp(log.detach().mean())) for key, log in logs.items() if log is not None}
+        learning = {key: each for key, each in modules.items() if not isinstance(each, FixedValues)}
+        return {key: each.ratio() for key, each in learning.items() if list(each.parameters())}
+
+    def start_near(self) -> None:
+        """Gives scales of weights that learn the size with the least squared error (see ``placing.start_near``)."""
+        for quantizer, values in self._weights():
+            start_near(quantizer, values)
+
+    def widen_to(self, bits: int) -> None:
+        """Rounds on even grids of at least ``bits`` bits with the same ends, those of the plan being what they are from
+        their own width on; 0 for all as they are."""
+        for each in (*self._constants.values(), *self._activations.values()):
+            if isinstance(each, GridQuantizer):
+                each.finer = 2 ** max(bits - each.first_grid.format.bits, 0)
 
     def settle(self, draft: PlanDraft) -> dict[str, str]:
         """Puts what was learned into the plan: grids, codes of weights, biases and other float constants.
@@ -121,10 +166,10 @@ class QuantizedNetwork(nn.Module):
         said: dict[str, str] = {}
         done: set[str] = set()
         plan = draft.plan
-        for layer, position, key in _uses(plan):
+        for layer, position, key in uses_of(plan):
             quantizer, tensor = self._constants.get(key), plan.tensors[key]
             if isinstance(quantizer, FixedValues):
-                said[layer] = f"its weight did not learn: {tensor.grid.format.name} has no even steps"
+                said[layer] = f"its weight did not learn: {tensor.grid.format.name} lists no levels"
             elif quantizer is not None and tensor.name in self._trained and key not in done:
                 said[layer] = self._set_codes(draft, layer, position, key, quantizer)
                 done.add(key)
@@ -136,7 +181,7 @@ class QuantizedNetwork(nn.Module):
                     draft.set_constant(layer, position, learned, tensor=tensor_plan)
         return said
 
-    def _set_codes(self, draft: PlanDraft, layer: str, position: int, key: str, quantizer: GridQuantizer) -> str:
+    def _set_codes(self, draft: PlanDraft, layer: str, position: int, key: str, quantizer: LearningQuantizer) -> str:
         learned = np.asarray(self.graph.parameter(self._opened.sources[key]).detach().cpu().numpy(), np.float32)
         old, found = draft.plan.tensors[key].grid, quantizer.grid()
         least = np.nextafter(draft.smallest_scale(layer, position).astype(np.float32), np.float32(np.inf))
@@ -147,47 +192,6 @@ class QuantizedNetwork(nn.Module):
         moved = np.mean(codes != quantize(before, old))
         draft.set_codes(layer, position, codes, grid=grid)
         return f"{float(moved):.1%} of its codes are others than before training"
-
-
-def _constant_quantizers(
-    opened: OpenGraph, draft: PlanDraft, learning: tuple[str, ...]
-) -> dict[str, GridQuantizer | FixedValues]:
-    """What stands at each constant's rounding point; the scales of the constants ``learning`` learn."""
-    found: dict[str, GridQuantizer | FixedValues] = {}
-    for layer, position, key in _uses(draft.plan):
-        tensor = draft.plan.tensors[key]
-        if key in found or key not in opened.sources or tensor.kind == "bias":
-            continue
-        if isinstance(tensor.grid.format, UniformFormat):
-            found[key] = GridQuantizer(tensor.grid, learn_scale=tensor.name in learning)
-            continue
-        values = draft.values(layer, position)
-        assert values is not None, "what is on a grid is a constant"
-        coded = fake_quantize(values, tensor.grid) if tensor.codes is None else dequantize(tensor.codes, tensor.grid)
-        found[key] = FixedValues(coded)
-    return found
-
-
-def _activation_quantizers(opened: OpenGraph, draft: PlanDraft, scales: bool, zeros: bool) -> dict[str, GridQuantizer]:
-    shared, still = with_one_scale(draft.plan, draft.view), softmax_outputs(draft.view)
-    leaders: dict[str, GridQuantizer] = {}
-    found: dict[str, GridQuantizer] = {}
-    for key in dict.fromkeys(opened.activations.values()):
-        first, grid = shared.get(key, key), draft.plan.tensors[key].grid
-        if first not in leaders:
-            learns = scales and first not in still
-            leaders[first] = GridQuantizer(
-                draft.plan.tensors[first].grid,
-                learn_scale=learns,
-                learn_zero=learns and zeros and bool(np.any(grid.zero_point)),
-            )
-        found[key] = GridQuantizer(grid, learn_scale=False, like=leaders[first])
-    return found
-
-
-def _uses(plan: Plan) -> list[tuple[str, int, str]]:
-    """Layer, position and key of every constant on a grid."""
-    return [(layer, position, key) for layer, keys in plan.constants.items() for position, key in keys.items()]
 
 
 def _plan_of(plan: Plan, layer: str, position: int) -> TensorPlan | None:

@@ -9,23 +9,28 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from onnx import helper, numpy_helper
 
 import qexplorer as qx
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.errors import Cancelled, DataError
+from qexplorer.core.errors import Cancelled, DataError, ModelError
 from qexplorer.core.plugin_kinds.algorithm import Needs
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.training.engine import train
-from qexplorer.quantize.training.losses import distance, task_loss
+from qexplorer.quantize.training.inner import inner_distance
+from qexplorer.quantize.training.losses import task_loss
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
+from qexplorer.quantize.training.rounding.quantizers import FIXED, GridQuantizer, Learns
 from qexplorer.quantize.training.seen import Epoch, Trained
 from qexplorer.quantize.training.watching import Beginning, TrainingStep, Watched
+from qexplorer.torchgraph.executor import GraphModule
 from tests.made_up_algorithm import MadeUp
-from tests.quantize.support import case
+from tests.quantize.support import case, model_of
 
+LSQ = Learns()
 ONE = TrainingOptions(epochs=3, batch=16, rate=3e-3)
 
 
@@ -34,12 +39,12 @@ def _shared(shared_workspace: Path) -> None:
     """Cases are observed once for the whole session."""
 
 
-def _network(recipe: str = "w2a8") -> tuple[QuantizedNetwork, Any]:
+def _network(recipe: str = "w2a8", learns: Learns = LSQ) -> tuple[QuantizedNetwork, Any]:
     one, wanted = case("mlp"), Recipe.parse(recipe)
     plan = make_plan(one.model, wanted, one.statistics)
     algorithm = MadeUp("entry", needs=Needs.DATA | Needs.GRADIENTS)
     draft = PlanDraft(one.model, wanted, plan, Materials(one.statistics), algorithm)  # type: ignore[arg-type]
-    return QuantizedNetwork(draft, learn_scales=True), one
+    return QuantizedNetwork(draft, learns=learns), one
 
 
 def _split(one: Any, labels: np.ndarray | None = None) -> Split:
@@ -47,7 +52,7 @@ def _split(one: Any, labels: np.ndarray | None = None) -> Split:
 
 
 def _train(network: QuantizedNetwork, one: Any, split: Split, options: TrainingOptions = ONE, **given: Any) -> Trained:
-    given = {"classes": False, "kept": None, "progress": lambda *_: None} | given
+    given = {"axis": None, "kept": None, "progress": lambda *_: None} | given
     return train(network, one.model, split, given.pop("loss", None), options, **given)
 
 
@@ -80,11 +85,20 @@ def test_the_same_again_and_other_seeds() -> None:
     assert not _same(states[0], states[2])
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_run_that_was_ended_comes_to_the_same_end(optimizer: Any, tmp_path: Path) -> None:
+WAYS: dict[str, tuple[dict[str, Any], Learns]] = {
+    "adamw": ({}, Learns()),
+    "sgd": ({"optimizer": "sgd", "schedule": "linear", "clip": 1.0}, Learns(zero=True)),
+    "stages": ({"stages": (8,), "warm_up": 0.2, "damping": 1.0}, Learns(ends=True)),
+    "inner": ({"inner": 1.0, "inner_layers": 2, "schedule": "constant", "patience": 9}, Learns(power=True)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_that_was_ended_comes_to_the_same_end(way: str, tmp_path: Path) -> None:
     """Stopped in the middle of the third epoch, it goes on from the second, to the same bits and the same curve."""
-    options = replace(ONE, epochs=4, optimizer=optimizer)
-    whole, one = _network()
+    given, learns = WAYS[way]
+    options = replace(ONE, epochs=4, **given)
+    whole, one = _network(learns=learns)
     curve = _train(whole, one, _split(one), options).epochs
     kept, calls = tmp_path / "state.pt", 0
 
@@ -94,10 +108,10 @@ def test_a_run_that_was_ended_comes_to_the_same_end(optimizer: Any, tmp_path: Pa
         if "epoch 3" in step:
             raise Cancelled("stopped")
 
-    ended, _ = _network()
+    ended, _ = _network(learns=learns)
     with pytest.raises(Cancelled):
         _train(ended, one, _split(one), options, kept=kept, progress=told)
-    again, _ = _network()
+    again, _ = _network(learns=learns)
     seen: list[str] = []
     trained = _train(again, one, _split(one), options, kept=kept, progress=lambda step, _: seen.append(step))
     assert not any("epoch 1" in step or "epoch 2" in step for step in seen)
@@ -222,50 +236,6 @@ def test_a_loss_that_is_no_number_stops_with_the_best_state_so_far() -> None:
     assert all(np.isfinite(value).all() for value in _state(network).values())
 
 
-def test_too_few_samples_and_one_class() -> None:
-    """One sample cannot be learned from and judged by; labels of one class can, if to little use."""
-    network, one = _network()
-    with pytest.raises(DataError, match="1 sample is too few to train on; give more"):
-        _train(network, one, _split(one).take(slice(0, 1)))
-    labels = np.zeros(one.split.n, np.int64)
-    trained = _train(network, one, _split(one, labels), loss=task_loss("cross_entropy"), classes=True)
-    assert trained.epochs[-1].metric is None
-
-
-def test_the_distance_of_probabilities_and_of_numbers() -> None:
-    """KL is the same for logits and for the probabilities that they give; other outputs count by their size."""
-    random = torch.Generator().manual_seed(0)
-    one, other = (torch.randn(5, 4, generator=random) for _ in range(2))
-    plain = distance([one], [other], classes=True, temperature=1.0)
-    given = distance([one.softmax(1)], [other.softmax(1)], classes=True, temperature=1.0)
-    torch.testing.assert_close(plain, given, rtol=1e-4, atol=1e-6)
-    wanted = (other.softmax(1) * (other.log_softmax(1) - one.log_softmax(1))).sum(1).mean()
-    torch.testing.assert_close(plain, wanted)
-    small = distance([one * 1e-3], [other * 1e-3], classes=False, temperature=1.0)
-    torch.testing.assert_close(small, distance([one], [other], classes=False, temperature=1.0))
-    assert float(distance([other], [other], classes=True, temperature=3.0)) < 1e-6
-
-
-def test_losses_of_tasks() -> None:
-    """Cross entropy for tables, pictures and rows of tokens; what is no class does not count; squares of numbers."""
-    loss, random = task_loss("cross_entropy"), torch.Generator().manual_seed(0)
-    assert loss is not None
-    for shape, wide in (((6,), (6, 5)), ((2, 3, 4), (2, 5, 3, 4)), ((2, 7), (2, 7, 5))):
-        labels = torch.randint(0, 5, shape, generator=random)
-        scores = torch.randn(wide, generator=random)
-        flat = scores.reshape(-1, 5) if len(wide) == 3 or len(wide) == 2 else scores.movedim(1, -1).reshape(-1, 5)
-        wanted = torch.nn.functional.cross_entropy(flat, labels.reshape(-1))
-        torch.testing.assert_close(loss([scores], labels), wanted)
-        ignored = labels.clone().reshape(-1)
-        ignored[0] = 255
-        kept = torch.nn.functional.cross_entropy(flat[1:], labels.reshape(-1)[1:])
-        torch.testing.assert_close(loss([scores], ignored.reshape(shape)), kept)
-    squares = task_loss("squared_error")
-    assert squares is not None
-    assert float(squares([torch.tensor([[1.0], [3.0]])], torch.tensor([0.0, 1.0], dtype=torch.float64))) == 2.5
-    assert task_loss(None) is None
-
-
 def test_a_trained_file_wins_back_what_rounding_lost() -> None:
     """tumour_mlp with 2 bits: more right than without, on samples that nobody learned from, and the plan says how."""
     data: DataSet = qx.data("tumour")
@@ -277,3 +247,96 @@ def test_a_trained_file_wins_back_what_rounding_lost() -> None:
     assert trained > plain
     plan = qx.quantize(model, "w2a8-tensor-qat", data).plan
     assert "trained for 5 epochs, the state after epoch" in plan.layer("hidden1").reason
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"take": 1}, "1 sample is too few to train on; allowed: 8 or more; give more calibration data"),
+        ({"take": 7}, "7 samples are too few"),
+        ({"labels": 3}, "all 64 calibration samples are of class 3, so that there is nothing to tell apart; give"),
+        ({"distillation": 0.0}, "there are no labels, and distillation is 0, so that there is nothing to learn from"),
+        ({"distillation": 0.0, "labels": 3, "loss": None}, "this task has no loss on labels, and distillation is 0"),
+        ({"stages": (8, 6, 4)}, "3 epochs are too few for 4 stages; train longer, or name fewer widths"),
+    ],
+)
+def test_where_there_is_nothing_to_learn_it_says_so(given: dict[str, Any], says: str) -> None:
+    """One sentence for each: too few samples, one class, nothing to make small, no epoch for a stage."""
+    network, one = _network()
+    split = _split(one, np.full(one.split.n, given["labels"]) if "labels" in given else None)
+    options = replace(ONE, **{name: given[name] for name in ("distillation", "stages") if name in given})
+    loss = given.get("loss", task_loss("cross_entropy"))
+    with pytest.raises(DataError) as raised:
+        _train(network, one, split.take(slice(0, given.get("take", split.n))), options, loss=loss, axis=1)
+    assert str(raised.value).startswith(says)
+
+
+def test_labels_of_one_class_do_not_matter_to_distillation_alone() -> None:
+    """Where labels have no weight the float network teaches."""
+    network, one = _network()
+    split = _split(one, np.zeros(one.split.n, np.int64))
+    _train(network, one, split, replace(ONE, epochs=1, distillation=1.0), loss=task_loss("cross_entropy"), axis=1)
+
+
+def test_patience_ends_training_and_says_why() -> None:
+    """Rates that are next to nothing make no state better than the one before; a run that goes on ends there too."""
+    network, one = _network(learns=FIXED)
+    options = replace(ONE, epochs=9, patience=2, rate=1e-12)
+    trained = _train(network, one, _split(one), options)
+    assert trained.stopped == "the loss on samples held back did not fall for 2 epochs"
+    assert len(trained.epochs) - 1 == trained.best + 2 < 9
+
+
+def test_stages_go_down_to_the_own_width_and_are_judged_on_it() -> None:
+    """The grid is finer in the first epochs, whatever is judged is not, and the end learned more than nothing."""
+    network, one = _network()
+    seen: list[int] = []
+    forward = network.graph.tensors
+
+    def noted(*given: Any) -> Any:
+        if torch.is_grad_enabled():
+            seen.append(next(each.finer for each in network._constants.values() if isinstance(each, GridQuantizer)))
+        return forward(*given)
+
+    network.graph.tensors = noted  # type: ignore[method-assign]
+    trained = _train(network, one, _split(one), replace(ONE, epochs=15, stages=(8, 4)))
+    steps = len(seen) // 15
+    assert [seen[number * steps] for number in range(15)] == [64] * 5 + [4] * 5 + [1] * 5
+    assert all(each.finer == 1 for each in network._constants.values() if isinstance(each, GridQuantizer))
+    assert trained.epochs[trained.best].held_back < trained.epochs[0].held_back
+
+
+def test_distillation_by_layer_brings_inner_activations_nearer() -> None:
+    """With a large weight the compared activations end nearer to the float network's than without."""
+    errors = []
+    for inner in (0.0, 20.0):
+        network, one = _network("w2a8")
+        places = network.inner_places(2)
+        assert places
+        _train(network, one, _split(one), replace(ONE, epochs=8, inner=inner, inner_layers=2))
+        feeds = [torch.from_numpy(one.feeds[name]) for name in network.input_names]
+        teacher = GraphModule(one.model.proto())
+        with torch.no_grad():
+            _, found = network.with_inner(feeds, places)
+            wanted = teacher.tensors(dict(zip(teacher.input_names, feeds, strict=True)), places)
+        errors.append(float(inner_distance(found, wanted, places)))
+    assert errors[1] < errors[0]
+
+
+def test_what_has_no_gradient_is_named() -> None:
+    """An answer that is a class number cannot be learned: the operator that cuts it off is named."""
+    random = np.random.default_rng(0)
+    weight = numpy_helper.from_array(random.normal(size=(6, 4)).astype(np.float32), "w")
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["y"], "dense"),
+        helper.make_node("ArgMax", ["y"], ["class"], "last", axis=1, keepdims=0),
+    ]
+    ends = [helper.make_tensor_value_info("x", 1, ["n", 6])], [helper.make_tensor_value_info("class", 7, ["n"])]
+    graph = helper.make_graph(nodes, "argmax", *ends, [weight])
+    model = model_of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), "argmax")
+    wanted, algorithm = Recipe.parse("w4"), MadeUp("entry", needs=Needs.DATA | Needs.GRADIENTS)
+    draft = PlanDraft(model, wanted, make_plan(model, wanted, None), Materials(), algorithm)  # type: ignore[arg-type]
+    network = QuantizedNetwork(draft, learns=LSQ)
+    split = Split({"x": random.normal(size=(16, 6)).astype(np.float32)})
+    with pytest.raises(ModelError, match="no gradient passes through ArgMax, so that nothing in front of it can learn"):
+        train(network, model, split, None, ONE, axis=None, kept=None, progress=lambda *_: None)

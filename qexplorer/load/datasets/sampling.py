@@ -74,10 +74,11 @@ def spread_order(n: int, strata: Array | None) -> NDArray[np.intp]:
     order = np.random.default_rng(SEED).permutation(n)
     if strata is None:
         return order
+    _, stratum, sizes = np.unique(strata[order], return_inverse=True, return_counts=True)
+    members = np.argsort(stratum, kind="stable")  # stratum by stratum, each in the drawn order
+    size = np.repeat(sizes, sizes)
+    within = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     place = np.empty(n, np.float64)
-    shuffled = strata[order]
-    for stratum in np.unique(shuffled):
-        members = np.flatnonzero(shuffled == stratum)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    place[members] = (within + 0.5) / size
     found: NDArray[np.intp] = order[np.argsort(place, kind="stable")]
     return found

@@ -36,6 +36,19 @@ def test_a_draw_is_seeded_distinct_and_in_proportion(n: int, classes: int, sampl
         assert np.all(found >= there * min(samples, n) / n - room)
 
 
+@given(st.integers(0, 300), st.integers(1, 400))
+def test_each_stratum_is_spread_evenly_over_the_order(n: int, classes: int) -> None:
+    """The k-th of the m members of a stratum stands at (k + 1/2) / m of the order, in the order of the drawing."""
+    strata = np.random.default_rng(classes).integers(-5, classes, n)
+    drawn = spread_order(n, None)
+    place = np.empty(n)
+    for stratum in set(strata.tolist()):
+        members = [i for i in drawn if strata[i] == stratum]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    expected = sorted(drawn, key=lambda i: place[i])
+    assert spread_order(n, strata).tolist() == expected
+
+
 def test_data_sorted_by_class_are_seen_whole() -> None:
     """512 of 5,000 sorted samples of ten classes hold 51 or 52 of each, and even the first 20 hold all ten."""
     drawn = calibration_sample(_data(np.repeat(np.arange(10), 500), 5000), 512)

@@ -11,6 +11,8 @@ from qexplorer.core.files import write_atomically
 from qexplorer.core.model import Model, TensorInfo
 from qexplorer.core.workspace import sha256_bytes
 from qexplorer.graph.walk import all_nodes
+from qexplorer.process.child import in_child
+from qexplorer.process.lazily import load_lazily
 
 if TYPE_CHECKING:
     import onnx
@@ -34,6 +36,9 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     Raises:
         ModelError: one sentence about the first thing that is wrong.
     """
+    if in_child():
+        load_lazily("sympy")  # for arithmetic on symbolic lengths, which nothing here asks onnx_ir for
+        load_lazily("onnx_ir._symbolic_shapes")
     from qexplorer.load.class_names import names_in_metadata
     from qexplorer.load.normal.normalize import normalized
     from qexplorer.load.outputs import with_class_names

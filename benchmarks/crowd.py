@@ -44,10 +44,10 @@ CONTROL, START = "side_recipe", "compare_start"
 
 @dataclass
 class Visitor:
-    """One session: what it saw."""
+    """One session: what it saw; of each rerun when it was asked for, and the seconds until the page was whole."""
 
     name: str
-    reruns_s: list[float] = field(default_factory=list)
+    reruns_s: list[tuple[float, float]] = field(default_factory=list)
     widgets: dict[str, Any] = field(default_factory=dict)
     _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _socket: Any = None
@@ -72,7 +72,7 @@ class Visitor:
         state = WidgetState(id=self._id(CONTROL), string_value=options[turn % len(options)])
         begin = time.perf_counter()
         await self._rerun(state)
-        self.reruns_s.append(time.perf_counter() - begin)
+        self.reruns_s.append((begin, time.perf_counter() - begin))
 
     def _id(self, key: str) -> str:
         return next(each for each in reversed(self.widgets) if each.endswith(f"-{key}"))
@@ -205,7 +205,7 @@ async def _crowd(order: argparse.Namespace, server: psutil.Process) -> dict[str,
     for visitor in visitors:  # one after the other, as people come
         await visitor.visit()
     turns = {visitor.name: Turn(visitor.name) for visitor in visitors}
-    begin, most = time.monotonic(), dict[str, int]()
+    begin, most, clock = time.monotonic(), dict[str, int](), time.perf_counter()
     await asyncio.gather(*(visitor.press() for visitor in visitors))
     watch = asyncio.create_task(_watch(turns, begin, server, most))
     steps = [
@@ -216,7 +216,8 @@ async def _crowd(order: argparse.Namespace, server: psutil.Process) -> dict[str,
     await asyncio.gather(*steps)
     await asyncio.wait({watch}, timeout=order.longest)  # what has not ended by then is told as that
     watch.cancel()
-    reruns = np.array([s for visitor in visitors for s in visitor.reruns_s])
+    reruns = np.array([s for visitor in visitors for _, s in visitor.reruns_s])
+    ats = np.array([at - clock for visitor in visitors for at, _ in visitor.reruns_s])
     return {
         "cpu": cpu_model(),
         "processors": os.cpu_count(),
@@ -226,6 +227,9 @@ async def _crowd(order: argparse.Namespace, server: psutil.Process) -> dict[str,
         "rerun_p50_s": float(np.median(reruns)) if len(reruns) else None,
         "rerun_p95_s": float(np.quantile(reruns, 0.95)) if len(reruns) else None,
         "rerun_worst_s": float(reruns.max()) if len(reruns) else None,
+        "rerun_p95_s_by_ten_seconds": [
+            round(float(np.quantile(reruns[ats // 10 == ten], 0.95)), 2) for ten in np.unique(ats // 10)
+        ],
         "most_processes": most.get("processes"),
         "server_mb": server.memory_info().rss / 1e6,
         "turns": [asdict(turn) for turn in sorted(turns.values(), key=lambda each: each.done_s or 0.0)],

@@ -10,6 +10,7 @@ Equal work is done once: whoever asks for what is at work already becomes one mo
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import threading
@@ -80,10 +81,12 @@ def submit(kind: JobKind[OrderT, Any, Any], order: OrderT, owner: str = "") -> s
 def state(job_id: str) -> JobState:
     """How the job is; raises UnknownName."""
     found = read_state(job_id)
-    if found.is_running or job_id not in _GUARDS:
+    guard = _GUARDS.get(job_id)
+    if found.is_running or guard is None:
         return found
-    _reap()
-    return read_state(job_id)  # its guard has said by now what it died of
+    if guard.has_ended():  # and has said by now what it died of
+        _GUARDS.pop(job_id, None)
+    return read_state(job_id)
 
 
 def running() -> list[JobState]:
@@ -133,7 +136,8 @@ def _start(kind: AnyKind, order: Any, digest: str, owner: str) -> str:
     write_owners(job_id, {owner})
     asked = {"kind": kind.name, "order": order}
     trim()
-    write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time()})
+    here = {"pid": os.getpid(), "started": started_at(os.getpid())}
+    write_json(folder / "order.json", {**asked, "digest": digest, "started": time.time(), "starter": here})
     limits = replace(BASE, nice=kind.nice)
     child = start_child(
         _CHILD,

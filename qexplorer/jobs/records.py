@@ -1,7 +1,7 @@
 """What is on disk of a job, and what that says about it. The disk is all there is: a restarted server sees the same.
 
 jobs/<id>/
-    order.json      kind, order, digest of both, when it was asked for
+    order.json      kind, order, digest of both, when it was asked for, and the process that started it
     owners.json     who wants it; the job ends when the last of them leaves
     pid.json        the process and when it started
     events.jsonl    what the child reported, one JSON value a line; see ``events``
@@ -148,8 +148,9 @@ def _waiting(told: Told) -> Waiting | None:
 
 def _alive(folder: Path, order: dict[str, Any]) -> bool:
     process = read_json(folder / "pid.json")
-    if process is None:
-        return time.time() - float(order.get("started", 0.0)) < START_S
+    if process is None:  # it is just being started, or who did that was ended in between
+        new, starter = time.time() - float(order.get("started", 0.0)) < START_S, order.get("starter")
+        return new and (starter is None or is_alive(starter["pid"], starter["started"]))
     return is_alive(process["pid"], process["started"])
 
 

@@ -13,7 +13,6 @@ from typing_extensions import TypeVar
 
 from qexplorer.core.disk.room import Reserve
 from qexplorer.core.workspace import workspace
-from qexplorer.jobs.coding import encode
 from qexplorer.process.child import Emit
 from qexplorer.process.places.taking import expect
 from qexplorer.process.places.waiting import Waiting
@@ -35,13 +34,14 @@ class Report(Generic[PartialT]):
     Args:
         job: the job's id.
         emit: writes an event.
-        partial: type of what is reported before the end.
+        partial: type of what is reported before the end; ``partial_type`` may be set until then.
         clock: seconds that only go up.
     """
 
     def __init__(self, job: str, emit: Emit, partial: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.job = job
-        self._write_event, self._partial, self._clock = emit, partial, clock
+        self.partial_type = partial
+        self._write_event, self._clock = emit, clock
         self._lock = threading.Lock()
         self._reserve: Reserve | None = None
         self._series, self._at = "", float("-inf")
@@ -82,8 +82,10 @@ class Report(Generic[PartialT]):
 
     def partial(self, value: PartialT) -> None:
         """Hands over what is known before the end; it takes the place of what was handed over before."""
+        from qexplorer.jobs.coding import encode  # with pydantic, which a job that waits needs not
+
         self.flush()
-        self._emit({"event": "partial", "value": encode(self._partial, value)})
+        self._emit({"event": "partial", "value": encode(self.partial_type, value)})
 
     def wait(self, waiting: Waiting | None) -> None:
         """Tells the job's place in the line for the machine; None: it goes on. Any thread may call it."""

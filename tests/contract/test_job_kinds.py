@@ -168,7 +168,7 @@ def test_a_name_whose_jobs_could_not_be_found_is_no_name(name: str) -> None:
 def test_an_unknown_kind_is_no_work() -> None:
     """A child that is handed a kind that there is not refuses it; no other kind answers for it."""
     with pytest.raises(UnknownName, match="there is no kind of job called 'paint'"):
-        do_job({"kind": "paint", "order": {}, "job": "paint-0123456789ab"}, lambda _: None)
+        do_job({"kind": "paint", "order": {}, "job": "paint-0123456789ab", "asked_ns": 1}, lambda _: None)
 
 
 THROW_AWAY = '''

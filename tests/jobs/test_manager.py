@@ -204,7 +204,11 @@ def test_another_process_sees_and_cancels_the_job() -> None:
 
 def test_a_job_ends_with_the_process_that_ordered_it() -> None:
     """When the server is killed its job ends with it, whoever looks later is told so, and may start it again."""
-    done = kill_one(_SERVER, lambda running: running[0], ready=lambda _: bool(manager.running()))
+
+    def at_work(_: object) -> bool:
+        return any(workspace("jobs").glob("*/pid.json"))
+
+    done = kill_one(_SERVER, lambda running: running[0], ready=at_work)
     assert (len(done.seen), done.left) == (2, [])
     (job_id,) = (p.name for p in workspace("jobs").iterdir() if p.is_dir())
     job = manager.state(job_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from qexplorer.core.errors import DataError
 from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.orders import Order
-from qexplorer.jobs.processes.tree import MARK
+from qexplorer.jobs.processes.mark import MARK
 from qexplorer.process.places.taking import alone
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]

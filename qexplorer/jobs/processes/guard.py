@@ -9,11 +9,12 @@ import contextlib
 import json
 import threading
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
+from subprocess import Popen
 from typing import Any
 
 from qexplorer.core.errors import ChildError
 from qexplorer.jobs.processes.tree import end_tree, is_alive
+from qexplorer.process.awaiting import Awaited
 from qexplorer.process.ending import oom_kills, what_ended
 from qexplorer.process.limits import Limits, granted
 from qexplorer.process.watch import LimitsWatch
@@ -62,14 +63,13 @@ class JobGuard:
 
     def _too_much(self) -> ChildError | None:
         """Waits for the end of the job: why it must end now, or None once it has ended by itself."""
-        while True:
-            with contextlib.suppress(TimeoutExpired):
-                self.child.wait(_LOOK_S)
-                return None
-            self._hear()
-            error = self._watch.look()
-            if error is not None:
-                return error
+        with Awaited(self.child) as awaited:
+            while not awaited.ends_within(_LOOK_S):
+                self._hear()
+                error = self._watch.look()
+                if error is not None:
+                    return error
+        return None
 
     def _hear(self) -> None:
         """Takes note of what the job has reported since the last look."""

@@ -8,9 +8,9 @@ import time
 
 import psutil
 
-__all__ = ["MARK", "end_tree", "is_alive", "started_at"]
+from qexplorer.jobs.processes.mark import MARK
 
-MARK = "QEXPLORER_JOB"  # environment variable that every descendant of a job inherits, with the job's id
+__all__ = ["end_tree", "is_alive", "started_at"]
 
 
 def started_at(pid: int) -> float | None:

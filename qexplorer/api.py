@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import InputError, RecipeError
+from qexplorer.core.errors import InputError, ModelError, RecipeError
+from qexplorer.core.files import given_path
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
@@ -31,20 +32,34 @@ __all__ = ["CALIBRATION_SAMPLES", "compare", "data", "explain_algorithms", "load
 CALIBRATION_SAMPLES = 512
 
 
-def load(source: str | Path | torch.nn.Module | Model, example_inputs: Any = None, *, name: str | None = None) -> Model:
+def load(
+    source: str | Path | torch.nn.Module | Model,
+    example_inputs: Any = None,
+    *,
+    architecture: str | None = None,
+    name: str | None = None,
+) -> Model:
     """A checked model.
 
     Args:
-        source: a sample's name (``digits_cnn``), the path of an ``.onnx`` file, or a torch module.
+        source: a sample's name (``digits_cnn``), the path of an ``.onnx`` file, a torch module, or the path of weights
+            (``.safetensors``, or a state_dict saved by ``torch.save``).
         example_inputs: a tensor or tuple of tensors that the torch module takes, first axis the batch.
+        architecture: what weights are of: ``resnet18``, ``timm:NAME``, ``transformers:MODEL_TYPE``.
         name: what to call it; a sample's name or the file's stem by default.
 
     Raises:
         ModelError: with the file, what is wrong with it and what is allowed.
-        UnknownName: neither a file nor a sample.
+        UnknownName: neither a file nor a sample, or no such architecture.
     """
     if isinstance(source, Model):
         return source
+    if architecture is not None:
+        from qexplorer.load.weights.load import load_weights
+
+        if not isinstance(source, str | Path):
+            raise ModelError("an architecture is for a file of weights, and this is none", do="leave architecture out")
+        return load_weights(given_path(source), architecture, name=name, shown=str(source))
     from qexplorer.load.model import load_model
 
     return load_model(source, example_inputs=example_inputs, name=name)

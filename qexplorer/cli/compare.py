@@ -26,7 +26,7 @@ def run(order: argparse.Namespace) -> int:
     recipes = [Recipe.parse(recipe) for recipe in dict.fromkeys(order.recipe)]
     for name in backends:
         usable(name)
-    model = api.load(order.model)
+    model = api.load(order.model, architecture=order.architecture)
     data = data_of(order, model)
     line = ProgressLine()
 

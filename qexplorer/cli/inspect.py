@@ -17,7 +17,7 @@ _LAYER_FIELDS = ("name", "op", "quantizable", "reason", "parameters", "macs", "c
 
 def run(order: argparse.Namespace) -> int:
     """Loads the model and prints its layers."""
-    model = api.load(order.model)
+    model = api.load(order.model, architecture=order.architecture)
     if order.json:
         print_json(inspection(model))
         return 0

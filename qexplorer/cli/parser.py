@@ -16,6 +16,8 @@ __all__ = ["build_parser"]
 _BACKEND = "one or more, by default the reference; see 'qexplorer doctor'"
 _RECIPE = "a short name (w8a8, w4a8, w8a8-dynamic, w8, w4-b32, fp16, ...), or the path of a .yaml file"
 _MODEL = "a sample's name (see 'qexplorer samples'), or the path of an .onnx file"
+_ARCHITECTURE = "what the weights are of, where MODEL is a .safetensors file or a state_dict: resnet18, resnet50, "
+_ARCHITECTURE += "mobilenet_v2, or timm:NAME and transformers:MODEL_TYPE where those packages are installed"
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
@@ -77,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add(verbs, "doctor", "what this machine has: backends, power meters, and how to get what is missing")
     _add(verbs, "samples", "the sample models and their data")
     inspect = _add(verbs, "inspect", "a model's layers, and which of them can be quantized")
-    inspect.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_model(inspect)
     _add_quantize(verbs)
     _add_compare(verbs)
     return parser
@@ -128,7 +130,7 @@ def _add_app(verbs: Any) -> None:
 
 def _add_quantize(verbs: Any) -> None:
     parser = _add(verbs, "quantize", "quantize a model by a recipe and write it as ONNX")
-    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_model(parser)
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
@@ -139,7 +141,7 @@ def _add_quantize(verbs: Any) -> None:
 
 def _add_compare(verbs: Any) -> None:
     parser = _add(verbs, "compare", "run recipes on backends and compare them with the float model")
-    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    _add_model(parser)
     several: dict[str, Any] = {"action": "extend", "nargs": "+"}
     parser.add_argument("--recipe", required=True, **several, metavar="R", help=f"one or more: {_RECIPE}")
     parser.add_argument("--backend", **several, metavar="B", help=_BACKEND)
@@ -153,6 +155,11 @@ def _add_compare(verbs: Any) -> None:
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
     parser.registered = _registered
     _add_data(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    parser.add_argument("--architecture", default=None, metavar="A", help=_ARCHITECTURE)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

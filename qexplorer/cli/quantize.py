@@ -27,7 +27,7 @@ def run(order: argparse.Namespace) -> int:
     """Quantizes and writes the file; it is there as a whole, or not at all."""
     target = _writable(order.output)
     recipe = Recipe.parse(order.recipe)
-    model = api.load(order.model)
+    model = api.load(order.model, architecture=order.architecture)
     data = data_of(order, model)
     check_room(target.absolute().parent, model.file_bytes, "quantizing")
     line = ProgressLine()

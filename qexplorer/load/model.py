@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from qexplorer.load.samples.shelf import Sample
 
-__all__ = ["load_model", "load_upload"]
+__all__ = ["as_model_error", "copy_private", "load_exported", "load_model", "load_upload", "refuse_missing"]
 
 Cancelled = Callable[[], bool]
 
@@ -61,7 +61,7 @@ def load_model(
     if path.is_file():
         return _load_path(path, name or path.stem, str(source), path.absolute().parent, on_event, cancelled)
     if _looks_like_path(str(source)):
-        _refuse_missing(path)
+        refuse_missing(path)
     from qexplorer.load.samples.shelf import get_sample
 
     return _load_sample(get_sample(str(source)), name)
@@ -83,15 +83,23 @@ def load_upload(name: str, path: Path, *, on_event: OnEvent | None = None, cance
     stem = Path(shown.replace("\\", "/")).stem or "upload"
     with private_folder() as folder:
         copy = folder / "model.onnx"
-        known = find(_copy(path, copy, shown), None)
+        known = find(copy_private(path, copy, shown), None)
         return _load_copy(copy, stem, shown, None, on_event, cancelled) if known is None else replace(known, name=stem)
+
+
+def load_exported(
+    path: Path, name: str, where: str, on_event: OnEvent | None = None, cancelled: Cancelled | None = None
+) -> Model:
+    """Loads an ONNX file that was written here a moment ago; raises as :func:`load_model`."""
+    return _load_path(path, name, where, path.parent, on_event, cancelled)
 
 
 def _looks_like_path(text: str) -> bool:
     return Path(text).suffix != "" or any(separator in text for separator in ("/", os.sep)) or Path(text).exists()
 
 
-def _refuse_missing(path: Path) -> None:
+def refuse_missing(path: Path) -> None:
+    """Raises ModelError for a path at which there is no regular file."""
     if path.is_dir():
         raise ModelError("this is a folder", where=str(path), allowed="a .onnx file", do="give the file inside it")
     what = "this is not a regular file" if path.exists() else "there is no such file"
@@ -109,7 +117,7 @@ def _load_path(
     """Copies the file and loads the copy, unless it is known already."""
     with private_folder() as folder:
         copy = folder / "model.onnx"
-        sha256 = _copy(path, copy, where)
+        sha256 = copy_private(path, copy, where)
         known = find(sha256, beside)
         if known is not None:
             found = known if name == sha256 else replace(known, name=name)
@@ -128,8 +136,8 @@ def _with_names_beside(model: Model, path: Path) -> Model:
     return keep_classes(with_class_names(model, names)) if names else model
 
 
-def _copy(path: Path, copy: Path, where: str) -> str:
-    """Copies the bytes of a regular file to a fresh file and returns their SHA-256."""
+def copy_private(path: Path, copy: Path, where: str) -> str:
+    """Copies the bytes of a regular file to a fresh file and returns their SHA-256; raises ModelError."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as source, copy.open("xb") as target:
@@ -169,7 +177,7 @@ def _load_copy(
         raise
     except QExplorerError as error:
         if isinstance(error, ChildError) or type(error) is QExplorerError:
-            raise _as_model_error(error, where) from None
+            raise as_model_error(error, where) from None
         raise
     return keep(Path(arguments["out"]), Model.from_json(found["model"]), found["external"])
 
@@ -179,7 +187,8 @@ def _arguments(copy: Path, name: str, where: str, beside: Path | None) -> dict[s
     return {"path": str(copy), "out": out, "name": name, "where": where, "folder": str(beside) if beside else None}
 
 
-def _as_model_error(error: QExplorerError, where: str) -> ModelError:
+def as_model_error(error: QExplorerError, where: str) -> ModelError:
+    """What ended the child that opened a file, as one sentence about the file."""
     if isinstance(error, ChildTimeout):
         what = "loading it takes longer than is allowed and was ended"
     elif isinstance(error, ChildMemory):
@@ -196,7 +205,7 @@ def _load_sample(sample: Sample, name: str | None) -> Model:
     label = name or sample.name
     with private_folder() as folder:
         copy = folder / "model.onnx"
-        known = find(_copy(sample.model_path, copy, sample.name), None)
+        known = find(copy_private(sample.model_path, copy, sample.name), None)
         if known is None:
             arguments = _arguments(copy, label, sample.name, None)
             found = load_file(arguments, lambda _: None)
@@ -218,4 +227,4 @@ def _load_module(module: torch.nn.Module, example_inputs: Any, name: str | None)
         raise ModelError(what, where=label, allowed="a tensor or a tuple of tensors, first axis the batch")
     with private_folder() as folder:
         exported = export(module, example_inputs, folder / "exported.onnx")
-        return _load_path(exported, label, label, exported.parent)
+        return load_exported(exported, label, label)

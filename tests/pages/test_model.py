@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.errors import DataError
+from qexplorer.core.model import Model
 from qexplorer.load.model import load_model
 from qexplorer.load.samples.shelf import list_samples
 from qexplorer.ui.model.data_panel import _choose_upload, keep_upload
@@ -243,3 +246,38 @@ def test_upload_that_cannot_be_read_is_not_kept(workspace_folder: Path, tmp_path
     assert first != second
     assert first.read_bytes() == b"one"
     assert workspace_folder / "uploads" in first.parents
+
+
+def test_weights_ask_for_their_architecture_first(tmp_path: Path) -> None:
+    """Nothing can be uploaded before one is chosen; a pickled module then gets its two lines, and changes nothing."""
+    import torch
+
+    app = open_app()
+    assert _weights(app).disabled
+    app.selectbox("architecture").set_value("resnet18").run()
+    assert not _weights(app).disabled
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "net.pth")
+    _weights(app).set_value([("net.pth", (tmp_path / "net.pth").read_bytes(), "")]).run()
+    assert 'torch.load("net.pth", weights_only=False).eval()' in texts(app)
+    assert app.session_state["qexplorer_state"].model is None
+
+
+def test_weights_become_the_sessions_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of the weights is chosen, under the file's name."""
+    asked = []
+
+    def load_weights(path: Path, architecture: str, **how: object) -> Model:
+        asked.append((path.read_bytes(), architecture, how))
+        return replace(load_model("tumour_mlp"), name=str(how["name"]))
+
+    monkeypatch.setattr("qexplorer.load.weights.load.load_weights", load_weights)
+    app = open_app()
+    app.selectbox("architecture").set_value("resnet50").run()
+    _weights(app).set_value([("mine.safetensors", b"numbers", "")]).run()
+    assert asked == [(b"numbers", "resnet50", {"name": "mine", "shown": "mine.safetensors"})]
+    assert not app.exception
+    assert app.title[0].value == "mine"
+
+
+def _weights(app: AppTest) -> Any:
+    return next(each for each in app.get("file_uploader") if each.label == "Upload the weights")

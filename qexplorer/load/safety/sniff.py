@@ -11,9 +11,12 @@ __all__ = ["refuse_other_formats"]
 _TORCH = "in Python, load it with torch and give the module with example inputs to qexplorer.load(), or export it with "
 _TORCH += "torch.onnx.export(..., dynamo=True)"
 _ONNX = "a .onnx file"
+_ARCHITECTURE = "name the architecture that they are of: on page Model, --architecture in a terminal, qexplorer.load("
+_ARCHITECTURE += "path, architecture=...) in Python"
+_WEIGHTS = f"if it holds weights, {_ARCHITECTURE}"
 
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"PK\x03\x04", "a zip archive, as PyTorch's .pt and .pth files are", _TORCH),
+    (0, b"PK\x03\x04", "a zip archive, as PyTorch's .pt and .pth files are", f"{_WEIGHTS}; else {_TORCH}"),
     (0, b"\x80\x02", "a Python pickle, which can run code when opened", _TORCH),
     (0, b"\x80\x03", "a Python pickle, which can run code when opened", _TORCH),
     (0, b"\x80\x04", "a Python pickle, which can run code when opened", _TORCH),
@@ -37,7 +40,7 @@ def refuse_other_formats(head: bytes, where: str) -> None:
             raise ModelError(f"this is {what}, not an ONNX model", where=where, allowed=_ONNX, do=do)
     if head[8:].startswith(b"{") and b'"dtype"' in head:
         what = "this is a safetensors file, which holds weights without a model"
-        raise ModelError(what, where=where, allowed=_ONNX, do="load it into a torch module and give that")
+        raise ModelError(what, where=where, allowed=_ONNX, do=_ARCHITECTURE)
     if _is_text(head):
         raise ModelError("this is a text file, not an ONNX model", where=where, allowed=_ONNX, do="check the file")
 

@@ -9,6 +9,7 @@ from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.model.data_panel import draw_data
 from qexplorer.ui.model.gallery import draw_gallery, draw_own_file
 from qexplorer.ui.model.summary import draw_layers, draw_summary
+from qexplorer.ui.model.weights_panel import draw_weights
 from qexplorer.ui.session import choose_model, current_model, show_error, state
 
 __all__ = ["draw_model_page"]
@@ -37,6 +38,7 @@ def draw_model_page() -> None:
     with st.expander("Choose another model", icon=":material/swap_horiz:"):
         draw_gallery()
         draw_own_file()
+    draw_weights()
 
 
 def _start() -> None:
@@ -51,3 +53,4 @@ def _start() -> None:
     draw_gallery()
     st.header("Your own model")
     draw_own_file()
+    draw_weights()

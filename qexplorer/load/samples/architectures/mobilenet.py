@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qexplorer.load.samples.architectures.protocol import BRANCH_GAIN, Architecture
 from qexplorer.load.samples.graph_builder import GraphBuilder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["ENTRIES"]
 
@@ -36,6 +41,12 @@ def _inverted_residual(
     return graph.add(f"{name}.add", inner, x) if stays else inner
 
 
+def _module(classes: int) -> nn.Module:
+    from qexplorer.load.samples.modules.mobilenet import MobileNetV2
+
+    return MobileNetV2(classes)
+
+
 ENTRIES = (
     Architecture(
         "mobilenet_v2",
@@ -45,5 +56,6 @@ ENTRIES = (
         300_774_272,
         _mobilenet_v2,
         rank=20,
+        module=_module,
     ),
 )

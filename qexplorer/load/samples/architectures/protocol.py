@@ -12,8 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qexplorer.load.samples.graph_builder import GraphBuilder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["BRANCH_GAIN", "Architecture"]
 
@@ -33,6 +37,8 @@ class Architecture:
         macs: multiply-accumulates of convolutions and fully connected layers for one 224 x 224 image.
         trunk: adds everything up to the last feature map; returns its name and number of channels.
         rank: its place in lists, the lowest first.
+        module: makes the same network for a number of classes as a torch module, whose parameters bear the names that
+            published weights have; None where weights cannot be loaded into it.
     """
 
     name: str
@@ -42,3 +48,4 @@ class Architecture:
     macs: int
     trunk: Callable[[GraphBuilder, str], tuple[str, int]]
     rank: int = 1000
+    module: Callable[[int], nn.Module] | None = None

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from qexplorer.load.samples.architectures.protocol import BRANCH_GAIN, Architecture
 from qexplorer.load.samples.graph_builder import GraphBuilder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["ENTRIES"]
 
@@ -49,11 +55,34 @@ def _joined(graph: GraphBuilder, name: str, x: str, inner: str, given: int, want
     return graph.relu(f"{name}.relu", graph.add(f"{name}.add", inner, around))
 
 
+def _module(blocks: tuple[int, ...], *, bottleneck: bool) -> Callable[[int], nn.Module]:
+    def build(classes: int) -> nn.Module:
+        from qexplorer.load.samples.modules.resnet import ResNet
+
+        return ResNet(blocks, bottleneck=bottleneck, classes=classes)
+
+    return build
+
+
 ENTRIES = (
     Architecture(
-        "resnet18", "ResNet-18", "He et al. 2016, 18 layers, 224 x 224.", 11_684_712, 1_814_073_344, _resnet18, rank=0
+        "resnet18",
+        "ResNet-18",
+        "He et al. 2016, 18 layers, 224 x 224.",
+        11_684_712,
+        1_814_073_344,
+        _resnet18,
+        rank=0,
+        module=_module((2, 2, 2, 2), bottleneck=False),
     ),
     Architecture(
-        "resnet50", "ResNet-50", "He et al. 2016, 50 layers, 224 x 224.", 25_530_472, 4_089_184_256, _resnet50, rank=10
+        "resnet50",
+        "ResNet-50",
+        "He et al. 2016, 50 layers, 224 x 224.",
+        25_530_472,
+        4_089_184_256,
+        _resnet50,
+        rank=10,
+        module=_module((3, 4, 6, 3), bottleneck=True),
     ),
 )

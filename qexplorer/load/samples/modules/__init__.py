@@ -1,0 +1,1 @@
+"""The architectures of this program as torch modules; their parameters bear the names that published weights have."""

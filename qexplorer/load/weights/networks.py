@@ -1,0 +1,148 @@
+"""Named architectures as torch modules without weights: this program's own, and those of timm and transformers."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qexplorer.core.errors import ModelError, UnknownName
+from qexplorer.core.foreign.texts import Bounds, read_json
+from qexplorer.load.samples.architectures.registry import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["CONFIG_BOUNDS", "LIBRARIES", "Network", "build_network", "own_names"]
+
+LIBRARIES = ("timm", "transformers")
+"""Packages whose architectures are taken too, as ``timm:NAME`` and ``transformers:MODEL_TYPE``."""
+CONFIG_BOUNDS = Bounds(size_bytes=2**21, depth=12, values=100_000)
+"""Of a ``config.json``: names of classes are most of it."""
+_OWN_INPUT = (1, 3, 224, 224)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A module without weights.
+
+    Attributes:
+        module: one tensor in, logits out.
+        example: a tensor that it takes, first axis the batch.
+        inner: what the weights are of: the module, or the one inside it.
+    """
+
+    module: nn.Module
+    example: Tensor
+    inner: nn.Module
+
+
+def own_names() -> tuple[str, ...]:
+    """Architectures of this program that weights can be loaded into."""
+    return tuple(entry.name for entry in ARCHITECTURES if entry.module is not None)
+
+
+def build_network(name: str, shapes: Mapping[str, tuple[int, ...]], config: str | None, where: str) -> Network:
+    """The architecture ``name`` for weights of these shapes.
+
+    Args:
+        name: of this program's list, or ``timm:NAME``, or ``transformers:MODEL_TYPE`` (or a class's name).
+        shapes: of the weights, by name; the number of classes is theirs.
+        config: the text of a ``config.json`` that belongs to weights of transformers, or None.
+        where: the file, for messages.
+
+    Raises:
+        UnknownName: there is no such architecture, or its package is not installed.
+        ModelError: the package could not build it.
+    """
+    library, _, inner = name.partition(":")
+    if not inner:
+        return _own(name, shapes)
+    if library not in LIBRARIES:
+        raise UnknownName(f"there is no list of architectures called '{library}'", allowed=", ".join(LIBRARIES))
+    if importlib.util.find_spec(library) is None:
+        raise ModelError(
+            f"the architecture '{name}' needs the package {library}, which is not installed here",
+            where=where,
+            allowed=", ".join(own_names()),
+            do=f"install it with pip install {library}",
+        )
+    try:
+        return _of_timm(inner, shapes) if library == "timm" else _of_transformers(inner, config)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever the package raises on names and settings that it does not like
+        reason = " ".join(str(error).split())[:150] or type(error).__name__
+        raise ModelError(f"{library} cannot build '{inner}' ({reason})", where=where, do="check the name") from None
+
+
+def _own(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Network:
+    import torch
+
+    known = own_names()
+    if name not in known:
+        libraries = [f"{library}:NAME" for library in LIBRARIES if importlib.util.find_spec(library) is not None]
+        raise UnknownName.among("architecture", name, [*known, *libraries])
+    build = ARCHITECTURES.get(name).module
+    assert build is not None
+    last = [shape for key, shape in shapes.items() if key.endswith(".weight") and len(shape) == 2][-1:]
+    module = build(last[0][0] if last else 1000)
+    return Network(module, torch.zeros(_OWN_INPUT), module)
+
+
+def _of_timm(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Network:
+    import timm
+    import torch
+
+    module = timm.create_model(name, pretrained=False)
+    head = f"{module.default_cfg.get('classifier')}.weight"
+    if head in shapes and len(shapes[head]) > 1:
+        module = timm.create_model(name, pretrained=False, num_classes=shapes[head][0])
+    return Network(module, torch.zeros(1, *module.default_cfg["input_size"]), module)
+
+
+def _of_transformers(name: str, config: str | None) -> Network:
+    import transformers
+
+    from qexplorer.load.weights.first_answer import FirstAnswer
+
+    settings = _settings(config)
+    cls = getattr(transformers, name, None)
+    if cls is None and settings.get("architectures"):
+        cls = getattr(transformers, str(settings["architectures"][0]), None)
+    kind = str(settings.pop("model_type", name))
+    made = transformers.AutoConfig.for_model(kind, **settings) if cls is None or config else cls.config_class()
+    if cls is None:
+        module: Any = transformers.AutoModel.from_config(made)  # type: ignore[no-untyped-call]
+    elif isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel):
+        module = cls(made)
+    else:
+        raise ModelError(f"'{name}' is no model of transformers", allowed="a model type such as bert, or a class")
+    made.use_cache = False
+    return Network(FirstAnswer(module), _example(module), module)
+
+
+def _settings(config: str | None) -> dict[str, Any]:
+    """What a ``config.json`` says; nothing where there is none."""
+    found = read_json(config, CONFIG_BOUNDS) if config else {}
+    if not isinstance(found, dict):
+        raise ModelError("the config.json beside the weights is no table of settings", do="get it again")
+    return found
+
+
+def _example(module: Any) -> Tensor:
+    """Zeros for the input that a model of transformers is named after."""
+    import torch
+
+    settings = module.config
+    if module.main_input_name == "pixel_values":
+        size = settings.image_size
+        height, width = size if isinstance(size, list | tuple) else (size, size)
+        found: Tensor = torch.zeros(1, settings.num_channels, height, width)
+        return found
+    if module.main_input_name == "input_ids":
+        longest = getattr(settings, "max_position_embeddings", 128) or 128
+        tokens: Tensor = torch.zeros(1, min(128, longest), dtype=torch.int64)
+        return tokens
+    raise ModelError(f"its input '{module.main_input_name}' is not taken", allowed="pixel_values, input_ids")

@@ -44,6 +44,8 @@ def prepare_apart(
     samples: int,
     observing: Callable[[int, int], None] | None = None,
     working: Progress | None = None,
+    diary: Path | None = None,
+    told: Callable[[], None] | None = None,
 ) -> tuple[QExplorerError | None, ...]:
     """Has ``model`` quantized by each recipe in a child; afterwards doing so here only reads what is kept.
 
@@ -54,6 +56,8 @@ def prepare_apart(
         samples: calibration samples, at most.
         observing: told (samples done, samples in all).
         working: told a sentence and a share.
+        diary: file in which a training keeps its diary; None: nobody wants to read it.
+        told: called where something was written there.
 
     Returns:
         For each recipe why it could not be applied, or None. A name that only this process knows is None as well.
@@ -65,6 +69,8 @@ def prepare_apart(
     def heard(event: dict[str, Any]) -> None:
         if "samples" in event and observing is not None:
             observing(*event["samples"])
+        elif "diary" in event and told is not None:
+            told()
         elif "step" in event and working is not None:
             working(event["step"], event["done"])
 
@@ -74,6 +80,7 @@ def prepare_apart(
             "recipes": [recipe.to_yaml() for recipe in recipes],
             "data": None if data is None else hand_over(data, Path(folder)),
             "samples": samples,
+            "diary": None if diary is None else str(diary),
         }
         target = "qexplorer.quantize.apart:prepare_in_child"
         found = run_in_child(target, arguments, limits=allowance(model), on_event=heard)
@@ -85,9 +92,12 @@ def prepare_in_child(arguments: dict[str, Any], emit: Emit) -> list[dict[str, st
     """The child's side of :func:`prepare_apart`."""
     from qexplorer.observe.collecting.store import statistics_for
     from qexplorer.quantize.quantize import quantize_model
+    from qexplorer.quantize.training.keeping import DiaryKeeper
 
     model, samples = Model.from_json(arguments["model"]), arguments["samples"]
     data = None if arguments["data"] is None else taken(arguments["data"])
+    path = arguments["diary"]
+    watcher = None if path is None else DiaryKeeper(Path(path), told=lambda _: emit({"event": "progress", "diary": 1}))
     found: list[dict[str, str | None] | None] = []
     for text in arguments["recipes"]:
         try:
@@ -104,6 +114,7 @@ def prepare_in_child(arguments: dict[str, Any], emit: Emit) -> list[dict[str, st
                 given,
                 samples=samples,
                 progress=lambda step, done: emit({"event": "progress", "step": step, "done": done}),
+                watcher=watcher,
             )
         except QExplorerError as error:
             found.append(foreseen(error).to_json())

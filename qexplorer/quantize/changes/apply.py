@@ -46,7 +46,8 @@ def run_algorithms(
     for each in worked:
         plan = replace(plan, layers=with_remarks(plan.layers, each.remarks))
     plan = replace(plan, worked=tuple(worked))
-    changes = load_changes(kept)
+    again = materials.watcher is not None and materials.watcher.wants_again()
+    changes = None if again else load_changes(kept)
     if changes is None:
         changes = _change_plan(found, recipe, plan, materials)
         save_changes(changes, kept)

@@ -60,7 +60,7 @@ def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer)
         return None
     first = {name: value.detach().clone() for name, value in network.state_dict().items()}
     try:
-        parts: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+        parts: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
         if parts["schema"] != _SCHEMA:
             return None
         head = parts["head"]

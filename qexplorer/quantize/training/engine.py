@@ -71,6 +71,7 @@ def train(
     learn, held_back = _parts(split.n, options.held_back, strata)
     known = loss if split.labels is not None else None
     lessons = Lessons(network, model, known, options, axis, judge or Judge())
+    network.to(lessons.device)
     lessons.teach(split, held_back, progress)
     return _Run(network, split, options, lessons, (learn, held_back), progress, watcher).run(kept)
 
@@ -113,6 +114,7 @@ class _Run:
                 save_state(kept, self._network, self._optimizer, self._trained, self._best, self._least)
             self._watcher.epoch(self._trained.epochs[-1], self._trained.best, self._network)
         self._network.load_state_dict(self._best)
+        self._watcher.ends(self._trained, self._network)
         return self._trained
 
     def _waited(self, number: int) -> bool:
@@ -161,6 +163,7 @@ class _Run:
             metric=None if metric is None else metric.name,
             float_=self._lessons.of_float(self._split, self._held_back),
             before=tuple(self._trained.epochs),
+            device=self._lessons.device.type,
         )
 
     def _epoch(self, number: int) -> float | None:

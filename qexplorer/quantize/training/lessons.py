@@ -38,7 +38,8 @@ class Lessons:
         self._network, self._model, self._loss = network, model, loss
         self._options, self._axis, self._judge = options, axis, judge
         self._places = network.inner_places(options.inner_layers) if options.inner > 0 else ()
-        self._teacher = GraphModule(model.proto())
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._teacher = GraphModule(model.proto()).to(self.device)
         self._wanted: list[Tensor] = []
 
     @property
@@ -60,7 +61,7 @@ class Lessons:
         values = [torch.cat(parts) for parts in zip(*found, strict=True)]
         self._wanted = [each.new_zeros((split.n, *each.shape[1:])) for each in values]
         for all_rows, each in zip(self._wanted, values, strict=True):
-            all_rows[torch.from_numpy(rows)] = each
+            all_rows[self._on(rows)] = each
 
     @property
     def _share(self) -> float:
@@ -86,12 +87,12 @@ class Lessons:
         return inner_distance(inner, wanted, self._places)
 
     def _of(self, outputs: Sequence[Tensor], split: Split, rows: Array) -> Tensor:
-        value = torch.zeros(())
+        value = torch.zeros((), device=self.device)
         if self._loss is not None and split.labels is not None and self._share < 1:
-            labels = torch.from_numpy(np.asarray(split.labels[rows]))
+            labels = self._on(np.asarray(split.labels[rows]))
             value = value + (1 - self._share) * self._loss(outputs, labels)
         if self._share > 0:
-            wanted = [each[torch.from_numpy(rows)] for each in self._wanted]
+            wanted = [each[self._on(rows)] for each in self._wanted]
             temperature = self._options.temperature
             value = value + self._share * distance(outputs, wanted, axis=self._axis, temperature=temperature)
         return value
@@ -109,7 +110,7 @@ class Lessons:
 
     def of_float(self, split: Split, rows: Array) -> FloatVerdict:
         """How the float network does on samples that were held back."""
-        return self._verdict([each[torch.from_numpy(rows)] for each in self._wanted], split, rows)
+        return self._verdict([each[self._on(rows)] for each in self._wanted], split, rows)
 
     def _verdict(self, outputs: list[Tensor], split: Split, rows: Array) -> FloatVerdict:
         total = 0.0
@@ -117,7 +118,7 @@ class Lessons:
             part = rows[start : start + self._options.batch]
             answers = [each[start : start + len(part)] for each in outputs]
             total += float(self._of(answers, split, part)) * len(part)
-        wanted = [each[torch.from_numpy(rows)] for each in self._wanted]
+        wanted = [each[self._on(rows)] for each in self._wanted]
         labels = None if split.labels is None else split.labels[rows]
         value, interval = self._judge.value(outputs, wanted, labels)
         return FloatVerdict(total / len(rows), value, interval)
@@ -127,4 +128,8 @@ class Lessons:
         rows = np.resize(rows, self._model.fixed_batch) if self._model.fixed_batch else rows
         types = {info.name: info.dtype for info in self._model.inputs}
         given = {name or names[0]: values for name, values in split.inputs.items()}
-        return [tensor_of(np.ascontiguousarray(given[name][rows].astype(types[name], copy=False))) for name in names]
+        parts = [np.ascontiguousarray(given[name][rows].astype(types[name], copy=False)) for name in names]
+        return [tensor_of(each).to(self.device) for each in parts]
+
+    def _on(self, values: Array) -> Tensor:
+        return torch.from_numpy(values).to(self.device)

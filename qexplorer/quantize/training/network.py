@@ -112,7 +112,7 @@ class QuantizedNetwork(nn.Module):
 
         It damps weights that swing between two levels (Nagel et al. 2022, Overcoming oscillations, equation 5).
         """
-        total, count = torch.zeros(()), 0
+        total, count = torch.zeros((), device=next(self.parameters()).device), 0
         for quantizer, values in self._weights():
             off = (values - quantizer(values).detach()) / quantizer.steps_of(values)
             total = total + off.clamp(-0.5, 0.5).square().sum()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qexplorer.core.grid import Float32, Grid
-from qexplorer.quantize.training.seen import Epoch, FloatVerdict
+from qexplorer.quantize.training.seen import Epoch, FloatVerdict, Trained
 
 __all__ = ["UNWATCHED", "Beginning", "TrainingStep", "Unwatched", "Watched", "Watcher"]
 
@@ -81,6 +81,10 @@ class Watched(Protocol):
 class Watcher(Protocol):
     """Is told how training goes; any of its methods may raise Cancelled."""
 
+    def wants_again(self) -> bool:
+        """Whether a training whose outcome is kept is to be gone through again, from its kept state, to tell of it."""
+        ...
+
     def begins(self, beginning: Beginning, network: Watched) -> None:
         """Before the first step, once the untrained state and the float model are judged."""
         ...
@@ -97,9 +101,17 @@ class Watcher(Protocol):
         """After an epoch, once its state is kept; ``best`` is the number of the best one so far."""
         ...
 
+    def ends(self, trained: Trained, network: Watched) -> None:
+        """After the last epoch, or where training ended before its time; the network has its best state."""
+        ...
+
 
 class Unwatched:
     """Nobody watches."""
+
+    def wants_again(self) -> bool:
+        """Never."""
+        return False
 
     def begins(self, beginning: Beginning, network: Watched) -> None:
         """Nothing."""
@@ -112,6 +124,9 @@ class Unwatched:
         """Nothing."""
 
     def epoch(self, epoch: Epoch, best: int, network: Watched) -> None:
+        """Nothing."""
+
+    def ends(self, trained: Trained, network: Watched) -> None:
         """Nothing."""
 
 

@@ -25,7 +25,7 @@ from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
 from qexplorer.quantize.training.rounding.quantizers import FIXED, GridQuantizer, Learns
 from qexplorer.quantize.training.seen import Epoch, Trained
-from qexplorer.quantize.training.watching import Beginning, TrainingStep, Watched
+from qexplorer.quantize.training.watching import Beginning, TrainingStep, Unwatched, Watched
 from qexplorer.torchgraph.executor import GraphModule
 from tests.made_up_algorithm import MadeUp
 from tests.quantize.support import case, model_of
@@ -143,7 +143,7 @@ def test_until_leaves_what_a_run_had_come_to(tmp_path: Path) -> None:
     assert _same(_state(last), _state(whole))
 
 
-class _Watcher:
+class _Watcher(Unwatched):
     """Wants to know of every second step."""
 
     def __init__(self) -> None:

@@ -1,0 +1,23 @@
+"""The functions behind ``import qexplorer as qx``: load, data, quantize, train, measure, compare.
+
+Each takes what a person has at hand (a name, a path, a value) and hands finished values to the package that does the
+work. Data is always fitted to the model first: inputs renamed, types cast, shapes checked.
+"""
+
+import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
+from qexplorer.api.given import data, load
+from qexplorer.api.measuring import compare, measure
+from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
+from qexplorer.api.training import foretell_training, train
+
+__all__ = [
+    "CALIBRATION_SAMPLES",
+    "compare",
+    "data",
+    "explain_algorithms",
+    "foretell_training",
+    "load",
+    "measure",
+    "quantize",
+    "train",
+]

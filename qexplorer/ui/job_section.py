@@ -20,6 +20,9 @@ from qexplorer.ui.session import as_plain, keep, state
 
 __all__ = ["JobSection", "StartButton", "draw_job", "draw_job_in_sidebar", "draw_start", "time_left"]
 
+Draw = Callable[[JobState], None] | None
+"""Draws something of a job; None draws nothing."""
+
 POLL_S, WAITING_POLL_S = 0.5, 2.0
 _SIDEBAR = "side"
 
@@ -118,16 +121,23 @@ def draw_start(name: str, button: StartButton, *, off: bool = False) -> bool:
     )
 
 
-def draw_job(job: JobState, *, place: str, partial: Callable[[JobState], None] | None = None) -> None:
+def draw_job(
+    job: JobState,
+    *,
+    place: str,
+    partial: Callable[[JobState], None] | None = None,
+    beside: Callable[[JobState], None] | None = None,
+) -> None:
     """Draws a job where it is called; reruns the page once when it ends. One that ended well draws nothing.
 
     Args:
         job: the job.
         place: tells two drawings of one job apart.
         partial: draws the results that have come so far, under the progress.
+        beside: draws what can be done beside Cancel.
     """
     if job.is_running:
-        (_running if job.waiting is None else _waiting)(job.id, place, partial)
+        (_running if job.waiting is None else _waiting)(job.id, place, partial, beside)
     elif job.status is JobStatus.FAILED and not _dismissed(job, place):
         told = job_page(job) if place == _SIDEBAR else None
         reason = f"page {told} says why." if told else as_plain(job.error or "")
@@ -170,26 +180,37 @@ def _doing(job: JobState) -> str:
 
 
 @st.fragment(run_every=POLL_S)
-def _running(job_id: str, place: str, partial: Callable[[JobState], None] | None) -> None:
+def _running(job_id: str, place: str, partial: Draw, beside: Draw) -> None:
     job = job_state(job_id)
     if job is None or not job.is_running:
         st.rerun()
     else:
-        _draw_running(job, place, partial)
+        _draw_running(job, place, partial, beside)
 
 
 @st.fragment(run_every=WAITING_POLL_S)
-def _waiting(job_id: str, place: str, partial: Callable[[JobState], None] | None) -> None:
+def _waiting(job_id: str, place: str, partial: Draw, beside: Draw) -> None:
     """Looks less often: a crowd that waits must not slow down the one whose turn it is."""
     job = job_state(job_id)
     if job is None or not job.is_running or job.waiting is None:
         st.rerun()
     else:
-        _draw_running(job, place, partial)
+        _draw_running(job, place, partial, beside)
 
 
-def _draw_running(job: JobState, place: str, partial: Callable[[JobState], None] | None) -> None:
+def _draw_running(job: JobState, place: str, partial: Draw, beside: Draw) -> None:
     st.progress(job.done, text=f"**{as_plain(job_title(job))}**: {as_plain(_doing(job))}")
+    if beside is None:
+        _draw_cancel(job, place)
+    else:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"{place}_ways_out"):
+            beside(job)
+            _draw_cancel(job, place)
+    if partial is not None:
+        partial(job)
+
+
+def _draw_cancel(job: JobState, place: str) -> None:
     others = len(job.owners) - 1
     shared = f"{others} other session{'s wait' if others > 1 else ' waits'} for the same: only your wait ends."
     help_text = shared if others > 0 else None
@@ -197,5 +218,3 @@ def _draw_running(job: JobState, place: str, partial: Callable[[JobState], None]
         with st.spinner("Ending the work"):
             cancel_job(job.id)
         st.rerun()
-    if partial is not None:
-        partial(job)

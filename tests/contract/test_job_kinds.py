@@ -39,6 +39,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "channels": {"tensor": "conv/out:0", "samples": 8},
     "compare": {"recipes": ("w8a8", "w4-b32"), "backends": ("onnxruntime", "openvino"), "effort": "report"},
     "effects": {"recipe": "w4a8-adaround", "samples": 16},
+    "foretell": {"recipe": "w4a8-qat"},
     "ladder": {"recipe": "w8a8", "backends": ("onnxruntime",), "samples": 3},
     "lesson": {"recipe": "w4", "layer": "fc"},
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},
@@ -46,6 +47,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "saturation": {"recipe": "w8a8-sym"},
     "sums": {"recipe": "w8a8", "samples": None},
     "sweep": {"recipes": ("w8a8",), "backend": "onnxruntime"},
+    "train": {"recipe": "w4a8-qat", "until": 3},
     "why": {"recipe": "w8a8", "quantized": "abc", "backend": "onnxruntime", "threads": 2, "batch": 8},
 }
 """Fields of an order of each kind beside model and data, where it has more that must be given."""

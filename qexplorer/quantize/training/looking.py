@@ -12,7 +12,8 @@ from qexplorer.quantize.training.diary import Look, Shape
 
 __all__ = ["FirstLook", "first_look", "look_again"]
 
-_MOST_BINS = 160
+_MOST_BINS, _LEAST_BINS = 160, 24
+_A_BIN = 6  # weights in a bin, on average: fewer would be noise
 _MARGIN = 1.0  # steps drawn beyond the ends of the grid
 
 
@@ -38,8 +39,9 @@ def first_look(weights: Float32, grid: Grid) -> FirstLook:
     """
     levels = _levels(grid)
     low, high = float(levels[0]) - _MARGIN, float(levels[-1]) + _MARGIN
-    a_step = max(int(_MOST_BINS / (high - low)), 1)  # bins of a step, so that a level is the middle of one
-    width = max(1 / (a_step | 1), (high - low) / _MOST_BINS)
+    most = min(max(weights.size // _A_BIN, _LEAST_BINS), _MOST_BINS)
+    a_step = max(int(most / (high - low)), 1)  # bins of a step; odd, so that a level is the middle of one
+    width = max(1 / (a_step if a_step % 2 else a_step - 1), (high - low) / _MOST_BINS)
     bins = int(np.ceil((high - low) / width))
     start = float(levels[0]) - (round(_MARGIN / width) + 0.5) * width
     shape = _counted(weights, grid, start, width, bins, levels)

@@ -1,0 +1,89 @@
+"""What a training has come to, in sentences."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from qexplorer.core.plugin_kinds.metric import Direction
+from qexplorer.core.plugins import METRICS
+from qexplorer.core.words.numbers import number_text
+from qexplorer.process.places.waiting import duration
+from qexplorer.quantize.training.diary import Diary
+from qexplorer.quantize.training.forecast import Forecast
+from qexplorer.quantize.training.seen import Epoch
+from qexplorer.report.metric_words import value_text, with_interval
+from qexplorer.report.training_charts.curves import judged_metric
+from qexplorer.report.words import bytes_text
+
+__all__ = ["forecast_text", "so_far", "trouble", "won"]
+
+_RISES = 2
+_MUCH = 1.25  # times the least loss so far
+
+
+def won(diary: Diary) -> str:
+    """``from 36.2 % to 95.8 % (86.3 to 98.8), float 99.5 %, on 60 samples held back``."""
+    samples = f"on {diary.judged:,} sample{'' if diary.judged == 1 else 's'} held back"
+    first, best = diary.epochs[0], diary.best_epoch
+    before, after = _metric(diary, first), _metric(diary, best, interval=True)
+    if before is None or after is None:
+        text = f"loss from {number_text(first.held_back)} to {number_text(best.held_back)}"
+        return f"{text}, float {number_text(diary.float_.loss)}, {samples}"
+    found = judged_metric(diary, 0.0)
+    name = "" if found is None else f"{found.label} "
+    told = None if diary.float_.metric is None else judged_metric(diary, diary.float_.metric)
+    float_text = "" if told is None else f", float {value_text(told)}"
+    return f"{name}from {before} to {after}{float_text}, {samples}"
+
+
+def so_far(diary: Diary) -> str:
+    """``Epoch 3 of 20, the best so far is epoch 2: accuracy from 36.2 % to ...``."""
+    at = min(diary.trained + 1, diary.of)
+    if diary.trained == 0:
+        return f"Epoch {at} of {diary.of}; the first curve point comes at its end"
+    best = "the untrained state" if diary.best == 0 else f"epoch {diary.best}"
+    return f"Epoch {at} of {diary.of}, best so far {best}: {won(diary)}"
+
+
+def trouble(diary: Diary) -> str | None:
+    """What goes wrong, one sentence with a way out; None if nothing does."""
+    kept = "the state before training is" if diary.best == 0 else f"the state after epoch {diary.best} is"
+    if diary.stopped is not None:
+        return f"Training ended because {diary.stopped}: {kept} kept. A smaller learning rate usually helps."
+    last = [each.held_back for each in diary.epochs[-_RISES - 1 :]]
+    rising = len(last) > _RISES and all(one < other for one, other in pairwise(last))
+    if rising and last[-1] > _MUCH * diary.best_epoch.held_back:
+        from_, to = number_text(diary.best_epoch.held_back), number_text(last[-1])
+        risen = f"The loss on samples held back has risen from {from_} to {to}: {kept} kept."
+        return f"{risen} Stop here, or try a smaller learning rate."
+    if diary.ended and diary.best == 0 and diary.trained > 0:
+        if _nothing_lost(diary):
+            return "Rounding alone loses nothing on the samples held back, so nothing can be won back: try fewer bits."
+        return "No epoch was better than rounding alone, so that is kept. Try a smaller learning rate or more epochs."
+    return None
+
+
+def _nothing_lost(diary: Diary) -> bool:
+    """Whether the untrained state is as good as float, by the metric."""
+    first, float_ = diary.epochs[0].metric, diary.float_.metric
+    if diary.metric is None or first is None or float_ is None:
+        return False
+    better = 1 if METRICS.get(diary.metric).direction is Direction.HIGHER else -1
+    return better * first >= better * float_
+
+
+def forecast_text(found: Forecast) -> str:
+    """``about 3 min, 700 MB (12 of 420 steps measured)``."""
+    if found.of == 0:
+        return "nothing is left to train: the result is there at once"
+    memory = "" if found.memory_bytes is None else f", {bytes_text(found.memory_bytes)} of memory"
+    on = " on the GPU" if found.device == "cuda" else ""
+    went_on = f", going on after epoch {found.went_on}" if found.went_on else ""
+    return f"about {duration(found.seconds)}{memory}{on}{went_on} ({found.steps} of {found.of:,} steps measured)"
+
+
+def _metric(diary: Diary, epoch: Epoch, *, interval: bool = False) -> str | None:
+    if epoch.metric is None:
+        return None
+    found = judged_metric(diary, epoch.metric, epoch.ci95)
+    return None if found is None else (with_interval(found) if interval else value_text(found))

@@ -3,6 +3,6 @@
 from qexplorer.ui.frame import in_frame
 from qexplorer.ui.train.panel import draw_train_page
 
-PAGE = {"title": "Train", "icon": ":material/model_training:", "group": "Quantize", "place": 35}
+PAGE = {"title": "Train", "icon": ":material/model_training:", "group": "Quantize", "place": 37}
 
 in_frame(draw_train_page)

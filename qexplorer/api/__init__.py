@@ -8,7 +8,7 @@ import qexplorer.report.notebook  # noqa: F401 - registers how values show thems
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
-from qexplorer.api.training import foretell_training, train
+from qexplorer.api.training import foretell_training, train, trained_epochs
 
 __all__ = [
     "CALIBRATION_SAMPLES",
@@ -20,4 +20,5 @@ __all__ = [
     "measure",
     "quantize",
     "train",
+    "trained_epochs",
 ]

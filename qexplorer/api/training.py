@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qexplorer.quantize.training.keeping import DiaryKeeper
     from qexplorer.quantize.training.outcome import Training
 
-__all__ = ["foretell_training", "train"]
+__all__ = ["foretell_training", "train", "trained_epochs"]
 
 
 def train(
@@ -117,3 +117,25 @@ def foretell_training(
         if prober.forecast is None:
             raise
     return prober.forecast
+
+
+def trained_epochs(
+    model: Model | str | Path,
+    recipe: Recipe | str | Path,
+    data: DataSet | str | Path | None = None,
+    **options: Any,
+) -> int:
+    """Whole epochs that an ended :func:`train` of the same arguments had come to.
+
+    Raises:
+        Cancelled: there is none.
+    """
+    from qexplorer.quantize.training.diary import diary_path, read_diary
+    from qexplorer.quantize.training.recipes import trained, without_until
+
+    float_model, wanted = load(model), trained(Recipe.parse(recipe), **options)
+    given = fitted(float_model, data, "training needs data")
+    diary = read_diary(diary_path(float_model.sha256, without_until(wanted).digest, given.digest))
+    if diary is None or diary.trained < 1:
+        raise Cancelled("it was ended before the first whole epoch, so that there is nothing to keep")
+    return diary.trained

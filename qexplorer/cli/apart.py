@@ -10,9 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["goes_apart", "run_apart", "run_in_turn", "work"]
+__all__ = ["INTERRUPTED", "KEEP", "goes_apart", "run_apart", "run_in_turn", "work"]
 
-_RUN_MODELS = ("quantize", "compare")
+KEEP = "--keep-best"
+"""What ``qat`` is run with again after Ctrl-C: it then writes the best state that the first one had come to."""
+INTERRUPTED = 130
+
+_KEEPS = "qat"
+_RUN_MODELS = ("quantize", "compare", "qat")
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -39,7 +44,15 @@ def run_apart(typed: Sequence[str]) -> int:
 
     terminal = {name: stream.isatty() for name, stream in streams.items()}
     arguments = {"typed": list(typed), "terminal": terminal, "columns": shutil.get_terminal_size().columns}
-    return int(run_in_child("qexplorer.cli.apart:work", arguments, limits=BASE, on_event=show))
+    target = "qexplorer.cli.apart:work"
+    try:
+        return int(run_in_child(target, arguments, limits=BASE, on_event=show))
+    except KeyboardInterrupt:
+        if typed[:1] != [_KEEPS]:
+            raise
+        arguments["typed"] = [*typed, KEEP]
+        run_in_child(target, arguments, limits=BASE, on_event=show)
+        return INTERRUPTED
 
 
 def run_in_turn(order: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from types import FrameType
 
-from qexplorer.cli.apart import goes_apart, run_apart, run_in_turn
+from qexplorer.cli.apart import INTERRUPTED, goes_apart, run_apart, run_in_turn
 from qexplorer.cli.parser import build_parser
 from qexplorer.cli.terminal import fail
 from qexplorer.core.disk.room import disk_error
@@ -20,7 +20,7 @@ from qexplorer.core.errors import Cancelled, QExplorerError
 
 __all__ = ["main"]
 
-INTERRUPTED, NO_READER = 130, 141
+NO_READER = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

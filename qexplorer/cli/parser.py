@@ -21,6 +21,7 @@ _ARCHITECTURE += "mobilenet_v2, or timm:NAME and transformers:MODEL_TYPE where t
 _EFFORT = "how long timing may take on each backend, for a small model: quick (10 s), standard (60 s, the default), "
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
+_OPTION = "further options of qat, such as optimizer=sgd; see docs/algorithms/qat.md"
 _SHARED = "for several people: nobody sees files of this machine, and everybody has a workspace of their own"
 _SITE = "name under which others reach it, such as qexplorer.example.org; no other name is then answered"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     inspect = _add(verbs, "inspect", "a model's layers, and which of them can be quantized")
     _add_model(inspect)
     _add_quantize(verbs)
+    _add_qat(verbs)
     _add_compare(verbs)
     return parser
 
@@ -135,6 +137,23 @@ def _add_quantize(verbs: Any) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="file to write")
     parser.add_argument("--samples", type=_count, default=512, metavar="N", help="calibration samples (512)")
     parser.add_argument("--explain", action="store_true", help="tell what each algorithm changed, layer by layer")
+    parser.registered = _registered
+    _add_data(parser)
+
+
+def _add_qat(verbs: Any) -> None:
+    parser = _add(verbs, "qat", "train a model with a recipe's rounding in the way and write it as ONNX")
+    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
+    parser.add_argument("-o", "--output", metavar="OUT.onnx", help="file to write")
+    parser.add_argument("--epochs", type=_count, metavar="N", help="times that all calibration samples are seen (5)")
+    parser.add_argument("--rate", type=float, metavar="R", help="learning rate of weights (0.001)")
+    parser.add_argument("--batch", type=_count, metavar="N", help="samples of one step (32)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the order of samples (0)")
+    parser.add_argument("--until", type=_count, metavar="N", help="stop after this epoch, on the way to all of them")
+    parser.add_argument("--option", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_OPTION)
+    parser.add_argument("--estimate", action="store_true", help="measure a few steps, tell time and memory, and stop")
+    parser.add_argument("--keep-best", action="store_true", help="write the best state that an ended training came to")
     parser.registered = _registered
     _add_data(parser)
 

@@ -20,12 +20,12 @@ from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.report.effect_charts.effect_table import EFFECT_HEADER, effect_cells, effect_sentence, plain_effects
 from qexplorer.report.words import bytes_text, carried_text
 
-__all__ = ["run"]
+__all__ = ["run", "writable"]
 
 
 def run(order: argparse.Namespace) -> int:
     """Quantizes and writes the file; it is there as a whole, or not at all."""
-    target = _writable(order.output)
+    target = writable(order.output)
     recipe = Recipe.parse(order.recipe)
     model = api.load(order.model, architecture=order.architecture)
     data = data_of(order, model)
@@ -72,7 +72,7 @@ def _print_effects(report: EffectReport) -> None:
         print_table(EFFECT_HEADER, effect_cells(effect))
 
 
-def _writable(path: str) -> Path:
+def writable(path: str) -> Path:
     """The output file, checked before any work is done."""
     target = Path(path)
     if target.suffix != ".onnx":

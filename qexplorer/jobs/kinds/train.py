@@ -46,6 +46,7 @@ class TrainResult:
         layers: what happened to each layer.
         until: the epoch after which it was stopped; 0: it was not.
         weight_bytes: its constants, packed.
+        integer: the metric of the written file on the samples held back, by the reference backend; None: it has none.
     """
 
     digest: str
@@ -53,6 +54,7 @@ class TrainResult:
     layers: tuple[LayerPlan, ...]
     until: int
     weight_bytes: int
+    integer: float | None = None
 
 
 def diary_of(order: TrainOrder) -> Path:
@@ -94,8 +96,12 @@ def train(order: TrainOrder, report: Report) -> TrainResult:
         keeper=keeper,
         until=order.until,
     )
+    from qexplorer.measure.held_back import metric_of_file
+
+    report.step("checking the written file", 0.97)
     made = found.quantized
-    return TrainResult(made.digest, made.recipe, made.plan.layers, found.stopped_after, made.weight_bytes)
+    integer = metric_of_file(made, data)
+    return TrainResult(made.digest, made.recipe, made.plan.layers, found.stopped_after, made.weight_bytes, integer)
 
 
 TRAIN = JobKind("train", "Training", "Train", TrainOrder, TrainResult, train)

@@ -46,7 +46,14 @@ class QatOptions(AlgorithmOptions):
         description="Epoch after which it stops, on the way to all of them: what a stopped training leaves. 0: none.",
     )
     batch: int = Field(32, ge=1, le=4096, title="Batch", description="Samples of one step.")
-    rate: float = Field(1e-3, ge=1e-7, le=1.0, title="Learning rate", description="Of weights.")
+    rate: float = Field(
+        1e-3,
+        ge=1e-7,
+        le=1.0,
+        title="Learning rate",
+        description="Of weights.",
+        json_schema_extra={"step": 1e-4},
+    )
     schedule: Literal["cosine", "linear", "constant"] = Field(
         "cosine", title="Schedule", description="How rates fall to 0: along half a cosine, a line, or not at all."
     )
@@ -64,13 +71,19 @@ class QatOptions(AlgorithmOptions):
         le=1.0,
         title="Learning rate of scales",
         description="Share of its size that a scale, or of its width that a range, moves a step.",
+        json_schema_extra={"step": 1e-3},
     )
     zero_points: Literal["learned", "fixed"] = Field(
         "fixed", title="Zero points", description="Whether zero points of activations learn along (LSQ+)."
     )
     optimizer: Literal["adamw", "sgd"] = Field("adamw", title="Optimizer", description="AdamW, or SGD with momentum.")
     weight_decay: float = Field(
-        1e-4, ge=0.0, le=1.0, title="Weight decay", description="Share of the learning rate by which weights shrink."
+        1e-4,
+        ge=0.0,
+        le=1.0,
+        title="Weight decay",
+        description="Share of the learning rate by which weights shrink.",
+        json_schema_extra={"step": 1e-4},
     )
     clip: float = Field(
         0.0, ge=0.0, le=1e6, title="Clip gradients", description="Largest norm of all weights' gradients. 0: none."

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.model import Model
-from qexplorer.load.datasets.sampling import SEED, spread_order
+from qexplorer.load.datasets.sampling import SEED
 from qexplorer.quantize.training.checkpoints import load_state, save_state
 from qexplorer.quantize.training.judging import Judge, metric_text
 from qexplorer.quantize.training.lesson_checks import check_lessons
@@ -25,6 +25,7 @@ from qexplorer.quantize.training.lessons import Lessons
 from qexplorer.quantize.training.losses import TaskLoss
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
+from qexplorer.quantize.training.parts import parts
 from qexplorer.quantize.training.schedule import Stages, bounded, optimizer_of, rate_share, set_rates
 from qexplorer.quantize.training.seen import Epoch, Trained
 from qexplorer.quantize.training.watching import UNWATCHED, Beginning, TrainingStep, Watcher
@@ -68,7 +69,7 @@ def train(
     check_lessons(split, loss, options, axis)
     options = replace(options, batch=model.fixed_batch or options.batch)
     torch.manual_seed(options.seed)
-    learn, held_back = _parts(split.n, options.held_back, strata)
+    learn, held_back = parts(split.n, options.held_back, strata)
     known = loss if split.labels is not None else None
     lessons = Lessons(network, model, known, options, axis, judge or Judge())
     network.to(lessons.device)
@@ -205,13 +206,6 @@ class _Run:
 
 def _copy(network: QuantizedNetwork) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _parts(n: int, share: float, strata: Array | None) -> tuple[Array, Array]:
-    """Rows to learn from and rows that are held back, strata in proportion."""
-    order = spread_order(n, strata)
-    count = min(max(round(n * share), 1), n - 1)
-    return order[count:], order[:count]
 
 
 def _shuffled(rows: Array, options: TrainingOptions, epoch: int) -> Iterator[Array]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.model import Model
@@ -13,6 +12,9 @@ from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore
 from qexplorer.core.tasks.protocol import Task
 from qexplorer.core.words.numbers import fixed_text
 from qexplorer.load.outputs import threshold_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Judge", "metric_text"]
 
@@ -46,12 +48,18 @@ class Judge:
             floats: of the float network for the same samples.
             labels: theirs, or None.
         """
+        found, wanted = ([each.detach().cpu().numpy() for each in part] for part in (outputs, floats))
+        return self.of_arrays(found, wanted, labels)
+
+    def of_arrays(
+        self, outputs: Sequence[Array], floats: Sequence[Array], labels: Array | None
+    ) -> tuple[float | None, tuple[float, float] | None]:
+        """As :meth:`value`, of what any runtime answered."""
         if self.metric is None:
             return None, None
-        found, wanted = ([each.detach().cpu().numpy() for each in part] for part in (outputs, floats))
-        n = int(found[0].shape[0])
+        n = int(outputs[0].shape[0])
         try:
-            scores = self.metric.scores(Answers(found, n, labels, wanted, self._threshold))
+            scores = self.metric.scores(Answers(outputs, n, labels, floats, self._threshold))
         except NoScore:
             return None, None
         value = self.metric.value(scores)

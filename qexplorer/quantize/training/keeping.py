@@ -51,6 +51,7 @@ class DiaryKeeper:
         self._epoch_s: list[float] = []
         self._at = self._done = 0
         self._asked = 0
+        self._written = float("-inf")
 
     def wants_again(self) -> bool:
         """Whether there is no diary of a training that is over."""
@@ -83,7 +84,7 @@ class DiaryKeeper:
         )
         self._seconds = self.diary.seconds
         self._open(network)
-        self._write()
+        self._write(now=True)
 
     def wants(self) -> bool:
         """About twice a second, and for the very first steps, from which the time in all is told."""
@@ -130,6 +131,7 @@ class DiaryKeeper:
             for name, first in self._first.items()
         }
         self._add(**changes, looks={**old, **looks})
+        self._write(now=True)
 
     def _open(self, network: Watched) -> None:
         """Looks at layers before they change, as far as that costs nothing; a later run keeps what was seen."""
@@ -172,8 +174,11 @@ class DiaryKeeper:
         assert self.diary is not None
         self.diary = replace(self.diary, **changes)  # type: ignore[arg-type]
 
-    def _write(self) -> None:
-        if self.path is not None and self.diary is not None:
+    def _write(self, *, now: bool = False) -> None:
+        """Not more often than anybody looks: epochs may be short."""
+        at = self._clock()
+        if self.path is not None and self.diary is not None and (now or at - self._written >= _EVERY_S / 2):
+            self._written = at
             write_diary(self.diary, self.path)
 
 

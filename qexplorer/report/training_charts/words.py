@@ -15,7 +15,7 @@ from qexplorer.report.metric_words import value_text, with_interval
 from qexplorer.report.training_charts.curves import judged_metric
 from qexplorer.report.words import bytes_text
 
-__all__ = ["forecast_text", "so_far", "trouble", "won"]
+__all__ = ["forecast_text", "integer_text", "so_far", "trouble", "won"]
 
 _RISES = 2
 _MUCH = 1.25  # times the least loss so far
@@ -80,6 +80,15 @@ def forecast_text(found: Forecast) -> str:
     on = " on the GPU" if found.device == "cuda" else ""
     went_on = f", going on after epoch {found.went_on}" if found.went_on else ""
     return f"about {duration(found.seconds)}{memory}{on}{went_on} ({found.steps} of {found.of:,} steps measured)"
+
+
+def integer_text(diary: Diary, value: float | None) -> str | None:
+    """What the written file says on the same samples; None where it has no value."""
+    found = None if value is None else judged_metric(diary, value)
+    if found is None:
+        return None
+    same = diary.best_epoch.metric == value
+    return f"The written file, run in integers: {value_text(found)}{', as training said' if same else ''}."
 
 
 def _metric(diary: Diary, epoch: Epoch, *, interval: bool = False) -> str | None:

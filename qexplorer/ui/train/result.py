@@ -9,7 +9,7 @@ from qexplorer.core.model import Model
 from qexplorer.jobs.kinds.train import TrainResult
 from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.quantize.training.diary import Diary
-from qexplorer.report.training_charts.words import won
+from qexplorer.report.training_charts.words import integer_text, won
 from qexplorer.ui.own_recipes import add_to_comparison, is_compared
 from qexplorer.ui.session import as_plain
 from qexplorer.ui.train.curves import draw_trouble
@@ -26,6 +26,9 @@ def draw_result(model: Model, made: TrainResult, diary: Diary | None) -> None:
         stopped = f"; stopped after epoch {made.until} of {diary.of}" if made.until else ""
         best = "the untrained state" if shown.best == 0 else f"the state after epoch {shown.best}"
         st.caption(as_plain(f"Kept: {best}{stopped}. By the recipe {made.recipe.name} anybody gets this file."))
+        said = integer_text(shown, made.integer)
+        if said is not None:
+            st.caption(as_plain(said))
         draw_trouble(shown)
     added = is_compared(made.recipe)
     with st.container(horizontal=True, vertical_alignment="center", key="train_next"):

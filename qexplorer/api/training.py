@@ -14,10 +14,10 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 
 if TYPE_CHECKING:
-    from qexplorer.quantize.training.diary import Diary
-    from qexplorer.quantize.training.forecast import Forecast
-    from qexplorer.quantize.training.keeping import DiaryKeeper
-    from qexplorer.quantize.training.outcome import Training
+    from qexplorer.quantize.training.diaries.diary import Diary
+    from qexplorer.quantize.training.diaries.forecast import TrainingForecast
+    from qexplorer.quantize.training.diaries.keeping import DiaryKeeper
+    from qexplorer.quantize.training.diaries.outcome import TrainedModel
 
 __all__ = ["foretell_training", "train", "trained_epochs"]
 
@@ -33,7 +33,7 @@ def train(
     steps: Callable[[str, float], None] | None = None,
     keeper: DiaryKeeper | None = None,
     **options: Any,
-) -> Training:
+) -> TrainedModel:
     """A model trained with the rounding of a recipe in the way, and how that went.
 
     Ctrl-C, or the stop button of a notebook, ends it with the best state of the whole epochs so far. The same call
@@ -55,9 +55,9 @@ def train(
         InputError: an option that cannot be, no data, or what :func:`load` and :func:`data` raise.
         Cancelled: it was stopped before there was a whole epoch; KeyboardInterrupt where Ctrl-C did it.
     """
-    from qexplorer.quantize.training.diary import diary_path, read_diary
-    from qexplorer.quantize.training.keeping import DiaryKeeper
-    from qexplorer.quantize.training.outcome import Training
+    from qexplorer.quantize.training.diaries.diary import diary_path, read_diary
+    from qexplorer.quantize.training.diaries.keeping import DiaryKeeper
+    from qexplorer.quantize.training.diaries.outcome import TrainedModel
     from qexplorer.quantize.training.recipes import asked_of, stopped_after, trained, without_until
 
     float_model, wanted = load(model), trained(Recipe.parse(recipe), **options)
@@ -88,7 +88,7 @@ def train(
         what = "nothing was trained: by this recipe no layer has a weight on a grid"
         raise RecipeError(what, where=wanted.name, do="choose a format of weights that is an integer")
     until = int(asked.options["until"])
-    return Training(quantized, diary if not until else diary.cut(until))
+    return TrainedModel(quantized, diary if not until else diary.cut(until))
 
 
 def foretell_training(
@@ -100,12 +100,12 @@ def foretell_training(
     observing: Callable[[int, int], None] | None = None,
     steps: Callable[[str, float], None] | None = None,
     **options: Any,
-) -> Forecast | None:
+) -> TrainingForecast | None:
     """Time and memory that :func:`train` will take, from a few steps of it; None where there is nothing to train.
 
     Args are those of :func:`train`. It runs the model in this process.
     """
-    from qexplorer.quantize.training.forecast import Prober
+    from qexplorer.quantize.training.diaries.forecast import Prober
     from qexplorer.quantize.training.recipes import trained
 
     float_model, wanted = load(model), trained(Recipe.parse(recipe), **options)
@@ -130,7 +130,7 @@ def trained_epochs(
     Raises:
         Cancelled: there is none.
     """
-    from qexplorer.quantize.training.diary import diary_path, read_diary
+    from qexplorer.quantize.training.diaries.diary import diary_path, read_diary
     from qexplorer.quantize.training.recipes import trained, without_until
 
     float_model, wanted = load(model), trained(Recipe.parse(recipe), **options)

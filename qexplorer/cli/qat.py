@@ -18,9 +18,9 @@ from qexplorer.report.words import bytes_text
 
 if TYPE_CHECKING:
     from qexplorer.core.dataset import DataSet
-    from qexplorer.quantize.training.diary import Diary
-    from qexplorer.quantize.training.forecast import Forecast
-    from qexplorer.quantize.training.outcome import Training
+    from qexplorer.quantize.training.diaries.diary import Diary
+    from qexplorer.quantize.training.diaries.forecast import TrainingForecast
+    from qexplorer.quantize.training.diaries.outcome import TrainedModel
 
 __all__ = ["run"]
 
@@ -99,7 +99,7 @@ def _estimate(order: argparse.Namespace, recipe: Recipe, options: dict[str, Any]
     return 0
 
 
-def _forecast(found: Forecast) -> dict[str, Any]:
+def _forecast(found: TrainingForecast) -> dict[str, Any]:
     return {
         "seconds": found.seconds,
         "memory_bytes": found.memory_bytes,
@@ -110,14 +110,14 @@ def _forecast(found: Forecast) -> dict[str, Any]:
     }
 
 
-def _integer(found: Training, data: DataSet | None) -> float | None:
+def _integer(found: TrainedModel, data: DataSet | None) -> float | None:
     from qexplorer.api.given import fitted
     from qexplorer.measure.held_back import metric_of_file
 
     return metric_of_file(found.quantized, fitted(found.quantized.model, data, "training needs data"))
 
 
-def _plain(found: Training, target: Path, seconds: float, integer: float | None) -> dict[str, Any]:
+def _plain(found: TrainedModel, target: Path, seconds: float, integer: float | None) -> dict[str, Any]:
     diary, quantized = found.diary, found.quantized
     return {
         "output": str(target),
@@ -155,7 +155,7 @@ def _plain(found: Training, target: Path, seconds: float, integer: float | None)
     }
 
 
-def _print(found: Training, target: Path, seconds: float, integer: float | None) -> None:
+def _print(found: TrainedModel, target: Path, seconds: float, integer: float | None) -> None:
     diary = found.diary
     stopped = f"; stopped after epoch {found.stopped_after} of {diary.of}" if found.stopped_after else ""
     went_on = f", going on after epoch {diary.went_on}" if diary.went_on else ""

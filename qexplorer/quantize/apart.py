@@ -92,7 +92,7 @@ def prepare_in_child(arguments: dict[str, Any], emit: Emit) -> list[dict[str, st
     """The child's side of :func:`prepare_apart`."""
     from qexplorer.observe.collecting.store import statistics_for
     from qexplorer.quantize.quantize import quantize_model
-    from qexplorer.quantize.training.keeping import DiaryKeeper
+    from qexplorer.quantize.training.diaries.keeping import DiaryKeeper
 
     model, samples = Model.from_json(arguments["model"]), arguments["samples"]
     data = None if arguments["data"] is None else taken(arguments["data"])

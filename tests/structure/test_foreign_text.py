@@ -45,7 +45,7 @@ OWN_TEXT = {
     "process/places/line.py": "files in the line for the machine, which this person alone can write",
     "quantize/changes/kept.py": "kept in the workspace",
     "quantize/constants.py": "the key of a cache",
-    "quantize/training/diary.py": "kept in the workspace",
+    "quantize/training/diaries/diary.py": "kept in the workspace",
     "quantize/findings.py": "kept in the workspace",
     "run/litert/cache.py": "kept in the workspace",
     "run/onnxruntime/profile.py": "written by ONNX Runtime in a child with limits",

@@ -7,7 +7,7 @@ from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.loading import load_both
 from qexplorer.jobs.orders import CALIBRATION_SAMPLES, DataOrder
 from qexplorer.jobs.report import Report
-from qexplorer.quantize.training.forecast import Forecast
+from qexplorer.quantize.training.diaries.forecast import TrainingForecast
 
 __all__ = ["FORETELL", "ForetellOrder"]
 
@@ -19,7 +19,7 @@ class ForetellOrder(DataOrder):
     samples: int = CALIBRATION_SAMPLES
 
 
-def foretell(order: ForetellOrder, report: Report) -> Forecast:
+def foretell(order: ForetellOrder, report: Report) -> TrainingForecast:
     """Makes a few steps and forgets them."""
     model, data = load_both(order, report)
     from qexplorer import api
@@ -32,5 +32,5 @@ def foretell(order: ForetellOrder, report: Report) -> Forecast:
     return found
 
 
-FORETELL = JobKind("foretell", "Measuring a few steps", "Train", ForetellOrder, Forecast, foretell)
+FORETELL = JobKind("foretell", "Measuring a few steps", "Train", ForetellOrder, TrainingForecast, foretell)
 ENTRIES = (FORETELL,)

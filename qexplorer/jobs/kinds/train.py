@@ -17,7 +17,7 @@ from qexplorer.quantize.plan_types import LayerPlan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qexplorer.quantize.training.diary import Diary
+    from qexplorer.quantize.training.diaries.diary import Diary
 
 __all__ = ["TRAIN", "TrainOrder", "TrainResult", "diary_of"]
 
@@ -59,7 +59,7 @@ class TrainResult:
 
 def diary_of(order: TrainOrder) -> Path:
     """Where the training of this order keeps its diary, wherever it is stopped."""
-    from qexplorer.quantize.training.diary import diary_path
+    from qexplorer.quantize.training.diaries.diary import diary_path
 
     return diary_path("job", TRAIN.digest(order.model_copy(update={"until": 0})))
 
@@ -69,7 +69,7 @@ def train(order: TrainOrder, report: Report) -> TrainResult:
     model, data = load_both(order, report)
     from qexplorer import api
     from qexplorer.jobs.training import looked_at, stop_asked
-    from qexplorer.quantize.training.keeping import DiaryKeeper
+    from qexplorer.quantize.training.diaries.keeping import DiaryKeeper
 
     keeper: DiaryKeeper | None = None
 
@@ -110,6 +110,6 @@ ENTRIES = (TRAIN,)
 
 def diary_now(order: TrainOrder) -> Diary | None:
     """The diary as it is now; None before there is one."""
-    from qexplorer.quantize.training.diary import read_diary
+    from qexplorer.quantize.training.diaries.diary import read_diary
 
     return read_diary(diary_of(order))

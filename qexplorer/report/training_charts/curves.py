@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qexplorer.core.results import Accuracy
-from qexplorer.quantize.training.diary import Diary
+from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.metric_words import axis_title, in_unit, stated
 from qexplorer.report.palette import FLOAT, INTEGER, NEUTRAL, ROUNDING
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qexplorer.quantize.training.diary import Diary, Look, Shape
+from qexplorer.quantize.training.diaries.diary import Diary, Look, Shape
 from qexplorer.report.palette import FLOAT, GRID, INTEGER, NEUTRAL, ROUNDING
 from qexplorer.report.training_charts.curves import HEIGHT, PADDING
 

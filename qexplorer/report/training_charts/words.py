@@ -8,8 +8,8 @@ from qexplorer.core.plugin_kinds.metric import Direction
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.words.numbers import number_text
 from qexplorer.process.places.waiting import duration
-from qexplorer.quantize.training.diary import Diary
-from qexplorer.quantize.training.forecast import Forecast
+from qexplorer.quantize.training.diaries.diary import Diary
+from qexplorer.quantize.training.diaries.forecast import TrainingForecast
 from qexplorer.quantize.training.seen import Epoch
 from qexplorer.report.metric_words import value_text, with_interval
 from qexplorer.report.training_charts.curves import judged_metric
@@ -72,7 +72,7 @@ def _nothing_lost(diary: Diary) -> bool:
     return better * first >= better * float_
 
 
-def forecast_text(found: Forecast) -> str:
+def forecast_text(found: TrainingForecast) -> str:
     """``about 3 min, 700 MB (12 of 420 steps measured)``."""
     if found.of == 0:
         return "nothing is left to train: the result is there at once"

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.foreign.media import in_chart
-from qexplorer.quantize.training.diary import Diary
+from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.training_charts.curves import loss_spec, metric_spec
 from qexplorer.report.training_charts.inside import gradient_spec, scale_spec, weight_spec
 from qexplorer.report.training_charts.words import so_far, trouble

@@ -13,7 +13,7 @@ from qexplorer.jobs.kinds.foretell import FORETELL, ForetellOrder
 from qexplorer.jobs.kinds.train import TRAIN, TrainOrder, TrainResult, diary_now
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.jobs.training import look_at, stop
-from qexplorer.quantize.training.diary import Diary
+from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.training_charts.words import forecast_text
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import job_for, latest_job, start_job

@@ -8,7 +8,7 @@ from qexplorer.core.files import file_name
 from qexplorer.core.model import Model
 from qexplorer.jobs.kinds.train import TrainResult
 from qexplorer.quantize.quantize import kept_quantized
-from qexplorer.quantize.training.diary import Diary
+from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.training_charts.words import integer_text, won
 from qexplorer.ui.own_recipes import add_to_comparison, is_compared
 from qexplorer.ui.session import as_plain

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.grid import Float32, Grid, quantize
-from qexplorer.quantize.training.diary import Look, Shape
+from qexplorer.quantize.training.diaries.diary import Look, Shape
 
 __all__ = ["FirstLook", "first_look", "look_again"]
 

@@ -9,17 +9,17 @@ from statistics import median
 
 from qexplorer.core.errors import Cancelled
 from qexplorer.core.wire import Wire
-from qexplorer.quantize.training.keeping import peak_memory
+from qexplorer.quantize.training.diaries.keeping import peak_memory
 from qexplorer.quantize.training.watching import Beginning, TrainingStep, Unwatched, Watched
 
-__all__ = ["Forecast", "Prober"]
+__all__ = ["Prober", "TrainingForecast"]
 
 _STEPS, _LEAST, _ENOUGH_S = 12, 3, 3.0
 _JUDGING = 1 / 3  # what judging a sample costs of learning from one: the way forward alone
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast(Wire):
+class TrainingForecast(Wire):
     """What is to be expected.
 
     Attributes:
@@ -47,7 +47,7 @@ class Prober(Unwatched):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.forecast: Forecast | None = None
+        self.forecast: TrainingForecast | None = None
         self._clock = clock
         self._began: Beginning | None = None
         self._at: list[float] = []
@@ -63,7 +63,7 @@ class Prober(Unwatched):
         went_on = beginning.before[-1].number
         left = beginning.steps * (beginning.epochs - went_on)
         if left == 0:
-            self.forecast = Forecast(0.0, peak_memory(), 0, 0, went_on, beginning.device)
+            self.forecast = TrainingForecast(0.0, peak_memory(), 0, 0, went_on, beginning.device)
             raise Cancelled("there is nothing left to train")
 
     def wants(self) -> bool:
@@ -91,5 +91,5 @@ class Prober(Unwatched):
         left = began.steps * (began.epochs - went_on)
         judging = each * _JUDGING * began.steps * began.judged / began.learned * (began.epochs - went_on)
         measured = len(self._at) - 1
-        self.forecast = Forecast(each * left + judging, peak_memory(), measured, left, went_on, began.device)
+        self.forecast = TrainingForecast(each * left + judging, peak_memory(), measured, left, went_on, began.device)
         raise Cancelled("enough steps were measured")

@@ -8,15 +8,15 @@ from pathlib import Path
 from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import QuantizedModel
-from qexplorer.quantize.training.diary import Diary
+from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.quantize.training.recipes import asked_of
 from qexplorer.quantize.training.seen import Epoch
 
-__all__ = ["Training"]
+__all__ = ["TrainedModel"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Training:
+class TrainedModel:
     """A trained model.
 
     Attributes:

@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 
 from qexplorer.core.errors import Cancelled
-from qexplorer.quantize.training.diary import Diary, Look, Moment, expected_seconds, read_diary, write_diary
-from qexplorer.quantize.training.looking import FirstLook, first_look, look_again
+from qexplorer.quantize.training.diaries.diary import Diary, Look, Moment, expected_seconds, read_diary, write_diary
+from qexplorer.quantize.training.diaries.looking import FirstLook, first_look, look_again
 from qexplorer.quantize.training.seen import Epoch, Trained
 from qexplorer.quantize.training.watching import Beginning, TrainingStep, Watched
 

@@ -18,6 +18,7 @@ from qexplorer.report.words import bytes_text
 __all__ = ["forecast_text", "integer_text", "so_far", "trouble", "won"]
 
 _RISES = 2
+_BROKEN = "no number"  # what the engine says where the loss became none
 _MUCH = 1.25  # times the least loss so far
 
 
@@ -48,7 +49,7 @@ def so_far(diary: Diary) -> str:
 def trouble(diary: Diary) -> str | None:
     """What goes wrong, one sentence with a way out; None if nothing does."""
     kept = "the state before training is" if diary.best == 0 else f"the state after epoch {diary.best} is"
-    if diary.stopped is not None:
+    if diary.stopped is not None and _BROKEN in diary.stopped:
         return f"Training ended because {diary.stopped}: {kept} kept. A smaller learning rate usually helps."
     last = [each.held_back for each in diary.epochs[-_RISES - 1 :]]
     rising = len(last) > _RISES and all(one < other for one, other in pairwise(last))

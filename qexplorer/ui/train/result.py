@@ -24,6 +24,8 @@ def draw_result(model: Model, made: TrainResult, diary: Diary | None) -> None:
         text = won(shown)
         st.markdown(f"#### {as_plain(text[:1].upper() + text[1:])}")
         stopped = f"; stopped after epoch {made.until} of {diary.of}" if made.until else ""
+        if not stopped and diary.stopped is not None:
+            stopped = f"; it ended after epoch {diary.trained} of {diary.of}, as {diary.stopped}"
         best = "the untrained state" if shown.best == 0 else f"the state after epoch {shown.best}"
         st.caption(as_plain(f"Kept: {best}{stopped}. By the recipe {made.recipe.name} anybody gets this file."))
         said = integer_text(shown, made.integer)

@@ -71,8 +71,8 @@ def optimizer_of(network: QuantizedNetwork, options: TrainingOptions) -> torch.o
         if parameters:
             groups.append({"params": parameters, "lr": rate, "initial_lr": rate, "weight_decay": decay})
     if options.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=options.rate, momentum=_MOMENTUM)
-    return torch.optim.AdamW(groups, lr=options.rate)
+        return torch.optim.SGD(groups, lr=options.rate, momentum=_MOMENTUM, fused=True)
+    return torch.optim.AdamW(groups, lr=options.rate, fused=True)
 
 
 def bounded(parameters: list[torch.nn.Parameter], most: float) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from qexplorer.core.grid import Float32, Grid
 from qexplorer.torchgraph.fake_quantize import broadcast_grid, fake_quantize
+from qexplorer.torchgraph.learned_rounding import learned_rounding
 
 __all__ = ["FIXED", "DynamicQuantizer", "FixedValues", "GridQuantizer", "Learns", "power_of_two"]
 
@@ -69,6 +70,8 @@ class GridQuantizer(nn.Module):
         self.first_grid = grid
         self._power: bool = learns.power if like is None else like._power
         self.finer = 1
+        zeros = np.unique(grid.zero_point)
+        self._zero = float(zeros[0]) if zeros.size == 1 else None
         self.register_buffer("first_scale", torch.from_numpy(np.array(grid.scale, np.float32)))
         self.register_buffer("first_zero", torch.from_numpy(np.array(grid.zero_point, np.float32)))
         shape, ends = grid.scale.shape, learns.scale and learns.ends
@@ -114,6 +117,18 @@ class GridQuantizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` rounded, of the same shape."""
+        quick = self._quick(x) if torch.is_grad_enabled() else None
+        return self._rounded(x) if quick is None else quick
+
+    def _quick(self, x: Tensor) -> Tensor | None:
+        """By the form for plain grids that learn, where this is one."""
+        grid, plain = self.first_grid, self.moved_ends is None and self.zero_steps is None and not self._power
+        if not plain or grid.block or self.finer != 1 or self._zero is None:
+            return None
+        first: Tensor = self.first_scale  # type: ignore[assignment]
+        return learned_rounding(x, first, self.log_scale, self._zero, (grid.qmin, grid.qmax), grid.axis or 0)
+
+    def _rounded(self, x: Tensor) -> Tensor:
         grid, finer = self.first_grid, self.finer
         axis, block = grid.axis or 0, grid.block or 0
         scale = broadcast_grid(self.scale, x.shape, axis, block)

@@ -62,7 +62,7 @@ class Awq:
     )
     options: type[AlgorithmOptions] = AwqOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("equalize: it takes weights as they are found, and changes them",)
+    after: tuple[str, ...] = ("equalize: it scales weights by themselves", "absorb: it follows equalization")
     excludes: tuple[str, ...] = ("smoothquant: both choose the factors between the same layers",)
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 

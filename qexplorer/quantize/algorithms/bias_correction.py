@@ -11,6 +11,10 @@ that of the quantized layer in the quantized network whose earlier layers are co
 Nagel et al. 2019, appendix D. (Banner et al. 2019 correct the mean of the weights instead, without data.) Outputs are
 compared before they are rounded or clipped to a grid of their own.
 
+The analytic variant (section 4.2.1) asks for ``eps E[x]`` alone, in one pass of the float network: behind a Relu or
+Clip ``E[x]`` is the mean of a clipped normal, elsewhere the observed one (``layerwise.expected_shift``). It is faster
+and does not see what earlier layers and rounded inputs bring along.
+
 The bias of an integer layer is rounded to its int32 grid, ``scale_x * scale_w``; others stay in float. A convolution or
 Gemm without a bias gets one. A MatMul takes the constant of the addition behind it; where there is none it gets an
 addition, unless it is quantized statically: integer kernels of products add nothing before they round.
@@ -27,21 +31,30 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from qexplorer.core.dataset import Split
-from qexplorer.core.grid import Float32, fake_quantize
+from qexplorer.core.grid import Float32, dequantize, fake_quantize, quantize
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.graph.attributes import number
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.constants import LARGEST_BIAS, bias_plan, bias_vector, operand_grid, takes_int32_bias
 from qexplorer.quantize.emit.part import emit_up_to
 from qexplorer.quantize.layerwise.bias_places import BiasPlace, bias_places
 from qexplorer.quantize.layerwise.channel_means import Means, channel_means
+from qexplorer.quantize.layerwise.expected_shift import expected_inputs, shift_of
+from qexplorer.quantize.layerwise.matrices import matrix_of
 from qexplorer.quantize.plan_types import TensorPlan
 
 __all__ = ["ENTRIES", "BiasCorrection", "BiasCorrectionOptions"]
 
 
 class BiasCorrectionOptions(AlgorithmOptions):
-    """How much is measured."""
+    """How the mean error is found, and on how much."""
 
+    way: Literal["empirical", "analytic"] = Field(
+        "empirical",
+        title="Way",
+        description="Empirical: measured in the quantized network, layer after layer. Analytic: from the errors of "
+        "weights and expected inputs, in one pass.",
+    )
     samples: int = Field(
         512,
         ge=1,
@@ -84,15 +97,41 @@ class BiasCorrection:
         if not places:
             return
         split = draft.calibration_of(options.samples)
+        if options.way == "analytic":
+            _analytic(draft, split, places)
+            return
         wanted = _float_means(draft, split, places)
-        for number, place in enumerate(places):
+        for done, place in enumerate(places):
             with draft.timed(place.layer):
-                found = _quantized_mean(draft, split, place, number, len(places))
-                _correct(draft, place, found - wanted[place.output], split.n)
+                found = _quantized_mean(draft, split, place, done, len(places))
+                _correct(draft, place, found - wanted[place.output], f"on {split.n} samples")
 
 
 def _not_corrected(why: str) -> str:
     return f"bias not corrected: {why}"
+
+
+def _analytic(draft: PlanDraft, split: Split, places: list[BiasPlace]) -> None:
+    """Corrects by expected inputs."""
+    matrices = {place.layer: matrix_of(draft.view.nodes[place.layer], draft.view) for place in places}
+    known = [(layer, matrix) for layer, matrix in matrices.items() if not isinstance(matrix, str)]
+
+    def told(share: float) -> None:
+        draft.tell("correcting biases, expected inputs", share)
+
+    expected = expected_inputs(draft.model, draft.view, split, known, told)
+    for place in places:
+        matrix, found = matrices[place.layer], expected.get(place.layer)
+        if isinstance(matrix, str) or found is None:
+            why = matrix if isinstance(matrix, str) else "no calibration sample reaches it"
+            draft.remark(place.layer, _not_corrected(why))
+            continue
+        values, tensor = draft.values(place.layer, 1), draft.plan.tensors[draft.plan.constants[place.layer][1]]
+        assert values is not None, "what is on a grid is a constant"
+        codes = quantize(values, tensor.grid) if tensor.codes is None else tensor.codes
+        error = dequantize(codes, tensor.grid).astype(np.float64) - values
+        alpha = number(draft.view.nodes[place.layer], "alpha", 1.0)
+        _correct(draft, place, alpha * shift_of(error, matrix, found.mean), f"by {found.by}")
 
 
 def _float_means(draft: PlanDraft, split: Split, places: list[BiasPlace]) -> Means:
@@ -116,8 +155,8 @@ def _quantized_mean(draft: PlanDraft, split: Split, place: BiasPlace, number: in
     return channel_means(proto, draft.model, split, {output: place.axis}, told)[output]
 
 
-def _correct(draft: PlanDraft, place: BiasPlace, error: NDArray[np.float64], samples: int) -> None:
-    """Takes ``error``, shape ``(channels,)``, off the bias, and says so."""
+def _correct(draft: PlanDraft, place: BiasPlace, error: NDArray[np.float64], how: str) -> None:
+    """Takes ``error``, shape ``(channels,)``, off the bias, and says so, and how it was found."""
     if not np.isfinite(error).all():
         draft.remark(place.layer, _not_corrected("its outputs are not finite on the calibration data"))
         return
@@ -127,7 +166,7 @@ def _correct(draft: PlanDraft, place: BiasPlace, error: NDArray[np.float64], sam
         draft.remark(place.layer, _not_corrected("the corrected bias does not fit into int32"))
         return
     draft.set_constant(place.holder, place.position, values, tensor=tensor)
-    text = f"bias corrected: mean error of its outputs on {samples} samples was up to {np.abs(error).max():.3g}"
+    text = f"bias corrected: mean error of its outputs {how} was up to {np.abs(error).max():.3g}"
     if place.holder != place.layer:
         text += f"; it is taken off the constant of '{place.holder}'"
     draft.remark(place.layer, text)

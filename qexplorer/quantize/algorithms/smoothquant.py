@@ -76,7 +76,7 @@ class SmoothQuant:
     )
     options: type[AlgorithmOptions] = SmoothQuantOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("equalize: it takes weights as they are found, and changes them",)
+    after: tuple[str, ...] = ("equalize: it scales weights by themselves", "absorb: it follows equalization")
     excludes: tuple[str, ...] = ("awq: both choose the factors between the same layers",)
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 

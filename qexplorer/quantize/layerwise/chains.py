@@ -18,7 +18,7 @@ from qexplorer.graph.index import GraphIndex, label_of
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Pair", "channel_sizes", "pairs_of", "scaled_in", "scaled_out", "why_alone"]
+__all__ = ["Pair", "bias_constant", "channel_sizes", "pairs_of", "scaled_in", "scaled_out", "why_alone"]
 
 _COMMUTES = frozenset(
     {"Relu", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Identity", "Dropout"}
@@ -87,6 +87,18 @@ def _pair(label: str, view: GraphIndex) -> list[Pair]:
     if left or repeat == 0 or (repeat > 1 and first.op_type != "Conv"):
         return []
     return [Pair(label, label_of(second), channels, repeat, clips)]
+
+
+def bias_constant(node: onnx.NodeProto, view: GraphIndex) -> tuple[str, int] | None:
+    """The node that adds a bias to what ``node`` makes, itself or the Add behind a MatMul, and which input it is."""
+    if node.op_type != "MatMul":
+        return (label_of(node), 2) if len(node.input) > 2 and node.input[2] else None
+    reader = view.only_reader(node.output[0])
+    if reader is None or view.nodes[reader].op_type != "Add":
+        return None
+    at = 1 if view.nodes[reader].input[0] == node.output[0] else 0
+    held = _is_bias(view.nodes[reader].input[at], _outputs(node, view), view)
+    return (reader, at) if held else None
 
 
 def _followed(

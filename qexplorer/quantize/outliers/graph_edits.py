@@ -52,6 +52,12 @@ class GraphEdits:
         else:
             node.input[position] = self.constant(array, f"{layer}/input_{position}")
 
+    def add_input(self, layer: str, position: int, values: NDArray[np.float32]) -> None:
+        """Gives a node an input that it did not have."""
+        node = self.nodes[layer]
+        node.input.extend([""] * (position + 1 - len(node.input)))
+        node.input[position] = self.constant(values, f"{layer}/input_{position}")
+
     def constant(self, values: NDArray[Any], name: str) -> str:
         """A new constant; its name."""
         from onnx import numpy_helper

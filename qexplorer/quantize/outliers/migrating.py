@@ -26,7 +26,18 @@ from qexplorer.quantize.outliers.input_groups import InputGroup, divide, groups_
 from qexplorer.quantize.outliers.sampled_inputs import ROWS, LayerInputs, layer_inputs
 from qexplorer.quantize.worthwhile import comes_as_codes, only_worthwhile
 
-__all__ = ["Factors", "GroupInputs", "Surroundings", "channel_peaks", "foretold", "inputs_in_turns", "migrate"]
+__all__ = [
+    "WORTH_A_NODE",
+    "Factors",
+    "GroupInputs",
+    "Surroundings",
+    "channel_peaks",
+    "foretold",
+    "inputs_in_turns",
+    "left",
+    "migrate",
+    "say",
+]
 
 Factors = NDArray[np.float64]
 """``(channels,)``, above 0: what the channels of an input are divided by."""
@@ -37,7 +48,7 @@ GroupInputs = tuple[LayerInputs, ...]
 _ROOM = 2**29
 """Bytes that the rows kept in one pass may have."""
 
-_WORTH_A_NODE = 0.75
+WORTH_A_NODE = 0.75
 """A node in front of a layer is put in only if it leaves less than this share of the error."""
 
 
@@ -153,7 +164,7 @@ def migrate(
     for group in around.groups:
         why_not = applies(group) or (around.no_node(group) if around.place(group) is None else None)
         if why_not:
-            _say(draft, group, left(title, why_not))
+            say(draft, group, left(title, why_not))
         else:
             wanted.append(group)
     edits = GraphEdits(draft.proto)
@@ -175,7 +186,7 @@ def _migrate(
     search: bool,
 ) -> None:
     if inputs is None or not all(each.finite for each in inputs):
-        _say(draft, group, left(title, "its inputs are not finite on the calibration data"))
+        say(draft, group, left(title, "its inputs are not finite on the calibration data"))
         return
     weights = [edits.value(label, 1) for label in group.layers]
     judge = GroupError.of(group, around.view, weights, [each.rows for each in inputs])
@@ -184,16 +195,16 @@ def _migrate(
     errors = [_error(judge, inputs, factor) for _, factor in (tried if search else tried[:1])]
     at, place = int(np.argmin(errors)), around.place(group)
     word, factor = tried[at]
-    if search and errors[at] >= before * (1.0 if place else _WORTH_A_NODE):
+    if search and errors[at] >= before * (1.0 if place else WORTH_A_NODE):
         why = "a Mul in front of it would gain too little" if errors[at] < before else "no factors have less error"
-        _say(draft, group, left(title, f"{why} ({errors[at]:.3g} of the size of its outputs, {before:.3g} as it is)"))
+        say(draft, group, left(title, f"{why} ({errors[at]:.3g} of the size of its outputs, {before:.3g} as it is)"))
         return
     multiply(edits, group, factor)
     divide(edits, group, factor, place, by, around.rank(group))
     where = "by a Mul in front" if place is None else f"in the constants of '{place.layer}'"
     span = f"{factor.min():.3g} to {factor.max():.3g}"
     text = f"{title} divided the channels of its input by {span} ({word}), {where}"
-    _say(draft, group, f"{text}: the error of its outputs is {errors[at]:.3g} of their size, {before:.3g} before")
+    say(draft, group, f"{text}: the error of its outputs is {errors[at]:.3g} of their size, {before:.3g} before")
 
 
 def _error(judge: GroupError, inputs: GroupInputs, factor: Factors) -> float:
@@ -237,6 +248,7 @@ def _turns(groups: Sequence[InputGroup]) -> list[list[InputGroup]]:
     return turns
 
 
-def _say(draft: GraphDraft, group: InputGroup, text: str) -> None:
+def say(draft: GraphDraft, group: InputGroup, text: str) -> None:
+    """Remarks ``text`` on all layers of a group."""
     for layer in group.layers:
         draft.remark(layer, text)

@@ -248,3 +248,29 @@ def test_without_data_it_is_a_sentence() -> None:
     """A weights-only recipe with the algorithm needs data, statistics it does not."""
     with pytest.raises(RecipeError, match="needs calibration samples for 'bias_correction'; give calibration data"):
         quantize_model(case("cnn").model, Recipe.parse("w4-bias_correction"), None)
+
+
+@pytest.mark.parametrize("bias", [[0.5, -2.0], None, 0.25], ids=["bias", "none", "scalar"])
+def test_the_analytic_way_is_exact_where_only_weights_are_rounded(bias: Any) -> None:
+    """Of one linear layer it gives what the empirical way does, ``b - eps^T E[x]``, and says how it was found."""
+    model, data = _linear(QUARTERS, bias)
+    yaml = "weights: {format: int8, granularity: tensor}\nalgorithms: [{bias_correction: {way: analytic}}]\n"
+    found = quantized(model, yaml, data)
+    x = np.asarray(data.calibration.inputs["x"], np.float64)
+    wanted = (0.0 if bias is None else np.asarray(bias)) - x.mean(0) @ DOWN
+    np.testing.assert_allclose(found.plan.changed[0].values, wanted, rtol=1e-5)
+    assert "by the observed mean of its input was up to" in found.plan.layer("dense").reason
+
+
+@pytest.mark.parametrize("graph", ["cnn", "depthwise", "mlp", "block", "attention", "transposed", "shared"])
+@pytest.mark.parametrize("recipe", ["w4a8-tensor", "w3"])
+def test_the_analytic_way_corrects_or_says_why(graph: str, recipe: str) -> None:
+    """Every layer with codes for weights has one clause; biases come nearer to what the empirical way finds."""
+    one = case(graph)
+    yaml = Recipe.parse(f"{recipe}-bias_correction").to_yaml()
+    found = quantized(one.model, yaml.replace("- bias_correction", "- bias_correction: {way: analytic}"), data_of(one))
+    for layer in found.plan.layers:
+        said = layer.reason.count("bias corrected: mean error") + layer.reason.count("bias not corrected: ")
+        weighted = layer.op in ("Conv", "ConvTranspose", "Gemm", "MatMul") and layer.treatment != "float"
+        assert said == weighted, layer
+    assert all(np.isfinite(answer).all() for answer in run(onnx.load(found.path), one.feeds))

@@ -102,7 +102,8 @@ class Absorb:
             if not np.isfinite(amount).all() or not amount.any():
                 draft.remark(way.pair.first, _left("no channel is always above zero in front of the Relu"))
                 continue
-            _move(edits, view, way, amount)
+            with draft.timed(way.pair.first):
+                _move(edits, view, way, amount)
             text = f"{np.count_nonzero(amount)} of its {len(amount)} channels gave up to {amount.max():.3g} to the bias"
             draft.remark(way.pair.first, f"{text} of '{way.pair.second}'")
         edits.finish()

@@ -123,7 +123,9 @@ class Rotation:
         split = draft.calibration_of(options.samples)
         step = f"{self.title}, observing the inputs of layers"
         for group, inputs in inputs_in_turns(draft, split, wanted[::-1], step):
-            say(draft, group, _rotate(self, around, edits, group, inputs, options))
+            with draft.timed(group.layer):
+                text = _rotate(self, around, edits, group, inputs, options)
+            say(draft, group, text)
         edits.finish()
 
 

@@ -169,7 +169,8 @@ def migrate(
             wanted.append(group)
     edits = GraphEdits(draft.proto)
     for group, inputs in inputs_in_turns(draft, split, wanted[::-1], f"{title}, observing the inputs of layers"):
-        _migrate(draft, by, title, around, edits, group, inputs, candidates, search=search)
+        with draft.timed(group.layer):
+            _migrate(draft, by, title, around, edits, group, inputs, candidates, search=search)
     edits.finish()
 
 

@@ -110,7 +110,7 @@ class Absorb:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Passage:
     """A pair between whose layers a constant passes.
 
     Attributes:
@@ -132,19 +132,19 @@ def _left(why: str) -> str:
     return f"nothing of it absorbed by a layer behind it: {why}"
 
 
-def _ways(view: GraphIndex) -> tuple[list[_Way], dict[str, str]]:
+def _ways(view: GraphIndex) -> tuple[list[_Passage], dict[str, str]]:
     """The pairs of a graph that a constant passes, and why not others, by their first layer."""
     found, reasons = [], why_alone(view)
     for pair in pairs_of(view):
         way = _way(pair, view)
-        if isinstance(way, _Way):
+        if isinstance(way, _Passage):
             found.append(way)
         else:
             reasons[pair.first] = way
     return found, reasons
 
 
-def _way(pair: Pair, view: GraphIndex) -> _Way | str:
+def _way(pair: Pair, view: GraphIndex) -> _Passage | str:
     first, second = view.nodes[pair.first], view.nodes[pair.second]
     matrix = matrix_of(second, view)
     if isinstance(matrix, str):
@@ -165,7 +165,7 @@ def _way(pair: Pair, view: GraphIndex) -> _Way | str:
         at = node.output[0]
     if len(relus) != 1:
         return "there is not one Relu between them"
-    return _Way(pair, relus[0], 1 if first.op_type == "Conv" else -1, bound, matrix)
+    return _Passage(pair, relus[0], 1 if first.op_type == "Conv" else -1, bound, matrix)
 
 
 def _upper(node: onnx.NodeProto, view: GraphIndex) -> float:
@@ -179,7 +179,7 @@ def _pads(node: onnx.NodeProto) -> bool:
     return auto or ("pads" in named and any(named["pads"].ints)) or bool(number(node, "ceil_mode", 0))
 
 
-def _observed(draft: GraphDraft, ways: Sequence[_Way], options: AbsorbOptions) -> list[NDArray[np.float64]]:
+def _observed(draft: GraphDraft, ways: Sequence[_Passage], options: AbsorbOptions) -> list[NDArray[np.float64]]:
     """Mean, deviation and share above the bound of each channel in front of each Relu, ``(3, channels)``."""
 
     def sums(found: Sequence[NDArray[Any]], _: int) -> list[Part]:
@@ -194,12 +194,12 @@ def _observed(draft: GraphDraft, ways: Sequence[_Way], options: AbsorbOptions) -
     return [np.stack([m, np.sqrt(np.maximum(square - m * m, 0.0)), above]) for m, square, above in means]
 
 
-def _sums(values: NDArray[Any], way: _Way) -> Part:
+def _sums(values: NDArray[Any], way: _Passage) -> Part:
     rows = np.moveaxis(values, way.axis, 0).reshape(values.shape[way.axis], -1).astype(np.float64)
     return np.stack([rows.sum(1), np.square(rows).sum(1), (rows > way.bound).sum(1)]), rows.shape[1]
 
 
-def _move(edits: GraphEdits, view: GraphIndex, way: _Way, amount: NDArray[np.float64]) -> None:
+def _move(edits: GraphEdits, view: GraphIndex, way: _Passage, amount: NDArray[np.float64]) -> None:
     """Takes ``amount`` off the first bias and adds what the second weight makes of it to the second."""
     _shift(edits, view, way.pair.first, -amount)
     matrix = way.matrix

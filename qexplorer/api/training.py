@@ -86,7 +86,7 @@ def train(
     diary, asked = known(), asked_of(quantized.recipe)
     if diary is None or asked is None:
         what = "nothing was trained: by this recipe no layer has a weight on a grid"
-        raise RecipeError(what, where=wanted.name, do="choose a format of weights that is an integer")
+        raise RecipeError(what, where=wanted.name, do="choose a format with a scale for the weights")
     until = int(asked.options["until"])
     return TrainedModel(quantized, diary if not until else diary.cut(until))
 

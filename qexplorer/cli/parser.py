@@ -146,7 +146,7 @@ def _add_qat(verbs: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help=_MODEL)
     parser.add_argument("--recipe", required=True, metavar="R", help=_RECIPE)
     parser.add_argument("-o", "--output", metavar="OUT.onnx", help="file to write")
-    parser.add_argument("--epochs", type=_count, metavar="N", help="times that all calibration samples are seen (5)")
+    parser.add_argument("--epochs", type=_count, metavar="N", help="times that all calibration samples are seen (20)")
     parser.add_argument("--rate", type=float, metavar="R", help="learning rate of weights (0.001)")
     parser.add_argument("--batch", type=_count, metavar="N", help="samples of one step (32)")
     parser.add_argument("--seed", type=int, metavar="N", help="of the order of samples (0)")

@@ -37,7 +37,7 @@ __all__ = ["ENTRIES", "Qat", "QatOptions"]
 class QatOptions(AlgorithmOptions):
     """How the network is trained."""
 
-    epochs: int = Field(5, ge=1, le=1000, title="Epochs", description="Times that all calibration samples are seen.")
+    epochs: int = Field(20, ge=1, le=1000, title="Epochs", description="Times that all calibration samples are seen.")
     until: int = Field(
         0,
         ge=0,

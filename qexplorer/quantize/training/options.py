@@ -37,7 +37,7 @@ class TrainingOptions:
         seed: of the order of samples.
     """
 
-    epochs: int = 5
+    epochs: int = 20
     batch: int = 32
     rate: float = 1e-3
     grid_rate: float = 1e-2

@@ -246,7 +246,7 @@ def test_a_trained_file_wins_back_what_rounding_lost() -> None:
     assert trained is not None
     assert trained > plain
     plan = qx.quantize(model, "w2a8-tensor-qat", data).plan
-    assert "trained for 5 epochs, the state after epoch" in plan.layer("hidden1").reason
+    assert "trained for 20 epochs, the state after epoch" in plan.layer("hidden1").reason
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,11 @@ class GroupError:
         return cls(group, view, tuple(weights), tuple(rows), tuple(wanted))
 
     def of_candidate(
-        self, weights: Sequence[Float32], rows: Sequence[Float32], span: tuple[float, float] | None = None
+        self,
+        weights: Sequence[Float32],
+        rows: Sequence[Float32],
+        span: tuple[float, float] | None = None,
+        beside: Sequence[Float32] | None = None,
     ) -> float:
         """The error at the outputs as a share of their size (root mean squares), over all layers of the group.
 
@@ -54,16 +58,18 @@ class GroupError:
             weights: changed ones, of the same shapes.
             rows: changed the other way, so that products are the same in float.
             span: smallest and largest value of the changed input; those of ``rows`` if None.
+            beside: what is added to the outputs of each layer in float.
         """
-        shares = [self._share(at, weights[at], rows[at], span) for at in range(len(weights))]
+        more = beside or [np.zeros((), np.float32)] * len(weights)
+        shares = [self._share(at, weights[at], rows[at], span, more[at]) for at in range(len(weights))]
         return float(np.sqrt(np.mean(shares)))
 
-    def _share(self, at: int, weight: Float32, rows: Float32, span: tuple[float, float] | None) -> float:
+    def _share(self, at: int, weight: Float32, rows: Float32, span: tuple[float, float] | None, more: Float32) -> float:
         decision, matrix = self.group.decisions[at], self.group.matrices[at]
         assert decision.spec.weights is not None, "groups have weights on grids"
         spec, axis, block_axis, _ = fitting(decision, decision.spec.weights, self.view)
         rounded = fake_quantize(weight, weight_grid(weight, spec, axis, block_axis))
-        found = matrix.rows(rounded) @ self._on_codes(at, rows, span)
+        found = matrix.rows(rounded) @ self._on_codes(at, rows, span) + more
         size = float(np.square(self.wanted[at], dtype=np.float64).mean()) or 1.0
         return float(np.square(found - self.wanted[at], dtype=np.float64).mean()) / size
 

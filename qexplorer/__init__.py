@@ -9,6 +9,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     t      = qx.train(model, "w4a4", data, epochs=10)
     result = qx.measure(q, data, backend="onnxruntime")
     table  = qx.compare(model, ["w8a8", "w4a8"], data, backends=["onnxruntime"])
+    texts  = qx.generate("text_lm", ["w4-b32"], "Light is")
     what   = qx.explain_algorithms(model, "w4a8-adaround", data)
 """
 
@@ -21,14 +22,25 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write a device id under the user's cache
 
 if TYPE_CHECKING:
-    from qexplorer.api import compare, data, explain_algorithms, load, measure, quantize, train
+    from qexplorer.api import compare, data, explain_algorithms, generate, load, measure, quantize, train
     from qexplorer.core.recipe import Recipe
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "__version__", "compare", "data", "explain_algorithms", "load", "measure", "quantize", "train"]
+__all__ = [
+    "Recipe",
+    "__version__",
+    "compare",
+    "data",
+    "explain_algorithms",
+    "generate",
+    "load",
+    "measure",
+    "quantize",
+    "train",
+]
 
 _HOMES = dict.fromkeys(
-    ("compare", "data", "explain_algorithms", "load", "measure", "quantize", "train"), "qexplorer.api"
+    ("compare", "data", "explain_algorithms", "generate", "load", "measure", "quantize", "train"), "qexplorer.api"
 )
 _HOMES["Recipe"] = "qexplorer.core.recipe"
 

@@ -1,10 +1,11 @@
-"""The functions behind ``import qexplorer as qx``: load, data, quantize, train, measure, compare.
+"""The functions behind ``import qexplorer as qx``: load, data, quantize, train, measure, compare, generate.
 
 Each takes what a person has at hand (a name, a path, a value) and hands finished values to the package that does the
 work. Data is always fitted to the model first: inputs renamed, types cast, shapes checked.
 """
 
 import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
+from qexplorer.api.generating import generate
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
@@ -16,6 +17,7 @@ __all__ = [
     "data",
     "explain_algorithms",
     "foretell_training",
+    "generate",
     "load",
     "measure",
     "quantize",

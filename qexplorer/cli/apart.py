@@ -17,7 +17,7 @@ KEEP = "--keep-best"
 INTERRUPTED = 130
 
 _KEEPS = "qat"
-_RUN_MODELS = ("quantize", "compare", "qat")
+_RUN_MODELS = ("quantize", "compare", "generate", "qat")
 Emit = Callable[[dict[str, Any]], None]
 
 

@@ -84,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quantize(verbs)
     _add_qat(verbs)
     _add_compare(verbs)
+    _add_generate(verbs)
     return parser
 
 
@@ -172,6 +173,22 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
+    parser.registered = _registered
+    _add_data(parser)
+
+
+def _add_generate(verbs: Any) -> None:
+    parser = _add(verbs, "generate", "have a language model and its quantized variants write on from a prompt")
+    _add_model(parser)
+    parser.add_argument("--prompt", required=True, metavar="TEXT", help="the beginning")
+    parser.add_argument("--recipe", action="extend", nargs="+", default=[], metavar="R", help=f"any number: {_RECIPE}")
+    parser.add_argument("--backend", default=None, metavar="B", help="where all of them run; the reference by default")
+    parser.add_argument("--tokens", type=_count, default=64, metavar="N", help="tokens to write, at most 256 (64)")
+    cold = "0 (the default): the most likely token each time; above: drawn, with the same draws for all"
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help=cold)
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (0)")
+    listed = "JSON list with the text of each token; samples have their own, and 256 tokens are taken for bytes"
+    parser.add_argument("--vocabulary", default=None, metavar="FILE", help=listed)
     parser.registered = _registered
     _add_data(parser)
 

@@ -30,7 +30,7 @@ class Vocabulary:
     def __post_init__(self) -> None:
         numbers = {piece: number for number, piece in enumerate(self.pieces)}
         if len(numbers) != len(self.pieces) or "" in numbers or not numbers:
-            raise ValueError("the pieces of a vocabulary must be there, be different, and none may be empty")
+            raise DataError("this is no vocabulary", allowed="the text of each token: all different, none empty")
         object.__setattr__(self, "_numbers", numbers)
         object.__setattr__(self, "_longest", max(map(len, numbers)))
 

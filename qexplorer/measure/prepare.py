@@ -36,7 +36,7 @@ class Prepared:
 def prepare(
     model: Model,
     recipes: Sequence[Recipe],
-    data: DataSet,
+    data: DataSet | None,
     *,
     progress: Callable[[str, float], None],
     samples: int = CALIBRATION_SAMPLES,
@@ -46,7 +46,7 @@ def prepare(
     Args:
         model: the float model.
         recipes: what to make of it.
-        data: its calibration part is observed once, and only if a recipe needs it.
+        data: its calibration part is observed once, and only if a recipe needs it; None where none does.
         progress: told a sentence and the share of observing that is done (all of it while algorithms work); may raise
             Cancelled.
         samples: calibration samples, at most.
@@ -55,6 +55,7 @@ def prepare(
     statistics: Statistics | None = None
     failed: str | None = None
     if any(recipe.needs_statistics and recipe.digest not in apart for recipe in recipes):
+        assert data is not None, "a recipe needs data"
         statistics, failed = _observe(model, data, samples, progress)
     for recipe in recipes:
         progress(f"quantizing by {recipe.name}", 1.0)
@@ -69,7 +70,7 @@ def prepare(
 def _apart(
     model: Model,
     recipes: Sequence[Recipe],
-    data: DataSet,
+    data: DataSet | None,
     samples: int,
     progress: Callable[[str, float], None],
 ) -> dict[str, str]:
@@ -109,7 +110,7 @@ def _quantize(
     model: Model,
     recipe: Recipe,
     statistics: Statistics | None,
-    data: DataSet,
+    data: DataSet | None,
     samples: int,
     progress: Callable[[str, float], None],
 ) -> Prepared:

@@ -45,5 +45,5 @@ def test_a_character_without_a_token_is_named() -> None:
 @pytest.mark.parametrize("pieces", [(), ("a", "a"), ("a", "")])
 def test_a_vocabulary_has_different_pieces(pieces: tuple[str, ...]) -> None:
     """An empty vocabulary, an empty piece and the same piece twice are refused."""
-    with pytest.raises(ValueError, match="pieces of a vocabulary"):
+    with pytest.raises(DataError, match="no vocabulary"):
         Vocabulary(pieces)

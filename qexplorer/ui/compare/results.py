@@ -38,6 +38,7 @@ from qexplorer.ui.compare.present import draw_present_button
 from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.compare.saturation import draw_saturation
 from qexplorer.ui.compare.sweep import draw_sweep
+from qexplorer.ui.compare.texts import draw_texts
 from qexplorer.ui.compare.usage import draw_usage
 from qexplorer.ui.compare.why.section import draw_why
 from qexplorer.ui.session import as_plain, remembered
@@ -52,6 +53,7 @@ _ICONS = {
     Change.UNKNOWN: ":material/info:",
 }
 _FEW = 3  # verdicts beside the best one that are read at a glance
+_TEXTS = "Generated text"  # of language models alone
 _COSTS = ("weight_bytes", "latency_ms", "energy_mj")
 
 
@@ -121,7 +123,7 @@ def _pictures(comparison: Comparison) -> None:
 
 def _details(comparison: Comparison) -> None:
     st.header("What is behind it")
-    names = list(_SECTIONS)
+    names = [name for name in _SECTIONS if name != _TEXTS or comparison.data.get("task") == "sequences"]
     choice = st.segmented_control(
         "Show", names, label_visibility="collapsed", required=True, **remembered("behind", names[0], names)
     )
@@ -216,5 +218,6 @@ _SECTIONS: dict[str, Callable[[Comparison], None]] = {
     "Energy": draw_energy,
     "Hardware use": draw_usage,
     "Batch and threads": draw_sweep,
+    _TEXTS: draw_texts,
 }
 """What can be looked into, by its label; each draws itself from the comparison."""

@@ -15,9 +15,11 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.measure.effects.effect_types import EffectReport
 from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.quantize.training.diaries.outcome import TrainedModel
 from qexplorer.report.effect_charts.effect_table import EFFECT_HEADER, effect_cells, effect_sentence
 from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells, run_notes
+from qexplorer.report.training_charts.notebook import training_html
 from qexplorer.report.words import bytes_text, carried_text, count_text
 
 __all__ = [
@@ -151,5 +153,6 @@ show_with(DataSet, data_html)
 show_with(Recipe, recipe_html)
 show_with(QuantizedModel, quantized_html)
 show_with(EffectReport, effects_html)
+show_with(TrainedModel, training_html)
 show_with(Run, run_html)
 show_with(ComparisonTable, comparison_html)

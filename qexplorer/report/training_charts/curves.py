@@ -11,11 +11,22 @@ from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.metric_words import axis_title, in_unit, stated
 from qexplorer.report.palette import FLOAT, INTEGER, NEUTRAL, ROUNDING
 
-__all__ = ["CurvePoint", "HeldLine", "curve_points", "held_lines", "judged_metric", "loss_spec", "metric_spec"]
+__all__ = [
+    "CurvePoint",
+    "HeldLine",
+    "curve_points",
+    "epoch_axis",
+    "held_lines",
+    "judged_metric",
+    "loss_spec",
+    "metric_spec",
+    "shown_epochs",
+]
 
 HEIGHT = 210
 PADDING = {"left": 0, "top": 2, "right": 8, "bottom": 2}
 _PTQ = "rounded only"
+_ENDS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ def loss_spec(diary: Diary) -> dict[str, Any]:
     faint = {
         "data": {"name": "steps"},
         "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.55, "color": NEUTRAL},
-        "encoding": {"x": _x(diary), "y": {**y, "field": "value"}},
+        "encoding": {"x": epoch_axis(diary), "y": {**y, "field": "value"}},
     }
     spec = _curve(diary, "Loss", "thin: single steps; thick: samples held back", y, metric=False)
     spec["datasets"]["steps"] = steps
@@ -114,12 +125,13 @@ def _curve(diary: Diary, title: str, subtitle: str, y: dict[str, Any], *, metric
         {"epoch": each.epoch, "value": each.value, "low": each.low, "high": each.high, "best": each.best}
         for each in points
     ]
-    places = (diary.of, diary.of * 0.62)  # names of lines that lie on each other stay apart
+    end = shown_epochs(diary)
+    places = (end, end * 0.62)  # names of lines that lie on each other stay apart
     held = [
         {"name": each.name, "value": each.value, "colour": each.colour, "end": end}
         for each, end in zip(lines, places, strict=False)
     ]
-    x = _x(diary)
+    x = epoch_axis(diary)
     tooltip = [
         {"field": "epoch", "title": "epoch"},
         {"field": "value", "title": title, "format": ".4~g"},
@@ -169,12 +181,20 @@ def _curve(diary: Diary, title: str, subtitle: str, y: dict[str, Any], *, metric
     }
 
 
-def _x(diary: Diary) -> dict[str, Any]:
-    axis = {"format": "d", "tickMinStep": 1, "grid": False, "tickCount": min(diary.of, 10)}
+def shown_epochs(diary: Diary) -> int:
+    """Where the axis of epochs ends: it grows in a few steps, so that a curve is seen from its first points on."""
+    if diary.ended:
+        return max(diary.trained, 1)
+    return min(next((end for end in _ENDS if end > diary.trained), diary.of), diary.of)
+
+
+def epoch_axis(diary: Diary) -> dict[str, Any]:
+    """The axis that all curves of a training share."""
+    end = shown_epochs(diary)
     return {
         "field": "epoch",
         "type": "quantitative",
         "title": "epoch",
-        "scale": {"domain": [0, diary.of], "nice": False},
-        "axis": axis,
+        "scale": {"domain": [0, end], "nice": False},
+        "axis": {"format": "d", "tickMinStep": 1, "grid": False, "tickCount": min(end, 10)},
     }

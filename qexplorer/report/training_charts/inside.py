@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.quantize.training.diaries.diary import Diary, Look, Shape
 from qexplorer.report.palette import FLOAT, GRID, INTEGER, NEUTRAL, ROUNDING
-from qexplorer.report.training_charts.curves import HEIGHT, PADDING
+from qexplorer.report.training_charts.curves import HEIGHT, PADDING, epoch_axis
 
 __all__ = ["gradient_rows", "gradient_spec", "scale_rows", "scale_spec", "weight_rows", "weight_spec"]
 
@@ -32,7 +33,7 @@ def scale_spec(diary: Diary, chosen: tuple[str, ...] = ()) -> dict[str, Any]:
     }
     y["axis"] = {"format": "~g", "tickCount": 5}
     tooltip = [{"field": "tensor", "title": "tensor"}, {"field": "ratio", "title": "times the start", "format": ".3f"}]
-    shared = {"x": _epochs(diary), "y": y, "detail": {"field": "tensor"}, "tooltip": tooltip}
+    shared = {"x": epoch_axis(diary), "y": y, "detail": {"field": "tensor"}, "tooltip": tooltip}
     front = {"transform": [{"filter": "datum.chosen"}], "encoding": shared}
     return {
         **_frame("Scales", "times their size at the start; thick: the layer chosen"),
@@ -73,7 +74,7 @@ def gradient_spec(diary: Diary) -> dict[str, Any]:
         "datasets": {"norms": gradient_rows(diary)},
         "data": {"name": "norms"},
         "mark": {"type": "line", "strokeWidth": 1.5},
-        "encoding": {"x": _epochs(diary), "y": y, "color": colour, "tooltip": tooltip},
+        "encoding": {"x": epoch_axis(diary), "y": y, "color": colour, "tooltip": tooltip},
     }
 
 
@@ -132,27 +133,17 @@ def weight_spec(layer: str, look: Look) -> dict[str, Any]:
 
 
 def _moved(look: Look) -> str:
-    text = "bars: now; line: before training"
+    text = "bars now, line before"
     if look.moved is not None:
-        text += f"; {look.moved:.1%} of the codes are others"
+        text += f"; {percent_text(look.moved, 1)} of codes moved"
     if look.now.outside >= 0.0005:
-        text += f"; {look.now.outside:.1%} beyond the ends"
+        text += f", {percent_text(look.now.outside, 1)} outside"
     return text
 
 
 def _shares(shape: Shape) -> list[float]:
     total = max(sum(shape.counts), 1)
     return [count / total for count in shape.counts]
-
-
-def _epochs(diary: Diary) -> dict[str, Any]:
-    return {
-        "field": "epoch",
-        "type": "quantitative",
-        "title": "epoch",
-        "scale": {"domain": [0, diary.of], "nice": False},
-        "axis": {"format": "d", "tickMinStep": 1, "grid": False, "tickCount": min(diary.of, 10)},
-    }
 
 
 def _frame(title: str, subtitle: str) -> dict[str, Any]:

@@ -40,10 +40,9 @@ def first_look(weights: Float32, grid: Grid) -> FirstLook:
     levels = _levels(grid)
     low, high = float(levels[0]) - _MARGIN, float(levels[-1]) + _MARGIN
     most = min(max(weights.size // _A_BIN, _LEAST_BINS), _MOST_BINS)
-    a_step = max(int(most / (high - low)), 1)  # bins of a step; odd, so that a level is the middle of one
-    width = max(1 / (a_step if a_step % 2 else a_step - 1), (high - low) / _MOST_BINS)
-    bins = int(np.ceil((high - low) / width))
+    width = _width((high - low) / most)
     start = float(levels[0]) - (round(_MARGIN / width) + 0.5) * width
+    bins = int(np.ceil((high - start) / width))
     shape = _counted(weights, grid, start, width, bins, levels)
     return FirstLook(
         grid.format.name, tuple(map(float, levels)), start, width, bins, shape, _small(quantize(weights, grid))
@@ -55,6 +54,14 @@ def look_again(first: FirstLook, weights: Float32, grid: Grid) -> Look:
     now = _counted(weights, grid, first.low, first.width, first.bins, np.asarray(first.levels))
     moved = float(np.mean(_small(quantize(weights, grid)) != first.codes))
     return Look(first.format, first.levels, first.low, first.width, first.shape, now, moved)
+
+
+def _width(least: float) -> float:
+    """Of a bin, in steps: an odd part of a step, so that a level is the middle of one, or several whole steps."""
+    if least > 1:
+        return float(np.ceil(least))
+    a_step = max(int(1 / least), 1)
+    return 1 / (a_step if a_step % 2 else a_step - 1)
 
 
 def _levels(grid: Grid) -> NDArray[np.float64]:

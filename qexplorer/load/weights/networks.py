@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,9 @@ LIBRARIES = ("timm", "transformers")
 CONFIG_BOUNDS = Bounds(size_bytes=2**21, depth=12, values=100_000)
 """Of a ``config.json``: names of classes are most of it."""
 _OWN_INPUT = (1, 3, 224, 224)
+_NAME = re.compile(r"\w[\w.-]{0,99}")
+"""Of an architecture in a package: timm would read a folder of this machine, or ask the internet, for others."""
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,10 @@ def build_network(name: str, shapes: Mapping[str, tuple[int, ...]], config: str 
         return _own(name, shapes)
     if library not in LIBRARIES:
         raise UnknownName(f"there is no list of architectures called '{library}'", allowed=", ".join(LIBRARIES))
+    if not _NAME.fullmatch(inner):
+        what = f"'{inner}' is no name of an architecture in {library}"
+        raise ModelError(what, where=where, allowed="letters, digits, dots, dashes", do="check the name")
+    os.environ.update(dict.fromkeys(_OFFLINE, "1"))  # settings in a stranger's file can name weights to be fetched
     if importlib.util.find_spec(library) is None:
         raise ModelError(
             f"the architecture '{name}' needs the package {library}, which is not installed here",

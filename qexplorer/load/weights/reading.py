@@ -19,6 +19,8 @@ __all__ = ["read_weights"]
 _INSIDE = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net", "weights")
 """Where checkpoints keep the state_dict among epochs and optimizers."""
 _MOST_TENSORS = 20_000
+_MOST_TIMES = 16
+"""That tensors may be larger than their file: some share values, as tied weights do."""
 
 
 def read_weights(path: Path, where: str) -> dict[str, Tensor]:
@@ -37,7 +39,25 @@ def read_weights(path: Path, where: str) -> dict[str, Tensor]:
         raise ModelError("there are no tensors in it", where=where, allowed=ALLOWED, do="save the state_dict alone")
     if len(found) > _MOST_TENSORS:
         raise ModelError(f"it has {len(found):,} tensors", where=where, allowed=f"at most {_MOST_TENSORS:,}")
+    for name, tensor in found.items():
+        _check_plain(name, tensor, where)
+    declared, held = sum(tensor.nbytes for tensor in found.values()), path.stat().st_size
+    if declared > _MOST_TIMES * held:
+        what = f"its tensors come to {declared / 2**20:,.0f} MB, which the file of {held / 2**20:,.1f} MB does not hold"
+        raise ModelError(what, where=where, do="save the state_dict with tensors of their own (tensor.contiguous())")
     return found
+
+
+def _check_plain(name: str, tensor: Tensor, where: str) -> None:
+    """Raises ModelError for a tensor that is no array of numbers: sparse, quantized, nested, or without values."""
+    import torch
+
+    nested, layout = tensor.is_nested, str(tensor.layout).removeprefix("torch.")
+    if nested or tensor.is_quantized or tensor.is_meta or tensor.is_complex() or tensor.layout is not torch.strided:
+        forms = {"nested": nested, "quantized": tensor.is_quantized, "without values": tensor.is_meta}
+        form = next((form for form, is_so in forms.items() if is_so), "complex" if tensor.is_complex() else layout)
+        what = f"the tensor '{name}' is {form}"
+        raise ModelError(what, where=where, allowed="dense tensors of real numbers", do="save it as float32")
 
 
 def _safetensors(path: Path, where: str) -> dict[str, Tensor]:

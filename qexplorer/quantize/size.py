@@ -82,7 +82,9 @@ def foretold_bytes(model: Model, plan: Plan) -> int:
     total = sum(layer.weight_bytes for layer in layers.values())
     total += max(model.weight_bytes - sum(_FLOAT * layer.parameters for layer in layers.values()), 0)
     for layer in plan.layers:
-        node, rule = view.nodes[layer.name], QUANTIZABLE.get(layer.op)
+        node, rule = view.nodes.get(layer.name), QUANTIZABLE.get(layer.op)
+        if node is None:  # it stands in the body of a loop or a condition, and stays as it is
+            continue
         position = None if rule is None else rule.bias_input
         bias = node.input[position] if position is not None and len(node.input) > position else ""
         values = math.prod(view.initializers[bias].dims) if bias in view.initializers else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -9,12 +11,14 @@ from onnx import TensorProto, helper
 
 import qexplorer as qx
 from qexplorer.core.recipe import Recipe
+from qexplorer.graph.index import index_of
 from qexplorer.measure.variant import quantized_variant
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.size import _bytes as packed_size
 from qexplorer.quantize.size import _stored_bytes as stored_size
 from qexplorer.quantize.size import foretold_bytes
 from qexplorer.report.words import bytes_text, carried_text
+from tests.quantize.graphs import build
 
 pytestmark = pytest.mark.usefixtures("shared_workspace")
 
@@ -26,6 +30,17 @@ def test_what_is_foretold_is_what_the_file_has(name: str, recipe: str) -> None:
     model = qx.load(name)
     foretold = foretold_bytes(model, preview_plan(model, Recipe.parse(recipe)))
     assert foretold == pytest.approx(qx.quantize(model, recipe).weight_bytes, rel=3e-3)
+
+
+@pytest.mark.parametrize("graph", ["branches", "loop"])
+def test_layers_in_bodies_are_foretold_as_they_are(graph: str, tmp_path: Path) -> None:
+    """What stands in a branch or a loop is no node of the graph itself; the size is foretold all the same."""
+    onnx.save(build(graph), tmp_path / f"{graph}.onnx")
+    model = qx.load(tmp_path / f"{graph}.onnx")
+    assert {layer.name for layer in model.layers} - set(index_of(model).nodes)
+    floats = foretold_bytes(model, preview_plan(model, Recipe.parse("fp16")))
+    assert 0 < foretold_bytes(model, preview_plan(model, Recipe.parse("w8"))) < model.weight_bytes
+    assert 0 < floats < model.weight_bytes
 
 
 def stored_by_hand(path: str) -> int:

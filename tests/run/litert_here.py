@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,22 +26,6 @@ def keep(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(cache, "workspace", workspace)
-    from torch._export import utils
-    from torch.export import decomp_utils, exported_program
-
-    for module in (utils, decomp_utils, exported_program):  # each has the name for itself
-        monkeypatch.setattr(module, "_collect_all_valid_cia_ops", _decomposable())
-
-
-@functools.cache
-def _decomposable() -> Callable[[], set[Any]]:
-    """PyTorch's list of what it can decompose: a conversion makes it four times, in a quarter of the conversion's time.
-
-    It lacks operators that are registered later; none of those decomposes.
-    """
-    from torch._export.utils import _collect_all_valid_cia_ops
-
-    return functools.cache(_collect_all_valid_cia_ops)
 
 
 def session_of(path: Path) -> LiteRtSession:

@@ -11,6 +11,8 @@ of 8-bit codes with its scales (those of 4 bits are packed later, see ``tflite_e
 
 ``Bound``: a Clip with constant bounds.
 
+``Apart``: a float tensor that codes do not cross: the least normal number is added, which changes nothing but a zero.
+
 ``FloatDiv``, ``FloatSoftmax``: in a form that the converter does not put on codes.
 
 ``FullyConnected``: a MatMul or Gemm with a constant weight laid out as LiteRT wants it, outputs first.
@@ -60,6 +62,11 @@ def _bound(node: Node, x: Tensor) -> Tensor:
     low = node.number("low", 0.0) if node.has("low") else None
     high = node.number("high", 0.0) if node.has("high") else None
     return torch.clamp(x, low, high)
+
+
+@operator("Apart", domain=DOMAIN)
+def _apart(node: Node, x: Tensor) -> Tensor:  # noqa: ARG001
+    return x + torch.finfo(torch.float32).tiny  # zero itself, or a factor of one, the converter would leave out
 
 
 @operator("FloatDiv", domain=DOMAIN)

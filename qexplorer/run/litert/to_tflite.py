@@ -8,11 +8,12 @@ integers; with it, it does no more than fuse what lies between them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SIGNATURE", "quiet", "to_tflite"]
 
 SIGNATURE = "serving_default"
+_LISTING = "_collect_all_valid_cia_ops"
 
 
 def to_tflite(module: torch.nn.Module, inputs: Sequence[torch.Tensor], output_names: Sequence[str]) -> bytes:
@@ -31,7 +33,7 @@ def to_tflite(module: torch.nn.Module, inputs: Sequence[torch.Tensor], output_na
     Raises:
         Exception: whatever torch or the converter raise.
     """
-    with quiet():
+    with quiet(), _decompositions_listed_once():
         from litert_converter.mlir._mlir_libs import converter_api_ext as converter
         from litert_torch import backend
         from litert_torch._convert import core, litert_converter, signature
@@ -59,6 +61,31 @@ def to_tflite(module: torch.nn.Module, inputs: Sequence[torch.Tensor], output_na
         _passes(converter, converted, context)
         content: bytes = litert_converter.LazyModelExporter(module=converted).to_bytes()
         return content
+
+
+@contextlib.contextmanager
+def _decompositions_listed_once() -> Iterator[None]:
+    """PyTorch lists the operators that it can decompose four times in a conversion, for a quarter of its time.
+
+    The list lacks operators that are registered later; none of those decomposes.
+    """
+    from torch._export import utils
+    from torch.export import decomp_utils, exported_program
+
+    modules = [each for each in (utils, decomp_utils, exported_program) if hasattr(each, _LISTING)]
+    before = [getattr(module, _LISTING) for module in modules]
+    for module, listing in zip(modules, before, strict=True):
+        setattr(module, _LISTING, _once(listing))
+    try:
+        yield
+    finally:
+        for module, listing in zip(modules, before, strict=True):
+            setattr(module, _LISTING, listing)
+
+
+@functools.cache
+def _once(listing: Callable[[], set[Any]]) -> Callable[[], set[Any]]:
+    return functools.cache(listing)
 
 
 def _own_dequantize(program: torch.export.ExportedProgram) -> None:

@@ -1,0 +1,96 @@
+"""Branches on different grids that are joined in float keep their own codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from qexplorer.run.litert.graph_edit import GraphEdit
+from qexplorer.run.litert.rewrite.joins import join_in_float
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.protocol import Mode, SessionOptions
+from tests.run.litert_here import HERE, keep, session_of
+
+COARSE, FINE = (0.05, 3), (0.017, -51)
+
+
+def joined(operator: str, grids: tuple[tuple[float, int], ...], behind: str | None = None) -> GraphEdit:
+    """A join of branches on ``grids``, the first behind a reshape, read by ``behind``; after the rewrite."""
+    nodes = [
+        helper.make_node("Grid", ["x"], [f"g{i}"], scale=scale, zero_point=zero, type="int8")
+        for i, (scale, zero) in enumerate(grids)
+    ]
+    nodes += [
+        helper.make_node("Reshape", ["g0", "shape"], ["r"]),
+        helper.make_node(operator, ["r", *[f"g{i}" for i in range(1, len(grids))]], ["j"]),
+        helper.make_node(behind or "Exp", ["j"], ["y"]),
+    ]
+    info = helper.make_tensor_value_info
+    ends = [[info(name, TensorProto.FLOAT, None)] for name in ("x", "y")]
+    stored = [numpy_helper.from_array(np.array([0, -1]), "shape")]
+    model = helper.make_model(helper.make_graph(nodes, "g", *ends, stored), opset_imports=[helper.make_opsetid("", 21)])
+    edit = GraphEdit(model)
+    join_in_float(edit)
+    return edit
+
+
+def apart(edit: GraphEdit) -> int:
+    """How many branches are kept apart."""
+    return sum(node.op_type == "Apart" for node in edit.nodes)
+
+
+@pytest.mark.parametrize("operator", ["Concat", "Max", "Min"])
+def test_branches_on_several_grids_are_kept_apart_where_nothing_rounds_behind(operator: str) -> None:
+    """One grid needs nothing, and a grid behind the join is the one that is meant."""
+    assert apart(joined(operator, (COARSE, FINE))) == 2
+    assert apart(joined(operator, (COARSE, COARSE))) == 0
+    assert apart(joined(operator, (COARSE, FINE), behind="Grid")) == 0
+
+
+def with_two_heads(folder: Path) -> Path:
+    """Scores of two heads, each on a grid of its own, laid side by side and put through a function in float."""
+    constants = {
+        "s1": np.float32(COARSE[0]),
+        "z1": np.uint8(131),
+        "s2": np.float32(FINE[0]),
+        "z2": np.uint8(77),
+        "shape": np.array([0, -1]),
+    }
+    nodes = [
+        node
+        for i in "12"
+        for node in (
+            helper.make_node("QuantizeLinear", ["x", f"s{i}", f"z{i}"], [f"q{i}"], f"q{i}"),
+            helper.make_node("DequantizeLinear", [f"q{i}", f"s{i}", f"z{i}"], [f"d{i}"], f"d{i}"),
+            helper.make_node("Reshape", [f"d{i}", "shape"], [f"r{i}"], f"r{i}"),
+        )
+    ]
+    nodes += [
+        helper.make_node("Concat", ["r1", "r2"], ["both"], "both", axis=1),
+        helper.make_node("Sigmoid", ["both"], ["y"], "y"),
+        helper.make_node("Max", ["d1", "d2"], ["larger"], "larger"),
+    ]
+    info = helper.make_tensor_value_info
+    inputs = [info("x", TensorProto.FLOAT, ["n", 3, 4])]
+    outputs = [info("y", TensorProto.FLOAT, ["n", 24]), info("larger", TensorProto.FLOAT, ["n", 3, 4])]
+    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "heads", inputs, outputs, stored)
+    path = folder / "heads.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
+    return path
+
+
+@pytest.mark.skipif(not HERE, reason="litert is not installed")
+def test_what_two_heads_say_is_not_rounded_onto_one_grid(
+    tmp_path: Path, session_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The converter joins codes on the first one's grid: a step of that is a thousand times what is allowed here."""
+    keep(session_workspace, monkeypatch)
+    path, feeds = with_two_heads(tmp_path), {"x": np.random.default_rng(0).normal(size=(8, 3, 4)).astype(np.float32)}
+    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    for found, simulated in zip(session_of(path).run(feeds), expected, strict=True):
+        np.testing.assert_allclose(found, simulated, rtol=0, atol=2e-6)

@@ -11,6 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.effects import EFFECTS, EffectsOrder
+from qexplorer.jobs.kinds.lesson import LESSON, LessonOrder
+from qexplorer.load.datasets.fit import fit_to_model
+from qexplorer.load.datasets.load import load_data
+from qexplorer.load.model import load_model
+from qexplorer.measure.lessons.making import lesson_of, spec_of, teachable
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, open_app, texts, when_ended
 
@@ -91,3 +96,100 @@ def test_without_data_the_button_says_what_is_lacking(workspace_folder: Path) ->
     app = open_app(PAGE, session="the-session")
     assert app.button("effects_start").disabled
     assert "Choose data" in app.button("effects_start").help
+
+
+LESSONS = ["adaround", "gptq", "ste", "lsq"]
+
+
+def _taught(folder: Path, view: str, recipe: str = "w4a8", **choices: Any) -> AppTest:
+    """The view of a layer that was looked into before."""
+    model = load_model("tumour_mlp")
+    layer = teachable(model)[0]
+    lesson_of(model, fit_to_model(load_data("tumour"), model), spec_of(Recipe.parse(recipe)), layer)
+    return _opened(folder, recipe, rounding_view=view, tensor_lesson_layer=layer, **choices)
+
+
+@pytest.mark.parametrize(("view", "charts"), [("adaround", 3), ("gptq", 3), ("ste", 4), ("lsq", 2)])
+def test_each_algorithm_is_shown_on_a_layer(workspace_folder: Path, view: str, charts: int) -> None:
+    """Pictures, the sentence on them and what they are of, at every width, without a job."""
+    app = _taught(workspace_folder, view)
+    for bits in (2, 8, 4):
+        app.select_slider("keep:lesson_bits").set_value(bits).run()
+        assert not app.exception
+        assert not app.error
+        assert len(_charts(app)) == charts
+    said = texts(app)
+    assert "calibration samples" in said
+    assert not app.session_state["qexplorer_state"].jobs
+
+
+@pytest.mark.parametrize("view", LESSONS)
+def test_a_layer_is_looked_into_by_one_job(workspace_folder: Path, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is known of a layer each view offers the same job, whatever algorithms the recipe has."""
+    asked = []
+    monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order, _: asked.append((kind, order)) or "x")
+    app = _opened(workspace_folder, "w8a8", rounding_view=view)
+    layers = teachable(load_model("tumour_mlp"))
+    app.button("lesson_start").click().run()
+    assert asked == [(LESSON, LessonOrder(model=MODEL, data=DATA, recipe="w8a8", layer=layers[1]))]
+
+
+def test_looking_into_a_layer_draws_it(workspace_folder: Path) -> None:
+    """After the job the pictures are there without another click."""
+    app = _opened(workspace_folder, "w4a8", rounding_view="adaround")
+    app.button("lesson_start").click().run()
+    assert when_ended(app, "lesson").error is None
+    app.run()
+    assert not app.error
+    assert len(_charts(app)) == 3
+    assert "AdaRound chose" in texts(app)
+
+
+def test_columns_are_rounded_by_a_slider(workspace_folder: Path) -> None:
+    """The sentence follows: nothing is rounded, some columns are, all are."""
+    app = _taught(workspace_folder, "gptq", lesson_bits=3)
+    slider = app.slider("keep:tensor_lesson_done")
+    slider.set_value(0).run()
+    assert "Nothing is rounded yet" in texts(app)
+    app.slider("keep:tensor_lesson_done").set_value(5).run()
+    assert f"5 of {int(slider.max)} weights are on the grid" in texts(app)
+    app.slider("keep:tensor_lesson_done").set_value(slider.max).run()
+    assert f"All {int(slider.max)} weights are on the grid" in texts(app)
+
+
+def test_training_is_clicked_through(workspace_folder: Path) -> None:
+    """Each click is a step with weight, gradient and what becomes of the code; another channel begins anew."""
+    app = _taught(workspace_folder, "ste", lesson_bits=3)
+    assert "take a step" in texts(app)
+    app.button("lesson_step").click().run()
+    assert "Step 1: weight" in texts(app)
+    app.button("lesson_ten").click().run()
+    assert "Step 11: weight" in texts(app)
+    assert "gradient" in texts(app)
+    app.selectbox("keep:tensor_lesson_channel").select_index(1).run()
+    assert not app.exception
+    assert "take a step" in texts(app)
+    app.button("lesson_step").click().run()
+    app.button("lesson_back").click().run()
+    assert "take a step" in texts(app)
+
+
+def test_a_scale_goes_down_its_curve(workspace_folder: Path) -> None:
+    """At first nothing is clipped; later some weights are, and the error is less."""
+    app = _taught(workspace_folder, "lsq", lesson_bits=3)
+    app.slider("keep:lesson_scale_step").set_value(0).run()
+    assert "After 0 steps" in texts(app)
+    assert "0.0 % of the weights are clipped" in texts(app)
+    app.slider("keep:lesson_scale_step").set_value(120).run()
+    assert "After 120 steps" in texts(app)
+    assert not app.error
+
+
+def test_lessons_need_data(workspace_folder: Path) -> None:
+    """Without data the button says what is lacking."""
+    (workspace_folder / "sessions").mkdir(parents=True)
+    value = {"model": "tumour_mlp", "data": None, "recipe": "w4", "choices": {"rounding_view": "gptq"}}
+    (workspace_folder / "sessions" / "the-session.json").write_text(json.dumps(value))
+    app = open_app(PAGE, session="the-session")
+    assert app.button("lesson_start").disabled
+    assert "Choose data" in app.button("lesson_start").help

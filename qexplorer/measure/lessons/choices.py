@@ -134,12 +134,13 @@ def other_way(lesson: Lesson, bits: int, row: int, column: int) -> OtherWay | No
 
 
 def telling_cell(lesson: Lesson, bits: int, rows: range, columns: range) -> tuple[int, int]:
-    """The weight of a window that says most: a moved one for which going back would cost most."""
-    best, cost = (rows[0], columns[0]), 0.0
+    """The weight of a window that says most: a moved one that gains most whether or not the others move; where there is
+    none, one for which going back alone would cost most."""
+    best, most = (rows[0], columns[0]), (0.0, 0.0)
     for cell in cells_of(lesson, bits, rows, columns):
-        if cell.moved:
-            found = other_way(lesson, bits, cell.row, cell.column)
-            gain = 0.0 if found is None or found.other != cell.learned else -found.totals[1]
-            if gain > cost:
-                best, cost = (cell.row, cell.column), gain
+        found = other_way(lesson, bits, cell.row, cell.column) if cell.moved else None
+        if found is not None and found.other == cell.learned:
+            gain = max(-max(found.totals), 0.0), -found.totals[1]
+            if gain > most:
+                best, most = (cell.row, cell.column), gain
     return best

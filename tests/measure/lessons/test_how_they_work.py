@@ -78,7 +78,7 @@ def test_the_cell_that_is_shown_first_would_be_missed() -> None:
     assert found is not None
     assert found.cell.moved
     assert found.alone > 0
-    assert found.totals[1] < 0
+    assert max(found.totals) < 0, "whether or not the others move"
 
 
 def test_no_row_is_worse_by_learning() -> None:

@@ -7,7 +7,8 @@ for on-device LLM compression and acceleration, section 3.2). How far to go is s
 
     s = mean|X|^r,   r = argmin_r || Q(W diag(s)) diag(s)^-1 X - W X ||,   0 <= r < 1
 
-on rows of calibration data, with the grids that the recipe asks for, and activations on theirs where they have one.
+on rows of calibration data, with grids that hold all values, and activations on theirs where they have one. What is
+found is judged with the grids that the recipe asks for, and layers that it does not help are left alone.
 Factors are divided by ``sqrt(max s min s)``, as in the authors' code. ``r = 0`` changes nothing.
 
 The division goes into constants in front, or becomes a Mul, as for SmoothQuant.

@@ -7,12 +7,13 @@ equations 3 and 4):
 
     Y = (X diag(s)^-1) (diag(s) W),     s_j = max|X_j|^alpha / max|W_j|^(1 - alpha)
 
-With ``alpha = 1/2`` both have the same largest magnitude in each channel. The division goes into the constants in
-front where that is exact: a normalization, a multiplication, the layer that made the channels. Where a GELU or a second
+With ``alpha = 1/2`` both have the same largest magnitude in each channel. The division goes into the constants in front
+where that is exact: a normalization, a multiplication, the layer that made the channels. Where a GELU or a second
 reader is in the way, a Mul in float does it. Layers that read one tensor are divided alike.
 
-``alpha`` is searched for each group of layers, on rows of calibration data, by the error at their outputs with the
-recipe's own grids; where no alpha has less error than leaving the layers alone, they are left alone.
+``alpha`` is searched for each group of layers, on rows of calibration data, by the error at their outputs. The search
+has grids that hold all values; what it finds is judged with the recipe's own, and layers that it does not help are left
+alone.
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ class GroupError:
         rows: Sequence[Float32],
         span: tuple[float, float] | None = None,
         beside: Sequence[Float32] | None = None,
+        *,
+        quick: bool = False,
     ) -> float:
         """The error at the outputs as a share of their size (root mean squares), over all layers of the group.
 
@@ -59,15 +61,20 @@ class GroupError:
             rows: changed the other way, so that products are the same in float.
             span: smallest and largest value of the changed input; those of ``rows`` if None.
             beside: what is added to the outputs of each layer in float.
+            quick: whether grids of weights hold all values, whatever the recipe's calibrator: to look for candidates,
+                since some calibrators take a hundred times as long.
         """
         more = beside or [np.zeros((), np.float32)] * len(weights)
-        shares = [self._share(at, weights[at], rows[at], span, more[at]) for at in range(len(weights))]
+        shares = [self._share(at, weights[at], rows[at], span, more[at], quick=quick) for at in range(len(weights))]
         return float(np.sqrt(np.mean(shares)))
 
-    def _share(self, at: int, weight: Float32, rows: Float32, span: tuple[float, float] | None, more: Float32) -> float:
+    def _share(
+        self, at: int, weight: Float32, rows: Float32, span: tuple[float, float] | None, more: Float32, *, quick: bool
+    ) -> float:
         decision, matrix = self.group.decisions[at], self.group.matrices[at]
         assert decision.spec.weights is not None, "groups have weights on grids"
-        spec, axis, block_axis, _ = fitting(decision, decision.spec.weights, self.view)
+        asked = decision.spec.weights.with_calibrator("minmax") if quick else decision.spec.weights
+        spec, axis, block_axis, _ = fitting(decision, asked, self.view)
         rounded = fake_quantize(weight, weight_grid(weight, spec, axis, block_axis))
         found = matrix.rows(rounded) @ self._on_codes(at, rows, span) + more
         size = float(np.square(self.wanted[at], dtype=np.float64).mean()) or 1.0

@@ -192,30 +192,29 @@ def _migrate(
     weights = [edits.value(label, 1) for label in group.layers]
     judge = GroupError.of(group, around.view, weights, [each.rows for each in inputs])
     tried = candidates(group, inputs, weights)
-    before = _error(judge, inputs, np.ones(group.channels))
-    errors = [_error(judge, inputs, factor) for _, factor in (tried if search else tried[:1])]
-    at, place = int(np.argmin(errors)), around.place(group)
-    word, factor = tried[at]
-    if search and errors[at] >= before * (1.0 if place else WORTH_A_NODE):
-        why = "a Mul in front of it would gain too little" if errors[at] < before else "no factors have less error"
-        say(draft, group, left(title, f"{why} ({errors[at]:.3g} of the size of its outputs, {before:.3g} as it is)"))
+    errors = [_error(judge, inputs, factor, quick=True) for _, factor in tried] if search else [0.0]
+    place, (word, factor) = around.place(group), tried[int(np.argmin(errors))]
+    before, after = (_error(judge, inputs, each) for each in (np.ones(group.channels), factor))
+    if search and after >= before * (1.0 if place else WORTH_A_NODE):
+        why = "a Mul in front of it would gain too little" if after < before else "no factors have less error"
+        say(draft, group, left(title, f"{why} ({after:.3g} of the size of its outputs, {before:.3g} as it is)"))
         return
     multiply(edits, group, factor)
     divide(edits, group, factor, place, by, around.rank(group))
     where = "by a Mul in front" if place is None else f"in the constants of '{place.layer}'"
     span = f"{factor.min():.3g} to {factor.max():.3g}"
     text = f"{title} divided the channels of its input by {span} ({word}), {where}"
-    say(draft, group, f"{text}: the error of its outputs is {errors[at]:.3g} of their size, {before:.3g} before")
+    say(draft, group, f"{text}: the error of its outputs is {after:.3g} of their size, {before:.3g} before")
 
 
-def _error(judge: GroupError, inputs: GroupInputs, factor: Factors) -> float:
+def _error(judge: GroupError, inputs: GroupInputs, factor: Factors, *, quick: bool = False) -> float:
     """The error with the channels divided by ``factor``, and the weights multiplied."""
     group, view = judge.group, judge.view
     weights = [scaled_in(view.nodes[n], w, factor) for n, w in zip(group.layers, judge.weights, strict=True)]
     rows = [(x / group.columns(factor, at)[..., None]).astype(np.float32) for at, x in enumerate(judge.rows)]
     low = min(0.0, *(float((each.low / factor).min()) for each in inputs))
     high = max(0.0, *(float((each.high / factor).max()) for each in inputs))
-    return judge.of_candidate(weights, rows, (low, high))
+    return judge.of_candidate(weights, rows, (low, high), quick=quick)
 
 
 def inputs_in_turns(

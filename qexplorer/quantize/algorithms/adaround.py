@@ -77,8 +77,11 @@ class Adaround:
     source: str = "Nagel et al. 2020, Up or down? Adaptive rounding for post-training quantization, section 3"
     options: type[AlgorithmOptions] = AdaroundOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("hqq",)
-    excludes: tuple[str, ...] = ("gptq",)
+    after: tuple[str, ...] = (
+        "hqq: it finds the scales that codes are chosen on",
+        "learned_scales: it finds the scales that codes are chosen on",
+    )
+    excludes: tuple[str, ...] = ("gptq: both choose the codes of weights",)
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: AdaroundOptions) -> Mapping[str, str]:  # noqa: ARG002

@@ -75,7 +75,10 @@ class Gptq:
     )
     options: type[AlgorithmOptions] = GptqOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("hqq",)
+    after: tuple[str, ...] = (
+        "hqq: it finds the scales that codes are chosen on",
+        "learned_scales: it finds the scales that codes are chosen on",
+    )
     excludes: tuple[str, ...] = ()
     stage: Literal[Stage.PLAN] = Stage.PLAN
 

@@ -154,8 +154,11 @@ class Qat:
     )
     options: type[AlgorithmOptions] = QatOptions
     needs: Needs = Needs.DATA | Needs.GRADIENTS
-    after: tuple[str, ...] = ("hqq", "bias_correction")
-    excludes: tuple[str, ...] = ("gptq", "adaround")
+    after: tuple[str, ...] = (
+        "hqq: training starts from its scales",
+        "bias_correction: training starts from its biases",
+    )
+    excludes: tuple[str, ...] = ("gptq: both choose the codes of weights", "adaround: both choose the codes of weights")
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: QatOptions) -> Mapping[str, str]:

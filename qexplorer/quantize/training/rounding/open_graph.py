@@ -7,6 +7,7 @@ Clip that the grid bounds is left out, and constants are rounded where a layer r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class OpenGraph:
         activations: the same for activations with a grid.
         sources: name of the float constant by the key of the plan's tensor.
         dynamic: outputs of Identities behind which values are rounded on the range that they have as the model runs.
+        bounds: of a Relu or Clip that an Identity stands for, as its grid bounds values: the least and the largest.
     """
 
     proto: onnx.ModelProto
@@ -38,6 +40,7 @@ class OpenGraph:
     activations: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     dynamic: tuple[str, ...] = ()
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def open_graph(model: Model, recipe: Recipe, plan: Plan) -> OpenGraph:
@@ -47,7 +50,7 @@ def open_graph(model: Model, recipe: Recipe, plan: Plan) -> OpenGraph:
     proto = emitter.finish(recipe)
     sources = {key: plan.tensors[key].name for key in emitter.open_constants.values()}
     points = emitter.open_constants, emitter.open_activations
-    return OpenGraph(proto, *points, sources, tuple(emitter.open_dynamic.values()))
+    return OpenGraph(proto, *points, sources, tuple(emitter.open_dynamic.values()), emitter.open_bounds)
 
 
 class _OpenEmitter(Emitter):
@@ -58,7 +61,9 @@ class _OpenEmitter(Emitter):
         self.open_constants: dict[str, str] = {}
         self.open_activations: dict[str, str] = {}
         self.open_dynamic: dict[str, str] = {}
+        self.open_bounds: dict[str, tuple[float, float]] = {}
         self._points: dict[str, str] = {}
+        self._bounds: dict[str, tuple[float, float]] = {}
 
     def constant(self, node: onnx.NodeProto, position: int, *, transposed: bool = False) -> str:
         """The name of the constant behind its rounding point."""
@@ -83,12 +88,24 @@ class _OpenEmitter(Emitter):
         source, target = node.input[0], node.output[0]
         if self.plan.tensors[self._end_of_chain(target)].carrier not in ("int8", "uint8"):
             return False
+        low, high = self._bounds.get(source, (-math.inf, math.inf))
+        least, most = self._limits(node)
         source = self._skipped.get(source, source)
+        self._bounds[target] = max(low, least), min(high, most)
         if target in self.plan.tensors:
             self._round(source, target)
+            self.open_bounds[target] = self._bounds[target]
         else:
             self._skipped[target] = source
         return True
+
+    def _limits(self, node: onnx.NodeProto) -> tuple[float, float]:
+        """Between which values a Relu or Clip leaves things as they are."""
+        if node.op_type == "Relu":
+            return 0.0, math.inf
+        ends = [self.view.value(name) if name else None for name in [*node.input, "", ""][1:3]]
+        low, high = (None if each is None else float(each.reshape(-1)[0]) for each in ends)
+        return -math.inf if low is None else low, math.inf if high is None else high
 
     def _round(self, source: str, tensor: str, *, moved: bool = False, value: str | None = None) -> None:
         del moved

@@ -98,7 +98,7 @@ class QatOptions(AlgorithmOptions):
         0, ge=0, le=1000, title="Patience", description="Epochs without a better state after which it ends. 0: never."
     )
     distillation: float = Field(
-        0.5,
+        0.9,
         ge=0.0,
         le=1.0,
         title="Distillation",

@@ -48,7 +48,7 @@ class TrainingOptions:
     clip: float = 0.0
     stages: tuple[int, ...] = ()
     patience: int = 0
-    distillation: float = 0.5
+    distillation: float = 0.9
     temperature: float = 2.0
     inner: float = 0.0
     inner_layers: int = 4

@@ -76,16 +76,16 @@ def describe(proto: onnx.ModelProto, out: Path, name: str, source_sha256: str, n
     from qexplorer.graph.walk import all_tensors, default_opset
     from qexplorer.load.layers import layer_map
     from qexplorer.load.outputs import makers_of, names_a_class
-    from qexplorer.load.parameters import counts, quantized_readers
+    from qexplorer.load.parameters import counts, readers_of
     from qexplorer.load.safety.bombs import ITEM_BITS
 
     data = proto.SerializeToString()
     write_atomically(out, data)
     layers = layer_map(proto)
     makers = makers_of(layers)
-    codes = quantized_readers(proto.graph)
+    readers = readers_of(proto.graph)
     tensors = [
-        (_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8), counts(tensor, name, codes))
+        (_count(tensor.dims), ITEM_BITS.get(tensor.data_type, 8), counts(tensor, name, readers))
         for name, tensor in all_tensors(proto)
     ]
     costs = [layer.macs for layer in layers if layer.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")]

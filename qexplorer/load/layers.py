@@ -18,7 +18,7 @@ from qexplorer.graph.walk import default_opset, fed_inputs, subgraphs
 from qexplorer.load.batch_axes import declared_shape, stand_alone
 from qexplorer.load.macs import Shape, layer_macs, shapes_for_one_sample
 from qexplorer.load.operators import MOVES, QUANTIZABLE, OperatorKind, OperatorRule
-from qexplorer.load.parameters import counts, quantized_readers
+from qexplorer.load.parameters import Readers, counts, readers_of
 from qexplorer.load.safety.finite import first_nonfinite
 
 __all__ = ["LOWEST_QUANTIZABLE_OPSET", "QUANTIZABLE", "layer_map"]
@@ -38,7 +38,7 @@ class _Facts:
     opset: int
     batch: int
     quantized: frozenset[str]
-    codes: frozenset[str]
+    readers: Readers
     view: GraphIndex
 
 
@@ -55,7 +55,7 @@ def layer_map(proto: onnx.ModelProto) -> tuple[Layer, ...]:
         default_opset(proto),
         _batch(proto),
         frozenset(o for n in proto.graph.node if n.op_type == "DequantizeLinear" for o in n.output),
-        quantized_readers(proto.graph),
+        readers_of(proto.graph),
         GraphIndex(proto),
     )
     counted: set[str] = set()
@@ -132,7 +132,7 @@ def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto], fact
         tied.get(name, name): name for name in node.input if name in weights and tied.get(name, name) not in counted
     }
     counted.update(fresh)  # in place: "|=" with a view of keys would make another set
-    return sum(_size(weights[name]) for name in fresh.values() if counts(weights[name], name, facts.codes))
+    return sum(_size(weights[name]) for name in fresh.values() if counts(weights[name], name, facts.readers))
 
 
 def _size(tensor: onnx.TensorProto) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from qexplorer.core.model import Layer
+from qexplorer.load.child import describe
 from qexplorer.load.layers import layer_map
 from qexplorer.load.normal.tidy import name_everything
 from qexplorer.load.shapes import add_shapes
@@ -57,6 +59,33 @@ def test_macs_and_axis(
     layer = one(op, shape, {k: weight(*s) for k, s in weights.items()}, **attributes)
     assert (layer.macs, layer.weight_axis, layer.weight, layer.quantizable) == (macs, axis, "w", True)
     assert layer.parameters == np.prod(weights["w"])
+
+
+def test_bounds_and_sizes_are_no_parameters() -> None:
+    """What says how an operator works is not counted, whatever its type; a number that is read as a value too is."""
+    scalar = np.array(0.5, np.float32)
+    nodes = [
+        helper.make_node("Clip", ["x", "low", "high"], ["a"]),
+        helper.make_node("Resize", ["a", "", "scales"], ["b"]),
+        helper.make_node("Clip", ["b", "", "both"], ["c"]),
+        helper.make_node("Mul", ["c", "both"], ["d"]),
+        helper.make_node("PRelu", ["d", "slope"], ["y"]),
+    ]
+    constants = {"low": scalar, "high": scalar, "both": scalar, "slope": weight(3, 1, 1)}
+    constants["scales"] = np.array([1, 1, 2, 2], np.float32)
+    found = layers(model(nodes, {"x": ["n", 3, 4, 4]}, ["y"], constants))
+    assert [layer.parameters for layer in found] == [0, 0, 1, 0, 3]
+
+
+@pytest.mark.parametrize("names", [("low", "high"), ("", "high"), ("low",)])
+def test_a_models_own_count_leaves_out_bounds(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """The number of a whole file is that of its layers, whichever bounds a Clip has."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Clip", ["a", *names], ["y"])]
+    bounds = {name: np.array(1.5, np.float32) for name in names if name}
+    proto = model(nodes, {"x": ["n", 4]}, ["y"], {"w": weight(4, 5)} | bounds)
+    name_everything(proto)
+    found = describe(proto, tmp_path / "out.onnx", "bounded", "0" * 64, ())
+    assert found.parameters == sum(layer.parameters for layer in found.layers) == 20
 
 
 def test_free_sizes_give_unknown_macs() -> None:

@@ -95,7 +95,7 @@ def draw_option(name: str, field: FieldInfo, **widget: Any) -> Any:
 def _number(field: FieldInfo, kind: type[int] | type[float]) -> dict[str, Any]:
     """Step, bounds and digits of a number's control, all of the number's own type."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    step = kind(extra.get("step", 1 if kind is int else 0.01))  # type: ignore[arg-type]
+    step = kind(extra.get("step", 1 if kind is int else _step_of(field.default)))  # type: ignore[arg-type]
     found: dict[str, Any] = {"step": step}
     for rule in field.metadata:
         for bound, inward in _BOUNDS.items():
@@ -105,3 +105,10 @@ def _number(field: FieldInfo, kind: type[int] | type[float]) -> dict[str, Any]:
     if kind is float:
         found["format"] = f"%.{max(1 - math.floor(math.log10(step)), 0)}f"
     return found
+
+
+def _step_of(default: object) -> float:
+    """A hundredth, or a tenth of the place of the default's first digit where that is less: 0.001 for 0.01."""
+    if not isinstance(default, float) or default <= 0:
+        return 0.01
+    return min(0.01, 10.0 ** (math.floor(math.log10(default)) - 1))

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 import pytest
 from pydantic import Field
+from pydantic.fields import FieldInfo
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
-from qexplorer.ui.calibrator_controls import draw_option, option_label
+from qexplorer.ui.calibrator_controls import _number, draw_option, option_label
 
 
 class Options(CalibratorOptions):
@@ -60,3 +61,20 @@ def test_a_label_is_the_title_or_the_name() -> None:
     fields: Any = Options.model_fields
     assert option_label("rounds", fields["rounds"]) == "Rounds of search"
     assert option_label("how_far", fields["part"]) == "How far"
+
+
+@pytest.mark.parametrize(
+    ("field", "step"),
+    [
+        (FieldInfo(default=0.01, annotation=float), 0.001),
+        (FieldInfo(default=0.0005, annotation=float), 0.00001),
+        (FieldInfo(default=0.5, annotation=float), 0.01),
+        (FieldInfo(default=0.0, annotation=float), 0.01),
+        (FieldInfo(default=0.01, annotation=float, json_schema_extra={"step": 0.005}), 0.005),
+    ],
+)
+def test_a_step_is_a_tenth_of_a_small_default(field: FieldInfo, step: float) -> None:
+    """A press of + or - moves a small number by a tenth of its place, unless its option says otherwise."""
+    found = _number(field, float)
+    assert found["step"] == pytest.approx(step)
+    assert float(found["format"] % step) == pytest.approx(step)

@@ -83,7 +83,6 @@ class QatOptions(AlgorithmOptions):
         le=1.0,
         title="Weight decay",
         description="Share of the learning rate by which weights shrink.",
-        json_schema_extra={"step": 1e-4},
     )
     clip: float = Field(
         0.0, ge=0.0, le=1e6, title="Clip gradients", description="Largest norm of all weights' gradients. 0: none."

@@ -15,7 +15,7 @@ from qexplorer.report.metric_words import value_text, with_interval
 from qexplorer.report.training_charts.curves import judged_metric
 from qexplorer.report.words import bytes_text
 
-__all__ = ["forecast_text", "integer_text", "so_far", "trouble", "won"]
+__all__ = ["cost_text", "forecast_text", "integer_text", "so_far", "trouble", "won"]
 
 _RISES = 2
 _BROKEN = "no number"  # what the engine says where the loss became none
@@ -57,20 +57,33 @@ def trouble(diary: Diary) -> str | None:
         from_, to = number_text(diary.best_epoch.held_back), number_text(last[-1])
         risen = f"The loss on samples held back has risen from {from_} to {to}: {kept} kept."
         return f"{risen} Stop here, or try a smaller learning rate."
+    if diary.best > 0 and _against_rounding(diary, diary.best_epoch.metric) < 0:
+        by = "accuracy" if diary.metric is None else METRICS.get(diary.metric).title
+        return (
+            f"By its loss the state after epoch {diary.best} is the best, but its {by} is worse than that of rounding "
+            "alone: try a smaller learning rate, or less distillation."
+        )
     if diary.ended and diary.best == 0 and diary.trained > 0:
-        if _nothing_lost(diary):
+        known = diary.epochs[0].metric is not None and diary.float_.metric is not None
+        if known and _against_rounding(diary, diary.float_.metric) <= 0:
             return "Rounding alone loses nothing on the samples held back, so nothing can be won back: try fewer bits."
         return "No epoch was better than rounding alone, so that is kept. Try a smaller learning rate or more epochs."
     return None
 
 
-def _nothing_lost(diary: Diary) -> bool:
-    """Whether the untrained state is as good as float, by the metric."""
-    first, float_ = diary.epochs[0].metric, diary.float_.metric
-    if diary.metric is None or first is None or float_ is None:
-        return False
-    better = 1 if METRICS.get(diary.metric).direction is Direction.HIGHER else -1
-    return better * first >= better * float_
+def _against_rounding(diary: Diary, value: float | None) -> float:
+    """How much better than the untrained state a value of the metric is; 0 where there is none."""
+    first = diary.epochs[0].metric
+    if diary.metric is None or first is None or value is None:
+        return 0.0
+    return (value - first) * (1 if METRICS.get(diary.metric).direction is Direction.HIGHER else -1)
+
+
+def cost_text(diary: Diary) -> str:
+    """``33 s of training so far, 601 MB of memory``, and where, if not on the processor."""
+    memory = "" if diary.memory_bytes is None else f", {bytes_text(diary.memory_bytes)} of memory"
+    on = " on the GPU" if diary.device == "cuda" else ""
+    return f"{duration(diary.seconds)} of training{'' if diary.ended else ' so far'}{on}{memory}"
 
 
 def forecast_text(found: TrainingForecast) -> str:

@@ -11,7 +11,7 @@ from qexplorer.core.foreign.media import in_chart
 from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.training_charts.curves import loss_spec, metric_spec
 from qexplorer.report.training_charts.inside import gradient_spec, scale_spec, weight_spec
-from qexplorer.report.training_charts.words import so_far, trouble
+from qexplorer.report.training_charts.words import cost_text, so_far, trouble
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, remembered
 
@@ -25,6 +25,7 @@ def draw_so_far(diary: Diary) -> None:
     if diary.went_on:
         st.caption(f":material/restart_alt: It went on after epoch {diary.went_on} of an earlier run.")
     st.markdown(as_plain(f"{so_far(diary)}."))
+    st.caption(as_plain(f"{cost_text(diary)}."))
     draw_trouble(diary)
 
 

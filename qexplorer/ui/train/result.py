@@ -9,7 +9,7 @@ from qexplorer.core.model import Model
 from qexplorer.jobs.kinds.train import TrainResult
 from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.quantize.training.diaries.diary import Diary
-from qexplorer.report.training_charts.words import integer_text, won
+from qexplorer.report.training_charts.words import cost_text, integer_text, won
 from qexplorer.ui.own_recipes import add_to_comparison, is_compared
 from qexplorer.ui.session import as_plain
 from qexplorer.ui.train.curves import draw_trouble
@@ -27,7 +27,11 @@ def draw_result(model: Model, made: TrainResult, diary: Diary | None) -> None:
         if not stopped and diary.stopped is not None:
             stopped = f"; it ended after epoch {diary.trained} of {diary.of}, as {diary.stopped}"
         best = "the untrained state" if shown.best == 0 else f"the state after epoch {shown.best}"
-        st.caption(as_plain(f"Kept: {best}{stopped}. By the recipe {made.recipe.name} anybody gets this file."))
+        st.caption(
+            as_plain(
+                f"Kept: {best}{stopped}. By the recipe {made.recipe.name} anybody gets this file; {cost_text(diary)}."
+            )
+        )
         said = integer_text(shown, made.integer)
         if said is not None:
             st.caption(as_plain(said))

@@ -12,7 +12,7 @@ from qexplorer.quantize.training.seen import Epoch, FloatVerdict
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_svg
 from qexplorer.report.training_charts.curves import curve_points, held_lines, loss_spec, metric_spec, shown_epochs
 from qexplorer.report.training_charts.inside import gradient_rows, gradient_spec, scale_spec, weight_rows, weight_spec
-from qexplorer.report.training_charts.words import forecast_text, integer_text, so_far, trouble, won
+from qexplorer.report.training_charts.words import cost_text, forecast_text, integer_text, so_far, trouble, won
 
 EPOCHS = (
     Epoch(0, None, 2.0, 0.362, (0.25, 0.49)),
@@ -30,6 +30,10 @@ def test_it_says_what_was_won_with_interval_and_number() -> None:
     text = "accuracy from 36.2 % to 95.8 % (86.3 to 98.8), float 99.5 %, on 60 samples held back"
     assert won(DIARY) == text
     assert so_far(DIARY) == f"Epoch 4 of 20, best so far epoch 2: {text}"
+    assert (
+        cost_text(replace(DIARY, seconds=33.0, memory_bytes=601_000_000)) == "35 s of training so far, 601 MB of memory"
+    )
+    assert cost_text(replace(DIARY, seconds=9.0, device="cuda", ended=True)) == "9 s of training on the GPU"
     assert so_far(DIARY.cut(0)).startswith("Epoch 1 of 20")
     plain = replace(DIARY, metric=None, epochs=tuple(replace(each, metric=None, ci95=None) for each in EPOCHS))
     assert won(plain) == "loss from 2.00 to 0.500, float 0.100, on 60 samples held back"
@@ -49,6 +53,8 @@ def test_what_goes_wrong_is_one_sentence_with_a_way_out() -> None:
     assert trouble(replace(DIARY, stopped="the loss on samples held back did not fall for 3 epochs")) is None
     worse = replace(DIARY, epochs=(*EPOCHS[:1], Epoch(1, 3.0, 3.0, 0.3)), best=0, ended=True)
     assert "No epoch was better" in str(trouble(worse))
+    poorer = replace(DIARY, epochs=(*EPOCHS[:1], Epoch(1, 3.0, 1.0, 0.2)), best=1)
+    assert "but its accuracy is worse than that of rounding alone" in str(trouble(poorer))
     whole = replace(worse, epochs=(Epoch(0, None, 0.1, 1.0), Epoch(1, 3.0, 3.0, 0.3)))
     assert "loses nothing" in str(trouble(whole))
 

@@ -15,7 +15,7 @@ _MOST_TICKS = 64
 
 
 def scale_rows(diary: Diary, chosen: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Every learned scale as a multiple of its size at the start: ``epoch``, ``tensor``, ``ratio``, ``chosen``."""
+    """Every learned scale as a multiple of what calibration gave: ``epoch``, ``tensor``, ``ratio``, ``chosen``."""
     return [
         {"epoch": each.step / diary.steps, "tensor": name, "ratio": ratio, "chosen": name in chosen}
         for each in diary.moments
@@ -32,11 +32,14 @@ def scale_spec(diary: Diary, chosen: tuple[str, ...] = ()) -> dict[str, Any]:
         "scale": {"type": "log", "nice": False},
     }
     y["axis"] = {"format": "~g", "tickCount": 5}
-    tooltip = [{"field": "tensor", "title": "tensor"}, {"field": "ratio", "title": "times the start", "format": ".3f"}]
+    tooltip = [
+        {"field": "tensor", "title": "tensor"},
+        {"field": "ratio", "title": "multiple", "format": ".3f"},
+    ]
     shared = {"x": epoch_axis(diary), "y": y, "detail": {"field": "tensor"}, "tooltip": tooltip}
     front = {"transform": [{"filter": "datum.chosen"}], "encoding": shared}
     return {
-        **_frame("Scales", "times their size at the start; thick: the layer chosen"),
+        **_frame("Scales", "times what calibration gave; thick: the layer chosen"),
         "datasets": {"scales": scale_rows(diary, chosen)},
         "data": {"name": "scales"},
         "layer": [

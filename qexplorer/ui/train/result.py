@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from qexplorer.core.files import file_name
@@ -27,11 +29,9 @@ def draw_result(model: Model, made: TrainResult, diary: Diary | None) -> None:
         if not stopped and diary.stopped is not None:
             stopped = f"; it ended after epoch {diary.trained} of {diary.of}, as {diary.stopped}"
         best = "the untrained state" if shown.best == 0 else f"the state after epoch {shown.best}"
-        st.caption(
-            as_plain(
-                f"Kept: {best}{stopped}. By the recipe {made.recipe.name} anybody gets this file; {cost_text(diary)}."
-            )
-        )
+        cost = cost_text(replace(diary, ended=True))
+        how = f"By the recipe {made.recipe.name} anybody gets this file; {cost}."
+        st.caption(as_plain(f"Kept: {best}{stopped}. {how}"))
         said = integer_text(shown, made.integer)
         if said is not None:
             st.caption(as_plain(said))

@@ -38,9 +38,10 @@ LADDER: dict[str, dict[str, list[str]]] = {
         "w8a8-tensor": ["bias_correction", "equalize", "equalize-bias_correction"],
         "w4a8": ["bias_correction", "hqq", "gptq", "adaround", "qat"],
         "w4a8-tensor": ["equalize", "equalize-gptq", "equalize-adaround", "qat"],
-        "w3a8": ["gptq", "adaround", "qat"],
-        "w2a8": ["gptq", "adaround", "qat"],
-        "w4a4": ["adaround", "qat"],
+        "w3a8": ["bias_correction", "learned_scales", "gptq", "adaround", "brecq", "autoround", "qat"],
+        "w3a8-mse": ["adaround", "brecq", "autoround"],
+        "w2a8": ["gptq", "adaround", "brecq", "autoround", "qat"],
+        "w4a4": ["learned_scales", "adaround", "brecq", "autoround", "qat"],
     },
     "digits_cnn": {
         "w4a8-tensor": ["equalize", "gptq", "adaround", "qat"],

@@ -27,7 +27,8 @@ def round_weights(
 ) -> None:
     """Rounds every weight that is on a grid, layer after layer, and says what that did to the layers' outputs.
 
-    Inputs are those of the float network. A row keeps its nearest codes where those have the smaller error.
+    Inputs are those of the float network. A row keeps its nearest codes where those have the smaller error. The first
+    layer is observed and rounded before the others are observed, so that its gain is told within moments.
 
     Args:
         draft: the plan.
@@ -40,7 +41,7 @@ def round_weights(
     for layer, why in reasons.items():
         draft.remark(layer, _left(title, why))
     by_layer = {layer: each for each in weights for layer in each.layers}
-    turns = within({layer: each.matrix for layer, each in by_layer.items()})
+    turns = _first_alone(within({layer: each.matrix for layer, each in by_layer.items()}))
     split = draft.calibration_of(samples)
     waiting = {each.layer: set(each.layers) for each in weights}
     kept: dict[str, Moments] = {}
@@ -58,8 +59,10 @@ def round_weights(
                 kept[weight.layer] = kept[weight.layer] + found[name] if weight.layer in kept else found[name]
             waiting[weight.layer].discard(name)
 
-            def rounding(share: float, at: float = done + (len(turn) + place) / 2, name: str = name) -> None:
-                draft.tell(f"{title}, rounding '{name}'", (at + share / 2) / len(by_layer))
+            def rounding(share: float, error: str = "", *, at: float = done + (len(turn) + place) / 2,
+                         name: str = name) -> None:  # fmt: skip
+                what = f"{title}, '{name}', error {error}" if error else f"{title}, rounding '{name}'"
+                draft.tell(what, (at + share / 2) / len(by_layer))
 
             if not waiting[weight.layer]:
                 with draft.timed(weight.layer):
@@ -67,12 +70,19 @@ def round_weights(
         done += len(turn)
 
 
+def _first_alone(turns: list[list[str]]) -> list[list[str]]:
+    """The first layer in a turn of its own."""
+    if not turns or len(turns[0]) < 2:
+        return turns
+    return [turns[0][:1], turns[0][1:], *turns[1:]]
+
+
 def _round(
     draft: PlanDraft,
     title: str,
     weight: GridWeight,
     moments: Moments | None,
-    told: Callable[[float], None],
+    told: Callable[..., None],
     codes: Callable[[GridWeight, Moments, Callable[[float], None]], Int32],
 ) -> None:
     told(0.0)
@@ -83,6 +93,7 @@ def _round(
     if found.rows:
         draft.set_codes(weight.layer, weight.position, found.codes, grid=weight.grid)
     draft.remark(weight.layer, found.said(title))
+    told(1.0, f"{found.after:.3g} of the output's size, nearest {found.before:.3g}")
 
 
 def _left(title: str, why: str) -> str:

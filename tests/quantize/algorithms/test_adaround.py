@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from qexplorer.quantize.algorithms.adaround import AdaroundOptions, rounded
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
 from qexplorer.quantize.layerwise.output_error import better_codes, row_errors
 from qexplorer.quantize.layerwise.weights import GridWeight
+from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.given_data import data_of, quantized
 from tests.quantize.support import case
 
@@ -117,6 +119,18 @@ def test_it_can_be_cancelled_in_the_middle_of_a_layer() -> None:
     with pytest.raises(Cancelled):
         rounded(weight, moments, AdaroundOptions(steps=200), told)
     assert shares == [0, 0.25, 0.5]
+
+
+def test_the_gain_of_the_first_layer_is_told_before_the_others_are_observed() -> None:
+    """With the error at its outputs and that of nearest rounding; shares never go back."""
+    one, told = case("cnn"), list[tuple[str, float]]()
+    data = replace(data_of(one), digest="told")
+    quantize_model(one.model, Recipe.parse("w3-adaround"), None, data, progress=lambda *step: told.append(step))
+    gains = [place for place, (step, _) in enumerate(told) if "of the output's size, nearest" in step]
+    observed = [place for place, (step, _) in enumerate(told) if "observing the inputs of layers" in step]
+    assert len(gains) == 3
+    assert gains[0] < observed[-1]
+    assert [share for _, share in told] == sorted(share for _, share in told)
 
 
 @pytest.mark.parametrize("recipe", ["w3-adaround", "w3a8-tensor-adaround", "w3-b8-adaround"])

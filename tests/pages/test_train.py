@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.kinds.train import TRAIN, diary_now
@@ -89,7 +90,7 @@ def test_options_are_drawn_kept_and_taken_back() -> None:
     assert "w2a8-tensor-qat with epochs 7" in texts(app)
     assert app.session_state["qexplorer_state"].recipe == "w2a8-tensor", "the recipe itself is left alone"
     app.button("train_reset").click().run()
-    assert app.number_input("train_epochs").value == 5
+    assert app.number_input("train_epochs").value == ALGORITHMS.get("qat").options().model_dump()["epochs"]
 
 
 def test_training_is_drawn_stopped_compared_and_downloaded() -> None:

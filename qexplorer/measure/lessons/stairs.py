@@ -91,7 +91,7 @@ def trained(lesson: Lesson, bits: int, row: int, steps: int, rate: float) -> Tra
     now = wanted.copy()
     weights, levels, gradients, losses = [], [], [], []
     for number in range(steps + 1):
-        at = np.clip(np.rint(now / scale), low, high)
+        at = np.clip(np.rint(now / scale), low, high) + 0.0  # no minus zero
         off = at * scale - wanted
         weights.append(now / scale)
         levels.append(at)
@@ -107,8 +107,9 @@ def trained(lesson: Lesson, bits: int, row: int, steps: int, rate: float) -> Tra
 
 
 def liveliest(training: Training) -> int:
-    """The column whose level changed first, and among those the one that moved furthest; else the furthest."""
-    changed = training.levels != training.levels[0]
-    first = np.where(changed.any(0), changed.argmax(0), len(training.levels))
-    way = np.abs(training.weights - training.weights[0]).max(0)
-    return int(np.lexsort((-way, first))[0])
+    """The column that shows learning best: its level is another one in the end and changed the fewest times; among those
+    the one that moved furthest, and where no level changed the furthest of all."""
+    jumps = (np.diff(training.levels, axis=0) != 0).sum(0)
+    stays = training.levels[-1] != training.levels[0]
+    way = np.abs(training.weights[-1] - training.weights[0])
+    return int(np.lexsort((-way, np.where(stays, jumps, len(training.levels))))[0])

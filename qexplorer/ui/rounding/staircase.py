@@ -19,6 +19,7 @@ SAYS = (
     "until it jumps."
 )
 _AHEAD, _MOST = 30, 60
+_RATE = 0.1  # of the largest that is stable without rounding; with larger ones most weights swing
 _TAKEN = "rounding_steps"
 
 
@@ -57,7 +58,7 @@ def draw_staircase(lesson: Lesson, digest: str, bits: int, row: int, settings: s
         draw_picture(loss_spec(training), key="lesson_loss", settings=settings)
     st.caption(
         "All weights of the channel learn, so that its output stays what it was in float; the orange one is drawn. "
-        "Plain gradient descent. " + lesson_caption(lesson)
+        "Plain gradient descent; weights near a jump swing over it, as they do in training. " + lesson_caption(lesson)
     )
 
 
@@ -67,4 +68,4 @@ def _take(steps: int) -> None:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _trained(digest: str, bits: int, row: int, steps: int, _lesson: Lesson) -> Training:  # noqa: ARG001 - as elsewhere
-    return trained(_lesson, bits, row, steps, 0.9)
+    return trained(_lesson, bits, row, steps, _RATE)

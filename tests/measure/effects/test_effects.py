@@ -10,6 +10,7 @@ import pytest
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.grid import dequantize, quantize
+from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.effects.effect_types import EffectReport
 from qexplorer.measure.effects.effects import effects_of, kept_effects, without
@@ -115,3 +116,16 @@ def test_no_algorithm_is_one_sentence() -> None:
     """A recipe that only rounds to nearest has nothing to be explained."""
     with pytest.raises(RecipeError, match="the recipe 'w4' has no algorithm; add one, such as adaround"):
         _report("w4")
+
+
+@pytest.mark.parametrize("name", ALGORITHMS.names())
+def test_what_every_algorithm_changed_can_be_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it changes, layers before and after are found, outputs are compared, and it says what it took."""
+    monkeypatch.setattr("qexplorer.measure.effects.effects.goes_apart", lambda _: False)  # a child each would take long
+    effect = _report(f"w4a8-{name}").of(name)
+    assert effect is not None
+    assert effect.layers
+    assert effect.seconds is not None
+    assert effect.output_before_db is not None
+    assert effect.output_after_db is not None
+    assert all(layer.after.output_sqnr_db is not None for layer in effect.layers)

@@ -107,8 +107,10 @@ def trained(lesson: Lesson, bits: int, row: int, steps: int, rate: float) -> Tra
 
 
 def liveliest(training: Training) -> int:
-    """The column that shows learning best: its level is another one in the end and changed the fewest times; among those
-    the one that moved furthest, and where no level changed the furthest of all."""
+    """The column that shows learning best: its level is another one in the end and changed the fewest times.
+
+    Among those it is the one that moved furthest, and where no level changed the furthest of all.
+    """
     jumps = (np.diff(training.levels, axis=0) != 0).sum(0)
     stays = training.levels[-1] != training.levels[0]
     way = np.abs(training.weights[-1] - training.weights[0])

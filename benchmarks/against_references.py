@@ -15,6 +15,7 @@ References live in an environment of their own, because they ask for other versi
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib
 import importlib.metadata
 import os
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 
 import qexplorer as qx
 from benchmarks.outlier_models import outlier_model
+from benchmarks.transformer_families import FAMILIES
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -168,6 +170,50 @@ def _nncf_w8a8(nncf: Any, model: Model, data: DataSet, alpha: float) -> onnx.Mod
         advanced_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=smooth),
     )
     return found
+
+
+@reference(
+    "neural-compressor_awq", "AWQ of Neural Compressor (torch) and ours (ONNX), of one module: int4, blocks of 16"
+)
+def neural_compressor_awq() -> Sequence[Row]:
+    """Layers of the blocks alone, by both; theirs with and without its search of clips, ours as mse and minmax."""
+    quantization = needed("neural_compressor.torch.quantization")
+    torch = needed("torch")
+    rows = []
+    for clip, calibrator in ((True, "mse"), (False, "minmax")):
+        found = []
+        for seed in SEEDS:
+            model, data = outlier_model("gpt", seed)
+            torch.manual_seed(seed)
+            module = FAMILIES["gpt-outliers"].make().eval()
+            ids = {k: torch.from_numpy(v) for k, v in data.evaluation.inputs.items()}
+            wanted = [module(*ids.values()).detach().numpy()]
+            theirs = [_nc_awq(quantization, torch, module, data, ids, scale, clip) for scale in (False, True)]
+            head = [layer.name for layer in model.layers if layer.op in ("MatMul", "Gemm")][-1]
+            kept = f"layers: [{{match: 'op:Gather', float: true}}, {{match: '{head}', float: true}}]\n"
+            spec = f"weights: {{format: int4, granularity: block, block: 16, calibrator: {calibrator}}}\n{kept}"
+            mine = [answers(ours(model, data, spec + e), data.evaluation.inputs) for e in ("", "algorithms: [awq]\n")]
+            found.append([decibels(each, wanted) for each in (mine[0], theirs[0], mine[1], theirs[1])])
+        plain, before, mine_db, theirs_db = (float(each) for each in np.median(found, 0))
+        case = f"gpt with outliers, w4-b16-{calibrator}, {len(SEEDS)} seeds"
+        rows.append(Row(case, "SQNR (dB)", plain, before, mine_db, theirs_db, 0.3))
+    return rows
+
+
+def _nc_awq(
+    quantization: Any, torch: Any, module: Any, data: DataSet, ids: Mapping[str, Any], scale: bool, clip: bool
+) -> Answers:
+    """What the module answers, quantized by Neural Compressor with its search of scales and of clips, or without."""
+    config = quantization.AWQConfig(
+        bits=4, group_size=16, use_sym=True, use_auto_scale=scale, use_auto_clip=clip, folding=False
+    )
+    config.set_local("head", quantization.AWQConfig(dtype="fp32"))
+    calibration = [torch.from_numpy(values) for values in data.calibration.inputs.values()]
+    prepared = quantization.prepare(copy.deepcopy(module), config, example_inputs=calibration[0][:1])
+    with torch.no_grad():
+        for start in range(0, data.calibration.n, 8):
+            prepared(*(values[start : start + 8] for values in calibration))
+        return [quantization.convert(prepared)(*ids.values()).numpy()]
 
 
 def main() -> int:

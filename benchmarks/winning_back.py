@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parent / "results"
 
 LADDER: dict[str, dict[str, list[str]]] = {
     "glyphs_mobilenet": {
-        "w8a8-tensor": ["bias_correction", "equalize", "equalize-bias_correction"],
+        "w8a8-tensor": ["bias_correction", "equalize", "equalize-bias_correction", "equalize-absorb"],
         "w4a8": ["bias_correction", "hqq", "gptq", "adaround", "qat"],
         "w4a8-tensor": ["equalize", "equalize-gptq", "equalize-adaround", "qat"],
         "w3a8": ["bias_correction", "learned_scales", "gptq", "adaround", "brecq", "autoround", "qat"],

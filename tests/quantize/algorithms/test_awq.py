@@ -39,6 +39,8 @@ def test_the_closed_form_of_its_factors() -> None:
     np.testing.assert_allclose(importance(np.array([16.0, 1.0, 4.0]), 0.5), [2.0, 0.5, 1.0])
     np.testing.assert_allclose(importance(np.array([16.0, 1.0, 4.0]), 0.0), 1.0)
     assert np.isfinite(importance(np.array([0.0, 1.0]), 0.9)).all()
+    both = importance(np.array([4.0, 1.0]), 0.5, np.array([0.25, 1.0]))
+    np.testing.assert_allclose(both[0] / both[1], 4.0, rtol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [{}, {"fused": True}, {"after": True}], ids=str)

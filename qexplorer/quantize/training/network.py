@@ -20,6 +20,7 @@ from qexplorer.quantize.training.rounding.open_graph import open_graph
 from qexplorer.quantize.training.rounding.placing import (
     LearningQuantizer,
     activation_quantizers,
+    bias_quantizers,
     constant_quantizers,
     start_near,
     uses_of,
@@ -41,7 +42,7 @@ __all__ = ["QuantizedNetwork"]
 class QuantizedNetwork(nn.Module):
     """A plan as a torch module whose weights learn, and scales and zero points if asked.
 
-    Weights start at their float values. Biases learn in float: their int32 codes are finer than anything that counts.
+    Weights start at their float values. Int32 biases are rounded to the product of the scales that they follow.
 
     Args:
         draft: the plan; it is not changed before :meth:`settle`.
@@ -57,6 +58,8 @@ class QuantizedNetwork(nn.Module):
         self._activations = activation_quantizers(self._opened, draft, learns)
         points = self._opened.constants.items()
         modules: dict[str, nn.Module] = {name: self._constants[key] for name, key in points if key in self._constants}
+        biases = bias_quantizers(draft, self._constants, self._activations)
+        modules |= {name: biases[key] for name, key in points if key in biases}
         modules |= {name: self._activations[key] for name, key in self._opened.activations.items()}
         modules |= {name: DynamicQuantizer() for name in self._opened.dynamic}
         held = {draft.plan.tensors[key].name for key, each in self._constants.items() if isinstance(each, FixedValues)}

@@ -18,7 +18,7 @@ from qexplorer.quantize.training.rounding.quantizers import Learns
 from tests.made_up_algorithm import MadeUp
 from tests.quantize.support import case, run
 
-KINDS = ["w8a8", "w4a8-tensor", "w4a8-b8", "w3", "w4-b8", "w8a8-dynamic", "nf4", "fp8", "ternary", "binary-b8"]
+KINDS = ["w8a8", "w4a4", "w4a8-tensor", "w4a8-b8", "w3", "w4-b8", "w8a8-dynamic", "nf4", "fp8", "ternary", "binary-b8"]
 GRAPHS = ["cnn", "mlp", "residual", "depthwise", "shared", "attention", "transposed", "unmoved", "concat"]
 
 

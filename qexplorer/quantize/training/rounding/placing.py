@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +16,17 @@ from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.training.rounding.level_quantizers import LevelQuantizer
 from qexplorer.quantize.training.rounding.one_grid import softmax_outputs, with_one_scale
 from qexplorer.quantize.training.rounding.open_graph import OpenGraph
-from qexplorer.quantize.training.rounding.quantizers import FIXED, FixedValues, GridQuantizer, Learns
+from qexplorer.quantize.training.rounding.quantizers import FIXED, BiasQuantizer, FixedValues, GridQuantizer, Learns
 from qexplorer.torchgraph.fake_quantize import broadcast_grid
 
-__all__ = ["LearningQuantizer", "activation_quantizers", "constant_quantizers", "start_near", "uses_of"]
+__all__ = [
+    "LearningQuantizer",
+    "activation_quantizers",
+    "bias_quantizers",
+    "constant_quantizers",
+    "start_near",
+    "uses_of",
+]
 
 LearningQuantizer = GridQuantizer | LevelQuantizer
 """What rounds a weight that learns."""
@@ -70,6 +77,24 @@ def activation_quantizers(opened: OpenGraph, draft: PlanDraft, learns: Learns) -
             own = replace(learns, zero=learns.zero and ends, ends=learns.ends and ends)
             leaders[first] = GridQuantizer(draft.plan.tensors[first].grid, learns=FIXED if first in still else own)
         found[key] = GridQuantizer(grid, like=leaders[first])
+    return found
+
+
+def bias_quantizers(
+    draft: PlanDraft, weights: Mapping[str, LearningQuantizer | FixedValues], activations: Mapping[str, GridQuantizer]
+) -> dict[str, BiasQuantizer]:
+    """What stands at the rounding points of int32 biases, by the key of the plan's tensor."""
+    found: dict[str, BiasQuantizer] = {}
+    for layer, position, key in uses_of(draft.plan):
+        if draft.plan.tensors[key].kind != "bias":
+            continue
+        values = draft.values(layer, position)
+        given = activations.get(draft.view.nodes[layer].input[0])
+        weight = weights.get(draft.plan.constants[layer].get(1, ""))
+        if given is None or values is None or not isinstance(weight, GridQuantizer):
+            continue
+        if weight.first_grid.scale.size in (1, values.size):
+            found[key] = BiasQuantizer(given, weight)
     return found
 
 

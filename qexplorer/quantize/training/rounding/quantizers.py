@@ -28,7 +28,7 @@ from qexplorer.core.grid import Float32, Grid
 from qexplorer.torchgraph.fake_quantize import broadcast_grid, fake_quantize
 from qexplorer.torchgraph.learned_rounding import learned_rounding
 
-__all__ = ["FIXED", "DynamicQuantizer", "FixedValues", "GridQuantizer", "Learns", "power_of_two"]
+__all__ = ["FIXED", "BiasQuantizer", "DynamicQuantizer", "FixedValues", "GridQuantizer", "Learns", "power_of_two"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +201,26 @@ class DynamicQuantizer(nn.Module):
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         zero = torch.round(-low / scale).clamp(0, 255)
         return fake_quantize(x, scale, zero, 0, 255)
+
+
+class BiasQuantizer(nn.Module):
+    """Rounds an int32 bias to the product of its layer's two scales, as they are now.
+
+    With 8 bits that is finer than anything that counts; with 4 by 4 bits it is not. The gradient passes.
+
+    Args:
+        activation: what rounds the layer's input, with one scale.
+        weight: what rounds its weight, with one scale or one a channel.
+    """
+
+    def __init__(self, activation: GridQuantizer, weight: GridQuantizer) -> None:
+        super().__init__()
+        self._scales = (activation, weight)  # in a tuple: their parameters are those of other points
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` rounded, of the same shape."""
+        with torch.no_grad():
+            scale = self._scales[0].scale.reshape(()) * self._scales[1].scale
+            scale = scale.reshape(()) if scale.numel() == 1 else scale.reshape(x.shape)
+            off = torch.round(x / scale) * scale - x
+        return x + off

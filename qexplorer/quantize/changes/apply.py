@@ -15,6 +15,7 @@ from qexplorer.core.workspace import sha256_bytes, workspace
 from qexplorer.quantize.changes.changes import Changes, changed_plan, with_remarks
 from qexplorer.quantize.changes.drafts import GraphDraft, Materials, PlanDraft
 from qexplorer.quantize.changes.kept import load_changes, save_changes
+from qexplorer.quantize.changes.threads import threads_for
 from qexplorer.quantize.findings import NOTHING_FOUND, Findings
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan, Worked
@@ -103,7 +104,8 @@ def _change_graph(
         return model
     draft = GraphDraft(model, recipe, materials, algorithm)
     before, start = draft.proto.SerializeToString(deterministic=True), time.perf_counter()
-    algorithm.change_graph(draft, asked.chosen)
+    with threads_for(model, algorithm.needs):
+        algorithm.change_graph(draft, asked.chosen)
     worked.append(Worked(algorithm.name, time.perf_counter() - start, draft.spent, dict(draft.remarks)))
     after = draft.proto.SerializeToString(deterministic=True)
     if after == before:
@@ -137,7 +139,8 @@ def _change_plan(model: Model, recipe: Recipe, plan: Plan, materials: Materials)
         if algorithm.stage is not Stage.PLAN:
             continue
         draft, start = PlanDraft(model, recipe, draft_plan, materials, algorithm), time.perf_counter()
-        algorithm.change_plan(draft, asked.chosen)
+        with threads_for(model, algorithm.needs):
+            algorithm.change_plan(draft, asked.chosen)
         worked = Worked(algorithm.name, time.perf_counter() - start, draft.spent, dict(draft.remarks))
         total = _joined(total, replace(draft.changes, worked=(worked,)))
         draft_plan = changed_plan(plan, total)

@@ -15,6 +15,8 @@ from torch import nn
 __all__ = ["export"]
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
+_NOWHERE = "_empty_nn_module_stack_from_metadata_hook"
+"""What torch calls the module of an operator that no module has, such as the reading of a free batch."""
 
 
 def export(net: nn.Module, example: torch.Tensor, path: Path, *, input_name: str, output_name: str) -> None:
@@ -85,6 +87,8 @@ def _path(node: onnx.NodeProto) -> str:
     """The module's path; an operator outside a module of its own is called by its type."""
     scopes = ast.literal_eval({p.key: p.value for p in node.metadata_props}[_SCOPES])
     module = scopes[-2]
+    if module == _NOWHERE:
+        return node.op_type.lower()
     if node.op_type == "Add":
         return f"{module}.add" if module else "add"
     return str(module)

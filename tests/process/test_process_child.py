@@ -222,6 +222,15 @@ def test_limits_bind_the_child_alone() -> None:
     assert (resource.getrlimit(resource.RLIMIT_AS), os.nice(0)) == before
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not share by session")
+def test_who_makes_way_does_so_among_sessions() -> None:
+    """The scheduling group of a child has the child's niceness, and that of this process stays."""
+    before = Path("/proc/self/autogroup").read_text(encoding="ascii")
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    assert work("priority_of_group", limits=Limits(nice=3)) == nice + 3
+    assert Path("/proc/self/autogroup").read_text(encoding="ascii") == before
+
+
 def test_events_can_go_to_a_file(tmp_path: Path) -> None:
     """A detached child appends its events and its result to a file, one JSON object a line."""
     import json

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from qexplorer.core.errors import BackendError, DataError
@@ -120,3 +121,8 @@ def refuse_memory(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG00
 def workspaces(arguments: dict[str, Any], emit: Emit) -> list[str]:  # noqa: ARG001
     """Which workspaces it finds: its own and the host's."""
     return [str(workspace()), str(host_workspace())]
+
+
+def priority_of_group(arguments: dict[str, Any], emit: Emit) -> int:  # noqa: ARG001
+    """The niceness of this process's scheduling group."""
+    return int(Path("/proc/self/autogroup").read_text(encoding="ascii").split()[-1])

@@ -11,8 +11,10 @@ A share of the mean of its diagonal is added to that of ``H`` (section 3.3). Wit
 largest inputs come first, while they can still be made up for; every weight keeps the scale that it has on its grid
 ("static groups" in the authors' code), so that any grid serves: per tensor, channel or block, and any format.
 
-The moments are those of the inputs in the float network. Where ``H`` is diagonal there is nothing to make up for, and
-the codes are those of rounding to nearest.
+Layers are rounded one after the other, and the moments are those of the inputs that the network rounded so far gives
+(section 4, setup). What is put on the grid is the weight moved a share of the way to the one that makes the float
+network's outputs of those inputs best (see ``layerwise.both_inputs``). Where ``H`` is diagonal and nothing was rounded
+before, there is nothing to make up for, and the codes are those of rounding to nearest.
 """
 
 from __future__ import annotations
@@ -28,9 +30,12 @@ from pydantic import Field
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.quantize.changes.drafts import PlanDraft
-from qexplorer.quantize.layerwise.by_moments import foretold, round_weights
+from qexplorer.quantize.layerwise.both_inputs import BothMoments, made_up_for
+from qexplorer.quantize.layerwise.by_moments import foretold
+from qexplorer.quantize.layerwise.in_order import round_in_order
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
 from qexplorer.quantize.layerwise.moments import Moments
+from qexplorer.quantize.layerwise.weights import GridWeight
 
 __all__ = ["ENTRIES", "Gptq", "GptqOptions", "rounded"]
 
@@ -58,6 +63,13 @@ class GptqOptions(AlgorithmOptions):
     act_order: bool = Field(
         True, title="Largest inputs first", description="Rounds the columns with the largest inputs first (act-order)."
     )
+    correction: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        title="Correction",
+        description="How much of what earlier layers' rounding did to a layer's inputs its weights make up for.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,8 @@ class Gptq:
         "moments of each layer's inputs; helps most with 4 bits and fewer."
     )
     source: str = (
-        "Frantar et al. 2022, GPTQ: Accurate post-training quantization for generative transformers, section 3"
+        "Frantar et al. 2022, GPTQ: Accurate post-training quantization for generative transformers, section 3; "
+        "Li et al. 2025, GPTAQ: Efficient finetuning-free quantization with asymmetric calibration"
     )
     options: type[AlgorithmOptions] = GptqOptions
     needs: Needs = Needs.DATA
@@ -88,12 +101,12 @@ class Gptq:
 
     def change_plan(self, draft: PlanDraft, options: GptqOptions) -> None:
         """Observes the inputs of all layers and rounds their weights."""
-        round_weights(
-            draft,
-            self.title,
-            options.samples,
-            lambda weight, moments, _: rounded(weight.values, weight.grid, weight.matrix, moments, options),
-        )
+
+        def codes(weight: GridWeight, moments: BothMoments) -> Int32:
+            target = made_up_for(weight.values, weight.matrix, moments, options.damping, options.correction)
+            return rounded(target, weight.grid, weight.matrix, moments.rounded, options)
+
+        round_in_order(draft, self.title, options.samples, codes)
 
 
 def rounded(weight: Float32, grid: Grid, matrix: LayerMatrix, moments: Moments, options: GptqOptions) -> Int32:

@@ -24,7 +24,7 @@ from qexplorer.quantize.layerwise.streams import Part, summed
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Moments", "input_moments", "within"]
+__all__ = ["Moments", "chosen_places", "input_moments", "within"]
 
 Moments = NDArray[np.float64]
 """``(groups, columns, columns)``."""
@@ -86,12 +86,26 @@ def within(layers: Mapping[str, LayerMatrix]) -> list[list[str]]:
     return turns
 
 
+def chosen_places(places: int, columns: int, batch: int, samples: int, first: int) -> NDArray[np.intp] | None:
+    """Which places of a batch are taken, by a seed; None: all of them.
+
+    Args:
+        places: that there are.
+        columns: of the layer.
+        batch: samples of the batch.
+        samples: of all batches.
+        first: number of the batch's first sample.
+    """
+    wanted = -(-max(_LEAST, 8 * columns) * batch // max(samples, 1))
+    if places <= wanted:
+        return None
+    return np.sort(np.random.default_rng(first).choice(places, wanted, replace=False, shuffle=False))
+
+
 def _moments(matrix: LayerMatrix, x: NDArray[np.float32], samples: int, first: int) -> Part:
     inputs = matrix.inputs(x)
-    places = inputs.shape[-1]
-    wanted = -(-max(_LEAST, 8 * matrix.columns) * len(x) // max(samples, 1))
-    if places > wanted:
-        chosen = np.random.default_rng(first).choice(places, wanted, replace=False, shuffle=False)
-        inputs = inputs[..., np.sort(chosen)]
+    chosen = chosen_places(inputs.shape[-1], matrix.columns, len(x), samples, first)
+    if chosen is not None:
+        inputs = inputs[..., chosen]
     found = np.matmul(inputs, inputs.swapaxes(1, 2))
     return found.astype(np.float64), inputs.shape[-1]

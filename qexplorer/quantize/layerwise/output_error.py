@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.grid import Float32, Int32, dequantize, quantize
+from qexplorer.quantize.layerwise.both_inputs import BothMoments
 from qexplorer.quantize.layerwise.moments import Moments
 from qexplorer.quantize.layerwise.weights import GridWeight
 
@@ -38,19 +39,20 @@ class BetterCodes:
         return f"{name}: {error}, with nearest rounding {self.before:.3g}"
 
 
-def better_codes(weight: GridWeight, chosen: Int32, moments: Moments) -> BetterCodes:
+def better_codes(weight: GridWeight, chosen: Int32, moments: Moments | BothMoments) -> BetterCodes:
     """For each row the codes ``chosen`` or the nearest ones, whichever have the smaller error at the output.
 
     Args:
         weight: the weight and its grid.
         chosen: int32 in its shape.
-        moments: of what its rows are multiplied with.
+        moments: of what its rows are multiplied with; those of both networks count errors of earlier layers too.
     """
     matrix, nearest = weight.matrix, quantize(weight.values, weight.grid)
     before, after = (row_errors(weight, dequantize(each, weight.grid), moments) for each in (nearest, chosen))
     better = after < before
     rows = np.where(better[..., None], matrix.rows(chosen), matrix.rows(nearest))
-    size = float(_squares(matrix.rows(weight.values.astype(np.float64)), moments).sum()) or 1.0
+    real = moments.real if isinstance(moments, BothMoments) else moments
+    size = float(_squares(matrix.rows(weight.values.astype(np.float64)), real).sum()) or 1.0
     return BetterCodes(
         codes=np.ascontiguousarray(matrix.weight(rows), np.int32),
         rows=int(better.sum()),
@@ -59,9 +61,20 @@ def better_codes(weight: GridWeight, chosen: Int32, moments: Moments) -> BetterC
     )
 
 
-def row_errors(weight: GridWeight, other: Float32, moments: Moments) -> NDArray[np.float64]:
-    """Mean squared error at each row's output with ``other`` in place of the weight, ``(groups, rows)``."""
-    return _squares(weight.matrix.rows(other.astype(np.float64) - weight.values), moments)
+def row_errors(weight: GridWeight, other: Float32, moments: Moments | BothMoments) -> NDArray[np.float64]:
+    """Mean squared error at each row's output with ``other`` in place of the weight, ``(groups, rows)``.
+
+    With moments of both networks, of ``Q X_q - W X = D X_q + W (X_q - X)`` for ``D = Q - W``.
+    """
+    error = weight.matrix.rows(other.astype(np.float64) - weight.values)
+    if not isinstance(moments, BothMoments):
+        return _squares(error, moments)
+    rows = weight.matrix.rows(weight.values.astype(np.float64))
+    gone = moments.rounded - moments.cross  # (X_q - X) X_q^T
+    fed = gone - moments.cross.swapaxes(1, 2) + moments.real  # (X_q - X) (X_q - X)^T
+    squares = np.sum((error @ moments.rounded + 2 * (rows @ gone)) * error, -1) + np.sum((rows @ fed) * rows, -1)
+    found: NDArray[np.float64] = np.maximum(squares, 0.0)
+    return found
 
 
 def _squares(rows: NDArray[np.float64], moments: Moments) -> NDArray[np.float64]:

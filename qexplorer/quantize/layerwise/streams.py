@@ -45,6 +45,7 @@ def summed(
     names: Sequence[str],
     parts: Callable[[Sequence[NDArray[Any]], int], Sequence[Part]],
     progress: Callable[[float], None],
+    second: tuple[onnx.ModelProto, str] | None = None,
 ) -> list[Part]:
     """Runs ``proto`` on all samples and adds up what ``parts`` makes of the tensors ``names``.
 
@@ -55,6 +56,7 @@ def summed(
         names: the tensors, inputs of the graph too.
         parts: given the tensors of one batch and the number of its first sample, what they add; called in threads.
         progress: told the share that is done after each batch.
+        second: another graph with the same inputs, and a tensor of it that comes behind the others.
 
     Returns:
         The sums, in the order in which ``parts`` gives them; empty where there is no sample.
@@ -68,7 +70,7 @@ def summed(
             return list(found)
         return [(a + b, m + n) for (a, m), (b, n) in zip(totals, found, strict=True)]
 
-    return folded(proto, model, split, names, parts, added, progress) or []
+    return folded(proto, model, split, names, parts, added, progress, second) or []
 
 
 def folded(
@@ -79,6 +81,7 @@ def folded(
     parts: Callable[[Sequence[NDArray[Any]], int], _Found],
     fold: Callable[[_Total | None, _Found], _Total],
     progress: Callable[[float], None],
+    second: tuple[onnx.ModelProto, str] | None = None,
 ) -> _Total | None:
     """Runs ``proto`` on all samples and takes up what ``parts`` makes of the tensors ``names``, batch after batch.
 
@@ -90,6 +93,7 @@ def folded(
         parts: given the tensors of one batch and the number of its first sample; called in threads.
         fold: given what was taken up so far, None at first, and the part of the next batch, in the order of samples.
         progress: told the share that is done after each batch.
+        second: another graph with the same inputs, and a tensor of it that comes behind the others.
 
     Returns:
         What ``fold`` gave last; None where there is no sample.
@@ -97,6 +101,25 @@ def folded(
     Raises:
         BackendError: ONNX Runtime cannot run the graph.
     """
+    ran = _opened(proto, model, names)
+    beside = _opened(second[0], model, [second[1]]) if second is not None else None
+
+    def work(feeds: dict[str, Array], samples: int, first: int) -> _Found:
+        found = [*ran(feeds), *(beside(feeds) if beside is not None else [])]
+        return parts([without_filling(each, feeds, samples) for each in found], first)
+
+    try:
+        return _folded(work, model, split, BATCH, fold, progress)
+    except BackendError:
+        if model.fixed_batch is not None:
+            raise
+        return _folded(work, model, split, 1, fold, progress)  # a batch can be written into a Reshape
+
+
+def _opened(
+    proto: onnx.ModelProto, model: Model, names: Sequence[str]
+) -> Callable[[dict[str, Array]], list[NDArray[Any]]]:
+    """A session of ``proto``: the tensors ``names``, inputs too, for what is fed."""
     import onnx
 
     fed = {info.name for info in model.inputs}
@@ -105,19 +128,14 @@ def folded(
     session = open_session(proto.SerializeToString(), 1, model.name, settings=SIMULATED)
     inside = [name for name in dict.fromkeys(names) if name not in fed]
 
-    def work(feeds: dict[str, Array], samples: int, first: int) -> _Found:
+    def run(feeds: dict[str, Array]) -> list[NDArray[Any]]:
         try:
-            ran = dict(zip(inside, session.run(inside, feeds) if inside else [], strict=True))
+            found = dict(zip(inside, session.run(inside, feeds) if inside else [], strict=True))
         except Exception as error:  # its exceptions share no base class but Exception
             raise BackendError(one_sentence(error), where=model.name) from None
-        return parts([without_filling((feeds | ran)[name], feeds, samples) for name in names], first)
+        return [(feeds | found)[name] for name in names]
 
-    try:
-        return _folded(work, model, split, BATCH, fold, progress)
-    except BackendError:
-        if model.fixed_batch is not None:
-            raise
-        return _folded(work, model, split, 1, fold, progress)  # a batch can be written into a Reshape
+    return run
 
 
 def _folded(

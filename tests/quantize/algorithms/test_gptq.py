@@ -9,8 +9,15 @@ import pytest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
+from qexplorer.core.plugin_kinds.algorithm import Needs
+from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.algorithms.gptq import GptqOptions, rounded
+from qexplorer.quantize.changes.drafts import Materials, PlanDraft
+from qexplorer.quantize.layerwise.both_inputs import both_moments, made_up_for
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
+from qexplorer.quantize.layerwise.output_error import better_codes
+from qexplorer.quantize.layerwise.weights import grid_weights
+from tests.made_up_algorithm import MadeUp
 from tests.quantize.given_data import data_of, quantized
 from tests.quantize.support import case
 
@@ -132,3 +139,21 @@ def test_the_plan_says_what_it_did_to_the_outputs(recipe: str) -> None:
     for layer in changed:
         after, before = layer.reason.split("outputs is ")[1].split(" of their size, with nearest rounding ")
         assert float(after) <= float(before)
+
+
+def test_layers_see_what_was_rounded_before_them() -> None:
+    """The last layer's codes are those of its moved weight, on inputs that the network with the others' codes gives."""
+    one, recipe = case("mlp"), Recipe.parse("w3-gptq")
+    found = quantized(one.model, "w3-gptq", data_of(one))
+    algorithm = MadeUp("entry", needs=Needs.DATA)
+    draft = PlanDraft(one.model, recipe, found.plan, Materials(data=data_of(one)), algorithm)  # type: ignore[arg-type]
+    weight, options = grid_weights(draft)[0][-1], GptqOptions()
+    tensor = draft.view.nodes[weight.layer].input[0]
+    [both] = both_moments(draft, draft.calibration_of(options.samples), tensor, [weight.matrix], lambda _: None)
+    target = made_up_for(weight.values, weight.matrix, both, options.damping, options.correction)
+    chosen = rounded(target, weight.grid, weight.matrix, both.rounded, options)
+    codes = found.plan.tensors[found.plan.constants[weight.layer][weight.position]].codes
+    assert codes is not None
+    assert np.array_equal(codes, better_codes(weight, chosen, both).codes)
+    plain = rounded(weight.values, weight.grid, weight.matrix, both.real, options)
+    assert not np.array_equal(codes, better_codes(weight, plain, both.real).codes)

@@ -33,7 +33,7 @@ def draw_weights() -> None:
         if is_shared():  # nobody looks at files of the host
             return
         with right, st.form("path_weights", border=False):
-            typed = st.text_input("Or a path on this machine", placeholder="/home/me/weights/net.safetensors")
+            typed = st.text_input("Or their path on this machine", placeholder="/home/me/weights/net.safetensors")
             if st.form_submit_button("Load them", disabled=chosen is None) and typed.strip():
                 path = given_path(typed.strip())
                 error = take(lambda: _load(path, path.name, str(chosen)), wait.format(name=as_plain(path.name)))

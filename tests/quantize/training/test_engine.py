@@ -310,10 +310,10 @@ def test_distillation_by_layer_brings_inner_activations_nearer() -> None:
     """With a large weight the compared activations end nearer to the float network's than without."""
     errors = []
     for inner in (0.0, 20.0):
-        network, one = _network("w2a8")
+        network, one = _network("w3a8")
         places = network.inner_places(2)
         assert places
-        _train(network, one, _split(one), replace(ONE, epochs=8, inner=inner, inner_layers=2))
+        _train(network, one, _split(one), replace(ONE, epochs=20, inner=inner, inner_layers=2))
         feeds = [torch.from_numpy(one.feeds[name]) for name in network.input_names]
         teacher = GraphModule(one.model.proto())
         with torch.no_grad():

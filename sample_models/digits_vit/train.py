@@ -84,9 +84,8 @@ def main() -> None:
     manifest = write_manifest(
         FOLDER,
         title="Handwritten digits, transformer",
-        description="A small vision transformer with outlier channels, as large transformers have: one scale for a "
-        "tensor of activations ruins it, SmoothQuant or a rotation repairs it. Channels 3 and 17 were made 100 times "
-        "larger by an exact rescaling after training; float answers are unchanged.",
+        description="A small vision transformer with outliers: one scale for activations ruins it, SmoothQuant or a "
+        "rotation repairs it. Channels 3 and 17 were made 100 times larger by an exact rescaling after training.",
         input_kind="image",
         data=facts,
         measured=count_correct(FOLDER / "model.onnx", *judged),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,8 @@ def _take_away(comparison: Comparison) -> None:
             label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
             _run_files(comparison, labels[label])
         draw_present_button(comparison)
-        _download("Results as JSON", comparison_json(comparison), file_name(stem, ".json"))
-        _download("Results as CSV", comparison_csv(comparison), file_name(stem, ".csv"))
+        _download("Results as JSON", partial(comparison_json, comparison), file_name(stem, ".json"))
+        _download("Results as CSV", partial(comparison_csv, comparison), file_name(stem, ".csv"))
     if labels and (notes := labels[label].notes):
         st.caption(as_plain(f"How this file ran on {backend_label(labels[label].backend)}: {'; '.join(notes)}."))
 
@@ -189,12 +190,12 @@ def _run_files(comparison: Comparison, run: Run) -> None:
     model, name = str(comparison.model.get("name")), _name_in_files(comparison, run)
     path = Path(comparison.quantized.get(run.digest, ""))
     if path.is_file() and read_written(path) is not None:
-        _download("ONNX", path.read_bytes(), file_name(model, name, ".onnx"))
+        _download("ONNX", path.read_bytes, file_name(model, name, ".onnx"))
     else:
         st.caption("The quantized file is gone; compare again to make it.")
     recipe = comparison.recipes.get(run.digest)
     if recipe:
-        _download("Recipe", recipe, file_name(model, name, ".yaml"))
+        _download("Recipe", lambda: recipe, file_name(model, name, ".yaml"))
 
 
 def _name_in_files(comparison: Comparison, run: Run) -> str:
@@ -203,7 +204,8 @@ def _name_in_files(comparison: Comparison, run: Run) -> str:
     return run.recipe if len(twins) == 1 else f"{run.recipe}-{run.digest[:4]}"
 
 
-def _download(label: str, data: str | bytes, name: str) -> None:
+def _download(label: str, data: Callable[[], str | bytes], name: str) -> None:
+    """A button whose file is made when it is pressed, and not each time the page is drawn."""
     st.download_button(label, data, name, icon=":material/download:", on_click="ignore")
 
 

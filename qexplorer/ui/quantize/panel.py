@@ -120,7 +120,7 @@ def _download(section: JobSection[QuantizeOrder, QuantizeResult, None], model: M
         section.draw_button()
         return
     name = file_name(model.name, recipe.name, ".onnx")
-    st.download_button("Download ONNX", path.read_bytes(), name, icon=":material/download:", key="quantize_onnx")
+    st.download_button("Download ONNX", path.read_bytes, name, icon=":material/download:", key="quantize_onnx")
 
 
 def _section(recipe: Recipe, refused: RecipeError | None) -> JobSection[QuantizeOrder, QuantizeResult, None]:

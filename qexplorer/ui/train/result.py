@@ -47,5 +47,5 @@ def draw_result(model: Model, made: TrainResult, diary: Diary | None) -> None:
         path = kept_quantized(made.digest)
         if path is not None:
             name = file_name(model.name, made.recipe.name, ".onnx")
-            st.download_button("Download ONNX", path.read_bytes(), name, icon=":material/download:", key="train_onnx")
+            st.download_button("Download ONNX", path.read_bytes, name, icon=":material/download:", key="train_onnx")
         st.page_link("pages/compare.py", label="Next: compare", icon=":material/arrow_forward:")

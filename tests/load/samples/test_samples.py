@@ -38,7 +38,7 @@ def test_all_samples_are_listed_trained_ones_first() -> None:
     """Trained models and architectures are there, and only the trained ones were measured."""
     samples = list_samples()
     names = tuple(s.name for s in samples)
-    known = {"digits_cnn", "digits_vit", "glyphs_mobilenet", "text_lm", "tumour_mlp"}
+    known = {"digits_cnn", "digits_vit", "fashion_dscnn", "glyphs_mobilenet", "text_lm", "tumour_mlp"}
     assert known <= set(names[: len(TRAINED)]) == set(TRAINED)
     assert {"resnet18", "resnet50", "mobilenet_v2"} <= set(names[len(TRAINED) :])
     assert all((s.float_metric is not None) == s.trained for s in samples)

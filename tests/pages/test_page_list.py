@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_pages_stand_in_the_order_of_the_work() -> None:
     """Groups and pages come in the order of their places, each file once."""
     assert {group: [page.title for page in pages] for group, pages in grouped().items()} == {
-        "Explore": ["Model", "Distributions"],
+        "Explore": ["Model", "Distributions", "Learn"],
         "Quantize": ["Quantize", "Better rounding", "Train"],
         "Judge": ["Compare", "Live", "System"],
     }

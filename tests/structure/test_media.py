@@ -40,7 +40,7 @@ ESCAPES = {"as_plain", "in_code", "in_html", "in_markdown"}
 FOREIGN = {"name", "stem", "recipe", "reason", "error", "sentence", "step", "note", "layer", "label", "op", "classes"}
 """Attributes that may hold what the author of a file wrote."""
 
-OWN_WORDS = {"sample.name", "row.name", "button.label"}
+OWN_WORDS = {"sample.name", "row.name", "button.label", "control.label", "shown.sentence"}
 """Expressions of that form that hold what this program itself says."""
 
 

@@ -57,6 +57,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("judged", "findings"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),
+    KeptKind("groups", "answers of classes"),
     KeptKind("training", "training that can go on"),
     KeptKind("details", "findings"),
     KeptKind("incoming", "being worked on", Going.NEVER),

@@ -18,7 +18,7 @@ from qexplorer.ui.session import current_data, data_reference, fitted_data, mode
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics, TensorStats
 
-__all__ = ["SAMPLES", "choose_tensor", "layer_of", "observed", "tensor_label"]
+__all__ = ["SAMPLES", "choose_tensor", "layer_of", "observed", "tensor_label", "weight_stats_of"]
 
 SAMPLES = CALIBRATION_SAMPLES
 _KINDS = {"weight": "Weights", "activation": "Activations"}
@@ -77,7 +77,13 @@ def _weight(model: Model) -> tuple[TensorStats, str] | None:
         return None
     sizes = {layer.weight: math.prod(layer.weight_shape) for layer in model.layers if layer.weight}
     largest = max(names, key=lambda name: sizes.get(name, 0))
-    return _weight_stats(model.sha256, _pick(model, "weight", names, largest), model), model.sha256
+    return weight_stats_of(model, _pick(model, "weight", names, largest)), model.sha256
+
+
+def weight_stats_of(model: Model, name: str) -> TensorStats:
+    """Statistics of a weight, counted once."""
+    found: TensorStats = _weight_stats(model.sha256, name, model)
+    return found
 
 
 @st.cache_resource(max_entries=8, show_spinner="Counting the weight's values: usually below a second.")

@@ -1,0 +1,184 @@
+"""What a lesson is.
+
+How to add one: write ``qexplorer/learn/lessons/<name>.py`` whose last line is ``ENTRIES = (...)``. Nothing else is
+touched: the page, its links, the exercise notebook and the tests of all lessons ask the lesson. It knows nothing of
+Streamlit: it is given the values of its controls and, where it is about a tensor, the tensor, and gives back pictures,
+the numbers in them and the sentence that says what was just seen. ``tests/contract/test_lessons.py`` runs every lesson.
+
+What is seen goes in one order: the picture at the controls' start, the question, the answer (after which the controls
+stand at ``Prediction.then``, so that the picture shows what was asked), then free play, then three closing questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from qexplorer.core.registry import Registry
+from qexplorer.learn.controls import LessonControl, Settings
+from qexplorer.observe.stats import TensorStats
+
+__all__ = [
+    "LESSONS",
+    "BoxPicture",
+    "ChartPicture",
+    "Closing",
+    "Exercise",
+    "ExerciseStep",
+    "LessonPlan",
+    "Numbers",
+    "Picture",
+    "Prediction",
+    "Shown",
+    "TablePicture",
+]
+
+Numbers = Mapping[str, float]
+"""What a picture shows, by name: what sentences, predictions and tests are made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPicture:
+    """A Vega-Lite specification without outer width (``report.chart_frame``)."""
+
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TablePicture:
+    """Rows of numbers and words under a title."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxPicture:
+    """Boxes in rows, such as the bits of a byte or the entries of a matrix.
+
+    Attributes:
+        title: what they are.
+        rows: each a caption and its boxes; a box is its text and the kind that gives it its colour.
+    """
+
+    title: str
+    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+Picture = ChartPicture | TablePicture | BoxPicture
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one sees at some setting.
+
+    Attributes:
+        pictures: one or two; two stand side by side where there is room.
+        sentence: what was just seen, from the numbers on screen; Markdown of this program's own words.
+        numbers: the numbers behind it.
+        arithmetic: lines of a calculation, step by step; empty for none.
+    """
+
+    pictures: tuple[Picture, ...]
+    sentence: str
+    numbers: Numbers
+    arithmetic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is asked before the answer is seen.
+
+    Attributes:
+        asks: the question.
+        choices: what one may answer, two to four.
+        then: values of controls at which the answer is seen; the others stay.
+        right: position of the right answer, from the numbers before and after.
+        because: why, one or two sentences; ``{name}`` stands for a number after the change, with a format behind a
+            colon if wanted.
+    """
+
+    asks: str
+    choices: tuple[str, ...]
+    then: Settings
+    right: Callable[[Numbers, Numbers], int]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """One of the three questions at the end: what is asked, what may be answered, which is right, and why."""
+
+    asks: str
+    choices: tuple[str, ...]
+    right: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExerciseStep:
+    """One step of an exercise notebook.
+
+    Attributes:
+        text: what to do; Markdown.
+        code: NumPy code in which ``...`` is the blank.
+        solution: the same code without blanks.
+        check: lines that raise AssertionError, with one sentence, where the blank was filled in wrongly.
+    """
+
+    text: str
+    code: str
+    solution: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """A notebook that needs NumPy alone: what stands before the steps, and the steps."""
+
+    begins: str
+    steps: tuple[ExerciseStep, ...] = field(default=())
+
+
+Subject = Literal["weight", "activation", "any"] | None
+"""The kind of tensor that a lesson can use instead of a synthetic one; None for lessons about single numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LessonPlan:
+    """One lesson.
+
+    Attributes:
+        name: what links call it, such as ``granularity``.
+        title: what a person reads.
+        place: lessons stand in this order.
+        idea: the one idea, in one or two sentences; Markdown of this program's own words.
+        subject: the kind of tensor that it is about, synthetic or the model's; None: it needs none.
+        controls: what can be changed, in order.
+        show: what is seen, from a valid value for each control and the tensor that was chosen (None without subject).
+        prediction: what is asked before the answer is seen.
+        closing: three questions at the end.
+        sources: where the definitions are from: an operator and its version, or a paper and its equation.
+        exercise: the notebook with blanks.
+        distribution: name of the synthetic distribution that it begins with; unused without subject.
+        pages: pages of the app where one goes on, each its file's stem and what to do there.
+    """
+
+    name: str
+    title: str
+    place: int
+    idea: str
+    subject: Subject
+    controls: tuple[LessonControl, ...]
+    show: Callable[[Settings, TensorStats | None], Shown]
+    prediction: Prediction
+    closing: tuple[Closing, Closing, Closing]
+    sources: tuple[str, ...]
+    exercise: Exercise
+    distribution: str = "normal"
+    pages: tuple[tuple[str, str], ...] = ()
+
+
+LESSONS: Registry[LessonPlan] = Registry("lesson", "qexplorer.learn.lessons", order=lambda lesson: lesson.place)

@@ -1,0 +1,220 @@
+"""Scale and zero point: how one number becomes a code and comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
+from qexplorer.learn.controls import Settings, Slider, Switch
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
+
+__all__ = ["ENTRIES"]
+
+_WINDOW = (-8.0, 8.0)
+
+
+def _grid(settings: Settings) -> Grid:
+    low, high = float(settings["low"]), float(settings["high"])
+    return grid_from_range(low, high, FORMATS.get(f"uint{settings['bits']}"), symmetric=False)
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about one number
+    grid, x = _grid(settings), np.float32(settings["x"])
+    scale, zero = float(grid.scale), int(grid.zero_point)
+    code = int(quantize(np.asarray(x), grid))
+    back = float(dequantize(np.asarray(code), grid))
+    steps = float(x / grid.scale)
+    unclipped = round(steps) + zero
+    before_division = int(np.clip(np.round((x - zero) / grid.scale), grid.qmin, grid.qmax))
+    clipped = unclipped != code
+    lines = [
+        f"x / s = {x:.4g} / {scale:.4g} = {steps:.4g}",
+        f"round({steps:.4g}) = {round(steps)}",
+        f"{round(steps)} + z = {round(steps)} + {zero} = {unclipped}",
+        f"clip({unclipped}, {grid.qmin}, {grid.qmax}) = {code}",
+        f"x' = (q - z) * s = ({code} - {zero}) * {scale:.4g} = {back:.4g}",
+    ]
+    if settings["wrong"]:
+        lines.append(
+            f"wrong: round((x - z) / s) = round(({x:.4g} - {zero}) / {scale:.4g}), clipped {before_division}; "
+            "z is a code and x is not: they cannot be subtracted before the division"
+        )
+    what = (
+        f"{x:.3g} lies beyond the grid and is **clipped** to its end, {back:.4g}: "
+        f"an error of {abs(back - float(x)):.3g}, more than half a step"
+        if clipped
+        else f"{x:.3g} becomes code **{code}** and comes back as {back:.4g}: an error of {abs(back - float(x)):.3g}, "
+        f"at most half a step of {scale:.4g}"
+    )
+    numbers = {
+        "scale": scale,
+        "zero_point": float(zero),
+        "code": float(code),
+        "back": back,
+        "error": abs(back - float(x)),
+        "levels": float(grid.qmax - grid.qmin + 1),
+        "wrong_code": float(before_division),
+        "clipped": float(clipped),
+    }
+    sentence = f"{what}. Zero is code {zero}, so zero comes back as exactly 0."
+    return Shown((ChartPicture(_spec(grid, float(x), back)),), sentence, numbers, tuple(lines))
+
+
+def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
+    """The number line with the levels, and the way of one number."""
+    levels = grid.levels().astype(float)
+    codes = grid.codes()
+    rows = [{"value": float(v), "code": int(c)} for v, c in zip(levels, codes, strict=True)]
+    axis = {"type": "quantitative", "title": "value", "scale": {"domain": list(_WINDOW), "nice": False}}
+    axis["axis"] = {"grid": False}
+    height = {"value": 20}, {"value": 58}
+    few = [
+        row
+        for i, row in enumerate(rows)
+        if len(rows) <= 16 or i in (0, len(rows) - 1) or row["code"] == grid.zero_point
+    ]
+    where = [{"value": x, "what": "x"}, {"value": back, "what": "x'"}]
+    return {
+        **chart_frame("The levels of the grid, with their codes", "", 120),
+        "datasets": {"levels": rows, "few": few, "way": where, "error": [{"from": x, "to": back}]},
+        "layer": [
+            {
+                "data": {"name": "levels"},
+                "mark": {"type": "rule", "color": GRID, "strokeWidth": 1.5, "clip": True},
+                "encoding": {
+                    "x": axis | {"field": "value"},
+                    "y": height[0],
+                    "y2": height[1],
+                    "tooltip": [{"field": "code"}, {"field": "value", "format": ".4g"}],
+                },
+            },
+            {
+                "data": {"name": "few"},
+                "mark": {"type": "text", "color": GRID, "fontSize": 11, "clip": True},
+                "encoding": {"x": axis | {"field": "value"}, "y": {"value": 10}, "text": {"field": "code"}},
+            },
+            {
+                "data": {"name": "error"},
+                "mark": {"type": "rule", "color": CLIPPING, "strokeWidth": 3, "clip": True},
+                "encoding": {"x": axis | {"field": "from"}, "x2": {"field": "to"}, "y": {"value": 84}},
+            },
+            {
+                "data": {"name": "way"},
+                "mark": {"type": "point", "filled": True, "size": 120, "opacity": 1, "clip": True},
+                "encoding": {
+                    "x": axis | {"field": "value"},
+                    "y": {"value": 84},
+                    "color": {
+                        "field": "what",
+                        "type": "nominal",
+                        "scale": {"domain": ["x", "x'"], "range": [FLOAT, INTEGER]},
+                        "legend": None,
+                    },
+                    "tooltip": [{"field": "what"}, {"field": "value", "format": ".4g"}],
+                },
+            },
+            *(
+                {
+                    "data": {"name": "way"},
+                    "transform": [{"filter": f'datum.what == "{what}"'}],
+                    "mark": {"type": "text", "dy": dy, "fontSize": 13, "color": GRID, "clip": True},
+                    "encoding": {"x": axis | {"field": "value"}, "y": {"value": 84}, "text": {"field": "what"}},
+                }
+                for what, dy in (("x", -15), ("x'", 19))
+            ),
+        ],
+    }
+
+
+_EXERCISE = Exercise(
+    "A grid of unsigned 8-bit codes over the range -1 to 3.",
+    (
+        ExerciseStep(
+            "The scale: the width of the range over the number of steps between 256 codes.",
+            "low, high, qmin, qmax = -1.0, 3.0, 0, 255\nscale = ...",
+            "low, high, qmin, qmax = -1.0, 3.0, 0, 255\nscale = (high - low) / (qmax - qmin)",
+            "assert np.isclose(scale, 4 / 255), 'there are 255 steps between 256 codes'",
+        ),
+        ExerciseStep(
+            "The zero point: the code of 0.",
+            "zero_point = ...",
+            "zero_point = round(qmin - low / scale)",
+            "assert zero_point == 64, 'the lowest value, -1, must become the code 0'",
+        ),
+        ExerciseStep(
+            "Quantize and dequantize; rounding half to even, as np.round does.",
+            "def quantize(x):\n    return ...\n\n\ndef dequantize(q):\n    return ...",
+            "def quantize(x):\n    return np.clip(np.round(x / scale) + zero_point, qmin, qmax)\n\n\n"
+            "def dequantize(q):\n    return (q - zero_point) * scale",
+            "assert dequantize(quantize(0.0)) == 0.0, 'zero must come back as zero'\n"
+            "assert quantize(99.0) == 255, 'what lies beyond the range is clipped to its end'\n"
+            "x = np.linspace(-1.0, 3.0, 1001)\n"
+            "assert np.abs(dequantize(quantize(x)) - x).max() <= scale / 2 + 1e-9, 'the error is half a step at most'",
+        ),
+    ),
+)
+
+ENTRIES = (
+    LessonPlan(
+        name="scale_and_zero_point",
+        title="Scale and zero point",
+        place=20,
+        idea="A grid is two numbers: the **scale** s, the width of one step, and the **zero point** z, the code of "
+        "zero. A number x becomes the code q = clip(round(x / s) + z), and comes back as x' = (q - z) * s.",
+        subject=None,
+        controls=(
+            Slider("x", "Number x", -8.0, 8.0, 0.05, 2.3),
+            Slider("bits", "Bits", 2, 8, 1, 3),
+            Slider("low", "Lowest value", -8.0, 0.0, 0.5, -2.0),
+            Slider("high", "Highest value", 0.5, 8.0, 0.5, 5.0),
+            Switch("wrong", "Show a popular mistake"),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "With one bit more over the same range, how wide is a step?",
+            ("the same", "about half", "about a quarter"),
+            {"bits": 4},
+            lambda before, after: 1 if 0.4 < after["scale"] / before["scale"] < 0.6 else 0,
+            "One bit doubles the number of codes, and the same range has {levels:.0f} levels instead of "
+            "half as many: a step is now {scale:.3g} wide.",
+        ),
+        closing=(
+            Closing(
+                "The scale is 0.5 and the zero point 10. Which value is code 14?",
+                ("2", "7", "12"),
+                0,
+                "(14 - 10) * 0.5 = 2: the zero point is a code, so it is taken off first; then the scale applies.",
+            ),
+            Closing(
+                "Why must zero be one of the levels?",
+                (
+                    "because padding and ReLU make many exact zeros, and each would carry an error",
+                    "because computers cannot store a zero otherwise",
+                    "it need not be",
+                ),
+                0,
+                "A convolution pads with zeros and ReLU makes them: if zero lay between two levels, all of these "
+                "would be wrong by the same amount, which adds up.",
+            ),
+            Closing(
+                "A number lies far beyond the highest level. What is its code?",
+                ("the highest code", "it wraps round to the lowest code", "there is none"),
+                0,
+                "Codes are clipped to their range (saturated), so it comes back as the highest level, with all of the "
+                "rest as clipping error.",
+            ),
+        ),
+        sources=(
+            "QuantizeLinear and DequantizeLinear, ONNX operator set 21",
+            "Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only "
+            "Inference, eq. 1",
+        ),
+        exercise=_EXERCISE,
+    ),
+)

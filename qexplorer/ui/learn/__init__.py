@@ -1,0 +1,1 @@
+"""Page Learn: one lesson at a time, whose whole state stands in the address."""

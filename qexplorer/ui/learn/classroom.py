@@ -1,0 +1,105 @@
+"""A class answers the question: the teacher sees the bars grow and reveals; everybody else waits for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_chart
+from qexplorer.learn.group import Group, new_group, open_group
+from qexplorer.learn.lesson import LessonPlan
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import INTEGER
+from qexplorer.ui.learn.address import GROUP, Place
+from qexplorer.ui.session import session_id, show_error
+
+__all__ = ["asked_group", "bars_spec", "draw_answers", "draw_waiting", "is_held_back", "send", "teach", "teaches"]
+
+_EVERY_S = 2.0
+_TAUGHT = "learn_group"
+
+
+def teaches() -> Group | None:
+    """The group of this session's class, if it is the teacher's."""
+    code = st.session_state.get(_TAUGHT)
+    return None if code is None else Group(code)
+
+
+def teach() -> None:
+    """Makes this session the teacher of a new group."""
+    st.session_state[_TAUGHT] = new_group().code
+
+
+def asked_group() -> Group | None:
+    """The group that the address names, for somebody of the class; tells where there is none."""
+    code = st.query_params.get(GROUP)
+    if code is None:
+        return None
+    try:
+        return open_group(code)
+    except QExplorerError as error:
+        show_error(error)
+        return None
+
+
+@st.fragment(run_every=_EVERY_S)
+def draw_answers(lesson: LessonPlan, group: Group) -> None:
+    """What the class has answered so far, and the button that ends it."""
+    choices = lesson.prediction.choices
+    counts = group.counts(lesson.name, len(choices))
+    given = sum(counts)
+    words = "1 answer" if given == 1 else f"{given} answers"
+    st.vega_lite_chart(in_chart(bars_spec(choices, counts)), width="stretch", key=f"learn_answers_{lesson.name}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{words} of the class, without names. Reveal shows the answer to everybody.")
+        if not group.is_revealed(lesson.name):
+            st.button(
+                "Reveal", type="primary", icon=":material/visibility:", on_click=group.reveal, args=(lesson.name,)
+            )
+
+
+@st.fragment(run_every=_EVERY_S)
+def draw_waiting(lesson: LessonPlan, group: Group) -> None:
+    """What somebody of the class sees until the answer is revealed."""
+    if group.is_revealed(lesson.name):
+        st.rerun()
+    st.info("Your answer is in. The answer comes when it is revealed.", icon=":material/hourglass_empty:")
+
+
+def send(lesson: LessonPlan, group: Group, choice: int) -> None:
+    """Hands in an answer."""
+    try:
+        group.answer(lesson.name, session_id(), choice)
+    except QExplorerError as error:
+        show_error(error)
+
+
+def is_held_back(lesson: LessonPlan, place: Place, group: Group | None) -> bool:
+    """Whether an answer was given and is not revealed yet."""
+    return group is not None and place.answer is not None and not group.is_revealed(lesson.name)
+
+
+def bars_spec(choices: tuple[str, ...], counts: tuple[int, ...]) -> dict[str, Any]:
+    """Answers by choice, as bars from zero."""
+    rows = [{"choice": choice, "answers": count} for choice, count in zip(choices, counts, strict=True)]
+    return {
+        **chart_frame("What the class expects", "", 34 * len(choices)),
+        "datasets": {"answers": rows},
+        "data": {"name": "answers"},
+        "encoding": {
+            "y": {"field": "choice", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}},
+            "x": {
+                "field": "answers",
+                "type": "quantitative",
+                "title": "answers",
+                "axis": {"tickMinStep": 1, "format": "d"},
+                "scale": {"domain": [0, max(5, *counts)]},
+            },
+        },
+        "layer": [
+            {"mark": {"type": "bar", "color": INTEGER}},
+            {"mark": {"type": "text", "align": "left", "dx": 4}, "encoding": {"text": {"field": "answers"}}},
+        ],
+    }

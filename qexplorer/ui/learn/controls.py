@@ -1,0 +1,124 @@
+"""The controls of a lesson as widgets; their values live in the lesson's place, so that a hidden one keeps its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import streamlit as st
+
+from qexplorer.learn.controls import Bits, Choice, Entries, LessonControl, Slider, Switch
+from qexplorer.learn.lesson import LessonPlan
+from qexplorer.ui.learn.address import Place, widget_key
+
+__all__ = ["draw_controls"]
+
+
+def draw_controls(lesson: LessonPlan, place: Place, *, disabled: bool) -> None:
+    """Draws all that are not hidden; ``disabled`` until the question is answered."""
+    for control in lesson.controls:
+        if control.name not in place.hidden:
+            _DRAWN[type(control)](control, lesson, place, disabled)
+
+
+def _kept(
+    lesson: LessonPlan, place: Place, control: LessonControl, of: Callable[[Any], Any] = lambda v: v
+) -> dict[str, Any]:
+    """Key and callback of a widget whose value ``of`` turns into that of the control."""
+    key = widget_key(lesson, control.name)
+
+    def take() -> None:
+        place.settings[control.name] = of(st.session_state[key])
+
+    return {"key": key, "on_change": take}
+
+
+def _slider(control: Slider, lesson: LessonPlan, place: Place, disabled: bool) -> None:
+    kept = _kept(lesson, place, control)
+    whole = int if control.whole else float
+    st.session_state[kept["key"]] = whole(place.settings[control.name])
+    st.slider(
+        control.label,
+        whole(control.low),
+        whole(control.high),
+        step=whole(control.step),
+        help=control.help or None,
+        disabled=disabled,
+        **kept,
+    )
+
+
+def _choice(control: Choice, lesson: LessonPlan, place: Place, disabled: bool) -> None:
+    kept = _kept(lesson, place, control)
+    st.session_state[kept["key"]] = place.settings[control.name]
+    names = [name for name, _ in control.options]
+    few = len(names) <= 4 and sum(len(title) for _, title in control.options) <= 36
+    words: dict[str, Any] = {"format_func": control.title, "help": control.help or None, "disabled": disabled, **kept}
+    if few:
+        st.segmented_control(control.label, names, required=True, **words)
+    else:
+        st.selectbox(control.label, names, **words)
+
+
+def _switch(control: Switch, lesson: LessonPlan, place: Place, disabled: bool) -> None:
+    kept = _kept(lesson, place, control)
+    st.session_state[kept["key"]] = bool(place.settings[control.name])
+    st.toggle(control.label, help=control.help or None, disabled=disabled, **kept)
+
+
+def _bits(control: Bits, lesson: LessonPlan, place: Place, disabled: bool) -> None:
+    """One button for each bit; the highest stands on the left, and each part has a row of its own."""
+    code, at = int(place.settings[control.name]), control.count
+    st.markdown(control.label, help=control.help or None)
+    for name, bits in control.parts:
+        with st.container(horizontal=True, gap="xsmall", key=f"bits_{lesson.name}_{control.name}_{name}"):
+            st.caption(name)
+            for _ in range(bits):
+                at -= 1
+                is_set = code >> at & 1
+                st.button(
+                    str(is_set),
+                    key=f"{widget_key(lesson, control.name)}:{at}",
+                    type="primary" if is_set else "secondary",
+                    help=f"Bit {at}",
+                    disabled=disabled,
+                    on_click=_flip,
+                    args=(place, control.name, at),
+                )
+
+
+def _flip(place: Place, name: str, at: int) -> None:
+    place.settings[name] ^= 1 << at
+
+
+def _matrix(control: Entries, lesson: LessonPlan, place: Place, disabled: bool) -> None:
+    """A number for each entry, in rows."""
+    st.markdown(control.label, help=control.help or None)
+    rows, columns = control.shape
+    for row in range(rows):
+        for column, cell in enumerate(st.columns(columns, gap="xsmall")):
+            key = f"{widget_key(lesson, control.name)}:{row}:{column}"
+            st.session_state[key] = place.settings[control.name][row][column]
+            cell.number_input(
+                f"Row {row + 1}, column {column + 1}",
+                control.low,
+                control.high,
+                step=1,
+                label_visibility="collapsed",
+                disabled=disabled,
+                key=key,
+                on_change=_entry,
+                args=(place, control.name, row, column, key),
+            )
+
+
+def _entry(place: Place, name: str, row: int, column: int, key: str) -> None:
+    rows = [list(entries) for entries in place.settings[name]]
+    rows[row][column] = int(st.session_state[key])
+    place.settings[name] = tuple(tuple(entries) for entries in rows)
+
+
+_DRAWN = cast(
+    "dict[type, Callable[[Any, LessonPlan, Place, bool], None]]",
+    {Slider: _slider, Choice: _choice, Switch: _switch, Bits: _bits, Entries: _matrix},
+)

@@ -1,0 +1,103 @@
+"""Page Learn: the list of lessons, or one of them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_markdown
+from qexplorer.learn.lesson import LESSONS, LessonPlan
+from qexplorer.ui.learn.address import LESSON, chosen_lesson, note, place_of
+from qexplorer.ui.learn.classroom import asked_group, draw_answers, teaches
+from qexplorer.ui.learn.controls import draw_controls
+from qexplorer.ui.learn.drawing import draw_shown
+from qexplorer.ui.learn.question import draw_closing, draw_prediction, is_waiting
+from qexplorer.ui.learn.share import draw_share
+from qexplorer.ui.learn.subject import draw_subject, tensor_of
+from qexplorer.ui.session import as_plain, show_error
+
+__all__ = ["draw_learn_page"]
+
+
+def draw_learn_page() -> None:
+    """Draws the page."""
+    lesson, problem = chosen_lesson()
+    if problem is not None:
+        st.error(as_plain(problem) + ".", icon=":material/error:")
+    if lesson is None:
+        _draw_list()
+    else:
+        _draw_top(lesson)
+        _draw_lesson(lesson)
+
+
+def _open(name: str | None) -> None:
+    for key in [key for key in st.query_params if key != "s"]:
+        del st.query_params[key]
+    if name is not None:
+        st.query_params[LESSON] = name
+
+
+def _draw_list() -> None:
+    st.title("Learn")
+    st.markdown("How a number becomes a code, one idea at a time: predict, look, play. Each takes about three minutes.")
+    with st.container(key="learn_list"):
+        for number, lesson in enumerate(LESSONS, 1):
+            with st.container(border=True, key=f"card_learn_{lesson.name}"):
+                st.markdown(f"**{number}. {lesson.title}**")
+                st.markdown(lesson.idea)
+                st.button("Open", key=f"learn_open_{lesson.name}", on_click=_open, args=(lesson.name,))
+
+
+def _draw_top(lesson: LessonPlan) -> None:
+    lessons = list(LESSONS)
+    at = [each.name for each in lessons].index(lesson.name)
+    with st.container(horizontal=True, vertical_alignment="center", key="learn_top"):
+        st.title(lesson.title, width="content")
+        before = lessons[at - 1].name if at else None
+        st.button("", icon=":material/arrow_back:", help="The lesson before", key="learn_back", on_click=_open,
+                  args=(before,), disabled=before is None)  # fmt: skip
+        st.caption(f"{at + 1} of {len(lessons)}", width="content")
+        after = lessons[at + 1].name if at + 1 < len(lessons) else None
+        st.button("", icon=":material/arrow_forward:", help="The next lesson", key="learn_next", on_click=_open,
+                  args=(after,), disabled=after is None)  # fmt: skip
+        st.button("All lessons", type="tertiary", on_click=_open, args=(None,))
+        draw_share(lesson, place_of(lesson))
+
+
+@st.fragment
+def _draw_lesson(lesson: LessonPlan) -> None:
+    """Everything that a control changes; only this runs again when one moves."""
+    place = place_of(lesson)
+    tensor = tensor_of(lesson, place)
+    note(lesson, place)
+    for problem in place.problems:
+        st.warning(as_plain(problem[:1].upper() + problem[1:]) + ".", icon=":material/link_off:")
+    with st.container(key="learn_idea"):
+        st.markdown(lesson.idea)
+    group = asked_group()
+    draw_prediction(lesson, place, tensor, group)
+    if (taught := teaches()) is not None and place.ask:
+        draw_answers(lesson, taught)
+    with st.container(key="explore"):
+        picture, controls = st.columns([3, 1], gap="medium")
+    with controls:
+        draw_subject(lesson, place)
+        draw_controls(lesson, place, disabled=is_waiting(lesson, place, group))
+    with picture:
+        try:
+            shown = lesson.show(place.settings, tensor)
+        except QExplorerError as error:
+            show_error(error)
+            return
+        words = ", ".join(f"{c.label} {c.write(place.settings[c.name])}" for c in lesson.controls)
+        draw_shown(lesson, shown, f"{lesson.title}, {words}")
+        if not is_waiting(lesson, place, group):
+            with st.container(key="learn_sentence"):
+                st.markdown(shown.sentence)
+            if shown.arithmetic:
+                st.code("\n".join(shown.arithmetic), language=None)
+    draw_closing(lesson, place)
+    for stem, does in lesson.pages:
+        st.page_link(f"pages/{stem}.py", label=does, icon=":material/arrow_forward:")
+    st.caption("Sources: " + in_markdown("; ".join(lesson.sources)) + ".")

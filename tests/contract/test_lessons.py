@@ -1,0 +1,149 @@
+"""What every lesson must keep, so that a new one is one file."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qexplorer.core.errors import InputError
+from qexplorer.learn.controls import Bits, Choice, Entries, LessonControl, Slider, starts
+from qexplorer.learn.lesson import LESSONS, ChartPicture, LessonPlan, Shown
+from qexplorer.learn.notebook import exercise_notebook
+from qexplorer.observe.editing.synthetic import DISTRIBUTIONS, synthetic
+from qexplorer.observe.stats import TensorStats
+from qexplorer.ui.learn.address import RESERVED
+
+EACH = pytest.mark.parametrize("lesson", list(LESSONS), ids=lambda lesson: lesson.name)
+
+
+def _tensors(lesson: LessonPlan) -> list[TensorStats | None]:
+    return [None] if lesson.subject is None else [synthetic(name) for name in DISTRIBUTIONS]
+
+
+def _ends(control: LessonControl) -> list[Any]:
+    """Values at the ends of a control."""
+    if isinstance(control, Slider):
+        return [control.low, control.high]
+    if isinstance(control, Choice):
+        return [name for name, _ in control.options]
+    if isinstance(control, Bits):
+        return [0, (1 << control.count) - 1]
+    if isinstance(control, Entries):
+        return [tuple(tuple(end for _ in row) for row in control.start) for end in (control.low, control.high)]
+    return [False, True]
+
+
+def _views(lesson: LessonPlan) -> Iterator[Shown]:
+    """The lesson at its start, with each control at each of its ends, and at the answer, on every distribution."""
+    at = starts(lesson.controls)
+    for tensor in _tensors(lesson):
+        yield lesson.show(at, tensor)
+        yield lesson.show({**at, **lesson.prediction.then}, tensor)
+    for control in lesson.controls:
+        for value in _ends(control):
+            yield lesson.show({**at, control.name: value}, _tensors(lesson)[0])
+
+
+@EACH
+def test_whatever_is_set_there_is_a_picture_and_a_sentence_of_finite_numbers(lesson: LessonPlan) -> None:
+    """No setting makes a lesson fail, and no number of it is NaN or infinite."""
+    for shown in _views(lesson):
+        assert 1 <= len(shown.pictures) <= 2
+        assert shown.sentence.endswith(".")
+        assert not re.search(r"\bnan\b|\binf\b|None|-0\b(?!\.)", shown.sentence)
+        assert all(math.isfinite(value) for value in shown.numbers.values())
+
+
+@EACH
+def test_charts_have_titles_axes_and_units(lesson: LessonPlan) -> None:
+    """Each chart says what it shows; every positional axis that is drawn has a title or is said to need none."""
+    for picture in lesson.show(starts(lesson.controls), _tensors(lesson)[0]).pictures:
+        if isinstance(picture, ChartPicture):
+            json.dumps(picture.spec)
+            assert picture.spec["title"]["text"]
+            text = json.dumps(picture.spec)
+            assert '"x"' in text
+            assert '"title"' in text
+
+
+@EACH
+def test_the_answer_is_one_of_the_choices_on_all_values(lesson: LessonPlan) -> None:
+    """The right answer follows from the numbers, and the reason can be told with them."""
+    asked = lesson.prediction
+    assert 2 <= len(asked.choices) <= 4
+    assert asked.asks.endswith("?")
+    assert set(asked.then) <= {control.name for control in lesson.controls}
+    at = starts(lesson.controls)
+    for tensor in _tensors(lesson):
+        before, after = (lesson.show(values, tensor).numbers for values in (at, {**at, **asked.then}))
+        assert asked.right(before, after) in range(len(asked.choices))
+        assert asked.because.format(**after).endswith(".")
+
+
+@EACH
+def test_three_questions_end_it(lesson: LessonPlan) -> None:
+    """Each with its choices, of which one is right, and why."""
+    assert len(lesson.closing) == 3
+    for question in lesson.closing:
+        assert question.asks.endswith(("?", "."))
+        assert 2 <= len(question.choices) <= 4
+        assert len(set(question.choices)) == len(question.choices)
+        assert question.right in range(len(question.choices))
+        assert question.because.endswith(".")
+
+
+@EACH
+def test_a_link_holds_every_value(lesson: LessonPlan) -> None:
+    """What a control writes it reads again, names are not taken, and rubbish is refused in one sentence."""
+    names = [control.name for control in lesson.controls]
+    assert len(set(names)) == len(names)
+    assert not RESERVED & set(names)
+    for control in lesson.controls:
+        for value in [control.start, *_ends(control)]:
+            assert control.read(control.write(value)) == value
+        for rubbish in ("", "<img src=x onerror=alert(1)>", "nan", "-1e999", "9" * 500, "1,2"):
+            with pytest.raises(InputError) as refused:
+                control.read(rubbish)
+            assert len(refused.value.sentence) < 300
+
+
+def _run(notebook: str) -> None:
+    """Runs the code cells of a notebook as a person would, one after the other."""
+    space: dict[str, Any] = {}
+    for cell in json.loads(notebook)["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile(cell["source"], "cell", "exec"), space)  # noqa: S102 - a notebook of this program
+
+
+@EACH
+def test_the_exercise_is_right_with_its_solution_and_wrong_with_its_blanks(lesson: LessonPlan) -> None:
+    """Each step has a blank; the solutions pass all checks, and an unfilled blank does not."""
+    assert lesson.exercise.steps
+    assert all("..." in step.code and "..." not in step.solution for step in lesson.exercise.steps)
+    _run(exercise_notebook(lesson, solved=True))
+    for unsolved in range(len(lesson.exercise.steps)):
+        space: dict[str, Any] = {"np": np}
+        for step in lesson.exercise.steps[:unsolved]:
+            exec(step.solution, space)  # noqa: S102 - the same
+        step = lesson.exercise.steps[unsolved]
+        with pytest.raises(Exception):  # noqa: B017, PT011 - a blank may fail in many ways, but never pass
+            exec(f"{step.code}\n{step.check}", space)  # noqa: S102
+
+
+@EACH
+def test_its_words_are_short_and_its_sources_named(lesson: LessonPlan) -> None:
+    """One idea in at most three sentences, a title that fits a list, and where the definitions are from."""
+    assert len(lesson.title) <= 40
+    assert len(re.findall(r"[.!?](?:\s|$)", lesson.idea)) <= 3
+    assert lesson.sources
+
+
+def test_places_and_names_differ() -> None:
+    """Lessons stand in one order."""
+    assert len({lesson.place for lesson in LESSONS}) == len(LESSONS)

@@ -1,0 +1,108 @@
+"""Page Learn: the list, a lesson's way from the question to the end, what links hold, and a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qexplorer.learn.group import new_group, open_group
+from qexplorer.learn.lesson import LESSONS, LessonPlan
+from tests.pages.app import open_app, texts
+
+PAGE = "pages/learn.py"
+
+
+def _opened(lesson: str, **query: str) -> AppTest:
+    """The page as a link opens it."""
+    app = open_app()
+    for key, value in {"lesson": lesson, **query}.items():
+        app.query_params[key] = value
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    return app
+
+
+def _verdicts(app: AppTest) -> str:
+    return " ".join(str(e.value) for kind in (app.success, app.warning, app.info) for e in kind)
+
+
+def test_the_list_opens_each_lesson() -> None:
+    """All lessons are there in their order, and a button opens one."""
+    app = open_app(PAGE)
+    assert all(lesson.title in texts(app) for lesson in LESSONS)
+    first = next(iter(LESSONS))
+    app.button(f"learn_open_{first.name}").click().run()
+    assert app.query_params["lesson"] == first.name
+    assert "Before you try" in texts(app)
+
+
+@pytest.mark.parametrize("lesson", list(LESSONS), ids=lambda lesson: lesson.name)
+def test_a_lesson_from_its_question_to_its_end(lesson: LessonPlan) -> None:
+    """Controls wait for an answer; then the reason and the sentence are there, and the end counts right answers."""
+    app = _opened(lesson.name)
+    assert all(slider.disabled for slider in app.slider)
+    app.button("learn_pass").click().run()
+    assert not app.exception
+    assert lesson.prediction.asks in _verdicts(app)
+    assert not any(slider.disabled for slider in app.slider)
+    for number, question in enumerate(lesson.closing):
+        app.radio(f"learn_closing:{lesson.name}:{number}").set_value(question.right).run()
+    assert "3 of 3 right" in texts(app)
+    assert not app.error
+
+
+def test_a_link_with_rubbish_keeps_the_last_good_state() -> None:
+    """A value that a control cannot have is told in one sentence without its HTML, and the start stays."""
+    app = _opened("scale_and_zero_point", bits="0", x="<img src=x>", low="nan", ask="off")
+    said = [str(each.value) for each in app.warning]
+    assert len(said) == 3
+    assert not any("<img src=x>" in each for each in said)
+    assert app.slider("learn:scale_and_zero_point:bits").value == 3
+    assert "becomes code" in texts(app)
+
+
+def test_an_unknown_lesson_is_one_sentence_above_the_list() -> None:
+    """And the list is there to go on from."""
+    app = open_app()
+    app.query_params["lesson"] = "scale_and_zero"
+    app.switch_page(PAGE).run()
+    assert len(app.error) == 1
+    assert "did you mean" in app.error[0].value
+    assert any(button.label == "Open" for button in app.button)
+
+
+def test_a_prepared_view_hides_controls_and_holds_their_values() -> None:
+    """A hidden control keeps the link's value, and a moved one goes into the address."""
+    app = _opened("scale_and_zero_point", bits="5", hide="bits,low", ask="off")
+    assert [slider.label for slider in app.slider] == ["Number x", "Highest value"]
+    app.slider("learn:scale_and_zero_point:x").set_value(1.0).run()
+    assert {key: app.query_params[key] for key in ("bits", "x", "hide")} == {
+        "bits": "5",
+        "x": "1",
+        "hide": "bits,low",
+    }
+
+
+def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder: Path) -> None:
+    """An answer is counted once, the reason comes after the reveal, and the files name nobody."""
+    lesson, group = LESSONS.get("scale_and_zero_point"), new_group()
+    app = _opened(lesson.name, group=group.code)
+    app.button("learn_choice_1").click().run()
+    assert group.counts(lesson.name, 3) == (0, 1, 0)
+    assert "Your answer is in" in _verdicts(app)
+    assert lesson.prediction.asks not in _verdicts(app)
+    group.reveal(lesson.name)
+    app.run()
+    assert "Right" in _verdicts(app)
+    group.answer(lesson.name, "another-browser", 0)
+    assert open_group(group.code).counts(lesson.name, 3) == (0, 1, 0), "nobody answers behind the reveal"
+    assert all(path.is_file() for path in (workspace_folder / "groups" / group.code).iterdir())
+
+
+def test_a_group_that_there_is_not_is_one_sentence() -> None:
+    """A wrong code says so, and the lesson goes on alone."""
+    app = _opened("scale_and_zero_point", group="../../x")
+    assert [e.value for e in app.error] == ["There is no such group on this machine; ask for the link again."]
+    assert app.button("learn_pass") is not None

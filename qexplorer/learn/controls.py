@@ -10,10 +10,13 @@ from typing import Any, Protocol
 
 from qexplorer.core.errors import InputError
 
-__all__ = ["Bits", "Choice", "Entries", "LessonControl", "Settings", "Slider", "Switch", "starts"]
+__all__ = ["Bits", "Choice", "Entries", "LessonControl", "Only", "Settings", "Slider", "Switch", "starts"]
 
 Settings = Mapping[str, Any]
 """A value for each control, by the control's name."""
+
+Only = tuple[str, tuple[str, ...]] | None
+"""Another control, and the values of it at which one is drawn."""
 
 _LETTERS = 400  # of a value in a link
 
@@ -25,6 +28,7 @@ class LessonControl(Protocol):
         name: its name in links, unique within a lesson.
         label: what stands beside it.
         start: its value at first.
+        only: another control and the values of it at which this one is drawn; None: always.
     """
 
     @property
@@ -33,6 +37,8 @@ class LessonControl(Protocol):
     def label(self) -> str: ...  # noqa: D102
     @property
     def start(self) -> Any: ...  # noqa: D102
+    @property
+    def only(self) -> Only: ...  # noqa: D102
 
     def read(self, text: str) -> Any:
         """The value that a link says. Raises InputError for one that this control cannot have."""
@@ -59,6 +65,7 @@ class Slider:
     step: float
     start: float
     help: str = ""
+    only: Only = None
 
     @property
     def whole(self) -> bool:
@@ -91,6 +98,7 @@ class Choice:
     options: tuple[tuple[str, str], ...]
     start: str
     help: str = ""
+    only: Only = None
 
     def title(self, value: str) -> str:
         """What people read for a value."""
@@ -116,6 +124,7 @@ class Switch:
     label: str
     start: bool = False
     help: str = ""
+    only: Only = None
 
     def read(self, text: str) -> bool:
         """``on`` or ``off``."""
@@ -141,6 +150,7 @@ class Bits:
     parts: tuple[tuple[str, int], ...]
     start: int
     help: str = ""
+    only: Only = None
 
     @property
     def count(self) -> int:
@@ -170,6 +180,7 @@ class Entries:
     high: int
     start: tuple[tuple[int, ...], ...]
     help: str = ""
+    only: Only = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -50,6 +50,11 @@ def _views(lesson: LessonPlan) -> Iterator[Shown]:
             yield lesson.show({**at, control.name: value}, _tensors(lesson)[0])
 
 
+def _completes(asks: str, choices: tuple[str, ...]) -> bool:
+    """Whether it is a question, or a beginning that each choice ends."""
+    return asks.endswith("?") or all(choice.endswith(".") for choice in choices)
+
+
 @EACH
 def test_whatever_is_set_there_is_a_picture_and_a_sentence_of_finite_numbers(lesson: LessonPlan) -> None:
     """No setting makes a lesson fail, and no number of it is NaN or infinite."""
@@ -77,7 +82,7 @@ def test_the_answer_is_one_of_the_choices_on_all_values(lesson: LessonPlan) -> N
     """The right answer follows from the numbers, and the reason can be told with them."""
     asked = lesson.prediction
     assert 2 <= len(asked.choices) <= 4
-    assert asked.asks.endswith("?")
+    assert _completes(asked.asks, asked.choices)
     assert set(asked.then) <= {control.name for control in lesson.controls}
     at = starts(lesson.controls)
     for tensor in _tensors(lesson):
@@ -91,7 +96,7 @@ def test_three_questions_end_it(lesson: LessonPlan) -> None:
     """Each with its choices, of which one is right, and why."""
     assert len(lesson.closing) == 3
     for question in lesson.closing:
-        assert question.asks.endswith(("?", "."))
+        assert _completes(question.asks, question.choices)
         assert 2 <= len(question.choices) <= 4
         assert len(set(question.choices)) == len(question.choices)
         assert question.right in range(len(question.choices))

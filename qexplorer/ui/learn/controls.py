@@ -17,7 +17,8 @@ __all__ = ["draw_controls"]
 def draw_controls(lesson: LessonPlan, place: Place, *, disabled: bool) -> None:
     """Draws all that are not hidden; ``disabled`` until the question is answered."""
     for control in lesson.controls:
-        if control.name not in place.hidden:
+        fits = control.only is None or place.settings[control.only[0]] in control.only[1]
+        if fits and control.name not in place.hidden:
             _DRAWN[type(control)](control, lesson, place, disabled)
 
 
@@ -52,7 +53,7 @@ def _choice(control: Choice, lesson: LessonPlan, place: Place, disabled: bool) -
     kept = _kept(lesson, place, control)
     st.session_state[kept["key"]] = place.settings[control.name]
     names = [name for name, _ in control.options]
-    few = len(names) <= 4 and sum(len(title) for _, title in control.options) <= 36
+    few = len(names) <= 4 and sum(len(title) for _, title in control.options) <= 24
     words: dict[str, Any] = {"format_func": control.title, "help": control.help or None, "disabled": disabled, **kept}
     if few:
         st.segmented_control(control.label, names, required=True, **words)

@@ -96,7 +96,7 @@ def _draw_lesson(lesson: LessonPlan) -> None:
             with st.container(key="learn_sentence"):
                 st.markdown(shown.sentence)
             if shown.arithmetic:
-                st.code("\n".join(shown.arithmetic), language=None)
+                st.code("\n".join(shown.arithmetic), language=None, wrap_lines=True)
     draw_closing(lesson, place)
     for stem, does in lesson.pages:
         st.page_link(f"pages/{stem}.py", label=does, icon=":material/arrow_forward:")

@@ -1,0 +1,132 @@
+"""Calibration: how a range is chosen from the values that were seen."""
+
+from __future__ import annotations
+
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import grid_from_range
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import bars, values_under
+from qexplorer.observe.calibrate import calibrate
+from qexplorer.observe.error import error_from_histogram
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.palette import CLIPPING, ROUNDING
+
+__all__ = ["ENTRIES"]
+
+_METHODS = (("minmax", "Min-max"), ("percentile", "Percentile"), ("mse", "Least squares"), ("kl", "KL divergence"))
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    assert tensor is not None
+    bits, method = int(settings["bits"]), str(settings["method"])
+    chosen = FORMATS.get(f"uint{bits}")
+    grids = {}
+    for name, _ in _METHODS:
+        low, high = calibrate(tensor, name, format=chosen, symmetric=False)
+        grids[name] = grid_from_range(low, max(low, high), chosen, symmetric=False)
+    errors = {name: error_from_histogram(tensor.histogram, grid) for name, grid in grids.items()}
+    grid, error = grids[method], errors[method]
+    best = min(errors, key=lambda name: errors[name].mse)
+    titles = dict(_METHODS)
+    power = error.signal_power or 1.0
+    rows = [
+        (titles[name], 100 * part / power, kind)
+        for name, e in errors.items()
+        for kind, part in (("rounding", e.rounding_mse), ("clipping", e.clipping_mse))
+    ]
+    chart = bars(
+        "Squared error of each", rows, axis="% of the signal", names={"rounding": ROUNDING, "clipping": CLIPPING}
+    )
+    spec = dict(chart.spec)
+    spec["encoding"] = spec["encoding"] | {"y": {k: v for k, v in spec["encoding"]["y"].items() if k != "stack"}}
+    whole = tensor.histogram.maximum - min(tensor.histogram.minimum, 0.0)
+    share = float(grid.high - grid.low) / whole if whole else 1.0
+    words = (
+        f"**{titles[method]}** takes {float(grid.low):.3g} to {float(grid.high):.3g}, {100 * share:.3g} % of the whole "
+        f"range, and clips {100 * error.clipped_fraction:.2g} % of the values: an error of "
+        f"{100 * error.mse / power:.3g} % "
+        f"of the signal. The least here has {titles[best]}, {100 * errors[best].mse / power:.3g} %."
+    )
+    numbers = {
+        "error": 100 * error.mse / power,
+        "least": 100 * errors[best].mse / power,
+        "share": 100 * share,
+        "clipped": 100 * error.clipped_fraction,
+    }
+    picture = values_under(tensor, grid, f"The range of {titles[method]}")
+    return Shown((picture, type(chart)(spec)), words, numbers)
+
+
+ENTRIES = (
+    LessonPlan(
+        name="calibration",
+        title="Calibration",
+        place=70,
+        idea="A **calibrator** looks at values that were seen and chooses the range. Min-max keeps all of them; "
+        "others give "
+        "up a few far ones for finer steps. No one of them is best for all tensors.",
+        subject="any",
+        distribution="outliers",
+        controls=(
+            Choice("method", "Calibrator", _METHODS, "minmax"),
+            Slider("bits", "Bits", 3, 8, 1, 8),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "A few of these values lie far out. The calibrator that looks for the least squared error takes over from "
+            "min-max. What does it do to them?",
+            ("it clips some of them", "it keeps all of them"),
+            {"method": "mse", "bits": 4},
+            lambda before, after: 0 if after["clipped"] > 0 else 1,  # noqa: ARG005 - only what comes after counts
+            "At 4 bits it takes {share:.3g} % of the whole range and clips {clipped:.2g} % of the values: an error of "
+            "{error:.3g} % of the signal.",
+        ),
+        closing=(
+            Closing(
+                "Calibration saw pictures of one class alone. What is likely?",
+                ("ranges that are too narrow for the others", "ranges that are too wide", "nothing"),
+                0,
+                "Other classes drive other channels: what was never seen lies beyond the range and is clipped.",
+            ),
+            Closing(
+                "Which calibrator cannot clip any value that it saw?",
+                ("min-max", "percentile", "KL divergence"),
+                0,
+                "Its range is from the smallest to the largest value seen.",
+            ),
+            Closing(
+                "Does a calibrator change the weights of a model?",
+                ("no, it chooses ranges", "yes, it trains them", "only the biases"),
+                0,
+                "Calibration only looks; learned rounding and training change codes or weights.",
+            ),
+        ),
+        sources=(
+            "KL divergence: Migacz 2017, 8-bit Inference with TensorRT",
+            "Wu et al. 2020, Integer Quantization for Deep Learning Inference, section 3.3",
+        ),
+        exercise=Exercise(
+            "A thousand values of which one is far out.",
+            (
+                ExerciseStep(
+                    "The range of min-max, and that of the 99.5th percentile of magnitudes.",
+                    "x = np.append(np.random.default_rng(1).standard_normal(999), 30.0)\nminmax = ...\npercentile = "
+                    "...",
+                    "x = np.append(np.random.default_rng(1).standard_normal(999), 30.0)\nminmax = np.abs(x).max()\n"
+                    "percentile = np.percentile(np.abs(x), 99.5)",
+                    "assert minmax == 30.0, 'the largest magnitude'\n"
+                    "assert 2.5 < percentile < 3.5, 'np.percentile of the magnitudes'",
+                ),
+                ExerciseStep(
+                    "The median error of a value, with codes -7 to 7, for a range c.",
+                    "def median_error(c):\n    scale = c / 7\n    return ...",
+                    "def median_error(c):\n    scale = c / 7\n"
+                    "    return np.median(np.abs(np.clip(np.round(x / scale), -7, 7) * scale - x))",
+                    "assert median_error(percentile) < median_error(minmax) / 3, 'most values are far better off'",
+                ),
+            ),
+        ),
+        pages=(("distributions", "Try the calibrators on a tensor of your model"),),
+    ),
+)

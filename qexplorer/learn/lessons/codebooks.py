@@ -1,0 +1,241 @@
+"""Codebooks: levels put where the values are, and what that is worth at two bits."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import curves
+from qexplorer.observe.histogram import Bins
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER, TENSOR
+from qexplorer.report.tensor_charts.histogram import bar_edges
+
+__all__ = ["ENTRIES"]
+
+Float64 = NDArray[np.float64]
+
+_KINDS = (("even", "Even steps"), ("kmeans", "k-means"), ("quantiles", "Equal counts"))
+_COLOURS = {"Even steps": INTEGER, "k-means": CLIPPING, "Equal counts": FLOAT}
+_ROUNDS, _BARS = 200, 120
+_ZERO_SHARE = 0.01
+
+
+def _points(bins: Bins) -> tuple[Float64, Float64]:
+    """Middles of the bins, and how many values each stands for."""
+    return (bins.low + bins.high) / 2, bins.count
+
+
+def _nearest(levels: Float64, x: Float64) -> Float64:
+    borders = (levels[1:] + levels[:-1]) / 2
+    return np.asarray(levels[np.searchsorted(borders, x)], np.float64)
+
+
+def _mse(levels: Float64, x: Float64, n: Float64) -> float:
+    return float(np.average((_nearest(levels, x) - x) ** 2, weights=n))
+
+
+def _even(x: Float64, n: Float64, bits: int) -> Float64:
+    """Even steps with zero among them, at the range with the least squared error."""
+    count, best = 1 << bits, None
+    for share in np.linspace(0.02, 1.0, 50):
+        low, high = min(x[0] * share, 0.0), max(x[-1] * share, 0.0)
+        step = (high - low) / (count - 1) or 1.0
+        levels = (np.arange(count) + np.round(low / step)) * step
+        if best is None or _mse(levels, x, n) < _mse(best, x, n):
+            best = levels
+    assert best is not None
+    return np.asarray(best, np.float64)
+
+
+def _kmeans(x: Float64, n: Float64, bits: int) -> Float64:
+    """Lloyd's rounds from equal counts: each level becomes the mean of the values that are nearest to it."""
+    levels = _quantiles(x, n, bits)
+    for _ in range(_ROUNDS):
+        part = np.searchsorted((levels[1:] + levels[:-1]) / 2, x)
+        count = np.bincount(part, n, len(levels))
+        moved = np.divide(np.bincount(part, n * x, len(levels)), count, out=levels.copy(), where=count > 0)
+        if np.allclose(moved, levels, rtol=1e-9, atol=0):
+            break
+        levels = np.sort(moved)
+    return levels
+
+
+def _quantiles(x: Float64, n: Float64, bits: int) -> Float64:
+    """The means of as many parts with equally many values."""
+    count = 1 << bits
+    part = np.minimum((np.cumsum(n) - n / 2) / n.sum() * count, count - 1).astype(int)
+    weight = np.bincount(part, n, count)
+    found = np.divide(np.bincount(part, n * x, count), weight, out=np.full(count, np.nan), where=weight > 0)
+    filled = found[np.isfinite(found)]
+    return np.sort(np.concatenate([filled, np.repeat(filled[-1], count - len(filled))]))
+
+
+_MADE = {"even": _even, "kmeans": _kmeans, "quantiles": _quantiles}
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    assert tensor is not None
+    bits, kind = int(settings["bits"]), str(settings["kind"])
+    x, n = _points(tensor.histogram.bins)
+    power = float(np.average(x**2, weights=n)) or 1.0
+    titles = dict(_KINDS)
+    rows = [
+        (float(b), 100 * _mse(make(x, n, b), x, n) / power, titles[name])
+        for name, make in _MADE.items()
+        for b in range(2, 7)
+    ]
+    levels = np.unique(_MADE[kind](x, n, bits))
+    error = 100 * _mse(levels, x, n) / power
+    even = 100 * _mse(_even(x, n, bits), x, n) / power
+    small = float(np.abs(levels).min()) / (float(np.sqrt(power)) or 1.0)
+    far = int((np.abs(levels) > 6 * np.sqrt(power)).sum())
+    words = (
+        f"**{titles[kind]}** with {len(levels)} levels leave {error:.3g} % of the signal as error; even steps leave "
+        f"{even:.3g} %. "
+    )
+    words += (
+        f"The level nearest to zero is {small:.2g} standard deviations away, so that zeros do not stay zero"
+        if small > _ZERO_SHARE
+        else "Zero is a level"
+    )
+    words += f", and {far} of the levels {'is' if far == 1 else 'are'} spent on outliers." if far else "."
+    numbers = {
+        "error": error,
+        "even": even,
+        "gain": even / error if error else 1.0,
+        "zero_away": small,
+        "far": float(far),
+        "levels": float(len(levels)),
+    }
+    pictures = (
+        ChartPicture(_spec(tensor, levels)),
+        curves(
+            "Error over the number of bits",
+            [row for row in rows if row[1] > 0],
+            x="bits",
+            y="error, % of the signal",
+            names=_COLOURS,
+            log=True,
+            now=float(bits),
+        ),
+    )
+    return Shown(pictures, words, numbers)
+
+
+def _spec(tensor: TensorStats, levels: Float64) -> dict[str, object]:
+    """The values, and the levels as rules."""
+    histogram = tensor.histogram
+    edges = bar_edges(histogram.minimum, histogram.maximum, _BARS)
+    below = histogram.bins.below(edges[1:-1])
+    counts = np.round(np.diff(np.concatenate([[0.0], below, [float(histogram.count)]])))
+    rows = [
+        {"from": float(a), "to": float(b), "count": max(float(c), 0.5)}
+        for a, b, c in zip(edges[:-1], edges[1:], counts, strict=True)
+        if c
+    ]
+    x = {"type": "quantitative", "title": "value", "scale": {"nice": False, "zero": False}, "axis": {"grid": False}}
+    y = {"field": "count", "type": "quantitative", "title": "values", "scale": {"type": "log", "domainMin": 0.5}}
+    return {
+        **chart_frame("The values and the levels", "", 190),
+        "datasets": {"bars": rows, "levels": [{"x": float(v)} for v in levels]},
+        "layer": [
+            {
+                "data": {"name": "bars"},
+                "mark": {"type": "rect", "color": TENSOR, "opacity": 0.8},
+                "encoding": {"x": x | {"field": "from"}, "x2": {"field": "to"}, "y": y, "y2": {"datum": 0.5}},
+            },
+            {
+                "data": {"name": "levels"},
+                "mark": {"type": "rule", "color": CLIPPING, "strokeWidth": 2},
+                "encoding": {"x": x | {"field": "x"}, "tooltip": [{"field": "x", "title": "level", "format": ".4g"}]},
+            },
+        ],
+    }
+
+
+ENTRIES = (
+    LessonPlan(
+        name="codebooks",
+        title="Codebooks",
+        place=90,
+        idea="A code can name any level in a table: **k-means** puts them where values are. It has the least squared "
+        "error of all tables, and yet falls apart at 2 bits: no level is zero, or half of them go to outliers.",
+        subject="any",
+        controls=(
+            Choice("kind", "Levels", _KINDS, "even"),
+            Slider("bits", "Bits", 2, 6, 1, 4),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "The 16 levels go where k-means puts them. How does the squared error change?",
+            ("it falls somewhat", "it falls below a tenth", "it rises"),
+            {"kind": "kmeans"},
+            lambda before, after: (
+                2 if after["error"] > before["error"] * 1.001 else 1 if after["error"] < 0.1 * before["error"] else 0
+            ),
+            "From {even:.3g} to {error:.3g} % of the signal: for smooth distributions a table wins about one bit or "
+            "less, "
+            "and each weight must be looked up before it is multiplied.",
+        ),
+        closing=(
+            Closing(
+                "k-means with four levels on weights of which many are exactly zero: what is bad?",
+                (
+                    "none of the levels need be zero, so that zeros become something",
+                    "there are too many levels",
+                    "it cannot be computed",
+                ),
+                0,
+                "Levels are means of their parts: zero is among them only by chance, and pruned weights or padding "
+                "come "
+                "back wrong.",
+            ),
+            Closing(
+                "Why do integer units not compute on codes of a codebook?",
+                (
+                    "the product of two codes says nothing of the product of their levels",
+                    "codes are too short",
+                    "they do",
+                ),
+                0,
+                "Levels lie anywhere: a code must be looked up before it can be multiplied. Codebooks save memory, not "
+                "arithmetic.",
+            ),
+            Closing(
+                "NF4 is a fixed table of 16 levels. What was it made for?",
+                ("weights with a normal distribution", "activations behind a ReLU", "any values"),
+                0,
+                "Its levels are quantiles of the normal distribution, with an exact zero (Dettmers et al. 2023).",
+            ),
+        ),
+        sources=(
+            "Lloyd 1982, Least squares quantization in PCM, eq. 3 and 4",
+            "Han et al. 2016, Deep Compression, section 3",
+            "Dettmers et al. 2023, QLoRA, eq. 4 (NF4)",
+        ),
+        exercise=Exercise(
+            "Lloyd's rounds on a few values.",
+            (
+                ExerciseStep(
+                    "The nearest level of each value.",
+                    "x = np.array([-2.0, -1.8, 0.1, 0.0, 1.9, 2.2])\nlevels = np.array([-1.0, 0.5, 1.0])\n\n\n"
+                    "def nearest(x, levels):\n    return ...",
+                    "x = np.array([-2.0, -1.8, 0.1, 0.0, 1.9, 2.2])\nlevels = np.array([-1.0, 0.5, 1.0])\n\n\n"
+                    "def nearest(x, levels):\n    return np.abs(x[:, None] - levels).argmin(axis=1)",
+                    "assert list(nearest(x, levels)) == [0, 0, 1, 1, 2, 2], 'the position of the nearest level'",
+                ),
+                ExerciseStep(
+                    "One round: each level becomes the mean of its values.",
+                    "moved = ...",
+                    "part = nearest(x, levels)\nmoved = np.array([x[part == k].mean() for k in range(3)])",
+                    "assert np.allclose(moved, [-1.9, 0.05, 2.05]), 'the mean of the values nearest to each level'",
+                ),
+            ),
+        ),
+        pages=(("distributions", "Lay NF4 over a weight of your model"),),
+    ),
+)

@@ -1,0 +1,213 @@
+"""Per tensor, per channel, per block: how many values share one scale."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.formats import FORMATS, Granularity
+from qexplorer.core.grid import Grid, grid_from_range
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import bars
+from qexplorer.observe.error import row_sums
+from qexplorer.observe.rows import as_rows
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.palette import INTEGER
+from qexplorer.report.tensor_charts.channels import channel_info, channel_spec
+
+__all__ = ["ENTRIES", "channels_of"]
+
+_CHANNELS, _EACH, _MOST, _BLOCK, _FLOOR_DB = 16, 512, 48, 32, -3.0
+
+
+def channels_of(tensor: TensorStats, spread: float) -> tuple[NDArray[np.float32], bool]:
+    """Channels as rows, and whether they are the tensor's own.
+
+    Args:
+        tensor: a weight with channels, or values without.
+        spread: of values without: how many times wider the last of 16 made-up channels is than the first.
+    """
+    if tensor.array is not None and tensor.axis is not None and tensor.array.ndim > 1:
+        return np.asarray(as_rows(tensor.array, tensor.axis, block=False), np.float32)[:_MOST], True
+    middles = _drawn(tensor, _CHANNELS * _EACH)
+    factors = np.geomspace(1.0, spread, _CHANNELS, dtype=np.float64) / spread
+    order = np.random.default_rng(5).permutation(_CHANNELS)  # so that narrow and wide ones stand side by side
+    return (middles.reshape(_CHANNELS, _EACH) * factors[order][:, None]).astype(np.float32), False
+
+
+def _drawn(tensor: TensorStats, n: int) -> NDArray[np.float64]:
+    """``n`` values with the tensor's distribution, in random order."""
+    bins = tensor.histogram.bins
+    wanted = (np.arange(n) + 0.5) / n * bins.cumulative[-1]
+    found = (bins.low + bins.high)[np.searchsorted(bins.cumulative, wanted)] / 2
+    return np.asarray(np.random.default_rng(4).permutation(found), np.float64)
+
+
+def _grid(rows: NDArray[np.float32], granularity: str, bits: int) -> Grid:
+    chosen, reach = FORMATS.get(f"int{bits}"), np.abs(rows)
+    if granularity == "tensor":
+        high = reach.max()
+        return grid_from_range(-high, high, chosen, symmetric=True)
+    if granularity == "channel":
+        high = reach.max(1)
+        return grid_from_range(-high, high, chosen, symmetric=True, axis=0)
+    pad = -rows.shape[1] % _BLOCK
+    high = np.pad(reach, ((0, 0), (0, pad))).reshape(len(rows), -1, _BLOCK).max(2)
+    return grid_from_range(-high, high, chosen, symmetric=True, axis=1, block=_BLOCK)
+
+
+def _sqnr(rows: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
+    """Signal to error of each channel in dB; at least ``_FLOOR_DB``."""
+    if grid.granularity is Granularity.BLOCK:
+        sums = row_sums(rows, grid, rows.shape).sum(1)
+    else:
+        one = (
+            grid
+            if grid.axis is not None
+            else Grid(
+                grid.format,
+                np.broadcast_to(grid.scale, len(rows)).copy(),
+                np.broadcast_to(grid.zero_point, len(rows)).copy(),
+                0,
+                None,
+                grid.qmin,
+                grid.qmax,
+            )
+        )
+        sums = row_sums(rows, one, rows.shape)[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = 10 * np.log10(sums[:, 3] / (sums[:, 0] + sums[:, 1]))
+    return np.asarray(np.clip(np.nan_to_num(found, nan=_FLOOR_DB, posinf=140.0), _FLOOR_DB, 140.0), np.float64)
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    assert tensor is not None
+    granularity, bits = str(settings["granularity"]), int(settings["bits"])
+    rows, own = channels_of(tensor, float(settings["spread"]))
+    grid = _grid(rows, granularity, bits)
+    sqnr = _sqnr(rows, grid)
+    scales = int(grid.scale.size)
+    bytes_codes, bytes_scales = rows.size * bits / 8, 4.0 * scales
+    worst, lost = int(sqnr.argmin()), int((sqnr < 0.5).sum())
+    ranges = ChartPicture(
+        {
+            **channel_spec(channel_info("Range of each channel, and of its grid", rows.min(1), rows.max(1), grid)),
+            "height": 190,
+        }
+    )
+    quality = bars(
+        "Signal over error of each channel",
+        [(str(i), float(db), "") for i, db in enumerate(sqnr)],
+        axis="dB",
+        names={"": INTEGER},
+    )
+    where = {"tensor": "one scale for all", "channel": "a scale for each channel", "block": "a scale for 32 values"}
+    words = (
+        f"With **{where[granularity]}** ({scales} in all, {100 * bytes_scales / bytes_codes:.2g} % on top of the "
+        "codes) "
+        f"the worst channel, {worst}, keeps {sqnr[worst]:.1f} dB and the median one {np.median(sqnr):.1f} dB"
+    )
+    words += f"; {lost} of {len(rows)} channels are lost." if lost else "; none is lost."
+    if not own:
+        words += " The channels are made of these values, from narrow to wide."
+    numbers = {
+        "worst": float(sqnr[worst]),
+        "median": float(np.median(sqnr)),
+        "scales": float(scales),
+        "lost": float(lost),
+        "channels": float(len(rows)),
+        "overhead": 100 * bytes_scales / bytes_codes,
+    }
+    return Shown((ranges, quality), words, numbers)
+
+
+ENTRIES = (
+    LessonPlan(
+        name="granularity",
+        title="Per tensor, per channel, per block",
+        place=50,
+        idea="All values that share one scale share one step. Where a few channels are wide, the **narrow** ones fall "
+        "between two levels; a scale for each channel or block ends that, and costs a few bytes.",
+        subject="weight",
+        controls=(
+            Choice(
+                "granularity",
+                "One scale for",
+                (("tensor", "tensor"), ("channel", "channel"), ("block", "block")),
+                "tensor",
+            ),
+            Slider("bits", "Bits", 2, 8, 1, 4),
+            Slider(
+                "spread",
+                "Widest channel over narrowest",
+                1,
+                100,
+                1,
+                30,
+                help="Of made-up channels; your own keep theirs",
+            ),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "Each channel gets a scale of its own. Which channels gain most?",
+            ("the narrow ones", "the wide ones", "all alike"),
+            {"granularity": "channel"},
+            lambda before, after: 0 if after["worst"] > before["worst"] + 1 else 2,
+            "The widest channel had the right step already. The worst channel now keeps {worst:.1f} dB, for "
+            "{overhead:.2g} % more bytes.",
+        ),
+        closing=(
+            Closing(
+                "One channel of a weight is 50 times wider than the others, which get one scale with it at 4 bits. "
+                "What "
+                "becomes of them?",
+                ("nearly all of their values round to zero", "they overflow", "nothing"),
+                0,
+                "A step is wider than their whole range, so that they round to zero: the layer loses those channels.",
+            ),
+            Closing(
+                "Blocks of 32 four-bit weights with a 16-bit scale each take how many bits a weight?",
+                ("4.5", "4", "20"),
+                0,
+                "32 * 4 + 16 = 144 bits for 32 weights.",
+            ),
+            Closing(
+                "Why do activations usually have one scale for the tensor?",
+                (
+                    "a scale for each input channel cannot be taken out of the integer sum",
+                    "activations are all alike",
+                    "there is no memory for more",
+                ),
+                0,
+                "sum(s_i * q_i * w_i) needs a multiplication by s_i inside of the sum; with one s it stands outside.",
+            ),
+        ),
+        sources=(
+            "Krishnamoorthi 2018, Quantizing deep convolutional networks for efficient inference, section 2.4",
+            "DequantizeLinear with axis and block_size, ONNX operator set 21",
+        ),
+        exercise=Exercise(
+            "A weight of two channels, one a hundred times wider.",
+            (
+                ExerciseStep(
+                    "Scales for codes -7 to 7: one for the tensor, and one for each row.",
+                    "w = np.array([[0.01, -0.02, 0.014], [1.0, 2.0, -1.4]])\nper_tensor = ...\nper_channel = ...",
+                    "w = np.array([[0.01, -0.02, 0.014], [1.0, 2.0, -1.4]])\nper_tensor = np.abs(w).max() / 7\n"
+                    "per_channel = np.abs(w).max(axis=1) / 7",
+                    "assert np.isclose(per_tensor, 2 / 7), 'the largest magnitude of all'\n"
+                    "assert np.allclose(per_channel, [0.02 / 7, 2 / 7]), 'the largest magnitude of each row'",
+                ),
+                ExerciseStep(
+                    "What is left of the first row with each of them?",
+                    "one = ...\nown = ...",
+                    "one = np.round(w[0] / per_tensor) * per_tensor\nown = np.round(w[0] / per_channel[0]) * "
+                    "per_channel[0]",
+                    "assert np.all(one == 0), 'with one scale nothing is left of it'\n"
+                    "assert np.abs(own - w[0]).max() < 0.002, 'with its own scale it comes back'",
+                ),
+            ),
+        ),
+        pages=(("distributions", "See the ranges of your model's channels"),),
+    ),
+)

@@ -1,0 +1,152 @@
+"""Integer matrix multiplication: codes, an int32 accumulator, and the way back to 8 bits."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.learn.controls import Entries, Settings, Slider
+from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.observe.stats import TensorStats
+
+__all__ = ["ENTRIES"]
+
+_SCALES = (0.02, 0.005, 0.05)
+"""Of activations, weights and outputs."""
+_ZERO_OUT = 0
+
+
+def _wrapped(total: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    """What is left of a sum in an accumulator of so many bits: it wraps round."""
+    whole = np.int64(1) << bits
+    return (total + whole // 2) % whole - whole // 2
+
+
+def _rows(
+    values: NDArray[np.int64], bad: NDArray[np.bool_] | None = None
+) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    bad = np.zeros(values.shape, bool) if bad is None else bad
+    return tuple(
+        (f"row {i + 1}", tuple((str(v), "bad" if wrong else "") for v, wrong in zip(row, off, strict=True)))
+        for i, (row, off) in enumerate(zip(values.tolist(), bad.tolist(), strict=True))
+    )
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - the matrices are edited
+    a, w = (np.array(settings[name], np.int64) for name in ("a", "w"))
+    zero, bits, times = int(settings["zero"]), int(settings["accumulator"]), int(settings["times"])
+    exact = times * ((a - zero) @ w)
+    kept = _wrapped(exact, bits)
+    lost = kept != exact
+    multiplier = _SCALES[0] * _SCALES[1] / _SCALES[2]
+    out = np.clip(np.round(kept * multiplier) + _ZERO_OUT, -128, 127).astype(np.int64)
+    right = np.clip(np.round(exact * multiplier) + _ZERO_OUT, -128, 127).astype(np.int64)
+    sums = " + ".join(f"({a[0, k]} - {zero})*{w[k, 0]}" for k in range(a.shape[1]))
+    lines = [
+        f"row 1, column 1: {sums}{f', {times} times' if times > 1 else ''} = {exact[0, 0]}",
+        f"in {bits} bits: {kept[0, 0]}" + (f"  (wrapped round from {exact[0, 0]})" if lost[0, 0] else ""),
+        f"times s_a * s_w / s_out = {_SCALES[0]} * {_SCALES[1]} / {_SCALES[2]} = {multiplier:g}: "
+        f"{kept[0, 0] * multiplier:.4g}",
+        f"rounded and clipped to int8: {out[0, 0]}, which is {out[0, 0] * _SCALES[2]:.4g} in float",
+    ]
+    pictures = (
+        BoxPicture(f"Sums in an accumulator of {bits} bits", _rows(kept, lost)),
+        BoxPicture("The result, requantized to int8", _rows(out, out != right)),
+    )
+    words = (
+        f"**{int(lost.sum())} of {lost.size}** sums do not fit into {bits} bits and wrap round: their results are "
+        "wrong, "
+        "not just imprecise."
+        if lost.any()
+        else f"All sums fit into {bits} bits: the largest needs {int(np.abs(exact).max()).bit_length() + 1}. The only "
+        "rounding is at the end."
+    )
+    numbers = {
+        "largest": float(np.abs(exact).max()),
+        "needs": float(int(np.abs(exact).max()).bit_length() + 1),
+        "lost": float(lost.sum()),
+        "first": float(out[0, 0]),
+        "bits": float(bits),
+    }
+    return Shown(pictures, words, numbers, tuple(lines))
+
+
+ENTRIES = (
+    LessonPlan(
+        name="integer_product",
+        title="Integer matrix multiplication",
+        place=120,
+        idea="Codes are multiplied and summed as integers, exactly, in a **wide** accumulator; only then one "
+        "multiplication by s_a * s_w / s_out and one rounding bring the sum back to 8 bits.",
+        subject=None,
+        controls=(
+            Entries("a", "Activations (uint8 codes)", 0, 255, ((200, 17, 90), (3, 255, 128))),
+            Entries("w", "Weights (int8 codes)", -127, 127, ((100, -20), (-7, 55), (64, 127))),
+            Slider("zero", "Zero point of the activations", 0, 255, 1, 10),
+            Slider("times", "Times as many inputs", 1, 400, 1, 1, help="As if the rows were so many times as long"),
+            Slider("accumulator", "Bits of the accumulator", 12, 32, 1, 32),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "The accumulator gets 16 bits, and the rows are four times as long. Do the sums still fit?",
+            ("yes", "no, some wrap round"),
+            {"accumulator": 16, "times": 4},
+            lambda before, after: int(after["lost"] > 0),  # noqa: ARG005 - only what comes after counts
+            "A product of 8-bit codes needs up to 16 bits, and each doubling of their number one more: the largest sum "
+            "here needs {needs:.0f}.",
+        ),
+        closing=(
+            Closing(
+                "Where in an int8 layer is something rounded?",
+                (
+                    "once, when the sum becomes an 8-bit code",
+                    "in each product",
+                    "in each addition",
+                ),
+                0,
+                "Products and sums of integers are exact; rounding comes with the change of scale at the end.",
+            ),
+            Closing(
+                "What does a weight's zero point of 0 save?",
+                (
+                    "a sum over the activations in each product",
+                    "memory for the weights",
+                    "the accumulator",
+                ),
+                0,
+                "sum((a - z_a) * (w - z_w)) has a term z_w * sum(a), which depends on the input and must be computed "
+                "each "
+                "time; it is gone with z_w = 0.",
+            ),
+            Closing(
+                "Roughly how many products of uint8 and int8 codes fit into 32 bits for certain?",
+                ("about 65,000", "about 255", "about 16"),
+                0,
+                "2^31 / (255 * 128) is about 65,800: enough for nearly every layer.",
+            ),
+        ),
+        sources=(
+            "QLinearMatMul, ONNX operator set 21",
+            "Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only "
+            "Inference, eq. 4 to 7",
+        ),
+        exercise=Exercise(
+            "One product of a row and a column.",
+            (
+                ExerciseStep(
+                    "The sum in integers, with the activations' zero point 10.",
+                    "a, w, zero = np.array([200, 17, 90]), np.array([100, -7, 64]), 10\ntotal = ...",
+                    "a, w, zero = np.array([200, 17, 90]), np.array([100, -7, 64]), 10\ntotal = int((a - zero) @ w)",
+                    "assert total == 24071, 'subtract the zero point from each activation, then multiply and add'",
+                ),
+                ExerciseStep(
+                    "Requantize: scales 0.02 and 0.005 in, 0.05 out, zero point 0 out.",
+                    "code = ...",
+                    "code = int(np.clip(np.round(total * 0.02 * 0.005 / 0.05), -128, 127))",
+                    "assert code == 48, 'total * s_a * s_w / s_out, rounded and clipped'",
+                ),
+            ),
+        ),
+        pages=(("compare", "See which layers of your model run on integer kernels"),),
+    ),
+)

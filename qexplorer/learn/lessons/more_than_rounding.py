@@ -1,0 +1,207 @@
+"""Why four bits need more than rounding: the nearest code of each weight is not the best of all together."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from qexplorer.learn.controls import Settings, Slider
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import bars
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
+
+__all__ = ["ENTRIES"]
+
+_CONTOURS = (0.05, 0.15, 0.3)
+
+
+def _error(move: tuple[float, float], rho: float) -> float:
+    """Mean squared error of the output: d' H d with inputs of power 1 and correlation ``rho``."""
+    first, second = move
+    return first**2 + second**2 + 2 * rho * first * second
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about two weights
+    w, rho = (float(settings["w1"]), float(settings["w2"])), float(settings["rho"])
+    corners = [tuple(float(np.floor(v)) + up for v, up in zip(w, ups, strict=True)) for ups in product((0, 1), (0, 1))]
+    errors = {c: _error((c[0] - w[0], c[1] - w[1]), rho) for c in corners}
+    near = min(corners, key=lambda c: (c[0] - w[0]) ** 2 + (c[1] - w[1]) ** 2)
+    best = min(corners, key=lambda c: errors[c])
+    same = best == near
+    names = {c: f"{c[0]:g}, {c[1]:g}" for c in corners}
+    rows = [(names[c], errors[c], "nearest" if c == near else "other") for c in corners]
+    words = (
+        f"Rings join weights with the same error. Rounded to the **nearest**, {names[near]}, the output's squared "
+        f"error is {errors[near]:.3g}"
+    )
+    words += (
+        ", and nothing is better."
+        if same
+        else f"; **{names[best]}** has {errors[best]:.3g}, {errors[near] / max(errors[best], 1e-12):.3g} times less: "
+        "the two errors cancel, because the inputs rise and fall together."
+        if rho > 0
+        else f"; **{names[best]}** has {errors[best]:.3g}, {errors[near] / max(errors[best], 1e-12):.3g} times less: "
+        "one input falls as the other rises, so that equal errors cancel."
+    )
+    numbers = {
+        "nearest": errors[near],
+        "best": errors[best],
+        "same": float(same),
+        "times": errors[near] / max(errors[best], 1e-12),
+    }
+    pictures = (
+        ChartPicture(_spec(w, rho, corners, near, best)),
+        bars(
+            "Error at the output",
+            rows,
+            axis="mean squared error",
+            names={"nearest": CLIPPING, "other": INTEGER},
+            height=220,
+        ),
+    )
+    return Shown(pictures, words, numbers)
+
+
+def _contour(w: tuple[float, float], rho: float, level: float) -> list[dict[str, float]]:
+    """Points around ``w`` with the same error of the output."""
+    turn = np.linspace(0, 2 * np.pi, 73)
+    # the main axes of H = [[1, rho], [rho, 1]] are the diagonals, with 1 + rho and 1 - rho
+    along = np.sqrt(level / (1 + rho)) * np.cos(turn), np.sqrt(level / (1 - rho)) * np.sin(turn)
+    x, y = (along[0] + along[1]) / np.sqrt(2), (along[0] - along[1]) / np.sqrt(2)
+    return [{"x": w[0] + float(a), "y": w[1] + float(b), "order": i} for i, (a, b) in enumerate(zip(x, y, strict=True))]
+
+
+def _spec(
+    w: tuple[float, float],
+    rho: float,
+    corners: list[tuple[float, ...]],
+    near: tuple[float, ...],
+    best: tuple[float, ...],
+) -> dict[str, object]:
+    low = [float(np.floor(v)) - 0.6 for v in w]
+    x = {"field": "x", "type": "quantitative", "title": "first weight, in steps", "axis": {"tickMinStep": 1}}
+    x["scale"] = {"domain": [low[0], low[0] + 2.2], "nice": False}
+    y = {"field": "y", "type": "quantitative", "title": "second weight, in steps", "axis": {"tickMinStep": 1}}
+    y["scale"] = {"domain": [low[1], low[1] + 2.2], "nice": False}
+    kind = {c: "nearest" if c == near else "best" if c == best else "other" for c in corners}
+    rows = [{"x": c[0], "y": c[1], "kind": kind[c]} for c in corners]
+    if near == best:
+        rows = [row | {"kind": "nearest"} if (row["x"], row["y"]) == near else row for row in rows]
+    lines = [point | {"level": str(level)} for level in _CONTOURS for point in _contour(w, rho, level)]
+    colours = {"domain": ["nearest", "best", "other"], "range": [CLIPPING, INTEGER, GRID]}
+    return {
+        **chart_frame("Four ways to round two weights", "", 220),
+        "datasets": {"rings": lines, "corners": rows, "weights": [{"x": w[0], "y": w[1]}]},
+        "layer": [
+            {
+                "data": {"name": "rings"},
+                "mark": {"type": "line", "color": FLOAT, "strokeWidth": 1, "clip": True},
+                "encoding": {"x": x, "y": y, "order": {"field": "order"}, "detail": {"field": "level"}},
+            },
+            {
+                "data": {"name": "corners"},
+                "mark": {"type": "point", "filled": True, "size": 180, "opacity": 1},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": {
+                        "field": "kind",
+                        "type": "nominal",
+                        "scale": colours,
+                        "title": None,
+                        "legend": {"orient": "top"},
+                    },
+                },
+            },
+            {
+                "data": {"name": "weights"},
+                "mark": {"type": "point", "shape": "cross", "filled": True, "color": FLOAT, "size": 130, "opacity": 1},
+                "encoding": {"x": x, "y": y},
+            },
+        ],
+    }
+
+
+ENTRIES = (
+    LessonPlan(
+        name="more_than_rounding",
+        title="Why 4 bits need more than rounding",
+        place=110,
+        idea="What counts is the **output** of a layer, not each weight. Where inputs rise and fall together, an error "
+        "upwards in one weight and downwards in another cancel: choosing the rounding of all together is learned "
+        "rounding.",
+        subject=None,
+        controls=(
+            Slider("w1", "First weight, in steps", 0.0, 1.0, 0.05, 0.4),
+            Slider("w2", "Second weight, in steps", 0.0, 1.0, 0.05, 0.4),
+            Slider("rho", "How alike the inputs are", -0.95, 0.95, 0.05, 0.0, help="Correlation of the two inputs"),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "The two inputs become nearly the same (correlation 0.9). Is it still best to round each weight to the "
+            "nearest?",
+            ("yes", "no"),
+            {"rho": 0.9},
+            lambda before, after: 0 if after["same"] else 1,  # noqa: ARG005 - only what comes after counts
+            "Nearest rounding moves both weights the same way and leaves {nearest:.3g}; the best of the four ways "
+            "leaves "
+            "{best:.3g}.",
+        ),
+        closing=(
+            Closing(
+                "Why does this matter at 4 bits and hardly at 8?",
+                (
+                    "rounding errors are 16 times larger at 4 bits",
+                    "8-bit weights are not rounded",
+                    "it matters at 8 bits more",
+                ),
+                0,
+                "At 8 bits a step is small enough that even the worse choice hardly moves the output.",
+            ),
+            Closing(
+                "What does AdaRound learn?",
+                ("which weights go up and which down", "new scales", "new biases"),
+                0,
+                "Scales stay: for each weight one of its two neighbouring codes is chosen by the error of the layer's "
+                "output.",
+            ),
+            Closing(
+                "GPTQ rounds one weight after the other. What does it do with each error?",
+                (
+                    "it moves the weights that are still to be rounded, to make up for it",
+                    "it ignores it",
+                    "it rounds the weight again",
+                ),
+                0,
+                "The Hessian of the inputs says how much each of the others must move.",
+            ),
+        ),
+        sources=(
+            "Nagel et al. 2020, Up or Down? Adaptive Rounding for Post-Training Quantization, section 3",
+            "Frantar et al. 2023, GPTQ, eq. 2 and 3",
+        ),
+        exercise=Exercise(
+            "Two weights of 0.4 steps, and inputs with correlation 0.9.",
+            (
+                ExerciseStep(
+                    "The squared error of the output for a move d of the weights.",
+                    "H = np.array([[1.0, 0.9], [0.9, 1.0]])\n\n\ndef error(d):\n    d = np.asarray(d)\n    return ...",
+                    "H = np.array([[1.0, 0.9], [0.9, 1.0]])\n\n\ndef error(d):\n    d = np.asarray(d)\n    return d "
+                    "@ H @ d",
+                    'assert np.isclose(error([-0.4, -0.4]), 0.608), "d\' H d"',
+                ),
+                ExerciseStep(
+                    "The best of the four ways to round, as (first, second).",
+                    "w = np.array([0.4, 0.4])\nways = [(0, 0), (0, 1), (1, 0), (1, 1)]\nbest = ...",
+                    "w = np.array([0.4, 0.4])\nways = [(0, 0), (0, 1), (1, 0), (1, 1)]\n"
+                    "best = min(ways, key=lambda way: error(way - w))",
+                    "assert best in [(0, 1), (1, 0)], 'one up and one down: their errors cancel'",
+                ),
+            ),
+        ),
+        pages=(("algorithms", "See AdaRound and GPTQ on a layer of your model"),),
+    ),
+)

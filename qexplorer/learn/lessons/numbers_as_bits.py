@@ -1,0 +1,225 @@
+"""Numbers as bits: what the same eight or sixteen bits stand for as an integer, a half and an 8-bit float."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qexplorer.learn.controls import Bits, Choice, Settings
+from qexplorer.learn.lesson import (
+    BoxPicture,
+    ChartPicture,
+    Closing,
+    Exercise,
+    ExerciseStep,
+    LessonPlan,
+    Prediction,
+    Shown,
+)
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, GRID
+
+__all__ = ["ENTRIES"]
+
+_FLOATS = {"half": (5, 10, 15), "e4m3": (4, 3, 7), "e5m2": (5, 2, 15)}
+"""Bits of exponent and mantissa, and the bias, of each float."""
+_TITLES = {"integer": "int8", "half": "FP16 (half)", "e4m3": "FP8 E4M3", "e5m2": "FP8 E5M2"}
+
+
+def _value(kind: str, code: int) -> float:
+    """What a code stands for; NaN and infinities as they are."""
+    if kind == "integer":
+        return float(np.int8(np.uint8(code).view(np.int8)))
+    if kind == "half":
+        return float(np.uint16(code).view(np.float16))
+    exponent_bits, mantissa_bits, bias = _FLOATS[kind]
+    sign = -1.0 if code >> (exponent_bits + mantissa_bits) else 1.0
+    exponent = code >> mantissa_bits & ((1 << exponent_bits) - 1)
+    mantissa = code & ((1 << mantissa_bits) - 1)
+    top = (1 << exponent_bits) - 1
+    if exponent == top and (kind == "e5m2" or mantissa == (1 << mantissa_bits) - 1):
+        return sign * np.inf if kind == "e5m2" and mantissa == 0 else np.nan
+    if exponent == 0:
+        return sign * mantissa * 2.0 ** (1 - bias - mantissa_bits)
+    return sign * (1 + mantissa / (1 << mantissa_bits)) * 2.0 ** (exponent - bias)
+
+
+def _code(settings: Settings) -> int:
+    return int(settings["code16" if settings["as"] == "half" else "code8"])
+
+
+def _explained(kind: str, code: int) -> tuple[str, ...]:
+    """How the parts of a code give its value."""
+    value = _value(kind, code)
+    if kind == "integer":
+        bits = [(-(1 << at) if at == 7 else 1 << at) for at in range(7, -1, -1) if code >> at & 1]
+        return (f"{' + '.join(f'({b})' if b < 0 else str(b) for b in bits) or '0'} = {value:g}",)
+    exponent_bits, mantissa_bits, bias = _FLOATS[kind]
+    sign, exponent = code >> (exponent_bits + mantissa_bits), code >> mantissa_bits & ((1 << exponent_bits) - 1)
+    mantissa, whole = code & ((1 << mantissa_bits) - 1), 1 << mantissa_bits
+    lines = [
+        f"sign {sign}: {'-' if sign else '+'}",
+        f"exponent {exponent}, bias {bias}",
+        f"mantissa {mantissa} / {whole}",
+    ]
+    if np.isnan(value) or np.isinf(value):
+        return (*lines, f"the highest exponent: {'not a number' if np.isnan(value) else 'infinity'}")
+    front = "-" if sign else ""
+    if exponent == 0:
+        return (*lines, f"exponent 0, subnormal: {front}{mantissa}/{whole} * 2^{1 - bias} = {value:.6g}")
+    return (*lines, f"{front}(1 + {mantissa}/{whole}) * 2^({exponent} - {bias}) = {value:.6g}")
+
+
+def _parts(kind: str) -> tuple[tuple[str, int], ...]:
+    if kind == "integer":
+        return (("sign", 1), ("mantissa", 7))
+    exponent, mantissa, _ = _FLOATS[kind]
+    return (("sign", 1), ("exponent", exponent), ("mantissa", mantissa))
+
+
+def _boxes(kind: str, code: int) -> BoxPicture:
+    at, boxes = sum(bits for _, bits in _parts(kind)), []
+    for name, bits in _parts(kind):
+        for _ in range(bits):
+            at -= 1
+            boxes.append((str(code >> at & 1), name))
+    return BoxPicture(f"The code {code} as {_TITLES[kind]}", (("from the highest bit", tuple(boxes)),))
+
+
+def _line(kind: str, value: float) -> ChartPicture:
+    """All finite values of 8-bit codes near this one's size, and this one."""
+    if kind == "half":
+        near = np.float16(value) if np.isfinite(value) else np.float16(0)
+        codes = int(near.view(np.uint16)) + np.arange(-12, 13)
+        found = np.clip(codes, 0, 0xFFFF).astype(np.uint16).view(np.float16).astype(np.float64)
+    else:
+        found = np.array([_value(kind, code) for code in range(256)])
+    levels = np.unique(found[np.isfinite(found)])
+    if kind in ("e4m3", "e5m2"):
+        reach = max(4 * abs(value) if np.isfinite(value) else 8.0, 0.05)
+        levels = levels[np.abs(levels) <= reach]
+    x = {"field": "x", "type": "quantitative", "title": "value", "scale": {"nice": False, "zero": False}}
+    x["axis"] = {"grid": False, "format": ".4~g"}
+    return ChartPicture(
+        {
+            **chart_frame("Values around it", "", 70),
+            "datasets": {
+                "levels": [{"x": float(v)} for v in levels],
+                "now": [{"x": value}] if np.isfinite(value) else [],
+            },
+            "layer": [
+                {
+                    "data": {"name": "levels"},
+                    "mark": {"type": "rule", "color": GRID, "strokeWidth": 1},
+                    "encoding": {"x": x, "tooltip": [{"field": "x", "format": ".6g"}]},
+                },
+                {
+                    "data": {"name": "now"},
+                    "mark": {"type": "rule", "color": CLIPPING, "strokeWidth": 3},
+                    "encoding": {"x": x},
+                },
+            ],
+        }
+    )
+
+
+def _gap(kind: str, code: int) -> float:
+    """From this value to the next larger magnitude; 0 where there is none."""
+    here, there = _value(kind, code), _value(kind, code + 1) if code & 0xFF != 0xFF else np.nan
+    return abs(there - here) if np.isfinite(here) and np.isfinite(there) else 0.0
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about one number
+    kind, code = str(settings["as"]), _code(settings)
+    value, gap = _value(kind, code), _gap(str(settings["as"]), _code(settings))
+    finite = bool(np.isfinite(value))
+    said = f"{value:.6g}" if finite else "not a number" if np.isnan(value) else "infinity"
+    words = f"As {_TITLES[kind]} these bits are **{said}**"
+    if finite and gap:
+        words += f"; the next code is {gap:.3g} away"
+        if kind != "integer" and value:
+            words += f", {100 * gap / abs(value):.2g} % of the value"
+    numbers = {"value": value if finite else 0.0, "gap": gap, "finite": float(finite), "code": float(code)}
+    return Shown((_boxes(kind, code), _line(kind, value)), f"{words}.", numbers, _explained(kind, code))
+
+
+ENTRIES = (
+    LessonPlan(
+        name="numbers_as_bits",
+        title="Numbers as bits",
+        place=10,
+        idea="Bits are only bits: a format says what they stand for. Integers are **evenly** spaced; floats spend "
+        "bits on "
+        "an exponent, so that their steps grow with the value.",
+        subject=None,
+        controls=(
+            Choice("as", "Read the bits as", tuple(_TITLES.items()), "integer"),
+            Bits(
+                "code8",
+                "Click the bits",
+                (("high", 4), ("low", 4)),
+                0b01010010,
+                only=("as", ("integer", "e4m3", "e5m2")),
+            ),
+            Bits("code16", "Click the bits", (("high", 8), ("low", 8)), 0x4A80, only=("as", ("half",))),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "The bits 01010010 are 82 as an 8-bit integer. As an 8-bit float (E4M3) they are what?",
+            ("82, too", "smaller than 82", "larger than 82"),
+            {"as": "e4m3"},
+            lambda before, after: (
+                0 if after["value"] == before["value"] else 1 if after["value"] < before["value"] else 2
+            ),
+            "Four of the bits are an exponent now, and the value is {value:g}. The next code is {gap:g} away, where "
+            "integers are always 1 apart.",
+        ),
+        closing=(
+            Closing(
+                "Which of these has evenly spaced values?",
+                ("int8", "FP8 E4M3", "FP16"),
+                0,
+                "Neighbouring integers are 1 apart everywhere; a float's step doubles with each exponent.",
+            ),
+            Closing(
+                "An FP8 float gives one bit of its mantissa to the exponent (E4M3 to E5M2). It then has",
+                ("a larger range and coarser steps.", "a smaller range and finer steps.", "only a larger range."),
+                0,
+                "The number of codes stays 256: what the range wins, precision loses.",
+            ),
+            Closing(
+                "How many different values can eight bits name at most?",
+                ("256", "255", "as many as one likes"),
+                0,
+                "2 to the power of 8, in every format; some formats use a few of them for NaN, infinity or a second "
+                "zero.",
+            ),
+        ),
+        sources=(
+            "IEEE 754-2019, binary16",
+            "Micikevicius et al. 2022, FP8 Formats for Deep Learning, table 1",
+        ),
+        exercise=Exercise(
+            "The FP8 format E4M3: one bit of sign, four of exponent (bias 7), three of mantissa.",
+            (
+                ExerciseStep(
+                    "Take the parts of a code out of it.",
+                    "def parts(code):\n    sign = code >> 7\n    exponent = ...\n    mantissa = ...\n"
+                    "    return sign, exponent, mantissa",
+                    "def parts(code):\n    sign = code >> 7\n    exponent = code >> 3 & 15\n    mantissa = code & 7\n"
+                    "    return sign, exponent, mantissa",
+                    "assert parts(0b11010010) == (1, 10, 2), 'exponent: the four bits below the sign; mantissa: the "
+                    "last three'",
+                ),
+                ExerciseStep(
+                    "The value of a code whose exponent is not 0.",
+                    "def value(code):\n    sign, exponent, mantissa = parts(code)\n    return ...",
+                    "def value(code):\n    sign, exponent, mantissa = parts(code)\n"
+                    "    return (-1) ** sign * (1 + mantissa / 8) * 2.0 ** (exponent - 7)",
+                    "assert value(0b01010010) == 10.0, '(1 + 2/8) * 2^(10 - 7)'\n"
+                    "assert value(0b10111000) == -1.0, 'the sign bit makes it negative'",
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,200 @@
+"""Outliers: what a few values far out do to all others, and what can be done."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import fake_quantize, grid_from_range
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, TENSOR
+
+__all__ = ["ENTRIES"]
+
+_CHANNELS, _EACH, _OUT = 24, 256, 7
+_REMEDIES = (
+    ("none", "Nothing"),
+    ("clip", "Clip it"),
+    ("move", "Move its scale into the weights"),
+    ("split", "Keep that channel in float"),
+)
+
+
+def _rows(tensor: TensorStats, times: float) -> NDArray[np.float32]:
+    """Channels with the tensor's distribution, one of them ``times`` as large."""
+    bins = tensor.histogram.bins
+    wanted = (np.arange(_CHANNELS * _EACH) + 0.5) / (_CHANNELS * _EACH) * bins.cumulative[-1]
+    found = (bins.low + bins.high)[np.searchsorted(bins.cumulative, wanted)] / 2
+    rows = np.random.default_rng(3).permutation(found).reshape(_CHANNELS, _EACH).astype(np.float32)
+    rows[_OUT] *= times
+    return rows
+
+
+def _quantized(rows: NDArray[np.float32], bits: int, remedy: str, times: float) -> NDArray[np.float32]:
+    chosen = FORMATS.get(f"int{bits}")
+    others = float(np.abs(np.delete(rows, _OUT, 0)).max())
+    moved = np.ones((_CHANNELS, 1), np.float32)
+    if remedy == "move":
+        moved[_OUT] = np.sqrt(times)  # half way, as SmoothQuant does with alpha = 0.5 and weights of equal size
+    high = others if remedy in ("clip", "split") else float(np.abs(rows / moved).max())
+    out = fake_quantize(rows / moved, grid_from_range(-high, high, chosen, symmetric=True)) * moved
+    if remedy == "split":
+        out[_OUT] = rows[_OUT]
+    return np.asarray(out, np.float32)
+
+
+def _db(signal: NDArray[np.float32], error: NDArray[np.float32]) -> float:
+    power = float(np.mean(np.square(error, dtype=np.float64)))
+    return 99.0 if power == 0 else float(10 * np.log10(np.mean(np.square(signal, dtype=np.float64)) / power))
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    assert tensor is not None
+    bits, times, remedy = int(settings["bits"]), float(settings["times"]), str(settings["remedy"])
+    rows = _rows(tensor, times)
+    out = _quantized(rows, bits, remedy, times)
+    others = np.delete(np.arange(_CHANNELS), _OUT)
+    rest, own = _db(rows[others], out[others] - rows[others]), _db(rows[[_OUT]], out[[_OUT]] - rows[[_OUT]])
+    levels = len(np.unique(out[others]))
+    words = (
+        f"With one channel {times:g} times as large, the **other {_CHANNELS - 1}** use {levels} of "
+        f"{2**bits - 1} levels and keep {rest:.1f} dB; the large one keeps {own:.1f} dB. "
+    )
+    words += {
+        "none": "One scale for all has to reach the largest value.",
+        "clip": "The large channel is cut to the reach of the others, and with it what it said.",
+        "move": "Dividing that channel by a factor and multiplying its weights by it changes nothing in float.",
+        "split": "Its few products are made in float and added: exact, for some float arithmetic.",
+    }[remedy]
+    numbers = {"rest": rest, "own": own, "levels": float(levels), "bits": float(bits), "times": times}
+    return Shown((ChartPicture(_spec(rows, out)),), words, numbers)
+
+
+def _spec(rows: NDArray[np.float32], out: NDArray[np.float32]) -> dict[str, object]:
+    """Each channel's values and, beside them, its levels."""
+    picked = np.linspace(0, _EACH - 1, 24).astype(int)
+    before = [
+        {"channel": c, "value": float(v), "kind": "values"} for c in range(_CHANNELS) for v in np.sort(rows[c])[picked]
+    ]
+    after = [{"channel": c, "value": float(v), "kind": "levels"} for c in range(_CHANNELS) for v in np.unique(out[c])]
+    x = {"field": "channel", "type": "quantitative", "title": "channel", "axis": {"grid": False, "tickMinStep": 1}}
+    x["scale"] = {"domain": [-0.7, _CHANNELS - 0.3], "nice": False}
+    y = {
+        "field": "value",
+        "type": "quantitative",
+        "title": "value, bent axis",
+        "scale": {"type": "symlog", "constant": 1},
+    }
+    tips = [{"field": "channel"}, {"field": "kind"}, {"field": "value", "format": ".4g"}]
+    return {
+        **chart_frame("Blue the values, orange their levels", "", 260),
+        "datasets": {"values": before, "levels": after},
+        "layer": [
+            {
+                "data": {"name": "values"},
+                "mark": {
+                    "type": "tick",
+                    "color": TENSOR,
+                    "thickness": 1.5,
+                    "width": 8,
+                    "xOffset": -4,
+                    "orient": "horizontal",
+                },
+                "encoding": {"x": x, "y": y, "tooltip": tips},
+            },
+            {
+                "data": {"name": "levels"},
+                "mark": {"type": "point", "filled": True, "color": CLIPPING, "size": 14, "opacity": 0.9, "xOffset": 5},
+                "encoding": {"x": x, "y": y, "tooltip": tips},
+            },
+        ],
+    }
+
+
+ENTRIES = (
+    LessonPlan(
+        name="outliers",
+        title="Outliers",
+        place=80,
+        idea="One scale has to reach the largest value. A **single channel** far out, as in large language models, "
+        "leaves "
+        "the others a handful of levels.",
+        subject="activation",
+        controls=(
+            Slider("times", "Channel 7 is larger by", 1, 100, 1, 1),
+            Choice("remedy", "What is done", _REMEDIES, "none"),
+            Slider("bits", "Bits", 4, 8, 1, 8),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "Channel 7 becomes a hundred times as large. Of 255 levels, how many are left for the other 23 channels?",
+            ("fewer than 10", "about 100", "all of them"),
+            {"times": 100},
+            lambda before, after: (  # noqa: ARG005 - only what comes after counts
+                0 if after["levels"] < 10 else 1 if after["levels"] < 200 else 2
+            ),
+            "A step is now a hundred times as wide: {levels:.0f} levels are left for all of the others, which keep "
+            "{rest:.1f} dB.",
+        ),
+        closing=(
+            Closing(
+                "Why not simply clip the outliers of a language model?",
+                (
+                    "they carry much of what the model knows",
+                    "clipping is not possible in int8",
+                    "it takes too long",
+                ),
+                0,
+                "They are few and systematic: without them such models fall apart (Dettmers et al. 2022).",
+            ),
+            Closing(
+                "SmoothQuant divides a channel of the activations by a factor. What keeps the result the same?",
+                (
+                    "the weights that read the channel are multiplied by it",
+                    "the bias is changed",
+                    "nothing, it is trained again",
+                ),
+                0,
+                "(x / f) * (f * w) = x * w: the difficulty moves from the activations into the weights.",
+            ),
+            Closing(
+                "A rotation by an orthogonal matrix helps against outliers, because it",
+                ("spreads a large channel over all of them.", "removes it.", "makes it larger."),
+                0,
+                "Each channel becomes a mixture of all, so that no single one is far out, and the inverse is folded "
+                "into "
+                "the weights.",
+            ),
+        ),
+        sources=(
+            "Dettmers et al. 2022, LLM.int8(), section 4",
+            "Xiao et al. 2023, SmoothQuant, eq. 3 and 4",
+        ),
+        exercise=Exercise(
+            "Two channels, the second a hundred times larger.",
+            (
+                ExerciseStep(
+                    "What is left of the first channel with one symmetric scale for codes -127 to 127?",
+                    "x = np.array([[0.1, -0.3, 0.2], [40.0, -100.0, 70.0]])\nscale = ...\nfirst = ...",
+                    "x = np.array([[0.1, -0.3, 0.2], [40.0, -100.0, 70.0]])\nscale = np.abs(x).max() / 127\n"
+                    "first = np.round(x[0] / scale) * scale",
+                    "assert np.isclose(scale, 100 / 127), 'it must reach the largest value'\n"
+                    "assert np.all(first == 0), 'all of it is below half a step'",
+                ),
+                ExerciseStep(
+                    "Divide each channel by the root of its largest magnitude, and multiply the weights.",
+                    "w = np.array([2.0, 0.5])\nfactor = np.sqrt(np.abs(x).max(axis=1))\nsmooth, weights = ..., ...",
+                    "w = np.array([2.0, 0.5])\nfactor = np.sqrt(np.abs(x).max(axis=1))\n"
+                    "smooth, weights = x / factor[:, None], w * factor",
+                    "assert np.allclose(weights @ smooth, w @ x), 'the product must stay what it was'\n"
+                    "assert np.abs(smooth[1]).max() < 20 * np.abs(smooth[0]).max(), 'and the channels come closer'",
+                ),
+            ),
+        ),
+        pages=(("algorithms", "See what SmoothQuant, a rotation or splitting does to your model"),),
+    ),
+)

@@ -1,0 +1,142 @@
+"""Packing: two 4-bit codes in a byte, and what a quantized weight really takes."""
+
+from __future__ import annotations
+
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import bars
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.palette import FLOAT, INTEGER, ROUNDING
+
+__all__ = ["ENTRIES"]
+
+_WEIGHTS = 1_000_000
+
+
+def _boxes(first: int, second: int) -> BoxPicture:
+    low, high = first & 15, second & 15
+    byte = high << 4 | low
+
+    def bits(code: int, kind: str) -> tuple[tuple[str, str], ...]:
+        return tuple((str(code >> at & 1), kind) for at in range(3, -1, -1))
+
+    rows = (
+        (f"first code {first:+d}", bits(low, "mantissa")),
+        (f"second code {second:+d}", bits(high, "exponent")),
+        (f"byte 0x{byte:02x} = {byte}", bits(high, "exponent") + bits(low, "mantissa")),
+    )
+    return BoxPicture("Two codes in one byte: the first in the low half", rows)
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about two numbers
+    first, second, bits = int(settings["first"]), int(settings["second"]), int(settings["bits"])
+    block = 0 if settings["block"] == "channel" else int(settings["block"])
+    codes = _WEIGHTS * bits / 8
+    groups = _WEIGHTS / block if block else 1000.0
+    scales = groups * 2.0
+    stored_alone = _WEIGHTS * 1.0
+    rows = [
+        ("float32", 4.0 * _WEIGHTS / 1e6, "weights"),
+        (f"{bits} bits, each in a byte", (stored_alone + scales) / 1e6, "codes"),
+        (f"{bits} bits, packed", codes / 1e6, "codes"),
+        (f"{bits} bits, packed", scales / 1e6, "scales"),
+    ]
+    each = 8 * (codes + scales) / _WEIGHTS
+    names = {"weights": FLOAT, "codes": INTEGER, "scales": ROUNDING}
+    rows[1] = (rows[1][0], stored_alone / 1e6, "codes")
+    rows.insert(2, (rows[1][0], scales / 1e6, "scales"))
+    chart = bars("A million weights", rows, axis="megabytes", names=names)
+    spec = dict(chart.spec)
+    spec["encoding"] = spec["encoding"] | {"y": {k: v for k, v in spec["encoding"]["y"].items() if k != "stack"}}
+    byte = (second & 15) << 4 | first & 15
+    words = (
+        f"{first} and {second} share the byte **0x{byte:02x}**. Packed, {bits}-bit codes with a 16-bit scale "
+        f"{'for each channel of 1,000' if not block else f'for each {block}'} take **{each:.3g} bits** a weight: "
+        f"{32 / each:.3g} times smaller than float32, where a whole byte for each code gives "
+        f"{4e6 / (stored_alone + scales):.3g}."
+    )
+    numbers = {"byte": float(byte), "bits_each": each, "times": 32 / each, "scales_share": scales / (codes + scales)}
+    return Shown((_boxes(first, second), type(chart)(spec)), words, numbers)
+
+
+ENTRIES = (
+    LessonPlan(
+        name="packing",
+        title="Packing small codes",
+        place=100,
+        idea="Memory has no 4-bit cells: **two** codes share a byte, or the saving is only on paper. Scales are "
+        "stored, "
+        "too, so that 4-bit weights take more than 4 bits each.",
+        subject=None,
+        controls=(
+            Slider("first", "First code", -8, 7, 1, 3),
+            Slider("second", "Second code", -8, 7, 1, -2),
+            Slider("bits", "Bits of a code", 2, 4, 2, 4),
+            Choice(
+                "block",
+                "One scale for",
+                (("channel", "a channel"), ("128", "128"), ("32", "32"), ("16", "16")),
+                "channel",
+            ),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "Each block of 16 weights now gets a 16-bit scale. How many bits does a 4-bit weight then take?",
+            ("about 4", "5", "8"),
+            {"block": "16", "bits": 4},
+            lambda _, after: min(range(3), key=lambda at: abs((4.016, 5.0, 8.0)[at] - after["bits_each"])),
+            "16 bits for 16 weights are one more bit for each: {bits_each:.3g} in all, and scales are "
+            "{scales_share:.0%} of the file.",
+        ),
+        closing=(
+            Closing(
+                "A file holds 4-bit codes in int8 storage. How large is it beside an int8 file?",
+                ("as large", "half as large", "a quarter"),
+                0,
+                "Each code takes a whole byte: only what packs them makes the file smaller.",
+            ),
+            Closing(
+                "In ONNX, the first of two int4 values is in which half of the byte?",
+                ("the low one", "the high one", "it is not said"),
+                0,
+                "The first element is stored in the four least significant bits (IR version 10).",
+            ),
+            Closing(
+                "Why can packed weights make a model faster although they must be unpacked?",
+                (
+                    "reading them from memory takes longer than unpacking",
+                    "4-bit arithmetic is exact",
+                    "they do not",
+                ),
+                0,
+                "Where memory is the limit, as for one token of a language model, fewer bytes are less time; elsewhere "
+                "unpacking can cost more than it saves.",
+            ),
+        ),
+        sources=("ONNX IR version 10, TensorProto.INT4: two elements in a byte, the first in the low four bits",),
+        exercise=Exercise(
+            "Codes from -8 to 7 in pairs.",
+            (
+                ExerciseStep(
+                    "Pack pairs of codes: the first of each in the low half of the byte.",
+                    "def pack(codes):\n    codes = np.asarray(codes, np.int8).reshape(-1, 2)\n    return ...",
+                    "def pack(codes):\n    codes = np.asarray(codes, np.int8).reshape(-1, 2)\n"
+                    "    return ((codes[:, 1].astype(np.uint8) & 15) << 4 | codes[:, 0].astype(np.uint8) & 15)",
+                    "assert list(pack([3, -2, -8, 7])) == [0xE3, 0x78], 'the first code is in the low four bits'",
+                ),
+                ExerciseStep(
+                    "And back, with their signs.",
+                    "def unpack(data):\n    low, high = data & 15, data >> 4\n    both = np.stack([low, high], "
+                    "1).reshape(-1)\n"
+                    "    return ...",
+                    "def unpack(data):\n    low, high = data & 15, data >> 4\n    both = np.stack([low, high], "
+                    "1).reshape(-1)\n"
+                    "    return np.where(both > 7, both.astype(int) - 16, both.astype(int))",
+                    "codes = np.arange(-8, 8)\nassert np.array_equal(unpack(pack(codes)), codes), "
+                    "'a half above 7 stands for a negative code: subtract 16'",
+                ),
+            ),
+        ),
+        pages=(("compare", "See packed and stored size of your model"),),
+    ),
+)

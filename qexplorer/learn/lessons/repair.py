@@ -1,0 +1,194 @@
+"""Repair: what a bad layer looks like, and which remedy fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Grid, fake_quantize, grid_from_range
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import bars
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.palette import CLIPPING, INTEGER
+from qexplorer.report.tensor_charts.channels import channel_info, channel_spec
+
+__all__ = ["ENTRIES"]
+
+Rows = NDArray[np.float32]
+
+_FAULTS = (("unequal", "Unequal channels"), ("outlier", "One value far out"), ("narrow", "Calibrated on one class"))
+_REMEDIES = (
+    ("none", "Nothing"),
+    ("channel", "A scale for each channel"),
+    ("percentile", "Clip at the 99.9th percentile"),
+    ("data", "Calibrate on all classes"),
+    ("bits", "16 bits"),
+)
+_CHANNELS, _EACH = 12, 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A layer's values as channels, and those that calibration saw."""
+
+    values: Rows
+    seen: Rows
+
+
+def _broken(fault: str) -> _Broken:
+    rng = np.random.default_rng(8)
+    values = rng.standard_normal((_CHANNELS, _EACH)).astype(np.float32)
+    if fault == "unequal":
+        values *= np.geomspace(0.02, 1.0, _CHANNELS, dtype=np.float32)[rng.permutation(_CHANNELS)][:, None]
+        return _Broken(values, values)
+    if fault == "outlier":
+        values[5, 17] = 60.0
+        return _Broken(values, values)
+    return _Broken(values * np.float32(2.5), values[:, : _EACH // 10])  # one class, and a quiet one
+
+
+def _grid(case: _Broken, remedy: str, bits: int) -> Grid:
+    seen = case.values if remedy == "data" else case.seen
+    chosen = FORMATS.get("int16" if remedy == "bits" else f"int{bits}")
+    size = np.abs(seen)
+    if remedy == "channel":
+        return grid_from_range(-size.max(1), size.max(1), chosen, symmetric=True, axis=0)
+    high = float(np.percentile(size, 99.9) if remedy == "percentile" else size.max())
+    return grid_from_range(-high, high, chosen, symmetric=True)
+
+
+def _quality(case: _Broken, grid: Grid) -> tuple[float, NDArray[np.float64]]:
+    """The median channel's signal to error in dB weighed with the worst, and each channel's."""
+    error = fake_quantize(case.values, grid).astype(np.float64) - case.values
+    power, noise = np.square(case.values, dtype=np.float64).mean(1), np.square(error).mean(1)
+    each = 10 * np.log10(power / np.maximum(noise, 1e-12))
+    return float(each.min()), each
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - the layers are made up
+    fault, remedy, bits = str(settings["fault"]), str(settings["remedy"]), int(settings["bits"])
+    case = _broken(fault)
+    worst = {name: _quality(case, _grid(case, name, bits))[0] for name, _ in _REMEDIES}
+    grid = _grid(case, remedy, bits)
+    each = _quality(case, grid)[1]
+    cheap = {name: db for name, db in worst.items() if name not in ("bits", "none")}
+    best = max(cheap, key=lambda name: cheap[name])
+    titles = dict(_REMEDIES)
+    gained = worst[remedy] - worst["none"]
+    words = f"**{titles[remedy]}**: the worst channel keeps {worst[remedy]:.1f} dB"
+    words += "." if remedy == "none" else f", {gained:+.1f} dB beside nothing."
+    words += f" Among the remedies at {bits} bits, **{titles[best].lower()}** fits best: {worst[best]:.1f} dB."
+    pictures = (
+        ChartPicture(
+            {
+                **channel_spec(
+                    channel_info("Range of each channel, and of its grid", case.values.min(1), case.values.max(1), grid)
+                ),
+                "height": 200,
+            }
+        ),
+        bars(
+            "Worst channel under each remedy",
+            [(titles[name], db, "chosen" if name == remedy else "other") for name, db in worst.items()],
+            axis="dB",
+            names={"chosen": CLIPPING, "other": INTEGER},
+            height=170,
+        ),
+    )
+    numbers = {f"db_{name}": db for name, db in worst.items()}
+    numbers |= {
+        "gained": gained,
+        "best": float([n for n, _ in _REMEDIES].index(best)),
+        "median": float(np.median(each)),
+    }
+    return Shown(pictures, words, numbers)
+
+
+ENTRIES = (
+    LessonPlan(
+        name="repair",
+        title="Repair a model",
+        place=140,
+        idea="Each fault has its **look** and its remedy: unequal channels want a scale each, a value far out wants "
+        "clipping, a range that is too narrow wants better data. More bits help with nearly all, and cost most.",
+        subject=None,
+        controls=(
+            Choice("fault", "What is wrong", _FAULTS, "unequal"),
+            Choice("remedy", "Remedy", _REMEDIES, "none"),
+            Slider("bits", "Bits", 4, 8, 1, 6),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "These channels have very different ranges, and one scale. Which remedy fits?",
+            ("a scale for each channel", "clipping at the 99.9th percentile", "calibrating on more data"),
+            {"remedy": "channel"},
+            lambda before, after: max(  # noqa: ARG005 - all remedies are worked out at once
+                range(3), key=lambda at: after[("db_channel", "db_percentile", "db_data")[at]]
+            ),
+            "With a scale of its own the worst channel keeps {db_channel:.1f} dB, with clipping {db_percentile:.1f}, "
+            "with "
+            "other data {db_data:.1f}.",
+        ),
+        closing=(
+            Closing(
+                "The histogram shows one bar far away and all others in two bins. What is wrong?",
+                ("an outlier sets the range", "the channels are unequal", "too little data"),
+                0,
+                "One value stretches the range, so that nearly all values share two levels.",
+            ),
+            Closing(
+                "On new data a quarter of an activation's values lie beyond its range. What is wrong?",
+                ("calibration saw unlike data", "the weights are wrong", "too few bits"),
+                0,
+                "The range is right for what was seen: it must see what the model will meet.",
+            ),
+            Closing(
+                "How do you know that a remedy worked?",
+                (
+                    "accuracy rises on data that neither calibration nor the choice has used",
+                    "the error of the layer falls",
+                    "the file gets smaller",
+                ),
+                0,
+                "A layer's error is a hint; only data kept apart tells what the model has won.",
+            ),
+        ),
+        sources=(
+            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 3.6 (debugging)",
+            "Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 3",
+        ),
+        exercise=Exercise(
+            "Find the fault of a layer from its channels.",
+            (
+                ExerciseStep(
+                    "The channel that sets the scale of the whole tensor.",
+                    "w = np.random.default_rng(2).standard_normal((6, 50)) * np.array([1, 1, 40, 1, 1, 1])[:, None]\n"
+                    "spoils = ...",
+                    "w = np.random.default_rng(2).standard_normal((6, 50)) * np.array([1, 1, 40, 1, 1, 1])[:, None]\n"
+                    "spoils = int(np.abs(w).max(axis=1).argmax())",
+                    "assert spoils == 2, 'the channel with the largest magnitude'",
+                ),
+                ExerciseStep(
+                    "The squared error of all other channels with one scale, over that with scales of their own (codes "
+                    "-7 to 7).",
+                    "def error(rows, scale):\n    return np.mean((np.round(rows / scale) * scale - rows) ** 2)\n\n\n"
+                    "rest = np.delete(w, spoils, axis=0)\none = np.abs(w).max() / 7\nown = ...\nratio = ...",
+                    "def error(rows, scale):\n    return np.mean((np.round(rows / scale) * scale - rows) ** 2)\n\n\n"
+                    "rest = np.delete(w, spoils, axis=0)\none = np.abs(w).max() / 7\n"
+                    "own = np.abs(rest).max(axis=1, keepdims=True) / 7\nratio = error(rest, one) / error(rest, own)",
+                    "assert own.shape == (5, 1), 'a scale for each row'\n"
+                    "assert ratio > 50, 'with one scale nearly nothing is left of the other channels'",
+                ),
+            ),
+        ),
+        pages=(
+            ("distributions", "Find the channel that spoils a scale"),
+            ("quantize", "Give a layer its own rule"),
+            ("compare", "See what it is worth on data kept apart"),
+        ),
+    ),
+)

@@ -1,0 +1,143 @@
+"""Rounding against clipping: what a narrower range wins and loses."""
+
+from __future__ import annotations
+
+from qexplorer.core.formats import FORMATS
+from qexplorer.core.grid import Grid, grid_from_range
+from qexplorer.learn.controls import Settings, Slider
+from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import curves, values_under
+from qexplorer.observe.error import ErrorSplit, error_from_histogram
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.palette import CLIPPING, NEUTRAL, ROUNDING
+
+__all__ = ["ENTRIES"]
+
+_SHARES = tuple(share / 100 for share in range(4, 101, 2))
+
+
+def _grid(stats: TensorStats, bits: int, share: float) -> Grid:
+    low, high = stats.histogram.minimum, stats.histogram.maximum
+    return grid_from_range(min(low * share, 0.0), max(high * share, 0.0), FORMATS.get(f"uint{bits}"), symmetric=False)
+
+
+def _error(stats: TensorStats, bits: int, share: float) -> ErrorSplit:
+    return error_from_histogram(stats.histogram, _grid(stats, bits, share))
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    assert tensor is not None
+    bits, share = int(settings["bits"]), float(settings["share"]) / 100
+    error = _error(tensor, bits, share)
+    along = {s: _error(tensor, bits, s) for s in _SHARES}
+    best = min(along, key=lambda s: along[s].mse)
+    kinds = {"both": NEUTRAL, "rounding": ROUNDING, "clipping": CLIPPING}
+    rows = [
+        (100 * s, mse, kind)
+        for s, e in along.items()
+        for kind, mse in zip(kinds, (e.mse, e.rounding_mse, e.clipping_mse), strict=True)
+        if mse > 0.01 * along[best].mse
+    ]
+    larger, times = ("rounding", error.rounding_mse) if error.rounding_mse >= error.clipping_mse else ("clipping", 0.0)
+    words = (
+        f"Clipped at {100 * share:.0f} % of the range, {100 * error.clipped_fraction:.3g} % of the values are cut, and "
+        f"**{larger}** makes {100 * max(error.rounding_mse, error.clipping_mse) / (error.mse or 1):.0f} % of the "
+        f"squared error. The least error at {bits} bits is at {100 * best:.0f} %"
+    )
+    ratio = error.mse / along[best].mse if along[best].mse else 1.0
+    words += ", where it stands." if abs(best - share) < 0.015 else f": here it is {ratio:.3g} times as large."
+    numbers = {
+        "mse": error.mse,
+        "rounding": error.rounding_mse,
+        "clipping": error.clipping_mse,
+        "clipped": error.clipped_fraction,
+        "best": 100 * best,
+        "rounding_dominates": float(times > 0),
+    }
+    grid = _grid(tensor, bits, share)
+    pictures = (
+        values_under(tensor, grid, "The values and the levels"),
+        curves(
+            "Mean squared error over the range",
+            rows,
+            x="range, % of the whole",
+            y="mean squared error",
+            names=kinds,
+            log=True,
+            now=100 * share,
+        ),
+    )
+    return Shown(pictures, words, numbers)
+
+
+ENTRIES = (
+    LessonPlan(
+        name="rounding_or_clipping",
+        title="Rounding against clipping",
+        place=30,
+        idea="A **wide** range clips nothing and has wide steps; a **narrow** one has fine steps and cuts what lies "
+        "beyond. The best range is where the two errors together are least.",
+        subject="any",
+        controls=(
+            Slider("share", "Range, % of the whole", 4, 100, 2, 100),
+            Slider("bits", "Bits", 2, 8, 1, 4),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "The range is cut to half, so that a step is half as wide. What happens to the squared error?",
+            ("it falls", "it hardly changes", "it rises"),
+            {"share": 50},
+            lambda before, after: (
+                0 if after["mse"] < 0.95 * before["mse"] else 1 if after["mse"] <= 1.05 * before["mse"] else 2
+            ),
+            "Half a step is a quarter of the rounding error, and {clipped:.2%} of the values are now clipped: rounding "
+            "makes {rounding:.3g} of the error of {mse:.3g}, clipping {clipping:.3g}.",
+        ),
+        closing=(
+            Closing(
+                "Clipping makes nearly all of the error. What helps?",
+                ("a wider range", "a narrower range", "fewer bits"),
+                0,
+                "What is clipped lies beyond the range: a wider one cuts less, for somewhat wider steps.",
+            ),
+            Closing(
+                "With more bits, where does the best range go?",
+                ("it gets wider", "it gets narrower", "it stays"),
+                0,
+                "With finer steps rounding matters less, so that it is worth it to clip less: at 8 bits the best range "
+                "is wider than at 4.",
+            ),
+            Closing(
+                "Half as wide a step makes the squared error of rounding",
+                ("a quarter.", "half.", "the same."),
+                0,
+                "Values spread evenly in a step of width s have a mean squared error of s * s / 12.",
+            ),
+        ),
+        sources=(
+            "Error of a uniform quantizer s^2 / 12: Gray and Neuhoff 1998, Quantization, eq. 5",
+            "Range by least squared error: Banner et al. 2019, Post training 4-bit quantization, section 2",
+        ),
+        exercise=Exercise(
+            "Values from a normal distribution on 16 levels.",
+            (
+                ExerciseStep(
+                    "The error of a symmetric grid with 15 levels over -c to c.",
+                    "x = np.random.default_rng(0).standard_normal(100_000)\n\n\ndef mse(c):\n    scale = c / 7\n"
+                    "    q = ...\n    return np.mean((q * scale - x) ** 2)",
+                    "x = np.random.default_rng(0).standard_normal(100_000)\n\n\ndef mse(c):\n    scale = c / 7\n"
+                    "    q = np.clip(np.round(x / scale), -7, 7)\n    return np.mean((q * scale - x) ** 2)",
+                    "assert np.isclose(mse(2.0), np.mean((np.clip(np.round(x * 3.5), -7, 7) / 3.5 - x) ** 2)), "
+                    "'round, then clip to -7 to 7'",
+                ),
+                ExerciseStep(
+                    "The c with the least error, among these.",
+                    "candidates = np.linspace(1.0, 4.5, 71)\nbest = ...",
+                    "candidates = np.linspace(1.0, 4.5, 71)\nbest = min(candidates, key=mse)",
+                    "assert 2.4 < best < 2.9, 'it is where rounding and clipping together are least, near 2.6'",
+                ),
+            ),
+        ),
+        pages=(("distributions", "Drag the clip lines of a tensor of your model"),),
+    ),
+)

@@ -1,0 +1,206 @@
+"""Fake quantization and the straight-through gradient: how a network learns through a staircase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qexplorer.learn.controls import Choice, Settings, Slider
+from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import curves
+from qexplorer.observe.stats import TensorStats
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER
+
+__all__ = ["ENTRIES"]
+
+_TARGET, _STEPS = 1.3, 40
+_KINDS = (("true", "The true one"), ("through", "Straight through"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """A training of one weight: its value, its level, gradient and loss at each step."""
+
+    weights: list[float]
+    levels: list[float]
+    gradients: list[float]
+    losses: list[float]
+
+
+def _train(start: float, scale: float, rate: float, kind: str, steps: int) -> _Trained:
+    """Minimizes (Q(w) - target)^2 by gradient descent, where Q rounds to steps of ``scale``."""
+    weights, levels, gradients, losses = [start], [], [], []
+    for _ in range(steps + 1):
+        level = float(np.round(weights[-1] / scale) * scale)
+        slope = 1.0 if kind == "through" else 0.0
+        levels.append(level)
+        losses.append((level - _TARGET) ** 2)
+        gradients.append(2 * (level - _TARGET) * slope)
+        weights.append(weights[-1] - rate * gradients[-1])
+    return _Trained(weights[:-1], levels, gradients, losses)
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about one weight
+    scale, rate, kind = float(settings["scale"]), float(settings["rate"]), str(settings["gradient"])
+    step = int(settings["step"])
+    way = _train(-0.6, scale, rate, kind, _STEPS)
+    near = float(np.round(_TARGET / scale) * scale)
+    w, level, gradient = way.weights[step], way.levels[step], way.gradients[step]
+    lines = [
+        f"step {step}: w = {w:.4g}, Q(w) = {level:.4g}, loss = (Q(w) - {_TARGET})^2 = {way.losses[step]:.4g}",
+        f"dL/dQ = 2 * ({level:.4g} - {_TARGET}) = {2 * (level - _TARGET):.4g}",
+        "dQ/dw = " + ("1 (taken so)" if kind == "through" else "0 (on every tread of the staircase)"),
+        f"w' = w - {rate:g} * {gradient:.4g} = {w - rate * gradient:.4g}",
+    ]
+    late = way.levels[-12:]
+    swings = len(set(late)) > 1
+    words = (
+        f"At step {step} the weight {w:.3g} is seen as **{level:.3g}**; the nearest level to the target {_TARGET} is "
+        f"{near:.3g}. "
+    )
+    if kind == "true":
+        words += "The staircase is flat, its gradient is 0, and **nothing moves**."
+    elif swings:
+        words += (
+            "In the end the weight **swings** over a jump: both levels around the target pull, and neither holds it."
+        )
+    else:
+        words += f"In the end it stays at {late[-1]:.3g}."
+    numbers = {
+        "moved": abs(way.weights[-1] - way.weights[0]),
+        "swings": float(swings),
+        "level": level,
+        "last": way.levels[-1],
+        "near": near,
+        "loss": way.losses[step],
+    }
+    upto = step + 1
+    rows = [
+        (float(i), float(v), name)
+        for name, values in (("weight", way.weights), ("its level", way.levels))
+        for i, v in enumerate(values[:upto])
+    ]
+    rows += [(float(i), _TARGET, "target") for i in (0, _STEPS)]
+    pictures = (
+        ChartPicture(_stairs(scale, w, level)),
+        curves("Its way", rows, x="step of training", y="value",
+               names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT}),
+    )  # fmt: skip
+    return Shown(pictures, words, numbers, tuple(lines))
+
+
+def _stairs(scale: float, w: float, level: float) -> dict[str, object]:
+    """The staircase, and where the weight stands on it."""
+    low, high = -1.0, 2.5
+    first, last = int(np.floor(low / scale - 0.5)), int(np.ceil(high / scale + 0.5))
+    rows, order = [], 0
+    for code in range(first, last + 1):
+        for end in ((code - 0.5) * scale, (code + 0.5) * scale):
+            rows.append({"x": float(np.clip(end, low, high)), "y": code * scale, "order": order})
+            order += 1
+    x = {"field": "x", "type": "quantitative", "title": "weight w", "axis": {"grid": False}}
+    x["scale"] = {"domain": [low, high], "nice": False}
+    y = {"field": "y", "type": "quantitative", "title": "Q(w)", "axis": {"tickCount": 5}}
+    y["scale"] = {"domain": [low - 0.2, high + 0.2], "nice": False}
+    return {
+        **chart_frame("The staircase of rounding", "", 190),
+        "datasets": {
+            "stairs": rows,
+            "line": [{"x": low, "y": low}, {"x": high, "y": high}],
+            "now": [{"x": w, "y": level}],
+            "target": [{"y": _TARGET}],
+        },
+        "layer": [
+            {
+                "data": {"name": "line"},
+                "mark": {"type": "line", "color": FLOAT, "strokeDash": [5, 4], "clip": True},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"name": "stairs"},
+                "mark": {"type": "line", "color": INTEGER, "strokeWidth": 2.5, "clip": True},
+                "encoding": {"x": x, "y": y, "order": {"field": "order", "type": "quantitative"}},
+            },
+            {
+                "data": {"name": "target"},
+                "mark": {"type": "rule", "color": FLOAT},
+                "encoding": {"y": y},
+            },
+            {
+                "data": {"name": "now"},
+                "mark": {"type": "point", "filled": True, "color": CLIPPING, "size": 130, "opacity": 1, "clip": True},
+                "encoding": {"x": x, "y": y},
+            },
+        ],
+    }
+
+
+ENTRIES = (
+    LessonPlan(
+        name="straight_through",
+        title="Training through a staircase",
+        place=130,
+        idea="Rounding is flat but for its jumps, so that its gradient is zero and teaches nothing. Training "
+        "**fakes** it: "
+        "forward it rounds, backward it lets the gradient **straight through**, as if it had not.",
+        subject=None,
+        controls=(
+            Choice("gradient", "Gradient of rounding", _KINDS, "true"),
+            Slider("step", "Step of training", 0, _STEPS, 1, 0),
+            Slider("rate", "Learning rate", 0.01, 0.3, 0.01, 0.05),
+            Slider("scale", "Width of a step", 0.25, 1.0, 0.05, 0.5),
+        ),
+        show=_show,
+        prediction=Prediction(
+            "The weight is trained for 40 steps with the true gradient of rounding. How far does it move?",
+            ("not at all", "to the nearest level", "past the target"),
+            {"step": 40, "gradient": "true"},
+            lambda before, after: 0 if after["moved"] == 0 else 1,  # noqa: ARG005 - only what comes after counts
+            "On each tread the staircase is flat: the gradient is exactly 0. Switch to straight through, and it moves.",
+        ),
+        closing=(
+            Closing(
+                "In training with fake quantization, which weights are kept?",
+                ("float ones, which are rounded anew in each step", "integer codes alone", "none"),
+                0,
+                "Small steps of the gradient add up in the float weights until a rounding jumps.",
+            ),
+            Closing(
+                "A weight swings between two levels near the end. What helps?",
+                ("a smaller rate, or holding it where it was most", "a larger rate", "more bits for the gradient"),
+                0,
+                "The target lies between two levels: with smaller steps it crosses less often (Nagel et al. 2022).",
+            ),
+            Closing(
+                "Beyond the ends of the grid the straight-through gradient is usually",
+                ("zero.", "one.", "negative."),
+                0,
+                "A clipped weight does not change its level however it moves, so that its gradient is stopped.",
+            ),
+        ),
+        sources=(
+            "Bengio et al. 2013, Estimating or Propagating Gradients Through Stochastic Neurons, section 4",
+            "Nagel et al. 2022, Overcoming Oscillations in Quantization-Aware Training, section 2",
+        ),
+        exercise=Exercise(
+            "One weight that should become 1.3, on steps of 0.5.",
+            (
+                ExerciseStep(
+                    "The gradient of (Q(w) - 1.3)^2 with respect to w, straight through.",
+                    "def Q(w):\n    return np.round(w / 0.5) * 0.5\n\n\ndef gradient(w):\n    return ...",
+                    "def Q(w):\n    return np.round(w / 0.5) * 0.5\n\n\ndef gradient(w):\n    return 2 * (Q(w) - 1.3)",
+                    "assert np.isclose(gradient(-0.6), 2 * (-0.5 - 1.3)), 'the derivative of Q is taken as 1'",
+                ),
+                ExerciseStep(
+                    "Train 30 steps with a rate of 0.05 from -0.6.",
+                    "w = -0.6\nfor _ in range(30):\n    w = ...",
+                    "w = -0.6\nfor _ in range(30):\n    w = w - 0.05 * gradient(w)",
+                    "assert Q(w) in (1.0, 1.5), 'it ends on one of the two levels around the target'",
+                ),
+            ),
+        ),
+        pages=(("algorithms", "Click through training steps of your model"), ("train", "Train your model")),
+    ),
+)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
@@ -27,6 +28,7 @@ __all__ = [
     "given_path",
     "is_whole",
     "move_whole",
+    "one_at_a_time",
     "read_sealed",
     "sync",
     "write_atomically",
@@ -118,6 +120,21 @@ def read_sealed(path: Path) -> bytes | None:
         return None
     data = found[:-_SEAL_BYTES]
     return data if found[-_SEAL_BYTES:] == _seal(data) else None
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Keeps two processes from making the same thing: the second waits, and then finds it.
+
+    Without ``fcntl`` (Windows), or where ``lock`` cannot be written, both make it, and write the same.
+    """
+    with contextlib.ExitStack() as held:
+        if sys.platform != "win32":
+            import fcntl
+
+            with contextlib.suppress(OSError):
+                fcntl.flock(held.enter_context(lock.open("a")), fcntl.LOCK_EX)
+        yield
 
 
 def _seal(data: bytes) -> bytes:

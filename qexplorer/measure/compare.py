@@ -143,6 +143,8 @@ def _run(
         engine.submit(backend, float_variant(model))
         for item in made:
             _submit(engine, item, [backend])
+            if item.variant is not None:
+                engine.look_ahead(backend, item.variant, first[0])
     engine.finish_judging()
     engine.time_all(others)
     return made

@@ -10,9 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from types import TracebackType
 
+from qexplorer.core.errors import QExplorerError
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
+from qexplorer.measure.fidelity.looking_ahead import can_prepare
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
 from qexplorer.measure.pace.progress import Board
@@ -21,12 +23,15 @@ from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
+from qexplorer.process.limits import BASE
+from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import alone, beside
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]
 
 Slot = tuple[str, str]
+_AHEAD = "qexplorer.measure.fidelity.looking_ahead:prepare"
 _POLL_S = 0.1
 _LATE_S = 5.0  # that the first backend's times may come later, so that a conversion runs beside observing
 
@@ -137,6 +142,26 @@ class Engine:
             if free > 0 and new and self._forecast.judging(each, FLOAT) <= left_s + longest + late:
                 self.submit(each, floats)
                 return
+
+    def look_ahead(self, backend: str, variant: Variant, seen_on: str) -> None:
+        """Prepares on ``backend`` what a look inside ``variant`` takes, beside judging it, if one was needed on the
+        backend ``seen_on``; in vain where its answers here turn out to be explained without."""
+        slot, seen = (backend, variant.digest), self._judged.get((seen_on, variant.digest))
+        judging = self._judging.get(slot)
+        if judging is None or seen is None or not seen.looked_inside or not can_prepare(BACKENDS.get(backend)):
+            return
+        self._pool.submit(copy_context().run, self._prepare, backend, variant, judging)
+
+    def _prepare(self, backend: str, variant: Variant, judging: Future[Judged]) -> None:
+        """Has it done in a child, which ends with what it is done for. What goes wrong is told by whoever looks."""
+
+        def over() -> bool:
+            return judging.done() or self._cancelled()
+
+        arguments = {"backend": backend, "path": str(variant.path), "threads": self._threads}
+        with contextlib.suppress(QExplorerError), beside(over):
+            if not over():
+                run_in_child(_AHEAD, arguments, limits=self._subject.allowed(BASE), cancelled=over)
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""

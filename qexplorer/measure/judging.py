@@ -44,6 +44,7 @@ class Judged:
         refused: why its numbers must not be shown, or None.
         predictions: class of each sample, or None if the model names none.
         scored: its scores by the metrics that were asked for.
+        looked_inside: whether its answers took a look at every piece of the graph.
     """
 
     failed: str | None = None
@@ -54,6 +55,7 @@ class Judged:
     kernels: Kernels | None = None
     notes: tuple[str, ...] = ()
     fidelity: Fidelity | None = None
+    looked_inside: bool = False
 
     @property
     def usable(self) -> bool:
@@ -183,6 +185,7 @@ def _judged(value: dict[str, Any], scored: Scored) -> Judged:
         kernels=Kernels(**value["kernels"]),
         notes=tuple(value["notes"]),
         fidelity=_fidelity(compared, alone, value["against"], value["primary"]),
+        looked_inside=alone is not None,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from qexplorer.core.errors import InputError
-from qexplorer.core.files import file_name, given_path, is_whole, read_sealed, write_sealed
+from qexplorer.core.files import file_name, given_path, is_whole, one_at_a_time, read_sealed, write_sealed
 from qexplorer.core.workspace import sha256_bytes
 
 
@@ -63,3 +65,22 @@ def test_what_can_be_no_path_is_said_in_one_sentence(source: str) -> None:
     with pytest.raises(InputError, match="there can be no file of this name"):
         given_path(source)
     assert given_path("~/a") == Path.home() / "a"
+
+
+def test_two_that_make_the_same_do_it_one_after_the_other(tmp_path: Path) -> None:
+    """Who comes second waits until the first has written, and finds it."""
+    made, first_is_in = tmp_path / "made", threading.Event()
+
+    def first() -> None:
+        with one_at_a_time(tmp_path / "lock"):
+            first_is_in.set()
+            time.sleep(0.05)
+            made.write_text("whole", encoding="utf-8")
+
+    maker = threading.Thread(target=first)
+    maker.start()
+    assert first_is_in.wait(10)
+    with one_at_a_time(tmp_path / "lock"):
+        found = made.read_text(encoding="utf-8")
+    maker.join()
+    assert found == "whole"

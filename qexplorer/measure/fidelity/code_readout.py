@@ -23,7 +23,7 @@ from qexplorer.run.protocol import Backend, SessionOptions
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["LOOKS", "CodeReader", "Readout", "rows_of", "same_answers"]
+__all__ = ["LOOKS", "CodeReader", "Readout", "rows_of", "same_answers", "told_file"]
 
 LOOKS = 24
 """Graphs loaded at most; each costs the backend one loading and one run."""
@@ -90,10 +90,7 @@ class CodeReader:
 
     def ask(self, points: Sequence[Point]) -> Readout | None:
         """Answers and codes of the graph that tells ``points``; None if the backend cannot run it."""
-        import onnx
-
-        path = self.folder / "told.onnx"
-        onnx.save(telling(self.model, points), str(path))
+        path = told_file(self.model, points, self.folder)
         own, made = [output.name for output in self.model.graph.output], [name for p in points for name in p.tensors]
         told = Readout([], {name: [] for name in made})
         try:
@@ -141,6 +138,15 @@ class CodeReader:
                 middle = len(group) // 2
                 left += [group[middle:], group[:middle]]
         return codes
+
+
+def told_file(model: onnx.ModelProto, points: Sequence[Point], folder: Path) -> Path:
+    """Writes the graph that hands out the codes of ``points`` as well: the same bytes for the same question."""
+    import onnx
+
+    path = folder / "told.onnx"
+    onnx.save(telling(model, points), str(path))
+    return path
 
 
 def same_answers(ours: Sequence[Array], theirs: Sequence[Array]) -> bool:

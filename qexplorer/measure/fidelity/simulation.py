@@ -8,19 +8,17 @@ batch together compute it once: the second waits.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
-from qexplorer.core.files import read_sealed, write_sealed
+from qexplorer.core.files import one_at_a_time, read_sealed, write_sealed
 from qexplorer.measure.fidelity.looked_at import batch_digest
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import exact_integers, reference
@@ -62,7 +60,7 @@ class _Kept:
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch; ``feeds`` holds an array per model input. Raises BackendError."""
         kept = self._base.with_name(f"{self._base.name}-{batch_digest(feeds)}.npz")
-        with _alone(kept.with_suffix(".lock")):
+        with one_at_a_time(kept.with_suffix(".lock")):
             if (written := read_sealed(kept)) is not None:
                 with np.load(io.BytesIO(written), allow_pickle=False) as file:
                     return [file[f"{index}"] for index in range(len(file.files))]
@@ -108,7 +106,7 @@ class ExactIntegers(_Kept):
     def why_not(self) -> str | None:
         """Why there is no such thing for this graph; None if there is."""
         kept = self._base.with_name(f"{self._base.name}-why_not.json")
-        with _alone(kept.with_suffix(".lock")):
+        with one_at_a_time(kept.with_suffix(".lock")):
             if (written := read_sealed(kept)) is not None:
                 found: str | None = json.loads(written)
                 return found
@@ -126,14 +124,3 @@ def exact_for(path: Path, threads: int, folder: Path) -> ExactIntegers | None:
     backend = exact_integers()
     found = None if backend is None else ExactIntegers(path, threads, folder, backend)
     return None if found is None or found.why_not() is not None else found
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Keeps two processes from computing one answer. Without ``fcntl`` (Windows) both do, and write the same."""
-    with lock.open("a") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -40,7 +40,7 @@ from qexplorer.measure.fidelity.pieces import Codes, Pieces
 from qexplorer.measure.fidelity.rounding_points import Point, output_scales, points_of
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 
-__all__ = ["Asked", "each_alone", "observe"]
+__all__ = ["Asked", "each_alone", "observe", "told_by_itself"]
 
 _MOST_BLIND = 0.5  # share of points: beyond it nothing is known of most layers
 _NOISE = 2.0
@@ -110,7 +110,7 @@ class _Witness:
         self._reader = CodeReader(self._model, asked.backend, asked.feeds, options, asked.folder, plain)
         self._plain = Readout(plain, {})
         self._sizes = [next(iter(feeds.values())).shape[0] for feeds in asked.feeds]
-        self._told_by_itself = not self._points or _own_codes(asked.backend, self._points)
+        self._told_by_itself = told_by_itself(asked.backend, self._points)
 
     @cached_property
     def _at_once(self) -> Readout | None:
@@ -156,12 +156,13 @@ class _Witness:
         return found if in_noise is None else _with_witnessed(found, in_noise, points)
 
 
-def _own_codes(backend: Backend, points: Sequence[Point]) -> bool:
-    """Whether the kernels make codes of their own that nobody can read: what is read is computed beside them.
+def told_by_itself(backend: Backend, points: Sequence[Point]) -> bool:
+    """Whether there is nothing to read: no ``points``, or codes that the kernels make of their own, as what is read is
+    then computed beside them.
 
-    Then all that can be judged is the end, with the room that a step at each rounding point makes there.
+    All that can be judged then is the end, with the room that a step at each rounding point makes there.
     """
-    return backend.capabilities.ranges_by_sample and all(len(p.tensors) > 1 for p in points)
+    return not points or (backend.capabilities.ranges_by_sample and all(len(p.tensors) > 1 for p in points))
 
 
 def _with_witnessed(found: Observation, in_noise: Observation, points: Sequence[Point]) -> Observation:

@@ -11,7 +11,7 @@ from typing import Any
 
 from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import BackendError, ChildError, QExplorerError
-from qexplorer.core.files import is_whole, read_sealed
+from qexplorer.core.files import is_whole, one_at_a_time, read_sealed
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.graph.allowance import allowance_at
 from qexplorer.process.limits import BASE
@@ -23,6 +23,7 @@ from qexplorer.run.preparing import preparing
 __all__ = ["Converted", "converted"]
 
 _FORMAT = 7
+_LOCK = "converting.lock"
 _PACKAGES = ("qexplorer", "torch", "litert-torch", "litert-converter", "ai-edge-litert")
 _LIMITS = replace(BASE, cpu_s=1200, quiet_s=600.0)
 
@@ -65,22 +66,11 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
     folder = workspace("litert", key)
     facts = _kept(folder)
     if facts is None:
-        arguments = {"path": str(path), "shapes": shapes, "folder": str(folder), "free": free}
-        try:
-            with preparing(path, shapes.values()):
-                if "litert_torch" in sys.modules:
-                    convert(arguments)
-                else:
-                    run_in_child(
-                        "qexplorer.run.litert.conversion:convert", arguments, limits=allowance_at(path, _LIMITS)
-                    )
-        except ChildError as error:
-            raise BackendError(f"converting it for LiteRT failed ({error.what})", where=path.name) from None
-        except BackendError:
-            raise
-        except QExplorerError as error:
-            raise BackendError(error.what, where=path.name) from None
-        facts = _kept(folder)
+        with preparing(path, shapes.values()), one_at_a_time(folder / _LOCK):
+            facts = _kept(folder)  # by now, perhaps, by who converted it meanwhile
+            if facts is None:
+                _convert(path, {"path": str(path), "shapes": shapes, "folder": str(folder), "free": free})
+                facts = _kept(folder)
     if facts is None:
         raise BackendError("what was converted for LiteRT cannot be read", where=path.name, do="run it again")
     used(folder)
@@ -91,6 +81,21 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
         codes_out={int(position): grid for position, grid in facts["codes_out"].items()},
         differences=tuple(facts["differences"]),
     )
+
+
+def _convert(path: Path, arguments: dict[str, Any]) -> None:
+    """Has it converted. Raises BackendError."""
+    try:
+        if "litert_torch" in sys.modules:
+            convert(arguments)
+        else:
+            run_in_child("qexplorer.run.litert.conversion:convert", arguments, limits=allowance_at(path, _LIMITS))
+    except ChildError as error:
+        raise BackendError(f"converting it for LiteRT failed ({error.what})", where=path.name) from None
+    except BackendError:
+        raise
+    except QExplorerError as error:
+        raise BackendError(error.what, where=path.name) from None
 
 
 def _kept(folder: Path) -> dict[str, Any] | None:

@@ -86,6 +86,16 @@ class WeightSpec(CalibratedPart):
 
     check_format = field_validator("format")(_known_format)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _blocks_of_the_format(cls, given: Any) -> Any:
+        """A format whose blocks share a scale has them where nothing is said."""
+        name = given.get("format") if isinstance(given, dict) else None
+        block = FORMATS.get(name).default_block if isinstance(name, str) and name in FORMATS else None
+        if block is None or given.get("granularity", Granularity.BLOCK) != Granularity.BLOCK:
+            return given
+        return {"granularity": Granularity.BLOCK, "block": block, **given}
+
     @model_validator(mode="after")
     def _format_allows(self) -> WeightSpec:
         found = in_role(self.format, "weight")

@@ -6,20 +6,21 @@ follows the kind's protocol, and name what it brings at the end of the file::
     ENTRIES = (MyFormat(),)
 
 Nothing else has to be touched: the folder is read when somebody first asks for a name. A file without ``ENTRIES``
-is a helper of its neighbours. The same name twice is an error, never a silent replacement.
+is a helper of its neighbours. A folder inside does the same for a family: its ``__init__`` ends with
+``ENTRIES = entries_in(__name__, __path__)``. The same name twice is an error, never a silent replacement.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from threading import RLock
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from qexplorer.core.errors import UnknownName
 
-__all__ = ["Named", "Ranked", "Registry"]
+__all__ = ["Named", "Ranked", "Registry", "entries_in"]
 
 
 class Named(Protocol):
@@ -41,6 +42,14 @@ class Ranked(Named, Protocol):
 
 
 T = TypeVar("T", bound=Named)
+
+
+def entries_in(package: str, path: Iterable[str]) -> tuple[Any, ...]:
+    """What the modules and packages of ``package`` bring, which lies at ``path``, in the order of their names."""
+    found: list[Any] = []
+    for module in sorted(pkgutil.iter_modules(path), key=lambda item: item.name):
+        found.extend(getattr(import_module(f"{package}.{module.name}"), "ENTRIES", ()))
+    return tuple(found)
 
 
 class Registry(Generic[T]):
@@ -96,10 +105,7 @@ class Registry(Generic[T]):
         """Reads the home folder once. A half-read folder is never seen: the flag is set last, under the lock."""
         if self._read or self.home is None:
             return
-        package = import_module(self.home)
-        found: list[T] = []
-        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
-            found.extend(getattr(import_module(f"{self.home}.{module.name}"), "ENTRIES", ()))
+        found: tuple[T, ...] = entries_in(self.home, import_module(self.home).__path__)
         if self._read:  # an entry's own import asked for a name: the folder was read inside this call
             return
         for entry in found if self._order is None else sorted(found, key=self._order):

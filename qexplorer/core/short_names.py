@@ -98,6 +98,8 @@ def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str
     stem, *options = name.split("-")
     for item in FORMATS:
         if stem and stem == stem_of(item):
+            if item.default_block is not None:
+                return {"format": item.name, "granularity": "block", "block": item.default_block}, None, options
             shared = next(g for g in (Granularity.CHANNEL, *item.granularities) if g in item.granularities)
             return {"format": item.name, "granularity": str(shared)}, None, options
     match = _PATTERN.fullmatch(name)

@@ -8,7 +8,8 @@ from qexplorer.core.recipe import ActivationSpec, WeightSpec
 
 __all__ = ["activation_carrier", "carrier_bits", "carrier_opset", "weight_carrier"]
 
-_BITS = {"int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "float8e4m3fn": 8, "int16": 16, "uint16": 16, "int32": 32}
+_BITS = {"int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "int16": 16, "uint16": 16, "int32": 32}
+_BITS |= {"float8e4m3fn": 8, "float8e5m2": 8}
 _OPSETS = {4: 21, 8: 13, 16: 21, 32: 13}
 
 

@@ -54,6 +54,10 @@ def weight_size(model: Model, path: Path, plan: Plan) -> WeightSize:
             carried[f"{tensor.grid.format.name} codes in {tensor.carrier}"] = None
             values = changed.get(tensor.name) or math.prod(view.initializers[tensor.name].dims)
             packed -= _bytes(values, carrier_bits(tensor.carrier)) - _bytes(values, tensor.grid.format.bits)
+        scales = tensor.grid.scale.size
+        if tensor.kind == "weight" and (narrow := tensor.grid.format.scale_bytes(scales)) < _FLOAT * scales:
+            carried[f"{tensor.grid.format.name} scales in float32"] = None
+            packed -= _FLOAT * scales - narrow
     return WeightSize(packed, stored, ", ".join(carried) or None)
 
 

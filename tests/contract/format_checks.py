@@ -91,14 +91,15 @@ def check_size(recipe: Recipe) -> None:
             key = plan.constants[layer.name][1]
             grid = plan.tensors[key].grid
             assert layer.weight_bytes == given.packed_bytes(layer.parameters, grid.scale.size)
-            assert layer.weight_bytes >= layer.parameters * given.bits / 8 + 4 * grid.scale.size
+            assert layer.weight_bytes >= layer.parameters * given.bits / 8 + given.scale_bytes(grid.scale.size)
             packed += layer.weight_bytes
     made = quantize_model(found.model, recipe, found.statistics)
     items = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(made.onnx).graph.initializer}
     weights = {f"{key}/{part}" for key, _, _ in weights_of(plan) for part in ("codes", "scale", "zero_point")}
     others = sum(4 * array.size for name, array in items.items() if name not in weights)
     carried = sum(array.size for name, array in items.items() if name.endswith("/zero_point"))
-    assert packed <= made.weight_bytes <= packed + others + 2 * carried
+    beside = others + 2 * carried
+    assert packed <= made.weight_bytes <= packed + beside
 
 
 def command_help(command: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -33,6 +33,7 @@ from tests.quantize.support import case, run
 every = pytest.mark.parametrize("name", FORMATS.names())
 scaled = [item.name for item in FORMATS if item.has_scale]
 fine = [(item.name, granularity) for item in FORMATS for granularity in item.granularities]
+INNER = (3, 5, 6, 7, 9, 10, 11, 13, 14, 15)  # widths of integers that differ from their neighbours by a number alone
 at_every_granularity = pytest.mark.parametrize(("name", "granularity"), fine, ids=[f"{n}-{g}" for n, g in fine])
 
 
@@ -136,23 +137,26 @@ def test_it_says_what_it_is(name: str) -> None:
     assert len(stems) == len(set(stems))
 
 
-@pytest.mark.parametrize("name", [n for n in FORMATS.names() if n != "fp32"])
-def test_the_controls_of_quantize_offer_it(name: str) -> None:
-    """The format is in the list of weights; chosen, the page shows what it can have, and the recipe has it."""
+def test_the_controls_of_quantize_offer_every_format() -> None:
+    """Each is in the list of weights; chosen, the page shows what it can have, and the recipe has it."""
     app = open_app()
     app.button("use_tumour_mlp").click().run()
     app.session_state["qexplorer_state"].recipe = "w8-asym-kl"
     app.switch_page("pages/quantize.py").run()
-    app.selectbox("quantize_weights_format").set_value(name).run()
-    assert not app.exception
-    assert not app.error
-    weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
-    assert weights is not None
-    assert weights.format == name
-    toggles = {toggle.key for toggle in app.toggle}
-    assert ("quantize_weights_symmetric" in toggles) == get_format(name).has_zero_point
-    given = [option.split(",")[0] for option in app.selectbox("quantize_activations_format").options]
-    assert (name in given) == ("activation" in get_format(name).roles)
+    listed = [option.split(",")[0] for option in app.selectbox("quantize_weights_format").options]
+    assert set(FORMATS.names()) - {"fp32"} <= set(listed)
+    for name in (each.name for each in FORMATS if each.name != "fp32" and not (each.is_uniform and each.bits in INNER)):
+        app.selectbox("quantize_weights_format").set_value(name).run()
+        assert not app.exception, name
+        assert not app.error, name
+        weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
+        assert weights is not None, name
+        assert weights.format == name
+        assert weights.granularity == (Granularity.BLOCK if get_format(name).default_block else weights.granularity)
+        toggles = {toggle.key for toggle in app.toggle}
+        assert ("quantize_weights_symmetric" in toggles) == get_format(name).has_zero_point, name
+        given = [option.split(",")[0] for option in app.selectbox("quantize_activations_format").options]
+        assert (name in given) == ("activation" in get_format(name).roles), name
 
 
 def _distributions_page(folder: Path, **choices: Any) -> Any:
@@ -162,22 +166,22 @@ def _distributions_page(folder: Path, **choices: Any) -> Any:
     return open_app("pages/distributions.py", session="the-session")
 
 
-@pytest.mark.parametrize("name", [n for n in scaled if not get_format(n).is_uniform])
 @pytest.mark.parametrize("granularity", list(Granularity), ids=str)
-def test_the_controls_of_distributions_offer_it(workspace_folder: Path, name: str, granularity: Granularity) -> None:
+def test_the_controls_of_distributions_offer_every_format(workspace_folder: Path, granularity: Granularity) -> None:
     """Chosen, the levels are drawn over the histogram, its error is told, and the recipe can take it."""
     app = _distributions_page(workspace_folder, weight_granularity=str(granularity))
-    app.selectbox("keep:weight_numbers").set_value(name).run()
-    assert not app.exception
-    assert not app.error
-    assert f"{name} {'blocks of 32' if granularity == 'block' else f'per {granularity}'}, range:" in texts(app)
-    assert "Signal to quantization noise" in texts(app)
-    if granularity is Granularity.TENSOR:
-        assert "not evenly spaced" in texts(app)
-    next(b for b in app.button if b.key == "use_for_all").click().run()
-    weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
-    assert weights is not None
-    assert (weights.format, weights.granularity) == (name, granularity)
+    for name in (each for each in scaled if not get_format(each).is_uniform):
+        app.selectbox("keep:weight_numbers").set_value(name).run()
+        assert not app.exception, name
+        assert not app.error, name
+        assert f"{name} {'blocks of 32' if granularity == 'block' else f'per {granularity}'}, range:" in texts(app)
+        assert "Signal to quantization noise" in texts(app), name
+        if granularity is Granularity.TENSOR:
+            assert "not evenly spaced" in texts(app), name
+        next(b for b in app.button if b.key == "use_for_all").click().run()
+        weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
+        assert weights is not None, name
+        assert (weights.format, weights.granularity) == (name, granularity)
 
 
 @pytest.mark.parametrize("name", [text for item in FORMATS for text in item.recipes])

@@ -81,17 +81,8 @@ def test_a_new_format_is_in_the_app_names_and_help(quinary: str, capsys: pytest.
         Recipe.parse("weights: {format: senary}")
 
 
-def test_a_wider_integer_needs_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """int12 and uint12, added while the program runs, are in YAML, short names and controls alike; before, in none."""
-    from qexplorer.core.formats.uniform import UniformFormat
-
-    with pytest.raises(RecipeError, match="int12"):
-        Recipe.parse("weights: {format: int12}")
-    with pytest.raises(RecipeError, match="w12"):
-        Recipe.parse("w12")
-    assert "int12" not in on_a_grid("weight")
-    entries = {item.name: item for item in (UniformFormat.of(12, signed=True), UniformFormat.of(12, signed=False))}
-    monkeypatch.setattr(FORMATS, "_entries", {item.name: item for item in FORMATS} | entries)
+def test_every_width_of_integers_is_in_yaml_names_and_controls() -> None:
+    """int12 and uint12 are one number in a list: YAML and short names read them, activations take them, they run."""
     assert Recipe.parse("w12a12").weights == Recipe.parse("weights: {format: int12}").weights
     assert "uint12" in on_a_grid("activation")
     recipe, found = Recipe.parse("w12a12"), case("mlp")

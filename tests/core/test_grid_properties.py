@@ -13,15 +13,15 @@ from qexplorer.core.formats import Format
 from qexplorer.core.grid import Granularity, dequantize, fake_quantize, grid_from_range, quantize
 from tests.core.strategies import INTEGER_FORMATS, fine_grids, tensor_grids, tensors, values
 
-every_format = pytest.mark.parametrize("format", INTEGER_FORMATS, ids=[each.name for each in INTEGER_FORMATS])
-SIGNED = [each for each in INTEGER_FORMATS if each.signed]
+TRIED = [each for each in INTEGER_FORMATS if each.bits in (2, 3, 4, 5, 8, 9, 16)]
+every_format = pytest.mark.parametrize("format", TRIED, ids=[each.name for each in TRIED])
+SIGNED = [each for each in TRIED if each.signed]
 
 
-def test_there_are_integer_formats_of_2_to_8_and_16_bits_signed_and_not() -> None:
-    """The properties below speak of all sixteen."""
-    assert {(f.bits, f.signed) for f in INTEGER_FORMATS} == {
-        (b, s) for b in (2, 3, 4, 5, 6, 7, 8, 16) for s in (True, False)
-    }
+def test_there_are_integer_formats_of_2_to_16_bits_signed_and_not() -> None:
+    """The properties below speak of the narrowest, the widest and some between; each is said by its width alone."""
+    assert {(f.bits, f.signed) for f in INTEGER_FORMATS} == {(b, s) for b in range(2, 17) for s in (True, False)}
+    assert {f.bits for f in TRIED} == {2, 3, 4, 5, 8, 9, 16}
 
 
 @every_format

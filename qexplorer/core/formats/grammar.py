@@ -19,6 +19,9 @@ class OfTheGrammar:
         roles: weights and activations.
         recipes: none.
         table: none: levels follow from the codes, or there is no grid to draw.
+        default_block: none: channels have a scale each.
+        scale_factors: none: scales are no powers of two.
+        free_scale: a scale is any float32.
     """
 
     __slots__ = ()
@@ -26,6 +29,13 @@ class OfTheGrammar:
     roles: ClassVar[frozenset[Role]] = frozenset({"weight", "activation"})
     recipes: ClassVar[Mapping[str, str]] = MappingProxyType({})
     table: ClassVar[LevelTable | None] = None
+    default_block: ClassVar[int | None] = None
+    scale_factors: ClassVar[tuple[float, ...]] = ()
+    free_scale: ClassVar[bool] = True
+
+    def scale_bytes(self, scales: int) -> int:
+        """A float32 for each."""
+        return 4 * scales
 
     def reach(self, magnitudes: Float64) -> Float64 | None:  # noqa: ARG002 - the protocol's
         """Calibrators choose."""

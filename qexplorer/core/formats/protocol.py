@@ -3,10 +3,9 @@
 How to add one: write ``qexplorer/core/formats/<name>.py`` whose last line is ``ENTRIES = (...)``, and a page in
 ``docs/formats``. Nothing else is touched: recipes, names, controls, plans, files, sizes and charts ask the format.
 
-1. Levels that can be listed, among them floats of fewer than 8 bits: a
-   :class:`~qexplorer.core.formats.table.TableFormat`, as in ``nf4.py``. Floats of 8 bits in a type that ONNX has: a
-   :class:`~qexplorer.core.formats.small_float.SmallFloat`, as in ``fp8_e4m3.py``. Both are ten lines. The first short
-   name in ``recipes`` is the stem; options go behind it (``fp4`` brings ``fp4-b32`` and ``fp4-mse``).
+1. Levels that can be listed: a :class:`~qexplorer.core.formats.table.TableFormat`, as in ``nf4.py``. Floats of 4 to 8
+   bits: a :class:`~qexplorer.core.formats.floats.small_float.SmallFloat`, as in ``floats/fp8_e4m3.py``. Both are ten
+   lines. The first short name in ``recipes`` is the stem; options go behind it (``fp4`` brings ``fp4-b32``).
 2. Integers of another width: the width in ``ENTRIES`` of ``uniform.py``; ``w12a12`` and the like follow. There, and not
    in a file of its own, because lists have the order of the files and int8 stands first.
 3. Anything else: a class that follows :class:`Format`. ``tests/contract/test_formats.py`` runs every entry at every
@@ -129,6 +128,21 @@ class Format(Named, Protocol):
         ...
 
     @property
+    def default_block(self) -> int | None:
+        """Values that share a scale where a recipe says nothing of it; None: those of a channel."""
+        ...
+
+    @property
+    def scale_factors(self) -> tuple[float, ...]:
+        """Of a range, all that a search for a better one has to try where scales are powers of two; else empty."""
+        ...
+
+    @property
+    def free_scale(self) -> bool:
+        """Whether a scale is any float32. What learns scales leaves others as they are."""
+        ...
+
+    @property
     def recipes(self) -> Mapping[str, str]:
         """Short names that stand for weights in this format, each with its meaning. The first alone is the stem that
         options are put behind (``nf4`` -> ``nf4-b64``); empty where the grammar of short names covers the format."""
@@ -169,8 +183,12 @@ class Format(Named, Protocol):
         ...
 
     def packed_bytes(self, values: int, scales: int) -> int:
-        """Bytes of ``values`` packed codes with ``scales`` scales and zero points. A codebook that is the same for
-        every tensor is not counted: a file holds it once."""
+        """Bytes of ``values`` packed codes with ``scales`` scales and zero points, and of a codebook of their own. One
+        that is the same for every tensor is not counted: a file holds it once."""
+        ...
+
+    def scale_bytes(self, scales: int) -> int:
+        """Bytes of ``scales`` packed scales without zero points. A file has a float32 for each."""
         ...
 
 

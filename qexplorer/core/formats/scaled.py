@@ -29,6 +29,9 @@ class Scaled(ABC):
     has_scale: ClassVar[bool] = True
     has_zero_point: ClassVar[bool] = False  # levels are where they are
     is_uniform: ClassVar[bool] = False
+    default_block: ClassVar[int | None] = None
+    scale_factors: ClassVar[tuple[float, ...]] = ()
+    free_scale: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -72,5 +75,9 @@ class Scaled(ABC):
         return None
 
     def packed_bytes(self, values: int, scales: int) -> int:
-        """Codes, and a float32 for each scale."""
-        return -(-values * self.bits // 8) + 4 * scales
+        """Codes and scales."""
+        return -(-values * self.bits // 8) + self.scale_bytes(scales)
+
+    def scale_bytes(self, scales: int) -> int:
+        """A float32 for each."""
+        return 4 * scales

@@ -1,6 +1,6 @@
 """Integers with a scale and a zero point: ``q = clip(round(x / scale) + zero_point)``, ``x' = (q - zero_point) scale``.
 
-They exist at every width from 2 to 8 bits and at 16 bits, signed and unsigned. ONNX (opset 21) has tensor types for 4,
+They exist at every width from 2 to 16 bits, signed and unsigned. ONNX (opset 21) has tensor types for 4,
 8 and 16 bits; the other widths are carried by the next wider type, clipped to their own range, and counted at their own
 packed size.
 """
@@ -27,6 +27,8 @@ from qexplorer.core.formats.protocol import (
 __all__ = ["UniformFormat", "as_uniform"]
 
 _WIDEST = 32
+_WIDTHS = (8, 4, 16, 2, 3, 5, 6, 7, *range(9, 16))
+"""In the order of lists: what a reader looks for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class UniformFormat(OfTheGrammar):
 
     def packed_bytes(self, values: int, scales: int) -> int:
         """Codes, a float32 for each scale, and zero points as wide as codes."""
-        return -(-values * self.bits // 8) + 4 * scales + -(-scales * self.bits // 8)
+        return -(-values * self.bits // 8) + self.scale_bytes(scales) + -(-scales * self.bits // 8)
 
 
 def as_uniform(format: Format, who: str) -> UniformFormat:
@@ -141,4 +143,4 @@ def as_uniform(format: Format, who: str) -> UniformFormat:
     return format
 
 
-ENTRIES = tuple(UniformFormat.of(bits, signed=signed) for bits in (8, 4, 16, 2, 3, 5, 6, 7) for signed in (True, False))
+ENTRIES = tuple(UniformFormat.of(bits, signed=signed) for bits in _WIDTHS for signed in (True, False))

@@ -132,7 +132,7 @@ def _parts(weights: WeightSpec | None, activations: ActivationSpec | None) -> st
     name = stem_of(given) or f"w{given.bits}"
     options = [] if weights.granularity == "channel" else ["tensor"]
     if weights.granularity == "block":
-        options = [f"b{weights.block}"]
+        options = [] if weights.block == given.default_block else [f"b{weights.block}"]
     if not weights.symmetric:
         options.append("asym")
     calibrator = weights.calibrator if activations is None else activations.calibrator

@@ -74,11 +74,15 @@ def _on_levels(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
     """The same for levels that are not evenly spaced: both ends shrink alike, because levels are where they are."""
     bins = histogram.bins
     low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
+    factors = wanted.format.scale_factors
 
     def cost(part: float) -> float:
         grid = grid_from_range(part * low, part * high, wanted.format, symmetric=wanted.symmetric)
         return sum(bins_sums(bins.low, bins.high, bins.count, grid)[:2])
 
+    if factors:
+        chosen = min(factors, key=cost)
+        return chosen * low, chosen * high
     best, chosen = cost(1.0), 1.0
     for part in map(float, _BOUNDS):
         here = cost(part)
@@ -121,6 +125,8 @@ def _rows_on_levels(rows: Float32, block: int, wanted: Wanted) -> NDArray[np.flo
     if table is None:
         raise ValueError(f"{wanted.format.name} has neither evenly spaced levels nor a table of them")
     ranges = row_spans(rows, block)
+    if wanted.format.scale_factors:
+        return _of_few_scales(rows, block, wanted, ranges)
 
     def search(part: slice) -> None:
         bounds = _BOUNDS[:_DEEPEST]
@@ -128,3 +134,18 @@ def _rows_on_levels(rows: Float32, block: int, wanted: Wanted) -> NDArray[np.flo
 
     in_parts(rows.size, len(rows), search)
     return ranges
+
+
+def _of_few_scales(rows: Float32, block: int, wanted: Wanted, spans: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same where a scale has few values: each group takes the one of them with the least error."""
+    from qexplorer.observe.error import row_sums
+
+    found, best = spans.copy(), np.full(spans.shape[:2], np.inf)
+    for factor in wanted.format.scale_factors:
+        low, high = factor * spans[..., 0], factor * spans[..., 1]
+        grid = grid_from_range(low, high, wanted.format, symmetric=wanted.symmetric, axis=1, block=block)
+        cost = row_sums(rows, grid, rows.shape)[..., :2].sum(-1)
+        better = cost < best
+        best = np.where(better, cost, best)
+        found = np.where(better[..., None], factor * spans, found)
+    return found

@@ -85,7 +85,9 @@ def _looked_up(
     table = grid.format.table
     if table is None:
         raise ValueError(f"{grid.format.name} is stored as a table, and has none")
-    levels = writer.constant(f"{grid.format.name}/levels", table.levels, shared=True)
+    every = np.arange(int(table.codes.max()) + 1, dtype=np.int32)
+    values_of_codes = grid.format.decode(every, np.ones((), np.float32), np.zeros((), np.int32))
+    levels = writer.constant(f"{grid.format.name}/levels", values_of_codes, shared=True)
     places = writer.add("Cast", [stored], f"{key}/places", attributes={"to": _INT32})
     values = writer.add("Gather", [levels, places], f"{key}/levels", attributes={"axis": 0})
     factors = [values, _scale(writer, key, shape, grid)]

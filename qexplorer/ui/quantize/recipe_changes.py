@@ -74,7 +74,10 @@ def _set_format(specs: dict[str, dict[str, Any] | None], part: str, value: str) 
         specs["activations"] = {"format": value}
     else:
         was_half = _is_half(specs[part])
-        specs[part] = _fitting({**({} if was_half else specs[part] or {}), "format": value}, part)
+        spec = {**({} if was_half else specs[part] or {}), "format": value}
+        if part == "weights" and (block := get_format(value).default_block) is not None:
+            spec |= {"granularity": "block", "block": block}
+        specs[part] = _fitting(spec, part)
         if _is_half(specs[other]):
             specs[other] = {"format": "uint8"} if other == "activations" else {"format": "int8"}
 

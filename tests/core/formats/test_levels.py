@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 from onnx import helper, numpy_helper
 
 from qexplorer.core.formats import FORMATS, Format, get_format
+from qexplorer.core.formats.floats.small_float import SmallFloat
 from qexplorer.core.formats.levels import LevelTable
-from qexplorer.core.formats.small_float import SmallFloat
 from qexplorer.core.formats.table import TableFormat
 from qexplorer.core.formats.uniform import UniformFormat, as_uniform
 from qexplorer.core.grid import dequantize, fake_quantize, grid_from_range, quantize
@@ -149,7 +149,7 @@ def test_floats_without_a_scale_decode_what_they_encode(name: str) -> None:
         (lambda: TableFormat("one", (1.0,)), "2 to 256 finite levels"),
         (lambda: TableFormat("down", (1.0, 0.0)), "2 to 256 finite levels"),
         (lambda: TableFormat("endless", (0.0, float("inf"))), "2 to 256 finite levels"),
-        (lambda: SmallFloat("fp6", 3, 2, 3, 31, "float6"), "in 8 bits"),
+        (lambda: SmallFloat("fp9", 5, 3, 3, 31, "float9"), "in 4 to 8 bits"),
         (lambda: as_uniform(get_format("nf4"), "this"), "this needs evenly spaced levels"),
     ],
 )

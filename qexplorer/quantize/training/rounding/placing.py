@@ -54,7 +54,7 @@ def constant_quantizers(
             own = replace(own, ends=own.ends and _has_ends(tensor.grid))
             found[key] = GridQuantizer(tensor.grid, learns=own)
         elif tensor.grid.format.table is not None:
-            found[key] = LevelQuantizer(tensor.grid, learns=own)
+            found[key] = LevelQuantizer(tensor.grid, learns=own if tensor.grid.format.free_scale else FIXED)
         else:
             values = draft.values(layer, position)
             assert values is not None, "what is on a grid is a constant"

@@ -5,7 +5,7 @@ Micikevicius et al. 2022, FP8 formats for deep learning, table 1; FLOAT8E4M3FN o
 
 from __future__ import annotations
 
-from qexplorer.core.formats.small_float import SmallFloat
+from qexplorer.core.formats.floats.small_float import SmallFloat
 
 __all__ = ["FP8_E4M3"]
 

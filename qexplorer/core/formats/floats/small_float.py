@@ -1,4 +1,8 @@
-"""Small floats with a scale: codes are the bits of an 8-bit float type of ONNX, and DequantizeLinear decodes them."""
+"""Small floats with a scale: codes are the bits of a sign, an exponent and a mantissa.
+
+Floats of 8 bits have a type in ONNX, which DequantizeLinear decodes. Those of 4 to 7 bits have none at opset 21 that a
+runtime reads: their codes stand in uint4 or uint8 and are looked up in the table of all their values.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ __all__ = ["SmallFloat"]
 
 @dataclass(frozen=True, slots=True)
 class SmallFloat(Scaled):
-    """A sign, an exponent and a mantissa in 8 bits. Halves go to the even mantissa, values beyond the end to the end.
+    """A float of 4 to 8 bits. Halves go to the even mantissa, values beyond the end to the end.
 
     Attributes:
         name: what a person types.
@@ -38,8 +42,9 @@ class SmallFloat(Scaled):
     recipes: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        if self.exponent_bits < 1 or self.mantissa_bits < 0 or self.bits != 8 or not 0 < self.last < 128:
-            raise ValueError(f"the small float '{self.name}' needs a sign, an exponent and a mantissa in 8 bits")
+        wide = 4 <= self.bits <= 8 and self.exponent_bits >= 1 and self.mantissa_bits >= 0
+        if not wide or not 0 < self.last < self.sign:
+            raise ValueError(f"the small float '{self.name}' needs a sign, an exponent and a mantissa in 4 to 8 bits")
 
     @property
     def bits(self) -> int:
@@ -47,9 +52,14 @@ class SmallFloat(Scaled):
         return 1 + self.exponent_bits + self.mantissa_bits
 
     @property
+    def sign(self) -> int:
+        """The bit of the sign: the code of the negative zero."""
+        return 1 << (self.bits - 1)
+
+    @property
     def storage(self) -> Storage:
-        """8-bit floats."""
-        return Storage.FLOAT8
+        """As 8-bit floats; narrower ones as codes that are looked up."""
+        return Storage.FLOAT8 if self.bits == 8 else Storage.TABLE
 
     @property
     def table(self) -> LevelTable:
@@ -73,17 +83,17 @@ class SmallFloat(Scaled):
         places = table.nearest(quotient)
         first, last = np.flatnonzero((table.codes == lowest) | (table.codes == highest))[[0, -1]]
         codes = table.codes[np.clip(places, first, last)]
-        return np.asarray(np.where((codes == 0) & np.signbit(quotient), 0x80, codes), np.int32)
+        return np.asarray(np.where((codes == 0) & np.signbit(quotient), self.sign, codes), np.int32)
 
     def decode(self, codes: Int32, scale: Float32, zero_point: Int32) -> Float32:  # noqa: ARG002 - the protocol's
         """``value * scale`` in float32. (DequantizeLinear, opset 19)"""
         return np.asarray(_values(self)[codes] * scale, np.float32)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _values(format: SmallFloat) -> Float32:
-    """The value of every code, 256; NaN where a code has no finite one."""
-    code = np.arange(128)
+    """The value of every code; NaN where a code has no finite one."""
+    code = np.arange(format.sign)
     exponent, mantissa = code >> format.mantissa_bits, code & (2**format.mantissa_bits - 1)
     fraction = mantissa / 2**format.mantissa_bits
     normal = (1 + fraction) * 2.0 ** (exponent - format.bias)
@@ -94,9 +104,10 @@ def _values(format: SmallFloat) -> Float32:
     return both
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _table(format: SmallFloat) -> LevelTable:
-    codes = np.concatenate([np.arange(128 + format.last, 128, -1), np.arange(format.last + 1)])
+    sign = format.sign
+    codes = np.concatenate([np.arange(sign + format.last, sign, -1), np.arange(format.last + 1)])
     levels = _values(format)[codes]
     even = codes[1:] % 2 == 0  # neighbours' codes differ by one, and the mantissa's last bit is the code's
     return LevelTable.of(levels, codes.astype(np.int32), even)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
 
 __all__ = ["MadeUp"]
 
@@ -17,8 +18,7 @@ class MadeUp:
     name: str
     stage: Any = Stage.PLAN
     needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.NOTHING
     title: str = "Made up"
     description: str = "Does nothing."
     source: str = "nowhere"

@@ -43,6 +43,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.core.grid import quantize
 
 
@@ -58,8 +59,7 @@ class Down:
     source: str = "nowhere"
     options: type = DownOptions
     needs: Needs = Needs.NOTHING
-    after: tuple = ()
-    excludes: tuple = ()
+    decides: Decides = Decides.NOTHING
     stage: Stage = Stage.PLAN
 
     def foretell(self, draft, options):

@@ -19,11 +19,13 @@ In a plan ``draft.plan.constants[layer]`` maps each constant input that is on a 
 (``quantize``, ``dequantize``) makes codes of them, and ``draft.set_codes`` takes codes back. ``ROUND_DOWN`` in
 ``tests/contract/test_algorithms.py`` is all of that in 30 lines.
 
-What it needs is declared, so that whoever quantizes can bring it and the file's digest covers it: a data-driven
-algorithm on two data sets gives two files. Same draft and same options must give the same changes bit for bit, on any
-number of threads (what trains: on one machine). Modules of the folder are imported when a recipe is read, so torch and
-onnxruntime are imported inside functions. If an entry's answers change later, raise ``SCHEMA`` in
-``quantize.quantize``.
+What it decides is declared, and names no other algorithm: those that decide the same exclude each other, and what is
+built on what goes second (``core.plugin_kinds.decisions``). Options that others have too come from
+``core.plugin_kinds.shared_options``. What it needs is declared, so that whoever quantizes can bring it and the file's
+digest covers it: a data-driven algorithm on two data sets gives two files. Same draft and same options must give the
+same changes bit for bit, on any number of threads (what trains: on one machine). Modules of the folder are imported
+when a recipe is read, so torch and onnxruntime are imported inside functions. If an entry's answers change later, raise
+``SCHEMA`` in ``quantize.quantize``.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.core.registry import Named
 
 if TYPE_CHECKING:
@@ -115,13 +118,8 @@ class _Described(Named, Protocol):
         ...
 
     @property
-    def after(self) -> tuple[str, ...]:
-        """Names of algorithms that must stand before it in a recipe that asks for both; ``name: why`` tells why."""
-        ...
-
-    @property
-    def excludes(self) -> tuple[str, ...]:
-        """Names of algorithms that cannot be asked for along with it; ``name: why`` tells why."""
+    def decides(self) -> Decides:
+        """What it settles: whom it excludes and who goes before it follow from that alone (``decisions.py``)."""
         ...
 
 

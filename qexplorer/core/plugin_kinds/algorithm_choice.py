@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, m
 
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.plugin_kinds.algorithm import Algorithm, AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import why_first, why_not_both
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe_words.faults import words_of
 
@@ -80,25 +81,19 @@ def check_order(asked: Sequence[AskedAlgorithm]) -> None:
     for place, algorithm in enumerate(each.algorithm for each in asked):
         if algorithm.name in names[:place]:
             raise ValueError(f"the algorithm '{algorithm.name}' is asked for twice; name it once")
-        excluded, earlier = _with_reasons(algorithm.excludes), _with_reasons(algorithm.after)
-        for other in names:
-            if other in excluded:
-                what = f"the algorithms '{algorithm.name}' and '{other}' exclude each other{excluded[other]}"
+        for other in (each.algorithm for each in asked if each.name != algorithm.name):
+            if why := why_not_both(algorithm.decides, other.decides):
+                what = f"the algorithms '{algorithm.name}' and '{other.name}' exclude each other, because {why}"
                 raise ValueError(f"{what}; choose one")
-        for late in names[place + 1 :]:
-            if late in earlier:
-                raise ValueError(f"the algorithm '{late}' goes before '{algorithm.name}'{earlier[late]}; put it first")
+        for late in (each.algorithm for each in asked[place + 1 :]):
+            if why := why_first(late.decides, algorithm.decides):
+                what = f"the algorithm '{late.name}' goes before '{algorithm.name}', because {why}"
+                raise ValueError(f"{what}; put it first")
         planned = next((each for each in before if each.stage is Stage.PLAN), None)
         if algorithm.stage is Stage.GRAPH and planned is not None:
             what = f"'{algorithm.name}' changes the float graph, so it goes before '{planned.name}'"
             raise ValueError(f"{what}, which changes the plan; put it first")
         before.append(algorithm)
-
-
-def _with_reasons(named: Sequence[str]) -> dict[str, str]:
-    """Reasons by name, as they are said behind it: ``name: reason``, or a name alone."""
-    parts = (each.partition(":") for each in named)
-    return {name.strip(): f", because {reason.strip()}" if reason else "" for name, _, reason in parts}
 
 
 def needs_of(asked: Sequence[AskedAlgorithm]) -> Needs:

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import GraphIndex
 from qexplorer.quantize.changes.drafts import GraphDraft
@@ -52,12 +54,8 @@ class AbsorbOptions(AlgorithmOptions):
         title="Deviations",
         description="How many standard deviations below its mean a channel is taken off; more cuts off less.",
     )
-    samples: int = Field(
-        512,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which means and deviations are observed, at most.",
+    samples: Observed = Field(
+        512, description="Calibration samples on which means and deviations are observed, at most."
     )
 
 
@@ -76,8 +74,7 @@ class Absorb:
     )
     options: type[AlgorithmOptions] = AbsorbOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("equalize: it makes the high biases that this absorbs",)
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.ABSORBED
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def foretell(self, draft: GraphDraft, options: AbsorbOptions) -> Mapping[str, str]:  # noqa: ARG002

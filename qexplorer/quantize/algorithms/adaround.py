@@ -27,6 +27,8 @@ from pydantic import Field
 from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Int32, quantize
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed, Steps
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.layerwise.by_moments import foretold, round_weights
 from qexplorer.quantize.layerwise.moments import Moments
@@ -46,14 +48,8 @@ _BETA = (20.0, 2.0)
 class AdaroundOptions(AlgorithmOptions):
     """How long is learned, and from how much."""
 
-    samples: int = Field(
-        512,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which the inputs of each layer are observed, at most.",
-    )
-    steps: int = Field(1000, ge=1, le=20000, title="Steps", description="Steps of learning for each layer.")
+    samples: Observed = 512
+    steps: Steps = Field(1000, le=20000, description="Steps of learning for each layer.")
     rate: float = Field(0.03, ge=1e-4, le=1.0, title="Learning rate", description="Of Adam.")
     regularizer: float = Field(
         10.0,
@@ -77,11 +73,7 @@ class Adaround:
     source: str = "Nagel et al. 2020, Up or down? Adaptive rounding for post-training quantization, section 3"
     options: type[AlgorithmOptions] = AdaroundOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = (
-        "hqq: it finds the scales that codes are chosen on",
-        "learned_scales: it finds the scales that codes are chosen on",
-    )
-    excludes: tuple[str, ...] = ("gptq: both choose the codes of weights",)
+    decides: Decides = Decides.CODES
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: AdaroundOptions) -> Mapping[str, str]:  # noqa: ARG002

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Batch, Chain, LearnedFrom, Seed, Steps
 from qexplorer.quantize.changes.drafts import PlanDraft
 
 if TYPE_CHECKING:
@@ -33,11 +35,9 @@ __all__ = ["ENTRIES", "Autoround", "AutoroundOptions"]
 class AutoroundOptions(AlgorithmOptions):
     """How long is learned, from how much, and what learns."""
 
-    samples: int = Field(
-        512, ge=1, le=65536, title="Samples", description="Calibration samples that blocks learn from, at most."
-    )
-    steps: int = Field(200, ge=1, le=50000, title="Steps", description="Steps of learning for each block.")
-    batch: int = Field(32, ge=1, le=1024, title="Batch", description="Samples of one step.")
+    samples: LearnedFrom = 512
+    steps: Steps = 200
+    batch: Batch = 32
     reach: float = Field(
         0.5,
         ge=0.01,
@@ -46,14 +46,8 @@ class AutoroundOptions(AlgorithmOptions):
         description="How far an offset can come over all steps, in steps of the grid.",
     )
     ranges: bool = Field(True, title="Learn ranges", description="Whether the ends of weights' ranges learn along.")
-    chain: int = Field(
-        3,
-        ge=1,
-        le=64,
-        title="Layers in a row",
-        description="Layers without branches that are one block, at most; branches that meet again are always one.",
-    )
-    seed: int = Field(0, ge=0, le=2**31, title="Seed", description="Of the order of batches.")
+    chain: Chain = 3
+    seed: Seed = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +63,7 @@ class Autoround:
     source: str = "Cheng et al. 2023, Optimize weight rounding via signed gradient descent for the quantization of LLMs"
     options: type[AlgorithmOptions] = AutoroundOptions
     needs: Needs = Needs.DATA | Needs.GRADIENTS
-    after: tuple[str, ...] = (
-        "hqq: it finds the scales that codes are chosen on",
-        "learned_scales: it finds the scales that codes are chosen on",
-    )
-    excludes: tuple[str, ...] = (
-        "gptq: both choose the codes of weights",
-        "adaround: both choose the codes of weights",
-        "qat: both choose the codes of weights",
-    )
+    decides: Decides = Decides.CODES
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: AutoroundOptions) -> Mapping[str, str]:  # noqa: ARG002
@@ -96,8 +82,7 @@ class Autoround:
             return SignedDescent(choices, 2 * options.reach / options.steps)
 
         method = Method(self.title, partial(OffsetRounding, ranges=options.ranges), optimizer, _pace)
-        plain = options.model_dump(include={"samples", "steps", "batch", "chain", "seed"})
-        reconstruct(draft, method, LearningEffort(**plain))
+        reconstruct(draft, method, LearningEffort.of(options))
 
 
 def _pace(optimizer: torch.optim.Optimizer, share: float) -> None:

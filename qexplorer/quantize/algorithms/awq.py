@@ -27,6 +27,8 @@ from pydantic import Field
 
 from qexplorer.core.grid import Float32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed
 from qexplorer.quantize.changes.drafts import GraphDraft
 from qexplorer.quantize.outliers.input_groups import InputGroup
 from qexplorer.quantize.outliers.migrating import Factors, GroupInputs, foretold, migrate
@@ -40,13 +42,7 @@ class AwqOptions(AlgorithmOptions):
     steps: int = Field(
         20, ge=2, le=100, title="Steps", description="Powers of the channels' sizes that are tried, from 0 up to 1."
     )
-    samples: int = Field(
-        128,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which the inputs of layers are observed, at most.",
-    )
+    samples: Observed = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,7 @@ class Awq:
     )
     options: type[AlgorithmOptions] = AwqOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("equalize: it scales weights by themselves", "absorb: it follows equalization")
-    excludes: tuple[str, ...] = ("smoothquant: both choose the factors between the same layers",)
+    decides: Decides = Decides.FACTORS
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def foretell(self, draft: GraphDraft, options: AwqOptions) -> Mapping[str, str]:  # noqa: ARG002

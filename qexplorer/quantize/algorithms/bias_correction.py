@@ -33,6 +33,8 @@ from pydantic import Field
 from qexplorer.core.dataset import Split
 from qexplorer.core.grid import Float32, dequantize, fake_quantize, quantize
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed
 from qexplorer.graph.attributes import number
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.constants import LARGEST_BIAS, bias_plan, bias_vector, operand_grid, takes_int32_bias
@@ -55,12 +57,8 @@ class BiasCorrectionOptions(AlgorithmOptions):
         description="Empirical: measured in the quantized network, layer after layer. Analytic: from the errors of "
         "weights and expected inputs, in one pass.",
     )
-    samples: int = Field(
-        512,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples that the mean error of each layer is measured on, at most.",
+    samples: Observed = Field(
+        512, description="Calibration samples that the mean error of each layer is measured on, at most."
     )
 
 
@@ -79,8 +77,7 @@ class BiasCorrection:
     )
     options: type[AlgorithmOptions] = BiasCorrectionOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.BIASES
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: BiasCorrectionOptions) -> Mapping[str, str]:  # noqa: ARG002

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Batch, Chain, LearnedFrom, Seed, Steps
 from qexplorer.quantize.changes.drafts import PlanDraft
 
 if TYPE_CHECKING:
@@ -37,11 +39,9 @@ __all__ = ["ENTRIES", "Brecq", "BrecqOptions"]
 class BrecqOptions(AlgorithmOptions):
     """How long is learned, from how much, and what a block is."""
 
-    samples: int = Field(
-        512, ge=1, le=65536, title="Samples", description="Calibration samples that blocks learn from, at most."
-    )
-    steps: int = Field(500, ge=1, le=50000, title="Steps", description="Steps of learning for each block.")
-    batch: int = Field(32, ge=1, le=1024, title="Batch", description="Samples of one step.")
+    samples: LearnedFrom = 512
+    steps: Steps = 500
+    batch: Batch = 32
     drop: float = Field(
         0.5,
         ge=0.0,
@@ -49,13 +49,7 @@ class BrecqOptions(AlgorithmOptions):
         title="Drop",
         description="Share of the activations that are left in float by chance while learning (QDrop); 0 is BRECQ.",
     )
-    chain: int = Field(
-        3,
-        ge=1,
-        le=64,
-        title="Layers in a row",
-        description="Layers without branches that are one block, at most; branches that meet again are always one.",
-    )
+    chain: Chain = 3
     rate: float = Field(0.03, ge=1e-5, le=1.0, title="Learning rate", description="Of the choices between up and down.")
     scale_rate: float = Field(
         1e-3,
@@ -71,7 +65,7 @@ class BrecqOptions(AlgorithmOptions):
         title="Regularizer",
         description="Weight of the term that drives every choice to up or down, in errors of nearest rounding.",
     )
-    seed: int = Field(0, ge=0, le=2**31, title="Seed", description="Of batches and of what is dropped.")
+    seed: Seed = Field(0, description="Of batches and of what is dropped.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +84,7 @@ class Brecq:
     )
     options: type[AlgorithmOptions] = BrecqOptions
     needs: Needs = Needs.DATA | Needs.GRADIENTS
-    after: tuple[str, ...] = (
-        "hqq: it finds the scales that codes are chosen on",
-        "learned_scales: it finds the scales that codes are chosen on",
-    )
-    excludes: tuple[str, ...] = (
-        "gptq: both choose the codes of weights",
-        "adaround: both choose the codes of weights",
-        "autoround: both choose the codes of weights",
-        "qat: both choose the codes of weights",
-    )
+    decides: Decides = Decides.CODES
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: BrecqOptions) -> Mapping[str, str]:  # noqa: ARG002
@@ -120,8 +105,7 @@ class Brecq:
             return torch.optim.Adam([{"params": p, "lr": r, "initial_lr": r} for p, r in groups if p])
 
         method = Method(self.title, SoftRounding, optimizer, _pace, options.regularizer)
-        plain = options.model_dump(include={"samples", "steps", "batch", "chain", "drop", "seed"})
-        reconstruct(draft, method, LearningEffort(**plain, scales=options.scale_rate > 0))
+        reconstruct(draft, method, LearningEffort.of(options, scales=options.scale_rate > 0))
 
 
 def _pace(optimizer: torch.optim.Optimizer, share: float) -> None:

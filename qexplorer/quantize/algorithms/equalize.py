@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.graph.index import GraphIndex, label_of
 from qexplorer.graph.walk import captured_names
 from qexplorer.quantize.changes.drafts import GraphDraft
@@ -71,8 +72,7 @@ class Equalize:
     )
     options: type[AlgorithmOptions] = EqualizeOptions
     needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.CHANNELS
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def foretell(self, draft: GraphDraft, options: EqualizeOptions) -> Mapping[str, str]:

@@ -29,6 +29,8 @@ from pydantic import Field
 
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.layerwise.both_inputs import BothMoments, made_up_for
 from qexplorer.quantize.layerwise.by_moments import foretold
@@ -46,13 +48,7 @@ _BLOCK = 128
 class GptqOptions(AlgorithmOptions):
     """How much is read, and in which order columns are rounded."""
 
-    samples: int = Field(
-        128,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which the inputs of each layer are observed, at most.",
-    )
+    samples: Observed = 128
     damping: float = Field(
         0.01,
         ge=1e-6,
@@ -88,11 +84,7 @@ class Gptq:
     )
     options: type[AlgorithmOptions] = GptqOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = (
-        "hqq: it finds the scales that codes are chosen on",
-        "learned_scales: it finds the scales that codes are chosen on",
-    )
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.CODES
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: GptqOptions) -> Mapping[str, str]:  # noqa: ARG002

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from qexplorer.core.grid import Float32, Grid, Int32, dequantize, quantize
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.layerwise.weights import GridWeight, grid_weights
 
@@ -59,8 +60,7 @@ class Hqq:
     source: str = "Badri and Shaji 2023, Half-quadratic quantization of large machine learning models"
     options: type[AlgorithmOptions] = HqqOptions
     needs: Needs = Needs.NOTHING
-    after: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.GRIDS
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: HqqOptions) -> Mapping[str, str]:  # noqa: ARG002

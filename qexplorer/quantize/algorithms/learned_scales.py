@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Batch, LearnedFrom, Seed, Steps
 from qexplorer.quantize.changes.drafts import PlanDraft
 
 if TYPE_CHECKING:
@@ -39,17 +41,13 @@ class LearnedScalesOptions(AlgorithmOptions):
     scales: Literal["both", "activations", "weights"] = Field(
         "both", title="Scales of", description="Whose scales learn."
     )
-    samples: int = Field(
-        512, ge=1, le=65536, title="Samples", description="Calibration samples that scales learn from, at most."
-    )
-    steps: int = Field(
-        200, ge=1, le=50000, title="Steps", description="Steps of learning for each block, or for the network."
-    )
-    batch: int = Field(32, ge=1, le=1024, title="Batch", description="Samples of one step.")
+    samples: LearnedFrom = 512
+    steps: Steps = Field(200, description="Steps of learning for each block, or for the network.")
+    batch: Batch = 32
     rate: float = Field(
         5e-3, ge=1e-6, le=1.0, title="Learning rate", description="Share of its size that a scale moves a step."
     )
-    seed: int = Field(0, ge=0, le=2**31, title="Seed", description="Of the order of batches.")
+    seed: Seed = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,7 @@ class LearnedScales:
     )
     options: type[AlgorithmOptions] = LearnedScalesOptions
     needs: Needs = Needs.DATA | Needs.GRADIENTS
-    after: tuple[str, ...] = ("hqq: scales learn from where it left them",)
-    excludes: tuple[str, ...] = ("qat: scales learn along in training",)
+    decides: Decides = Decides.SCALES
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: LearnedScalesOptions) -> Mapping[str, str]:
@@ -96,8 +93,7 @@ class LearnedScales:
                 group["lr"] = options.rate * 0.5 * (1 + math.cos(math.pi * share))
 
         choice = None if options.scales == "activations" else ScaleChoice
-        plain = options.model_dump(include={"samples", "steps", "batch", "seed"})
-        effort = LearningEffort(**plain, whole=options.error == "network", scales=options.scales != "weights")
+        effort = LearningEffort.of(options, whole=options.error == "network", scales=options.scales != "weights")
         reconstruct(draft, Method(self.title, choice, optimizer, pace), effort)
 
 

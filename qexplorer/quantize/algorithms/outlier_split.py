@@ -31,6 +31,8 @@ from pydantic import Field
 
 from qexplorer.core.grid import Float32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed
 from qexplorer.graph.attributes import number
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.changes.drafts import GraphDraft
@@ -70,13 +72,7 @@ class OutlierSplitOptions(AlgorithmOptions):
         title="Share",
         description="Channels that are split, as a share of all, at most; at least one.",
     )
-    samples: int = Field(
-        128,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which the inputs of layers are observed, at most.",
-    )
+    samples: Observed = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +91,7 @@ class OutlierSplit:
     )
     options: type[AlgorithmOptions] = OutlierSplitOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = (
-        "equalize: it may leave no outliers to split",
-        "absorb: it follows equalization",
-        "smoothquant: it may leave no outliers to split",
-        "awq: it scales channels one by one",
-        "rotation: it may leave no outliers to split",
-    )
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.SPLITS
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def foretell(self, draft: GraphDraft, options: OutlierSplitOptions) -> Mapping[str, str]:

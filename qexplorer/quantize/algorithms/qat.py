@@ -24,6 +24,8 @@ from pydantic import Field
 
 from qexplorer import __version__
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Batch, Seed
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.quantize.changes.drafts import PlanDraft
 
@@ -45,7 +47,7 @@ class QatOptions(AlgorithmOptions):
         title="Stop after",
         description="Epoch after which it stops, on the way to all of them: what a stopped training leaves. 0: none.",
     )
-    batch: int = Field(32, ge=1, le=4096, title="Batch", description="Samples of one step.")
+    batch: Batch = Field(32, le=4096)
     rate: float = Field(
         1e-3,
         ge=1e-7,
@@ -134,7 +136,7 @@ class QatOptions(AlgorithmOptions):
         title="Held back",
         description="Share of the calibration samples that is not learned from and chooses the best epoch.",
     )
-    seed: int = Field(0, ge=0, le=2**31, title="Seed", description="Of the order of samples.")
+    seed: Seed = Field(0, description="Of the order of samples.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,7 @@ class Qat:
     )
     options: type[AlgorithmOptions] = QatOptions
     needs: Needs = Needs.DATA | Needs.GRADIENTS
-    after: tuple[str, ...] = (
-        "hqq: training starts from its scales",
-        "bias_correction: training starts from its biases",
-    )
-    excludes: tuple[str, ...] = ("gptq: both choose the codes of weights", "adaround: both choose the codes of weights")
+    decides: Decides = Decides.CODES | Decides.SCALES | Decides.TRAINED
     stage: Literal[Stage.PLAN] = Stage.PLAN
 
     def foretell(self, draft: PlanDraft, options: QatOptions) -> Mapping[str, str]:

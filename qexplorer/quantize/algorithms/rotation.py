@@ -27,6 +27,8 @@ from pydantic import Field
 
 from qexplorer.core.grid import Float32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed, Seed
 from qexplorer.graph.attributes import number
 from qexplorer.quantize.changes.drafts import GraphDraft
 from qexplorer.quantize.changes.inserted import mark_float
@@ -60,14 +62,8 @@ class RotationOptions(AlgorithmOptions):
     always: bool = Field(
         False, title="Always", description="Rotates also where the error at the layers' outputs does not become less."
     )
-    samples: int = Field(
-        128,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which the inputs of layers are observed, at most.",
-    )
-    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of the signs that channels get first.")
+    samples: Observed = 128
+    seed: Seed = Field(0, description="Of the signs that channels get first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +82,7 @@ class Rotation:
     )
     options: type[AlgorithmOptions] = RotationOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = (
-        "equalize: behind a rotation channels are all alike",
-        "absorb: it follows equalization",
-        "smoothquant: behind a rotation channels are all alike",
-        "awq: behind a rotation channels are all alike",
-    )
-    excludes: tuple[str, ...] = ()
+    decides: Decides = Decides.DIRECTIONS
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def foretell(self, draft: GraphDraft, options: RotationOptions) -> Mapping[str, str]:

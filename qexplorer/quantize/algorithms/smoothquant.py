@@ -27,6 +27,8 @@ from pydantic import Field
 
 from qexplorer.core.grid import Float32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
+from qexplorer.core.plugin_kinds.shared_options import Observed
 from qexplorer.quantize.changes.drafts import GraphDraft
 from qexplorer.quantize.outliers.input_groups import InputGroup
 from qexplorer.quantize.outliers.migrating import Factors, GroupInputs, channel_peaks, foretold, migrate
@@ -52,13 +54,7 @@ class SmoothQuantOptions(AlgorithmOptions):
         description="How much of the channels' size is moved into weights, where it is not searched: 1 all, 0 nothing "
         "but the weights' own.",
     )
-    samples: int = Field(
-        128,
-        ge=1,
-        le=65536,
-        title="Samples",
-        description="Calibration samples on which the inputs of layers are observed, at most.",
-    )
+    samples: Observed = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,7 @@ class SmoothQuant:
     )
     options: type[AlgorithmOptions] = SmoothQuantOptions
     needs: Needs = Needs.DATA
-    after: tuple[str, ...] = ("equalize: it scales weights by themselves", "absorb: it follows equalization")
-    excludes: tuple[str, ...] = ("awq: both choose the factors between the same layers",)
+    decides: Decides = Decides.FACTORS
     stage: Literal[Stage.GRAPH] = Stage.GRAPH
 
     def foretell(self, draft: GraphDraft, options: SmoothQuantOptions) -> Mapping[str, str]:  # noqa: ARG002

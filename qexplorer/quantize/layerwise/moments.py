@@ -10,16 +10,18 @@ with the size of pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Split
+from qexplorer.core.grid import Float32
 from qexplorer.core.model import Model
+from qexplorer.quantize.layerwise.fed import of_inputs
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
-from qexplorer.quantize.layerwise.streams import Part, summed
+from qexplorer.quantize.layerwise.streams import Part
 
 if TYPE_CHECKING:
     import onnx
@@ -58,18 +60,15 @@ def input_moments(
     Raises:
         BackendError: ONNX Runtime cannot run the graph.
     """
-    names = list(layers)
 
-    def of(found: Sequence[NDArray[Any]], first: int) -> list[Part]:
-        return [
-            _moments(layers[name][1], np.asarray(values, np.float32), split.n, first)
-            for name, values in zip(names, found, strict=True)
-        ]
+    def part(matrix: LayerMatrix, x: Float32, first: int) -> Part:
+        return _moments(matrix, x, split.n, first)
 
-    if not split.n:
-        return {}
-    totals = summed(proto, model, split, [tensor for tensor, _ in layers.values()], of, progress)
-    return {name: total / count for name, (total, count) in zip(names, totals, strict=True) if count}
+    def join(one: Part, other: Part) -> Part:
+        return one[0] + other[0], one[1] + other[1]
+
+    found = of_inputs(proto, model, split, layers, part, join, progress)
+    return {name: total / count for name, (total, count) in found.items() if count}
 
 
 def within(layers: Mapping[str, LayerMatrix]) -> list[list[str]]:
@@ -102,7 +101,7 @@ def chosen_places(places: int, columns: int, batch: int, samples: int, first: in
     return np.sort(np.random.default_rng(first).choice(places, wanted, replace=False, shuffle=False))
 
 
-def _moments(matrix: LayerMatrix, x: NDArray[np.float32], samples: int, first: int) -> Part:
+def _moments(matrix: LayerMatrix, x: Float32, samples: int, first: int) -> Part:
     inputs = matrix.inputs(x)
     chosen = chosen_places(inputs.shape[-1], matrix.columns, len(x), samples, first)
     if chosen is not None:

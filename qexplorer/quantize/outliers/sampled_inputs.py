@@ -6,17 +6,18 @@ without running the layer's graph again for every candidate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Split
+from qexplorer.core.grid import Float32
 from qexplorer.core.model import Model
+from qexplorer.quantize.layerwise.fed import of_inputs
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
-from qexplorer.quantize.layerwise.streams import folded
 
 if TYPE_CHECKING:
     import onnx
@@ -41,7 +42,7 @@ class LayerInputs:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     size: NDArray[np.float64]
-    rows: NDArray[np.float32]
+    rows: Float32
 
     @property
     def largest(self) -> NDArray[np.float64]:
@@ -76,41 +77,34 @@ def layer_inputs(
     Raises:
         BackendError: ONNX Runtime cannot run the graph.
     """
-    names = list(layers)
 
-    def of(found: Sequence[NDArray[Any]], first: int) -> list[_Seen]:
-        return [
-            _part(layers[name][1], np.asarray(values, np.float32), split.n, first)
-            for name, values in zip(names, found, strict=True)
-        ]
+    def part(matrix: LayerMatrix, x: Float32, first: int) -> _Seen:
+        return _part(matrix, x, split.n, first)
 
-    def joined(total: list[list[_Seen]] | None, found: list[_Seen]) -> list[list[_Seen]]:
-        so_far = total if total is not None else [[] for _ in names]
-        for kept, part in zip(so_far, found, strict=True):
-            kept.append(part)
-        return so_far
-
-    tensors = [tensor for tensor, _ in layers.values()]
-    total = folded(proto, model, split, tensors, of, joined, progress) if split.n and names else None
-    parts = {name: [each for each in kept if each.count] for name, kept in zip(names, total or [], strict=False)}
-    return {name: _whole(kept) for name, kept in parts.items() if kept}
+    found = of_inputs(proto, model, split, layers, part, _joined, progress)
+    return {name: seen.whole() for name, seen in found.items() if seen.count}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
+    """What some batches show of a layer's inputs."""
+
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     sizes: NDArray[np.float64]
     count: int
-    rows: NDArray[np.float32]
+    rows: tuple[Float32, ...]
+
+    def whole(self) -> LayerInputs:
+        return LayerInputs(self.low, self.high, self.sizes / self.count, np.concatenate(self.rows, -1))
 
 
-def _part(matrix: LayerMatrix, x: NDArray[np.float32], samples: int, first: int) -> _Seen:
+def _part(matrix: LayerMatrix, x: Float32, samples: int, first: int) -> _Seen:
     channels = np.moveaxis(x, 1 if matrix.op == "Conv" else -1, 0)
     flat = channels.reshape(len(channels), -1)
     if not flat.shape[1]:
-        none = np.zeros(len(flat))
-        return _Seen(none, none, none, 0, np.zeros((1, 1, 0), np.float32))
+        ends = np.full(len(flat), np.inf)
+        return _Seen(ends, -ends, np.zeros(len(flat)), 0, ())
     inputs = matrix.inputs(x)
     wanted = max(-(-ROWS * len(x) // max(samples, 1)), 1)
     if inputs.shape[-1] > wanted:
@@ -121,18 +115,15 @@ def _part(matrix: LayerMatrix, x: NDArray[np.float32], samples: int, first: int)
         high=flat.max(1).astype(np.float64),
         sizes=np.abs(flat).sum(1, dtype=np.float64),
         count=flat.shape[1],
-        rows=np.ascontiguousarray(inputs),
+        rows=(np.ascontiguousarray(inputs),),
     )
 
 
-def _whole(parts: Sequence[_Seen]) -> LayerInputs:
-    count = sum(each.count for each in parts)
-    total = np.zeros_like(parts[0].sizes)
-    for each in parts:  # one after the other: the same sum whatever the number of processors
-        total = total + each.sizes
-    return LayerInputs(
-        low=np.min([each.low for each in parts], 0),
-        high=np.max([each.high for each in parts], 0),
-        size=total / count,
-        rows=np.concatenate([each.rows for each in parts], -1),
+def _joined(one: _Seen, other: _Seen) -> _Seen:
+    return _Seen(
+        low=np.minimum(one.low, other.low),
+        high=np.maximum(one.high, other.high),
+        sizes=one.sizes + other.sizes,
+        count=one.count + other.count,
+        rows=one.rows + other.rows,
     )

@@ -8,13 +8,14 @@ first of these is rounding to nearest, so that no block is worse than that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from qexplorer.core.grid import Float32, Grid, Int32
+from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions
 from qexplorer.load.datasets.sampling import SEED
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.reconstruct.blocks import Block
@@ -77,6 +78,11 @@ class LearningEffort:
     drop: float = 0.0
     scales: bool = False
     seed: int = 0
+
+    @classmethod
+    def of(cls, options: AlgorithmOptions, **more: bool) -> LearningEffort:
+        """The effort that an algorithm's options ask for: those that are called as a field here, and ``more``."""
+        return cls(**options.model_dump(include={field.name for field in fields(cls)} - set(more)), **more)
 
 
 def foretold(draft: PlanDraft, title: str, what: str) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
+from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from tests.made_up_algorithm import MadeUp
@@ -25,9 +26,9 @@ def _entries(monkeypatch: pytest.MonkeyPatch) -> None:
     ALGORITHMS.names()
     for entry in (
         MadeUp("shape_first", stage=Stage.GRAPH, options=_Options),
-        MadeUp("look", needs=Needs.STATISTICS, options=_Options),
-        MadeUp("polish", after=("look",), needs=Needs.GRADIENTS, options=_Options),
-        MadeUp("alone", excludes=("look",), options=_Options),
+        MadeUp("look", decides=Decides.GRIDS, needs=Needs.STATISTICS, options=_Options),
+        MadeUp("polish", decides=Decides.CODES, needs=Needs.GRADIENTS, options=_Options),
+        MadeUp("alone", decides=Decides.GRIDS, options=_Options),
     ):
         monkeypatch.setitem(ALGORITHMS._entries, entry.name, entry)  # type: ignore[arg-type]
 
@@ -78,9 +79,9 @@ def test_short_names_take_algorithms_in_their_order() -> None:
         ("[{look: {}, polish: {}}]", "written as its name, or as {name: {option: value}}"),
         ("[3]", "written as its name, or as {name: {option: value}}"),
         ("[look, look]", "'look' is asked for twice"),
-        ("[polish, look]", "'look' goes before 'polish'; put it first"),
+        ("[polish, look]", "'look' goes before 'polish', because .*; put it first"),
         ("[alone, look]", "'alone' and 'look' exclude each other"),
-        ("[look, alone]", "'alone' and 'look' exclude each other"),
+        ("[look, alone]", "'look' and 'alone' exclude each other, because .*; choose one"),
         ("[look, shape_first]", "'shape_first' changes the float graph, so it goes before 'look'"),
     ],
 )
@@ -126,12 +127,44 @@ def test_what_a_recipe_needs(algorithms: str, activations: str, statistics: bool
     assert recipe.needs_calibration == (statistics or samples)
 
 
-def test_reasons_are_told_with_exclusions_and_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``name: why`` in ``after`` and ``excludes`` puts the reason into the sentence; a name alone goes without."""
-    entry = MadeUp("fine", after=("look: it changes what this reads",), excludes=("alone: both are alone",))
-    monkeypatch.setitem(ALGORITHMS._entries, "fine", entry)  # type: ignore[arg-type]
-    with pytest.raises(RecipeError, match="'look' goes before 'fine', because it changes what this reads; put it fir"):
-        parse("[fine, look]")
-    with pytest.raises(RecipeError, match="'fine' and 'alone' exclude each other, because both are alone; choose one"):
-        parse("[fine, alone]")
-    assert len(parse("[look, fine]").algorithms) == 2
+def test_a_new_algorithm_has_its_place_by_what_it_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names no other: the sentence tells what both decide, or what the later is built on; where it decides nothing
+    that others do, it stands anywhere."""
+    for name, decides in (("fine", Decides.CODES | Decides.BIASES), ("free", Decides.NOTHING)):
+        monkeypatch.setitem(ALGORITHMS._entries, name, MadeUp(name, decides=decides))  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="'hqq' goes before 'fine', because it finds the scales that codes are"):
+        parse("[fine, hqq]")
+    for other, both in (("gptq", "choose the codes of weights"), ("bias_correction", "correct the same biases")):
+        with pytest.raises(RecipeError, match=f"'fine' and '{other}' exclude each other, because both {both}; choose"):
+            parse(f"[fine, {other}]")
+    for text in ("[hqq, fine]", "[free, hqq, fine]", "[hqq, fine, free]", "[fine, free]"):
+        assert parse(text).algorithms
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("smoothquant-awq", "both choose the factors between the same layers"),
+        ("gptq-qat", "both choose the codes of weights"),
+        ("learned_scales-qat", "both let scales learn"),
+        ("absorb-equalize", "'equalize' goes before 'absorb', because it makes the high biases that this absorbs"),
+        ("qat-bias_correction", "because training starts from its biases"),
+        ("qat-hqq", "because training starts from its scales"),
+        ("learned_scales-hqq", "because scales learn from where it left them"),
+        ("brecq-learned_scales", "because it finds the scales that codes are chosen on"),
+        ("rotation-smoothquant", "because behind a rotation channels are all alike"),
+        ("outlier_split-rotation", "because it may leave no outliers to split"),
+    ],
+)
+def test_why_algorithms_exclude_or_follow_each_other(names: str, said: str) -> None:
+    """Each reason is told in the recipe's one sentence, with what to do."""
+    with pytest.raises(RecipeError, match=f"{said}; (choose one|put it first)"):
+        Recipe.parse(f"w4a8-{names}")
+
+
+@pytest.mark.parametrize(
+    "names", ["equalize-absorb-awq-rotation-outlier_split", "hqq-learned_scales-brecq", "gptq-bias_correction"]
+)
+def test_what_is_built_on_each_other_goes_together(names: str) -> None:
+    """Algorithms in the order of their decisions make a recipe, and so do those that have none in common."""
+    assert "-".join(each.name for each in Recipe.parse(f"w4a8-{names}").algorithms) == names

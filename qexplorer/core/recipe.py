@@ -17,6 +17,7 @@ from qexplorer.core.foreign.texts import TooMuch, read_yaml, text_in, why_unread
 from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
+from qexplorer.core.plugin_kinds.as_registered import kept_as_registered
 from qexplorer.core.plugin_kinds.calibrator_choice import (
     DEFAULT_CALIBRATOR,
     option_names,
@@ -195,6 +196,8 @@ class Recipe(RecipePart):
     def parse(cls, source: str | Path | Recipe) -> Recipe:
         """Reads a short name (``w8a8``), YAML text, or the path of a YAML file.
 
+        A text that was read lately gives the same value again: pages ask for each of theirs many times.
+
         Raises:
             RecipeError: with the field, what is allowed there and what to do.
         """
@@ -203,9 +206,7 @@ class Recipe(RecipePart):
         text = str(source).strip()
         if isinstance(source, Path) or text.endswith((".yaml", ".yml")):
             return cls._from_yaml(_read(Path(text)), where=text)
-        if "\n" in text or ":" in text:
-            return cls._from_yaml(str(source), where="recipe")  # as it came, so that lines are counted right
-        return cls._validated(expand(text), where=text)
+        return _of_text(str(source) if "\n" in text or ":" in text else text)  # YAML as it came, for its lines
 
     @classmethod
     def _from_yaml(cls, text: str, where: str) -> Recipe:
@@ -229,6 +230,14 @@ class Recipe(RecipePart):
 
     def _repr_html_(self) -> str:
         return as_html(self)
+
+
+@kept_as_registered
+def _of_text(text: str) -> Recipe:
+    """The recipe that YAML or a short name means."""
+    if "\n" in text or ":" in text:
+        return Recipe._from_yaml(text, where="recipe")
+    return Recipe._validated(expand(text), where=text)
 
 
 _MOST_SETTINGS = 64

@@ -81,6 +81,8 @@ def _named() -> Path:
 
 
 def _in(folder: Path, *parts: str) -> Path:
+    if (wanted := folder.joinpath(*parts)).is_dir():  # as nearly always, and pages ask dozens of times each
+        return wanted
     with told_of_disk(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for part in parts:  # one by one: the mode is that of the last folder alone

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.disk.private import create_private
@@ -133,15 +134,21 @@ class History:
         where, values = ("WHERE sha256 = ?", (sha256,)) if sha256 is not None else ("", ())
         columns, order = "id, created, model, data, lines, job, sha256", "created DESC, rowid DESC"
         query = f"SELECT {columns} FROM comparisons {where} ORDER BY {order}"  # noqa: S608 - built of constants
-        with self._open() as base:
+        with self._open(writes=False) as base:
             rows = base.execute(query, values).fetchall()
-        return [_record(row) for row in rows]
+        return [_record(*row) for row in rows]
+
+    def holds(self, comparison_id: str) -> bool:
+        """Whether the comparison is kept."""
+        with self._open(writes=False) as base:
+            found = base.execute("SELECT 1 FROM comparisons WHERE id = ?", (comparison_id,)).fetchone()
+        return found is not None
 
     def get(self, comparison_id: str) -> Comparison:
         """The whole comparison. Raises UnknownName if it is not kept (any more)."""
         from qexplorer.measure.comparison import Comparison
 
-        with self._open() as base:
+        with self._open(writes=False) as base:
             row = base.execute("SELECT body FROM comparisons WHERE id = ?", (comparison_id,)).fetchone()
         if row is None:
             raise UnknownName(f"there is no kept comparison '{comparison_id}'", do="run it again")
@@ -153,14 +160,14 @@ class History:
             base.execute("DELETE FROM comparisons WHERE id = ?", (comparison_id,))
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """One transaction on the file, its schema brought up to date first."""
+    def _open(self, *, writes: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction on the file, its schema brought up to date first; readers do not wait for each other."""
         try:
             create_private(self.path)  # its journal and its index get the same permissions
             with contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as base:
                 base.execute("PRAGMA journal_mode = WAL")
                 _migrate(base, str(self.path))
-                base.execute("BEGIN IMMEDIATE")
+                base.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 yield base
                 base.execute("COMMIT")
         except (sqlite3.DatabaseError, OSError) as error:
@@ -190,8 +197,9 @@ def _version(base: sqlite3.Connection) -> int:
     return int(base.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _record(row: tuple[str, str, str, str, str, str, str]) -> Record:
-    comparison_id, created, model, data, lines, job, sha256 = row
+@lru_cache(maxsize=1024)
+def _record(comparison_id: str, created: str, model: str, data: str, lines: str, job: str, sha256: str) -> Record:
+    """The record in a row; a page asks for the whole list several times each time it is drawn."""
     order = compare_order_from(json.loads(job))
     named = {} if order is None else {recipe.name: recipe.digest for recipe in order.recipes}
     runs = [RunLine(**line) for line in json.loads(lines)]

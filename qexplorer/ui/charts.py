@@ -10,9 +10,11 @@ import streamlit as st
 
 from qexplorer.core.files import file_name
 from qexplorer.core.foreign.media import in_chart
+from qexplorer.core.workspace import digest_json
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, chart_svg
+from qexplorer.ui.once import once
 
-__all__ = ["draw_chart", "draw_saving"]
+__all__ = ["draw_chart", "draw_picture", "draw_saving"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -20,8 +22,13 @@ Rows = Sequence[Mapping[str, Any]]
 def draw_chart(spec: dict[str, Any], *, key: str) -> None:
     """The Vega-Lite chart ``spec`` as wide as its place, with its files below it."""
     with st.container(key=f"chart_{key}", gap=None):
-        st.vega_lite_chart(in_chart(spec), width="stretch", key=key)
+        draw_picture(spec, key=key)
         draw_saving(spec, key=key)
+
+
+def draw_picture(spec: dict[str, Any], *, key: str) -> None:
+    """The chart alone."""
+    once(f"chart {key} {digest_json(spec)}", lambda: st.vega_lite_chart(in_chart(spec), width="stretch", key=key))
 
 
 def draw_saving(spec: dict[str, Any], *, key: str, rows: Rows | None = None) -> None:

@@ -188,7 +188,8 @@ def current_model() -> Model | None:
     source = state().model
     if source is None:
         return None
-    model, name = _model(own_source(source), _stamp(source), str(workspace())), state().choices.get("model_name")
+    model = _model(source=own_source(source), stamp=_stamp(source), home=str(workspace()))
+    name = state().choices.get("model_name")
     used(model.path)
     return model if name is None else replace(model, name=str(name))  # the file may be known by another one
 
@@ -196,7 +197,7 @@ def current_model() -> Model | None:
 def current_data() -> DataSet | None:
     """The session's data, preprocessed as chosen, or None. Raises QExplorerError if it cannot be read."""
     reference = data_reference()
-    return None if reference is None else _data(reference.model_dump_json())
+    return None if reference is None else _data(reference=reference.model_dump_json())
 
 
 def model_reference() -> ModelRef | None:
@@ -218,11 +219,12 @@ def data_reference() -> DataRef | None:
     if now.data is None:
         return None
     how = json.dumps([now.preprocessing, now.task, now.classes], sort_keys=True)
-    asked = (own_source(now.data), _stamp(now.data), kept_data_name(now.data), how)
-    found = _referred(*asked)
+    known: dict[str, Any] = {"name": kept_data_name(now.data), "how": how}
+    asked = {"source": own_source(now.data), "stamp": _stamp(now.data), **known}
+    found = _referred(**asked)
     if found.kept is not None and not Path(found.source).is_dir():  # forgotten, for others that were read since
-        _referred.clear(*asked)
-        found = _referred(*asked)
+        _referred.clear(**asked)
+        found = _referred(**asked)
     used(Path(found.source))
     return found
 
@@ -239,7 +241,7 @@ def fitted_data() -> DataSet | None:
     if model is None or reference is None:
         return None
     asked = reference.model_dump_json()
-    return _fitted(asked, model.sha256, _data(asked), model)
+    return _fitted(reference=asked, model_sha256=model.sha256, _data=_data(reference=asked), _model=model)
 
 
 def own_source(source: str) -> str:

@@ -68,7 +68,7 @@ def draw_sidebar() -> None:
 def _model(now: State) -> None:
     known = list(samples())
     own = [now.model] if now.model is not None and now.model not in known else []
-    labels = {source: model_label(source) for source in (*own, *known)}
+    labels = {source: model_label(source) for source in own} | {name: name for name in known}
     _pick("Model", "side_model", list(labels), now.model, _model_chosen, labels.__getitem__, "Choose a sample")
 
 

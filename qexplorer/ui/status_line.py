@@ -43,7 +43,7 @@ def last_result(now: State) -> str | None:
         for record in History().list("" if model is None else model.sha256):
             line = record.line_of(recipe, now.backend)
             if line is not None:
-                return _summary(record.id, line.digest, now.backend)
+                return _summary(comparison=record.id, digest=line.digest, backend=now.backend)
     except QExplorerError:
         return None  # the page that shows the record says what is wrong with it
     return None

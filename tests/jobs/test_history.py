@@ -45,6 +45,25 @@ def test_the_list_is_newest_first_and_by_model() -> None:
     assert newest.order == ORDER
 
 
+def test_reading_waits_for_nobody() -> None:
+    """While another process writes, the list and a look for one comparison come from what was there before."""
+    History().add(comparison(comparison_id="old"))
+    with History()._open() as base:
+        base.execute("DELETE FROM comparisons")
+        assert [record.id for record in History().list()] == ["old"]
+        assert History().holds("old")
+    assert not History().holds("old")
+
+
+def test_a_record_that_was_read_is_given_again() -> None:
+    """The list asked for twice holds the same records, and a changed one is read anew."""
+    History().add(comparison(comparison_id="one"), order=ORDER)
+    first = History().list()[0]
+    assert History().list()[0] is first
+    History().add(comparison(float_run(), comparison_id="one"), order=ORDER)
+    assert [line.recipe for line in History().list()[0].lines] == ["float"]
+
+
 def test_a_speed_up_that_says_nothing_is_not_listed() -> None:
     """The list gives no speed-up whose interval holds much slower and much faster alike."""
     took = replace(quantized_run().latency_ms, speedup_ci95=(0.5, 4.0))

@@ -9,7 +9,7 @@ task without an accuracy, a test that measures ``float_metric`` again is still t
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -141,6 +141,7 @@ class Manifest(_ManifestPart):
         return MeasuredMetric(metric="accuracy", value=self.float_accuracy.value, n=self.float_accuracy.n)
 
 
+@cache
 def samples_folder() -> Path:
     """Where the sample models are: inside an installed package, or beside the package in a checkout."""
     package = Path(__file__).resolve().parents[2]

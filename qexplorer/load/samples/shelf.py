@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from qexplorer.core.registry import Registry
@@ -91,10 +92,16 @@ def sample_of_data(name: str) -> Sample | None:
 
 
 def _registry() -> Registry[Sample]:
+    return _read(samples_folder(), tuple(ARCHITECTURES))
+
+
+@lru_cache(maxsize=8)
+def _read(folder: Path, architectures: tuple[Architecture, ...]) -> Registry[Sample]:
+    """The folder's samples and ``architectures``; read once in a process, because pages ask dozens of times a run."""
     found: Registry[Sample] = Registry("sample model")
-    for manifest in sorted(samples_folder().glob("*/manifest.json")):
+    for manifest in sorted(folder.glob("*/manifest.json")):
         _check_data(found.add(_shipped(manifest.parent)), found)
-    for architecture in ARCHITECTURES:
+    for architecture in architectures:
         found.add(_on_demand(architecture))
     return found
 

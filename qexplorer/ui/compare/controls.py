@@ -182,7 +182,8 @@ def _in_float() -> list[str]:
 def _advanced() -> None:
     from qexplorer.run.registry import BACKENDS
 
-    labels = {b.name: b.label for b in BACKENDS if b.availability().available}
+    known = [(backend, backend.availability()) for backend in BACKENDS]
+    labels = {backend.name: backend.label for backend, here in known if here.available}
     chosen = _backends()
     samples = remembered("compare_samples", 0)
     count = st.session_state[samples["key"]]
@@ -195,8 +196,7 @@ def _advanced() -> None:
             format_func=labels.__getitem__,
             **_picked_backends(list(labels)),
         )
-        for backend in BACKENDS:
-            here = backend.availability()
+        for backend, here in known:
             if not here.available:
                 how = f" To enable it: {in_code(here.enable)}." if here.enable else ""
                 st.caption(f":material/block: {as_plain(f'{backend.label}: {here.reason}.')}{how}")

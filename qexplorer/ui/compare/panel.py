@@ -105,17 +105,13 @@ def shown_comparison(job: JobState | None) -> Comparison | None:
     """
     asked = opened()
     if asked is not None:
-        return _kept(str(History().path), asked)
+        return _kept(record=str(History().path), comparison_id=asked)
     result = None if job is None else COMPARE.result_of(job)
     if result is not None and result.body is not None:
         return Comparison.from_json(result.body)
-    if result is None or result.comparison not in _ids():
+    if result is None or not History().holds(result.comparison):
         return None
-    return _kept(str(History().path), result.comparison)
-
-
-def _ids() -> set[str]:
-    return {record.id for record in History().list()}
+    return _kept(record=str(History().path), comparison_id=result.comparison)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

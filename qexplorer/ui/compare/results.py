@@ -42,6 +42,7 @@ from qexplorer.ui.compare.sweep import draw_sweep
 from qexplorer.ui.compare.texts import draw_texts
 from qexplorer.ui.compare.usage import draw_usage
 from qexplorer.ui.compare.why.section import draw_why
+from qexplorer.ui.once import once
 from qexplorer.ui.session import as_plain, remembered
 
 __all__ = ["draw_results"]
@@ -60,9 +61,10 @@ _COSTS = ("weight_bytes", "latency_ms", "energy_mj")
 
 def draw_results(comparison: Comparison) -> None:
     """Everything about one finished comparison."""
-    _verdict(comparison)
+    once(f"verdict {comparison.id}", partial(_verdict, comparison))
     _pictures(comparison)
-    draw_runs(comparison.runs, key=f"runs_{comparison.id}")
+    key = f"runs_{comparison.id}"
+    once(key, partial(draw_runs, comparison.runs, key=key))
     _take_away(comparison)
     _details(comparison)
 
@@ -109,17 +111,22 @@ def _pictures(comparison: Comparison) -> None:
     with st.container(key="trade"):
         for measure in _COSTS:
             if has_accuracy(comparison):
-                info = trade_info(comparison, measure)
-                if info.points:
-                    draw_chart(trade_spec(info), key=f"trade_{measure}_{comparison.id}")
+                _trade(comparison, measure)
             else:
-                _bars(cost_info(comparison, measure), f"cost_{measure}_{comparison.id}")
+                _bars(partial(cost_info, comparison, measure), f"cost_{measure}_{comparison.id}")
     used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
     if len(used) > 1:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {in_html(backend_label(name))}" for name in used]
         st.html(f"<div style='font-size:0.86rem'>{' &nbsp; '.join(keys)} &nbsp; (float is grey on each)</div>")
     if any(run.energy_mj and run.energy_mj.source == "estimated" for run in comparison.runs):
         st.caption("Hollow and hatched: estimated or noisy. No power meter was found, so energy is an estimate.")
+
+
+def _trade(comparison: Comparison, measure: str) -> None:
+    key = f"trade_{measure}_{comparison.id}"
+    info = once(f"info {key}", partial(trade_info, comparison, measure))
+    if info.points:
+        draw_chart(once(f"spec {key}", partial(trade_spec, info)), key=key)
 
 
 def _details(comparison: Comparison) -> None:
@@ -132,16 +139,15 @@ def _details(comparison: Comparison) -> None:
 
 
 def _latency(comparison: Comparison) -> None:
-    _bars(latency_info(comparison), f"latency_{comparison.id}")
+    _bars(partial(latency_info, comparison), f"latency_{comparison.id}")
 
 
 def _throughput(comparison: Comparison) -> None:
-    _bars(throughput_info(comparison), f"throughput_{comparison.id}")
+    _bars(partial(throughput_info, comparison), f"throughput_{comparison.id}")
 
 
 def _kernels(comparison: Comparison) -> None:
-    info = kernels_info(comparison)
-    _bars(info, f"kernels_{comparison.id}")
+    info = _bars(partial(kernels_info, comparison), f"kernels_{comparison.id}")
     rows = [
         {"run": row.label, "kind": row.series, "kernels": int(row.value.value), "operators": row.detail}
         for row in info.rows
@@ -160,11 +166,13 @@ def _kernels(comparison: Comparison) -> None:
     )
 
 
-def _bars(info: BarsInfo, key: str) -> None:
+def _bars(make: Callable[[], BarsInfo], key: str) -> BarsInfo:
+    info = once(f"info {key}", make)
     if info.rows:
-        draw_chart(bars_spec(info), key=key)
+        draw_chart(once(f"spec {key}", partial(bars_spec, info)), key=key)
     for label, reason in info.left_out:
         st.caption(as_plain(f"Not drawn, {label}: {reason}"))
+    return info
 
 
 def _take_away(comparison: Comparison) -> None:

@@ -41,6 +41,7 @@ def test_texts_are_written_through_the_page_and_stand_side_by_side() -> None:
     assert "<b>float</b>" in cards
     assert "<b>w3-b32</b>" in cards
     assert "<mark" in cards
+    assert "ms a call" in cards
     assert "Marked: from where a text parts from float's; the most likely token each time" in texts(app)
 
 
@@ -49,6 +50,13 @@ def test_nothing_is_written_without_a_prompt() -> None:
     app = kept(text_prompt="")
     assert app.button("generate_start").disabled
     assert "Type the beginning of a text" in texts(app)
+
+
+def test_a_character_that_no_token_has_is_told_before_the_click() -> None:
+    """The sentence names the character and stands there at once, with the button off."""
+    app = kept(text_prompt="Light ☃")
+    assert app.button("generate_start").disabled
+    assert "the model has no token for the character '☃'; leave it out." in texts(app)
 
 
 def test_other_tasks_do_not_offer_it() -> None:

@@ -52,7 +52,8 @@ def train(
         **options: of the algorithm ``qat``, such as ``epochs=20``; see docs/algorithms/qat.md.
 
     Raises:
-        InputError: an option that cannot be, no data, or what :func:`load` and :func:`data` raise.
+        InputError: an option that cannot be, no data, nothing to learn from it, or what :func:`load` and :func:`data`
+            raise.
         Cancelled: it was stopped before there was a whole epoch; KeyboardInterrupt where Ctrl-C did it.
     """
     from qexplorer.quantize.training.diaries.diary import diary_path, read_diary
@@ -61,7 +62,7 @@ def train(
     from qexplorer.quantize.training.recipes import asked_of, stopped_after, trained, without_until
 
     float_model, wanted = load(model), trained(Recipe.parse(recipe), **options)
-    given = fitted(float_model, data, "training needs data")
+    given = _ready(float_model, wanted, data)
     tell = progress or (lambda _: None)
     path = diary_path(float_model.sha256, without_until(wanted).digest, given.digest)
     keeper = keeper or DiaryKeeper(path, told=tell)
@@ -91,6 +92,17 @@ def train(
     return TrainedModel(quantized, diary if not until else diary.cut(until))
 
 
+def _ready(model: Model, recipe: Recipe, data: DataSet | str | Path | None) -> DataSet:
+    """The data, fitted; raises InputError where nothing can be learned, before anything runs."""
+    from qexplorer.quantize.training.lesson_checks import refused
+
+    given = fitted(model, data, "training needs data")
+    error = refused(model, recipe, given)
+    if error is not None:
+        raise error
+    return given
+
+
 def foretell_training(
     model: Model | str | Path,
     recipe: Recipe | str | Path,
@@ -109,7 +121,7 @@ def foretell_training(
     from qexplorer.quantize.training.recipes import trained
 
     float_model, wanted = load(model), trained(Recipe.parse(recipe), **options)
-    given = fitted(float_model, data, "training needs data")
+    given = _ready(float_model, wanted, data)
     prober = Prober()
     try:
         made(float_model, wanted, given, samples=samples, progress=observing, steps=steps, watcher=prober)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
@@ -22,6 +23,7 @@ _EFFORT = "how long timing may take on each backend, for a small model: quick (1
 _EFFORT += "report (600 s); longer means narrower intervals"
 _DATA = "a sample's name, or the path of %(readable)s; samples have their own"
 _OPTION = "further options of qat, such as optimizer=sgd; see docs/algorithms/qat.md"
+_REQUIRED, _UNKNOWN = "the following arguments are required: ", "unrecognized arguments: "  # argparse's own words
 _SHARED = "for several people: nobody sees files of this machine, and everybody has a workspace of their own"
 _SITE = "name under which others reach it, such as qexplorer.example.org; no other name is then answered"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
@@ -32,6 +34,12 @@ class _Parser(argparse.ArgumentParser):
     """Reports a usage error on one line, like any other error; may say at the end of its help what is registered."""
 
     registered: Callable[[], str] | None = None
+    given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; what was given is kept for the words of an error."""
+        self.given = tuple(args or ())
+        return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
         """The help, with what is registered: only who asks for it waits for that."""
@@ -40,8 +48,19 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        fail(f"{message}; see '{self.prog} --help'")
+        fail(f"{self._meant(message)}; see '{self.prog} --help'")
         self.exit(2)
+
+    def _meant(self, message: str) -> str:
+        """What argparse says, in words that say what to do."""
+        words = list(takewhile(lambda each: not each.startswith("-"), self.given))
+        if message.startswith(_REQUIRED) and "--recipe" in message and len(words) > 1:
+            end = " -o out.onnx" if "-o" in message else ""
+            return f"a recipe is named with --recipe: {self.prog} {words[0]} --recipe {' '.join(words[1:])}{end}"
+        for theirs, ours in ((_REQUIRED, "missing"), (_UNKNOWN, "not understood")):
+            if message.startswith(theirs):
+                return f"{ours}: {message.removeprefix(theirs)}"
+        return message
 
 
 class _Whole(argparse.HelpFormatter):

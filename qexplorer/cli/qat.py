@@ -12,6 +12,7 @@ from qexplorer.cli.inputs import data_of
 from qexplorer.cli.quantize import writable
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, say, warn
 from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.report.training_charts.words import forecast_text, integer_text, trouble, won
 from qexplorer.report.words import bytes_text
@@ -135,6 +136,7 @@ def _plain(found: TrainedModel, target: Path, seconds: float, integer: float | N
             "qat_integer": integer,
         },
         "best": diary.best,
+        "chosen_by": diary.chosen_by or "loss",
         "stopped_after": found.stopped_after or None,
         "trouble": trouble(diary),
         "epochs": [
@@ -155,6 +157,10 @@ def _plain(found: TrainedModel, target: Path, seconds: float, integer: float | N
     }
 
 
+def _by(diary: Diary) -> str:
+    return ", by the loss" if diary.chosen_by is None else f", by {METRICS.get(diary.chosen_by).title}, then the loss"
+
+
 def _print(found: TrainedModel, target: Path, seconds: float, integer: float | None) -> None:
     diary = found.diary
     stopped = f"; stopped after epoch {found.stopped_after} of {diary.of}" if found.stopped_after else ""
@@ -164,7 +170,7 @@ def _print(found: TrainedModel, target: Path, seconds: float, integer: float | N
             "written": target,
             "recipe": found.recipe.name,
             "won": won(diary),
-            "kept": ("the untrained state" if diary.best == 0 else f"epoch {diary.best}") + stopped,
+            "kept": ("the untrained state" if diary.best == 0 else f"epoch {diary.best}") + _by(diary) + stopped,
             "took": f"{seconds:.0f} s{went_on}, {bytes_text(diary.memory_bytes)} of memory, {diary.device}",
             "weights": bytes_text(found.quantized.weight_bytes),
         }

@@ -28,9 +28,10 @@ from qexplorer.ui.session import as_plain, show_error, untraced
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-__all__ = ["StoredUpload", "belonging", "packed", "take", "take_upload"]
+__all__ = ["StoredUpload", "belonging", "packed", "take", "take_files", "take_upload"]
 
 Work = Callable[[str, Path], None]
+Choose = Callable[[Sequence[str], Sequence[bool]], list[int]]
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 
 
@@ -73,6 +74,34 @@ def take_upload(kind: str, given: Any, work: Work, wait: str) -> bool:
     alone, whatever was dropped before it. What was refused keeps its sentence on the page as long as it lies in the
     widget, and is not tried again.
     """
+
+    def as_one(chosen: Sequence[StoredUpload]) -> None:
+        pack = StoredUpload("pack")
+        work(*packed([(file.name, file.path) for file in chosen], pack.path))
+
+    return take_files(kind, given, as_one, wait)
+
+
+def take_files(
+    kind: str,
+    given: Any,
+    work: Callable[[Sequence[StoredUpload]], None],
+    wait: str,
+    *,
+    choose: Choose | None = None,
+    waits: Callable[[str], bool] | None = None,
+) -> bool:
+    """As :func:`take_upload`, with the files that belong together handed over as they are.
+
+    Args:
+        kind: as there.
+        given: what the widget returned.
+        work: is done on the chosen files.
+        wait: what is said meanwhile.
+        choose: which files of the widget are meant; :func:`belonging` by default. None of them: nothing is done yet.
+        waits: whether a file of this name is kept though it was refused, as another that belongs to it may come.
+    """
+    choose, waits = choose or belonging, waits or _is_part
     files = [file for file in (given if isinstance(given, list) else [given]) if file is not None]
     key, ids = f"upload_{kind}_seen", [file.file_id for file in files]
     stored = _stored(f"upload_{kind}", files)
@@ -81,23 +110,27 @@ def take_upload(kind: str, given: Any, work: Work, wait: str) -> bool:
     seen, error = st.session_state.get(key, (None, None))
     fresh = seen != ids
     if fresh:
-        chosen = [stored[i] for i in belonging([f.name for f in files], [i not in (seen or ()) for i in ids])]
+        chosen = [stored[i] for i in choose([f.name for f in files], [i not in (seen or ()) for i in ids])]
         error = next((file.refused for file in chosen if file.refused is not None), None)
-        if error is None:
-            error = _taken(chosen, work, wait)
+        if error is None and chosen:
+            error = _taken(chosen, work, wait, waits)
         st.session_state[key] = (ids, error)
+        fresh = bool(chosen)
     if error is not None:
         show_error(error)
     return fresh and error is None
 
 
-def _taken(chosen: Sequence[StoredUpload], work: Work, wait: str) -> QExplorerError | None:
+def _taken(
+    chosen: Sequence[StoredUpload],
+    work: Callable[[Sequence[StoredUpload]], None],
+    wait: str,
+    waits: Callable[[str], bool],
+) -> QExplorerError | None:
     """Hands the files that belong together to ``work``; one that is refused leaves the disk, unless what it is a part
     of may still come."""
-    pack = StoredUpload("pack")
-    name, path = packed([(file.name, file.path) for file in chosen], pack.path)
-    error = take(lambda: work(name, path), wait.format(name=as_plain(name)))
-    if error is not None and not _is_part(chosen[0].name):
+    error = take(lambda: work(chosen), wait.format(name=as_plain(chosen[0].name)))
+    if error is not None and not waits(chosen[0].name):
         chosen[0].refuse(error)
     return error
 

@@ -66,7 +66,8 @@ def test_what_keeps_it_from_training_is_one_sentence(state: dict[str, Any], says
 
 
 def test_what_to_know_of_the_data_is_said_before() -> None:
-    """Without labels, with one class, with few samples: each a sentence, and training can begin all the same."""
+    """Without labels, with few samples: a sentence. With one class nothing can be learned from labels: a sentence and a
+    button that is off, until the float model alone teaches."""
     folder = workspace("uploads")
     rng = np.random.default_rng(0)
     few = rng.normal(size=(40, 30)).astype(np.float32)
@@ -77,7 +78,11 @@ def test_what_to_know_of_the_data_is_said_before() -> None:
     assert "Only" in texts(plain)
     assert not plain.button("train_start").disabled
     one = opened(session="train-one-class", data=str(folder / "one.npz"))
+    assert "calibration samples are of class 0, so that there is nothing to tell apart" in texts(one)
+    assert one.button("train_start").disabled
+    one.number_input("train_distillation").set_value(1.0).run()
     assert "All calibration labels are one class" in texts(one)
+    assert not one.button("train_start").disabled
 
 
 def test_options_are_drawn_kept_and_taken_back() -> None:

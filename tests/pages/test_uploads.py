@@ -152,6 +152,40 @@ def test_parts_that_come_later_go_with_those_on_disk() -> None:
     assert [each.path.read_bytes() for each in app.session_state["upload_model_files"].values()] == [b"x" * 99, b"y"]
 
 
+def _weights_page() -> None:
+    """A page whose widget takes weights, and the settings that belong to them."""
+    import streamlit as st
+
+    from qexplorer.core.errors import ModelError
+    from qexplorer.ui.model.weights_panel import meant
+    from qexplorer.ui.uploads import take_files
+
+    def work(files: list) -> None:
+        st.session_state.taken = [file.name for file in files]
+        if len(files) < 2:
+            raise ModelError("these need their settings", where=files[0].name)
+
+    given = st.file_uploader("File", key="upload_model", accept_multiple_files=True)
+    asked = {"choose": meant, "waits": lambda _: True}
+    st.session_state.was_taken = take_files("model", given, work, "Looking at {name}", **asked)
+
+
+def test_weights_come_with_their_settings() -> None:
+    """Both at once in any order, or one after the other; settings alone do nothing, refused weights stay for them."""
+    weights, settings = ("net.safetensors", b"w"), ("config.json", b"{}")
+    both = _upload(AppTest.from_function(_weights_page).run(), settings, weights)
+    assert both.session_state.was_taken
+    assert both.session_state.taken == ["net.safetensors", "config.json"]
+    alone = _upload(AppTest.from_function(_weights_page).run(), settings)
+    assert not alone.session_state.was_taken
+    assert "taken" not in alone.session_state
+    later = _upload(AppTest.from_function(_weights_page).run(), weights)
+    assert "need their settings" in later.error[0].value
+    later.get("file_uploader")[0].set_value([(*weights, ""), (*settings, "")]).run()
+    assert not later.error
+    assert later.session_state.taken == ["net.safetensors", "config.json"]
+
+
 def test_an_upload_that_has_no_room_is_refused_before_it_is_written(
     workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,4 +86,4 @@ def _config(path: Path, *, given: bool) -> str | None:
         return text_in(path, CONFIG_BOUNDS)
     except (OSError, UnicodeDecodeError, TooMuch) as error:
         what = f"it cannot be read ({error})"
-        raise ModelError(what, where=str(path), allowed="the config.json of the weights") from None
+        raise ModelError(what, where=_CONFIG, allowed="the config.json of the weights") from None

@@ -96,7 +96,11 @@ class QatOptions(AlgorithmOptions):
         description="Widths on the way to the recipe's own, such as 8,6: each for an equal part of the epochs.",
     )
     patience: int = Field(
-        0, ge=0, le=1000, title="Patience", description="Epochs without a better state after which it ends. 0: never."
+        0,
+        ge=0,
+        le=1000,
+        title="Patience",
+        description="Epochs without a better state (metric, then loss) after which it ends. 0: never.",
     )
     distillation: float = Field(
         0.9,
@@ -170,7 +174,8 @@ class Qat:
         from qexplorer.quantize.training.checkpoints import digest_of_state
         from qexplorer.quantize.training.engine import train
         from qexplorer.quantize.training.judging import Judge
-        from qexplorer.quantize.training.losses import class_axis, task_loss
+        from qexplorer.quantize.training.lesson_checks import class_axis
+        from qexplorer.quantize.training.losses import task_loss
         from qexplorer.quantize.training.network import QuantizedNetwork
         from qexplorer.quantize.training.recipes import without_until
         from qexplorer.quantize.training.watching import UNWATCHED
@@ -213,7 +218,7 @@ def _learns(options: QatOptions) -> Learns:
 
 def _training_options(options: QatOptions) -> TrainingOptions:
     from qexplorer.quantize.training.options import TrainingOptions
-    from qexplorer.quantize.training.schedule import widths
+    from qexplorer.quantize.training.recipes import widths
 
     plain = options.model_dump(exclude={"scales", "zero_points", "stages"})
     return TrainingOptions(**plain, stages=widths(options.stages))

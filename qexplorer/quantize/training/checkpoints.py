@@ -18,7 +18,8 @@ from qexplorer.quantize.training.seen import Epoch, Trained
 
 __all__ = ["Held", "digest_of_state", "load_state", "save_state"]
 
-_SCHEMA = 2
+_SCHEMA = 3
+_BEFORE = 2  # chose by the loss, and named no device
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,12 @@ class Held:
     Attributes:
         trained: the epochs so far.
         best: the best state so far.
-        least: its loss.
+        device: where they were trained: ``cpu`` or ``cuda``; None: nobody wrote it down.
     """
 
     trained: Trained
     best: dict[str, Tensor]
-    least: float
+    device: str | None
 
 
 def save_state(
@@ -42,11 +43,12 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     trained: Trained,
     best: dict[str, Tensor],
-    least: float,
+    device: str,
 ) -> None:
     """Writes everything, whole or not at all. Values alone, so that reading runs nobody's code."""
     buffer = io.BytesIO()
-    head = {"epochs": [asdict(each) for each in trained.epochs], "best": trained.best, "least": least}
+    head: dict[str, Any] = {"epochs": [asdict(each) for each in trained.epochs], "best": trained.best}
+    head |= {"chosen_by": trained.chosen_by, "device": device}
     parts = {"schema": _SCHEMA, "now": network.state_dict(), "best": best, "optimizer": optimizer.state_dict()}
     torch.save(parts | {"head": head}, buffer)
     write_sealed(path, buffer.getvalue())
@@ -61,16 +63,16 @@ def load_state(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer)
     first = {name: value.detach().clone() for name, value in network.state_dict().items()}
     try:
         parts: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-        if parts["schema"] != _SCHEMA:
+        if parts["schema"] not in (_SCHEMA, _BEFORE):
             return None
         head = parts["head"]
-        trained = Trained([Epoch(**each) for each in head["epochs"]], head["best"])
+        trained = Trained([Epoch(**each) for each in head["epochs"]], head["best"], head.get("chosen_by"))
         network.load_state_dict(parts["now"])
         optimizer.load_state_dict(parts["optimizer"])
     except (OSError, LookupError, TypeError, ValueError, RuntimeError, EOFError, UnpicklingError, zipfile.BadZipFile):
         network.load_state_dict(first)
         return None
-    return Held(trained, parts["best"], head["least"])
+    return Held(trained, parts["best"], head.get("device"))
 
 
 def digest_of_state(network: nn.Module) -> str:

@@ -1,7 +1,8 @@
 """The training loop: the same data, options and seed give the same weights bit for bit on one machine.
 
 After each epoch the whole state is kept beside other kept files; a run that was ended goes on from there and comes to
-the very same end. What is returned is the state with the least loss on samples that were held back from learning.
+the very same end. What is returned is the best state by what samples say that were held back from learning: by the
+task's metric, and by the loss where that has no value or is the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from qexplorer.core.dataset import Array, Split
 from qexplorer.core.model import Model
+from qexplorer.core.plugins import METRICS
 from qexplorer.load.datasets.sampling import SEED
 from qexplorer.quantize.training.checkpoints import load_state, save_state
 from qexplorer.quantize.training.judging import Judge, metric_text
@@ -27,7 +29,7 @@ from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
 from qexplorer.quantize.training.parts import parts
 from qexplorer.quantize.training.schedule import Stages, bounded, optimizer_of, rate_share, set_rates
-from qexplorer.quantize.training.seen import Epoch, Trained
+from qexplorer.quantize.training.seen import Epoch, Trained, is_better
 from qexplorer.quantize.training.watching import UNWATCHED, Beginning, TrainingStep, Watcher
 
 __all__ = ["train"]
@@ -55,7 +57,7 @@ def train(
         split: samples to learn from; labels may be None, then the distance to the float network is all.
         loss: of the task on labels; None where it has none.
         options: how.
-        axis: of scores of classes in the first output; None where there is none (see ``losses.class_axis``).
+        axis: of scores of classes in the first output; None where there is none (see ``lesson_checks.class_axis``).
         judge: judges the samples held back by the task's metric, beside the loss; None: by the loss alone.
         strata: whole numbers, one a sample, that both parts get in proportion (see ``Task.strata``).
         kept: file in which the state is kept after each epoch, and from which a run goes on; None keeps nothing.
@@ -66,7 +68,14 @@ def train(
         DataError: too few samples, or nothing to learn from them.
         ModelError: no answer has a gradient.
     """
-    check_lessons(split, loss, options, axis)
+    check_lessons(
+        split,
+        has_loss=loss is not None,
+        distillation=options.distillation,
+        epochs=options.epochs,
+        stages=options.stages,
+        axis=axis,
+    )
     options = replace(options, batch=model.fixed_batch or options.batch)
     torch.manual_seed(options.seed)
     learn, held_back = parts(split.n, options.held_back, strata)
@@ -96,7 +105,10 @@ class _Run:
         self._optimizer = optimizer_of(network, options)
         self._stages = Stages(options.stages, options.epochs)
         self._steps = -(-len(self._learn) // options.batch)
-        self._trained, self._best, self._least = Trained(), _copy(network), float("inf")
+        metric = lessons.metric
+        self._trained = Trained(chosen_by=None if metric is None else metric.name)
+        self._best = _copy(network)
+        self._device_before: str | None = None
 
     def run(self, kept: Path | None) -> Trained:
         """Trains from what is kept, or from the beginning, to the end or to ``until``."""
@@ -112,7 +124,7 @@ class _Run:
                 break
             self._saw(self._lessons.epoch(number, loss, self._split, self._held_back))
             if kept is not None:
-                save_state(kept, self._network, self._optimizer, self._trained, self._best, self._least)
+                save_state(kept, self._network, self._optimizer, self._trained, self._best, self._device)
             self._watcher.epoch(self._trained.epochs[-1], self._trained.best, self._network)
         self._network.load_state_dict(self._best)
         self._watcher.ends(self._trained, self._network)
@@ -123,8 +135,15 @@ class _Run:
         patience, first = self._options.patience, self._stages.first_of_last()
         if not patience or number - max(self._trained.best + 1, first) < patience:
             return False
-        self._trained.stopped = f"the loss on samples held back did not fall for {patience} epochs"
+        by = self._trained.chosen_by
+        judged = "the loss" if by is None else METRICS.get(by).title
+        self._trained.stopped = f"{judged} on samples held back did not get better for {patience} epochs"
         return True
+
+    @property
+    def _device(self) -> str:
+        """Where it computes."""
+        return self._lessons.device.type
 
     @property
     def _last(self) -> int:
@@ -148,7 +167,8 @@ class _Run:
                     break
                 continue
             epochs = [each for each in held.trained.epochs if each.number <= self._last]
-            self._trained, self._best, self._least = Trained(epochs, held.trained.best), held.best, held.least
+            self._trained = replace(held.trained, epochs=epochs)
+            self._best, self._device_before = held.best, held.device
             return path
         self._saw(self._lessons.epoch(0, None, self._split, self._held_back))
         self._network.start_near()
@@ -164,7 +184,9 @@ class _Run:
             metric=None if metric is None else metric.name,
             float_=self._lessons.of_float(self._split, self._held_back),
             before=tuple(self._trained.epochs),
-            device=self._lessons.device.type,
+            device=self._device,
+            chosen_by=self._trained.chosen_by,
+            device_before=self._device_before,
         )
 
     def _epoch(self, number: int) -> float | None:
@@ -192,9 +214,11 @@ class _Run:
         return total / len(self._learn)
 
     def _saw(self, epoch: Epoch) -> None:
-        self._trained.epochs.append(epoch)
-        if epoch.held_back < self._least:
-            self._least, self._best, self._trained.best = epoch.held_back, _copy(self._network), epoch.number
+        known = self._trained.epochs
+        best = next((each for each in known if each.number == self._trained.best), None)
+        known.append(epoch)
+        if best is None or is_better(epoch, best, self._trained.chosen_by):
+            self._best, self._trained.best = _copy(self._network), epoch.number
 
     def _said(self, number: int) -> str:
         last, metric = self._trained.epochs[-1], self._lessons.metric

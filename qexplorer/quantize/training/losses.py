@@ -9,10 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qexplorer.core.model import TensorInfo
-from qexplorer.core.tasks.protocol import Task
-
-__all__ = ["TaskLoss", "class_axis", "distance", "task_loss"]
+__all__ = ["TaskLoss", "distance", "task_loss"]
 
 TaskLoss = Callable[[Sequence[Tensor], Tensor], Tensor]
 """From outputs and labels of some samples to the mean loss, a number."""
@@ -28,16 +25,6 @@ def task_loss(kind: str | None, *, probability: bool = False) -> TaskLoss | None
     if kind == "cross_entropy":
         return partial(_cross_entropy, probability=probability)
     return _squared_error if kind == "squared_error" else None
-
-
-def class_axis(task: Task, outputs: Sequence[TensorInfo]) -> int | None:
-    """The axis of scores of classes in the first output, for each sample, place or pixel; None where there is none."""
-    rank = len(outputs[0].shape) if outputs else 0
-    if task.classes(outputs):
-        return 1 if rank >= 2 else None
-    if task.loss != "cross_entropy":
-        return None
-    return {3: 2, 4: 1}.get(rank)
 
 
 def _cross_entropy(outputs: Sequence[Tensor], labels: Tensor, *, probability: bool) -> Tensor:

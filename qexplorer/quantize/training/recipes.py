@@ -10,7 +10,7 @@ from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, plain_a
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import is_automatic, own_name
 
-__all__ = ["QAT", "asked_of", "stopped_after", "trained", "without_until"]
+__all__ = ["QAT", "asked_of", "stopped_after", "trained", "widths", "without_until"]
 
 QAT = "qat"
 """The algorithm that trains."""
@@ -39,6 +39,11 @@ def trained(recipe: Recipe, **options: Any) -> Recipe:
     value = plain | {"algorithms": [*others, wanted], "layers": rules}
     built = Recipe.parse(yaml.safe_dump(value, sort_keys=False))  # through YAML: its errors are worded for people
     return built.model_copy(update={"name": own_name(built) if is_automatic(recipe) else recipe.name})
+
+
+def widths(stages: str) -> tuple[int, ...]:
+    """The option ``stages``: ``8,6`` as ``(8, 6)``; nothing for an empty text."""
+    return tuple(int(each) for each in stages.replace(" ", "").split(",") if each)
 
 
 def stopped_after(recipe: Recipe, epoch: int) -> Recipe:

@@ -10,14 +10,9 @@ import torch
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import Schedule, TrainingOptions
 
-__all__ = ["Stages", "bounded", "optimizer_of", "rate_share", "set_rates", "widths"]
+__all__ = ["Stages", "bounded", "optimizer_of", "rate_share", "set_rates"]
 
 _MOMENTUM = 0.9
-
-
-def widths(text: str) -> tuple[int, ...]:
-    """``8,6`` as ``(8, 6)``; nothing for an empty text."""
-    return tuple(int(each) for each in text.replace(" ", "").split(",") if each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Beginning:
         float_: the float model's verdict on the samples held back.
         before: epochs that are there already, the untrained state first; more than that one in a run that goes on.
         device: where it computes: ``cpu`` or ``cuda``.
+        chosen_by: name of the metric that chooses the best state; None: the loss.
+        device_before: where the epochs that are there already were trained; None: not told, or there are none.
     """
 
     epochs: int
@@ -40,6 +42,8 @@ class Beginning:
     float_: FloatVerdict
     before: tuple[Epoch, ...]
     device: str = "cpu"
+    chosen_by: str | None = None
+    device_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

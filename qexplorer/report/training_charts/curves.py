@@ -23,7 +23,7 @@ __all__ = [
     "shown_epochs",
 ]
 
-HEIGHT = 210
+HEIGHT = 190
 PADDING = {"left": 0, "top": 2, "right": 8, "bottom": 2}
 _PTQ = "rounded only"
 _ENDS = (5, 10, 20, 50, 100, 200, 500, 1000)

@@ -15,7 +15,7 @@ from qexplorer.report.metric_words import value_text, with_interval
 from qexplorer.report.training_charts.curves import judged_metric
 from qexplorer.report.words import bytes_text
 
-__all__ = ["cost_text", "forecast_text", "integer_text", "so_far", "trouble", "won"]
+__all__ = ["choice_text", "cost_text", "forecast_text", "integer_text", "so_far", "trouble", "won"]
 
 _RISES = 2
 _BROKEN = "no number"  # what the engine says where the loss became none
@@ -57,7 +57,7 @@ def trouble(diary: Diary) -> str | None:
         from_, to = number_text(diary.best_epoch.held_back), number_text(last[-1])
         risen = f"The loss on samples held back has risen from {from_} to {to}: {kept} kept."
         return f"{risen} Stop here, or try a smaller learning rate."
-    if diary.best > 0 and _against_rounding(diary, diary.best_epoch.metric) < 0:
+    if diary.chosen_by is None and diary.best > 0 and _against_rounding(diary, diary.best_epoch.metric) < 0:
         by = "accuracy" if diary.metric is None else METRICS.get(diary.metric).title
         return (
             f"By its loss the state after epoch {diary.best} is the best, but its {by} is worse than that of rounding "
@@ -83,7 +83,19 @@ def cost_text(diary: Diary) -> str:
     """``33 s of training so far, 601 MB of memory``, and where, if not on the processor."""
     memory = "" if diary.memory_bytes is None else f", {bytes_text(diary.memory_bytes)} of memory"
     on = " on the GPU" if diary.device == "cuda" else ""
+    if diary.device_before not in (None, diary.device):
+        before = {"cuda": "the GPU", "cpu": "the processor"}.get(str(diary.device_before), diary.device_before)
+        on += f" (up to epoch {diary.went_on} on {before}, so that another run need not give the same bits)"
     return f"{duration(diary.seconds)} of training{'' if diary.ended else ' so far'}{on}{memory}"
+
+
+def choice_text(diary: Diary) -> str:
+    """``The best epoch is the one with the highest accuracy on samples held back, by the loss among equals.``"""
+    if diary.chosen_by is None:
+        return "The best epoch is the one with the least loss on samples held back."
+    metric = METRICS.get(diary.chosen_by)
+    most = "highest" if metric.direction is Direction.HIGHER else "lowest"
+    return f"The best epoch is the one with the {most} {metric.title} on samples held back, by the loss among equals."
 
 
 def forecast_text(found: TrainingForecast) -> str:

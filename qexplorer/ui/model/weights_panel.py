@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 import streamlit as st
@@ -9,9 +10,11 @@ import streamlit as st
 from qexplorer.core.files import given_path
 from qexplorer.ui.serving.people import is_shared
 from qexplorer.ui.session import as_plain, choose_model, show_error
-from qexplorer.ui.uploads import take, take_upload
+from qexplorer.ui.uploads import StoredUpload, take, take_files
 
-__all__ = ["draw_weights"]
+__all__ = ["draw_weights", "meant"]
+
+_SETTINGS = ".json"
 
 _WAIT = "Reading {name} and exporting {architecture}, in a process of its own. Usually 10 to 30 seconds."
 
@@ -26,10 +29,24 @@ def draw_weights() -> None:
         wait = "" if chosen is None else _WAIT.replace("{architecture}", as_plain(chosen))
         with left:
             kind = f"weights_{chosen}"
-            types = [ending[1:] for ending in ENDINGS] + ["pt2"]  # refused with what to do, not by the browser
-            file = st.file_uploader("Upload the weights", types, key=f"upload_{kind}", disabled=chosen is None)
-            if take_upload(kind, file, lambda name, path: _load(path, name, str(chosen)), wait):
+            types = [ending[1:] for ending in ENDINGS] + [
+                "pt2",
+                "json",
+            ]  # pt2: refused with what to do, not by the browser
+            files = st.file_uploader(
+                "Upload the weights",
+                types,
+                key=f"upload_{kind}",
+                disabled=chosen is None,
+                accept_multiple_files=True,
+                help="Those of transformers with their config.json: both at once, or one after the other.",
+            )
+            if take_files(
+                kind, files, lambda found: _load_all(found, str(chosen)), wait, choose=meant, waits=_waits(chosen)
+            ):
                 st.rerun()
+            if files and not meant([file.name for file in files], [True] * len(files)):
+                st.caption("These are settings; now the weights that they belong to.")
         if is_shared():  # nobody looks at files of the host
             return
         with right, st.form("path_weights", border=False):
@@ -58,9 +75,35 @@ def _architecture() -> str | None:
     )
 
 
-def _load(path: Path, name: str, architecture: str) -> None:
+def meant(names: Sequence[str], new: Sequence[bool]) -> list[int]:
+    """Which files of the widget are meant: the latest weights, and the latest settings if there are any.
+
+    Args:
+        names: of the files, in the order in which they came.
+        new: whether each came just now; the files are the same either way.
+
+    Returns:
+        Places in ``names``, the weights first; nothing without weights.
+    """
+    del new
+    settings = [i for i, name in enumerate(names) if name.lower().endswith(_SETTINGS)]
+    weights = [i for i in range(len(names)) if i not in settings]
+    return [*weights[-1:], *settings[-1:]] if weights else []
+
+
+def _waits(architecture: str | None) -> Callable[[str], bool]:
+    """Refused weights stay where settings that explain them may follow."""
+    return lambda _name: str(architecture).startswith("transformers:")
+
+
+def _load_all(files: Sequence[StoredUpload], architecture: str) -> None:
+    config = files[1].path if len(files) > 1 else None
+    _load(files[0].path, files[0].name, architecture, config)
+
+
+def _load(path: Path, name: str, architecture: str, config: Path | None = None) -> None:
     from qexplorer.load.weights.load import load_weights
 
     stem = PurePath(name.replace("\\", "/")).stem or "weights"
-    model = load_weights(path, architecture, name=stem, shown=PurePath(name).name)
+    model = load_weights(path, architecture, name=stem, shown=PurePath(name).name, config=config)
     choose_model(str(model.path), None, name=model.name)

@@ -8,9 +8,10 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
+from qexplorer.quantize.training.lesson_checks import refused
 from qexplorer.ui.session import fitted_data
 
-__all__ = ["cautions", "refusal"]
+__all__ = ["cautions", "nothing_to_learn", "refusal"]
 
 _FEW = 100
 
@@ -23,6 +24,13 @@ def refusal(model: Model, recipe: Recipe) -> str | None:
     if not any(spec is not None and get_format(spec.format).has_scale for spec in asked):
         return "This recipe leaves every weight in float, so nothing is rounded: choose a format on page Quantize."
     return None
+
+
+def nothing_to_learn(model: Model, recipe: Recipe) -> str | None:
+    """Why training on the chosen data cannot begin, one sentence; None if it can."""
+    data = fitted_data()
+    error = None if data is None else refused(model, recipe, data)
+    return None if error is None else f"{error.sentence[:1].upper()}{error.sentence[1:]}."
 
 
 def cautions(model: Model) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def recipe_to_train(recipe: Recipe) -> Recipe:
 
 
 def draw_options(recipe: Recipe, *, off: bool) -> None:
-    """A control for each option: the first in a row, the others folded.
+    """A control for each option: the first in a row, the others folded; all of them folded where none can be moved.
 
     Args:
         recipe: what :func:`recipe_to_train` gave.
@@ -38,13 +38,18 @@ def draw_options(recipe: Recipe, *, off: bool) -> None:
     asked = asked_of(recipe)
     fields = ALGORITHMS.get(QAT).options.model_fields
     assert asked is not None, "a recipe to train asks for training"
-    columns = st.columns(len(_FIRST), gap="small")
-    for name, column in zip(_FIRST, columns, strict=True):
+    front = () if off else _FIRST  # the curves are to be in sight
+    columns = st.columns(len(front), gap="small") if front else []
+    for name, column in zip(front, columns, strict=True):
         with column:
             _draw(name, fields[name], asked.options[name], off=off)
-    changed = sum(asked.options[name] != field.default for name, field in fields.items() if name not in _FIRST)
-    with st.expander(f"More options ({changed or 'none'} changed)", icon=":material/tune:", key="train_more"):
-        rest = [name for name in fields if name not in (*_FIRST, *_HIDDEN)]
+    changed = sum(asked.options[name] != field.default for name, field in fields.items() if name not in front)
+    with st.expander(
+        f"{'More options' if front else 'Options'} ({changed or 'none'} changed)",
+        icon=":material/tune:",
+        key="train_more",
+    ):
+        rest = [name for name in fields if name not in (*front, *_HIDDEN)]
         places = st.columns(3, gap="medium")
         for number, name in enumerate(rest):
             with places[number % 3]:

@@ -11,7 +11,7 @@ from qexplorer.core.foreign.media import in_chart
 from qexplorer.quantize.training.diaries.diary import Diary
 from qexplorer.report.training_charts.curves import loss_spec, metric_spec
 from qexplorer.report.training_charts.inside import gradient_spec, scale_spec, weight_spec
-from qexplorer.report.training_charts.words import cost_text, so_far, trouble
+from qexplorer.report.training_charts.words import choice_text, cost_text, so_far, trouble
 from qexplorer.ui.charts import draw_chart
 from qexplorer.ui.session import as_plain, remembered
 
@@ -22,10 +22,7 @@ Draw = Callable[[dict[str, Any], str], None]
 
 def draw_so_far(diary: Diary) -> None:
     """One sentence on where it is, and what goes wrong if something does."""
-    if diary.went_on:
-        st.caption(f":material/restart_alt: It went on after epoch {diary.went_on} of an earlier run.")
     st.markdown(as_plain(f"{so_far(diary)}."))
-    st.caption(as_plain(f"{cost_text(diary)}."))
     draw_trouble(diary)
 
 
@@ -36,12 +33,13 @@ def draw_trouble(diary: Diary) -> None:
         st.warning(as_plain(sentence), icon=":material/trending_up:")
 
 
-def draw_diary(diary: Diary, *, running: bool) -> None:
+def draw_diary(diary: Diary, *, running: bool, cost: bool) -> None:
     """The curves in two columns, then what moves inside.
 
     Args:
         diary: of the training.
         running: whether it goes on: the charts then move and cannot be saved yet.
+        cost: whether what it costs, and by what the best epoch is chosen, stands under the curves.
     """
     draw: Draw = _moving if running else _still
     metric = metric_spec(diary)
@@ -54,6 +52,9 @@ def draw_diary(diary: Diary, *, running: bool) -> None:
                 st.caption("The task has no metric of its own here, so that the loss judges.")
             else:
                 draw(metric, "train_metric")
+        if cost:
+            went_on = f"It went on after epoch {diary.went_on} of an earlier run. " if diary.went_on else ""
+            st.caption(as_plain(f"{went_on}{cost_text(diary)}. {choice_text(diary)}"))
         layer = _draw_layer_choice(diary)
         left, right = st.columns(2, gap="large")
         look = diary.looks.get(layer or "")

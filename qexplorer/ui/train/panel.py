@@ -27,7 +27,7 @@ from qexplorer.ui.session import (
     show_error,
     state,
 )
-from qexplorer.ui.train.cautions import cautions, refusal
+from qexplorer.ui.train.cautions import cautions, nothing_to_learn, refusal
 from qexplorer.ui.train.controls import draw_options, recipe_to_train
 from qexplorer.ui.train.curves import chosen_layer, draw_diary, draw_so_far
 from qexplorer.ui.train.result import draw_result
@@ -46,10 +46,10 @@ def draw_train_page() -> None:
     if state().model is None:
         draw_no_model("With one, a recipe that loses too much can be trained until it does not.")
         return
-    st.markdown(_INTRO)
     try:
         model, recipe = current_model(), recipe_to_train(current_recipe())
     except QExplorerError as error:
+        st.markdown(_INTRO)
         show_error(error)
         _link()
         return
@@ -63,15 +63,19 @@ def draw_train_page() -> None:
         draw_options(shown, off=True)
         draw_job(running, place="page_train", partial=_partial(order), beside=_beside(order))
         return
+    st.markdown(_INTRO)
     _draw_what(model, recipe)
     lacks = refusal(model, recipe) or lacks_data("training learns from its samples")
     if lacks is not None:
         st.info(as_plain(lacks), icon=":material/info:")
         return
     draw_options(recipe, off=False)
-    for sentence in cautions(model):
+    why = nothing_to_learn(model, recipe)
+    if why is not None:
+        st.warning(as_plain(why), icon=":material/block:")
+    for sentence in () if why else cautions(model):
         st.caption(f":material/info: {as_plain(sentence)}")
-    _draw_ready(model, recipe)
+    _draw_ready(model, recipe, why)
 
 
 def _draw_what(model: Model, recipe: Recipe) -> None:
@@ -96,8 +100,8 @@ def _running_job() -> JobState | None:
     return job if same else None
 
 
-def _draw_ready(model: Model, recipe: Recipe) -> None:
-    """Start, what it will take, what is there already, and what it won."""
+def _draw_ready(model: Model, recipe: Recipe, why: str | None) -> None:
+    """Start, what it will take, what is there already, and what it won; ``why`` nothing can be started."""
     source, data = model_reference(), data_reference()
     if source is None or data is None:
         return
@@ -106,7 +110,7 @@ def _draw_ready(model: Model, recipe: Recipe) -> None:
     made = _result(order, diary)
     left = diary is not None and 0 < diary.trained < diary.of and not (diary.ended and diary.stopped)
     label = f"Go on after epoch {diary.trained}" if left and diary is not None else "Train"
-    over = made is not None and not left
+    over = why is not None or (made is not None and not left)
     button = StartButton(label, ":material/play_arrow:", primary=made is None, off=over)
     section = JobSection(TRAIN, order, button)
     with st.container(horizontal=True, vertical_alignment="center", key="train_go"):
@@ -125,7 +129,8 @@ def _draw_ready(model: Model, recipe: Recipe) -> None:
     if diary is not None:
         if made is None:
             draw_so_far(diary)
-        draw_diary(diary if made is None or not made.until else diary.cut(made.until), running=False)
+        shown = diary if made is None or not made.until else diary.cut(made.until)
+        draw_diary(shown, running=False, cost=made is None)
     elif made is None:
         st.caption("Curves, scales and weights are drawn here as they learn.")
 
@@ -173,7 +178,7 @@ def _partial(order: TrainOrder | None) -> Callable[[JobState], None]:
         layer = chosen_layer(diary)
         if layer is not None:
             look_at(job.id, diary.layers.index(layer))
-        draw_diary(diary, running=True)
+        draw_diary(diary, running=True, cost=True)
 
     return draw
 

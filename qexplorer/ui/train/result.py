@@ -11,7 +11,7 @@ from qexplorer.core.model import Model
 from qexplorer.jobs.kinds.train import TrainResult
 from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.quantize.training.diaries.diary import Diary
-from qexplorer.report.training_charts.words import cost_text, integer_text, won
+from qexplorer.report.training_charts.words import choice_text, cost_text, integer_text, won
 from qexplorer.ui.own_recipes import add_to_comparison, is_compared
 from qexplorer.ui.session import as_plain
 from qexplorer.ui.train.curves import draw_trouble
@@ -31,7 +31,7 @@ def draw_result(model: Model, made: TrainResult, diary: Diary | None) -> None:
         best = "the untrained state" if shown.best == 0 else f"the state after epoch {shown.best}"
         cost = cost_text(replace(diary, ended=True))
         how = f"By the recipe {made.recipe.name} anybody gets this file; {cost}."
-        st.caption(as_plain(f"Kept: {best}{stopped}. {how}"))
+        st.caption(as_plain(f"Kept: {best}{stopped}. {choice_text(shown)} {how}"))
         said = integer_text(shown, made.integer)
         if said is not None:
             st.caption(as_plain(said))

@@ -6,7 +6,8 @@ import torch
 
 from qexplorer.core.model import TensorInfo
 from qexplorer.core.plugins import TASKS
-from qexplorer.quantize.training.losses import class_axis, distance, task_loss
+from qexplorer.quantize.training.lesson_checks import class_axis
+from qexplorer.quantize.training.losses import distance, task_loss
 
 
 def test_the_distance_of_probabilities_and_of_numbers() -> None:

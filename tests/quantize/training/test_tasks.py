@@ -15,7 +15,8 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.training.engine import train
-from qexplorer.quantize.training.losses import class_axis, task_loss
+from qexplorer.quantize.training.lesson_checks import class_axis
+from qexplorer.quantize.training.losses import task_loss
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
 from qexplorer.quantize.training.rounding.quantizers import Learns

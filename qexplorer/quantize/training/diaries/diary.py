@@ -14,7 +14,7 @@ from qexplorer.core.disk.contents import used
 from qexplorer.core.files import write_atomically
 from qexplorer.core.wire import Wire
 from qexplorer.core.workspace import digest_json, workspace
-from qexplorer.quantize.training.seen import Epoch, FloatVerdict
+from qexplorer.quantize.training.seen import Epoch, FloatVerdict, best_of
 
 __all__ = ["Diary", "Look", "Moment", "Shape", "diary_path", "expected_seconds", "read_diary", "write_diary"]
 
@@ -99,6 +99,8 @@ class Diary(Wire):
         memory_bytes: most that the process has held.
         went_on: epochs that were there when this run began; 0 for one that began anew.
         device: where it computes.
+        device_before: where the epochs that it went on from were trained; None: not told, or there were none.
+        chosen_by: name of the metric that chose ``best``, the loss among equals; None: the loss, as formerly.
         ended: whether there is no more to come.
         stopped: why it ended before its time, as a clause.
     """
@@ -119,6 +121,8 @@ class Diary(Wire):
     memory_bytes: int | None = None
     went_on: int = 0
     device: str = "cpu"
+    device_before: str | None = None
+    chosen_by: str | None = None
     ended: bool = False
     stopped: str | None = None
 
@@ -135,7 +139,7 @@ class Diary(Wire):
     def cut(self, until: int) -> Diary:
         """What was known after the epoch ``until``."""
         epochs = tuple(each for each in self.epochs if each.number <= until)
-        best = min(epochs, key=lambda each: each.held_back if each.held_back < float("inf") else float("inf")).number
+        best = best_of(epochs, self.chosen_by).number
         moments = tuple(each for each in self.moments if each.epoch <= until)
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Diary(**values | {"epochs": epochs, "best": best, "moments": moments, "seconds_left": None})

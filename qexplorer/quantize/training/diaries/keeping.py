@@ -12,7 +12,7 @@ from statistics import median
 from qexplorer.core.errors import Cancelled
 from qexplorer.quantize.training.diaries.diary import Diary, Look, Moment, expected_seconds, read_diary, write_diary
 from qexplorer.quantize.training.diaries.looking import FirstLook, first_look, look_again
-from qexplorer.quantize.training.seen import Epoch, Trained
+from qexplorer.quantize.training.seen import Epoch, Trained, best_of
 from qexplorer.quantize.training.watching import Beginning, TrainingStep, Watched
 
 __all__ = ["DiaryKeeper", "peak_memory"]
@@ -64,7 +64,7 @@ class DiaryKeeper:
         number = beginning.before[-1].number
         self._since, self._done = self._clock(), number * beginning.steps
         self._at = self._done
-        best = _best(beginning.before)
+        best = best_of(beginning.before, beginning.chosen_by).number
         self.diary = Diary(
             of=beginning.epochs,
             steps=beginning.steps,
@@ -81,6 +81,8 @@ class DiaryKeeper:
             memory_bytes=peak_memory(),
             went_on=number,
             device=beginning.device,
+            device_before=beginning.device_before,
+            chosen_by=beginning.chosen_by,
         )
         self._seconds = self.diary.seconds
         self._open(network)
@@ -89,8 +91,8 @@ class DiaryKeeper:
     def wants(self) -> bool:
         """About twice a second, and for the very first steps, from which the time in all is told."""
         now = self._clock()
-        if now - self._looked >= _EVERY_S / 2 and self._stops():
-            raise Cancelled("the training was stopped")
+        if now - self._looked >= _EVERY_S / 2:
+            self._stop_if_asked()
         self._asked += 1
         return self._asked <= 3 or now - self._looked >= _EVERY_S
 
@@ -118,7 +120,12 @@ class DiaryKeeper:
         self._seconds += now - self._since
         self._at, self._since = self.diary.steps * epoch.number, now
         self._add(epochs=(*self.diary.epochs, epoch), best=best, looks=self._looks(network), seconds=self._seconds)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        """Raises Cancelled if it is to end; the last whole epoch is in the file then."""
         if self._stops():
+            self._write(now=True)
             raise Cancelled("the training was stopped")
 
     def ends(self, trained: Trained, network: Watched) -> None:
@@ -198,13 +205,6 @@ def _with_first(now: Look, before: Look | None, *, went_on: bool) -> Look:
         return now
     same = before is not None and (now.low, now.width) == (before.low, before.width)
     return replace(now, first=before.first if same and before is not None else now.first, moved=None)
-
-
-def _best(epochs: tuple[Epoch, ...]) -> int:
-    best = epochs[0]
-    for each in epochs[1:]:
-        best = each if each.held_back < best.held_back else best
-    return best.number
 
 
 def _seconds_at(diary: Diary, epoch: int) -> float:

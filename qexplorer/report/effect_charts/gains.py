@@ -61,7 +61,8 @@ def gain_spec(effect: AlgorithmEffect, subtitle: str) -> dict[str, Any]:
         "axis": {"labelLimit": 190, "labelOverlap": False, "labelFlush": False, "ticks": False, "domain": False},
     }
     title = "SQNR in dB: ring before, dot after"
-    x = {"type": "quantitative", "title": title, "scale": {"zero": False, "nice": True}}
+    x: dict[str, Any] = {"type": "quantitative", "title": title, "scale": {"zero": False, "nice": True}}
+    x["axis"] = {"orient": "top"}  # in sight however many layers follow
     tips: list[dict[str, Any]] = [
         {"field": "layer", "title": "layer"},
         {"field": "op", "title": "operator"},

@@ -17,7 +17,7 @@ from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER, TENSOR
 
 __all__ = ["GridPanel", "grid_panels", "grid_spec", "reach_spec"]
 
-_HEIGHT = 105
+_HEIGHT, _LOW = 105, 58  # of a plot; where three stand above each other
 _CUT = 2.5  # times the highest shade, where taller bars are cut
 
 
@@ -84,26 +84,33 @@ def _bars(state: LayerState) -> list[tuple[float, float, float, float]]:
     ]
 
 
-def grid_spec(panel: GridPanel, subtitle: str) -> dict[str, Any]:
-    """The chart of one panel."""
+def grid_spec(panel: GridPanel, subtitle: str, *, low: bool = False, named: bool = True) -> dict[str, Any]:
+    """The chart of one panel.
+
+    Args:
+        panel: what is drawn.
+        subtitle: under its title.
+        low: whether three charts share the height of two.
+        named: whether the axis of values is named here; else below, by the chart that shares it.
+    """
     x: dict[str, Any] = {
         "type": "quantitative",
-        "title": "weight, in steps of its grid",
+        "title": "weight, in steps of its grid" if named else None,
         "scale": {"domain": list(panel.span), "nice": False},
         "axis": {"grid": False, "format": ".6~g"},
     }
     y: dict[str, Any] = {
         "type": "quantitative",
-        "title": "weights in a step",
+        "title": "share" if low else "weights in a step",
         "scale": {"domain": [0, panel.top], "nice": False},
-        "axis": {"tickCount": 4, "format": ".0%" if panel.top > 0.04 else ".1%"},
+        "axis": {"tickCount": 2 if low else 4, "format": ".0%" if panel.top > 0.04 else ".1%"},
     }
     shades = [{"from": a, "to": b, "share": share} for a, b, share in panel.shades if share]
     bars = [{"from": a, "to": b, "level": level, "share": share} for a, b, level, share in panel.bars]
     place = {"x": x | {"field": "from"}, "x2": {"field": "to"}, "y": y | {"field": "share"}, "y2": {"datum": 0}}
     tips = [{"field": "level", "format": ".5~g"}, {"field": "share", "title": "of all weights", "format": ".2%"}]
     return {
-        **chart_frame(panel.title, subtitle, _HEIGHT),
+        **chart_frame(panel.title, subtitle, _LOW if low else _HEIGHT),
         "datasets": {"shades": shades, "bars": bars},
         "layer": [
             {
@@ -129,7 +136,7 @@ def reach_spec(layer: LayerEffect, subtitle: str) -> dict[str, Any]:
         for i, reach in enumerate(state.reaches)
     ]
     return {
-        **chart_frame("Largest weight of each output channel", subtitle, _HEIGHT),
+        **chart_frame("Largest weight of each output channel: blue before, orange after", subtitle, _LOW),
         "datasets": {"channels": rows},
         "data": {"name": "channels"},
         "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.8},
@@ -137,17 +144,17 @@ def reach_spec(layer: LayerEffect, subtitle: str) -> dict[str, Any]:
             "x": {
                 "field": "channel",
                 "type": "quantitative",
-                "title": "output channel",
+                "title": None,
                 "axis": {"format": "d"},
                 "scale": {"nice": False},
             },
-            "y": {"field": "reach", "type": "quantitative", "title": "largest |weight|", "axis": {"tickCount": 4}},
+            "y": {"field": "reach", "type": "quantitative", "title": "|weight|", "axis": {"tickCount": 2}},
             "color": {
                 "field": "when",
                 "type": "nominal",
                 "sort": None,
                 "scale": {"domain": ["before", "after"], "range": [TENSOR, CLIPPING]},
-                "legend": {"title": None, "orient": "top", "offset": 2},
+                "legend": None,
             },
             "tooltip": [{"field": "channel"}, {"field": "when"}, {"field": "reach", "format": ".4g"}],
         },

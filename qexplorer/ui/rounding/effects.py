@@ -153,19 +153,20 @@ def _algorithm(report: EffectReport, names: list[str]) -> str:
 def _pictures(effect: AlgorithmEffect, name: str, settings: str) -> None:
     layer = effect.layer(name)
     assert layer is not None, "it was chosen among them"
+    scales = ALGORITHMS.get(effect.algorithm).stage is Stage.GRAPH
     left, right = st.columns([1, 1], gap="medium")
-    with left, st.container(height=400, border=False):
+    with left, st.container(height=390, border=False):
         draw_picture(gain_spec(effect, ""), key="effect_gains", settings=settings, on_select=_pick)
     with right:
         one, other = grid_panels(layer, effect.without, effect.title)
         about = f"{settings}, {layer.layer}"
-        draw_picture(grid_spec(one, ""), key="effect_before", settings=about)
-        draw_picture(grid_spec(other, ""), key="effect_after", settings=about)
-    st.caption(as_plain(f"{layer.layer}: {layer_sentence(layer)}.") + " Grey: the weights in float.")
-    if ALGORITHMS.get(effect.algorithm).stage is Stage.GRAPH:
-        draw_picture(reach_spec(layer, ""), key="effect_reach", settings=about)
-    if layer.remark:
-        st.caption(as_plain(f"{layer.remark[:1].upper()}{layer.remark[1:]}."))
+        with st.container(gap="xsmall" if scales else "small"):
+            draw_picture(grid_spec(one, "", low=scales, named=not scales), key="effect_before", settings=about)
+            draw_picture(grid_spec(other, "", low=scales), key="effect_after", settings=about)
+            if scales:
+                draw_picture(reach_spec(layer, ""), key="effect_reach", settings=about)
+    remark = f" {layer.remark[:1].upper()}{layer.remark[1:]}." if layer.remark else ""
+    st.caption(as_plain(f"{layer.layer}: {layer_sentence(layer)}.{remark}") + " Grey: the weights in float.")
 
 
 def _pick() -> None:

@@ -98,7 +98,7 @@ def test_without_data_the_button_says_what_is_lacking(workspace_folder: Path) ->
     assert "Choose data" in app.button("effects_start").help
 
 
-LESSONS = ["adaround", "gptq", "ste", "lsq"]
+LESSONS = ["adaround", "gptq", "ste", "lsq", "scaled"]
 
 
 def _taught(folder: Path, view: str, recipe: str = "w4a8", **choices: Any) -> AppTest:
@@ -109,12 +109,13 @@ def _taught(folder: Path, view: str, recipe: str = "w4a8", **choices: Any) -> Ap
     return _opened(folder, recipe, rounding_view=view, tensor_lesson_layer=layer, **choices)
 
 
-@pytest.mark.parametrize(("view", "charts"), [("adaround", 3), ("gptq", 3), ("ste", 4), ("lsq", 2)])
+@pytest.mark.parametrize(("view", "charts"), [("adaround", 3), ("gptq", 3), ("ste", 4), ("lsq", 2), ("scaled", 2)])
 def test_each_algorithm_is_shown_on_a_layer(workspace_folder: Path, view: str, charts: int) -> None:
     """Pictures, the sentence on them and what they are of, at every width, without a job."""
     app = _taught(workspace_folder, view)
     for bits in (2, 8, 4):
-        app.select_slider("keep:lesson_bits").set_value(bits).run()
+        name = "lesson_bits_scaled" if view == "scaled" else "lesson_bits"
+        app.select_slider(f"keep:{name}").set_value(bits).run()
         assert not app.exception
         assert not app.error
         assert len(_charts(app)) == charts
@@ -183,6 +184,23 @@ def test_a_scale_goes_down_its_curve(workspace_folder: Path) -> None:
     app.slider("keep:lesson_scale_step").set_value(120).run()
     assert "After 120 steps" in texts(app)
     assert not app.error
+
+
+def test_size_is_moved_between_channels(workspace_folder: Path) -> None:
+    """A control says how much, another against what; a first layer has nothing in front, and says so."""
+    app = _taught(workspace_folder, "scaled")
+    assert "At alpha 0.5 the largest channel has" in texts(app)
+    assert "No layer stands in front whose channels keep a factor" in texts(app)
+    app.select_slider("keep:lesson_alpha").set_value(1.0).run()
+    assert "At alpha 1 the largest channel" in texts(app)
+    model = load_model("tumour_mlp")
+    second = teachable(model)[1]
+    lesson_of(model, fit_to_model(load_data("tumour"), model), spec_of(Recipe.parse("w4a8")), second)
+    app.selectbox("keep:tensor_lesson_layer").set_value(second).run()
+    app.selectbox("keep:lesson_side").set_value("front").run()
+    assert not app.exception
+    assert "Equalization takes alpha 0.5" in texts(app)
+    assert "Both weights have one scale each here" in texts(app)
 
 
 def test_lessons_need_data(workspace_folder: Path) -> None:

@@ -11,6 +11,7 @@ import io
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,12 @@ from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Grid, Int32
 
-__all__ = ["WIDTHS", "Lesson", "LessonGrid", "grid_of", "read_lesson", "write_lesson"]
+__all__ = ["WIDTHS", "Around", "Lesson", "LessonGrid", "grid_of", "read_lesson", "write_lesson"]
 
 WIDTHS = (2, 3, 4, 6, 8)
 """Bits of the grids that a lesson has."""
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,27 @@ class LessonGrid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """What the layer reads, and the weights that make it.
+
+    Attributes:
+        feeds: float32 ``(groups, places, columns)``: some of what rows are multiplied with.
+        channel: int32 ``(groups, columns)``: the input channel of each column, counted among those that are kept.
+        low: float64 ``(channels,)``: smallest value of each channel on all samples.
+        high: float64 ``(channels,)``: largest value.
+        front: float32 ``(channels, n)``: the weights that make each channel; nothing where it cannot be scaled there.
+        front_layer: of which layer; empty where there is none.
+    """
+
+    feeds: Float32
+    channel: Int32
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    front: Float32
+    front_layer: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
     """The part of one layer.
 
@@ -66,6 +88,7 @@ class Lesson:
         groups: int32 ``(rows,)``: the place of each row's inputs in ``moments``.
         moments: float64 ``(groups, columns, columns)``: ``X X^T / n`` of what rows are multiplied with.
         steps: by bits.
+        around: what it reads and what makes that; None in lessons that are put together by hand.
     """
 
     layer: str
@@ -79,6 +102,7 @@ class Lesson:
     groups: Int32
     moments: NDArray[np.float64]
     steps: dict[int, LessonGrid]
+    around: Around | None = None
 
     @property
     def is_part(self) -> bool:
@@ -113,6 +137,10 @@ def write_lesson(lesson: Lesson, path: Path) -> None:
     """Keeps a lesson at ``path``, whole or not at all."""
     arrays = {name: np.asarray(getattr(lesson, name)) for name in _ARRAYS}
     arrays |= {name: np.frombuffer(getattr(lesson, name).encode(), np.uint8) for name in _PLAIN}
+    if lesson.around is not None:
+        around = {each.name: getattr(lesson.around, each.name) for each in fields(Around)}
+        around["front_layer"] = np.frombuffer(lesson.around.front_layer.encode(), np.uint8)
+        arrays |= {f"around/{name}": value for name, value in around.items()}
     arrays["schema"] = np.asarray(_SCHEMA)
     for bits, steps in lesson.steps.items():
         arrays |= {f"{bits}/{each.name}": np.asarray(getattr(steps, each.name)) for each in fields(LessonGrid)}
@@ -135,6 +163,14 @@ def read_lesson(path: Path) -> Lesson | None:
         layer, op, words = (bytes(found[name]).decode() for name in _PLAIN)
         whole, samples, channels, columns, values, groups, moments = (found[name] for name in _ARRAYS)
         shape = (int(whole[0]), int(whole[1]))
-        return Lesson(layer, op, words, shape, int(samples), channels, columns, values, groups, moments, steps)
+        parts = (int(samples), channels, columns, values, groups, moments, steps, _around(found))
+        return Lesson(layer, op, words, shape, *parts)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def _around(found: dict[str, NDArray[Any]]) -> Around | None:
+    if "around/feeds" not in found:
+        return None
+    feeds, channel, low, high, front, name = (found[f"around/{each.name}"] for each in fields(Around))
+    return Around(feeds, channel, low, high, front, bytes(name).decode())

@@ -23,6 +23,7 @@ from qexplorer.graph.allowance import allowance
 from qexplorer.graph.index import index_of
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.load.datasets.sampling import calibration_sample
+from qexplorer.measure.lessons.around import around_of
 from qexplorer.measure.lessons.lesson import WIDTHS, Lesson, LessonGrid, grid_of, read_lesson, write_lesson
 from qexplorer.process.child import Emit, allow
 from qexplorer.process.parent import run_in_child
@@ -34,6 +35,7 @@ from qexplorer.quantize.layerwise.matrices import LayerMatrix, matrix_of
 from qexplorer.quantize.layerwise.moments import input_moments
 from qexplorer.quantize.layerwise.output_error import better_codes
 from qexplorer.quantize.layerwise.weights import GridWeight, grid_weights
+from qexplorer.quantize.outliers.sampled_inputs import layer_inputs
 from qexplorer.quantize.plan import make_plan
 
 __all__ = ["SAMPLES", "lesson_in_child", "lesson_of", "lesson_path", "spec_of", "teachable"]
@@ -42,7 +44,7 @@ SAMPLES = 256
 """Calibration samples on which the layer's inputs are observed, at most."""
 
 _ROWS, _COLUMNS = 32, 256
-_VERSION = 1  # of what is kept; another number makes it unread
+_VERSION = 2  # of what is kept; another number makes it unread
 
 Progress = Callable[[str, float], None]
 
@@ -128,8 +130,9 @@ def _made(model: Model, data: DataSet, spec: WeightSpec, layer: str, tell: Progr
     split = calibration_sample(data, SAMPLES).split
     source = index_of(model).nodes[layer].input[0]
     asked = {layer: (source, matrix)}
-    found = input_moments(model.proto(), model, split, asked, lambda done: tell("observing its inputs", done / 2))
+    found = input_moments(model.proto(), model, split, asked, lambda done: tell("observing its inputs", 0.3 * done))
     moments = found.get(layer)
+    inputs = layer_inputs(model.proto(), model, split, asked, lambda done: tell("looking at them", 0.3 + 0.2 * done))
     if moments is None or not np.isfinite(moments).all():
         raise InputError("its inputs are not finite on the calibration data", where=layer, do="choose another layer")
     rows = matrix.rows(values)
@@ -155,6 +158,7 @@ def _made(model: Model, data: DataSet, spec: WeightSpec, layer: str, tell: Progr
         groups=group,
         moments=np.ascontiguousarray(moments[:groups][:, columns][:, :, columns]),
         steps={},
+        around=around_of(index_of(model), layer, matrix, inputs[layer], columns, groups),
     )
     for number, (bits, weight) in enumerate(weights.items()):
         start = 0.5 + 0.5 * number / len(WIDTHS)

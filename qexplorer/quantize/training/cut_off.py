@@ -33,7 +33,8 @@ def gradients_end(view: GraphIndex, weights: Collection[str]) -> ModelError | No
     """
     learning = set(weights)
     behind = _behind(view, learning)
-    reached, ends = False, {}
+    reached = False
+    ends: dict[str, onnx.NodeProto] = {}
     seen, todo = set(), list(view.outputs)
     while todo and not reached:
         name = todo.pop()

@@ -91,9 +91,10 @@ def _offer(recipe: Recipe, layer: str, lacks: str | None) -> None:
     JobSection(LESSON, order, button, intro=intro).draw()
 
 
-def bits_control() -> int:
-    """Draws the width of the grid."""
-    return int(st.select_slider("Bits", WIDTHS, **remembered("lesson_bits", _FIRST_BITS, WIDTHS)))
+def bits_control(view: str) -> int:
+    """Draws the width of the grid: few bits where rounding is looked at, 8 where ranges are."""
+    name, first = ("lesson_bits_scaled", WIDTHS[-1]) if view == "scaled" else ("lesson_bits", _FIRST_BITS)
+    return int(st.select_slider("Bits", WIDTHS, **remembered(name, first, WIDTHS)))
 
 
 def row_control(lesson: Lesson) -> int:
@@ -103,10 +104,10 @@ def row_control(lesson: Lesson) -> int:
     return channels.index(int(st.selectbox("Output channel", channels, **kept)))
 
 
-def lesson_caption(lesson: Lesson) -> str:
-    """What the pictures are of, and on what samples."""
+def lesson_caption(lesson: Lesson, *, grid: bool = True) -> str:
+    """What the pictures are of, and on what samples; ``grid``: whether they are on the recipe's own."""
     rows, columns = lesson.values.shape
-    text = f"Grid {lesson.words}; inputs of {lesson.samples} calibration samples."
+    text = f"{f'Grid {lesson.words}; inputs' if grid else 'Inputs'} of {lesson.samples} calibration samples."
     if columns < lesson.whole[1]:
         text += f" Of {lesson.whole[1]} inputs the {columns} largest, as if all other weights stayed in float."
     if rows < lesson.whole[0]:

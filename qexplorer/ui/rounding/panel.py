@@ -8,7 +8,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.ui.empty_page import draw_no_model
-from qexplorer.ui.rounding import pushed_on, scale_learns, staircase, up_or_down
+from qexplorer.ui.rounding import pushed_on, scale_learns, scaled, staircase, up_or_down
 from qexplorer.ui.rounding.effects import draw_effects
 from qexplorer.ui.rounding.lesson import Controls, bits_control, choose_layer, lesson_on, row_control
 from qexplorer.ui.session import current_model, current_recipe, remembered, show_error
@@ -24,6 +24,7 @@ VIEWS = {
     "gptq": "GPTQ",
     "ste": "Straight-through",
     "lsq": "LSQ",
+    "scaled": "Channels",
 }
 """Names of the views, and what stands on their buttons."""
 
@@ -32,6 +33,7 @@ _SAYS = {
     "gptq": pushed_on.SAYS,
     "ste": staircase.SAYS,
     "lsq": scale_learns.SAYS,
+    "scaled": scaled.SAYS,
 }
 
 
@@ -76,12 +78,13 @@ def _lesson(model: Model, recipe: Recipe, view: str) -> None:
     lesson, digest = found
     controls = Controls(*places[2:])
     with places[1]:
-        bits = bits_control()
+        bits = bits_control(view)
     settings = f"{model.name}, {lesson.layer}, {bits} bits {lesson.words}"
     if view == "adaround":
         up_or_down.draw_up_or_down(lesson, digest, bits, settings, controls)
-    elif view == "lsq":
-        scale_learns.draw_scale_learns(lesson, digest, bits, settings, controls)
+    elif view in ("lsq", "scaled"):
+        draw_all = scale_learns.draw_scale_learns if view == "lsq" else scaled.draw_scaled
+        draw_all(lesson, digest, bits, settings, controls)
     else:
         with controls.first:
             row = row_control(lesson)

@@ -8,12 +8,14 @@ from functools import cache
 import numpy as np
 import pytest
 
+from qexplorer.measure.lessons.channels import ALPHAS, Side, moves
 from qexplorer.measure.lessons.choices import cells_of, other_way, row_errors_of, telling_cell
-from qexplorer.measure.lessons.lesson import Lesson
+from qexplorer.measure.lessons.lesson import Around, Lesson
 from qexplorer.measure.lessons.pushing import pushing_of
 from qexplorer.measure.lessons.scale_walk import STEPS, walk_of
 from qexplorer.measure.lessons.stairs import staircase_of, trained
 from qexplorer.report.chart_files.saved_charts import chart_svg
+from qexplorer.report.lesson_charts.channels import moved_sentence, moving_spec, range_rows, ranges_spec
 from qexplorer.report.lesson_charts.choices import (
     cells_rows,
     cells_spec,
@@ -184,3 +186,28 @@ def test_every_picture_can_be_saved() -> None:
             specs += [way_spec(training, 0, stairs), loss_spec(training)]
     for spec in specs:
         assert chart_svg({**spec, "width": 320}).startswith("<svg")
+
+
+@pytest.mark.parametrize("side", ["inputs", "front"])
+def test_moved_channels_are_drawn_and_said(side: Side) -> None:
+    """Channels stand by their size in front, both sides before and after; the curve has the error of each alpha."""
+    random = np.random.default_rng(0)
+    lesson = _lesson()
+    feeds = random.normal(size=(1, 60, 18)).astype(np.float32) * np.geomspace(20, 0.1, 18, dtype=np.float32)
+    low, high = feeds.min((0, 1)).astype(np.float64), feeds.max((0, 1)).astype(np.float64)
+    front = random.normal(size=(18, 7)).astype(np.float32)
+    around = Around(feeds, np.arange(18, dtype=np.int32)[None], low, high, front, "before")
+    found = moves(replace(lesson, around=around), 8, side)
+    now = found[1 + ALPHAS.index(0.5)]
+    rows = range_rows(found[0], now, side)
+    fronts = [row["before"] for row in rows[:18]]
+    assert fronts == sorted(fronts, reverse=True)
+    assert [row["after"] for row in rows[:18]] == pytest.approx([row["after"] for row in rows[18:]])
+    spec = moving_spec(found, now, side)
+    assert spec["datasets"]["marks"][0]["error"] == 100 * now.error
+    assert len(spec["datasets"]["held"]) == (1 if side == "inputs" else 2)
+    said = moved_sentence(found, now, side)
+    assert said.startswith("at alpha 0.5 the largest channel has")
+    assert f"with nothing moved {100 * found[0].error:.2f} %" in said or f"{100 * found[0].error:.1f} %" in said
+    for each in (spec, ranges_spec(found[0], now, side)):
+        assert chart_svg(each).startswith("<svg")

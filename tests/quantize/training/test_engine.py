@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,66 +14,29 @@ from onnx import helper, numpy_helper
 import qexplorer as qx
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.errors import Cancelled, DataError, ModelError
-from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.plugin_kinds.algorithm import Needs
-from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.training.checkpoints import digest_of_state
 from qexplorer.quantize.training.engine import train
 from qexplorer.quantize.training.inner import inner_distance
-from qexplorer.quantize.training.judging import Judge
-from qexplorer.quantize.training.lessons import Lessons
 from qexplorer.quantize.training.losses import task_loss
 from qexplorer.quantize.training.network import QuantizedNetwork
-from qexplorer.quantize.training.options import TrainingOptions
 from qexplorer.quantize.training.rounding.quantizers import FIXED, GridQuantizer, Learns
-from qexplorer.quantize.training.seen import Epoch, Trained
+from qexplorer.quantize.training.seen import Epoch
 from qexplorer.quantize.training.watching import Beginning, TrainingStep, Unwatched, Watched
 from qexplorer.torchgraph.executor import GraphModule
 from tests.made_up_algorithm import MadeUp
-from tests.quantize.support import case, model_of
-
-LSQ = Learns()
-ONE = TrainingOptions(epochs=3, batch=16, rate=3e-3)
+from tests.quantize.support import model_of
+from tests.quantize.training.given_network import LSQ, ONE
+from tests.quantize.training.given_network import network as _network
+from tests.quantize.training.given_network import split as _split
+from tests.quantize.training.given_network import train_on as _train
 
 
 @pytest.fixture(autouse=True)
 def _shared(shared_workspace: Path) -> None:
     """Cases are observed once for the whole session."""
-
-
-def _network(recipe: str = "w2a8", learns: Learns = LSQ) -> tuple[QuantizedNetwork, Any]:
-    one, wanted = case("mlp"), Recipe.parse(recipe)
-    plan = make_plan(one.model, wanted, one.statistics)
-    algorithm = MadeUp("entry", needs=Needs.DATA | Needs.GRADIENTS)
-    draft = PlanDraft(one.model, wanted, plan, Materials(one.statistics), algorithm)  # type: ignore[arg-type]
-    return QuantizedNetwork(draft, learns=learns), one
-
-
-def _digest(network: Any) -> str:
-    return digest_of_state(network)
-
-
-class Told(Unwatched):
-    """Keeps the digest of each epoch's state."""
-
-    def __init__(self) -> None:
-        self.states: dict[int, str] = {}
-
-    def epoch(self, epoch: Epoch, best: int, network: Watched) -> None:  # noqa: ARG002 - as the protocol has it
-        """Keeps it."""
-        self.states[epoch.number] = _digest(network)
-
-
-def _split(one: Any, labels: np.ndarray | None = None) -> Split:
-    return Split(dict(one.split.inputs), labels)
-
-
-def _train(network: QuantizedNetwork, one: Any, split: Split, options: TrainingOptions = ONE, **given: Any) -> Trained:
-    given = {"axis": None, "kept": None, "progress": lambda *_: None} | given
-    return train(network, one.model, split, given.pop("loss", None), options, **given)
 
 
 def _state(network: QuantizedNetwork) -> dict[str, np.ndarray]:
@@ -306,43 +268,6 @@ def test_patience_ends_training_and_says_why() -> None:
     trained = _train(network, one, _split(one), options)
     assert trained.stopped == "the loss on samples held back did not get better for 2 epochs"
     assert len(trained.epochs) - 1 == trained.best + 2 < 9
-
-
-def test_the_metric_chooses_and_the_loss_breaks_ties(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left is the state with the highest metric though its loss is larger, of equal ones that of less loss; a
-    metric that does not rise ends patience, and says so."""
-    worth, losses = (0.5, 0.9, 0.9, 0.8, 0.8), (5.0, 3.0, 2.0, 1.0, 0.5)
-    monkeypatch.setattr(
-        Lessons, "epoch", lambda _, number, loss, *__: Epoch(number, loss, losses[number], worth[number])
-    )
-    network, one = _network()
-    judge = Judge(METRICS.get("accuracy"))
-    told = Told()
-    trained = _train(network, one, _split(one), replace(ONE, epochs=9, patience=2), judge=judge, watcher=told)
-    assert (trained.best, trained.chosen_by) == (2, "accuracy")
-    assert trained.stopped == "accuracy on samples held back did not get better for 2 epochs"
-    assert told.states[2] == _digest(network), "the weights are those after epoch 2"
-
-
-def test_a_state_of_an_earlier_version_is_gone_on_from(tmp_path: Path) -> None:
-    """A checkpoint that chose by the loss and named no device opens, and is gone on from by its own rule."""
-    kept, options = tmp_path / "state.pt", replace(ONE, epochs=2)
-    network, one = _network()
-    judge = Judge(METRICS.get("accuracy"))
-    first = _train(network, one, _split(one), replace(options, until=1), kept=kept, judge=judge)
-    assert first.chosen_by == "accuracy"
-    parts = torch.load(io.BytesIO(read_sealed(kept) or b""), weights_only=True)
-    assert parts["head"].pop("device") in ("cpu", "cuda")
-    del parts["head"]["chosen_by"]
-    buffer = io.BytesIO()
-    torch.save(parts | {"schema": 2, "head": parts["head"] | {"least": 1.0}}, buffer)
-    write_sealed(kept, buffer.getvalue())
-    again, _ = _network()
-    trained = _train(again, one, _split(one), options, kept=kept, judge=judge)
-    assert trained.epochs[:2] == first.epochs
-    assert len(trained.epochs) == 3
-    assert trained.chosen_by is None
-    assert trained.epochs[trained.best].held_back == min(each.held_back for each in trained.epochs)
 
 
 def test_stages_go_down_to_the_own_width_and_are_judged_on_it() -> None:

@@ -22,7 +22,7 @@ from qexplorer.run.preparing import preparing
 
 __all__ = ["Converted", "converted"]
 
-_FORMAT = 7
+_FORMAT = 8
 _LOCK = "converting.lock"
 _PACKAGES = ("qexplorer", "torch", "litert-torch", "litert-converter", "ai-edge-litert")
 _LIMITS = replace(BASE, cpu_s=1200, quiet_s=600.0)

@@ -18,11 +18,13 @@ from tests.run.litert_here import HERE, keep, session_of
 COARSE, FINE = (0.05, 3), (0.017, -51)
 
 
-def joined(operator: str, grids: tuple[tuple[float, int], ...], behind: str | None = None) -> GraphEdit:
-    """A join of branches on ``grids``, the first behind a reshape, read by ``behind``; after the rewrite."""
+def joined(operator: str, grids: tuple[tuple[float, int] | None, ...], behind: str | None = None) -> GraphEdit:
+    """A join of branches on ``grids``, None for float, the first behind a reshape, read by ``behind``; rewritten."""
     nodes = [
-        helper.make_node("Grid", ["x"], [f"g{i}"], scale=scale, zero_point=zero, type="int8")
-        for i, (scale, zero) in enumerate(grids)
+        helper.make_node("Sigmoid", ["x"], [f"g{i}"])
+        if grid is None
+        else helper.make_node("Grid", ["x"], [f"g{i}"], scale=grid[0], zero_point=grid[1], type="int8")
+        for i, grid in enumerate(grids)
     ]
     nodes += [
         helper.make_node("Reshape", ["g0", "shape"], ["r"]),
@@ -47,6 +49,7 @@ def apart(edit: GraphEdit) -> int:
 def test_branches_on_several_grids_are_kept_apart_where_nothing_rounds_behind(operator: str) -> None:
     """One grid needs nothing, and a grid behind the join is the one that is meant."""
     assert apart(joined(operator, (COARSE, FINE))) == 2
+    assert apart(joined(operator, (COARSE, None))) == 1
     assert apart(joined(operator, (COARSE, COARSE))) == 0
     assert apart(joined(operator, (COARSE, FINE), behind="Grid")) == 0
 
@@ -73,10 +76,13 @@ def with_two_heads(folder: Path) -> Path:
         helper.make_node("Concat", ["r1", "r2"], ["both"], "both", axis=1),
         helper.make_node("Sigmoid", ["both"], ["y"], "y"),
         helper.make_node("Max", ["d1", "d2"], ["larger"], "larger"),
+        helper.make_node("Softmax", ["d2"], ["likely"], "likely", axis=1),
+        helper.make_node("Concat", ["d1", "likely"], ["boxes"], "boxes", axis=1),
     ]
     info = helper.make_tensor_value_info
     inputs = [info("x", TensorProto.FLOAT, ["n", 3, 4])]
-    outputs = [info("y", TensorProto.FLOAT, ["n", 24]), info("larger", TensorProto.FLOAT, ["n", 3, 4])]
+    sizes = {"y": ["n", 24], "larger": ["n", 3, 4], "boxes": ["n", 6, 4]}
+    outputs = [info(name, TensorProto.FLOAT, size) for name, size in sizes.items()]
     stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "heads", inputs, outputs, stored)
     path = folder / "heads.onnx"

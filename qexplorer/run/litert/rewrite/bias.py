@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qexplorer.run.litert.graph_edit import GraphEdit
+from qexplorer.run.litert.rewrite.floats import ends_on_grid
 
 if TYPE_CHECKING:
     import onnx
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["part_from_factors", "rewrite_bias"]
 
 _INT32_MAX = 2**31 - 1
+_OFF = 1e-6  # of a code: what float32 leaves of a bias that is on the grid
 _LOWEST = float(np.finfo(np.float32).min)
 _FACTORS = ("Rounded", "BatchNormalization", "HardSigmoid", "InstanceNormalization")
 _CROSSED = (
@@ -26,7 +28,9 @@ _CROSSED = (
 def rewrite_bias(edit: GraphEdit) -> None:
     """Takes ``Conv + constant per channel`` and ``FullyConnected + constant vector`` together.
 
-    Where the layer computes on integers and the bias does not fit into int32 at ``scale_x * scale_w``, both stay.
+    The converter puts the bias of a layer on codes on int32 at ``scale_x * scale_w``. Where it does not fit, both stay.
+    Where no codes follow, the layer computes in float and its bias would be rounded all the same, so they are kept
+    apart by a bound that bounds nothing.
     """
     for add in [node for node in edit.nodes if node.op_type == "Add" and not node.domain]:
         made = edit.makers()
@@ -36,7 +40,12 @@ def rewrite_bias(edit: GraphEdit) -> None:
                 continue
             alone = len(edit.readers()[layer_name]) == 1 and layer_name not in edit.outputs
             bias = _vector(edit, layer, values)
-            if not alone or bias is None or len(layer.input) > 2 or not _fits(edit, layer, bias):
+            if bias is None or len(layer.input) > 2:
+                continue
+            if alone and _rounded_in_vain(edit, add, layer, bias):
+                _bound_between(edit, layer)
+                break
+            if not alone or not _fits(edit, layer, bias):
                 continue
             layer.input.append(edit.constant(f"{add.output[0]}//bias", bias))
             layer.output[0] = add.output[0]
@@ -66,12 +75,32 @@ def _channels(edit: GraphEdit, layer: onnx.NodeProto) -> int | None:
     return None if weight is None or weight.ndim < 2 else int(weight.shape[0])
 
 
-def _fits(edit: GraphEdit, layer: onnx.NodeProto, bias: np.ndarray) -> bool:
+def _steps(edit: GraphEdit, layer: onnx.NodeProto) -> np.ndarray | None:
+    """The step of each channel's sums; None for a layer that is not on codes."""
     grid, weight = (_settings(edit, name) for name in layer.input[:2])
     if "scale" not in grid or "scales" not in weight:
-        return True
-    steps = float(grid["scale"]) * np.asarray(weight["scales"], np.float64)
-    return bool((np.abs(bias) / steps).max(initial=0) <= _INT32_MAX)
+        return None
+    return float(grid["scale"]) * np.asarray(weight["scales"], np.float64)
+
+
+def _fits(edit: GraphEdit, layer: onnx.NodeProto, bias: np.ndarray) -> bool:
+    steps = _steps(edit, layer)
+    return steps is None or bool((np.abs(bias) / steps).max(initial=0) <= _INT32_MAX)
+
+
+def _rounded_in_vain(edit: GraphEdit, add: onnx.NodeProto, layer: onnx.NodeProto, bias: np.ndarray) -> bool:
+    """Whether int32 would change the bias of a layer that no codes follow."""
+    steps = _steps(edit, layer)
+    if steps is None or ends_on_grid(add.output[0], edit.readers()):
+        return False
+    codes = bias.astype(np.float64) / steps
+    return bool((np.abs(codes - np.rint(codes)) > _OFF * np.maximum(np.abs(codes), 1)).any())
+
+
+def _bound_between(edit: GraphEdit, layer: onnx.NodeProto) -> None:
+    """Puts a bound that bounds nothing behind ``layer``."""
+    output, layer.output[0] = layer.output[0], f"{layer.output[0]}//joined"
+    edit.add_after(layer, edit.node("Bound", [layer.output[0]], output, low=_LOWEST))
 
 
 def _settings(edit: GraphEdit, name: str) -> dict[str, Any]:
@@ -97,8 +126,7 @@ def part_from_factors(edit: GraphEdit) -> None:
             edit.replace(layer, edit.node("Bound", [layer.input[0]], before, low=_LOWEST), layer)
             layer.input[0] = before
         if _scaled(edit, layer.output[0]):
-            output, layer.output[0] = layer.output[0], f"{layer.output[0]}//joined"
-            edit.add_after(layer, edit.node("Bound", [layer.output[0]], output, low=_LOWEST))
+            _bound_between(edit, layer)
 
 
 def _is_factor(edit: GraphEdit, node: onnx.NodeProto) -> bool:

@@ -12,7 +12,7 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["rewrite_clips", "rewrite_halves", "tell_float_sums", "unfuse"]
+__all__ = ["ends_on_grid", "rewrite_clips", "rewrite_halves", "tell_float_sums", "unfuse"]
 
 _SOFTMAX = (1 / 256, -128)  # scale and zero point of LiteRT's integer SOFTMAX, which has no other
 _LAYERS = ("FullyConnected", "MatMul", "Conv", "ConvTranspose")
@@ -77,16 +77,18 @@ def tell_float_sums(edit: GraphEdit, differences: list[str]) -> None:
         if node.op_type not in _LAYERS or len(makers) < 2 or makers[0] is None or makers[0].op_type != "Grid":
             continue
         codes = makers[1] is not None and makers[1].op_type in ("Weight", "Grid")
-        if codes and not _ends_on_grid(node.output[0], readers):
-            what = f"'{node.output[0]}' is computed in float: LiteRT's integer kernels give codes"
+        if codes and not ends_on_grid(node.output[0], readers):
+            what = (
+                f"'{node.output[0].removesuffix('//joined')}' is computed in float: LiteRT's integer kernels give codes"
+            )
             differences.append(f"{what}, and no grid follows here")
 
 
-def _ends_on_grid(name: str, readers: dict[str, list[onnx.NodeProto]]) -> bool:
+def ends_on_grid(name: str, readers: dict[str, list[onnx.NodeProto]]) -> bool:
     """Whether a grid follows, behind a bound or bias at most."""
     behind = readers.get(name, [])
     bounds = [each.output[0] for each in behind if each.op_type in ("Relu", "Bound", "Add")]
-    return any(each.op_type == "Grid" for each in behind) or any(_ends_on_grid(each, readers) for each in bounds)
+    return any(each.op_type == "Grid" for each in behind) or any(ends_on_grid(each, readers) for each in bounds)
 
 
 def _is_softmax_grid(grid: onnx.NodeProto) -> bool:

@@ -1,8 +1,9 @@
-"""Branches on several grids that are joined in float.
+"""Branches that are not all on one grid and are joined in float.
 
-Where all that is joined lies on grids, the converter (litert-converter 0.5) joins codes, and rounds them onto the first
-one's grid for it. With a grid behind the join that is right, because that grid is taken; without one it is a rounding
-that the graph does not have: the scores of a face detector's small faces were off by a step of its large ones.
+Where something that is joined lies on a grid, the converter (litert-converter 0.5) joins codes, and rounds the rest
+onto the first one's grid for it. With a grid behind the join that is right, because that grid is taken; without one it
+is a rounding that the graph does not have: the scores of a face detector's small faces were off by a step of its large
+ones, and another detector's softmax, joined with its boxes, was put on their grid, with which the file does not load.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ _MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "I
 
 
 def join_in_float(edit: GraphEdit) -> None:
-    """Keeps branches on grids that differ apart from a join that nothing rounds."""
+    """Keeps branches on grids apart from a join that nothing rounds, if not all of it is on one grid."""
     made, readers = edit.makers(), edit.readers()
     for node in [node for node in edit.nodes if node.op_type in _JOINS and not node.domain]:
-        grids = {grid for name in node.input if (grid := _grid_of(name, made)) is not None}
-        if len(grids) < 2 or _rounded_behind(edit, node, readers):
+        if len({_grid_of(name, made) for name in _joined(node)}) < 2 or _rounded_behind(edit, node, readers):
             continue
         for place, name in enumerate(node.input):
             if _grid_of(name, made) is not None:
                 apart = f"{node.output[0]}//apart_{place}"
                 edit.replace(node, edit.node("Apart", [name], apart), node)
                 node.input[place] = apart
+
+
+def _joined(node: onnx.NodeProto) -> list[str]:
+    """The branches; what Where chooses by is none."""
+    return list(node.input[node.op_type == "Where" :])
 
 
 def _grid_of(name: str, made: dict[str, onnx.NodeProto]) -> bytes | None:

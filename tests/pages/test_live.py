@@ -15,6 +15,7 @@ from qexplorer.jobs.kinds.live import LIVE, LiveOrder
 from qexplorer.jobs.live import NOTES, WINDOWS, windows_of
 from qexplorer.jobs.records import write_json
 from qexplorer.measure.live.windows import LiveSide, LiveWindow
+from qexplorer.report.comparison_charts.live import PANELS
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import open_app, texts
 
@@ -58,7 +59,7 @@ def test_without_data_the_page_says_what_is_missing() -> None:
 
 
 def test_an_ended_stream_keeps_its_last_numbers() -> None:
-    """After the end: the numbers, what was refused and why, and Start again."""
+    """After the end: the numbers, what was refused and why, a Save below every chart, and Start again."""
     app = opened(jobs={"live": ended_stream()})
     assert not app.exception
     said = texts(app) + "".join(w.value for w in app.warning)
@@ -68,6 +69,7 @@ def test_an_ended_stream_keeps_its_last_numbers() -> None:
     assert metrics["Latency"] == "2.00 ms"
     assert metrics["Accuracy"] == "90.0 %"
     assert [b for b in app.button if b.key == "live_start"]
+    assert len(app.get("download_button")) == 3 * len(PANELS)
 
 
 @pytest.mark.parametrize("left", ["float", "fp16"])

@@ -17,7 +17,7 @@ from qexplorer.report.palette import FLOAT, NEUTRAL, TENSOR, backend_colour
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "speed_sentence", "title_of"]
+__all__ = ["PANELS", "Panel", "colours_of", "live_frame", "live_spec", "saved_spec", "speed_sentence", "title_of"]
 
 SHOWN_S = 60.0
 """Seconds of the stream that a chart shows."""
@@ -150,6 +150,28 @@ def live_spec(panel: Panel, colours: Mapping[str, str], metric: str | None = Non
         "autosize": {"type": "fit-x", "contains": "padding"},
         "layer": [band, line] if panel.key in ("latency", "answers") else [line],
     }
+
+
+def saved_spec(
+    windows: Sequence[LiveWindow],
+    panel: Panel,
+    colours: Mapping[str, str],
+    labels: Mapping[str, str],
+    *,
+    metric: str | None = None,
+    settings: str = "",
+) -> dict[str, Any]:
+    """The chart to be taken away: with its data, its variants' names (``labels`` by place) and ``settings``."""
+    names = dict(labels)
+    if len(set(names.values())) < len(names):
+        names = {place: f"{label} ({place})" for place, label in names.items()}
+    spec = live_spec(panel, {names[place]: colour for place, colour in colours.items()}, metric)
+    for layer in spec["layer"]:
+        if "field" in layer["encoding"]["color"]:
+            layer["encoding"]["color"]["legend"] = {"title": None, "orient": "bottom"}
+    frame = live_frame(windows, panel).replace({"line": names})
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return spec | {"title": spec["title"] | {"subtitle": settings}, "data": {"values": rows}}
 
 
 def title_of(panel: Panel, metric: str | None) -> str:

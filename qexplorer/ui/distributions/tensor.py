@@ -47,7 +47,7 @@ def choose_tensor(model: Model) -> tuple[TensorStats, str] | None:
     """Draws the choice and returns the tensor's statistics with the digest of what they were made of; None while there
     is nothing to choose from."""
     with st.container(key="tensor_choice"):
-        left, right = st.columns([1, 3], vertical_alignment="bottom")
+        left, right = st.columns([2, 5], vertical_alignment="bottom")
     with left:
         kinds = list(_KINDS)
         kind = st.segmented_control(

@@ -20,11 +20,13 @@ from qexplorer.report.comparison_charts.live import (
     colours_of,
     live_frame,
     live_spec,
+    saved_spec,
     speed_sentence,
     title_of,
 )
 from qexplorer.report.metric_words import stated, value_text
 from qexplorer.report.pictures import is_picture, pictures
+from qexplorer.ui.charts import draw_saving
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import cancel_job, job_state, latest_job
 from qexplorer.ui.job_section import StartButton, draw_job, draw_start
@@ -109,10 +111,10 @@ def _ended(job: JobState, chosen: dict[str, Chosen]) -> None:
     windows = windows_of(job.id)
     if windows:
         st.caption(f"The stream has ended after {windows[-1].t_s:.0f} s; these are its last numbers.")
-    _draw(windows, notes_of(job.id), chosen)
+    _draw(windows, notes_of(job.id), chosen, ended=True)
 
 
-def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Chosen]) -> None:
+def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Chosen], *, ended: bool = False) -> None:
     colours = colours_of({p: c.backend for p, c in chosen.items()}, {p: c.name for p, c in chosen.items()})
     for place, reason in notes.items():
         st.warning(as_plain(f"{chosen[place].label}: {reason}"), icon=":material/block:")
@@ -128,6 +130,10 @@ def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Ch
                 st.caption(f"{as_plain(title_of(panel, metric))}: not counted here")
             else:
                 st.vega_lite_chart(frame, in_chart(live_spec(panel, colours, metric)), key=f"live_{panel.key}")
+                if ended:
+                    labels = {place: each.label for place, each in chosen.items()}
+                    spec = saved_spec(windows, panel, colours, labels, metric=metric, settings=_settings(windows))
+                    draw_saving(spec, key=f"live_{panel.key}")
     source = next((side.watts_source for side in windows[-1].sides.values()), "estimated")
     told = "estimated from processor time, above idle" if source == "estimated" else f"{source}, idle included"
     st.caption(
@@ -136,6 +142,13 @@ def _draw(windows: list[LiveWindow], notes: dict[str, str], chosen: dict[str, Ch
             f"medians; 95 % interval of right answers. Power is {told}."
         )
     )
+
+
+def _settings(windows: list[LiveWindow]) -> str:
+    """What a chart that is taken away is about."""
+    model, data = current_model(), fitted_data()
+    about = [model.name if model else "", data.name if data else "", f"a stream of {windows[-1].t_s:.0f} s"]
+    return ", ".join(filter(None, about))
 
 
 def _now(windows: list[LiveWindow], chosen: dict[str, Chosen], colours: dict[str, str]) -> None:

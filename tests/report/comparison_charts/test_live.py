@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from dataclasses import replace
 
 from qexplorer.core.speed import Speedup
 from qexplorer.measure.live.windows import LiveSide, LiveWindow
-from qexplorer.report.comparison_charts.live import PANELS, colours_of, live_frame, live_spec, speed_sentence
+from qexplorer.report.chart_files.saved_charts import chart_csv, chart_svg
+from qexplorer.report.comparison_charts.live import (
+    PANELS,
+    colours_of,
+    live_frame,
+    live_spec,
+    saved_spec,
+    speed_sentence,
+)
 from qexplorer.report.palette import FLOAT, backend_colour
 
 
@@ -81,3 +91,19 @@ def test_the_sentence_says_who_is_faster() -> None:
     assert speed_sentence("w8a8", "float", Speedup(0.5, (0.4, 0.625))) == f"{told} (1.60 to 2.50)"
     assert "no difference" in (speed_sentence("a", "b", Speedup(1.02, (0.98, 1.06))) or "")
     assert speed_sentence("a", "b", None) is None
+
+
+def test_a_chart_that_is_taken_away_stands_alone() -> None:
+    """Its data, what was streamed under its own name, and the settings: in the chart, as SVG and as CSV."""
+    colours, labels = {"a": FLOAT, "b": "#123456"}, {"a": "float, LiteRT", "b": "w8a8, LiteRT"}
+    latency = saved_spec([window(1.0)], PANELS[0], colours, labels, settings="net, digits")
+    rows = list(csv.DictReader(io.StringIO(chart_csv(latency))))
+    assert [(row["line"], row["value"], row["high"]) for row in rows] == [
+        ("float, LiteRT", "2.0", "2.5"),
+        ("w8a8, LiteRT", "1.0", ""),
+    ]
+    assert {(row["chart"], row["settings"]) for row in rows} == {("Latency of one call (ms)", "net, digits")}
+    drawn = chart_svg(latency)
+    assert all(text in drawn for text in ("float, LiteRT", "net, digits"))
+    same = saved_spec([window(1.0)], PANELS[0], colours, dict.fromkeys("ab", "float"))
+    assert {row["line"] for row in same["data"]["values"]} == {"float (a)", "float (b)"}

@@ -11,6 +11,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     table  = qx.compare(model, ["w8a8", "w4a8"], data, backends=["onnxruntime"])
     texts  = qx.generate("text_lm", ["w4-b32"], "Light is")
     what   = qx.explain_algorithms(model, "w4a8-adaround", data)
+    every  = qx.formats()
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write a device id under the user's cache
 
 if TYPE_CHECKING:
-    from qexplorer.api import compare, data, explain_algorithms, generate, load, measure, quantize, train
+    from qexplorer.api import compare, data, explain_algorithms, formats, generate, load, measure, quantize, train
     from qexplorer.core.recipe import Recipe
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "data",
     "explain_algorithms",
+    "formats",
     "generate",
     "load",
     "measure",
@@ -40,7 +42,8 @@ __all__ = [
 ]
 
 _HOMES = dict.fromkeys(
-    ("compare", "data", "explain_algorithms", "generate", "load", "measure", "quantize", "train"), "qexplorer.api"
+    ("compare", "data", "explain_algorithms", "formats", "generate", "load", "measure", "quantize", "train"),
+    "qexplorer.api",
 )
 _HOMES["Recipe"] = "qexplorer.core.recipe"
 

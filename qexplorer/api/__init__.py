@@ -10,6 +10,7 @@ from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
 from qexplorer.api.training import foretell_training, train, trained_epochs
+from qexplorer.report.format_facts import format_facts as formats
 
 __all__ = [
     "CALIBRATION_SAMPLES",
@@ -17,6 +18,7 @@ __all__ = [
     "data",
     "explain_algorithms",
     "foretell_training",
+    "formats",
     "generate",
     "load",
     "measure",

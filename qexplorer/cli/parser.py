@@ -98,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_app(verbs)
     _add(verbs, "doctor", "what this machine has: backends, power meters, and how to get what is missing")
     _add(verbs, "samples", "the sample models and their data")
+    _add(verbs, "formats", "number formats: bits, levels, and which backends compute on them")
     inspect = _add(verbs, "inspect", "a model's layers, and which of them can be quantized")
     _add_model(inspect)
     _add_quantize(verbs)

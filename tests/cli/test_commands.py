@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 from qexplorer import __version__
+from qexplorer.core.formats import FORMATS
 from tests.cli.conftest import Outcome, environment
 
 RUN_FIELDS = {
@@ -38,6 +39,31 @@ def test_samples_lists_the_sample_models(qexplorer: Any) -> None:
     assert not listed["resnet18"]["trained"]
     assert listed["resnet18"]["float_accuracy"] is None
     assert "untrained: size and latency only" in qexplorer("samples").out
+
+
+def test_formats_lists_levels_and_backends(qexplorer: Any) -> None:
+    """Every registered name, at most 256 levels (those of the small floats equal ml_dtypes), and what runs them."""
+    import ml_dtypes
+    import numpy as np
+
+    listed = {each["name"]: each for each in qexplorer("formats", "--json").json["formats"]}
+    assert set(listed) == set(FORMATS.names())
+    for name, kind in (
+        ("fp8_e4m3", ml_dtypes.float8_e4m3fn),
+        ("fp8_e5m2", ml_dtypes.float8_e5m2),
+        ("fp6_e3m2", ml_dtypes.float6_e3m2fn),
+        ("fp4_e2m1", ml_dtypes.float4_e2m1fn),
+        ("mxfp4", ml_dtypes.float4_e2m1fn),
+        ("nvfp4", ml_dtypes.float4_e2m1fn),
+    ):
+        every = np.arange(2 ** listed[name]["bits"], dtype=np.uint8).view(kind).astype(np.float32)
+        assert listed[name]["levels"] == np.unique(every[np.isfinite(every)]).tolist()
+    assert listed["int4"]["levels"] == list(range(-8, 8))
+    assert (listed["int16"]["levels"], listed["int16"]["count"]) == (None, 65536)
+    assert {"onnxruntime", "openvino"} <= set(listed["int8"]["runs_on"])
+    assert (listed["nf4"]["runs_on"], listed["nf4"]["simulated"]) == ([], True)
+    table = qexplorer("formats").out
+    assert all(name in table for name in listed)
 
 
 def test_doctor_names_every_backend_and_meter(qexplorer: Any) -> None:

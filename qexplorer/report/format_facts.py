@@ -1,0 +1,69 @@
+"""What each number format is, in one row: its bits, its levels, and which backends compute on its codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qexplorer.core.formats import FORMATS, Format, Storage
+from qexplorer.core.wire import Wire
+
+__all__ = ["FormatFacts", "format_facts"]
+
+MOST_LEVELS = 256
+"""Levels of wider formats are not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatFacts(Wire):
+    """One registered format.
+
+    Attributes:
+        name: what a person types.
+        bits: of one packed code.
+        levels: all finite values at scale 1, ascending; None where there are more than 256, or where they are learned.
+        count: how many there are; None for float32.
+        runs_on: backends that declare kernels which compute on its codes; float32 runs on all.
+        roles: what it can be asked for: ``weight``, ``activation``.
+        granularities: how its scales can be shared; none without a scale.
+        stored: the ONNX type that stores a code.
+        simulated: whether it is decoded or cast to float wherever it runs.
+    """
+
+    name: str
+    bits: int
+    levels: tuple[float, ...] | None
+    count: int | None
+    runs_on: tuple[str, ...]
+    roles: tuple[str, ...]
+    granularities: tuple[str, ...]
+    stored: str
+    simulated: bool
+
+
+def format_facts() -> tuple[FormatFacts, ...]:
+    """Every registered format, in the order of lists."""
+    return tuple(_facts(each) for each in sorted(FORMATS, key=lambda item: not item.is_uniform))
+
+
+def _facts(found: Format) -> FormatFacts:
+    from qexplorer.run.registry import BACKENDS
+
+    levels = found.levels()
+    listed = None if levels is None or len(levels) > MOST_LEVELS else tuple(map(float, levels))
+    whole = found.storage is Storage.CAST and found.bits == 32
+    names = [
+        each.name
+        for each in BACKENDS
+        if whole or found.name in each.capabilities.weight_formats | each.capabilities.activation_formats
+    ]
+    return FormatFacts(
+        found.name,
+        found.bits,
+        listed,
+        None if levels is None else len(levels),
+        tuple(names),
+        tuple(sorted(found.roles)),
+        tuple(map(str, found.granularities)),
+        found.carrier,
+        not names,
+    )

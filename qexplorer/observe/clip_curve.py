@@ -15,7 +15,9 @@ from qexplorer.core.grid import grid_from_range
 from qexplorer.core.plugin_kinds.calibrator_choice import options_among, starting_options
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import ErrorSplit, error_from_histogram
+from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.weight_grids import with_learned_levels
 
 __all__ = ["ClipCurve", "ClipPoint", "clip_curve"]
 
@@ -59,9 +61,14 @@ def clip_curve(stats: TensorStats, format: Format, *, symmetric: bool, calibrato
     histogram = stats.histogram
     low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
     reach = max(-low, high)
+    if format.learns and stats.array is not None:  # levels are those of the whole range, and are stretched by others
+        grid = grid_from_range(low, high, format, symmetric=symmetric)
+        drawn = with_learned_levels(grid, as_rows(stats.array, None)).format
+    else:
+        drawn = format
 
     def point(share: float, ends: tuple[float, float], name: str = "") -> ClipPoint:
-        grid = grid_from_range(ends[0], max(ends), format, symmetric=symmetric)
+        grid = grid_from_range(ends[0], max(ends), drawn, symmetric=symmetric)
         return ClipPoint(share, *ends, error_from_histogram(histogram, grid), name)
 
     shares = np.geomspace(_NARROWEST, 1.0, _POINTS)

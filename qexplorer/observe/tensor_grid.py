@@ -23,7 +23,7 @@ from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.error import ErrorSplit, error_from_histogram, row_sums
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
-from qexplorer.observe.weight_grids import block_grid, channel_grid
+from qexplorer.observe.weight_grids import block_grid, channel_grid, with_learned_levels
 
 __all__ = ["ChannelErrors", "GridView", "grid_view"]
 
@@ -112,6 +112,7 @@ def grid_view(
     if granularity is Granularity.TENSOR:
         low, high = clip or calibrate(stats, calibrator, format=format, symmetric=symmetric, options=options)
         grid = grid_from_range(low, max(low, high), format, symmetric=symmetric)
+        grid = grid if stats.array is None else with_learned_levels(grid, as_rows(stats.array, None))
     else:
         grid = _fine_grid(stats, format, symmetric, granularity, calibrator, options, block)
         grid = _bounded(grid, clip, symmetric) if clip else grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from qexplorer.core.plugin_kinds.calibrator_choice import chosen
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.collecting.accumulate import histogram_of
-from qexplorer.observe.rows import as_rows, from_rows
+from qexplorer.observe.rows import as_rows, from_rows, grid_rows
 from qexplorer.observe.stats import TensorStats
 
-__all__ = ["block_grid", "channel_grid", "weight_grid"]
+__all__ = ["block_grid", "channel_grid", "weight_grid", "with_learned_levels"]
 
 
 def weight_grid(array: NDArray[Any], spec: WeightSpec, axis: int, block_axis: int | None = None) -> Grid:
@@ -60,14 +61,15 @@ def _tensor_grid(array: NDArray[Any], spec: WeightSpec) -> Grid:
     reach = kind.reach(np.abs(np.asarray(array, np.float64).reshape(-1))) if array.size else None
     if reach is not None:
         low, high = max(low, -float(reach)), min(high, float(reach))
-    return grid_from_range(low, high, kind, symmetric=spec.symmetric)
+    return with_learned_levels(grid_from_range(low, high, kind, symmetric=spec.symmetric), as_rows(array, None))
 
 
 def channel_grid(rows: Float32, spec: WeightSpec, axis: int) -> Grid:
     """The per-channel grid of a weight whose channels along ``axis`` were laid out as rows ``(C, n)``."""
     ranges = _row_ranges(rows, rows.shape[1], spec, Granularity.CHANNEL)[:, 0]
     kind = get_format(spec.format)
-    return grid_from_range(ranges[:, 0], ranges[:, 1], kind, symmetric=spec.symmetric, axis=axis)
+    grid = grid_from_range(ranges[:, 0], ranges[:, 1], kind, symmetric=spec.symmetric, axis=axis)
+    return with_learned_levels(grid, rows)
 
 
 def block_grid(rows: Float32, spec: WeightSpec, axis: int, shape: tuple[int, ...]) -> Grid:
@@ -75,7 +77,23 @@ def block_grid(rows: Float32, spec: WeightSpec, axis: int, shape: tuple[int, ...
     ranges = _row_ranges(rows, spec.block, spec, Granularity.BLOCK)
     low, high = (from_rows(ranges[..., end], shape, axis) for end in (0, 1))
     kind = get_format(spec.format)
-    return grid_from_range(low, high, kind, symmetric=spec.symmetric, axis=axis, block=spec.block)
+    grid = grid_from_range(low, high, kind, symmetric=spec.symmetric, axis=axis, block=spec.block)
+    return with_learned_levels(grid, rows, shape)
+
+
+def with_learned_levels(grid: Grid, rows: Float32, shape: tuple[int, ...] | None = None) -> Grid:
+    """``grid`` with the levels that a format learns from a weight; the same grid for formats that do not learn.
+
+    Args:
+        grid: where the weight's scales are.
+        rows: the weight laid out along the grid's axis (``rows.as_rows``).
+        shape: that of the weight, which blocks need.
+    """
+    if not grid.format.learns or not rows.size:
+        return grid
+    scale, _, block = grid_rows(grid, shape or rows.shape, rows.shape)
+    spread = np.repeat(scale, block, axis=1)[:, : rows.shape[1]]
+    return replace(grid, format=grid.format.learn(np.asarray(rows / spread, np.float32)))
 
 
 def _row_ranges(rows: Float32, block: int, spec: WeightSpec, granularity: Granularity) -> NDArray[np.float64]:

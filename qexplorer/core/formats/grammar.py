@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from qexplorer.core.formats.levels import LevelTable
-from qexplorer.core.formats.protocol import Float64, Role
+from qexplorer.core.formats.protocol import Float32, Float64, Role
 
 __all__ = ["OfTheGrammar"]
 
@@ -19,6 +19,7 @@ class OfTheGrammar:
         roles: weights and activations.
         recipes: none.
         table: none: levels follow from the codes, or there is no grid to draw.
+        learns: levels are given.
         default_block: none: channels have a scale each.
         scale_factors: none: scales are no powers of two.
         free_scale: a scale is any float32.
@@ -29,9 +30,14 @@ class OfTheGrammar:
     roles: ClassVar[frozenset[Role]] = frozenset({"weight", "activation"})
     recipes: ClassVar[Mapping[str, str]] = MappingProxyType({})
     table: ClassVar[LevelTable | None] = None
+    learns: ClassVar[bool] = False
     default_block: ClassVar[int | None] = None
     scale_factors: ClassVar[tuple[float, ...]] = ()
     free_scale: ClassVar[bool] = True
+
+    def learn(self, values: Float32) -> Self:  # noqa: ARG002 - the protocol's
+        """Levels are given."""
+        return self
 
     def scale_bytes(self, scales: int) -> int:
         """A float32 for each."""

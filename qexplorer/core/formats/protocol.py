@@ -128,6 +128,11 @@ class Format(Named, Protocol):
         ...
 
     @property
+    def learns(self) -> bool:
+        """Whether levels follow from the values of each weight (``learn``)."""
+        ...
+
+    @property
     def default_block(self) -> int | None:
         """Values that share a scale where a recipe says nothing of it; None: those of a channel."""
         ...
@@ -154,7 +159,12 @@ class Format(Named, Protocol):
         ...
 
     def levels(self) -> Float32 | None:
-        """All finite values at scale 1 and zero point 0, ascending; None if there are more than 65,536."""
+        """All finite values at scale 1 and zero point 0, ascending; None if there are more than 65,536, or they are
+        yet to be learned."""
+        ...
+
+    def learn(self, values: Float32) -> Format:
+        """The format with the levels of these values, divided by their scales; itself where it does not learn."""
         ...
 
     def fit(self, low: Float64, high: Float64, *, symmetric: bool) -> Fitted:

@@ -7,7 +7,7 @@ asks for less. Their layers compute in float on decoded weights; no integer kern
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Scaled(ABC):
     has_scale: ClassVar[bool] = True
     has_zero_point: ClassVar[bool] = False  # levels are where they are
     is_uniform: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
     default_block: ClassVar[int | None] = None
     scale_factors: ClassVar[tuple[float, ...]] = ()
     free_scale: ClassVar[bool] = True
@@ -69,6 +70,10 @@ class Scaled(ABC):
             scale = np.maximum(scale, high / last)
         usable = usable_scale(scale)
         return Fitted(usable, np.zeros(usable.shape, np.int32), int(table.codes[0]), int(table.codes[-1]))
+
+    def learn(self, values: Float32) -> Self:  # noqa: ARG002 - the protocol's
+        """Levels are given."""
+        return self
 
     def reach(self, magnitudes: Float64) -> Float64 | None:  # noqa: ARG002 - the protocol's
         """Calibrators choose."""

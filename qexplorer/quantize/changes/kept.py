@@ -8,13 +8,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.files import read_sealed, write_sealed
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Format, get_format
+from qexplorer.core.formats.codebook import Codebook
 from qexplorer.core.grid import Grid
 from qexplorer.quantize.changes.changes import Changes
 from qexplorer.quantize.constants import INT32
@@ -79,7 +80,8 @@ def _plain(arrays: Arrays, value: Any) -> Any:
     """A field of a tensor's plan or of its grid as JSON; arrays go aside."""
     if isinstance(value, Grid):
         plain = {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value) if f.name != "format"}
-        return {"grid": {"format": {"format": value.format.name}, **plain}}
+        own = {"levels": [float(level) for level in value.format.table.levels]} if _learned(value.format) else {}
+        return {"grid": {"format": {"format": value.format.name, **own}, **plain}}
     return {"array": _put(arrays, value)} if isinstance(value, np.ndarray) else value
 
 
@@ -89,5 +91,11 @@ def _back(arrays: Arrays, value: Any) -> Any:
     if "grid" in value:
         return Grid(**{name: _back(arrays, part) for name, part in value["grid"].items()})
     if "format" in value:
-        return INT32 if value["format"] == INT32.name else get_format(value["format"])
+        found = INT32 if value["format"] == INT32.name else get_format(value["format"])
+        return found.with_levels(np.asarray(value["levels"], np.float32)) if _learned(found) and "levels" in value else found
     return arrays[value["array"]]
+
+
+def _learned(format: Format) -> TypeGuard[Codebook]:
+    """Whether a format's levels are those of a weight, so that its name alone does not say them."""
+    return isinstance(format, Codebook)

@@ -108,3 +108,45 @@ def _fixed(v, s, bottom, top):  # type: ignore[no-untyped-def]
     if qq == 0.0 or vq <= 0.0:
         return vv, 0.0
     return vv - vq * vq / qq, vq / qq
+
+
+@numba.njit(cache=True, nogil=True)
+def rows_fixed_point(x, block, ranges, steps):  # type: ignore[no-untyped-def]
+    """Bounds the range of each group of values by the fixed point of ``calibrators.octav``, in place.
+
+    Args:
+        x: float32 ``(rows, n)``.
+        block: values of a row that share a scale.
+        ranges: float64 ``(rows, ceil(n / block), 2)`` with ``low <= 0 <= high``, the whole range.
+        steps: equal steps of the grid from end to end.
+    """
+    for r in range(x.shape[0]):
+        for g in range(ranges.shape[1]):
+            part = x[r, g * block : min((g + 1) * block, x.shape[1])]
+            down, up = -ranges[r, g, 0], ranges[r, g, 1]
+            bound, many = 0.0, 0
+            for v in part:
+                bound += abs(np.float64(v))
+                many += v != 0.0
+            bound = bound / many if many else 0.0
+            for _ in range(50):
+                sums, beyond = 0.0, 0
+                for v in part:
+                    a = abs(np.float64(v))
+                    if a > bound:
+                        sums += a
+                        beyond += 1
+                cut, fixed = 2, 0.0
+                for end in (down, up):
+                    if end < bound:
+                        cut -= 1
+                        fixed += end
+                share = (many - beyond) / (12.0 * steps * steps)
+                below = beyond + cut * cut * share
+                following = (sums - cut * fixed * share) / below if below > 0.0 else bound
+                following = min(max(following, 0.0), max(down, up))
+                settled = abs(following - bound) <= 1e-6 * bound
+                bound = following
+                if settled:
+                    break
+            ranges[r, g, 0], ranges[r, g, 1] = -min(down, bound), min(up, bound)

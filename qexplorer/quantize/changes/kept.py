@@ -92,7 +92,11 @@ def _back(arrays: Arrays, value: Any) -> Any:
         return Grid(**{name: _back(arrays, part) for name, part in value["grid"].items()})
     if "format" in value:
         found = INT32 if value["format"] == INT32.name else get_format(value["format"])
-        return found.with_levels(np.asarray(value["levels"], np.float32)) if _learned(found) and "levels" in value else found
+        return (
+            found.with_levels(np.asarray(value["levels"], np.float32))
+            if _learned(found) and "levels" in value
+            else found
+        )
     return arrays[value["array"]]
 
 

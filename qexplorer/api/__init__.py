@@ -8,9 +8,9 @@ import qexplorer.report.notebook  # noqa: F401 - registers how values show thems
 from qexplorer.api.generating import generate
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
+from qexplorer.api.number_formats import formats
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
 from qexplorer.api.training import foretell_training, train, trained_epochs
-from qexplorer.report.format_facts import format_facts as formats
 
 __all__ = [
     "CALIBRATION_SAMPLES",

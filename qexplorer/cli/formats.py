@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 
+from qexplorer.api.number_formats import FormatFacts, formats
 from qexplorer.cli.terminal import print_json, print_table, say
-from qexplorer.report.format_facts import FormatFacts, format_facts
 
 __all__ = ["run"]
 
 
 def run(order: argparse.Namespace) -> int:
     """Lists all formats."""
-    found = format_facts()
+    found = formats()
     if order.json:
         print_json({"formats": [each.to_json() for each in found]})
         return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qexplorer.core.formats import FORMATS, Format, Storage
 from qexplorer.core.wire import Wire
 
-__all__ = ["FormatFacts", "format_facts"]
+__all__ = ["FormatFacts", "formats"]
 
 MOST_LEVELS = 256
 """Levels of wider formats are not listed."""
@@ -40,7 +40,7 @@ class FormatFacts(Wire):
     simulated: bool
 
 
-def format_facts() -> tuple[FormatFacts, ...]:
+def formats() -> tuple[FormatFacts, ...]:
     """Every registered format, in the order of lists."""
     return tuple(_facts(each) for each in sorted(FORMATS, key=lambda item: not item.is_uniform))
 

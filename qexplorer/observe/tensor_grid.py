@@ -25,7 +25,7 @@ from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.weight_grids import block_grid, channel_grid, with_learned_levels
 
-__all__ = ["ChannelErrors", "GridView", "grid_view"]
+__all__ = ["ChannelErrors", "GridView", "grid_view", "rows_of"]
 
 Float64 = NDArray[np.float64]
 _NOTHING_LEFT_DB = 1e-6  # an error as large as the signal
@@ -140,9 +140,9 @@ def _fine_grid(
     if axis is None or array.ndim < 2:
         raise RecipeError("has no channels", where=stats.name, allowed="granularity tensor")
     if granularity is Granularity.CHANNEL:
-        return channel_grid(_rows(stats, axis, False), spec, axis)
+        return channel_grid(rows_of(stats, axis, False), spec, axis)
     along = _input_axis(array.ndim, axis)
-    return block_grid(_rows(stats, along, True), spec, along, array.shape)
+    return block_grid(rows_of(stats, along, True), spec, along, array.shape)
 
 
 def _input_axis(rank: int, axis: int) -> int:
@@ -160,7 +160,7 @@ def _bounded(grid: Grid, clip: tuple[float, float], symmetric: bool) -> Grid:
 
 
 @lru_cache(maxsize=2)
-def _rows(stats: TensorStats, axis: int, block: bool) -> Float32:
+def rows_of(stats: TensorStats, axis: int, block: bool) -> Float32:
     """The weight as rows: turning 100 MB over for each move of a control would take too long."""
     assert stats.array is not None
     return as_rows(stats.array, axis, block=block)
@@ -171,9 +171,9 @@ def _errors(stats: TensorStats, grid: Grid) -> tuple[ErrorSplit, ChannelErrors |
         return error_from_histogram(stats.histogram, grid), None
     if grid.block is not None:
         assert grid.axis is not None
-        total = row_sums(_rows(stats, grid.axis, True), grid, stats.shape).sum((0, 1))
+        total = row_sums(rows_of(stats, grid.axis, True), grid, stats.shape).sum((0, 1))
         return ErrorSplit.of_sums(total, stats.array.size), None
-    rows = _rows(stats, stats.axis, False)
+    rows = rows_of(stats, stats.axis, False)
     sums = row_sums(rows, grid, stats.shape)[:, 0]
     n = rows.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):

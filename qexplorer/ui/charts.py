@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,7 +13,7 @@ from qexplorer.core.workspace import digest_json
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, chart_svg
 from qexplorer.ui.once import once
 
-__all__ = ["draw_chart", "draw_picture", "draw_saving"]
+__all__ = ["draw_chart", "draw_picture", "draw_saving", "draw_saving_later"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -33,12 +32,18 @@ def draw_picture(spec: dict[str, Any], *, key: str) -> None:
 
 def draw_saving(spec: dict[str, Any], *, key: str, rows: Rows | None = None) -> None:
     """The button behind which the files are; what they hold is what is drawn, the table in CSV ``rows`` where given."""
+    draw_saving_later(lambda: (spec, rows), str((spec.get("title") or {}).get("text") or "chart"), key=key)
+
+
+def draw_saving_later(
+    make: Callable[[], tuple[dict[str, Any], Rows | None]], title: str, *, key: str, label: str = "Save"
+) -> None:
+    """The same for a chart that stands on no page: ``make`` is called when somebody asks for a file."""
     forms: tuple[tuple[str, str, str, Callable[[], str | bytes]], ...] = (
-        ("SVG", ".svg", "image/svg+xml", partial(chart_svg, spec)),
-        ("PNG", ".png", "image/png", partial(chart_png, spec)),
-        ("CSV", ".csv", "text/csv", partial(chart_csv, spec, rows)),
+        ("SVG", ".svg", "image/svg+xml", lambda: chart_svg(make()[0])),
+        ("PNG", ".png", "image/png", lambda: chart_png(make()[0])),
+        ("CSV", ".csv", "text/csv", lambda: chart_csv(*make())),
     )
-    stem = str((spec.get("title") or {}).get("text") or "chart")
-    with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save_{key}"):
-        for label, ending, kind, make in forms:
-            st.download_button(label, make, file_name(stem, ending), kind, on_click="ignore", key=f"{label}_{key}")
+    with st.popover(label, icon=":material/download:", type="tertiary", key=f"save_{key}"):
+        for form, ending, kind, called in forms:
+            st.download_button(form, called, file_name(title, ending), kind, on_click="ignore", key=f"{form}_{key}")

@@ -31,8 +31,8 @@ def run_app() -> None:
     """One run of the app: the chosen page inside the frame."""
     st.set_page_config(page_title="qexplorer", page_icon=theme.ICON, layout="wide")
     serve_people()
-    hidden = needs_sign_in()
-    page = _navigation(hidden=hidden)
+    hidden, embedded = needs_sign_in(), bool(st.context.is_embedded)  # of a link with embed=true
+    page = _navigation(hidden=hidden or embedded)
     theme.apply()
     if hidden:
         draw_sign_in()
@@ -50,8 +50,9 @@ def run_app() -> None:
         forgotten = f"What is chosen here is forgotten when this page is closed: {unkept}."
         st.warning(as_plain(forgotten), icon=":material/save:")
     state()
-    sidebar.draw_sidebar()
-    status_line.draw()
+    if not embedded:
+        sidebar.draw_sidebar()
+        status_line.draw()
     token = _INSIDE.set(True)
     try:
         page.run()

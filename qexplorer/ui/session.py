@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "State",
     "as_plain",
+    "choice",
     "choose_model",
+    "chosen",
     "current_data",
     "current_model",
     "current_recipe",
@@ -155,6 +157,18 @@ def _remember(name: str) -> None:
     now = state()
     now.choices[name] = st.session_state[_WIDGET + name]
     keep(now)
+
+
+def choice(name: str, default: Any) -> Any:
+    """The value that a :func:`remembered` widget has or will have."""
+    key = _WIDGET + name
+    return st.session_state[key] if key in st.session_state else state().choices.get(name, default)
+
+
+def chosen(name: str, value: Any) -> None:
+    """Gives a :func:`remembered` widget a value, in a callback or before the widget is drawn."""
+    st.session_state[_WIDGET + name] = value
+    _remember(name)
 
 
 def choose_model(source: str | None, data: str | None, *, name: str | None = None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Page
 
 NewPage = Callable[..., "Page"]
 Settled = Callable[["Page"], None]
@@ -30,13 +30,8 @@ def _start(page: Page, url: str, settled: Settled) -> None:
 
 def _distributions(page: Page, settled: Settled) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Distributions").click()
-    page.locator(".st-key-histogram svg.marks").wait_for()
+    page.locator(".qx-grid-line").wait_for()
     settled(page)
-
-
-def _lines(page: Page, layer: int) -> Locator:
-    """The lines of one layer of the histogram: 2 level rules, 3 comb, 4 clip lines."""
-    return page.locator(f".st-key-histogram svg.marks g.layer_{layer}_marks line")
 
 
 def _bits(page: Page, wanted: int, settled: Settled) -> None:
@@ -78,36 +73,18 @@ def _own_model(folder: Path) -> Path:
 
 
 def test_levels_follow_the_bits(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot) -> None:
-    """As many rules are drawn as the grid has levels; beyond 64 a comb stands in; there are always two clip lines."""
+    """As many levels are drawn as the grid has, between two clip lines."""
     page = new_page()
     _start(page, app_url, settled)
     shoot(page, "model")
     _distributions(page, settled)
-    assert _lines(page, 2).count() == 0
-    assert 0 < _lines(page, 3).count() <= 64
-    assert _lines(page, 4).count() == 2
+    page.get_by_text(": 255 levels").wait_for()
     shoot(page, "distributions_int8")
     for bits, levels in ((4, 15), (2, 3)):
         _bits(page, bits, settled)
-        page.wait_for_function(
-            "n => document.querySelectorAll('.st-key-histogram svg.marks g.layer_2_marks line').length === n",
-            arg=levels,
-        )
-        assert _lines(page, 3).count() == 0
-        assert _lines(page, 4).count() == 2
+        page.get_by_text(f": {levels} levels").wait_for()
+    assert page.get_by_role("slider", name="clip line").count() == 2
     shoot(page, "distributions_int2")
-
-
-def test_click_on_a_bar(app_url: str, new_page: NewPage, settled: Settled) -> None:
-    """A click on a bar shows the arithmetic of its middle, step by step."""
-    page = new_page()
-    _start(page, app_url, settled)
-    _distributions(page, settled)
-    page.locator(".st-key-histogram svg.marks g.layer_1_marks path").nth(100).click()
-    page.get_by_text("Its middle:").wait_for()
-    said = page.get_by_text("Its middle:").inner_text()
-    assert "is code" in said
-    assert "error" in said
 
 
 def test_click_on_a_channel(app_url: str, new_page: NewPage, settled: Settled) -> None:
@@ -133,7 +110,7 @@ def test_activations(app_url: str, new_page: NewPage, settled: Settled, shoot: S
         button.click()
     histogram.wait_for(timeout=60_000)
     settled(page)
-    assert _lines(page, 4).count() == 2
+    assert page.get_by_role("slider", name="clip line").count() == 2
     shoot(page, "distributions_activations_dark")
 
 
@@ -222,7 +199,7 @@ def test_nothing_sticks_out(
     settled(page)
     shoot(page, f"model_{scheme}_{width}")
     page.goto(page.url.replace("/?", "/distributions?"))
-    page.locator(".st-key-histogram svg.marks").wait_for()
+    page.locator(".qx-grid-line").wait_for()
     settled(page)
     shoot(page, f"distributions_{scheme}_{width}")
     main = page.get_by_test_id("stMain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.jobs import manager
 from qexplorer.jobs.records import JobState
 
-__all__ = ["check_cancel", "job_of", "open_app", "texts", "when_ended"]
+__all__ = ["check_cancel", "editor_data", "job_of", "open_app", "texts", "when_ended"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +34,12 @@ def texts(app: AppTest) -> str:
     kinds: tuple[Any, ...] = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.error)
     written = "\n".join(str(element.value) for kind in kinds for element in kind)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", written)
+
+
+def editor_data(app: AppTest, key: str = "grid_editor") -> dict[str, Any]:
+    """What the grid editor with this key was sent; StopIteration if it is not on the page."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    return next(dict(json.loads(proto.json or proto.mixed.json)) for proto in protos if key in proto.id)
 
 
 def job_of(app: AppTest, kind: str) -> str:

@@ -20,7 +20,7 @@ from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.weights import weight_stats
 from qexplorer.ui.distributions.to_recipe import with_rule, with_spec
 from tests.jobs.orders import DATA, MODEL
-from tests.pages.app import open_app, texts
+from tests.pages.app import editor_data, open_app, texts
 
 PAGE = "pages/distributions.py"
 
@@ -53,15 +53,16 @@ def test_empty_page_does_something() -> None:
 
 
 def test_weight_at_once(workspace_folder: Path) -> None:
-    """A weight is shown without any job: histogram, ranges of its channels, error and statistics."""
+    """A weight is shown without any job: the editor, ranges of its channels, error and statistics."""
     app = _opened(workspace_folder)
     assert not app.exception
     assert not app.error
-    assert len(_charts(app)) == 2
-    said = texts(app)
-    assert "int8 per tensor, symmetric" in said
-    assert "255 levels" in said
-    assert "Signal to quantization noise" in said
+    assert len(_charts(app)) == 1
+    data = editor_data(app)
+    assert data["grid"].startswith("int8 per tensor, symmetric")
+    assert (data["format"]["qmin"], data["format"]["qmax"]) == (-127, 127)
+    assert data["said"].startswith("Exactly ")
+    assert {mark["title"] for mark in data["marks"]} >= {"Min-max", "Percentile"}
     assert not app.session_state["qexplorer_state"].jobs
 
 
@@ -71,8 +72,9 @@ def test_bits(workspace_folder: Path, bits: int) -> None:
     app = _opened(workspace_folder)
     _control(app, "weight_bits").set_value(bits).run()
     assert not app.error
-    assert f"int{bits} per tensor" in texts(app)
-    assert f"{2**bits - 1:,} levels" in texts(app)
+    data = editor_data(app)
+    assert data["format"]["name"] == f"int{bits}"
+    assert data["format"]["qmax"] - data["format"]["qmin"] == 2**bits - 2
 
 
 @pytest.mark.parametrize("range_", ["minmax", "percentile", "mse", "kl", "hand"])
@@ -83,7 +85,9 @@ def test_every_combination(workspace_folder: Path, granularity: str, range_: str
     assert not app.exception
     assert not app.error
     fineness = {"tensor": "per tensor", "channel": "per channel", "block": "blocks of 32"}[granularity]
-    assert f"int4 {fineness}" in texts(app)
+    data = editor_data(app)
+    assert data["grid"].startswith(f"int4 {fineness}")
+    assert (data["format"] is not None) == (granularity == "tensor")
 
 
 def test_finer_grids_are_better(workspace_folder: Path) -> None:
@@ -91,18 +95,19 @@ def test_finer_grids_are_better(workspace_folder: Path) -> None:
     found = {}
     for granularity in ("tensor", "channel"):
         app = _opened(workspace_folder, weight_granularity=granularity, weight_bits=4)
-        line = next(m.value for m in app.markdown if "Signal to quantization noise" in m.value)
-        found[granularity] = float(line.split("noise ")[1].split(" dB")[0])
+        found[granularity] = editor_data(app)["split"]["sqnr"]
     assert found["channel"] > found["tensor"]
 
 
 def test_by_hand(workspace_folder: Path) -> None:
-    """Clip lines drawn by hand clip values, and no recipe is offered for them."""
+    """Clip lines that were typed clip values, and no recipe is offered for them."""
     app = _opened(workspace_folder, weight_range="hand")
-    slider = next(s for s in app.slider if s.label == "Clip lines")
-    slider.set_value(slider.max / 4).run()
+    line = next(n for n in app.number_input if n.label == "Clip lines at ±")
+    narrow = line.value / 4
+    line.set_value(narrow).run()
     assert not app.error
-    assert "none of the values clipped" not in texts(app)
+    assert editor_data(app)["clip"] == [-narrow, narrow]
+    assert editor_data(app)["split"]["clipped"] > 0
     assert "belong to this one tensor" in texts(app)
     assert not [b for b in app.button if b.key == "use_for_all"]
 
@@ -110,12 +115,13 @@ def test_by_hand(workspace_folder: Path) -> None:
 def test_channel(workspace_folder: Path) -> None:
     """A chosen channel is drawn under its own grid, and the whole tensor's figure stays in sight."""
     app = _opened(workspace_folder, weight_granularity="channel", weight_bits=4)
-    assert "Choose a channel to see its levels" in texts(app)
+    assert "Choose a channel to see its levels" in editor_data(app)["said"]
     next(n for n in app.number_input if n.label == "Channel").set_value(1).run()
     assert not app.error
-    assert "15 levels" in texts(app)
-    assert "Channel 1." in texts(app)
-    assert "The whole tensor" in texts(app)
+    data = editor_data(app)
+    assert (data["format"]["qmin"], data["format"]["qmax"]) == (-7, 7)
+    assert data["said"].startswith("Channel 1.")
+    assert "The whole tensor, channel by channel" in data["said"]
 
 
 def test_controls_survive_another_page(workspace_folder: Path) -> None:
@@ -197,7 +203,7 @@ def test_observed_activations(workspace_folder: Path) -> None:
     app = _opened(workspace_folder, tensor_kind="activation")
     assert not app.exception
     assert not app.error
-    assert "uint8 per tensor, asymmetric" in texts(app)
+    assert editor_data(app)["grid"].startswith("uint8 per tensor, asymmetric")
     assert _control(app, "activation_counts_scale").value == "logarithmic"
     assert app.selectbox[0].value not in {info.name for info in model.inputs}
     assert len(app.selectbox[0].options) == len(found.of_kind("activation"))
@@ -236,7 +242,7 @@ def test_the_table_of_an_activation_asks_for_a_pass_and_then_says_everything(
     assert len(table) == len(stats.channels.count)
 
 
-def test_histogram_counts_every_value() -> None:
+def test_saved_histogram_counts_every_value() -> None:
     """The bars that are drawn hold exactly the values of the weight."""
     from qexplorer.observe.tensor_grid import grid_view
     from qexplorer.ui.distributions.charts import _histogram_info
@@ -264,11 +270,25 @@ def test_job_of_another_model(workspace_folder: Path, monkeypatch: pytest.Monkey
     assert next(b for b in app.button if b.label == "Observe 512 samples")
 
 
-def test_where_to_clip_is_drawn_for_who_asks(workspace_folder: Path) -> None:
-    """The curve of error over the clip range stands below, with its least in words."""
-    app = _opened(workspace_folder, look_closer="Where to clip", weight_bits=4)
+def test_what_the_editor_sends_is_kept(workspace_folder: Path) -> None:
+    """A range let go in the editor becomes the range by hand, with the value looked at and the outliers; a range that
+    is upside down gives one sentence and changes nothing."""
+    app = _opened(workspace_folder, weight_bits=4)
+    reach = editor_data(app)["clip"][1]
+    sent = {"seq": 3, "clip": [-reach / 2, reach / 2], "value": reach / 3, "outlier": 1}
+    app.session_state["grid_editor"] = {"state": sent}
+    app.run()
+    data = editor_data(app)
     assert not app.exception
-    assert any(caption.value.startswith("Least squared error:") for caption in app.caption)
+    assert (data["seq"], data["value"], data["clip"]) == (3, reach / 3, [-reach / 2, reach / 2])
+    assert _control(app, "weight_range").value == "hand"
+    app.session_state["grid_editor"] = {"state": sent | {"seq": 4, "outlier": 8}}
+    app.run()
+    assert editor_data(app)["outlier"] == 8
+    app.session_state["grid_editor"] = {"state": sent | {"clip": [1, -1]}}
+    app.run()
+    assert [error.value for error in app.error if "upside down" in error.value]
+    assert editor_data(app)["clip"] == [-reach / 2, reach / 2]
 
 
 def test_a_kept_setting_stands_beside_the_one_in_use(workspace_folder: Path) -> None:
@@ -282,3 +302,37 @@ def test_a_kept_setting_stands_beside_the_one_in_use(workspace_folder: Path) -> 
     app.button("forget_setting").click().run()
     assert len(_charts(app)) == first
     assert not app.exception
+
+
+def _linked(**asked: str) -> AppTest:
+    """The page as a link opens it, in a session that has nothing chosen."""
+    app = open_app()
+    for name, text in asked.items():
+        app.query_params[name] = text
+    return app.switch_page(PAGE).run()
+
+
+def test_a_link_brings_the_view() -> None:
+    """Model, grid, range, value and what is hidden come from the address, and stand in it again."""
+    asked = {"model": "tumour_mlp", "bits": "3", "range": "hand", "low": "-0.2", "high": "0.2", "value": "0.11"}
+    app = _linked(**asked, hide="curve,more")
+    assert not app.exception
+    assert not app.error
+    data = editor_data(app)
+    assert (data["format"]["name"], data["clip"], data["value"], data["hide"]) == ("int3", [-0.2, 0.2], 0.11, ["curve"])
+    assert not _charts(app)
+    now = {name: "".join(app.query_params[name]) for name in asked}
+    assert now == asked
+    assert "".join(app.query_params["hide"]) == "curve,more"
+
+
+def test_rubbish_in_a_link_gives_one_sentence() -> None:
+    """Zero bits, HTML for a tensor and a number that is none are told together; what can be read is taken."""
+    evil = "<img src=x onerror=alert(1)>"
+    app = _linked(model="tumour_mlp", bits="0", tensor=evil, low="nan", range="mse", channel="-1")
+    assert not app.exception
+    (error,) = app.error
+    for part in ("bits '0'", "onerror", "low 'nan'", "channel '-1'"):
+        assert part in error.value
+    assert editor_data(app)["format"]["name"] == "int8"
+    assert _control(app, "weight_range").value == "mse"

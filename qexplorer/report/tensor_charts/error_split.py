@@ -1,4 +1,4 @@
-"""The error of a grid in two parts, as a bar of two colours with the numbers beside it (HTML; both themes)."""
+"""The error of a grid in two parts, and in words which dominates and what would help."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from qexplorer.observe.advice import Advice, ClipDirection
 from qexplorer.observe.error import EXACT_DB
-from qexplorer.report.palette import CLIPPING, ROUNDING
 
-__all__ = ["ErrorSplitInfo", "error_split_html", "error_split_info", "sqnr_text"]
+__all__ = ["ErrorSplitInfo", "error_split_info", "sqnr_text"]
 
 
 EXACT = "exact"
@@ -17,13 +16,15 @@ EXACT = "exact"
 
 @dataclass(frozen=True, slots=True)
 class ErrorSplitInfo:
-    """What the bar shows: both mean squared errors, their shares of the sum, and the sentence under it."""
+    """What is said of a grid: both mean squared errors, their shares of the sum, the sentence, and the
+    part of it behind the numbers."""
 
     rounding_mse: float
     clipping_mse: float
     rounding_share: float
     clipping_share: float
     verdict: str
+    remark: str = ""
 
 
 def error_split_info(
@@ -55,8 +56,10 @@ def error_split_info(
     ratio = sqnr_text(sqnr_db)
     text = "Exact" if ratio == EXACT else f"Signal to quantization noise {ratio}"
     text = f"{text}; {_percent(clipped_fraction)} of the values clipped."
-    text = " ".join(part for part in (text, _lost(*lost), verdict) if part)
-    return ErrorSplitInfo(rounding_mse, clipping_mse, share, 1 - share if whole > 0 else 0.0, text)
+    remark = f"{_lost(*lost)} {verdict}".strip()
+    return ErrorSplitInfo(
+        rounding_mse, clipping_mse, share, 1 - share if whole > 0 else 0.0, f"{text} {remark}", remark
+    )
 
 
 def sqnr_text(sqnr_db: float) -> str:
@@ -90,23 +93,3 @@ def _percent(fraction: float) -> str:
     if fraction == 0:
         return "none"
     return "less than 0.001 %" if fraction < 1e-5 else f"{100 * fraction:.3g} %"
-
-
-def error_split_html(info: ErrorSplitInfo) -> str:
-    """The bar: rounding error left, clipping error right, each in its own colour and named."""
-    parts = (
-        ("rounding", info.rounding_mse, info.rounding_share, ROUNDING),
-        ("clipping", info.clipping_mse, info.clipping_share, CLIPPING),
-    )
-    bar = "".join(
-        f'<span style="flex:{share:.6f} 0 0;background:{colour}" title="{name} {100 * share:.1f} %"></span>'
-        for name, _, share, colour in parts
-    )
-    keys = "".join(
-        f'<span><i style="background:{colour}"></i>{name} error <b>{mse:.3g}</b> ({100 * share:.1f} %)</span>'
-        for name, mse, share, colour in parts
-    )
-    return (
-        f'<div class="qx-split" role="img" aria-label="{info.verdict}"><div class="qx-bar">{bar}</div>'
-        f'<div class="qx-keys">{keys}</div></div>'
-    )

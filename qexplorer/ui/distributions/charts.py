@@ -1,4 +1,4 @@
-"""The pictures of page Distributions: the histogram under the grid, and the ranges of the channels."""
+"""Charts of page Distributions: the ranges of the channels, and the files of what the editor shows."""
 
 from __future__ import annotations
 
@@ -8,45 +8,61 @@ import numpy as np
 import streamlit as st
 
 from qexplorer.core.foreign.media import in_chart
-from qexplorer.core.grid import Grid, dequantize, quantize
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Granularity
 from qexplorer.core.model import Model
-from qexplorer.core.words.numbers import percent_text
 from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
 from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_info, channel_rows, channel_spec
-from qexplorer.report.tensor_charts.histogram import Bar, HistogramInfo, bar_edges, histogram_info, histogram_rows
+from qexplorer.report.tensor_charts.clip_curve import clip_curve_spec
+from qexplorer.report.tensor_charts.histogram import HistogramInfo, bar_edges, histogram_info, histogram_rows
 from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
-from qexplorer.ui.charts import draw_saving
+from qexplorer.ui import calibrator_controls
+from qexplorer.ui.charts import draw_saving, draw_saving_later
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
-from qexplorer.ui.session import as_plain, keep, remembered, state
+from qexplorer.ui.distributions.editor import Tried, mirrored
+from qexplorer.ui.session import chosen as choose
+from qexplorer.ui.session import remembered
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
     from qexplorer.observe.tensor_grid import GridView
 
-__all__ = ["draw_channels", "draw_histogram"]
+__all__ = ["clip_curve_chart", "draw_channels", "draw_files"]
 
 _BARS = (40, 200)  # fewer for a tensor of few values: empty bars say nothing
 _BEND = 1000.0  # a bent axis shows values down to a thousandth of the largest apart
 
 
-def draw_histogram(
-    model: Model, stats: TensorStats, settings: Settings, shown: Drawn, *, log: bool, bent: bool
-) -> None:
-    """The histogram with the grid over it, what the clicked bar holds, and its files."""
-    info = _histogram_info(model, stats, shown, log=log, bent=bent)
-    spec, text = histogram_spec(info), _grid_text(settings, shown, info)
-    event = st.vega_lite_chart(
-        in_chart(spec), width="stretch", key="histogram", on_select="rerun", alt=f"Histogram of {info.title}"
-    )
-    left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(as_plain(text))
-    with right.container(horizontal=True, horizontal_alignment="right"):
-        draw_saving(with_settings(spec, text.rstrip(".")), key="histogram", rows=histogram_rows(info))
-    bar = _clicked(event, info)
-    if bar is not None:
-        st.markdown(_arithmetic(bar, shown.grid))
+def draw_files(model: Model, judged: Tried, settings: Settings, shown: Drawn, *, log: bool, bent: bool) -> None:
+    """What saves the histogram under its grid and the curve of error over the clip range; made when asked for."""
+
+    def histogram() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        info = _histogram_info(model, judged.stats, shown, log=log, bent=bent)
+        return with_settings(histogram_spec(info), _grid_text(settings, shown, info)), histogram_rows(info)
+
+    def curve() -> tuple[dict[str, Any], None]:
+        return clip_curve_chart(model, judged, settings), None
+
+    name = judged.stats.name
+    draw_saving_later(histogram, f"{name} of {model.name}", key="histogram", label="Save histogram")
+    if shown.channel is None and settings.granularity == "tensor":
+        draw_saving_later(curve, f"Error of {name} over the clip range", key="clip_curve", label="Save curve")
+
+
+def clip_curve_chart(model: Model, judged: Tried, settings: Settings) -> dict[str, Any]:
+    """The curve for a file: the error of one grid over the whole tensor, with what each calibrator chooses."""
+    from qexplorer.observe.clip_curve import clip_curve
+
+    stats, chosen = judged.stats, get_format(settings.format)
+    both = mirrored(settings)
+    names = calibrator_controls.names_offered(chosen, Granularity.TENSOR, stats.kind)
+    curve = clip_curve(stats, chosen, symmetric=both, calibrators=names)
+    titles = {point.name: calibrator_controls.title_of(point.name) for point in curve.chosen}
+    kind = f"{settings.format}{', symmetric' if both and chosen.has_zero_point else ''}, one grid for all values"
+    title = f"Error of {stats.name} over the clip range"
+    return clip_curve_spec(curve, title=title, subtitle=f"{model.name}, {kind}, {made_by()}", titles=titles)
 
 
 def _histogram_info(model: Model, stats: TensorStats, shown: Drawn, *, log: bool, bent: bool) -> HistogramInfo:
@@ -65,47 +81,12 @@ def _histogram_info(model: Model, stats: TensorStats, shown: Drawn, *, log: bool
 def _grid_text(settings: Settings, shown: Drawn, info: HistogramInfo) -> str:
     grid = shown.grid
     if grid is None:
-        return f"{settings.text}. Each {settings.granularity} has a grid of its own; the lines mark the widest. " + (
-            "Choose a channel to see its levels." if settings.granularity == "channel" else ""
-        )
+        return f"{settings.text}, each {settings.granularity} with a grid of its own, the lines mark the widest"
     scale = float(grid.scale)
     apart = f"{scale:.4g} apart" if grid.format.is_uniform else f"not evenly spaced, times the scale {scale:.4g}"
     zero = f"; {info.zero_text}" if info.zero_text else ""
-    text = (
-        f"{settings.text}: {info.levels:,} levels, {apart}, from {float(grid.low):.4g} to {float(grid.high):.4g}{zero}."
-    )
-    return text + (f" One level in {info.comb_step} is drawn at the foot." if info.comb_step > 1 else "")
-
-
-def _clicked(event: Any, info: HistogramInfo) -> Bar | None:
-    picked = (event.get("selection") or {}).get("bar") or []
-    index = picked[0].get("index") if picked else None
-    return info.bars[int(index)] if index is not None and int(index) < len(info.bars) else None
-
-
-def _arithmetic(bar: Bar, grid: Grid | None) -> str:
-    """What happens to the value in the middle of the bar, step by step."""
-    text = f"**{bar.low:.4g} to {bar.high:.4g}**: {bar.count:,} values ({percent_text(bar.share, 3)})."
-    if grid is None:
-        return text
-    x = np.float32((bar.low + bar.high) / 2)
-    code = quantize(np.asarray(x), grid)
-    back = float(dequantize(code, grid))
-    scale, zero = float(grid.scale), int(grid.zero_point)
-    if not grid.format.is_uniform:
-        return (
-            f"{text} Its middle: {float(x):.5g} / {scale:.5g} = {float(x) / scale:.3f}, nearest to the level "
-            f"{back / scale:.4g} of code {int(code)}; back: {back / scale:.4g} · {scale:.5g} = {back:.5g}, "
-            f"error {back - float(x):+.3g}."
-        )
-    steps = float(x) / scale
-    rounded = round(steps) + zero
-    clipped = "" if rounded == int(code) else f", clipped to {int(code)}"
-    return (
-        f"{text} Its middle: {float(x):.5g} / {scale:.5g} = {steps:.3f}, rounded {round(steps)}, plus the zero point "
-        f"{zero} is code {rounded}{clipped}; back: ({int(code)} - {zero}) · {scale:.5g} = {back:.5g}, "
-        f"error {back - float(x):+.3g}."
-    )
+    ends = f"from {float(grid.low):.4g} to {float(grid.high):.4g}{zero}"
+    return f"{settings.text}: {info.levels:,} levels, {apart}, {ends}"
 
 
 def draw_channels(model: Model, stats: TensorStats, settings: Settings, view: GridView) -> None:
@@ -137,9 +118,4 @@ def _finite(values: Any) -> Any:
 
 def _pick_channel(tensor: str) -> None:
     picked = (st.session_state["channels"].get("selection") or {}).get("channel") or []
-    name = f"tensor_channel:{tensor}"
-    value = int(picked[0]["channel"]) if picked else None
-    st.session_state[remembered(name, None)["key"]] = value
-    now = state()
-    now.choices[name] = value
-    keep(now)
+    choose(f"tensor_channel:{tensor}", int(picked[0]["channel"]) if picked else None)

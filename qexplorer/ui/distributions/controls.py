@@ -13,23 +13,35 @@ from qexplorer.core.grid import Granularity
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
 from qexplorer.ui import calibrator_controls
-from qexplorer.ui.session import remembered
+from qexplorer.ui.session import chosen, remembered
+from qexplorer.ui.view_link import part
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["BY_HAND", "INTEGERS", "Settings", "counts_scale", "draw_grid_controls", "draw_view_controls"]
+__all__ = [
+    "BLOCKS",
+    "BY_HAND",
+    "INTEGERS",
+    "Settings",
+    "clip_names",
+    "counts_scale",
+    "draw_grid_controls",
+    "draw_view_controls",
+    "set_by_hand",
+    "widths",
+]
 
 INTEGERS = "integers"
 """The choice beside the formats with a name of their own: codes evenly spaced, of as many bits as the slider says."""
-_BLOCKS = (16, 32, 64, 128, 256)
+BLOCKS = (16, 32, 64, 128, 256)
 BY_HAND = "hand"
 """The choice beside the calibrators: a range that is drawn."""
 _SYMMETRIC = (
     "The zero point is fixed in the middle of the codes: cheaper arithmetic, but values of one sign waste half of them."
 )
 _GRANULARITY = "How many values share one scale: the whole tensor, one output channel, or one block of values."
-_BY_HAND = "\n- **By hand**: a slider for the clip lines."
+_BY_HAND = "\n- **By hand**: clip lines that are dragged or typed."
 _NUMBERS = "Integers are evenly spaced; the others have levels of their own, and their layers compute in float."
 _HAND = (
     "Narrower: more values are clipped, the others are rounded finer. With a grid for each channel it bounds them all."
@@ -48,7 +60,7 @@ class Settings:
         granularity: ``tensor``, ``channel`` or ``block``.
         block: values per scale, for blocks.
         symmetric: zero point in the middle.
-        calibrator: how the range is chosen; ``BY_HAND`` for the slider.
+        calibrator: how the range is chosen; ``BY_HAND`` for lines that were dragged or typed.
         options: the calibrator's options by name.
         clip: the range chosen by hand, or None.
     """
@@ -101,32 +113,45 @@ class Settings:
 def draw_grid_controls(stats: TensorStats) -> Settings:
     """Draws what decides the grid of this tensor; weights and activations each keep their own values."""
     kind, weight = stats.kind, stats.kind == "weight"
-    numbers = _numbers(kind)
     bits, symmetric, signed = 8, True, True
+    with part("numbers"):
+        numbers = _numbers(kind)
     if numbers == INTEGERS:
-        widths = _widths(kind)
-        bits = st.select_slider("Bits", widths, **remembered(f"{kind}_bits", 8, widths))
-    granularity, block = _granularity(stats, numbers) if weight else ("tensor", 32)
+        allowed = widths(kind)
+        with part("bits"):
+            bits = st.select_slider("Bits", allowed, **remembered(f"{kind}_bits", 8, allowed))
+    with part("granularity"):
+        granularity, block = _granularity(stats, numbers) if weight else ("tensor", 32)
     if numbers == INTEGERS:
-        symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
-        signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
+        with part("symmetric"):
+            symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
+            signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
     name = f"{'' if signed else 'u'}int{bits}" if numbers == INTEGERS else numbers
-    grid = (get_format(name), Granularity(granularity), kind)
+    with part("range"):
+        ranged, options, clip = _range(stats, name, granularity, symmetric or numbers != INTEGERS)
+    return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, ranged, options, clip)
+
+
+def _range(
+    stats: TensorStats, format: str, granularity: str, mirrored: bool
+) -> tuple[str, tuple[tuple[str, Any], ...], tuple[float, float] | None]:
+    """How the range is chosen, the options of that, and the range by hand."""
+    grid = (get_format(format), Granularity(granularity), stats.kind)
     ranges = [*calibrator_controls.names_offered(*grid), BY_HAND]
-    chosen = st.selectbox(
+    ranged = st.selectbox(
         "Range",
         ranges,
         format_func=_range_title,
         help=calibrator_controls.help_on_all(*grid) + _BY_HAND,
-        **remembered(f"{kind}_range", DEFAULT_CALIBRATOR, ranges),
+        **remembered(f"{stats.kind}_range", DEFAULT_CALIBRATOR, ranges),
     )
     calibrator_controls.draw_refused(*grid)
-    clip = _by_hand(stats, symmetric) if chosen == BY_HAND else None
-    options = () if chosen == BY_HAND else _options(kind, chosen)
-    return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, chosen, options, clip)
+    if ranged == BY_HAND:
+        return ranged, (), _by_hand(stats, mirrored)
+    return ranged, _options(stats.kind, ranged), None
 
 
-def _widths(kind: Role) -> tuple[int, ...]:
+def widths(kind: Role) -> tuple[int, ...]:
     """Widths of the integer formats that tensors of this kind can have."""
     return tuple(sorted({get_format(name).bits for name in on_a_grid(kind) if get_format(name).is_uniform}))
 
@@ -165,26 +190,40 @@ def _granularity(stats: TensorStats, numbers: str) -> tuple[str, int]:
     if numbers != INTEGERS:
         options = [name for name in options if name in get_format(numbers).granularities]
     kept = remembered("weight_granularity", options[0], options)
-    chosen = st.segmented_control("One scale for each", options, help=_GRANULARITY, required=True, **kept) or options[0]
+    fineness = st.segmented_control("One scale for each", options, help=_GRANULARITY, required=True, **kept)
     block = 32
-    if chosen == "block":
-        block = st.select_slider("Values in a block", _BLOCKS, **remembered("weight_block", 32, _BLOCKS))
-    return chosen, block
+    if fineness == "block":
+        block = st.select_slider("Values in a block", BLOCKS, **remembered("weight_block", 32, BLOCKS))
+    return fineness or options[0], block
 
 
-def _by_hand(stats: TensorStats, symmetric: bool) -> tuple[float, float]:
-    """The clip lines on a slider: one end for a symmetric grid, two for another."""
+def _by_hand(stats: TensorStats, mirrored: bool) -> tuple[float, float]:
+    """The clip lines as numbers, beside the handles that are dragged: one end for a mirrored grid, two for another."""
     low, high = min(stats.histogram.minimum, 0.0), max(stats.histogram.maximum, 0.0)
     reach = max(-low, high) or 1.0
+    first = (-reach, reach) if mirrored else (low, high if high > low else low + 1)
     step = reach / 200
-    name = f"tensor_clip:{stats.name}:{'one' if symmetric else 'two'}"
-    if symmetric:
-        end = st.slider("Clip lines", step, reach, step=step, format="± %.4g", help=_HAND, **remembered(name, reach))
-        return -float(end), float(end)
-    both = remembered(name, (low, high))
-    st.session_state[both["key"]] = tuple(st.session_state[both["key"]])  # JSON keeps a list
-    ends = st.slider("Clip lines", low, high if high > low else low + 1, step=step, format="%.4g", help=_HAND, **both)
-    return min(float(ends[0]), 0.0), max(float(ends[1]), 0.0)
+    names = clip_names(stats.name)
+    upper = remembered(names[1], first[1])
+    label = "Clip lines at ±" if mirrored else "Upper clip line"
+    end = float(st.number_input(label, 0.0, step=step, format="%.5g", help=_HAND, **upper))
+    if mirrored:
+        return -(end or step), end or step
+    lower = remembered(names[0], first[0])
+    begin = float(st.number_input("Lower clip line", None, 0.0, step=step, format="%.5g", **lower))
+    return begin, end if end > begin else begin + step
+
+
+def clip_names(tensor: str) -> tuple[str, str]:
+    """Names of the choices that hold a tensor's clip lines by hand, the lower one first."""
+    return f"tensor_clip_low:{tensor}", f"tensor_clip_high:{tensor}"
+
+
+def set_by_hand(kind: str, tensor: str, clip: tuple[float, float]) -> None:
+    """Makes ``clip`` the range of this tensor, in front of a run: as if it had been typed."""
+    for name, value in zip(clip_names(tensor), clip, strict=True):
+        chosen(name, value)
+    chosen(f"{kind}_range", BY_HAND)
 
 
 def counts_scale(kind: str) -> tuple[str, str]:

@@ -10,15 +10,19 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.ui.distributions.before_after import draw_before_after
 from qexplorer.ui.distributions.channels import draw_channel_table
-from qexplorer.ui.distributions.charts import draw_channels, draw_histogram
-from qexplorer.ui.distributions.clipping import draw_clipping
+from qexplorer.ui.distributions.charts import draw_channels, draw_files
 from qexplorer.ui.distributions.controls import Settings, counts_scale, draw_grid_controls, draw_view_controls
 from qexplorer.ui.distributions.drawn_grid import Drawn, drawn, view_of
-from qexplorer.ui.distributions.numbers import draw_error, draw_statistics
-from qexplorer.ui.distributions.tensor import choose_tensor
+from qexplorer.ui.distributions.editor import Tried, draw_tensor_editor, editor_view, take_over, tried
+from qexplorer.ui.distributions.link import KIND, PARTS, of_tensor, of_tensors
+from qexplorer.ui.distributions.numbers import draw_statistics
+from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe
 from qexplorer.ui.empty_page import draw_first_sample
-from qexplorer.ui.session import current_model, remembered, show_error
+from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
+from qexplorer.ui.session import choose_model, current_model, remembered, show_error, state
+from qexplorer.ui.sidebar import samples
+from qexplorer.ui.view_link import OpenedLink, draw_share, hidden, part, write_link
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -26,64 +30,106 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_distributions_page"]
 
+_OWN = "The link does not carry a model of your own: who opens it has to load the same first."
+
 
 def draw_distributions_page() -> None:
     """Draws the page."""
     st.title("Distributions", help="The values of one tensor, and the grid of numbers that quantization leaves of them")
+    link = OpenedLink(list(PARTS))
+    _linked_model(link)
     model = current_model()
     if model is None:
+        link.close()
         draw_first_sample()
         return
-    chosen = choose_tensor(model)
+    link.take([KIND])
+    link.take(of_tensors(tensor_names(model)))
+    with part("tensor"):
+        chosen = choose_tensor(model)
     if chosen is None:
+        link.close()
         return
     stats, source = chosen
+    link.take(of_tensor(stats))
+    link.close()
     if not stats.histogram.count:
         st.info("This tensor holds no finite value, so there is nothing to draw.")
         return
     _explore(model, stats, source)
-    st.header("Statistics")
-    draw_statistics(stats)
-    with st.container(key="next_step"):
-        st.page_link("pages/quantize.py", label="Next: choose a recipe", icon=":material/arrow_forward:")
+    if "more" not in hidden():
+        st.header("Statistics")
+        draw_statistics(stats)
+        with st.container(key="next_step"):
+            st.page_link("pages/quantize.py", label="Next: choose a recipe", icon=":material/arrow_forward:")
+
+
+def _linked_model(link: OpenedLink) -> None:
+    """Loads the sample that a link names; the session's own model is never in a link."""
+    name, known = link.asked.get("model"), samples()
+    if name is None or name == state().model:
+        return
+    if name not in known:
+        link.refuse("model", f"allowed: {', '.join(known)}")
+        return
+    choose_model(name, known[name].data)
+    st.rerun()
 
 
 @st.fragment
 def _explore(model: Model, stats: TensorStats, source: str) -> None:
-    """Everything that a control changes; only this runs again when one moves."""
+    """Everything that a control or a handle changes; only this runs again when one moves."""
     with st.container(key="explore"):
         picture, controls = st.columns([3, 1], gap="small")
+    take_over(stats)
     with controls:
         settings = draw_grid_controls(stats)
+    judged = tried(stats, source, settings)
     try:
-        view = view_of(source, stats.name, settings, stats)
+        view = view_of(judged.source, stats.name, settings, judged.stats)
     except QExplorerError as error:
         show_error(error)
         return
     with picture:
-        channel = _chosen_channel(stats)
-        shown = drawn(source, stats, view, channel)
+        shown = drawn(judged.source, judged.stats, view, _chosen_channel(judged.stats))
         log, bent = _scales(stats)
-        draw_histogram(model, stats, settings, shown, log=log, bent=bent)
-        draw_error(view, shown, settings)
+        hide = hidden() & EDITOR_PARTS
+        found = editor_view(model, stats, settings, judged, view, shown, log=log, bent=bent, hide=hide)
+        draw_tensor_editor(stats, judged, found)
+        with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="files_of_editor"):
+            now = write_link([KIND, *of_tensors({}), *of_tensor(stats)], _shared_model())
+            draw_share(now, PARTS, own=None if _shared_model() else _OWN)
+            draw_files(model, judged, settings, shown, log=log, bent=bent)
     with controls:
-        draw_view_controls(stats.kind)
-        _channel_control(stats)
-        draw_use_in_recipe(model, stats, settings)
-    _closer(model, stats, source, settings, view, shown)
-    if stats.channels is not None and len(stats.channels.count) > 1:
-        draw_channels(model, stats, settings, view)
-        draw_channel_table(model, stats, view)
+        with part("axes"):
+            draw_view_controls(stats.kind)
+        with part("channel"):
+            _channel_control(stats)
+        with part("recipe"):
+            draw_use_in_recipe(model, stats, settings)
+    if "more" not in hidden():
+        _below(model, judged, settings, view, shown)
 
 
-def _closer(model: Model, stats: TensorStats, source: str, settings: Settings, view: GridView, shown: Drawn) -> None:
+def _shared_model() -> dict[str, str]:
+    """The model as a link names it; nothing for one that is no sample."""
+    name = state().model
+    return {"model": name} if name is not None and name in samples() else {}
+
+
+def _below(model: Model, judged: Tried, settings: Settings, view: GridView, shown: Drawn) -> None:
+    _closer(model, judged, settings, view, shown)
+    if judged.stats.channels is not None and len(judged.stats.channels.count) > 1:
+        draw_channels(model, judged.stats, settings, view)
+        draw_channel_table(model, judged.stats, view)
+
+
+def _closer(model: Model, judged: Tried, settings: Settings, view: GridView, shown: Drawn) -> None:
     """What costs time while a control moves is drawn only for who asked for it."""
-    views = ("Nothing more", "Where to clip", "Before and after")
-    chosen = st.segmented_control("Look closer", views, required=True, **remembered("look_closer", views[0], views))
-    if chosen == views[1]:
-        draw_clipping(model, stats, source, settings, view)
-    elif chosen == views[2]:
-        draw_before_after(model, stats, source, settings, view, shown)
+    views = ("Nothing more", "Before and after")
+    asked = st.segmented_control("Look closer", views, required=True, **remembered("look_closer", views[0], views))
+    if asked == views[1]:
+        draw_before_after(model, judged.stats, judged.source, settings, view, shown)
 
 
 def _scales(stats: TensorStats) -> tuple[bool, bool]:

@@ -18,7 +18,15 @@ from qexplorer.ui.session import current_data, data_reference, fitted_data, mode
 if TYPE_CHECKING:
     from qexplorer.observe.stats import Statistics, TensorStats
 
-__all__ = ["SAMPLES", "choose_tensor", "layer_of", "observed", "tensor_label", "weight_stats_of"]
+__all__ = [
+    "SAMPLES",
+    "choose_tensor",
+    "layer_of",
+    "observed",
+    "tensor_label",
+    "tensor_names",
+    "weight_stats_of",
+]
 
 SAMPLES = CALIBRATION_SAMPLES
 _KINDS = {"weight": "Weights", "activation": "Activations"}
@@ -55,6 +63,15 @@ def choose_tensor(model: Model) -> tuple[TensorStats, str] | None:
         )
     with right:
         return _weight(model) if kind != "activation" else _activation(model)
+
+
+def tensor_names(model: Model) -> dict[str, list[str]]:
+    """Names of the tensors by kind; activations only once they were observed."""
+    from qexplorer.observe.weights import weighted_layers
+
+    names = {"weight": list(weighted_layers(model))}
+    found = observed(model) if state().data is not None else None
+    return names if found is None else names | {"activation": [stats.name for stats in found.of_kind("activation")]}
 
 
 def _pick(model: Model, kind: str, names: list[str], first: str) -> str:

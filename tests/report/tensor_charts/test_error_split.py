@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 from qexplorer.observe.advice import Advice, ClipDirection
-from qexplorer.report.palette import CLIPPING, ROUNDING
-from qexplorer.report.tensor_charts.error_split import error_split_html, error_split_info, sqnr_text
+from qexplorer.report.tensor_charts.error_split import error_split_info, sqnr_text
 
 
 def test_shares() -> None:
@@ -26,21 +25,13 @@ def test_no_error() -> None:
     info = error_split_info(0.0, 0.0, math.inf, 0.0)
     assert (info.rounding_share, info.clipping_share) == (0.0, 0.0)
     assert "inf" not in info.verdict
-    assert "nan" not in error_split_html(info)
+    assert "nan" not in info.verdict
 
 
 def test_tiny_fraction_is_not_none() -> None:
     """A fraction that is small but not zero is not called none."""
     assert "none of the values" in error_split_info(1, 0, 10, 0.0).verdict
     assert "less than 0.001 %" in error_split_info(1, 0, 10, 1e-7).verdict
-
-
-def test_colours() -> None:
-    """Each part has its own colour and its name."""
-    html = error_split_html(error_split_info(1, 1, 10, 0.1))
-    for colour, name in ((ROUNDING, "rounding error"), (CLIPPING, "clipping error")):
-        assert colour in html
-        assert name in html
 
 
 def test_float_noise_is_called_exact() -> None:

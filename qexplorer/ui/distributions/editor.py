@@ -127,11 +127,11 @@ def _clip(settings: Settings, view: GridView, shown: Drawn) -> tuple[float, floa
     """The range that was asked for: laid over it again, the format gives the grid that is drawn."""
     if shown.grid is None:
         return shown.span
+    if settings.clip is not None and view.grid.axis is None:
+        return settings.clip
     if mirrored(settings):
         reach = float(shown.grid.high) if float(shown.grid.high) > 0 else -float(shown.grid.low)
         return -reach, reach
-    if settings.clip is not None and view.grid.axis is None:
-        return settings.clip
     return float(shown.grid.low), float(shown.grid.high)
 
 

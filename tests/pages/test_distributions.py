@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +20,7 @@ from qexplorer.observe.weights import weight_stats
 from qexplorer.ui.distributions.to_recipe import with_rule, with_spec
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import editor_data, open_app, texts
-
-PAGE = "pages/distributions.py"
-
-
-def _opened(folder: Path, model: str = "tumour_mlp", data: str | None = "tumour", **choices: Any) -> AppTest:
-    """The page in a session that has chosen these."""
-    (folder / "sessions").mkdir(parents=True, exist_ok=True)
-    value = {"model": model, "data": data, "choices": choices}
-    (folder / "sessions" / "the-session.json").write_text(json.dumps(value))
-    return open_app(PAGE, session="the-session")
-
-
-def _control(app: AppTest, name: str) -> Any:
-    kinds = ("button_group", "selectbox", "select_slider", "slider", "toggle", "number_input")
-    return next(c for kind in kinds for c in app.get(kind) if c.key == f"keep:{name}")
-
-
-def _charts(app: AppTest) -> list[Any]:
-    return [chart for kind in ("vega_lite_chart", "arrow_vega_lite_chart") for chart in app.get(kind)]
+from tests.pages.on_distributions import PAGE, charts, control, opened
 
 
 def test_empty_page_does_something() -> None:
@@ -49,15 +30,15 @@ def test_empty_page_does_something() -> None:
     assert not app.exception
     assert not app.error
     assert app.session_state["qexplorer_state"].model == "digits_cnn"
-    assert _charts(app)
+    assert charts(app)
 
 
 def test_weight_at_once(workspace_folder: Path) -> None:
     """A weight is shown without any job: the editor, ranges of its channels, error and statistics."""
-    app = _opened(workspace_folder)
+    app = opened(workspace_folder)
     assert not app.exception
     assert not app.error
-    assert len(_charts(app)) == 1
+    assert len(charts(app)) == 1
     data = editor_data(app)
     assert data["grid"].startswith("int8 per tensor, symmetric")
     assert (data["format"]["qmin"], data["format"]["qmax"]) == (-127, 127)
@@ -69,8 +50,8 @@ def test_weight_at_once(workspace_folder: Path) -> None:
 @pytest.mark.parametrize("bits", [2, 4, 8, 16])
 def test_bits(workspace_folder: Path, bits: int) -> None:
     """The number of levels follows the bits: a symmetric signed grid leaves the most negative code out."""
-    app = _opened(workspace_folder)
-    _control(app, "weight_bits").set_value(bits).run()
+    app = opened(workspace_folder)
+    control(app, "weight_bits").set_value(bits).run()
     assert not app.error
     data = editor_data(app)
     assert data["format"]["name"] == f"int{bits}"
@@ -81,7 +62,7 @@ def test_bits(workspace_folder: Path, bits: int) -> None:
 @pytest.mark.parametrize("granularity", ["tensor", "channel", "block"])
 def test_every_combination(workspace_folder: Path, granularity: str, range_: str) -> None:
     """Every granularity goes with every range that is offered for it, without an error on the page."""
-    app = _opened(workspace_folder, weight_granularity=granularity, weight_range=range_, weight_bits=4)
+    app = opened(workspace_folder, weight_granularity=granularity, weight_range=range_, weight_bits=4)
     assert not app.exception
     assert not app.error
     fineness = {"tensor": "per tensor", "channel": "per channel", "block": "blocks of 32"}[granularity]
@@ -94,14 +75,14 @@ def test_finer_grids_are_better(workspace_folder: Path) -> None:
     """One scale for each channel costs less error at 4 bits than one for the tensor, and the page says how much."""
     found = {}
     for granularity in ("tensor", "channel"):
-        app = _opened(workspace_folder, weight_granularity=granularity, weight_bits=4)
+        app = opened(workspace_folder, weight_granularity=granularity, weight_bits=4)
         found[granularity] = editor_data(app)["split"]["sqnr"]
     assert found["channel"] > found["tensor"]
 
 
 def test_by_hand(workspace_folder: Path) -> None:
     """Clip lines that were typed clip values, and no recipe is offered for them."""
-    app = _opened(workspace_folder, weight_range="hand")
+    app = opened(workspace_folder, weight_range="hand")
     line = next(n for n in app.number_input if n.label == "Clip lines at ±")
     narrow = line.value / 4
     line.set_value(narrow).run()
@@ -114,7 +95,7 @@ def test_by_hand(workspace_folder: Path) -> None:
 
 def test_channel(workspace_folder: Path) -> None:
     """A chosen channel is drawn under its own grid, and the whole tensor's figure stays in sight."""
-    app = _opened(workspace_folder, weight_granularity="channel", weight_bits=4)
+    app = opened(workspace_folder, weight_granularity="channel", weight_bits=4)
     assert "Choose a channel to see its levels" in editor_data(app)["said"]
     next(n for n in app.number_input if n.label == "Channel").set_value(1).run()
     assert not app.error
@@ -126,21 +107,21 @@ def test_channel(workspace_folder: Path) -> None:
 
 def test_controls_survive_another_page(workspace_folder: Path) -> None:
     """Bits and range are as they were after a look at another page, and after a reload."""
-    app = _opened(workspace_folder)
-    _control(app, "weight_bits").set_value(3).run()
-    _control(app, "weight_range").set_value("mse").run()
+    app = opened(workspace_folder)
+    control(app, "weight_bits").set_value(3).run()
+    control(app, "weight_range").set_value("mse").run()
     app.switch_page("pages/model.py").run()
     app.switch_page(PAGE).run()
-    assert (_control(app, "weight_bits").value, _control(app, "weight_range").value) == (3, "mse")
+    assert (control(app, "weight_bits").value, control(app, "weight_range").value) == (3, "mse")
     again = open_app(PAGE, session="the-session")
-    assert (_control(again, "weight_bits").value, _control(again, "weight_range").value) == (3, "mse")
+    assert (control(again, "weight_bits").value, control(again, "weight_range").value) == (3, "mse")
 
 
 def test_another_model_forgets_the_tensor(workspace_folder: Path) -> None:
     """A tensor chosen in one model does not stand in the way of another model."""
-    app = _opened(workspace_folder)
+    app = opened(workspace_folder)
     options = app.selectbox[0].options
-    _control(app, "tensor_weight").select_index(1).run()
+    control(app, "tensor_weight").select_index(1).run()
     app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
     assert not app.exception
     assert not app.error
@@ -149,7 +130,7 @@ def test_another_model_forgets_the_tensor(workspace_folder: Path) -> None:
 
 def test_recipe_for_all(workspace_folder: Path) -> None:
     """The settings become those of all weights of the recipe, which the sidebar then shows."""
-    app = _opened(workspace_folder, weight_bits=4, weight_granularity="channel", weight_range="mse")
+    app = opened(workspace_folder, weight_bits=4, weight_granularity="channel", weight_range="mse")
     next(b for b in app.button if b.key == "use_for_all").click().run()
     assert not app.error
     recipe = Recipe.parse(app.session_state["qexplorer_state"].recipe)
@@ -181,7 +162,7 @@ def test_recipe_for_activations() -> None:
 
 def test_activations_need_data(workspace_folder: Path) -> None:
     """Without data the page says that activations need samples and where to choose them."""
-    app = _opened(workspace_folder, data=None, tensor_kind="activation")
+    app = opened(workspace_folder, data=None, tensor_kind="activation")
     assert not app.error
     assert any("no data is chosen" in info.value for info in app.info)
 
@@ -190,7 +171,7 @@ def test_activations_start_one_job(workspace_folder: Path, monkeypatch: pytest.M
     """The button hands model, data and number of samples to a job, and the session remembers which."""
     asked = []
     monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order, _: asked.append((kind, order)) or "x")
-    app = _opened(workspace_folder, tensor_kind="activation")
+    app = opened(workspace_folder, tensor_kind="activation")
     next(b for b in app.button if b.label.startswith("Observe")).click().run()
     assert asked == [(OBSERVE, ObserveOrder(model=MODEL, data=DATA, samples=512))]
     assert app.session_state["qexplorer_state"].jobs == {"observe": "x"}
@@ -200,11 +181,11 @@ def test_observed_activations(workspace_folder: Path) -> None:
     """Activations that were observed are shown at once, with one grid for the whole tensor and unsigned codes."""
     model = load_model("tumour_mlp")
     found = statistics_for(model, fit_to_model(load_data("tumour"), model))
-    app = _opened(workspace_folder, tensor_kind="activation")
+    app = opened(workspace_folder, tensor_kind="activation")
     assert not app.exception
     assert not app.error
     assert editor_data(app)["grid"].startswith("uint8 per tensor, asymmetric")
-    assert _control(app, "activation_counts_scale").value == "logarithmic"
+    assert control(app, "activation_counts_scale").value == "logarithmic"
     assert app.selectbox[0].value not in {info.name for info in model.inputs}
     assert len(app.selectbox[0].options) == len(found.of_kind("activation"))
     assert not [c for c in app.get("button_group") if c.key == "keep:weight_granularity"]
@@ -216,7 +197,7 @@ def _table_of_channels(app: AppTest) -> Any:
 
 def test_the_table_of_a_weight_says_everything_of_each_channel(workspace_folder: Path) -> None:
     """Moments, zeros, outliers and both errors stand there at once, one row for each output channel."""
-    table = _table_of_channels(_opened(workspace_folder, channel_table=True))
+    table = _table_of_channels(opened(workspace_folder, channel_table=True))
     wanted = {"kurtosis", "zeros", "beyond 6 std", "SQNR (dB)", "rounding MSE", "clipping MSE"}
     assert wanted <= set(table.columns)
     assert (table["SQNR (dB)"] > 0).all()
@@ -231,12 +212,12 @@ def test_the_table_of_an_activation_asks_for_a_pass_and_then_says_everything(
     stats = statistics_for(model, data).of_kind("activation")[1]  # the first is the input
     asked = []
     monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda kind, order, _: asked.append((kind, order)) or "x")
-    app = _opened(workspace_folder, tensor_kind="activation", channel_table=True)
+    app = opened(workspace_folder, tensor_kind="activation", channel_table=True)
     assert "kurtosis" not in _table_of_channels(app).columns
     next(b for b in app.button if b.label == "Look into the channels").click().run()
     assert asked == [(CHANNELS, ChannelsOrder(model=MODEL, data=DATA, samples=512, tensor=stats.name))]
     channels_for(model, data, stats)
-    table = _table_of_channels(_opened(workspace_folder, tensor_kind="activation", channel_table=True))
+    table = _table_of_channels(opened(workspace_folder, tensor_kind="activation", channel_table=True))
     assert {"kurtosis", "zeros", "SQNR (dB)", "clipping MSE"} <= set(table.columns)
     assert stats.channels is not None
     assert len(table) == len(stats.channels.count)
@@ -262,77 +243,22 @@ def test_saved_histogram_counts_every_value() -> None:
 def test_job_of_another_model(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another model is being observed, this one's button is offered all the same."""
     monkeypatch.setattr("qexplorer.jobs.manager.submit", lambda *_: "x")
-    app = _opened(workspace_folder, tensor_kind="activation")
+    app = opened(workspace_folder, tensor_kind="activation")
     next(b for b in app.button if b.label.startswith("Observe")).click().run()
     app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
-    _control(app, "tensor_kind").set_value("activation").run()
+    control(app, "tensor_kind").set_value("activation").run()
     assert not app.exception
     assert next(b for b in app.button if b.label == "Observe 512 samples")
 
 
-def test_what_the_editor_sends_is_kept(workspace_folder: Path) -> None:
-    """A range let go in the editor becomes the range by hand, with the value looked at and the outliers; a range that
-    is upside down gives one sentence and changes nothing."""
-    app = _opened(workspace_folder, weight_bits=4)
-    reach = editor_data(app)["clip"][1]
-    sent = {"seq": 3, "clip": [-reach / 2, reach / 2], "value": reach / 3, "outlier": 1}
-    app.session_state["grid_editor"] = {"state": sent}
-    app.run()
-    data = editor_data(app)
-    assert not app.exception
-    assert (data["seq"], data["value"], data["clip"]) == (3, reach / 3, [-reach / 2, reach / 2])
-    assert _control(app, "weight_range").value == "hand"
-    app.session_state["grid_editor"] = {"state": sent | {"seq": 4, "outlier": 8}}
-    app.run()
-    assert editor_data(app)["outlier"] == 8
-    app.session_state["grid_editor"] = {"state": sent | {"clip": [1, -1]}}
-    app.run()
-    assert [error.value for error in app.error if "upside down" in error.value]
-    assert editor_data(app)["clip"] == [-reach / 2, reach / 2]
-
-
 def test_a_kept_setting_stands_beside_the_one_in_use(workspace_folder: Path) -> None:
     """Before and after are two pictures; a setting that was kept and then left is the third, until it is forgotten."""
-    app = _opened(workspace_folder, look_closer="Before and after", weight_bits=4)
-    first = len(_charts(app))
+    app = opened(workspace_folder, look_closer="Before and after", weight_bits=4)
+    first = len(charts(app))
     app.button("keep_setting").click().run()
     next(s for s in app.select_slider if s.label == "Bits").set_value(3).run()
     assert any(caption.value.startswith("Kept: int4 per tensor") for caption in app.caption)
-    assert len(_charts(app)) == first + 1
+    assert len(charts(app)) == first + 1
     app.button("forget_setting").click().run()
-    assert len(_charts(app)) == first
+    assert len(charts(app)) == first
     assert not app.exception
-
-
-def _linked(**asked: str) -> AppTest:
-    """The page as a link opens it, in a session that has nothing chosen."""
-    app = open_app()
-    for name, text in asked.items():
-        app.query_params[name] = text
-    return app.switch_page(PAGE).run()
-
-
-def test_a_link_brings_the_view() -> None:
-    """Model, grid, range, value and what is hidden come from the address, and stand in it again."""
-    asked = {"model": "tumour_mlp", "bits": "3", "range": "hand", "low": "-0.2", "high": "0.2", "value": "0.11"}
-    app = _linked(**asked, hide="curve,more")
-    assert not app.exception
-    assert not app.error
-    data = editor_data(app)
-    assert (data["format"]["name"], data["clip"], data["value"], data["hide"]) == ("int3", [-0.2, 0.2], 0.11, ["curve"])
-    assert not _charts(app)
-    now = {name: "".join(app.query_params[name]) for name in asked}
-    assert now == asked
-    assert "".join(app.query_params["hide"]) == "curve,more"
-
-
-def test_rubbish_in_a_link_gives_one_sentence() -> None:
-    """Zero bits, HTML for a tensor and a number that is none are told together; what can be read is taken."""
-    evil = "<img src=x onerror=alert(1)>"
-    app = _linked(model="tumour_mlp", bits="0", tensor=evil, low="nan", range="mse", channel="-1")
-    assert not app.exception
-    (error,) = app.error
-    for part in ("bits '0'", "onerror", "low 'nan'", "channel '-1'"):
-        assert part in error.value
-    assert editor_data(app)["format"]["name"] == "int8"
-    assert _control(app, "weight_range").value == "mse"

@@ -32,11 +32,10 @@ if TYPE_CHECKING:
     from qexplorer.jobs.references import DataRef, ModelRef
 
 __all__ = [
+    "WIDGET",
     "State",
     "as_plain",
-    "choice",
     "choose_model",
-    "chosen",
     "current_data",
     "current_model",
     "current_recipe",
@@ -57,7 +56,8 @@ __all__ = [
 _STATE, _ID, _WRITTEN = "qexplorer_state", "qexplorer_session", "qexplorer_written"
 _UNKEPT = "qexplorer_unkept"
 _ID_FORM = re.compile(r"[A-Za-z0-9_-]{8,32}")
-_WIDGET = "keep:"
+WIDGET = "keep:"
+"""What the key of a remembered control begins with."""
 _KEPT_DAYS = 30
 
 
@@ -110,7 +110,7 @@ def state() -> State:
     valid = bool(_ID_FORM.fullmatch(asked))
     if known is None or (valid and asked != known):
         known = asked if valid else secrets.token_urlsafe(9)
-        for key in [k for k in st.session_state if str(k).startswith(_WIDGET)]:
+        for key in [k for k in st.session_state if str(k).startswith(WIDGET)]:
             del st.session_state[key]
         st.session_state[_ID], st.session_state[_STATE] = known, _read(known)
         _forget_old()
@@ -145,7 +145,7 @@ def remembered(name: str, default: Any, allowed: Sequence[Any] | None = None) ->
     Use as ``st.selectbox("Bits", options, **remembered("bits", 8, options))``: do not also give a default to the
     widget. A kept value that is not in ``allowed`` any more gives way to ``default``.
     """
-    key = _WIDGET + name
+    key = WIDGET + name
     if key not in st.session_state:
         st.session_state[key] = state().choices.get(name, default)
     if allowed is not None and st.session_state[key] not in allowed:
@@ -155,20 +155,8 @@ def remembered(name: str, default: Any, allowed: Sequence[Any] | None = None) ->
 
 def _remember(name: str) -> None:
     now = state()
-    now.choices[name] = st.session_state[_WIDGET + name]
+    now.choices[name] = st.session_state[WIDGET + name]
     keep(now)
-
-
-def choice(name: str, default: Any) -> Any:
-    """The value that a :func:`remembered` widget has or will have."""
-    key = _WIDGET + name
-    return st.session_state[key] if key in st.session_state else state().choices.get(name, default)
-
-
-def chosen(name: str, value: Any) -> None:
-    """Gives a :func:`remembered` widget a value, in a callback or before the widget is drawn."""
-    st.session_state[_WIDGET + name] = value
-    _remember(name)
 
 
 def choose_model(source: str | None, data: str | None, *, name: str | None = None) -> None:
@@ -186,7 +174,7 @@ def choose_model(source: str | None, data: str | None, *, name: str | None = Non
         del now.choices[choice]
     now.choices["model_name"] = name
     now.choices.pop("data_name", None)
-    for key in [k for k in st.session_state if str(k).startswith(_WIDGET + "tensor")]:
+    for key in [k for k in st.session_state if str(k).startswith(WIDGET + "tensor")]:
         del st.session_state[key]
     keep(now)
 

@@ -22,8 +22,8 @@ from qexplorer.ui.charts import draw_saving, draw_saving_later
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
 from qexplorer.ui.distributions.editor import Tried, mirrored
-from qexplorer.ui.session import chosen as choose
 from qexplorer.ui.session import remembered
+from qexplorer.ui.view.choices import chosen as choose
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats

@@ -13,8 +13,9 @@ from qexplorer.core.grid import Granularity
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
 from qexplorer.ui import calibrator_controls
-from qexplorer.ui.session import chosen, remembered
-from qexplorer.ui.view_link import part
+from qexplorer.ui.session import remembered
+from qexplorer.ui.view.choices import chosen
+from qexplorer.ui.view.link import part
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats

@@ -18,7 +18,7 @@ from qexplorer.ui.distributions.drawn_grid import Drawn
 from qexplorer.ui.grid_editor.component import draw_grid_editor, take_moved
 from qexplorer.ui.grid_editor.payload import EditorView, Mark
 from qexplorer.ui.grid_editor.state import MOST_TIMES
-from qexplorer.ui.session import choice, chosen
+from qexplorer.ui.view.choices import choice, chosen
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats

@@ -10,8 +10,8 @@ from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.ui.calibrator_controls import option_fields
 from qexplorer.ui.distributions.controls import BLOCKS, BY_HAND, INTEGERS, clip_names, counts_scale, widths
 from qexplorer.ui.grid_editor.state import MOST_TIMES
-from qexplorer.ui.session import choice
-from qexplorer.ui.view_link import Linked, number, one_of, switch
+from qexplorer.ui.view.choices import choice
+from qexplorer.ui.view.link import Linked, number, one_of, switch
 
 if TYPE_CHECKING:
     from qexplorer.core.formats import Role

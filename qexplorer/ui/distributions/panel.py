@@ -22,7 +22,7 @@ from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
 from qexplorer.ui.session import choose_model, current_model, remembered, show_error, state
 from qexplorer.ui.sidebar import samples
-from qexplorer.ui.view_link import OpenedLink, draw_share, hidden, part, write_link
+from qexplorer.ui.view.link import OpenedLink, draw_share, hidden, part, write_link
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats

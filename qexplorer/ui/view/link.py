@@ -16,7 +16,8 @@ import streamlit as st
 
 from qexplorer.core.errors import InputError
 from qexplorer.core.foreign.media import in_label
-from qexplorer.ui.session import choice, chosen, show_error
+from qexplorer.ui.session import show_error
+from qexplorer.ui.view.choices import choice, chosen
 
 __all__ = [
     "HIDE",

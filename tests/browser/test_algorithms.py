@@ -54,6 +54,9 @@ def test_what_changed(app_url: str, new_page: NewPage, settled: Settled, shoot: 
     assert page.get_by_role("combobox", name="Layer").input_value() != before
     _drawn(page, "effect_after")
     shoot(page, "algorithms_changed")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_timeout(400)  # charts follow the window
+    _in_view(page, "effect_before", "effect_after", "effect_reach")
 
 
 def test_lessons(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot) -> None:
@@ -89,6 +92,10 @@ def test_lessons(app_url: str, new_page: NewPage, settled: Settled, shoot: Shoot
     _view(page, "LSQ", settled)
     _drawn(page, "lesson_curve")
     _in_view(page, "lesson_slopes", "lesson_curve")
+    _view(page, "Channels", settled)
+    _drawn(page, "lesson_moving")
+    _in_view(page, "lesson_ranges", "lesson_moving")
+    shoot(page, "algorithms_channels_dark")
 
 
 def _in_view(page: Page, *keys: str) -> None:

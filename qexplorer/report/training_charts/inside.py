@@ -11,6 +11,7 @@ from qexplorer.report.training_charts.curves import HEIGHT, PADDING, epoch_axis
 
 __all__ = ["gradient_rows", "gradient_spec", "scale_rows", "scale_spec", "weight_rows", "weight_spec"]
 
+_FEW = 0.04  # below that, four ticks are parts of a per cent apart
 _MOST_TICKS = 64
 
 
@@ -100,7 +101,8 @@ def weight_spec(layer: str, look: Look) -> dict[str, Any]:
     high = look.low + len(look.now.counts) * look.width
     x: dict[str, Any] = {"type": "quantitative", "scale": {"domain": [look.low, high], "nice": False}}
     x["axis"] = {"grid": False, "title": "weight in steps of its scale", "format": "d", "tickMinStep": 1}
-    y = {"type": "quantitative", "title": None, "axis": {"format": ".0%", "tickCount": 4}}
+    most = max((*_shares(look.now), *_shares(look.first)), default=0.0)
+    y = {"type": "quantitative", "title": None, "axis": {"format": ".0%" if most > _FEW else ".1%", "tickCount": 4}}
     levels = look.levels if len(look.levels) <= _MOST_TICKS else (look.levels[0], look.levels[-1])
     tooltip = [
         {"field": "low", "title": "from (steps)", "format": ".2f"},

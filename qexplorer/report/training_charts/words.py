@@ -19,6 +19,7 @@ __all__ = ["choice_text", "cost_text", "forecast_text", "integer_text", "so_far"
 
 _RISES = 2
 _BROKEN = "no number"  # what the engine says where the loss became none
+_FAR = 3.0  # times the loss before training, which no epoch came back to
 _MUCH = 1.25  # times the least loss so far
 
 
@@ -51,6 +52,11 @@ def trouble(diary: Diary) -> str | None:
     kept = "the state before training is" if diary.best == 0 else f"the state after epoch {diary.best} is"
     if diary.stopped is not None and _BROKEN in diary.stopped:
         return f"Training ended because {diary.stopped}: {kept} kept. A smaller learning rate usually helps."
+    first, least = diary.epochs[0].held_back, min((each.held_back for each in diary.epochs[1:]), default=0.0)
+    if diary.best == 0 and least > _FAR * first > 0:
+        from_, to = number_text(first), number_text(least)
+        thrown = f"Training threw the weights off: the loss on samples held back went from {from_} to {to} at best, and"
+        return f"{thrown} {kept} kept. A smaller learning rate usually helps."
     last = [each.held_back for each in diary.epochs[-_RISES - 1 :]]
     rising = len(last) > _RISES and all(one < other for one, other in pairwise(last))
     if rising and last[-1] > _MUCH * diary.best_epoch.held_back:

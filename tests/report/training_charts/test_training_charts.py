@@ -51,11 +51,17 @@ def test_what_goes_wrong_is_one_sentence_with_a_way_out() -> None:
     broken = replace(DIARY, stopped="the loss was no number in epoch 4")
     assert "ended because the loss was no number in epoch 4: the state after epoch 2 is kept" in str(trouble(broken))
     assert trouble(replace(DIARY, stopped="the loss on samples held back did not fall for 3 epochs")) is None
+    thrown = replace(
+        DIARY, epochs=(Epoch(0, None, 0.1, 1.0), Epoch(1, 3.0, 30.0, 0.1), Epoch(2, 2.0, 20.0, 0.1)), best=0
+    )
+    assert "threw the weights off: the loss on samples held back went from 0.100 to 20.0 at best" in str(
+        trouble(thrown)
+    )
     worse = replace(DIARY, epochs=(*EPOCHS[:1], Epoch(1, 3.0, 3.0, 0.3)), best=0, ended=True)
     assert "No epoch was better" in str(trouble(worse))
     poorer = replace(DIARY, epochs=(*EPOCHS[:1], Epoch(1, 3.0, 1.0, 0.2)), best=1)
     assert "but its accuracy is worse than that of rounding alone" in str(trouble(poorer))
-    whole = replace(worse, epochs=(Epoch(0, None, 0.1, 1.0), Epoch(1, 3.0, 3.0, 0.3)))
+    whole = replace(worse, epochs=(Epoch(0, None, 0.1, 1.0), Epoch(1, 3.0, 0.2, 0.3)))
     assert "loses nothing" in str(trouble(whole))
 
 

@@ -38,7 +38,7 @@ from qexplorer.jobs.records import (
     write_json,
     write_owners,
 )
-from qexplorer.process.limits import BASE
+from qexplorer.process.limits import BASE, granted
 from qexplorer.process.parent import start_child
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def submit(kind: JobKind[OrderT, Any, Any], order: OrderT, owner: str = "") -> s
 
     Raises:
         UnknownName: for a kind that is not registered, which its process could not find.
-        InputError: nothing can be written to the workspace.
+        InputError: nothing can be written to the workspace, or a limit that the user has set is none.
     """
     JOB_KINDS.get(kind.name)
+    granted(BASE)  # a limit that is none is told before anything is written
     digest = kind.digest(order)
     with told_of_disk(workspace("jobs")), _one_at_a_time():
         states = _all()

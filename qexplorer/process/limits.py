@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from qexplorer.core.errors import InputError
+
 __all__ = ["BASE", "FACTOR", "MOST_MEMORY", "Limits", "apply_limits", "granted", "machine_bytes", "raise_data_limit"]
 
 FACTOR = "QEXPLORER_LIMITS"
@@ -53,13 +55,17 @@ BASE = Limits(resident_bytes=4 * 2**30, quiet_s=120.0)
 
 
 def granted(limits: Limits) -> Limits:
-    """``limits`` as the user has changed them, and never more memory than this machine can give."""
-    typed = os.environ.get(FACTOR, "1").strip().lower()
+    """``limits`` as the user has changed them, and never more memory than this machine can give.
+
+    Raises:
+        InputError: what the user has set is no number above 0.
+    """
+    typed = os.environ.get(FACTOR, "").strip().lower()
     if typed == "off":
         return replace(limits, resident_bytes=None, quiet_s=None)
-    factor = _number(typed, 1.0)
+    factor = _number(FACTOR, "a factor above 0 such as 4, or off") or 1.0
     memory, quiet = limits.resident_bytes, limits.quiet_s
-    most = _number(os.environ.get(MOST_MEMORY, ""), 0.0) * 2**30 or _SHARE * machine_bytes()
+    most = _number(MOST_MEMORY, "gigabytes above 0, such as 8") * 2**30 or _SHARE * machine_bytes()
     return replace(
         limits,
         resident_bytes=None if memory is None else int(min(memory * factor, most)),
@@ -67,12 +73,16 @@ def granted(limits: Limits) -> Limits:
     )
 
 
-def _number(text: str, otherwise: float) -> float:
+def _number(variable: str, allowed: str) -> float:
+    """The number in an environment variable; 0 where it is not set."""
+    text = os.environ.get(variable, "").strip()
     try:
-        value = float(text)
+        value = float(text) if text else 0.0
     except ValueError:
-        return otherwise
-    return value if math.isfinite(value) and value > 0 else otherwise
+        value = math.nan
+    if text and not (math.isfinite(value) and value > 0):
+        raise InputError(f"'{text}' is no limit", where=variable, allowed=allowed, do="correct or unset it")
+    return value
 
 
 @cache

@@ -24,8 +24,8 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.workspace import sha256_bytes
 from tests.hostile import data, models
 from tests.hostile.case import EITHER, LOADS, REFUSED, Case, of_bytes
+from tests.hostile.formats import FORMATS, mutated
 from tests.hostile.judging import Answer, Worker, wrong_with
-from tests.hostile.mutations import FORMATS, mutated
 
 __all__ = ["Tally", "mutations"]
 
@@ -159,7 +159,10 @@ def _sets(order: argparse.Namespace) -> dict[str, Callable[[], Tally]]:
         "qx.load, named models": lambda: _at_the_entrance("qx.load, named models", models.cases(), until(0.12)),
         "qx.data, named data": lambda: _at_the_entrance("qx.data, named data", data.cases(), until(0.1)),
         "command line, named models": lambda: _on_the_command_line(shown, until(0.08)),
-        **{f"{kind} mutations": mutated_files(kind) for kind in ("csv", "idx", "npz", "zip", "onnx")},
+        **{
+            f"{kind} mutations": mutated_files(kind)
+            for kind in sorted(FORMATS, key=lambda kind: (kind == "onnx", kind))
+        },
     }
 
 

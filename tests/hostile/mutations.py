@@ -19,9 +19,12 @@ from tests.hostile.models import ODD_NAMES
 from tests.load.model_graphs import model, small_cnn, value, weight
 from tests.load.safety.test_expansion import attribute_bomb
 
-__all__ = ["FORMATS", "mutated"]
+__all__ = ["FORMATS", "NUMBERS", "Format", "bytes_changed", "in_archive"]
 
-_NUMBERS = (
+Format = tuple[str, Callable[[], list[bytes]], Callable[[bytes, random.Random], bytes]]
+"""What a file of it is called, good ones, and how they are damaged where a parser looks."""
+
+NUMBERS = (
     0,
     1,
     -1,
@@ -68,19 +71,7 @@ _CELLS = (
 )
 
 
-def mutated(kind: str, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of damaged files of one of :data:`FORMATS`, without end."""
-    chance = random.Random(f"{kind} {seed}")
-    file, seeds, deeper = FORMATS[kind]
-    good = seeds()
-    while True:
-        data = chance.choice(good)
-        for _ in range(chance.choice((1, 1, 2, 4))):
-            data = _bytes(data, chance) if chance.random() < 0.4 else deeper(data, chance)
-        yield file, data
-
-
-def _bytes(data: bytes, chance: random.Random) -> bytes:
+def bytes_changed(data: bytes, chance: random.Random) -> bytes:
     """Some bytes changed, cut off, taken out, doubled or put elsewhere."""
     if not data:
         return b"\0"
@@ -102,7 +93,7 @@ def _bytes(data: bytes, chance: random.Random) -> bytes:
         found[place:place] = found[first:last]
     else:
         found[first:last] = (
-            chance.choice(_NUMBERS).to_bytes(8, "little", signed=True) if first % 2 else bytes(last - first)
+            chance.choice(NUMBERS).to_bytes(8, "little", signed=True) if first % 2 else bytes(last - first)
         )
     return bytes(found)
 
@@ -144,7 +135,7 @@ def _model(data: bytes, chance: random.Random) -> bytes:
     try:
         proto.ParseFromString(data)
     except Exception:  # bytes were damaged before: more of that then
-        return _bytes(data, chance)
+        return bytes_changed(data, chance)
     message = chance.choice(list(_messages(proto)))
     field = chance.choice(message.DESCRIPTOR.fields)
     try:
@@ -206,7 +197,7 @@ def _float(field: Any, chance: random.Random) -> float:  # noqa: ARG001 - one si
 
 
 def _whole(field: Any, chance: random.Random) -> int:
-    number = chance.choice(_NUMBERS)
+    number = chance.choice(NUMBERS)
     return (
         number
         if field.cpp_type == field.CPPTYPE_INT64
@@ -216,7 +207,7 @@ def _whole(field: Any, chance: random.Random) -> int:
     )
 
 
-def _in_archive(inner: Callable[[bytes, random.Random], bytes]) -> Callable[[bytes, random.Random], bytes]:
+def in_archive(inner: Callable[[bytes, random.Random], bytes]) -> Callable[[bytes, random.Random], bytes]:
     """Damages one file inside an archive and packs it again, so that sums and sizes agree."""
 
     def deeper(data: bytes, chance: random.Random) -> bytes:
@@ -224,7 +215,7 @@ def _in_archive(inner: Callable[[bytes, random.Random], bytes]) -> Callable[[byt
             with zipfile.ZipFile(BytesIO(data)) as archive:
                 files = {name: archive.read(name) for name in archive.namelist()}
         except Exception:  # the archive itself was damaged before
-            return _bytes(data, chance)
+            return bytes_changed(data, chance)
         name = chance.choice(sorted(files)) if files else "x.npy"
         kind = chance.random()
         if kind < 0.7:
@@ -243,8 +234,8 @@ def _array(data: bytes, chance: random.Random) -> bytes:
     """A NumPy array with another header, or other bytes behind it."""
     kinds = ("<f4", ">f8", "|O", "<U9", "|V8", "<M8[s]", "<i8", "|b1", "<c8", "<f2", "[('a','<f4')]")
     if chance.random() < 0.5:
-        return _bytes(data, chance)
-    shape = tuple(chance.choice((*_NUMBERS, 3, 4, 8)) for _ in range(chance.randrange(5)))
+        return bytes_changed(data, chance)
+    shape = tuple(chance.choice((*NUMBERS, 3, 4, 8)) for _ in range(chance.randrange(5)))
     order = chance.choice(("True", "False", "1"))
     text = f"{{'descr': '{chance.choice(kinds)}', 'fortran_order': {order}, 'shape': {shape}, }}"
     return npy_header(text, data[128:])
@@ -270,7 +261,7 @@ def _idx(data: bytes, chance: random.Random) -> bytes:
     """A number in the header that is another."""
     found = bytearray(data.ljust(16, b"\0"))
     place = chance.choice((2, 3, 4, 8, 12))
-    fresh = chance.choice(_NUMBERS) % 2**32
+    fresh = chance.choice(NUMBERS) % 2**32
     found[place : place + (1 if place < 4 else 4)] = (
         struct.pack(">I", fresh)[-1:] if place < 4 else struct.pack(">I", fresh)
     )
@@ -285,12 +276,12 @@ def _png(data: bytes, chance: random.Random) -> bytes:
         chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
         at += 12 + min(size, len(data))
     if not chunks:
-        return _bytes(data, chance)
+        return bytes_changed(data, chance)
     place = chance.randrange(len(chunks))
     kind, body = chunks[place]
     doing = chance.randrange(4)
     if doing == 0:
-        chunks[place] = (kind, _bytes(body, chance))
+        chunks[place] = (kind, bytes_changed(body, chance))
     elif doing == 1:
         chunks.insert(place, chunks[place])
     elif doing == 2:
@@ -333,11 +324,11 @@ def _archives() -> list[bytes]:
     return [zipped({"a/1.png": picture(), "b/1.png": picture("P"), "classes.txt": b"a\nb\n"}), zipped(files)]
 
 
-FORMATS: dict[str, tuple[str, Callable[[], list[bytes]], Callable[[bytes, random.Random], bytes]]] = {
+FORMATS: dict[str, Format] = {
     "onnx": ("model.onnx", _model_seeds, _model),
-    "npz": ("d.npz", _arrays, _in_archive(_array)),
+    "npz": ("d.npz", _arrays, in_archive(_array)),
     "csv": ("d.csv", _tables, _table),
     "idx": ("a-images-idx3-ubyte", lambda: [idx((4, 3, 2), bytes(24)), idx((2, 2, 2), bytes(32), 0x0D)], _idx),
-    "zip": ("d.zip", _archives, _in_archive(_png)),
+    "zip": ("d.zip", _archives, in_archive(_png)),
 }
 """By format: what a file is called, good ones, and how it is damaged where a parser looks."""

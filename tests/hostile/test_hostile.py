@@ -14,13 +14,22 @@ import pytest
 from tests.hostile import data, models, recipes
 from tests.hostile.campaign import mutations
 from tests.hostile.case import Case
+from tests.hostile.formats import FORMATS
 from tests.hostile.judging import judged, wrong_with
-from tests.hostile.mutations import FORMATS
 from tests.hostile.recipe_texts import named, verdict
 
 _SLOW = ("counts/", "bodies/a loop", "archives/20,000", "tables/200,000", "operators/", "80 MB")
 """Families that the long part opens: each takes seconds."""
-_SOME = {"onnx": 60, "npz": 200, "csv": 200, "idx": 200, "zip": 100}
+_SOME = {
+    "onnx": 60,
+    "npz": 200,
+    "csv": 200,
+    "idx": 200,
+    "zip": 100,
+    "safetensors": 200,
+    "state_dict": 100,
+    "config": 20,
+}
 
 
 def _wrong(cases: Iterable[Case]) -> list[str]:

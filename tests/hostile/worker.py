@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ _ROOTS = tuple(
         "/usr",
         "/lib",
         "/etc/os-release",
+        *(each for each in sys.path if os.path.isabs(each)),  # noqa: PTH117
     }
 )
 _WATCHED = ("open", "os.listdir", "os.scandir", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system")
@@ -64,6 +66,10 @@ def _open(path: Path, out: Path) -> None:
             "folder": str(path.parent),
         }
         load_file(arguments, lambda _: None)
+    elif path.suffix in (".safetensors", ".pt", ".json"):
+        from tests.hostile.weights import fit
+
+        fit(path)
     else:
         from qexplorer.load.datasets.child import read_file
         from qexplorer.load.datasets.untrusted import load_kept
@@ -102,6 +108,7 @@ def main(folder: Path) -> None:
     bait = folder / "secret.bin"
     bait.write_bytes(b"0123456789abcdef")
     old = time.time() - 10**6
+    tempfile.gettempdir()  # looks for a folder to write to, the first time
     sys.addaudithook(_hook)
     for line in sys.stdin:
         path = Path(line.strip())

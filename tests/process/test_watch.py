@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout
+from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, InputError
 from qexplorer.process import limits as limits_module
 from qexplorer.process.limits import BASE, FACTOR, MOST_MEMORY, Limits, granted
 from qexplorer.process.watch import LimitsWatch, Taken
@@ -115,7 +115,7 @@ def test_what_is_allowed_grows_and_never_shrinks(monkeypatch: pytest.MonkeyPatch
         ({FACTOR: "100"}, 80 * GB, 12_000.0),
         ({MOST_MEMORY: "3"}, 3 * GB, 120.0),
         ({FACTOR: "off"}, None, None),
-        ({FACTOR: "nonsense", MOST_MEMORY: "-1"}, 4 * GB, 120.0),
+        ({FACTOR: "", MOST_MEMORY: " "}, 4 * GB, 120.0),
     ],
 )
 def test_the_user_may_change_them(
@@ -127,6 +127,15 @@ def test_the_user_may_change_them(
         monkeypatch.setenv(name, value)
     found = granted(BASE)
     assert (found.resident_bytes, found.quiet_s) == (memory, quiet)
+
+
+@pytest.mark.parametrize("variable", [FACTOR, MOST_MEMORY])
+@pytest.mark.parametrize("text", ["0", "-1", "8 GB", "nan", "1e999"])
+def test_a_limit_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, text: str) -> None:
+    """A mistyped limit is one sentence that names the variable, and is not passed over."""
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(InputError, match=f"^{variable}: '{text}' is no limit; allowed: .*; correct or unset it$"):
+        granted(BASE)
 
 
 def test_a_small_machine_is_never_asked_for_more_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from qexplorer.core.errors import InputError, ModelError, QExplorerError, UnknownName
 from qexplorer.core.foreign.texts import TooMuch, text_in
-from qexplorer.load.weights.networks import CONFIG_BOUNDS
+from qexplorer.load.weights.settings import CONFIG_BOUNDS
 
 if TYPE_CHECKING:
     from qexplorer.core.model import Model
     from qexplorer.load.model import Cancelled
     from qexplorer.process.parent import OnEvent
 
-__all__ = ["load_weights"]
+__all__ = ["config_text", "load_weights"]
 
 _CONFIG = "config.json"
 
@@ -59,7 +59,7 @@ def load_weights(
         copy, out = folder / "weights", folder / "exported.onnx"
         copy_private(path, copy, where)
         arguments = {"path": str(copy), "out": str(out), "architecture": architecture, "where": where}
-        arguments["config"] = _config(config or path.parent / _CONFIG, given=config is not None) or ""
+        arguments["config"] = config_text(config or path.parent / _CONFIG, given=config is not None) or ""
         try:
             with opening():
                 run_in_child(
@@ -76,7 +76,7 @@ def load_weights(
         return load_exported(out, name or path.stem, where, on_event, cancelled)
 
 
-def _config(path: Path, *, given: bool) -> str | None:
+def config_text(path: Path, *, given: bool) -> str | None:
     """The text of a ``config.json``; None where there is none beside the file."""
     if not path.is_file():
         if given:

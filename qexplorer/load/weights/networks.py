@@ -5,23 +5,22 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.errors import ModelError, UnknownName
-from qexplorer.core.foreign.texts import Bounds, read_json
 from qexplorer.load.samples.architectures.registry import ARCHITECTURES
+from qexplorer.load.weights.settings import check_size, read_settings, said_against
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["CONFIG_BOUNDS", "LIBRARIES", "Network", "build_network", "own_names"]
+__all__ = ["LIBRARIES", "Network", "build_network", "own_names"]
 
 LIBRARIES = ("timm", "transformers")
 """Packages whose architectures are taken too, as ``timm:NAME`` and ``transformers:MODEL_TYPE``."""
-CONFIG_BOUNDS = Bounds(size_bytes=2**21, depth=12, values=100_000)
-"""Of a ``config.json``: names of classes are most of it."""
 _OWN_INPUT = (1, 3, 224, 224)
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 """Of an architecture in a package: timm would read a folder of this machine, or ask the internet, for others."""
@@ -78,12 +77,13 @@ def build_network(name: str, shapes: Mapping[str, tuple[int, ...]], config: str 
             do=f"install it with pip install {library}",
         )
     try:
-        return _of_timm(inner, shapes) if library == "timm" else _of_transformers(inner, config)
+        return _of_timm(inner, shapes) if library == "timm" else _of_transformers(inner, config, shapes)
     except ModelError:
         raise
     except Exception as error:  # whatever the package raises on names and settings that it does not like
-        reason = " ".join(str(error).split())[:150] or type(error).__name__
-        raise ModelError(f"{library} cannot build '{inner}' ({reason})", where=where, do="check the name") from None
+        what = f"{library} cannot build '{inner}' ({said_against(error, given=bool(config))})"
+        do = "check the config.json and the name" if config else "check the name"
+        raise ModelError(what, where=where, do=do) from None
 
 
 def _own(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Network:
@@ -111,33 +111,27 @@ def _of_timm(name: str, shapes: Mapping[str, tuple[int, ...]]) -> Network:
     return Network(module, torch.zeros(1, *module.default_cfg["input_size"]), module)
 
 
-def _of_transformers(name: str, config: str | None) -> Network:
+def _of_transformers(name: str, config: str | None, shapes: Mapping[str, tuple[int, ...]]) -> Network:
     import transformers
 
     from qexplorer.load.weights.first_answer import FirstAnswer
 
-    settings = _settings(config)
+    settings = read_settings(config)
     cls = getattr(transformers, name, None)
     if cls is None and settings.get("architectures"):
         cls = getattr(transformers, str(settings["architectures"][0]), None)
     kind = str(settings.pop("model_type", name))
     made = transformers.AutoConfig.for_model(kind, **settings) if cls is None or config else cls.config_class()
     if cls is None:
-        module: Any = transformers.AutoModel.from_config(made)  # type: ignore[no-untyped-call]
+        build: Callable[[], Any] = partial(transformers.AutoModel.from_config, made)
     elif isinstance(cls, type) and issubclass(cls, transformers.PreTrainedModel):
-        module = cls(made)
+        build = partial(cls, made)
     else:
         raise ModelError(f"'{name}' is no model of transformers", allowed="a model type such as bert, or a class")
+    check_size(build, shapes)
+    module = build()
     made.use_cache = False
     return Network(FirstAnswer(module), _example(module), module)
-
-
-def _settings(config: str | None) -> dict[str, Any]:
-    """What a ``config.json`` says; nothing where there is none."""
-    found = read_json(config, CONFIG_BOUNDS) if config else {}
-    if not isinstance(found, dict):
-        raise ModelError("the config.json beside the weights is no table of settings", do="get it again")
-    return found
 
 
 def _example(module: Any) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from qexplorer.core.errors import ModelError
 from qexplorer.load.weights.kinds import ALLOWED, WeightFile, kind_of, refused_pickle
+from qexplorer.load.weights.spoken import spoken
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +82,8 @@ def _state_dict(path: Path, where: str) -> dict[str, Tensor]:
     except MemoryError:
         raise
     except Exception as error:  # a damaged archive or pickle raises whatever it meets
-        what = f"the file is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})"
+        said = spoken(error)
+        what = f"the file is damaged ({said})" if said else "the file is damaged"
         raise ModelError(what, where=where, allowed=ALLOWED, do="save or download it again") from None
     if isinstance(found, Mapping):
         inner = next((found[key] for key in _INSIDE if isinstance(found.get(key), Mapping)), found)

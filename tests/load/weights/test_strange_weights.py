@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from qexplorer.core.errors import ModelError
 from qexplorer.load.weights.networks import build_network
 from qexplorer.load.weights.reading import read_weights
+from qexplorer.load.weights.settings import check_size, read_settings
+from qexplorer.load.weights.spoken import spoken
 
 FORMS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sparse_coo": torch.Tensor.to_sparse,
@@ -78,3 +83,45 @@ def test_settings_of_a_stranger_fetch_nothing() -> None:
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, env=environment, check=False
     )
     assert done.stdout.strip() == "True []", done.stderr[-1000:]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "taken"),
+    [
+        ("num_hidden_layers", 2**62, False),
+        ("depths", [2, 2**40], False),
+        ("num_labels", 2**31, False),
+        ("depths", [2, 2], True),
+        ("block_size", 2048, True),
+        ("layer_norm_eps", 1e9, True),
+    ],
+)
+def test_settings_that_ask_for_more_than_can_be_made(key: str, value: Any, taken: bool) -> None:
+    """Layers and labels without end are refused in one sentence, wherever they stand; other large numbers are not."""
+    text = json.dumps({"model_type": "bert", "text_config": {key: value}})
+    if taken:
+        assert read_settings(text)["text_config"] == {key: value}
+        return
+    with pytest.raises(ModelError, match=rf"its '{key}' is too large; allowed: at most"):
+        read_settings(text)
+
+
+def test_a_network_far_larger_than_its_file_is_not_made() -> None:
+    """The weights of a network are counted before there are any."""
+    with pytest.raises(ModelError, match=r"this network has 80,\d{3},\d{3} weights, and the file 24"):
+        check_size(lambda: nn.Linear(10_000, 8_000), {"weight": (8, 3)})
+    check_size(lambda: nn.Linear(8, 3), {"weight": (8, 3)})
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TypeError("Field 'x' expected int, got NoneType (value: None)"), "'x' should be int and is nothing"),
+        (AttributeError("'int' object has no attribute 'startswith'"), None),
+        (ValueError("hidden_size 7 is no\nmultiple of 2"), "hidden_size 7 is no multiple of 2"),
+        (ValueError(), None),
+    ],
+)
+def test_words_of_python_are_not_passed_on(error: Exception, said: str | None) -> None:
+    """What a library says to people is told in one line; what it says of its own insides is not."""
+    assert spoken(error) == said

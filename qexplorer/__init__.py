@@ -12,6 +12,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     texts  = qx.generate("text_lm", ["w4-b32"], "Light is")
     what   = qx.explain_algorithms(model, "w4a8-adaround", data)
     every  = qx.formats()
+    hurts  = qx.sensitivity(model, data, "w4a8")
 """
 
 from __future__ import annotations
@@ -23,7 +24,18 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write a device id under the user's cache
 
 if TYPE_CHECKING:
-    from qexplorer.api import compare, data, explain_algorithms, formats, generate, load, measure, quantize, train
+    from qexplorer.api import (
+        compare,
+        data,
+        explain_algorithms,
+        formats,
+        generate,
+        load,
+        measure,
+        quantize,
+        sensitivity,
+        train,
+    )
     from qexplorer.core.recipe import Recipe
 
 __version__ = "0.1.0"
@@ -38,13 +50,11 @@ __all__ = [
     "load",
     "measure",
     "quantize",
+    "sensitivity",
     "train",
 ]
 
-_HOMES = dict.fromkeys(
-    ("compare", "data", "explain_algorithms", "formats", "generate", "load", "measure", "quantize", "train"),
-    "qexplorer.api",
-)
+_HOMES = dict.fromkeys((name for name in __all__ if name not in ("Recipe", "__version__")), "qexplorer.api")
 _HOMES["Recipe"] = "qexplorer.core.recipe"
 
 

@@ -1,4 +1,5 @@
-"""The functions behind ``import qexplorer as qx``: load, data, quantize, train, measure, compare, generate.
+"""The functions behind ``import qexplorer as qx``: load, data, quantize, train, measure, compare, generate,
+sensitivity.
 
 Each takes what a person has at hand (a name, a path, a value) and hands finished values to the package that does the
 work. Data is always fitted to the model first: inputs renamed, types cast, shapes checked.
@@ -10,6 +11,7 @@ from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
 from qexplorer.api.number_formats import formats
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
+from qexplorer.api.searching import sensitivity
 from qexplorer.api.training import foretell_training, train, trained_epochs
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "load",
     "measure",
     "quantize",
+    "sensitivity",
     "train",
     "trained_epochs",
 ]

@@ -26,6 +26,11 @@ _OPTION = "further options of qat, such as optimizer=sgd; see docs/algorithms/qa
 _REQUIRED, _UNKNOWN = "the following arguments are required: ", "unrecognized arguments: "  # argparse's own words
 _SHARED = "for several people: nobody sees files of this machine, and everybody has a workspace of their own"
 _SITE = "name under which others reach it, such as qexplorer.example.org; no other name is then answered"
+_ROUNDED = ("weights", "activations", "both")
+_ROUNDED_HELP = "what of a layer is rounded when it is evaluated alone (both)"
+_SETUPS = ("alone", "all_but_one", "cumulative")
+_SETUP_HELP = "which other layers are rounded meanwhile: none (alone, the default), all, or all up to it in graph order"
+_PASSES_HELP = "work that evaluating may cost, in float passes over the samples (4.5 for large networks)"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 _CLASSES = "list of the classes' names, one a line in the model's order, for data that names its classes"
 
@@ -105,6 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_qat(verbs)
     _add_compare(verbs)
     _add_generate(verbs)
+    _add_sensitivity(verbs)
     return parser
 
 
@@ -193,6 +199,21 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
+    parser.registered = _registered
+    _add_data(parser)
+
+
+def _add_sensitivity(verbs: Any) -> None:
+    parser = _add(verbs, "sensitivity", "what rounding each layer costs: foretold for all, and evaluated one by one")
+    _add_model(parser)
+    parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"by which layers are rounded (w8a8): {_RECIPE}")
+    parser.add_argument("--format", default=None, metavar="F", help="number format of the weights, in place of R's")
+    parser.add_argument("--samples", type=_count, default=128, metavar="N", help="calibration samples looked at (128)")
+    parser.add_argument("--rounded", action="extend", nargs="+", default=[], choices=_ROUNDED, help=_ROUNDED_HELP)
+    parser.add_argument("--setup", action="extend", nargs="+", default=[], choices=_SETUPS, help=_SETUP_HELP)
+    parser.add_argument("--passes", type=float, default=None, metavar="P", help=_PASSES_HELP)
+    parser.add_argument("--all-samples", action="store_true", help="evaluate every layer on all samples")
+    parser.add_argument("--gradient-only", action="store_true", help="foretell alone, evaluate nothing")
     parser.registered = _registered
     _add_data(parser)
 

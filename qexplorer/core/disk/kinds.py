@@ -54,6 +54,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("alone", "findings"),
     KeptKind("effects", "findings"),
     KeptKind("lessons", "findings"),
+    KeptKind("sensitivity", "findings"),
     KeptKind("judged", "findings"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),

@@ -1,0 +1,1 @@
+"""What each layer's rounding costs: tables, words and charts."""

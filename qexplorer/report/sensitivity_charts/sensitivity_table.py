@@ -1,0 +1,72 @@
+"""A sensitivity report as a table and in words."""
+
+from __future__ import annotations
+
+from qexplorer.core.plugins import METRICS
+from qexplorer.quantize.training.judging import metric_text
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
+
+__all__ = ["SENSITIVITY_HEADER", "accord_words", "loss_text", "sensitivity_cells", "whole_words"]
+
+SENSITIVITY_HEADER = ("layer", "operator", "foretold", "evaluated", "interval", "samples", "SQNR, dB", "metric drop")
+
+
+def sensitivity_cells(report: SensitivityReport, rounded: str = "both") -> list[tuple[str, ...]]:
+    """A row for each layer rounded alone, the worst first; what is not known is a dash."""
+    return [_row(layer, rounded, report) for layer in report.worst(rounded)]
+
+
+def _row(layer: LayerSensitivity, rounded: str, report: SensitivityReport) -> tuple[str, ...]:
+    told, seen = layer.gradient(rounded), layer.exact(rounded)
+    return (
+        layer.name,
+        layer.op,
+        loss_text(told),
+        loss_text(seen),
+        "-" if seen is None or seen.ci95 is None else f"{seen.ci95[0]:.2g} to {seen.ci95[1]:.2g}",
+        "-" if seen is None else str(seen.n),
+        "-" if seen is None or seen.sqnr_db is None else f"{seen.sqnr_db:.1f}",
+        "-" if seen is None else drop_text(seen, report),
+    )
+
+
+def loss_text(found: Foretold | Evaluated | None) -> str:
+    """The loss; what is foretold has a tilde in front."""
+    if found is None:
+        return "-"
+    return f"~{found.loss:.2g}" if isinstance(found, Foretold) else f"{found.loss:.3g}"
+
+
+def drop_text(found: Evaluated, report: SensitivityReport) -> str:
+    """By how much the task's metric is worse, in its unit."""
+    if found.metric_drop is None or report.metric_name is None:
+        return "-"
+    return metric_text(found.metric_drop, METRICS.get(report.metric_name))
+
+
+def whole_words(report: SensitivityReport) -> str:
+    """What all layers rounded together cost, and whether the layers' own losses add up to it."""
+    whole = report.whole
+    if whole is None:
+        return ""
+    parts = [f"loss {whole.evaluated.loss:.3g}"]
+    if whole.alone_sum:
+        parts.append(f"{whole.evaluated.loss / whole.alone_sum:.2f} of the sum of layers rounded alone")
+    if whole.evaluated.metric is not None and whole.metric_float is not None and report.metric_name is not None:
+        metric = METRICS.get(report.metric_name)
+        values = (metric_text(each, metric) for each in (whole.metric_float, whole.evaluated.metric))
+        parts.append(f"{metric.title} {' -> '.join(values)}")
+    return ", ".join(parts)
+
+
+def accord_words(report: SensitivityReport) -> str:
+    """How well gradients foretold what was evaluated; empty where one of them is missing."""
+    accord = report.accord
+    if accord is None:
+        return ""
+    rank = "" if accord.spearman is None else f"rank correlation {accord.spearman:.2f} over {accord.layers} layers, "
+    worst = "the worst layer is among the three foretold worst"
+    if accord.holds:
+        return f"{rank}{worst}"
+    found = worst if accord.worst_found else "the worst layer is not among the three foretold worst"
+    return f"{rank}{found}: go by what was evaluated. Why: {accord.why}"

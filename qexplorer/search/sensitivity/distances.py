@@ -1,0 +1,176 @@
+"""How far answers are from the float network's: sums that stream past, one row for each sample.
+
+The loss is the same thing that gradients foretell. Where answers are scores of classes it is the Kullback-Leibler
+divergence from the float network's probabilities, the mean over places and then over samples, in nats. Elsewhere it is
+the squared error in units of the float output's mean square, the mean over outputs: the inverse of the SQNR.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import Array
+from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore
+from qexplorer.measure.metrics.statistics import student_half
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated
+
+__all__ = ["Judged", "Yardstick", "divergence", "log_probabilities"]
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Yardstick:
+    """What answers are judged by.
+
+    Attributes:
+        floats: positions of outputs that are floats.
+        axis: of scores of classes in the first output; None where it names none.
+        probabilities: whether these scores are probabilities already.
+        metric: the task's first metric, or None.
+        threshold: where a single score turns from class 0 to class 1.
+    """
+
+    floats: tuple[int, ...]
+    axis: int | None
+    probabilities: bool
+    metric: Metric | None = None
+    threshold: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """Of the loss."""
+        return "relative" if self.axis is None else "nats"
+
+
+@dataclass(slots=True, eq=False)
+class Judged:
+    """What was found of one variant so far, a row for each sample.
+
+    Attributes:
+        signal: power of each float output, shape ``(n, outputs)``.
+        error: power of the error, the same.
+        cosine: between the flattened outputs, ``(n, outputs)``.
+        kl: divergence in nats, ``(n,)``; empty where answers are no classes.
+        scores: of the metric.
+    """
+
+    signal: list[Float64] = field(default_factory=list)
+    error: list[Float64] = field(default_factory=list)
+    cosine: list[Float64] = field(default_factory=list)
+    kl: list[Float64] = field(default_factory=list)
+    scores: list[Float64] = field(default_factory=list)
+
+    @property
+    def n(self) -> int:
+        """Samples."""
+        return sum(len(each) for each in self.error)
+
+    def add(self, yard: Yardstick, answers: Sequence[Array], plain: Sequence[Array], labels: Array | None) -> None:
+        """Takes in a batch.
+
+        Args:
+            yard: what it is judged by.
+            answers: of the variant, first axis the samples.
+            plain: of the float network.
+            labels: of these samples, or None.
+        """
+        rows = [_rows(answers[i], plain[i]) for i in yard.floats]
+        self.signal.append(np.stack([row[0] for row in rows], 1))
+        self.error.append(np.stack([row[1] for row in rows], 1))
+        self.cosine.append(np.stack([row[2] for row in rows], 1))
+        if yard.axis is not None:
+            self.kl.append(divergence(answers[0], plain[0], yard.axis, probabilities=yard.probabilities))
+        if yard.metric is not None:
+            given = Answers(answers, len(plain[0]), labels, plain, yard.threshold)
+            try:
+                self.scores.append(np.asarray(yard.metric.scores(given), np.float64))
+            except NoScore:
+                self.scores.append(np.zeros((0, 0)))
+
+    def losses(self, yard: Yardstick) -> Float64:
+        """The loss of each sample."""
+        if yard.axis is not None:
+            return np.concatenate(self.kl)
+        signal, error = np.concatenate(self.signal), np.concatenate(self.error)
+        return np.asarray((error / np.maximum(signal.mean(0), 1e-30)).mean(1))
+
+    def value(self, yard: Yardstick) -> float | None:
+        """The task's metric; None where it has none."""
+        if yard.metric is None or not self.scores or any(not each.size for each in self.scores):
+            return None
+        found = float(yard.metric.value(np.concatenate(self.scores)))
+        return found if math.isfinite(found) else None
+
+    def evaluated(self, yard: Yardstick, plain: Judged | None) -> Evaluated:
+        """What it comes to, beside the float network on as many samples."""
+        losses, error = self.losses(yard), np.concatenate(self.error)
+        signal = np.concatenate(self.signal)
+        power, noise = float(signal.sum()), float(error.sum())
+        value, drop = self.value(yard), None
+        if yard.metric is not None and value is not None and plain is not None:
+            scores = np.concatenate(plain.scores)[: self.n]
+            before = float(yard.metric.value(scores))
+            drop = (before - value) * (1 if str(yard.metric.direction) == "higher" else -1)
+        return Evaluated(
+            loss=float(losses.mean()),
+            ci95=interval_of_mean(losses),
+            n=self.n,
+            sqnr_db=10 * math.log10(power / noise) if noise > 0 and power > 0 else None,
+            mse=noise / max(error.size, 1),
+            cosine=_mean(np.concatenate(self.cosine)),
+            kl=float(losses.mean()) if yard.axis is not None else None,
+            metric=value,
+            metric_drop=drop if drop is None or math.isfinite(drop) else None,
+        )
+
+
+def interval_of_mean(values: Float64) -> tuple[float, float] | None:
+    """Student's 95 % interval of a mean that cannot be below 0; None with fewer than two values."""
+    if values.size < 2:
+        return None
+    middle, half = float(values.mean()), student_half(values)
+    return max(middle - half, 0.0), middle + half
+
+
+def divergence(answers: Array, plain: Array, axis: int, *, probabilities: bool) -> Float64:
+    """Kullback-Leibler divergence of each sample from what the float network says, in nats, the mean over places.
+
+    Args:
+        answers: scores, first axis the samples.
+        plain: of the float network.
+        axis: of the classes.
+        probabilities: whether scores are probabilities already.
+    """
+    ours, wanted = (log_probabilities(each, axis, probabilities=probabilities) for each in (answers, plain))
+    terms = np.asarray((np.exp(wanted) * (wanted - ours)).sum(axis))
+    return np.asarray(np.maximum(terms.reshape(len(terms), -1).mean(1), 0.0))
+
+
+def log_probabilities(scores: Array, axis: int, *, probabilities: bool) -> Float64:
+    """Logarithms of the classes' probabilities."""
+    values = np.asarray(scores, np.float64)
+    if probabilities:
+        values = np.log(np.maximum(values, 1e-7))
+    values = values - values.max(axis, keepdims=True)
+    return np.asarray(values - np.log(np.exp(values).sum(axis, keepdims=True)))
+
+
+def _rows(answer: Array, plain: Array) -> tuple[Float64, Float64, Float64]:
+    """Mean square of the float values, mean square of the error, and cosine, of each sample."""
+    x, y = (np.asarray(each, np.float64).reshape(len(plain), -1) for each in (plain, answer))
+    signal, other = np.square(x).mean(1), np.square(y).mean(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = (x * y).mean(1) / np.sqrt(signal * other)
+    return signal, np.square(x - y).mean(1), cosine
+
+
+def _mean(values: Any) -> float | None:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else None

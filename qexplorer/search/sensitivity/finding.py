@@ -1,0 +1,258 @@
+"""Finding a model's sensitivity: the recipe's plan, gradients, then the evaluation; kept under what it follows from."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.errors import BackendError, DataError, ModelError
+from qexplorer.core.model import Model
+from qexplorer.core.plugins import METRICS
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.tasks.choose import task_of
+from qexplorer.core.workspace import workspace
+from qexplorer.graph.allowance import activation_bytes, allowance
+from qexplorer.graph.index import GraphIndex, index_of
+from qexplorer.load.datasets.handed import hand_over, taken
+from qexplorer.load.datasets.sampling import calibration_sample
+from qexplorer.load.outputs import threshold_of
+from qexplorer.measure.kept import kept_path, read_kept, write_kept
+from qexplorer.observe.collecting.store import statistics_for
+from qexplorer.observe.stats import Statistics
+from qexplorer.process.child import Emit, allow
+from qexplorer.process.parent import run_in_child
+from qexplorer.process.places.taking import beside
+from qexplorer.quantize.apart import goes_apart
+from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.quantize.quantize import CALIBRATION_SAMPLES, digest_of, quantize_model
+from qexplorer.search.sensitivity.answering import Found, report_of
+from qexplorer.search.sensitivity.distances import Yardstick
+from qexplorer.search.sensitivity.evaluating import Evaluation, Outcome
+from qexplorer.search.sensitivity.groups import groups_of
+from qexplorer.search.sensitivity.question import LARGE_MACS, Question, other_plans
+from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
+from qexplorer.search.sensitivity.stretches import stretches_of
+from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials_of
+
+__all__ = ["find_sensitivity", "sensitivity_in_child"]
+
+_VERSION = 1  # of what is kept; another number makes it unread
+_GRADIENT_BATCH, _BATCH = 4, 16
+_PROBES = 4  # draws for a batch of a small network
+_BATCH_BYTES = 2**28  # of all tensors of a batch, about
+
+Progress = Callable[[str, float], None]
+Partly = Callable[[SensitivityReport], None]
+
+
+def find_sensitivity(
+    model: Model,
+    data: DataSet,
+    question: Question,
+    *,
+    progress: Progress | None = None,
+    partly: Partly | None = None,
+) -> SensitivityReport:
+    """What rounding each layer costs.
+
+    Args:
+        model: the float model.
+        data: fitted to the model; its calibration part alone is read, so that what is chosen by the report can be
+            judged on the rest.
+        question: what is asked.
+        progress: told a sentence and the share that is done; may raise Cancelled.
+        partly: handed what is known before the end: what is foretold, then layers as they are evaluated.
+
+    Raises:
+        RecipeError: the recipe cannot be applied, or rounds nothing.
+        DataError: there are no calibration samples.
+        BackendError: ONNX Runtime cannot run a part of the graph.
+    """
+    tell: Progress = progress or (lambda _text, _done: None)
+    path = kept_path("sensitivity", [_VERSION, _digest(model, data, question.recipe), data.digest, question.to_json()])
+    kept = read_kept(path)
+    if kept is not None:
+        return SensitivityReport.from_json(kept)
+    if not goes_apart(model):
+        found = _Finding(model, data, question, tell, partly).report()
+    else:
+        found = _apart(model, data, question, tell, partly)
+    write_kept(path, found.to_json())
+    return found
+
+
+def _digest(model: Model, data: DataSet, recipe: Recipe) -> str:
+    return digest_of(model, recipe, None, data)
+
+
+def _apart(model: Model, data: DataSet, question: Question, tell: Progress, partly: Partly | None) -> SensitivityReport:
+    """In a process of its own, as for every model of a stranger."""
+
+    def hear(event: dict[str, Any]) -> None:
+        if "step" in event:
+            tell(event["step"], event["done"])
+        elif "partly" in event and partly is not None:
+            partly(SensitivityReport.from_json(event["partly"]))
+
+    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
+        arguments = {
+            "model": model.to_json(),
+            "data": hand_over(data, Path(folder)),
+            "question": question.to_json(),
+        }
+        found = run_in_child(
+            "qexplorer.search.sensitivity.finding:sensitivity_in_child",
+            arguments,
+            limits=allowance(model, batch=_BATCH),
+            on_event=hear,
+        )
+    return SensitivityReport.from_json(found)
+
+
+def sensitivity_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """The child's side of :func:`find_sensitivity` for a stranger's model."""
+    work = _Finding(
+        Model.from_json(arguments["model"]),
+        taken(arguments["data"]),
+        Question.from_json(arguments["question"]),
+        lambda step, done: emit({"event": "progress", "step": step, "done": done}),
+        lambda report: emit({"event": "partly", "partly": report.to_json()}),
+    )
+    return work.report().to_json()
+
+
+@dataclass(slots=True)
+class _Finding:
+    """One question about a model and data."""
+
+    model: Model
+    data: DataSet
+    question: Question
+    tell: Progress
+    partly: Partly | None
+    notes: list[str] = field(default_factory=list)
+
+    def report(self) -> SensitivityReport:
+        """Quantizes, foretells and evaluates."""
+        allow(allowance(self.model, batch=_BATCH))
+        draw = calibration_sample(self.data, self.question.samples)
+        if not draw.used:
+            raise DataError("there are no calibration samples to look at", where=self.data.name, do="give some")
+        statistics, made = self._made()
+        model = made.ready or made.model
+        view = index_of(model)
+        groups = groups_of(made.plan, view)
+        self.notes += made.plan.notes
+        found = Found(made, self.data.name, draw.used, self._yard(made, draw.split), groups)
+        with beside():
+            self._foretell(found, model, view, draw.split, statistics)
+            if self.partly is not None:
+                self.partly(report_of(found, self.notes))
+            if self.question.evaluate and groups:
+                self._evaluate(found, model, view, draw.split)
+        return report_of(found, self.notes)
+
+    def _made(self) -> tuple[Statistics | None, QuantizedModel]:
+        recipe, statistics = self.question.recipe, None
+        if recipe.needs_statistics:
+
+            def observed(done: int, total: int) -> None:
+                self.tell(f"observing sample {done} of {total}", 0.1 * done / max(total, 1))
+
+            statistics = statistics_for(self.model, self.data, samples=CALIBRATION_SAMPLES, progress=observed)
+
+        def told(step: str, share: float) -> None:
+            self.tell(step, 0.1 + 0.1 * share)
+
+        given = self.data if recipe.needs_samples or recipe.casts else None
+        return statistics, quantize_model(self.model, recipe, statistics, given, progress=told)
+
+    def _yard(self, made: QuantizedModel, split: Split) -> Yardstick:
+        from qexplorer.quantize.training.losses import class_axis
+
+        model, task = self.model, task_of(self.data)
+        view = index_of(made.model)
+        floats = tuple(i for i, output in enumerate(model.outputs) if view.is_float(output.name))
+        if not floats:
+            raise ModelError("no output is a float, so that nothing says how far an answer is from another")
+        axis = class_axis(task, model.outputs) if floats[0] == 0 else None
+        judged = split.labels is not None or not task.needs_labels
+        width = None if axis is None else model.outputs[0].shape[axis]
+        return Yardstick(
+            floats=floats,
+            axis=None if width == 1 else axis,
+            probabilities=_ends_in_softmax(model),
+            metric=METRICS.get(task.primary(model.outputs)) if judged else None,
+            threshold=threshold_of(model) if task.classes(model.outputs) else None,
+        )
+
+    def _foretell(
+        self, found: Found, model: Model, view: GraphIndex, split: Split, statistics: Statistics | None
+    ) -> None:
+        from qexplorer.search.sensitivity.gradients import foretell
+        from qexplorer.search.sensitivity.narrow import multiplies_bfloat16, one_thread
+
+        large = (model.macs or 0) >= LARGE_MACS
+
+        def told(done: int) -> None:
+            self.tell(f"gradients of sample {done} of {split.n}", 0.2 + 0.3 * done / split.n)
+
+        try:
+            with one_thread(large=large):
+                found.foresight = foretell(
+                    model,
+                    view,
+                    found.made.plan,
+                    found.groups,
+                    split,
+                    found.yard,
+                    others=other_plans(model, self.question.recipe, statistics) if model is found.made.model else {},
+                    batch=_GRADIENT_BATCH,
+                    probes=1 if large else _PROBES,
+                    narrow=large and multiplies_bfloat16(),
+                    tell=told,
+                )
+        except ModelError as error:
+            found.no_gradient = str(error)
+
+    def _evaluate(self, found: Found, model: Model, view: GraphIndex, split: Split) -> None:
+        with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("stretches")) as folder:
+            stretches = stretches_of(model, view, found.groups, Path(folder))
+            trials, found.missing = trials_of(stretches, self.question.rounded, self.question.setups)
+            batch = max(1, min(_BATCH, _BATCH_BYTES // max(activation_bytes(model), 1)))
+            if model.fixed_batch is not None:
+                batch = model.fixed_batch
+            worst = {} if found.foresight is None else found.foresight.losses()
+
+            def run(batch: int) -> Outcome:
+                total = math.ceil(split.n / batch)
+                on = batches_for(trials, split.n, batch, self.question.passes, worst)
+                found.trials, found.passes = trials, passes_of(trials, on, total)
+
+                def told(done: int, so_far: Outcome) -> None:
+                    self.tell(f"evaluating layers, sample {done} of {split.n}", 0.5 + 0.5 * done / split.n)
+                    found.outcome = so_far
+                    if self.partly is not None and done < split.n:
+                        self.partly(report_of(found, self.notes))
+
+                work = Evaluation(model, found.made.plan, view, stretches)
+                return work.run(split, found.yard, trials, on, batch, told, whole=True)
+
+            try:
+                found.outcome = run(batch)
+            except BackendError:
+                if model.fixed_batch is not None or batch == 1:
+                    raise
+                found.outcome = run(1)  # a batch can be written into a Reshape
+
+
+def _ends_in_softmax(model: Model) -> bool:
+    """Whether a Softmax makes the first output."""
+    name = model.outputs[0].name
+    return any(layer.op == "Softmax" and name in layer.outputs for layer in model.layers)

@@ -1,0 +1,263 @@
+"""The gradient method: what rounding each layer costs, to second order, from backward passes that all layers share.
+
+The loss between the network's answers and those that it gives unrounded (see :mod:`distances`) is 0 with a gradient of
+0 where nothing is rounded, and its Hessian there is exactly that of Gauss and Newton: ``H = J' A J``, with ``J`` the
+derivative of the answers and ``A`` the curvature of the loss in the answers, ``diag(p) - p p'`` for the divergence of
+probabilities ``p``: the Fisher information (Martens 2020, section 9). With ``A = B B'`` and random signs ``v``, the
+gradient ``g = J' B v`` has ``E[g g'] = H`` (Hutchinson 1990). A layer's loss is then, with ``d`` the very errors that
+its grids make of its weights, of what it reads and of what it makes::
+
+    1/2 d' H d = 1/2 E[(g' d)^2]
+
+A product of gradient and error for every layer and every candidate format is all that is left to compute. Not the
+diagonal times the squared error, nor the trace times the mean squared error (Dong et al. 2020, HAWQ-V2): these leave
+out how errors of different values act together, and put digits_cnn's layers up to three times too high. The price is
+noise: each batch gives one draw for a weight, each sample one for an activation. Errors of weights and of activations
+are taken to be independent, and what rounding costs beyond the second order is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qexplorer.core.dataset import Array, Split, as_declared
+from qexplorer.core.errors import ModelError
+from qexplorer.core.grid import dequantize, fake_quantize
+from qexplorer.core.model import Model
+from qexplorer.graph.index import GraphIndex
+from qexplorer.observe.collecting.stream import batches
+from qexplorer.quantize.plan_types import Plan
+from qexplorer.quantize.training.rounding.quantizers import DynamicQuantizer, GridQuantizer
+from qexplorer.search.sensitivity.distances import Yardstick, interval_of_mean
+from qexplorer.search.sensitivity.groups import LayerGroup
+from qexplorer.search.sensitivity.probe_graph import probe_graph
+from qexplorer.search.sensitivity.probes import Probe
+from qexplorer.search.sensitivity.sensitivity_types import Foretold, Rounded
+from qexplorer.torchgraph.dtypes import tensor_of
+from qexplorer.torchgraph.executor import GraphModule
+
+__all__ = ["Foresight", "foretell"]
+
+_SEED = 20240229
+
+
+@dataclass(slots=True, eq=False)
+class Foresight:
+    """What gradients foretell.
+
+    Attributes:
+        parts: by layer, then by what is rounded: the loss in each batch, a sample's mean.
+        formats: by layer, then by the name of another plan: the weights' loss in each batch.
+        n: samples whose gradients were taken.
+    """
+
+    parts: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    formats: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    n: int = 0
+
+    def of(self, layer: str) -> dict[str, Foretold]:
+        """What is foretold for a layer, by what is rounded."""
+        return {name: self._mean(values) for name, values in self.parts.get(layer, {}).items()}
+
+    def in_formats(self, layer: str) -> dict[str, Foretold]:
+        """What is foretold for a layer's weights in other formats."""
+        return {name: self._mean(values) for name, values in self.formats.get(layer, {}).items()}
+
+    def losses(self) -> dict[str, float]:
+        """The loss of each layer with all of it rounded."""
+        return {layer: float(np.mean(parts["both"])) for layer, parts in self.parts.items() if parts.get("both")}
+
+    def _mean(self, values: Sequence[float]) -> Foretold:
+        found = np.asarray(values, np.float64)
+        return Foretold(float(found.mean()), interval_of_mean(found), self.n)
+
+    def add(self, found: Mapping[tuple[str, str, str], float]) -> None:
+        """Takes in one draw: losses by layer, kind of rounding point, and plan."""
+        for layer in {key[0] for key in found}:
+            kinds = {kind: found[layer, kind, ""] for kind in _KINDS if (layer, kind, "") in found}
+            parts = {_PARTS[kind]: value for kind, value in kinds.items() if kind in _PARTS}
+            for name, value in {**parts, "both": math.fsum(kinds.values())}.items():
+                self.parts.setdefault(layer, {}).setdefault(name, []).append(value)
+        for (layer, kind, plan), value in found.items():
+            if plan and kind == "weight":
+                self.formats.setdefault(layer, {}).setdefault(plan, []).append(value)
+
+
+_KINDS = ("weight", "activation", "bias")
+_PARTS = {"weight": Rounded.WEIGHTS.value, "activation": Rounded.ACTIVATIONS.value}
+
+
+def foretell(
+    model: Model,
+    view: GraphIndex,
+    plan: Plan,
+    groups: Sequence[LayerGroup],
+    split: Split,
+    yard: Yardstick,
+    *,
+    others: Mapping[str, Plan],
+    batch: int,
+    probes: int,
+    narrow: bool,
+    tell: Callable[[int], None],
+) -> Foresight:
+    """Takes gradients of all samples.
+
+    Args:
+        model: in float.
+        view: its graph.
+        plan: the grids.
+        groups: of the plan.
+        split: the samples.
+        yard: what the loss is.
+        others: plans with other grids of weights, by the name that their losses get.
+        batch: samples at a time.
+        probes: draws of signs for each batch; one costs a backward pass.
+        narrow: whether products are computed in bfloat16, which has digits enough for an estimate.
+        tell: told how many samples are done; may raise Cancelled.
+
+    Raises:
+        ModelError: PyTorch has no kernel for an operator, or no gradient goes through the graph.
+    """
+    work = _Taking(model, view, plan, groups, others)
+    found = Foresight()
+    generator = torch.Generator().manual_seed(_SEED)
+    for feeds, samples in batches(model, split, batch):
+        for losses in work.losses(feeds, yard, generator, narrow=narrow, probes=probes):
+            found.add(losses)
+        found.n += samples
+        tell(found.n)
+    return found
+
+
+class _Taking:
+    """The network with a probe at every rounding point."""
+
+    def __init__(
+        self, model: Model, view: GraphIndex, plan: Plan, groups: Sequence[LayerGroup], others: Mapping[str, Plan]
+    ) -> None:
+        proto, self._points = probe_graph(model, view, plan, groups)
+        self._probes = {point.output: Probe() for point in self._points}
+        self._module = GraphModule(proto, modules=self._probes)
+        self._ranks = {info.name: len(info.shape) for info in model.inputs}
+        self._plan, self._plans = plan, ("", *others)
+        self._errors = {
+            (point.output, name): found
+            for point in self._points
+            if point.constant
+            for name, each in {"": plan, **others}.items()
+            if (found := constant_error(each, view, point.layer, point.position)) is not None
+        }
+
+    def losses(
+        self, feeds: Mapping[str, Array], yard: Yardstick, generator: torch.Generator, *, narrow: bool, probes: int
+    ) -> Iterator[dict[tuple[str, str, str], float]]:
+        """A forward pass and some backward passes: of each, losses by layer, kind of rounding point, and plan."""
+        given = as_declared(feeds, self._ranks)
+        tensors = [tensor_of(np.ascontiguousarray(given[name])) for name in self._module.input_names]
+        with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            answers = self._module(*tensors)
+        fed, errors = len(next(iter(feeds.values()))), dict[str, Tensor]()
+        for left in reversed(range(probes)):
+            with torch.enable_grad():
+                aim = aim_of([answers[i].float() for i in yard.floats], yard, generator)
+                if not aim.requires_grad:
+                    raise ModelError("no gradient goes through the graph", do="evaluate the layers instead")
+                aim.backward(retain_graph=left > 0)  # type: ignore[no-untyped-call]
+            yield self._collected(fed, errors)
+
+    def _collected(self, fed: int, errors: dict[str, Tensor]) -> dict[tuple[str, str, str], float]:
+        """``errors`` are those of activations, found once for a forward pass."""
+        found: dict[tuple[str, str, str], float] = defaultdict(float)
+        for point in self._points:
+            taken = self._probes[point.output].taken()
+            if taken is None:
+                continue
+            value, gradient = (each.float().reshape(each.shape or (1,)) for each in taken)
+            if point.constant:
+                for plan in self._plans:
+                    if (error := self._errors.get((point.output, plan))) is not None:
+                        found[point.group, point.kind, plan] += 0.5 * float((gradient * error).sum()) ** 2 / fed
+                continue
+            key = point.tensor or point.output
+            if key not in errors:
+                errors[key] = self._error(value, point.tensor)
+            rows = len(gradient) if len(gradient) % fed == 0 else 1  # a sample's own draw, where samples lie apart
+            drawn = (gradient * errors[key]).reshape(rows, -1).sum(1)
+            found[point.group, point.kind, ""] += 0.5 * float(drawn.square().sum()) / fed
+        return found
+
+    def _error(self, value: Tensor, tensor: str) -> Tensor:
+        """What rounding changes of an activation."""
+        with torch.no_grad():
+            rounds = GridQuantizer(self._plan.tensors[tensor].grid) if tensor else DynamicQuantizer()
+            rounded: Tensor = rounds(value)
+            return (rounded - value).nan_to_num()
+
+
+def constant_error(plan: Plan, view: GraphIndex, layer: str, position: int) -> Tensor | None:
+    """What rounding changes of a layer's constant in a plan; None where it stays in float there."""
+    key = plan.constants.get(layer, {}).get(position)
+    if key is None:
+        return None
+    tensor = plan.tensors[key]
+    changed = next((each for each in plan.changed if (each.layer, each.position) == (layer, position)), None)
+    values = view.array(tensor.name) if changed is None else changed.values
+    flat = values.reshape(-1) if tensor.kind == "bias" else values
+    rounded = fake_quantize(flat, tensor.grid) if tensor.codes is None else dequantize(tensor.codes, tensor.grid)
+    original = view.array(view.nodes[layer].input[position])
+    return torch.from_numpy(np.atleast_1d(np.asarray(rounded, np.float32).reshape(original.shape) - original))
+
+
+def aim_of(answers: Sequence[Tensor], yard: Yardstick, generator: torch.Generator) -> Tensor:
+    """A number whose gradient is ``J' B v`` for random signs ``v``; see the module's text.
+
+    Args:
+        answers: float outputs of the network, first axis the samples.
+        yard: what the loss is.
+        generator: of the signs.
+    """
+    if yard.axis is None:
+        terms = []
+        for answer in answers:
+            power = answer.detach().square().mean().clamp(min=1e-30)
+            weight = torch.sqrt(2 / (len(answers) * (answer.numel() / len(answer)) * power))
+            terms.append((answer * _signs(answer, generator)).sum() * weight)
+        return torch.stack(terms).sum()
+    scores = answers[0].clamp(min=1e-7).log() if yard.probabilities else answers[0]
+    places = scores.numel() / len(scores) / scores.shape[yard.axis]
+    turned = turned_signs(scores.detach().movedim(yard.axis, -1).double(), generator)
+    return (scores.movedim(yard.axis, -1) * turned.to(scores.dtype)).sum() / math.sqrt(places)
+
+
+def turned_signs(scores: Tensor, generator: torch.Generator) -> Tensor:
+    """``L v`` for random signs ``v``, where ``L L' = diag(p) - p p'`` and ``p`` is the softmax of ``scores``.
+
+    ``L`` is the Cholesky factor with the likeliest class first, which has a closed form (Tanabe and Sagae 1992): with
+    ``R_j`` the sum of ``p`` from the ``j``-th on, ``L_jj = sqrt(p_j R_(j+1) / R_j)`` and, for ``i > j``,
+    ``L_ij = -p_i sqrt(p_j / (R_j R_(j+1)))``. Where two classes alone are likely its first column is all there is, so
+    that the signs cost no accuracy; a factor such as ``diag(sqrt p) - p sqrt(p)'`` would.
+
+    Args:
+        scores: float64, classes along the last axis.
+        generator: of the signs.
+    """
+    share, order = scores.softmax(-1).clamp(min=1e-30).sort(-1, descending=True)
+    rest = share.flip(-1).cumsum(-1).flip(-1)
+    behind = torch.cat([rest[..., 1:], torch.zeros_like(rest[..., :1])], -1)
+    signs = _signs(share, generator)
+    slopes = torch.where(behind > 0, (share / (rest * behind.clamp(min=1e-60))).sqrt(), torch.zeros_like(share))
+    sums = (slopes * signs).cumsum(-1) - slopes * signs
+    ordered = (share * behind / rest).sqrt() * signs - share * sums
+    return torch.empty_like(ordered).scatter_(-1, order, ordered)
+
+
+def _signs(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randint(0, 2, like.shape, generator=generator).to(like.dtype) * 2 - 1

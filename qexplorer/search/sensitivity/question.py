@@ -1,0 +1,109 @@
+"""What is asked about a model's sensitivity, and which plans answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.formats import FORMATS, Storage, get_format
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import own_name
+from qexplorer.observe.stats import Statistics
+from qexplorer.quantize.plan import make_plan
+from qexplorer.quantize.plan_types import Plan
+from qexplorer.search.sensitivity.sensitivity_types import Rounded, Setup
+
+__all__ = [
+    "DEFAULT_PASSES",
+    "FORETOLD_FORMATS",
+    "LARGE_MACS",
+    "SAMPLES",
+    "Question",
+    "default_passes",
+    "other_plans",
+    "with_format",
+]
+
+SAMPLES = 128
+"""Calibration samples that are looked at, at most."""
+
+DEFAULT_PASSES = 4.5
+"""Float passes that may be spent on evaluating layers of a large network, beside the float network itself."""
+
+LARGE_MACS = 100_000_000
+"""Multiply-accumulates of a sample from which a network is large: passes are then what everything costs."""
+
+FORETOLD_FORMATS = ("int8", "int4", "int3", "int2")
+"""Formats that the loss of a layer's weights is foretold in, beside the recipe's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        recipe: by which layers are rounded.
+        samples: calibration samples, at most.
+        rounded: what of a layer is rounded when it is evaluated alone.
+        setups: which others are rounded meanwhile.
+        passes: float passes that may be spent on evaluating; None: as many as all layers on all samples take.
+        evaluate: whether layers are evaluated at all, or only foretold.
+    """
+
+    recipe: Recipe
+    samples: int = SAMPLES
+    rounded: tuple[Rounded, ...] = (Rounded.BOTH,)
+    setups: tuple[Setup, ...] = (Setup.ALONE,)
+    passes: float | None = DEFAULT_PASSES
+    evaluate: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that :meth:`from_json` reads back."""
+        rest = {name: getattr(self, name) for name in ("samples", "passes", "evaluate")}
+        parts = {"rounded": [str(each) for each in self.rounded], "setups": [str(each) for each in self.setups]}
+        return {"recipe": self.recipe.to_yaml(), **rest, **parts}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Question:
+        """What :meth:`to_json` told."""
+        return cls(
+            Recipe.parse(value["recipe"]),
+            value["samples"],
+            tuple(Rounded(each) for each in value["rounded"]),
+            tuple(Setup(each) for each in value["setups"]),
+            value["passes"],
+            value["evaluate"],
+        )
+
+
+def default_passes(model: Model) -> float | None:
+    """What evaluating may cost if nobody says: small networks are evaluated on all samples."""
+    return DEFAULT_PASSES if (model.macs or 0) >= LARGE_MACS else None
+
+
+def with_format(recipe: Recipe, format: str | None) -> Recipe:
+    """``recipe`` with its weights in another format, called by what it then asks for.
+
+    Raises:
+        UnknownName: there is no such format.
+        RecipeError: the recipe leaves weights in float, or the format has no scale.
+    """
+    if format is None:
+        return recipe
+    if recipe.weights is None or not get_format(format).has_scale:
+        what = "weights are in float" if recipe.weights is None else f"{format} has no scale"
+        scaled = ", ".join(each.name for each in FORMATS if each.has_scale)
+        raise RecipeError(f"no other format can be put into '{recipe.name}': {what}", allowed=scaled)
+    changed = recipe.model_copy(update={"weights": recipe.weights.model_copy(update={"format": format})})
+    return changed.model_copy(update={"name": own_name(changed)})
+
+
+def other_plans(model: Model, recipe: Recipe, statistics: Statistics | None) -> dict[str, Plan]:
+    """Plans with weights in other formats, by format: one backward pass tells the loss in all of them."""
+    if recipe.weights is None or get_format(recipe.weights.format).storage is not Storage.INTEGER:
+        return {}
+    plain = recipe.model_copy(update={"algorithms": (), "layers": ()})
+    return {name: make_plan(model, with_format(plain, name), statistics) for name in FORETOLD_FORMATS}

@@ -76,6 +76,14 @@ class _Whole(argparse.HelpFormatter):
         return "\n".join(f"{indent}{line}" for line in lines)
 
 
+class _Commands(argparse.HelpFormatter):
+    """Keeps every command and its help on one line: argparse does not count how far commands are indented."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 15
+
+
 class _Verb:
     """A command's function, imported when it is called."""
 
@@ -97,7 +105,8 @@ class _Readable:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser; what it returns has a ``run`` that takes it and returns an exit code."""
-    parser = _Parser(prog="qexplorer", description="Explore quantization of neural networks.")
+    about = "Explore quantization of neural networks."
+    parser = _Parser(prog="qexplorer", description=about, formatter_class=_Commands)
     parser.add_argument("--version", action="version", version=f"qexplorer {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     _add_app(verbs)

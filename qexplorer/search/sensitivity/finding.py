@@ -174,7 +174,7 @@ class _Finding:
         return statistics, quantize_model(self.model, recipe, statistics, given, progress=told)
 
     def _yard(self, made: QuantizedModel, split: Split) -> Yardstick:
-        from qexplorer.quantize.training.losses import class_axis
+        from qexplorer.quantize.training.lesson_checks import class_axis
 
         model, task = self.model, task_of(self.data)
         view = index_of(made.model)

@@ -57,7 +57,7 @@ def sensitivity(
     """
     from qexplorer.core.errors import InputError
     from qexplorer.search.sensitivity.finding import find_sensitivity
-    from qexplorer.search.sensitivity.question import SAMPLES, Question, default_passes, with_format
+    from qexplorer.search.sensitivity.question import SAMPLES, Inquiry, default_passes, with_format
     from qexplorer.search.sensitivity.sensitivity_types import Rounded, Setup
 
     for given, known in ((rounded, Rounded), (setups, Setup)):
@@ -65,7 +65,7 @@ def sensitivity(
             if word not in [str(each) for each in known]:
                 raise InputError(f"'{word}' is not known here", allowed=", ".join(known), do="choose one of these")
     float_model = load(model)
-    question = Question(
+    question = Inquiry(
         recipe=with_format(Recipe.parse(recipe), format),
         samples=SAMPLES if samples is None else samples,
         rounded=tuple(Rounded(each) for each in rounded),

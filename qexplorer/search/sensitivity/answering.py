@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.search.sensitivity.accord import accord_of
 from qexplorer.search.sensitivity.distances import Yardstick
-from qexplorer.search.sensitivity.evaluating import Outcome
+from qexplorer.search.sensitivity.evaluating import Results
 from qexplorer.search.sensitivity.groups import LayerGroup
 from qexplorer.search.sensitivity.sensitivity_types import (
     Evaluated,
@@ -24,11 +24,11 @@ from qexplorer.search.sensitivity.variants import Trial
 if TYPE_CHECKING:
     from qexplorer.search.sensitivity.gradients import Foresight
 
-__all__ = ["Found", "report_of"]
+__all__ = ["Known", "report_of"]
 
 
 @dataclass(slots=True, eq=False)
-class Found:
+class Known:
     """What is known.
 
     Attributes:
@@ -54,11 +54,11 @@ class Found:
     no_gradient: str = ""
     trials: Sequence[Trial] = ()
     missing: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    outcome: Outcome | None = None
+    outcome: Results | None = None
     passes: float | None = None
 
 
-def report_of(found: Found, notes: Sequence[str]) -> SensitivityReport:
+def report_of(found: Known, notes: Sequence[str]) -> SensitivityReport:
     """The report of what is known."""
     evaluated = _evaluated(found)
     layers = tuple(_layer(found, group, evaluated.get(group.name, {})) for group in found.groups)
@@ -80,7 +80,7 @@ def report_of(found: Found, notes: Sequence[str]) -> SensitivityReport:
     )
 
 
-def _evaluated(found: Found) -> dict[str, dict[str, dict[str, Evaluated]]]:
+def _evaluated(found: Known) -> dict[str, dict[str, dict[str, Evaluated]]]:
     """What was evaluated, by layer, setup and what was rounded."""
     by_layer: dict[str, dict[str, dict[str, Evaluated]]] = {}
     if found.outcome is None:
@@ -92,7 +92,7 @@ def _evaluated(found: Found) -> dict[str, dict[str, dict[str, Evaluated]]]:
     return by_layer
 
 
-def _layer(found: Found, group: LayerGroup, evaluated: dict[str, dict[str, Evaluated]]) -> LayerSensitivity:
+def _layer(found: Known, group: LayerGroup, evaluated: dict[str, dict[str, Evaluated]]) -> LayerSensitivity:
     seen = found.foresight
     return LayerSensitivity(
         name=group.name,
@@ -106,7 +106,7 @@ def _layer(found: Found, group: LayerGroup, evaluated: dict[str, dict[str, Evalu
     )
 
 
-def _whole(found: Found, layers: Sequence[LayerSensitivity]) -> WholeModel | None:
+def _whole(found: Known, layers: Sequence[LayerSensitivity]) -> WholeModel | None:
     if found.outcome is None or found.outcome.whole is None or not found.outcome.whole.n:
         return None
     plain = found.outcome.plain

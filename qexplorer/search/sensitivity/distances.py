@@ -20,7 +20,7 @@ from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore
 from qexplorer.measure.metrics.statistics import student_half
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["Judged", "Yardstick", "divergence", "log_probabilities"]
+__all__ = ["LaidBeside", "Yardstick", "divergence", "log_probabilities"]
 
 Float64 = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Yardstick:
 
 
 @dataclass(slots=True, eq=False)
-class Judged:
+class LaidBeside:
     """What was found of one variant so far, a row for each sample.
 
     Attributes:
@@ -108,7 +108,7 @@ class Judged:
         found = float(yard.metric.value(np.concatenate(self.scores)))
         return found if math.isfinite(found) else None
 
-    def evaluated(self, yard: Yardstick, plain: Judged | None) -> Evaluated:
+    def evaluated(self, yard: Yardstick, plain: LaidBeside | None) -> Evaluated:
         """What it comes to, beside the float network on as many samples."""
         losses, error = self.losses(yard), np.concatenate(self.error)
         signal = np.concatenate(self.signal)

@@ -26,7 +26,7 @@ from qexplorer.observe.collecting.tap import one_sentence, open_session
 from qexplorer.quantize.emit.graph import Emitter
 from qexplorer.quantize.layerwise.streams import SIMULATED
 from qexplorer.quantize.plan_types import Plan
-from qexplorer.search.sensitivity.distances import Judged, Yardstick
+from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.groups import LayerGroup
 from qexplorer.search.sensitivity.restricted import restricted
 from qexplorer.search.sensitivity.sensitivity_types import Rounded
@@ -36,7 +36,7 @@ from qexplorer.search.sensitivity.variants import Trial
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Evaluation", "Outcome"]
+__all__ = ["Evaluation", "Results"]
 
 _Values = dict[str, Array]
 _Form = tuple[int, frozenset[str] | None, Rounded]
@@ -44,7 +44,7 @@ _Form = tuple[int, frozenset[str] | None, Rounded]
 
 
 @dataclass(slots=True, eq=False)
-class Outcome:
+class Results:
     """What came of all trials.
 
     Attributes:
@@ -53,9 +53,9 @@ class Outcome:
         trials: in their order.
     """
 
-    plain: Judged
-    whole: Judged | None
-    trials: list[Judged]
+    plain: LaidBeside
+    whole: LaidBeside | None
+    trials: list[LaidBeside]
 
 
 class Evaluation:
@@ -82,10 +82,10 @@ class Evaluation:
         trials: Sequence[Trial],
         on: Sequence[int],
         batch: int,
-        tell: Callable[[int, Outcome], None],
+        tell: Callable[[int, Results], None],
         *,
         whole: bool,
-    ) -> Outcome:
+    ) -> Results:
         """Runs all trials.
 
         Args:
@@ -100,7 +100,7 @@ class Evaluation:
         Raises:
             BackendError: ONNX Runtime cannot run a stretch.
         """
-        found = Outcome(Judged(), Judged() if whole else None, [Judged() for _ in trials])
+        found = Results(LaidBeside(), LaidBeside() if whole else None, [LaidBeside() for _ in trials])
         chained = whole or any(trial.before for trial in trials)
         done = 0
         with ThreadPoolExecutor(cores()) as pool:  # a trial on a thread each: those of one operator would wait spinning
@@ -202,7 +202,7 @@ class _Batch:
     labels: Array | None
     plain: Mapping[str, Array]
 
-    def judge(self, into: Judged, values: Mapping[str, Array]) -> None:
+    def judge(self, into: LaidBeside, values: Mapping[str, Array]) -> None:
         """Adds what one variant answered."""
         into.add(self.yard, self._answers(values), self._answers(self.plain), self.labels)
 

@@ -31,11 +31,11 @@ from qexplorer.process.places.taking import beside
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.quantize.quantize import CALIBRATION_SAMPLES, digest_of, quantize_model
-from qexplorer.search.sensitivity.answering import Found, report_of
+from qexplorer.search.sensitivity.answering import Known, report_of
 from qexplorer.search.sensitivity.distances import Yardstick
-from qexplorer.search.sensitivity.evaluating import Evaluation, Outcome
+from qexplorer.search.sensitivity.evaluating import Evaluation, Results
 from qexplorer.search.sensitivity.groups import groups_of
-from qexplorer.search.sensitivity.question import LARGE_MACS, Question, other_plans
+from qexplorer.search.sensitivity.question import LARGE_MACS, Inquiry, other_plans
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.search.sensitivity.stretches import stretches_of
 from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials_of
@@ -54,7 +54,7 @@ Partly = Callable[[SensitivityReport], None]
 def find_sensitivity(
     model: Model,
     data: DataSet,
-    question: Question,
+    question: Inquiry,
     *,
     progress: Progress | None = None,
     partly: Partly | None = None,
@@ -80,7 +80,7 @@ def find_sensitivity(
     if kept is not None:
         return SensitivityReport.from_json(kept)
     if not goes_apart(model):
-        found = _Finding(model, data, question, tell, partly).report()
+        found = _Inquest(model, data, question, tell, partly).report()
     else:
         found = _apart(model, data, question, tell, partly)
     write_kept(path, found.to_json())
@@ -91,7 +91,7 @@ def _digest(model: Model, data: DataSet, recipe: Recipe) -> str:
     return digest_of(model, recipe, None, data)
 
 
-def _apart(model: Model, data: DataSet, question: Question, tell: Progress, partly: Partly | None) -> SensitivityReport:
+def _apart(model: Model, data: DataSet, question: Inquiry, tell: Progress, partly: Partly | None) -> SensitivityReport:
     """In a process of its own, as for every model of a stranger."""
 
     def hear(event: dict[str, Any]) -> None:
@@ -117,10 +117,10 @@ def _apart(model: Model, data: DataSet, question: Question, tell: Progress, part
 
 def sensitivity_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """The child's side of :func:`find_sensitivity` for a stranger's model."""
-    work = _Finding(
+    work = _Inquest(
         Model.from_json(arguments["model"]),
         taken(arguments["data"]),
-        Question.from_json(arguments["question"]),
+        Inquiry.from_json(arguments["question"]),
         lambda step, done: emit({"event": "progress", "step": step, "done": done}),
         lambda report: emit({"event": "partly", "partly": report.to_json()}),
     )
@@ -128,12 +128,12 @@ def sensitivity_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any
 
 
 @dataclass(slots=True)
-class _Finding:
+class _Inquest:
     """One question about a model and data."""
 
     model: Model
     data: DataSet
-    question: Question
+    question: Inquiry
     tell: Progress
     partly: Partly | None
     notes: list[str] = field(default_factory=list)
@@ -149,7 +149,7 @@ class _Finding:
         view = index_of(model)
         groups = groups_of(made.plan, view)
         self.notes += made.plan.notes
-        found = Found(made, self.data.name, draw.used, self._yard(made, draw.split), groups)
+        found = Known(made, self.data.name, draw.used, self._yard(made, draw.split), groups)
         with beside():
             self._foretell(found, model, view, draw.split, statistics)
             if self.partly is not None:
@@ -193,7 +193,7 @@ class _Finding:
         )
 
     def _foretell(
-        self, found: Found, model: Model, view: GraphIndex, split: Split, statistics: Statistics | None
+        self, found: Known, model: Model, view: GraphIndex, split: Split, statistics: Statistics | None
     ) -> None:
         from qexplorer.search.sensitivity.gradients import foretell
         from qexplorer.search.sensitivity.narrow import multiplies_bfloat16, one_thread
@@ -221,7 +221,7 @@ class _Finding:
         except ModelError as error:
             found.no_gradient = str(error)
 
-    def _evaluate(self, found: Found, model: Model, view: GraphIndex, split: Split) -> None:
+    def _evaluate(self, found: Known, model: Model, view: GraphIndex, split: Split) -> None:
         with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("stretches")) as folder:
             stretches = stretches_of(model, view, found.groups, Path(folder))
             trials, found.missing = trials_of(stretches, self.question.rounded, self.question.setups)
@@ -230,12 +230,12 @@ class _Finding:
                 batch = model.fixed_batch
             worst = {} if found.foresight is None else found.foresight.losses()
 
-            def run(batch: int) -> Outcome:
+            def run(batch: int) -> Results:
                 total = math.ceil(split.n / batch)
                 on = batches_for(trials, split.n, batch, self.question.passes, worst)
                 found.trials, found.passes = trials, passes_of(trials, on, total)
 
-                def told(done: int, so_far: Outcome) -> None:
+                def told(done: int, so_far: Results) -> None:
                     self.tell(f"evaluating layers, sample {done} of {split.n}", 0.5 + 0.5 * done / split.n)
                     found.outcome = so_far
                     if self.partly is not None and done < split.n:

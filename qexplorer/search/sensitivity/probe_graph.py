@@ -16,11 +16,11 @@ from qexplorer.search.sensitivity.groups import LayerGroup
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Point", "probe_graph"]
+__all__ = ["ProbePoint", "probe_graph"]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ProbePoint:
     """One rounding point.
 
     Attributes:
@@ -47,7 +47,7 @@ class Point:
 
 def probe_graph(
     model: Model, view: GraphIndex, plan: Plan, groups: Sequence[LayerGroup]
-) -> tuple[onnx.ModelProto, list[Point]]:
+) -> tuple[onnx.ModelProto, list[ProbePoint]]:
     """Writes the graph; each reader of an activation has a point of its own.
 
     Args:
@@ -59,7 +59,7 @@ def probe_graph(
     proto = model.proto()
     nodes = {node.output[0]: node for node in proto.graph.node if node.output}
     writer = GraphWriter(names_inside(proto.graph))
-    points: list[Point] = []
+    points: list[ProbePoint] = []
     in_front: dict[str, list[onnx.NodeProto]] = {}
     behind: dict[str, list[onnx.NodeProto]] = {}
 
@@ -74,14 +74,14 @@ def probe_graph(
             for position, key in plan.constants.get(member, {}).items():
                 output = add(node.input[position], member, in_front)
                 node.input[position] = output
-                points.append(Point(group.name, _kind(plan, group, position, key), output, key, member, position))
+                points.append(ProbePoint(group.name, _kind(plan, group, position, key), output, key, member, position))
         head = nodes[view.nodes[group.name].output[0]]
         for tensor in (*group.reads, *((head.input[0],) if group.treatment == "dynamic" else ())):
             output = add(tensor, group.name, in_front)
             for position, name in enumerate(head.input):
                 if name == tensor:
                     head.input[position] = output
-            points.append(Point(group.name, "activation", output, tensor if group.reads else ""))
+            points.append(ProbePoint(group.name, "activation", output, tensor if group.reads else ""))
         if group.makes is not None:
             points.append(_behind(group, view, nodes, writer, behind))
     ordered = []
@@ -107,7 +107,7 @@ def _behind(
     nodes: dict[str, onnx.NodeProto],
     writer: GraphWriter,
     behind: dict[str, list[onnx.NodeProto]],
-) -> Point:
+) -> ProbePoint:
     """Puts an Identity behind what the group makes; all readers read it."""
     tensor = group.makes or ""
     maker = nodes[view.order[view.made_at[tensor]].output[0]]
@@ -115,4 +115,4 @@ def _behind(
     maker.output[list(maker.output).index(tensor)] = raw
     writer.add("Identity", [raw], tensor, exact=True)
     behind.setdefault(maker.name, []).append(writer.nodes[-1])
-    return Point(group.name, "activation", tensor, tensor)
+    return ProbePoint(group.name, "activation", tensor, tensor)

@@ -21,7 +21,7 @@ __all__ = [
     "FORETOLD_FORMATS",
     "LARGE_MACS",
     "SAMPLES",
-    "Question",
+    "Inquiry",
     "default_passes",
     "other_plans",
     "with_format",
@@ -41,7 +41,7 @@ FORETOLD_FORMATS = ("int8", "int4", "int3", "int2")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Inquiry:
     """What is asked.
 
     Attributes:
@@ -67,7 +67,7 @@ class Question:
         return {"recipe": self.recipe.to_yaml(), **rest, **parts}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Question:
+    def from_json(cls, value: Mapping[str, Any]) -> Inquiry:
         """What :meth:`to_json` told."""
         return cls(
             Recipe.parse(value["recipe"]),

@@ -16,7 +16,7 @@ from qexplorer.search.sensitivity import finding
 from qexplorer.search.sensitivity.evaluating import Evaluation
 from qexplorer.search.sensitivity.finding import find_sensitivity
 from qexplorer.search.sensitivity.groups import groups_of
-from qexplorer.search.sensitivity.question import Question, with_format
+from qexplorer.search.sensitivity.question import Inquiry, with_format
 from qexplorer.search.sensitivity.restricted import restricted
 from qexplorer.search.sensitivity.sensitivity_types import Rounded, SensitivityReport, Setup
 from qexplorer.search.sensitivity.stretches import stretches_of
@@ -39,7 +39,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _report(name: str, recipe: str, **asked: object) -> SensitivityReport:
     one = case(name)
-    question = Question(Recipe.parse(recipe), samples=one.split.n, passes=None, **asked)  # type: ignore[arg-type]
+    question = Inquiry(Recipe.parse(recipe), samples=one.split.n, passes=None, **asked)  # type: ignore[arg-type]
     return find_sensitivity(one.model, data_of(one), question)
 
 
@@ -118,7 +118,7 @@ def test_a_spoilt_layer_is_found_by_both_methods() -> None:
     values[0] *= 100
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
     found = find_sensitivity(
-        model_of(proto, "spoilt"), given(dict(one.split.inputs)), Question(Recipe.parse("w8-tensor"), 64, passes=None)
+        model_of(proto, "spoilt"), given(dict(one.split.inputs)), Inquiry(Recipe.parse("w8-tensor"), 64, passes=None)
     )
     assert found.worst()[0].name == spoilt.name
     told = {layer.name: layer.foretold["both"].loss for layer in found.layers}
@@ -129,7 +129,7 @@ def test_what_is_asked_again_is_not_computed_again(monkeypatch: pytest.MonkeyPat
     """Worked on in a child, a report comes in parts, is kept, and survives JSON; one that was cancelled is not kept."""
     monkeypatch.setattr(finding, "goes_apart", lambda _: True)
     one = case("cnn")
-    question = Question(Recipe.parse("w5"), 16)
+    question = Inquiry(Recipe.parse("w5"), 16)
 
     def stop(step: str, done: float) -> None:
         if step.startswith("evaluating") and done > 0:
@@ -147,7 +147,7 @@ def test_what_is_asked_again_is_not_computed_again(monkeypatch: pytest.MonkeyPat
 def test_a_bound_on_the_work_is_kept_and_said() -> None:
     """With less work allowed than all takes, layers foretold worst are evaluated on all samples, and notes tell it."""
     one = case("attention")
-    found = find_sensitivity(one.model, data_of(one), Question(Recipe.parse("w8a8"), 64, passes=1.5))
+    found = find_sensitivity(one.model, data_of(one), Inquiry(Recipe.parse("w8a8"), 64, passes=1.5))
     told = sorted(found.layers, key=lambda layer: -layer.foretold["both"].loss)
     counts = [0 if seen is None else seen.n for seen in (layer.exact() for layer in told)]
     assert counts[:3] == [64] * 3

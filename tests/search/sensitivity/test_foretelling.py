@@ -13,7 +13,7 @@ from qexplorer.search.sensitivity.accord import accord_of, spearman
 from qexplorer.search.sensitivity.distances import divergence
 from qexplorer.search.sensitivity.finding import find_sensitivity
 from qexplorer.search.sensitivity.gradients import turned_signs
-from qexplorer.search.sensitivity.question import Question
+from qexplorer.search.sensitivity.question import Inquiry
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
 from tests.quantize.given_data import data_of
 from tests.quantize.support import case
@@ -59,7 +59,7 @@ def test_a_small_change_costs_what_second_derivatives_say() -> None:
 
 def _report(name: str, recipe: str) -> SensitivityReport:
     one = case(name)
-    return find_sensitivity(one.model, data_of(one), Question(Recipe.parse(recipe), samples=64, passes=None))
+    return find_sensitivity(one.model, data_of(one), Inquiry(Recipe.parse(recipe), samples=64, passes=None))
 
 
 @pytest.mark.parametrize("recipe", ["w6", "w8a8"])

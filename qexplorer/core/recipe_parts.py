@@ -124,9 +124,19 @@ class ActivationSpec(CalibratedPart):
 
     check_format = field_validator("format")(_known_format)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _symmetric_without_a_zero_point(cls, given: Any) -> Any:
+        """A format that has a scale and no zero point is symmetric where nothing is said."""
+        name = given.get("format") if isinstance(given, dict) else None
+        found = FORMATS.get(name) if isinstance(name, str) and name in FORMATS else None
+        return given if found is None or not found.has_scale or found.has_zero_point else {"symmetric": True, **given}
+
     @model_validator(mode="after")
     def _format_allows(self) -> ActivationSpec:
-        in_role(self.format, "activation")
+        found = in_role(self.format, "activation")
+        if found.has_scale and not (self.symmetric or found.has_zero_point):
+            raise ValueError(f"{found.name} has no zero point, so that its grid is symmetric")
         return self
 
 

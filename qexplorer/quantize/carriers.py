@@ -9,7 +9,7 @@ from qexplorer.core.recipe import ActivationSpec, WeightSpec
 __all__ = ["activation_carrier", "carrier_bits", "carrier_opset", "weight_carrier"]
 
 _BITS = {"int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "int16": 16, "uint16": 16, "int32": 32}
-_BITS |= {"float8e4m3fn": 8, "float8e5m2": 8}
+_BITS |= {"float8e4m3fn": 8, "float8e5m2": 8, "float32": 32}
 _OPSETS = {4: 21, 8: 13, 16: 21, 32: 13}
 
 
@@ -24,10 +24,10 @@ def carrier_opset(carrier: str, storage: Storage) -> int:
 
 
 def activation_carrier(spec: ActivationSpec) -> str:
-    """Activations are carried by 8 or 16 bits: no backend has kernels for narrower ones."""
+    """Integers are carried by 8 or 16 bits: no backend has kernels for narrower ones. Others are rounded in float32."""
     wanted = get_format(spec.format)
     if wanted.storage is not Storage.INTEGER:
-        raise ValueError(f"activations on a grid are integers, and {wanted.name} is stored as {wanted.storage}")
+        return "float32"
     return ("" if wanted.signed else "u") + ("int16" if wanted.bits > 8 else "int8")
 
 

@@ -115,7 +115,8 @@ class ConstantPlanner:
     def _add_operand(self, decision: Decision, position: int, tensor: str, spec: ActivationSpec) -> None:
         """A constant operand takes the format of the activations, with the range of its own values."""
         grid = operand_grid(self.view.array(tensor), spec)
-        plan = TensorPlan(tensor, "weight", grid, "smallest and largest of its values", activation_carrier(spec))
+        carrier = activation_carrier(spec) if grid.format.is_uniform else grid.format.carrier
+        plan = TensorPlan(tensor, "weight", grid, "smallest and largest of its values", carrier)
         self._use(decision.layer.name, position, plan, (tensor, spec.format, spec.symmetric))
 
     def _use(self, layer: str, position: int, plan: TensorPlan, identity: tuple[object, ...]) -> None:

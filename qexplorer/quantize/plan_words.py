@@ -196,6 +196,9 @@ def _quantized_remarks(decision: Decision, sources: Mapping[str, Source], plan: 
 
 def _obstacle(decision: Decision, rule: OperatorRule, formats: Sequence[Format], plan: TensorPlan | None) -> str | None:
     """Why a quantized layer will not run in integers, where that is known beforehand."""
+    uneven = next((f.name for f in formats if f.storage is not Storage.INTEGER), None)
+    if uneven:
+        return f"activations are rounded to {uneven} in float, no integer kernel"
     if any(f.bits > 8 for f in formats) or (plan is not None and plan.grid.format.bits > 8):
         return "ONNX Runtime has no integer kernels for 16 bits"
     if not rule.integer:

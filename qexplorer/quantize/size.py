@@ -123,5 +123,9 @@ def _activation(layer: LayerPlan) -> TensorPlan | None:
         return None
     spec = ActivationSpec(format=name)
     return TensorPlan(
-        "", "activation", grid_from_range(-1.0, 1.0, get_format(name), symmetric=False), "", activation_carrier(spec)
+        "",
+        "activation",
+        grid_from_range(-1.0, 1.0, get_format(name), symmetric=spec.symmetric),
+        "",
+        activation_carrier(spec),
     )

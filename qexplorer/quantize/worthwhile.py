@@ -61,6 +61,8 @@ def coarse_scores(decisions: Mapping[str, Decision], statistics: Mapping[str, Te
         stats = statistics.get(decision.data[0]) if decision.computes and decision.layer.op == "Softmax" else None
         if stats is None or not stats.histogram.count or decision.spec.activations is None:
             continue
+        if not get_format(decision.spec.activations.format).is_uniform:
+            continue  # their steps shrink towards zero
         spread = stats.histogram.maximum - stats.histogram.minimum
         wanted = as_uniform(get_format(decision.spec.activations.format), "an activation")
         if spread > SPREAD and spread / (wanted.qmax - wanted.qmin) > _STEP:

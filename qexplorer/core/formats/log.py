@@ -16,6 +16,7 @@ LOG = TableFormat(
     name="log",
     values=mirrored(tuple(2.0 ** (exponent / 2) for exponent in range(-14, 1))),
     recipes={"log": "5-bit logarithmic weights (base sqrt 2) only, one scale for each channel"},
+    of_activations=True,
 )
 
 ENTRIES = (LOG,)

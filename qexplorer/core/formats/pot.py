@@ -21,6 +21,7 @@ POT = TableFormat(
     name="pot",
     values=mirrored(tuple(2.0**exponent for exponent in range(-6, 1))),
     recipes={"pot": "4-bit power-of-two weights only, one scale for each channel"},
+    of_activations=True,
 )
 
 ENTRIES = (POT,)

@@ -24,7 +24,7 @@ class Scaled(ABC):
 
     name: str
 
-    roles: ClassVar[frozenset[Role]] = frozenset({"weight"})  # nothing rounds activations to a table in a running model
+    roles: ClassVar[frozenset[Role]] = frozenset({"weight"})
     granularities: ClassVar[tuple[Granularity, ...]] = tuple(Granularity)
     has_scale: ClassVar[bool] = True
     has_zero_point: ClassVar[bool] = False  # levels are where they are

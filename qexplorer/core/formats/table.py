@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from qexplorer.core.formats.levels import LevelTable
-from qexplorer.core.formats.protocol import Float32, Int32, Storage
+from qexplorer.core.formats.protocol import Float32, Int32, Role, Storage
 from qexplorer.core.formats.scaled import Scaled
 
 __all__ = ["TableFormat"]
@@ -23,16 +23,23 @@ class TableFormat(Scaled):
         name: what a person types.
         values: 2 to 256 finite levels at scale 1, ascending.
         recipes: short names with their meanings; the first is the stem.
+        of_activations: whether activations can be rounded to them too, by a search in the running model.
     """
 
     name: str
     values: tuple[float, ...]
     recipes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    of_activations: bool = False
 
     def __post_init__(self) -> None:
         levels = np.asarray(self.values, np.float32)
         if not 2 <= levels.size <= 256 or not np.isfinite(levels).all() or (np.diff(levels) <= 0).any():
             raise ValueError(f"the table '{self.name}' needs 2 to 256 finite levels that rise, not {self.values}")
+
+    @property
+    def roles(self) -> frozenset[Role]:  # type: ignore[override]
+        """Weights, and activations where it is said."""
+        return frozenset({"weight", "activation"}) if self.of_activations else Scaled.roles
 
     @property
     def bits(self) -> int:

@@ -58,6 +58,8 @@ def _beside(recipe: Recipe) -> list[str]:
     if recipe.weights is not None and recipe.activations is not None:
         calibrator = recipe.weights.calibrator
         found += [] if calibrator == DEFAULT_CALIBRATOR else [f"{calibrator} weights"]
+    if recipe.activations is not None and stem_of(get_format(recipe.activations.format)):
+        found.append(f"{recipe.activations.format} activations")
     asked = [(CALIBRATORS.get(spec.calibrator).options(), spec.options.model_dump()) for spec in _specs(recipe)]
     asked += [(each.algorithm.options(), each.options) for each in recipe.algorithms]
     for default, options in asked:

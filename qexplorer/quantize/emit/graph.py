@@ -35,6 +35,7 @@ from qexplorer.quantize.emit.dynamic import emit_dynamic
 from qexplorer.quantize.emit.half import HalfEmitter
 from qexplorer.quantize.emit.kept_float import inputs_kept_float
 from qexplorer.quantize.emit.lookup import emit_look_up
+from qexplorer.quantize.emit.rounded import write_rounded
 from qexplorer.quantize.emit.writer import GraphWriter
 from qexplorer.quantize.plan_types import Plan, TensorPlan
 from qexplorer.quantize.resize import without_axes
@@ -276,6 +277,10 @@ class Emitter:
     def _round(self, source: str, tensor: str, *, moved: bool = False, value: str | None = None) -> None:
         """Writes Q, the bounds if there are any, and DQ; the rounded value is called ``value`` (``tensor`` if None)."""
         plan = self.plan.tensors[tensor]
+        if plan.grid.format.storage is not Storage.INTEGER:
+            name = value or tensor
+            self._values[tensor] = write_rounded(self.writer, source, tensor, plan.grid, name)
+            return
         scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)
         codes = self.writer.add("QuantizeLinear", [source, *scale_zero], f"{tensor}/codes")
         bounded = (plan.grid.qmin, plan.grid.qmax) != _LIMITS[plan.carrier]
@@ -317,7 +322,7 @@ class Emitter:
     def _float(self, node: onnx.NodeProto) -> None:
         inputs = self.read(node, quantized=False)
         first = node.input[0] if node.input else ""
-        if first and self._values.get(first) == first:  # what it reads comes out of codes
+        if first in self._codes and self._values.get(first) == first:  # what it reads comes out of codes
             plan = self.plan.tensors[first]
             inputs = inputs_kept_float(
                 node, inputs, self._codes[first], plan.grid, plan.carrier, self.view, self.writer

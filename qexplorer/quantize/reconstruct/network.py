@@ -17,6 +17,7 @@ from qexplorer.quantize.reconstruct.mixing import MixedRounding
 from qexplorer.quantize.reconstruct.parts import part_of
 from qexplorer.quantize.training.rounding.one_grid import softmax_outputs, with_one_scale
 from qexplorer.quantize.training.rounding.open_graph import open_graph
+from qexplorer.quantize.training.rounding.placing import refuse_uneven
 from qexplorer.quantize.training.rounding.quantizers import FIXED, DynamicQuantizer, FixedValues, GridQuantizer, Learns
 from qexplorer.torchgraph.executor import GraphModule
 
@@ -145,6 +146,7 @@ class BlockNetwork:
 
     def _activations(self, drop: float, scales: bool, generator: torch.Generator) -> dict[str, MixedRounding]:
         plan, view = self._draft.plan, self._draft.view
+        refuse_uneven(plan)
         shared, still = with_one_scale(plan, view), softmax_outputs(view)
         leaders: dict[str, GridQuantizer] = {}
         found: dict[str, MixedRounding] = {}

@@ -87,13 +87,13 @@ def _fitting(spec: dict[str, Any], part: str) -> dict[str, Any]:
     found = get_format(spec["format"])
     if not found.has_zero_point:
         spec["symmetric"] = True
-    if part == "activations":
-        return spec
-    if spec.get("granularity", Granularity.CHANNEL) not in found.granularities:
+    weight = part == "weights"
+    if weight and spec.get("granularity", Granularity.CHANNEL) not in found.granularities:
         spec["granularity"] = str(found.granularities[0])
-    refused = not_offered(found, Granularity(spec.get("granularity", Granularity.CHANNEL)), "weight")
+    shared = Granularity(spec.get("granularity", Granularity.CHANNEL)) if weight else Granularity.TENSOR
+    refused = not_offered(found, shared, "weight" if weight else "activation")
     if spec.get("calibrator", DEFAULT_CALIBRATOR) in refused:
-        own = WeightSpec.model_fields
+        own = WeightSpec.model_fields if weight else ActivationSpec.model_fields
         spec = {name: value for name, value in spec.items() if name in own} | {"calibrator": DEFAULT_CALIBRATOR}
     return spec
 

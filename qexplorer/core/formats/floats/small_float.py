@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from qexplorer.core.formats.levels import LevelTable
-from qexplorer.core.formats.protocol import Float32, Int32, Storage
+from qexplorer.core.formats.protocol import Float32, Int32, Role, Storage
 from qexplorer.core.formats.scaled import Scaled
 
 __all__ = ["SmallFloat"]
@@ -55,6 +55,11 @@ class SmallFloat(Scaled):
     def sign(self) -> int:
         """The bit of the sign: the code of the negative zero."""
         return 1 << (self.bits - 1)
+
+    @property
+    def roles(self) -> frozenset[Role]:  # type: ignore[override]
+        """Weights; of 8 bits activations too, which Cast rounds while a model runs."""
+        return frozenset({"weight", "activation"}) if self.bits == 8 and self.default_block is None else Scaled.roles
 
     @property
     def storage(self) -> Storage:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Grid, dequantize, fake_quantize
 from qexplorer.quantize.changes.drafts import PlanDraft
@@ -24,6 +25,7 @@ __all__ = [
     "activation_quantizers",
     "bias_quantizers",
     "constant_quantizers",
+    "refuse_uneven",
     "start_near",
     "uses_of",
 ]
@@ -67,6 +69,7 @@ def constant_quantizers(
 
 def activation_quantizers(opened: OpenGraph, draft: PlanDraft, learns: Learns) -> dict[str, GridQuantizer]:
     """What stands at the rounding points of activations; those that must have one scale share it."""
+    refuse_uneven(draft.plan)
     shared, still = with_one_scale(draft.plan, draft.view), softmax_outputs(draft.view)
     leaders: dict[str, GridQuantizer] = {}
     found: dict[str, GridQuantizer] = {}
@@ -78,6 +81,14 @@ def activation_quantizers(opened: OpenGraph, draft: PlanDraft, learns: Learns) -
             leaders[first] = GridQuantizer(draft.plan.tensors[first].grid, learns=FIXED if first in still else own)
         found[key] = GridQuantizer(grid, like=leaders[first])
     return found
+
+
+def refuse_uneven(plan: Plan) -> None:
+    """Raises RecipeError if an activation is rounded to levels that are not evenly spaced, of which none learns."""
+    for key, tensor in plan.tensors.items():
+        if tensor.kind == "activation" and not tensor.grid.format.is_uniform:
+            what = f"activations on the levels of {tensor.grid.format.name} are not learned with"
+            raise RecipeError(what, where=f"activation '{key}'", do="choose integer activations, or none")
 
 
 def bias_quantizers(

@@ -128,7 +128,7 @@ def test_arrays_can_be_compared_without_labels(model: Any, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("call", "error"),
     [
-        (lambda model: qx.quantize(model, "w9"), RecipeError),
+        (lambda model: qx.quantize(model, "w17"), RecipeError),
         (lambda model: qx.compare(model, [], "digits"), RecipeError),
         (lambda model: qx.compare(model, "w8", "digits", backends=["cpu"]), UnknownName),
         (lambda model: qx.compare(model, "w8", "tumour"), DataError),

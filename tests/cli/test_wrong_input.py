@@ -172,7 +172,7 @@ def test_a_list_of_classes_that_cannot_be_the_models(kind: str, qexplorer: Any, 
 
 
 COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
-    (("compare", "digits_cnn", "--recipe", "w9a8"), ("w9a8", "allowed: ")),
+    (("compare", "digits_cnn", "--recipe", "w17a8"), ("w17a8", "allowed: ")),
     (("compare", "digits_cnn", "--recipe", "nowhere.yaml"), ("nowhere.yaml", "no such file")),
     (("compare", "digits_cnn"), ("--recipe",)),
     (("compare", "digits_cnn", "--recipe", "w8a8", "--backend", "onnxrutime"), ("onnxrutime", "did you mean")),

@@ -91,11 +91,11 @@ def test_rules_match_by_name_and_by_operator() -> None:
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
-        ("w9a8", "there is no recipe called 'w9a8'"),
+        ("w17a8", "there is no recipe called 'w17a8'"),
         ("int8", "allowed: float, fp16"),
         ("w8a8-nothing", "'nothing' is not an option"),
         ("w8-dynamic", "'dynamic' is not an option"),
-        ("weights: {format: int9}", "'int9' is not a number format"),
+        ("weights: {format: int17}", "'int17' is not a number format"),
         ("weights: {bits: 8}", "weights.bits"),
         ("weights: [1", "not YAML"),
         ("- 1\n- 2", "a recipe holds fields"),

@@ -171,7 +171,7 @@ def test_yaml_both_ways() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("weights: {format: int9}\n", "int9"),
+        ("weights: {format: int17}\n", "int17"),
         ("weights: [\n", "not YAML"),
         ("wat8", "no recipe called 'wat8'"),
         ("colour: red\n", "line 1, colour: no such field; allowed: name, weights"),

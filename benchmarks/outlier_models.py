@@ -17,7 +17,7 @@ from benchmarks.transformer_families import FAMILIES, Family, export, inputs_of
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.model import Model
 
-__all__ = ["outlier_model"]
+__all__ = ["outlier_model", "with_outliers"]
 
 CALIBRATION, EVALUATION = 64, 256
 
@@ -26,7 +26,7 @@ def outlier_model(family: str, seed: int = 0, size: float = 30.0) -> tuple[Model
     """A model of ``transformer_families`` with channels that are ``size`` times the others, and its samples."""
     plain = FAMILIES[family]
     name = f"{family}-outliers"
-    FAMILIES[name] = Family(lambda: _with_outliers(plain.make(), size), plain.reads)
+    FAMILIES[name] = Family(lambda: with_outliers(plain.make(), size), plain.reads)
     with tempfile.TemporaryDirectory() as folder:
         model = qx.load(str(export(name, "dynamo", 18, Path(folder) / f"{name}.onnx", seed=seed)))
     calibration, evaluation = inputs_of(name, CALIBRATION, 1), inputs_of(name, EVALUATION, 2)
@@ -34,7 +34,8 @@ def outlier_model(family: str, seed: int = 0, size: float = 30.0) -> tuple[Model
     return model, data
 
 
-def _with_outliers(module: nn.Module, size: float) -> nn.Module:
+def with_outliers(module: nn.Module, size: float = 30.0) -> nn.Module:
+    """The module with large channels; the same function."""
     with torch.no_grad():
         for block in module.blocks:  # type: ignore[union-attr]
             attention = block.attention

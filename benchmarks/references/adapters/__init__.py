@@ -1,0 +1,1 @@
+"""One file a reference implementation: its cases, and how it quantizes a job."""

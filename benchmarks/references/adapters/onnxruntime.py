@@ -1,0 +1,70 @@
+"""ONNX Runtime's own quantizers of MatMul weights in blocks: GPTQ and HQQ."""
+
+from __future__ import annotations
+
+import logging
+
+import onnx
+
+from benchmarks.references.protocol import Arrays, Case, Job
+
+__all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
+
+PACKAGE = "onnxruntime"
+WHAT = (
+    "GPTQ and HQQ of ONNX Runtime (weights of MatMul alone; tables of words stay in float). Its HQQ has zero points that "
+    "are not rounded, ours are integers."
+)
+
+_KEPT = "layers: [{match: 'op:Gather', float: true}]"
+
+
+def _blocks(block: int, more: str = "") -> str:
+    return f"weights: {{format: int4, granularity: block, block: {block}{more}}}\n{_KEPT}"
+
+
+CASES = (
+    *(
+        Case(subject, f"int4, blocks of {block}, {word}, {how}", _blocks(block, f", symmetric: {symmetric}"), ours,
+             {"algorithm": theirs, "block": block, "symmetric": symmetric == "true"},
+             {"algorithm": "default", "block": block, "symmetric": symmetric == "true"}, seeds=seeds)
+        for subject, seeds in (("text_lm", 1), ("digits_vit", 1), ("gpt-outliers", 3))
+        for block, symmetric, word, theirs, how, ours in (
+            (32, "true", "symmetric", "gptq", "GPTQ", "[gptq]"),
+            (16, "false", "asymmetric", "gptq", "GPTQ", "[gptq]"),
+            (16, "false", "asymmetric", "hqq", "HQQ", "[hqq]"),
+        )
+    ),
+)  # fmt: skip
+
+
+def quantized(job: Job) -> onnx.ModelProto:
+    """The graph with MatMulNBits in the place of MatMul."""
+    from onnxruntime.quantization import CalibrationDataReader, matmul_nbits_quantizer as quantizers
+
+    logging.disable(logging.INFO)
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Gives the calibration samples, a few at a time."""
+
+        def __init__(self) -> None:
+            self.left = list(job.batches())[::-1]  # a list: it is copied
+
+        def get_next(self) -> Arrays | None:
+            """The next ones, or None."""
+            return self.left.pop() if self.left else None
+
+    block, symmetric = int(job.settings["block"]), bool(job.settings.get("symmetric", False))
+    algorithm = job.settings["algorithm"]
+    if algorithm == "gptq":
+        config = quantizers.GPTQWeightOnlyQuantConfig(Reader(), block_size=block)
+    elif algorithm == "hqq":
+        config = quantizers.HQQWeightOnlyQuantConfig(block_size=block, bits=4)
+    else:
+        config = quantizers.DefaultWeightOnlyQuantConfig(block_size=block, is_symmetric=symmetric, bits=4)
+    done = quantizers.MatMulNBitsQuantizer(
+        job.model, block_size=block, is_symmetric=symmetric, accuracy_level=0, algo_config=config
+    )
+    done.process()
+    found: onnx.ModelProto = done.model.model
+    return found

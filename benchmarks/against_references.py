@@ -2,10 +2,10 @@
 
     python benchmarks/against_references.py [--only NAME ...] [--python NAME=PATH ...]
 
-References are the files of ``benchmarks/references/adapters``. Each gets the same float model and the calibration samples
-that ours gets, and both are scored on the same held-out samples, in float as their grids have them. A table goes to
-``benchmarks/results/against_references/NAME.md``, with versions; a reference that cannot be imported is skipped, and the
-reason printed.
+References are the files of ``benchmarks/references/adapters``. Each gets the same float model and the calibration
+samples that ours gets, and both are scored on the same held-out samples, in float as their grids have them. A table
+goes to ``benchmarks/results/against_references/NAME.md``, with versions; a reference that cannot be imported is
+skipped, and the reason printed.
 
 References live in environments of their own where they ask for other versions of what we use (with this project's
 dependencies beside them)::
@@ -27,9 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -48,6 +47,7 @@ from qexplorer.quantize.changes.apply import run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.layerwise.streams import SIMULATED
 
+ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "against_references"
 EQUAL = {"SQNR (dB)": 0.3, "accuracy (%)": 0.5, "perplexity": 0.05}
 """How far ours may be behind and count as equal: what other samples to calibrate on make of it."""
@@ -59,7 +59,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case, judged in one way; the plain ones are without the algorithm, theirs None where they have no such mode."""
+    """One case, judged in one way; plain is without the algorithm, and theirs None where they have no such mode."""
 
     case: str
     measure: str
@@ -181,14 +181,15 @@ def main() -> int:
         try:
             for case in cases:
                 rows += compared(case, theirs)
-                print(table(name, rows, theirs.version), flush=True)
+                text = table(name, rows, theirs.version)
+                print(text, flush=True)
+                if not given.case:
+                    RESULTS.mkdir(exist_ok=True)
+                    (RESULTS / f"{name}.md").write_text(text)
         except Missing as reason:
             print(f"{name}: skipped: {reason}")
             continue
         below += sum(row.verdict == "no" for row in rows)
-        if not given.case:
-            RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"{name}.md").write_text(table(name, rows, theirs.version))
     return 1 if below else 0
 
 

@@ -1,6 +1,6 @@
 """A float model as a torch module whose layers with weights are torch's own: references look for those.
 
-The graph is run by the project's executor, and each MatMul or Gemm with a constant matrix is an ``nn.Linear`` inside, each
+The graph is run by the project's executor; each MatMul or Gemm with a constant matrix is an ``nn.Linear`` inside, each
 Conv an ``nn.Conv2d`` or ``nn.Conv1d``. Whatever a reference does to the layers' weights, and to what they are fed if it
 puts modules in their place, is run; the weights can be written back into the graph.
 """

@@ -1,13 +1,14 @@
 """What goes to a reference implementation and comes back, across environments.
 
 A reference may need other versions of what this program uses, so that it runs as a program of its own, in its own
-Python. A folder goes there and back: the float model, the calibration samples that our algorithms see too, the inputs of
-the held-out samples without their labels, and what is asked. What comes back is a model that ONNX Runtime runs, or the
-answers themselves where the reference has no such file.
+Python. A folder goes there and back: the float model, the calibration samples that our algorithms see too, the inputs
+of the held-out samples without their labels, and what is asked. What comes back is a model that ONNX Runtime runs, or
+the answers themselves where the reference has no such file.
 
 An adapter is a module of :mod:`benchmarks.references.adapters` with
 
     PACKAGE = "nncf"                          what is imported, and of which the version is told
+    WHAT = "..."                              what is compared with what, in words
     CASES = (Case(...), ...)                  what is compared
     def quantized(job: Job) -> Result         imports the package inside; settings are those of the case
 """
@@ -98,14 +99,14 @@ class Adapter(Protocol):
 
 def adapter(name: str) -> Adapter:
     """The adapter called ``name``."""
-    return cast(Adapter, importlib.import_module(f"benchmarks.references.adapters.{name}"))
+    return cast("Adapter", importlib.import_module(f"benchmarks.references.adapters.{name}"))
 
 
 def write_job(folder: Path, job: Job) -> None:
     """Writes a job into an empty folder."""
     onnx.save(job.model, folder / "float.onnx")
-    np.savez(folder / "calibration.npz", **cast(Any, job.calibration))
-    np.savez(folder / "evaluation.npz", **cast(Any, job.evaluation))
+    np.savez(folder / "calibration.npz", **cast("Any", job.calibration))
+    np.savez(folder / "evaluation.npz", **cast("Any", job.evaluation))
     (folder / "settings.json").write_text(json.dumps(dict(job.settings)))
 
 

@@ -12,8 +12,9 @@ __all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
 
 PACKAGE = "onnxruntime"
 WHAT = (
-    "GPTQ and HQQ of ONNX Runtime (weights of MatMul alone; tables of words stay in float). Its HQQ has zero points that "
-    "are not rounded, ours are integers."
+    "GPTQ and HQQ of ONNX Runtime (weights of MatMul alone; tables of words stay in float). Its GPTQ reads the wrong "
+    "half of a triangular factor (weight_only.py, gptq), so that nothing is made up for; asymmetric, it is nearest "
+    "rounding. Its HQQ has zero points that are not rounded, ours are integers."
 )
 
 _KEPT = "layers: [{match: 'op:Gather', float: true}]"
@@ -40,7 +41,8 @@ CASES = (
 
 def quantized(job: Job) -> onnx.ModelProto:
     """The graph with MatMulNBits in the place of MatMul."""
-    from onnxruntime.quantization import CalibrationDataReader, matmul_nbits_quantizer as quantizers
+    from onnxruntime.quantization import CalibrationDataReader
+    from onnxruntime.quantization import matmul_nbits_quantizer as quantizers
 
     logging.disable(logging.INFO)
 

@@ -12,17 +12,18 @@ __all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
 
 PACKAGE = "torchao"
 WHAT = (
-    "HQQ (of scales alone), AWQ and SmoothQuant of torchao; layers with weights alone. SmoothQuant: int8 with activations "
-    "rounded as they come, one scale a tensor; ours followed by torchao's own quantizer. (Its GPTQ runs on CUDA alone.)"
+    "HQQ (of scales alone), AWQ and SmoothQuant of torchao; layers with weights alone. SmoothQuant: int8 with "
+    "activations rounded as they come, one scale a tensor; ours followed by torchao's own quantizer. (Its GPTQ runs on "
+    "CUDA alone.)"
 )
 
 _KEPT = "layers: [{match: 'op:Gather', float: true}]"
-_BLOCKS = f"weights: {{format: int4, granularity: block, block: 32}}\n{_KEPT}"
+_BLOCKS = f"weights: {{format: int4, granularity: block, block: 16}}\n{_KEPT}"
 _W8A8 = f"weights: {{format: int8, granularity: channel}}\nactivations: {{format: int8, mode: dynamic}}\n{_KEPT}"
 
 CASES = (
     *(
-        Case(subject, f"int4, blocks of 32, {word}", _BLOCKS, f"[{ours}]",
+        Case(subject, f"int4, blocks of 16, {word}", _BLOCKS, f"[{ours}]",
              {"algorithm": ours}, {"algorithm": "nearest"}, seeds=seeds)
         for subject, seeds in (("text_lm", 1), ("gpt-outliers", 3))
         for word, ours in (("HQQ", "hqq"), ("AWQ", "awq"))
@@ -66,7 +67,7 @@ def _config(algorithm: str) -> Any:
         return ao.Int8DynamicActivationInt8WeightConfig(granularity=ao.PerTensor(), version=2)
     choice = Choices.HQQ_SCALE_ONLY if algorithm == "hqq" else Choices.AFFINE
     return ao.IntxWeightOnlyConfig(
-        weight_dtype=torch.int4, granularity=ao.PerGroup(32), intx_choose_qparams_algorithm=choice
+        weight_dtype=torch.int4, granularity=ao.PerGroup(16), intx_choose_qparams_algorithm=choice
     )
 
 

@@ -90,7 +90,8 @@ class TorchModel(nn.Module):
         found = onnx.ModelProto()
         found.CopyFrom(self._proto)
         stored = {item.name: item for item in found.graph.initializer}
-        for (node, turned), layer in zip(self._weights, self.layers.all, strict=True):
+        layers: list[Any] = list(self.layers.all)
+        for (node, turned), layer in zip(self._weights, layers, strict=True):
             values = weight_of(layer).detach().float().numpy()
             item = stored[node.input[1]]
             item.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values.T if turned else values), item.name))

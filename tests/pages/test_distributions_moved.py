@@ -63,3 +63,28 @@ def test_rubbish_in_a_link_gives_one_sentence() -> None:
         assert part in error.value
     assert editor_data(app)["format"]["name"] == "int8"
     assert control(app, "weight_range").value == "mse"
+
+
+def test_two_stand_on_one_axis(workspace_folder: Path) -> None:
+    """Another width of the same tensor, and another tensor, are drawn below on the same ends; neither can be moved."""
+    choices = {"look_closer": "Side by side", "tensor_weight": "hidden1.weight"}
+    app = opened(workspace_folder, **choices)
+    first, second = editor_data(app), editor_data(app, "grid_editor_beside")
+    assert first["format"]["name"] == "int8"
+    assert second["format"]["name"] != "int8"
+    assert first["view"] == second["view"]
+    assert (first["fixed"], second["fixed"]) == (False, True)
+    control(app, "tensor_beside:hidden1.weight").set_value("hidden2.weight").run()
+    assert not app.exception
+    first, second = editor_data(app), editor_data(app, "grid_editor_beside")
+    assert second["title"].startswith("hidden2.weight")
+    assert first["view"] == second["view"]
+
+
+def test_the_channel_that_spoils_one_scale_is_named(workspace_folder: Path) -> None:
+    """The page says whether one does, and draws ranges and errors of all channels as heat maps."""
+    for view in ("heat map", "error by channel"):
+        app = opened(workspace_folder, channel_order=view)
+        assert not app.exception
+        assert any("one scale" in markdown.value for markdown in app.markdown)
+        assert len(charts(app)) == 1

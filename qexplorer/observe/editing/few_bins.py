@@ -37,7 +37,7 @@ def few_bins(bins: Bins, most: int = MOST_BINS) -> Bins:
     heavy = bins.count > bins.count.sum() / _HEAVY
     width = bins.high - bins.low
     upto = np.cumsum(np.where(heavy, 0.0, np.cbrt(bins.count * width * width)))  # of (count / width) ** (1 / 3)
-    fewest, enough = 1, 2 * most
+    fewest, enough = 1, 64 * most
     while enough - fewest > 1:  # as many groups as leave room for the heavy bins between them
         groups = (fewest + enough) // 2
         fewest, enough = (groups, enough) if len(_starts(upto, heavy, groups)) <= most else (fewest, groups)

@@ -14,7 +14,7 @@ from qexplorer.observe.tensor_grid import rows_of
 
 __all__ = ["Spoiler", "spoiler"]
 
-_WORTH_DB = 1.0  # what all other channels must gain without it to call one a spoiler
+_WORTH_DB = 3.0  # half a bit: what all other channels must gain without it to call one a spoiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Spoiler:
 
     @property
     def spoils(self) -> bool:
-        """Whether the others would gain at least 1 dB."""
+        """Whether the others would gain at least 3 dB, half a bit."""
         return self.gain_db >= _WORTH_DB
 
     @property

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
     from qexplorer.observe.tensor_grid import GridView
 
-__all__ = ["draw_before_after"]
+__all__ = ["draw_before_after", "kept_setting"]
 
 _KEPT = "distributions_kept"  # tensor -> the setting that was kept, for as long as the session lasts
 
@@ -28,7 +28,7 @@ def draw_before_after(
 ) -> None:
     """The float values, what becomes of them, and below that what becomes of them by the setting that was kept."""
     st.subheader("Before and after", anchor=False)
-    kept = st.session_state.setdefault(_KEPT, {}).get(stats.name)
+    kept = kept_setting(stats.name)
     _keeping(stats.name, settings, kept)
     panels = [before(shown.histogram, f"{stats.name} in float")]
     settled = [(settings, shown, view)]
@@ -45,6 +45,12 @@ def draw_before_after(
     axes, part = shared_axes(panels), "" if shown.channel is None else f", channel {shown.channel}"
     for i, panel in enumerate(panels):
         draw_chart(panel_spec(panel, axes, f"{model.name}{part}, {made_by()}"), key=f"before_after_{i}")
+
+
+def kept_setting(tensor: str) -> Settings | None:
+    """The setting of this tensor that was kept in this session, or None."""
+    found: Settings | None = st.session_state.setdefault(_KEPT, {}).get(tensor)
+    return found
 
 
 def _keeping(tensor: str, settings: Settings, kept: Settings | None) -> None:

@@ -1,35 +1,29 @@
-"""Charts of page Distributions: the ranges of the channels, and the files of what the editor shows."""
+"""The files of what the grid editor shows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
-from qexplorer.core.foreign.media import in_chart
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.model import Model
 from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
-from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_info, channel_rows, channel_spec
 from qexplorer.report.tensor_charts.clip_curve import clip_curve_spec
 from qexplorer.report.tensor_charts.histogram import HistogramInfo, bar_edges, histogram_info, histogram_rows
 from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 from qexplorer.ui import calibrator_controls
-from qexplorer.ui.charts import draw_saving, draw_saving_later
+from qexplorer.ui.charts import draw_saving_later
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import Drawn
 from qexplorer.ui.distributions.editor import Tried, mirrored
-from qexplorer.ui.session import remembered
-from qexplorer.ui.view.choices import chosen as choose
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
-    from qexplorer.observe.tensor_grid import GridView
 
-__all__ = ["clip_curve_chart", "draw_channels", "draw_files"]
+__all__ = ["clip_curve_chart", "draw_files"]
 
 _BARS = (40, 200)  # fewer for a tensor of few values: empty bars say nothing
 _BEND = 1000.0  # a bent axis shows values down to a thousandth of the largest apart
@@ -87,35 +81,3 @@ def _grid_text(settings: Settings, shown: Drawn, info: HistogramInfo) -> str:
     zero = f"; {info.zero_text}" if info.zero_text else ""
     ends = f"from {float(grid.low):.4g} to {float(grid.high):.4g}{zero}"
     return f"{settings.text}: {info.levels:,} levels, {apart}, {ends}"
-
-
-def draw_channels(model: Model, stats: TensorStats, settings: Settings, view: GridView) -> None:
-    """The range of each channel beside the range of its grid; a click on a bar draws that channel above."""
-    assert stats.channels is not None
-    order = ("in order", "widest first")
-    st.subheader("Channels", anchor=False)
-    chosen = st.segmented_control(
-        "Order", order, label_visibility="collapsed", required=True, **remembered("channel_order", order[0], order)
-    )
-    low, high = _finite(stats.channels.minimum), _finite(stats.channels.maximum)
-    title = f"Ranges of the {len(low):,} channels of {stats.name}"
-    info = channel_info(title, low, high, view.grid, by_range=chosen == order[1], subtitle=f"{model.name}, {made_by()}")
-    spec = channel_spec(info)
-    st.vega_lite_chart(
-        in_chart(spec), width="stretch", key="channels", on_select=lambda: _pick_channel(stats.name), alt=title
-    )
-    left, right = st.columns([5, 1], vertical_alignment="top")
-    if info.channels > MOST_BARS:
-        left.caption(f"Each bar covers {len(info.bars[0].channels)} channels; their grids' widest ends are drawn.")
-    with right.container(horizontal=True, horizontal_alignment="right"):
-        draw_saving(with_settings(spec, settings.text), key="channels", rows=channel_rows(info))
-
-
-def _finite(values: Any) -> Any:
-    """Channels without a value have no range: they are drawn at zero."""
-    return np.where(np.isfinite(values), values, 0.0)
-
-
-def _pick_channel(tensor: str) -> None:
-    picked = (st.session_state["channels"].get("selection") or {}).get("channel") or []
-    choose(f"tensor_channel:{tensor}", int(picked[0]["channel"]) if picked else None)

@@ -8,6 +8,8 @@ from qexplorer.core.formats import Granularity, get_format, on_a_grid
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.ui.calibrator_controls import option_fields
+from qexplorer.ui.distributions.beside import BESIDE, beside_choice
+from qexplorer.ui.distributions.channel_charts import CHANNEL_VIEWS
 from qexplorer.ui.distributions.controls import BLOCKS, BY_HAND, INTEGERS, clip_names, counts_scale, widths
 from qexplorer.ui.grid_editor.state import MOST_TIMES
 from qexplorer.ui.view.choices import choice
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from qexplorer.core.formats import Role
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["KIND", "PARTS", "of_tensor", "of_tensors"]
+__all__ = ["KIND", "PARTS", "of_closer", "of_tensor", "of_tensors"]
 
 PARTS = {
     "tensor": "Tensor",
@@ -52,6 +54,17 @@ def of_tensors(names: dict[str, list[str]]) -> list[Linked]:
 
 KIND = Linked("kind", "tensor_kind", one_of(("weight", "activation")), "weight")
 """Weights or activations; read before the tensor."""
+
+
+def of_closer(stats: TensorStats, beside: list[str]) -> list[Linked]:
+    """What is looked at below the editor; ``beside`` are the names of what can stand beside the tensor."""
+    closer = ("Nothing more", BESIDE, "Before and after")
+    return [
+        Linked("closer", "look_closer", one_of(closer), closer[0]),
+        Linked("beside", beside_choice(stats.name), one_of(beside)),
+        Linked("channels", "channel_order", one_of(CHANNEL_VIEWS), CHANNEL_VIEWS[0]),
+        Linked("table", "channel_table", switch, False),
+    ]
 
 
 def of_tensor(stats: TensorStats) -> list[Linked]:

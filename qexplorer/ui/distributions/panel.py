@@ -9,12 +9,14 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.ui.distributions.before_after import draw_before_after
+from qexplorer.ui.distributions.beside import BESIDE, beside_view, draw_beside, on_one_axis, others
+from qexplorer.ui.distributions.channel_charts import draw_channels
 from qexplorer.ui.distributions.channels import draw_channel_table
-from qexplorer.ui.distributions.charts import draw_channels, draw_files
+from qexplorer.ui.distributions.charts import draw_files
 from qexplorer.ui.distributions.controls import Settings, counts_scale, draw_grid_controls, draw_view_controls
-from qexplorer.ui.distributions.drawn_grid import Drawn, drawn, view_of
+from qexplorer.ui.distributions.drawn_grid import drawn, view_of
 from qexplorer.ui.distributions.editor import Tried, draw_tensor_editor, editor_view, take_over, tried
-from qexplorer.ui.distributions.link import KIND, PARTS, of_tensor, of_tensors
+from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_tensor, of_tensors
 from qexplorer.ui.distributions.numbers import draw_statistics
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe
@@ -51,7 +53,7 @@ def draw_distributions_page() -> None:
         link.close()
         return
     stats, source = chosen
-    link.take(of_tensor(stats))
+    link.take([*of_tensor(stats), *of_closer(stats, others(model, stats))])
     link.close()
     if not stats.histogram.count:
         st.info("This tensor holds no finite value, so there is nothing to draw.")
@@ -95,9 +97,12 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         log, bent = _scales(stats)
         hide = hidden() & EDITOR_PARTS
         found = editor_view(model, stats, settings, judged, view, shown, log=log, bent=bent, hide=hide)
+        found, second = on_one_axis(
+            found, beside_view(model, stats, source, settings, shown.channel, log=log, bent=bent)
+        )
         draw_tensor_editor(stats, judged, found)
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="files_of_editor"):
-            now = write_link([KIND, *of_tensors({}), *of_tensor(stats)], _shared_model())
+            now = write_link([KIND, *of_tensors({}), *of_tensor(stats), *of_closer(stats, [])], _shared_model())
             draw_share(now, PARTS, own=None if _shared_model() else _OWN)
             draw_files(model, judged, settings, shown, log=log, bent=bent)
     with controls:
@@ -108,7 +113,13 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         with part("recipe"):
             draw_use_in_recipe(model, stats, settings)
     if "more" not in hidden():
-        _below(model, judged, settings, view, shown)
+        asked = _closer()
+        if asked == BESIDE:
+            with picture:
+                draw_beside(model, stats, second)
+        elif asked is not None:
+            draw_before_after(model, judged.stats, judged.source, settings, view, shown)
+        _channels(model, judged, settings, view)
 
 
 def _shared_model() -> dict[str, str]:
@@ -117,19 +128,17 @@ def _shared_model() -> dict[str, str]:
     return {"model": name} if name is not None and name in samples() else {}
 
 
-def _below(model: Model, judged: Tried, settings: Settings, view: GridView, shown: Drawn) -> None:
-    _closer(model, judged, settings, view, shown)
-    if judged.stats.channels is not None and len(judged.stats.channels.count) > 1:
-        draw_channels(model, judged.stats, settings, view)
-        draw_channel_table(model, judged.stats, view)
-
-
-def _closer(model: Model, judged: Tried, settings: Settings, view: GridView, shown: Drawn) -> None:
-    """What costs time while a control moves is drawn only for who asked for it."""
-    views = ("Nothing more", "Before and after")
+def _closer() -> str | None:
+    """What costs time while a control moves is drawn only for who asked for it; None for nothing."""
+    views = ("Nothing more", BESIDE, "Before and after")
     asked = st.segmented_control("Look closer", views, required=True, **remembered("look_closer", views[0], views))
-    if asked == views[1]:
-        draw_before_after(model, judged.stats, judged.source, settings, view, shown)
+    return None if asked == views[0] else asked
+
+
+def _channels(model: Model, judged: Tried, settings: Settings, view: GridView) -> None:
+    if judged.stats.channels is not None and len(judged.stats.channels.count) > 1:
+        draw_channels(model, judged, settings, view)
+        draw_channel_table(model, judged.stats, view)
 
 
 def _scales(stats: TensorStats) -> tuple[bool, bool]:

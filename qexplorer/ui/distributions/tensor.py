@@ -25,6 +25,7 @@ __all__ = [
     "observed",
     "tensor_label",
     "tensor_names",
+    "tensor_stats",
     "weight_stats_of",
 ]
 
@@ -101,6 +102,16 @@ def weight_stats_of(model: Model, name: str) -> TensorStats:
     """Statistics of a weight, counted once."""
     found: TensorStats = _weight_stats(model.sha256, name, model)
     return found
+
+
+def tensor_stats(model: Model, kind: str, name: str) -> TensorStats | None:
+    """Statistics of a tensor of the model; None for one that is not there, or was not observed."""
+    if name not in tensor_names(model).get(kind, []):
+        return None
+    if kind == "weight":
+        return weight_stats_of(model, name)
+    found = observed(model)
+    return None if found is None else found[name]
 
 
 @st.cache_resource(max_entries=8, show_spinner="Counting the weight's values: usually below a second.")

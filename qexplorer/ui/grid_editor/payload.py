@@ -60,6 +60,7 @@ class EditorView:
         bent: logarithmic values.
         hide: parts that are not drawn: ``curve``, ``outlier``, ``steps``.
         view: values between which everything is drawn; None for those of the tensor and its whole range.
+        fixed: whether nothing can be moved: a second picture beside the one that can.
         heights: of the picture and of the curve, pixels.
     """
 
@@ -77,6 +78,7 @@ class EditorView:
     bent: bool = False
     hide: frozenset[str] = frozenset()
     view: tuple[float, float] | None = None
+    fixed: bool = False
     heights: tuple[int, int] = (215, 165)
 
 
@@ -89,7 +91,7 @@ def editor_data(view: EditorView, state: EditorState) -> dict[str, Any]:
     digest, bins = _bins(histogram)
     shape = None if view.format is None else format_data(view.format, symmetric=view.symmetric)
     reach = max(abs(ends[0]), abs(ends[1]))
-    error = view.error
+    error, seen = view.error, view.view or reach_of(view)
     return {
         "seq": state.seq,
         "clip": list(view.clip),
@@ -98,7 +100,7 @@ def editor_data(view: EditorView, state: EditorState) -> dict[str, Any]:
         "id": digest,
         "bins": bins,
         "range": list(ends),
-        "view": list(view.view or reach_of(view)),
+        "view": list(seen),
         "format": shape,
         "span": list(view.clip),
         "split": None if error is None else _split(error),
@@ -108,13 +110,14 @@ def editor_data(view: EditorView, state: EditorState) -> dict[str, Any]:
         "title": in_label(view.title),
         "follows": view.follows,
         "log": view.log,
-        "bend": reach / _BEND if view.bent and reach > 0 else None,
+        "bend": max(map(abs, seen)) / _BEND if view.bent else None,
         "bars": int(np.clip(histogram.count // 5, *_BARS)),
         "outliers": {"count": max(round(histogram.count / ONE_IN), 1), "largest": outlier_value(histogram, 1.0)}
         if reach > 0 and shape is not None
         else None,
         "colours": _COLOURS,
         "hide": sorted(view.hide),
+        "fixed": view.fixed,
         "heights": {"plot": view.heights[0], "curve": view.heights[1]},
     }
 

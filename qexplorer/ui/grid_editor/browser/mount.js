@@ -113,9 +113,9 @@ export function mount(host, send) {
   function placeGrips(size) {
     const { axis, grid } = scene, { low, high, shift } = parts.grips;
     const hidden = (element, off) => { element.hidden = off; };
-    hidden(low, !grid || oneSided());
-    hidden(high, !grid);
-    hidden(shift, !grid || mirrored());
+    hidden(low, !grid || oneSided() || data.fixed);
+    hidden(high, !grid || data.fixed);
+    hidden(shift, !grid || mirrored() || data.fixed);
     if (!grid) return;
     const [a, b] = [axis.to(grid.low), axis.to(grid.high)];
     low.style.left = `${a}px`;
@@ -257,6 +257,7 @@ export function mount(host, send) {
   const sayRing = slider(parts.ring, "Clip range", ringGrip);
 
   parts.picture.addEventListener("click", (event) => {
+    if (data.fixed || !data.format) return;
     const x = scene.axis.from(under(event));
     const bar = scene.bars.find((each) => x >= each.low && x <= each.high);
     move(() => { now.value = bar ? (bar.low + bar.high) / 2 : null; });

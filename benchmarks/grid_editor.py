@@ -120,6 +120,7 @@ def server_work(model: Any, moves: int = 15) -> tuple[dict[str, list[float]], li
         json.dumps(data)
         drawn = time.perf_counter()
         ranges = stats.channels
+        assert ranges is not None
         channel_spec(channel_info("w", ranges.minimum, ranges.maximum, view.grid))
         ended = time.perf_counter()
         if move:  # the first one turns the weight over and merges the bins, which is kept

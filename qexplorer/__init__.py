@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         load,
         measure,
         quantize,
+        search,
         sensitivity,
         train,
     )
@@ -50,6 +51,7 @@ __all__ = [
     "load",
     "measure",
     "quantize",
+    "search",
     "sensitivity",
     "train",
 ]

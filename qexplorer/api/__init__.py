@@ -9,6 +9,7 @@ import qexplorer.report.notebook  # noqa: F401 - registers how values show thems
 from qexplorer.api.generating import generate
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
+from qexplorer.api.mixing import search
 from qexplorer.api.number_formats import formats
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
 from qexplorer.api.searching import sensitivity
@@ -25,6 +26,7 @@ __all__ = [
     "load",
     "measure",
     "quantize",
+    "search",
     "sensitivity",
     "train",
     "trained_epochs",

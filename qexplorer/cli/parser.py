@@ -120,6 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(verbs)
     _add_generate(verbs)
     _add_sensitivity(verbs)
+    _add_search(verbs)
     return parser
 
 
@@ -223,6 +224,22 @@ def _add_sensitivity(verbs: Any) -> None:
     parser.add_argument("--passes", type=float, default=None, metavar="P", help=_PASSES_HELP)
     parser.add_argument("--all-samples", action="store_true", help="evaluate every layer on all samples")
     parser.add_argument("--gradient-only", action="store_true", help="foretell alone, evaluate nothing")
+    parser.registered = _registered
+    _add_data(parser)
+
+
+def _add_search(verbs: Any) -> None:
+    parser = _add(verbs, "search", "the best mix of number formats under a budget, found and measured")
+    _add_model(parser)
+    shared = "what all layers share: activations, granularity, algorithms"
+    parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"{shared} (w8a8)")
+    budget = "most weight bytes, as a fraction of int8's (weight_bytes=0.6)"
+    parser.add_argument("--budget", default="weight_bytes=0.6", metavar="B", help=budget)
+    drop = "in place of a budget: the smallest mix whose metric drops by no more, such as 0.01"
+    parser.add_argument("--most-drop", type=float, default=None, metavar="D", help=drop)
+    choose = "number formats to choose among (int8 int4)"
+    parser.add_argument("--formats", nargs="+", default=["int8", "int4"], metavar="F", help=choose)
+    parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
     parser.registered = _registered
     _add_data(parser)
 

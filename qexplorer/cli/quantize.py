@@ -72,11 +72,11 @@ def _print_effects(report: EffectReport) -> None:
         print_table(EFFECT_HEADER, effect_cells(effect))
 
 
-def writable(path: str) -> Path:
+def writable(path: str, *, ending: str = ".onnx", kind: str = "an ONNX file") -> Path:
     """The output file, checked before any work is done."""
     target = Path(path)
-    if target.suffix != ".onnx":
-        raise InputError("is not the name of an ONNX file", where=path, allowed="a name that ends in .onnx")
+    if target.suffix != ending:
+        raise InputError(f"is not the name of {kind}", where=path, allowed=f"a name that ends in {ending}")
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise InputError("cannot be written, as its folder does not exist", where=path, do="create the folder first")
     check_room(target.absolute().parent, 0, "quantizing")

@@ -44,6 +44,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "ladder": {"recipe": "w8a8", "backends": ("onnxruntime",), "samples": 3},
     "lesson": {"recipe": "w4", "layer": "fc"},
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},
+    "mix": {"recipe": "w8a8", "share": None, "most_drop": 0.01},
     "quantize": {"recipe": "w8a8"},
     "saturation": {"recipe": "w8a8-sym"},
     "sums": {"recipe": "w8a8", "samples": None},

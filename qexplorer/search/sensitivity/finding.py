@@ -40,7 +40,7 @@ from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.search.sensitivity.stretches import stretches_of
 from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials_of
 
-__all__ = ["find_sensitivity", "sensitivity_in_child"]
+__all__ = ["find_sensitivity", "sensitivity_in_child", "yardstick_of"]
 
 _VERSION = 1  # of what is kept; another number makes it unread
 _GRADIENT_BATCH, _BATCH = 4, 16
@@ -149,7 +149,7 @@ class _Inquest:
         view = index_of(model)
         groups = groups_of(made.plan, view)
         self.notes += made.plan.notes
-        found = Known(made, self.data.name, draw.used, self._yard(made, draw.split), groups)
+        found = Known(made, self.data.name, draw.used, yardstick_of(self.model, self.data), groups)
         with beside():
             self._foretell(found, model, view, draw.split, statistics)
             if self.partly is not None:
@@ -172,25 +172,6 @@ class _Inquest:
 
         given = self.data if recipe.needs_samples or recipe.casts else None
         return statistics, quantize_model(self.model, recipe, statistics, given, progress=told)
-
-    def _yard(self, made: QuantizedModel, split: Split) -> Yardstick:
-        from qexplorer.quantize.training.lesson_checks import class_axis
-
-        model, task = self.model, task_of(self.data)
-        view = index_of(made.model)
-        floats = tuple(i for i, output in enumerate(model.outputs) if view.is_float(output.name))
-        if not floats:
-            raise ModelError("no output is a float, so that nothing says how far an answer is from another")
-        axis = class_axis(task, model.outputs) if floats[0] == 0 else None
-        judged = split.labels is not None or not task.needs_labels
-        width = None if axis is None else model.outputs[0].shape[axis]
-        return Yardstick(
-            floats=floats,
-            axis=None if width == 1 else axis,
-            probabilities=_ends_in_softmax(model),
-            metric=METRICS.get(task.primary(model.outputs)) if judged else None,
-            threshold=threshold_of(model) if task.classes(model.outputs) else None,
-        )
 
     def _foretell(
         self, found: Known, model: Model, view: GraphIndex, split: Split, statistics: Statistics | None
@@ -250,6 +231,30 @@ class _Inquest:
                 if model.fixed_batch is not None or batch == 1:
                     raise
                 found.outcome = run(1)  # a batch can be written into a Reshape
+
+
+def yardstick_of(model: Model, data: DataSet) -> Yardstick:
+    """What answers of a model on data are judged by.
+
+    Raises:
+        ModelError: no output is a float.
+    """
+    from qexplorer.quantize.training.lesson_checks import class_axis
+
+    task, view = task_of(data), index_of(model)
+    floats = tuple(i for i, output in enumerate(model.outputs) if view.is_float(output.name))
+    if not floats:
+        raise ModelError("no output is a float, so that nothing says how far an answer is from another")
+    axis = class_axis(task, model.outputs) if floats[0] == 0 else None
+    judged = data.calibration.labels is not None or not task.needs_labels
+    width = None if axis is None else model.outputs[0].shape[axis]
+    return Yardstick(
+        floats=floats,
+        axis=None if width == 1 else axis,
+        probabilities=_ends_in_softmax(model),
+        metric=METRICS.get(task.primary(model.outputs)) if judged else None,
+        threshold=threshold_of(model) if task.classes(model.outputs) else None,
+    )
 
 
 def _ends_in_softmax(model: Model) -> bool:

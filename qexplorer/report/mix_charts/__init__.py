@@ -1,0 +1,1 @@
+"""A search for a mix as charts, tables and words."""

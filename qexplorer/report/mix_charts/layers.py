@@ -1,0 +1,115 @@
+"""Which format each layer has in a mix: a square for each layer and format, darker the more it would lose there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, INTEGER
+from qexplorer.search.mixing.mix_types import MixPoint, MixReport
+
+__all__ = ["layer_mix_rows", "layers_spec", "pair_rows", "pairs_spec"]
+
+
+def layer_mix_rows(report: MixReport, point: MixPoint) -> list[dict[str, Any]]:
+    """A row for each group and format, in graph order."""
+    rows = []
+    for place, (group, chosen) in enumerate(zip(report.groups, point.choice, strict=True)):
+        name = group.layers[0] + (f" (+{len(group.layers) - 1})" if len(group.layers) > 1 else "")
+        for at, (name_of, loss, size) in enumerate(zip(group.formats, group.losses, group.weight_bytes, strict=True)):
+            rows.append(
+                {
+                    "place": place,
+                    "layer": name,
+                    "format": name_of,
+                    "loss": loss,
+                    "bytes": size,
+                    "chosen": at == chosen,
+                    "source": group.source,
+                }
+            )
+    return rows
+
+
+def layers_spec(report: MixReport, point: MixPoint) -> dict[str, Any]:
+    """The chart: what is taken is ringed."""
+    rows = layer_mix_rows(report, point)
+    y = {
+        "field": "layer",
+        "type": "nominal",
+        "title": None,
+        "sort": {"field": "place"},
+        "axis": {"labelLimit": 170, "labelOverlap": False},
+    }
+    x = {"field": "format", "type": "nominal", "title": None, "sort": list(report.formats)}
+    x["axis"] = {"labelAngle": 0, "orient": "top"}
+    tips = [
+        {"field": "layer"},
+        {"field": "format"},
+        {"field": "loss", "title": "loss in that format", "format": ".3g"},
+        {"field": "bytes", "title": "bytes", "format": ","},
+        {"field": "source", "title": "how it is known"},
+        {"field": "chosen", "title": "in this mix"},
+    ]
+    shade = {"field": "loss", "type": "quantitative", "title": "loss", "legend": None}
+    shade["scale"] = {"type": "symlog", "constant": _small(rows), "range": ["#dfe6ec", CLIPPING], "interpolate": "rgb"}
+    return {
+        **chart_frame("The format of each layer: ringed; darker loses more", "", max(15 * len(report.groups), 60)),
+        "datasets": {"rows": rows},
+        "layer": [
+            {
+                "data": {"name": "rows"},
+                "mark": {"type": "rect", "stroke": None},
+                "encoding": {"x": x, "y": y, "color": shade, "tooltip": tips},
+            },
+            {
+                "data": {"name": "rows"},
+                "transform": [{"filter": "datum.chosen"}],
+                "mark": {"type": "rect", "fill": None, "stroke": INTEGER, "strokeWidth": 3},
+                "encoding": {"x": x, "y": y},
+            },
+        ],
+    }
+
+
+def _small(rows: list[dict[str, Any]]) -> float:
+    losses = sorted(row["loss"] for row in rows if row["loss"] > 0)
+    return float(losses[len(losses) // 2]) if losses else 1.0
+
+
+def pair_rows(report: MixReport) -> list[dict[str, Any]]:
+    """A row for each measured pair, both ways round."""
+    names = [group.layers[0] for group in report.groups]
+    return [
+        {"first": names[a], "second": names[b], "loss": pair.loss, "text": f"{pair.loss:+.1g}"}
+        for pair in report.pairs
+        for a, b in ((pair.first, pair.second), (pair.second, pair.first))
+    ]
+
+
+def pairs_spec(report: MixReport) -> dict[str, Any]:
+    """A heat map: what two layers lose together beyond what each loses alone."""
+    rows = pair_rows(report)
+    most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
+    axis = {"labelLimit": 150}
+    x = {"field": "first", "type": "nominal", "title": None, "sort": None, "axis": axis | {"labelAngle": -30}}
+    y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
+    colour = {"field": "loss", "type": "quantitative", "title": "beyond the sum"}
+    colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
+    tips = [{"field": "first"}, {"field": "second"}, {"field": "loss", "title": "beyond the sum", "format": "+.3g"}]
+    return {
+        **chart_frame("Pairs of layers in the narrowest format", "", 180),
+        "datasets": {"rows": rows},
+        "layer": [
+            {
+                "data": {"name": "rows"},
+                "mark": {"type": "rect"},
+                "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips},
+            },
+            {
+                "data": {"name": "rows"},
+                "mark": {"type": "text", "fontSize": 11, "color": "#1a1f26"},
+                "encoding": {"x": x, "y": y, "text": {"field": "text"}},
+            },
+        ],
+    }

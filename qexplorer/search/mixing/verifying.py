@@ -1,0 +1,77 @@
+"""Recipes quantized and measured on samples that are kept apart, against the float network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from qexplorer.core.dataset import Array, DataSet, Split
+from qexplorer.core.model import Model
+from qexplorer.core.recipe import Recipe
+from qexplorer.observe.stats import Statistics
+from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.quantize.quantize import quantize_model
+from qexplorer.run.batching import feeds_of, run_in_batches
+from qexplorer.run.protocol import Mode, SessionOptions
+from qexplorer.run.registry import reference
+from qexplorer.search.sensitivity.distances import Judged, Yardstick
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated
+
+__all__ = ["Verifier"]
+
+_BATCH = 32
+
+
+@dataclass(slots=True, eq=False)
+class Verifier:
+    """Measures recipes of one model on one set of samples.
+
+    Attributes:
+        model: the float model.
+        data: what recipes are calibrated on.
+        statistics: of it.
+        apart: the samples that mixes are judged on.
+        yard: what answers are judged by.
+    """
+
+    model: Model
+    data: DataSet
+    statistics: Statistics | None
+    apart: Split
+    yard: Yardstick
+    _floats: list[Array] = field(default_factory=list)
+    _plain: Judged | None = None
+    _known: dict[str, tuple[QuantizedModel, Evaluated]] = field(default_factory=dict)
+
+    def of(self, recipe: Recipe) -> tuple[QuantizedModel, Evaluated]:
+        """The quantized model and what it loses; each recipe is done once.
+
+        Raises:
+            RecipeError: the recipe cannot be applied.
+            BackendError: the file cannot be run.
+        """
+        if recipe.digest not in self._known:
+            made = quantize_model(self.model, recipe, self.statistics, self.data if recipe.needs_samples else None)
+            judged = self._judged(self._answers(made.path))
+            self._known[recipe.digest] = (made, judged.evaluated(self.yard, self.plain))
+        return self._known[recipe.digest]
+
+    @property
+    def plain(self) -> Judged:
+        """The float network on these samples."""
+        if self._plain is None:
+            self._floats = self._answers(self.model.path)
+            self._plain = self._judged(self._floats)
+        return self._plain
+
+    def _judged(self, answers: Sequence[Array]) -> Judged:
+        if not self._floats:
+            _ = self.plain
+        judged = Judged()
+        judged.add(self.yard, answers, self._floats, self.apart.labels)
+        return judged
+
+    def _answers(self, path: object) -> list[Array]:
+        session = reference().load(path, SessionOptions(Mode.SIMULATED))  # type: ignore[arg-type]
+        model = self.model
+        return run_in_batches(session, feeds_of(self.apart, model), batch=_BATCH, fixed_batch=model.fixed_batch)

@@ -1,0 +1,152 @@
+"""A search on a small network: what it foretells, what it chooses, and what it says where nothing can be chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qexplorer as qx
+from qexplorer.api.given import fitted, load
+from qexplorer.core.errors import DataError, InputError, RecipeError
+from qexplorer.core.recipe import Recipe
+from qexplorer.report.mix_charts.front import front_rows
+from qexplorer.report.mix_charts.layers import layer_mix_rows, pair_rows
+from qexplorer.report.mix_charts.mix_words import chosen_sentence, mix_cells, prediction_sentence
+from qexplorer.search.mixing import finding
+from qexplorer.search.mixing.finding import find_mix
+from qexplorer.search.mixing.mix_types import MixQuestion, MixReport
+from qexplorer.search.mixing.tables import WEIGHT_BYTES, problem_of
+
+
+@lru_cache(maxsize=1)
+def _found() -> MixReport:
+    return qx.search("tumour_mlp", formats=("int2", "int8", "int4"), share=0.5, pairs=3)
+
+
+@pytest.fixture
+def report(shared_workspace: Path) -> MixReport:  # noqa: ARG001 - what is found is kept there
+    """tumour_mlp in 8, 4 and 2 bits, at half of int8's bytes; searched once."""
+    return _found()
+
+
+def test_the_chosen_mix_is_within_the_budget_and_the_best_that_was_measured(report: MixReport) -> None:
+    """Its bytes are those of the file that its recipe makes, and no measured mix within the budget loses less."""
+    best = report.best
+    assert best is not None
+    assert report.formats == ("int8", "int4", "int2")
+    assert best.weight_bytes <= 0.5 * report.int8_bytes
+    within = [mix for mix in report.verified if mix.weight_bytes <= 0.5 * report.int8_bytes]
+    assert best.found.loss == min(mix.found.loss for mix in within)
+    made = qx.quantize("tumour_mlp", Recipe.parse(best.recipe))
+    assert sum(layer.weight_bytes for layer in made.plan.layers) == best.weight_bytes
+    formats = {layer.name: layer.weights for layer in made.plan.layers if layer.parameters}
+    for group, at in zip(report.groups, best.point.choice, strict=True):
+        assert all(str(formats[name]).startswith(group.formats[at]) for name in group.layers)
+
+
+def test_the_exact_mix_is_the_best_of_all_predicted_ones(report: MixReport) -> None:
+    """All mixes by brute force, pairs included."""
+    problem = problem_of(report.groups, report.pairs)
+    budget = 0.5 * report.int8_bytes - report.other_bytes
+    everything = product(range(3), repeat=len(report.groups))
+    least = min(problem.loss_of(c) for c in everything if problem.cost_of(c, WEIGHT_BYTES) <= budget)
+    exact = next(mix for mix in report.verified if mix.why == "exact, with pairs")
+    assert exact.point.predicted_loss == pytest.approx(least, rel=1e-6)
+
+
+def test_fewer_bits_cost_less_and_the_front_falls(report: MixReport) -> None:
+    """In each group and along the whole front, and it is said how each loss is known."""
+    for group in report.groups:
+        assert list(group.weight_bytes) == sorted(group.weight_bytes, reverse=True)
+        assert group.losses[0] < group.losses[-1]
+        assert group.source in ("evaluated", "gradient")
+    sizes, losses = zip(*((p.weight_bytes, p.predicted_loss) for p in report.front), strict=True)
+    assert list(sizes) == sorted(sizes)
+    assert list(losses) == sorted(losses, reverse=True)
+
+
+def test_pairs_are_all_of_the_layers_that_lose_most(report: MixReport) -> None:
+    """Three layers make three pairs, each drawn both ways round."""
+    assert len(report.pairs) == 3
+    rows = pair_rows(report)
+    assert len(rows) == 6
+    assert {(row["first"], row["second"]) for row in rows} == {(row["second"], row["first"]) for row in rows}
+
+
+def test_charts_and_words_hold_what_was_found(report: MixReport) -> None:
+    """Predicted and measured points apart, one format of each layer ringed, the chosen mix marked."""
+    rows = front_rows(report)
+    assert len(rows["predicted"]) == len(report.front)
+    assert [row["kind"] for row in rows["measured"]].count("chosen") == 1
+    assert report.best is not None
+    squares = layer_mix_rows(report, report.best.point)
+    assert len(squares) == 3 * len(report.groups)
+    assert sum(row["chosen"] for row in squares) == len(report.groups)
+    assert sum("(chosen)" in row[0] for row in mix_cells(report)) == 1
+    assert chosen_sentence(report).endswith(".")
+    assert "times what was predicted" in prediction_sentence(report)
+
+
+def test_the_report_is_plain_data_and_back(report: MixReport) -> None:
+    """As a job hands it over."""
+    assert MixReport.from_json(report.to_json()) == report
+
+
+def test_the_smallest_mix_within_a_drop(shared_workspace: Path) -> None:  # noqa: ARG001
+    """What is chosen drops by no more, and is the smallest measured one that does."""
+    found = qx.search("tumour_mlp", formats=("int8", "int2"), most_drop=0.02, pairs=0)
+    best = found.best
+    assert best is not None
+    assert best.found.metric_drop is not None
+    assert best.found.metric_drop <= 0.02
+    smaller = [mix for mix in found.verified if mix.weight_bytes < best.weight_bytes]
+    assert all((mix.found.metric_drop or 0.0) > 0.02 for mix in smaller)
+
+
+def test_mixes_are_measured_on_samples_that_calibration_does_not_see(
+    shared_workspace: Path,  # noqa: ARG001
+) -> None:
+    """Neither part of the calibration samples shares one with the other, nor with the evaluation part."""
+    model = load("tumour_mlp")
+    question = MixQuestion(Recipe.parse("w8a8"))
+    work = finding._Search(model, fitted(model, None, ""), question, lambda _text, _done: None, None)
+    parts = work._halves()
+    seen, apart = ({row.tobytes() for row in next(iter(part.calibration.inputs.values()))} for part in parts)
+    judged = {row.tobytes() for row in next(iter(parts[0].evaluation.inputs.values()))}
+    assert len(seen) > len(apart) > 50
+    assert not seen & apart
+    assert not (seen | apart) & judged
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"share": 0.01, "pairs": 0}, InputError, "nothing fits into this budget"),
+        ({"share": -1.0}, InputError, "a budget cannot be"),
+        ({"formats": ("int8",)}, RecipeError, "two formats or more"),
+        ({"formats": ("int8", "fp16")}, RecipeError, "has no scale"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(
+    shared_workspace: Path,  # noqa: ARG001
+    arguments: dict[str, object],
+    error: type[Exception],
+    said: str,
+) -> None:
+    """A budget too small, too few formats, a format without scales."""
+    with pytest.raises(error, match=said):
+        qx.search("tumour_mlp", **arguments)  # type: ignore[arg-type]
+
+
+def test_too_few_samples_are_one_sentence(shared_workspace: Path) -> None:  # noqa: ARG001
+    """They cannot be divided into two parts."""
+    model = load("tumour_mlp")
+    data = fitted(model, None, "")
+    few = replace(data, calibration=data.calibration.take(np.arange(10)))
+    with pytest.raises(DataError, match="at least 16 calibration samples"):
+        find_mix(model, few, MixQuestion(Recipe.parse("w8a8")))

@@ -33,10 +33,11 @@ from qexplorer.search.allocation.exact import greedy, solve
 from qexplorer.search.allocation.hull import hull
 from qexplorer.search.allocation.problem import Allocation
 from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
+from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import WEIGHT_BYTES, groups_in, problem_of
 from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
-from qexplorer.search.sensitivity.question import Question, default_passes, with_format
+from qexplorer.search.sensitivity.question import Inquiry, default_passes, with_format
 from qexplorer.search.sensitivity.sensitivity_types import Rounded, SensitivityReport
 
 __all__ = ["find_mix", "mix_in_child"]
@@ -194,7 +195,7 @@ class _Search:
 
     def _sensitivity(self, data: DataSet, formats: Sequence[str]) -> SensitivityReport:
         """Of weights alone in the narrowest format: losses in all others follow from it."""
-        question = Question(
+        question = Inquiry(
             recipe=self._plain(formats[-1]).model_copy(update={"algorithms": ()}),
             samples=self.question.samples,
             rounded=(Rounded.WEIGHTS,),
@@ -214,7 +215,7 @@ class _Search:
 
         def loss_with(*narrow: int) -> float:
             choice = tuple(len(found.formats) - 1 if i in narrow else c for i, c in enumerate(wide))
-            return verifier.of(found.recipe_of(choice))[1].loss
+            return verifier.of(recipe_in(found, choice))[1].loss
 
         base = loss_with()
         alone = {}
@@ -242,7 +243,7 @@ class _Search:
         return replace(found, chosen=_chosen(found), notes=tuple(self.notes))
 
     def _measured(self, found: MixReport, verifier: Verifier, point: MixPoint, why: str) -> MixReport:
-        recipe = found.recipe_of(point.choice)
+        recipe = recipe_in(found, point.choice)
         made, evaluated = verifier.of(recipe)
         mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, _weights(made.plan), evaluated)
         return replace(found, verified=(*found.verified, mix), chosen=None)

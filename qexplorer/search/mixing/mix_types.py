@@ -177,11 +177,5 @@ class MixReport(Wire):
         """Most weight bytes that were asked for."""
         return None if self.share is None else int(self.share * self.int8_bytes)
 
-    def recipe_of(self, choice: tuple[int, ...]) -> Recipe:
-        """The recipe that makes a choice for each group."""
-        from qexplorer.search.mixing.recipes import recipe_of
-
-        return recipe_of(Recipe.parse(self.base), self.groups, choice)
-
     def _repr_html_(self) -> str:
         return as_html(self)

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 
 from qexplorer.core.recipe import LayerRule, Recipe
 from qexplorer.core.recipe_words.names import own_name
-from qexplorer.search.mixing.mix_types import MixGroup
+from qexplorer.search.mixing.mix_types import MixGroup, MixReport
 
-__all__ = ["mix_name", "recipe_of"]
+__all__ = ["mix_name", "recipe_in", "recipe_of"]
+
+
+def recipe_in(report: MixReport, choice: Sequence[int]) -> Recipe:
+    """The recipe that makes a choice for each group of a report."""
+    return recipe_of(Recipe.parse(report.base), report.groups, choice)
 
 
 def recipe_of(base: Recipe, groups: Sequence[MixGroup], choice: Sequence[int]) -> Recipe:

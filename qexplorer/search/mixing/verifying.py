@@ -14,7 +14,7 @@ from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
-from qexplorer.search.sensitivity.distances import Judged, Yardstick
+from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
 __all__ = ["Verifier"]
@@ -40,7 +40,7 @@ class Verifier:
     apart: Split
     yard: Yardstick
     _floats: list[Array] = field(default_factory=list)
-    _plain: Judged | None = None
+    _plain: LaidBeside | None = None
     _known: dict[str, tuple[QuantizedModel, Evaluated]] = field(default_factory=dict)
 
     def of(self, recipe: Recipe) -> tuple[QuantizedModel, Evaluated]:
@@ -57,17 +57,17 @@ class Verifier:
         return self._known[recipe.digest]
 
     @property
-    def plain(self) -> Judged:
+    def plain(self) -> LaidBeside:
         """The float network on these samples."""
         if self._plain is None:
             self._floats = self._answers(self.model.path)
             self._plain = self._judged(self._floats)
         return self._plain
 
-    def _judged(self, answers: Sequence[Array]) -> Judged:
+    def _judged(self, answers: Sequence[Array]) -> LaidBeside:
         if not self._floats:
             _ = self.plain
-        judged = Judged()
+        judged = LaidBeside()
         judged.add(self.yard, answers, self._floats, self.apart.labels)
         return judged
 

@@ -14,6 +14,7 @@ from qexplorer.report.mix_charts.mix_words import MIX_HEADER, chosen_sentence, m
 from qexplorer.report.words import bytes_text
 from qexplorer.search.allocation.exact import solve
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
+from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import WEIGHT_BYTES, problem_of
 from qexplorer.ui.own_recipes import add_to_comparison, set_recipe
 from qexplorer.ui.rounding.drawing import draw_picture
@@ -84,7 +85,7 @@ def _explore(model: Model, report: MixReport) -> None:
                     "Take this one as the recipe",
                     key="mix_take_other",
                     on_click=set_recipe,
-                    args=(report.recipe_of(point.choice),),
+                    args=(recipe_in(report, point.choice),),
                 )
     with layers:
         if point is not None:

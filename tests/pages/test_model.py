@@ -263,7 +263,7 @@ def test_weights_ask_for_their_architecture_first(tmp_path: Path) -> None:
 
 
 def test_weights_become_the_sessions_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes of the weights is chosen, under the file's name."""
+    """What comes of the weights is chosen, under the file's name; settings that are uploaded with them go along."""
     asked = []
 
     def load_weights(path: Path, architecture: str, **how: object) -> Model:
@@ -274,9 +274,15 @@ def test_weights_become_the_sessions_model(monkeypatch: pytest.MonkeyPatch) -> N
     app = open_app()
     app.selectbox("architecture").set_value("resnet50").run()
     _weights(app).set_value([("mine.safetensors", b"numbers", "")]).run()
-    assert asked == [(b"numbers", "resnet50", {"name": "mine", "shown": "mine.safetensors"})]
+    assert asked == [(b"numbers", "resnet50", {"name": "mine", "shown": "mine.safetensors", "config": None})]
     assert not app.exception
     assert app.title[0].value == "mine"
+    more = open_app(session="with-settings")
+    more.selectbox("architecture").set_value("resnet50").run()
+    _weights(more).set_value([("config.json", b"{}", ""), ("bert.safetensors", b"numbers", "")]).run()
+    content, architecture, how = asked[-1]
+    assert (content, architecture, how["name"]) == (b"numbers", "resnet50", "bert")
+    assert Path(str(how["config"])).read_bytes() == b"{}"
 
 
 def _weights(app: AppTest) -> Any:

@@ -50,7 +50,7 @@ def test_the_network_comes_closer_to_the_float_one(graph: str, name: str) -> Non
         ("w4-gptq-autoround", "both choose the codes of weights"),
         ("w4-autoround-brecq", "both choose the codes of weights"),
         ("w4-qat-brecq", "both choose the codes of weights"),
-        ("w4-learned_scales-qat", "scales learn along in training"),
+        ("w4-learned_scales-qat", "both let scales learn"),
         ("w4-adaround-learned_scales", "it finds the scales that codes are chosen on"),
         ("w4-brecq-hqq", "it finds the scales that codes are chosen on"),
         ("w4-learned_scales-hqq", "scales learn from where it left them"),

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-__all__ = ["Batch", "Chain", "LearnedFrom", "Observed", "Seed", "Steps"]
+__all__ = ["Batch", "Chain", "Correction", "LearnedFrom", "Observed", "Seed", "Steps"]
 
 Observed = Annotated[
     int,
@@ -41,6 +41,17 @@ Chain = Annotated[
     ),
 ]
 """How long a block is where nothing else ends it."""
+
+Correction = Annotated[
+    float,
+    Field(
+        ge=0.0,
+        le=1.0,
+        title="Correction",
+        description="How much of what earlier layers' rounding did to a layer's inputs its weights make up for.",
+    ),
+]
+"""How far a layer follows the float network's output where its inputs are rounded."""
 
 Seed = Annotated[int, Field(ge=0, le=2**31, title="Seed", description="Of the order of batches.")]
 """Of whatever is left to chance."""

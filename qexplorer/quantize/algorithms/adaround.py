@@ -8,16 +8,18 @@ the rectified sigmoid ``h(V) = clip(sigmoid(V) (zeta - gamma) + gamma, 0, 1)`` t
 (Nagel et al. 2020, Up or down? Adaptive rounding for post-training quantization, equations 21 to 24). ``beta`` falls
 from 20 to 2, so that ``h`` is free at first and ends at 0 or 1; at the end it is rounded.
 
-The first term is ``sum_rows d H d^T`` with ``d = w~ - w`` and the moments ``H`` of the layer's inputs: it and its
-gradient ``2 d H`` are exact over all samples and positions in every step, with no batches to draw, and a step costs a
-product of the weight's size whatever the size of pictures. It is counted in units of the error of nearest rounding.
-Inputs are those of the float network, the layer's activation is left out (their equation 25 has both).
+Layers are rounded one after the other. What they are fed is what the network rounded so far gives, and what their
+output should be is the float network's, or a share of the way there (the asymmetric reconstruction of section 3.4).
+With the moments ``H`` of these inputs and ``C`` of both networks' together (``layerwise.both_inputs``) the first term
+has the gradient ``2 (D H + W (H - C))`` for ``D = W~ - W``. It is exact over all samples and positions in every step,
+with no batches to draw, and a step costs a product of the weight's size whatever the size of pictures. The error is
+counted in units of that of nearest rounding. The layer's activation is left out (their equation 25 has it).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,9 +30,10 @@ from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Int32, quantize
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugin_kinds.decisions import Decides
-from qexplorer.core.plugin_kinds.shared_options import Observed, Steps
+from qexplorer.core.plugin_kinds.shared_options import Correction, Observed, Steps
 from qexplorer.quantize.changes.drafts import PlanDraft
-from qexplorer.quantize.layerwise.by_moments import foretold, round_weights
+from qexplorer.quantize.layerwise.both_inputs import BothMoments
+from qexplorer.quantize.layerwise.in_order import Told, foretold, round_in_order
 from qexplorer.quantize.layerwise.moments import Moments
 from qexplorer.quantize.layerwise.weights import GridWeight
 
@@ -58,6 +61,7 @@ class AdaroundOptions(AlgorithmOptions):
         title="Regularizer",
         description="Weight of the term that drives every choice to up or down, in mean errors of nearest rounding.",
     )
+    correction: Correction = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +86,19 @@ class Adaround:
 
     def change_plan(self, draft: PlanDraft, options: AdaroundOptions) -> None:
         """Observes the inputs of all layers and learns the rounding of their weights."""
-        round_weights(
-            draft,
-            self.title,
-            options.samples,
-            lambda weight, moments, told: rounded(weight, moments, options, told),
-        )
+
+        def codes(weight: GridWeight, moments: BothMoments, told: Told) -> Int32:
+            return rounded(weight, moments, options, told)
+
+        round_in_order(draft, self.title, options.samples, codes)
 
 
-def rounded(weight: GridWeight, moments: Moments, options: AdaroundOptions, told: Callable[[float], None]) -> Int32:
+def rounded(weight: GridWeight, moments: Moments | BothMoments, options: AdaroundOptions, told: Told) -> Int32:
     """Codes of one weight.
 
     Args:
         weight: the weight and its grid; formats whose levels are not evenly spaced keep their nearest codes.
-        moments: ``(groups, columns, columns)``, finite.
+        moments: of its inputs, finite; those of both networks, or ``(groups, columns, columns)`` of the float one.
         options: how long and how fast.
         told: told the share of the steps that is done; may raise Cancelled.
 
@@ -107,12 +110,13 @@ def rounded(weight: GridWeight, moments: Moments, options: AdaroundOptions, told
     if not isinstance(grid.format, UniformFormat):
         return nearest
     scale, zero = matrix.grid(grid)
-    hessian = moments.astype(np.float32)
-    steps = matrix.rows(weight.values) / scale
+    rows = matrix.rows(weight.values)
+    steps = rows / scale
     below = np.floor(steps)
     low, high = (np.float32(each) - zero.astype(np.float32) for each in (grid.qmin, grid.qmax))
-    first = matrix.rows(nearest) - zero - steps
-    unit = float(np.sum((first * scale) @ moments * (first * scale))) / first.size
+    own, left = _parts(rows, moments, options.correction)
+    first = (matrix.rows(nearest) - zero - steps) * scale
+    unit = float(np.sum((first @ own) * first, dtype=np.float64)) / first.size
     if not unit > 0:
         return nearest
     choice = _Choice(steps - below)
@@ -122,7 +126,7 @@ def rounded(weight: GridWeight, moments: Moments, options: AdaroundOptions, told
         up, slope = choice.at()
         level = below + up
         off = (np.clip(level, low, high) - steps) * scale
-        gradient = 2 * (off @ hessian) * scale / np.float32(unit)
+        gradient = 2 * (off @ own + left) * scale / np.float32(unit)
         gradient = np.where((level < low) | (level > high), 0.0, gradient)
         share = (step / options.steps - _FREE) / (1 - _FREE)
         if share >= 0:
@@ -131,6 +135,15 @@ def rounded(weight: GridWeight, moments: Moments, options: AdaroundOptions, told
     up, _ = choice.at()
     codes = np.clip(below + (up >= 0.5), low, high).astype(np.int32) + zero
     return np.ascontiguousarray(matrix.weight(codes))
+
+
+def _parts(rows: Float32, moments: Moments | BothMoments, share: float) -> tuple[Float32, Float32]:
+    """``H`` and ``R`` of the gradient ``2 (D H + R)``: ``R`` is 0 where nothing was rounded before, else ``share`` of
+    ``W (H - C)``, what earlier rounding did to the output."""
+    if not isinstance(moments, BothMoments):
+        return moments.astype(np.float32), np.zeros_like(rows)
+    gone = share * (moments.rounded - moments.cross)
+    return moments.rounded.astype(np.float32), (rows @ gone).astype(np.float32)
 
 
 def _push(up: Float32, share: float) -> Float32:

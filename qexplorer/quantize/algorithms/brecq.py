@@ -1,7 +1,7 @@
 """BRECQ and QDrop: the roundings of a block are learned together, so that the block's output stays what it was.
 
-Errors of layers that follow each other, or meet in a sum, are not independent: layer by layer (AdaRound) each does its
-best on inputs that no rounding has touched. A block is what the loss sees of its layers in second order, if layers of
+Errors of layers that follow each other, or meet in a sum, are not independent, and layer by layer (AdaRound) each does
+its best for itself. A block is what the loss sees of its layers in second order, if layers of
 different blocks hardly interact (Li et al. 2021, BRECQ, section 3.2). For one block after the other
 
     min over V, s of  ||f(x) - f_q(x_q; V, s)||^2 + lambda sum (1 - |2 h(V) - 1|^beta)

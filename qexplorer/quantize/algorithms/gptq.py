@@ -30,11 +30,10 @@ from pydantic import Field
 from qexplorer.core.grid import Float32, Grid, Int32
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage
 from qexplorer.core.plugin_kinds.decisions import Decides
-from qexplorer.core.plugin_kinds.shared_options import Observed
+from qexplorer.core.plugin_kinds.shared_options import Correction, Observed
 from qexplorer.quantize.changes.drafts import PlanDraft
 from qexplorer.quantize.layerwise.both_inputs import BothMoments, made_up_for
-from qexplorer.quantize.layerwise.by_moments import foretold
-from qexplorer.quantize.layerwise.in_order import round_in_order
+from qexplorer.quantize.layerwise.in_order import Told, foretold, round_in_order
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
 from qexplorer.quantize.layerwise.moments import Moments
 from qexplorer.quantize.layerwise.weights import GridWeight
@@ -59,13 +58,7 @@ class GptqOptions(AlgorithmOptions):
     act_order: bool = Field(
         True, title="Largest inputs first", description="Rounds the columns with the largest inputs first (act-order)."
     )
-    correction: float = Field(
-        0.5,
-        ge=0.0,
-        le=1.0,
-        title="Correction",
-        description="How much of what earlier layers' rounding did to a layer's inputs its weights make up for.",
-    )
+    correction: Correction = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,7 @@ class Gptq:
     def change_plan(self, draft: PlanDraft, options: GptqOptions) -> None:
         """Observes the inputs of all layers and rounds their weights."""
 
-        def codes(weight: GridWeight, moments: BothMoments) -> Int32:
+        def codes(weight: GridWeight, moments: BothMoments, _: Told) -> Int32:
             target = made_up_for(weight.values, weight.matrix, moments, options.damping, options.correction)
             return rounded(target, weight.grid, weight.matrix, moments.rounded, options)
 

@@ -10,11 +10,21 @@ from qexplorer.quantize.layerwise.both_inputs import BothMoments, both_moments
 from qexplorer.quantize.layerwise.output_error import better_codes
 from qexplorer.quantize.layerwise.weights import GridWeight, grid_weights
 
-__all__ = ["round_in_order"]
+__all__ = ["Told", "foretold", "round_in_order"]
+
+Told = Callable[[float], None]
+"""Told the share that is done of one weight; may raise Cancelled."""
+
+
+def foretold(draft: PlanDraft, title: str) -> Mapping[str, str]:
+    """Which layers' weights the algorithm called ``title`` will round, and why not others', as clauses by layer."""
+    weights, reasons = grid_weights(draft)
+    will = {layer: f"{title} will choose its codes on calibration data" for each in weights for layer in each.layers}
+    return will | {layer: _left(title, why) for layer, why in reasons.items()}
 
 
 def round_in_order(
-    draft: PlanDraft, title: str, samples: int, codes: Callable[[GridWeight, BothMoments], Int32]
+    draft: PlanDraft, title: str, samples: int, codes: Callable[[GridWeight, BothMoments, Told], Int32]
 ) -> None:
     """Rounds every weight that is on a grid, layer after layer, and says what that did to the layers' outputs.
 
@@ -29,7 +39,7 @@ def round_in_order(
     """
     weights, reasons = grid_weights(draft)
     for layer, why in reasons.items():
-        draft.remark(layer, f"{title} left its weight as it was: {why}")
+        draft.remark(layer, _left(title, why))
     by_layer = {layer: each for each in weights for layer in each.layers}
     split = draft.calibration_of(samples)
     waiting = {each.layer: set(each.layers) for each in weights}
@@ -47,11 +57,15 @@ def round_in_order(
             if found:
                 kept[weight.layer] = kept[weight.layer] + found[place] if weight.layer in kept else found[place]
             waiting[weight.layer].discard(name)
+
+            def told(share: float, error: str = "", *, at: float = done + (len(turn) + place) / 2,
+                     name: str = name) -> None:  # fmt: skip
+                what = f"{title}, '{name}', error {error}" if error else f"{title}, rounding '{name}'"
+                draft.tell(what, (at + share / 2) / len(by_layer))
+
             if not waiting[weight.layer]:
                 with draft.timed(weight.layer):
-                    error = _round(draft, title, weight, kept.pop(weight.layer, None), codes)
-                share = (done + (len(turn) + place + 1) / 2) / len(by_layer)
-                draft.tell(f"{title}, '{name}'{error}", share)
+                    _round(draft, title, weight, kept.pop(weight.layer, None), told, codes)
         done += len(turn)
 
 
@@ -76,15 +90,19 @@ def _round(
     title: str,
     weight: GridWeight,
     moments: BothMoments | None,
-    codes: Callable[[GridWeight, BothMoments], Int32],
-) -> str:
-    """Rounds one weight; its errors, as the end of a sentence."""
+    told: Callable[..., None],
+    codes: Callable[[GridWeight, BothMoments, Told], Int32],
+) -> None:
+    told(0.0)
     if moments is None or not moments.finite():
-        why = "its inputs are not finite on the calibration data"
-        draft.remark(weight.layer, f"{title} left its weight as it was: {why}")
-        return ""
-    found = better_codes(weight, codes(weight, moments), moments)
+        draft.remark(weight.layer, _left(title, "its inputs are not finite on the calibration data"))
+        return
+    found = better_codes(weight, codes(weight, moments, told), moments)
     if found.rows:
         draft.set_codes(weight.layer, weight.position, found.codes, grid=weight.grid)
     draft.remark(weight.layer, found.said(title))
-    return f", error {found.after:.3g} of the output's size, nearest {found.before:.3g}"
+    told(1.0, f"{found.after:.3g} of the output's size, nearest {found.before:.3g}")
+
+
+def _left(title: str, why: str) -> str:
+    return f"{title} left its weight as it was: {why}"

@@ -26,16 +26,13 @@ from qexplorer.quantize.layerwise.streams import Part
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Moments", "chosen_places", "input_moments", "within"]
+__all__ = ["Moments", "chosen_places", "input_moments"]
 
 Moments = NDArray[np.float64]
 """``(groups, columns, columns)``."""
 
 _LEAST = 16384
 """Places of which moments are taken, at least, where there are so many."""
-
-_ROOM = 2**30
-"""Bytes that the moments taken in one pass may have."""
 
 
 def input_moments(
@@ -69,20 +66,6 @@ def input_moments(
 
     found = of_inputs(proto, model, split, layers, part, join, progress)
     return {name: total / count for name, (total, count) in found.items() if count}
-
-
-def within(layers: Mapping[str, LayerMatrix]) -> list[list[str]]:
-    """The layers in turns, each of which fits into memory, in their order."""
-    turns: list[list[str]] = []
-    left = 0
-    for name, matrix in layers.items():
-        size = matrix.groups * matrix.columns**2 * 8
-        if not turns or size > left:
-            turns.append([])
-            left = _ROOM
-        turns[-1].append(name)
-        left -= size
-    return turns
 
 
 def chosen_places(places: int, columns: int, batch: int, samples: int, first: int) -> NDArray[np.intp] | None:

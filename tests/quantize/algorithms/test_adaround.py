@@ -14,6 +14,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.algorithms.adaround import AdaroundOptions, rounded
+from qexplorer.quantize.layerwise.both_inputs import BothMoments
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
 from qexplorer.quantize.layerwise.output_error import better_codes, row_errors
 from qexplorer.quantize.layerwise.weights import GridWeight
@@ -37,7 +38,7 @@ def _weight(columns: int, seed: int = 0, format: str = "int3", rows: int = 6) ->
     return GridWeight(("layer",), LayerMatrix("Gemm", values.shape), 1, values, grid), (inputs @ inputs.T / 300)[None]
 
 
-def _codes(weight: GridWeight, moments: np.ndarray, **options: float) -> np.ndarray:
+def _codes(weight: GridWeight, moments: np.ndarray | BothMoments, **options: float) -> np.ndarray:
     return rounded(weight, moments, AdaroundOptions(**options), lambda _: None)  # type: ignore[arg-type]
 
 
@@ -127,10 +128,27 @@ def test_the_gain_of_the_first_layer_is_told_before_the_others_are_observed() ->
     data = replace(data_of(one), digest="told")
     quantize_model(one.model, Recipe.parse("w3-adaround"), None, data, progress=lambda *step: told.append(step))
     gains = [place for place, (step, _) in enumerate(told) if "of the output's size, nearest" in step]
-    observed = [place for place, (step, _) in enumerate(told) if "observing the inputs of layers" in step]
+    observed = [place for place, (step, _) in enumerate(told) if "observing the inputs of " in step]
     assert len(gains) == 3
     assert gains[0] < observed[-1]
     assert [share for _, share in told] == sorted(share for _, share in told)
+
+
+def test_it_makes_up_for_what_earlier_rounding_did() -> None:
+    """On inputs that were rounded, the output comes nearer to the float network's, the more so the larger the
+    correction; inputs that were not are as those of one network, bit for bit."""
+    random, errors = np.random.default_rng(0), dict[float, float]()
+    weight, _ = _weight(16)
+    real = random.normal(size=(16, 16)) @ random.normal(size=(16, 400)) + 0.5
+    fed = 0.9 * real + random.normal(0.2, 0.4, real.shape)
+    xx, xy, yy = ((a @ b.T / 400)[None] for a, b in ((real, real), (real, fed), (fed, fed)))
+    both = BothMoments(xx, xy, yy)
+    for share in (0.0, 0.5, 1.0):
+        codes = _codes(weight, both, correction=share)
+        errors[share] = float(row_errors(weight, dequantize(codes, weight.grid), both).sum())
+    assert errors[1.0] < errors[0.5] < errors[0.0]
+    assert np.array_equal(_codes(weight, both, correction=0.0), _codes(weight, yy))
+    assert np.array_equal(_codes(weight, BothMoments(xx, xx, xx), correction=1.0), _codes(weight, xx))
 
 
 @pytest.mark.parametrize("recipe", ["w3-adaround", "w3a8-tensor-adaround", "w3-b8-adaround"])

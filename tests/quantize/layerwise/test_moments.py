@@ -11,7 +11,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.graph.index import GraphIndex
 from qexplorer.quantize.layerwise import moments as home
 from qexplorer.quantize.layerwise.matrices import LayerMatrix, matrix_of
-from qexplorer.quantize.layerwise.moments import input_moments, within
+from qexplorer.quantize.layerwise.moments import input_moments
 from tests.quantize.support import case, run
 
 
@@ -69,10 +69,3 @@ def test_no_sample_gives_nothing() -> None:
     label = next(each for each in GraphIndex(one.model.proto()).nodes if each.startswith("gemm"))
     empty = Split({key: np.asarray(values)[:0] for key, values in one.split.inputs.items()})
     assert input_moments(one.model.proto(), one.model, empty, {label: _layer("mlp", label)}, lambda _: None) == {}
-
-
-def test_what_is_held_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layers are taken in turns in their order; one that is larger than the room has a turn of its own."""
-    monkeypatch.setattr(home, "_ROOM", 3 * 100 * 8)
-    layers = {name: LayerMatrix("Gemm", (4, width)) for name, width in zip("abcde", (10, 10, 10, 40, 10), strict=True)}
-    assert within(layers) == [["a", "b", "c"], ["d"], ["e"]]

@@ -24,7 +24,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.workspace import sha256_bytes
 from tests.hostile import data, models
 from tests.hostile.case import EITHER, LOADS, REFUSED, Case, of_bytes
-from tests.hostile.formats import FORMATS, mutated
+from tests.hostile.formats import FORMATS, IMPORTS, mutated
 from tests.hostile.judging import Answer, Worker, wrong_with
 
 __all__ = ["Tally", "mutations"]
@@ -70,10 +70,10 @@ def mutations(kind: str, seed: int) -> Iterator[Case]:
         yield of_bytes(name, "damage", EITHER, damaged, file)
 
 
-def _in_workers(name: str, cases: Iterable[Case], until: float) -> Tally:
+def _in_workers(name: str, cases: Iterable[Case], until: float, *modules: str) -> Tally:
     """Opened as the children of loading open them, one after another in a process that is hooked."""
     tally = Tally(name)
-    with Worker() as worker:
+    with Worker(*modules) as worker:
         for case in cases:
             if time.monotonic() > until:
                 break
@@ -150,7 +150,7 @@ def _sets(order: argparse.Namespace) -> dict[str, Callable[[], Tally]]:
     def mutated_files(kind: str) -> Callable[[], Tally]:
         cases = islice(mutations(kind, order.seed), order.mutations)
         share = 1.0 if kind == "onnx" else 0.08
-        return lambda: _in_workers(f"{kind} mutations", cases, until(share))
+        return lambda: _in_workers(f"{kind} mutations", cases, until(share), *IMPORTS.get(kind, ()))
 
     shown = (case for case in models.cases() if case.name.startswith("names/"))
     return {

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from tests.hostile import mutations, weights
 from tests.hostile.mutations import bytes_changed
 
-__all__ = ["FORMATS", "mutated"]
+__all__ = ["FORMATS", "IMPORTS", "mutated"]
 
 FORMATS = mutations.FORMATS | weights.FORMATS
+IMPORTS = {"safetensors": ("torch",), "state_dict": ("torch",), "config": weights.CONFIG_IMPORTS}
+"""What opening a format imports, which takes longer than the file."""
 
 
 def mutated(kind: str, seed: int) -> Iterator[tuple[str, bytes]]:

@@ -48,9 +48,14 @@ class Answer:
 
 
 class Worker:
-    """A process that opens files; a fresh one when it died or was ended."""
+    """A process that opens files; a fresh one when it died or was ended.
 
-    def __init__(self) -> None:
+    Args:
+        modules: imported before the first file, so that no verdict waits for them.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = modules
         self._folder = Path(tempfile.mkdtemp(prefix="hostile-"))
         (self._folder / "inner").mkdir()
         self._process: subprocess.Popen[str] | None = None
@@ -94,11 +99,13 @@ class Worker:
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
             self.started += 1
-            command = [sys.executable, "-m", "tests.hostile.worker", str(self._folder / "inner")]
+            command = [sys.executable, "-m", "tests.hostile.worker", str(self._folder / "inner"), *self._modules]
             root = Path(__file__).parents[2]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root
             )
+            assert self._process.stdout is not None
+            self._process.stdout.readline()  # it is ready
         return self._process
 
     def _end(self) -> None:
@@ -107,9 +114,9 @@ class Worker:
             self._process.wait()
 
 
-def judged(cases: Iterable[Case]) -> Iterator[tuple[Case, Answer]]:
-    """Each case with what came of it, in one worker after another."""
-    with Worker() as worker:
+def judged(cases: Iterable[Case], *modules: str) -> Iterator[tuple[Case, Answer]]:
+    """Each case with what came of it, in one worker after another that has imported ``modules``."""
+    with Worker(*modules) as worker:
         for case in cases:
             yield case, worker.judge(case)
 

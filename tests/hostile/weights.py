@@ -17,7 +17,7 @@ from torch import nn
 from tests.hostile.models import ODD_NAMES
 from tests.hostile.mutations import NUMBERS, Format, bytes_changed, in_archive
 
-__all__ = ["FORMATS", "fit"]
+__all__ = ["CONFIG_IMPORTS", "FORMATS", "fit"]
 
 _NAME = "hostile_small"
 _KINDS = ("F32", "F16", "BF16", "F64", "I64", "U8", "BOOL", "F8_E4M3", "F99", "", "f32")
@@ -183,6 +183,12 @@ def _odd_values(chance: random.Random) -> Iterator[Any]:
     )
     yield from ("hf-internal-testing/tiny-random-bert", ["BertModel"], ["Trainer"], "t5", "llama", "vit", "resnet50")
 
+
+CONFIG_IMPORTS = (
+    "torch",
+    *(f"transformers.models.{kind}.modeling_{kind}" for kind in _SETTINGS),
+    "transformers.models.auto.modeling_auto",
+)
 
 FORMATS: dict[str, Format] = {
     "safetensors": ("w.safetensors", _safetensors, _header),

@@ -1,12 +1,14 @@
 """Opens hostile files one after another, as the children of the program do, and tells what came of each.
 
-``python -m tests.hostile.worker FOLDER`` reads a path a line and writes a JSON object a line. It works in FOLDER, where
-a bait lies that nothing may open; what Python opens outside of what a case may touch is told too.
+``python -m tests.hostile.worker FOLDER [MODULE ...]`` says "ready", then reads a path a line and writes a JSON object a
+line. It works in FOLDER, where a bait lies that nothing may open; what Python opens outside of what a case may touch is
+told too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -95,8 +97,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
             _seen.append(text)
 
 
-def main(folder: Path) -> None:
-    """Works until its input ends."""
+def main(folder: Path, *modules: str) -> None:
+    """Works until its input ends; ``modules`` are imported first."""
     from qexplorer.load.safety.limits import loading_limits
     from qexplorer.process.limits import Limits, apply_limits
 
@@ -109,6 +111,10 @@ def main(folder: Path) -> None:
     bait.write_bytes(b"0123456789abcdef")
     old = time.time() - 10**6
     tempfile.gettempdir()  # looks for a folder to write to, the first time
+    for name in modules:
+        importlib.import_module(name)
+    answers.write("ready\n")
+    answers.flush()
     sys.addaudithook(_hook)
     for line in sys.stdin:
         path = Path(line.strip())
@@ -124,4 +130,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), *sys.argv[2:])

@@ -12,6 +12,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     texts  = qx.generate("text_lm", ["w4-b32"], "Light is")
     what   = qx.explain_algorithms(model, "w4a8-adaround", data)
     every  = qx.formats()
+    needed = qx.calibration_needed(model, "w8a8", "conv1", data)
     hurts  = qx.sensitivity(model, data, "w4a8")
 """
 
@@ -25,6 +26,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write a device i
 
 if TYPE_CHECKING:
     from qexplorer.api import (
+        calibration_needed,
         compare,
         data,
         explain_algorithms,
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Recipe",
     "__version__",
+    "calibration_needed",
     "compare",
     "data",
     "explain_algorithms",

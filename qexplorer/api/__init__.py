@@ -6,6 +6,7 @@ work. Data is always fitted to the model first: inputs renamed, types cast, shap
 """
 
 import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
+from qexplorer.api.calibrating import calibration_needed
 from qexplorer.api.generating import generate
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
@@ -17,6 +18,7 @@ from qexplorer.api.training import foretell_training, train, trained_epochs
 
 __all__ = [
     "CALIBRATION_SAMPLES",
+    "calibration_needed",
     "compare",
     "data",
     "explain_algorithms",

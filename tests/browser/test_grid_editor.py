@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 NewPage = Callable[..., "Page"]
-KINDS = (("int8", True), ("int4", True), ("int2", True), ("uint8", False), ("uint4", False), ("nf4", True))
+KINDS = (
+    ("int8", True),
+    ("int4", True),
+    ("int2", True),
+    ("uint8", False),
+    ("uint4", False),
+    ("nf4", True),
+    ("mxfp4", True),
+)
 SHARES = np.geomspace(0.02, 1.0, 40)
 
 JUDGE = """async ([code, cases]) => {
@@ -54,10 +62,10 @@ def _tensor(rng: np.random.Generator, k: int) -> np.ndarray[Any, np.dtype[np.flo
 
 
 def test_the_browser_judges_and_counts_as_python_does(new_page: NewPage) -> None:
-    """On random histograms its error is within 0.1 % of the exact integral at the optimum, in each of six formats;
+    """On random histograms its error is within 0.1 % of the exact integral at the optimum, in each of seven formats;
     scale, zero point, code and value back of any value are Python's to the last bit."""
     rng, cases, wanted = np.random.default_rng(16), [], []
-    for k in range(36):
+    for k in range(42):
         values, (name, symmetric) = _tensor(rng, k), KINDS[k % len(KINDS)]
         histogram, chosen = histogram_of(values), get_format(name)
         low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)

@@ -27,7 +27,7 @@ from qexplorer.run.capability import not_integer
 from qexplorer.run.protocol import Capabilities
 from qexplorer.ui.quantize.recipe_changes import changed
 from tests.contract.format_checks import check_file, check_size, command_help, format_recipe, planned, weights_of
-from tests.pages.app import open_app, texts
+from tests.pages.app import editor_data, open_app, texts
 from tests.quantize.support import case, run
 
 every = pytest.mark.parametrize("name", FORMATS.names())
@@ -175,9 +175,11 @@ def test_the_controls_of_distributions_offer_every_format(workspace_folder: Path
         assert not app.exception, name
         assert not app.error, name
         assert f"{name} {'blocks of 32' if granularity == 'block' else f'per {granularity}'}, range:" in texts(app)
-        assert "Signal to quantization noise" in texts(app), name
+        data = editor_data(app)
+        assert " dB" in data["said"], name
         if granularity is Granularity.TENSOR:
-            assert "not evenly spaced" in texts(app), name
+            assert data["format"]["kind"] == "levels", name
+            assert len(data["format"]["levels"]) > 1, name
         next(b for b in app.button if b.key == "use_for_all").click().run()
         weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
         assert weights is not None, name

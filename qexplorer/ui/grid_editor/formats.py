@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.formats import Format
+from qexplorer.core.formats.levels import LevelTable
 
 __all__ = ["format_data"]
 
@@ -58,7 +59,16 @@ def _levels(format: Format) -> dict[str, Any] | None:
         "levels": table.levels.tolist(),
         "codes": table.codes.tolist(),
         "borders": table.borders.tolist(),
+        "minus_zero": _minus_zero(format, table),
     }
+
+
+def _minus_zero(format: Format, table: LevelTable) -> int | None:
+    """The code of a negative value that becomes zero, where floats have one of their own."""
+    one, zero = np.ones((), np.float32), np.zeros((), np.int32)
+    tiny = np.asarray(-np.finfo(np.float32).tiny)
+    code = int(format.encode(tiny, one, zero, int(table.codes[0]), int(table.codes[-1])))
+    return None if code in table.codes else code
 
 
 def _wanted(data: dict[str, Any], low: float, high: float) -> float:
@@ -80,14 +90,16 @@ def _agrees(format: Format, data: dict[str, Any], symmetric: bool) -> bool:
     for low, high in _TRIED:
         wanted, series = _wanted(data, low, high), data.get("series")
         if wanted and series:
-            wanted = series["unit"] * 2.0 ** np.ceil(np.log2(wanted / series["reach"]) - 1e-7)
+            octaves = np.log2(wanted / series["reach"])
+            wanted = series["unit"] * 2.0 ** (np.floor(octaves) + 1 if series["open"] else np.ceil(octaves))
         if not np.isclose(wanted or 1.0, _fitted(format, low, high, symmetric), rtol=1e-6):
             return False
     return True
 
 
-def _series(format: Format, data: dict[str, Any], symmetric: bool) -> dict[str, float] | None:
-    """The scale that a range of magnitude 1 gets, and the widest range that gets it too, as the scale it asks for."""
+def _series(format: Format, data: dict[str, Any], symmetric: bool) -> dict[str, Any] | None:
+    """The scale that a range of magnitude 1 gets, and the widest that gets it too, as the scale it asks for; ``open``
+    where that range itself gets the next scale already."""
     low = -1.0 if symmetric else 0.0
     unit = _fitted(format, low, 1.0, symmetric)
     near, far = 1.0, 4.0
@@ -97,4 +109,6 @@ def _series(format: Format, data: dict[str, Any], symmetric: bool) -> dict[str, 
         middle = (near + far) / 2
         same = _fitted(format, middle * low, middle, symmetric) == unit
         near, far = (middle, far) if same else (near, middle)
-    return {"unit": unit, "reach": _wanted(data, near * low, near)}
+    is_open = far == float(np.float32(far))  # of the two neighbours the border is the short number
+    reach = far if is_open else near
+    return {"unit": unit, "reach": _wanted(data, reach * low, reach), "open": is_open}

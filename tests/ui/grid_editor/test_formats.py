@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.errors import InputError
-from qexplorer.core.formats import FORMATS, Fitted, Float64, get_format
+from qexplorer.core.formats import FORMATS, Fitted, Float64, Granularity, get_format
 from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.observe.editing.synthetic import synthetic
 from qexplorer.ui.grid_editor.bundle import javascript
@@ -42,8 +42,8 @@ def test_every_format_with_a_tensors_scale_can_be_dragged_or_is_drawn(format: An
     data = format_data(format, symmetric=True)
     if data is not None:
         assert data["kind"] == ("uniform" if format.is_uniform else "levels")
-    if format.is_uniform or format.table is not None:
-        assert data is not None or type(format).fit is not UniformFormat.fit
+    if Granularity.TENSOR in format.granularities:
+        assert data is not None
 
 
 def test_scales_that_are_powers_of_two() -> None:

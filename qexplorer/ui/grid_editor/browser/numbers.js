@@ -9,12 +9,12 @@ export function rint(x) {
   return Math.abs(x % 1) === 0.5 && r % 2 !== 0 ? r - 1 : r;
 }
 
-/** The scale for what a range asks for: itself, or of formats with scales unit * 2 ** k the first that reaches it. */
+/** The scale for what a range asks for: itself, or one of unit * 2 ** k; unit is for `reach`, or for less if `open`. */
 function scaleFor(format, wanted) {
   if (wanted < TINY) return 1;
   if (!format.series) return Math.fround(wanted);
-  const { unit, reach } = format.series;
-  return Math.fround(unit * 2 ** Math.ceil(Math.log2(wanted / reach) - 1e-7));
+  const { unit, reach, open } = format.series, octaves = Math.log2(wanted / reach);
+  return Math.fround(unit * 2 ** (open ? Math.floor(octaves) + 1 : Math.ceil(octaves)));
 }
 
 /** A grid of `format` over [low, high], low <= 0 <= high: `{scale, zero, qmin, qmax, low, high, levels}`. */
@@ -54,7 +54,9 @@ export function trace(grid, x) {
   const value = Math.fround(x), steps = Math.fround(value / grid.scale);
   if (grid.levels) {
     const place = placeOf(grid, value), back = grid.levels[place];
-    return { value, steps, code: grid.format.codes[place], level: grid.format.levels[place], back, error: back - value };
+    const level = grid.format.levels[place], below = value < 0 || Object.is(value, -0);
+    const code = level === 0 && below ? grid.format.minus_zero ?? grid.format.codes[place] : grid.format.codes[place];
+    return { value, steps, code, level, back, error: back - value };
   }
   const rounded = rint(steps), shifted = rounded + grid.zero;
   const code = Math.min(Math.max(shifted, grid.qmin), grid.qmax);

@@ -7,7 +7,6 @@ the simulation in float32, exact integers, and real numbers (float64). A piece i
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,17 @@ from qexplorer.measure.fidelity.code_steps import Steps, merged, steps_of
 from qexplorer.measure.fidelity.ends import ROUNDING, close, spread, times_explained
 from qexplorer.measure.fidelity.leaning import lean_of
 from qexplorer.measure.fidelity.real_numbers import RealNumbers, holds_halves
-from qexplorer.measure.fidelity.rounding_points import End, Point, cut, ends_of, made_name, steps_inside, telling
+from qexplorer.measure.fidelity.rounding_points import (
+    End,
+    Point,
+    cut,
+    ends_of,
+    made_name,
+    shake_name,
+    shaken,
+    steps_inside,
+    telling,
+)
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 
 if TYPE_CHECKING:
@@ -224,9 +233,11 @@ class _Look:
     def _moved(self, name: str, batch: int, still: Array) -> NDArray[np.float64]:
         """How far an output moves where roundings that cannot be seen go to the next code; for whole numbers, any.
 
-        Where none can be seen, those of earlier pieces come on top, each by chance: as the root of their number.
+        Where none can be seen, those of earlier pieces are moved as well, and what they move goes all the way.
         """
         rng = np.random.default_rng(0)
+        if not self._some:
+            return self._shaken(name, batch, still, rng)
         every = (*self._some, *self._unseen)
         nudged = self._unseen if still.dtype.kind == "f" else every
         own: dict[str, Array] = {}
@@ -242,8 +253,20 @@ class _Look:
                 feeds[p.codes] = _nudged(base[p.codes], rng)
             return self._of._run(model, [feeds])[0][name]
 
-        many = 1.0 if self._some else max(1.0, math.sqrt(self._inside[name]))
-        return many * spread(run, still, _DRAWS)
+        return spread(run, still, _DRAWS)
+
+    def _shaken(self, name: str, batch: int, still: Array, rng: np.random.Generator) -> NDArray[np.float64]:
+        """How far an output moves where every rounding of the graph goes to the next code at random."""
+        model, feeds = self._of.model, self._of.feeds[batch]
+        moved = [p for p in self._unseen if p.code_dtype in _LIMITS]
+        own = self._of._run(telling(model, moved), [feeds])[0]
+        graph = shaken(model, moved, _LIMITS)
+
+        def run() -> Array:
+            steps = {shake_name(p.codes): rng.integers(-1, 2, own[p.codes].shape, np.int32) for p in moved}
+            return self._of._run(graph, [{**feeds, **steps}])[0][name]
+
+        return spread(run, still, _DRAWS)
 
     # The other two sides
 

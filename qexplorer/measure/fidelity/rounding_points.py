@@ -8,9 +8,11 @@ pieces end in the outputs of the graph: where these are floats, that is arithmet
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from qexplorer.graph.index import GraphIndex, label_of
 
@@ -25,6 +27,8 @@ __all__ = [
     "made_name",
     "output_scales",
     "points_of",
+    "shake_name",
+    "shaken",
     "steps_inside",
     "steps_of",
     "telling",
@@ -62,6 +66,13 @@ class Point:
     def tensors(self) -> tuple[str, ...]:
         """All that is made here: the codes, and the grid if it is found as the graph runs."""
         return (self.codes, *self.grid)
+
+    @property
+    def code_dtype(self) -> str:
+        """Name of the type of the codes, such as ``uint8``."""
+        from onnx import helper
+
+        return str(helper.tensor_dtype_to_np_dtype(self.code_type).name)
 
     def types(self) -> tuple[int, ...]:
         """Element types of ``tensors``."""
@@ -196,6 +207,48 @@ def cut(
     copy.graph.output.extend(kept[end.name] for end in ends)
     told = [name for name in dict.fromkeys(unrounded) if name not in {end.name for end in ends}]
     copy.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in told)
+    return copy
+
+
+def shake_name(codes: str) -> str:
+    """The input of :func:`shaken` that moves ``codes``."""
+    return f"{codes}//shake"
+
+
+def shaken(model: onnx.ModelProto, points: Collection[Point], limits: Mapping[str, tuple[int, int]]) -> onnx.ModelProto:
+    """The same graph, in which an int32 input for each of ``points`` is added to its codes, within their type.
+
+    Args:
+        model: a QDQ graph; it is not changed.
+        points: what is moved; of types that ``limits`` has.
+        limits: least and largest code by the name of the type.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    copy, moved = _copy(model), {point.codes: point for point in points}
+    nodes = list(copy.graph.node)
+    del copy.graph.node[:]
+    for node in nodes:
+        copy.graph.node.append(node)
+        point = moved.get(node.output[0]) if node.op_type in _ROUNDS and node.output else None
+        if point is None:
+            continue
+        codes, shake = point.codes, shake_name(point.codes)
+        wide, sums, low, high, kept = (f"{shake}/{what}" for what in ("wide", "sums", "low", "high", "kept"))
+        copy.graph.node[-1].output[0] = made_name(codes)
+        ends = limits[point.code_dtype]
+        for name, value in zip((low, high), ends, strict=True):
+            copy.graph.initializer.append(numpy_helper.from_array(np.array(value, np.int32), name))
+        copy.graph.input.append(helper.make_tensor_value_info(shake, onnx.TensorProto.INT32, None))
+        copy.graph.node.extend(
+            [
+                helper.make_node("Cast", [made_name(codes)], [wide], to=onnx.TensorProto.INT32),
+                helper.make_node("Add", [wide, shake], [sums]),
+                helper.make_node("Clip", [sums, low, high], [kept]),
+                helper.make_node("Cast", [kept], [codes], to=point.code_type),
+            ]
+        )
     return copy
 
 

@@ -47,6 +47,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "mix": {"recipe": "w8a8", "share": None, "most_drop": 0.01},
     "quantize": {"recipe": "w8a8"},
     "saturation": {"recipe": "w8a8-sym"},
+    "sensitivity": {"recipe": "w4a8", "samples": 16, "rounded": ("weights", "both"), "setups": ("alone", "cumulative")},
     "sums": {"recipe": "w8a8", "samples": None},
     "sweep": {"recipes": ("w8a8",), "backend": "onnxruntime"},
     "train": {"recipe": "w4a8-qat", "until": 3},

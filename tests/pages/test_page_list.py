@@ -24,7 +24,7 @@ def test_pages_stand_in_the_order_of_the_work() -> None:
     """Groups and pages come in the order of their places, each file once."""
     assert {group: [page.title for page in pages] for group, pages in grouped().items()} == {
         "Explore": ["Model", "Distributions", "Learn"],
-        "Quantize": ["Quantize", "Mixed precision", "Better rounding", "Train"],
+        "Quantize": ["Quantize", "Sensitivity", "Mixed precision", "Better rounding", "Train"],
         "Judge": ["Compare", "Live", "System"],
     }
     assert {page.path for page in read_pages()} == {f"pages/{path.name}" for path in (root() / "pages").glob("*.py")}
@@ -32,13 +32,14 @@ def test_pages_stand_in_the_order_of_the_work() -> None:
 
 def test_one_more_file_is_one_more_page(folder: Path) -> None:
     """A file that says its title, icon, group and place is in the list, at its place; nothing of it is run."""
-    facts = '{"title": "Sensitivity", "icon": ":material/search:", "group": "Quantize", "place": 36}'
-    (folder / "sensitivity.py").write_text(f"PAGE = {facts}\nraise SystemExit\n")
+    facts = '{"title": "Search", "icon": ":material/search:", "group": "Quantize", "place": 36}'
+    (folder / "searching.py").write_text(f"PAGE = {facts}\nraise SystemExit\n")
     assert [page.title for page in grouped()["Quantize"]] == [
         "Quantize",
+        "Sensitivity",
         "Mixed precision",
         "Better rounding",
-        "Sensitivity",
+        "Search",
         "Train",
     ]
 

@@ -1,0 +1,131 @@
+"""Page Sensitivity: what each layer costs, and a layer's precision one click away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qexplorer.core.recipe import Recipe
+from qexplorer.jobs.kinds.sensitivity import SENSITIVITY, SensitivityOrder
+from qexplorer.load.model import load_model
+from qexplorer.report.sensitivity_charts.bars import bars_info, bars_spec
+from qexplorer.report.sensitivity_charts.in_order import COLOURED_BY, order_info, order_spec
+from qexplorer.report.sensitivity_charts.to_tools import annotated_onnx, node_data
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
+from qexplorer.ui.sensitivity.layer import with_layer_at
+from tests.jobs.orders import DATA, MODEL
+from tests.pages.app import check_cancel, open_app, texts, when_ended
+
+PAGE = "pages/sensitivity.py"
+
+
+def _opened(folder: Path, recipe: str) -> AppTest:
+    (folder / "sessions").mkdir(parents=True, exist_ok=True)
+    value = {"model": "tumour_mlp", "data": "tumour", "recipe": recipe, "choices": {"sensitivity_samples": 32}}
+    (folder / "sessions" / "the-session.json").write_text(json.dumps(value))
+    return open_app(PAGE, session="the-session")
+
+
+def _charts(app: AppTest) -> list[Any]:
+    return [chart for kind in ("vega_lite_chart", "arrow_vega_lite_chart") for chart in app.get(kind)]
+
+
+def test_layers_are_found_drawn_and_put_to_other_bits(workspace_folder: Path) -> None:
+    """The button starts one job; then pictures and words stand, and a click puts the worst layer to 16 bits."""
+    app = _opened(workspace_folder, "w4a8")
+    app.button("sensitivity_start").click().run()
+    job = when_ended(app, "sensitivity")
+    assert SENSITIVITY.order_of(job) == SensitivityOrder(model=MODEL, data=DATA, recipe="w4a8", samples=32)
+    report = SENSITIVITY.result_of(job)
+    assert report is not None, job.error
+    assert SENSITIVITY.partial_of(job) is not None, "what was foretold came first"
+    app.run()
+    assert not app.exception
+    assert "All layers together: loss" in texts(app)
+    assert len(_charts(app)) == 3, "bars, the network, and the weight on its grid"
+    worst = report.worst()[0].name
+    app.button("sensitivity_to_16 bits").click().run()
+    assert not app.exception
+    changed = Recipe.parse(app.session_state["qexplorer_state"].recipe)
+    assert changed.for_layer(worst, "Gemm").weights.format == "int16"  # type: ignore[union-attr]
+
+
+def test_it_can_be_cancelled(workspace_folder: Path) -> None:
+    """A job at work has a Cancel, after which it can be started again."""
+    check_cancel(_opened(workspace_folder, "w8a8"), "sensitivity")
+
+
+def test_without_a_model_and_with_a_float_recipe_there_is_a_way_out(workspace_folder: Path) -> None:
+    """The empty page offers a sample; a recipe that rounds nothing offers w4a8."""
+    assert any(b.label == "Start with the digits sample" for b in open_app(PAGE).button)
+    app = _opened(workspace_folder, "name: nothing\nweights: null\nactivations: null")
+    app.button("take_w4a8").click().run()
+    assert Recipe.parse(app.session_state["qexplorer_state"].recipe) == Recipe.parse("w4a8")
+
+
+@pytest.mark.parametrize(("words", "weights"), [("8 bits", "int8"), ("16 bits", "int16"), ("float", None)])
+def test_a_layer_is_put_to_other_bits(words: str, weights: str | None) -> None:
+    """A rule for the layer alone, at the end, whatever signs its name has; pressed again it is still one rule."""
+    recipe = with_layer_at(with_layer_at(Recipe.parse("w4a8"), "a*[0]", words), "a*[0]", words)
+    found = recipe.for_layer("a*[0]", "Conv")
+    assert (None if found.weights is None else found.weights.format) == weights
+    assert recipe.for_layer("ab0", "Conv").weights.format == "int4"  # type: ignore[union-attr]
+    assert len(recipe.layers) == 1
+
+
+def _report() -> SensitivityReport:
+    def layer(name: str, loss: float | None, told: float) -> LayerSensitivity:
+        seen = None if loss is None else Evaluated(loss, (loss / 2, loss * 2), 9, 20.0, 0.1, 0.99)
+        evaluated = {} if seen is None else {"alone": {"both": seen}}
+        return LayerSensitivity(name, "Gemm", (name,), True, {"both": Foretold(told, None, 9)}, evaluated=evaluated)
+
+    names = [each.name for each in load_model("tumour_mlp").layers if each.op == "Gemm"]
+    layers = (layer(names[0], 1e-3, 1e-4), layer(names[1], 0.0, 2e-4), layer(names[2], None, 5e-2))
+    return SensitivityReport("m", "d", "name: r", "r", "x", 9, "nats", None, layers)
+
+
+def test_bars_stand_by_cost_and_tell_both_methods() -> None:
+    """The worst comes first, evaluated where it was and foretold elsewhere; a loss of 0 has a bar on a log axis too."""
+    report = _report()
+    info = bars_info(report)
+    assert [bar.foretold for bar in info] == [5e-2, 1e-4, 2e-4]
+    assert [bar.evaluated for bar in info] == [None, 1e-3, 0.0]
+    rows = bars_spec(report, "both", "")["datasets"]["layers"]
+    assert all(row["evaluated"] is None or row["evaluated"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("by", list(COLOURED_BY))
+def test_cells_stand_in_graph_order(by: str) -> None:
+    """Every layer has its cell, in the order of the graph; what has no logarithm has no colour."""
+    report = _report()
+    cells = order_info(report, "both", by)
+    assert [cell.layer for cell in cells] == [layer.name for layer in report.layers]
+    assert cells[1].value is None or not COLOURED_BY[by].log or cells[1].value > 0
+    assert [row["led"] for row in order_spec(report, "both", by, cells[1].layer, "")["datasets"]["cells"]] == [0, 1, 0]
+
+
+def test_graph_viewers_get_both_values() -> None:
+    """Node data name nodes and values; the annotated file is the model with words beside its nodes."""
+    report, model = _report(), load_model("tumour_mlp")
+    sets = json.loads(node_data(report))["main_graph"]
+    (evaluated, foretold) = sets.values()
+    assert evaluated["results"] == {report.layers[0].name: {"value": 1e-3}, report.layers[1].name: {"value": 0.0}}
+    assert len(foretold["results"]) == 3
+    proto = onnx.load_from_string(annotated_onnx(model, report))
+    onnx.checker.check_model(proto)
+    node = next(each for each in proto.graph.node if each.name == report.layers[0].name)
+    assert "loss 0.001 on 9 samples" in node.doc_string
+    assert {each.key: each.value for each in node.metadata_props}["sensitivity.evaluated"] == "0.001"
+    for each in proto.graph.node:
+        each.ClearField("doc_string")
+        del each.metadata_props[:]
+    bare = model.proto()
+    for each in bare.graph.node:
+        each.ClearField("doc_string")
+        del each.metadata_props[:]
+    assert proto == bare

@@ -14,8 +14,7 @@ from qexplorer.core.files import read_sealed
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.jobs import manager
-from qexplorer.jobs.kinds.foretell import FORETELL, ForetellOrder
-from qexplorer.jobs.kinds.train import TRAIN, TrainOrder, diary_now
+from qexplorer.jobs.kinds.train import FORETELL, TRAIN, ForetellOrder, TrainOrder, diary_now
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.jobs.records import job_folder, read_json
 from qexplorer.jobs.training import look_at, looked_at, stop

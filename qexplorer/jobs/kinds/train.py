@@ -1,4 +1,5 @@
-"""The job that trains a model with the rounding of a recipe in the way, and where it keeps its diary."""
+"""The job that trains a model with the rounding of a recipe in the way, where it keeps its diary, and the job that
+tells what a training will take."""
 
 from __future__ import annotations
 
@@ -13,13 +14,14 @@ from qexplorer.jobs.loading import load_both
 from qexplorer.jobs.orders import CALIBRATION_SAMPLES, DataOrder
 from qexplorer.jobs.report import LOADING, Report, overall
 from qexplorer.quantize.plan_types import LayerPlan
+from qexplorer.quantize.training.diaries.forecast import TrainingForecast
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qexplorer.quantize.training.diaries.diary import Diary
 
-__all__ = ["TRAIN", "TrainOrder", "TrainResult", "diary_of"]
+__all__ = ["FORETELL", "TRAIN", "ForetellOrder", "TrainOrder", "TrainResult", "diary_of"]
 
 
 class TrainOrder(DataOrder):
@@ -104,8 +106,29 @@ def train(order: TrainOrder, report: Report) -> TrainResult:
     return TrainResult(made.digest, made.recipe, made.plan.layers, found.stopped_after, made.weight_bytes, integer)
 
 
+class ForetellOrder(DataOrder):
+    """Which training: of ``recipe``, ranges observed on ``samples`` of the calibration part, at most."""
+
+    recipe: RecipeText
+    samples: int = CALIBRATION_SAMPLES
+
+
+def foretell(order: ForetellOrder, report: Report) -> TrainingForecast:
+    """Makes a few steps and forgets them."""
+    model, data = load_both(order, report)
+    from qexplorer import api
+    from qexplorer.core.errors import RecipeError
+
+    observing = report.count_samples
+    found = api.foretell_training(model, order.recipe, data, samples=order.samples, observing=observing)
+    if found is None:
+        raise RecipeError("by this recipe nothing learns", where=order.recipe.name, do="choose integer weights")
+    return found
+
+
 TRAIN = JobKind("train", "Training", "Train", TrainOrder, TrainResult, train)
-ENTRIES = (TRAIN,)
+FORETELL = JobKind("foretell", "Measuring a few steps", "Train", ForetellOrder, TrainingForecast, foretell)
+ENTRIES = (TRAIN, FORETELL)
 
 
 def diary_now(order: TrainOrder) -> Diary | None:

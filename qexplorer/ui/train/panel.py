@@ -9,8 +9,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs.kinds.foretell import FORETELL, ForetellOrder
-from qexplorer.jobs.kinds.train import TRAIN, TrainOrder, TrainResult, diary_now
+from qexplorer.jobs.kinds.train import FORETELL, TRAIN, ForetellOrder, TrainOrder, TrainResult, diary_now
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.jobs.training import look_at, stop
 from qexplorer.quantize.training.diaries.diary import Diary

@@ -29,7 +29,7 @@ CASES = (
         Case(subject, f"int4, blocks of {block}, {word}, {how}", _blocks(block, f", symmetric: {symmetric}"), ours,
              {"algorithm": theirs, "block": block, "symmetric": symmetric == "true"},
              {"algorithm": "default", "block": block, "symmetric": symmetric == "true"}, seeds=seeds)
-        for subject, seeds in (("text_lm", 1), ("digits_vit", 1), ("gpt-outliers", 3))
+        for subject, seeds in (("text_lm", 1), ("digits_vit", 1))
         for block, symmetric, word, theirs, how, ours in (
             (32, "true", "symmetric", "gptq", "GPTQ", "[gptq]"),
             (16, "false", "asymmetric", "gptq", "GPTQ", "[gptq]"),

@@ -13,6 +13,7 @@ from qexplorer.api.measuring import compare, measure
 from qexplorer.api.mixing import search
 from qexplorer.api.number_formats import formats
 from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, quantize
+from qexplorer.api.repairing import repair
 from qexplorer.api.searching import sensitivity
 from qexplorer.api.training import foretell_training, train, trained_epochs
 
@@ -28,6 +29,7 @@ __all__ = [
     "load",
     "measure",
     "quantize",
+    "repair",
     "search",
     "sensitivity",
     "train",

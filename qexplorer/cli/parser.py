@@ -121,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_generate(verbs)
     _add_sensitivity(verbs)
     _add_search(verbs)
+    _add_repair(verbs)
     return parser
 
 
@@ -149,11 +150,11 @@ def _title(calibrator: str) -> str:
     return CALIBRATORS.get(calibrator).title
 
 
-def _add(verbs: Any, name: str, summary: str) -> _Parser:
+def _add(verbs: Any, name: str, summary: str, module: str | None = None) -> _Parser:
     sentence = f"{summary[0].upper()}{summary[1:]}."
     parser: _Parser = verbs.add_parser(name, help=summary, description=sentence, formatter_class=_Whole)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=_Verb(name))
+    parser.set_defaults(run=_Verb(module or name))
     return parser
 
 
@@ -228,8 +229,24 @@ def _add_sensitivity(verbs: Any) -> None:
     _add_data(parser)
 
 
+def _add_repair(verbs: Any) -> None:
+    parser = _add(
+        verbs,
+        "repair",
+        "what is wrong with a quantized model, and the recipe in which it is mended",
+        "precision.repair",
+    )
+    _add_model(parser)
+    parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"by which it is quantized (w8a8): {_RECIPE}")
+    parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the repaired recipe")
+    parser.registered = _registered
+    _add_data(parser)
+
+
 def _add_search(verbs: Any) -> None:
-    parser = _add(verbs, "search", "the best mix of number formats under a budget, found and measured")
+    parser = _add(
+        verbs, "search", "the best mix of number formats under a budget, found and measured", "precision.search"
+    )
     _add_model(parser)
     shared = "what all layers share: activations, granularity, algorithms"
     parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"{shared} (w8a8)")

@@ -46,6 +46,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},
     "mix": {"recipe": "w8a8", "share": None, "most_drop": 0.01},
     "quantize": {"recipe": "w8a8"},
+    "repair": {"recipe": "w8a8-tensor"},
     "saturation": {"recipe": "w8a8-sym"},
     "sensitivity": {"recipe": "w4a8", "samples": 16, "rounded": ("weights", "both"), "setups": ("alone", "cumulative")},
     "sums": {"recipe": "w8a8", "samples": None},

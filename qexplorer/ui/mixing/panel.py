@@ -9,7 +9,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
-from qexplorer.jobs.kinds.mix import MIX, MixOrder
+from qexplorer.jobs.kinds.precision.mix import MIX, MixOrder
 from qexplorer.report.metric_words import delta_unit, stated
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton

@@ -46,4 +46,3 @@ def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
 
 
 MIX = JobKind("mix", "Finding the best mix", "Mixed precision", MixOrder, MixReport, find, partial=MixReport)
-ENTRIES = (MIX,)

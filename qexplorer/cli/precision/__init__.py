@@ -1,0 +1,1 @@
+"""Verbs that find what precision each layer needs."""

@@ -1,0 +1,72 @@
+"""``qexplorer repair MODEL --recipe R --data D``: what is wrong with a quantized model, and what helps it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from qexplorer import api
+from qexplorer.cli.inputs import data_of
+from qexplorer.cli.quantize import writable
+from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.core.files import write_atomically
+from qexplorer.report.repair_charts.repair_words import (
+    DIAGNOSIS_HEADER,
+    STEP_HEADER,
+    diagnosis_cells,
+    repair_sentence,
+    step_cells,
+)
+from qexplorer.search.repair.repair_types import RepairReport
+
+__all__ = ["run"]
+
+
+def run(order: argparse.Namespace) -> int:
+    """Repairs, and writes the recipe where a file is named."""
+    target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
+    model = api.load(order.model, architecture=order.architecture)
+    line = ProgressLine()
+    try:
+        report = api.repair(model, order.recipe, data_of(order, model), progress=line.show)
+    finally:
+        line.end()
+    if target is not None:
+        write_atomically(target, report.repaired.encode())
+    if order.json:
+        print_json(plain_report(report))
+    else:
+        _print(report)
+    return 0
+
+
+def plain_report(report: RepairReport) -> dict[str, Any]:
+    """The report as ``--json`` prints it: the metric before and after in front."""
+    found = report.to_json()
+    return found | {
+        "before": report.before.metric,
+        "after": report.after.metric,
+        "loss_before": report.before.loss,
+        "loss_after": report.after.loss,
+        "won_back": report.won_back,
+    }
+
+
+def _print(report: RepairReport) -> None:
+    print_facts(
+        {
+            "model": report.model,
+            "recipe": report.recipe_name,
+            "judged on": f"{report.n} samples of {report.data}, kept apart",
+            "repaired": report.repaired_name,
+            "result": repair_sentence(report),
+        }
+    )
+    if report.diagnoses:
+        say()
+        print_table(DIAGNOSIS_HEADER, diagnosis_cells(report))
+    if report.steps:
+        say()
+        print_table(STEP_HEADER, step_cells(report))
+    for note in report.notes:
+        say(f"note: {note}")

@@ -1,0 +1,8 @@
+"""Jobs that find what precision each layer needs: the best mix, and what mends a bad layer."""
+
+from qexplorer.jobs.kinds.precision.mix import MIX
+from qexplorer.jobs.kinds.precision.repair import REPAIR
+
+__all__ = ["ENTRIES"]
+
+ENTRIES = (MIX, REPAIR)

@@ -1,0 +1,1 @@
+"""A repair as a chart, tables and words."""

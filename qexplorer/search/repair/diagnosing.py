@@ -1,0 +1,192 @@
+"""What is wrong with a layer, from the statistics of what it reads: rules, each with its evidence in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.grid import Granularity
+from qexplorer.core.model import Model
+from qexplorer.graph.attributes import number
+from qexplorer.graph.index import GraphIndex
+from qexplorer.observe.error import error_from_histogram
+from qexplorer.observe.stats import Statistics, TensorStats
+from qexplorer.observe.weights import weight_stats
+from qexplorer.quantize.plan_types import Plan, TensorPlan
+from qexplorer.search.repair.repair_types import Diagnosis, Fault
+
+__all__ = ["Evidence", "diagnose"]
+
+_UNEQUAL, _OUTLIER, _MISMATCHED, _FAR = 12.0, 12.0, 12.0, 6.0
+_ONE_SIDED, _CLIPPED, _FEW = 0.1, 0.01, 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What diagnoses are made from.
+
+    Attributes:
+        model: the float model.
+        view: its graph.
+        plan: by which it was quantized.
+        data: what it was calibrated on.
+        statistics: of that.
+        apart: statistics of samples that calibration did not see; None where ranges are found anew for each input.
+    """
+
+    model: Model
+    view: GraphIndex
+    plan: Plan
+    data: DataSet
+    statistics: Statistics | None
+    apart: Statistics | None
+
+
+def diagnose(evidence: Evidence) -> tuple[Diagnosis, ...]:
+    """All faults, those of the whole model first, then the most severe of each layer."""
+    found = [*_of_data(evidence), *_unlike(evidence)]
+    for layer in evidence.plan.layers:
+        if layer.treatment in ("quantized", "dynamic", "weight-only") and layer.name in evidence.view.nodes:
+            own = [*_weights(evidence, layer.name), *_inputs(evidence, layer.name)]
+            found += sorted(own, key=lambda each: -each.severity)
+    return tuple(found)
+
+
+def _of_data(evidence: Evidence) -> Iterator[Diagnosis]:
+    split, data = evidence.data.calibration, evidence.data
+    if not evidence.plan.calibrated or evidence.statistics is None:
+        return
+    if split.labels is not None and split.labels.ndim == 1 and len(data.classes) > 1:
+        classes = np.unique(split.labels)
+        if len(classes) == 1:
+            name = data.classes[int(classes[0])] if int(classes[0]) < len(data.classes) else str(classes[0])
+            sentence = (
+                f"all {split.n} calibration samples are of class '{name}', and there are {len(data.classes)} classes"
+            )
+            yield Diagnosis("", "", Fault.ONE_CLASS, sentence, severity=float(len(data.classes)))
+            return
+    if split.n < _FEW:
+        yield Diagnosis("", "", Fault.FEW, f"ranges rest on {split.n} calibration samples", severity=_FEW / split.n)
+
+
+def _unlike(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Samples that calibration did not see leave the ranges far more often than those that it saw."""
+    if evidence.statistics is None or evidence.apart is None:
+        return
+    worst: tuple[float, str, float] | None = None
+    for name, tensor in _activations(evidence.plan):
+        if name not in evidence.statistics or name not in evidence.apart or tensor.grid.axis is not None:
+            continue
+        seen = error_from_histogram(evidence.statistics[name].histogram, tensor.grid).clipped_fraction
+        new = error_from_histogram(evidence.apart[name].histogram, tensor.grid).clipped_fraction
+        if new > _CLIPPED and new > 4 * seen and (worst is None or new > worst[0]):
+            worst = (new, name, seen)
+    if worst is not None:
+        new, name, seen = worst
+        sentence = f"{new:.1%} of new values of '{name}' lie beyond its range, and {seen:.2%} of those that were seen"
+        yield Diagnosis("", "", Fault.UNLIKE, sentence, tensor=name, severity=new / max(seen, 1e-4))
+
+
+def _activations(plan: Plan) -> Iterator[tuple[str, TensorPlan]]:
+    for name, tensor in plan.tensors.items():
+        if tensor.kind == "activation":
+            yield name, tensor
+
+
+def _weights(evidence: Evidence, layer: str) -> Iterator[Diagnosis]:
+    """Channels of very different reach under one scale."""
+    for key in evidence.plan.constants.get(layer, {}).values():
+        tensor = evidence.plan.tensors[key]
+        if tensor.kind != "weight" or tensor.grid.granularity is not Granularity.TENSOR:
+            continue
+        if tensor.name not in evidence.view.initializers:
+            continue  # an algorithm changed it
+        stats = weight_stats(evidence.model, tensor.name)
+        reach = _reach(stats)
+        if reach is None:
+            continue
+        middle, widest = float(np.median(reach)), int(reach.argmax())
+        lost = int((reach < float(tensor.grid.scale) / 2).sum())
+        times = float(reach.max()) / max(middle, 1e-30)
+        if times < _UNEQUAL and not lost:
+            continue
+        node = evidence.view.nodes[layer]
+        depthwise = node.op_type == "Conv" and int(number(node, "group", 1)) == len(reach) > 1
+        fault = Fault.DEPTHWISE if depthwise else Fault.UNEQUAL
+        gone = f", and {lost} of {len(reach)} channels round to nothing" if lost else ""
+        sentence = f"channel {widest} of its weight reaches {times:.3g} times as far as the median one{gone}"
+        yield Diagnosis(layer, node.op_type, fault, sentence, tensor.name, widest, times * (1 + lost))
+
+
+def _inputs(evidence: Evidence, layer: str) -> Iterator[Diagnosis]:
+    """Outlier channels, values far out, ranges on one side, and inputs that do not go together."""
+    if evidence.statistics is None:
+        return
+    node = evidence.view.nodes[layer]
+    names = [name for name in dict.fromkeys((*node.input, *node.output)) if name in evidence.statistics]
+    reaches = {}
+    for name in names:
+        stats = evidence.statistics[name]
+        if stats.kind != "activation" or not stats.histogram.count:
+            continue
+        size = max(abs(stats.histogram.minimum), abs(stats.histogram.maximum))
+        if name in node.input:
+            reaches[name] = size
+        yield from _of_activation(evidence, layer, node.op_type, name, stats)
+    if node.op_type in ("Concat", "Add", "Sub") and len(reaches) > 1:
+        small, large = min(reaches, key=lambda n: reaches[n]), max(reaches, key=lambda n: reaches[n])
+        times = reaches[large] / max(reaches[small], 1e-30)
+        if times >= _MISMATCHED:
+            sentence = (
+                f"its input '{large}' reaches {times:.3g} times as far as '{small}', and both share a grid behind it"
+            )
+            yield Diagnosis(layer, node.op_type, Fault.MISMATCHED, sentence, large, None, 2 * times)
+
+
+def _of_activation(evidence: Evidence, layer: str, op: str, name: str, stats: TensorStats) -> Iterator[Diagnosis]:
+    reach = _reach(stats)
+    if reach is not None and len(reach) > 3:
+        middle = float(np.median(reach[reach > 0])) if (reach > 0).any() else 0.0
+        widest = int(reach.argmax())
+        second = float(np.sort(reach)[-2])
+        if middle and reach[widest] >= _OUTLIER * middle and reach[widest] >= 4 * second:
+            times = float(reach[widest]) / middle
+            sentence = f"channel {widest} of '{name}' reaches {times:.3g} times as far as the median one"
+            yield Diagnosis(layer, op, Fault.OUTLIER, sentence, name, widest, times)
+    tensor = evidence.plan.tensors.get(name)
+    histogram = stats.histogram
+    low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
+    inside = _span(stats, 0.999)
+    if inside and (high - low) / inside >= _FAR:
+        times = (high - low) / inside
+        sentence = f"the range of '{name}' is {times:.3g} times that of 99.9 % of its values"
+        yield Diagnosis(layer, op, Fault.FAR, sentence, name, None, times)
+    if tensor is not None and tensor.kind == "activation" and tensor.grid.axis is None:
+        ends = sorted((float(-tensor.grid.low), float(tensor.grid.high)))
+        sides = sorted((-low, high))
+        if ends[0] > 0.9 * ends[1] and sides[1] > 0 and sides[0] < _ONE_SIDED * sides[1]:
+            sentence = f"values of '{name}' lie on one side of zero, and its grid reaches as far on the other"
+            yield Diagnosis(layer, op, Fault.SKEWED, sentence, name, None, 2.0)
+
+
+def _reach(stats: TensorStats) -> NDArray[np.float64] | None:
+    """Largest magnitude of each channel; None without channels."""
+    if stats.channels is None or len(stats.channels.count) < 2:
+        return None
+    held = stats.channels.count > 0
+    return np.where(held, np.maximum(np.abs(stats.channels.minimum), np.abs(stats.channels.maximum)), 0.0)
+
+
+def _span(stats: TensorStats, share: float) -> float:
+    """Width of the values without the outermost ones, zero included."""
+    bins = stats.histogram.bins
+    total = float(bins.cumulative[-1])
+    cut = (1 - share) / 2 * total
+    low = float(bins.low[np.searchsorted(bins.cumulative, cut, side="right")])
+    last = min(int(np.searchsorted(bins.cumulative, total - cut)), len(bins.high) - 1)
+    high = float(bins.high[last])
+    return max(high, 0.0) - min(low, 0.0)

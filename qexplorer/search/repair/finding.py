@@ -1,0 +1,286 @@
+"""Repairing: diagnoses, remedies tried one by one, and those kept that samples apart speak for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.errors import DataError, QExplorerError, RecipeError
+from qexplorer.core.model import Model
+from qexplorer.core.plugins import METRICS
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import own_name
+from qexplorer.core.tasks.choose import task_of
+from qexplorer.core.workspace import workspace
+from qexplorer.graph.allowance import allowance
+from qexplorer.graph.index import index_of
+from qexplorer.load.datasets.handed import hand_over, taken
+from qexplorer.observe.collecting.store import statistics_for
+from qexplorer.observe.stats import Statistics
+from qexplorer.process.child import Emit, allow
+from qexplorer.process.parent import run_in_child
+from qexplorer.quantize.apart import goes_apart
+from qexplorer.quantize.plan import make_plan
+from qexplorer.quantize.training.parts import parts
+from qexplorer.search.mixing.verifying import Verifier
+from qexplorer.search.repair.diagnosing import Evidence, diagnose
+from qexplorer.search.repair.remedies import Remedy, remedies_for
+from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
+from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
+from qexplorer.search.sensitivity.question import Inquiry, default_passes
+
+__all__ = ["find_repair", "repair_in_child"]
+
+_APART, _LEAST = 0.3, 8
+_WORTH = 0.05  # of the loss at the beginning, that a remedy must win to be kept
+_DONE = 0.03  # of it, at which nothing more is tried
+_SOUND = 0.002  # loss (nats, or error over signal) below which a metric that does not drop is taken at its word
+_LAYERS = 6  # that remedies are tried for
+
+Progress = Callable[[str, float], None]
+Partly = Callable[[RepairReport], None]
+
+
+def find_repair(
+    model: Model,
+    data: DataSet,
+    recipe: Recipe,
+    *,
+    progress: Progress | None = None,
+    partly: Partly | None = None,
+) -> RepairReport:
+    """What is wrong with a quantized model, and the recipe in which it is mended.
+
+    A remedy is kept where it wins at least a twentieth of the loss on samples kept apart, and the metric does not fall.
+    These are a part of the calibration samples; where those lack classes that the evaluation part has, they are a part
+    of that, which the report then says.
+
+    Args:
+        model: the float model.
+        data: fitted to the model.
+        recipe: by which it is quantized.
+        progress: told a sentence and the share that is done; may raise Cancelled.
+        partly: handed what is known before the end.
+
+    Raises:
+        RecipeError: the recipe rounds nothing, or cannot be applied.
+        DataError: there are too few samples.
+    """
+    tell: Progress = progress or (lambda _text, _done: None)
+    if recipe.is_float:
+        raise RecipeError(f"'{recipe.name}' keeps everything in float, so there is nothing to repair")
+    if not goes_apart(model):
+        return _Repair(model, data, recipe, tell, partly).report()
+
+    def hear(event: dict[str, Any]) -> None:
+        if "step" in event:
+            tell(event["step"], event["done"])
+        elif "partly" in event and partly is not None:
+            partly(RepairReport.from_json(event["partly"]))
+
+    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
+        arguments = {
+            "model": model.to_json(),
+            "data": hand_over(data, Path(folder)),
+            "recipe": recipe.to_yaml(),
+        }
+        done = run_in_child(
+            "qexplorer.search.repair.finding:repair_in_child", arguments, limits=allowance(model), on_event=hear
+        )
+    return RepairReport.from_json(done)
+
+
+def repair_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """The child's side of :func:`find_repair` for a stranger's model."""
+    model = Model.from_json(arguments["model"])
+    allow(allowance(model))
+    work = _Repair(
+        model,
+        taken(arguments["data"]),
+        Recipe.parse(arguments["recipe"]),
+        lambda step, done: emit({"event": "progress", "step": step, "done": done}),
+        lambda report: emit({"event": "partly", "partly": report.to_json()}),
+    )
+    return work.report().to_json()
+
+
+def _is_sound(found: RepairReport) -> bool:
+    """Whether there is nothing to win: the metric is float's, and answers hardly differ."""
+    drop = found.before.metric_drop
+    return drop is not None and drop <= 0 and found.before.loss < _SOUND
+
+
+@dataclass(slots=True)
+class _Repair:
+    """One repair."""
+
+    model: Model
+    data: DataSet
+    recipe: Recipe
+    tell: Progress
+    partly: Partly | None
+    notes: list[str] = field(default_factory=list)
+
+    def report(self) -> RepairReport:
+        """Diagnoses, tries, keeps."""
+        seen, apart = self._samples()
+        statistics = self._statistics(seen, "observing sample")
+        yard = yardstick_of(self.model, apart)
+        verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
+        _, before = verifier.of(self.recipe)
+        diagnoses = self._diagnoses(seen, apart, statistics)
+        found = RepairReport(
+            model=self.model.name,
+            data=self.data.name,
+            recipe=self.recipe.to_yaml(),
+            recipe_name=self.recipe.name,
+            repaired=self.recipe.to_yaml(),
+            repaired_name=self.recipe.name,
+            metric_name=None if yard.metric is None else yard.metric.name,
+            unit=yard.unit,
+            n=apart.calibration.n,
+            plain=verifier.plain.value(yard),
+            before=before,
+            after=before,
+            diagnoses=diagnoses,
+            notes=tuple(self.notes),
+        )
+        self._hand(found)
+        if _is_sound(found):
+            said = "nothing to repair: on the samples kept apart the recipe is as right as float, and nearly as sure"
+            return replace(found, notes=(*found.notes, said))
+        return self._tried(found, verifier)
+
+    def _samples(self) -> tuple[DataSet, DataSet]:
+        """What ranges are found on, and what decides."""
+        split = self.data.calibration
+        if self._lacks_classes(split):
+            evaluation = self.data.evaluation
+            order = np.random.default_rng(0).permutation(evaluation.n)[: max(_LEAST, int(_APART * evaluation.n))]
+            self.notes.append(
+                f"the calibration samples lack classes, so {len(order)} of the {evaluation.n} evaluation samples "
+                "decided what is kept: judge the repaired recipe on others"
+            )
+            return self.data, self._with(evaluation.take(np.sort(order)), "apart")
+        if split.n < 2 * _LEAST:
+            what = f"a repair needs at least {2 * _LEAST} calibration samples, and there are {split.n}"
+            raise DataError(what, where=self.data.name, do="give more samples")
+        strata = None if split.labels is None else task_of(self.data).strata(split.labels)
+        kept, held = parts(split.n, max(_APART, _LEAST / split.n), strata)
+        return self._with(split.take(np.sort(kept)), "seen"), self._with(split.take(np.sort(held)), "apart")
+
+    def _with(self, split: Split, name: str) -> DataSet:
+        return replace(self.data, calibration=split, digest=f"{self.data.digest}-{name}")
+
+    def _lacks_classes(self, split: Split) -> bool:
+        labels, others = split.labels, self.data.evaluation.labels
+        if labels is None or others is None or labels.ndim != 1 or others.ndim != 1 or len(self.data.classes) < 2:
+            return False
+        return len(np.unique(labels)) < min(len(np.unique(others)), 2)
+
+    def _statistics(self, data: DataSet, words: str) -> Statistics | None:
+        def told(done: int, n: int) -> None:
+            self.tell(f"{words} {done} of {n}", 0.1 * done / max(n, 1))
+
+        return statistics_for(self.model, data, progress=told)
+
+    def _diagnoses(self, seen: DataSet, apart: DataSet, statistics: Statistics | None) -> tuple[Diagnosis, ...]:
+        view, plan = index_of(self.model), make_plan(self.model, self._bare(), statistics)
+        other = self._statistics(apart, "observing new sample")
+        static = self.recipe.needs_statistics
+        found = diagnose(Evidence(self.model, view, plan, seen, statistics, other if static else None))
+        inquiry = Inquiry(recipe=self._bare(), passes=default_passes(self.model))
+        sensitivity = find_sensitivity(
+            self.model, apart, inquiry, progress=lambda text, done: self.tell(text, 0.1 + 0.3 * done)
+        )
+        losses = {}
+        for layer in sensitivity.layers:
+            evaluated = layer.exact()
+            for name in layer.members:
+                losses[name] = None if evaluated is None else evaluated.loss
+        whole = [each for each in found if not each.layer]
+        single = [replace(each, loss=losses.get(each.layer)) for each in found if each.layer]
+        single.sort(key=lambda each: -(each.loss or 0.0) * each.severity)
+        named = {each.layer for each in single}
+        rest = [layer for layer in sensitivity.worst() if layer.name not in named][:2]
+        for layer in rest:
+            loss = layer.exact() or layer.gradient() or None
+            value = None if loss is None else loss.loss
+            sentence = "nothing in its statistics explains it, and rounding it alone costs more than most"
+            single.append(Diagnosis(layer.name, layer.op, Fault.SENSITIVE, sentence, loss=value))
+        return (*whole, *single)
+
+    def _bare(self) -> Recipe:
+        return self.recipe.model_copy(update={"algorithms": ()})
+
+    def _tried(self, found: RepairReport, verifier: Verifier) -> RepairReport:
+        recipe, begin = self.recipe, max(found.before.loss, 1e-12)
+        targets = self._targets(found)
+        for place, diagnosis in enumerate(targets):
+            share = 0.4 + 0.6 * place / max(len(targets), 1)
+            where = diagnosis.layer or "the whole model"
+            for remedy in remedies_for(diagnosis):
+                if found.after.loss <= _DONE * begin:
+                    break
+                self.tell(f"trying {remedy.title} for {where}", share)
+                changed, step, found = self._try(found, verifier, recipe, diagnosis, remedy, begin)
+                found = replace(found, steps=(*found.steps, step))
+                if changed is not None:
+                    recipe = changed
+                self._hand(found)
+        named = recipe.model_copy(update={"name": own_name(recipe)}) if recipe.digest != self.recipe.digest else recipe
+        return replace(found, repaired=named.to_yaml(), repaired_name=named.name)
+
+    def _targets(self, found: RepairReport) -> list[Diagnosis]:
+        """The whole model's faults, then those of the worst layers."""
+        whole = [each for each in found.diagnoses if not each.layer]
+        layers = list(dict.fromkeys(each.layer for each in found.diagnoses if each.layer))[:_LAYERS]
+        return whole + [each for each in found.diagnoses if each.layer in layers]
+
+    def _try(
+        self,
+        found: RepairReport,
+        verifier: Verifier,
+        recipe: Recipe,
+        diagnosis: Diagnosis,
+        remedy: Remedy,
+        begin: float,
+    ) -> tuple[Recipe | None, RepairStep, RepairReport]:
+        """The changed recipe if it is kept, what to log, and the report."""
+
+        def step(loss: float | None, metric: float | None, why: str, *, kept: bool = False) -> RepairStep:
+            gain = self._gain(found, metric)
+            return RepairStep(diagnosis.layer, diagnosis.fault, remedy.title, loss, metric, gain, kept, why)
+
+        try:
+            changed = remedy.change(recipe, diagnosis)
+            if changed is None:
+                return None, step(None, None, "it is so already, or there is nothing that it could change"), found
+            _, after = verifier.of(changed)
+        except (QExplorerError, ValueError) as error:
+            said = error.sentence if isinstance(error, QExplorerError) else str(error).splitlines()[0]
+            return None, step(None, None, said), found
+        gain = self._gain(found, after.metric)
+        if found.after.loss - after.loss < _WORTH * begin:
+            return None, step(after.loss, after.metric, "it wins less than a twentieth of the loss"), found
+        if gain is not None and gain < 0:
+            return None, step(after.loss, after.metric, "the metric falls"), found
+        logged = step(after.loss, after.metric, "", kept=True)
+        return changed, logged, replace(found, after=after, repaired=changed.to_yaml(), repaired_name=changed.name)
+
+    def _gain(self, found: RepairReport, metric: float | None) -> float | None:
+        if metric is None or found.after.metric is None or found.metric_name is None:
+            return None
+        sign = 1 if str(METRICS.get(found.metric_name).direction) == "higher" else -1
+        return sign * (metric - found.after.metric)
+
+    def _hand(self, found: RepairReport) -> None:
+        if self.partly is not None:
+            self.partly(found)

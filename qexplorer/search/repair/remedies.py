@@ -1,0 +1,113 @@
+"""What can be done about each fault: changes of a recipe, the cheapest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qexplorer.core.recipe import LayerRule, Recipe
+from qexplorer.search.repair.repair_types import Diagnosis, Fault
+
+__all__ = ["REMEDIES", "Remedy", "remedies_for"]
+
+Change = Callable[[Recipe, Diagnosis], Recipe | None]
+"""A changed recipe; None where the change is not one (it is there already, or does not apply)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One remedy.
+
+    Attributes:
+        title: what is done, as a person reads it.
+        change: of the recipe.
+    """
+
+    title: str
+    change: Change
+
+
+def _rule(recipe: Recipe, layer: str, **fields: Any) -> Recipe:
+    """With a last rule for one layer."""
+    rule = LayerRule.model_validate({"match": layer, **fields})
+    return _checked(recipe, layers=[each.model_dump(by_alias=True) for each in (*recipe.layers, rule)])
+
+
+def _checked(recipe: Recipe, **update: Any) -> Recipe:
+    return Recipe.model_validate(recipe.model_dump(by_alias=True) | update)
+
+
+def _per_channel(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
+    if recipe.weights is None or not diagnosis.layer:
+        return None
+    return _rule(recipe, diagnosis.layer, weights={"granularity": "channel"})
+
+
+def _with_algorithm(name: str, *, first: bool = False) -> Change:
+    def change(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:  # noqa: ARG001 - algorithms are for all layers
+        if any(each.algorithm.name == name for each in recipe.algorithms):
+            return None
+        there = [each.model_dump(by_alias=True) for each in recipe.algorithms]
+        plain = recipe.model_dump(by_alias=True)
+        plain["algorithms"] = [name, *there] if first else [*there, name]
+        return Recipe.model_validate(plain)
+
+    return change
+
+
+def _activations(**fields: Any) -> Change:
+    def change(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
+        if recipe.activations is None or not diagnosis.layer or recipe.activations.mode != "static":
+            return None
+        return _rule(recipe, diagnosis.layer, activations=fields)
+
+    return change
+
+
+def _asymmetric(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
+    if recipe.activations is None or not recipe.activations.symmetric or not diagnosis.layer:
+        return None
+    return _rule(recipe, diagnosis.layer, activations={"symmetric": False})
+
+
+def _dynamic(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:  # noqa: ARG001 - for all layers
+    if recipe.activations is None or recipe.activations.mode == "dynamic":
+        return None
+    return _checked(recipe, activations={"format": "uint8", "mode": "dynamic"})
+
+
+def _float(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
+    return _rule(recipe, diagnosis.layer, float=True) if diagnosis.layer else None
+
+
+_PER_CHANNEL = Remedy("a scale for each channel", _per_channel)
+_EQUALIZE = Remedy("equalization of channels", _with_algorithm("equalize", first=True))
+_SMOOTH = Remedy("SmoothQuant", _with_algorithm("smoothquant", first=True))
+_CLIP = Remedy("the range with the least squared error", _activations(calibrator="mse"))
+_PERCENTILE = Remedy("the range of 99.9 % of the values", _activations(calibrator="percentile", percentile=99.9))
+_WIDE = Remedy("16-bit activations", _activations(format="uint16"))
+_ASYMMETRIC = Remedy("an asymmetric grid", _asymmetric)
+_DYNAMIC = Remedy("ranges of each input as it comes (dynamic)", _dynamic)
+_ROUNDING = Remedy("learned rounding (AdaRound)", _with_algorithm("adaround"))
+_BIAS = Remedy("bias correction", _with_algorithm("bias_correction"))
+_FLOAT = Remedy("float", _float)
+
+REMEDIES: Mapping[Fault, tuple[Remedy, ...]] = {
+    Fault.ONE_CLASS: (_DYNAMIC,),
+    Fault.UNLIKE: (_DYNAMIC,),
+    Fault.FEW: (_DYNAMIC,),
+    Fault.DEPTHWISE: (_PER_CHANNEL, _EQUALIZE, _FLOAT),
+    Fault.UNEQUAL: (_PER_CHANNEL, _EQUALIZE, _FLOAT),
+    Fault.OUTLIER: (_EQUALIZE, _SMOOTH, _CLIP, _WIDE, _FLOAT),
+    Fault.MISMATCHED: (_EQUALIZE, _CLIP, _WIDE, _FLOAT),
+    Fault.FAR: (_CLIP, _PERCENTILE, _WIDE, _FLOAT),
+    Fault.SKEWED: (_ASYMMETRIC, _WIDE, _FLOAT),
+    Fault.SENSITIVE: (_BIAS, _ROUNDING, _WIDE, _FLOAT),
+}
+"""For each fault what may help, the cheapest to run first."""
+
+
+def remedies_for(diagnosis: Diagnosis) -> tuple[Remedy, ...]:
+    """What may help a layer."""
+    return REMEDIES[diagnosis.fault]

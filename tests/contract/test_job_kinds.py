@@ -45,6 +45,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "lesson": {"recipe": "w4", "layer": "fc"},
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},
     "mix": {"recipe": "w8a8", "share": None, "most_drop": 0.01},
+    "needed": {"recipe": "w8a8-mse", "tensor": "conv/out:0", "draws": 2},
     "quantize": {"recipe": "w8a8"},
     "repair": {"recipe": "w8a8-tensor"},
     "saturation": {"recipe": "w8a8-sym"},

@@ -17,6 +17,7 @@ from qexplorer.ui.distributions.controls import Settings, counts_scale, draw_gri
 from qexplorer.ui.distributions.drawn_grid import drawn, view_of
 from qexplorer.ui.distributions.editor import Tried, draw_tensor_editor, editor_view, take_over, tried
 from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_tensor, of_tensors
+from qexplorer.ui.distributions.needed import HOW_MUCH, draw_how_much
 from qexplorer.ui.distributions.numbers import draw_statistics
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe
@@ -117,6 +118,8 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         if asked == BESIDE:
             with picture:
                 draw_beside(model, stats, second)
+        elif asked == HOW_MUCH:
+            draw_how_much(model, stats, settings)
         elif asked is not None:
             draw_before_after(model, judged.stats, judged.source, settings, view, shown)
         _channels(model, judged, settings, view)
@@ -130,7 +133,7 @@ def _shared_model() -> dict[str, str]:
 
 def _closer() -> str | None:
     """What costs time while a control moves is drawn only for who asked for it; None for nothing."""
-    views = ("Nothing more", BESIDE, "Before and after")
+    views = ("Nothing more", BESIDE, "Before and after", HOW_MUCH)
     asked = st.segmented_control("Look closer", views, required=True, **remembered("look_closer", views[0], views))
     return None if asked == views[0] else asked
 

@@ -111,3 +111,19 @@ def test_training_on_them_is_refused_in_one_sentence() -> None:
     plan = make_plan(found.model, _recipe("pot"), found.statistics)
     with pytest.raises(RecipeError, match="levels of pot are not learned with"):
         refuse_uneven(plan)
+
+
+@pytest.mark.parametrize("name", ["int9", "uint12"])
+@pytest.mark.usefixtures("shared_workspace")
+def test_activations_narrower_than_16_bits_stay_within_their_own_codes(name: str) -> None:
+    """Carried by 16 bits they are clipped to their grid: values far outside the range come out at its ends."""
+    found, recipe = case("attention"), _recipe(name)
+    plan = make_plan(found.model, recipe, found.statistics)
+    model = emit(found.model, recipe, plan)
+    far = {key: value * np.float32(50) for key, value in found.feeds.items()}
+    output = model.graph.output[0].name
+    grid = plan.tensors[output].grid
+    (answer,) = run(model, far, simulated=True)
+    assert float(grid.low) <= answer.min()
+    assert answer.max() <= float(grid.high)
+    assert np.ptp(answer) > 0

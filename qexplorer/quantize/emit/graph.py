@@ -28,6 +28,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import GraphIndex, index_of, reads_of
 from qexplorer.graph.walk import names_inside
+from qexplorer.quantize.carriers import carrier_bits
 from qexplorer.quantize.constants import bias_vector, output_channels
 from qexplorer.quantize.emit.changed import with_changed
 from qexplorer.quantize.emit.decoded import write_decoded
@@ -284,7 +285,8 @@ class Emitter:
         scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)
         codes = self.writer.add("QuantizeLinear", [source, *scale_zero], f"{tensor}/codes")
         bounded = (plan.grid.qmin, plan.grid.qmax) != _LIMITS[plan.carrier]
-        if bounded and not moved and plan.carrier in ("int8", "uint8"):
+        narrow = plan.grid.format.bits < carrier_bits(plan.carrier)
+        if bounded and not moved and (narrow or plan.carrier in ("int8", "uint8")):
             wide = self.writer.add("DequantizeLinear", [codes, *scale_zero], f"{tensor}/unbounded")
             codes = self._bound(wide, plan, tensor)
         self._dequantize(codes, plan, tensor, value or tensor)

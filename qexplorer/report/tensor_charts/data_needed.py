@@ -75,7 +75,11 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
     y = {"type": "quantitative", "title": title, "scale": {"zero": False}, "axis": {"gridOpacity": 0.4}}
     colour = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": list(_HUES[: len(names)])}}
     colour |= {"legend": {"title": None, "orient": "top", "symbolType": "stroke", "columns": 3}}
-    dash = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": list(_DASHES[: len(names)])}}
+    dash: dict[str, Any] = {
+        "field": "name",
+        "type": "nominal",
+        "scale": {"domain": names, "range": list(_DASHES[: len(names)])},
+    }
     dash |= {"legend": None}
     tips = [
         {"field": "name", "title": "calibrator"},

@@ -26,8 +26,15 @@ def find_needed(order: NeededOrder, report: Report) -> DataNeeded:
     model, data = load_both(order, report)
     from qexplorer.measure.data_needed.measuring import data_needed
 
-    more = {"draws": order.draws, "judged": order.judged}
-    return data_needed(model, order.recipe, data, order.tensor, **more, progress=report.after_loading)
+    return data_needed(
+        model,
+        order.recipe,
+        data,
+        order.tensor,
+        draws=order.draws,
+        judged=order.judged,
+        progress=report.after_loading,
+    )
 
 
 NEEDED = JobKind("needed", "Calibrating with few and many", "Distributions", NeededOrder, DataNeeded, find_needed)

@@ -26,6 +26,7 @@ __all__ = [
     "Closing",
     "Exercise",
     "ExerciseStep",
+    "GridPicture",
     "LessonPlan",
     "Numbers",
     "Picture",
@@ -67,7 +68,26 @@ class BoxPicture:
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
-Picture = ChartPicture | TablePicture | BoxPicture
+@dataclass(frozen=True, slots=True, eq=False)
+class GridPicture:
+    """Values under a grid whose clip lines are dragged, with the curve of error over the range.
+
+    Attributes:
+        title: what the values are.
+        stats: of the values.
+        format: name of a number format with a scale.
+        symmetric: zero point in the middle.
+        clip: range of the grid.
+    """
+
+    title: str
+    stats: TensorStats
+    format: str
+    symmetric: bool
+    clip: tuple[float, float]
+
+
+Picture = ChartPicture | TablePicture | BoxPicture | GridPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +183,8 @@ class LessonPlan:
         sources: where the definitions are from: an operator and its version, or a paper and its equation.
         exercise: the notebook with blanks.
         distribution: name of the synthetic distribution that it begins with; unused without subject.
+        dragged: where a picture is a :class:`GridPicture`, what its clip lines mean: settings that change when they
+            are let go at a range, from the settings before, the tensor and the range.
         pages: pages of the app where one goes on, each its file's stem and what to do there.
     """
 
@@ -178,6 +200,7 @@ class LessonPlan:
     sources: tuple[str, ...]
     exercise: Exercise
     distribution: str = "normal"
+    dragged: Callable[[Settings, TensorStats, tuple[float, float]], Settings] | None = None
     pages: tuple[tuple[str, str], ...] = ()
 
 

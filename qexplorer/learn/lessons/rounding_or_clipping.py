@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.learn.controls import Settings, Slider
-from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
-from qexplorer.learn.pictures import curves, values_under
+from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, GridPicture, LessonPlan, Prediction, Shown
+from qexplorer.learn.pictures import curves
 from qexplorer.observe.error import ErrorSplit, error_from_histogram
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import CLIPPING, NEUTRAL, ROUNDING
@@ -16,9 +18,21 @@ __all__ = ["ENTRIES"]
 _SHARES = tuple(share / 100 for share in range(4, 101, 2))
 
 
+def _ends(stats: TensorStats, share: float) -> tuple[float, float]:
+    return min(stats.histogram.minimum * share, 0.0), max(stats.histogram.maximum * share, 0.0)
+
+
 def _grid(stats: TensorStats, bits: int, share: float) -> Grid:
-    low, high = stats.histogram.minimum, stats.histogram.maximum
-    return grid_from_range(min(low * share, 0.0), max(high * share, 0.0), FORMATS.get(f"uint{bits}"), symmetric=False)
+    low, high = _ends(stats, share)
+    return grid_from_range(low, high, FORMATS.get(f"uint{bits}"), symmetric=False)
+
+
+def _dragged(settings: Settings, stats: TensorStats, clip: tuple[float, float]) -> Settings:
+    """The share that belongs to the end which was moved."""
+    whole, now = _ends(stats, 1.0), float(settings["share"]) / 100
+    shares = [end / full for end, full in zip(clip, whole, strict=True) if full]
+    moved = max(shares, key=lambda share: abs(share - now), default=now)
+    return {"share": int(np.clip(round(100 * moved), 4, 100))}
 
 
 def _error(stats: TensorStats, bits: int, share: float) -> ErrorSplit:
@@ -54,9 +68,9 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "best": 100 * best,
         "rounding_dominates": float(times > 0),
     }
-    grid = _grid(tensor, bits, share)
+    ends = _ends(tensor, share)
     pictures = (
-        values_under(tensor, grid, "The values and the levels"),
+        GridPicture("Drag the orange lines", tensor, f"uint{bits}", False, ends),
         curves(
             "Mean squared error over the range",
             rows,
@@ -79,10 +93,11 @@ ENTRIES = (
         "beyond. The best range is where the two errors together are least.",
         subject="any",
         controls=(
-            Slider("share", "Range, % of the whole", 4, 100, 2, 100),
+            Slider("share", "Range, % of the whole", 4, 100, 1, 100),
             Slider("bits", "Bits", 2, 8, 1, 4),
         ),
         show=_show,
+        dragged=_dragged,
         prediction=Prediction(
             "The range is cut to half, so that a step is half as wide. What happens to the squared error?",
             ("it falls", "it hardly changes", "it rises"),

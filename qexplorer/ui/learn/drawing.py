@@ -5,29 +5,53 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.foreign.media import in_html, in_table
-from qexplorer.learn.lesson import BoxPicture, ChartPicture, LessonPlan, Picture, Shown, TablePicture
+from qexplorer.core.formats import get_format
+from qexplorer.learn.lesson import BoxPicture, ChartPicture, GridPicture, LessonPlan, Picture, Shown, TablePicture
+from qexplorer.ui.grid_editor.component import draw_grid_editor
+from qexplorer.ui.grid_editor.payload import EditorView
 from qexplorer.ui.rounding.drawing import draw_picture
 
-__all__ = ["draw_shown"]
+__all__ = ["draw_shown", "editor_key"]
 
 
-def draw_shown(lesson: LessonPlan, shown: Shown, settings: str) -> None:
-    """The pictures, side by side where there is room for two."""
+def draw_shown(lesson: LessonPlan, shown: Shown, settings: str, *, fixed: bool) -> None:
+    """The pictures, side by side where there is room for two; ``fixed`` where nothing can be dragged yet."""
     if len(shown.pictures) == 1:
-        _draw(lesson, shown.pictures[0], 0, settings)
+        _draw(lesson, shown.pictures[0], 0, settings, fixed=fixed)
         return
     for place, (column, picture) in enumerate(zip(st.columns(len(shown.pictures)), shown.pictures, strict=True)):
         with column:
-            _draw(lesson, picture, place, settings)
+            _draw(lesson, picture, place, settings, fixed=fixed)
 
 
-def _draw(lesson: LessonPlan, picture: Picture, place: int, settings: str) -> None:
+def _draw(lesson: LessonPlan, picture: Picture, place: int, settings: str, *, fixed: bool) -> None:
     if isinstance(picture, ChartPicture):
         draw_picture(dict(picture.spec), key=f"learn_{lesson.name}_{place}", settings=settings)
+    elif isinstance(picture, GridPicture):
+        _grid(lesson, picture, fixed=fixed)
     elif isinstance(picture, BoxPicture):
         st.html(_cells(picture))
     else:
         _table(picture)
+
+
+def editor_key(lesson: LessonPlan) -> str:
+    """Key of the lesson's grid editor."""
+    return f"learn_editor_{lesson.name}"
+
+
+def _grid(lesson: LessonPlan, picture: GridPicture, *, fixed: bool) -> None:
+    view = EditorView(
+        title=picture.title,
+        histogram=picture.stats.histogram,
+        format=get_format(picture.format),
+        symmetric=picture.symmetric,
+        clip=picture.clip,
+        log=True,
+        hide=frozenset({"curve", "outlier", "steps"}),
+        fixed=fixed,
+    )
+    draw_grid_editor(editor_key(lesson), view)
 
 
 def _table(picture: TablePicture) -> None:

@@ -7,10 +7,11 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.learn.lesson import LESSONS, LessonPlan
+from qexplorer.ui.grid_editor.component import take_moved
 from qexplorer.ui.learn.address import LESSON, chosen_lesson, note, place_of
 from qexplorer.ui.learn.classroom import asked_group, draw_answers, teaches
 from qexplorer.ui.learn.controls import draw_controls
-from qexplorer.ui.learn.drawing import draw_shown
+from qexplorer.ui.learn.drawing import draw_shown, editor_key
 from qexplorer.ui.learn.question import draw_closing, draw_prediction, is_waiting
 from qexplorer.ui.learn.share import draw_share
 from qexplorer.ui.learn.subject import draw_subject, tensor_of
@@ -70,6 +71,8 @@ def _draw_lesson(lesson: LessonPlan) -> None:
     """Everything that a control changes; only this runs again when one moves."""
     place = place_of(lesson)
     tensor = tensor_of(lesson, place)
+    if lesson.dragged is not None and tensor is not None and (moved := take_moved(editor_key(lesson))) is not None:
+        place.settings.update(lesson.dragged(place.settings, tensor, moved.clip))
     note(lesson, place)
     for problem in place.problems:
         st.warning(as_plain(problem[:1].upper() + problem[1:]) + ".", icon=":material/link_off:")
@@ -91,7 +94,7 @@ def _draw_lesson(lesson: LessonPlan) -> None:
             show_error(error)
             return
         words = ", ".join(f"{c.label} {c.write(place.settings[c.name])}" for c in lesson.controls)
-        draw_shown(lesson, shown, f"{lesson.title}, {words}")
+        draw_shown(lesson, shown, f"{lesson.title}, {words}", fixed=is_waiting(lesson, place, group))
         if not is_waiting(lesson, place, group):
             with st.container(key="learn_sentence"):
                 st.markdown(shown.sentence)

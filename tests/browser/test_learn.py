@@ -1,0 +1,48 @@
+"""Page Learn in a real browser: a lesson is dragged and shared, and a class answers from other devices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NewPage = Callable[..., "Page"]
+
+
+def test_a_lesson_is_dragged_and_its_address_opens_the_same_view(app_url: str, new_page: NewPage) -> None:
+    """A key on a clip line moves the slider and the address; a fresh browser on a phone shows that very state."""
+    page = new_page()
+    page.goto(f"{app_url}/learn?lesson=rounding_or_clipping&share=60&ask=off&embed=true")
+    page.get_by_text("Clipped at 60 % of the range").wait_for()
+    handle = page.get_by_role("slider", name=re.compile("high|upper|clip", re.IGNORECASE)).last
+    handle.focus()
+    handle.press("PageDown")
+    page.wait_for_url(lambda url: "share=60" not in url)
+    link = re.sub(r"[&?]s=[^&]*", "", page.url.replace("learn?s=", "learn?x="))
+    moved = page.get_by_text(re.compile(r"Clipped at (?!60)\d+ % of the range"))
+    moved.wait_for()
+    said = moved.inner_text()
+    phone = new_page(width=390, height=844, scheme="dark")
+    phone.goto(link)
+    phone.get_by_text(said.split(",")[0]).wait_for()
+
+
+def test_a_class_answers_and_the_teacher_reveals(app_url: str, new_page: NewPage) -> None:
+    """The bars of the teacher's page hold a pupil's answer, and the answer comes to both with Reveal."""
+    teacher = new_page()
+    teacher.goto(f"{app_url}/learn?lesson=scale_and_zero_point")
+    teacher.get_by_text("Before you try").wait_for()
+    teacher.get_by_role("button", name="Teach with this").click()
+    teacher.get_by_role("button", name="Collect a class's answers").click()
+    link = teacher.locator("code", has_text="group=").inner_text()
+    pupil = new_page(width=390, height=844)
+    pupil.goto(link)
+    pupil.get_by_role("button", name="about half").click()
+    pupil.get_by_text("Your answer is in").wait_for()
+    teacher.keyboard.press("Escape")
+    teacher.get_by_text("1 answer of the class").wait_for()
+    teacher.get_by_role("button", name="Reveal").click()
+    pupil.get_by_text("Right: about half").wait_for()

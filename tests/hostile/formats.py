@@ -11,7 +11,7 @@ from tests.hostile.mutations import bytes_changed
 __all__ = ["FORMATS", "IMPORTS", "mutated"]
 
 FORMATS = mutations.FORMATS | weights.FORMATS
-IMPORTS = {"safetensors": ("torch",), "state_dict": ("torch",), "config": weights.CONFIG_IMPORTS}
+IMPORTS = dict.fromkeys(("safetensors", "state_dict"), weights.IMPORTS) | {"config": weights.CONFIG_IMPORTS}
 """What opening a format imports, which takes longer than the file."""
 
 

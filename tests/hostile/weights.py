@@ -17,7 +17,7 @@ from torch import nn
 from tests.hostile.models import ODD_NAMES
 from tests.hostile.mutations import NUMBERS, Format, bytes_changed, in_archive
 
-__all__ = ["CONFIG_IMPORTS", "FORMATS", "fit"]
+__all__ = ["CONFIG_IMPORTS", "FORMATS", "IMPORTS", "fit"]
 
 _NAME = "hostile_small"
 _KINDS = ("F32", "F16", "BF16", "F64", "I64", "U8", "BOOL", "F8_E4M3", "F99", "", "f32")
@@ -184,8 +184,9 @@ def _odd_values(chance: random.Random) -> Iterator[Any]:
     yield from ("hf-internal-testing/tiny-random-bert", ["BertModel"], ["Trainer"], "t5", "llama", "vit", "resnet50")
 
 
+IMPORTS = ("torch", "safetensors.torch", "qexplorer.load.weights.child", "qexplorer.load.samples.architectures.resnet")
 CONFIG_IMPORTS = (
-    "torch",
+    *IMPORTS,
     *(f"transformers.models.{kind}.modeling_{kind}" for kind in _SETTINGS),
     "transformers.models.auto.modeling_auto",
 )

@@ -45,7 +45,7 @@ def sensitivity(
         setups: which other layers are rounded meanwhile: ``alone`` (none), ``all_but_one``, ``cumulative`` (all up to
             it in graph order).
         passes: float passes over the samples that evaluating may cost; where that is less than all layers on all
-            samples take, most are evaluated on fewer samples, and say so. Below 0: 4.5
+            samples take, most are evaluated on fewer samples, and say so. Below 0: 3.5
             for large networks (100 million multiply-accumulates), no end for others; None: no end.
         evaluate: False foretells alone.
         progress: called with (a sentence, the share that is done).

@@ -30,7 +30,7 @@ _ROUNDED = ("weights", "activations", "both")
 _ROUNDED_HELP = "what of a layer is rounded when it is evaluated alone (both)"
 _SETUPS = ("alone", "all_but_one", "cumulative")
 _SETUP_HELP = "which other layers are rounded meanwhile: none (alone, the default), all, or all up to it in graph order"
-_PASSES_HELP = "work that evaluating may cost, in float passes over the samples (4.5 for large networks)"
+_PASSES_HELP = "work that evaluating may cost, in float passes over the samples (3.5 for large networks)"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 _CLASSES = "list of the classes' names, one a line in the model's order, for data that names its classes"
 

@@ -43,7 +43,7 @@ from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials
 __all__ = ["find_sensitivity", "sensitivity_in_child", "yardstick_of"]
 
 _VERSION = 1  # of what is kept; another number makes it unread
-_GRADIENT_BATCH, _BATCH = 4, 16
+_GRADIENT_BATCH, _LARGE_GRADIENT_BATCH, _BATCH = 4, 8, 16
 _PROBES = 4  # draws for a batch of a small network
 _BATCH_BYTES = 2**28  # of all tensors of a batch, about
 
@@ -194,7 +194,7 @@ class _Inquest:
                     split,
                     found.yard,
                     others=other_plans(model, self.question.recipe, statistics) if model is found.made.model else {},
-                    batch=_GRADIENT_BATCH,
+                    batch=_LARGE_GRADIENT_BATCH if large else _GRADIENT_BATCH,
                     probes=1 if large else _PROBES,
                     narrow=large and multiplies_bfloat16(),
                     tell=told,

@@ -29,7 +29,8 @@ from torch import Tensor
 
 from qexplorer.core.dataset import Array, Split, as_declared
 from qexplorer.core.errors import ModelError
-from qexplorer.core.grid import dequantize, fake_quantize
+from qexplorer.core.formats import Storage
+from qexplorer.core.grid import Float32, Grid, dequantize, fake_quantize
 from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
 from qexplorer.observe.collecting.stream import batches
@@ -184,7 +185,9 @@ class _Taking:
             if point.constant:
                 for plan in self._plans:
                     if (error := self._errors.get((point.output, plan))) is not None:
-                        found[point.group, point.kind, plan] += 0.5 * float((gradient * error).sum()) ** 2 / fed
+                        found[point.group, point.kind, plan] += (
+                            0.5 * float(torch.dot(gradient.reshape(-1), error.reshape(-1))) ** 2 / fed
+                        )
                 continue
             key = point.tensor or point.output
             if key not in errors:
@@ -211,9 +214,17 @@ def constant_error(plan: Plan, view: GraphIndex, layer: str, position: int) -> T
     changed = next((each for each in plan.changed if (each.layer, each.position) == (layer, position)), None)
     values = view.array(tensor.name) if changed is None else changed.values
     flat = values.reshape(-1) if tensor.kind == "bias" else values
-    rounded = fake_quantize(flat, tensor.grid) if tensor.codes is None else dequantize(tensor.codes, tensor.grid)
+    rounded = _rounded(flat, tensor.grid) if tensor.codes is None else dequantize(tensor.codes, tensor.grid)
     original = view.array(view.nodes[layer].input[position])
     return torch.from_numpy(np.atleast_1d(np.asarray(rounded, np.float32).reshape(original.shape) - original))
+
+
+def _rounded(values: Float32, grid: Grid) -> Float32:
+    """As ``core.grid`` rounds, by torch where it has the format: a large network's weights take seconds otherwise."""
+    if grid.format.storage is not Storage.INTEGER:
+        return fake_quantize(values, grid)
+    with torch.no_grad():
+        return np.asarray(GridQuantizer(grid)(torch.from_numpy(np.array(values, np.float32))).numpy(), np.float32)
 
 
 def aim_of(answers: Sequence[Tensor], yard: Yardstick, generator: torch.Generator) -> Tensor:

@@ -30,7 +30,7 @@ __all__ = [
 SAMPLES = 128
 """Calibration samples that are looked at, at most."""
 
-DEFAULT_PASSES = 4.5
+DEFAULT_PASSES = 3.5
 """Float passes that may be spent on evaluating layers of a large network, beside the float network itself."""
 
 LARGE_MACS = 100_000_000
@@ -106,4 +106,5 @@ def other_plans(model: Model, recipe: Recipe, statistics: Statistics | None) -> 
     if recipe.weights is None or get_format(recipe.weights.format).storage is not Storage.INTEGER:
         return {}
     plain = recipe.model_copy(update={"algorithms": (), "layers": ()})
-    return {name: make_plan(model, with_format(plain, name), statistics) for name in FORETOLD_FORMATS}
+    own = recipe.weights.format
+    return {n: make_plan(model, with_format(plain, n), statistics) for n in FORETOLD_FORMATS if n != own}

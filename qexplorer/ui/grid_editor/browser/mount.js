@@ -279,6 +279,7 @@ export function mount(host, send) {
   const scheme = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
   const repaint = () => { drawnKey = ""; draw(); };
   scheme?.addEventListener?.("change", repaint);
+  parts.root.addEventListener("transitionend", (event) => event.target === parts.root && repaint());
 
   function take(given) {
     const first = data === null, old = data;

@@ -33,7 +33,7 @@ def test_a_chart_has_a_line_a_band_and_a_dot() -> None:
     ]
     assert [(r.calibrator, r.samples) for r in rows if r.enough] == [("minmax", 4)]
     spec = data_needed_spec(found, "error", titles={"minmax": "Min-max", "mse": "MSE"}, subtitle="by us")
-    assert spec["title"]["text"] == "mean squared error of 'conv1'"
+    assert spec["title"]["text"] == "Mean squared error of 'conv1'"
     assert [layer["mark"]["type"] for layer in spec["layer"]] == ["area", "line", "point"]
     assert {value["name"] for value in spec["data"]["values"]} == {"Min-max", "MSE"}
     assert not data_needed_info(_found(metric=False), "metric")

@@ -16,7 +16,7 @@ _HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's, which colour-blind people tell apart; a dash for each beside."""
 
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 1], [1, 3])
-_WHATS = {"error": "mean squared error", "high": "upper end of the range", "low": "lower end of the range"}
+_WHATS = {"error": "Mean squared error", "high": "Upper end of the range", "low": "Lower end of the range"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
         }
         for row in rows
     ]
-    title = _WHATS.get(what) or f"{found.metric}, simulated"
+    title = _WHATS.get(what) or f"{(found.metric or '').capitalize()}, simulated"
     x = {
         "field": "samples",
         "type": "quantitative",
@@ -74,7 +74,7 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
     x |= {"axis": {"values": sorted({row.samples for row in rows}), "format": "d", "grid": False}}
     y = {"type": "quantitative", "title": title, "scale": {"zero": False}, "axis": {"gridOpacity": 0.4}}
     colour = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": list(_HUES[: len(names)])}}
-    colour |= {"legend": {"title": None, "orient": "top", "symbolType": "stroke", "columns": 3}}
+    colour |= {"legend": {"title": None, "orient": "top", "symbolType": "stroke", "symbolOpacity": 1, "columns": 3}}
     dash: dict[str, Any] = {
         "field": "name",
         "type": "nominal",
@@ -88,7 +88,7 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
         {"field": "low", "title": "least draw", "format": ".4g"},
         {"field": "high", "title": "largest draw", "format": ".4g"},
     ]
-    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": {**colour, "legend": None}}
+    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
     line = {"x": x, "y": {**y, "field": "mean"}, "color": colour}
     layers = [
         {"mark": {"type": "area", "opacity": 0.15}, "encoding": band},

@@ -34,8 +34,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 # Resolves with [ms to the first change of the chart, ms to the last one before 600 ms of rest].
 WATCH = """() => new Promise((done) => {
-  const chart = document.querySelector('.st-key-grid_editor [data-testid]')?.shadowRoot
-    ?? [...document.querySelectorAll('.st-key-grid_editor *')].find((e) => e.shadowRoot).shadowRoot;
+  const drawn = (e) => e.shadowRoot?.querySelector('.qx-editor');
+  const chart = [...document.querySelectorAll('[data-testid=stMain] *')].find(drawn).shadowRoot;
   let first = null, last = null, rest = null;
   const start = performance.now();
   const seen = new MutationObserver(() => {

@@ -51,7 +51,7 @@ class LessonControl(Protocol):
 
 def _refused(control: LessonControl, text: str, allowed: str) -> InputError:
     short = text if len(text) <= 24 else f"{text[:23]}…"
-    return InputError(f"{control.label.lower()} cannot be '{short}'", where=control.name, allowed=allowed)
+    return InputError(f"'{control.label}' cannot be '{short}'", allowed=allowed)
 
 
 @dataclass(frozen=True, slots=True)

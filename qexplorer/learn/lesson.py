@@ -11,6 +11,7 @@ stand at ``Prediction.then``, so that the picture shows what was asked), then fr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,6 +34,7 @@ __all__ = [
     "Prediction",
     "Shown",
     "TablePicture",
+    "as_offered",
 ]
 
 Numbers = Mapping[str, float]
@@ -114,7 +116,8 @@ class Prediction:
     Attributes:
         asks: the question.
         choices: what one may answer, two to four.
-        then: values of controls at which the answer is seen; the others stay.
+        then: values of controls at which the answer is seen; while it is asked these stand at their start, whatever a
+            link says, so that the question fits what is on screen; the others stay.
         right: position of the right answer, from the numbers before and after.
         because: why, one or two sentences; ``{name}`` stands for a number after the change, with a format behind a
             colon if wanted.
@@ -182,6 +185,7 @@ class LessonPlan:
         closing: three questions at the end.
         sources: where the definitions are from: an operator and its version, or a paper and its equation.
         exercise: the notebook with blanks.
+        words: terms that the lesson or its questions need, each with one sentence.
         distribution: name of the synthetic distribution that it begins with; unused without subject.
         dragged: where a picture is a :class:`GridPicture`, what its clip lines mean: settings that change when they
             are let go at a range, from the settings before, the tensor and the range.
@@ -199,9 +203,28 @@ class LessonPlan:
     closing: tuple[Closing, Closing, Closing]
     sources: tuple[str, ...]
     exercise: Exercise
+    words: tuple[tuple[str, str], ...]
     distribution: str = "normal"
     dragged: Callable[[Settings, TensorStats, tuple[float, float]], Settings] | None = None
     pages: tuple[tuple[str, str], ...] = ()
+
+
+def as_offered(lesson: str, question: int, choices: tuple[str, ...]) -> tuple[int, ...]:
+    """In which order choices are offered: mixed, so that the right one has no place of its own; for all the same.
+
+    Args:
+        lesson: its name.
+        question: 0 for the prediction, 1 to 3 for the closing questions.
+        choices: of the question.
+
+    Returns:
+        positions in ``choices``.
+    """
+
+    def drawn(at: int) -> bytes:
+        return hashlib.sha256(f"{choices[at]} {lesson} {question}".encode()).digest()
+
+    return tuple(sorted(range(len(choices)), key=drawn))
 
 
 LESSONS: Registry[LessonPlan] = Registry("lesson", "qexplorer.learn.lessons", order=lambda lesson: lesson.place)

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.grid import Grid
 from qexplorer.learn.lesson import ChartPicture
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import GRID, INTEGER
+from qexplorer.report.tensor_charts.channels import channel_info, channel_spec
 from qexplorer.report.tensor_charts.histogram import bar_edges, histogram_info
 from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 
-__all__ = ["bars", "curves", "values_under"]
+__all__ = ["bars", "channel_ranges", "curves", "values_under"]
 
 _BARS = 140
 
@@ -29,8 +31,35 @@ def values_under(stats: TensorStats, grid: Grid, title: str, *, height: int = 19
     return ChartPicture({**histogram_spec(histogram_info(title, counts, edges, grid, log=log)), "height": height})
 
 
+def channel_ranges(rows: NDArray[np.float32], grid: Grid, *, own: bool = False) -> dict[str, Any]:
+    """A bar from the least to the largest value of each channel, and the ends of its grid.
+
+    Args:
+        rows: channels as rows.
+        grid: of all of them.
+        own: whether they are a model's channels, in the order of its file.
+    """
+    spec = channel_spec(channel_info("Range of each channel, and of its grid", rows.min(1), rows.max(1), grid))
+    return spec if own else _renamed(spec, "channels, in the file's order", "channels")
+
+
+def _renamed(part: Any, old: str, new: str) -> Any:
+    """A specification in which one title is another."""
+    if isinstance(part, dict):
+        return {key: _renamed(value, old, new) if key != "datasets" else value for key, value in part.items()}
+    if isinstance(part, list):
+        return [_renamed(value, old, new) for value in part]
+    return new if part == old else part
+
+
 def bars(
-    title: str, rows: Sequence[tuple[str, float, str]], *, axis: str, names: Mapping[str, str], height: int = 190
+    title: str,
+    rows: Sequence[tuple[str, float, str]],
+    *,
+    axis: str,
+    names: Mapping[str, str],
+    height: int = 190,
+    lying: bool = False,
 ) -> ChartPicture:
     """One bar from zero for each row.
 
@@ -40,6 +69,7 @@ def bars(
         axis: what the values are, with the unit.
         names: kind to colour, in the order of the legend; one kind has none.
         height: in pixels.
+        lying: bars go to the right, which leaves room for long names.
     """
     data = [{"name": name, "value": value, "kind": kind} for name, value, kind in rows]
     colour: dict[str, Any] = {
@@ -51,7 +81,9 @@ def bars(
     }
     y = {"field": "value", "type": "quantitative", "title": axis, "stack": False}
     x: dict[str, Any] = {"field": "name", "type": "nominal", "sort": None, "title": None}
-    x["axis"] = {"labelAngle": 0, "labelLimit": 120, "labelOverlap": True}
+    x["axis"] = {"labelLimit": 180} if lying else {"labelAngle": 0, "labelLimit": 120, "labelOverlap": True}
+    if lying:
+        x, y = y, x
     tips = [{"field": "name"}, {"field": "kind"}, {"field": "value", "title": axis, "format": ".4g"}]
     return ChartPicture(
         {

@@ -13,7 +13,7 @@ import pytest
 
 from qexplorer.core.errors import InputError
 from qexplorer.learn.controls import Bits, Choice, Entries, LessonControl, Slider, starts
-from qexplorer.learn.lesson import LESSONS, ChartPicture, LessonPlan, Shown
+from qexplorer.learn.lesson import LESSONS, ChartPicture, LessonPlan, Shown, as_offered
 from qexplorer.learn.notebook import exercise_notebook
 from qexplorer.observe.editing.synthetic import DISTRIBUTIONS, synthetic
 from qexplorer.observe.stats import TensorStats
@@ -63,6 +63,8 @@ def test_whatever_is_set_there_is_a_picture_and_a_sentence_of_finite_numbers(les
         assert shown.sentence.endswith(".")
         assert not re.search(r"\bnan\b|\binf\b|None|-0\b(?!\.)", shown.sentence)
         assert all(math.isfinite(value) for value in shown.numbers.values())
+        assert not re.search(r"\d%", shown.sentence), "a number and its % stand apart"
+        assert not re.search(r"[*=] -0(?![.\d])", " ".join(shown.arithmetic)), "a zero without sign"
 
 
 @EACH
@@ -89,6 +91,7 @@ def test_the_answer_is_one_of_the_choices_on_all_values(lesson: LessonPlan) -> N
         before, after = (lesson.show(values, tensor).numbers for values in (at, {**at, **asked.then}))
         assert asked.right(before, after) in range(len(asked.choices))
         assert asked.because.format(**after).endswith(".")
+        assert not re.search(r"\d%", asked.because.format(**after))
 
 
 @EACH
@@ -147,6 +150,29 @@ def test_its_words_are_short_and_its_sources_named(lesson: LessonPlan) -> None:
     assert len(lesson.title) <= 40
     assert len(re.findall(r"[.!?](?:\s|$)", lesson.idea)) <= 3
     assert lesson.sources
+
+
+@EACH
+def test_terms_are_told_in_one_sentence_each(lesson: LessonPlan) -> None:
+    """What a newcomer cannot know stands in the lesson, short enough to be read."""
+    assert 2 <= len(lesson.words) <= 4
+    for word, says in lesson.words:
+        assert len(word) <= 32
+        assert says.endswith(".")
+        assert len(says) <= 200
+        assert len(re.findall(r"[.!?](?:\s|$)", says)) == 1
+
+
+def test_the_right_answer_has_no_place_of_its_own() -> None:
+    """The order follows from lesson and question alone, and right answers stand at each place about as often."""
+    places = [0, 0, 0]
+    for lesson in LESSONS:
+        for number, question in enumerate(lesson.closing, 1):
+            order = as_offered(lesson.name, number, question.choices)
+            assert sorted(order) == list(range(len(question.choices)))
+            assert order == as_offered(lesson.name, number, question.choices)
+            places[order.index(question.right)] += 1
+    assert min(places) >= sum(places) / 5, places
 
 
 def test_places_and_names_differ() -> None:

@@ -85,6 +85,24 @@ def test_a_prepared_view_hides_controls_and_holds_their_values() -> None:
     }
 
 
+def test_a_question_is_asked_at_the_view_that_it_speaks_of() -> None:
+    """Controls that the question changes stand at their start while it waits, whatever the link says; others do not."""
+    app = _opened("rounding_or_clipping", share="60", bits="6")
+    assert app.slider("learn:rounding_or_clipping:share").value == 100
+    assert app.slider("learn:rounding_or_clipping:bits").value == 6
+    assert "share" not in app.query_params
+
+
+def test_the_end_leads_to_the_next_lesson() -> None:
+    """A button below the closing questions opens what comes next, and the last lesson has none."""
+    lessons = list(LESSONS)
+    app = _opened(lessons[0].name)
+    app.button("learn_on").click().run()
+    assert app.query_params["lesson"] == lessons[1].name
+    assert lessons[1].title in texts(app)
+    assert not [button for button in _opened(lessons[-1].name).button if button.key == "learn_on"]
+
+
 def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder: Path) -> None:
     """An answer is counted once, the reason comes after the reveal, and the files name nobody."""
     lesson, group = LESSONS.get("scale_and_zero_point"), new_group()
@@ -96,6 +114,8 @@ def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder
     group.reveal(lesson.name)
     app.run()
     assert "Right" in _verdicts(app)
+    app.button("learn_on").click().run()
+    assert app.query_params["group"] == group.code, "the class stays one in the next lesson"
     group.answer(lesson.name, "another-browser", 0)
     assert open_group(group.code).counts(lesson.name, 3) == (0, 1, 0), "nobody answers behind the reveal"
     assert all(path.is_file() for path in (workspace_folder / "groups" / group.code).iterdir())

@@ -46,15 +46,21 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         f"**{titles[method]}** takes {float(grid.low):.3g} to {float(grid.high):.3g}, {100 * share:.3g} % of the whole "
         f"range, and clips {100 * error.clipped_fraction:.2g} % of the values: an error of "
         f"{100 * error.mse / power:.3g} % "
-        f"of the signal. The least here has {titles[best]}, {100 * errors[best].mse / power:.3g} %."
+        f"of the signal."
+    )
+    words += (
+        " No other one has less."
+        if best == method
+        else f" The least here has **{titles[best]}**, {100 * errors[best].mse / power:.3g} %."
     )
     numbers = {
         "error": 100 * error.mse / power,
         "least": 100 * errors[best].mse / power,
         "share": 100 * share,
+        "minmax": 100 * errors["minmax"].mse / power,
         "clipped": 100 * error.clipped_fraction,
     }
-    picture = values_under(tensor, grid, f"The range of {titles[method]}")
+    picture = values_under(tensor, grid, f"Values, and the range by {titles[method]}")
     return Shown((picture, type(chart)(spec)), words, numbers)
 
 
@@ -74,13 +80,14 @@ ENTRIES = (
         ),
         show=_show,
         prediction=Prediction(
-            "A few of these values lie far out. The calibrator that looks for the least squared error takes over from "
-            "min-max. What does it do to them?",
+            "At 4 bits, the calibrator that looks for the least squared error takes over from min-max. What does it do "
+            "to the values farthest out?",
             ("it clips some of them", "it keeps all of them"),
             {"method": "mse", "bits": 4},
             lambda before, after: 0 if after["clipped"] > 0 else 1,  # noqa: ARG005 - only what comes after counts
-            "At 4 bits it takes {share:.3g} % of the whole range and clips {clipped:.2g} % of the values: an error of "
-            "{error:.3g} % of the signal.",
+            "It takes {share:.3g} % of the whole range and clips {clipped:.2g} % of the values: an error of "
+            "{error:.3g} % "
+            "of the signal, where min-max has {minmax:.3g} %.",
         ),
         closing=(
             Closing(
@@ -102,9 +109,18 @@ ENTRIES = (
                 "Calibration only looks; learned rounding and training change codes or weights.",
             ),
         ),
+        words=(
+            (
+                "calibration",
+                "running a model on samples to see which values occur; it changes no weight, and what no sample "
+                "showed is not in the range.",
+            ),
+            ("percentile", "the range that holds a given share of the values, here 99.99 %."),
+            ("KL divergence", "how much the histogram on the grid differs from the one before."),
+        ),
         sources=(
             "KL divergence: Migacz 2017, 8-bit Inference with TensorRT",
-            "Wu et al. 2020, Integer Quantization for Deep Learning Inference, section 3.3",
+            "Wu et al. 2020, Integer Quantization for Deep Learning Inference, section 3.4",
         ),
         exercise=Exercise(
             "A thousand values of which one is far out.",

@@ -52,8 +52,13 @@ def _even(x: Float64, n: Float64, bits: int) -> Float64:
 
 
 def _kmeans(x: Float64, n: Float64, bits: int) -> Float64:
-    """Lloyd's rounds from equal counts: each level becomes the mean of the values that are nearest to it."""
-    levels = _quantiles(x, n, bits)
+    """Lloyd's rounds from equal counts and from even steps, whichever ends with less error: both may stop early."""
+    found = [_lloyd(begin(x, n, bits), x, n) for begin in (_quantiles, _even)]
+    return min(found, key=lambda levels: _mse(levels, x, n))
+
+
+def _lloyd(levels: Float64, x: Float64, n: Float64) -> Float64:
+    """Each level becomes the mean of the values that are nearest to it, until none moves."""
     for _ in range(_ROUNDS):
         part = np.searchsorted((levels[1:] + levels[:-1]) / 2, x)
         count = np.bincount(part, n, len(levels))
@@ -162,8 +167,8 @@ ENTRIES = (
         name="codebooks",
         title="Codebooks",
         place=90,
-        idea="A code can name any level in a table: **k-means** puts them where values are. It has the least squared "
-        "error of all tables, and yet falls apart at 2 bits: no level is zero, or half of them go to outliers.",
+        idea="A code can name any level in a table: **k-means** puts them where values are, which makes the squared "
+        "error small. And yet it can fall apart at 2 bits: no level is zero, or half of them go to outliers.",
         subject="any",
         controls=(
             Choice("kind", "Levels", _KINDS, "even"),
@@ -171,15 +176,15 @@ ENTRIES = (
         ),
         show=_show,
         prediction=Prediction(
-            "The 16 levels go where k-means puts them. How does the squared error change?",
+            "The levels go where k-means puts them. How does the squared error change?",
             ("it falls somewhat", "it falls below a tenth", "it rises"),
             {"kind": "kmeans"},
             lambda before, after: (
                 2 if after["error"] > before["error"] * 1.001 else 1 if after["error"] < 0.1 * before["error"] else 0
             ),
-            "From {even:.3g} to {error:.3g} % of the signal: for smooth distributions a table wins about one bit or "
-            "less, "
-            "and each weight must be looked up before it is multiplied.",
+            "From {even:.3g} to {error:.3g} % of the signal, {gain:.2f} times less; one bit more would be about "
+            "4 times. "
+            "And each weight must be looked up before it is multiplied.",
         ),
         closing=(
             Closing(
@@ -212,8 +217,21 @@ ENTRIES = (
                 "Its levels are quantiles of the normal distribution, with an exact zero (Dettmers et al. 2023).",
             ),
         ),
+        words=(
+            (
+                "codebook",
+                "a table of levels; a code is a position in it, and says nothing of the level's size, so that it "
+                "is looked up before anything is computed.",
+            ),
+            ("k-means", "moves each level to the mean of the values nearest to it, until nothing moves."),
+            (
+                "NF4",
+                "a fixed table of 16 levels for weights with a normal distribution (the bell curve), with an "
+                "exact zero.",
+            ),
+        ),
         sources=(
-            "Lloyd 1982, Least squares quantization in PCM, eq. 3 and 4",
+            "Lloyd 1982, Least squares quantization in PCM, Method I",
             "Han et al. 2016, Deep Compression, section 3",
             "Dettmers et al. 2023, QLoRA, eq. 4 (NF4)",
         ),

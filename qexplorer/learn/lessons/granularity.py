@@ -9,12 +9,11 @@ from qexplorer.core.formats import FORMATS, Granularity
 from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
-from qexplorer.learn.pictures import bars
+from qexplorer.learn.pictures import bars, channel_ranges
 from qexplorer.observe.error import row_sums
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import INTEGER
-from qexplorer.report.tensor_charts.channels import channel_info, channel_spec
 
 __all__ = ["ENTRIES", "channels_of"]
 
@@ -92,7 +91,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     worst, lost = int(sqnr.argmin()), int((sqnr < 0.5).sum())
     ranges = ChartPicture(
         {
-            **channel_spec(channel_info("Range of each channel, and of its grid", rows.min(1), rows.max(1), grid)),
+            **channel_ranges(rows, grid, own=own),
             "height": 190,
         }
     )
@@ -110,7 +109,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     )
     words += f"; {lost} of {len(rows)} channels are lost." if lost else "; none is lost."
     if not own:
-        words += " The channels are made of these values, from narrow to wide."
+        words += " The channels are made up from these values, some narrow, some wide."
     numbers = {
         "worst": float(sqnr[worst]),
         "median": float(np.median(sqnr)),
@@ -154,17 +153,18 @@ ENTRIES = (
             ("the narrow ones", "the wide ones", "all alike"),
             {"granularity": "channel"},
             lambda before, after: 0 if after["worst"] > before["worst"] + 1 else 2,
-            "The widest channel had the right step already. The worst channel now keeps {worst:.1f} dB, for "
-            "{overhead:.2g} % more bytes.",
+            "The widest channel keeps the step that it had, and a narrower one gets a finer step. The worst channel "
+            "now keeps {worst:.1f} dB, for {overhead:.2g} % more bytes.",
         ),
         closing=(
             Closing(
                 "One channel of a weight is 50 times wider than the others, which get one scale with it at 4 bits. "
                 "What "
                 "becomes of them?",
-                ("nearly all of their values round to zero", "they overflow", "nothing"),
+                ("their values round to zero", "they overflow", "nothing"),
                 0,
-                "A step is wider than their whole range, so that they round to zero: the layer loses those channels.",
+                "With codes -7 to 7 a step is 50 / 7, about 7 times their largest value: the layer loses those "
+                "channels.",
             ),
             Closing(
                 "Blocks of 32 four-bit weights with a 16-bit scale each take how many bits a weight?",
@@ -183,8 +183,25 @@ ENTRIES = (
                 "sum(s_i * q_i * w_i) needs a multiplication by s_i inside of the sum; with one s it stands outside.",
             ),
         ),
+        words=(
+            (
+                "tensor, channel, block",
+                "all weights of a layer, those that make one of its outputs, and a few (here 32) that lie side "
+                "by side.",
+            ),
+            (
+                "activations",
+                "the values that flow from layer to layer; a scale for each channel of them would have to be "
+                "multiplied inside of the integer sum, and one for all stands outside.",
+            ),
+            (
+                "dB",
+                "how far the signal stands above the error; 6 dB more is half the error, and near 0 dB nothing "
+                "is left.",
+            ),
+        ),
         sources=(
-            "Krishnamoorthi 2018, Quantizing deep convolutional networks for efficient inference, section 2.4",
+            "Krishnamoorthi 2018, Quantizing deep convolutional networks for efficient inference, section 2.6",
             "DequantizeLinear with axis and block_size, ONNX operator set 21",
         ),
         exercise=Exercise(

@@ -41,7 +41,9 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     multiplier = _SCALES[0] * _SCALES[1] / _SCALES[2]
     out = np.clip(np.round(kept * multiplier) + _ZERO_OUT, -128, 127).astype(np.int64)
     right = np.clip(np.round(exact * multiplier) + _ZERO_OUT, -128, 127).astype(np.int64)
-    sums = " + ".join(f"({a[0, k]} - {zero})*{w[k, 0]}" for k in range(a.shape[1]))
+    factors = [f"({v})" if v < 0 else str(v) for v in w[:, 0].tolist()]
+    sums = " + ".join(f"({v} - {zero}) * {factor}" for v, factor in zip(a[0].tolist(), factors, strict=True))
+    framed = ", framed: wrong" if lost.any() else ""
     lines = [
         f"row 1, column 1: {sums}{f', {times} times' if times > 1 else ''} = {exact[0, 0]}",
         f"in {bits} bits: {kept[0, 0]}" + (f"  (wrapped round from {exact[0, 0]})" if lost[0, 0] else ""),
@@ -50,7 +52,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         f"rounded and clipped to int8: {out[0, 0]}, which is {out[0, 0] * _SCALES[2]:.4g} in float",
     ]
     pictures = (
-        BoxPicture(f"Sums in an accumulator of {bits} bits", _rows(kept, lost)),
+        BoxPicture(f"Sums in an accumulator of {bits} bits{framed}", _rows(kept, lost)),
         BoxPicture("The result, requantized to int8", _rows(out, out != right)),
     )
     words = (
@@ -83,7 +85,7 @@ ENTRIES = (
             Entries("a", "Activations (uint8 codes)", 0, 255, ((200, 17, 90), (3, 255, 128))),
             Entries("w", "Weights (int8 codes)", -127, 127, ((100, -20), (-7, 55), (64, 127))),
             Slider("zero", "Zero point of the activations", 0, 255, 1, 10),
-            Slider("times", "Times as many inputs", 1, 400, 1, 1, help="As if the rows were so many times as long"),
+            Slider("times", "Rows, times as long", 1, 400, 1, 1, help="As if the rows were so many times as long"),
             Slider("accumulator", "Bits of the accumulator", 12, 32, 1, 32),
         ),
         show=_show,
@@ -124,6 +126,15 @@ ENTRIES = (
                 0,
                 "2^31 / (255 * 128) is about 65,800: enough for nearly every layer.",
             ),
+        ),
+        words=(
+            (
+                "accumulator",
+                "where a sum of products is kept; a number that needs more bits than it has comes out at the "
+                "other end (wraps round).",
+            ),
+            ("s_a, s_w, s_out", "the scales of activations, weights and results."),
+            ("zero point of weights", "would need the sum of the activations in each product; with 0 it falls away."),
         ),
         sources=(
             "QLinearMatMul, ONNX operator set 21",

@@ -32,7 +32,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     best = min(corners, key=lambda c: errors[c])
     same = best == near
     names = {c: f"{c[0]:g}, {c[1]:g}" for c in corners}
-    rows = [(names[c], errors[c], "nearest" if c == near else "other") for c in corners]
+    kinds = {c: "nearest" if c == near else "best" if errors[c] <= errors[best] + 1e-9 else "other" for c in corners}
+    rows = [(names[c], errors[c], kinds[c]) for c in corners]
     words = (
         f"Rings join weights with the same error. Rounded to the **nearest**, {names[near]}, the output's squared "
         f"error is {errors[near]:.3g}"
@@ -53,12 +54,12 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "times": errors[near] / max(errors[best], 1e-12),
     }
     pictures = (
-        ChartPicture(_spec(w, rho, corners, near, best)),
+        ChartPicture(_spec(w, rho, kinds)),
         bars(
-            "Error at the output",
+            "Error at the output of each way",
             rows,
             axis="mean squared error",
-            names={"nearest": CLIPPING, "other": INTEGER},
+            names={"nearest": CLIPPING, "best": INTEGER, "other": GRID},
             height=220,
         ),
     )
@@ -77,19 +78,14 @@ def _contour(w: tuple[float, float], rho: float, level: float) -> list[dict[str,
 def _spec(
     w: tuple[float, float],
     rho: float,
-    corners: list[tuple[float, ...]],
-    near: tuple[float, ...],
-    best: tuple[float, ...],
+    kinds: dict[tuple[float, ...], str],
 ) -> dict[str, object]:
     low = [float(np.floor(v)) - 0.6 for v in w]
     x = {"field": "x", "type": "quantitative", "title": "first weight, in steps", "axis": {"tickMinStep": 1}}
     x["scale"] = {"domain": [low[0], low[0] + 2.2], "nice": False}
     y = {"field": "y", "type": "quantitative", "title": "second weight, in steps", "axis": {"tickMinStep": 1}}
     y["scale"] = {"domain": [low[1], low[1] + 2.2], "nice": False}
-    kind = {c: "nearest" if c == near else "best" if c == best else "other" for c in corners}
-    rows = [{"x": c[0], "y": c[1], "kind": kind[c]} for c in corners]
-    if near == best:
-        rows = [row | {"kind": "nearest"} if (row["x"], row["y"]) == near else row for row in rows]
+    rows = [{"x": c[0], "y": c[1], "kind": kind} for c, kind in kinds.items()]
     lines = [point | {"level": str(level)} for level in _CONTOURS for point in _contour(w, rho, level)]
     colours = {"domain": ["nearest", "best", "other"], "range": [CLIPPING, INTEGER, GRID]}
     return {
@@ -146,15 +142,14 @@ ENTRIES = (
             ("yes", "no"),
             {"rho": 0.9},
             lambda before, after: 0 if after["same"] else 1,  # noqa: ARG005 - only what comes after counts
-            "Nearest rounding moves both weights the same way and leaves {nearest:.3g}; the best of the four ways "
-            "leaves "
-            "{best:.3g}.",
+            "Rounding to the nearest leaves an error of {nearest:.3g}, the best of the four ways {best:.3g}: where one "
+            "weight goes up and the other down, their errors cancel.",
         ),
         closing=(
             Closing(
                 "Why does this matter at 4 bits and hardly at 8?",
                 (
-                    "rounding errors are 16 times larger at 4 bits",
+                    "rounding errors are about 16 times larger at 4 bits",
                     "8-bit weights are not rounded",
                     "it matters at 8 bits more",
                 ),
@@ -178,6 +173,15 @@ ENTRIES = (
                 0,
                 "The Hessian of the inputs says how much each of the others must move.",
             ),
+        ),
+        words=(
+            (
+                "correlation",
+                "1 where two inputs always rise and fall together, 0 where they have nothing to do with each other.",
+            ),
+            ("AdaRound", "learns for each weight whether it goes up or down; scales and biases stay."),
+            ("GPTQ", "rounds one weight after the other, and moves the ones still to come to make up for each error."),
+            ("8 bits", "have steps about 16 times as fine as 4 bits, so that a worse choice hardly shows."),
         ),
         sources=(
             "Nagel et al. 2020, Up or Down? Adaptive Rounding for Post-Training Quantization, section 3",

@@ -23,6 +23,8 @@ __all__ = ["ENTRIES"]
 
 _FLOATS = {"half": (5, 10, 15), "e4m3": (4, 3, 7), "e5m2": (5, 2, 15)}
 """Bits of exponent and mantissa, and the bias, of each float."""
+_NEAR = 20
+"""How many integers are drawn on each side."""
 _TITLES = {"integer": "int8", "half": "FP16 (half)", "e4m3": "FP8 E4M3", "e5m2": "FP8 E5M2"}
 
 
@@ -72,18 +74,19 @@ def _explained(kind: str, code: int) -> tuple[str, ...]:
 
 def _parts(kind: str) -> tuple[tuple[str, int], ...]:
     if kind == "integer":
-        return (("sign", 1), ("mantissa", 7))
+        return (("counts -128", 1), ("count 64 to 1", 7))
     exponent, mantissa, _ = _FLOATS[kind]
     return (("sign", 1), ("exponent", exponent), ("mantissa", mantissa))
 
 
 def _boxes(kind: str, code: int) -> BoxPicture:
-    at, boxes = sum(bits for _, bits in _parts(kind)), []
-    for name, bits in _parts(kind):
-        for _ in range(bits):
-            at -= 1
-            boxes.append((str(code >> at & 1), name))
-    return BoxPicture(f"The code {code} as {_TITLES[kind]}", (("from the highest bit", tuple(boxes)),))
+    parts = _parts(kind)
+    colours = ("sign", "mantissa") if kind == "integer" else ("sign", "exponent", "mantissa")
+    at, rows = sum(bits for _, bits in parts), []
+    for (name, bits), colour in zip(parts, colours, strict=True):
+        at -= bits
+        rows.append((name, tuple((str(code >> at + bit & 1), colour) for bit in reversed(range(bits)))))
+    return BoxPicture(f"The code {code} as {_TITLES[kind]}", tuple(rows))
 
 
 def _line(kind: str, value: float) -> ChartPicture:
@@ -98,6 +101,8 @@ def _line(kind: str, value: float) -> ChartPicture:
     if kind in ("e4m3", "e5m2"):
         reach = max(4 * abs(value) if np.isfinite(value) else 8.0, 0.05)
         levels = levels[np.abs(levels) <= reach]
+    if kind == "integer":
+        levels = levels[np.abs(levels - value) <= _NEAR]
     x = {"field": "x", "type": "quantitative", "title": "value", "scale": {"nice": False, "zero": False}}
     x["axis"] = {"grid": False, "format": ".4~g"}
     return ChartPicture(
@@ -125,7 +130,10 @@ def _line(kind: str, value: float) -> ChartPicture:
 
 def _gap(kind: str, code: int) -> float:
     """From this value to the next larger magnitude; 0 where there is none."""
-    here, there = _value(kind, code), _value(kind, code + 1) if code & 0xFF != 0xFF else np.nan
+    if kind == "integer":
+        return 0.0 if code == 0x7F else 1.0
+    here = _value(kind, code)
+    there = np.nan if code == (0xFFFF if kind == "half" else 0xFF) else _value(kind, code + 1)
     return abs(there - here) if np.isfinite(here) and np.isfinite(there) else 0.0
 
 
@@ -134,9 +142,10 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     value, gap = _value(kind, code), _gap(str(settings["as"]), _code(settings))
     finite = bool(np.isfinite(value))
     said = f"{value:.6g}" if finite else "not a number" if np.isnan(value) else "infinity"
+    said = "minus zero" if value == 0 and np.signbit(value) else said
     words = f"As {_TITLES[kind]} these bits are **{said}**"
     if finite and gap:
-        words += f"; the next code is {gap:.3g} away"
+        words += f"; the next value is {gap:.3g} away"
         if kind != "integer" and value:
             words += f", {100 * gap / abs(value):.2g} % of the value"
     numbers = {"value": value if finite else 0.0, "gap": gap, "finite": float(finite), "code": float(code)}
@@ -156,23 +165,24 @@ ENTRIES = (
             Choice("as", "Read the bits as", tuple(_TITLES.items()), "integer"),
             Bits(
                 "code8",
-                "Click the bits",
+                "Bits of the code",
                 (("high", 4), ("low", 4)),
                 0b01010010,
                 only=("as", ("integer", "e4m3", "e5m2")),
             ),
-            Bits("code16", "Click the bits", (("high", 8), ("low", 8)), 0x4A80, only=("as", ("half",))),
+            Bits("code16", "Bits of the code", (("high", 8), ("low", 8)), 0x4A80, only=("as", ("half",))),
         ),
         show=_show,
         prediction=Prediction(
-            "The bits 01010010 are 82 as an 8-bit integer. As an 8-bit float (E4M3) they are what?",
+            "The bits 01010010 are 82 as an 8-bit integer. What are they as an 8-bit float (E4M3)?",
             ("82, too", "smaller than 82", "larger than 82"),
-            {"as": "e4m3"},
+            {"as": "e4m3", "code8": 0b01010010},
             lambda before, after: (
                 0 if after["value"] == before["value"] else 1 if after["value"] < before["value"] else 2
             ),
-            "Four of the bits are an exponent now, and the value is {value:g}. The next code is {gap:g} away, where "
-            "integers are always 1 apart.",
+            "Four of the bits are an exponent now, and the value is {value:g}. The next value is {gap:g} away: "
+            "integers are 1 "
+            "apart everywhere, but this float's steps grow with its values.",
         ),
         closing=(
             Closing(
@@ -194,6 +204,23 @@ ENTRIES = (
                 "2 to the power of 8, in every format; some formats use a few of them for NaN, infinity or a second "
                 "zero.",
             ),
+        ),
+        words=(
+            (
+                "code",
+                "the bits of one number, read as a plain integer; so many bits have 2 to the power of their "
+                "count different codes.",
+            ),
+            (
+                "exponent, bias",
+                "which power of two a float is multiplied by: 2 to the power of exponent minus bias; one bit "
+                "more squares the range.",
+            ),
+            (
+                "mantissa",
+                "how far a float lies between two powers of two; one bit fewer makes its steps twice as wide.",
+            ),
+            ("E4M3, E5M2", "floats of 8 bits with 4 or 5 bits of exponent and 3 or 2 of mantissa."),
         ),
         sources=(
             "IEEE 754-2019, binary16",

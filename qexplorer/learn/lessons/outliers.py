@@ -71,6 +71,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "split": "Its few products are made in float and added: exact, for some float arithmetic.",
     }[remedy]
     numbers = {"rest": rest, "own": own, "levels": float(levels), "bits": float(bits), "times": times}
+    numbers["all"] = float(2**bits - 1)
     return Shown((ChartPicture(_spec(rows, out)),), words, numbers)
 
 
@@ -86,12 +87,13 @@ def _spec(rows: NDArray[np.float32], out: NDArray[np.float32]) -> dict[str, obje
     y = {
         "field": "value",
         "type": "quantitative",
-        "title": "value, bent axis",
+        "title": "value, logarithmic beyond 1",
+        "axis": {"values": [-1000, -100, -10, -1, 0, 1, 10, 100, 1000]},
         "scale": {"type": "symlog", "constant": 1},
     }
     tips = [{"field": "channel"}, {"field": "kind"}, {"field": "value", "format": ".4g"}]
     return {
-        **chart_frame("Blue the values, orange their levels", "", 260),
+        **chart_frame("Left in each channel the values (blue), right their levels (orange)", "", 260),
         "datasets": {"values": before, "levels": after},
         "layer": [
             {
@@ -125,19 +127,20 @@ ENTRIES = (
         "the others a handful of levels.",
         subject="activation",
         controls=(
-            Slider("times", "Channel 7 is larger by", 1, 100, 1, 1),
+            Slider("times", "Channel 7, times as large", 1, 100, 1, 1),
             Choice("remedy", "What is done", _REMEDIES, "none"),
             Slider("bits", "Bits", 4, 8, 1, 8),
         ),
         show=_show,
         prediction=Prediction(
-            "Channel 7 becomes a hundred times as large. Of 255 levels, how many are left for the other 23 channels?",
-            ("fewer than 10", "about 100", "all of them"),
+            "Channel 7 becomes a hundred times as large. How many of the levels are left for the other 23 channels?",
+            ("fewer than 10", "about half", "all of them"),
             {"times": 100},
             lambda before, after: (  # noqa: ARG005 - only what comes after counts
-                0 if after["levels"] < 10 else 1 if after["levels"] < 200 else 2
+                0 if after["levels"] < 10 else 1 if after["levels"] < 0.8 * 2 ** after["bits"] else 2
             ),
-            "A step is now a hundred times as wide: {levels:.0f} levels are left for all of the others, which keep "
+            "A step is now a hundred times as wide: {levels:.0f} of {all:.0f} levels are left for all of the "
+            "others, which keep "
             "{rest:.1f} dB.",
         ),
         closing=(
@@ -169,6 +172,19 @@ ENTRIES = (
                 "into "
                 "the weights.",
             ),
+        ),
+        words=(
+            (
+                "why not clip",
+                "the large channels of language models are few and always the same; without them such models "
+                "fall apart.",
+            ),
+            (
+                "SmoothQuant",
+                "divides a channel by a factor and multiplies the weights that read it by the same one, so that "
+                "products stay.",
+            ),
+            ("rotation", "mixes all channels, so that a large one is spread over all; the weights undo it."),
         ),
         sources=(
             "Dettmers et al. 2022, LLM.int8(), section 4",

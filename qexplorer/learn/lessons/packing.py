@@ -56,6 +56,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         f"{4e6 / (stored_alone + scales):.3g}."
     )
     numbers = {"byte": float(byte), "bits_each": each, "times": 32 / each, "scales_share": scales / (codes + scales)}
+    numbers["scales_percent"] = 100 * numbers["scales_share"]
     return Shown((_boxes(first, second), type(chart)(spec)), words, numbers)
 
 
@@ -86,7 +87,7 @@ ENTRIES = (
             {"block": "16", "bits": 4},
             lambda _, after: min(range(3), key=lambda at: abs((4.016, 5.0, 8.0)[at] - after["bits_each"])),
             "16 bits for 16 weights are one more bit for each: {bits_each:.3g} in all, and scales are "
-            "{scales_share:.0%} of the file.",
+            "{scales_percent:.2g} % of the file.",
         ),
         closing=(
             Closing(
@@ -111,6 +112,15 @@ ENTRIES = (
                 0,
                 "Where memory is the limit, as for one token of a language model, fewer bytes are less time; elsewhere "
                 "unpacking can cost more than it saves.",
+            ),
+        ),
+        words=(
+            ("byte", "8 bits, the smallest piece of memory that a computer reads."),
+            ("0x", "in front of a byte written as two digits of 4 bits each, 0 to 9 and a to f."),
+            (
+                "speed",
+                "where reading weights takes longer than computing, as for text word by word, fewer bytes save "
+                "time although they are unpacked.",
             ),
         ),
         sources=("ONNX IR version 10, TensorProto.INT4: two elements in a byte, the first in the low four bits",),

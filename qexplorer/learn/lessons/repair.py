@@ -11,10 +11,9 @@ from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Grid, fake_quantize, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
-from qexplorer.learn.pictures import bars
+from qexplorer.learn.pictures import bars, channel_ranges
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import CLIPPING, INTEGER
-from qexplorer.report.tensor_charts.channels import channel_info, channel_spec
 
 __all__ = ["ENTRIES"]
 
@@ -85,9 +84,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     pictures = (
         ChartPicture(
             {
-                **channel_spec(
-                    channel_info("Range of each channel, and of its grid", case.values.min(1), case.values.max(1), grid)
-                ),
+                **channel_ranges(case.values, grid),
                 "height": 200,
             }
         ),
@@ -95,6 +92,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
             "Worst channel under each remedy",
             [(titles[name], db, "chosen" if name == remedy else "other") for name, db in worst.items()],
             axis="dB",
+            lying=True,
             names={"chosen": CLIPPING, "other": INTEGER},
             height=170,
         ),
@@ -125,7 +123,7 @@ ENTRIES = (
         prediction=Prediction(
             "These channels have very different ranges, and one scale. Which remedy fits?",
             ("a scale for each channel", "clipping at the 99.9th percentile", "calibrating on more data"),
-            {"remedy": "channel"},
+            {"fault": "unequal", "remedy": "channel"},
             lambda before, after: max(  # noqa: ARG005 - all remedies are worked out at once
                 range(3), key=lambda at: after[("db_channel", "db_percentile", "db_data")[at]]
             ),
@@ -135,10 +133,11 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "The histogram shows one bar far away and all others in two bins. What is wrong?",
-                ("an outlier sets the range", "the channels are unequal", "too little data"),
+                "One channel reaches far beyond all others, and even a scale of its own leaves that one bad. "
+                "What is wrong?",
+                ("one of its values lies far out", "the channels are unequal", "calibration saw too little"),
                 0,
-                "One value stretches the range, so that nearly all values share two levels.",
+                "One value stretches the range of its channel, so that the channel's other values share a few levels.",
             ),
             Closing(
                 "On new data a quarter of an activation's values lie beyond its range. What is wrong?",
@@ -157,8 +156,20 @@ ENTRIES = (
                 "A layer's error is a hint; only data kept apart tells what the model has won.",
             ),
         ),
+        words=(
+            (
+                "calibrated on one class",
+                "the range was chosen from samples of one kind alone, so that others reach beyond it.",
+            ),
+            ("percentile", "here the magnitude below which 99.9 % of the values lie."),
+            (
+                "proof",
+                "the error of a layer is a hint; that the model got better shows only on data which nothing was "
+                "chosen by.",
+            ),
+        ),
         sources=(
-            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 3.6 (debugging)",
+            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 3",
             "Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 3",
         ),
         exercise=Exercise(

@@ -65,6 +65,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "rounding": error.rounding_mse,
         "clipping": error.clipping_mse,
         "clipped": error.clipped_fraction,
+        "percent": 100 * error.clipped_fraction,
         "best": 100 * best,
         "rounding_dominates": float(times > 0),
     }
@@ -105,7 +106,8 @@ ENTRIES = (
             lambda before, after: (
                 0 if after["mse"] < 0.95 * before["mse"] else 1 if after["mse"] <= 1.05 * before["mse"] else 2
             ),
-            "Half a step is a quarter of the rounding error, and {clipped:.2%} of the values are now clipped: rounding "
+            "Half a step has a quarter of the rounding error, and {percent:.2f} % of the values are now clipped: "
+            "rounding "
             "makes {rounding:.3g} of the error of {mse:.3g}, clipping {clipping:.3g}.",
         ),
         closing=(
@@ -129,9 +131,16 @@ ENTRIES = (
                 "Values spread evenly in a step of width s have a mean squared error of s * s / 12.",
             ),
         ),
+        words=(
+            ("squared error", "the mean of the squares of what each value moves; twice as far counts four times."),
+            ("bits", "so many bits have 2 to the power of their number levels: 16 at 4 bits."),
+            ("dB", "how far the signal stands above the error; 6 dB more is half the error."),
+        ),
         sources=(
-            "Error of a uniform quantizer s^2 / 12: Gray and Neuhoff 1998, Quantization, eq. 5",
-            "Range by least squared error: Banner et al. 2019, Post training 4-bit quantization, section 2",
+            "Error of a uniform quantizer s^2 / 12: Bennett 1948, Spectra of Quantized Signals",
+            "Range by least squared error: Banner et al. 2019, Post training 4-bit quantization of convolutional "
+            "networks"
+            " for rapid-deployment (ACIQ)",
         ),
         exercise=Exercise(
             "Values from a normal distribution on 16 levels.",

@@ -59,6 +59,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "back": back,
         "error": abs(back - float(x)),
         "levels": float(grid.qmax - grid.qmin + 1),
+        "half": float(grid.qmax - grid.qmin + 1) / 2,
         "wrong_code": float(before_division),
         "clipped": float(clipped),
     }
@@ -79,7 +80,7 @@ def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
         for i, row in enumerate(rows)
         if len(rows) <= 16 or i in (0, len(rows) - 1) or row["code"] == grid.zero_point
     ]
-    where = [{"value": x, "what": "x"}, {"value": back, "what": "x'"}]
+    where = [{"value": x, "what": "x", "at": 74}, {"value": back, "what": "x'", "at": 96}]
     return {
         **chart_frame("The levels of the grid, with their codes", "", 120),
         "datasets": {"levels": rows, "few": few, "way": where, "error": [{"from": x, "to": back}]},
@@ -102,14 +103,14 @@ def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
             {
                 "data": {"name": "error"},
                 "mark": {"type": "rule", "color": CLIPPING, "strokeWidth": 3, "clip": True},
-                "encoding": {"x": axis | {"field": "from"}, "x2": {"field": "to"}, "y": {"value": 84}},
+                "encoding": {"x": axis | {"field": "from"}, "x2": {"field": "to"}, "y": {"value": 85}},
             },
             {
                 "data": {"name": "way"},
                 "mark": {"type": "point", "filled": True, "size": 120, "opacity": 1, "clip": True},
                 "encoding": {
                     "x": axis | {"field": "value"},
-                    "y": {"value": 84},
+                    "y": {"field": "at", "type": "quantitative", "scale": None, "axis": None},
                     "color": {
                         "field": "what",
                         "type": "nominal",
@@ -123,10 +124,10 @@ def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
                 {
                     "data": {"name": "way"},
                     "transform": [{"filter": f'datum.what == "{what}"'}],
-                    "mark": {"type": "text", "dy": dy, "fontSize": 13, "color": GRID, "clip": True},
-                    "encoding": {"x": axis | {"field": "value"}, "y": {"value": 84}, "text": {"field": "what"}},
+                    "mark": {"type": "text", "dx": 14, "fontSize": 13, "color": GRID, "clip": True},
+                    "encoding": {"x": axis | {"field": "value"}, "y": {"value": at}, "text": {"field": "what"}},
                 }
-                for what, dy in (("x", -15), ("x'", 19))
+                for what, at in (("x", 74), ("x'", 96))
             ),
         ],
     }
@@ -166,7 +167,8 @@ ENTRIES = (
         title="Scale and zero point",
         place=20,
         idea="A grid is two numbers: the **scale** s, the width of one step, and the **zero point** z, the code of "
-        "zero. A number x becomes the code q = clip(round(x / s) + z), and comes back as x' = (q - z) * s.",
+        "zero. A number x becomes the **code** q = clip(round(x / s) + z), an integer, and comes back as x' = (q "
+        "- z) * s.",
         subject=None,
         controls=(
             Slider("x", "Number x", -8.0, 8.0, 0.05, 2.3),
@@ -182,7 +184,7 @@ ENTRIES = (
             {"bits": 4},
             lambda before, after: 1 if 0.4 < after["scale"] / before["scale"] < 0.6 else 0,
             "One bit doubles the number of codes, and the same range has {levels:.0f} levels instead of "
-            "half as many: a step is now {scale:.3g} wide.",
+            "{half:.0f}: a step is now {scale:.3g} wide.",
         ),
         closing=(
             Closing(
@@ -208,6 +210,18 @@ ENTRIES = (
                 0,
                 "Codes are clipped to their range (saturated), so it comes back as the highest level, with all of the "
                 "rest as clipping error.",
+            ),
+        ),
+        words=(
+            (
+                "grid, level",
+                "the few values that codes stand for, and one of them; everything else is moved to a level.",
+            ),
+            ("clip", "what lies beyond the lowest or highest code becomes that code."),
+            (
+                "why zero is a level",
+                "networks make many exact zeros, by padding the borders of pictures and by ReLU, which replaces "
+                "negative values by 0; each would be wrong by the same amount.",
             ),
         ),
         sources=(

@@ -60,14 +60,14 @@ ENTRIES = (
         distribution="relu",
         controls=(
             Choice("mode", "Activations", _MODES, "static"),
-            Slider("factor", "Today's inputs are larger by", 0.25, 4.0, 0.25, 1.0, help="Than those of calibration"),
+            Slider("factor", "Today's inputs, times as large", 0.25, 4.0, 0.25, 1.0, help="As those of calibration"),
             Slider("bits", "Bits", 4, 8, 1, 8),
         ),
         show=_show,
         prediction=Prediction(
             "Today's pictures are three times as bright as those of calibration. What happens to a static range?",
             ("values are clipped", "nothing", "steps get finer"),
-            {"factor": 3.0},
+            {"factor": 3.0, "mode": "static"},
             lambda before, after: 0 if after["clipped"] > before["clipped"] + 1e-4 else 1,
             "The range stays what calibration found, so that {percent:.3g} % of the values now lie beyond it and are "
             "cut.",
@@ -101,9 +101,19 @@ ENTRIES = (
                 "Only a static range must be known before the model runs.",
             ),
         ),
+        words=(
+            ("activation", "a value that flows from layer to layer; it differs with each input, a weight does not."),
+            ("calibration", "running the model on sample data to see which values occur."),
+            (
+                "when which",
+                "static is enough where inputs look alike; text that changes much from input to input wants "
+                "dynamic; weights only makes the file smaller, and computes in float.",
+            ),
+        ),
         sources=(
             "DynamicQuantizeLinear, ONNX operator set 11",
-            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 2.3",
+            "Gholami et al. 2021, A Survey of Quantization Methods for Efficient Neural Network Inference, "
+            "section III-D",
         ),
         exercise=Exercise(
             "A layer that saw values up to 2 when it was calibrated.",

@@ -37,7 +37,7 @@ def _train(start: float, scale: float, rate: float, kind: str, steps: int) -> _T
         slope = 1.0 if kind == "through" else 0.0
         levels.append(level)
         losses.append((level - _TARGET) ** 2)
-        gradients.append(2 * (level - _TARGET) * slope)
+        gradients.append(2 * (level - _TARGET) * slope + 0.0)
         weights.append(weights[-1] - rate * gradients[-1])
     return _Trained(weights[:-1], levels, gradients, losses)
 
@@ -85,7 +85,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     rows += [(float(i), _TARGET, "target") for i in (0, _STEPS)]
     pictures = (
         ChartPicture(_stairs(scale, w, level)),
-        curves("Its way", rows, x="step of training", y="value",
+        curves("The weight and its level, step by step", rows, x="step of training", y="value",
                names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT}),
     )  # fmt: skip
     return Shown(pictures, words, numbers, tuple(lines))
@@ -180,8 +180,25 @@ ENTRIES = (
                 "A clipped weight does not change its level however it moves, so that its gradient is stopped.",
             ),
         ),
+        words=(
+            (
+                "gradient",
+                "how much the loss (what training makes small) changes with a weight; training moves the weight "
+                "against it.",
+            ),
+            (
+                "fake quantization",
+                "keeps float weights and rounds them anew in each step, so that small moves add up until one jumps.",
+            ),
+            (
+                "swinging",
+                "a smaller rate makes it rarer, and so does freezing a weight at the level where it was most.",
+            ),
+            ("beyond the grid", "a clipped weight keeps its level however it moves, so that its gradient is set to 0."),
+        ),
         sources=(
-            "Bengio et al. 2013, Estimating or Propagating Gradients Through Stochastic Neurons, section 4",
+            "Bengio et al. 2013, Estimating or Propagating Gradients Through Stochastic Neurons "
+            "(straight-through estimator)",
             "Nagel et al. 2022, Overcoming Oscillations in Quantization-Aware Training, section 2",
         ),
         exercise=Exercise(

@@ -59,8 +59,8 @@ ENTRIES = (
         ),
         show=_show,
         prediction=Prediction(
-            "These values change to an asymmetric grid with as many bits. How much narrower is a step?",
-            ("about half as wide", "somewhat narrower", "not narrower"),
+            "These values change to an asymmetric grid with as many bits. How wide is a step then?",
+            ("about half as wide", "somewhat narrower", "as wide as before"),
             {"grid": "asymmetric"},
             lambda before, after: (
                 0 if after["scale"] < 0.55 * before["scale"] else 1 if after["scale"] < 0.93 * before["scale"] else 2
@@ -90,7 +90,7 @@ ENTRIES = (
             Closing(
                 "A symmetric int8 grid often leaves out -128. Why?",
                 (
-                    "so that the negative and the positive side have as many levels",
+                    "so that both sides of zero have the same number of levels",
                     "-128 cannot be stored in 8 bits",
                     "to save memory",
                 ),
@@ -98,8 +98,25 @@ ENTRIES = (
                 "-127 to 127 mirrors itself: x and -x then get codes that differ in sign alone.",
             ),
         ),
+        words=(
+            (
+                "ReLU",
+                "a function behind many layers that replaces negative values by 0, so that none are left; "
+                "weights have both signs alike.",
+            ),
+            (
+                "cost of a zero point",
+                "each product with a weight's zero point needs an extra sum over the inputs; without one it "
+                "falls away.",
+            ),
+            (
+                "-127 to 127",
+                "8 bits have one negative code more than positive ones, -128; a grid that leaves it out mirrors "
+                "itself.",
+            ),
+        ),
         sources=(
-            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 2.1, eq. 4 to 7",
+            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 2.2, eq. 4 to 8",
             "QuantizeLinear, ONNX operator set 21",
         ),
         exercise=Exercise(

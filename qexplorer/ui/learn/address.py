@@ -109,6 +109,9 @@ def _take(lesson: LessonPlan, place: Place, asked: dict[str, str]) -> None:
         place.ask = asked[ASK] != "off"
     if lesson.subject is not None and DISTRIBUTION in asked:
         place.values = asked[DISTRIBUTION]
+    if place.ask and place.answer is None:  # the question speaks of what is on screen
+        first = starts(lesson.controls)
+        place.settings.update({name: first[name] for name in lesson.prediction.then})
 
 
 def widget_key(lesson: LessonPlan, name: str) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_chart
 from qexplorer.learn.group import Group, new_group, open_group
-from qexplorer.learn.lesson import LessonPlan
+from qexplorer.learn.lesson import LessonPlan, as_offered
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import INTEGER
 from qexplorer.ui.learn.address import GROUP, Place
@@ -51,7 +51,8 @@ def draw_answers(lesson: LessonPlan, group: Group) -> None:
     counts = group.counts(lesson.name, len(choices))
     given = sum(counts)
     words = "1 answer" if given == 1 else f"{given} answers"
-    st.vega_lite_chart(in_chart(bars_spec(choices, counts)), width="stretch", key=f"learn_answers_{lesson.name}")
+    spec = bars_spec(*_as_offered(lesson, counts))
+    st.vega_lite_chart(in_chart(spec), width="stretch", key=f"learn_answers_{lesson.name}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{words} of the class, without names. Reveal shows the answer to everybody.")
         if not group.is_revealed(lesson.name):
@@ -79,6 +80,13 @@ def send(lesson: LessonPlan, group: Group, choice: int) -> None:
 def is_held_back(lesson: LessonPlan, place: Place, group: Group | None) -> bool:
     """Whether an answer was given and is not revealed yet."""
     return group is not None and place.answer is not None and not group.is_revealed(lesson.name)
+
+
+def _as_offered(lesson: LessonPlan, counts: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Choices and their counts in the order of the buttons."""
+    choices = lesson.prediction.choices
+    order = as_offered(lesson.name, 0, choices)
+    return tuple(choices[at] for at in order), tuple(counts[at] for at in order)
 
 
 def bars_spec(choices: tuple[str, ...], counts: tuple[int, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.learn.lesson import LESSONS, LessonPlan
 from qexplorer.ui.grid_editor.component import take_moved
-from qexplorer.ui.learn.address import LESSON, chosen_lesson, note, place_of
+from qexplorer.ui.learn.address import GROUP, LESSON, chosen_lesson, note, place_of
 from qexplorer.ui.learn.classroom import asked_group, draw_answers, teaches
 from qexplorer.ui.learn.controls import draw_controls
 from qexplorer.ui.learn.drawing import draw_shown, editor_key
@@ -30,10 +30,11 @@ def draw_learn_page() -> None:
     else:
         _draw_top(lesson)
         _draw_lesson(lesson)
+        _draw_end(lesson)
 
 
 def _open(name: str | None) -> None:
-    for key in [key for key in st.query_params if key != "s"]:
+    for key in [key for key in st.query_params if key not in ("s", GROUP)]:  # a class stays one in the next lesson
         del st.query_params[key]
     if name is not None:
         st.query_params[LESSON] = name
@@ -64,6 +65,19 @@ def _draw_top(lesson: LessonPlan) -> None:
                   args=(after,), disabled=after is None)  # fmt: skip
         st.button("All lessons", type="tertiary", on_click=_open, args=(None,))
         draw_share(lesson, place_of(lesson))
+
+
+def _draw_end(lesson: LessonPlan) -> None:
+    """Where one goes on, and where the lesson is from."""
+    lessons = list(LESSONS)
+    after = [each.name for each in lessons].index(lesson.name) + 1
+    with st.container(horizontal=True, vertical_alignment="center", key="learn_end"):
+        if after < len(lessons):
+            label = f"Next: {lessons[after].title}"
+            st.button(label, key="learn_on", on_click=_open, args=(lessons[after].name,))
+        for stem, does in lesson.pages:
+            st.page_link(f"pages/{stem}.py", label=does, icon=":material/arrow_forward:", width="content")
+    st.caption("Sources: " + in_markdown("; ".join(lesson.sources)) + ".")
 
 
 @st.fragment
@@ -100,7 +114,6 @@ def _draw_lesson(lesson: LessonPlan) -> None:
                 st.markdown(shown.sentence)
             if shown.arithmetic:
                 st.code("\n".join(shown.arithmetic), language=None, wrap_lines=True)
+    with st.container(key="learn_words"):
+        st.markdown("\n".join(f"- **{word}**: {says}" for word, says in lesson.words))
     draw_closing(lesson, place)
-    for stem, does in lesson.pages:
-        st.page_link(f"pages/{stem}.py", label=does, icon=":material/arrow_forward:")
-    st.caption("Sources: " + in_markdown("; ".join(lesson.sources)) + ".")

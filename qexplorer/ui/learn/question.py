@@ -6,7 +6,7 @@ import streamlit as st
 
 from qexplorer.learn.controls import starts
 from qexplorer.learn.group import Group
-from qexplorer.learn.lesson import LessonPlan
+from qexplorer.learn.lesson import LessonPlan, as_offered
 from qexplorer.observe.stats import TensorStats
 from qexplorer.ui.learn.address import Place
 from qexplorer.ui.learn.classroom import draw_waiting, is_held_back, send
@@ -30,8 +30,10 @@ def draw_prediction(lesson: LessonPlan, place: Place, tensor: TensorStats | None
         with st.container(border=True, key="learn_question", gap="small"):
             st.markdown(f"**Before you try: {asked.asks}**")
             with st.container(horizontal=True, gap="small"):
-                for at, choice in enumerate(asked.choices):
-                    st.button(choice, key=f"learn_choice_{at}", on_click=_answer, args=(lesson, place, at, group))
+                for at in as_offered(lesson.name, 0, asked.choices):
+                    st.button(
+                        asked.choices[at], key=f"learn_choice_{at}", on_click=_answer, args=(lesson, place, at, group)
+                    )
                 if group is None:
                     st.button(
                         "Pass", key="learn_pass", type="tertiary", on_click=_answer, args=(lesson, place, _PASSED)
@@ -63,23 +65,31 @@ def _answer(lesson: LessonPlan, place: Place, at: int, group: Group | None = Non
 
 
 def _verdict(choices: tuple[str, ...], given: int, right: int, because: str, asked: str = "") -> None:
-    question = f"{asked} " if asked else ""
+    question, answer = f"{asked} " if asked else "", _plain(choices[right])
     if given == right:
-        st.success(f"{question}**Right: {choices[right]}.** {because}", icon=":material/check:")
+        st.success(f"{question}**Right: {answer}.** {because}", icon=":material/check:")
     elif given == _PASSED:
-        st.info(f"{question}**{choices[right].capitalize()}.** {because}", icon=":material/lightbulb:")
+        st.info(f"{question}**{answer[:1].upper()}{answer[1:]}.** {because}", icon=":material/lightbulb:")
     else:
-        st.warning(f"{question}Not {choices[given]}: **{choices[right]}.** {because}", icon=":material/lightbulb:")
+        st.warning(
+            f"{question}Not “{_plain(choices[given])}”, but **{answer}.** {because}", icon=":material/lightbulb:"
+        )
+
+
+def _plain(choice: str) -> str:
+    """A choice without the full stop of one that ends a sentence."""
+    return choice.removesuffix(".")
 
 
 def draw_closing(lesson: LessonPlan, place: Place) -> None:
     """The three questions at the end, each with its answer as soon as one is given."""
     st.header("Three questions")
     for number, question in enumerate(lesson.closing):
+        order = as_offered(lesson.name, number + 1, question.choices)
         chosen = st.radio(
             question.asks,
-            range(len(question.choices)),
-            index=place.closing.get(number),
+            order,
+            index=order.index(place.closing[number]) if number in place.closing else None,
             format_func=question.choices.__getitem__,
             key=f"learn_closing:{lesson.name}:{number}",
         )

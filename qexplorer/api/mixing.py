@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ def search(
 
     if most_drop is not None:
         share = None
+        if not 0 <= most_drop < math.inf:
+            raise InputError(f"a metric cannot drop by {most_drop}", allowed="0 or more, such as 0.01")
     elif share is None or not 0 < share <= 4:
         raise InputError(f"a budget cannot be {share} of int8's bytes", allowed="a fraction such as 0.6")
     float_model = load(model)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.foreign.media import in_terminal
@@ -13,12 +15,26 @@ from qexplorer.core.foreign.media import in_terminal
 if TYPE_CHECKING:
     from qexplorer.process.places.waiting import Waiting
 
-__all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say", "warn"]
+__all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say", "stdout_to_stderr", "warn"]
 
 
 def say(text: str = "") -> None:
     """Prints a line to stdout."""
     sys.stdout.write(in_terminal(text) + "\n")
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Sends to stderr what a library prints to stdout by itself, below Python, so that what is printed can be read."""
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(own, 1)
+        os.close(own)
 
 
 def fail(sentence: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.quantize import writable
-from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say, stdout_to_stderr
 from qexplorer.core.errors import InputError
 from qexplorer.core.files import write_atomically
 from qexplorer.report.mix_charts.mix_words import (
@@ -33,15 +33,16 @@ def run(order: argparse.Namespace) -> int:
     model = api.load(order.model, architecture=order.architecture)
     line = ProgressLine()
     try:
-        report = api.search(
-            model,
-            data_of(order, model),
-            order.recipe,
-            share=share,
-            most_drop=order.most_drop,
-            formats=tuple(order.formats),
-            progress=line.show,
-        )
+        with stdout_to_stderr():  # HiGHS may print a line of its own
+            report = api.search(
+                model,
+                data_of(order, model),
+                order.recipe,
+                share=share,
+                most_drop=order.most_drop,
+                formats=tuple(order.formats),
+                progress=line.show,
+            )
     finally:
         line.end()
     if target is not None and report.best is not None:
@@ -78,7 +79,7 @@ def plain_report(report: MixReport) -> dict[str, Any]:
             "predicted_loss": best.point.predicted_loss,
             "loss": best.found.loss,
             "accuracy": best.found.metric,
-            "delta": None if best.found.metric_drop is None else -best.found.metric_drop,
+            "delta": None if best.found.metric_drop is None else 0.0 - best.found.metric_drop,
             "n": report.n,
         }
     front = [_plain_point(report, point) for point in report.front]

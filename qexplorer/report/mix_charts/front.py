@@ -65,7 +65,7 @@ def front_spec(report: MixReport, now: MixPoint | None = None, *, budget: float 
         "legend": {"orient": "top"} if rows["measured"] else None,
     }
     return {
-        **chart_frame("Loss over size: predicted dashed, measured filled", "", 270),
+        **chart_frame("Predicted dashed, measured filled", "", 270),
         "datasets": {**rows, "here": here, "budget": [] if budget is None else [{"size": budget}]},
         "layer": [
             {
@@ -75,7 +75,7 @@ def front_spec(report: MixReport, now: MixPoint | None = None, *, budget: float 
             },
             {
                 "data": {"name": "predicted"},
-                "mark": {"type": "point", "filled": False, "color": FLOAT, "size": 28, "clip": True},
+                "mark": {"type": "point", "filled": False, "color": FLOAT, "size": 28},
                 "encoding": at | {"tooltip": tips},
             },
             {

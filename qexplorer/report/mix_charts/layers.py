@@ -39,7 +39,7 @@ def layers_spec(report: MixReport, point: MixPoint) -> dict[str, Any]:
         "type": "nominal",
         "title": None,
         "sort": {"field": "place"},
-        "axis": {"labelLimit": 170, "labelOverlap": False},
+        "axis": {"labelLimit": 170, "labelOverlap": False, "labelFlush": False},
     }
     x: dict[str, Any] = {"field": "format", "type": "nominal", "title": None, "sort": list(report.formats)}
     x["axis"] = {"labelAngle": 0, "orient": "top"}
@@ -54,7 +54,7 @@ def layers_spec(report: MixReport, point: MixPoint) -> dict[str, Any]:
     shade: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "loss", "legend": None}
     shade["scale"] = {"type": "symlog", "constant": _small(rows), "range": ["#dfe6ec", CLIPPING], "interpolate": "rgb"}
     return {
-        **chart_frame("The format of each layer: ringed; darker loses more", "", max(15 * len(report.groups), 60)),
+        **chart_frame("Formats; darker loses more", "", max(18 * len(report.groups), 60)),
         "datasets": {"rows": rows},
         "layer": [
             {
@@ -94,7 +94,7 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
     axis = {"labelLimit": 150}
     x = {"field": "first", "type": "nominal", "title": None, "sort": None, "axis": axis | {"labelAngle": -30}}
     y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
-    colour: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "beyond the sum"}
+    colour: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "beyond the sum", "legend": None}
     colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
     tips = [{"field": "first"}, {"field": "second"}, {"field": "loss", "title": "beyond the sum", "format": "+.3g"}]
     return {

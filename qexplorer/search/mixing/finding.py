@@ -13,13 +13,14 @@ import numpy as np
 
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.disk.owners import own_prefix
-from qexplorer.core.errors import DataError, QExplorerError, RecipeError
+from qexplorer.core.errors import DataError, InputError, QExplorerError, RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.core.workspace import workspace
 from qexplorer.graph.allowance import allowance
+from qexplorer.graph.index import index_of
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
@@ -32,7 +33,7 @@ from qexplorer.quantize.training.parts import parts
 from qexplorer.search.allocation.exact import greedy, solve
 from qexplorer.search.allocation.hull import hull
 from qexplorer.search.allocation.problem import Allocation
-from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
+from qexplorer.search.mixing.mix_types import MixGroup, MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import WEIGHT_BYTES, groups_in, problem_of
 from qexplorer.search.mixing.verifying import Verifier
@@ -142,11 +143,12 @@ class _Search:
             name: make_plan(self.model, self._plain(name), statistics) for name in dict.fromkeys((*formats, "int8"))
         }
         sensitivity = self._sensitivity(seen, formats)
-        groups = groups_in(sensitivity, plans, formats)
+        groups = groups_in(sensitivity, plans, formats, index_of(self.model).tied)
         if not groups:
-            raise RecipeError("no layer's loss could be foretold", do="look at page Sensitivity, which says why")
+            raise RecipeError("no layer's format can be chosen", do="look at page Sensitivity, which says why")
         verifier = Verifier(self.model, seen, statistics, apart.calibration, yardstick_of(self.model, apart))
         other = _weights(plans[formats[0]]) - sum(group.weight_bytes[0] for group in groups)
+        self._check_budget(groups, other, _weights(plans["int8"]))
         self.tell("measuring int8", 0.5)
         _, plain = verifier.of(self._plain("int8"))
         found = MixReport(
@@ -171,6 +173,15 @@ class _Search:
         self._hand(found)
         found = self._with_pairs(found, verifier)
         return self._verified(found, verifier)
+
+    def _check_budget(self, groups: Sequence[MixGroup], other: int, whole: int) -> None:
+        """Before anything is measured."""
+        least = other + sum(min(group.weight_bytes) for group in groups)
+        share = self.question.share
+        if share is not None and int(share * whole) < least:
+            least_share = math.ceil(1000 * least / whole) / 1000
+            what = f"nothing fits into {100 * share:.3g} % of int8's bytes"
+            raise InputError(what, allowed=f"{least_share:.3g} or more", do="allow more, or add a smaller format")
 
     def _halves(self) -> tuple[DataSet, DataSet]:
         """What is looked at, and what is kept apart to measure mixes."""
@@ -200,6 +211,7 @@ class _Search:
             samples=self.question.samples,
             rounded=(Rounded.WEIGHTS,),
             passes=default_passes(self.model),
+            formats=tuple(formats),
         )
         return find_sensitivity(
             self.model, data, question, progress=lambda text, done: self.tell(text, 0.1 + 0.4 * done)

@@ -8,7 +8,20 @@ from qexplorer.core.recipe import LayerRule, Recipe
 from qexplorer.core.recipe_words.names import own_name
 from qexplorer.search.mixing.mix_types import MixGroup, MixReport
 
-__all__ = ["mix_name", "recipe_in", "recipe_of"]
+__all__ = ["mix_name", "recipe_in", "recipe_of", "unmixed"]
+
+
+def unmixed(recipe: Recipe, format: str) -> Recipe:
+    """``recipe`` with weights in one format, and its rules without theirs: of a mix, what its layers share."""
+    assert recipe.weights is not None
+    rules = []
+    for rule in recipe.layers:
+        weights = {name: value for name, value in (rule.weights or {}).items() if name != "format"}
+        if rule.float_ or weights or rule.activations:
+            rules.append(rule.model_copy(update={"weights": weights or None}))
+    weights_in = recipe.weights.model_copy(update={"format": format})
+    plain = recipe.model_copy(update={"weights": weights_in, "layers": tuple(rules)})
+    return plain.model_copy(update={"name": own_name(plain)})
 
 
 def recipe_in(report: MixReport, choice: Sequence[int]) -> Recipe:

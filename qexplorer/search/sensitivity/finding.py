@@ -193,7 +193,7 @@ class _Inquest:
                     found.groups,
                     split,
                     found.yard,
-                    others=other_plans(model, self.question.recipe, statistics) if model is found.made.model else {},
+                    others=other_plans(model, self.question, statistics) if model is found.made.model else {},
                     batch=_LARGE_GRADIENT_BATCH if large else _GRADIENT_BATCH,
                     probes=1 if large else _PROBES,
                     narrow=large and multiplies_bfloat16(),

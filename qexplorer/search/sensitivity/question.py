@@ -51,6 +51,8 @@ class Inquiry:
         setups: which others are rounded meanwhile.
         passes: float passes that may be spent on evaluating; None: as many as all layers on all samples take.
         evaluate: whether layers are evaluated at all, or only foretold.
+        formats: that the loss of weights is foretold in, with the recipe's rules kept; empty: the usual ones
+            (:data:`FORETOLD_FORMATS`), without rules.
     """
 
     recipe: Recipe
@@ -59,11 +61,13 @@ class Inquiry:
     setups: tuple[Setup, ...] = (Setup.ALONE,)
     passes: float | None = DEFAULT_PASSES
     evaluate: bool = True
+    formats: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that :meth:`from_json` reads back."""
         rest = {name: getattr(self, name) for name in ("samples", "passes", "evaluate")}
         parts = {"rounded": [str(each) for each in self.rounded], "setups": [str(each) for each in self.setups]}
+        parts |= {"formats": list(self.formats)} if self.formats else {}
         return {"recipe": self.recipe.to_yaml(), **rest, **parts}
 
     @classmethod
@@ -76,6 +80,7 @@ class Inquiry:
             tuple(Setup(each) for each in value["setups"]),
             value["passes"],
             value["evaluate"],
+            tuple(value.get("formats", ())),
         )
 
 
@@ -93,18 +98,26 @@ def with_format(recipe: Recipe, format: str | None) -> Recipe:
     """
     if format is None:
         return recipe
-    if recipe.weights is None or not get_format(format).has_scale:
-        what = "weights are in float" if recipe.weights is None else f"{format} has no scale"
+    if recipe.weights is None or recipe.casts or not get_format(format).has_scale:
+        what = f"{format} has no scale"
+        if recipe.weights is None or recipe.casts:
+            what = "weights are in float" if recipe.weights is None else "it casts weights and activations alike"
         scaled = ", ".join(each.name for each in FORMATS if each.has_scale)
         raise RecipeError(f"no other format can be put into '{recipe.name}': {what}", allowed=scaled)
     changed = recipe.model_copy(update={"weights": recipe.weights.model_copy(update={"format": format})})
     return changed.model_copy(update={"name": own_name(changed)})
 
 
-def other_plans(model: Model, recipe: Recipe, statistics: Statistics | None) -> dict[str, Plan]:
+def other_plans(model: Model, question: Inquiry, statistics: Statistics | None) -> dict[str, Plan]:
     """Plans with weights in other formats, by format: one backward pass tells the loss in all of them."""
-    if recipe.weights is None or get_format(recipe.weights.format).storage is not Storage.INTEGER:
+    recipe = question.recipe
+    if recipe.weights is None:
         return {}
-    plain = recipe.model_copy(update={"algorithms": (), "layers": ()})
+    plain = recipe.model_copy(update={"algorithms": ()})
+    if question.formats:
+        return {name: make_plan(model, with_format(plain, name), statistics) for name in question.formats}
+    if get_format(recipe.weights.format).storage is not Storage.INTEGER:
+        return {}
+    plain = plain.model_copy(update={"layers": ()})
     own = recipe.weights.format
     return {n: make_plan(model, with_format(plain, n), statistics) for n in FORETOLD_FORMATS if n != own}

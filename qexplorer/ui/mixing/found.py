@@ -71,7 +71,8 @@ def _explore(model: Model, report: MixReport) -> None:
         start = min(max(round(100 * chosen / whole, 1), low), high)
         asked = start
         if high > low:
-            asked = st.slider("What if the budget were (% of int8's weights)", low, high, step=0.1, value=start)
+            words = "What if the budget were (% of int8's weights)"
+            asked = st.slider(words, low, high, step=0.1, value=start, format="%.1f")
         point = _solved(report, asked)
         draw_picture(front_spec(report, point, budget=asked), key="mix_front", settings=f"{model.name}, {report.data}")
         if point is not None:

@@ -11,6 +11,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.jobs.kinds.precision.mix import MIX, MixOrder
 from qexplorer.report.metric_words import delta_unit, stated
+from qexplorer.search.mixing.recipes import unmixed
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.mixing.found import draw_found
@@ -29,7 +30,7 @@ from qexplorer.ui.session import (
 __all__ = ["draw_mix_page"]
 
 _FORMATS = ("int8", "int4", "int3", "int2")
-_MODES = {"budget": "Under a budget", "drop": "Within a drop"}
+_MODES = {"budget": "a budget", "drop": "a drop"}
 
 
 def draw_mix_page() -> None:
@@ -44,7 +45,7 @@ def draw_mix_page() -> None:
     except QExplorerError as error:
         show_error(error)
         return
-    if recipe.weights is None:
+    if recipe.weights is None or recipe.casts:
         st.info(f"The recipe {as_plain(recipe.name)} leaves weights in float, so there is nothing to mix.")
         st.button("Take w8a8", type="primary", on_click=set_recipe, args=(Recipe.parse("w8a8"),))
         return
@@ -53,7 +54,7 @@ def draw_mix_page() -> None:
 
 def _search(model: Model, recipe: Recipe) -> None:
     """What is asked, and what came of it."""
-    base = recipe.model_copy(update={"layers": ()})
+    base = unmixed(recipe, _FORMATS[0])
     with st.container(key="mix_asked"):
         left, middle, right = st.columns([2, 2, 2], vertical_alignment="bottom", gap="medium")
     with left:
@@ -62,7 +63,7 @@ def _search(model: Model, recipe: Recipe) -> None:
     with middle:
         modes = list(_MODES)
         mode = st.segmented_control(
-            "The best mix",
+            "The best mix within",
             modes,
             format_func=_MODES.__getitem__,
             required=True,

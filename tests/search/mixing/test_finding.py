@@ -9,18 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper, save
 
 import qexplorer as qx
 from qexplorer.api.given import fitted, load
 from qexplorer.core.errors import DataError, InputError, RecipeError
 from qexplorer.core.recipe import Recipe
+from qexplorer.graph.index import index_of
+from qexplorer.quantize.plan import make_plan
 from qexplorer.report.mix_charts.front import front_rows
 from qexplorer.report.mix_charts.layers import layer_mix_rows, pair_rows
 from qexplorer.report.mix_charts.mix_words import chosen_sentence, mix_cells, prediction_sentence
 from qexplorer.search.mixing import finding
 from qexplorer.search.mixing.finding import find_mix
-from qexplorer.search.mixing.mix_types import MixQuestion, MixReport
-from qexplorer.search.mixing.tables import WEIGHT_BYTES, problem_of
+from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
+from qexplorer.search.mixing.recipes import unmixed
+from qexplorer.search.mixing.tables import WEIGHT_BYTES, _sharing, problem_of
 
 
 @lru_cache(maxsize=1)
@@ -126,8 +130,10 @@ def test_mixes_are_measured_on_samples_that_calibration_does_not_see(
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"share": 0.01, "pairs": 0}, InputError, "nothing fits into this budget"),
+        ({"share": 0.01, "pairs": 0}, InputError, "nothing fits into 1 % of int8"),
         ({"share": -1.0}, InputError, "a budget cannot be"),
+        ({"most_drop": -1.0}, InputError, "cannot drop by"),
+        ({"recipe": "fp16"}, RecipeError, "casts weights and activations"),
         ({"formats": ("int8",)}, RecipeError, "two formats or more"),
         ({"formats": ("int8", "fp16")}, RecipeError, "has no scale"),
     ],
@@ -150,3 +156,51 @@ def test_too_few_samples_are_one_sentence(shared_workspace: Path) -> None:  # no
     few = replace(data, calibration=data.calibration.take(np.arange(10)))
     with pytest.raises(DataError, match="at least 16 calibration samples"):
         find_mix(model, few, MixQuestion(Recipe.parse("w8a8")))
+
+
+def test_formats_that_no_kernel_reads_are_foretold_and_cost_more_than_eight_bits(
+    shared_workspace: Path,  # noqa: ARG001
+) -> None:
+    """nf4 beside int8, in a recipe of which a rule decides one layer: that is no choice, and nothing loses nothing."""
+    base = "weights: {format: int8}\nlayers:\n  - {match: hidden1, weights: {format: int4}}"
+    found = qx.search("tumour_mlp", recipe=base, formats=("nf4", "int8"), share=0.9, pairs=2, verified=1, samples=32)
+    assert [group.layers for group in found.groups] == [("hidden2",), ("classifier",)]
+    assert all(0 < group.losses[0] < group.losses[1] for group in found.groups)
+
+
+def test_a_weight_turned_over_is_one_choice(shared_workspace: Path, tmp_path: Path) -> None:  # noqa: ARG001
+    """An embedding that is the last layer as well has one format."""
+    rng = np.random.default_rng(0)
+    path, table = tmp_path / "tied.onnx", rng.normal(0, 1, (24, 16)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["embed", "ids"], ["rows"], name="first"),
+        helper.make_node("MatMul", ["rows", "middle"], ["turned"], name="second"),
+        helper.make_node("Transpose", ["embed"], ["table"], name="turn", perm=[1, 0]),
+        helper.make_node("MatMul", ["turned", "table"], ["y"], name="third"),
+    ]
+    weights = {"embed": table, "middle": rng.normal(0, 1, (16, 16)).astype(np.float32)}
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4, 24])
+    graph = helper.make_graph(nodes, "tied", [ids], [y], [numpy_helper.from_array(v, k) for k, v in weights.items()])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    model = load(path)
+    plan = make_plan(model, Recipe.parse("w8"), None)
+    assert _sharing(plan, index_of(model).tied) == [["first", "third"], ["second"]]
+
+
+def test_no_mix_is_foretold_to_lose_less_than_nothing(report: MixReport) -> None:
+    """Pairs as a noisy measurement can have them: far below what the layers lose at all."""
+    count = len(report.groups)
+    wild = [MixPair(a, b, -1.0) for a in range(count) for b in range(a + 1, count)]
+    problem = problem_of(report.groups, wild)
+    assert min(problem.loss_of(c) for c in product(range(3), repeat=count)) >= -1e-12
+
+
+def test_what_layers_share_is_the_same_before_and_after_a_mix(report: MixReport) -> None:
+    """The page asks the same question again, and rules of other kinds stay."""
+    assert report.best is not None
+    base = Recipe.parse("w8a8")
+    assert unmixed(Recipe.parse(report.best.recipe), "int8") == unmixed(base, "int8") == base
+    rules = "layers:\n  - {match: a, float: true}\n  - {match: b, weights: {format: int2}}"
+    kept = Recipe.parse(f"weights: {{format: int4}}\n{rules}")
+    assert [rule.match for rule in unmixed(kept, "int8").layers] == ["a"]

@@ -6,6 +6,7 @@ import json
 import random
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def _safetensors() -> list[bytes]:
     return [save(_good(), {"format": "pt"}), save({f"module.{key}": value for key, value in half.items()})]
 
 
+@lru_cache(maxsize=1)
 def _state_dicts() -> list[bytes]:
+    """Both forms of file, made once: the old one holds addresses of this process, and others whenever it is made."""
     found = []
     for value in (_good(), {"model": _good(), "epoch": 3}):
         for archive in (True, False):

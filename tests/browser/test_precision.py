@@ -1,0 +1,37 @@
+"""Page Mixed precision in a real browser: the best mix is found, and opens on page Quantize."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def test_the_best_mix_is_found_and_taken_as_the_recipe(
+    app_url: str,
+    new_page: Callable[..., Page],
+    settled: Callable[[Page], None],
+    shoot: Callable[[Page, str], Path],
+    too_wide: Callable[[Page], float],
+) -> None:
+    """It is drawn within a narrow window, stands on page Quantize, and is still found when one comes back."""
+    page = new_page(width=390, height=844, scheme="dark")
+    page.goto(f"{app_url.rstrip('/')}/mix")
+    settled(page)
+    page.get_by_role("button", name="Start with the digits sample").click()
+    page.get_by_role("button", name="Find the best mix").click()
+    take = page.get_by_role("button", name="Take it as the recipe")
+    take.wait_for(timeout=90_000)
+    settled(page)
+    shoot(page, "mix_390_dark")
+    assert too_wide(page) <= 1
+    found = page.url
+    take.click()
+    page.wait_for_url("**/quantize?*")
+    settled(page)
+    page.locator("[data-testid=stMain] p:visible", has_text="w8a8 mixed:").first.wait_for()
+    page.goto(found)
+    take.wait_for()

@@ -103,6 +103,18 @@ def test_the_end_leads_to_the_next_lesson() -> None:
     assert not [button for button in _opened(lessons[-1].name).button if button.key == "learn_on"]
 
 
+def test_a_link_is_the_whole_view_in_a_session_that_was_there_before() -> None:
+    """What a link leaves out is at its start, and a lesson that was left by the buttons is found as it was left."""
+    app = _opened("scale_and_zero_point", bits="5", ask="off")
+    app.button("learn_on").click().run()
+    app.button("learn_back").click().run()
+    assert app.slider("learn:scale_and_zero_point:bits").value == 5
+    app.query_params.clear()
+    app.query_params["lesson"], app.query_params["ask"] = "scale_and_zero_point", "off"
+    app.run()
+    assert app.slider("learn:scale_and_zero_point:bits").value == 3
+
+
 def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder: Path) -> None:
     """An answer is counted once, the reason comes after the reveal, and the files name nobody."""
     lesson, group = LESSONS.get("scale_and_zero_point"), new_group()

@@ -26,6 +26,7 @@ __all__ = [
     "RESERVED",
     "Place",
     "chosen_lesson",
+    "left_at",
     "link_to",
     "note",
     "place_of",
@@ -84,6 +85,12 @@ def place_of(lesson: LessonPlan) -> Place:
     return place
 
 
+def left_at(lesson: LessonPlan) -> dict[str, str]:
+    """The address of a lesson as this session left it."""
+    place: Place | None = st.session_state.get(_PLACES, {}).get(lesson.name)
+    return {LESSON: lesson.name} if place is None else _query(lesson, place, place.hidden, ask=place.ask)
+
+
 def _first(lesson: LessonPlan) -> str | None:
     return lesson.distribution if lesson.subject is not None else None
 
@@ -93,22 +100,22 @@ def _own(lesson: LessonPlan) -> set[str]:
 
 
 def _take(lesson: LessonPlan, place: Place, asked: dict[str, str]) -> None:
-    """Takes over what an address says."""
+    """Takes over what an address says; what it leaves out is as at the start, as links do that."""
     place.problems = []
     for control in lesson.controls:
-        if (text := asked.get(control.name)) is not None:
+        if (text := asked.get(control.name)) is None:
+            place.settings[control.name] = control.start
+        else:
             try:
                 place.settings[control.name] = control.read(text)
                 st.session_state.pop(widget_key(lesson, control.name), None)
             except QExplorerError as error:
                 place.problems.append(error.sentence)
-    if HIDE in asked:
-        names = {control.name for control in lesson.controls} | {DISTRIBUTION}
-        place.hidden = frozenset(asked[HIDE].split(",")) & names
-    if ASK in asked:
-        place.ask = asked[ASK] != "off"
-    if lesson.subject is not None and DISTRIBUTION in asked:
-        place.values = asked[DISTRIBUTION]
+    names = {control.name for control in lesson.controls} | {DISTRIBUTION}
+    place.hidden = frozenset(asked.get(HIDE, "").split(",")) & names
+    place.ask = asked.get(ASK) != "off"
+    if lesson.subject is not None:
+        place.values = asked.get(DISTRIBUTION, lesson.distribution)
     if place.ask and place.answer is None:  # the question speaks of what is on screen
         first = starts(lesson.controls)
         place.settings.update({name: first[name] for name in lesson.prediction.then})
@@ -138,11 +145,9 @@ def note(lesson: LessonPlan, place: Place) -> None:
     query = _query(lesson, place, place.hidden, ask=place.ask)
     st.session_state[_SEEN] = query
     now = {key: value for key, value in st.query_params.items() if key in _own(lesson)}
-    for gone in now.keys() - query.keys():
-        del st.query_params[gone]
-    for key, value in query.items():
-        if now.get(key) != value:
-            st.query_params[key] = value
+    if now != query:
+        others = {key: value for key, value in st.query_params.items() if key not in _own(lesson)}
+        st.query_params.from_dict(others | query)  # at once, so that the browser's back is one step
 
 
 def link_to(

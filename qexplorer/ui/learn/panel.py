@@ -8,7 +8,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.learn.lesson import LESSONS, LessonPlan
 from qexplorer.ui.grid_editor.component import take_moved
-from qexplorer.ui.learn.address import GROUP, LESSON, chosen_lesson, note, place_of
+from qexplorer.ui.learn.address import GROUP, chosen_lesson, left_at, note, place_of
 from qexplorer.ui.learn.classroom import asked_group, draw_answers, teaches
 from qexplorer.ui.learn.controls import draw_controls
 from qexplorer.ui.learn.drawing import draw_shown, editor_key
@@ -18,6 +18,11 @@ from qexplorer.ui.learn.subject import draw_subject, tensor_of
 from qexplorer.ui.session import as_plain, show_error
 
 __all__ = ["draw_learn_page"]
+
+_TO_TOP = "learn_to_top"
+_SCROLL = (
+    """<script>setTimeout(() => document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0), 200);</script>"""
+)
 
 
 def draw_learn_page() -> None:
@@ -31,13 +36,15 @@ def draw_learn_page() -> None:
         _draw_top(lesson)
         _draw_lesson(lesson)
         _draw_end(lesson)
+    if st.session_state.pop(_TO_TOP, False):
+        st.html(_SCROLL, unsafe_allow_javascript=True)
 
 
 def _open(name: str | None) -> None:
-    for key in [key for key in st.query_params if key not in ("s", GROUP)]:  # a class stays one in the next lesson
-        del st.query_params[key]
-    if name is not None:
-        st.query_params[LESSON] = name
+    """Goes to a lesson as it was left, or to the list; all keys at once, so that the browser's back is one step."""
+    kept = {key: value for key, value in st.query_params.items() if key in ("s", GROUP)}  # a class stays one
+    st.query_params.from_dict(kept if name is None else kept | left_at(LESSONS.get(name)))
+    st.session_state[_TO_TOP] = True
 
 
 def _draw_list() -> None:

@@ -123,8 +123,10 @@ def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder
     assert group.counts(lesson.name, 3) == (0, 1, 0)
     assert "Your answer is in" in _verdicts(app)
     assert lesson.prediction.asks not in _verdicts(app)
+    assert app.slider("learn:scale_and_zero_point:bits").value == 3, "the picture does not tell the answer yet"
     group.reveal(lesson.name)
     app.run()
+    assert app.slider("learn:scale_and_zero_point:bits").value == 4
     assert "Right" in _verdicts(app)
     app.button("learn_on").click().run()
     assert app.query_params["group"] == group.code, "the class stays one in the next lesson"

@@ -41,6 +41,7 @@ def draw_prediction(lesson: LessonPlan, place: Place, tensor: TensorStats | None
     elif group is not None and is_held_back(lesson, place, group):
         draw_waiting(lesson, group)
     else:
+        _move_on(lesson, place)
         before = lesson.show(_asked_at(lesson, place), tensor).numbers
         after = lesson.show({**_asked_at(lesson, place), **asked.then}, tensor).numbers
         right = asked.right(before, after)
@@ -61,7 +62,19 @@ def _answer(lesson: LessonPlan, place: Place, at: int, group: Group | None = Non
         send(lesson, group, at)
     st.session_state[_asked_key(lesson)] = dict(place.settings)
     place.answer = at
-    place.settings.update(lesson.prediction.then)
+    st.session_state[_due_key(lesson)] = True
+    if group is None:
+        _move_on(lesson, place)
+
+
+def _due_key(lesson: LessonPlan) -> str:
+    return f"learn_due:{lesson.name}"
+
+
+def _move_on(lesson: LessonPlan, place: Place) -> None:
+    """Sets the controls to where the answer is seen, once; in a class not before it is revealed."""
+    if st.session_state.pop(_due_key(lesson), False):
+        place.settings.update(lesson.prediction.then)
 
 
 def _verdict(choices: tuple[str, ...], given: int, right: int, because: str, asked: str = "") -> None:

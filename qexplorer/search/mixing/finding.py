@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import DataError, InputError, QExplorerError, RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
-from qexplorer.core.workspace import workspace
-from qexplorer.graph.allowance import allowance
 from qexplorer.graph.index import index_of
-from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
-from qexplorer.process.child import Emit, allow
-from qexplorer.process.parent import run_in_child
+from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
@@ -40,6 +33,7 @@ from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
 from qexplorer.search.sensitivity.question import Inquiry, default_passes, with_format
 from qexplorer.search.sensitivity.sensitivity_types import Rounded, SensitivityReport
+from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_mix", "mix_in_child"]
 
@@ -79,36 +73,22 @@ def find_mix(
     if not goes_apart(model):
         return _Search(model, data, question, tell, partly).report()
 
-    def hear(event: dict[str, Any]) -> None:
-        if "step" in event:
-            tell(event["step"], event["done"])
-        elif "partly" in event and partly is not None:
-            partly(MixReport.from_json(event["partly"]))
-
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
-        arguments = {
-            "model": model.to_json(),
-            "data": hand_over(data, Path(folder)),
-            "question": question.to_json(),
-        }
-        done = run_in_child(
-            "qexplorer.search.mixing.finding:mix_in_child", arguments, limits=allowance(model), on_event=hear
-        )
-    return MixReport.from_json(done)
+    return in_child(
+        "qexplorer.search.mixing.finding:mix_in_child",
+        model,
+        data,
+        question.to_json(),
+        MixReport,
+        tell=tell,
+        partly=partly,
+    )
 
 
 def mix_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """The child's side of :func:`find_mix` for a stranger's model."""
-    model = Model.from_json(arguments["model"])
-    allow(allowance(model))
-    work = _Search(
-        model,
-        taken(arguments["data"]),
-        MixQuestion.from_json(arguments["question"]),
-        lambda step, done: emit({"event": "progress", "step": step, "done": done}),
-        lambda report: emit({"event": "partly", "partly": report.to_json()}),
-    )
-    return work.report().to_json()
+    asked = asked_of_child(arguments, emit)
+    question = MixQuestion.from_json(asked.question)
+    return _Search(asked.model, asked.data, question, asked.tell, asked.partly).report().to_json()
 
 
 def _check(question: MixQuestion, data: DataSet) -> None:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import DataError, QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import own_name
 from qexplorer.core.tasks.choose import task_of
-from qexplorer.core.workspace import workspace
-from qexplorer.graph.allowance import allowance
 from qexplorer.graph.index import index_of
-from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
-from qexplorer.process.child import Emit, allow
-from qexplorer.process.parent import run_in_child
+from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.training.parts import parts
@@ -35,6 +28,7 @@ from qexplorer.search.repair.remedies import Remedy, remedies_for
 from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
 from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
 from qexplorer.search.sensitivity.question import Inquiry, default_passes
+from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_repair", "repair_in_child"]
 
@@ -79,36 +73,22 @@ def find_repair(
     if not goes_apart(model):
         return _Repair(model, data, recipe, tell, partly).report()
 
-    def hear(event: dict[str, Any]) -> None:
-        if "step" in event:
-            tell(event["step"], event["done"])
-        elif "partly" in event and partly is not None:
-            partly(RepairReport.from_json(event["partly"]))
-
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
-        arguments = {
-            "model": model.to_json(),
-            "data": hand_over(data, Path(folder)),
-            "recipe": recipe.to_yaml(),
-        }
-        done = run_in_child(
-            "qexplorer.search.repair.finding:repair_in_child", arguments, limits=allowance(model), on_event=hear
-        )
-    return RepairReport.from_json(done)
+    return in_child(
+        "qexplorer.search.repair.finding:repair_in_child",
+        model,
+        data,
+        {"recipe": recipe.to_yaml()},
+        RepairReport,
+        tell=tell,
+        partly=partly,
+    )
 
 
 def repair_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """The child's side of :func:`find_repair` for a stranger's model."""
-    model = Model.from_json(arguments["model"])
-    allow(allowance(model))
-    work = _Repair(
-        model,
-        taken(arguments["data"]),
-        Recipe.parse(arguments["recipe"]),
-        lambda step, done: emit({"event": "progress", "step": step, "done": done}),
-        lambda report: emit({"event": "partly", "partly": report.to_json()}),
-    )
-    return work.report().to_json()
+    asked = asked_of_child(arguments, emit)
+    recipe = Recipe.parse(asked.question["recipe"])
+    return _Repair(asked.model, asked.data, recipe, asked.tell, asked.partly).report().to_json()
 
 
 def _is_sound(found: RepairReport) -> bool:

@@ -19,14 +19,12 @@ from qexplorer.core.tasks.choose import task_of
 from qexplorer.core.workspace import workspace
 from qexplorer.graph.allowance import activation_bytes, allowance
 from qexplorer.graph.index import GraphIndex, index_of
-from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.load.outputs import threshold_of
 from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
 from qexplorer.process.child import Emit, allow
-from qexplorer.process.parent import run_in_child
 from qexplorer.process.places.taking import beside
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan_types import QuantizedModel
@@ -39,6 +37,7 @@ from qexplorer.search.sensitivity.question import LARGE_MACS, Inquiry, other_pla
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.search.sensitivity.stretches import stretches_of
 from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials_of
+from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_sensitivity", "sensitivity_in_child", "yardstick_of"]
 
@@ -82,7 +81,9 @@ def find_sensitivity(
     if not goes_apart(model):
         found = _Inquest(model, data, question, tell, partly).report()
     else:
-        found = _apart(model, data, question, tell, partly)
+        entry = "qexplorer.search.sensitivity.finding:sensitivity_in_child"
+        asked = question.to_json()
+        found = in_child(entry, model, data, asked, SensitivityReport, tell=tell, partly=partly, batch=_BATCH)
     write_kept(path, found.to_json())
     return found
 
@@ -91,40 +92,11 @@ def _digest(model: Model, data: DataSet, recipe: Recipe) -> str:
     return digest_of(model, recipe, None, data)
 
 
-def _apart(model: Model, data: DataSet, question: Inquiry, tell: Progress, partly: Partly | None) -> SensitivityReport:
-    """In a process of its own, as for every model of a stranger."""
-
-    def hear(event: dict[str, Any]) -> None:
-        if "step" in event:
-            tell(event["step"], event["done"])
-        elif "partly" in event and partly is not None:
-            partly(SensitivityReport.from_json(event["partly"]))
-
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
-        arguments = {
-            "model": model.to_json(),
-            "data": hand_over(data, Path(folder)),
-            "question": question.to_json(),
-        }
-        found = run_in_child(
-            "qexplorer.search.sensitivity.finding:sensitivity_in_child",
-            arguments,
-            limits=allowance(model, batch=_BATCH),
-            on_event=hear,
-        )
-    return SensitivityReport.from_json(found)
-
-
 def sensitivity_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """The child's side of :func:`find_sensitivity` for a stranger's model."""
-    work = _Inquest(
-        Model.from_json(arguments["model"]),
-        taken(arguments["data"]),
-        Inquiry.from_json(arguments["question"]),
-        lambda step, done: emit({"event": "progress", "step": step, "done": done}),
-        lambda report: emit({"event": "partly", "partly": report.to_json()}),
-    )
-    return work.report().to_json()
+    asked = asked_of_child(arguments, emit)
+    question = Inquiry.from_json(asked.question)
+    return _Inquest(asked.model, asked.data, question, asked.tell, asked.partly).report().to_json()
 
 
 @dataclass(slots=True)

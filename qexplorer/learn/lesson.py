@@ -33,7 +33,6 @@ __all__ = [
     "Picture",
     "Prediction",
     "Shown",
-    "TablePicture",
     "as_offered",
 ]
 
@@ -46,15 +45,6 @@ class ChartPicture:
     """A Vega-Lite specification without outer width (``report.chart_frame``)."""
 
     spec: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class TablePicture:
-    """Rows of numbers and words under a title."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ class GridPicture:
     clip: tuple[float, float]
 
 
-Picture = ChartPicture | TablePicture | BoxPicture | GridPicture
+Picture = ChartPicture | BoxPicture | GridPicture
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
-"""A tensor's values times a factor, as statistics."""
+"""A tensor's values times a factor, as statistics; and values drawn as a tensor's are distributed."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import TensorStats
 
-__all__ = ["times"]
+__all__ = ["drawn", "times"]
 
 _LARGEST = 3.0e38
 
@@ -37,3 +38,11 @@ def times(stats: TensorStats, factor: float) -> TensorStats:
     )
     average = (stats.average[0] * factor, stats.average[1] * factor)
     return TensorStats(stats.name, stats.kind, stats.shape, histogram, None, None, average, None)
+
+
+def drawn(stats: TensorStats, n: int, seed: int) -> NDArray[np.float64]:
+    """``n`` values with the tensor's distribution, in an order that ``seed`` gives: float64 ``(n,)``."""
+    bins = stats.histogram.bins
+    wanted = (np.arange(n) + 0.5) / n * bins.cumulative[-1]
+    found = (bins.low + bins.high)[np.searchsorted(bins.cumulative, wanted)] / 2
+    return np.asarray(np.random.default_rng(seed).permutation(found), np.float64)

@@ -117,5 +117,3 @@ def _print(report: MixReport) -> None:
     print_table(MIX_HEADER, mix_cells(report))
     if prediction := prediction_sentence(report):
         say(prediction)
-    for note in report.notes:
-        say(f"note: {note}")

@@ -10,6 +10,7 @@ from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars, channel_ranges
+from qexplorer.learn.scaled import drawn
 from qexplorer.observe.error import row_sums
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
@@ -29,18 +30,10 @@ def channels_of(tensor: TensorStats, spread: float) -> tuple[NDArray[np.float32]
     """
     if tensor.array is not None and tensor.axis is not None and tensor.array.ndim > 1:
         return np.asarray(as_rows(tensor.array, tensor.axis, block=False), np.float32)[:_MOST], True
-    middles = _drawn(tensor, _CHANNELS * _EACH)
+    middles = drawn(tensor, _CHANNELS * _EACH, 4)
     factors = np.geomspace(1.0, spread, _CHANNELS, dtype=np.float64) / spread
     order = np.random.default_rng(5).permutation(_CHANNELS)  # so that narrow and wide ones stand side by side
     return (middles.reshape(_CHANNELS, _EACH) * factors[order][:, None]).astype(np.float32), False
-
-
-def _drawn(tensor: TensorStats, n: int) -> NDArray[np.float64]:
-    """``n`` values with the tensor's distribution, in random order."""
-    bins = tensor.histogram.bins
-    wanted = (np.arange(n) + 0.5) / n * bins.cumulative[-1]
-    found = (bins.low + bins.high)[np.searchsorted(bins.cumulative, wanted)] / 2
-    return np.asarray(np.random.default_rng(4).permutation(found), np.float64)
 
 
 def _grid(rows: NDArray[np.float32], granularity: str, bits: int) -> Grid:

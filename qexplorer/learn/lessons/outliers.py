@@ -9,6 +9,7 @@ from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import fake_quantize, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.scaled import drawn
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, TENSOR
@@ -26,10 +27,7 @@ _REMEDIES = (
 
 def _rows(tensor: TensorStats, times: float) -> NDArray[np.float32]:
     """Channels with the tensor's distribution, one of them ``times`` as large."""
-    bins = tensor.histogram.bins
-    wanted = (np.arange(_CHANNELS * _EACH) + 0.5) / (_CHANNELS * _EACH) * bins.cumulative[-1]
-    found = (bins.low + bins.high)[np.searchsorted(bins.cumulative, wanted)] / 2
-    rows = np.random.default_rng(3).permutation(found).reshape(_CHANNELS, _EACH).astype(np.float32)
+    rows = drawn(tensor, _CHANNELS * _EACH, 3).reshape(_CHANNELS, _EACH).astype(np.float32)
     rows[_OUT] *= times
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,6 @@ class _Search:
     question: MixQuestion
     tell: Progress
     partly: Partly | None
-    notes: list[str] = field(default_factory=list)
 
     def report(self) -> MixReport:
         """Foretells, solves, measures."""
@@ -232,7 +231,7 @@ class _Search:
             self._hand(found)
         if self.question.most_drop is not None:
             found = self._smallest(found, verifier)
-        return replace(found, chosen=_chosen(found), notes=tuple(self.notes))
+        return replace(found, chosen=_chosen(found))
 
     def _measured(self, found: MixReport, verifier: Verifier, point: MixPoint, why: str) -> MixReport:
         recipe = recipe_in(found, point.choice)

@@ -145,7 +145,6 @@ class MixReport(Wire):
         verified: measured; the chosen one among them.
         chosen: position in ``verified``; None where nothing is within what was asked.
         plain: the same model in int8, measured alike.
-        notes: what a reader should know, one sentence each.
     """
 
     model: str
@@ -165,7 +164,6 @@ class MixReport(Wire):
     verified: tuple[VerifiedMix, ...]
     chosen: int | None
     plain: Evaluated
-    notes: tuple[str, ...] = ()
 
     @property
     def best(self) -> VerifiedMix | None:

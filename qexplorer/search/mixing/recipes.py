@@ -50,7 +50,7 @@ def recipe_of(base: Recipe, groups: Sequence[MixGroup], choice: Sequence[int]) -
 
 
 def mix_name(base: Recipe, chosen: Sequence[str]) -> str:
-    """Such as ``w8a8 mixed int4 int8``: the recipe that is shared, and what is mixed into it."""
+    """Such as ``w8a8 mixed: 4 int4, 8 int8``: the recipe that is shared, and how many groups have each format."""
     counts = {name: list(chosen).count(name) for name in dict.fromkeys(sorted(chosen))}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{base.name} mixed: {told}"

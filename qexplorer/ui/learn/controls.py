@@ -22,14 +22,12 @@ def draw_controls(lesson: LessonPlan, place: Place, *, disabled: bool) -> None:
             _DRAWN[type(control)](control, lesson, place, disabled)
 
 
-def _kept(
-    lesson: LessonPlan, place: Place, control: LessonControl, of: Callable[[Any], Any] = lambda v: v
-) -> dict[str, Any]:
-    """Key and callback of a widget whose value ``of`` turns into that of the control."""
+def _kept(lesson: LessonPlan, place: Place, control: LessonControl) -> dict[str, Any]:
+    """Key and callback of a widget whose value is that of the control."""
     key = widget_key(lesson, control.name)
 
     def take() -> None:
-        place.settings[control.name] = of(st.session_state[key])
+        place.settings[control.name] = st.session_state[key]
 
     return {"key": key, "on_change": take}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qexplorer.core.foreign.media import in_html, in_table
+from qexplorer.core.foreign.media import in_html
 from qexplorer.core.formats import get_format
-from qexplorer.learn.lesson import BoxPicture, ChartPicture, GridPicture, LessonPlan, Picture, Shown, TablePicture
+from qexplorer.learn.lesson import BoxPicture, ChartPicture, GridPicture, LessonPlan, Picture, Shown
 from qexplorer.ui.grid_editor.component import draw_grid_editor
 from qexplorer.ui.grid_editor.payload import EditorView
 from qexplorer.ui.rounding.drawing import draw_picture
@@ -29,10 +29,8 @@ def _draw(lesson: LessonPlan, picture: Picture, place: int, settings: str, *, fi
         draw_picture(dict(picture.spec), key=f"learn_{lesson.name}_{place}", settings=settings)
     elif isinstance(picture, GridPicture):
         _grid(lesson, picture, fixed=fixed)
-    elif isinstance(picture, BoxPicture):
-        st.html(_cells(picture))
     else:
-        _table(picture)
+        st.html(_cells(picture))
 
 
 def editor_key(lesson: LessonPlan) -> str:
@@ -52,12 +50,6 @@ def _grid(lesson: LessonPlan, picture: GridPicture, *, fixed: bool) -> None:
         fixed=fixed,
     )
     draw_grid_editor(editor_key(lesson), view)
-
-
-def _table(picture: TablePicture) -> None:
-    st.markdown(f"**{picture.title}**")
-    rows = [dict(zip(picture.columns, row, strict=True)) for row in picture.rows]
-    st.dataframe(in_table(rows), hide_index=True, width="stretch")
 
 
 def _cells(picture: BoxPicture) -> str:

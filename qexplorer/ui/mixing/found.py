@@ -42,8 +42,6 @@ def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
             "What two layers lose together beyond what each loses alone: orange, their errors add up to more; blue, "
             "they cancel. Measured, and part of what is solved."
         )
-    for note in report.notes:
-        st.caption(as_plain(note))
 
 
 def _ways_on(recipe: Recipe) -> None:

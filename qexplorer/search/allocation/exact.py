@@ -1,10 +1,12 @@
 """The best allocation under budgets as an integer program, solved by HiGHS through SciPy.
 
-One binary variable for each choice of each group, one of them 1; a variable between 0 and 1 for each pair that matters,
-tied to its two choices from below where it adds and from above where it takes away, so that it is 1 exactly where both
-are taken. Before that, choices which another one of the group beats in loss and in every cost are left out, and, with
-one resource, those that cannot belong to any allocation better than one that is known (their Lagrangian bound is
-worse; Pisinger 1995, A minimal algorithm for the multiple-choice knapsack problem, section 4).
+One binary variable for each choice of each group, one of them 1. What two groups add together has a variable between 0
+and 1 for each pair of classes (choices that no pair tells apart), whose sums over one group's classes are those of the
+other's choices: 1 exactly where both are taken, and as tight as pairs in a chain can be (the local polytope; Wainwright
+and Jordan 2008, Graphical Models, section 4.1). Before that, choices which another one of their class beats in loss and
+in every cost are left out, and, with one resource, those that cannot belong to any allocation better than one that is
+known (their Lagrangian bound is worse; Pisinger 1995, A minimal algorithm for the multiple-choice knapsack problem,
+section 4).
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.errors import InputError
+from qexplorer.search.allocation.elimination import Priced
 from qexplorer.search.allocation.hull import best_on_hull, hull
-from qexplorer.search.allocation.problem import Allocation, AllocationProblem, PairTerm
+from qexplorer.search.allocation.pairs import LOSS, PairTable, classes_of, pair_tables
+from qexplorer.search.allocation.problem import Allocation, AllocationProblem
 
 __all__ = ["greedy", "solve"]
 
 Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 _SECONDS = 20.0
 
 
@@ -40,21 +45,30 @@ def solve(problem: AllocationProblem, budgets: Mapping[str, float], *, seconds: 
     for name in budgets:
         if name not in problem.costs:
             raise InputError(f"there is no resource '{name}'", allowed=", ".join(problem.costs))
-    known = _known(problem, budgets)
-    kept = _worth_asking(problem, budgets, known)
+    hulls = {name: hull(problem, name) for name in budgets}
+    known = _known(problem, budgets, hulls)
+    tables = pair_tables(problem, list(budgets))
+    classes = classes_of(problem, tables)
+    kept = _worth_asking(problem, budgets, classes)
+    if known is not None and len(budgets) == 1:
+        ((resource, budget),) = budgets.items()
+        kept = _within_bound(problem, kept, classes, (resource, budget, hulls[resource]), known)
     if all(len(each) == 1 for each in kept):
         return _checked(problem, [each[0] for each in kept], budgets)
-    found = _checked(problem, _milp(problem, kept, budgets, seconds, known), budgets)
+    found = _checked(problem, _milp(problem, kept, budgets, seconds, known, (tables, classes)), budgets)
     return found if known is None or found.loss <= known.loss else known
 
 
-def _known(problem: AllocationProblem, budgets: Mapping[str, float]) -> Allocation | None:
-    """A good allocation under one budget, found at once: the best of the hull, and greedy steps from there."""
-    if len(budgets) != 1:
-        return None
+def _known(
+    problem: AllocationProblem, budgets: Mapping[str, float], hulls: Mapping[str, Sequence[Allocation]]
+) -> Allocation | None:
+    """A good allocation, found at once: the best within all budgets on any hull, and greedy steps from there."""
+    points = [point for each in hulls.values() for point in each if problem.fits(point.chosen, budgets)]
+    start = min(points, key=lambda point: point.loss, default=None)
+    if start is None or len(budgets) != 1:
+        return start
     ((resource, budget),) = budgets.items()
-    start = best_on_hull(hull(problem, resource), resource, budget)
-    return None if start is None else greedy(problem, resource, budget, start=start)
+    return greedy(problem, resource, budget, start=start)
 
 
 def _checked(problem: AllocationProblem, chosen: Sequence[int], budgets: Mapping[str, float]) -> Allocation:
@@ -70,28 +84,19 @@ def _nothing_fits(problem: AllocationProblem, budgets: Mapping[str, float]) -> I
 
 
 def _worth_asking(
-    problem: AllocationProblem, budgets: Mapping[str, float], known: Allocation | None
+    problem: AllocationProblem, budgets: Mapping[str, float], classes: Sequence[Int64]
 ) -> list[list[int]]:
     """Choices that can be part of the answer, for each group."""
-    paired = {
-        (group, choice)
-        for terms in (problem.pair_loss, *problem.pair_costs.values())
-        for t in terms
-        for group, choice in ((t.first, t.choice), (t.second, t.other))
-    }
     kept = []
     for group, loss in enumerate(problem.loss):
         rows = np.stack([loss, *(problem.costs[name][group] for name in budgets)])
-        alone = np.array([(group, c) not in paired for c in range(len(loss))])  # what a pair adds is not known yet
-        kept.append([c for c in range(len(loss)) if not (alone[c] and _is_beaten(rows, c, alone))])
-    if known is not None and not paired:
-        ((resource, budget),) = budgets.items()
-        return _within_bound(problem, kept, resource, budget, known)
+        alike = classes[group][:, None] == classes[group]
+        kept.append([c for c in range(len(loss)) if not _is_beaten(rows, c, alike[c])])
     return kept
 
 
 def _is_beaten(rows: Float64, choice: int, by: NDArray[np.bool_]) -> bool:
-    """Whether another choice, one of ``by``, is nowhere worse and somewhere better, or the same and earlier."""
+    """Whether another choice of its class, ``by``, is nowhere worse and somewhere better, or the same and earlier."""
     mine = rows[:, choice : choice + 1]
     nowhere_worse = (rows <= mine).all(0)
     better = (rows < mine).any(0)
@@ -100,25 +105,33 @@ def _is_beaten(rows: Float64, choice: int, by: NDArray[np.bool_]) -> bool:
 
 
 def _within_bound(
-    problem: AllocationProblem, kept: list[list[int]], resource: str, budget: float, known: Allocation
+    problem: AllocationProblem,
+    kept: list[list[int]],
+    classes: Sequence[Int64],
+    along: tuple[str, float, Sequence[Allocation]],
+    known: Allocation,
 ) -> list[list[int]]:
-    """Without choices whose Lagrangian bound is above the loss of the allocation that is known."""
-    points = hull(problem, resource)
-    below = best_on_hull(points, resource, budget)
+    """Without choices whose Lagrangian bound is above the loss of the allocation that is known.
+
+    Put in the place of the best of its class, a choice adds at least what it is worse by at that price.
+    """
+    resource, budget, points = along
+    below = best_on_hull(tuple(points), resource, budget)
     assert below is not None, "known begins there"
     better = [point for point in points if point.loss < below.loss]
-    if not better:
-        return [[choice] for choice in below.chosen]
-    above = min(better, key=lambda point: point.costs[resource])
-    price = (below.loss - above.loss) / max(above.costs[resource] - below.costs[resource], 1e-300)
-    priced = [loss + price * cost for loss, cost in zip(problem.loss, problem.costs[resource], strict=True)]
-    least = [float(row.min()) for row in priced]
-    bound = sum(least) - price * budget
-    slack = known.loss - bound + 1e-9 * abs(known.loss)
-    return [
-        [c for c in each if priced[group][c] - least[group] <= slack] or [int(priced[group].argmin())]
-        for group, each in enumerate(kept)
-    ]
+    if better:
+        above = min(better, key=lambda point: point.costs[resource])
+        price = (below.loss - above.loss) / max(above.costs[resource] - below.costs[resource], 1e-300)
+    else:
+        price = 0.0
+    slack = known.loss - (Priced(problem, resource).bound(price) - price * budget) + 1e-9 * abs(known.loss)
+    found = []
+    for group, each in enumerate(kept):
+        worth = problem.loss[group] + price * problem.costs[resource][group]
+        least = {k: float(worth[classes[group] == k].min()) for k in set(classes[group].tolist())}
+        inside = [c for c in each if worth[c] - least[int(classes[group][c])] <= slack]
+        found.append(inside or [known.chosen[group]])
+    return found
 
 
 def greedy(problem: AllocationProblem, resource: str, budget: float, *, start: Allocation | None = None) -> Allocation:
@@ -128,14 +141,15 @@ def greedy(problem: AllocationProblem, resource: str, budget: float, *, start: A
     Raises:
         InputError: not even the cheapest allocation is within the budget.
     """
-    costs = problem.costs[resource]
-    chosen = [int(row.argmin()) for row in costs] if start is None else list(start.chosen)
+    tables = pair_tables(problem, [resource])
+    chosen = [int(row.argmin()) for row in problem.costs[resource]] if start is None else list(start.chosen)
     used = problem.cost_of(chosen, resource)
     if used > budget * (1 + 1e-12):
         raise _nothing_fits(problem, {resource: budget})
     while True:
         best: tuple[float, int, int] | None = None
-        for group, (cost, loss) in enumerate(zip(costs, problem.loss, strict=True)):
+        costs, losses = (_each_alone(problem, tables, chosen, name) for name in (resource, LOSS))
+        for group, (cost, loss) in enumerate(zip(costs, losses, strict=True)):
             more, less = cost - cost[chosen[group]], loss[chosen[group]] - loss
             for c in np.flatnonzero((less > 0) & (used + more <= budget)):
                 gain = float(less[c] / max(more[c], 1e-12)) if more[c] > 0 else np.inf
@@ -148,12 +162,24 @@ def greedy(problem: AllocationProblem, resource: str, budget: float, *, start: A
         chosen[group] = choice
 
 
+def _each_alone(
+    problem: AllocationProblem, tables: Sequence[PairTable], chosen: Sequence[int], of: str
+) -> list[Float64]:
+    """What each choice of each group comes to while all others stay as they are."""
+    found = [np.array(row) for row in (problem.loss if of == LOSS else problem.costs[of])]
+    for table in tables:
+        found[table.first] += table.values[of][:, chosen[table.second]]
+        found[table.second] += table.values[of][chosen[table.first]]
+    return found
+
+
 def _milp(
     problem: AllocationProblem,
     kept: list[list[int]],
     budgets: Mapping[str, float],
     seconds: float,
     known: Allocation | None,
+    pairs: tuple[Sequence[PairTable], Sequence[Int64]] = ((), ()),
 ) -> list[int]:
     """The integer program over the choices that are left.
 
@@ -162,85 +188,85 @@ def _milp(
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_array
 
-    at = {(group, choice): i for i, (group, choice) in enumerate((g, c) for g, each in enumerate(kept) for c in each)}
-    pairs = _pairs(problem, budgets)
-    n, columns = len(at), len(at) + len(pairs)
+    program = _Program(kept, *pairs)
     spread = max((float(np.ptp(row)) for row in problem.loss), default=1.0)
     unit = (abs(known.loss) if known is not None and known.loss else spread) / 1000 or 1.0
-    objective = np.zeros(columns)
-    for (group, choice), i in at.items():
-        objective[i] = problem.loss[group][choice] / unit
-    loss_of = _by_place(problem.pair_loss)
-    for i, place in enumerate(pairs):
-        objective[n + i] = loss_of.get(place, 0.0) / unit
-    rows = _one_each(kept, at, columns)
-    limits: list[tuple[Float64, float, float]] = [*rows]
+    rows = [*program.one_each(), *program.same_sums()]
     for name, budget in budgets.items():
-        row, pair_of = np.zeros(columns), _by_place(problem.pair_costs.get(name, ()))
-        for (group, choice), i in at.items():
-            row[i] = problem.costs[name][group][choice]
-        for i, place in enumerate(pairs):
-            row[n + i] = pair_of.get(place, 0.0)
+        row = program.row(problem.costs[name], name)
         size = max(float(np.abs(row).max()), 1e-300)
-        limits.append((row / size, -np.inf, (budget + 1e-9 * max(abs(budget), 1.0)) / size))
-    limits += _tied(pairs, at, n, columns)
-    matrix = csr_array(np.stack([row for row, _, _ in limits]))
+        rows.append((row / size, -np.inf, (budget + 1e-9 * max(abs(budget), 1.0)) / size))
     found = milp(
-        objective,
-        constraints=LinearConstraint(matrix, [low for _, low, _ in limits], [high for _, _, high in limits]),
-        integrality=np.concatenate([np.ones(n), np.zeros(len(pairs))]),
+        program.row(problem.loss, LOSS) / unit,
+        constraints=LinearConstraint(
+            csr_array(np.stack([row for row, _, _ in rows])), [low for _, low, _ in rows], [high for _, _, high in rows]
+        ),
+        integrality=np.concatenate([np.ones(program.choices), np.zeros(program.columns - program.choices)]),
         bounds=Bounds(0, 1),
         options={"time_limit": seconds, "mip_rel_gap": 1e-7},
     )
     if found.x is None:
         raise _nothing_fits(problem, budgets)
-    return [max(each, key=lambda c, g=group: found.x[at[g, c]]) for group, each in enumerate(kept)]  # type: ignore[misc]
+    return program.chosen(found.x)
 
 
-Place = tuple[int, int, int, int]
+class _Program:
+    """Which column of the program is what.
 
+    Args:
+        kept: choices that are left, by group.
+        tables: what pairs add.
+        classes: of all choices, by group.
+    """
 
-def _by_place(terms: Sequence[PairTerm]) -> dict[Place, float]:
-    """Values of pairs, those of one pair added up; the group that stands first comes first."""
-    found: dict[Place, float] = {}
-    for t in terms:
-        swap = t.second < t.first
-        place = (t.second, t.other, t.first, t.choice) if swap else (t.first, t.choice, t.second, t.other)
-        found[place] = found.get(place, 0.0) + t.value
-    return found
+    def __init__(self, kept: list[list[int]], tables: Sequence[PairTable], classes: Sequence[Int64]) -> None:
+        self._kept, self._tables, self._classes = kept, tables, classes
+        self._at = {
+            (group, choice): i for i, (group, choice) in enumerate((g, c) for g, e in enumerate(kept) for c in e)
+        }
+        self.choices = self.columns = len(self._at)
+        self._pairs: list[dict[tuple[int, int], int]] = []
+        for table in tables:
+            sides = [sorted({int(classes[g][c]) for c in kept[g]}) for g in (table.first, table.second)]
+            places = [(a, b) for a in sides[0] for b in sides[1]]
+            self._pairs.append({place: self.columns + i for i, place in enumerate(places)})
+            self.columns += len(places)
 
+    def row(self, single: Sequence[Float64], of: str) -> Float64:
+        """The values of a resource, or of the loss, of every column."""
+        row = np.zeros(self.columns)
+        for (group, choice), i in self._at.items():
+            row[i] = single[group][choice]
+        for table, places in zip(self._tables, self._pairs, strict=True):
+            for (a, b), i in places.items():
+                one, other = self._first(table.first, a), self._first(table.second, b)
+                row[i] = table.values[of][one, other]
+        return row
 
-def _pairs(problem: AllocationProblem, budgets: Mapping[str, float]) -> list[Place]:
-    """The pairs that have a variable."""
-    places = dict.fromkeys(_by_place(problem.pair_loss))
-    for name in budgets:
-        places |= dict.fromkeys(_by_place(problem.pair_costs.get(name, ())))
-    return list(places)
+    def _first(self, group: int, of: int) -> int:
+        return next(c for c in self._kept[group] if self._classes[group][c] == of)
 
+    def one_each(self) -> list[tuple[Float64, float, float]]:
+        """One choice of each group."""
+        rows = []
+        for group, each in enumerate(self._kept):
+            row = np.zeros(self.columns)
+            row[[self._at[group, choice] for choice in each]] = 1.0
+            rows.append((row, 1.0, 1.0))
+        return rows
 
-def _one_each(
-    kept: list[list[int]], at: Mapping[tuple[int, int], int], columns: int
-) -> list[tuple[Float64, float, float]]:
-    rows = []
-    for group, each in enumerate(kept):
-        row = np.zeros(columns)
-        row[[at[group, choice] for choice in each]] = 1.0
-        rows.append((row, 1.0, 1.0))
-    return rows
+    def same_sums(self) -> list[tuple[Float64, float, float]]:
+        """Pairs of a class add up to the choices of that class."""
+        rows = []
+        for table, places in zip(self._tables, self._pairs, strict=True):
+            for side, group in enumerate((table.first, table.second)):
+                for of in {place[side] for place in places}:
+                    row = np.zeros(self.columns)
+                    row[[i for place, i in places.items() if place[side] == of]] = 1.0
+                    row[[self._at[group, c] for c in self._kept[group] if self._classes[group][c] == of]] = -1.0
+                    rows.append((row, 0.0, 0.0))
+        return rows
 
-
-def _tied(
-    pairs: list[Place], at: Mapping[tuple[int, int], int], n: int, columns: int
-) -> list[tuple[Float64, float, float]]:
-    """A pair's variable is 1 exactly where both of its choices are taken: y <= a, y <= b, y >= a + b - 1."""
-    rows: list[tuple[Float64, float, float]] = []
-    for i, (first, choice, second, other) in enumerate(pairs):
-        a, b = at[first, choice], at[second, other]
-        both = np.zeros(columns)
-        both[n + i], both[a], both[b] = 1.0, -1.0, -1.0
-        rows.append((both, -1.0, np.inf))
-        for one in (a, b):
-            row = np.zeros(columns)
-            row[n + i], row[one] = 1.0, -1.0
-            rows.append((row, -np.inf, 0.0))
-    return rows
+    def chosen(self, values: Float64) -> list[int]:
+        """The choice of each group in a solution."""
+        return [max(each, key=lambda c, g=group: values[self._at[g, c]]) for group, each in enumerate(self._kept)]  # type: ignore[misc]

@@ -15,28 +15,31 @@ from numpy.typing import NDArray
 
 from qexplorer.core.errors import InputError
 
-__all__ = ["Allocation", "AllocationProblem", "PairTerm"]
+__all__ = ["Allocation", "AllocationProblem", "PairTerm", "totals"]
 
 Float64 = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PairTerm:
-    """What one choice of one group and one of another add together.
+    """What the choices of two groups add together, beyond what each adds alone.
 
     Attributes:
         first: position of one group.
-        choice: of it.
-        second: position of the other group, another one.
-        other: choice of that.
-        value: added where both are taken.
+        second: position of the other, another one.
+        values: float64 of shape ``(choices of first, choices of second)``.
     """
 
     first: int
-    choice: int
     second: int
-    other: int
-    value: float
+    values: Float64
+
+    @classmethod
+    def at(cls, sizes: Sequence[int], first: int, choice: int, second: int, other: int, value: float) -> PairTerm:
+        """Of one choice of each alone."""
+        values = np.zeros((sizes[first], sizes[second]))
+        values[choice, other] = value
+        return cls(first, second, values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +72,16 @@ class AllocationProblem:
             if name not in self.costs:
                 raise InputError(f"pairs cost '{name}', which no choice does", allowed=", ".join(self.costs))
         for term in (*self.pair_loss, *(t for terms in self.pair_costs.values() for t in terms)):
-            inside = 0 <= term.choice < sizes[term.first] and 0 <= term.other < sizes[term.second]
-            if not inside or term.first == term.second or not math.isfinite(term.value):
+            known = 0 <= term.first < len(sizes) and 0 <= term.second < len(sizes) and term.first != term.second
+            if not known or term.values.shape != (sizes[term.first], sizes[term.second]):
                 raise InputError("a pair names a choice that there is not", where=f"{term.first}, {term.second}")
+            if not np.isfinite(term.values).all():
+                raise InputError("a pair adds what is not finite", where=f"{term.first}, {term.second}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Choices of each group."""
+        return tuple(len(row) for row in self.loss)
 
     def loss_of(self, chosen: Sequence[int]) -> float:
         """The predicted loss of a choice for each group, pairs included."""
@@ -88,7 +98,7 @@ class AllocationProblem:
 
 def _total(table: Sequence[Float64], pairs: Sequence[PairTerm], chosen: Sequence[int]) -> float:
     single = math.fsum(float(row[c]) for row, c in zip(table, chosen, strict=True))
-    return single + math.fsum(t.value for t in pairs if chosen[t.first] == t.choice and chosen[t.second] == t.other)
+    return single + math.fsum(float(t.values[chosen[t.first], chosen[t.second]]) for t in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +120,23 @@ class Allocation:
         """With its loss and costs worked out."""
         costs = {name: problem.cost_of(chosen, name) for name in problem.costs}
         return cls(tuple(int(c) for c in chosen), problem.loss_of(chosen), costs)
+
+
+def totals(problem: AllocationProblem, found: Sequence[tuple[int, ...]]) -> list[Allocation]:
+    """Allocations with their losses and costs, all worked out at once."""
+    table = np.array(found, np.int64).reshape(len(found), len(problem.loss))
+
+    def summed(rows: Sequence[Float64], terms: Sequence[PairTerm]) -> Float64:
+        total = np.zeros(len(table))
+        for group, row in enumerate(rows):
+            total += row[table[:, group]]
+        for term in terms:
+            total += term.values[table[:, term.first], table[:, term.second]]
+        return total
+
+    loss = summed(problem.loss, problem.pair_loss)
+    costs = {name: summed(rows, problem.pair_costs.get(name, ())) for name, rows in problem.costs.items()}
+    return [
+        Allocation(chosen, float(loss[i]), {name: float(total[i]) for name, total in costs.items()})
+        for i, chosen in enumerate(found)
+    ]

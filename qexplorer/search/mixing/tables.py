@@ -82,7 +82,8 @@ def problem_of(groups: Sequence[MixGroup], pairs: Sequence[MixPair] = ()) -> All
     cost = [np.asarray(group.weight_bytes, np.float64) for group in groups]
     narrow = [int(np.argmin(group.weight_bytes)) for group in groups]
     alone = [float(row[at]) for row, at in zip(loss, narrow, strict=True)]
-    terms = [PairTerm(a, narrow[a], b, narrow[b], value) for (a, b), value in _possible(pairs, alone).items()]
+    sizes = [len(row) for row in loss]
+    terms = [PairTerm.at(sizes, a, narrow[a], b, narrow[b], value) for (a, b), value in _possible(pairs, alone).items()]
     return AllocationProblem(loss, {WEIGHT_BYTES: cost}, terms)
 
 

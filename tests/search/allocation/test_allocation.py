@@ -25,7 +25,7 @@ def _problem(seed: int, groups: int = 5, choices: int = 4, pairs: int = 0) -> Al
         for _ in range(pairs):
             first, second = (int(v) for v in rng.choice(groups, 2, replace=False))
             a, b = (int(v) for v in rng.integers(0, choices, 2))
-            found.append(PairTerm(first, a, second, b, float(rng.normal(0, scale))))
+            found.append(PairTerm.at([choices] * groups, first, a, second, b, float(rng.normal(0, scale))))
         return found
 
     return AllocationProblem(loss, {"bytes": costs, "time": times}, drawn(1.0), {"time": drawn(0.3)})
@@ -86,12 +86,58 @@ def test_the_hull_is_that_of_all_allocations(seed: int) -> None:
         assert point.costs["time"] == pytest.approx(problem.cost_of(point.chosen, "time"))
 
 
+def _chain(seed: int, groups: int = 5) -> AllocationProblem:
+    """Three kinds of kernels in a ring of layers, which pay where two kinds meet, and one more pair in loss."""
+    rng = np.random.default_rng(seed)
+    kinds, prices = np.array([0, 0, 1, 2]), rng.uniform(0.1, 1.0, (3, 3))
+    times = [np.array([1.0, 1.1, 2.0, 3.0]) * rng.uniform(0.5, 2) for _ in range(groups)]
+    loss = [np.array([1.0, 0.6, 0.2, 0.0]) * rng.exponential() for _ in range(groups)]
+    meets = np.where(kinds[:, None] != kinds, prices[kinds][:, kinds], 0.0)
+    pays = [PairTerm(i, (i + 1) % groups, meets) for i in range(groups)]
+    return AllocationProblem(loss, {"time": times}, [PairTerm.at([4] * groups, 0, 0, 3, 0, 0.4)], {"time": pays})
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_hull_knows_what_pairs_cost(seed: int) -> None:
+    """Each of its points is the best of all allocations at some price, and its ends are the least cost and loss."""
+    problem = _chain(seed)
+    everything = list(product(range(4), repeat=5))
+    loss = np.array([problem.loss_of(c) for c in everything])
+    cost = np.array([problem.cost_of(c, "time") for c in everything])
+    points = hull(problem, "time")
+    assert points[0].costs["time"] == pytest.approx(cost.min())
+    assert points[-1].loss == pytest.approx(loss.min())
+    for point in points[1:-1]:
+        prices = np.concatenate([(loss - point.loss) / (point.costs["time"] - cost + 1e-300), [0.0]])
+        cheaper = np.append(cost < point.costs["time"] - 1e-12, False)
+        dearer = np.append(cost > point.costs["time"] + 1e-12, False)
+        assert prices[dearer].max() <= prices[cheaper].min() + 1e-9
+    for budget in np.quantile(cost, (0.1, 0.4, 0.8)):
+        best = loss[cost <= budget].min()
+        assert solve(problem, {"time": float(budget)}).loss == pytest.approx(best, rel=1e-6)
+
+
+def test_pairs_too_many_to_eliminate_are_still_counted() -> None:
+    """Every group with every other one: the hull leaves some out of the choice, none out of the sums."""
+    rng = np.random.default_rng(5)
+    groups = 12
+    loss = [np.array([1.0, 0.5, 0.0]) * rng.uniform(0.5, 2) for _ in range(groups)]
+    times = [np.array([1.0, 2.0, 3.0]) for _ in range(groups)]
+    pairs = [PairTerm(a, b, rng.uniform(0, 0.1, (3, 3))) for a in range(groups) for b in range(a + 1, groups)]
+    problem = AllocationProblem(loss, {"time": times}, (), {"time": pairs})
+    for point in hull(problem, "time"):
+        assert point.costs["time"] == pytest.approx(problem.cost_of(point.chosen, "time"))
+    found = solve(problem, {"time": 26.0})
+    assert found.costs["time"] <= 26.0
+    assert found.loss <= greedy(problem, "time", 26.0).loss + 1e-9
+
+
 def test_a_pair_that_costs_is_gone_round() -> None:
     """Two groups whose best choices do not go together take others, which their single losses would not."""
     loss = [np.array([0.0, 0.3]), np.array([0.0, 0.3])]
     bytes_ = [np.array([1.0, 1.0]), np.array([1.0, 1.0])]
     apart = AllocationProblem(loss, {"bytes": bytes_})
-    together = AllocationProblem(loss, {"bytes": bytes_}, [PairTerm(0, 0, 1, 0, 1.0)])
+    together = AllocationProblem(loss, {"bytes": bytes_}, [PairTerm.at([2, 2], 0, 0, 1, 0, 1.0)])
     assert solve(apart, {"bytes": 2}).chosen == (0, 0)
     assert sorted(solve(together, {"bytes": 2}).chosen) == [0, 1]
 

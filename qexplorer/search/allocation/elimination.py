@@ -67,7 +67,7 @@ class Priced:
 
     def _planned(self) -> list[_Step]:
         """What is added up when; factors are numbered: groups alone, pairs, then what is left of each step."""
-        waiting = {group: (group,) for group in range(len(self._members))}
+        waiting: dict[int, tuple[int, ...]] = {group: (group,) for group in range(len(self._members))}
         waiting |= {len(waiting) + i: (table.first, table.second) for i, table in enumerate(self._tables)}
         number, steps = len(waiting), []
         for group in self._order:

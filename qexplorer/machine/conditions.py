@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ from qexplorer.machine.cpu import cpu_features, cpu_model
 from qexplorer.machine.gpus import gpus_here
 from qexplorer.run.packages import versions_of
 from qexplorer.run.protocol import Backend
+from qexplorer.scheduling.program import program_digest
 
 __all__ = ["conditions"]
 
-_PROGRAM = Path(__file__).resolve().parents[1]
 _ALWAYS = ("numpy", "onnx", "scipy", "torch")
 _SETTINGS = (
     *("ATEN_", "DNNL_", "GOMP_", "KMP_", "MKL_", "NVIDIA_", "OMP_", "ONEDNN_", "OPENBLAS_", "OPENVINO_", "ORT_"),
@@ -50,15 +48,6 @@ def conditions(backends: Iterable[Backend], plugins: Iterable[object] = ()) -> l
         [asdict(each) for each in gpus_here()] if gpu else [],
         sorted([name, value] for name, value in os.environ.items() if name.startswith(_SETTINGS)),
     ]
-
-
-@cache
-def program_digest() -> str:
-    """SHA-256 of this program's own modules: another line of code, another digest."""
-    found = hashlib.sha256()
-    for path in sorted(_PROGRAM.rglob("*.py")):
-        found.update(f"{path.relative_to(_PROGRAM).as_posix()} {sha256_file(path)}\n".encode())
-    return found.hexdigest()
 
 
 def _source(plugin: object) -> str:

@@ -28,7 +28,7 @@ from qexplorer.process.lifeline import hold_on
 from qexplorer.process.limits import Limits, apply_limits, granted, raise_data_limit
 from qexplorer.process.unforeseen import foreseen, unforeseen
 
-__all__ = ["Emit", "allow", "getting_on", "in_child", "main"]
+__all__ = ["Emit", "allow", "getting_on", "in_child", "main", "work_named"]
 
 Emit = Callable[[dict[str, Any]], None]
 _TOLD: list[Emit] = []  # this process's own, once it is a child
@@ -45,7 +45,7 @@ def main() -> int:
     _TOLD.append(emit)
     try:
         apply_limits(Limits(**(order.get("limits") or {})))
-        value = _target(order["target"])(order["arguments"], emit)
+        value = work_named(order["target"])(order["arguments"], emit)
     except QExplorerError as error:
         emit({"event": "error", "error": foreseen(error).to_json()})
     except Exception as error:  # the boundary: whatever happened must reach the parent as a sentence
@@ -101,7 +101,8 @@ def _private_stream(events: str | None) -> IO[str]:
     return Path(events).open("a", encoding="utf-8")
 
 
-def _target(name: str) -> Callable[[dict[str, Any], Emit], Any]:
+def work_named(name: str) -> Callable[[dict[str, Any], Emit], Any]:
+    """The function of this program that ``name`` (``module:function``) says."""
     module, _, function = name.partition(":")
     if module.split(".")[0] != "qexplorer":
         raise QExplorerError(f"'{name}' is not work of this program")

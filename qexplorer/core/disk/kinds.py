@@ -56,6 +56,8 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("lessons", "findings"),
     KeptKind("sensitivity", "findings"),
     KeptKind("judged", "findings"),
+    KeptKind("tasks", "findings"),
+    KeptKind("inputs", "data, read"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),
     KeptKind("groups", "answers of classes"),

@@ -30,9 +30,11 @@ from qexplorer.process.places.waiting import Waiting
 
 __all__ = [
     "alone",
+    "asked_ns",
     "beside",
     "expect",
     "give_way",
+    "holds_place",
     "opening",
     "somebody_waits",
     "turn",
@@ -160,6 +162,17 @@ def expect(seconds_left: float | None) -> None:
     if now is not None:
         with contextlib.suppress(OSError):
             now.expect(seconds_left)
+
+
+def asked_ns() -> int | None:
+    """When this work was asked for, by ``time.monotonic_ns``; None outside of any turn."""
+    now = _TURN.get()
+    return None if now is None else now.asked_ns
+
+
+def holds_place() -> bool:
+    """Whether this context holds a place of the machine, for which a child of its own would wait in vain."""
+    return "machine" in _HELD.get({})
 
 
 def waiting_now() -> Waiting | None:

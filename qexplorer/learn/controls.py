@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from qexplorer.core.errors import InputError
-
 __all__ = ["Bits", "Choice", "Entries", "LessonControl", "Only", "Settings", "Slider", "Switch", "starts"]
 
 Settings = Mapping[str, Any]
@@ -41,17 +39,12 @@ class LessonControl(Protocol):
     def only(self) -> Only: ...  # noqa: D102
 
     def read(self, text: str) -> Any:
-        """The value that a link says. Raises InputError for one that this control cannot have."""
+        """The value that a link says. Raises ValueError that says what is allowed, for one that it cannot have."""
         ...
 
     def write(self, value: Any) -> str:
         """The value for a link; ``read`` gives it back."""
         ...
-
-
-def _refused(control: LessonControl, text: str, allowed: str) -> InputError:
-    short = text if len(text) <= 24 else f"{text[:23]}…"
-    return InputError(f"'{control.label}' cannot be '{short}'", allowed=allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ class Slider:
         except ValueError:
             value = math.nan
         if not self.low <= value <= self.high:  # not a number, too
-            raise _refused(self, text, f"{self.low:g} to {self.high:g}")
+            raise ValueError(f"allowed: {self.low:g} to {self.high:g}")
         steps = round((value - self.low) / self.step)
         near = min(self.low + steps * self.step, self.high)
         return round(near) if self.whole else round(near, 9)
@@ -108,7 +101,7 @@ class Choice:
         """One of the options."""
         names = [name for name, _ in self.options]
         if text not in names:
-            raise _refused(self, text, ", ".join(names))
+            raise ValueError(f"allowed: {', '.join(names)}")
         return text
 
     def write(self, value: Any) -> str:
@@ -129,7 +122,7 @@ class Switch:
     def read(self, text: str) -> bool:
         """``on`` or ``off``."""
         if text not in ("on", "off"):
-            raise _refused(self, text, "on, off")
+            raise ValueError("allowed: on, off")
         return text == "on"
 
     def write(self, value: Any) -> str:
@@ -163,7 +156,7 @@ class Bits:
             return int(text, 2)
         if re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text) and int(text, 16) < 1 << self.count:
             return int(text, 16)
-        raise _refused(self, text, f"{self.count} zeros and ones")
+        raise ValueError(f"allowed: {self.count} zeros and ones")
 
     def write(self, value: Any) -> str:
         """Zeros and ones."""
@@ -190,14 +183,14 @@ class Entries:
     def read(self, text: str) -> tuple[tuple[int, ...], ...]:
         """Rows behind ``;``, entries behind ``,``."""
         rows, columns = self.shape
-        allowed = f"{rows} rows of {columns} integers, {self.low} to {self.high}, as in 1,2;3,4"
+        allowed = f"allowed: {rows} rows of {columns} integers, {self.low} to {self.high}, as in 1,2;3,4"
         try:
             found = tuple(tuple(int(v) for v in row.split(",")) for row in text[:_LETTERS].split(";"))
         except ValueError:
-            raise _refused(self, text, allowed) from None
+            raise ValueError(allowed) from None
         inside = all(self.low <= v <= self.high for row in found for v in row)
         if len(found) != rows or any(len(row) != columns for row in found) or not inside:
-            raise _refused(self, text, allowed)
+            raise ValueError(allowed)
         return found
 
     def write(self, value: Any) -> str:

@@ -42,9 +42,15 @@ Numbers = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class ChartPicture:
-    """A Vega-Lite specification without outer width (``report.chart_frame``)."""
+    """A chart.
+
+    Attributes:
+        spec: a Vega-Lite specification without outer width (``report.chart_frame``).
+        reads: how to read it: what its marks stand for, for those who see it and those who hear it.
+    """
 
     spec: Mapping[str, Any]
+    reads: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +128,21 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """One of the three questions at the end: what is asked, what may be answered, which is right, and why."""
+    """One of the three questions at the end.
+
+    Attributes:
+        asks: the question, or a beginning that each answer ends.
+        answers: what may be answered, the right one first, each with the sentence for whoever gives it: why it is
+            right, or what is wrong with it.
+    """
 
     asks: str
-    choices: tuple[str, ...]
-    right: int
-    because: str
+    answers: tuple[tuple[str, str], ...]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be answered, the right one first."""
+        return tuple(answer for answer, _ in self.answers)
 
 
 @dataclass(frozen=True, slots=True)

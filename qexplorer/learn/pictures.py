@@ -12,7 +12,7 @@ from qexplorer.core.grid import Grid
 from qexplorer.learn.lesson import ChartPicture
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
-from qexplorer.report.palette import GRID, INTEGER
+from qexplorer.report.palette import GRID
 from qexplorer.report.tensor_charts.channels import channel_info, channel_spec
 from qexplorer.report.tensor_charts.histogram import bar_edges, histogram_info
 from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
@@ -20,6 +20,8 @@ from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 __all__ = ["bars", "channel_ranges", "curves", "values_under"]
 
 _BARS = 140
+_UNDER = "Bars: how many values there are. Thin lines: the levels. Beyond the thick lines values are clipped."
+_RANGES = "Bars: from the least to the largest value of a channel. Marks: the ends of its grid."
 
 
 def values_under(stats: TensorStats, grid: Grid, title: str, *, height: int = 190, log: bool = True) -> ChartPicture:
@@ -28,19 +30,22 @@ def values_under(stats: TensorStats, grid: Grid, title: str, *, height: int = 19
     edges = bar_edges(histogram.minimum, histogram.maximum, _BARS)
     below = histogram.bins.below(edges[1:-1])
     counts = np.round(np.diff(np.concatenate([[0.0], below, [float(histogram.count)]])))
-    return ChartPicture({**histogram_spec(histogram_info(title, counts, edges, grid, log=log)), "height": height})
+    spec = {**histogram_spec(histogram_info(title, counts, edges, grid, log=log)), "height": height}
+    return ChartPicture(spec, _UNDER)
 
 
-def channel_ranges(rows: NDArray[np.float32], grid: Grid, *, own: bool = False) -> dict[str, Any]:
+def channel_ranges(rows: NDArray[np.float32], grid: Grid, *, own: bool = False, height: int = 190) -> ChartPicture:
     """A bar from the least to the largest value of each channel, and the ends of its grid.
 
     Args:
         rows: channels as rows.
         grid: of all of them.
         own: whether they are a model's channels, in the order of its file.
+        height: in pixels.
     """
     spec = channel_spec(channel_info("Range of each channel, and of its grid", rows.min(1), rows.max(1), grid))
-    return spec if own else _renamed(spec, "channels, in the file's order", "channels")
+    spec = spec if own else _renamed(spec, "channels, in the file's order", "channels")
+    return ChartPicture({**spec, "height": height}, _RANGES)
 
 
 def _renamed(part: Any, old: str, new: str) -> Any:
@@ -58,8 +63,10 @@ def bars(
     *,
     axis: str,
     names: Mapping[str, str],
+    reads: str,
     height: int = 190,
     lying: bool = False,
+    stacked: bool = False,
 ) -> ChartPicture:
     """One bar from zero for each row.
 
@@ -68,8 +75,10 @@ def bars(
         rows: name, value, kind.
         axis: what the values are, with the unit.
         names: kind to colour, in the order of the legend; one kind has none.
+        reads: how to read it.
         height: in pixels.
         lying: bars go to the right, which leaves room for long names.
+        stacked: rows with the same name are parts of one bar.
     """
     data = [{"name": name, "value": value, "kind": kind} for name, value, kind in rows]
     colour: dict[str, Any] = {
@@ -79,7 +88,7 @@ def bars(
         "scale": {"domain": list(names), "range": list(names.values())},
         "legend": {"orient": "top"} if len(names) > 1 else None,
     }
-    y = {"field": "value", "type": "quantitative", "title": axis, "stack": False}
+    y = {"field": "value", "type": "quantitative", "title": axis, "stack": "zero" if stacked else False}
     x: dict[str, Any] = {"field": "name", "type": "nominal", "sort": None, "title": None}
     x["axis"] = {"labelLimit": 180} if lying else {"labelAngle": 0, "labelLimit": 120, "labelOverlap": True}
     if lying:
@@ -92,7 +101,8 @@ def bars(
             "data": {"name": "rows"},
             "mark": {"type": "bar"},
             "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips},
-        }
+        },
+        reads,
     )
 
 
@@ -103,6 +113,7 @@ def curves(
     x: str,
     y: str,
     names: Mapping[str, str],
+    reads: str,
     log: bool = False,
     now: float | None = None,
     height: int = 190,
@@ -115,6 +126,7 @@ def curves(
         x: title of the horizontal axis.
         y: title of the vertical axis.
         names: kind to colour.
+        reads: how to read it.
         log: logarithmic ``y``; zeros must not be among them.
         now: where the control stands.
         height: in pixels.
@@ -151,9 +163,6 @@ def curves(
                 "now": [] if now is None else [{"x": now}],
             },
             "layer": [line, rule],
-        }
+        },
+        reads,
     )
-
-
-ONE = {"": INTEGER}
-"""The colour of bars of a single kind."""

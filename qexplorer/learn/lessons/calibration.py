@@ -36,10 +36,14 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         for kind, part in (("rounding", e.rounding_mse), ("clipping", e.clipping_mse))
     ]
     chart = bars(
-        "Squared error of each", rows, axis="% of the signal", names={"rounding": ROUNDING, "clipping": CLIPPING}
+        "Squared error of each calibrator",
+        rows,
+        axis="% of the signal",
+        names={"rounding": ROUNDING, "clipping": CLIPPING},
+        reads="Each bar: the error of rounding, and of clipping on top of it.",
+        lying=True,
+        stacked=True,
     )
-    spec = dict(chart.spec)
-    spec["encoding"] = spec["encoding"] | {"y": {k: v for k, v in spec["encoding"]["y"].items() if k != "stack"}}
     whole = tensor.histogram.maximum - min(tensor.histogram.minimum, 0.0)
     share = float(grid.high - grid.low) / whole if whole else 1.0
     words = (
@@ -60,8 +64,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "minmax": 100 * errors["minmax"].mse / power,
         "clipped": 100 * error.clipped_fraction,
     }
-    picture = values_under(tensor, grid, f"Values, and the range by {titles[method]}")
-    return Shown((picture, type(chart)(spec)), words, numbers)
+    picture = values_under(tensor, grid, f"Values, and the range by {titles[method]}", height=250)
+    return Shown((picture, chart), words, numbers)
 
 
 ENTRIES = (
@@ -91,22 +95,46 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "Calibration saw pictures of one class alone. What is likely?",
-                ("ranges that are too narrow for the others", "ranges that are too wide", "nothing"),
-                0,
-                "Other classes drive other channels: what was never seen lies beyond the range and is clipped.",
+                "Calibration saw pictures of one class alone. What is likely with the others?",
+                (
+                    (
+                        "their values lie beyond the ranges and are clipped",
+                        "Other classes drive other channels: what no sample showed is not in the range.",
+                    ),
+                    (
+                        "the ranges are wider than they need to be",
+                        "A range reaches only as far as what was seen; the fewer kinds of samples, the narrower it is.",
+                    ),
+                    (
+                        "nothing, as the ranges follow the new values",
+                        "They were chosen once and stay; ranges that follow each input are called dynamic.",
+                    ),
+                ),
             ),
             Closing(
-                "Which calibrator cannot clip any value that it saw?",
-                ("min-max", "percentile", "KL divergence"),
-                0,
-                "Its range is from the smallest to the largest value seen.",
+                "Which calibrator never clips a value that it saw?",
+                (
+                    ("min-max", "Its range goes from the smallest to the largest value seen."),
+                    ("percentile", "It leaves out a share of the values, here 0.01 %: those lie beyond its range."),
+                    (
+                        "least squares",
+                        "It clips where finer steps win more than that costs, as the bar of this one shows.",
+                    ),
+                ),
             ),
             Closing(
-                "Does a calibrator change the weights of a model?",
-                ("no, it chooses ranges", "yes, it trains them", "only the biases"),
-                0,
-                "Calibration only looks; learned rounding and training change codes or weights.",
+                "What does a calibrator change in a model?",
+                (
+                    ("nothing but the ranges of its grids", "It looks at values; the weights stay what they were."),
+                    (
+                        "its weights, which it trains a little",
+                        "Calibration only looks; learned rounding and training change weights or their codes.",
+                    ),
+                    (
+                        "the number of bits of each layer",
+                        "Bits are what one asks for; it chooses the range on which so many bits are spread.",
+                    ),
+                ),
             ),
         ),
         words=(
@@ -120,7 +148,8 @@ ENTRIES = (
         ),
         sources=(
             "KL divergence: Migacz 2017, 8-bit Inference with TensorRT",
-            "Wu et al. 2020, Integer Quantization for Deep Learning Inference, section 3.4",
+            "Wu et al. 2020, Integer Quantization for Deep Learning Inference: Principles and Empirical Evaluation, "
+            "arXiv:2004.09602",
         ),
         exercise=Exercise(
             "A thousand values of which one is far out.",

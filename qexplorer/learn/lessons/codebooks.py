@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import curves
-from qexplorer.observe.histogram import Bins
+from qexplorer.observe.histogram import Bins, Histogram
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER, TENSOR
@@ -20,7 +22,7 @@ Float64 = NDArray[np.float64]
 
 _KINDS = (("even", "Even steps"), ("kmeans", "k-means"), ("quantiles", "Equal counts"))
 _COLOURS = {"Even steps": INTEGER, "k-means": CLIPPING, "Equal counts": FLOAT}
-_ROUNDS, _BARS = 200, 120
+_ROUNDS, _BARS, _BITS = 200, 120, range(2, 7)
 _ZERO_SHARE = 0.01
 
 
@@ -51,12 +53,6 @@ def _even(x: Float64, n: Float64, bits: int) -> Float64:
     return np.asarray(best, np.float64)
 
 
-def _kmeans(x: Float64, n: Float64, bits: int) -> Float64:
-    """Lloyd's rounds from equal counts and from even steps, whichever ends with less error: both may stop early."""
-    found = [_lloyd(begin(x, n, bits), x, n) for begin in (_quantiles, _even)]
-    return min(found, key=lambda levels: _mse(levels, x, n))
-
-
 def _lloyd(levels: Float64, x: Float64, n: Float64) -> Float64:
     """Each level becomes the mean of the values that are nearest to it, until none moves."""
     for _ in range(_ROUNDS):
@@ -79,7 +75,16 @@ def _quantiles(x: Float64, n: Float64, bits: int) -> Float64:
     return np.sort(np.concatenate([filled, np.repeat(filled[-1], count - len(filled))]))
 
 
-_MADE = {"even": _even, "kmeans": _kmeans, "quantiles": _quantiles}
+@lru_cache(maxsize=4)
+def _levels(histogram: Histogram) -> dict[tuple[str, int], Float64]:
+    """The levels of each kind at each number of bits; k-means from both others, whichever ends with less error."""
+    x, n = _points(histogram.bins)
+    found: dict[tuple[str, int], Float64] = {}
+    for bits in _BITS:
+        even, quantiles = _even(x, n, bits), _quantiles(x, n, bits)
+        means = min((_lloyd(begin, x, n) for begin in (quantiles, even)), key=lambda levels: _mse(levels, x, n))
+        found |= {("even", bits): even, ("kmeans", bits): means, ("quantiles", bits): quantiles}
+    return found
 
 
 def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
@@ -89,19 +94,16 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     power = float(np.average(x**2, weights=n)) or 1.0
     titles = dict(_KINDS)
     rows = [
-        (float(b), 100 * _mse(make(x, n, b), x, n) / power, titles[name])
-        for name, make in _MADE.items()
-        for b in range(2, 7)
+        (float(b), 100 * _mse(found, x, n) / power, titles[name])
+        for (name, b), found in _levels(tensor.histogram).items()
     ]
-    levels = np.unique(_MADE[kind](x, n, bits))
+    levels = np.unique(_levels(tensor.histogram)[kind, bits])
     error = 100 * _mse(levels, x, n) / power
-    even = 100 * _mse(_even(x, n, bits), x, n) / power
+    even = 100 * _mse(_levels(tensor.histogram)["even", bits], x, n) / power
     small = float(np.abs(levels).min()) / (float(np.sqrt(power)) or 1.0)
     far = int((np.abs(levels) > 6 * np.sqrt(power)).sum())
-    words = (
-        f"**{titles[kind]}** with {len(levels)} levels leave {error:.3g} % of the signal as error; even steps leave "
-        f"{even:.3g} %. "
-    )
+    words = f"**{titles[kind]}** with {len(levels)} levels leave {error:.3g} % of the signal as error"
+    words += ". " if kind == "even" else f"; even steps leave {even:.3g} %. "
     words += (
         f"The level nearest to zero is {small:.2g} standard deviations away, so that zeros do not stay zero"
         if small > _ZERO_SHARE
@@ -117,13 +119,14 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "levels": float(len(levels)),
     }
     pictures = (
-        ChartPicture(_spec(tensor, levels)),
+        ChartPicture(_spec(tensor, levels), "Bars: how many values there are. Thick lines: the levels."),
         curves(
             "Error over the number of bits",
             [row for row in rows if row[1] > 0],
             x="bits",
             y="error, % of the signal",
             names=_COLOURS,
+            reads="Lower is better; the dashed line is where the bits stand.",
             log=True,
             now=float(bits),
         ),
@@ -143,7 +146,12 @@ def _spec(tensor: TensorStats, levels: Float64) -> dict[str, object]:
         if c
     ]
     x = {"type": "quantitative", "title": "value", "scale": {"nice": False, "zero": False}, "axis": {"grid": False}}
-    y = {"field": "count", "type": "quantitative", "title": "values", "scale": {"type": "log", "domainMin": 0.5}}
+    y = {
+        "field": "count",
+        "type": "quantitative",
+        "title": "number of values",
+        "scale": {"type": "log", "domainMin": 0.5},
+    }
     return {
         **chart_frame("The values and the levels", "", 190),
         "datasets": {"bars": rows, "levels": [{"x": float(v)} for v in levels]},
@@ -188,33 +196,55 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "k-means with four levels on weights of which many are exactly zero: what is bad?",
+                "k-means with four levels, on weights of which many are exactly zero: what may go wrong?",
                 (
-                    "none of the levels need be zero, so that zeros become something",
-                    "there are too many levels",
-                    "it cannot be computed",
+                    (
+                        "none of the levels is zero",
+                        "Levels are means of the values around them: zero is among them only by chance.",
+                    ),
+                    (
+                        "all four levels end at zero",
+                        "A level goes to the mean of its own values: the others are drawn to the rest of the weights.",
+                    ),
+                    (
+                        "some weights get no level",
+                        "Each weight takes the nearest level, however far away that is.",
+                    ),
                 ),
-                0,
-                "Levels are means of their parts: zero is among them only by chance, and pruned weights or padding "
-                "come "
-                "back wrong.",
             ),
             Closing(
-                "Why do integer units not compute on codes of a codebook?",
+                "Why do integer units not multiply the codes of a codebook?",
                 (
-                    "the product of two codes says nothing of the product of their levels",
-                    "codes are too short",
-                    "they do",
+                    (
+                        "a code does not say how large its level is",
+                        "It must be looked up first: codebooks save memory, not arithmetic.",
+                    ),
+                    (
+                        "such codes have too few bits",
+                        "Codes of an even grid may be as short, and integer units do multiply those.",
+                    ),
+                    (
+                        "the levels are too close together",
+                        "How close they are does not matter: a code does not tell which one it is without the table.",
+                    ),
                 ),
-                0,
-                "Levels lie anywhere: a code must be looked up before it can be multiplied. Codebooks save memory, not "
-                "arithmetic.",
             ),
             Closing(
-                "NF4 is a fixed table of 16 levels. What was it made for?",
-                ("weights with a normal distribution", "activations behind a ReLU", "any values"),
-                0,
-                "Its levels are quantiles of the normal distribution, with an exact zero (Dettmers et al. 2023).",
+                "NF4 is a fixed table of 16 levels. For which values was it made?",
+                (
+                    (
+                        "weights with a normal distribution",
+                        "Its levels lie closest where the bell curve has most values, with an exact zero.",
+                    ),
+                    (
+                        "activations behind a ReLU",
+                        "Those are never negative: half of its levels would be idle.",
+                    ),
+                    (
+                        "values that are spread evenly",
+                        "For those even steps are best, which is what integers have.",
+                    ),
+                ),
             ),
         ),
         words=(
@@ -226,14 +256,15 @@ ENTRIES = (
             ("k-means", "moves each level to the mean of the values nearest to it, until nothing moves."),
             (
                 "NF4",
-                "a fixed table of 16 levels for weights with a normal distribution (the bell curve), with an "
-                "exact zero.",
+                "a fixed table of 16 levels for weights with a normal distribution (the bell curve), "
+                "with an exact zero.",
             ),
         ),
         sources=(
-            "Lloyd 1982, Least squares quantization in PCM, Method I",
-            "Han et al. 2016, Deep Compression, section 3",
-            "Dettmers et al. 2023, QLoRA, eq. 4 (NF4)",
+            "Lloyd 1982, Least squares quantization in PCM, IEEE Transactions on Information Theory 28",
+            "Han et al. 2016, Deep Compression: Compressing Deep Neural Networks with Pruning, Trained Quantization "
+            "and Huffman Coding, arXiv:1510.00149",
+            "NF4: Dettmers et al. 2023, QLoRA: Efficient Finetuning of Quantized LLMs, arXiv:2305.14314",
         ),
         exercise=Exercise(
             "Lloyd's rounds on a few values.",

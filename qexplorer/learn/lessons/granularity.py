@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from qexplorer.core.formats import FORMATS, Granularity
 from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
-from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars, channel_ranges
 from qexplorer.learn.scaled import drawn
 from qexplorer.observe.error import row_sums
@@ -82,17 +82,13 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     scales = int(grid.scale.size)
     bytes_codes, bytes_scales = rows.size * bits / 8, 4.0 * scales
     worst, lost = int(sqnr.argmin()), int((sqnr < 0.5).sum())
-    ranges = ChartPicture(
-        {
-            **channel_ranges(rows, grid, own=own),
-            "height": 190,
-        }
-    )
+    ranges = channel_ranges(rows, grid, own=own)
     quality = bars(
         "Signal over error of each channel",
         [(str(i), float(db), "") for i, db in enumerate(sqnr)],
         axis="dB",
         names={"": INTEGER},
+        reads="One bar for each channel, in the same order: higher is better, and at 0 dB nothing is left.",
     )
     where = {"tensor": "one scale for all", "channel": "a scale for each channel", "block": "a scale for 32 values"}
     words = (
@@ -151,36 +147,59 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "One channel of a weight is 50 times wider than the others, which get one scale with it at 4 bits. "
-                "What "
-                "becomes of them?",
-                ("their values round to zero", "they overflow", "nothing"),
-                0,
-                "With codes -7 to 7 a step is 50 / 7, about 7 times their largest value: the layer loses those "
-                "channels.",
-            ),
-            Closing(
-                "Blocks of 32 four-bit weights with a 16-bit scale each take how many bits a weight?",
-                ("4.5", "4", "20"),
-                0,
-                "32 * 4 + 16 = 144 bits for 32 weights.",
-            ),
-            Closing(
-                "Why do activations usually have one scale for the tensor?",
+                "One channel of a weight is 50 times wider than the others, and all share one scale at 4 bits. What "
+                "becomes of the others?",
                 (
-                    "a scale for each input channel cannot be taken out of the integer sum",
-                    "activations are all alike",
-                    "there is no memory for more",
+                    (
+                        "nearly all of their values round to zero",
+                        "With codes -7 to 7 a step is 50 / 7, about 7 times their largest value: "
+                        "those channels are lost.",
+                    ),
+                    (
+                        "nearly all of their values are clipped",
+                        "The range reaches the widest channel, so that the narrow ones are well inside of it.",
+                    ),
+                    (
+                        "they keep about half of their levels",
+                        "A step is as wide as the wide channel needs it: 50 times too wide for the others.",
+                    ),
                 ),
-                0,
-                "sum(s_i * q_i * w_i) needs a multiplication by s_i inside of the sum; with one s it stands outside.",
+            ),
+            Closing(
+                "Blocks of 32 four-bit weights share a scale of 16 bits. How many bits does a weight take in all?",
+                (
+                    ("4.5", "16 bits over 32 weights are half a bit for each, on top of its 4."),
+                    ("20", "That is 4 + 16, a scale for each weight; here 32 of them share one."),
+                    ("4", "The scales are stored, too, and each has 16 bits."),
+                ),
+            ),
+            Closing(
+                "Why do activations usually have one scale for the whole tensor?",
+                (
+                    (
+                        "scales of single channels would stand inside of the sum",
+                        "s_1 * q_1 * w_1 + s_2 * q_2 * w_2 needs a multiplication for each term; one s stands outside.",
+                    ),
+                    (
+                        "their channels all have the same range",
+                        "They differ, often by much more than those of weights.",
+                    ),
+                    (
+                        "scales of single channels would take too much memory",
+                        "They would be a few numbers for a whole layer; it is the arithmetic that cannot use them.",
+                    ),
+                ),
             ),
         ),
         words=(
             (
                 "tensor, channel, block",
-                "all weights of a layer, those that make one of its outputs, and a few (here 32) that lie side "
-                "by side.",
+                "all weights of a layer, those that make one of its outputs, and a few (here 32) "
+                "that lie side by side.",
+            ),
+            (
+                "bits of a scale",
+                "are shared by all its weights: 16 bits for 64 of them are a quarter of a bit for each.",
             ),
             (
                 "activations",
@@ -189,12 +208,13 @@ ENTRIES = (
             ),
             (
                 "dB",
-                "how far the signal stands above the error; 6 dB more is half the error, and near 0 dB nothing "
+                "how far the signal stands above the error; 6 dB more is an error half as large, and near 0 dB nothing "
                 "is left.",
             ),
         ),
         sources=(
-            "Krishnamoorthi 2018, Quantizing deep convolutional networks for efficient inference, section 2.6",
+            "Krishnamoorthi 2018, Quantizing deep convolutional networks for efficient inference: A whitepaper, "
+            "arXiv:1806.08342",
             "DequantizeLinear with axis and block_size, ONNX operator set 21",
         ),
         exercise=Exercise(

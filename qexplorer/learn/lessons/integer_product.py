@@ -101,30 +101,38 @@ ENTRIES = (
             Closing(
                 "Where in an int8 layer is something rounded?",
                 (
-                    "once, when the sum becomes an 8-bit code",
-                    "in each product",
-                    "in each addition",
+                    (
+                        "when the sum becomes an 8-bit code",
+                        "Products and sums of integers are exact; rounding comes with the change of scale at the end.",
+                    ),
+                    ("in each product", "A product of two integers is an integer: nothing is to be rounded."),
+                    ("each time something is added", "A sum of integers is an integer; it can only run over."),
                 ),
-                0,
-                "Products and sums of integers are exact; rounding comes with the change of scale at the end.",
             ),
             Closing(
-                "What does a weight's zero point of 0 save?",
+                "What does it save if the zero point of the weights is 0?",
                 (
-                    "a sum over the activations in each product",
-                    "memory for the weights",
-                    "the accumulator",
+                    (
+                        "a sum over the activations",
+                        "Each product has (w - z_w): what z_w adds depends on the activations, and is gone with 0.",
+                    ),
+                    ("bits of the accumulator", "The largest sum is about as large; it is a sum of its own that goes."),
+                    (
+                        "the rounding at the very end",
+                        "The change of scale stays, and with it the rounding.",
+                    ),
                 ),
-                0,
-                "sum((a - z_a) * (w - z_w)) has a term z_w * sum(a), which depends on the input and must be computed "
-                "each "
-                "time; it is gone with z_w = 0.",
             ),
             Closing(
-                "Roughly how many products of uint8 and int8 codes fit into 32 bits for certain?",
-                ("about 65,000", "about 255", "about 16"),
-                0,
-                "2^31 / (255 * 128) is about 65,800: enough for nearly every layer.",
+                "A product needs 16 bits at most, and the accumulator has 32. How many products fit for certain?",
+                (
+                    ("about 65,000", "16 bits are left, and each allows for twice as many: 2 to the power of 16."),
+                    ("exactly 2", "Two times 16 bits are not a sum: adding two products needs only one bit more."),
+                    (
+                        "about 16",
+                        "Each of the 16 bits that are left doubles the number of products, so that it is 2^16.",
+                    ),
+                ),
             ),
         ),
         words=(
@@ -133,13 +141,21 @@ ENTRIES = (
                 "where a sum of products is kept; a number that needs more bits than it has comes out at the "
                 "other end (wraps round).",
             ),
+            (
+                "room for a sum",
+                "twice as many products need one bit more: with 17 bits two products of 16 bits fit, with 18 four.",
+            ),
             ("s_a, s_w, s_out", "the scales of activations, weights and results."),
-            ("zero point of weights", "would need the sum of the activations in each product; with 0 it falls away."),
+            (
+                "zero point of weights",
+                "each product is (a - z_a) * (w - z_w), so that z_w needs a sum of the activations for each input; "
+                "with 0 it falls away.",
+            ),
         ),
         sources=(
             "QLinearMatMul, ONNX operator set 21",
             "Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only "
-            "Inference, eq. 4 to 7",
+            "Inference, arXiv:1712.05877",
         ),
         exercise=Exercise(
             "One product of a row and a column.",

@@ -16,6 +16,7 @@ from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
 __all__ = ["ENTRIES"]
 
 _CONTOURS = (0.05, 0.15, 0.3)
+_READS = "The cross: the two weights. Dots: the levels around them. Each ring: the same error at the output."
 
 
 def _error(move: tuple[float, float], rho: float) -> float:
@@ -34,10 +35,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     names = {c: f"{c[0]:g}, {c[1]:g}" for c in corners}
     kinds = {c: "nearest" if c == near else "best" if errors[c] <= errors[best] + 1e-9 else "other" for c in corners}
     rows = [(names[c], errors[c], kinds[c]) for c in corners]
-    words = (
-        f"Rings join weights with the same error. Rounded to the **nearest**, {names[near]}, the output's squared "
-        f"error is {errors[near]:.3g}"
-    )
+    words = f"Rounded to the **nearest**, {names[near]}, the output's squared error is {errors[near]:.3g}"
     words += (
         ", and nothing is better."
         if same
@@ -54,13 +52,14 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "times": errors[near] / max(errors[best], 1e-12),
     }
     pictures = (
-        ChartPicture(_spec(w, rho, kinds)),
+        ChartPicture(_spec(w, rho, kinds), _READS),
         bars(
             "Error at the output of each way",
             rows,
             axis="mean squared error",
             names={"nearest": CLIPPING, "best": INTEGER, "other": GRID},
-            height=220,
+            reads="Each bar is one dot beside it: first weight, second weight, both in steps.",
+            height=200,
         ),
     )
     return Shown(pictures, words, numbers)
@@ -89,7 +88,7 @@ def _spec(
     lines = [point | {"level": str(level)} for level in _CONTOURS for point in _contour(w, rho, level)]
     colours = {"domain": ["nearest", "best", "other"], "range": [CLIPPING, INTEGER, GRID]}
     return {
-        **chart_frame("Four ways to round two weights", "", 220),
+        **chart_frame("Four ways to round two weights", "", 200),
         "datasets": {"rings": lines, "corners": rows, "weights": [{"x": w[0], "y": w[1]}]},
         "layer": [
             {
@@ -149,29 +148,54 @@ ENTRIES = (
             Closing(
                 "Why does this matter at 4 bits and hardly at 8?",
                 (
-                    "rounding errors are about 16 times larger at 4 bits",
-                    "8-bit weights are not rounded",
-                    "it matters at 8 bits more",
+                    (
+                        "errors are about 16 times larger at 4 bits",
+                        "At 8 bits a step is so fine that even the worse choice hardly moves the output.",
+                    ),
+                    (
+                        "8-bit weights need no rounding",
+                        "They are rounded as well, to steps about 16 times as fine.",
+                    ),
+                    (
+                        "inputs are alike at 4 bits only",
+                        "How alike the inputs are has nothing to do with the bits of the weights.",
+                    ),
                 ),
-                0,
-                "At 8 bits a step is small enough that even the worse choice hardly moves the output.",
             ),
             Closing(
                 "What does AdaRound learn?",
-                ("which weights go up and which down", "new scales", "new biases"),
-                0,
-                "Scales stay: for each weight one of its two neighbouring codes is chosen by the error of the layer's "
-                "output.",
+                (
+                    (
+                        "which weights go up and which go down",
+                        "For each weight one of its two neighbouring levels, chosen by the error of "
+                        "the layer's output.",
+                    ),
+                    (
+                        "better scales",
+                        "Scales stay; only the choice between the two levels around a weight is learned.",
+                    ),
+                    (
+                        "biases that make up for the error",
+                        "That is bias correction, which shifts the output; here the weights' own rounding is chosen.",
+                    ),
+                ),
             ),
             Closing(
-                "GPTQ rounds one weight after the other. What does it do with each error?",
+                "GPTQ rounds one weight after the other. What does it do with the error of each?",
                 (
-                    "it moves the weights that are still to be rounded, to make up for it",
-                    "it ignores it",
-                    "it rounds the weight again",
+                    (
+                        "it moves the weights still to come, to make up for it",
+                        "How alike the inputs are says how far each of the others must move.",
+                    ),
+                    (
+                        "it rounds the same weight again, the other way",
+                        "A weight that is rounded stays; it is those still to come that move.",
+                    ),
+                    (
+                        "it adds it to the bias",
+                        "The error depends on the input, which a bias does not; other weights can make up for it.",
+                    ),
                 ),
-                0,
-                "The Hessian of the inputs says how much each of the others must move.",
             ),
         ),
         words=(
@@ -184,8 +208,9 @@ ENTRIES = (
             ("8 bits", "have steps about 16 times as fine as 4 bits, so that a worse choice hardly shows."),
         ),
         sources=(
-            "Nagel et al. 2020, Up or Down? Adaptive Rounding for Post-Training Quantization, section 3",
-            "Frantar et al. 2023, GPTQ, eq. 2 and 3",
+            "Nagel et al. 2020, Up or Down? Adaptive Rounding for Post-Training Quantization, arXiv:2004.10568",
+            "Frantar et al. 2023, GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers, "
+            "arXiv:2210.17323",
         ),
         exercise=Exercise(
             "Two weights of 0.4 steps, and inputs with correlation 0.9.",

@@ -23,6 +23,7 @@ __all__ = ["ENTRIES"]
 
 _FLOATS = {"half": (5, 10, 15), "e4m3": (4, 3, 7), "e5m2": (5, 2, 15)}
 """Bits of exponent and mantissa, and the bias, of each float."""
+_LARGEST = {"integer": 127.0, "half": 65504.0, "e4m3": 448.0, "e5m2": 57344.0}
 _NEAR = 20
 """How many integers are drawn on each side."""
 _TITLES = {"integer": "int8", "half": "FP16 (half)", "e4m3": "FP8 E4M3", "e5m2": "FP8 E5M2"}
@@ -104,10 +105,10 @@ def _line(kind: str, value: float) -> ChartPicture:
     if kind == "integer":
         levels = levels[np.abs(levels - value) <= _NEAR]
     x = {"field": "x", "type": "quantitative", "title": "value", "scale": {"nice": False, "zero": False}}
-    x["axis"] = {"grid": False, "format": ".4~g"}
+    x["axis"] = {"grid": False, "format": ".4~g", "labelOverlap": True}
     return ChartPicture(
         {
-            **chart_frame("Values around it", "", 70),
+            **chart_frame("Values around it", "", 60),
             "datasets": {
                 "levels": [{"x": float(v)} for v in levels],
                 "now": [{"x": value}] if np.isfinite(value) else [],
@@ -124,7 +125,8 @@ def _line(kind: str, value: float) -> ChartPicture:
                     "encoding": {"x": x},
                 },
             ],
-        }
+        },
+        "Each thin line is a value that some code stands for; the thick one is this code's.",
     )
 
 
@@ -148,6 +150,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         words += f"; the next value is {gap:.3g} away"
         if kind != "integer" and value:
             words += f", {100 * gap / abs(value):.2g} % of the value"
+    words += f". {_TITLES[kind]} reaches {_LARGEST[kind]:,.0f} at most"
     numbers = {"value": value if finite else 0.0, "gap": gap, "finite": float(finite), "code": float(code)}
     return Shown((_boxes(kind, code), _line(kind, value)), f"{words}.", numbers, _explained(kind, code))
 
@@ -186,45 +189,61 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "Which of these has evenly spaced values?",
-                ("int8", "FP8 E4M3", "FP16"),
-                0,
-                "Neighbouring integers are 1 apart everywhere; a float's step doubles with each exponent.",
+                "In FP8 E4M3 the values near 10 are 1 apart. How far apart are those near 100?",
+                (
+                    ("8", "A float's steps grow with its values: from 64 to 128 there are eight of them, each 8 wide."),
+                    ("1", "So it would be for integers; a float's step is a share of the value, so that it grows."),
+                    ("1/8", "It is the other way round: the larger a float, the wider its steps."),
+                ),
             ),
             Closing(
-                "An FP8 float gives one bit of its mantissa to the exponent (E4M3 to E5M2). It then has",
-                ("a larger range and coarser steps.", "a smaller range and finer steps.", "only a larger range."),
-                0,
-                "The number of codes stays 256: what the range wins, precision loses.",
+                "A format of 8 bits gives one bit of its mantissa to the exponent (E4M3 becomes E5M2). It then has",
+                (
+                    (
+                        "a larger range and coarser steps.",
+                        "The number of codes stays 256: what the range wins, the steps lose.",
+                    ),
+                    (
+                        "a larger range and finer steps.",
+                        "The range does grow; but with one bit less of mantissa, steps get twice as wide.",
+                    ),
+                    (
+                        "a smaller range and finer steps.",
+                        "That is the way back: an exponent with more bits reaches further, and the steps get coarser.",
+                    ),
+                ),
             ),
             Closing(
-                "How many different values can eight bits name at most?",
-                ("256", "255", "as many as one likes"),
-                0,
-                "2 to the power of 8, in every format; some formats use a few of them for NaN, infinity or a second "
-                "zero.",
+                "How many different codes do 8 bits have?",
+                (
+                    ("256", "Each bit doubles their number: 2 to the power of 8, whatever the codes stand for."),
+                    ("128", "That many there are of each sign; the bit of the sign is one of the eight, too."),
+                    (
+                        "448",
+                        "That is the largest value of E4M3; between it and zero lie far fewer values than integers.",
+                    ),
+                ),
             ),
         ),
         words=(
             (
                 "code",
-                "the bits of one number, read as a plain integer; so many bits have 2 to the power of their "
-                "count different codes.",
+                "the bits of one number, read as a plain integer; each bit more doubles how many codes there are.",
             ),
             (
                 "exponent, bias",
-                "which power of two a float is multiplied by: 2 to the power of exponent minus bias; one bit "
-                "more squares the range.",
+                "which power of two a float is multiplied by, 2^(exponent - bias); one bit more of "
+                "it squares the range.",
             ),
             (
                 "mantissa",
-                "how far a float lies between two powers of two; one bit fewer makes its steps twice as wide.",
+                "how far a float lies between two powers of two; one bit less of it makes all steps twice as wide.",
             ),
             ("E4M3, E5M2", "floats of 8 bits with 4 or 5 bits of exponent and 3 or 2 of mantissa."),
         ),
         sources=(
             "IEEE 754-2019, binary16",
-            "Micikevicius et al. 2022, FP8 Formats for Deep Learning, table 1",
+            "Micikevicius et al. 2022, FP8 Formats for Deep Learning, arXiv:2209.05433",
         ),
         exercise=Exercise(
             "The FP8 format E4M3: one bit of sign, four of exponent (bias 7), three of mantissa.",

@@ -21,8 +21,10 @@ _REMEDIES = (
     ("none", "Nothing"),
     ("clip", "Clip it"),
     ("move", "Move its scale into the weights"),
+    ("rotate", "Rotate all channels"),
     ("split", "Keep that channel in float"),
 )
+_READS = "In each channel, left: its values (ticks); right: the levels that they become (dots)."
 
 
 def _rows(tensor: TensorStats, times: float) -> NDArray[np.float32]:
@@ -32,8 +34,21 @@ def _rows(tensor: TensorStats, times: float) -> NDArray[np.float32]:
     return rows
 
 
-def _quantized(rows: NDArray[np.float32], bits: int, remedy: str, times: float) -> NDArray[np.float32]:
+def _rotation() -> NDArray[np.float64]:
+    """An orthogonal matrix that mixes all channels."""
+    return np.asarray(np.linalg.qr(np.random.default_rng(6).standard_normal((_CHANNELS, _CHANNELS)))[0], np.float64)
+
+
+def _quantized(
+    rows: NDArray[np.float32], bits: int, remedy: str, times: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What comes back of the channels, and the levels that were used for them: of the channels that were rotated."""
     chosen = FORMATS.get(f"int{bits}")
+    if remedy == "rotate":
+        turned = (_rotation() @ rows).astype(np.float32)
+        high = float(np.abs(turned).max())
+        levels = fake_quantize(turned, grid_from_range(-high, high, chosen, symmetric=True))
+        return np.asarray(_rotation().T @ levels, np.float32), np.asarray(levels, np.float32)
     others = float(np.abs(np.delete(rows, _OUT, 0)).max())
     moved = np.ones((_CHANNELS, 1), np.float32)
     if remedy == "move":
@@ -42,7 +57,7 @@ def _quantized(rows: NDArray[np.float32], bits: int, remedy: str, times: float) 
     out = fake_quantize(rows / moved, grid_from_range(-high, high, chosen, symmetric=True)) * moved
     if remedy == "split":
         out[_OUT] = rows[_OUT]
-    return np.asarray(out, np.float32)
+    return np.asarray(out, np.float32), np.asarray(out, np.float32)
 
 
 def _db(signal: NDArray[np.float32], error: NDArray[np.float32]) -> float:
@@ -54,10 +69,10 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     assert tensor is not None
     bits, times, remedy = int(settings["bits"]), float(settings["times"]), str(settings["remedy"])
     rows = _rows(tensor, times)
-    out = _quantized(rows, bits, remedy, times)
+    out, used = _quantized(rows, bits, remedy, times)
     others = np.delete(np.arange(_CHANNELS), _OUT)
     rest, own = _db(rows[others], out[others] - rows[others]), _db(rows[[_OUT]], out[[_OUT]] - rows[[_OUT]])
-    levels = len(np.unique(out[others]))
+    levels = len(np.unique(used[others]))
     words = (
         f"With one channel {times:g} times as large, the **other {_CHANNELS - 1}** use {levels} of "
         f"{2**bits - 1} levels and keep {rest:.1f} dB; the large one keeps {own:.1f} dB. "
@@ -66,11 +81,12 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "none": "One scale for all has to reach the largest value.",
         "clip": "The large channel is cut to the reach of the others, and with it what it said.",
         "move": "Dividing that channel by a factor and multiplying its weights by it changes nothing in float.",
+        "rotate": "Mixed into all channels, it makes none of them large; the weights turn everything back.",
         "split": "Its few products are made in float and added: exact, for some float arithmetic.",
     }[remedy]
     numbers = {"rest": rest, "own": own, "levels": float(levels), "bits": float(bits), "times": times}
     numbers["all"] = float(2**bits - 1)
-    return Shown((ChartPicture(_spec(rows, out)),), words, numbers)
+    return Shown((ChartPicture(_spec(rows, out), _READS),), words, numbers)
 
 
 def _spec(rows: NDArray[np.float32], out: NDArray[np.float32]) -> dict[str, object]:
@@ -79,7 +95,9 @@ def _spec(rows: NDArray[np.float32], out: NDArray[np.float32]) -> dict[str, obje
     before = [
         {"channel": c, "value": float(v), "kind": "values"} for c in range(_CHANNELS) for v in np.sort(rows[c])[picked]
     ]
-    after = [{"channel": c, "value": float(v), "kind": "levels"} for c in range(_CHANNELS) for v in np.unique(out[c])]
+    levels = [np.unique(out[c]) for c in range(_CHANNELS)]
+    few = [found if len(found) < _EACH / 2 else np.sort(out[c])[picked] for c, found in enumerate(levels)]
+    after = [{"channel": c, "value": float(v), "kind": "levels"} for c in range(_CHANNELS) for v in few[c]]
     x = {"field": "channel", "type": "quantitative", "title": "channel", "axis": {"grid": False, "tickMinStep": 1}}
     x["scale"] = {"domain": [-0.7, _CHANNELS - 0.3], "nice": False}
     y = {
@@ -91,7 +109,7 @@ def _spec(rows: NDArray[np.float32], out: NDArray[np.float32]) -> dict[str, obje
     }
     tips = [{"field": "channel"}, {"field": "kind"}, {"field": "value", "format": ".4g"}]
     return {
-        **chart_frame("Left in each channel the values (blue), right their levels (orange)", "", 260),
+        **chart_frame("Channels and their levels", "", 240),
         "datasets": {"values": before, "levels": after},
         "layer": [
             {
@@ -143,39 +161,63 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "Why not simply clip the outliers of a language model?",
+                "Why are the outliers of a language model not simply clipped?",
                 (
-                    "they carry much of what the model knows",
-                    "clipping is not possible in int8",
-                    "it takes too long",
+                    (
+                        "they carry much of what the model knows",
+                        "They are few and always in the same channels: without them such models fall apart.",
+                    ),
+                    (
+                        "they are too many",
+                        "They are a few channels of thousands; but those few are needed.",
+                    ),
+                    (
+                        "clipping does not help the other channels",
+                        "It does, as the picture shows: all levels are theirs again. The clipped "
+                        "channel is what is lost.",
+                    ),
                 ),
-                0,
-                "They are few and systematic: without them such models fall apart (Dettmers et al. 2022).",
             ),
             Closing(
                 "SmoothQuant divides a channel of the activations by a factor. What keeps the result the same?",
                 (
-                    "the weights that read the channel are multiplied by it",
-                    "the bias is changed",
-                    "nothing, it is trained again",
+                    (
+                        "the weights that read it are multiplied",
+                        "(x / f) * (f * w) = x * w: the difficulty moves from the activations into the weights.",
+                    ),
+                    (
+                        "the bias of the layer grows by as much",
+                        "A bias adds the same number whatever x is, and cannot make up for a factor.",
+                    ),
+                    (
+                        "the model is trained again for a while",
+                        "No training is needed: the weights take the factor back, exactly.",
+                    ),
                 ),
-                0,
-                "(x / f) * (f * w) = x * w: the difficulty moves from the activations into the weights.",
             ),
             Closing(
-                "A rotation by an orthogonal matrix helps against outliers, because it",
-                ("spreads a large channel over all of them.", "removes it.", "makes it larger."),
-                0,
-                "Each channel becomes a mixture of all, so that no single one is far out, and the inverse is folded "
-                "into "
-                "the weights.",
+                "A rotation helps against a large channel, because it",
+                (
+                    (
+                        "spreads it over all channels.",
+                        "Each channel becomes a mixture of all, so that none is far out, and the weights undo it.",
+                    ),
+                    (
+                        "sets it to zero.",
+                        "Nothing is thrown away: the weights turn everything back.",
+                    ),
+                    (
+                        "gives it a scale of its own.",
+                        "There is still one scale for all; after the rotation all channels are about equally large.",
+                    ),
+                ),
             ),
         ),
         words=(
             (
                 "why not clip",
-                "the large channels of language models are few and always the same; without them such models "
-                "fall apart.",
+                "the large channels of language models are few and always the same, and carry much of what the model "
+                "knows; without them it falls apart.",
             ),
             (
                 "SmoothQuant",
@@ -185,8 +227,10 @@ ENTRIES = (
             ("rotation", "mixes all channels, so that a large one is spread over all; the weights undo it."),
         ),
         sources=(
-            "Dettmers et al. 2022, LLM.int8(), section 4",
-            "Xiao et al. 2023, SmoothQuant, eq. 3 and 4",
+            "Dettmers et al. 2022, LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale, arXiv:2208.07339",
+            "Xiao et al. 2023, SmoothQuant: Accurate and Efficient Post-Training Quantization for Large Language "
+            "Models, arXiv:2211.10438",
+            "Rotation: Ashkboos et al. 2024, QuaRot: Outlier-Free 4-Bit Inference in Rotated LLMs, arXiv:2404.00456",
         ),
         exercise=Exercise(
             "Two channels, the second a hundred times larger.",

@@ -37,17 +37,21 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     stored_alone = _WEIGHTS * 1.0
     rows = [
         ("float32", 4.0 * _WEIGHTS / 1e6, "weights"),
-        (f"{bits} bits, each in a byte", (stored_alone + scales) / 1e6, "codes"),
-        (f"{bits} bits, packed", codes / 1e6, "codes"),
-        (f"{bits} bits, packed", scales / 1e6, "scales"),
+        ("each in a byte", stored_alone / 1e6, "codes"),
+        ("each in a byte", scales / 1e6, "scales"),
+        ("packed", codes / 1e6, "codes"),
+        ("packed", scales / 1e6, "scales"),
     ]
     each = 8 * (codes + scales) / _WEIGHTS
     names = {"weights": FLOAT, "codes": INTEGER, "scales": ROUNDING}
-    rows[1] = (rows[1][0], stored_alone / 1e6, "codes")
-    rows.insert(2, (rows[1][0], scales / 1e6, "scales"))
-    chart = bars("A million weights", rows, axis="megabytes", names=names)
-    spec = dict(chart.spec)
-    spec["encoding"] = spec["encoding"] | {"y": {k: v for k, v in spec["encoding"]["y"].items() if k != "stack"}}
+    chart = bars(
+        f"A million weights as {bits}-bit codes",
+        rows,
+        axis="megabytes",
+        names=names,
+        reads="As float32, with a byte for each code, and with codes packed; scales on top.",
+        stacked=True,
+    )
     byte = (second & 15) << 4 | first & 15
     words = (
         f"{first} and {second} share the byte **0x{byte:02x}**. Packed, {bits}-bit codes with a 16-bit scale "
@@ -57,7 +61,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     )
     numbers = {"byte": float(byte), "bits_each": each, "times": 32 / each, "scales_share": scales / (codes + scales)}
     numbers["scales_percent"] = 100 * numbers["scales_share"]
-    return Shown((_boxes(first, second), type(chart)(spec)), words, numbers)
+    return Shown((_boxes(first, second), chart), words, numbers)
 
 
 ENTRIES = (
@@ -91,39 +95,55 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "A file holds 4-bit codes in int8 storage. How large is it beside an int8 file?",
-                ("as large", "half as large", "a quarter"),
-                0,
-                "Each code takes a whole byte: only what packs them makes the file smaller.",
+                "A file holds 4-bit codes, each in a byte of its own. How large is it beside a file of 8-bit codes?",
+                (
+                    ("as large", "Each code takes a whole byte: only packing two of them into one saves anything."),
+                    ("half as large", "So it is when two codes share a byte; here each has one of its own."),
+                    ("a quarter as large", "4 bits are half of 8, and that only when they are packed."),
+                ),
             ),
             Closing(
-                "In ONNX, the first of two int4 values is in which half of the byte?",
-                ("the low one", "the high one", "it is not said"),
-                0,
-                "The first element is stored in the four least significant bits (IR version 10).",
+                "The codes 1 and then 2 are packed as ONNX does it. Which byte is that?",
+                (
+                    ("0x21", "The first code is in the low half, which is written last: 2 then 1."),
+                    ("0x12", "That has the first code in the high half; the low half comes first."),
+                    ("0x03", "Codes are put side by side, four bits each, and not added."),
+                ),
             ),
             Closing(
                 "Why can packed weights make a model faster although they must be unpacked?",
                 (
-                    "reading them from memory takes longer than unpacking",
-                    "4-bit arithmetic is exact",
-                    "they do not",
+                    (
+                        "reading them from memory can take longer than unpacking",
+                        "Where memory is the limit, as for text word by word, fewer bytes are less time.",
+                    ),
+                    (
+                        "both codes of a byte are multiplied at once",
+                        "They are unpacked first; what is saved is the way from memory.",
+                    ),
+                    (
+                        "4-bit codes have less error",
+                        "They have more: 16 levels instead of 256. Speed comes from fewer bytes.",
+                    ),
                 ),
-                0,
-                "Where memory is the limit, as for one token of a language model, fewer bytes are less time; elsewhere "
-                "unpacking can cost more than it saves.",
             ),
         ),
         words=(
             ("byte", "8 bits, the smallest piece of memory that a computer reads."),
-            ("0x", "in front of a byte written as two digits of 4 bits each, 0 to 9 and a to f."),
+            (
+                "0x",
+                "stands in front of a byte written as two digits, its high half and its low half; each goes from 0 to "
+                "9 and a to f (15).",
+            ),
             (
                 "speed",
                 "where reading weights takes longer than computing, as for text word by word, fewer bytes save "
                 "time although they are unpacked.",
             ),
         ),
-        sources=("ONNX IR version 10, TensorProto.INT4: two elements in a byte, the first in the low four bits",),
+        sources=(
+            "ONNX 1.16 (IR version 10), TensorProto.raw_data: of two int4 values the first is in the low four bits",
+        ),
         exercise=Exercise(
             "Codes from -8 to 7 in pairs.",
             (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Grid, fake_quantize, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
-from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars, channel_ranges
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import CLIPPING, INTEGER
@@ -82,18 +82,14 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     words += "." if remedy == "none" else f", {gained:+.1f} dB beside nothing."
     words += f" Among the remedies at {bits} bits, **{titles[best].lower()}** fits best: {worst[best]:.1f} dB."
     pictures = (
-        ChartPicture(
-            {
-                **channel_ranges(case.values, grid),
-                "height": 200,
-            }
-        ),
+        channel_ranges(case.values, grid, height=200),
         bars(
             "Worst channel under each remedy",
             [(titles[name], db, "chosen" if name == remedy else "other") for name, db in worst.items()],
             axis="dB",
             lying=True,
             names={"chosen": CLIPPING, "other": INTEGER},
+            reads="Signal over error of the channel that fares worst: longer is better.",
             height=170,
         ),
     )
@@ -135,25 +131,54 @@ ENTRIES = (
             Closing(
                 "One channel reaches far beyond all others, and even a scale of its own leaves that one bad. "
                 "What is wrong?",
-                ("one of its values lies far out", "the channels are unequal", "calibration saw too little"),
-                0,
-                "One value stretches the range of its channel, so that the channel's other values share a few levels.",
-            ),
-            Closing(
-                "On new data a quarter of an activation's values lie beyond its range. What is wrong?",
-                ("calibration saw unlike data", "the weights are wrong", "too few bits"),
-                0,
-                "The range is right for what was seen: it must see what the model will meet.",
-            ),
-            Closing(
-                "How do you know that a remedy worked?",
                 (
-                    "accuracy rises on data that neither calibration nor the choice has used",
-                    "the error of the layer falls",
-                    "the file gets smaller",
+                    (
+                        "one of its values lies far out",
+                        "That value stretches the range of its channel, and its other values share a few levels.",
+                    ),
+                    (
+                        "the channels have unequal ranges",
+                        "Then a scale of its own would have made it good.",
+                    ),
+                    (
+                        "calibration saw too little",
+                        "Then the range would be too narrow, and values would be clipped; here it is too wide.",
+                    ),
                 ),
-                0,
-                "A layer's error is a hint; only data kept apart tells what the model has won.",
+            ),
+            Closing(
+                "On new data a quarter of a layer's values lie beyond its range. What is wrong?",
+                (
+                    (
+                        "calibration saw data unlike these",
+                        "The range is right for what was seen: it must see what the model will meet.",
+                    ),
+                    (
+                        "one value lies far out",
+                        "One value far out makes a range too wide, and then nearly nothing is beyond it.",
+                    ),
+                    (
+                        "the channels have unequal ranges",
+                        "One scale reaches the widest of them, so that none of their values lies beyond.",
+                    ),
+                ),
+            ),
+            Closing(
+                "What shows that a remedy made the model better?",
+                (
+                    (
+                        "accuracy rises on data that were used for nothing else",
+                        "Neither calibration nor the choice has seen them, so that they are like what comes later.",
+                    ),
+                    (
+                        "the error of the layer falls",
+                        "That is a hint: what counts is what comes out at the end of the model.",
+                    ),
+                    (
+                        "accuracy rises on the data of calibration",
+                        "The range was chosen by those, so that they flatter it.",
+                    ),
+                ),
             ),
         ),
         words=(
@@ -169,8 +194,9 @@ ENTRIES = (
             ),
         ),
         sources=(
-            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 3",
-            "Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 3",
+            "Nagel et al. 2021, A White Paper on Neural Network Quantization, arXiv:2106.08295",
+            "Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, "
+            "arXiv:1906.04721",
         ),
         exercise=Exercise(
             "Find the fault of a layer from its channels.",

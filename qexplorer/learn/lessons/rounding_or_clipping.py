@@ -78,6 +78,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
             x="range, % of the whole",
             y="mean squared error",
             names=kinds,
+            reads="A narrower range, to the left, rounds less and clips more; the dashed line is where the "
+            "range stands.",
             log=True,
             now=100 * share,
         ),
@@ -112,35 +114,55 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "Clipping makes nearly all of the error. What helps?",
-                ("a wider range", "a narrower range", "fewer bits"),
-                0,
-                "What is clipped lies beyond the range: a wider one cuts less, for somewhat wider steps.",
+                "Clipping makes nearly all of the error. What helps most?",
+                (
+                    (
+                        "a wider range",
+                        "What is clipped lies beyond the range: a wider one cuts less, for somewhat wider steps.",
+                    ),
+                    ("a narrower range", "That cuts even more; it helps where rounding makes most of the error."),
+                    ("more bits", "They make steps finer, but what lies beyond the range is cut all the same."),
+                ),
             ),
             Closing(
                 "With more bits, where does the best range go?",
-                ("it gets wider", "it gets narrower", "it stays"),
-                0,
-                "With finer steps rounding matters less, so that it is worth it to clip less: at 8 bits the best range "
-                "is wider than at 4.",
+                (
+                    (
+                        "it gets wider",
+                        "With finer steps rounding matters less, so that less should be clipped: try 8 bits.",
+                    ),
+                    (
+                        "it gets narrower",
+                        "Steps are fine already with more bits; it is with few bits that cutting values pays.",
+                    ),
+                    (
+                        "it stays where it is",
+                        "Move the bits and read where the least error is: the two curves cross elsewhere.",
+                    ),
+                ),
             ),
             Closing(
                 "Half as wide a step makes the squared error of rounding",
-                ("a quarter.", "half.", "the same."),
-                0,
-                "Values spread evenly in a step of width s have a mean squared error of s * s / 12.",
+                (
+                    (
+                        "a quarter.",
+                        "Errors get half as large, and their squares a quarter: s * s / 12 for a step of width s.",
+                    ),
+                    ("half.", "The errors themselves are half as large; their squares are a quarter."),
+                    ("an eighth.", "Errors get half as large, and half times half is a quarter."),
+                ),
             ),
         ),
         words=(
             ("squared error", "the mean of the squares of what each value moves; twice as far counts four times."),
-            ("bits", "so many bits have 2 to the power of their number levels: 16 at 4 bits."),
-            ("dB", "how far the signal stands above the error; 6 dB more is half the error."),
+            ("bits", "each bit more doubles the number of levels: 16 at 4 bits, 32 at 5."),
+            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
         ),
         sources=(
-            "Error of a uniform quantizer s^2 / 12: Bennett 1948, Spectra of Quantized Signals",
+            "Error of a uniform quantizer, s^2 / 12: Bennett 1948, Spectra of Quantized Signals, Bell System "
+            "Technical Journal 27",
             "Range by least squared error: Banner et al. 2019, Post training 4-bit quantization of convolutional "
-            "networks"
-            " for rapid-deployment (ACIQ)",
+            "networks for rapid-deployment (ACIQ), arXiv:1810.05723",
         ),
         exercise=Exercise(
             "Values from a normal distribution on 16 levels.",

@@ -17,6 +17,9 @@ from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
 __all__ = ["ENTRIES"]
 
 _WINDOW = (-8.0, 8.0)
+_READS = (
+    "Each line is a level, its code above it. x is moved to the nearest one, x'; the bar between them is the error."
+)
 
 
 def _grid(settings: Settings) -> Grid:
@@ -64,7 +67,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "clipped": float(clipped),
     }
     sentence = f"{what}. Zero is code {zero}, so zero comes back as exactly 0."
-    return Shown((ChartPicture(_spec(grid, float(x), back)),), sentence, numbers, tuple(lines))
+    return Shown((ChartPicture(_spec(grid, float(x), back), _READS),), sentence, numbers, tuple(lines))
 
 
 def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
@@ -72,44 +75,43 @@ def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
     levels = grid.levels().astype(float)
     codes = grid.codes()
     rows = [{"value": float(v), "code": int(c)} for v, c in zip(levels, codes, strict=True)]
-    axis = {"type": "quantitative", "title": "value", "scale": {"domain": list(_WINDOW), "nice": False}}
-    axis["axis"] = {"grid": False}
-    height = {"value": 20}, {"value": 58}
-    few = [
-        row
-        for i, row in enumerate(rows)
-        if len(rows) <= 16 or i in (0, len(rows) - 1) or row["code"] == grid.zero_point
-    ]
-    where = [{"value": x, "what": "x", "at": 74}, {"value": back, "what": "x'", "at": 96}]
+    axis: dict[str, Any] = {"type": "quantitative", "title": "value"}
+    axis |= {"scale": {"domain": list(_WINDOW), "nice": False}, "axis": None}
+    codes_above = {
+        "orient": "top",
+        "title": "code",
+        "grid": False,
+        "domain": False,
+        "ticks": False,
+        "values": [row["value"] for row in rows],
+        "labelExpr": f"round(datum.value / {float(grid.scale)!r}) + {int(grid.zero_point)}",
+        "labelOverlap": "greedy",
+    }
+    where = [{"value": x, "what": "x", "at": 56}, {"value": back, "what": "x'", "at": 78}]
     return {
-        **chart_frame("The levels of the grid, with their codes", "", 120),
-        "datasets": {"levels": rows, "few": few, "way": where, "error": [{"from": x, "to": back}]},
+        **chart_frame("The levels of the grid, with their codes", "", 92),
+        "datasets": {"levels": rows, "way": where, "error": [{"from": x, "to": back}]},
         "layer": [
             {
                 "data": {"name": "levels"},
                 "mark": {"type": "rule", "color": GRID, "strokeWidth": 1.5, "clip": True},
                 "encoding": {
-                    "x": axis | {"field": "value"},
-                    "y": height[0],
-                    "y2": height[1],
+                    "x": axis | {"field": "value", "axis": codes_above},
+                    "y": {"value": 2},
+                    "y2": {"value": 40},
                     "tooltip": [{"field": "code"}, {"field": "value", "format": ".4g"}],
                 },
             },
             {
-                "data": {"name": "few"},
-                "mark": {"type": "text", "color": GRID, "fontSize": 11, "clip": True},
-                "encoding": {"x": axis | {"field": "value"}, "y": {"value": 10}, "text": {"field": "code"}},
-            },
-            {
                 "data": {"name": "error"},
                 "mark": {"type": "rule", "color": CLIPPING, "strokeWidth": 3, "clip": True},
-                "encoding": {"x": axis | {"field": "from"}, "x2": {"field": "to"}, "y": {"value": 85}},
+                "encoding": {"x": axis | {"field": "from"}, "x2": {"field": "to"}, "y": {"value": 67}},
             },
             {
                 "data": {"name": "way"},
                 "mark": {"type": "point", "filled": True, "size": 120, "opacity": 1, "clip": True},
                 "encoding": {
-                    "x": axis | {"field": "value"},
+                    "x": axis | {"field": "value", "axis": {"grid": False}},
                     "y": {"field": "at", "type": "quantitative", "scale": None, "axis": None},
                     "color": {
                         "field": "what",
@@ -127,9 +129,10 @@ def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
                     "mark": {"type": "text", "dx": 14, "fontSize": 13, "color": GRID, "clip": True},
                     "encoding": {"x": axis | {"field": "value"}, "y": {"value": at}, "text": {"field": "what"}},
                 }
-                for what, at in (("x", 74), ("x'", 96))
+                for what, at in (("x", 56), ("x'", 78))
             ),
         ],
+        "resolve": {"axis": {"x": "independent"}},
     }
 
 
@@ -189,33 +192,60 @@ ENTRIES = (
         closing=(
             Closing(
                 "The scale is 0.5 and the zero point 10. Which value is code 14?",
-                ("2", "7", "12"),
-                0,
-                "(14 - 10) * 0.5 = 2: the zero point is a code, so it is taken off first; then the scale applies.",
+                (
+                    ("2", "(14 - 10) * 0.5 = 2: the zero point is a code, so it is taken off first; then the scale."),
+                    ("7", "14 * 0.5 = 7 forgets the zero point: code 10 stands for 0, so 14 is four steps above it."),
+                    (
+                        "-3",
+                        "14 * 0.5 - 10 = -3 takes the zero point off a value; it is a code, and is taken off the code.",
+                    ),
+                ),
             ),
             Closing(
                 "Why must zero be one of the levels?",
                 (
-                    "because padding and ReLU make many exact zeros, and each would carry an error",
-                    "because computers cannot store a zero otherwise",
-                    "it need not be",
+                    (
+                        "the many exact zeros of a network would come back wrong",
+                        "Padding and ReLU make them, and all would be wrong by the same amount, which adds up.",
+                    ),
+                    (
+                        "the scale could not be computed otherwise",
+                        "The scale follows from the range and the number of codes; where zero lies "
+                        "does not matter to it.",
+                    ),
+                    (
+                        "negative values would have no code otherwise",
+                        "They have codes wherever the range reaches below zero, also if zero lay between two levels.",
+                    ),
                 ),
-                0,
-                "A convolution pads with zeros and ReLU makes them: if zero lay between two levels, all of these "
-                "would be wrong by the same amount, which adds up.",
             ),
             Closing(
                 "A number lies far beyond the highest level. What is its code?",
-                ("the highest code", "it wraps round to the lowest code", "there is none"),
-                0,
-                "Codes are clipped to their range (saturated), so it comes back as the highest level, with all of the "
-                "rest as clipping error.",
+                (
+                    (
+                        "the highest code",
+                        "Codes are clipped to their range: it comes back as the highest level, and the rest is error.",
+                    ),
+                    (
+                        "it wraps round to the lowest codes",
+                        "So a counter does that runs over; quantizing ends in clip(), which stops at the last code.",
+                    ),
+                    (
+                        "a code with one bit more",
+                        "The number of bits is fixed: move x beyond the highest value and see which code it gets.",
+                    ),
+                ),
             ),
         ),
         words=(
             (
                 "grid, level",
-                "the few values that codes stand for, and one of them; everything else is moved to a level.",
+                "the few values that codes stand for, and one of them; every other value is moved to "
+                "the nearest level.",
+            ),
+            (
+                "zero point",
+                "the code that stands for 0: codes above it are positive values, codes below it negative ones.",
             ),
             ("clip", "what lies beyond the lowest or highest code becomes that code."),
             (
@@ -227,7 +257,7 @@ ENTRIES = (
         sources=(
             "QuantizeLinear and DequantizeLinear, ONNX operator set 21",
             "Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only "
-            "Inference, eq. 1",
+            "Inference, arXiv:1712.05877",
         ),
         exercise=_EXERCISE,
     ),

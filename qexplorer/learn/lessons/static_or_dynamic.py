@@ -74,31 +74,46 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "When is dynamic quantization worth its pass over the input?",
+                "Where is dynamic quantization worth its pass over the input?",
                 (
-                    "where ranges change much from input to input, as in language models",
-                    "always",
-                    "for convolutions on pictures of one camera",
+                    (
+                        "where ranges change much from input to input, as in text",
+                        "Each input gets a range that fits it, so that none is clipped and none has too wide steps.",
+                    ),
+                    (
+                        "where all inputs look alike, as pictures of one camera",
+                        "There the range of calibration fits all of them: a static one is as good and costs nothing.",
+                    ),
+                    (
+                        "where there are many weights",
+                        "Weights do not change from input to input; it is the activations whose range is measured.",
+                    ),
                 ),
-                0,
-                "Where inputs look alike a static range is as good and costs nothing.",
             ),
             Closing(
-                "A model is quantized in its weights alone. What gets smaller or faster?",
+                "A model is quantized in its weights alone. What does it save?",
                 (
-                    "the file, and reading weights from memory",
-                    "all of its arithmetic",
-                    "its activations",
+                    (
+                        "the size of the file, and reading weights from memory",
+                        "Products are still made in float; where memory is the limit, it is faster all the same.",
+                    ),
+                    (
+                        "float arithmetic, as products are made of integers",
+                        "Activations stay float, so that weights are made float again before they are multiplied.",
+                    ),
+                    (
+                        "the memory of its activations",
+                        "They stay float, as large as they were.",
+                    ),
                 ),
-                0,
-                "Products are still made in float; where memory is the limit, as in one-token-at-a-time text, it is "
-                "faster all the same.",
             ),
             Closing(
-                "Which of the three needs calibration data?",
-                ("static", "dynamic", "weights only"),
-                0,
-                "Only a static range must be known before the model runs.",
+                "Which of the three needs sample data before the model can be used?",
+                (
+                    ("static", "Its range must be known before the model runs, and samples show it."),
+                    ("dynamic", "It measures the range of each input as that comes; nothing must be known before."),
+                    ("weights only", "The weights are in the file: nothing has to run to see their range."),
+                ),
             ),
         ),
         words=(
@@ -113,7 +128,7 @@ ENTRIES = (
         sources=(
             "DynamicQuantizeLinear, ONNX operator set 11",
             "Gholami et al. 2021, A Survey of Quantization Methods for Efficient Neural Network Inference, "
-            "section III-D",
+            "arXiv:2103.13630",
         ),
         exercise=Exercise(
             "A layer that saw values up to 2 when it was calibrated.",

@@ -16,6 +16,7 @@ from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER
 __all__ = ["ENTRIES"]
 
 _TARGET, _STEPS = 1.3, 40
+_READS = "The dot: the weight, on its level. Dashed: without rounding. Flat grey line: the target."
 _KINDS = (("true", "The true one"), ("through", "Straight through"))
 
 
@@ -84,9 +85,10 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     ]
     rows += [(float(i), _TARGET, "target") for i in (0, _STEPS)]
     pictures = (
-        ChartPicture(_stairs(scale, w, level)),
+        ChartPicture(_stairs(scale, w, level), _READS),
         curves("The weight and its level, step by step", rows, x="step of training", y="value",
-               names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT}),
+               names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT},
+               reads="What training does, from left to right; it should bring the level to the target."),
     )  # fmt: skip
     return Shown(pictures, words, numbers, tuple(lines))
 
@@ -162,22 +164,43 @@ ENTRIES = (
         ),
         closing=(
             Closing(
-                "In training with fake quantization, which weights are kept?",
-                ("float ones, which are rounded anew in each step", "integer codes alone", "none"),
-                0,
-                "Small steps of the gradient add up in the float weights until a rounding jumps.",
+                "In training with fake quantization, which weights are kept from step to step?",
+                (
+                    (
+                        "float ones, which are rounded anew in each step",
+                        "Small moves add up in them until a rounding jumps.",
+                    ),
+                    (
+                        "rounded ones, which move by a level at a time",
+                        "A move smaller than a step would then be lost each time; float weights collect them.",
+                    ),
+                    (
+                        "integer codes alone",
+                        "Those come at the end; training needs weights that can move a little.",
+                    ),
+                ),
             ),
             Closing(
                 "A weight swings between two levels near the end. What helps?",
-                ("a smaller rate, or holding it where it was most", "a larger rate", "more bits for the gradient"),
-                0,
-                "The target lies between two levels: with smaller steps it crosses less often (Nagel et al. 2022).",
+                (
+                    (
+                        "a smaller learning rate",
+                        "With smaller moves it crosses the jump less often; holding it at one level helps, too.",
+                    ),
+                    ("a larger learning rate", "Larger moves cross the jump at every step."),
+                    (
+                        "more steps of training",
+                        "It goes on swinging, as the target lies between two levels and each pulls back.",
+                    ),
+                ),
             ),
             Closing(
-                "Beyond the ends of the grid the straight-through gradient is usually",
-                ("zero.", "one.", "negative."),
-                0,
-                "A clipped weight does not change its level however it moves, so that its gradient is stopped.",
+                "For a weight that is clipped, beyond the end of the grid, the straight-through gradient is usually",
+                (
+                    ("0.", "However it moves a little, its level stays the last one: there is nothing to learn from."),
+                    ("1.", "So it is inside of the grid; beyond it the level does not follow the weight."),
+                    ("-1.", "It is never turned round: inside of the grid it is 1, beyond it 0."),
+                ),
             ),
         ),
         words=(
@@ -197,9 +220,9 @@ ENTRIES = (
             ("beyond the grid", "a clipped weight keeps its level however it moves, so that its gradient is set to 0."),
         ),
         sources=(
-            "Bengio et al. 2013, Estimating or Propagating Gradients Through Stochastic Neurons "
-            "(straight-through estimator)",
-            "Nagel et al. 2022, Overcoming Oscillations in Quantization-Aware Training, section 2",
+            "Bengio et al. 2013, Estimating or Propagating Gradients Through Stochastic Neurons for Conditional "
+            "Computation (straight-through estimator), arXiv:1308.3432",
+            "Nagel et al. 2022, Overcoming Oscillations in Quantization-Aware Training, arXiv:2203.11086",
         ),
         exercise=Exercise(
             "One weight that should become 1.3, on steps of 0.5.",

@@ -72,30 +72,54 @@ ENTRIES = (
             Closing(
                 "Why are weights usually quantized symmetrically?",
                 (
-                    "their values lie evenly around zero, and products with a zero point cost more",
-                    "weights are never negative",
-                    "because of the training",
+                    (
+                        "they lie evenly around zero, and no zero point is cheaper",
+                        "With both signs alike no level is wasted, and each zero point other than 0 needs a sum over "
+                        "the inputs.",
+                    ),
+                    (
+                        "a symmetric grid has more levels",
+                        "It has as many, or one less; what differs is where they lie.",
+                    ),
+                    (
+                        "an asymmetric grid would clip some of them",
+                        "Both reach from the lowest to the highest value: neither clips anything here.",
+                    ),
                 ),
-                0,
-                "With both signs alike nothing is wasted, and sum((q - z) * a) needs an extra sum over the "
-                "activations for "
-                "each z that is not 0.",
             ),
             Closing(
-                "Values behind a ReLU on a symmetric signed grid use",
-                ("about half of the codes.", "all codes.", "none of the codes."),
-                0,
-                "They are never negative, so that all negative codes are idle: one bit is lost.",
-            ),
-            Closing(
-                "A symmetric int8 grid often leaves out -128. Why?",
+                "Values behind a ReLU, on a symmetric grid, use",
                 (
-                    "so that both sides of zero have the same number of levels",
-                    "-128 cannot be stored in 8 bits",
-                    "to save memory",
+                    (
+                        "about half of the codes.",
+                        "They are never negative, so that all negative codes are idle: one bit is lost.",
+                    ),
+                    (
+                        "all of the codes.",
+                        "Set the grid to symmetric and read how many levels lie where no value is.",
+                    ),
+                    (
+                        "about a quarter of the codes.",
+                        "The grid reaches as far down as up, so that one half lies below zero, and no more.",
+                    ),
                 ),
-                0,
-                "-127 to 127 mirrors itself: x and -x then get codes that differ in sign alone.",
+            ),
+            Closing(
+                "A symmetric grid of 8 bits often leaves out the code -128. Why?",
+                (
+                    (
+                        "so that both sides of zero have as many levels",
+                        "-127 to 127 mirrors itself: x and -x get codes that differ in sign alone.",
+                    ),
+                    (
+                        "because -128 does not fit into 8 bits",
+                        "It does: 8 bits have 256 codes, -128 to 127; leaving it out is a choice.",
+                    ),
+                    (
+                        "because it stands for values that are missing",
+                        "No code of an integer grid stands for missing values; they are left to formats of floats.",
+                    ),
+                ),
             ),
         ),
         words=(
@@ -106,17 +130,17 @@ ENTRIES = (
             ),
             (
                 "cost of a zero point",
-                "each product with a weight's zero point needs an extra sum over the inputs; without one it "
-                "falls away.",
+                "each product with a weight's zero point needs an extra sum over the inputs; without "
+                "one it falls away.",
             ),
             (
                 "-127 to 127",
-                "8 bits have one negative code more than positive ones, -128; a grid that leaves it out mirrors "
-                "itself.",
+                "8 bits have one negative code more than positive ones, -128; a grid that leaves it "
+                "out mirrors itself.",
             ),
         ),
         sources=(
-            "Nagel et al. 2021, A White Paper on Neural Network Quantization, section 2.2, eq. 4 to 8",
+            "Nagel et al. 2021, A White Paper on Neural Network Quantization, arXiv:2106.08295",
             "QuantizeLinear, ONNX operator set 21",
         ),
         exercise=Exercise(

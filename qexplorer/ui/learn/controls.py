@@ -9,33 +9,32 @@ import streamlit as st
 
 from qexplorer.learn.controls import Bits, Choice, Entries, LessonControl, Slider, Switch
 from qexplorer.learn.lesson import LessonPlan
-from qexplorer.ui.learn.address import Place, widget_key
+from qexplorer.ui.learn.address import Place, choice_name
+from qexplorer.ui.session import remembered
 
 __all__ = ["draw_controls"]
 
 
 def draw_controls(lesson: LessonPlan, place: Place, *, disabled: bool) -> None:
     """Draws all that are not hidden; ``disabled`` until the question is answered."""
+    settings = place.settings
     for control in lesson.controls:
-        fits = control.only is None or place.settings[control.only[0]] in control.only[1]
+        fits = control.only is None or settings[control.only[0]] in control.only[1]
         if fits and control.name not in place.hidden:
             _DRAWN[type(control)](control, lesson, place, disabled)
 
 
 def _kept(lesson: LessonPlan, place: Place, control: LessonControl) -> dict[str, Any]:
     """Key and callback of a widget whose value is that of the control."""
-    key = widget_key(lesson, control.name)
-
-    def take() -> None:
-        place.settings[control.name] = st.session_state[key]
-
-    return {"key": key, "on_change": take}
+    kept = remembered(choice_name(lesson, control.name), control.start)
+    st.session_state[kept["key"]] = place.settings[control.name]
+    return kept
 
 
 def _slider(control: Slider, lesson: LessonPlan, place: Place, disabled: bool) -> None:
     kept = _kept(lesson, place, control)
     whole = int if control.whole else float
-    st.session_state[kept["key"]] = whole(place.settings[control.name])
+    st.session_state[kept["key"]] = whole(st.session_state[kept["key"]])
     st.slider(
         control.label,
         whole(control.low),
@@ -49,7 +48,6 @@ def _slider(control: Slider, lesson: LessonPlan, place: Place, disabled: bool) -
 
 def _choice(control: Choice, lesson: LessonPlan, place: Place, disabled: bool) -> None:
     kept = _kept(lesson, place, control)
-    st.session_state[kept["key"]] = place.settings[control.name]
     names = [name for name, _ in control.options]
     few = len(names) <= 4 and sum(len(title) for _, title in control.options) <= 24
     words: dict[str, Any] = {"format_func": control.title, "help": control.help or None, "disabled": disabled, **kept}
@@ -61,7 +59,6 @@ def _choice(control: Choice, lesson: LessonPlan, place: Place, disabled: bool) -
 
 def _switch(control: Switch, lesson: LessonPlan, place: Place, disabled: bool) -> None:
     kept = _kept(lesson, place, control)
-    st.session_state[kept["key"]] = bool(place.settings[control.name])
     st.toggle(control.label, help=control.help or None, disabled=disabled, **kept)
 
 
@@ -76,10 +73,9 @@ def _bits(control: Bits, lesson: LessonPlan, place: Place, disabled: bool) -> No
                 at -= 1
                 is_set = code >> at & 1
                 st.button(
-                    str(is_set),
-                    key=f"{widget_key(lesson, control.name)}:{at}",
+                    f"{is_set} :small[bit {at}]",  # the small part is for those who hear it
+                    key=f"{choice_name(lesson, control.name)}:{at}",
                     type="primary" if is_set else "secondary",
-                    help=f"Bit {at}",
                     disabled=disabled,
                     on_click=_flip,
                     args=(place, control.name, at),
@@ -87,34 +83,36 @@ def _bits(control: Bits, lesson: LessonPlan, place: Place, disabled: bool) -> No
 
 
 def _flip(place: Place, name: str, at: int) -> None:
-    place.settings[name] ^= 1 << at
+    place.change({name: place.settings[name] ^ 1 << at})
 
 
 def _matrix(control: Entries, lesson: LessonPlan, place: Place, disabled: bool) -> None:
     """A number for each entry, in rows."""
     st.markdown(control.label, help=control.help or None)
     rows, columns = control.shape
-    for row in range(rows):
-        for column, cell in enumerate(st.columns(columns, gap="xsmall")):
-            key = f"{widget_key(lesson, control.name)}:{row}:{column}"
-            st.session_state[key] = place.settings[control.name][row][column]
-            cell.number_input(
-                f"Row {row + 1}, column {column + 1}",
-                control.low,
-                control.high,
-                step=1,
-                label_visibility="collapsed",
-                disabled=disabled,
-                key=key,
-                on_change=_entry,
-                args=(place, control.name, row, column, key),
-            )
+    entries = place.settings[control.name]
+    with st.container(key=f"matrix_{lesson.name}_{control.name}", gap="xsmall"):
+        for row in range(rows):
+            for column, cell in enumerate(st.columns(columns, gap="xsmall")):
+                key = f"{choice_name(lesson, control.name)}:{row}:{column}"
+                st.session_state[key] = entries[row][column]
+                cell.number_input(
+                    f"{control.label}, row {row + 1}, column {column + 1}",
+                    control.low,
+                    control.high,
+                    step=1,
+                    label_visibility="collapsed",
+                    disabled=disabled,
+                    key=key,
+                    on_change=_entry,
+                    args=(place, control.name, row, column, key),
+                )
 
 
 def _entry(place: Place, name: str, row: int, column: int, key: str) -> None:
     rows = [list(entries) for entries in place.settings[name]]
     rows[row][column] = int(st.session_state[key])
-    place.settings[name] = tuple(tuple(entries) for entries in rows)
+    place.change({name: tuple(tuple(entries) for entries in rows)})
 
 
 _DRAWN = cast(

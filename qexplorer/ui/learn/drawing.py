@@ -26,7 +26,8 @@ def draw_shown(lesson: LessonPlan, shown: Shown, settings: str, *, fixed: bool) 
 
 def _draw(lesson: LessonPlan, picture: Picture, place: int, settings: str, *, fixed: bool) -> None:
     if isinstance(picture, ChartPicture):
-        draw_picture(dict(picture.spec), key=f"learn_{lesson.name}_{place}", settings=settings)
+        key = f"learn_{lesson.name}_{place}"
+        draw_picture(dict(picture.spec), key=key, settings=settings, reads=picture.reads)
     elif isinstance(picture, GridPicture):
         _grid(lesson, picture, fixed=fixed)
     else:

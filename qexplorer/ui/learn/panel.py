@@ -8,11 +8,11 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_markdown
 from qexplorer.learn.lesson import LESSONS, LessonPlan
 from qexplorer.ui.grid_editor.component import take_moved
-from qexplorer.ui.learn.address import GROUP, chosen_lesson, left_at, note, place_of
+from qexplorer.ui.learn.address import GROUP, Place, chosen_lesson, left_at, note, place_of
 from qexplorer.ui.learn.classroom import asked_group, draw_answers, teaches
 from qexplorer.ui.learn.controls import draw_controls
 from qexplorer.ui.learn.drawing import draw_shown, editor_key
-from qexplorer.ui.learn.question import draw_closing, draw_prediction, is_waiting
+from qexplorer.ui.learn.question import draw_closing, draw_prediction, is_waiting, progress
 from qexplorer.ui.learn.share import draw_share
 from qexplorer.ui.learn.subject import draw_subject, tensor_of
 from qexplorer.ui.session import as_plain, show_error
@@ -33,7 +33,9 @@ def draw_learn_page() -> None:
     if lesson is None:
         _draw_list()
     else:
+        _, link = place_of(lesson)
         _draw_top(lesson)
+        link.close()
         _draw_lesson(lesson)
         _draw_end(lesson)
     if st.session_state.pop(_TO_TOP, False):
@@ -47,6 +49,11 @@ def _open(name: str | None) -> None:
     st.session_state[_TO_TOP] = True
 
 
+def _again(lesson: LessonPlan) -> None:
+    Place(lesson).begin_again()
+    st.session_state[_TO_TOP] = True
+
+
 def _draw_list() -> None:
     st.title("Learn")
     st.markdown("How a number becomes a code, one idea at a time: predict, look, play. Each takes about three minutes.")
@@ -55,7 +62,10 @@ def _draw_list() -> None:
             with st.container(border=True, key=f"card_learn_{lesson.name}"):
                 st.markdown(f"**{number}. {lesson.title}**")
                 st.markdown(lesson.idea)
-                st.button("Open", key=f"learn_open_{lesson.name}", on_click=_open, args=(lesson.name,))
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.button("Open", key=f"learn_open_{lesson.name}", on_click=_open, args=(lesson.name,))
+                    if said := progress(Place(lesson)):
+                        st.caption(said)
 
 
 def _draw_top(lesson: LessonPlan) -> None:
@@ -71,7 +81,7 @@ def _draw_top(lesson: LessonPlan) -> None:
         st.button("", icon=":material/arrow_forward:", help="The next lesson", key="learn_next", on_click=_open,
                   args=(after,), disabled=after is None)  # fmt: skip
         st.button("All lessons", type="tertiary", on_click=_open, args=(None,))
-        draw_share(lesson, place_of(lesson))
+        draw_share(lesson)
 
 
 def _draw_end(lesson: LessonPlan) -> None:
@@ -82,6 +92,7 @@ def _draw_end(lesson: LessonPlan) -> None:
         if after < len(lessons):
             label = f"Next: {lessons[after].title}"
             st.button(label, key="learn_on", on_click=_open, args=(lessons[after].name,))
+        st.button("Start this lesson again", key="learn_again", type="tertiary", on_click=_again, args=(lesson,))
         for stem, does in lesson.pages:
             st.page_link(f"pages/{stem}.py", label=does, icon=":material/arrow_forward:", width="content")
     st.caption("Sources: " + in_markdown("; ".join(lesson.sources)) + ".")
@@ -90,13 +101,11 @@ def _draw_end(lesson: LessonPlan) -> None:
 @st.fragment
 def _draw_lesson(lesson: LessonPlan) -> None:
     """Everything that a control changes; only this runs again when one moves."""
-    place = place_of(lesson)
+    place = Place(lesson)
     tensor = tensor_of(lesson, place)
     if lesson.dragged is not None and tensor is not None and (moved := take_moved(editor_key(lesson))) is not None:
-        place.settings.update(lesson.dragged(place.settings, tensor, moved.clip))
-    note(lesson, place)
-    for problem in place.problems:
-        st.warning(as_plain(problem[:1].upper() + problem[1:]) + ".", icon=":material/link_off:")
+        place.change(lesson.dragged(place.settings, tensor, moved.clip))
+    note(lesson)
     with st.container(key="learn_idea"):
         st.markdown(lesson.idea)
     group = asked_group()
@@ -109,12 +118,13 @@ def _draw_lesson(lesson: LessonPlan) -> None:
         draw_subject(lesson, place)
         draw_controls(lesson, place, disabled=is_waiting(lesson, place, group))
     with picture:
+        settings = place.settings
         try:
-            shown = lesson.show(place.settings, tensor)
+            shown = lesson.show(settings, tensor)
         except QExplorerError as error:
             show_error(error)
             return
-        words = ", ".join(f"{c.label} {c.write(place.settings[c.name])}" for c in lesson.controls)
+        words = ", ".join(f"{c.label} {c.write(settings[c.name])}" for c in lesson.controls)
         draw_shown(lesson, shown, f"{lesson.title}, {words}", fixed=is_waiting(lesson, place, group))
         if not is_waiting(lesson, place, group):
             with st.container(key="learn_sentence"):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qexplorer.learn.controls import starts
+from qexplorer.core.foreign.media import in_label
 from qexplorer.learn.group import Group
-from qexplorer.learn.lesson import LessonPlan, as_offered
+from qexplorer.learn.lesson import Closing, LessonPlan, as_offered
 from qexplorer.observe.stats import TensorStats
 from qexplorer.ui.learn.address import Place
 from qexplorer.ui.learn.classroom import draw_waiting, is_held_back, send
 
-__all__ = ["draw_closing", "draw_prediction", "is_waiting"]
+__all__ = ["draw_closing", "draw_prediction", "is_waiting", "progress"]
 
 _PASSED = -1
 
@@ -31,62 +31,34 @@ def draw_prediction(lesson: LessonPlan, place: Place, tensor: TensorStats | None
             st.markdown(f"**Before you try: {asked.asks}**")
             with st.container(horizontal=True, gap="small"):
                 for at in as_offered(lesson.name, 0, asked.choices):
-                    st.button(
-                        asked.choices[at], key=f"learn_choice_{at}", on_click=_answer, args=(lesson, place, at, group)
-                    )
+                    st.button(asked.choices[at], key=f"learn_choice_{at}", on_click=_answer, args=(place, at, group))
                 if group is None:
-                    st.button(
-                        "Pass", key="learn_pass", type="tertiary", on_click=_answer, args=(lesson, place, _PASSED)
-                    )
+                    st.button("Pass", key="learn_pass", type="tertiary", on_click=_answer, args=(place, _PASSED))
     elif group is not None and is_held_back(lesson, place, group):
         draw_waiting(lesson, group)
     else:
-        _move_on(lesson, place)
-        before = lesson.show(_asked_at(lesson, place), tensor).numbers
-        after = lesson.show({**_asked_at(lesson, place), **asked.then}, tensor).numbers
-        right = asked.right(before, after)
-        _verdict(asked.choices, place.answer, right, asked.because.format(**after), asked.asks)
+        place.move_on()
+        before = lesson.show(place.asked_at, tensor).numbers
+        after = lesson.show({**place.asked_at, **asked.then}, tensor).numbers
+        _predicted(asked.asks, asked.choices, place.answer, asked.right(before, after), asked.because.format(**after))
 
 
-def _asked_at(lesson: LessonPlan, place: Place) -> dict[str, object]:
-    """The values at which the question was asked: what an address hides or sets stays, the rest is at its start."""
-    return {**starts(lesson.controls), **st.session_state.get(_asked_key(lesson), place.settings)}
-
-
-def _asked_key(lesson: LessonPlan) -> str:
-    return f"learn_asked:{lesson.name}"
-
-
-def _answer(lesson: LessonPlan, place: Place, at: int, group: Group | None = None) -> None:
+def _answer(place: Place, at: int, group: Group | None = None) -> None:
     if group is not None:
-        send(lesson, group, at)
-    st.session_state[_asked_key(lesson)] = dict(place.settings)
-    place.answer = at
-    st.session_state[_due_key(lesson)] = True
-    if group is None:
-        _move_on(lesson, place)
+        send(place.lesson, group, at)
+    place.take_answer(at)
+    if group is None:  # in a class the picture tells the answer only when it is revealed
+        place.move_on()
 
 
-def _due_key(lesson: LessonPlan) -> str:
-    return f"learn_due:{lesson.name}"
-
-
-def _move_on(lesson: LessonPlan, place: Place) -> None:
-    """Sets the controls to where the answer is seen, once; in a class not before it is revealed."""
-    if st.session_state.pop(_due_key(lesson), False):
-        place.settings.update(lesson.prediction.then)
-
-
-def _verdict(choices: tuple[str, ...], given: int, right: int, because: str, asked: str = "") -> None:
-    question, answer = f"{asked} " if asked else "", _plain(choices[right])
+def _predicted(asks: str, choices: tuple[str, ...], given: int, right: int, because: str) -> None:
+    answer = _plain(choices[right])
     if given == right:
-        st.success(f"{question}**Right: {answer}.** {because}", icon=":material/check:")
+        st.success(f"{asks} **Right: {answer}.** {because}", icon=":material/check:")
     elif given == _PASSED:
-        st.info(f"{question}**{answer[:1].upper()}{answer[1:]}.** {because}", icon=":material/lightbulb:")
+        st.info(f"{asks} **{answer[:1].upper()}{answer[1:]}.** {because}", icon=":material/lightbulb:")
     else:
-        st.warning(
-            f"{question}Not “{_plain(choices[given])}”, but **{answer}.** {because}", icon=":material/lightbulb:"
-        )
+        st.warning(f"{asks} Not “{_plain(choices[given])}”, but **{answer}.** {because}", icon=":material/lightbulb:")
 
 
 def _plain(choice: str) -> str:
@@ -95,20 +67,44 @@ def _plain(choice: str) -> str:
 
 
 def draw_closing(lesson: LessonPlan, place: Place) -> None:
-    """The three questions at the end, each with its answer as soon as one is given."""
+    """The three questions at the end; each answer gets its sentence at once, and a wrong one can be changed."""
     st.header("Three questions")
+    given = place.closing
     for number, question in enumerate(lesson.closing):
         order = as_offered(lesson.name, number + 1, question.choices)
-        chosen = st.radio(
+        key = f"learn_closing:{lesson.name}:{number}"
+        st.session_state[key] = given.get(number)
+        st.radio(
             question.asks,
             order,
-            index=order.index(place.closing[number]) if number in place.closing else None,
             format_func=question.choices.__getitem__,
-            key=f"learn_closing:{lesson.name}:{number}",
+            key=key,
+            on_change=_take_closing,
+            args=(place, number, key),
         )
-        if chosen is not None:
-            place.closing[number] = chosen
-            _verdict(question.choices, chosen, question.right, question.because)
-    right = sum(place.closing.get(n) == q.right for n, q in enumerate(lesson.closing))
-    if len(place.closing) == len(lesson.closing):
-        st.markdown(f"**{right} of {len(lesson.closing)} right.**")
+        if number in given:
+            _closed(question, given[number])
+    if said := progress(place):
+        st.markdown(f"**{said}**")
+
+
+def _take_closing(place: Place, number: int, key: str) -> None:
+    place.take_closing(number, st.session_state[key])
+
+
+def _closed(question: Closing, given: int) -> None:
+    answer, says = question.answers[given]
+    if given == 0:
+        st.success(f"**Right: {in_label(_plain(answer))}.** {says}", icon=":material/check:")
+    else:
+        st.warning(f"**Not “{in_label(_plain(answer))}”.** {says}", icon=":material/lightbulb:")
+
+
+def progress(place: Place) -> str:
+    """How many closing questions are answered rightly; empty where none is answered."""
+    given, questions = place.closing, len(place.lesson.closing)
+    if not given:
+        return ""
+    right, at_once = (sum(answer == 0 for answer in answers.values()) for answers in (given, place.first))
+    later = "" if right == at_once else f", {at_once} at the first try"
+    return f"{right} of {questions} right{later}."

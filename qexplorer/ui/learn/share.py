@@ -7,13 +7,13 @@ import streamlit as st
 from qexplorer.core.files import file_name
 from qexplorer.learn.lesson import LessonPlan
 from qexplorer.learn.notebook import exercise_notebook
-from qexplorer.ui.learn.address import DISTRIBUTION, Place, link_to
+from qexplorer.ui.learn.address import DISTRIBUTION, prepared_link
 from qexplorer.ui.learn.classroom import teach, teaches
 
 __all__ = ["draw_share"]
 
 
-def draw_share(lesson: LessonPlan, place: Place) -> None:
+def draw_share(lesson: LessonPlan) -> None:
     """The popover."""
     with st.popover("Teach with this", icon=":material/co_present:"):
         names = [control.name for control in lesson.controls]
@@ -30,14 +30,14 @@ def draw_share(lesson: LessonPlan, place: Place) -> None:
         group = teaches()
         code = None if group is None else group.code
         st.markdown("Link to this view, as it stands now:")
-        st.code(_whole(link_to(lesson, place, hidden=hidden, ask=ask, embed=embed)), language=None, wrap_lines=True)
+        st.code(prepared_link(lesson, hide=hidden, ask=ask, embed=embed), language=None, wrap_lines=True)
         if code is None:
             st.button("Collect a class's answers", icon=":material/groups:", on_click=teach)
             st.caption("They stay on this machine, without names.")
         else:
             st.markdown("Link for the class, whose answers appear here:")
-            link = link_to(lesson, place, hidden=hidden, ask=True, embed=True, group=code)
-            st.code(_whole(link), language=None, wrap_lines=True)
+            link = prepared_link(lesson, hide=hidden, ask=True, embed=True, group=code)
+            st.code(link, language=None, wrap_lines=True)
         st.download_button(
             "Exercise notebook",
             lambda: exercise_notebook(lesson),
@@ -47,9 +47,3 @@ def draw_share(lesson: LessonPlan, place: Place) -> None:
             on_click="ignore",
             key=f"learn_notebook:{lesson.name}",
         )
-
-
-def _whole(link: str) -> str:
-    """The link with the address under which this page was opened."""
-    url = str(st.context.url or "")
-    return url.split("/learn")[0].rstrip("/") + link

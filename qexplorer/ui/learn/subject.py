@@ -12,8 +12,8 @@ from qexplorer.core.model import Model
 from qexplorer.learn.lesson import LessonPlan
 from qexplorer.observe.editing.synthetic import DISTRIBUTIONS, synthetic
 from qexplorer.ui.distributions.tensor import observed, tensor_label, weight_stats_of
-from qexplorer.ui.learn.address import DISTRIBUTION, Place
-from qexplorer.ui.session import current_model
+from qexplorer.ui.learn.address import DISTRIBUTION, Place, choice_name
+from qexplorer.ui.session import current_model, remembered, show_error
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -30,8 +30,8 @@ def tensor_of(lesson: LessonPlan, place: Place) -> TensorStats | None:
     try:
         return _found(place.values)
     except QExplorerError as error:
-        place.problems.append(error.sentence)
-        place.values = lesson.distribution
+        show_error(error)
+        place.take(DISTRIBUTION, lesson.distribution)
         return synthetic(lesson.distribution)
 
 
@@ -66,19 +66,12 @@ def draw_subject(lesson: LessonPlan, place: Place) -> None:
     titles = {name: each.title for name, each in DISTRIBUTIONS.items()} | _of_model(lesson)
     if place.values not in titles:
         titles[str(place.values)] = str(place.values).removeprefix(_OWN)
-    key = f"learn_values:{lesson.name}"
-    st.session_state[key] = place.values
-
-    def take() -> None:
-        place.values = st.session_state[key]
-
     st.selectbox(
         "Values",
         list(titles),
         format_func=lambda name: in_label(titles[name]),
-        key=key,
-        on_change=take,
         width="stretch",
+        **remembered(choice_name(lesson, DISTRIBUTION), lesson.distribution),
     )
 
 

@@ -16,7 +16,12 @@ __all__ = ["draw_picture"]
 
 
 def draw_picture(
-    spec: dict[str, Any], *, key: str, settings: str, on_select: Callable[[], object] | None = None
+    spec: dict[str, Any],
+    *,
+    key: str,
+    settings: str,
+    reads: str = "",
+    on_select: Callable[[], object] | None = None,
 ) -> None:
     """Draws ``spec``, and offers its files.
 
@@ -24,6 +29,7 @@ def draw_picture(
         spec: a Vega-Lite chart in the frame of ``report.chart_frame``.
         key: of the chart.
         settings: what the file says that the page says elsewhere: model, layer, grid.
+        reads: how to read it, below it and for those who hear the page; empty for what needs no words.
         on_select: called when something in it is clicked.
     """
     with st.container(key=f"chart_{key}", gap=None):
@@ -31,5 +37,7 @@ def draw_picture(
         title = str(spec["title"]["text"])
         words = {k: v for k, v in spec["title"].items() if k != "subtitle" or v}
         bare = {**spec, "title": words | {"offset": 8}}
-        st.vega_lite_chart(in_chart(bare), width="stretch", key=key, alt=title, **more)
+        st.vega_lite_chart(in_chart(bare), width="stretch", key=key, alt=f"{title}. {reads}".strip(), **more)
+        if reads:
+            st.caption(reads)
         draw_saving(with_settings(spec, f"{settings}, {made_by()}"), key=key)

@@ -6,7 +6,7 @@ page wrote itself; rubbish in it gives one sentence and leaves what was there. `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -25,15 +25,17 @@ __all__ = [
     "OpenedLink",
     "draw_share",
     "hidden",
+    "link_to",
     "number",
     "one_of",
     "part",
+    "query_of",
     "switch",
     "write_link",
 ]
 
 HIDE = "hide"
-_WRITTEN, _HIDDEN = "link_written", "view_hidden"
+_WRITTEN, _HIDDEN = "link_written", "view_hidden:"
 _OTHERS = frozenset({"s"})  # the session's own
 _MOST = 2000  # characters of a value; the longest is the name of a tensor
 
@@ -47,12 +49,14 @@ class Linked:
         choice: the name it is remembered by, as for ``session.remembered``.
         read: its value from the text in the address; raises ValueError that says what is allowed.
         default: the value that stands in no address.
+        write: its text, which ``read`` takes; None: that of a number, a name, or 0 and 1.
     """
 
     name: str
     choice: str
     read: Callable[[str], Any]
     default: Any = None
+    write: Callable[[Any], str] | None = None
 
     @property
     def text(self) -> str | None:
@@ -60,6 +64,8 @@ class Linked:
         value = choice(self.choice, self.default)
         if value is None or value == self.default:
             return None
+        if self.write is not None:
+            return self.write(value)
         return f"{value:.9g}" if isinstance(value, float) else str(int(value) if isinstance(value, bool) else value)
 
 
@@ -104,29 +110,34 @@ class OpenedLink:
 
     Args:
         parts: names of the page's parts, which a link can hide.
+        view: whose parts these are, on a page with several views.
+        whole: an address is the whole view: what it leaves out is at its default, and not as the session left it.
     """
 
-    def __init__(self, parts: Sequence[str]) -> None:
+    def __init__(self, parts: Sequence[str], *, view: str = "", whole: bool = False) -> None:
         self._wrong: list[str] = []
-        whole = {name: st.query_params[name] for name in st.query_params}
+        self._whole = whole
+        given = {name: st.query_params[name] for name in st.query_params}
         known = st.session_state.get(_WRITTEN)
         self.asked = (
             {}
             if known is not None
-            and all(whole.get(k) == v for k, v in known.items())
-            and not (whole.keys() - known.keys() - _OTHERS)
-            else {name: text[:_MOST] for name, text in whole.items() if name not in _OTHERS}
+            and all(given.get(k) == v for k, v in known.items())
+            and not (given.keys() - known.keys() - _OTHERS)
+            else {name: text[:_MOST] for name, text in given.items() if name not in _OTHERS}
         )
-        if HIDE in self.asked:
-            names = frozenset(name for name in self.asked[HIDE].split(",") if name)
+        if HIDE in self.asked or (whole and self.asked):
+            names = frozenset(name for name in self.asked.get(HIDE, "").split(",") if name)
             if names - set(parts):
                 self._wrong.append(_fault(HIDE, ",".join(names - set(parts)), f"allowed: {', '.join(parts)}"))
-            st.session_state[_HIDDEN] = names & frozenset(parts)
+            st.session_state[_HIDDEN + view] = names & frozenset(parts)
 
     def take(self, fields: Sequence[Linked]) -> None:
         """Gives these controls what the address says, before they are drawn; what cannot be read is left as it was."""
         for field in fields:
             if field.name not in self.asked:
+                if self._whole and self.asked:
+                    chosen(field.choice, field.default)
                 continue
             try:
                 chosen(field.choice, field.read(self.asked[field.name]))
@@ -148,11 +159,17 @@ def _fault(name: str, given: str, allowed: str) -> str:
     return f"{name} '{in_label(given[:60])}' ({allowed})"
 
 
-def write_link(fields: Sequence[Linked], more: Mapping[str, str]) -> dict[str, str]:
+def query_of(fields: Sequence[Linked], more: Mapping[str, str], hide: Iterable[str] = ()) -> dict[str, str]:
+    """What stands in an address that brings this view: what differs from the defaults, ``more``, what it hides."""
+    found = {**more, **{field.name: text for field in fields if (text := field.text) is not None}}
+    if names := ",".join(sorted(hide)):
+        found[HIDE] = names
+    return found
+
+
+def write_link(fields: Sequence[Linked], more: Mapping[str, str], *, view: str = "") -> dict[str, str]:
     """Puts what differs from the defaults into the address, with ``more``; returns it."""
-    now = {**more, **{field.name: text for field in fields if (text := field.text) is not None}}
-    if hidden():
-        now[HIDE] = ",".join(sorted(hidden()))
+    now = query_of(fields, more, hidden(view))
     before = {name: st.query_params[name] for name in st.query_params}
     if now != {name: text for name, text in before.items() if name not in _OTHERS}:
         st.query_params.from_dict({name: text for name, text in before.items() if name in _OTHERS} | now)
@@ -160,9 +177,9 @@ def write_link(fields: Sequence[Linked], more: Mapping[str, str]) -> dict[str, s
     return now
 
 
-def hidden() -> frozenset[str]:
-    """Parts of the page that the link hides."""
-    found: frozenset[str] = st.session_state.get(_HIDDEN, frozenset())
+def hidden(view: str = "") -> frozenset[str]:
+    """Parts of the page, or of one of its views, that the link hides."""
+    found: frozenset[str] = st.session_state.get(_HIDDEN + view, frozenset())
     return found
 
 
@@ -190,11 +207,13 @@ def draw_share(now: Mapping[str, str], parts: Mapping[str, str], *, own: str | N
             query[HIDE] = ",".join(left_out)
         if bare:
             query["embed"] = "true"
-        st.code(f"{_address()}?{urlencode(query)}", language=None, wrap_lines=True)
+        st.code(link_to(query), language=None, wrap_lines=True)
         if own:
             st.caption(own)
 
 
-def _address() -> str:
+def link_to(query: Mapping[str, str]) -> str:
+    """The link that brings this page with these values, under the address by which it was opened."""
     found = urlsplit(st.context.url or "")
-    return f"{found.scheme}://{found.netloc}{found.path}" if found.netloc else ""
+    page = f"{found.scheme}://{found.netloc}{found.path}" if found.netloc else ""
+    return f"{page}?{urlencode(query)}"

@@ -32,13 +32,14 @@ export function buildParts(host) {
   const gridLine = made("p", "qx-grid-line");
   const said = made("p", "qx-said");
   said.setAttribute("aria-live", "polite");
-  within(numbers, within(made("div", "qx-top"), sqnr, keys), bar, gridLine, said);
+  const level = within(made("span", "qx-level"), sqnr, " signal over error");
+  within(numbers, within(made("div", "qx-top"), level, keys), bar, gridLine, said);
   const curveBox = made("div", "qx-curve");
   const curve = made("canvas", "qx-canvas");
   curve.setAttribute("role", "img");
   const ring = made("div", "qx-grip qx-ring");
   const chips = made("div", "qx-chips");
-  within(curveBox, within(made("div", "qx-plot"), curve, ring), chips);
+  within(curveBox, made("h4", "qx-title", "Squared error over the clip range"), within(made("div", "qx-plot"), curve, ring), chips);
   const outlier = range("Outliers", "qx-outlier");
   const typed = made("input", "qx-typed");
   typed.type = "text";

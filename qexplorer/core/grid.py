@@ -8,12 +8,13 @@ opset 21 define them. Everything else in this program (graphs, charts, backends)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.formats import Float32, Format, Granularity, Int32
+from qexplorer.core.formats.levels import LevelRows
 
 __all__ = ["Float32", "Granularity", "Grid", "Int32", "dequantize", "fake_quantize", "grid_from_range", "quantize"]
 
@@ -31,6 +32,7 @@ class Grid:
         block: values that share a scale along ``axis``; None unless per block.
         qmin: code of the smallest value used (a symmetric grid of integers leaves out the most negative one).
         qmax: code of the largest value used.
+        own: levels of each channel, where a format learned them channel by channel; the format's are none of them.
     """
 
     format: Format
@@ -40,6 +42,7 @@ class Grid:
     block: int | None
     qmin: int
     qmax: int
+    own: LevelRows | None = None
 
     @property
     def granularity(self) -> Granularity:
@@ -51,11 +54,15 @@ class Grid:
     @property
     def low(self) -> Float32:
         """Smallest representable value(s), in the shape of ``scale``."""
+        if self.own is not None:
+            return np.asarray(self.own.levels[:, 0] * self.scale, np.float32)
         return self.format.decode(np.asarray(self.qmin, np.int32), self.scale, self.zero_point)
 
     @property
     def high(self) -> Float32:
         """Largest representable value(s), in the shape of ``scale``."""
+        if self.own is not None:
+            return np.asarray(self.own.levels[:, -1] * self.scale, np.float32)
         return self.format.decode(np.asarray(self.qmax, np.int32), self.scale, self.zero_point)
 
     def levels(self) -> Float32:
@@ -73,14 +80,48 @@ class Grid:
         if self.granularity is not Granularity.CHANNEL:
             raise ValueError("channel() needs a per-channel grid")
         scale, zero = self.scale[index].reshape(()), self.zero_point[index].reshape(())
-        return Grid(self.format, scale, zero, None, None, self.qmin, self.qmax)
+        if self.own is None:
+            return Grid(self.format, scale, zero, None, None, self.qmin, self.qmax)
+        learned = self.format.with_levels(self.own.channel(index))
+        return Grid(learned, scale, zero, None, None, *_ends(learned))
+
+    def with_learned(self, format: Format, own: LevelRows | None = None) -> Grid:
+        """The grid with levels that its format learned, for the whole tensor or for each channel."""
+        first, last = _ends(format) if own is None else (0, own.levels.shape[1] - 1)
+        return replace(self, format=format, own=own, qmin=first, qmax=last)
+
+    def encode(self, x: Float32, scale: Float32, zero_point: Int32, axis: int | None) -> Int32:
+        """Codes of part of a tensor.
+
+        Args:
+            x: float32, of any shape.
+            scale: of each value, as it broadcasts.
+            zero_point: the same.
+            axis: that axis of ``x`` which is the grid's; all channels must be there where each has its own levels.
+        """
+        if self.own is None or axis is None:
+            return self.format.encode(x, scale, zero_point, self.qmin, self.qmax)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.own.nearest(np.asarray(x / scale, np.float32), axis).astype(np.int32)
+
+    def decode(self, codes: Int32, scale: Float32, zero_point: Int32, axis: int | None) -> Float32:
+        """Values of codes; arguments as those of :meth:`encode`."""
+        if self.own is None or axis is None:
+            return self.format.decode(codes, scale, zero_point)
+        return np.asarray(self.own.values(codes, axis) * scale, np.float32)
+
+    def packed_bytes(self, values: int) -> int:
+        """Bytes of ``values`` packed codes and what is kept beside them; channels' own levels hold their scale."""
+        if self.own is not None:
+            return -(-values * self.format.bits // 8) + self.own.levels.nbytes
+        return self.format.packed_bytes(values, self.scale.size)
 
     def transposed(self) -> Grid:
         """The grid of a matrix turned over, rows for columns."""
         if self.axis is None:
             return self
         scale, zero = np.ascontiguousarray(self.scale.T), np.ascontiguousarray(self.zero_point.T)
-        return Grid(self.format, scale, zero, 1 - self.axis, self.block, self.qmin, self.qmax)
+        return Grid(self.format, scale, zero, 1 - self.axis, self.block, self.qmin, self.qmax, self.own)
 
     def expanded(self, shape: tuple[int, ...]) -> tuple[Float32, Int32]:
         """Scale and zero point broadcastable against a tensor of ``shape``."""
@@ -92,6 +133,13 @@ class Grid:
             return self.scale.reshape(view), self.zero_point.reshape(view)
         take = np.arange(shape[self.axis]) // self.block
         return np.take(self.scale, take, self.axis), np.take(self.zero_point, take, self.axis)
+
+
+def _ends(format: Format) -> tuple[int, int]:
+    """Codes of the outermost levels of a format that lists them."""
+    table = format.table
+    assert table is not None, "what learns lists its levels"
+    return int(table.codes[0]), int(table.codes[-1])
 
 
 def grid_from_range(
@@ -125,14 +173,12 @@ def grid_from_range(
 def quantize(x: Float32, grid: Grid) -> Int32:
     """Codes of ``x`` (any shape) on ``grid``, as int32. NaN becomes the smallest code. (QuantizeLinear, opset 21)"""
     values = np.asarray(x, np.float32)
-    scale, zero = grid.expanded(values.shape)
-    return grid.format.encode(values, scale, zero, grid.qmin, grid.qmax)
+    return grid.encode(values, *grid.expanded(values.shape), grid.axis)
 
 
 def dequantize(codes: NDArray[np.integer], grid: Grid) -> Float32:
     """Values of integer ``codes`` on ``grid``, float32. (DequantizeLinear, opset 21)"""
-    scale, zero = grid.expanded(codes.shape)
-    return grid.format.decode(codes.astype(np.int32), scale, zero)
+    return grid.decode(codes.astype(np.int32), *grid.expanded(codes.shape), grid.axis)
 
 
 def fake_quantize(x: Float32, grid: Grid) -> Float32:

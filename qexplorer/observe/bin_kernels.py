@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numba
-
-from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+from qexplorer.core.disk.compiled import njit
 
 __all__ = ["cut_off"]
 
-assert _kernels.__all__
 
-
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def cut_off(a, b, density, bottom, top, clipping, clipped):  # type: ignore[no-untyped-def]
     """Takes off a bin from ``a`` to ``b`` what lies beyond [bottom, top].
 

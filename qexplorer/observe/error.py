@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qexplorer.core.formats.levels import LevelRows, LevelTable
 from qexplorer.core.grid import Float32, Granularity, Grid
 from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.rows import as_rows, grid_rows, in_parts
@@ -139,34 +140,33 @@ def row_sums(rows: Float32, grid: Grid, shape: tuple[int, ...]) -> NDArray[np.fl
     """
     scale, zero, block = grid_rows(grid, shape, rows.shape)
     out = np.empty((*scale.shape, 4))
-    judge = _uniform_judge(grid) if grid.format.is_uniform else _level_judge(grid)
-    in_parts(rows.size, len(rows), lambda part: judge(rows[part], block, scale[part], zero[part], out[part]))
+    judge = _uniform_judge if grid.format.is_uniform else _level_judge
+    in_parts(rows.size, len(rows), judge(grid, rows, block, scale, zero, out))
     return out
 
 
-_Judge = Callable[[Float32, int, Float32, Float32, NDArray[np.float64]], None]
-
-
-def _uniform_judge(grid: Grid) -> _Judge:
+def _uniform_judge(
+    grid: Grid, rows: Float32, block: int, scale: Float32, zero: Float32, out: NDArray[np.float64]
+) -> Callable[[slice], None]:
     from qexplorer.observe.grid_kernels import rows_error
 
     low, high = np.float32(grid.qmin), np.float32(grid.qmax)
-
-    def judge(rows: Float32, block: int, scale: Float32, zero: Float32, out: NDArray[np.float64]) -> None:
-        rows_error(rows, block, scale, zero, low, high, out)
-
-    return judge
+    return lambda part: rows_error(rows[part], block, scale[part], zero[part], low, high, out[part])
 
 
-def _level_judge(grid: Grid) -> _Judge:
+def _level_judge(
+    grid: Grid, rows: Float32, block: int, scale: Float32, _: Float32, out: NDArray[np.float64]
+) -> Callable[[slice], None]:
     from qexplorer.observe.level_kernels import rows_error_on_levels
 
-    table = grid.format.table
+    table: LevelRows | LevelTable | None = grid.own or grid.format.table
     if table is None:
         raise ValueError(f"{grid.format.name} has neither evenly spaced levels nor a table of them")
+    levels, borders = np.atleast_2d(table.levels), np.atleast_2d(table.borders)
 
-    def judge(rows: Float32, block: int, scale: Float32, _: Float32, out: NDArray[np.float64]) -> None:
-        rows_error_on_levels(rows, block, scale, table.levels, table.borders, out)
+    def judge(part: slice) -> None:
+        own = part if grid.own is not None else slice(None)
+        rows_error_on_levels(rows[part], block, scale[part], levels[own], borders[own], out[part])
 
     return judge
 

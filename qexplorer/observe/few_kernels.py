@@ -7,20 +7,18 @@ between such scales is the least over all scales, also over those that are wider
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+from qexplorer.core.disk.compiled import njit
 
 __all__ = ["FEW", "rows_exact"]
 
-assert _kernels.__all__
 FEW = 6400
 """Values times levels up to which all intervals are looked at: the 25 values of a 5 x 5 kernel on 8 bits, 426 on 4."""
 _NOISE = 1e-12  # of the sum of squares: differences below it are those of float64
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_exact(x, block, ranges, levels, symmetric):  # type: ignore[no-untyped-def]
     """Puts the range with the least squared error in the place of each group's range, in place.
 
@@ -40,7 +38,7 @@ def rows_exact(x, block, ranges, levels, symmetric):  # type: ignore[no-untyped-
                 ranges[r, g, 1] = (levels / 2.0 if symmetric else levels - zero) * step
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _least(v, low, high, levels, symmetric):  # type: ignore[no-untyped-def]
     """Scale and zero point with the least error; a scale of 0 where nothing is better than [low, high]."""
     scale = (high - low) / levels
@@ -72,7 +70,7 @@ def _least(v, low, high, levels, symmetric):  # type: ignore[no-untyped-def]
     return step, point
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _finest(smallest, largest, best, levels, middle, symmetric):  # type: ignore[no-untyped-def]
     """The scale below which what is cut off alone costs more than ``best``."""
     if symmetric:
@@ -81,7 +79,7 @@ def _finest(smallest, largest, best, levels, middle, symmetric):  # type: ignore
     return max((largest - smallest - np.sqrt(2.0 * best)) / (levels + 1.0), 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _borders(v, finest, levels):  # type: ignore[no-untyped-def]
     """Scales from ``finest`` on at which a value's code changes, ascending, and ``finest`` itself."""
     found = np.empty(v.size * int(levels + 1) + 1)
@@ -96,7 +94,7 @@ def _borders(v, finest, levels):  # type: ignore[no-untyped-def]
     return np.sort(found[:n])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _fixed(v, s, bottom, top):  # type: ignore[no-untyped-def]
     """The least error with the codes that scale ``s`` gives, and the scale that has it."""
     vv, vq, qq = 0.0, 0.0, 0.0
@@ -110,7 +108,7 @@ def _fixed(v, s, bottom, top):  # type: ignore[no-untyped-def]
     return vv - vq * vq / qq, vq / qq
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_fixed_point(x, block, ranges, steps):  # type: ignore[no-untyped-def]
     """Bounds the range of each group of values by the fixed point of ``calibrators.octav``, in place.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+from qexplorer.core.disk.compiled import njit
 from qexplorer.observe.bin_kernels import cut_off as _cut_off  # compiled into its callers
 
 __all__ = [
@@ -21,13 +20,12 @@ __all__ = [
     "rows_top",
 ]
 
-assert _kernels.__all__
 _FAST = {"reassoc", "nsz", "contract"}
 _EXACT = {"reassoc", "nsz"}  # q * scale is rounded before it is subtracted, as DequantizeLinear rounds it
 _FLOOR = 1e-9  # probability of what the quantized distribution says cannot happen
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def bins_error(low, high, count, scale, bottom, top):  # type: ignore[no-untyped-def]
     """Sums of squared errors of values spread evenly over bins, rounded to multiples of ``scale`` in [bottom, top].
 
@@ -67,7 +65,7 @@ def bins_error(low, high, count, scale, bottom, top):  # type: ignore[no-untyped
     return rounding, clipping, clipped
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def bins_cost(low, high, count, bottom, top, levels):  # type: ignore[no-untyped-def]
     """Sum of squared errors on the grid of ``levels`` steps over the range [bottom, top], bottom <= 0 <= top."""
     scale = float(np.float32((top - bottom) / levels))
@@ -78,7 +76,7 @@ def bins_cost(low, high, count, bottom, top, levels):  # type: ignore[no-untyped
     return rounding + clipping
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[no-untyped-def]
     """Kullback-Leibler divergence of the quantized distribution from the real one, for each candidate range, less what
     counting makes of it by chance.
@@ -113,7 +111,7 @@ def divergences(counts, origin, width, starts, stops, levels):  # type: ignore[n
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _divergence(counts, mass, filled, logs, i, j, step, shift, levels):  # type: ignore[no-untyped-def]
     """The divergence of the bins from ``i`` to ``j``, from sums up to each bin (see :func:`divergences`)."""
     everything = mass[-1]
@@ -145,7 +143,7 @@ def _divergence(counts, mass, filled, logs, i, j, step, shift, levels):  # type:
     return (total - chance / 2.0) / everything
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_error(x, block, scale, zero, qmin, qmax, out):  # type: ignore[no-untyped-def]
     """Exact squared errors of rows of values on grids of their own, in float32 as QuantizeLinear computes.
 
@@ -165,7 +163,7 @@ def rows_error(x, block, scale, zero, qmin, qmax, out):  # type: ignore[no-untyp
             _error(part, scale[r, g], zero[r, g], qmin, qmax, out[r, g])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_EXACT)
+@njit(cache=True, nogil=True, fastmath=_EXACT)
 def _error(x, scale, zero, qmin, qmax, out):  # type: ignore[no-untyped-def]
     bottom, top = qmin - zero, qmax - zero
     low, high = bottom * scale, top * scale
@@ -186,7 +184,7 @@ def _error(x, scale, zero, qmin, qmax, out):  # type: ignore[no-untyped-def]
     out[0], out[1], out[2], out[3] = max(every - clipping, 0.0), clipping, clipped, squares
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def _cost(x, low, high, levels):  # type: ignore[no-untyped-def]
     """Sum of squared errors on the grid of ``levels`` steps over [low, high], low <= 0 <= high."""
     scale = np.float32((high - low) / levels)
@@ -206,7 +204,7 @@ def _cost(x, low, high, levels):  # type: ignore[no-untyped-def]
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: ignore[no-untyped-def]
     """Shrinks the range of each group of values to the one with the least squared error, in place.
 
@@ -249,7 +247,7 @@ def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: 
             ranges[r, g, 0], ranges[r, g, 1] = low, high
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_divergence(x, ends, levels, n, stops):  # type: ignore[no-untyped-def]
     """Shrinks the bound on the magnitudes of each row to the one with the least divergence, in place.
 
@@ -274,7 +272,7 @@ def rows_divergence(x, ends, levels, n, stops):  # type: ignore[no-untyped-def]
         ends[r] *= stops[best] / n
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_ranges(bits, block, ranges):  # type: ignore[no-untyped-def]
     """Smallest and largest value of each group, as ordered integers (see ``kernels``), never above or below zero's 0.
 
@@ -295,7 +293,7 @@ def rows_ranges(bits, block, ranges):  # type: ignore[no-untyped-def]
             ranges[r, g, 0], ranges[r, g, 1] = low, high
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_top(x, out):  # type: ignore[no-untyped-def]
     """The ``k`` largest values of each row of ``x`` ``(rows, n)`` into ``out`` ``(rows, k)``, in falling order."""
     k = out.shape[1]

@@ -9,13 +9,9 @@ calls back into Python, so threads can share the work.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import numba
 import numpy as np
 
-from qexplorer.core.workspace import host_workspace
+from qexplorer.core.disk.compiled import njit
 from qexplorer.observe.collecting.average import MOMENTUM
 from qexplorer.observe.histogram import BINS
 
@@ -24,9 +20,6 @@ __all__ = ["TABLE", "observe_lanes", "observe_planes"]
 _TURNS = 8
 TABLE = BINS + _TURNS  # counters: one for each bin, and more for zeros
 
-if not os.environ.get("NUMBA_CACHE_DIR") and not os.access(Path(__file__).parent, os.W_OK):
-    numba.config.CACHE_DIR = str(host_workspace("numba"))  # type: ignore[attr-defined]  # an installed package may be read-only
-
 _SHIFT = np.uint32(16)
 _ONE = np.uint32(1)
 _ZERO = np.uint32(0)
@@ -34,7 +27,7 @@ _PIECE = 2048  # values counted and then reduced while they are in cache
 _FAST = {"reassoc", "nsz", "contract"}  # sums may be reordered; NaN and infinity keep their meaning
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _count(bits, table):  # type: ignore[no-untyped-def]
     """Adds each of ``bits`` (uint32, 1-D) to the bin of its top 16 bits, zeros to one of the last eight."""
     whole = bits.size // _TURNS
@@ -46,7 +39,7 @@ def _count(bits, table):  # type: ignore[no-untyped-def]
         table[bits[i] >> _SHIFT] += _ONE
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def _reduce(x, bits, sums):  # type: ignore[no-untyped-def]
     """Adds the sum and the sum of squares of ``x`` (float32, 1-D; ``bits`` the same as int32) to ``sums``.
 
@@ -68,7 +61,7 @@ def _reduce(x, bits, sums):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _merge(each, sums, ranges, channels, whole, average):  # type: ignore[no-untyped-def]
     """Folds one call's sums and ranges into what is kept; does nothing if any value was not finite.
 
@@ -110,7 +103,7 @@ def _merge(each, sums, ranges, channels, whole, average):  # type: ignore[no-unt
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def observe_planes(x, bits, words, table, channels, whole, average):  # type: ignore[no-untyped-def]
     """Counts and folds samples whose channels lie each in one piece.
 
@@ -139,7 +132,7 @@ def observe_planes(x, bits, words, table, channels, whole, average):  # type: ig
     return _merge(size, sums, ordered.view(np.float32), channels, whole, average)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def _reduce_lanes(x, sums, squares, low, high):  # type: ignore[no-untyped-def]
     """Folds ``x`` (float32 ``(rows, lanes)``) into four arrays of ``(lanes,)``, four rows at a time."""
     rows, lanes = x.shape
@@ -168,7 +161,7 @@ def _reduce_lanes(x, sums, squares, low, high):  # type: ignore[no-untyped-def]
             high[k] = v if v > high[k] else high[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def observe_lanes(x, words, table, channels, whole, average):  # type: ignore[no-untyped-def]
     """Counts and folds samples whose channels vary fastest, all of them or in blocks.
 

@@ -6,19 +6,17 @@ dividing by the scale in float32, so that sums over values are exactly those of 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
+from qexplorer.core.disk.compiled import njit
 from qexplorer.observe.bin_kernels import cut_off as _cut_off  # compiled into its callers
 
 __all__ = ["bins_error_on_levels", "rows_error_on_levels", "rows_search_on_levels"]
 
-assert _kernels.__all__
 _TINY = 1.1754944e-38  # scales below become 1, as in ``core.formats.protocol.usable_scale``
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _place(borders, x):  # type: ignore[no-untyped-def]
     """How many of the rising ``borders`` are below ``x``: the index of its level."""
     first, last = 0, borders.size
@@ -31,7 +29,7 @@ def _place(borders, x):  # type: ignore[no-untyped-def]
     return first
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def bins_error_on_levels(low, high, count, levels):  # type: ignore[no-untyped-def]
     """Sums of squared errors of values spread evenly over bins, each value going to the nearest of ``levels``.
 
@@ -71,7 +69,7 @@ def bins_error_on_levels(low, high, count, levels):  # type: ignore[no-untyped-d
     return rounding, clipping, clipped
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_error_on_levels(x, block, scale, levels, borders, out):  # type: ignore[no-untyped-def]
     """Exact squared errors of rows of values on grids of their own; see ``grid_kernels.rows_error``.
 
@@ -79,20 +77,22 @@ def rows_error_on_levels(x, block, scale, levels, borders, out):  # type: ignore
         x: float32 ``(rows, n)``.
         block: values of a row that share a scale.
         scale: float32 ``(rows, ceil(n / block))``.
-        levels: float32 ``(k,)``, ascending, at scale 1.
-        borders: float32 ``(k - 1,)``, between them.
+        levels: float32 ``(rows, k)``, or ``(1, k)`` for all rows; ascending, at scale 1.
+        borders: float32 ``(rows, k - 1)`` or ``(1, k - 1)``, between them.
         out: float64 ``(rows, ceil(n / block), 4)``, overwritten: sum of squared rounding errors, sum of squared
             clipping errors, number of values beyond the grid's ends, sum of squares.
     """
     for r in range(x.shape[0]):
+        own = r if levels.shape[0] > 1 else 0
+        places, edges = levels[own], borders[own]
         for g in range(scale.shape[1]):
             part = x[r, g * block : min((g + 1) * block, x.shape[1])]
             step = scale[r, g]
-            low, high = levels[0] * step, levels[-1] * step
+            low, high = places[0] * step, places[-1] * step
             rounding, clipping, clipped, squares = 0.0, 0.0, 0, 0.0
             for i in range(part.size):
                 v = part[i]
-                d = np.float64(v) - np.float64(np.float32(levels[_place(borders, np.float32(v / step))] * step))
+                d = np.float64(v) - np.float64(np.float32(places[_place(edges, np.float32(v / step))] * step))
                 if v < low or v > high:
                     clipping += d * d
                     clipped += 1
@@ -102,7 +102,7 @@ def rows_error_on_levels(x, block, scale, levels, borders, out):  # type: ignore
             out[r, g, 0], out[r, g, 1], out[r, g, 2], out[r, g, 3] = rounding, clipping, clipped, squares
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _cost(x, low, high, levels, borders):  # type: ignore[no-untyped-def]
     """Sum of squared errors of ``x`` with the levels laid over [low, high] as ``core.formats.scaled`` does."""
     wanted = 0.0
@@ -119,7 +119,7 @@ def _cost(x, low, high, levels, borders):  # type: ignore[no-untyped-def]
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rows_search_on_levels(x, block, ranges, bounds, factors, levels, borders):  # type: ignore[no-untyped-def]
     """Shrinks the range of each group of values to the one with the least squared error, in place.
 

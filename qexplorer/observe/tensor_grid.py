@@ -7,7 +7,7 @@ per channel, and at most 4 ms for an activation; per channel 10 ms with min-max,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format
+from qexplorer.core.formats.protocol import usable_scale
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
@@ -156,6 +157,10 @@ def _input_axis(rank: int, axis: int) -> int:
 def _bounded(grid: Grid, clip: tuple[float, float], symmetric: bool) -> Grid:
     low, high = np.maximum(grid.low, clip[0]), np.minimum(grid.high, clip[1])
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    if grid.own is not None:  # the range is that of the channels' own levels, which are stretched with it
+        reach = np.divide(low, grid.low, out=np.zeros_like(low), where=grid.low < 0)
+        reach = np.maximum(reach, np.divide(high, grid.high, out=np.zeros_like(high), where=grid.high > 0))
+        return replace(grid, scale=usable_scale((grid.scale * reach).astype(np.float64)))
     return grid_from_range(low, high, grid.format, symmetric=symmetric, axis=grid.axis, block=grid.block)
 
 

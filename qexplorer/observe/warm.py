@@ -29,7 +29,7 @@ def warm() -> None:
         calibrate(stats, calibrator, format=get_format("int8"), symmetric=False)
         spec = WeightSpec(granularity=Granularity.CHANNEL, calibrator=calibrator)
         error_exact(values, weight_grid(values, spec, 0))
-    for name in ("int8", "nf4"):
+    for name in ("int8", "nf4", "codebook2"):
         grid = weight_grid(values, WeightSpec(format=name, granularity=Granularity.TENSOR), 0)
         error_from_histogram(stats.histogram, grid)
         error_exact(values, grid)

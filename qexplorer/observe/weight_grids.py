@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -93,7 +92,9 @@ def with_learned_levels(grid: Grid, rows: Float32, shape: tuple[int, ...] | None
         return grid
     scale, _, block = grid_rows(grid, shape or rows.shape, rows.shape)
     spread = np.repeat(scale, block, axis=1)[:, : rows.shape[1]]
-    return replace(grid, format=grid.format.learn(np.asarray(rows / spread, np.float32)))
+    values = np.asarray(rows / spread, np.float32)
+    own = grid.format.learn_rows(values) if grid.granularity is Granularity.CHANNEL else None
+    return grid.with_learned(grid.format.learn(values) if own is None else grid.format, own)
 
 
 def _row_ranges(rows: Float32, block: int, spec: WeightSpec, granularity: Granularity) -> NDArray[np.float64]:

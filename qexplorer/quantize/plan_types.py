@@ -73,7 +73,7 @@ class TensorPlan:
         one, other = self.grid, table.grid
         if self.carrier != table.carrier or one.format.name != other.format.name:
             return False
-        if self.codes is not None or table.codes is not None:
+        if self.codes is not None or table.codes is not None or one.own is not None or other.own is not None:
             return False
         pairs = ((one.scale, other.scale), (one.zero_point, other.zero_point))
         return all(np.array_equal(np.squeeze(a).T, np.squeeze(b)) for a, b in pairs)

@@ -16,7 +16,7 @@ from qexplorer.quantize.decide import Decision, Treatment
 from qexplorer.quantize.emit.dynamic import dynamic_kernel
 from qexplorer.quantize.plan_types import LayerPlan, TensorPlan
 
-__all__ = ["layer_plans", "packed_bytes"]
+__all__ = ["layer_plans"]
 
 
 def layer_plans(
@@ -62,14 +62,9 @@ def _stored_as(
     return table if plan.turns(other) else key
 
 
-def packed_bytes(plan: TensorPlan, values: int) -> int:
-    """Bytes of ``values`` packed codes with what their format keeps beside them."""
-    return plan.grid.format.packed_bytes(values, plan.grid.scale.size)
-
-
 def _weight_bytes(decision: Decision, plan: TensorPlan | None, view: GraphIndex) -> int:
     if plan is not None:
-        return packed_bytes(plan, math.prod(view.initializers[plan.name].dims))
+        return plan.grid.packed_bytes(math.prod(view.initializers[plan.name].dims))
     values = math.prod(decision.layer.weight_shape) if decision.layer.weight else 0
     if decision.treatment is Treatment.HALF and decision.spec.weights is not None:
         return get_format(decision.spec.weights.format).packed_bytes(values, 0)
@@ -89,6 +84,8 @@ def _weights(decision: Decision, plan: TensorPlan | None) -> str | None:
         Granularity.BLOCK: f"in blocks of {grid.block}",
     }[grid.granularity]
     text = f"{grid.format.name} {spread}"
+    if grid.format.learns and grid.granularity is Granularity.CHANNEL:
+        text += ", levels shared" if grid.own is None else f", {grid.own.levels.shape[1]} levels each"
     text += "" if spec.symmetric else ", asymmetric"
     return f"{text}, carried by {plan.carrier}" if _is_carried(plan) else text
 

@@ -100,17 +100,20 @@ class _StraightThrough(torch.autograd.Function):
         return to_x, to_scale, None, None, None
 
 
-def to_levels(x: Tensor, scale: Tensor, levels: Tensor, borders: Tensor, *, everywhere: bool = False) -> Tensor:
+def to_levels(
+    x: Tensor, scale: Tensor, levels: Tensor, borders: Tensor, *, everywhere: bool = False, axis: int = 0
+) -> Tensor:
     """``x`` rounded to the nearest of some levels times a scale, with the gradients that this module's text states.
 
     Args:
         x: any shape, float32 or float64. NaN goes to the first level.
         scale: > 0, broadcastable against ``x``.
-        levels: ``(n,)``, ascending, at scale 1.
-        borders: ``(n - 1,)``, the largest value that still goes to the lower of two neighbours.
+        levels: ``(n,)``, ascending, at scale 1; or ``(C, n)``, those of each channel.
+        borders: ``(n - 1,)`` or ``(C, n - 1)``, the largest value that still goes to the lower of two neighbours.
         everywhere: whether the gradient passes outside the outermost levels too.
+        axis: of the channels.
     """
-    found: Tensor = _ToLevels.apply(x, scale, levels, borders, everywhere)  # type: ignore[no-untyped-call]
+    found: Tensor = _ToLevels.apply(x, scale, levels, borders, everywhere, axis)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -118,20 +121,38 @@ class _ToLevels(torch.autograd.Function):
     """See the module's text."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, levels: Tensor, borders: Tensor, everywhere: bool) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor, levels: Tensor, borders: Tensor, everywhere: bool, axis: int
+    ) -> Tensor:
         steps = torch.nan_to_num(x / scale, nan=float("-inf"), posinf=float("inf"), neginf=float("-inf"))
-        found = levels[torch.bucketize(steps, borders)] * scale
-        ctx.save_for_backward(x, scale, levels, found)
+        found = _nearest(steps, levels, borders, axis) * scale
+        first, last = (_beside(levels[..., end], x, axis) for end in (0, -1))
+        ctx.save_for_backward(x, scale, first, last, found)
         ctx.everywhere = everywhere
         return found
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
-        x, scale, levels, found = ctx.saved_tensors
+        x, scale, first, last, found = ctx.saved_tensors
         to_x, slope = gradient, found
         if not ctx.everywhere:
-            inside = (x >= levels[0] * scale).logical_and_(x <= levels[-1] * scale)
+            inside = (x >= first * scale).logical_and_(x <= last * scale)
             to_x, slope = gradient * inside, torch.where(inside, found - x, found)
         to_scale = (gradient * slope).sum_to_size(scale.shape) / scale if ctx.needs_input_grad[1] else None
-        return to_x, to_scale, None, None, None
+        return to_x, to_scale, None, None, None, None
+
+
+def _nearest(steps: Tensor, levels: Tensor, borders: Tensor, axis: int) -> Tensor:
+    """The level of each value at scale 1."""
+    if levels.dim() == 1:
+        return levels[torch.bucketize(steps, borders)]
+    rows = steps.movedim(axis, 0)
+    flat = rows.reshape(len(levels), -1)
+    found = levels.gather(1, torch.searchsorted(borders, flat.contiguous()))
+    return found.reshape(rows.shape).movedim(0, axis)
+
+
+def _beside(ends: Tensor, x: Tensor, axis: int) -> Tensor:
+    """One number, or one of each channel, as it broadcasts against ``x``."""
+    return ends if not ends.dim() else ends.reshape([-1 if k == axis % x.dim() else 1 for k in range(x.dim())])

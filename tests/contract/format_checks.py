@@ -32,9 +32,9 @@ def format_recipe(name: str, granularity: Granularity | None, **more: Any) -> Re
     return Recipe.model_validate({"weights": weights} | ({"activations": {"format": name}} if both else {}))
 
 
-def planned(recipe: Recipe) -> Plan:
+def planned(recipe: Recipe, network: str = "mlp") -> Plan:
     """The plan of a small network."""
-    found = case("mlp")
+    found = case(network)
     return make_plan(found.model, recipe, found.statistics)
 
 
@@ -59,21 +59,21 @@ def _is_decoded(node: onnx.NodeProto) -> bool:
     return node.output[0].endswith(("/dequantized", "/transposed"))
 
 
-def weights_of(plan: Plan) -> list[tuple[str, np.ndarray[Any, Any], Grid]]:
+def weights_of(plan: Plan, network: str = "mlp") -> list[tuple[str, np.ndarray[Any, Any], Grid]]:
     """Key, values and grid of every weight of a plan."""
-    arrays = {item.name: numpy_helper.to_array(item) for item in case("mlp").model.proto().graph.initializer}
+    arrays = {item.name: numpy_helper.to_array(item) for item in case(network).model.proto().graph.initializer}
     return [(key, arrays[t.name], t.grid) for key, t in plan.tensors.items() if t.kind == "weight"]
 
 
-def check_file(recipe: Recipe) -> None:
+def check_file(recipe: Recipe, network: str = "mlp") -> None:
     """ONNX Runtime opens the file as people do, and what it decodes is the weights rounded to their grids."""
-    found, plan = case("mlp"), planned(recipe)
+    found, plan = case(network), planned(recipe, network)
     model = emit(found.model, recipe, plan)
     for simulated in (False, True):
         (answer,) = run(model, found.feeds, simulated=simulated)
         assert np.isfinite(answer).all()
     decoded = _constants(model)
-    weights = weights_of(plan)
+    weights = weights_of(plan, network)
     assert weights
     for key, array, grid in weights:
         form = f"{key}/dequantized"
@@ -81,21 +81,28 @@ def check_file(recipe: Recipe) -> None:
         np.testing.assert_array_equal(value, fake_quantize(array, grid))
 
 
-def check_size(recipe: Recipe) -> None:
+def check_size(recipe: Recipe, network: str = "mlp") -> None:
     """Each layer counts what the format says, and the whole is the packed codes with what stands beside them."""
-    found, plan = case("mlp"), planned(recipe)
+    found, plan = case(network), planned(recipe, network)
     assert recipe.weights is not None
     given, packed = get_format(recipe.weights.format), 0
     for layer in plan.layers:
         if layer.weights is not None:
             key = plan.constants[layer.name][1]
             grid = plan.tensors[key].grid
-            assert layer.weight_bytes == given.packed_bytes(layer.parameters, grid.scale.size)
-            assert layer.weight_bytes >= layer.parameters * given.bits / 8 + given.scale_bytes(grid.scale.size)
+            own = grid.own
+            beside = given.scale_bytes(grid.scale.size) if own is None else 4 * own.levels.size
+            if not given.learns:
+                assert layer.weight_bytes == given.packed_bytes(layer.parameters, grid.scale.size)
+            assert layer.weight_bytes >= layer.parameters * given.bits / 8 + beside
             packed += layer.weight_bytes
     made = quantize_model(found.model, recipe, found.statistics)
     items = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(made.onnx).graph.initializer}
-    weights = {f"{key}/{part}" for key, _, _ in weights_of(plan) for part in ("codes", "scale", "zero_point")}
+    weights = {
+        f"{key}/{part}"
+        for key, _, _ in weights_of(plan, network)
+        for part in ("codes", "scale", "zero_point", "levels")
+    }
     others = sum(4 * array.size for name, array in items.items() if name not in weights)
     carried = sum(array.size for name, array in items.items() if name.endswith("/zero_point"))
     beside = others + 2 * carried

@@ -52,6 +52,20 @@ def test_from_recipe_to_file_and_size(name: str, granularity: Granularity) -> No
     check_size(recipe)
 
 
+@pytest.mark.parametrize("name", [item.name for item in FORMATS if item.learns])
+@pytest.mark.usefixtures("shared_workspace")
+def test_what_channels_learn_is_decoded_and_counted(name: str) -> None:
+    """Where channels are long enough for levels of their own, file and size have all of them, whatever the axis."""
+    recipe = format_recipe(name, Granularity.CHANNEL)
+    plan = planned(recipe, "long_rows")
+    own = [grid.own is not None for _, _, grid in weights_of(plan, "long_rows")]
+    enough = {4: 128, 3: 86, 2: 64}[get_format(name).bits]
+    assert own == [n >= enough and name != "codebook_shared" for n in (130, 64, 140)]
+    assert [("levels each" in str(layer.weights)) for layer in plan.layers if layer.weights] == own
+    check_file(recipe, "long_rows")
+    check_size(recipe, "long_rows")
+
+
 @pytest.mark.parametrize("name", [item.name for item in FORMATS if item.storage is Storage.CAST])
 @pytest.mark.usefixtures("shared_workspace")
 def test_a_format_without_a_scale_is_cast_to(name: str) -> None:

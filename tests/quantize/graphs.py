@@ -130,6 +130,13 @@ def _mlp(b: Builder) -> None:
     b.output(b.node("Softmax", b.node("Gemm", h, b.normal(8, 3)), axis=-1), 2)
 
 
+def _long_rows(b: Builder) -> None:
+    x = b.input("x", ("n", 130))
+    h = b.node("Relu", b.node("MatMul", x, b.normal(130, 64)))
+    h = b.node("Relu", b.node("Gemm", h, b.normal(140, 64), b.normal(140), transB=1))
+    b.output(b.node("MatMul", h, b.normal(140, 3)), 2)
+
+
 def _attention(b: Builder) -> None:
     x = b.input("x", ("n", 6, 16))
     query = b.node("Add", b.node("MatMul", x, b.normal(16, 16)), b.normal(16))
@@ -240,6 +247,7 @@ ZOO: dict[str, Callable[[Builder], None]] = {
     "depthwise": _depthwise,
     "fixed": _fixed,
     "loop": _loop,
+    "long_rows": _long_rows,
     "mlp": _mlp,
     "residual": _residual,
     "shapes": _shapes,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.levels import LevelRows, LevelTable
 from qexplorer.core.formats.protocol import Float32, Float64, Role
 
 __all__ = ["OfTheGrammar"]
@@ -36,6 +36,14 @@ class OfTheGrammar:
     free_scale: ClassVar[bool] = True
 
     def learn(self, values: Float32) -> Self:  # noqa: ARG002 - the protocol's
+        """Levels are given."""
+        return self
+
+    def learn_rows(self, values: Float32) -> LevelRows | None:  # noqa: ARG002 - the protocol's
+        """Levels are given."""
+        return None
+
+    def with_levels(self, levels: Float32) -> Self:  # noqa: ARG002 - the protocol's
         """Levels are given."""
         return self
 

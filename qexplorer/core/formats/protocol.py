@@ -25,7 +25,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.levels import LevelRows, LevelTable
 from qexplorer.core.registry import Named
 
 __all__ = ["Fitted", "Float32", "Float64", "Format", "Granularity", "Int32", "Role", "Storage", "usable_scale"]
@@ -164,7 +164,17 @@ class Format(Named, Protocol):
         ...
 
     def learn(self, values: Float32) -> Format:
-        """The format with the levels of these values, divided by their scales; itself where it does not learn."""
+        """The format with one set of levels for these values, divided by their scales; itself if it does not learn."""
+        ...
+
+    def learn_rows(self, values: Float32) -> LevelRows | None:
+        """Levels of its own for each row of values ``(C, n)``, divided by the row's scale; None where rows share those
+        that ``learn`` finds. A file has them with their scale in them, so that ``4 C k`` bytes are all that stands
+        beside the codes."""
+        ...
+
+    def with_levels(self, levels: Float32) -> Format:
+        """The format with these levels ``(n,)``, ascending, learned before; itself where it does not learn."""
         ...
 
     def fit(self, low: Float64, high: Float64, *, symmetric: bool) -> Fitted:

@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.levels import LevelRows, LevelTable
 from qexplorer.core.formats.protocol import Fitted, Float32, Float64, Granularity, Role, usable_scale
 
 __all__ = ["Scaled"]
@@ -72,6 +72,14 @@ class Scaled(ABC):
         return Fitted(usable, np.zeros(usable.shape, np.int32), int(table.codes[0]), int(table.codes[-1]))
 
     def learn(self, values: Float32) -> Self:  # noqa: ARG002 - the protocol's
+        """Levels are given."""
+        return self
+
+    def learn_rows(self, values: Float32) -> LevelRows | None:  # noqa: ARG002 - the protocol's
+        """Levels are given."""
+        return None
+
+    def with_levels(self, levels: Float32) -> Self:  # noqa: ARG002 - the protocol's
         """Levels are given."""
         return self
 

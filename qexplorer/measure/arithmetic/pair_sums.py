@@ -19,18 +19,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.compiled import njit
 from qexplorer.measure.arithmetic.integer_layers import ConvolutionGeometry, IntegerLayer
-from qexplorer.observe import kernels as _kernels  # decides where compiled code is kept
 
 __all__ = ["HIGH", "LOW", "PairRisk", "change_by_saturation", "move_of", "pair_risk", "why_exact"]
 
-assert _kernels.__all__
 LOW, HIGH = -32768, 32767
 
 
@@ -148,7 +146,7 @@ def _changed(rows: Array, risk: PairRisk, outputs: int) -> tuple[NDArray[np.int3
     return changed, int(count)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _clip_pairs(rows, columns, places, first, second, changed):  # type: ignore[no-untyped-def]
     """Adds ``clip(s) - s`` of each risky pair to ``changed`` (int32 ``(N, R)``).
 

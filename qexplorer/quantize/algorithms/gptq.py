@@ -120,14 +120,21 @@ def rounded(weight: Float32, grid: Grid, matrix: LayerMatrix, moments: Moments, 
         errors = np.empty((*rows.shape[:2], end - start))
         for i in range(start, end):
             column = rows[:, :, i]
-            code = grid.format.encode(column.astype(np.float32), scale[..., i], zero[..., i], grid.qmin, grid.qmax)
-            error = (column - grid.format.decode(code, scale[..., i], zero[..., i])) / factor[:, i, i, None]
+            code, value = _nearest(column, grid, scale[..., i], zero[..., i])
+            error = (column - value) / factor[:, i, i, None]
             rows[:, :, i:end] -= error[:, :, None] * factor[:, i, None, i:end]
             codes[:, :, i], errors[:, :, i - start] = code, error
         rows[:, :, end:] -= errors @ factor[:, start:end, end:]
     back = np.empty_like(codes)
     np.put_along_axis(back, np.broadcast_to(order[:, None, :], codes.shape), codes, 2)
     return np.ascontiguousarray(matrix.weight(back), np.int32)
+
+
+def _nearest(column: NDArray[np.float64], grid: Grid, scale: Float32, zero: Int32) -> tuple[Int32, NDArray[np.float32]]:
+    """Codes and values of one column of all rows, ``(groups, rows)``; rows are the output channels in their order."""
+    parts = (scale.reshape(-1), zero.reshape(-1), 0)
+    code = grid.encode(column.astype(np.float32).reshape(-1), *parts)
+    return code.reshape(column.shape), grid.decode(code, *parts).reshape(column.shape)
 
 
 def _order(moments: Moments, options: GptqOptions) -> NDArray[np.intp]:

@@ -8,14 +8,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.formats import Format, get_format
-from qexplorer.core.formats.codebook import Codebook
+from qexplorer.core.formats.levels import LevelRows
 from qexplorer.core.grid import Grid
 from qexplorer.quantize.changes.changes import Changes
 from qexplorer.quantize.constants import INT32
@@ -80,8 +80,10 @@ def _plain(arrays: Arrays, value: Any) -> Any:
     """A field of a tensor's plan or of its grid as JSON; arrays go aside."""
     if isinstance(value, Grid):
         plain = {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value) if f.name != "format"}
-        own = {"levels": [float(level) for level in value.format.table.levels]} if _learned(value.format) else {}
+        own = _levels(value.format)
         return {"grid": {"format": {"format": value.format.name, **own}, **plain}}
+    if isinstance(value, LevelRows):
+        return {"rows": _put(arrays, value.levels)}
     return {"array": _put(arrays, value)} if isinstance(value, np.ndarray) else value
 
 
@@ -90,16 +92,14 @@ def _back(arrays: Arrays, value: Any) -> Any:
         return value
     if "grid" in value:
         return Grid(**{name: _back(arrays, part) for name, part in value["grid"].items()})
+    if "rows" in value:
+        return LevelRows.padded(arrays[value["rows"]])
     if "format" in value:
         found = INT32 if value["format"] == INT32.name else get_format(value["format"])
-        return (
-            found.with_levels(np.asarray(value["levels"], np.float32))
-            if _learned(found) and "levels" in value
-            else found
-        )
+        return found.with_levels(np.asarray(value["levels"], np.float32)) if "levels" in value else found
     return arrays[value["array"]]
 
 
-def _learned(format: Format) -> TypeGuard[Codebook]:
-    """Whether a format's levels are those of a weight, so that its name alone does not say them."""
-    return isinstance(format, Codebook)
+def _levels(format: Format) -> dict[str, list[float]]:
+    """Levels that are those of a weight, so that the format's name alone does not say them."""
+    return {"levels": [float(level) for level in format.table.levels]} if format.learns and format.table else {}

@@ -2,10 +2,13 @@
 
 1. Integers and 8-bit floats: DequantizeLinear of the codes, with a block size where blocks share a scale. Floats have
    no zero point and the input is left out.
-2. Tables: ``Gather(levels, Cast(codes)) * scale``. The levels stand in the file once. Where blocks share a scale, a
-   second Gather repeats it: the block of each place along the axis is an unsigned 8- or 16-bit constant, stored once
-   for all weights of that length. Gather takes no narrow indices, hence the Casts. ONNX Runtime 1.31 folds all of it
-   into float32 weights when it loads the file, at every level of optimization but none; the file keeps codes.
+2. Tables: ``Gather(levels, Cast(codes)) * scale``. The levels stand in the file once. Where channels have learned
+   levels of their own, these stand one channel after the other with their scale in them, and
+   ``Gather(levels, Cast(codes) + Cast(row) * k)`` takes them; the row of each channel is an unsigned 8- or 16-bit
+   constant. Where blocks share a scale, a second Gather repeats it: the block of each place along the axis is such a
+   constant, stored once for all weights of that length. Gather takes no narrow indices, hence the Casts. ONNX Runtime
+   1.31 folds all of it into float32 weights when it loads the file, at every level of optimization but none; the file
+   keeps codes.
 
 Beside activations on grids ONNX Runtime must not see what was decoded as a weight: it rounds float weights that it
 finds between a DequantizeLinear and a QuantizeLinear to int8 by itself (WeightBiasQuantization), and makes integer
@@ -16,6 +19,7 @@ DequantizeLinear, which is not folded.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.formats import Storage
 from qexplorer.core.grid import Grid, Int32
@@ -68,7 +72,10 @@ def write_decoded(
             return times_one(writer, key, _dequantized(writer, inputs, grid, f"{key}/product"), output)
         case Storage.TABLE:
             stored = writer.codes(f"{key}/codes", codes, carrier)
-            return _looked_up(writer, key, stored, codes.shape, grid, output, foldable)
+            look = _looked_up if grid.own is None else _looked_up_by_channel
+            if foldable:
+                return look(writer, key, stored, codes.shape, grid, output)
+            return times_one(writer, key, look(writer, key, stored, codes.shape, grid, f"{key}/product"), output)
         case Storage.CAST:
             raise ValueError(f"{grid.format.name} has no codes, so there is nothing to decode")
 
@@ -79,9 +86,7 @@ def _dequantized(writer: GraphWriter, inputs: list[str], grid: Grid, output: str
     return writer.add("DequantizeLinear", inputs, output, attributes=attributes)
 
 
-def _looked_up(
-    writer: GraphWriter, key: str, stored: str, shape: tuple[int, ...], grid: Grid, output: str, foldable: bool
-) -> str:
+def _looked_up(writer: GraphWriter, key: str, stored: str, shape: tuple[int, ...], grid: Grid, output: str) -> str:
     table = grid.format.table
     if table is None:
         raise ValueError(f"{grid.format.name} is stored as a table, and has none")
@@ -90,10 +95,29 @@ def _looked_up(
     levels = writer.constant(f"{grid.format.name}/levels", values_of_codes, shared=True)
     places = writer.add("Cast", [stored], f"{key}/places", attributes={"to": _INT32})
     values = writer.add("Gather", [levels, places], f"{key}/levels", attributes={"axis": 0})
-    factors = [values, _scale(writer, key, shape, grid)]
-    if foldable:
-        return writer.add("Mul", factors, output)
-    return times_one(writer, key, writer.add("Mul", factors, f"{key}/product"), output)
+    return writer.add("Mul", [values, _scale(writer, key, shape, grid)], output)
+
+
+def _looked_up_by_channel(
+    writer: GraphWriter, key: str, stored: str, shape: tuple[int, ...], grid: Grid, output: str
+) -> str:
+    assert grid.own is not None, "channels have levels of their own"
+    assert grid.axis is not None, "and an axis"
+    rows, width = grid.own.levels.shape
+    levels = writer.constant(f"{key}/levels", (grid.own.levels * grid.scale[:, None]).reshape(-1))
+    view = [-1 if axis == grid.axis else 1 for axis in range(len(shape))]
+    name = f"rows_of_{rows}_along_{grid.axis}_of_{len(shape)}"
+    index = writer.constant(name, _narrow(np.arange(rows)).reshape(view), shared=True)
+    row = writer.add("Cast", [index], f"{key}/row", attributes={"to": _INT32})
+    first = writer.add("Mul", [row, writer.constant(f"row_of_{width}", np.int32(width), shared=True)], f"{key}/first")
+    places = writer.add("Cast", [stored], f"{key}/places", attributes={"to": _INT32})
+    places = writer.add("Add", [places, first], f"{key}/places_of_all")
+    return writer.add("Gather", [levels, places], output, attributes={"axis": 0})
+
+
+def _narrow(numbers: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Rising numbers from 0 in the narrowest type that holds them."""
+    return numbers.astype(np.uint8 if numbers[-1] < 2**8 else np.uint16 if numbers[-1] < 2**16 else np.int32)
 
 
 def times_one(writer: GraphWriter, key: str, value: str, output: str) -> str:
@@ -107,9 +131,8 @@ def _scale(writer: GraphWriter, key: str, shape: tuple[int, ...], grid: Grid) ->
     if grid.axis is None or grid.block is None:
         return writer.constant(f"{key}/scale", grid.expanded(shape)[0])
     length = shape[grid.axis]
-    blocks = np.arange(length) // grid.block
-    narrow = blocks.astype(np.uint8 if blocks[-1] < 2**8 else np.uint16 if blocks[-1] < 2**16 else np.int32)
-    index = writer.constant(f"blocks_of_{grid.block}_in_{length}", narrow, shared=True)
+    blocks = _narrow(np.arange(length) // grid.block)
+    index = writer.constant(f"blocks_of_{grid.block}_in_{length}", blocks, shared=True)
     wide = writer.add("Cast", [index], f"{key}/blocks", attributes={"to": _INT32})
     scale = writer.constant(f"{key}/scale", grid.scale)
     return writer.add("Gather", [scale, wide], f"{key}/scales", attributes={"axis": grid.axis})

@@ -9,10 +9,10 @@ import pytest
 
 from qexplorer.core.formats import FORMATS, Format, Granularity, get_format
 from qexplorer.core.formats.codebook import Codebook
-from qexplorer.core.formats.lloyd import Sorted, kmeans, lloyd_max, outlier_weights
-from qexplorer.core.grid import fake_quantize
+from qexplorer.core.formats.learning.lloyd import Sorted, kmeans, lloyd_max, outlier_weights
+from qexplorer.core.grid import Grid, fake_quantize
 from qexplorer.core.recipe import WeightSpec
-from qexplorer.observe.error import error_exact
+from qexplorer.observe.error import error_exact, error_per_channel
 from qexplorer.observe.weight_grids import weight_grid
 
 LEARNED = [item for item in FORMATS if item.learns]
@@ -72,21 +72,52 @@ def test_rare_large_values_count_more_by_weights() -> None:
 @pytest.mark.parametrize("granularity", list(Granularity), ids=str)
 def test_each_level_is_the_mean_of_its_values(format: Format, granularity: Granularity) -> None:
     """Rounding is to the nearest, idempotent and monotone, and no level can move for a smaller error."""
-    x = np.random.default_rng(5).standard_t(5, (24, 64)).astype(np.float32)
+    x = np.random.default_rng(5).standard_t(5, (24, 144)).astype(np.float32)
     spec = WeightSpec.model_validate({"format": format.name, "granularity": granularity, "block": 16})
     grid = weight_grid(x, spec, 0, 1)
+    assert (grid.own is not None) == (granularity is Granularity.CHANNEL and format.name != "codebook_shared")
+    parts = [(grid, x)] if grid.own is None else [(grid.channel(row), x[row]) for row in range(len(x))]
+    for one, values in parts:
+        _check_levels(one, values, means=format.name != "codebook_outlier")
+    once = fake_quantize(x, grid)
+    assert all(np.array_equal(fake_quantize(values, one), once[row]) for row, (one, values) in enumerate(parts[1:], 1))
+    np.testing.assert_array_equal(fake_quantize(once, grid), once)
+    assert error_exact(x, grid).mse == pytest.approx(((once.astype(np.float64) - x) ** 2).mean(), rel=1e-6)
+
+
+def _check_levels(grid: Grid, x: np.ndarray, *, means: bool) -> None:
     levels = np.asarray(grid.format.levels(), np.float64)
-    assert 2 <= len(levels) <= 2**format.bits
+    assert 2 <= len(levels) <= 2**grid.format.bits
     scale, _ = grid.expanded(x.shape)
     normal = (x / scale).astype(np.float32).astype(np.float64)
     places = grid.format.encode(x, scale, np.zeros((), np.int32), grid.qmin, grid.qmax)
     np.testing.assert_array_equal(np.abs(normal - levels[places]), np.abs(normal[..., None] - levels).min(-1))
-    if format.name != "codebook_outlier":
-        means = [normal[places == k].mean() for k in range(len(levels))]
-        np.testing.assert_allclose(means, levels, atol=2e-4)
-    once = fake_quantize(x, grid)
-    np.testing.assert_array_equal(fake_quantize(once, grid), once)
-    assert error_exact(x, grid).mse == pytest.approx(((once.astype(np.float64) - x) ** 2).mean(), rel=1e-6)
+    if means:
+        np.testing.assert_allclose([normal[places == k].mean() for k in range(len(levels))], levels, atol=2e-4)
+
+
+def test_levels_of_each_channel_have_less_error_than_shared_ones() -> None:
+    """Channels of different shapes: skewed, heavy-tailed, two-sided, and one that is all alike, which is exact."""
+    rng = np.random.default_rng(8)
+    x = np.stack([rng.exponential(1, 256), rng.standard_t(3, 256), np.sign(VALUES[:256]) + 0.1 * VALUES[:256]])
+    x = np.concatenate([x, np.full((1, 256), 0.3), np.zeros((1, 256))]).astype(np.float32)
+    own, shared = (weight_grid(x, WeightSpec(format=name), 0) for name in ("codebook", "codebook_shared"))
+    each, all_ = (error_per_channel(x, grid) for grid in (own, shared))
+    assert all(a.mse <= b.mse for a, b in zip(each, all_, strict=True))
+    assert sum(a.mse for a in each) < 0.8 * sum(b.mse for b in all_)
+    assert np.array_equal(fake_quantize(x, own)[3:], x[3:])
+    turned = own.transposed()
+    assert np.array_equal(fake_quantize(np.ascontiguousarray(x.T), turned), fake_quantize(x, own).T)
+    assert own.packed_bytes(x.size) == 5 * 128 + 5 * 64
+    assert shared.packed_bytes(x.size) == 5 * 128 + 5 * 4 + 64
+
+
+def test_a_value_that_is_no_number_gets_the_first_level() -> None:
+    """As on every grid; infinite ones get the outermost of their channel."""
+    x = np.random.default_rng(9).standard_normal((2, 64)).astype(np.float32)
+    grid = weight_grid(x, WeightSpec(format="codebook2"), 0)
+    asked = np.array([[np.nan, np.inf, -np.inf]] * 2, np.float32)
+    np.testing.assert_array_equal(fake_quantize(asked, grid), np.stack([grid.low, grid.high, grid.low], 1))
 
 
 def test_a_codebook_is_better_than_the_levels_of_any_table() -> None:
@@ -109,8 +140,7 @@ def test_few_different_values_are_kept_as_they_are(values: np.ndarray) -> None:
     found = book.learn(values.astype(np.float32))
     assert found.bits == 4
     assert found.name == "codebook"
-    if len(set(values)) > 1:
-        np.testing.assert_array_equal(found.levels(), np.unique(values))
+    assert np.isin(values, found.levels()).all()
 
 
 def test_the_codebook_is_counted() -> None:

@@ -180,6 +180,22 @@ def test_changes_survive_their_file(tmp_path: Path) -> None:
     assert files[0] == files[1]
 
 
+def test_learned_levels_survive_the_file_of_changes(tmp_path: Path) -> None:
+    """Those that channels learned, and those that they share: the decoded weights are the same."""
+    for recipe in ("codebook2", "codebook2-b8"):
+        draft = draft_of("long_rows", recipe)
+        for layer, keys in draft.plan.constants.items():
+            grid, values = draft.plan.tensors[keys[1]].grid, draft.values(layer, 1)
+            assert values is not None
+            draft.set_codes(layer, 1, np.maximum(quantize(values, grid), 1), grid=grid)
+        save_changes(draft.changes, tmp_path / "kept.npz")
+        kept = load_changes(tmp_path / "kept.npz")
+        assert kept is not None
+        again = changed_plan(make_plan(draft.model, draft.recipe, case("long_rows").statistics), kept)
+        files = [emit(draft.model, draft.recipe, plan).SerializeToString() for plan in (draft.plan, again)]
+        assert files[0] == files[1]
+
+
 def test_a_damaged_file_of_changes_counts_as_none(tmp_path: Path) -> None:
     """No file, half a file, and another version's are all made anew."""
     path = tmp_path / "kept.npz"

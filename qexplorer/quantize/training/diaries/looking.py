@@ -65,7 +65,9 @@ def _width(least: float) -> float:
 
 
 def _levels(grid: Grid) -> NDArray[np.float64]:
-    """The levels at scale 1 around the code of zero, which is 0; ascending."""
+    """The levels at scale 1 around the code of zero, which is 0; ascending. The mean of each where channels differ."""
+    if grid.own is not None:
+        return np.unique(grid.own.levels.astype(np.float64).mean(0))
     zero = np.asarray(round(float(np.mean(grid.zero_point))), np.int32)
     plain = Grid(grid.format, np.ones((), np.float32), zero, None, None, grid.qmin, grid.qmax)
     return np.unique(plain.levels().astype(np.float64))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from qexplorer.core.grid import Grid
@@ -36,14 +37,11 @@ class LevelQuantizer(nn.Module):
 
     def __init__(self, grid: Grid, *, learns: Learns = FIXED) -> None:
         super().__init__()
-        table = grid.format.table
-        assert table is not None, "the format lists its levels"
+        levels, borders = _levels(grid)
         self.first_grid, self._power = grid, learns.power
-        self._everywhere = table.levels.size <= _FEW
-        used = np.isin(table.codes, grid.codes())
-        first, last = np.flatnonzero(used)[[0, -1]]
-        self.register_buffer("levels", torch.from_numpy(table.levels[first : last + 1].copy()), persistent=False)
-        self.register_buffer("borders", torch.from_numpy(table.borders[first:last].copy()), persistent=False)
+        self._everywhere = levels.shape[-1] <= _FEW
+        self.register_buffer("levels", torch.from_numpy(levels.copy()), persistent=False)
+        self.register_buffer("borders", torch.from_numpy(borders.copy()), persistent=False)
         self.register_buffer("first_scale", torch.from_numpy(np.array(grid.scale, np.float32)))
         self.log_scale = nn.Parameter(torch.zeros(grid.scale.shape)) if learns.scale else None
 
@@ -58,7 +56,8 @@ class LevelQuantizer(nn.Module):
         """``x`` rounded, of the same shape."""
         levels: Tensor = self.levels  # type: ignore[assignment]
         borders: Tensor = self.borders  # type: ignore[assignment]
-        return to_levels(x, self._spread(x), levels, borders, everywhere=self._everywhere)
+        axis = self.first_grid.axis or 0
+        return to_levels(x, self._spread(x), levels, borders, everywhere=self._everywhere, axis=axis)
 
     def _spread(self, x: Tensor) -> Tensor:
         return broadcast_grid(self.scale, x.shape, self.first_grid.axis or 0, self.first_grid.block or 0)
@@ -67,9 +66,14 @@ class LevelQuantizer(nn.Module):
         """The distance of the two levels around each value of ``x``, in its shape, without gradient."""
         levels: Tensor = self.levels  # type: ignore[assignment]
         with torch.no_grad():
-            scale = self._spread(x)
-            upper = torch.bucketize(x / scale, levels).clamp(1, len(levels) - 1)
-            return (levels[upper] - levels[upper - 1]) * scale
+            scale, axis = self._spread(x), self.first_grid.axis or 0
+            levels = levels.reshape(-1, levels.shape[-1])
+            rows = (x / scale).movedim(axis, 0)
+            flat = rows.reshape(len(levels), -1).contiguous()
+            last = (levels[:, 1:] > levels[:, :-1]).sum(1, keepdim=True)  # of a channel with fewer it is repeated
+            upper = torch.minimum(torch.searchsorted(levels, flat).clamp(min=1), last)
+            steps = levels.gather(1, upper) - levels.gather(1, upper - 1)
+            return steps.reshape(rows.shape).movedim(0, axis) * scale
 
     def ratio(self) -> float:
         """The scale as a multiple of that at the start, the geometric mean where there are several."""
@@ -85,3 +89,13 @@ class LevelQuantizer(nn.Module):
     def grid(self) -> Grid:
         """The grid as it is now."""
         return replace(self.first_grid, scale=self.scale.detach().cpu().numpy().astype(np.float32))
+
+
+def _levels(grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Levels and borders at scale 1: those of the codes that the grid uses, or of each channel."""
+    if grid.own is not None:
+        return grid.own.levels, grid.own.borders
+    table = grid.format.table
+    assert table is not None, "the format lists its levels"
+    first, last = np.flatnonzero(np.isin(table.codes, grid.codes()))[[0, -1]]
+    return table.levels[first : last + 1], table.borders[first:last]

@@ -201,17 +201,37 @@ def test_a_finer_grid_has_the_same_ends_and_all_levels() -> None:
     assert float((quantizer(x) - x).square().mean()) == pytest.approx(coarse / 256, rel=0.3)
 
 
-@pytest.mark.parametrize("name", ["nf4", "fp8_e4m3", "binary", "ternary"])
+@pytest.mark.parametrize("name", ["nf4", "fp8_e4m3", "binary", "ternary", "codebook2"])
 @pytest.mark.parametrize("granularity", ["tensor", "channel", "block"])
 def test_levels_of_a_table_are_those_of_the_format(name: str, granularity: str) -> None:
     """In every bit, as it starts and as it is after learning; FP8 codes are rounded half to even."""
-    x = _values((6, 16))
+    x = _values((6, 64))
     spec = WeightSpec(format=name, granularity=granularity, block=8)  # type: ignore[arg-type]
     quantizer = LevelQuantizer(weight_grid(x.numpy(), spec, 0, 1), learns=Learns())
     assert quantizer.log_scale is not None
     for _ in range(2):
         assert np.array_equal(quantizer(x).detach().numpy(), fake_quantize(x.numpy(), quantizer.grid()))
         quantizer.scaled_by(torch.linspace(0.5, 2.0, quantizer.log_scale.numel()).reshape(quantizer.log_scale.shape))
+
+
+def test_channels_with_levels_of_their_own_have_their_gradients_and_steps() -> None:
+    """Each channel's are those of its levels alone, and a step is the distance of the two levels around a value."""
+    x = _values((4, 96))
+    x[1] = (3 * x[1]).round().clamp(-2, 2)  # five levels in one channel, eight in the others
+    grid = weight_grid(x.numpy(), WeightSpec(format="codebook3"), 0)
+    together = LevelQuantizer(grid, learns=Learns())
+    given, weight = x.clone().requires_grad_(), torch.arange(384.0).reshape(4, 96)
+    (together(given) * weight).sum().backward()
+    assert given.grad is not None
+    assert together.log_scale is not None
+    assert together.log_scale.grad is not None
+    for row in range(4):
+        alone, one = LevelQuantizer(grid.channel(row), learns=Learns()), x[row].clone().requires_grad_()
+        (alone(one) * weight[row]).sum().backward()
+        assert alone.log_scale is not None
+        torch.testing.assert_close(given.grad[row], one.grad)
+        torch.testing.assert_close(together.log_scale.grad[row], alone.log_scale.grad)
+        torch.testing.assert_close(together.steps_of(x)[row], alone.steps_of(x[row]))
 
 
 @pytest.mark.parametrize("name", ["nf4", "binary", "ternary"])

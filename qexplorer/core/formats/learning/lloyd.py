@@ -52,16 +52,10 @@ class Sorted:
 
     def settle(self, levels: Float64) -> Float64:
         """Where the iteration from ``levels`` ends; levels that no value goes to are left out."""
-        before: NDArray[np.intp] | None = None
-        counts = np.ones_like(levels)
-        for _ in range(_STEPS):
-            cuts = np.searchsorted(self.values, (levels[1:] + levels[:-1]) / 2, side="right")
-            if before is not None and np.array_equal(cuts, before):
-                break
-            before, ends = cuts, np.concatenate([[0], cuts, [self.values.size]])
-            counts, sums = np.diff(self.weights[ends]), np.diff(self.sums[ends])
-            levels = np.sort(np.where(counts > 0, sums / np.where(counts > 0, counts, 1.0), levels))
-        return levels[counts > 0] if before is not None else levels
+        from qexplorer.core.formats.learning.loops import settled
+
+        found: Float64 = settled(self.values, self.weights, self.sums, np.array(levels, np.float64), _STEPS)
+        return found
 
     def groups(self) -> NDArray[np.intp]:
         """Places that cut the values into groups: half of them hold equally many, half are equally wide."""
@@ -82,19 +76,11 @@ def lloyd_max(data: Sorted, count: int) -> Float64:
 
 def kmeans(data: Sorted, count: int) -> Float64:
     """From the best cut of the values' groups into ``count`` intervals."""
+    from qexplorer.core.formats.learning.loops import best_cut
+
     cuts = data.groups()
     w, s, q = (part[cuts] for part in (data.weights, data.sums, data.squares))
-    held = np.where(w - w[:, None] > 0, w - w[:, None], 1.0)
-    cost = np.where(cuts >= cuts[:, None], q - q[:, None] - (s - s[:, None]) ** 2 / held, np.inf)  # of groups i to j
-    best, came = cost[0], []
-    for _ in range(count - 1):
-        tried = best[:, None] + cost
-        came.append(tried.argmin(0))
-        best = tried.min(0)
-    ends = [len(cuts) - 1]
-    for back in reversed(came):
-        ends.append(int(back[ends[-1]]))
-    places = np.unique([0, *ends])
+    places = np.unique(best_cut(w, s, q, count))
     return data.settle(np.diff(s[places]) / np.diff(w[places]))
 
 

@@ -3,6 +3,6 @@
 from qexplorer.ui.frame import in_frame
 from qexplorer.ui.sensitivity.panel import draw_sensitivity_page
 
-PAGE = {"title": "Sensitivity", "icon": ":material/network_node:", "group": "Quantize", "place": 32}
+PAGE = {"title": "Sensitivity", "icon": ":material/network_node:", "group": "Quantize", "place": 31}
 
 in_frame(draw_sensitivity_page)

@@ -14,6 +14,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     every  = qx.formats()
     needed = qx.calibration_needed(model, "w8a8", "conv1", data)
     hurts  = qx.sensitivity(model, data, "w4a8")
+    tuned  = qx.tune(model, data, trials=100)
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         search,
         sensitivity,
         train,
+        tune,
     )
     from qexplorer.core.recipe import Recipe
 
@@ -59,6 +61,7 @@ __all__ = [
     "search",
     "sensitivity",
     "train",
+    "tune",
 ]
 
 _HOMES = dict.fromkeys((name for name in __all__ if name not in ("Recipe", "__version__")), "qexplorer.api")

@@ -16,6 +16,7 @@ from qexplorer.api.quantizing import CALIBRATION_SAMPLES, explain_algorithms, qu
 from qexplorer.api.repairing import repair
 from qexplorer.api.searching import sensitivity
 from qexplorer.api.training import foretell_training, train, trained_epochs
+from qexplorer.api.tuning import tune
 
 __all__ = [
     "CALIBRATION_SAMPLES",
@@ -34,4 +35,5 @@ __all__ = [
     "sensitivity",
     "train",
     "trained_epochs",
+    "tune",
 ]

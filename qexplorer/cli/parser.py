@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
+from qexplorer.cli.precision.tune_options import add_tune_options
 from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
@@ -121,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_generate(verbs)
     _add_sensitivity(verbs)
     _add_search(verbs)
+    _add_tune(verbs)
     _add_repair(verbs)
     return parser
 
@@ -257,6 +259,14 @@ def _add_search(verbs: Any) -> None:
     choose = "number formats to choose among (int8 int4)"
     parser.add_argument("--formats", nargs="+", default=["int8", "int4"], metavar="F", help=choose)
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
+    parser.registered = _registered
+    _add_data(parser)
+
+
+def _add_tune(verbs: Any) -> None:
+    parser = _add(verbs, "tune", "formats, calibrators and algorithms chosen together, with Optuna", "precision.tune")
+    _add_model(parser)
+    add_tune_options(parser)
     parser.registered = _registered
     _add_data(parser)
 

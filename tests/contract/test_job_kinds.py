@@ -41,6 +41,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "effects": {"recipe": "w4a8-adaround", "samples": 16},
     "foretell": {"recipe": "w4a8-qat"},
     "generate": {"recipes": ("w4-b32",), "backend": "onnxruntime", "prompt": "a \u2028 b"},
+    "joint": {"recipe": "w8a8", "algorithms": ("equalize",), "seconds": 0.5, "sampler": "tpe"},
     "ladder": {"recipe": "w8a8", "backends": ("onnxruntime",), "samples": 3},
     "lesson": {"recipe": "w4", "layer": "fc"},
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},

@@ -24,7 +24,15 @@ def test_pages_stand_in_the_order_of_the_work() -> None:
     """Groups and pages come in the order of their places, each file once."""
     assert {group: [page.title for page in pages] for group, pages in grouped().items()} == {
         "Explore": ["Model", "Distributions", "Learn"],
-        "Quantize": ["Quantize", "Sensitivity", "Mixed precision", "Repair", "Better rounding", "Train"],
+        "Quantize": [
+            "Quantize",
+            "Sensitivity",
+            "Mixed precision",
+            "Joint search",
+            "Repair",
+            "Better rounding",
+            "Train",
+        ],
         "Judge": ["Compare", "Live", "System"],
     }
     assert {page.path for page in read_pages()} == {f"pages/{path.name}" for path in (root() / "pages").glob("*.py")}
@@ -38,6 +46,7 @@ def test_one_more_file_is_one_more_page(folder: Path) -> None:
         "Quantize",
         "Sensitivity",
         "Mixed precision",
+        "Joint search",
         "Repair",
         "Better rounding",
         "Search",

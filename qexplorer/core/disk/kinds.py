@@ -58,6 +58,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("judged", "findings"),
     KeptKind("tasks", "findings"),
     KeptKind("inputs", "data, read"),
+    KeptKind("studies", "searches that can go on"),
     KeptKind("jobs", "jobs and sessions", Going.NEVER),
     KeptKind("sessions", "jobs and sessions", Going.NEVER),
     KeptKind("groups", "answers of classes"),

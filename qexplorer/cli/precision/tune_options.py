@@ -1,0 +1,36 @@
+"""The options of ``qexplorer tune``."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_tune_options"]
+
+_SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("--formats", ("int8", "int4"), "number formats of weights to choose among"),
+    ("--granularities", (), "how many weights share a scale: channel, tensor, b32"),
+    ("--activations", (), "number formats of activations"),
+    ("--weight-calibrators", ("minmax", "mse"), "how ranges of weights are chosen"),
+    ("--activation-calibrators", ("minmax", "percentile", "mse"), "how ranges of activations are chosen"),
+    ("--algorithms", ("equalize", "bias_correction"), "each of which may work or not"),
+)
+
+
+def add_tune_options(parser: argparse.ArgumentParser) -> None:
+    """Adds them."""
+    parser.add_argument("--recipe", default="w8a8", metavar="R", help="what is not chosen is as this says (w8a8)")
+    for option, default, words in _SPACE:
+        usual = " ".join(default) or "as the recipe says"
+        parser.add_argument(option, nargs="*", default=list(default), metavar="X", help=f"{words} ({usual})")
+    parser.add_argument("--same-for-all", action="store_true", help="all layers share format and granularity")
+    quality = "loss (the default), or metric: by how much the task's metric is worse than float's"
+    parser.add_argument("--quality", choices=("loss", "metric"), default="loss", help=quality)
+    costs = ("weight_bytes", "bit_operations")
+    parser.add_argument("--cost", choices=costs, default=costs[0], help=f"the other objective ({costs[0]})")
+    counted = "different recipes in the study, at most; those of an earlier call with the same question count (60)"
+    parser.add_argument("--trials", type=int, default=60, metavar="N", help=counted)
+    parser.add_argument("--seconds", type=float, default=None, metavar="S", help="no trial begins later")
+    drawn = "near the front (local, the default), or over the whole space (nsga2, tpe)"
+    parser.add_argument("--sampler", choices=("local", "nsga2", "tpe"), default="local", help=drawn)
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (0)")
+    parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the chosen recipe")

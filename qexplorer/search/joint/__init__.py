@@ -1,0 +1,1 @@
+"""Formats of layers, granularity, calibrators and algorithms chosen together, on two objectives, with Optuna."""

@@ -40,6 +40,6 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 
 # Every optional backend that runs on a CPU is installed, so that none is tested only by its absence.
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[test,openvino,litert,tune]'
+	$(PIP) --editable '.[test,openvino,litert,tune,cluster]'
 	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@ $(VENV)/.installed

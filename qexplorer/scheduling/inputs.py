@@ -51,10 +51,11 @@ def input_path(sha256: str, ending: str = "") -> Path:
     return workspace("inputs") / f"{sha256}{ending}"
 
 
-def store_part(sha256: str, ending: str, offset: int, data: bytes, *, last: bool) -> None:
+def store_part(sender: str, sha256: str, ending: str, offset: int, data: bytes, *, last: bool) -> None:
     """Writes a part of a file that comes from another machine; with the last one it is there.
 
     Args:
+        sender: letters and digits that tell those apart who send the same file at the same time.
         sha256: digest of the whole.
         ending: of its name.
         offset: where the part begins, in bytes; parts come in order.
@@ -67,7 +68,7 @@ def store_part(sha256: str, ending: str, offset: int, data: bytes, *, last: bool
     path = input_path(sha256, ending)
     if path.is_file():
         return
-    part = path.with_name(f"{own_prefix('part')}{path.name}")
+    part = path.with_name(f"{own_prefix('part')}{sender}-{path.name}")
     with told_of_disk(path):
         if offset == 0:
             make_room(len(data))

@@ -44,6 +44,9 @@ class LocalScheduler:
                 thread.start()
         self._tasks.put((task, told))
 
+    def look(self) -> None:
+        """This machine is there."""
+
     def close(self) -> None:
         """Ends all children."""
         self._closed.set()

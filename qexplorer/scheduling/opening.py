@@ -1,8 +1,9 @@
-"""Who does the tasks of a sweep: this machine."""
+"""Who does the tasks of a sweep: a cluster where somebody named one, else this machine."""
 
 from __future__ import annotations
 
-from qexplorer.core.errors import InputError
+from qexplorer.scheduling.chosen import chosen_cluster, cluster_address
+from qexplorer.scheduling.dask_scheduler import DaskScheduler
 from qexplorer.scheduling.local import LocalScheduler
 from qexplorer.scheduling.scheduler import TaskScheduler
 
@@ -10,11 +11,13 @@ __all__ = ["open_scheduler"]
 
 
 def open_scheduler(address: str | None = None) -> TaskScheduler:
-    """The scheduler at an address; None: this machine.
+    """The scheduler at an address.
+
+    Args:
+        address: of a Dask cluster; None: what was chosen (see ``chosen``), which is this machine by default.
 
     Raises:
-        InputError: it cannot be reached.
+        InputError: it is no address, it cannot be reached, or a worker runs another program.
     """
-    if address is None:
-        return LocalScheduler()
-    raise InputError("tasks can be done on this machine alone", where=address)
+    named = chosen_cluster() if address is None else cluster_address(address)
+    return LocalScheduler() if named is None else DaskScheduler(named)

@@ -29,6 +29,10 @@ class TaskScheduler(Protocol):
         """
         ...
 
+    def look(self) -> None:
+        """Raises QExplorerError if nothing can go on any more."""
+        ...
+
     def close(self) -> None:
         """Ends what is not done, and lets go of everything."""
         ...

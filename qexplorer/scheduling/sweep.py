@@ -93,7 +93,8 @@ class TaskSweep:
         """How the next of the submitted tasks ended, in the order in which they end; it is kept by then.
 
         Raises:
-            Cancelled: ``cancelled()`` became true; a task was cancelled elsewhere.
+            Cancelled: ``cancelled()`` became true.
+            ChildError: the cluster has no workers any more.
             LookupError: nothing is at work.
         """
         if not self.open:
@@ -104,7 +105,7 @@ class TaskSweep:
             try:
                 self._take(self._ends.get(timeout=_LOOK_S))
             except queue.Empty:
-                continue
+                self.scheduler.look()
         self.open -= 1
         return self._ready.pop(0)
 

@@ -45,6 +45,8 @@ OWN_TEXT = {
     "observe/collecting/store.py": "kept in the workspace",
     "process/places/line.py": "files in the line for the machine, which this person alone can write",
     "scheduling/child.py": "the order of the parent",
+    "scheduling/chosen.py": "the workspace's settings, written on page System",
+    "scheduling/on_worker.py": "a task of whoever owns the cluster",
     "scheduling/known.py": "kept in the workspace",
     "quantize/changes/kept.py": "kept in the workspace",
     "quantize/constants.py": "the key of a cache",

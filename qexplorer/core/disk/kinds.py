@@ -72,5 +72,9 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("places", "being worked on", Going.NEVER),
 )
 
-FILES: tuple[tuple[str, str], ...] = (("runs.sqlite", "history of runs"), ("settings.json", "jobs and sessions"))
+FILES: tuple[tuple[str, str], ...] = (
+    ("runs.sqlite", "history of runs"),
+    ("settings.json", "jobs and sessions"),
+    ("cluster.json", "jobs and sessions"),
+)
 """Files in the root by how their names begin (SQLite puts two beside its own), and what they are called."""

@@ -20,7 +20,8 @@ def add(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         Path(order["notes"], f"{order['a']}-{os.getpid()}-{time.monotonic_ns()}").touch()
     time.sleep(order.get("seconds", 0))
     text = {name: Path(path).read_text() for name, path in arguments["inputs"].items()}
-    return {"sum": order["a"] + order.get("b", 0), "pid": os.getpid(), "inputs": text}
+    told = {name: [len(each), each[:9]] for name, each in text.items()}
+    return {"sum": order["a"] + order.get("b", 0), "pid": os.getpid(), "inputs": told}
 
 
 def refuse(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001

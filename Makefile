@@ -5,18 +5,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: app test lint unit browser clean
+.PHONY: app test lint style types unit browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/qexplorer app
 
-test: lint unit browser
+# Types are checked beside the browser's tests, which wait more than they compute.
+test: style unit
+	$(MAKE) --jobs=2 types browser
 
-lint: $(VENV)/.installed-test
+lint: style types
+
+style: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n 2 -m "not browser"

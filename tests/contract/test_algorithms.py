@@ -24,6 +24,9 @@ from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import OPTIONS
+from qexplorer.measure import judging
+from qexplorer.measure.effort import PLANS, Effort, TimingPlan
+from qexplorer.measure.judge_child import judge
 from qexplorer.quantize.changes.apply import preview_plan
 from qexplorer.quantize.quantize import digest_of
 from qexplorer.ui.quantize.recipe_changes import text_of
@@ -190,9 +193,11 @@ def test_its_name_is_short_and_in_the_help(name: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.usefixtures("shared_workspace")
-def test_a_comparison_judges_them() -> None:
+def test_a_comparison_judges_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every algorithm in a static, dynamic or weight-only run beside the plain ones, each with its own digest and an
-    accuracy: all in one comparison, whose processes are started once."""
+    accuracy: all in one comparison, judged in this process, and hardly timed."""
+    monkeypatch.setattr(judging, "run_in_child", lambda _, arguments, **__: judge(arguments, lambda _: None))
+    monkeypatch.setitem(PLANS, Effort.QUICK, TimingPlan(0.01, 1.0, 1, 1, 1.0, 0.01, 0.0, loads=1, warm_ms=1.0))
     kinds = ("w4a8", "w8a8-dynamic", "w4")
     in_turn = zip(ALGORITHMS.names(), itertools.cycle(kinds), strict=False)
     recipes = {kind: kind for kind in kinds} | {f"{kind}-{name}": asked(kind, name) for name, kind in in_turn}

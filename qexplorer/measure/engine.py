@@ -144,11 +144,11 @@ class Engine:
                 return
 
     def look_ahead(self, backend: str, variant: Variant, seen_on: str) -> None:
-        """Prepares on ``backend`` what a look inside ``variant`` takes, beside judging it, if one was needed on the
-        backend ``seen_on``; in vain where its answers here turn out to be explained without."""
+        """Prepares on ``backend`` what a look inside ``variant`` takes, beside judging it, if the simulation did not
+        explain the answers on the backend ``seen_on``; in vain where those here turn out to be explained without."""
         slot, seen = (backend, variant.digest), self._judged.get((seen_on, variant.digest))
         judging = self._judging.get(slot)
-        if judging is None or seen is None or not seen.looked_inside or not can_prepare(BACKENDS.get(backend)):
+        if judging is None or seen is None or not seen.left_open or not can_prepare(BACKENDS.get(backend)):
             return
         self._pool.submit(copy_context().run, self._prepare, backend, variant, judging)
 

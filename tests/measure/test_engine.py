@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -305,42 +303,3 @@ def test_a_missing_file_fails_with_a_sentence(cnn: Model, int8: Variant, tmp_pat
         judged = judge_variant(replace(int8, path=tmp_path / "gone.onnx"), "onnxruntime", subject, files)
     assert (judged.failed or "").startswith(f"{int8.recipe}: ONNX Runtime cannot load it")
     assert "gone" not in (judged.failed or "").partition("(")[0]
-
-
-@pytest.mark.parametrize(("looked", "calls"), [(True, 1), (False, 0)])
-def test_a_look_inside_is_prepared_where_the_first_backend_took_one(
-    cnn: Model, both: list[Variant], monkeypatch: pytest.MonkeyPatch, *, looked: bool, calls: int
-) -> None:
-    """LiteRT converts the graph that tells its codes beside judging, which ends with it, and only where ONNX Runtime's
-    answers could not be explained without a look."""
-    asked: list[dict[str, object]] = []
-    started = threading.Event()
-
-    def judge(_: Variant, backend: str, *__: object, **___: object) -> Judged:
-        if backend == "litert" and looked:
-            started.wait(30)
-        return Judged(looked_inside=looked)
-
-    def child(target: str, arguments: dict[str, object], *, cancelled: Callable[[], bool], **_: object) -> None:
-        assert target == "qexplorer.measure.fidelity.looking_ahead:prepare"
-        asked.append(arguments)
-        started.set()
-        while not cancelled():
-            time.sleep(0.01)
-        raise Cancelled("what it was for is over")
-
-    monkeypatch.setattr(engines, "workers", lambda: 2)
-    monkeypatch.setattr(engines, "judge_variant", judge)
-    monkeypatch.setattr(engines, "run_in_child", child)
-    monkeypatch.setattr(engines, "beside", lambda *_: contextlib.nullcontext())  # also where there is one processor
-    subject = subject_of(cnn, data_set(4), None)
-    with scratch() as folder:
-        files = keep_samples(folder, subject.inputs)
-        with Engine(subject, files, Effort.QUICK, Board(None, None), None) as engine:
-            engine.expect(["onnxruntime", "litert"], ["a recipe"])
-            engine.submit("onnxruntime", both[1], "a recipe")
-            engine.finish_judging()
-            engine.submit("litert", both[1], "a recipe")
-            engine.look_ahead("litert", both[1], "onnxruntime")
-            engine.finish_judging()
-    assert [each["path"] for each in asked] == [str(both[1].path)] * calls

@@ -146,7 +146,7 @@ class _ToLevels(torch.autograd.Function):
 def _nearest(steps: Tensor, levels: Tensor, borders: Tensor, axis: int) -> Tensor:
     """The level of each value at scale 1."""
     if levels.dim() == 1:
-        return levels[torch.bucketize(steps, borders)]
+        return levels[torch.bucketize(steps.contiguous(), borders)]
     rows = steps.movedim(axis, 0)
     flat = rows.reshape(len(levels), -1)
     found = levels.gather(1, torch.searchsorted(borders, flat.contiguous()))

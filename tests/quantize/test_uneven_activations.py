@@ -102,17 +102,6 @@ def _flow(fields: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{key}: {str(value).lower()}" for key, value in fields.items()) + "}"
 
 
-@pytest.mark.usefixtures("shared_workspace")
-def test_training_on_them_is_refused_in_one_sentence() -> None:
-    """Nothing learns on their levels; the sentence names the activation and what to choose."""
-    from qexplorer.quantize.training.rounding.placing import refuse_uneven
-
-    found = case("mlp")
-    plan = make_plan(found.model, _recipe("pot"), found.statistics)
-    with pytest.raises(RecipeError, match="levels of pot are not learned with"):
-        refuse_uneven(plan)
-
-
 @pytest.mark.parametrize("name", ["int9", "uint12"])
 @pytest.mark.usefixtures("shared_workspace")
 def test_activations_narrower_than_16_bits_stay_within_their_own_codes(name: str) -> None:

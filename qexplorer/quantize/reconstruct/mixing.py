@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qexplorer.core.grid import Grid
-from qexplorer.quantize.training.rounding.quantizers import GridQuantizer
+from qexplorer.quantize.training.rounding.placing import LearningQuantizer
 
 __all__ = ["MixedRounding", "mixed"]
 
@@ -22,7 +22,7 @@ class MixedRounding(nn.Module):
     """
 
     def __init__(
-        self, quantizer: GridQuantizer, bounds: tuple[float, float], drop: float, generator: torch.Generator
+        self, quantizer: LearningQuantizer, bounds: tuple[float, float], drop: float, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.quantizer, self.mixing = quantizer, False

@@ -17,8 +17,8 @@ from qexplorer.quantize.reconstruct.mixing import MixedRounding
 from qexplorer.quantize.reconstruct.parts import part_of
 from qexplorer.quantize.training.rounding.one_grid import softmax_outputs, with_one_scale
 from qexplorer.quantize.training.rounding.open_graph import open_graph
-from qexplorer.quantize.training.rounding.placing import refuse_uneven
-from qexplorer.quantize.training.rounding.quantizers import FIXED, DynamicQuantizer, FixedValues, GridQuantizer, Learns
+from qexplorer.quantize.training.rounding.placing import LearningQuantizer, quantizer_of
+from qexplorer.quantize.training.rounding.quantizers import FIXED, DynamicQuantizer, FixedValues, Learns
 from qexplorer.torchgraph.executor import GraphModule
 
 __all__ = ["BlockNetwork", "LearnedWeight", "learned_weights"]
@@ -146,16 +146,15 @@ class BlockNetwork:
 
     def _activations(self, drop: float, scales: bool, generator: torch.Generator) -> dict[str, MixedRounding]:
         plan, view = self._draft.plan, self._draft.view
-        refuse_uneven(plan)
         shared, still = with_one_scale(plan, view), softmax_outputs(view)
-        leaders: dict[str, GridQuantizer] = {}
+        leaders: dict[str, LearningQuantizer] = {}
         found: dict[str, MixedRounding] = {}
         for name, key in self._opened.activations.items():
             first = shared.get(key, key)
             if first not in leaders:
                 learns = Learns() if scales and first not in still else FIXED
-                leaders[first] = GridQuantizer(plan.tensors[first].grid, learns=learns)
-            quantizer = GridQuantizer(plan.tensors[key].grid, like=leaders[first])
+                leaders[first] = quantizer_of(plan.tensors[first].grid, learns=learns)
+            quantizer = quantizer_of(plan.tensors[key].grid, like=leaders[first])
             bounds = self._opened.bounds.get(name, (-float("inf"), float("inf")))
             found[name] = MixedRounding(quantizer, bounds, drop, generator)
         return found

@@ -35,6 +35,7 @@ from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
 from qexplorer.observe.collecting.stream import batches
 from qexplorer.quantize.plan_types import Plan
+from qexplorer.quantize.training.rounding.placing import quantizer_of
 from qexplorer.quantize.training.rounding.quantizers import DynamicQuantizer, GridQuantizer
 from qexplorer.search.sensitivity.distances import Yardstick, interval_of_mean
 from qexplorer.search.sensitivity.groups import LayerGroup
@@ -200,7 +201,7 @@ class _Taking:
     def _error(self, value: Tensor, tensor: str) -> Tensor:
         """What rounding changes of an activation."""
         with torch.no_grad():
-            rounds = GridQuantizer(self._plan.tensors[tensor].grid) if tensor else DynamicQuantizer()
+            rounds = quantizer_of(self._plan.tensors[tensor].grid) if tensor else DynamicQuantizer()
             rounded: Tensor = rounds(value)
             return (rounded - value).nan_to_num()
 

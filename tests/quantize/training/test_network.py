@@ -19,7 +19,10 @@ from tests.made_up_algorithm import MadeUp
 from tests.quantize.support import case, run
 
 KINDS = ["w8a8", "w4a4", "w4a8-tensor", "w4a8-b8", "w3", "w4-b8", "w8a8-dynamic", "nf4", "fp8", "ternary", "binary-b8"]
-GRAPHS = ["cnn", "mlp", "residual", "depthwise", "shared", "attention", "transposed", "unmoved", "concat"]
+UNEVEN = ("fp8_e4m3", "fp8_e5m2", "log", "pot")
+KINDS += [f"{{weights: {{format: int8}}, activations: {{format: {name}}}}}" for name in UNEVEN]
+KINDS += ["codebook2"]
+GRAPHS = ["cnn", "mlp", "residual", "depthwise", "shared", "attention", "transposed", "unmoved", "concat", "long_rows"]
 
 
 @pytest.fixture(autouse=True)

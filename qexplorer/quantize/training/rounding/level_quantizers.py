@@ -1,4 +1,4 @@
-"""Rounding that learns to levels which are not evenly spaced: NF4, FP8, binary and ternary weights.
+"""Rounding that learns to levels which are not evenly spaced: NF4, FP8, powers of two, binary and ternary weights.
 
 Levels stay where their format has them; the scale that puts them over the weight learns in the logarithm, as that of an
 even grid does. Inside the outermost levels the gradient passes, outside it stops. With two or three levels it passes
@@ -25,25 +25,30 @@ _FEW = 3
 
 
 class LevelQuantizer(nn.Module):
-    """Rounds a weight to the levels of a table.
+    """Rounds a weight or an activation to the levels of a table.
 
     Args:
         grid: where it starts; its format has a table.
-        learns: whether the scale learns, and whether it stays a power of two.
+        learns: whether the scale learns, and whether it stays a power of two. It does not where the format chooses it.
+        like: one whose scale this one shares, whatever else is said.
 
     Attributes:
         first_grid: the grid as it was.
     """
 
-    def __init__(self, grid: Grid, *, learns: Learns = FIXED) -> None:
+    def __init__(self, grid: Grid, *, learns: Learns = FIXED, like: LevelQuantizer | None = None) -> None:
         super().__init__()
         levels, borders = _levels(grid)
-        self.first_grid, self._power = grid, learns.power
+        self.first_grid: Grid = grid
+        self._power: bool = learns.power if like is None else like._power
         self._everywhere = levels.shape[-1] <= _FEW
         self.register_buffer("levels", torch.from_numpy(levels.copy()), persistent=False)
         self.register_buffer("borders", torch.from_numpy(borders.copy()), persistent=False)
         self.register_buffer("first_scale", torch.from_numpy(np.array(grid.scale, np.float32)))
-        self.log_scale = nn.Parameter(torch.zeros(grid.scale.shape)) if learns.scale else None
+        free = learns.scale and grid.format.free_scale
+        self.log_scale = nn.Parameter(torch.zeros(grid.scale.shape)) if free else None
+        if like is not None:
+            self.log_scale = like.log_scale
 
     @property
     def scale(self) -> Tensor:

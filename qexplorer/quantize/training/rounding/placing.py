@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Grid, dequantize, fake_quantize
 from qexplorer.quantize.changes.drafts import PlanDraft
@@ -25,13 +24,13 @@ __all__ = [
     "activation_quantizers",
     "bias_quantizers",
     "constant_quantizers",
-    "refuse_uneven",
+    "quantizer_of",
     "start_near",
     "uses_of",
 ]
 
 LearningQuantizer = GridQuantizer | LevelQuantizer
-"""What rounds a weight that learns."""
+"""What rounds to a grid, and may learn."""
 
 _FACTORS = tuple(float(each) for each in 2.0 ** (-np.arange(1, 29) / 8))
 """Of a first scale, tried as the one to start from."""
@@ -56,7 +55,7 @@ def constant_quantizers(
             own = replace(own, ends=own.ends and _has_ends(tensor.grid))
             found[key] = GridQuantizer(tensor.grid, learns=own)
         elif tensor.grid.format.table is not None:
-            found[key] = LevelQuantizer(tensor.grid, learns=own if tensor.grid.format.free_scale else FIXED)
+            found[key] = LevelQuantizer(tensor.grid, learns=own)
         else:
             values = draft.values(layer, position)
             assert values is not None, "what is on a grid is a constant"
@@ -67,32 +66,38 @@ def constant_quantizers(
     return found
 
 
-def activation_quantizers(opened: OpenGraph, draft: PlanDraft, learns: Learns) -> dict[str, GridQuantizer]:
+def quantizer_of(grid: Grid, *, learns: Learns = FIXED, like: LearningQuantizer | None = None) -> LearningQuantizer:
+    """What rounds to ``grid``, evenly spaced or on the levels of a table.
+
+    Args:
+        grid: where it starts.
+        learns: what learns of it.
+        like: one of the same kind whose scale and zero point this one shares.
+    """
+    if grid.format.is_uniform:
+        return GridQuantizer(grid, learns=learns, like=like if isinstance(like, GridQuantizer) else None)
+    return LevelQuantizer(grid, learns=learns, like=like if isinstance(like, LevelQuantizer) else None)
+
+
+def activation_quantizers(opened: OpenGraph, draft: PlanDraft, learns: Learns) -> dict[str, LearningQuantizer]:
     """What stands at the rounding points of activations; those that must have one scale share it."""
-    refuse_uneven(draft.plan)
     shared, still = with_one_scale(draft.plan, draft.view), softmax_outputs(draft.view)
-    leaders: dict[str, GridQuantizer] = {}
-    found: dict[str, GridQuantizer] = {}
+    leaders: dict[str, LearningQuantizer] = {}
+    found: dict[str, LearningQuantizer] = {}
     for key in dict.fromkeys(opened.activations.values()):
         first, grid = shared.get(key, key), draft.plan.tensors[key].grid
         if first not in leaders:
             ends = _has_ends(draft.plan.tensors[first].grid)
             own = replace(learns, zero=learns.zero and ends, ends=learns.ends and ends)
-            leaders[first] = GridQuantizer(draft.plan.tensors[first].grid, learns=FIXED if first in still else own)
-        found[key] = GridQuantizer(grid, like=leaders[first])
+            leaders[first] = quantizer_of(draft.plan.tensors[first].grid, learns=FIXED if first in still else own)
+        found[key] = quantizer_of(grid, like=leaders[first])
     return found
 
 
-def refuse_uneven(plan: Plan) -> None:
-    """Raises RecipeError if an activation is rounded to levels that are not evenly spaced, of which none learns."""
-    for key, tensor in plan.tensors.items():
-        if tensor.kind == "activation" and not tensor.grid.format.is_uniform:
-            what = f"activations on the levels of {tensor.grid.format.name} are not learned with"
-            raise RecipeError(what, where=f"activation '{key}'", do="choose integer activations, or none")
-
-
 def bias_quantizers(
-    draft: PlanDraft, weights: Mapping[str, LearningQuantizer | FixedValues], activations: Mapping[str, GridQuantizer]
+    draft: PlanDraft,
+    weights: Mapping[str, LearningQuantizer | FixedValues],
+    activations: Mapping[str, LearningQuantizer],
 ) -> dict[str, BiasQuantizer]:
     """What stands at the rounding points of int32 biases, by the key of the plan's tensor."""
     found: dict[str, BiasQuantizer] = {}
@@ -102,7 +107,7 @@ def bias_quantizers(
         values = draft.values(layer, position)
         given = activations.get(draft.view.nodes[layer].input[0])
         weight = weights.get(draft.plan.constants[layer].get(1, ""))
-        if given is None or values is None or not isinstance(weight, GridQuantizer):
+        if values is None or not isinstance(given, GridQuantizer) or not isinstance(weight, GridQuantizer):
             continue
         if weight.first_grid.scale.size in (1, values.size):
             found[key] = BiasQuantizer(given, weight)

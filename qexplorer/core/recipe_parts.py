@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from qexplorer.core.formats import FORMATS, Granularity, in_role
+from qexplorer.core.formats import FORMATS, Granularity, in_role, not_a_format
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
 from qexplorer.core.plugin_kinds.calibrator_choice import (
     DEFAULT_CALIBRATOR,
@@ -27,7 +27,7 @@ class RecipePart(BaseModel):
 
 def _known_format(name: str) -> str:
     if name not in FORMATS:
-        raise ValueError(f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}")
+        raise ValueError(not_a_format(name))
     return name
 
 

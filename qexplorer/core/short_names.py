@@ -106,6 +106,8 @@ def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str
     wanted = [] if match is None else [f"int{match['w']}", *([f"uint{match['a']}"] if match["a"] else [])]
     if not wanted or any(item not in FORMATS for item in wanted):
         what = f"there is no recipe called '{name}'"
+        if match is not None and match["w"] == "1":
+            raise RecipeError(what, do="for one bit a weight take 'binary', or 'format: binary' in YAML")
         raise RecipeError(what, allowed=_allowed(), do=NAME_A_FILE)
     return {"format": wanted[0]}, {"format": wanted[1]} if len(wanted) > 1 else None, options
 

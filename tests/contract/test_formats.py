@@ -215,10 +215,11 @@ def test_what_a_format_cannot_have_is_refused_in_one_sentence() -> None:
         ("weights: {format: nf4}\nactivations: {format: nf4}", "'nf4' is not a format of activations"),
         ("weights: {format: fp8_e4m3, symmetric: false}", "fp8_e4m3 has no zero point"),
         ("weights: {format: fp16}", "must be given for weights and activations alike"),
-        ("weights: {format: int1}", "'int1' is not a number format"),
+        ("weights: {format: int1}", "'int1' would have the levels 0 and -1.*'binary'"),
+        ("weights: {format: uint1}", "'uint1' would have the levels 0 and 1,.*'binary'"),
         ("nf4-asym", "nf4 has no zero point"),
         ("nf4-dynamic", "'dynamic' is not an option"),
-        ("w1", "no recipe called 'w1'"),
+        ("w1", "no recipe called 'w1'.*'binary'"),
     ):
         with pytest.raises(RecipeError, match=says):
             Recipe.parse(text)

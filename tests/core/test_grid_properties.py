@@ -43,6 +43,20 @@ def test_fake_quantize_changes_nothing_the_second_time(format: Format, data: st.
     np.testing.assert_array_equal(fake_quantize(once, grid), once)
 
 
+@pytest.mark.parametrize("format", INTEGER_FORMATS, ids=[each.name for each in INTEGER_FORMATS])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_every_width_rounds_to_the_nearest_level_in_order_and_once(format: Format, symmetric: bool) -> None:
+    """2 to 16 bits, signed and not, on values inside and beyond the range; what lies beyond gets the outermost."""
+    x = np.sort(np.random.default_rng(format.bits).standard_t(3, 4000)).astype(np.float32)
+    grid = grid_from_range(-2.5, 4.0, format, symmetric=symmetric)
+    levels, once = grid.levels().astype(np.float64), fake_quantize(x, grid)
+    above = np.searchsorted(levels, x).clip(1, len(levels) - 1)
+    nearest = np.minimum(np.abs(levels[above] - x), np.abs(levels[above - 1] - x))
+    np.testing.assert_allclose(np.abs(once - x.astype(np.float64)), nearest, atol=1e-6)
+    np.testing.assert_array_equal(fake_quantize(once, grid), once)
+    assert (np.diff(once) >= 0).all()
+
+
 @every_format
 @given(data=st.data(), x=tensors)
 def test_quantize_keeps_order(format: Format, data: st.DataObject, x: Any) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "Storage",
     "get_format",
     "in_role",
+    "not_a_format",
     "on_a_grid",
 ]
 
@@ -29,6 +30,17 @@ FORMATS: Registry[Format] = Registry("number format", home="qexplorer.core.forma
 def get_format(name: str) -> Format:
     """The format called ``name``; raises UnknownName with the known names."""
     return FORMATS.get(name)
+
+
+def not_a_format(name: str) -> str:
+    """What to say to whoever asks for a format called ``name``, which there is none."""
+    if name in ("int1", "uint1"):
+        other = "-1" if name == "int1" else "1"
+        return (
+            f"'{name}' would have the levels 0 and {other}, on one side of zero alone; one bit a weight is 'binary', "
+            "minus and plus a scale"
+        )
+    return f"'{name}' is not a number format; allowed: {', '.join(FORMATS.names())}"
 
 
 def in_role(name: str, role: Role) -> Format:

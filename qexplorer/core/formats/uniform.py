@@ -2,7 +2,7 @@
 
 They exist at every width from 2 to 16 bits, signed and unsigned. ONNX (opset 21) has tensor types for 4,
 8 and 16 bits; the other widths are carried by the next wider type, clipped to their own range, and counted at their own
-packed size.
+packed size. One bit is ``binary``: an integer of one bit has a level on one side of zero alone.
 """
 
 from __future__ import annotations

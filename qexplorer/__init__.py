@@ -14,6 +14,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     every  = qx.formats()
     needed = qx.calibration_needed(model, "w8a8", "conv1", data)
     hurts  = qx.sensitivity(model, data, "w4a8")
+    small  = qx.search_architecture("digits_cnn")
     tuned  = qx.tune(model, data, trials=100)
 """
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         quantize,
         repair,
         search,
+        search_architecture,
         sensitivity,
         train,
         tune,
@@ -59,6 +61,7 @@ __all__ = [
     "quantize",
     "repair",
     "search",
+    "search_architecture",
     "sensitivity",
     "train",
     "tune",

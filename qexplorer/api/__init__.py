@@ -7,6 +7,7 @@ work. Data is always fitted to the model first: inputs renamed, types cast, shap
 
 import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
 from qexplorer.api.calibrating import calibration_needed
+from qexplorer.api.designing import search_architecture
 from qexplorer.api.generating import generate
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
@@ -32,6 +33,7 @@ __all__ = [
     "quantize",
     "repair",
     "search",
+    "search_architecture",
     "sensitivity",
     "train",
     "trained_epochs",

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
-from qexplorer.cli.precision.tune_options import add_tune_options
+from qexplorer.cli.precision.search_options import add_architecture_options, add_tune_options
 from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
@@ -124,6 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_search(verbs)
     _add_tune(verbs)
     _add_repair(verbs)
+    _add_architecture(verbs)
     return parser
 
 
@@ -268,6 +269,13 @@ def _add_tune(verbs: Any) -> None:
     _add_model(parser)
     add_tune_options(parser)
     parser.registered = _registered
+    _add_data(parser)
+
+
+def _add_architecture(verbs: Any) -> None:
+    parser = _add(verbs, "architecture", "small networks made for few bits, beside a sample", "precision.architecture")
+    parser.add_argument("model", metavar="MODEL", help="a sample that sorts pictures into classes, such as digits_cnn")
+    add_architecture_options(parser)
     _add_data(parser)
 
 

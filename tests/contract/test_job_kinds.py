@@ -36,6 +36,7 @@ from tests.pages.app import open_app
 KINDS = pytest.mark.parametrize("kind", JOB_KINDS, ids=lambda kind: kind.name)
 
 FIELDS: dict[str, dict[str, Any]] = {
+    "architecture": {"networks": 2, "epochs": 1},
     "channels": {"tensor": "conv/out:0", "samples": 8},
     "compare": {"recipes": ("w8a8", "w4-b32"), "backends": ("onnxruntime", "openvino"), "effort": "report"},
     "effects": {"recipe": "w4a8-adaround", "samples": 16},

@@ -31,6 +31,7 @@ def test_pages_stand_in_the_order_of_the_work() -> None:
             "Joint search",
             "Repair",
             "Better rounding",
+            "Architecture",
             "Train",
         ],
         "Judge": ["Compare", "Live", "System"],
@@ -49,6 +50,7 @@ def test_one_more_file_is_one_more_page(folder: Path) -> None:
         "Joint search",
         "Repair",
         "Better rounding",
+        "Architecture",
         "Search",
         "Train",
     ]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.algorithm import Needs
 
-__all__ = ["WORTH_SHARING", "threads_for"]
+__all__ = ["WORTH_SHARING", "one_thread", "threads_for"]
 
 WORTH_SHARING = 200_000_000
 """Multiply-accumulates of a layer in one step from which several threads are worth their waiting: some 10 ms of one."""
@@ -34,6 +34,13 @@ def threads_for(model: Model, needs: Needs) -> Iterator[None]:
     if not needs & (Needs.DATA | Needs.GRADIENTS) or _work_of_a_layer(model) >= WORTH_SHARING:
         yield
         return
+    with one_thread():
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread inside."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,9 +1,10 @@
-"""Jobs that find what precision each layer needs: the best mix, everything together, and what mends a bad layer."""
+"""Jobs that find what precision each layer needs, what mends a bad layer, and networks made for few bits."""
 
+from qexplorer.jobs.kinds.precision.architecture import ARCHITECTURE
 from qexplorer.jobs.kinds.precision.joint import JOINT
 from qexplorer.jobs.kinds.precision.mix import MIX
 from qexplorer.jobs.kinds.precision.repair import REPAIR
 
 __all__ = ["ENTRIES"]
 
-ENTRIES = (JOINT, MIX, REPAIR)
+ENTRIES = (ARCHITECTURE, JOINT, MIX, REPAIR)

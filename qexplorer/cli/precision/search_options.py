@@ -1,10 +1,10 @@
-"""The options of ``qexplorer tune``."""
+"""The options of ``qexplorer tune`` and ``qexplorer architecture``."""
 
 from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_tune_options"]
+__all__ = ["add_architecture_options", "add_tune_options"]
 
 _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--formats", ("int8", "int4"), "number formats of weights to choose among"),
@@ -16,8 +16,24 @@ _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
+_NETWORKS = (
+    ("--networks", 16, "shapes in the first round, of which each round keeps half"),
+    ("--rounds", 3, "rounds; each trains twice as long as the one before"),
+    ("--epochs", 40, "of float training in the last round"),
+    ("--rounded-epochs", 8, "of training with rounding in the way in the last round"),
+    ("--judged", 5, "found networks that are judged and timed, at most"),
+    ("--seed", 0, "of every draw"),
+)
+
+
+def add_architecture_options(parser: argparse.ArgumentParser) -> None:
+    """Adds those of ``architecture``."""
+    for option, default, words in _NETWORKS:
+        parser.add_argument(option, type=int, default=default, metavar="N", help=f"{words} ({default})")
+
+
 def add_tune_options(parser: argparse.ArgumentParser) -> None:
-    """Adds them."""
+    """Adds those of ``tune``."""
     parser.add_argument("--recipe", default="w8a8", metavar="R", help="what is not chosen is as this says (w8a8)")
     for option, default, words in _SPACE:
         usual = " ".join(default) or "as the recipe says"

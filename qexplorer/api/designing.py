@@ -1,0 +1,64 @@
+"""Small networks found for quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qexplorer.api.given import fitted, load
+from qexplorer.core.dataset import DataSet
+from qexplorer.core.model import Model
+
+if TYPE_CHECKING:
+    from qexplorer.search.architecture.architecture_types import ArchitectureReport
+
+__all__ = ["search_architecture"]
+
+
+def search_architecture(
+    model: Model | str | Path,
+    data: DataSet | str | Path | None = None,
+    *,
+    networks: int = 16,
+    rounds: int = 3,
+    epochs: int = 40,
+    rounded_epochs: int = 8,
+    judged: int = 5,
+    seed: int = 0,
+    progress: Callable[[str, float], None] | None = None,
+    partly: Callable[[ArchitectureReport], None] | None = None,
+) -> ArchitectureReport:
+    """Width, depth, kernel, kind of block, activation and bits of small networks, searched together.
+
+    Networks are trained briefly in float and then with rounding in the way, on labels and on the model's own answers;
+    each round the better half goes on and is trained twice as long. The best are judged on the evaluation part and
+    timed on ONNX Runtime, beside the model quantized alike.
+
+    Args:
+        model: a sample model that sorts pictures into classes.
+        data: a data set, or what :func:`data` takes; a sample model brings its own.
+        networks: shapes that are tried in the first round.
+        rounds: how many.
+        epochs: of float training in the last round.
+        rounded_epochs: of training with rounding in the way in the last round.
+        judged: found networks that are judged and timed, at most.
+        seed: of every draw.
+        progress: called with (a sentence, the share that is done).
+        partly: called with what is known before the end.
+
+    Raises:
+        InputError: the model is no sample that sorts pictures into classes, or a number that cannot be.
+    """
+    from qexplorer.core.errors import InputError
+    from qexplorer.search.architecture.architecture_types import ArchitectureQuestion
+    from qexplorer.search.architecture.finding import find_networks
+
+    asked = {"networks": networks, "rounds": rounds, "epochs": epochs, "rounded_epochs": rounded_epochs}
+    for name, value in (asked | {"judged": judged}).items():
+        if not 1 <= value <= 1000:
+            raise InputError(f"{name} cannot be {value}", allowed="1 to 1000")
+    question = ArchitectureQuestion(networks, rounds, epochs, rounded_epochs, judged, seed)
+    float_model = load(model)
+    given = fitted(float_model, data, "networks learn from data")
+    return find_networks(float_model, given, question, progress=progress, partly=partly)

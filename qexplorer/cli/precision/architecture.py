@@ -1,0 +1,44 @@
+"""``qexplorer architecture MODEL``: small networks found for quantization, beside a sample model."""
+
+from __future__ import annotations
+
+import argparse
+
+from qexplorer import api
+from qexplorer.cli.inputs import data_of
+from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.report.network_charts.network_words import (
+    NETWORK_HEADER,
+    network_cells,
+    networks_sentence,
+    rounds_sentence,
+)
+
+__all__ = ["run"]
+
+
+def run(order: argparse.Namespace) -> int:
+    """Searches, and prints what was found."""
+    model = api.load(order.model)
+    line = ProgressLine()
+    try:
+        report = api.search_architecture(
+            model,
+            data_of(order, model),
+            networks=order.networks,
+            rounds=order.rounds,
+            epochs=order.epochs,
+            rounded_epochs=order.rounded_epochs,
+            judged=order.judged,
+            seed=order.seed,
+            progress=line.show,
+        )
+    finally:
+        line.end()
+    if order.json:
+        print_json(report.to_json() | {"as_accurate": [each.name for each in report.as_accurate]})
+        return 0
+    print_facts({"tried": rounds_sentence(report), "found": networks_sentence(report)})
+    say()
+    print_table(NETWORK_HEADER, network_cells(report))
+    return 0

@@ -1,0 +1,62 @@
+"""The job that searches for small networks, and hands over what it knows as it goes."""
+
+from __future__ import annotations
+
+from qexplorer.jobs.kind import JobKind
+from qexplorer.jobs.loading import load_both
+from qexplorer.jobs.orders import DataOrder
+from qexplorer.jobs.report import Report
+from qexplorer.search.architecture.architecture_types import ArchitectureReport
+
+__all__ = ["ARCHITECTURE", "ArchitectureOrder"]
+
+
+class ArchitectureOrder(DataOrder):
+    """What to search; fields as in ``api.search_architecture``.
+
+    Attributes:
+        networks: shapes in the first round.
+        rounds: how many.
+        epochs: of float training in the last round.
+        rounded_epochs: of training with rounding in the way.
+        judged: networks judged in the end.
+        seed: of every draw.
+    """
+
+    networks: int = 16
+    rounds: int = 3
+    epochs: int = 40
+    rounded_epochs: int = 8
+    judged: int = 5
+    seed: int = 0
+
+
+def find(order: ArchitectureOrder, report: Report[ArchitectureReport]) -> ArchitectureReport:
+    """Trains, chooses, judges, and keeps the report."""
+    model, data = load_both(order, report)
+    from qexplorer import api
+
+    return api.search_architecture(
+        model,
+        data,
+        networks=order.networks,
+        rounds=order.rounds,
+        epochs=order.epochs,
+        rounded_epochs=order.rounded_epochs,
+        judged=order.judged,
+        seed=order.seed,
+        progress=report.after_loading,
+        partly=report.partial,
+    )
+
+
+ARCHITECTURE = JobKind(
+    "architecture",
+    "Searching for networks",
+    "Architecture",
+    ArchitectureOrder,
+    ArchitectureReport,
+    find,
+    partial=ArchitectureReport,
+    nice=0,
+)

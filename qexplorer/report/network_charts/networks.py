@@ -1,0 +1,87 @@
+"""Networks by accuracy and cost: judged ones filled with their interval, the hand-made sample beside them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import CLIPPING, INTEGER, NEUTRAL
+from qexplorer.search.architecture.architecture_types import ArchitectureReport
+
+__all__ = ["network_rows", "network_spec"]
+
+Cost = Literal["weight_bytes", "latency_ms"]
+_TITLES = {"weight_bytes": "weights, kB", "latency_ms": "ms a sample, ONNX Runtime"}
+_KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING}
+
+
+def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[str, Any]]]:
+    """``judged`` on the evaluation part; ``tried`` on the samples that chose, which have no latency."""
+    judged = []
+    for each in report.judged:
+        if (value := getattr(each, cost)) is None:
+            continue
+        low, high = each.ci95
+        judged.append(
+            {
+                "cost": value / 1000 if cost == "weight_bytes" else value,
+                "accuracy": 100 * each.accuracy,
+                "low": 100 * low,
+                "high": 100 * high,
+                "kind": "hand-made" if each.shape is None else "found",
+                "name": f"{each.name}, {each.recipe.partition(' ')[0]}" if each.shape is None else each.name,
+            }
+        )
+    tried = []
+    if cost == "weight_bytes":
+        tried = [
+            {
+                "cost": each.weight_bytes / 1000,
+                "accuracy": 100 * each.accuracy,
+                "kind": "tried",
+                "name": f"{each.shape.name}, round {each.round}",
+            }
+            for each in report.tried
+            if each.failed is None
+        ]
+    return {"judged": judged, "tried": tried}
+
+
+def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dict[str, Any]:
+    """The chart."""
+    rows = network_rows(report, cost)
+    x: dict[str, Any] = {"field": "cost", "type": "quantitative", "title": _TITLES[cost]}
+    x |= {"scale": {"type": "log", "nice": True}, "axis": {"grid": False, "tickCount": 4, "format": "~g"}}
+    y: dict[str, Any] = {"field": "accuracy", "type": "quantitative", "title": "accuracy, %"}
+    y["scale"] = {"zero": False, "nice": True}
+    present = [kind for kind in _KINDS if any(row["kind"] == kind for part in rows.values() for row in part)]
+    colour = {
+        "field": "kind",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": present, "range": [_KINDS[kind] for kind in present]},
+        "legend": {"orient": "top"} if present else None,
+    }
+    tips = [{"field": "name"}, {"field": "accuracy", "format": ".2f"}, {"field": "cost", "format": ".3g"}]
+    at = {"x": x, "y": y, "color": colour}
+    return {
+        **chart_frame("Accuracy and size" if cost == "weight_bytes" else "Accuracy and time", "", 260),
+        "datasets": rows,
+        "layer": [
+            {
+                "data": {"name": "tried"},
+                "mark": {"type": "point", "filled": False, "size": 35, "opacity": 0.8},
+                "encoding": at | {"tooltip": tips},
+            },
+            {
+                "data": {"name": "judged"},
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour},
+            },
+            {
+                "data": {"name": "judged"},
+                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+                "encoding": at | {"tooltip": tips},
+            },
+        ],
+    }

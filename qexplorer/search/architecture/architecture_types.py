@@ -1,0 +1,156 @@
+"""What a search for small networks asks and finds, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qexplorer.core.results import Interval
+from qexplorer.core.wire import Wire
+from qexplorer.measure.metrics.statistics import wilson_interval
+from qexplorer.search.architecture.shapes import NetworkShape
+from qexplorer.search.joint.fronts import front_of
+
+__all__ = ["ArchitectureQuestion", "ArchitectureReport", "JudgedNetwork", "TriedNetwork"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureQuestion(Wire):
+    """What is asked.
+
+    Attributes:
+        networks: shapes that are tried in the first round; each round keeps half.
+        rounds: rounds; each trains twice as long as the one before.
+        epochs: of float training in the last round.
+        rounded_epochs: of training with rounding in the way in the last round.
+        judged: networks of the front that are judged and timed in the end, at most.
+        seed: of every draw.
+    """
+
+    networks: int = 16
+    rounds: int = 3
+    epochs: int = 40
+    rounded_epochs: int = 8
+    judged: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TriedNetwork:
+    """A network in the last round that it came to.
+
+    Attributes:
+        shape: of it.
+        round: from 1.
+        epochs: of float training.
+        right: pictures apart that the quantized network has right.
+        float_right: that the float network has right.
+        n: pictures apart.
+        weight_bytes: packed, of the weights of all layers.
+        macs: multiply-accumulates of a sample.
+        failed: why it came to nothing; None where it did not.
+    """
+
+    shape: NetworkShape
+    round: int
+    epochs: int
+    right: int = 0
+    float_right: int = 0
+    n: int = 0
+    weight_bytes: int = 0
+    macs: int = 0
+    failed: str | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """Of the quantized network on the pictures apart."""
+        return self.right / max(self.n, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedNetwork:
+    """A network on the evaluation part, timed.
+
+    Attributes:
+        name: what it is called.
+        shape: of it; None: the hand-made sample.
+        recipe: name of the recipe.
+        right: evaluation samples that it has right.
+        n: evaluation samples.
+        weight_bytes: packed, of the weights of all layers.
+        file_bytes: of the quantized file.
+        latency_ms: median of one sample on ONNX Runtime; None where it could not be timed.
+        latency_ci95: of that.
+        valid: whether the processor was quiet enough.
+        sha256: of the float network, by which it is opened.
+    """
+
+    name: str
+    shape: NetworkShape | None
+    recipe: str
+    right: int
+    n: int
+    weight_bytes: int
+    file_bytes: int
+    latency_ms: float | None
+    latency_ci95: Interval | None
+    valid: bool
+    sha256: str
+
+    @property
+    def accuracy(self) -> float:
+        """On the evaluation part."""
+        return self.right / max(self.n, 1)
+
+    @property
+    def ci95(self) -> Interval:
+        """Of the accuracy (Wilson 1927)."""
+        return wilson_interval(self.right, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureReport(Wire):
+    """What was found.
+
+    Attributes:
+        sample: name of the hand-made model.
+        data: the data set's name.
+        question: what was asked.
+        n_learned: pictures that networks learned from.
+        n_apart: pictures that chose among them.
+        tried: every shape, in the last round that it came to.
+        judged: in the end, on the evaluation part; the hand-made sample's recipes first.
+        seconds: that all of it took.
+    """
+
+    sample: str
+    data: str
+    question: ArchitectureQuestion
+    n_learned: int
+    n_apart: int
+    tried: tuple[TriedNetwork, ...] = ()
+    judged: tuple[JudgedNetwork, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def hand_made(self) -> tuple[JudgedNetwork, ...]:
+        """The sample, quantized alike."""
+        return tuple(each for each in self.judged if each.shape is None)
+
+    @property
+    def found(self) -> tuple[JudgedNetwork, ...]:
+        """Found networks that were judged."""
+        return tuple(each for each in self.judged if each.shape is not None)
+
+    @property
+    def front(self) -> tuple[JudgedNetwork, ...]:
+        """Judged networks that no other is better than in accuracy and bytes, the smallest first."""
+        points = [(float(each.weight_bytes), -each.accuracy) for each in self.judged]
+        return tuple(self.judged[at] for at in front_of(points))
+
+    @property
+    def as_accurate(self) -> tuple[JudgedNetwork, ...]:
+        """Found networks whose accuracy is within the interval of the first hand-made one, the smallest first."""
+        if not self.hand_made:
+            return ()
+        low = self.hand_made[0].ci95[0]
+        return tuple(sorted((n for n in self.found if n.accuracy >= low), key=lambda n: n.weight_bytes))

@@ -90,4 +90,4 @@ def _navigation(*, hidden: bool) -> Page:
         group: [st.Page(root / page.path, title=page.title, icon=page.icon) for page in found]
         for group, found in grouped().items()
     }
-    return st.navigation(pages, position="hidden" if hidden else "sidebar")
+    return st.navigation(pages, position="hidden" if hidden else "sidebar", expanded=True)

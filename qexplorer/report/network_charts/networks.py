@@ -12,6 +12,7 @@ __all__ = ["network_rows", "network_spec"]
 
 Cost = Literal["weight_bytes", "latency_ms"]
 _TITLES = {"weight_bytes": "weights, kB", "latency_ms": "ms a sample, ONNX Runtime"}
+_BELOW = 1.5  # points of accuracy below the lowest interval, to which the picture goes
 _KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING}
 
 
@@ -53,7 +54,8 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
     x: dict[str, Any] = {"field": "cost", "type": "quantitative", "title": _TITLES[cost]}
     x |= {"scale": {"type": "log", "nice": True}, "axis": {"grid": False, "tickCount": 4, "format": "~g"}}
     y: dict[str, Any] = {"field": "accuracy", "type": "quantitative", "title": "accuracy, %"}
-    y["scale"] = {"zero": False, "nice": True}
+    lows = [row["low"] for row in rows["judged"]]
+    y["scale"] = {"domain": [min(lows) - _BELOW, 100], "nice": False} if lows else {"zero": False, "nice": True}
     present = [kind for kind in _KINDS if any(row["kind"] == kind for part in rows.values() for row in part)]
     colour = {
         "field": "kind",
@@ -70,7 +72,7 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
         "layer": [
             {
                 "data": {"name": "tried"},
-                "mark": {"type": "point", "filled": False, "size": 35, "opacity": 0.8},
+                "mark": {"type": "point", "filled": False, "size": 35, "opacity": 0.8, "clip": True},
                 "encoding": at | {"tooltip": tips},
             },
             {

@@ -150,6 +150,7 @@ class _Networks:
         known: dict[NetworkShape, TriedNetwork] = {}
         total = sum(max(1, round(asked.networks / 2**at)) for at in range(asked.rounds))
         done = 0
+        self.tell("training the first networks", 0.0)
         for at in range(asked.rounds):
             shorter = 2 ** (asked.rounds - 1 - at)
             epochs, rounded_epochs = max(1, asked.epochs // shorter), max(1, asked.rounded_epochs // shorter)

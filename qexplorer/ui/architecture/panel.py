@@ -118,7 +118,10 @@ def _draw(model: Model, report: ArchitectureReport, *, live: bool = False) -> No
         st.header("Judged on samples that nothing has seen")
         rows = [dict(zip(NETWORK_HEADER, row, strict=True)) for row in network_cells(report)]
         st.dataframe(in_table(rows), hide_index=True, width="stretch")
-        st.caption("Grey networks were judged on the pictures that choose, in the round that they came to.")
+        st.caption(
+            "Grey networks were judged on the pictures that choose, in the round that they came to; those far below "
+            "the others are off the picture."
+        )
 
 
 def _ways_on(report: ArchitectureReport) -> None:

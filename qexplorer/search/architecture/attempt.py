@@ -23,7 +23,7 @@ from qexplorer.quantize.training.recipes import trained
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
-from qexplorer.search.architecture.learning import Lesson, learn
+from qexplorer.search.architecture.learning import NetworkLesson, learn
 from qexplorer.search.architecture.networks import as_onnx, as_torch, folded
 from qexplorer.search.architecture.shapes import NetworkShape
 from qexplorer.search.joint.costs import costs_of
@@ -92,7 +92,7 @@ def attempt(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     pictures, labels = (np.load(inputs[name], mmap_mode="r", allow_pickle=False) for name in ("pictures", "labels"))
     emit({"event": "progress"})
     size, channels = tuple(int(each) for each in pictures.shape[1:]), int(pictures.shape[1])
-    lesson = Lesson(
+    lesson = NetworkLesson(
         np.asarray(pictures[: order.learn], np.float32),
         np.asarray(labels[: order.learn]),
         Path(inputs["teacher"]),

@@ -13,7 +13,7 @@ from qexplorer.quantize.changes.threads import one_thread
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Lesson", "learn"]
+__all__ = ["NetworkLesson", "learn"]
 
 _BATCH, _RATE, _DECAY = 32, 0.1, 5e-4
 _HEAT = 2.0  # of both sides' probabilities (Hinton et al. 2015, section 2)
@@ -21,7 +21,7 @@ _TURN, _SCALE, _SHIFT, _NOISE = 0.17, 0.1, 0.12, 0.02  # radians, share, half pi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class NetworkLesson:
     """What is learned from.
 
     Attributes:
@@ -39,7 +39,7 @@ class Lesson:
     seed: int
 
 
-def learn(make: Callable[[], torch.nn.Module], lesson: Lesson) -> torch.nn.Module:
+def learn(make: Callable[[], torch.nn.Module], lesson: NetworkLesson) -> torch.nn.Module:
     """Trains a network and returns it ready to be judged.
 
     SGD with Nesterov momentum and a rate of one cycle (Smith and Topin 2019). Half the loss is the labels', half the
@@ -53,7 +53,7 @@ def learn(make: Callable[[], torch.nn.Module], lesson: Lesson) -> torch.nn.Modul
         return _learned(make, lesson)
 
 
-def _learned(make: Callable[[], torch.nn.Module], lesson: Lesson) -> torch.nn.Module:
+def _learned(make: Callable[[], torch.nn.Module], lesson: NetworkLesson) -> torch.nn.Module:
     import torch
     from torch.nn import functional
 

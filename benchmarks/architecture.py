@@ -27,7 +27,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = {}
     for name in given.only:
-        report = qx.search_architecture(name, networks=given.networks, seed=given.seed)
+        report = qx.design(name, networks=given.networks, seed=given.seed)
         rows[name] = report.to_json() | {"as_accurate": [each.name for each in report.as_accurate]}
         print(name, f"{report.seconds:.0f} s", rounds_sentence(report), networks_sentence(report), flush=True)
     if given.json:

@@ -14,7 +14,7 @@ The public surface; every name is loaded when it is first used, so that ``import
     every  = qx.formats()
     needed = qx.calibration_needed(model, "w8a8", "conv1", data)
     hurts  = qx.sensitivity(model, data, "w4a8")
-    small  = qx.search_architecture("digits_cnn")
+    small  = qx.design("digits_cnn")
     tuned  = qx.tune(model, data, trials=100)
 """
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         calibration_needed,
         compare,
         data,
+        design,
         explain_algorithms,
         formats,
         generate,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
         quantize,
         repair,
         search,
-        search_architecture,
         sensitivity,
         train,
         tune,
@@ -53,6 +53,7 @@ __all__ = [
     "calibration_needed",
     "compare",
     "data",
+    "design",
     "explain_algorithms",
     "formats",
     "generate",
@@ -61,7 +62,6 @@ __all__ = [
     "quantize",
     "repair",
     "search",
-    "search_architecture",
     "sensitivity",
     "train",
     "tune",

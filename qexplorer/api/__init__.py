@@ -7,7 +7,7 @@ work. Data is always fitted to the model first: inputs renamed, types cast, shap
 
 import qexplorer.report.notebook  # noqa: F401 - registers how values show themselves
 from qexplorer.api.calibrating import calibration_needed
-from qexplorer.api.designing import search_architecture
+from qexplorer.api.designing import design
 from qexplorer.api.generating import generate
 from qexplorer.api.given import data, load
 from qexplorer.api.measuring import compare, measure
@@ -24,6 +24,7 @@ __all__ = [
     "calibration_needed",
     "compare",
     "data",
+    "design",
     "explain_algorithms",
     "foretell_training",
     "formats",
@@ -33,7 +34,6 @@ __all__ = [
     "quantize",
     "repair",
     "search",
-    "search_architecture",
     "sensitivity",
     "train",
     "trained_epochs",

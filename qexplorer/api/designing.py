@@ -13,10 +13,10 @@ from qexplorer.core.model import Model
 if TYPE_CHECKING:
     from qexplorer.search.architecture.architecture_types import ArchitectureReport
 
-__all__ = ["search_architecture"]
+__all__ = ["design"]
 
 
-def search_architecture(
+def design(
     model: Model | str | Path,
     data: DataSet | str | Path | None = None,
     *,

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
-from qexplorer.cli.precision.search_options import add_architecture_options, add_tune_options
+from qexplorer.cli.precision.search_options import add_design_options, add_tune_options
 from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
@@ -124,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_search(verbs)
     _add_tune(verbs)
     _add_repair(verbs)
-    _add_architecture(verbs)
+    _add_design(verbs)
     return parser
 
 
@@ -272,10 +272,10 @@ def _add_tune(verbs: Any) -> None:
     _add_data(parser)
 
 
-def _add_architecture(verbs: Any) -> None:
-    parser = _add(verbs, "architecture", "small networks made for few bits, beside a sample", "precision.architecture")
+def _add_design(verbs: Any) -> None:
+    parser = _add(verbs, "design", "small networks made for few bits, beside a sample", "precision.design")
     parser.add_argument("model", metavar="MODEL", help="a sample that sorts pictures into classes, such as digits_cnn")
-    add_architecture_options(parser)
+    add_design_options(parser)
     _add_data(parser)
 
 

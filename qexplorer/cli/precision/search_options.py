@@ -1,10 +1,10 @@
-"""The options of ``qexplorer tune`` and ``qexplorer architecture``."""
+"""The options of ``qexplorer tune`` and ``qexplorer design``."""
 
 from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_architecture_options", "add_tune_options"]
+__all__ = ["add_design_options", "add_tune_options"]
 
 _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--formats", ("int8", "int4"), "number formats of weights to choose among"),
@@ -26,8 +26,8 @@ _NETWORKS = (
 )
 
 
-def add_architecture_options(parser: argparse.ArgumentParser) -> None:
-    """Adds those of ``architecture``."""
+def add_design_options(parser: argparse.ArgumentParser) -> None:
+    """Adds those of ``design``."""
     for option, default, words in _NETWORKS:
         parser.add_argument(option, type=int, default=default, metavar="N", help=f"{words} ({default})")
 

@@ -15,9 +15,7 @@ from qexplorer.search.architecture.architecture_types import ArchitectureReport
 def test_networks_are_trained_judged_and_can_be_opened(shared_workspace: Path) -> None:  # noqa: ARG001
     """Both are tried, the sample stands beside them in its bits, and a found one is a model like any other."""
     heard: list[ArchitectureReport] = []
-    found = qx.search_architecture(
-        "digits_cnn", networks=2, rounds=1, epochs=1, rounded_epochs=1, judged=1, partly=heard.append
-    )
+    found = qx.design("digits_cnn", networks=2, rounds=1, epochs=1, rounded_epochs=1, judged=1, partly=heard.append)
     assert [each.failed for each in found.tried] == [None, None]
     assert len({each.shape for each in found.tried}) == 2
     assert (found.n_learned, found.n_apart) == (384, 128)
@@ -44,4 +42,4 @@ def test_networks_are_trained_judged_and_can_be_opened(shared_workspace: Path) -
 def test_what_cannot_be_searched_is_one_sentence(model: str, options: dict[str, int], said: str) -> None:
     """No pictures, no training, no networks."""
     with pytest.raises(InputError, match=said):
-        qx.search_architecture(model, **options)  # type: ignore[arg-type]
+        qx.design(model, **options)  # type: ignore[arg-type]

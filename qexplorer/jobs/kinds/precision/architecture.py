@@ -12,7 +12,7 @@ __all__ = ["ARCHITECTURE", "ArchitectureOrder"]
 
 
 class ArchitectureOrder(DataOrder):
-    """What to search; fields as in ``api.search_architecture``.
+    """What to search; fields as in ``api.design``.
 
     Attributes:
         networks: shapes in the first round.
@@ -36,7 +36,7 @@ def find(order: ArchitectureOrder, report: Report[ArchitectureReport]) -> Archit
     model, data = load_both(order, report)
     from qexplorer import api
 
-    return api.search_architecture(
+    return api.design(
         model,
         data,
         networks=order.networks,

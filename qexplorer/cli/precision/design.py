@@ -1,4 +1,4 @@
-"""``qexplorer architecture MODEL``: small networks found for quantization, beside a sample model."""
+"""``qexplorer design MODEL``: small networks found for quantization, beside a sample model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(order: argparse.Namespace) -> int:
     model = api.load(order.model)
     line = ProgressLine()
     try:
-        report = api.search_architecture(
+        report = api.design(
             model,
             data_of(order, model),
             networks=order.networks,

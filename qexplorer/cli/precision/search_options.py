@@ -26,10 +26,14 @@ _NETWORKS = (
 )
 
 
+_CLUSTER = "Dask cluster that does the work, such as tcp://192.168.1.5:8786 (docs/cluster.md); off: this machine"
+
+
 def add_design_options(parser: argparse.ArgumentParser) -> None:
     """Adds those of ``design``."""
     for option, default, words in _NETWORKS:
         parser.add_argument(option, type=int, default=default, metavar="N", help=f"{words} ({default})")
+    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
 
 
 def add_tune_options(parser: argparse.ArgumentParser) -> None:
@@ -50,3 +54,4 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampler", choices=("local", "nsga2", "tpe"), default="local", help=drawn)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (0)")
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the chosen recipe")
+    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,10 @@ from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
+from qexplorer.scheduling.chosen import chosen_cluster
+from qexplorer.scheduling.sweep import TaskSweep
 from qexplorer.search.joint.costs import costs_of
+from qexplorer.search.joint.elsewhere import TrialRunner
 from qexplorer.search.joint.joint_types import JointQuestion, JointReport, VerifiedTrial
 from qexplorer.search.joint.space import parameters_of, recipe_for, settled
 from qexplorer.search.joint.space_types import JointParameter
@@ -120,10 +124,15 @@ class _JointSearch:
         if self.question.quality == "metric" and bench.yard.metric is None:
             raise InputError("the data have no metric to judge by", where=self.data.name, do="take the loss")
         name = self.question.study_digest(self.model.sha256, self.data.digest)
-        with opened(name, self.question.sampler, self.question.seed) as study:
+        sweep = TaskSweep() if chosen_cluster() else None
+        with opened(name, self.question.sampler, self.question.seed) as study, sweep or nullcontext():
+            runner = TrialRunner(bench, sweep)
+            self.tell(
+                f"trials are done {runner.places} beside each other", 0.02
+            )  # a cluster is reached before all else
             parameters, notes = self._parameters(study)
             found = self._empty(bench, study, parameters, last.calibration.n)
-            found = self._tried(replace(found, notes=notes), study, bench)
+            found = self._tried(replace(found, notes=notes), study, runner)
         return self._verified(found, self._bench(seen, last))
 
     def _bench(self, seen: DataSet, judged: DataSet) -> TrialBench:
@@ -177,9 +186,9 @@ class _JointSearch:
             trials=(),
         )
 
-    def _tried(self, found: JointReport, study: Study, bench: TrialBench) -> JointReport:
+    def _tried(self, found: JointReport, study: Study, runner: TrialRunner) -> JointReport:
         """Trials until there are enough, the time is over, or nothing new is drawn."""
-        trials = Trials(found, study, bench, self.base)
+        trials = Trials(found, study, runner, self.base)
         began, handed = time.monotonic(), 0.0
         found = trials.report()
         while len(found.trials) < self.question.trials and not trials.exhausted:

@@ -64,8 +64,8 @@ class AskedTrial:
 class Study:
     """A study that is open.
 
-    Sampling depends on the seed and on the trials that have ended, and on nothing else, so that a search that was
-    killed goes on as if it had not been.
+    Sampling depends on the seed, on the trials that have ended and on how many are at work, and on nothing else, so
+    that a search that was killed goes on as if it had not been.
 
     Attributes:
         name: in the storage.
@@ -116,7 +116,7 @@ class Study:
 
     def ask(self, front: Sequence[tuple[int, ...]]) -> AskedTrial:
         """The next choice: what waits in the line, else what is drawn, near ``front`` if there is one."""
-        draw = random.Random(f"{self.seed} {self._ended}")  # noqa: S311 - a draw, and no secret
+        draw = random.Random(f"{self.seed} {self._ended + len(self._open)}")  # noqa: S311 - a draw, and no secret
         if self.sampler == LOCAL and front and not self._waits():
             self.enqueue(neighbour(front, self._parameters, draw), "the search", again=True)
         self._study.sampler = self._seeded(draw.randrange(2**31))

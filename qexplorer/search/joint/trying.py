@@ -1,4 +1,4 @@
-"""The trials of a study, one after the other: asked for, run, stopped early where that is sure, and told."""
+"""The trials of a study, in turn or beside each other: asked for, run, stopped early where that is sure, told."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from qexplorer.core.errors import BackendError, RecipeError
+from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
+from qexplorer.search.joint.elsewhere import TrialRunner
 from qexplorer.search.joint.joint_types import BIT_OPERATIONS, WEIGHT_BYTES, JointReport, JointTrial
 from qexplorer.search.joint.racing import Rival, is_worse, stages
 from qexplorer.search.joint.space import recipe_for
 from qexplorer.search.joint.study import AskedTrial, Study
-from qexplorer.search.joint.trial import TrialBench, TrialOrder, TrialResult
+from qexplorer.search.joint.trial import TrialOrder, TrialResult
 from qexplorer.search.sensitivity.distances import Yardstick, interval_of_mean
 
 __all__ = ["Trials", "judged"]
@@ -48,14 +49,14 @@ class Trials:
     Attributes:
         empty: the report without any.
         study: it.
-        bench: where they are done.
+        runner: does them.
         base: what the space leaves as it is.
         exhausted: whether nothing new is drawn any more.
     """
 
     empty: JointReport
     study: Study
-    bench: TrialBench
+    runner: TrialRunner
     base: Recipe
     exhausted: bool = False
     _known: dict[tuple[int, ...], JointTrial] = field(default_factory=dict)
@@ -74,56 +75,93 @@ class Trials:
         return replace(found, importance=self.study.importances())
 
     def next(self) -> None:
-        """The next recipe that is not known yet, if there is one."""
-        front = [trial.choice for trial in self.report().front]
-        for again in range(_AGAIN):
-            asked = self.study.ask(front if again < _AGAIN // 2 else [])  # all that is near may be known
-            if asked.choice not in self._known:
-                self._try(asked)
-                return
-            self._tell(asked.number, self._known[asked.choice])
-        self.exhausted = True
+        """The next recipes that are not known yet, as many as are done beside each other, if there are any."""
+        asked, repeated = self._new()
+        self.exhausted = not asked
+        begun = [self._begun(each) for each in asked]
+        racing = [(trial, recipe) for trial, recipe in begun if recipe is not None]
+        found = {trial.number: trial for trial, _ in begun} | {trial.number: trial for trial in self._race(racing)}
+        for each in asked:
+            self._known[each.choice] = found[each.number]
+            self._tell(each.number, found[each.number])
+        for each in repeated:
+            self._tell(each.number, self._known[each.choice])
 
-    def _try(self, asked: AskedTrial) -> None:
+    def _new(self) -> tuple[list[AskedTrial], list[AskedTrial]]:
+        """Choices that are not known, and those that were drawn again meanwhile."""
+        front = [trial.choice for trial in self.report().front]
+        new: dict[tuple[int, ...], AskedTrial] = {}
+        repeated: list[AskedTrial] = []
+        most = min(self.runner.places, self.empty.question.trials - len(self._known))
+        while len(new) < most and len(repeated) < _AGAIN:
+            asked = self.study.ask(front if len(repeated) < _AGAIN // 2 else [])  # all that is near may be known
+            if asked.choice in self._known:
+                self._tell(asked.number, self._known[asked.choice])
+                repeated.append(asked)
+            elif asked.choice in new:
+                repeated.append(asked)
+            else:
+                new[asked.choice] = asked
+        return list(new.values()), [each for each in repeated if each.choice not in self._known]
+
+    def _begun(self, asked: AskedTrial) -> tuple[JointTrial, Recipe | None]:
+        """The trial without results, and its recipe; None where its parts do not go together."""
         refused = JointTrial(asked.number, "refused", asked.why, asked.choice, "")
         try:
             recipe = recipe_for(self.base, self.empty.parameters, asked.choice, asked.number)
-            trial = self._run(replace(refused, name=recipe.name), recipe)
-        except (RecipeError, BackendError) as error:
-            trial = replace(refused, why=str(error))
-        self._known[asked.choice] = trial
-        self._tell(asked.number, trial)
+        except RecipeError as error:
+            return replace(refused, why=str(error)), None
+        return replace(refused, name=recipe.name), recipe
 
-    def _run(self, trial: JointTrial, recipe: Recipe) -> JointTrial:
-        """On a first part of the samples, and on the rest unless a cheaper recipe is surely better."""
-        question, yard, result, at = self.empty.question, self.bench.yard, None, 0
-        marks = stages(self.bench.apart.n) if question.quality == "loss" else (self.bench.apart.n,)
+    def _race(self, racing: Sequence[tuple[JointTrial, Recipe]]) -> list[JointTrial]:
+        """All of them on a first part of the samples, and on the rest those that no cheaper recipe is surely better
+        than."""
+        question, n = self.empty.question, self.runner.bench.apart.n
+        marks = stages(n) if question.quality == "loss" else (n,)
+        ended: list[JointTrial] = []
+        left, at = list(racing), 0
         for mark in marks:
-            more = self.bench.do(TrialOrder(recipe.to_yaml(), at, mark))
-            result, at = (more if result is None else result + more), mark
-            trial = replace(
-                trial,
-                state="measured" if mark == marks[-1] else "stopped",
-                weight_bytes=round(result.costs[WEIGHT_BYTES]),
-                bit_operations=result.costs[BIT_OPERATIONS],
-                n=mark,
-                **judged(result, yard, question.quality, self.bench.plain(0, mark).metric(yard)),
-            )
-            if mark != marks[-1] and is_worse(result.losses, trial.cost(question.cost), self._rivals(mark)):
-                return trial
-        assert result is not None
-        self._results[trial.number] = result
-        return trial
+            results = self.runner.run([TrialOrder(recipe.to_yaml(), at, mark) for _, recipe in left])
+            going: list[tuple[JointTrial, Recipe]] = []
+            rivals = self._rivals(mark) if mark != marks[-1] and left else []
+            for (trial, recipe), result in zip(left, results, strict=True):
+                if isinstance(result, QExplorerError):
+                    ended.append(replace(trial, state="refused", why=str(result)))
+                    continue
+                measured = self._judged(trial, result, mark, last=mark == marks[-1])
+                losses = self._results[trial.number].losses
+                if mark == marks[-1] or is_worse(losses, measured.cost(question.cost), rivals):
+                    ended.append(measured)
+                else:
+                    going.append((measured, recipe))
+            left, at = going, mark
+        return ended
+
+    def _judged(self, trial: JointTrial, result: TrialResult, mark: int, *, last: bool) -> JointTrial:
+        bench, whole = self.runner.bench, self._results.get(trial.number)
+        whole = result if whole is None else whole + result
+        self._results[trial.number] = whole
+        return replace(
+            trial,
+            state="measured" if last else "stopped",
+            weight_bytes=round(whole.costs[WEIGHT_BYTES]),
+            bit_operations=whole.costs[BIT_OPERATIONS],
+            n=mark,
+            **judged(whole, bench.yard, self.empty.question.quality, bench.plain(0, mark).metric(bench.yard)),
+        )
 
     def _rivals(self, n: int) -> list[Rival]:
         """Trials of the front; of an earlier search they are run again, on as many samples as are needed."""
-        found = []
-        for trial in self.report().front:
-            if trial.number not in self._results:
-                recipe = recipe_for(self.base, self.empty.parameters, trial.choice)
-                self._results[trial.number] = self.bench.do(TrialOrder(recipe.to_yaml(), 0, n))
-            found.append(Rival(trial.cost(self.empty.question.cost), self._results[trial.number].losses))
-        return found
+        front = self.report().front
+        unknown = [trial for trial in front if trial.number not in self._results]
+        recipes = [recipe_for(self.base, self.empty.parameters, trial.choice) for trial in unknown]
+        results = self.runner.run([TrialOrder(recipe.to_yaml(), 0, n) for recipe in recipes])
+        for trial, result in zip(unknown, results, strict=True):
+            if isinstance(result, QExplorerError):
+                raise result
+            self._results[trial.number] = result
+        cost = self.empty.question.cost
+        return [Rival(trial.cost(cost), self._results[trial.number].losses) for trial in front]
 
     def _tell(self, number: int, trial: JointTrial) -> None:
         values = None

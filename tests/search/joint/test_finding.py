@@ -21,7 +21,7 @@ from qexplorer.search.joint import study
 from qexplorer.search.joint.finding import three_parts, without_last
 from qexplorer.search.joint.joint_types import JointReport
 
-_ASKED: dict[str, Any] = {
+ASKED: dict[str, Any] = {
     "formats": ("int8", "int4"),
     "weight_calibrators": ("minmax", "mse"),
     "activation_calibrators": ("minmax", "percentile"),
@@ -32,7 +32,7 @@ _ASKED: dict[str, Any] = {
 
 @lru_cache(maxsize=1)
 def _found() -> JointReport:
-    return qx.tune("tumour_mlp", **_ASKED)
+    return qx.tune("tumour_mlp", **ASKED)
 
 
 @pytest.fixture
@@ -117,11 +117,11 @@ qx.tune("tumour_mlp", **{asked!r})
 def test_a_killed_search_goes_on_as_if_it_had_not_been(report: JointReport, tmp_path: Path, monkeypatch: Any) -> None:
     """Killed in the middle of a trial, it has in the end the trials of the one that was not, and tries none twice."""
     monkeypatch.setenv("QEXPLORER_WORKSPACE", str(tmp_path / "other"))
-    ended = subprocess.run([sys.executable, "-c", _KILLED.format(asked=_ASKED)], capture_output=True, check=False)
+    ended = subprocess.run([sys.executable, "-c", _KILLED.format(asked=ASKED)], capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    kept = qx.tune("tumour_mlp", **_ASKED | {"trials": 1})
+    kept = qx.tune("tumour_mlp", **ASKED | {"trials": 1})
     assert 1 < len(kept.trials) < 12
-    again = qx.tune("tumour_mlp", **_ASKED)
+    again = qx.tune("tumour_mlp", **ASKED)
     assert [t.choice for t in again.trials] == [t.choice for t in report.trials]
     assert [(t.state, t.quality, t.weight_bytes) for t in again.trials] == [
         (t.state, t.quality, t.weight_bytes) for t in report.trials
@@ -157,7 +157,7 @@ def test_the_metric_and_bit_operations_are_objectives_too(shared_workspace: Path
         cost="bit_operations",
         formats=("int8", "int2"),
         granularities=("channel", "b32"),
-        weight_calibrators=("minmax", "octav"),
+        weight_calibrators=("minmax", "kl"),
         per_layer=False,
         algorithms=(),
         trials=8,
@@ -169,6 +169,9 @@ def test_the_metric_and_bit_operations_are_objectives_too(shared_workspace: Path
     assert best.metric is not None
     assert worst.quality == pytest.approx((best.quality or 0.0) + best.metric - worst.metric)
     assert "int2" in found.recipe(found.front[0]).to_yaml()
+    refused = [trial for trial in found.trials if trial.state == "refused"]
+    assert refused
+    assert all("kl" in trial.why and trial.quality is None for trial in refused)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Run
 from qexplorer.core.wire import Wire
+from qexplorer.core.workspace import digest_json
 
 __all__ = ["Comparison", "Progress", "prediction_key"]
 
@@ -67,6 +70,21 @@ class Comparison(Wire):
     def run_of(self, digest: str, backend: str) -> Run | None:
         """The run with this digest on ``backend``."""
         return next((run for run in self.runs if (run.digest, run.backend) == (digest, backend)), None)
+
+    def called(self, names: Mapping[str, str]) -> Comparison:
+        """The same with runs called by today's ``names`` of recipes, by the recipe's digest; others keep theirs."""
+        read = {digest: Recipe.parse(text) for digest, text in self.recipes.items()} if names else {}
+        new = {run: names[recipe.digest] for run, recipe in read.items() if recipe.digest in names}
+        if all(run.recipe == new.get(run.digest, run.recipe) for run in self.runs):
+            return self
+        texts = {run: read[run].model_copy(update={"name": name}).to_yaml() for run, name in new.items()}
+        runs = tuple(replace(run, recipe=new.get(run.digest, run.recipe)) for run in self.runs)
+        return replace(self, runs=runs, recipes=self.recipes | texts)
+
+    @property
+    def look(self) -> str:
+        """Stands for everything that is shown of it: its id, and what its runs are called."""
+        return f"{self.id}_{digest_json([run.recipe for run in self.runs])[:8]}"
 
     def prediction(self, run: Run, position: int) -> int | None:
         """The class that ``run`` named for the evaluation sample at ``position``; None if that is not known."""

@@ -15,7 +15,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import chosen
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import MOST_LETTERS, is_automatic, misleads, own_name, told_apart
 from qexplorer.ui.quantize.recipe_changes import read_recipe, text_of
-from qexplorer.ui.session import keep, state
+from qexplorer.ui.session import current_recipe, keep, state
 
 __all__ = [
     "add_to_comparison",
@@ -23,6 +23,7 @@ __all__ = [
     "compared",
     "is_compared",
     "labels_of",
+    "names_now",
     "rename_recipe",
     "set_recipe",
     "texts_once",
@@ -38,6 +39,17 @@ def compared() -> list[Recipe]:
         except QExplorerError:
             continue
     return found
+
+
+def names_now() -> dict[str, str]:
+    """What the session calls its recipes today, by their digests: those picked, and the one being edited if a person
+    named it."""
+    names = {recipe.digest: recipe.name for recipe in compared()}
+    try:
+        own = current_recipe()
+    except QExplorerError:  # its text is being written
+        return names
+    return names if is_automatic(own) else {own.digest: own.name} | names
 
 
 def is_compared(recipe: Recipe) -> bool:

@@ -330,8 +330,8 @@ def test_presenting_fills_the_window_until_somebody_leaves() -> None:
     wall = "".join(str(html.proto.body) for html in app.get("html"))
     assert "<h2>float</h2>" in wall
     assert [s.label for s in app.select_slider] == ["How much accuracy may we lose?"]
-    assert app.multiselect(f"present_runs_{kept.id}").value == ["w4a8", "w8a8"]
+    assert app.multiselect(f"present_runs_{kept.look}").value == ["w4a8", "w8a8"]
     app.select_slider[0].set_value(app.select_slider[0].options[0]).run()
-    assert app.multiselect(f"present_runs_{kept.id}").value == ["w8a8"]
+    assert app.multiselect(f"present_runs_{kept.look}").value == ["w8a8"]
     app.button("present_leave").click().run()
     assert [title.value for title in app.title] == ["Compare"]

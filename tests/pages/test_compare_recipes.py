@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -64,3 +65,24 @@ def test_good_results_stand_above_failures() -> None:
     History().add(kept)
     said = texts(opened(choices={"comparison": [kept.id, "tumour_mlp"]})).replace("\\", "")
     assert said.index("w4a8:") < said.index("w4; w2: failed: no kernel")
+
+
+def test_results_are_called_what_their_recipes_are_called_today() -> None:
+    """A recipe that was renamed since has today's name in verdict, list and files; one that nobody renamed keeps its
+    own, also where another recipe has taken the name meanwhile."""
+    slim, other = (
+        Recipe.parse(f"name: mine{n}\nweights: {{format: int{bits}}}\n") for n, bits in (("", 4), (" (2)", 3))
+    )
+    runs = [quantized_run(recipe.name, digest=recipe.digest) for recipe in (slim, other)]
+    kept = comparison(float_run(), *runs)
+    kept = dataclasses.replace(kept, recipes={each.digest: each.to_yaml() for each in (slim, other)})
+    History().add(kept)
+    renamed = slim.model_copy(update={"name": "slim"}).to_yaml()
+    app = opened(compare=[renamed], choices={"comparison": [kept.id, "tumour_mlp"], "history_of": "All models"})
+    said = texts(app).replace("\\", "")
+    assert "slim: " in said
+    assert "mine (2): " in said
+    assert "mine: " not in said
+    assert next(box for box in app.selectbox if box.label == "Take away").options == ["slim", "mine (2)"]
+    listed = next(frame.value for frame in app.dataframe if "recipes" in frame.value)
+    assert [text.partition(" ")[0] for text in listed["recipes"][0].split("; ")] == ["slim", "mine"]

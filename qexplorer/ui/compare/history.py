@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -17,6 +17,7 @@ from qexplorer.jobs.history import History, Record, RunLine
 from qexplorer.report.metric_words import value_text
 from qexplorer.ui.compare.controls import open_kept, opened, start
 from qexplorer.ui.compare.run_table import draw_runs
+from qexplorer.ui.own_recipes import names_now
 from qexplorer.ui.session import (
     as_plain,
     choose_model,
@@ -57,7 +58,7 @@ def draw_history(sha256: str | None) -> None:
         st.caption("Nothing of this model yet.")
         return
     event: Any = st.dataframe(
-        in_table(history_rows(shown)),
+        in_table(history_rows(shown, names_now())),
         key=f"history_table_{digest_json([r.id for r in shown])[:12]}",  # rows chosen in another list are not meant
         hide_index=True,
         on_select="rerun",
@@ -68,21 +69,21 @@ def draw_history(sha256: str | None) -> None:
     _act_on([shown[i] for i in event.selection.rows if i < len(shown)])
 
 
-def history_rows(records: Sequence[Record]) -> list[dict[str, str]]:
-    """One row for each comparison, newest first."""
+def history_rows(records: Sequence[Record], names: Mapping[str, str]) -> list[dict[str, str]]:
+    """One row for each comparison, newest first; ``names`` are today's, by the recipe's digest."""
     return [
         {
             "when (UTC)": record.created[:16].replace("T", " "),
             "model": record.model,
             "data": record.data,
-            "recipes": "; ".join(_line_text(line) for line in record.recipes),
+            "recipes": "; ".join(_line_text(line, names.get(line.asked, line.recipe)) for line in record.recipes),
         }
         for record in records
     ]
 
 
-def _line_text(line: RunLine) -> str:
-    text = line.recipe if line.status == "ok" else f"{line.recipe} {line.status}"
+def _line_text(line: RunLine, name: str) -> str:
+    text = name if line.status == "ok" else f"{name} {line.status}"
     if line.accuracy is not None:
         text += f" {value_text(Accuracy('', line.accuracy, unit=line.unit, form=line.form))}"
     return text + ("" if line.speedup is None else f" {line.speedup:.2f}×")  # noqa: RUF001 - the sign for times
@@ -146,7 +147,7 @@ def _together(chosen: list[Record]) -> None:
     for record in chosen:
         st.markdown(f"**{as_plain(record.model)}**, {record.created[:16].replace('T', ' ')}")
         try:
-            draw_runs(History().get(record.id).runs, key=f"together_{record.id}")
+            draw_runs(History().get(record.id).called(names_now()).runs, key=f"together_{record.id}")
         except QExplorerError as error:
             show_error(error)
 

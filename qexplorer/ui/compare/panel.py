@@ -19,6 +19,7 @@ from qexplorer.ui.compare.run_table import draw_runs
 from qexplorer.ui.empty_page import draw_no_model
 from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import draw_job
+from qexplorer.ui.own_recipes import names_now
 from qexplorer.ui.session import as_plain, current_model, model_reference, show_error, state
 
 __all__ = ["draw_compare_page", "shown_comparison"]
@@ -98,11 +99,16 @@ def _before() -> str:
 
 
 def shown_comparison(job: JobState | None) -> Comparison | None:
-    """The kept comparison that was opened, or else the one that the job made.
+    """The kept comparison that was opened, or else the one that the job made; recipes are called what they are today.
 
     Raises:
         UnknownName: the one that was opened is not kept any more.
     """
+    found = _found(job)
+    return None if found is None else found.called(names_now())
+
+
+def _found(job: JobState | None) -> Comparison | None:
     asked = opened()
     if asked is not None:
         return _kept(record=str(History().path), comparison_id=asked)

@@ -80,7 +80,7 @@ def draw_present(comparison: Comparison) -> None:
 def _wall(comparison: Comparison) -> None:
     places = {place.text: place for place in allowances(comparison.runs)}
     runs = _shown_runs(comparison)
-    slider, picks = f"present_loss_{comparison.id}", f"present_runs_{comparison.id}"
+    slider, picks = f"present_loss_{comparison.look}", f"present_runs_{comparison.look}"
     if picks not in st.session_state:
         st.session_state[slider] = _first(comparison, places)
         _choose(comparison, places)
@@ -136,6 +136,6 @@ def _first(comparison: Comparison, places: dict[str, Allowance]) -> str:
 
 def _choose(comparison: Comparison, places: dict[str, Allowance]) -> None:
     """Shows what the slider allows."""
-    place = places[st.session_state[f"present_loss_{comparison.id}"]]
+    place = places[st.session_state[f"present_loss_{comparison.look}"]]
     chosen = two_of(comparison.runs, place.loss)
-    st.session_state[f"present_runs_{comparison.id}"] = [label_of(run, comparison.runs) for run in chosen]
+    st.session_state[f"present_runs_{comparison.look}"] = [label_of(run, comparison.runs) for run in chosen]

@@ -61,9 +61,9 @@ _COSTS = ("weight_bytes", "latency_ms", "energy_mj")
 
 def draw_results(comparison: Comparison) -> None:
     """Everything about one finished comparison."""
-    once(f"verdict {comparison.id}", partial(_verdict, comparison))
+    once(f"verdict {comparison.look}", partial(_verdict, comparison))
     _pictures(comparison)
-    key = f"runs_{comparison.id}"
+    key = f"runs_{comparison.look}"
     once(key, partial(draw_runs, comparison.runs, key=key))
     _take_away(comparison)
     _details(comparison)
@@ -113,7 +113,7 @@ def _pictures(comparison: Comparison) -> None:
             if has_accuracy(comparison):
                 _trade(comparison, measure)
             else:
-                _bars(partial(cost_info, comparison, measure), f"cost_{measure}_{comparison.id}")
+                _bars(partial(cost_info, comparison, measure), f"cost_{measure}_{comparison.look}")
     used = dict.fromkeys(run.backend for run in comparison.runs if run.status is Status.OK)
     if len(used) > 1:
         keys = [f"<span style='color:{backend_colour(name)}'>●</span> {in_html(backend_label(name))}" for name in used]
@@ -123,7 +123,7 @@ def _pictures(comparison: Comparison) -> None:
 
 
 def _trade(comparison: Comparison, measure: str) -> None:
-    key = f"trade_{measure}_{comparison.id}"
+    key = f"trade_{measure}_{comparison.look}"
     info = once(f"info {key}", partial(trade_info, comparison, measure))
     if info.points:
         draw_chart(once(f"spec {key}", partial(trade_spec, info)), key=key)
@@ -139,15 +139,15 @@ def _details(comparison: Comparison) -> None:
 
 
 def _latency(comparison: Comparison) -> None:
-    _bars(partial(latency_info, comparison), f"latency_{comparison.id}")
+    _bars(partial(latency_info, comparison), f"latency_{comparison.look}")
 
 
 def _throughput(comparison: Comparison) -> None:
-    _bars(partial(throughput_info, comparison), f"throughput_{comparison.id}")
+    _bars(partial(throughput_info, comparison), f"throughput_{comparison.look}")
 
 
 def _kernels(comparison: Comparison) -> None:
-    info = _bars(partial(kernels_info, comparison), f"kernels_{comparison.id}")
+    info = _bars(partial(kernels_info, comparison), f"kernels_{comparison.look}")
     rows = [
         {"run": row.label, "kind": row.series, "kernels": int(row.value.value), "operators": row.detail}
         for row in info.rows
@@ -185,7 +185,7 @@ def _take_away(comparison: Comparison) -> None:
     stem = f"{comparison.model.get('name')}-{comparison.created[:16].replace(':', '')}"
     with st.container(horizontal=True, vertical_alignment="bottom", key="take_away"):
         if labels:
-            label = st.selectbox("Take away", list(labels), key=f"take_{comparison.id}", width=220)
+            label = st.selectbox("Take away", list(labels), key=f"take_{comparison.look}", width=220)
             _run_files(comparison, labels[label])
         draw_present_button(comparison)
         _download("Results as JSON", partial(comparison_json, comparison), file_name(stem, ".json"))

@@ -43,7 +43,8 @@ def networks_sentence(report: ArchitectureReport) -> str:
 def _times(before: float, now: float, better: str) -> str:
     worse = {"smaller": "larger", "faster": "slower"}[better]
     ratio = before / max(now, 1e-12)
-    return f"{ratio:.2g} times {better}" if ratio >= 1 else f"{1 / ratio:.2g} times {worse}"
+    word, times = (better, ratio) if ratio >= 1 else (worse, 1 / ratio)
+    return f"{times:.0f} times {word}" if times >= 10 else f"{times:.1f} times {word}"
 
 
 def _percent(network: JudgedNetwork) -> str:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.search.joint.joint_types import PLAIN
+from qexplorer.search.allocation.exact import solve
+from qexplorer.search.joint.joint_types import PLAIN, WEIGHT_BYTES
 from qexplorer.search.joint.space import choice_of_weights, plain_choice, weight_words
 from qexplorer.search.joint.space_types import JointParameter, JointSpace
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixQuestion, MixReport
+from qexplorer.search.mixing.tables import problem_of
 
 __all__ = ["Start", "groups_and_starts"]
 
-_ALONG_THE_HULL = 6
+_BUDGETS, _SECONDS = 6, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,8 @@ def groups_and_starts(
 
 
 def _mixes(mix: MixReport, words: Sequence[str]) -> list[Start]:
-    """Measured mixes, and some along the hull of predicted ones."""
-    hull = list(mix.front)
-    step = max(1, len(hull) // _ALONG_THE_HULL)
-    choices = [each.point.choice for each in mix.verified] + [point.choice for point in hull[step // 2 :: step]]
+    """Measured mixes, and the exact ones, with pairs, at budgets between the smallest and the largest."""
+    choices = [each.point.choice for each in mix.verified] + _exact(mix)
     return [
         Start(
             "a mix",
@@ -86,6 +88,15 @@ def _mixes(mix: MixReport, words: Sequence[str]) -> list[Start]:
         )
         for choice in dict.fromkeys(choices)
     ]
+
+
+def _exact(mix: MixReport) -> list[tuple[int, ...]]:
+    sizes = [point.weight_bytes - mix.other_bytes for point in mix.front]
+    if not sizes:
+        return []
+    problem = problem_of(mix.groups, mix.pairs)
+    budgets = np.linspace(min(sizes), max(sizes), _BUDGETS + 2)[1:-1]
+    return [solve(problem, {WEIGHT_BYTES: float(each)}, seconds=_SECONDS).chosen for each in budgets]
 
 
 def _word(format: str, words: Sequence[str]) -> str:

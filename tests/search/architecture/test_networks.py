@@ -85,7 +85,7 @@ def test_what_was_found_is_told_good_or_bad() -> None:
     assert networks_sentence(empty) == ""
     assert [each.name for each in report.as_accurate] == ["small"]
     assert "15 times smaller" in networks_sentence(report)
-    assert "5 times faster (timed on a busy machine)" in networks_sentence(report)
+    assert "5.0 times faster (timed on a busy machine)" in networks_sentence(report)
     assert [each.name for each in report.front] == ["bad", "small", "digits_cnn"]
     honest = ArchitectureReport("digits_cnn", "digits", asked, 384, 128, judged=(made, bad))
     assert "none of the found networks is within that: the best has 67.0 %" in networks_sentence(honest)

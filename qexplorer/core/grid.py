@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.formats import Float32, Format, Granularity, Int32
 from qexplorer.core.formats.levels import LevelRows
+from qexplorer.core.formats.uniform import UniformFormat
 
 __all__ = ["Float32", "Granularity", "Grid", "Int32", "dequantize", "fake_quantize", "grid_from_range", "quantize"]
 
@@ -30,7 +31,8 @@ class Grid:
         zero_point: int32, same shape as ``scale``: the code of zero, 0 for formats without zero points.
         axis: the axis along which scales differ; None per tensor.
         block: values that share a scale along ``axis``; None unless per block.
-        qmin: code of the smallest value used (a symmetric grid of integers leaves out the most negative one).
+        qmin: code of the smallest value used (a symmetric grid of integers leaves out the most negative one, unless its
+            format's scales are of either sign).
         qmax: code of the largest value used.
         own: levels of each channel, where a format learned them channel by channel; the format's are none of them.
     """
@@ -64,6 +66,19 @@ class Grid:
         if self.own is not None:
             return np.asarray(self.own.levels[:, -1] * self.scale, np.float32)
         return self.format.decode(np.asarray(self.qmax, np.int32), self.scale, self.zero_point)
+
+    @property
+    def is_asymmetric(self) -> bool:
+        """Whether zero points say more than the sign of a scale."""
+        signs = isinstance(self.format, UniformFormat) and self.format.either_sign
+        return not signs and bool(np.any(self.zero_point))
+
+    def with_signs(self, codes: Int32) -> tuple[Int32, Float32]:
+        """What a file has of ``codes`` where scales are of either sign: codes and scales of the same values, without
+        zero points."""
+        _, zero = self.expanded(codes.shape)
+        signed = np.where(self.zero_point != 0, -self.scale, self.scale)
+        return np.where(zero != 0, -1 - codes, codes).astype(np.int32), np.asarray(signed, np.float32)
 
     def levels(self) -> Float32:
         """All values of a per-tensor grid, ascending; ValueError for finer grids (take :meth:`channel` first)."""

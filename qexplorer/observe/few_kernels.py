@@ -27,15 +27,15 @@ def rows_exact(x, block, ranges, levels, symmetric):  # type: ignore[no-untyped-
         block: values of a row that share a scale.
         ranges: float64 ``(rows, ceil(n / block), 2)`` with ``low <= 0 <= high``: a good range, which bounds the search.
         levels: steps of the grid from end to end (float64).
-        symmetric: whether zero is the middle of the grid.
+        symmetric: whether zero is the middle of the grid; of an odd number of levels the upper of the two.
     """
     for r in range(x.shape[0]):
         for g in range(ranges.shape[1]):
             part = x[r, g * block : min((g + 1) * block, x.shape[1])].astype(np.float64)
             step, zero = _least(part, ranges[r, g, 0], ranges[r, g, 1], levels, symmetric)
             if step > 0.0:
-                ranges[r, g, 0] = -(levels / 2.0 if symmetric else zero) * step
-                ranges[r, g, 1] = (levels / 2.0 if symmetric else levels - zero) * step
+                ranges[r, g, 0] = -zero * step
+                ranges[r, g, 1] = (levels - zero) * step
 
 
 @njit(cache=True, nogil=True)

@@ -216,7 +216,7 @@ def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: 
         block: values of a row that share a scale.
         ranges: float64 ``(rows, ceil(n / block), 2)`` with ``low <= 0 <= high``.
         levels: steps of the grid from end to end (float64).
-        symmetric: whether both ends stay at the same distance.
+        symmetric: whether both ends shrink alike.
         bounds: parts of the larger end's magnitude in falling order, tried first.
         factors: ``(rounds, k)``, tried on the ends of the best so far.
     """
@@ -226,13 +226,14 @@ def rows_search(x, block, ranges, levels, symmetric, bounds, factors):  # type: 
             low, high = ranges[r, g, 0], ranges[r, g, 1]
             widest = max(-low, high)
             best, bound = _cost(part, low, high, levels), widest
+            shares = (-low / widest, high / widest) if symmetric and widest > 0.0 else (1.0, 1.0)
             for b in bounds:
-                cost = _cost(part, max(low, -b * widest), min(high, b * widest), levels)
+                cost = _cost(part, max(low, -b * widest * shares[0]), min(high, b * widest * shares[1]), levels)
                 if cost < best:
                     best, bound = cost, b * widest
                 elif cost > 4.0 * best:
                     break  # both parts of the error are convex in the bound: it only gets worse
-            low, high = max(low, -bound), min(high, bound)
+            low, high = max(low, -bound * shares[0]), min(high, bound * shares[1])
             ends = 1 if symmetric else 2
             for turn in range(factors.shape[0] * ends):
                 end = turn % ends

@@ -38,6 +38,7 @@ __all__ = [
     "ConstantPlanner",
     "bias_plan",
     "bias_vector",
+    "decodes_weight",
     "fitting",
     "operand_grid",
     "output_channels",
@@ -103,14 +104,15 @@ class ConstantPlanner:
         integer = integer or tensor in self.in_bytes
         carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in (*LINEAR, "Gather"))
         try:
-            grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis)
+            sign = decodes_weight(decision) and not integer
+            grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis, sign)
         except RecipeError as error:
             rule = f", rule '{decision.spec.rule}'" if decision.spec.rule else ""
             where = f"layer '{name}'{rule}" + (f", {error.where}" if error.where else "")
             raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
-        self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier))
+        self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier, sign))
 
     def _add_operand(self, decision: Decision, position: int, tensor: str, spec: ActivationSpec) -> None:
         """A constant operand takes the format of the activations, with the range of its own values."""
@@ -273,6 +275,12 @@ def fitting(decision: Decision, spec: WeightSpec, view: GraphIndex) -> tuple[Wei
     return spec, axis, block_axis, None
 
 
+def decodes_weight(decision: Decision) -> bool:
+    """Whether a layer's weight is decoded to float before anything is computed, so that its scales may have either
+    sign: integer kernels of LiteRT and TensorRT take none below zero."""
+    return decision.treatment is Treatment.WEIGHT_ONLY
+
+
 def tables_in_bytes(decisions: Mapping[str, Decision], view: GraphIndex) -> frozenset[str]:
     """Tables that layers which may get an integer kernel read as their weight, turned over or as they are."""
     layers = [d for d in decisions.values() if d.treatment in _INTEGER and d.weight is not None]
@@ -281,6 +289,7 @@ def tables_in_bytes(decisions: Mapping[str, Decision], view: GraphIndex) -> froz
 
 
 @lru_cache(maxsize=1024)
-def _weight_grid(path: str, tensor: str, spec: str, axis: int, block_axis: int | None) -> Grid:
+def _weight_grid(path: str, tensor: str, spec: str, axis: int, block_axis: int | None, either_sign: bool) -> Grid:
     """Searching a range (mse, kl) takes time and depends on nothing but its arguments, so that it is done once."""
-    return weight_grid(index_at(path).array(tensor), WeightSpec.model_validate_json(spec), axis, block_axis)
+    asked = WeightSpec.model_validate_json(spec)
+    return weight_grid(index_at(path).array(tensor), asked, axis, block_axis, either_sign=either_sign)

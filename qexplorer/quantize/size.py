@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.core.formats import FORMATS, Storage, get_format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import grid_from_range
 from qexplorer.core.model import Model, read_proto
 from qexplorer.core.recipe import ActivationSpec
@@ -107,8 +108,10 @@ def foretold_bytes(model: Model, plan: Plan) -> int:
 
 
 def _beside(weight: TensorPlan, layer: LayerPlan) -> int:
-    """Bytes of zero points beyond what the packed size has of them; dynamic layers have one for all."""
-    if weight.grid.format.storage is not Storage.INTEGER:
+    """Bytes of zero points beyond what the packed size has of them; dynamic layers have one for all, and scales of
+    either sign none."""
+    stored = weight.grid.format
+    if stored.storage is not Storage.INTEGER or (isinstance(stored, UniformFormat) and stored.either_sign):
         return 0
     points, bits = int(weight.grid.scale.size), weight.grid.format.bits
     if layer.treatment == "dynamic":

@@ -3,7 +3,8 @@
 Forward: ``y = (clip(round(x / scale) + zero, qmin, qmax) - zero) * scale``, half to even, as ``core.grid`` defines it;
 NaN becomes the smallest code.
 
-Backward, with ``low = (qmin - zero) * scale`` and ``high = (qmax - zero) * scale``:
+Backward, with ``(qmin - zero) * scale`` and ``(qmax - zero) * scale`` as ``low`` and ``high``, or the other way round
+where a weight's scale is below zero:
 
 - **The mask.** ``dy/dx = 1`` where ``low <= x <= high``, else 0: the gradient passes where ``x`` lies in the range that
   the grid represents, both ends included, and is stopped outside (Bengio et al. 2013; Jacob et al. 2018, section 3).
@@ -66,7 +67,7 @@ def fake_quantize(x: Tensor, scale: Tensor, zero: Tensor, qmin: int, qmax: int) 
 
     Args:
         x: any shape, float32 or float64.
-        scale: > 0, broadcastable against ``x``.
+        scale: not 0, broadcastable against ``x``.
         zero: zero points as whole numbers in a float dtype, broadcastable against ``x``.
         qmin: smallest code.
         qmax: largest code.
@@ -91,7 +92,8 @@ class _StraightThrough(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         (gradient,) = gradients
         x, scale, zero, found = ctx.saved_tensors
-        inside = (x >= (ctx.limits[0] - zero) * scale).logical_and_(x <= (ctx.limits[1] - zero) * scale)
+        ends = (ctx.limits[0] - zero) * scale, (ctx.limits[1] - zero) * scale
+        inside = (x >= torch.minimum(*ends)).logical_and_(x <= torch.maximum(*ends))
         to_x = gradient * inside
         to_scale = None
         if ctx.needs_input_grad[1]:

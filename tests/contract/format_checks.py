@@ -91,9 +91,10 @@ def check_size(recipe: Recipe, network: str = "mlp") -> None:
             key = plan.constants[layer.name][1]
             grid = plan.tensors[key].grid
             own = grid.own
+            assert grid.format.name == given.name
             beside = given.scale_bytes(grid.scale.size) if own is None else 4 * own.levels.size
             if not given.learns:
-                assert layer.weight_bytes == given.packed_bytes(layer.parameters, grid.scale.size)
+                assert layer.weight_bytes == grid.format.packed_bytes(layer.parameters, grid.scale.size)
             assert layer.weight_bytes >= layer.parameters * given.bits / 8 + beside
             packed += layer.weight_bytes
     made = quantize_model(found.model, recipe, found.statistics)

@@ -9,7 +9,7 @@ import pytest
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS
-from qexplorer.core.grid import Granularity
+from qexplorer.core.grid import Granularity, fake_quantize, quantize
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.weight_grids import weight_grid
@@ -69,3 +69,39 @@ def test_every_calibrator_works_for_every_integer_format(format: str, calibrator
                 grid = weight_grid(array, spec, 0)
                 assert (grid.scale > 0).all()
                 assert np.isfinite(grid.scale).all()
+
+
+@pytest.mark.parametrize("calibrator", ["minmax", "mse", "octav"])
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_scales_of_either_sign_lose_less(calibrator: Any, granularity: Granularity) -> None:
+    """The error of normal values on 4 bits falls by a twentieth at least, by a fifth in blocks; every code is used."""
+    w = np.random.default_rng(1).standard_normal((64, 64)).astype(np.float32)
+    spec = WeightSpec(format="int4", granularity=granularity, calibrator=calibrator)
+    errors = []
+    for either_sign in (False, True):
+        grid = weight_grid(w, spec, 0, 1, either_sign=either_sign)
+        errors.append(float(np.square(fake_quantize(w, grid) - w).mean()))
+    assert errors[1] < errors[0] * (0.83 if granularity is Granularity.BLOCK else 0.95)
+    codes, _ = grid.with_signs(quantize(w, grid))
+    assert (codes.min(), codes.max()) == (-8, 7)
+
+
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_a_weight_turned_over_has_the_scales_turned_over(granularity: Granularity) -> None:
+    """The grid of -w is that of w with every scale's sign changed, so that neither sign is preferred."""
+    w = np.random.default_rng(2).standard_normal((16, 64)).astype(np.float32)
+    spec = WeightSpec(format="int3", granularity=granularity, calibrator="mse")
+    one, other = (weight_grid(each, spec, 0, 1, either_sign=True) for each in (w, -w))
+    np.testing.assert_array_equal(one.scale, other.scale)
+    np.testing.assert_array_equal(one.zero_point, -1 - other.zero_point)
+    assert one.zero_point.size == 1 or len(np.unique(one.zero_point)) == 2
+
+
+def test_asymmetric_grids_and_wide_formats_have_no_signs() -> None:
+    """Allowing signs changes nothing where zero points or a ninth bit make them pointless."""
+    w = np.random.default_rng(3).standard_normal((4, 32)).astype(np.float32)
+    for spec in (WeightSpec(format="int4", symmetric=False), WeightSpec(format="int8"), WeightSpec(format="nf4")):
+        one, other = (weight_grid(w, spec, 0, either_sign=each) for each in (False, True))
+        np.testing.assert_array_equal(one.scale, other.scale)
+        np.testing.assert_array_equal(one.zero_point, other.zero_point)
+        assert one.format == other.format

@@ -88,6 +88,17 @@ def test_the_mask_passes_the_represented_range_and_nothing_else(zero: float) -> 
     assert x.grad.tolist() == [*weights[: len(inside)].tolist(), *[0.0] * len(outside)]
 
 
+def test_the_mask_is_that_of_the_range_where_a_scale_is_below_zero() -> None:
+    """Codes -8 to 7 at scale -0.5 reach from -3.5 to 4, and the scale has the slope of what is clipped."""
+    x = torch.tensor([-3.6, -3.5, 0.2, 4.0, 4.1], requires_grad=True)
+    scale = torch.tensor(-0.5, requires_grad=True)
+    torch_fake_quantize(x, scale, torch.tensor(0.0), -8, 7).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+    assert scale.grad is not None
+    assert float(scale.grad) == pytest.approx(7 - 8 + (0 - 0.2 / -0.5), rel=1e-5)
+
+
 def test_the_scale_has_the_gradient_of_learned_step_sizes() -> None:
     """Inside round(x / s) - x / s, below qmin - zero, above qmax - zero, summed over what shares the scale."""
     x = torch.tensor([[-9.0, 0.3, 9.0], [0.9, -0.2, 0.6]])

@@ -3,11 +3,18 @@
 They exist at every width from 2 to 16 bits, signed and unsigned. ONNX (opset 21) has tensor types for 4,
 8 and 16 bits; the other widths are carried by the next wider type, clipped to their own range, and counted at their own
 packed size. One bit is ``binary``: an integer of one bit has a level on one side of zero alone.
+
+A symmetric grid leaves out the most negative code, so that -x and x both exist. With few bits that is dear: 15 of 16
+levels at 4 bits. Where codes are decoded before anything is computed, the scale may have either sign instead: the
+value ``v`` of largest magnitude is put on the most negative code, ``s = -v / 2**(b - 1)``, and every code is used
+(ggml's q4_0; ONNX Runtime's and NNCF's symmetric int4). How much that gains is in ``docs/formats/int4.md``. Here such a
+scale stays positive, and its sign is a zero point: 0, or -1 where a file has a negative scale, because
+``(q + 1) s = (-1 - q) (-s)`` (``Grid.with_signs``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +34,8 @@ from qexplorer.core.formats.protocol import (
 __all__ = ["UniformFormat", "as_uniform"]
 
 _WIDEST = 32
+_MANY = 8
+"""Bits from which on one level more is not worth a negative scale: at most 0.1 dB."""
 _WIDTHS = (8, 4, 16, 2, 3, 5, 6, 7, *range(9, 16))
 """In the order of lists: what a reader looks for first."""
 
@@ -40,12 +49,14 @@ class UniformFormat(OfTheGrammar):
         bits: 2 to 32.
         signed: whether codes can be negative.
         carrier: the ONNX tensor type that stores a code.
+        either_sign: whether symmetric grids use every code, with a scale of either sign (see the module's text).
     """
 
     name: str
     bits: int
     signed: bool
     carrier: str
+    either_sign: bool = False
 
     storage: ClassVar[Storage] = Storage.INTEGER
     granularities: ClassVar[tuple[Granularity, ...]] = tuple(Granularity)
@@ -85,8 +96,18 @@ class UniformFormat(OfTheGrammar):
 
     @property
     def symmetric_range(self) -> tuple[int, int]:
-        """Codes a symmetric grid uses: signed formats drop the most negative code, so that -x and x both exist."""
-        return (-self.qmax, self.qmax) if self.signed else (self.qmin, self.qmax)
+        """Codes a symmetric grid uses: signed formats drop the most negative one, unless scales have either sign."""
+        return (-self.qmax, self.qmax) if self.signed and not self.either_sign else (self.qmin, self.qmax)
+
+    def of_either_sign(self) -> UniformFormat:
+        """The format with scales of either sign; itself where a level more is nothing: unsigned, or 8 bits and more."""
+        return replace(self, either_sign=True) if self.signed and self.bits < _MANY else self
+
+    @property
+    def lower_share(self) -> float:
+        """How far below zero a symmetric grid reaches where it reaches 1 above."""
+        lowest, highest = self.symmetric_range
+        return (self._middle - lowest) / (highest - self._middle) if self.either_sign else 1.0
 
     def levels(self) -> Float32 | None:
         """The codes as values; None beyond 16 bits."""
@@ -95,6 +116,8 @@ class UniformFormat(OfTheGrammar):
     def steps(self, *, symmetric: bool) -> int:
         """Steps from one end of a grid to the other."""
         if not symmetric:
+            return self.qmax - self.qmin
+        if self.either_sign:
             return self.qmax - self.qmin
         lowest, highest = self.symmetric_range
         return 2 * (highest - self._middle) if highest > lowest else 1
@@ -106,7 +129,12 @@ class UniformFormat(OfTheGrammar):
     def fit(self, low: Float64, high: Float64, *, symmetric: bool) -> Fitted:
         """Symmetric grids put the zero point at 0 (signed) or in the middle (unsigned) and cover ``max(|low|, |high|)``
         on both sides; asymmetric grids spend every code between ``low`` and ``high``. (Jacob et al. 2018, section 2.1)
+        With a scale of either sign the larger magnitude is the most negative code.
         """
+        if symmetric and self.either_sign:
+            scale = usable_scale(np.maximum(-low, high) / -self.qmin)
+            negative = np.broadcast_to(high > -low, scale.shape)
+            return Fitted(scale, np.where(negative, -1, 0).astype(np.int32), self.qmin, self.qmax)
         if symmetric:
             qmin, qmax = self.symmetric_range
             scale = usable_scale(np.maximum(-low, high) / (qmax - self._middle))
@@ -132,8 +160,9 @@ class UniformFormat(OfTheGrammar):
         return np.asarray((codes - zero_point).astype(np.float32) * scale, np.float32)
 
     def packed_bytes(self, values: int, scales: int) -> int:
-        """Codes, a float32 for each scale, and zero points as wide as codes."""
-        return -(-values * self.bits // 8) + self.scale_bytes(scales) + -(-scales * self.bits // 8)
+        """Codes, a float32 for each scale, and zero points as wide as codes, unless the sign of a scale says them."""
+        zeros = 0 if self.either_sign else -(-scales * self.bits // 8)
+        return -(-values * self.bits // 8) + self.scale_bytes(scales) + zeros
 
 
 def as_uniform(format: Format, who: str) -> UniformFormat:

@@ -59,6 +59,11 @@ class Wanted:
         """Equal steps from one end of the grid to the other; raises ValueError for a format whose steps differ."""
         return as_uniform(self.format, "a number of steps").steps(symmetric=self.symmetric)
 
+    @property
+    def lower_share(self) -> float:
+        """How far below zero a symmetric grid of equal steps reaches where it reaches 1 above."""
+        return as_uniform(self.format, "a number of steps").lower_share
+
 
 Options = TypeVar("Options", bound=CalibratorOptions)
 

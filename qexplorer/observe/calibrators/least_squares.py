@@ -42,14 +42,15 @@ def least_squares(histogram: Histogram, wanted: Wanted) -> tuple[float, float]:
     lowest, highest = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
     widest = max(-lowest, highest)
     if wanted.symmetric:
-        lowest, highest = -widest, widest
+        lowest, highest = -widest * wanted.lower_share, widest
 
     def cost(span: tuple[float, float]) -> float:
         return float(bins_cost(bins.low, bins.high, bins.count, span[0], span[1], levels))
 
     best, chosen = cost((lowest, highest)), (lowest, highest)
-    for bound in _BOUNDS * widest:
-        span = (max(lowest, -float(bound)), min(highest, float(bound)))
+    for part in map(float, _BOUNDS):
+        bound = part * widest
+        span = (part * lowest, part * highest) if wanted.symmetric else (max(lowest, -bound), min(highest, bound))
         here = cost(span)
         if here < best:
             best, chosen = here, span
@@ -106,7 +107,7 @@ def least_squares_of_rows(rows: Float32, block: int, wanted: Wanted) -> NDArray[
     ranges = row_spans(rows, block)
     if wanted.symmetric:
         ends = np.maximum(-ranges[..., 0], ranges[..., 1])
-        ranges = np.stack([-ends, ends], -1)
+        ranges = np.stack([-ends * wanted.lower_share, ends], -1)
     levels = float(wanted.steps)
 
     def search(part: slice) -> None:

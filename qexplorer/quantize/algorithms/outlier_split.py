@@ -37,7 +37,7 @@ from qexplorer.graph.attributes import number
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.changes.drafts import GraphDraft
 from qexplorer.quantize.changes.inserted import mark_float
-from qexplorer.quantize.constants import fitting
+from qexplorer.quantize.constants import decodes_weight, fitting
 from qexplorer.quantize.layerwise.matrices import LayerMatrix
 from qexplorer.quantize.outliers.graph_edits import GraphEdits
 from qexplorer.quantize.outliers.group_error import GroupError
@@ -253,7 +253,8 @@ def _step(
     assert decision.spec.weights is not None, "groups have weights on grids"
     plain = halved(weight, order, axis, np.zeros((), np.float32))
     spec, out, block_axis, _ = fitting(decision, decision.spec.weights, around.view)
-    scale, _ = weight_grid(plain, spec, out, block_axis).expanded(plain.shape)
+    grid = weight_grid(plain, spec, out, block_axis, either_sign=decodes_weight(decision))
+    scale, _ = grid.expanded(plain.shape)
     return np.asarray(np.broadcast_to(scale, plain.shape), np.float32)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.formats import Format, get_format
 from qexplorer.core.formats.levels import LevelRows
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Grid
 from qexplorer.quantize.changes.changes import Changes
 from qexplorer.quantize.constants import INT32
@@ -80,7 +81,9 @@ def _plain(arrays: Arrays, value: Any) -> Any:
     """A field of a tensor's plan or of its grid as JSON; arrays go aside."""
     if isinstance(value, Grid):
         plain = {f.name: _plain(arrays, getattr(value, f.name)) for f in fields(value) if f.name != "format"}
-        own = _levels(value.format)
+        own: dict[str, Any] = {**_levels(value.format)}
+        if isinstance(value.format, UniformFormat) and value.format.either_sign:
+            own = {"either_sign": True}
         return {"grid": {"format": {"format": value.format.name, **own}, **plain}}
     if isinstance(value, LevelRows):
         return {"rows": _put(arrays, value.levels)}
@@ -96,7 +99,9 @@ def _back(arrays: Arrays, value: Any) -> Any:
         return LevelRows.padded(arrays[value["rows"]])
     if "format" in value:
         found = INT32 if value["format"] == INT32.name else get_format(value["format"])
-        return found.with_levels(np.asarray(value["levels"], np.float32)) if "levels" in value else found
+        if "levels" in value:
+            return found.with_levels(np.asarray(value["levels"], np.float32))
+        return found.of_either_sign() if isinstance(found, UniformFormat) and "either_sign" in value else found
     return arrays[value["array"]]
 
 

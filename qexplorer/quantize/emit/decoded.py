@@ -1,7 +1,7 @@
 """How a constant on a grid is decoded in the graph: one form for each way in which a format is stored.
 
 1. Integers and 8-bit floats: DequantizeLinear of the codes, with a block size where blocks share a scale. Floats have
-   no zero point and the input is left out.
+   no zero point and the input is left out, and so it is where scales are of either sign (``formats.uniform``).
 2. Tables: ``Gather(levels, Cast(codes)) * scale``. The levels stand in the file once. Where channels have learned
    levels of their own, these stand one channel after the other with their scale in them, and
    ``Gather(levels, Cast(codes) + Cast(row) * k)`` takes them; the row of each channel is an unsigned 8- or 16-bit
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.formats import Storage
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Grid, Int32
 from qexplorer.quantize.emit.writer import GraphWriter
 
@@ -62,8 +63,12 @@ def write_decoded(
     """
     match grid.format.storage:
         case Storage.INTEGER:
+            scale: list[str] | None = None
+            if isinstance(grid.format, UniformFormat) and grid.format.either_sign:
+                codes, signed = grid.with_signs(codes)
+                scale = [writer.constant(f"{key}/scale", signed)]
             stored = writer.codes(f"{key}/codes", codes, carrier, shared=shared)
-            return _dequantized(writer, [stored, *writer.grid(key, grid, carrier)], grid, output)
+            return _dequantized(writer, [stored, *(scale or writer.grid(key, grid, carrier))], grid, output)
         case Storage.FLOAT8:
             stored = writer.codes(f"{key}/codes", codes, carrier)
             inputs = [stored, writer.constant(f"{key}/scale", grid.scale)]

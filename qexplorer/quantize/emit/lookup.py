@@ -8,10 +8,12 @@ file, which keeps them packed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Granularity, Int32
 from qexplorer.quantize.emit.writer import GraphWriter
 
@@ -31,6 +33,9 @@ def emit_look_up(emitter: Emitter, node: onnx.NodeProto) -> None:
     writer, view, ids, output = emitter.writer, emitter.view, node.input[1], node.output[0]
     plan, codes = emitter.weight_codes(node, 0)
     key, grid = emitter.plan.constants[node.name][0], plan.grid
+    if isinstance(grid.format, UniformFormat) and grid.format.either_sign:
+        codes, signed = grid.with_signs(codes)
+        grid = replace(grid, scale=signed, zero_point=np.zeros_like(grid.zero_point))
     rank = view.ranks.get(ids)
     turned = plan.name in view.tied.values() and rank is not None
     if turned and rank is not None:

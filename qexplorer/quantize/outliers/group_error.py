@@ -15,7 +15,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Float32, fake_quantize, grid_from_range
 from qexplorer.graph.index import GraphIndex
 from qexplorer.observe.weight_grids import weight_grid
-from qexplorer.quantize.constants import fitting
+from qexplorer.quantize.constants import decodes_weight, fitting
 from qexplorer.quantize.outliers.input_groups import InputGroup
 
 __all__ = ["GroupError"]
@@ -75,7 +75,8 @@ class GroupError:
         assert decision.spec.weights is not None, "groups have weights on grids"
         asked = decision.spec.weights.with_calibrator("minmax") if quick else decision.spec.weights
         spec, axis, block_axis, _ = fitting(decision, asked, self.view)
-        rounded = fake_quantize(weight, weight_grid(weight, spec, axis, block_axis))
+        own = weight_grid(weight, spec, axis, block_axis, either_sign=decodes_weight(decision))
+        rounded = fake_quantize(weight, own)
         found = matrix.rows(rounded) @ self._on_codes(at, rows, span) + more
         size = float(np.square(self.wanted[at], dtype=np.float64).mean()) or 1.0
         return float(np.square(found - self.wanted[at], dtype=np.float64).mean()) / size

@@ -133,7 +133,7 @@ class OffsetRounding(WeightChoice):
     def __init__(self, values: Float32, grid: Grid, least: Float32 | float = 0.0, *, ranges: bool = True) -> None:
         super().__init__(values, grid, least)
         self.offset = nn.Parameter(torch.zeros(values.shape))
-        count = 2 if np.any(grid.zero_point) else 1
+        count = 2 if grid.is_asymmetric else 1
         self.ends = nn.Parameter(torch.ones((count, *grid.scale.shape))) if ranges else None
         self._low, self._high = (torch.from_numpy(np.array(each, np.float32)) for each in (grid.low, grid.high))
         self._first = [torch.from_numpy(np.array(each, np.float32)) for each in (grid.scale, grid.zero_point)]

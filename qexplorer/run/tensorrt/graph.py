@@ -34,9 +34,10 @@ def read_graph(path: Path) -> onnx.ModelProto:
 
 
 def for_tensorrt(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
-    """``model`` with int32 constants behind DequantizeLinear as the floats that they stand for.
+    """``model`` with constants that TensorRT does not dequantize as the floats that they stand for.
 
-    TensorRT dequantizes 8 and 4 bits only; a bias of 32 bits has the same value either way.
+    It takes 8 and 4 bits only, and scales above zero: biases of 32 bits and weights with scales of either sign have the
+    same values either way.
 
     Raises:
         BackendError: a grid is not symmetric, or unsigned: TensorRT has no zero points.
@@ -56,7 +57,7 @@ def for_tensorrt(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
         for node in index.order
         if node.op_type == "DequantizeLinear"
         and node.input[0] in stored
-        and stored[node.input[0]].data_type == TensorProto.INT32
+        and (stored[node.input[0]].data_type == TensorProto.INT32 or _below_zero(stored.get(node.input[1])))
     }
     kept = [node for node in index.order if not (node.output and node.output[0] in folded)]
     del model.graph.node[:]
@@ -72,13 +73,22 @@ def _has_zero_point(zero: onnx.TensorProto) -> bool:
     return unsigned or bool(np.any(numpy_helper.to_array(zero).astype(np.int32)))
 
 
+def _below_zero(scale: onnx.TensorProto | None) -> bool:
+    from onnx import numpy_helper
+
+    return scale is not None and bool((numpy_helper.to_array(scale) < 0).any())
+
+
 def _dequantized(node: onnx.NodeProto, stored: dict[str, onnx.TensorProto]) -> onnx.TensorProto:
-    """Codes times scale, along the node's axis. (ONNX DequantizeLinear, opset 21; int32 has no zero point.)"""
+    """Codes times scale, along the node's axis. (ONNX DequantizeLinear, opset 21; zero points are 0.)"""
     from onnx import numpy_helper
 
     codes, scale = (numpy_helper.to_array(stored[name]) for name in node.input[:2])
-    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
-    if scale.ndim == 1 and codes.ndim:
+    settings = {attribute.name: attribute.i for attribute in node.attribute}
+    axis, block = settings.get("axis", 1), settings.get("block_size", 0)
+    if block:
+        scale = np.take(np.repeat(scale, block, axis), range(codes.shape[axis]), axis)
+    elif scale.ndim == 1 and codes.ndim:
         shape = [1] * codes.ndim
         shape[axis if codes.ndim > 1 else 0] = -1
         scale = scale.reshape(shape)

@@ -87,11 +87,15 @@ def test_it_wins_back_what_rounding_of_important_weights_costs(recipe: str) -> N
 
 
 def test_a_chain_of_convolutions_is_scaled_without_a_node() -> None:
-    """Factors pass a Relu and a pooling into the convolution in front; the first layer, which has none, is left."""
+    """Factors pass a Relu and a pooling into the convolution in front; the first layer, which has none, is left, and
+    what a Mul stands in front of is the product at the end."""
     one = case("cnn")
     draft = GraphDraft(one.model, Recipe.parse("w3-tensor"), Materials(data=data_of(one)), Awq())
     Awq().change_graph(draft, AwqOptions())
-    assert len(draft.proto.graph.node) == len(one.model.proto().graph.node)
+    kept = [node.op_type for node in draft.proto.graph.node if node.op_type not in ("Mul", "Gemm")]
+    assert kept == [node.op_type for node in one.model.proto().graph.node][:-1]
+    assert [node.op_type for node in draft.proto.graph.node][-2:] == ["Mul", "Gemm"]
+    assert "in the constants of 'conv0'" in draft.remarks["conv3"][0]
     before, after = run(one.model.proto(), one.feeds)[0], run(draft.proto, one.feeds)[0]
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4 * np.abs(before).max())
     said = " ".join(text for clauses in draft.remarks.values() for text in clauses)

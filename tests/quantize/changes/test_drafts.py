@@ -60,6 +60,8 @@ def test_codes_that_are_set_are_the_codes_of_the_file(recipe: str) -> None:
     assert draft.plan.tensors[key].codes is not None
     name = next(name for name in after if name.startswith(f"{key}/codes"))
     found = np.asarray(after[name], np.int32)
+    if recipe in ("w4", "w4-b8"):  # scales of either sign
+        chosen, _ = tensor.grid.with_signs(chosen)
     assert np.array_equal(found if found.shape == chosen.shape else found.T, chosen)
     assert {other for other in after if not np.array_equal(after[other], before[other])} == {name}
 
@@ -73,7 +75,7 @@ def test_a_grid_can_be_replaced_along_with_the_codes() -> None:
     assert values is not None
     wider = replace(grid, scale=grid.scale * np.float32(2))
     draft.set_codes(layer, 1, quantize(values, wider), grid=wider)
-    assert np.array_equal(stored(written(draft))[f"{key}/scale"], wider.scale)
+    assert np.array_equal(np.abs(stored(written(draft))[f"{key}/scale"]), wider.scale)
     flat = replace(grid, axis=None, scale=np.float32(1), zero_point=np.int32(0))
     with pytest.raises(ValueError, match="must keep its format, axis, block and shape"):
         draft.set_codes(layer, 1, quantize(values, grid), grid=flat)

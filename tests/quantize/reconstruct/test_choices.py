@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from qexplorer.core.formats import get_format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Grid, dequantize, grid_from_range, quantize
 from qexplorer.quantize.reconstruct.choices import OffsetRounding, ScaleChoice, SoftRounding, WeightChoice
 from qexplorer.quantize.reconstruct.signed import SignedDescent
@@ -125,3 +126,17 @@ def test_signed_descent_moves_everything_by_the_same() -> None:
     optimizer.step()
     assert moving.tolist() == [-0.25, 0.25, 0.0, 0.25]
     assert still.tolist() == [0.0, 0.0]
+
+
+def test_ranges_of_scales_of_either_sign_keep_their_signs() -> None:
+    """Ends that learn move the scale alone: a zero point is the sign of a scale, and no offset."""
+    values = np.random.default_rng(0).normal(size=(6, 20)).astype(np.float32)
+    kind = UniformFormat.of(4, signed=True).of_either_sign()
+    grid = grid_from_range(values.min(1), values.max(1), kind, symmetric=True, axis=0)
+    choice = OffsetRounding(values, grid)
+    assert choice.ends is not None
+    with torch.no_grad():
+        choice.ends.fill_(0.75)
+    _, found = choice.settled()
+    np.testing.assert_array_equal(found.zero_point, grid.zero_point)
+    np.testing.assert_allclose(found.scale, 0.75 * grid.scale, rtol=1e-6)

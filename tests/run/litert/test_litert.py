@@ -20,6 +20,7 @@ from qexplorer.measure.judging import judge_variant
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import quantized_variant, subject_of
 from qexplorer.run.litert.backend import LiteRt
+from qexplorer.run.litert.rewrite.weights import codes_of
 from qexplorer.run.litert.tflite_file import Tensor, operators, weight_key
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Mode, SessionOptions
@@ -129,6 +130,18 @@ def test_four_bit_weights_are_stored_in_four_bits_where_that_is_quick() -> None:
     by_layer = {(op.name, op.inputs[1].dtype) for op in operators(file_of(session)) if len(op.inputs) == 3}
     assert by_layer == {("CONV_2D", "int8"), ("FULLY_CONNECTED", "int4"), ("DEPTHWISE_CONV_2D", "int8")}
     assert session.kernels().integer["FULLY_CONNECTED (int4 weights)"] == 1
+
+
+def test_codes_of_scales_below_zero_are_turned_over() -> None:
+    """LiteRT's scales are above zero: values stay, and 8 bits are taken where -8 became 8."""
+    codes, scale = np.array([[-8, 7], [-7, 3]], np.int8), np.array([-0.5, 0.25], np.float32)
+    found = codes_of(codes, scale, None, 0)
+    assert found is not None
+    assert (found.scales.tolist(), found.bits) == ([0.5, 0.25], 8)
+    assert found.values.tolist() == [[4.0, -3.5], [-1.75, 0.75]]
+    plain = codes_of(codes, np.abs(scale), None, 0)
+    assert plain is not None
+    assert plain.bits == 4
 
 
 def test_dynamic_layers_read_floats_and_integer_weights() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import qexplorer.run.tensorrt.backend as backend
 from qexplorer.core.errors import BackendError, QExplorerError
@@ -136,6 +136,24 @@ def test_biases_become_floats_and_answers_stay_the_same(tmp_path: Path) -> None:
         OnnxRuntimeCpu().load(each, SessionOptions(Mode.SIMULATED)).run(this.feeds)[0] for each in (path, ready)
     )
     assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("recipe", ["w4", "w4-b8", "w4-tensor"])
+def test_weights_with_scales_below_zero_become_floats(recipe: str, tmp_path: Path) -> None:
+    """TensorRT refuses such scales; simulated, the graph answers as before in every bit."""
+    this = case("cnn")
+    path = quantize_model(this.model, Recipe.parse(recipe), None).path
+    assert any((numpy_helper.to_array(i) < 0).any() for i in onnx.load(path).graph.initializer if "/scale" in i.name)
+    folded = for_tensorrt(read_graph(path), "cnn")
+    read = {node.input[1] for node in folded.graph.node if node.op_type == "DequantizeLinear"}
+    scales = [numpy_helper.to_array(i) for i in folded.graph.initializer if i.name in read]
+    assert all((scale > 0).all() for scale in scales)
+    onnx.save(folded, str(tmp_path / "folded.onnx"))
+    before, after = (
+        OnnxRuntimeCpu().load(each, SessionOptions(Mode.SIMULATED)).run(this.feeds)[0]
+        for each in (path, tmp_path / "folded.onnx")
+    )
+    np.testing.assert_allclose(before, after, rtol=1e-5, atol=1e-6)
 
 
 def test_a_graph_with_zero_points_is_refused_with_the_recipe_that_has_none() -> None:

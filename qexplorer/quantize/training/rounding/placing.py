@@ -116,7 +116,7 @@ def bias_quantizers(
 
 def _has_ends(grid: Grid) -> bool:
     """Whether both ends of a grid can move: one that begins or ends at zero bounds what a Relu would."""
-    return bool(np.all((grid.zero_point > grid.qmin) & (grid.zero_point < grid.qmax))) and bool(np.any(grid.zero_point))
+    return bool(np.all((grid.zero_point > grid.qmin) & (grid.zero_point < grid.qmax))) and grid.is_asymmetric
 
 
 def start_near(quantizer: LearningQuantizer, values: Tensor) -> None:

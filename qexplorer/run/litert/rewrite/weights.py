@@ -79,41 +79,45 @@ def _constant_codes(edit: GraphEdit, node: onnx.NodeProto) -> WeightCodes | tupl
 
 
 def codes_of(codes: Array, scale: Array, zero: Array | None, axis: int) -> WeightCodes | None:
-    """WeightCodes as LiteRT's, shifted to signed; None if a zero point would remain.
+    """WeightCodes as LiteRT's, shifted to signed, with scales above zero; None if a zero point would remain.
+
+    Codes of a scale below zero are turned over. Of those of 4 bits -8 becomes 8, for which 8 bits are taken.
 
     Args:
         codes: int8 or uint8.
-        scale: one, or one per channel.
+        scale: one, or one per channel; not 0.
         zero: the same shape, or None for 0.
         axis: of the channels, may be negative.
     """
     offset = np.zeros(1, np.int64) if zero is None else zero.astype(np.int64).reshape(-1)
     if len(np.unique(offset)) != 1 or (codes.dtype == np.int8 and offset[0] != 0):
         return None
-    signed = codes.astype(np.int64) - offset[0]
+    signed = (codes.astype(np.int64) - offset[0]) * _spread(np.sign(scale).astype(np.int64), codes, axis, 0)
     if signed.min(initial=0) < -128 or signed.max(initial=0) > 127:
         return None
     channels = scale.size > 1
     bits = 4 if signed.min(initial=0) >= -8 and signed.max(initial=0) <= 7 else 8
     axis = axis % codes.ndim if channels else -1
     values = _values(codes, scale, zero, axis, 0)
-    return WeightCodes(values, scale.reshape(-1), axis, bits)
+    return WeightCodes(values, np.abs(scale).reshape(-1), axis, bits)
 
 
 def _values(codes: Array, scale: Array, zero: Array | None, axis: int, block: int) -> Array:
     """What DequantizeLinear makes of constants, in float32."""
-
-    def spread(grid: Array) -> Array:
-        if grid.size == 1 and not block:
-            return grid.reshape(())
-        if block:
-            return np.take(np.repeat(grid, block, axis), range(codes.shape[axis]), axis)
-        return grid.reshape([-1 if index == axis % codes.ndim else 1 for index in range(codes.ndim)])
-
+    spread = _spread(scale, codes, axis, block)
     if codes.dtype.kind not in "iu":
-        return _times(codes, spread(scale))
-    whole = codes.astype(np.int32) - (0 if zero is None else spread(zero).astype(np.int32))
-    return _times(whole, spread(scale))
+        return _times(codes, spread)
+    whole = codes.astype(np.int32)
+    return _times(whole if zero is None else whole - _spread(zero, codes, axis, block).astype(np.int32), spread)
+
+
+def _spread(grid: Array, codes: Array, axis: int, block: int) -> Array:
+    """Scales or zero points in a shape that broadcasts against the codes."""
+    if grid.size == 1 and not block:
+        return grid.reshape(())
+    if block:
+        return np.take(np.repeat(grid, block, axis), range(codes.shape[axis]), axis)
+    return grid.reshape([-1 if index == axis % codes.ndim else 1 for index in range(codes.ndim)])
 
 
 def _times(a: Array, b: Array) -> Array:

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from benchmarks.references.protocol import Case, Job
 
-__all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
+__all__ = ["CASES", "PACKAGE", "WHAT", "as_opt", "quantized", "refuse_other", "written"]
 
 PACKAGE = "auto_round"
 WHAT = "AutoRound with its own settings (200 steps a block) and ours; layers of the blocks alone, symmetric."
@@ -40,8 +40,8 @@ def quantized(job: Job) -> onnx.ModelProto:
     from auto_round import AutoRound
 
     stored = {item.name: numpy_helper.to_array(item) for item in job.model.graph.initializer}
-    model, ids = _opt(stored), torch.from_numpy(next(iter(job.calibration.values())).astype(np.int64))
-    _same(model, job)
+    model, ids = as_opt(stored), torch.from_numpy(next(iter(job.calibration.values())).astype(np.int64))
+    refuse_other(model, job)
     samples = [
         {"input_ids": ids[i : i + 1], "attention_mask": torch.ones_like(ids[i : i + 1])} for i in range(len(ids))
     ]
@@ -52,10 +52,15 @@ def quantized(job: Job) -> onnx.ModelProto:
         enable_torch_compile=False,
     )  # fmt: skip
     done, _ = rounds.quantize()
+    return written(job.model, done)
+
+
+def written(model: onnx.ModelProto, module: Any) -> onnx.ModelProto:
+    """A copy of the graph with the weights that the blocks of the OPT ``module`` have."""
     found = onnx.ModelProto()
-    found.CopyFrom(job.model)
+    found.CopyFrom(model)
     held = {item.name: item for item in found.graph.initializer}
-    for block, layer in enumerate(done.model.decoder.layers):
+    for block, layer in enumerate(module.model.decoder.layers):
         for ours, theirs in _LAYERS:
             values = layer.get_submodule(theirs).weight.detach().float().numpy()
             item = held[f"block.{block}.{ours}.weight"]
@@ -73,7 +78,7 @@ def _tokenizer(words: int) -> Any:
     return made(tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="w0")))  # noqa: S106
 
 
-def _opt(stored: dict[str, Any]) -> Any:
+def as_opt(stored: dict[str, Any]) -> Any:
     """The model of transformers with the graph's weights."""
     import torch
     from transformers import OPTConfig, OPTForCausalLM
@@ -105,7 +110,7 @@ def _opt(stored: dict[str, Any]) -> Any:
     return model
 
 
-def _same(model: Any, job: Job) -> None:
+def refuse_other(model: Any, job: Job) -> None:
     """Raises ValueError if the module does not compute what the graph computes."""
     import onnxruntime
     import torch

@@ -19,7 +19,7 @@ WHAT = (
 
 _KEPT = "layers: [{match: 'op:Gather', float: true}]"
 _BLOCKS = f"weights: {{format: int4, granularity: block, block: 16}}\n{_KEPT}"
-_W8A8 = f"weights: {{format: int8, granularity: channel}}\nactivations: {{format: int8, mode: dynamic}}\n{_KEPT}"
+_W8A8 = f"weights: {{format: int8, granularity: channel}}\nactivations: {{format: uint8, mode: dynamic}}\n{_KEPT}"
 
 CASES = (
     *(

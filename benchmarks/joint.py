@@ -71,7 +71,7 @@ def mixes(name: str) -> tuple[list[Recipe], int, float]:
     start, found, evaluated = time.perf_counter(), dict[str, Recipe](), set[str]()
     for share in SHARES:
         try:
-            report = qx.search(name, share=share, formats=FORMATS, pairs=PAIRS)
+            report = qx.search(name, share=share, choices=FORMATS, pairs=PAIRS)
         except InputError:  # below the smallest mix
             continue
         recipes = [Recipe.parse(mix.recipe) for mix in report.verified]

@@ -46,7 +46,7 @@ def case(name: str, base: str, epochs: int) -> dict[str, Any]:
     row: dict[str, Any] = {
         "recipe": base,
         "search_s": round(seconds, 1),
-        "share": best.weight_bytes / found.int8_bytes,
+        "share": best.weight_bytes / found.whole["weight_bytes"],
         "predicted_loss": best.point.predicted_loss,
         "measured_loss": best.found.loss,
         "mix": judged(qx.quantize(name, mix)),

@@ -1,9 +1,9 @@
-"""The best mix of number formats under a budget."""
+"""The best mix of precisions under budgets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,34 +17,55 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
+_MOST = 100.0  # times int8's: floats may be chosen
+
 
 def search(
     model: Model | str | Path,
     data: DataSet | str | Path | None = None,
     recipe: Recipe | str | Path = "w8a8",
     *,
-    share: float | None = 0.6,
+    share: float | None = None,
+    budgets: Mapping[str, float] | None = None,
     most_drop: float | None = None,
-    formats: Sequence[str] = ("int8", "int4"),
+    as_float: bool = False,
+    axis: str = "",
+    choices: Sequence[str] = ("int8", "int4"),
+    backend: str | None = None,
+    threads: int = 1,
+    hardware_aware: bool = False,
     samples: int = 128,
     verified: int = 4,
     pairs: int = 4,
     progress: Callable[[str, float], None] | None = None,
     partly: Callable[[MixReport], None] | None = None,
 ) -> MixReport:
-    """A number format for each layer's weights: the least loss under a budget, or the smallest within a drop.
+    """A choice for each layer: the least loss under budgets, the least cost within a drop, or that which no test tells
+    from float.
 
-    What layers lose is foretold from gradients and evaluated, the allocation is solved exactly, and what is chosen in
-    the end is chosen by a measurement on calibration samples that were kept apart. ``report.best`` is the chosen mix,
-    ``qx.Recipe.parse(report.best.recipe)`` its recipe.
+    What layers lose is foretold from gradients and evaluated, what they cost is counted, or measured on a backend; the
+    allocation is solved exactly, and what is chosen in the end is chosen by a measurement on calibration samples that
+    were kept apart. ``report.best`` is the chosen mix, ``qx.Recipe.parse(report.best.recipe)`` its recipe.
 
     Args:
         model: a model, or what :func:`load` takes.
         data: a data set, or what :func:`data` takes; its calibration part alone is read. A sample model brings its own.
-        recipe: what all layers share: activations, granularity, algorithms; or what ``Recipe.parse`` takes.
-        share: most bytes of weights (codes, scales, zero points), as a fraction of the same model's in int8.
-        most_drop: in place of ``share``: the metric may drop by no more on the samples kept apart.
-        formats: to choose among, two or more.
+        recipe: what all layers share: algorithms, calibrators, what choices leave as it is; or what ``Recipe.parse``
+            takes.
+        share: most bytes of weights, as a fraction of the same model's in int8: ``budgets={"weight_bytes": share}``.
+        budgets: the most of each cost (``weight_bytes``, ``bit_operations``, ``latency_ms``, ``energy_mj``), as
+            fractions of the same model's in int8. 60 % of the weights if nothing else is asked for.
+        most_drop: the metric may drop by no more on the samples kept apart, and the mix with the least of ``axis`` is
+            looked for.
+        as_float: the same for a mix that the paired test does not tell from float.
+        axis: the cost that the front is drawn over and that is made least; by default the first of ``budgets``, else
+            ``weight_bytes``.
+        choices: for a layer, two or more: formats of weights (``int4``), short names (``w4a8``, ``w8a16``, ``fp16``),
+            ``float``.
+        backend: where latency and energy are measured, and the measured mixes timed; None: nowhere, or the reference
+            backend where a budget or ``axis`` is timed.
+        threads: of one operator, when timed.
+        hardware_aware: only choices that the backend has integer kernels for, and float.
         samples: calibration samples that losses are foretold from, at most.
         verified: mixes that are quantized and measured, at most.
         pairs: layers, of those that lose most, whose pairs are measured; below 2 none are.
@@ -52,22 +73,39 @@ def search(
         partly: called with what is known before the end.
 
     Raises:
-        RecipeError: the recipe leaves weights in float, or a format cannot be chosen.
-        InputError: nothing fits into the budget; what :func:`load` and :func:`data` raise.
+        RecipeError: the recipe leaves weights in float, or a choice cannot be mixed with it.
+        InputError: nothing fits into the budgets; what :func:`load` and :func:`data` raise.
+        BackendError: latency cannot be measured where it is asked for.
     """
     from qexplorer.core.errors import InputError
     from qexplorer.search.mixing.finding import find_mix
     from qexplorer.search.mixing.mix_types import MixQuestion
 
-    if most_drop is not None:
-        share = None
-        if not 0 <= most_drop < math.inf:
-            raise InputError(f"a metric cannot drop by {most_drop}", allowed="0 or more, such as 0.01")
-    elif share is None or not 0 < share <= 4:
-        raise InputError(f"a budget cannot be {share} of int8's bytes", allowed="a fraction such as 0.6")
+    asked = dict(budgets or {}) | ({} if share is None else {"weight_bytes": share})
+    for name, limit in asked.items():
+        if not 0 < limit <= _MOST:
+            whole = "int8's bytes" if name == "weight_bytes" else f"int8's {name}"
+            raise InputError(f"a budget cannot be {limit} of {whole}", allowed="a fraction such as 0.6")
+    if most_drop is not None and not 0 <= most_drop < math.inf:
+        raise InputError(f"a metric cannot drop by {most_drop}", allowed="0 or more, such as 0.01")
+    if threads < 1:
+        raise InputError(f"{threads} threads cannot compute", allowed="1 or more")
+    if most_drop is not None and as_float:
+        raise InputError("a drop and no loss that a test tells cannot both be asked for", do="leave one out")
     float_model = load(model)
     question = MixQuestion(
-        Recipe.parse(recipe), tuple(formats), share, most_drop, samples=samples, verified=verified, pairs=pairs
+        Recipe.parse(recipe),
+        tuple(choices),
+        asked,
+        most_drop,
+        as_float,
+        axis,
+        backend,
+        threads,
+        hardware_aware,
+        samples=samples,
+        verified=verified,
+        pairs=pairs,
     )
     given = fitted(float_model, data, "mixes are judged on samples, so it needs data")
     return find_mix(float_model, given, question, progress=progress, partly=partly)

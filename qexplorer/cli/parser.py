@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
-from qexplorer.cli.precision.search_options import add_design_options, add_tune_options
+from qexplorer.cli.precision.search_options import add_design_options, add_search_options, add_tune_options
 from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
@@ -247,19 +247,9 @@ def _add_repair(verbs: Any) -> None:
 
 
 def _add_search(verbs: Any) -> None:
-    parser = _add(
-        verbs, "search", "the best mix of number formats under a budget, found and measured", "precision.search"
-    )
+    parser = _add(verbs, "search", "the best mix of precisions under budgets, found and measured", "precision.search")
     _add_model(parser)
-    shared = "what all layers share: activations, granularity, algorithms"
-    parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"{shared} (w8a8)")
-    budget = "most weight bytes, as a fraction of int8's (weight_bytes=0.6)"
-    parser.add_argument("--budget", default="weight_bytes=0.6", metavar="B", help=budget)
-    drop = "in place of a budget: the smallest mix whose metric drops by no more, such as 0.01"
-    parser.add_argument("--most-drop", type=float, default=None, metavar="D", help=drop)
-    choose = "number formats to choose among (int8 int4)"
-    parser.add_argument("--formats", nargs="+", default=["int8", "int4"], metavar="F", help=choose)
-    parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
+    add_search_options(parser)
     parser.registered = _registered
     _add_data(parser)
 

@@ -27,7 +27,7 @@ def test_without_a_model_the_page_offers_one() -> None:
     app = open_app(PAGE)
     next(b for b in app.button if b.label == "Start with the digits sample").click().run()
     assert not app.exception
-    assert "each gets a format of its own" in texts(app)
+    assert "each gets a format of its own for its weights" in texts(app)
 
 
 def test_a_recipe_without_weights_on_a_grid_has_a_way_out(workspace_folder: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_recipe_without_weights_on_a_grid_has_a_way_out(workspace_folder: Path
 
 def test_a_single_format_cannot_be_started(workspace_folder: Path) -> None:
     """The button says what is missing."""
-    app = _opened(workspace_folder, mix_formats=["int8"])
+    app = _opened(workspace_folder, mix_choices=["int8"])
     assert app.button("mix_start").disabled
 
 

@@ -1,8 +1,9 @@
-"""``qexplorer search MODEL --data D --budget weight_bytes=0.6``: the best mix of number formats, measured."""
+"""``qexplorer search MODEL --data D --budget weight_bytes=0.6``: the best mix of precisions, measured."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from qexplorer import api
@@ -12,24 +13,25 @@ from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_
 from qexplorer.core.errors import InputError
 from qexplorer.core.files import write_atomically
 from qexplorer.report.mix_charts.mix_words import (
-    MIX_HEADER,
+    asked_text,
     chosen_sentence,
+    clock_sentences,
+    hidden_sentence,
     loss_unit,
     mix_cells,
+    mix_header,
     prediction_sentence,
 )
-from qexplorer.report.words import bytes_text
+from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 
 __all__ = ["run"]
-
-_RESOURCE = "weight_bytes"
 
 
 def run(order: argparse.Namespace) -> int:
     """Searches, measures, and writes the recipe where a file is named."""
     target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
-    share = None if order.most_drop is not None else _share(order.budget)
+    budgets = _budgets(order.budget)
     model = api.load(order.model, architecture=order.architecture)
     line = ProgressLine()
     try:
@@ -38,9 +40,14 @@ def run(order: argparse.Namespace) -> int:
                 model,
                 data_of(order, model),
                 order.recipe,
-                share=share,
+                budgets=budgets,
                 most_drop=order.most_drop,
-                formats=tuple(order.formats),
+                as_float=order.as_float,
+                axis=order.least or "",
+                choices=tuple(order.choices),
+                backend=order.backend,
+                threads=order.threads,
+                hardware_aware=order.hardware_aware,
                 progress=line.show,
             )
     finally:
@@ -54,18 +61,21 @@ def run(order: argparse.Namespace) -> int:
     return 0
 
 
-def _share(text: str) -> float:
-    """Of ``weight_bytes=0.6``, or of a number alone."""
-    name, equals, value = text.partition("=")
-    number = value if equals else name
-    try:
-        share = float(number)
-    except ValueError:
-        share = -1.0
-    if (equals and name.strip() != _RESOURCE) or not 0 < share <= 4:
-        allowed = f"a fraction of int8's, such as {_RESOURCE}=0.6"
-        raise InputError(f"'{text}' is no budget", where="--budget", allowed=allowed)
-    return share
+def _budgets(texts: Sequence[str]) -> dict[str, float]:
+    """Of ``weight_bytes=0.6`` and its like; a number alone is of the weights."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        kind = name.strip() if equals else WEIGHT_BYTES
+        try:
+            share = float(value if equals else name)
+        except ValueError:
+            share = -1.0
+        if kind not in COSTS or share <= 0:
+            allowed = f"a fraction of int8's of one of {', '.join(COSTS)}, such as {WEIGHT_BYTES}=0.6"
+            raise InputError(f"'{text}' is no budget", where="--budget", allowed=allowed)
+        found[kind] = share
+    return found
 
 
 def plain_report(report: MixReport) -> dict[str, Any]:
@@ -76,6 +86,8 @@ def plain_report(report: MixReport) -> dict[str, Any]:
         chosen = {
             "recipe": best.recipe,
             "weight_bytes": best.weight_bytes,
+            "costs": best.point.costs,
+            "latency_ms": None if best.latency is None else best.latency.p50,
             "predicted_loss": best.point.predicted_loss,
             "loss": best.found.loss,
             "accuracy": best.found.metric,
@@ -83,16 +95,17 @@ def plain_report(report: MixReport) -> dict[str, Any]:
             "n": report.n,
         }
     front = [_plain_point(report, point) for point in report.front]
-    return found | {"chosen": chosen, "front": front}
+    return found | {"chosen": chosen, "front": front, "int8_bytes": round(report.whole[WEIGHT_BYTES])}
 
 
 def _plain_point(report: MixReport, point: MixPoint) -> dict[str, Any]:
     return {
         "weight_bytes": point.weight_bytes,
-        "share": point.weight_bytes / max(report.int8_bytes, 1),
+        "costs": point.costs,
+        "share": report.share(point),
         "predicted_loss": point.predicted_loss,
-        "formats": {
-            layer: group.formats[at]
+        "choices": {
+            layer: group.choices[at]
             for group, at in zip(report.groups, point.choice, strict=True)
             for layer in group.layers
         },
@@ -100,20 +113,17 @@ def _plain_point(report: MixReport, point: MixPoint) -> dict[str, Any]:
 
 
 def _print(report: MixReport) -> None:
-    if report.budget_bytes is None:
-        asked = f"the smallest whose metric drops by at most {report.most_drop:g}"
-    else:
-        asked = f"at most {bytes_text(report.budget_bytes)} of weights, {100 * (report.share or 0):.3g} % of int8's"
     print_facts(
         {
             "model": report.model,
-            "asked": asked,
+            "asked": asked_text(report),
             "judged on": f"{report.n} calibration samples of {report.data}, kept apart",
             "loss": loss_unit(report),
             "chosen": chosen_sentence(report),
         }
     )
     say()
-    print_table(MIX_HEADER, mix_cells(report))
-    if prediction := prediction_sentence(report):
-        say(prediction)
+    print_table(mix_header(report), mix_cells(report))
+    for sentence in (hidden_sentence(report), prediction_sentence(report), *clock_sentences(report)):
+        if sentence:
+            say(sentence)

@@ -1,10 +1,10 @@
-"""The options of ``qexplorer tune`` and ``qexplorer design``."""
+"""The options of ``qexplorer search``, ``qexplorer tune`` and ``qexplorer design``."""
 
 from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_design_options", "add_tune_options"]
+__all__ = ["add_design_options", "add_search_options", "add_tune_options"]
 
 _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--formats", ("int8", "int4"), "number formats of weights to choose among"),
@@ -34,6 +34,28 @@ def add_design_options(parser: argparse.ArgumentParser) -> None:
     for option, default, words in _NETWORKS:
         parser.add_argument(option, type=int, default=default, metavar="N", help=f"{words} ({default})")
     parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
+
+
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """Adds those of ``search``."""
+    shared = "what all layers share: algorithms, calibrators, what choices leave as it is"
+    parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"{shared} (w8a8)")
+    budget = "most of a cost, as a fraction of int8's: weight_bytes, bit_operations, latency_ms or energy_mj; several "
+    budget += "hold at once (weight_bytes=0.6 if nothing else is asked for)"
+    parser.add_argument("--budget", action="extend", nargs="+", default=[], metavar="B", help=budget)
+    drop = "look for the mix with the least cost whose metric drops by no more, such as 0.01"
+    parser.add_argument("--most-drop", type=float, default=None, metavar="D", help=drop)
+    parser.add_argument("--as-float", action="store_true", help="the same, for one that no test tells from float")
+    least = "the cost that is made least, and that the front is over (the first budget's, else weight_bytes)"
+    parser.add_argument("--least", default=None, metavar="COST", help=least)
+    choose = "for a layer: formats of weights (int4), short names (w4a8, w8a16, fp16), float (int8 int4)"
+    parser.add_argument("--choices", nargs="+", default=["int8", "int4"], metavar="C", help=choose)
+    where = "where latency and energy are measured, and measured mixes timed"
+    parser.add_argument("--backend", default=None, metavar="B", help=where)
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of one operator, when timed (1)")
+    only = "only choices that the backend has integer kernels for, and float"
+    parser.add_argument("--hardware-aware", action="store_true", help=only)
+    parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
 
 
 def add_tune_options(parser: argparse.ArgumentParser) -> None:

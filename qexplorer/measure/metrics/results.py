@@ -12,7 +12,10 @@ from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore, Paired,
 from qexplorer.core.results import Accuracy
 from qexplorer.measure.metrics.predictions import Labels
 
-__all__ = ["UNTRAINED", "Scored", "changed_at", "not_shown", "result_of", "score_all"]
+__all__ = ["SIGNIFICANT", "UNTRAINED", "Scored", "changed_at", "differs", "not_shown", "result_of", "score_all"]
+
+SIGNIFICANT = 0.05
+"""Below this probability a difference is told."""
 
 UNTRAINED = "untrained: only size, latency, memory and energy mean anything"
 
@@ -72,6 +75,14 @@ def result_of(metric: Metric, own: Scored, base: Scored | None, n: int, *, is_fl
     if before is None:
         return replace(found, reason="no difference to the float model, which gave no answers on this backend")
     return _with_paired(found, metric.compare(scores, before))
+
+
+def differs(found: Accuracy) -> bool:
+    """Whether a metric is shown to be another one than float's: by its exact test where it has one, else because the
+    paired interval leaves zero out; False where there is neither."""
+    if found.mcnemar_p is not None:
+        return found.mcnemar_p <= SIGNIFICANT
+    return found.delta_ci95 is not None and not found.delta_ci95[0] <= 0 <= found.delta_ci95[1]
 
 
 def _float_itself(metric: Metric, own: Scored, blank: Accuracy) -> Accuracy:

@@ -18,13 +18,14 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.machine.ceiling import best_of
 from qexplorer.machine.ceiling_child import ceiling_here
 from qexplorer.machine.cpu import pin, quiet_cpus
+from qexplorer.measure.energy.metered_rounds import measure_energy
 from qexplorer.measure.fidelity.batches import first_rows
 from qexplorer.measure.scratch import read_samples
 from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Executed, Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
 
-__all__ = ["profile_both", "profiles"]
+__all__ = ["profile_both", "profile_each", "profiles"]
 
 _ROUNDS, _ROUND_S, _MOST_CALLS = 11, 0.04, 200
 _TURNS, _PROFILE_S, _LEAST_RUNS, _MOST_RUNS = 3, 0.4, 5, 100
@@ -68,6 +69,41 @@ def profile_both(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     ceiling = None if before is None else best_of(before, ceiling_here(threads)).to_json()
     found = {key: [asdict(kernel) for kernel in kernels] for key, kernels in told.items()}
     return {"ceiling": ceiling, "rounds": rounds, "n": n, "runs": runs, "unprofiled": unprofiled} | found
+
+
+def profile_each(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Times and profiles any number of models beside each other, without the machine's ceiling.
+
+    Args:
+        arguments: ``backend``, ``variants`` (path by key), ``files`` (samples by input name), ``threads``, ``batch``,
+            ``energy_s`` (seconds for energy of all, where there is a meter).
+        emit: takes ``progress`` events with ``step`` and ``done`` from 0 to 1.
+
+    Returns:
+        ``rounds`` (median ns of each round), ``kernels`` (fields of ``Executed``) and ``energy`` (see
+        ``measure_energy``; empty without a meter), each by key; ``unprofiled`` (why there is no profile, by key).
+
+    Raises:
+        BackendError: the backend gave up on one of the models.
+    """
+    threads, batch = int(arguments["threads"]), int(arguments["batch"])
+    pin(quiet_cpus(threads)[0])
+    backend, options = usable(arguments["backend"]), SessionOptions(Mode.NATIVE, threads)
+    _tell(emit, "loading variants to time their kernels", 0.02)
+    sessions = {key: backend.load(Path(path), options) for key, path in arguments["variants"].items()}
+    feeds = first_rows(read_samples(arguments["files"]), batch)
+    gc.collect()
+    gc.disable()
+    _tell(emit, "timing whole calls", 0.1)
+    calls = {key: session.call(feeds) for key, session in sessions.items()}
+    rounds, _ = _whole_calls(calls)
+    _tell(emit, "timing every kernel", 0.4)
+    told, unprofiled = profiles(sessions, feeds, _runs(max(min(times) for times in rounds.values()) / 1e9))
+    _tell(emit, "energy", 0.95)
+    order = random.Random(0)  # noqa: S311 - an order, no secret
+    energy = measure_energy(calls, backend.capabilities.device, float(arguments["energy_s"]), order)
+    kernels = {key: [asdict(kernel) for kernel in each] for key, each in told.items()}
+    return {"rounds": rounds, "kernels": kernels, "energy": energy, "unprofiled": unprofiled}
 
 
 def _tell(emit: Emit, step: str, done: float) -> None:

@@ -1,4 +1,4 @@
-"""Which format each layer has in a mix: a square for each layer and format, darker the more it would lose there."""
+"""Which choice each layer has in a mix: a square for each layer and choice, darker the more it would lose there."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, INTEGER
+from qexplorer.search.costs.cost_kinds import LATENCY_MS
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 
 __all__ = ["layer_mix_rows", "layers_spec", "pair_rows", "pairs_spec"]
 
 
 def layer_mix_rows(report: MixReport, point: MixPoint) -> list[dict[str, Any]]:
-    """A row for each group and format, in graph order."""
+    """A row for each group and choice, in graph order."""
     rows = []
     for place, (group, chosen) in enumerate(zip(report.groups, point.choice, strict=True)):
         name = group.layers[0] + (f" (+{len(group.layers) - 1})" if len(group.layers) > 1 else "")
-        for at, (name_of, loss, size) in enumerate(zip(group.formats, group.losses, group.weight_bytes, strict=True)):
+        for at, (name_of, loss, size) in enumerate(zip(group.choices, group.losses, group.weight_bytes, strict=True)):
             rows.append(
                 {
                     "place": place,
                     "layer": name,
-                    "format": name_of,
+                    "choice": name_of,
                     "loss": loss,
                     "bytes": size,
+                    "ms": group.costs[LATENCY_MS][at] if LATENCY_MS in group.costs else None,
                     "chosen": at == chosen,
                     "source": group.source,
                 }
@@ -41,20 +43,21 @@ def layers_spec(report: MixReport, point: MixPoint) -> dict[str, Any]:
         "sort": {"field": "place"},
         "axis": {"labelLimit": 170, "labelOverlap": False, "labelFlush": False},
     }
-    x: dict[str, Any] = {"field": "format", "type": "nominal", "title": None, "sort": list(report.formats)}
+    x: dict[str, Any] = {"field": "choice", "type": "nominal", "title": None, "sort": list(report.choices)}
     x["axis"] = {"labelAngle": 0, "orient": "top"}
     tips = [
         {"field": "layer"},
-        {"field": "format"},
-        {"field": "loss", "title": "loss in that format", "format": ".3g"},
+        {"field": "choice"},
+        {"field": "loss", "title": "loss with it", "format": ".3g"},
         {"field": "bytes", "title": "bytes", "format": ","},
+        *([] if report.clock is None else [{"field": "ms", "title": "predicted ms", "format": ".3g"}]),
         {"field": "source", "title": "how it is known"},
         {"field": "chosen", "title": "in this mix"},
     ]
     shade: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "loss", "legend": None}
     shade["scale"] = {"type": "symlog", "constant": _small(rows), "range": ["#dfe6ec", CLIPPING], "interpolate": "rgb"}
     return {
-        **chart_frame("Formats; darker loses more", "", max(18 * len(report.groups), 60)),
+        **chart_frame("Choices; darker loses more", "", max(18 * len(report.groups), 60)),
         "datasets": {"rows": rows},
         "layer": [
             {
@@ -98,7 +101,7 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
     colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
     tips = [{"field": "first"}, {"field": "second"}, {"field": "loss", "title": "beyond the sum", "format": "+.3g"}]
     return {
-        **chart_frame("Pairs of layers in the narrowest format", "", 180),
+        **chart_frame("Pairs of layers in their narrowest choices", "", 180),
         "datasets": {"rows": rows},
         "layer": [
             {

@@ -4,18 +4,79 @@ from __future__ import annotations
 
 import math
 
-from qexplorer.report.metric_words import stated, value_text, with_unit
-from qexplorer.report.words import bytes_text
+from qexplorer.core.results import Latency
+from qexplorer.core.speed import Change
+from qexplorer.core.words.numbers import number_text
+from qexplorer.measure.energy.per_inference import ESTIMATED
+from qexplorer.report.metric_words import change_text, stated, unsure_text, value_text, with_unit
+from qexplorer.report.statements.claims import change_of, hidden_loss
+from qexplorer.report.words import bytes_text, count_text
+from qexplorer.run.registry import backend_label
+from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, ENERGY_MJ, LATENCY_MS, WEIGHT_BYTES
 from qexplorer.search.mixing.mix_types import MixReport, VerifiedMix
+from qexplorer.search.mixing.recipes import named_in
 
-__all__ = ["MIX_HEADER", "chosen_sentence", "loss_unit", "mix_cells", "prediction_sentence"]
+__all__ = [
+    "asked_text",
+    "axis_title",
+    "chosen_sentence",
+    "clock_sentences",
+    "cost_text",
+    "hidden_sentence",
+    "latency_errors",
+    "loss_unit",
+    "mix_cells",
+    "mix_header",
+    "prediction_sentence",
+]
 
-MIX_HEADER = ("mix", "from", "weights", "of int8", "predicted loss", "measured loss", "metric", "drop")
+_PLAIN = ("mix", "from", "weights", "of int8", "bit operations", "predicted loss", "measured loss", "metric", "drop")
+_TIMED = ("predicted latency", "measured latency", "speed-up", "energy")
+
+
+def mix_header(report: MixReport) -> tuple[str, ...]:
+    """Of the table of measured mixes."""
+    return _PLAIN + (_TIMED if report.clock is not None else ())
+
+
+def cost_text(kind: str, value: float) -> str:
+    """A cost with its unit."""
+    if kind == WEIGHT_BYTES:
+        return bytes_text(round(value))
+    if kind == BIT_OPERATIONS:
+        return count_text(round(value))
+    return f"{number_text(value)} {'ms' if kind == LATENCY_MS else 'mJ'}"
+
+
+def axis_title(report: MixReport, axis: str) -> str:
+    """What the front is drawn over."""
+    title = "bytes" if axis == WEIGHT_BYTES else COSTS[axis].title
+    told = f"weights, % of int8's {title}" if axis == WEIGHT_BYTES else f"{title}, % of int8's"
+    if axis == ENERGY_MJ and report.clock is not None and report.clock.energy_source == ESTIMATED:
+        told += " (estimated)"
+    return told
 
 
 def loss_unit(report: MixReport) -> str:
     """What losses are, with their unit."""
     return "divergence from float, nats" if report.unit == "nats" else "squared error over signal"
+
+
+def asked_text(report: MixReport) -> str:
+    """What was asked for."""
+    least = f"the {COSTS[report.axis].least}"
+    told = ""
+    if report.as_float:
+        told = f"{least} that no test tells from float"
+    elif report.most_drop is not None:
+        told = f"{least} whose metric drops by at most {report.most_drop:g}"
+    limits = " and ".join(
+        f"at most {cost_text(kind, share * report.whole[kind])}"
+        f"{' of weights' if kind == WEIGHT_BYTES else f' of {COSTS[kind].title}' if kind == BIT_OPERATIONS else ''}"
+        f", {100 * share:.3g} % of int8's"
+        for kind, share in report.budgets.items()
+    )
+    return ", with ".join(part for part in (told, limits) if part)
 
 
 def _metric(report: MixReport, value: float | None) -> str:
@@ -37,11 +98,17 @@ def chosen_sentence(report: MixReport) -> str:
         if report.verified:
             return "None of the mixes that were measured is within what was asked."
         return "Nothing was measured yet."
-    share = best.weight_bytes / max(report.int8_bytes, 1)
-    counts = [report.groups[i].formats[at] for i, at in enumerate(best.point.choice)]
-    each = [f"{counts.count(name)} in {name}" for name in report.formats if name in counts]
+    share = best.weight_bytes / max(report.whole[WEIGHT_BYTES], 1)
+    names = named_in(report.groups, best.point.choice)
+    each = [f"{names.count(name)} in {name}" for name in report.choices if name in names]
     told = " and ".join(part for part in (", ".join(each[:-1]), each[-1]) if part)
     words = f"{told}: {bytes_text(best.weight_bytes)} of weights, {100 * share:.3g} % of int8's"
+    if best.latency is not None and best.latency.p50 is not None:
+        words += (
+            f"; {number_text(best.latency.p50)} ms on {backend_label(report.clock.backend if report.clock else '')}"
+        )
+        if best.latency.speedup is not None:
+            words += f", {number_text(best.latency.speedup, digits=2)} times as fast as float"
     if best.found.metric is not None:
         words += f"; on {report.n} samples kept apart {_metric(report, best.found.metric)}"
         if best.found.metric_drop is not None:
@@ -54,16 +121,78 @@ def chosen_sentence(report: MixReport) -> str:
     return f"{words}."
 
 
+def hidden_sentence(report: MixReport) -> str:
+    """What the paired test says of the chosen mix, and how large a loss it would not show; empty without a test."""
+    best = report.best
+    if best is None or best.paired is None or best.paired.delta is None or best.paired.delta_ci95 is None:
+        return ""
+    looked = len(report.verified)
+    change = change_of(best.paired, looked)
+    if change in (Change.BETTER, Change.WORSE):
+        told = f"the chosen mix {change_text(best.paired)} beside float"
+    else:
+        hidden = hidden_loss(best.paired, looked)
+        told = unsure_text(best.paired, hidden, small=change is Change.NONE, looked=looked)
+    return f"{told[0].upper()}{told[1:]}."
+
+
 def prediction_sentence(report: MixReport) -> str:
     """How far predictions were from measurements."""
+    told = []
     ratios = [mix.found.loss / mix.point.predicted_loss for mix in report.verified if mix.point.predicted_loss > 0]
-    if not ratios:
-        return ""
-    low, high = min(ratios), max(ratios)
-    told = f"{low:.2g}" if math.isclose(low, high, rel_tol=0.02) else f"{low:.2g} to {high:.2g}"
-    return (
-        f"What was measured is {told} times what was predicted: layers interact, and activations are rounded as well."
+    if ratios:
+        low, high = min(ratios), max(ratios)
+        span = f"{low:.2g}" if math.isclose(low, high, rel_tol=0.02) else f"{low:.2g} to {high:.2g}"
+        told.append(f"Losses that were measured are {span} times what was predicted: layers interact.")
+    errors = latency_errors(report)
+    if errors:
+        mean = sum(abs(error) for error in errors) / len(errors)
+        told.append(
+            f"Predicted latencies are {100 * mean:.2g} % off in the mean of {len(errors)}, in units of int8's beside "
+            "them."
+        )
+    return " ".join(told)
+
+
+def latency_errors(report: MixReport) -> list[float]:
+    """Predicted latency of each timed mix over the measured one, less 1; each in units of int8's, timed beside it."""
+    if report.clock is None:
+        return []
+    int8 = next((each for each in report.clock.plain if each.name == "int8"), None)
+    if int8 is None or int8.latency is None or int8.latency.p50 is None:
+        return []
+    pace = int8.latency.p50 / int8.call_ms
+    return [
+        mix.point.costs[LATENCY_MS] * pace / mix.latency.p50 - 1
+        for mix in report.verified
+        if mix.latency is not None and mix.latency.p50
+    ]
+
+
+def clock_sentences(report: MixReport) -> tuple[str, ...]:
+    """Where latency and energy are from, and how far they can be believed."""
+    clock = report.clock
+    if clock is None:
+        return report.notes
+    how = {
+        "kernels": "from the times of single kernels",
+        "kernels and boundaries": "from the times of single kernels and the number of conversions",
+        "boundaries": "from the number of layers and conversions, as single kernels are too short to be told apart",
+    }[clock.form]
+    off = (
+        ""
+        if clock.error is None
+        else f"; left out in turn, each is foretold within {100 * clock.error:.2g} % in the mean"
     )
+    told = [f"Latencies on {backend_label(clock.backend)} are predicted {how} of {clock.n} timed variants{off}."]
+    if clock.energy_source == ESTIMATED:
+        told.append(
+            f"No meter counts here: energy is latency times {clock.watts:.3g} W, an estimate, and ranks mixes as "
+            "latency does."
+        )
+    else:
+        told.append(f"Energy is latency times the power that each plain choice drew ({clock.energy_source}).")
+    return (*told, *report.notes)
 
 
 def mix_cells(report: MixReport) -> list[tuple[str, ...]]:
@@ -73,13 +202,30 @@ def mix_cells(report: MixReport) -> list[tuple[str, ...]]:
 
 def _cells(report: MixReport, place: int, mix: VerifiedMix) -> tuple[str, ...]:
     mark = " (chosen)" if place == report.chosen else ""
-    return (
+    plain = (
         f"{mix.recipe_name}{mark}",
         mix.why,
         bytes_text(mix.weight_bytes),
-        f"{100 * mix.weight_bytes / max(report.int8_bytes, 1):.1f} %",
+        f"{100 * mix.weight_bytes / max(report.whole[WEIGHT_BYTES], 1):.1f} %",
+        cost_text(BIT_OPERATIONS, mix.point.costs[BIT_OPERATIONS]),
         f"{mix.point.predicted_loss:.3g}",
         f"{mix.found.loss:.3g}",
         _metric(report, mix.found.metric),
         _drop(report, mix.found.metric_drop),
     )
+    return plain + (_timed_cells(mix) if report.clock is not None else ())
+
+
+def _timed_cells(mix: VerifiedMix) -> tuple[str, ...]:
+    energy = mix.energy
+    told = "" if energy is None or energy.value is None else f"{number_text(energy.value)} mJ"
+    mark = " (estimated)" if told and energy is not None and energy.source == ESTIMATED else ""
+    speedup = "" if mix.latency is None or mix.latency.speedup is None else f"{mix.latency.speedup:.2f}x"
+    return cost_text(LATENCY_MS, mix.point.costs[LATENCY_MS]), _ms(mix.latency), speedup, f"{told}{mark}"
+
+
+def _ms(latency: Latency | None) -> str:
+    if latency is None or latency.p50 is None:
+        return "not known"
+    ends = "" if latency.ci95 is None else f" ({' to '.join(number_text(end) for end in latency.ci95)})"
+    return f"{number_text(latency.p50)} ms{ends}"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from qexplorer.core.results import Accuracy, Run, Status
 from qexplorer.core.speed import Change
+from qexplorer.measure.metrics.results import SIGNIFICANT, differs
 from qexplorer.measure.metrics.statistics import Z95, normal_quantile, paired_difference_interval
 from qexplorer.report.metric_words import SHARE
 
@@ -20,7 +21,6 @@ __all__ = ["MATTERS", "change_of", "hidden_loss", "looked_at"]
 
 MATTERS = 0.01
 """A loss that matters: a point of a share, else a hundredth of float's value (MLPerf Inference asks for 99 %)."""
-_ALPHA = 0.05
 
 
 def looked_at(runs: Sequence[Run]) -> int:
@@ -37,9 +37,7 @@ def change_of(found: Accuracy, looked: int) -> Change:
     """
     assert found.gain is not None
     assert found.delta_ci95 is not None
-    low, high = found.delta_ci95
-    sure = found.mcnemar_p <= _ALPHA if found.mcnemar_p is not None else not low <= 0 <= high
-    if sure:
+    if differs(found):
         return Change.BETTER if found.gain > 0 else Change.WORSE
     return Change.NONE if hidden_loss(found, looked) <= _least_that_matters(found) else Change.UNSURE
 
@@ -57,7 +55,7 @@ def hidden_loss(found: Accuracy, looked: int) -> float:
     worst = found.delta - low if found.direction == "higher" else high - found.delta
     loss = -found.delta if found.direction == "higher" else found.delta
     if looked > 1:
-        z = normal_quantile(1 - _ALPHA / (2 * looked))
+        z = normal_quantile(1 - SIGNIFICANT / (2 * looked))
         if _counts(found):
             assert found.fixed is not None
             assert found.broken is not None

@@ -81,7 +81,7 @@ def _mixes(mix: MixReport, words: Sequence[str]) -> list[Start]:
             "a mix",
             words[0],
             {
-                layer: _word(group.formats[at], words)
+                layer: _word(group.choices[at], words)
                 for group, at in zip(mix.groups, choice, strict=True)
                 for layer in group.layers
             },
@@ -91,7 +91,7 @@ def _mixes(mix: MixReport, words: Sequence[str]) -> list[Start]:
 
 
 def _exact(mix: MixReport) -> list[tuple[int, ...]]:
-    sizes = [point.weight_bytes - mix.other_bytes for point in mix.front]
+    sizes = [point.weight_bytes - mix.other[WEIGHT_BYTES] for point in mix.front]
     if not sizes:
         return []
     problem = problem_of(mix.groups, mix.pairs)

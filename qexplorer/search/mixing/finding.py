@@ -3,43 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import DataError, InputError, QExplorerError, RecipeError
-from qexplorer.core.formats import get_format
+from qexplorer.core.errors import BackendError, DataError, InputError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
-from qexplorer.graph.index import index_of
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
 from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.plan_types import Plan
 from qexplorer.quantize.training.parts import parts
-from qexplorer.search.allocation.exact import greedy, solve
+from qexplorer.run.registry import reference
 from qexplorer.search.allocation.hull import hull
-from qexplorer.search.allocation.problem import Allocation
-from qexplorer.search.mixing.mix_types import MixGroup, MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
+from qexplorer.search.costs.cost_kinds import COSTS, cost_kind
+from qexplorer.search.mixing.candidates import (
+    candidates,
+    chosen_among,
+    front_of,
+    is_within,
+    point_of,
+    within_budgets,
+)
+from qexplorer.search.mixing.choices import MixChoice, choices_of
+from qexplorer.search.mixing.foretelling import (
+    ForetoldGroups,
+    foretold_groups,
+    losses_of,
+    plain_costs,
+    share_in_the_whole,
+)
+from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
 from qexplorer.search.mixing.recipes import recipe_in
-from qexplorer.search.mixing.tables import WEIGHT_BYTES, groups_in, problem_of
+from qexplorer.search.mixing.tables import Losses, problem_of
+from qexplorer.search.mixing.timing_mixes import timed_mixes
+from qexplorer.search.mixing.timing_table import TimedCosts
 from qexplorer.search.mixing.verifying import Verifier
-from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
-from qexplorer.search.sensitivity.question import Inquiry, default_passes, with_format
-from qexplorer.search.sensitivity.sensitivity_types import Rounded, SensitivityReport
+from qexplorer.search.sensitivity.finding import yardstick_of
+from qexplorer.search.sensitivity.question import with_format
 from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_mix", "mix_in_child"]
 
 _APART = 0.3  # of the calibration part, by which mixes are chosen
 _LEAST = 8
-_SHARES = (1.0, 0.97, 0.93, 0.88)  # of the budget, at which exact mixes are tried: what is foretold is not exact
 
 Progress = Callable[[str, float], None]
 Partly = Callable[[MixReport], None]
@@ -53,7 +66,7 @@ def find_mix(
     progress: Progress | None = None,
     partly: Partly | None = None,
 ) -> MixReport:
-    """The mix of formats with the least loss under a budget, or the smallest one within a drop.
+    """The mix of choices with the least loss under budgets, or with the least cost within a drop.
 
     Args:
         model: the float model.
@@ -64,9 +77,10 @@ def find_mix(
         partly: handed what is known before the end: the foretold front, then mixes as they are measured.
 
     Raises:
-        RecipeError: the recipe leaves weights in float, or a format cannot be chosen.
-        DataError: there are too few calibration samples.
-        InputError: nothing fits into the budget.
+        RecipeError: the recipe leaves weights in float, or a choice cannot be mixed with it.
+        DataError: there are too few calibration samples, or no labels for a test beside float.
+        InputError: nothing fits into the budgets.
+        BackendError: latency cannot be measured where it is asked for.
     """
     tell: Progress = progress or (lambda _text, _done: None)
     _check(question, data)
@@ -92,12 +106,9 @@ def mix_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def _check(question: MixQuestion, data: DataSet) -> None:
-    if question.recipe.weights is None:
-        raise RecipeError(f"'{question.recipe.name}' leaves weights in float, so there is nothing to mix")
-    if len(set(question.formats)) < 2:
-        raise RecipeError("a mix needs two formats or more", allowed="such as int8 and int4")
-    for name in question.formats:
-        with_format(question.recipe, name)
+    choices_of(question.recipe, question.choices)
+    for name in (*question.budgets, question.along):
+        cost_kind(name)
     if data.calibration.n < 2 * _LEAST:
         what = f"a search needs at least {2 * _LEAST} calibration samples, and there are {data.calibration.n}"
         raise DataError(what, where=data.name, do="give more samples")
@@ -115,52 +126,121 @@ class _Search:
 
     def report(self) -> MixReport:
         """Foretells, solves, measures."""
-        formats = tuple(sorted(self.question.formats, key=lambda name: -get_format(name).bits))
+        choices = choices_of(self.question.recipe, self.question.choices)
         seen, apart = self._halves()
-        statistics = self._statistics(seen)
-        plans = {
-            name: make_plan(self.model, self._plain(name), statistics) for name in dict.fromkeys((*formats, "int8"))
-        }
-        sensitivity = self._sensitivity(seen, formats)
-        groups = groups_in(sensitivity, plans, formats, index_of(self.model).tied)
-        if not groups:
-            raise RecipeError("no layer's format can be chosen", do="look at page Sensitivity, which says why")
-        verifier = Verifier(self.model, seen, statistics, apart.calibration, yardstick_of(self.model, apart))
-        other = _weights(plans[formats[0]]) - sum(group.weight_bytes[0] for group in groups)
-        self._check_budget(groups, other, _weights(plans["int8"]))
-        self.tell("measuring int8", 0.5)
-        _, plain = verifier.of(self._plain("int8"))
-        found = MixReport(
+        statistics = self._statistics(seen, choices)
+        losses = losses_of(
+            self.model, seen, choices, self.question.samples, lambda text, done: self.tell(text, 0.1 + 0.3 * done)
+        )
+        yard = yardstick_of(self.model, apart)
+        verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
+        found = self._foretold(choices, losses, verifier, statistics)
+        if self.question.as_float and yard.metric is None:
+            what = "whether a mix is distinguishable from float is asked of the task's metric, and there are no labels"
+            raise DataError(what, where=self.data.name, do="give labels, or ask for a budget or a drop")
+        if self.question.is_timed:
+            found = self._timed(found, choices, verifier)
+        found = replace(found, front=front_of(found))
+        self._check_budgets(found)
+        self._hand(found)
+        found = self._with_pairs(found, verifier)
+        found = self._verified(found, verifier)
+        if found.clock is not None and found.verified:
+            self.tell("timing mixes", 0.95)
+            found = timed_mixes(found, self.model, self.data, self._files(found, verifier))
+        return replace(found, chosen=chosen_among(found))
+
+    def _foretold(
+        self, choices: tuple[MixChoice, ...], losses: Losses, verifier: Verifier, statistics: Statistics | None
+    ) -> MixReport:
+        """Everything but latency; the plain model in int8 is measured."""
+        int8 = self._int8
+        self.tell("measuring int8", 0.4)
+        plain = verifier.judged(int8).found
+        hardware = self._backend if self.question.hardware_aware else None
+        alone = foretold_groups(self.model, statistics, choices, losses, {}, hardware)
+        shares = self._activation_shares(choices, losses, alone, verifier)
+        told = foretold_groups(self.model, statistics, choices, losses, shares, hardware)
+        return MixReport(
             model=self.model.name,
             data=self.data.name,
             base=self.question.recipe.to_yaml(),
-            formats=formats,
-            int8_bytes=_weights(plans["int8"]),
-            other_bytes=other,
-            share=self.question.share,
+            choices=tuple(choice.name for choice in choices),
+            whole=plain_costs(self.model, make_plan(self.model, int8, statistics)),
+            other=told.other,
+            budgets=self.question.limits,
             most_drop=self.question.most_drop,
-            unit=sensitivity.unit,
-            metric_name=sensitivity.metric_name,
-            n=apart.calibration.n,
-            groups=groups,
+            as_float=self.question.as_float,
+            axis=self.question.along,
+            hardware=hardware,
+            unit=verifier.yard.unit,
+            metric_name=None if verifier.yard.metric is None else verifier.yard.metric.name,
+            n=verifier.apart.n,
+            groups=told.groups,
             pairs=(),
-            front=_points(hull(problem_of(groups), WEIGHT_BYTES), other),
+            edges=(),
+            front=(),
             verified=(),
             chosen=None,
             plain=plain,
         )
-        self._hand(found)
-        found = self._with_pairs(found, verifier)
-        return self._verified(found, verifier)
 
-    def _check_budget(self, groups: Sequence[MixGroup], other: int, whole: int) -> None:
-        """Before anything is measured."""
-        least = other + sum(min(group.weight_bytes) for group in groups)
-        share = self.question.share
-        if share is not None and int(share * whole) < least:
-            least_share = math.ceil(1000 * least / whole) / 1000
-            what = f"nothing fits into {100 * share:.3g} % of int8's bytes"
-            raise InputError(what, allowed=f"{least_share:.3g} or more", do="allow more, or add a smaller format")
+    @property
+    def _int8(self) -> Recipe:
+        return with_format(self.question.recipe, "int8")
+
+    @property
+    def _backend(self) -> str:
+        return self.question.backend or reference().name
+
+    def _activation_shares(
+        self, choices: tuple[MixChoice, ...], losses: Losses, told: ForetoldGroups, verifier: Verifier
+    ) -> dict[str, float]:
+        """By what activations are in: how much of their losses counts, from one whole network measured for each."""
+        widest: dict[str, MixChoice] = {}
+        for choice in choices:
+            if choice.on_grids and choice.recipe.activations is not None:
+                widest.setdefault(choice.activations_in, choice)
+        names = [group.layers for group in told.groups]
+        return {
+            key: share_in_the_whole(
+                verifier.judged(choice.recipe).found.loss,
+                sum(losses.of_weights(each, choice) for each in names),
+                sum(losses.of_activations(each, choice) for each in names),
+            )
+            for key, choice in widest.items()
+        }
+
+    def _timed(self, found: MixReport, choices: tuple[MixChoice, ...], verifier: Verifier) -> MixReport:
+        work = TimedCosts(
+            model=self.model,
+            base=self.question.recipe,
+            choices=choices,
+            verifier=verifier,
+            backend=self._backend,
+            threads=self.question.threads,
+            tell=lambda text, done: self.tell(text, 0.45 + 0.1 * done),
+        )
+        try:
+            return work.into(found)
+        except BackendError as error:
+            if any(COSTS[name].timed for name in (*found.budgets, found.axis)):
+                raise
+            return replace(found, notes=(*found.notes, f"latency is not among the costs: {error.sentence}"))
+
+    def _check_budgets(self, found: MixReport) -> None:
+        """Before anything is measured: each budget alone has to be possible."""
+        problem = problem_of(found.groups, (), found.edges)
+        for kind, share in found.budgets.items():
+            if kind not in found.whole:
+                raise InputError(f"'{kind}' could not be had", where="budget", allowed=", ".join(found.whole))
+            least = point_of(found, hull(problem, kind)[0]).costs[kind]
+            whole = max(found.whole[kind], 1e-300)
+            if share * whole < least:
+                title = "bytes" if kind == "weight_bytes" else COSTS[kind].title
+                what = f"nothing fits into {100 * share:.3g} % of int8's {title}"
+                allowed = f"{math.ceil(1000 * least / whole) / 1000:.3g} or more"
+                raise InputError(what, allowed=allowed, do="allow more, or add a smaller choice")
 
     def _halves(self) -> tuple[DataSet, DataSet]:
         """What is looked at, and what is kept apart to measure mixes."""
@@ -173,103 +253,75 @@ class _Search:
         )
         return seen, apart
 
-    def _statistics(self, data: DataSet) -> Statistics | None:
-        if not self.question.recipe.needs_statistics:
+    def _statistics(self, data: DataSet, choices: tuple[MixChoice, ...]) -> Statistics | None:
+        if not any(choice.recipe.needs_statistics for choice in choices):
             return None
         return statistics_for(
             self.model, data, progress=lambda done, n: self.tell(f"observing sample {done} of {n}", 0.1 * done / n)
         )
 
-    def _plain(self, format: str) -> Recipe:
-        return with_format(self.question.recipe, format)
-
-    def _sensitivity(self, data: DataSet, formats: Sequence[str]) -> SensitivityReport:
-        """Of weights alone in the narrowest format: losses in all others follow from it."""
-        question = Inquiry(
-            recipe=self._plain(formats[-1]).model_copy(update={"algorithms": ()}),
-            samples=self.question.samples,
-            rounded=(Rounded.WEIGHTS,),
-            passes=default_passes(self.model),
-            formats=tuple(formats),
-        )
-        return find_sensitivity(
-            self.model, data, question, progress=lambda text, done: self.tell(text, 0.1 + 0.4 * done)
-        )
-
     def _with_pairs(self, found: MixReport, verifier: Verifier) -> MixReport:
-        """With what pairs of the groups that lose most in the narrowest format lose beyond their sum."""
-        count = min(self.question.pairs, len(found.groups))
+        """With what pairs of the groups that lose most in their narrowest choice lose beyond their sum."""
+        open_ones = [at for at, group in enumerate(found.groups) if len(group.choices) > 1]
+        count = min(self.question.pairs, len(open_ones))
         if count < 2:
             return found
-        worst = sorted(range(len(found.groups)), key=lambda i: -found.groups[i].losses[-1])[:count]
-        wide = [0] * len(found.groups)
+        worst = sorted(open_ones, key=lambda at: -found.groups[at].losses[-1])[:count]
 
         def loss_with(*narrow: int) -> float:
-            choice = tuple(len(found.formats) - 1 if i in narrow else c for i, c in enumerate(wide))
-            return verifier.of(recipe_in(found, choice))[1].loss
+            choice = tuple(len(group.choices) - 1 if at in narrow else 0 for at, group in enumerate(found.groups))
+            return verifier.judged(recipe_in(found, choice)).found.loss
 
         base = loss_with()
         alone = {}
         pairs = []
         steps = count + count * (count - 1) // 2
-        for done, i in enumerate(worst):
-            self.tell("measuring pairs of layers", 0.5 + 0.2 * done / steps)
-            alone[i] = loss_with(i)
+        for done, at in enumerate(worst):
+            self.tell("measuring pairs of layers", 0.55 + 0.15 * done / steps)
+            alone[at] = loss_with(at)
         for done, (a, b) in enumerate((a, b) for at, a in enumerate(worst) for b in worst[at + 1 :]):
-            self.tell("measuring pairs of layers", 0.5 + 0.2 * (count + done) / steps)
+            self.tell("measuring pairs of layers", 0.55 + 0.15 * (count + done) / steps)
             beyond = loss_with(a, b) - alone[a] - alone[b] + base
             pairs.append(MixPair(min(a, b), max(a, b), beyond))
         found = replace(found, pairs=tuple(pairs))
+        found = replace(found, front=front_of(found))
         self._hand(found)
         return found
 
     def _verified(self, found: MixReport, verifier: Verifier) -> MixReport:
-        candidates = self._candidates(found)
-        for done, (point, why) in enumerate(candidates):
-            self.tell(f"measuring mix {done + 1} of {len(candidates)}", 0.7 + 0.3 * done / len(candidates))
+        if found.seeks_least:
+            return self._least(found, verifier)
+        asked = candidates(found, self.question.verified)
+        for done, (point, why) in enumerate(asked):
+            self.tell(f"measuring mix {done + 1} of {len(asked)}", 0.7 + 0.25 * done / len(asked))
             found = self._measured(found, verifier, point, why)
             self._hand(found)
-        if self.question.most_drop is not None:
-            found = self._smallest(found, verifier)
-        return replace(found, chosen=_chosen(found))
+        return found
 
     def _measured(self, found: MixReport, verifier: Verifier, point: MixPoint, why: str) -> MixReport:
         recipe = recipe_in(found, point.choice)
-        made, evaluated = verifier.of(recipe)
-        mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, _weights(made.plan), evaluated)
+        judged = verifier.judged(recipe)
+        size = sum(layer.weight_bytes for layer in judged.made.plan.layers)
+        mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, size, judged.found, judged.paired)
         return replace(found, verified=(*found.verified, mix), chosen=None)
 
-    def _candidates(self, found: MixReport) -> list[tuple[MixPoint, str]]:
-        """Mixes worth measuring: exact ones with pairs and without at the budget and a little below, and greedy's."""
-        if found.budget_bytes is None:
-            return []
-        budget = found.budget_bytes - found.other_bytes
-        plain, paired = problem_of(found.groups), problem_of(found.groups, found.pairs)
-        solved: list[tuple[Allocation, str]] = [(solve(paired, {WEIGHT_BYTES: budget}), "exact, with pairs")]
-        for share in _SHARES:
-            try:
-                solved.append((solve(plain, {WEIGHT_BYTES: budget * share}), "exact"))
-            except QExplorerError:
-                break  # below the smallest mix
-        solved.append((greedy(plain, WEIGHT_BYTES, budget), "greedy"))
-        distinct: dict[tuple[int, ...], tuple[MixPoint, str]] = {}
-        for allocation, why in solved:
-            distinct.setdefault(allocation.chosen, (_point(allocation, found.other_bytes), why))
-        return list(distinct.values())[: self.question.verified]
+    def _files(self, found: MixReport, verifier: Verifier) -> Mapping[str, Any]:
+        made = {mix.recipe_name: verifier.judged(Recipe.parse(mix.recipe)).made for mix in found.verified}
+        return made | {"int8": verifier.judged(self._int8).made}
 
-    def _smallest(self, found: MixReport, verifier: Verifier) -> MixReport:
-        """The smallest point of the front within the drop, by halving: larger mixes drop less, on the whole."""
-        assert self.question.most_drop is not None
-        low, high = 0, len(found.front) - 1
-        steps = max(1, math.ceil(math.log2(len(found.front) + 1)))
-        done = 0
+    def _least(self, found: MixReport, verifier: Verifier) -> MixReport:
+        """The point of the front with the least cost within what is asked, by halving: dearer mixes lose less, on the
+        whole."""
+        points = within_budgets(found, found.front)
+        low, high, done = 0, len(points) - 1, 0
+        steps = max(1, math.ceil(math.log2(len(points) + 1)))
         while low <= high:
             middle = (low + high) // 2
-            self.tell(f"measuring mix {done + 1} of about {steps}", min(0.7 + 0.3 * done / steps, 0.99))
-            found = self._measured(found, verifier, found.front[middle], "front")
+            self.tell(f"measuring mix {done + 1} of about {steps}", min(0.7 + 0.25 * done / steps, 0.94))
+            found = self._measured(found, verifier, points[middle], "front")
             self._hand(found)
             done += 1
-            if _is_within(found.verified[-1], self.question.most_drop):
+            if is_within(found, found.verified[-1]):
                 high = middle - 1
             else:
                 low = middle + 1
@@ -278,34 +330,3 @@ class _Search:
     def _hand(self, found: MixReport) -> None:
         if self.partly is not None:
             self.partly(found)
-
-
-def _weights(plan: Plan) -> int:
-    """Packed bytes of the weights of layers: codes, scales and zero points."""
-    return sum(layer.weight_bytes for layer in plan.layers)
-
-
-def _is_within(mix: VerifiedMix, drop: float) -> bool:
-    measured = mix.found.metric_drop if mix.found.metric_drop is not None else mix.found.loss
-    return measured <= drop
-
-
-def _chosen(found: MixReport) -> int | None:
-    """The mix with the least measured loss within the budget, or the smallest within the drop."""
-    within = [
-        i
-        for i, mix in enumerate(found.verified)
-        if (found.budget_bytes is None or mix.weight_bytes <= found.budget_bytes)
-        and (found.most_drop is None or _is_within(mix, found.most_drop))
-    ]
-    if found.most_drop is not None:
-        return min(within, key=lambda i: found.verified[i].weight_bytes, default=None)
-    return min(within, key=lambda i: found.verified[i].found.loss, default=None)
-
-
-def _point(allocation: Allocation, other: int) -> MixPoint:
-    return MixPoint(allocation.chosen, allocation.loss, round(allocation.costs[WEIGHT_BYTES]) + other)
-
-
-def _points(allocations: Sequence[Allocation], other: int) -> tuple[MixPoint, ...]:
-    return tuple(_point(each, other) for each in allocations)

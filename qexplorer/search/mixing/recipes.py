@@ -1,14 +1,18 @@
-"""A choice of formats as an ordinary recipe: one rule for each layer that differs from what most layers have."""
+"""A choice for each group as an ordinary recipe: one rule for each layer that differs from what most values have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
-from qexplorer.core.recipe import LayerRule, Recipe
-from qexplorer.core.recipe_words.names import own_name
+from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.names import own_name, told_apart
+from qexplorer.search.mixing.choices import MixChoice, choices_of
 from qexplorer.search.mixing.mix_types import MixGroup, MixReport
 
-__all__ = ["mix_name", "recipe_in", "recipe_of", "unmixed"]
+__all__ = ["mix_name", "named_in", "recipe_in", "recipe_of", "unmixed"]
+
+_MOST_NAMED = 2  # layers that a name tells
 
 
 def unmixed(recipe: Recipe, format: str) -> Recipe:
@@ -24,33 +28,55 @@ def unmixed(recipe: Recipe, format: str) -> Recipe:
     return plain.model_copy(update={"name": own_name(plain)})
 
 
+def named_in(groups: Sequence[MixGroup], choice: Sequence[int]) -> list[str]:
+    """The name of the choice of each group."""
+    return [group.choices[at] for group, at in zip(groups, choice, strict=True)]
+
+
 def recipe_in(report: MixReport, choice: Sequence[int]) -> Recipe:
-    """The recipe that makes a choice for each group of a report."""
-    return recipe_of(Recipe.parse(report.base), report.groups, choice)
+    """The recipe that makes a choice for each group of a report, called as no other measured mix is."""
+    base = Recipe.parse(report.base)
+    known = {each.name: each for each in choices_of(base, report.choices)}
+    made = recipe_of(base, known, report.groups, named_in(report.groups, choice))
+    return told_apart(made, [Recipe.parse(mix.recipe) for mix in report.verified])
 
 
-def recipe_of(base: Recipe, groups: Sequence[MixGroup], choice: Sequence[int]) -> Recipe:
-    """``base`` with its weights in the format that most values get, and a rule for each layer with another one."""
-    assert base.weights is not None
-    sizes: dict[str, int] = {}
-    chosen = [group.formats[at] for group, at in zip(groups, choice, strict=True)]
-    for group, name in zip(groups, chosen, strict=True):
-        sizes[name] = sizes.get(name, 0) + group.parameters
-    main = max(sizes, key=lambda each: sizes[each]) if sizes else base.weights.format
+def recipe_of(
+    base: Recipe, choices: Mapping[str, MixChoice], groups: Sequence[MixGroup], names: Sequence[str]
+) -> Recipe:
+    """The choice that most values get, and a rule for each layer with another one.
+
+    Args:
+        base: what all layers share.
+        choices: by name.
+        groups: of layers.
+        names: of the choice of each group.
+    """
+    sizes = {name: 0 for name, choice in choices.items() if choice.on_grids}
+    for group, name in zip(groups, names, strict=True):
+        if name in sizes:
+            sizes[name] += group.parameters
+    main = choices[max(sizes, key=lambda each: sizes[each])]
     rules = [
-        LayerRule(match=layer, weights={"format": name})
-        for group, name in zip(groups, chosen, strict=True)
-        if name != main
+        choices[name].rule(layer, main)
+        for group, name in zip(groups, names, strict=True)
+        if name != main.name
         for layer in group.layers
     ]
-    weights = base.weights.model_copy(update={"format": main})
-    made = base.model_copy(update={"weights": weights, "layers": (*rules, *base.layers)})
+    made = main.recipe.model_copy(update={"layers": (*rules, *base.layers)})
     made = Recipe.model_validate(made.model_dump(by_alias=True))
-    return made.model_copy(update={"name": mix_name(base, chosen) if rules else own_name(made)})
+    return made.model_copy(update={"name": mix_name(base, groups, names, main.name) if rules else own_name(made)})
 
 
-def mix_name(base: Recipe, chosen: Sequence[str]) -> str:
-    """Such as ``w8a8 mixed: 4 int4, 8 int8``: the recipe that is shared, and how many groups have each format."""
-    counts = {name: list(chosen).count(name) for name in dict.fromkeys(sorted(chosen))}
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return f"{base.name} mixed: {told}"
+def mix_name(base: Recipe, groups: Sequence[MixGroup], names: Sequence[str], main: str) -> str:
+    """Such as ``w8a8 mixed: 4 int4, 8 int8 (7c1)``: the recipe that is shared, how many groups have each choice, and
+    three digits of which; where a layer or two differ, ``w8a8 mixed: int8 but fc1 in int4``."""
+    others = [(group.layers[0], name) for group, name in zip(groups, names, strict=True) if name != main]
+    if len(others) <= _MOST_NAMED and len({name for _, name in others}) == 1 and len(others) < len(groups):
+        layers = ", ".join(layer for layer, _ in others)
+        told = f"{base.name} mixed: {main} but {layers} in {others[0][1]}"
+        if len(told) <= 60:  # a name of a column
+            return told
+    counts = {name: list(names).count(name) for name in dict.fromkeys(sorted(names))}
+    which = hashlib.sha256("\n".join(names).encode()).hexdigest()[:3]
+    return f"{base.name} mixed: {', '.join(f'{count} {name}' for name, count in counts.items())} ({which})"

@@ -1,62 +1,76 @@
-"""What each group of layers loses and costs in each format."""
+"""What each group of layers loses with each choice, and the allocation problem that comes of losses and costs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.search.allocation.problem import AllocationProblem, PairTerm
-from qexplorer.search.mixing.mix_types import MixGroup, MixPair
+from qexplorer.search.mixing.choices import MixChoice
+from qexplorer.search.mixing.mix_types import MixEdge, MixGroup, MixPair
 from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
 
-__all__ = ["WEIGHT_BYTES", "groups_in", "problem_of"]
+__all__ = ["Losses", "problem_of", "sharing"]
 
-WEIGHT_BYTES = "weight_bytes"
 _FARTHEST = 30.0  # times that an evaluated loss may correct a foretold one
 
 
-def groups_in(
-    report: SensitivityReport, plans: Mapping[str, Plan], formats: Sequence[str], tied: Mapping[str, str]
-) -> tuple[MixGroup, ...]:
-    """Groups with what each format loses and costs.
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """What rounding a layer loses, from sensitivity reports: weights and activations apart, as their errors are taken
+    to be independent.
 
-    Args:
-        report: of the model with weights in the narrowest of the formats, evaluated with weights alone.
-        plans: of the model with all weights in a format, by format.
-        formats: in the order of choices.
-        tied: weights that are another one turned over, by name.
+    Attributes:
+        weights: of the weights alone in the narrowest choice, foretold in all others.
+        activations: by what activations are in, of activations alone.
+        casts: by choice that casts, of everything.
     """
-    known = {layer.name: layer for layer in report.layers}
-    groups = []
-    for names in _sharing(plans[formats[0]], tied):
-        found = [known[name] for name in names if name in known]
-        if not found or any(not each.formats for each in found):
-            continue
-        factors = [_factor(layer) for layer in found]
-        losses = []
-        for name in formats:
-            told = [layer.formats.get(name) for layer in found]
-            losses.append(sum(0.0 if t is None else t.loss * (f or 1.0) for t, f in zip(told, factors, strict=True)))
-        layers = [[plans[name].layer(each) for each in names] for name in formats]
-        if len({tuple(layer.weights for layer in each) for each in layers}) == 1:
-            continue  # a rule of the recipe decides its format
-        groups.append(
-            MixGroup(
-                layers=tuple(names),
-                parameters=layers[0][0].parameters,
-                formats=tuple(formats),
-                losses=tuple(losses),
-                weight_bytes=tuple(sum(layer.weight_bytes for layer in each) for each in layers),
-                source="evaluated" if all(f is not None for f in factors) else "gradient",
-            )
-        )
-    return tuple(groups)
+
+    weights: SensitivityReport
+    activations: Mapping[str, SensitivityReport]
+    casts: Mapping[str, SensitivityReport]
+
+    def knows(self, layers: Sequence[str]) -> bool:
+        """Whether there is a loss of the weights of any of these layers."""
+        found = [layer for name in layers if (layer := self.weights.layer(name)) is not None]
+        return bool(found) and all(layer.formats for layer in found)
+
+    def of_weights(self, layers: Sequence[str], choice: MixChoice) -> float:
+        """Of layers that share a choice, for their weights."""
+        if choice.is_float:
+            return 0.0
+        if choice.casts:
+            return sum(_exact_or_foretold(self.casts[choice.name].layer(name), "both") for name in layers)
+        total = 0.0
+        for name in layers:
+            layer = self.weights.layer(name)
+            foretold = None if layer is None else layer.formats.get(choice.weights_in)
+            total += 0.0 if layer is None or foretold is None else foretold.loss * (_factor(layer) or 1.0)
+        return total
+
+    def of_activations(self, layers: Sequence[str], choice: MixChoice) -> float:
+        """The same for what they read and make."""
+        report = self.activations.get(choice.activations_in)
+        if report is None or not choice.on_grids:
+            return 0.0
+        return sum(_exact_or_foretold(report.layer(name), "activations") for name in layers)
+
+    def source(self, layers: Sequence[str]) -> str:
+        """How the losses of weights are known."""
+        found = [layer for name in layers if (layer := self.weights.layer(name)) is not None]
+        return "evaluated" if all(_factor(layer) is not None for layer in found) else "gradient"
 
 
-def _sharing(plan: Plan, tied: Mapping[str, str]) -> list[list[str]]:
+def _exact_or_foretold(layer: LayerSensitivity | None, rounded: str) -> float:
+    found = None if layer is None else layer.exact(rounded) or layer.gradient(rounded)
+    return 0.0 if found is None else found.loss
+
+
+def sharing(plan: Plan, tied: Mapping[str, str]) -> list[list[str]]:
     """Names of layers with a weight on a grid; those that share one stand together."""
     by_weight: dict[str, list[str]] = {}
     for layer, keys in plan.constants.items():
@@ -76,15 +90,24 @@ def _factor(layer: LayerSensitivity) -> float | None:
     return float(np.clip(evaluated.loss / foretold.loss, 1 / _FARTHEST, _FARTHEST))
 
 
-def problem_of(groups: Sequence[MixGroup], pairs: Sequence[MixPair] = ()) -> AllocationProblem:
-    """The allocation problem of weight bytes. Pairs are of the narrowest formats, the last choice of their groups."""
+def problem_of(
+    groups: Sequence[MixGroup], pairs: Sequence[MixPair] = (), edges: Sequence[MixEdge] = ()
+) -> AllocationProblem:
+    """The allocation problem of all costs. Pairs are of the narrowest choices, the last ones of their groups."""
     loss = [np.asarray(group.losses, np.float64) for group in groups]
-    cost = [np.asarray(group.weight_bytes, np.float64) for group in groups]
-    narrow = [int(np.argmin(group.weight_bytes)) for group in groups]
-    alone = [float(row[at]) for row, at in zip(loss, narrow, strict=True)]
+    kinds = list(groups[0].costs)
+    costs = {kind: [np.asarray(group.costs[kind], np.float64) for group in groups] for kind in kinds}
     sizes = [len(row) for row in loss]
-    terms = [PairTerm.at(sizes, a, narrow[a], b, narrow[b], value) for (a, b), value in _possible(pairs, alone).items()]
-    return AllocationProblem(loss, {WEIGHT_BYTES: cost}, terms)
+    alone = [float(row[-1]) for row in loss]
+    terms = [
+        PairTerm.at(sizes, a, sizes[a] - 1, b, sizes[b] - 1, value) for (a, b), value in _possible(pairs, alone).items()
+    ]
+    extra = {
+        kind: [PairTerm(edge.first, edge.second, np.asarray(edge.costs[kind], np.float64)) for edge in edges]
+        for kind in kinds
+        if edges and kind in edges[0].costs
+    }
+    return AllocationProblem(loss, costs, terms, extra)
 
 
 def _possible(pairs: Sequence[MixPair], alone: Sequence[float]) -> dict[tuple[int, int], float]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Accuracy
+from qexplorer.measure.metrics.results import Scored, result_of
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.quantize.quantize import quantize_model
@@ -17,9 +21,24 @@ from qexplorer.run.registry import reference
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["Verifier"]
+__all__ = ["JudgedMix", "Verifier"]
 
 _BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedMix:
+    """One recipe as it was measured.
+
+    Attributes:
+        made: the quantized model.
+        found: loss and metric.
+        paired: the metric beside float's on the same samples; None where the task has none.
+    """
+
+    made: QuantizedModel
+    found: Evaluated
+    paired: Accuracy | None
 
 
 @dataclass(slots=True, eq=False)
@@ -41,19 +60,33 @@ class Verifier:
     yard: Yardstick
     _floats: list[Array] = field(default_factory=list)
     _plain: LaidBeside | None = None
-    _known: dict[str, tuple[QuantizedModel, Evaluated]] = field(default_factory=dict)
+    _known: dict[str, JudgedMix] = field(default_factory=dict)
+
+    def made(self, recipe: Recipe) -> QuantizedModel:
+        """The quantized model, not measured.
+
+        Raises:
+            RecipeError: the recipe cannot be applied.
+        """
+        needs = recipe.needs_samples or recipe.casts
+        return quantize_model(self.model, recipe, self.statistics, self.data if needs else None)
 
     def of(self, recipe: Recipe) -> tuple[QuantizedModel, Evaluated]:
-        """The quantized model and what it loses; each recipe is done once.
+        """The quantized model and what it loses (see :meth:`judged`)."""
+        judged = self.judged(recipe)
+        return judged.made, judged.found
+
+    def judged(self, recipe: Recipe) -> JudgedMix:
+        """The quantized model and all that was measured; each recipe is done once.
 
         Raises:
             RecipeError: the recipe cannot be applied.
             BackendError: the file cannot be run.
         """
         if recipe.digest not in self._known:
-            made = quantize_model(self.model, recipe, self.statistics, self.data if recipe.needs_samples else None)
+            made = self.made(recipe)
             judged = self._judged(self._answers(made.path))
-            self._known[recipe.digest] = (made, judged.evaluated(self.yard, self.plain))
+            self._known[recipe.digest] = JudgedMix(made, judged.evaluated(self.yard, self.plain), self._paired(judged))
         return self._known[recipe.digest]
 
     @property
@@ -63,6 +96,13 @@ class Verifier:
             self._floats = self._answers(self.model.path)
             self._plain = self._judged(self._floats)
         return self._plain
+
+    def _paired(self, judged: LaidBeside) -> Accuracy | None:
+        metric = self.yard.metric
+        if metric is None or judged.value(self.yard) is None:
+            return None
+        own, base = (Scored({metric.name: np.concatenate(each.scores)}) for each in (judged, self.plain))
+        return result_of(metric, own, base, judged.n, is_float=False)
 
     def _judged(self, answers: Sequence[Array]) -> LaidBeside:
         if not self._floats:

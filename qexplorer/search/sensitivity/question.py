@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qexplorer.core.errors import RecipeError
@@ -51,8 +51,8 @@ class Inquiry:
         setups: which others are rounded meanwhile.
         passes: float passes that may be spent on evaluating; None: as many as all layers on all samples take.
         evaluate: whether layers are evaluated at all, or only foretold.
-        formats: that the loss of weights is foretold in, with the recipe's rules kept; empty: the usual ones
-            (:data:`FORETOLD_FORMATS`), without rules.
+        weights: recipes as YAML, by a name, that the loss of weights is foretold in; empty: the recipe in the usual
+            formats (:data:`FORETOLD_FORMATS`), without rules.
     """
 
     recipe: Recipe
@@ -61,13 +61,16 @@ class Inquiry:
     setups: tuple[Setup, ...] = (Setup.ALONE,)
     passes: float | None = DEFAULT_PASSES
     evaluate: bool = True
-    formats: tuple[str, ...] = ()
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that :meth:`from_json` reads back."""
         rest = {name: getattr(self, name) for name in ("samples", "passes", "evaluate")}
-        parts = {"rounded": [str(each) for each in self.rounded], "setups": [str(each) for each in self.setups]}
-        parts |= {"formats": list(self.formats)} if self.formats else {}
+        parts: dict[str, Any] = {
+            "rounded": [str(each) for each in self.rounded],
+            "setups": [str(each) for each in self.setups],
+        }
+        parts |= {"weights": dict(self.weights)} if self.weights else {}
         return {"recipe": self.recipe.to_yaml(), **rest, **parts}
 
     @classmethod
@@ -80,7 +83,7 @@ class Inquiry:
             tuple(Setup(each) for each in value["setups"]),
             value["passes"],
             value["evaluate"],
-            tuple(value.get("formats", ())),
+            dict(value.get("weights", {})),
         )
 
 
@@ -114,8 +117,11 @@ def other_plans(model: Model, question: Inquiry, statistics: Statistics | None) 
     if recipe.weights is None:
         return {}
     plain = recipe.model_copy(update={"algorithms": ()})
-    if question.formats:
-        return {name: make_plan(model, with_format(plain, name), statistics) for name in question.formats}
+    if question.weights:
+        asked = {
+            name: Recipe.parse(text).model_copy(update={"algorithms": ()}) for name, text in question.weights.items()
+        }
+        return {name: make_plan(model, each, statistics) for name, each in asked.items()}
     if get_format(recipe.weights.format).storage is not Storage.INTEGER:
         return {}
     plain = plain.model_copy(update={"layers": ()})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
@@ -10,22 +13,36 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.report.mix_charts.front import front_spec
 from qexplorer.report.mix_charts.layers import layers_spec, pairs_spec
-from qexplorer.report.mix_charts.mix_words import MIX_HEADER, chosen_sentence, mix_cells, prediction_sentence
-from qexplorer.report.words import bytes_text
+from qexplorer.report.mix_charts.mix_words import (
+    chosen_sentence,
+    clock_sentences,
+    cost_text,
+    hidden_sentence,
+    mix_cells,
+    mix_header,
+    prediction_sentence,
+)
 from qexplorer.search.allocation.exact import solve
+from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES
+from qexplorer.search.mixing.candidates import front_of, left_for, point_of
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 from qexplorer.search.mixing.recipes import recipe_in
-from qexplorer.search.mixing.tables import WEIGHT_BYTES, problem_of
+from qexplorer.search.mixing.tables import problem_of
 from qexplorer.ui.own_recipes import add_to_comparison, set_recipe
 from qexplorer.ui.rounding.drawing import draw_picture
-from qexplorer.ui.session import as_plain, show_error
+from qexplorer.ui.session import as_plain, remembered, show_error
 
 __all__ = ["draw_found"]
+
+_TOOK_S, _AT_ONCE_S = "mix_solve_s", 0.1  # what the last exact solution took; above, the hull is drawn first
+_ROUNDED = 0.05  # percent: the slider has one decimal
 
 
 def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
     """Everything that is known; ``live`` while the search goes on: nothing can be chosen yet."""
     st.markdown(as_plain(chosen_sentence(report)))
+    if hidden := hidden_sentence(report):
+        st.markdown(as_plain(hidden))
     if live:
         draw_picture(front_spec(report), key="mix_front_live", settings=f"{model.name}, {report.data}")
         return
@@ -33,9 +50,13 @@ def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
         _ways_on(Recipe.parse(report.best.recipe))
     _explore(model, report)
     st.header("What was measured")
-    st.dataframe(in_table([dict(zip(MIX_HEADER, row, strict=True)) for row in mix_cells(report)]), hide_index=True)
+    st.dataframe(
+        in_table([dict(zip(mix_header(report), row, strict=True)) for row in mix_cells(report)]), hide_index=True
+    )
     if prediction := prediction_sentence(report):
         st.caption(prediction)
+    for sentence in clock_sentences(report):
+        st.caption(sentence)
     if report.pairs:
         draw_picture(pairs_spec(report), key="mix_pairs", settings=f"{model.name}, {report.data}")
         st.caption(
@@ -60,43 +81,79 @@ def _ways_on(recipe: Recipe) -> None:
 
 @st.fragment
 def _explore(model: Model, report: MixReport) -> None:
-    """The front under a slider: solved exactly where it rests."""
-    whole = max(report.int8_bytes, 1)
-    low, high = (round(100 * f(p.weight_bytes for p in report.front) / whole, 1) for f in (min, max))
+    """The front under a slider: the hull answers at once, the exact solution where the slider rests."""
+    axis = _axis(report)
+    front = report.front if axis == report.axis else front_of(report, axis)
+    low, high = (round(100 * f(report.share(p, axis) for p in front), 1) for f in (min, max))
     picture, layers = st.columns([3, 2], gap="medium")
+    settings = f"{model.name}, {report.data}"
     with picture:
-        chosen = report.best.weight_bytes if report.best else report.front[0].weight_bytes
-        start = min(max(round(100 * chosen / whole, 1), low), high)
+        chosen = report.best.point if report.best else front[0]
+        start = min(max(round(100 * report.share(chosen, axis), 1), low), high)
         asked = start
         if high > low:
-            words = "What if the budget were (% of int8's weights)"
-            asked = st.slider(words, low, high, step=0.1, value=start, format="%.1f")
-        point = _solved(report, asked)
-        draw_picture(front_spec(report, point, budget=asked), key="mix_front", settings=f"{model.name}, {report.data}")
-        if point is not None:
-            share = 100 * point.weight_bytes / whole
-            st.markdown(
-                f"Solved exactly at {asked:.1f} %: **{bytes_text(point.weight_bytes)}** ({share:.1f} %), a predicted "
-                f"loss of {point.predicted_loss:.3g}. Predicted, not measured."
+            whole = "int8's weights" if axis == WEIGHT_BYTES else f"int8's {COSTS[axis].title}"
+            key = f"mix_what_if_{axis}"
+            asked = st.slider(
+                f"What if the budget were (% of {whole})", low, high, step=0.1, value=start, format="%.1f", key=key
             )
-            if report.best is None or point.choice != report.best.point.choice:
-                st.button(
-                    "Take this one as the recipe",
-                    key="mix_take_other",
-                    on_click=set_recipe,
-                    args=(recipe_in(report, point.choice),),
-                )
+        place = st.empty()
+        words = st.empty()
     with layers:
-        if point is not None:
-            draw_picture(layers_spec(report, point), key="mix_layers", settings=f"{model.name}, {report.data}")
+        shown = st.empty()
+
+    def draw(point: MixPoint, how: str) -> None:
+        with place.container():
+            spec = front_spec(report, point, budget=asked, axis=axis, front=front)
+            draw_picture(spec, key=f"mix_front_{how}", settings=settings)
+        with shown.container():
+            draw_picture(layers_spec(report, point), key=f"mix_layers_{how}", settings=settings)
+
+    if st.session_state.get(_TOOK_S, 0.0) > _AT_ONCE_S:
+        draw(_on_hull(report, front, axis, asked), "hull")
+    begin = time.perf_counter()
+    point = _solved(report, axis, asked, front)
+    st.session_state[_TOOK_S] = time.perf_counter() - begin
+    if point is None:
+        return
+    draw(point, "exact")
+    kept = " and the other budgets" if set(report.budgets) - {axis} else ""
+    with words.container():
+        st.markdown(
+            f"Solved exactly at {asked:.1f} %{kept}: **{cost_text(axis, point.costs[axis])}** "
+            f"({100 * report.share(point, axis):.1f} %), a predicted loss of {point.predicted_loss:.3g}. Predicted, "
+            "not measured."
+        )
+        if report.best is None or point.choice != report.best.point.choice:
+            made = recipe_in(report, point.choice)
+            st.button("Take this one as the recipe", key="mix_take_other", on_click=set_recipe, args=(made,))
 
 
-def _solved(report: MixReport, percent: float) -> MixPoint | None:
-    smallest = min(point.weight_bytes for point in report.front)  # the slider's end is rounded
-    budget = max(percent / 100 * report.int8_bytes, smallest) - report.other_bytes
+def _axis(report: MixReport) -> str:
+    """The cost that the front is drawn over."""
+    kinds = [kind for kind in COSTS if kind in report.whole]
+    kept = remembered("mix_axis", report.axis, kinds)
+    return str(
+        st.segmented_control(
+            "Front over", kinds, format_func=lambda kind: COSTS[kind].title.capitalize(), required=True, **kept
+        )
+    )
+
+
+def _on_hull(report: MixReport, front: Sequence[MixPoint], axis: str, percent: float) -> MixPoint:
+    """The best point of the hull within a budget."""
+    within = [point for point in front if 100 * report.share(point, axis) <= percent + _ROUNDED]
+    return min(within or front[:1], key=lambda point: point.predicted_loss)
+
+
+def _solved(report: MixReport, axis: str, percent: float, front: Sequence[MixPoint]) -> MixPoint | None:
+    least = min(point.costs[axis] for point in front)  # the slider's ends are rounded
+    limit = max((percent + _ROUNDED) / 100 * report.whole[axis], least)
+    problem = problem_of(report.groups, report.pairs, report.edges)
+    others = {kind: share for kind, share in report.budgets.items() if kind != axis}
     try:
-        found = solve(problem_of(report.groups, report.pairs), {WEIGHT_BYTES: budget}, seconds=2.0)
+        limits = left_for(report, others) | {axis: limit - report.other[axis]}
+        return point_of(report, solve(problem, limits, seconds=2.0))
     except QExplorerError as error:
         show_error(error)
         return None
-    return MixPoint(found.chosen, found.loss, round(found.costs[WEIGHT_BYTES]) + report.other_bytes)

@@ -16,20 +16,30 @@ from qexplorer.api.given import fitted, load
 from qexplorer.core.errors import DataError, InputError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import index_of
+from qexplorer.measure.metrics.results import differs
 from qexplorer.quantize.plan import make_plan
 from qexplorer.report.mix_charts.front import front_rows
 from qexplorer.report.mix_charts.layers import layer_mix_rows, pair_rows
-from qexplorer.report.mix_charts.mix_words import chosen_sentence, mix_cells, prediction_sentence
+from qexplorer.report.mix_charts.mix_words import (
+    chosen_sentence,
+    clock_sentences,
+    hidden_sentence,
+    latency_errors,
+    mix_cells,
+    mix_header,
+    prediction_sentence,
+)
+from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, WEIGHT_BYTES
 from qexplorer.search.mixing import finding
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
-from qexplorer.search.mixing.recipes import unmixed
-from qexplorer.search.mixing.tables import WEIGHT_BYTES, _sharing, problem_of
+from qexplorer.search.mixing.recipes import recipe_in, unmixed
+from qexplorer.search.mixing.tables import problem_of, sharing
 
 
 @lru_cache(maxsize=1)
 def _found() -> MixReport:
-    return qx.search("tumour_mlp", formats=("int2", "int8", "int4"), share=0.5, pairs=3)
+    return qx.search("tumour_mlp", choices=("int2", "int8", "int4"), share=0.5, pairs=3)
 
 
 @pytest.fixture
@@ -42,21 +52,21 @@ def test_the_chosen_mix_is_within_the_budget_and_the_best_that_was_measured(repo
     """Its bytes are those of the file that its recipe makes, and no measured mix within the budget loses less."""
     best = report.best
     assert best is not None
-    assert report.formats == ("int8", "int4", "int2")
-    assert best.weight_bytes <= 0.5 * report.int8_bytes
-    within = [mix for mix in report.verified if mix.weight_bytes <= 0.5 * report.int8_bytes]
+    assert report.choices == ("int8", "int4", "int2")
+    assert best.weight_bytes <= 0.5 * report.whole[WEIGHT_BYTES]
+    within = [mix for mix in report.verified if mix.weight_bytes <= 0.5 * report.whole[WEIGHT_BYTES]]
     assert best.found.loss == min(mix.found.loss for mix in within)
     made = qx.quantize("tumour_mlp", Recipe.parse(best.recipe))
     assert sum(layer.weight_bytes for layer in made.plan.layers) == best.weight_bytes
     formats = {layer.name: layer.weights for layer in made.plan.layers if layer.parameters}
     for group, at in zip(report.groups, best.point.choice, strict=True):
-        assert all(str(formats[name]).startswith(group.formats[at]) for name in group.layers)
+        assert all(str(formats[name]).startswith(group.choices[at]) for name in group.layers)
 
 
 def test_the_exact_mix_is_the_best_of_all_predicted_ones(report: MixReport) -> None:
     """All mixes by brute force, pairs included."""
     problem = problem_of(report.groups, report.pairs)
-    budget = 0.5 * report.int8_bytes - report.other_bytes
+    budget = 0.5 * report.whole[WEIGHT_BYTES] - report.other[WEIGHT_BYTES]
     everything = product(range(3), repeat=len(report.groups))
     least = min(problem.loss_of(c) for c in everything if problem.cost_of(c, WEIGHT_BYTES) <= budget)
     exact = next(mix for mix in report.verified if mix.why == "exact, with pairs")
@@ -72,6 +82,15 @@ def test_fewer_bits_cost_less_and_the_front_falls(report: MixReport) -> None:
     sizes, losses = zip(*((p.weight_bytes, p.predicted_loss) for p in report.front), strict=True)
     assert list(sizes) == sorted(sizes)
     assert list(losses) == sorted(losses, reverse=True)
+
+
+def test_bit_operations_are_products_of_bits(report: MixReport) -> None:
+    """Multiply-accumulates of a layer times the bits of its weights and of its activations."""
+    macs = {layer.name: layer.macs or 0 for layer in load("tumour_mlp").layers}
+    for group in report.groups:
+        assert group.costs[BIT_OPERATIONS] == tuple(macs[group.layers[0]] * bits * 8 for bits in (8, 4, 2))
+    assert report.best is not None
+    assert report.best.point.costs[BIT_OPERATIONS] < report.whole[BIT_OPERATIONS]
 
 
 def test_pairs_are_all_of_the_layers_that_lose_most(report: MixReport) -> None:
@@ -103,7 +122,7 @@ def test_the_report_is_plain_data_and_back(report: MixReport) -> None:
 
 def test_the_smallest_mix_within_a_drop(shared_workspace: Path) -> None:  # noqa: ARG001
     """What is chosen drops by no more, and is the smallest measured one that does."""
-    found = qx.search("tumour_mlp", formats=("int8", "int2"), most_drop=0.02, pairs=0)
+    found = qx.search("tumour_mlp", choices=("int8", "int2"), most_drop=0.02, pairs=0)
     best = found.best
     assert best is not None
     assert best.found.metric_drop is not None
@@ -134,8 +153,13 @@ def test_mixes_are_measured_on_samples_that_calibration_does_not_see(
         ({"share": -1.0}, InputError, "a budget cannot be"),
         ({"most_drop": -1.0}, InputError, "cannot drop by"),
         ({"recipe": "fp16"}, RecipeError, "casts weights and activations"),
-        ({"formats": ("int8",)}, RecipeError, "two formats or more"),
-        ({"formats": ("int8", "fp16")}, RecipeError, "has no scale"),
+        ({"choices": ("int8",)}, RecipeError, "two choices or more"),
+        ({"choices": ("float", "fp16")}, RecipeError, "must round weights to a grid"),
+        ({"choices": ("int8", "w8")}, RecipeError, "rounds weights alone, unlike 'w8a8'"),
+        ({"choices": ("int8", "w4a8-smoothquant")}, RecipeError, "and nothing else"),
+        ({"budgets": {"joules": 1.0}}, InputError, "no cost called 'joules'"),
+        ({"budgets": {"bit_operations": 0.01}, "pairs": 0}, InputError, "int8's bit operations"),
+        ({"as_float": True, "most_drop": 0.1}, InputError, "cannot both be asked for"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(
@@ -163,7 +187,7 @@ def test_formats_that_no_kernel_reads_are_foretold_and_cost_more_than_eight_bits
 ) -> None:
     """nf4 beside int8, in a recipe of which a rule decides one layer: that is no choice, and nothing loses nothing."""
     base = "weights: {format: int8}\nlayers:\n  - {match: hidden1, weights: {format: int4}}"
-    found = qx.search("tumour_mlp", recipe=base, formats=("nf4", "int8"), share=0.9, pairs=2, verified=1, samples=32)
+    found = qx.search("tumour_mlp", recipe=base, choices=("nf4", "int8"), share=0.9, pairs=2, verified=1, samples=32)
     assert [group.layers for group in found.groups] == [("hidden2",), ("classifier",)]
     assert all(0 < group.losses[0] < group.losses[1] for group in found.groups)
 
@@ -185,7 +209,7 @@ def test_a_weight_turned_over_is_one_choice(shared_workspace: Path, tmp_path: Pa
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
     model = load(path)
     plan = make_plan(model, Recipe.parse("w8"), None)
-    assert _sharing(plan, index_of(model).tied) == [["first", "third"], ["second"]]
+    assert sharing(plan, index_of(model).tied) == [["first", "third"], ["second"]]
 
 
 def test_no_mix_is_foretold_to_lose_less_than_nothing(report: MixReport) -> None:
@@ -204,3 +228,88 @@ def test_what_layers_share_is_the_same_before_and_after_a_mix(report: MixReport)
     rules = "layers:\n  - {match: a, float: true}\n  - {match: b, weights: {format: int2}}"
     kept = Recipe.parse(f"weights: {{format: int4}}\n{rules}")
     assert [rule.match for rule in unmixed(kept, "int8").layers] == ["a"]
+
+
+@lru_cache(maxsize=1)
+def _as_float() -> MixReport:
+    return qx.search("tumour_mlp", choices=("w8a8", "binary", "w4a16", "float"), as_float=True, pairs=0, samples=64)
+
+
+@pytest.fixture
+def as_float(shared_workspace: Path) -> MixReport:  # noqa: ARG001
+    """tumour_mlp with pairs of weights and activations, and float: the smallest that no test tells from float."""
+    return _as_float()
+
+
+def test_the_smallest_mix_that_no_test_tells_from_float(as_float: MixReport) -> None:
+    """Smaller ones that were measured are worse by the paired test, and it is said what could hide."""
+    best = as_float.best
+    assert best is not None
+    assert best.paired is not None
+    assert not (differs(best.paired) and (best.paired.gain or 0) < 0)
+    smaller = [mix for mix in as_float.verified if mix.weight_bytes < best.weight_bytes]
+    assert all(mix.paired is not None and differs(mix.paired) for mix in smaller)
+    assert smaller or best.point == as_float.front[0]
+    assert "could hide" in hidden_sentence(as_float)
+
+
+def test_a_choice_is_a_pair_of_weights_and_activations(as_float: MixReport) -> None:
+    """A plan of the found recipe has both as chosen, and float alone loses nothing."""
+    for group in as_float.groups:
+        assert group.choices == ("float", "w8a8", "w4a16", "binary")
+        assert group.losses[0] == 0.0
+        assert min(group.losses[1:]) > 0.0
+    choice = tuple(range(1, 4))
+    recipe = recipe_in(as_float, choice)
+    made = qx.quantize("tumour_mlp", recipe)
+    for group, at in zip(as_float.groups, choice, strict=True):
+        layer = made.plan.layer(group.layers[0])
+        assert str(layer.weights).startswith({"w8a8": "int8", "w4a16": "int4"}.get(group.choices[at], "binary"))
+
+
+def test_what_plain_choices_lose_is_foretold_as_it_was_measured(as_float: MixReport) -> None:
+    """The losses of activations are taken so that all layers in w8a8 are foretold to lose what they lose."""
+    at = as_float.groups[0].choices.index("w8a8")
+    foretold = sum(group.losses[at] for group in as_float.groups)
+    assert foretold == pytest.approx(as_float.plain.loss, rel=0.25)
+
+
+def test_mixes_with_equal_counts_have_names_of_their_own(report: MixReport) -> None:
+    """Every choice of three formats for three layers: as many names as recipes."""
+    recipes = [recipe_in(report, choice) for choice in product(range(3), repeat=len(report.groups))]
+    assert len({recipe.name for recipe in recipes}) == len({recipe.digest for recipe in recipes}) == len(recipes)
+
+
+def test_only_what_a_backend_runs_as_integers(shared_workspace: Path) -> None:  # noqa: ARG001
+    """ONNX Runtime has no integer kernels for 16 bits of activations, so that w8a16 is no choice of any layer."""
+    found = qx.search(
+        "tumour_mlp", choices=("w8a16", "w8a8", "int4"), share=0.8, hardware_aware=True, pairs=0, verified=1, samples=32
+    )
+    assert found.hardware == "onnxruntime"
+    assert {group.choices for group in found.groups} == {("w8a8", "int4")}
+    with pytest.raises(RecipeError, match="as ONNX Runtime declares its integer kernels"):
+        qx.search("tumour_mlp", choices=("w8a16", "w4a16"), share=0.9, hardware_aware=True, pairs=0, samples=32)
+
+
+def test_latency_is_measured_foretold_and_timed(shared_workspace: Path) -> None:  # noqa: ARG001
+    """Under budgets of latency and of bytes at once: costs of each choice, mixes timed beside float and int8."""
+    found = qx.search(
+        "tumour_mlp",
+        choices=("w8a8", "float"),
+        budgets={"latency_ms": 3.0, "weight_bytes": 2.5},
+        backend="onnxruntime",
+        pairs=0,
+        verified=1,
+        samples=32,
+    )
+    assert found.clock is not None
+    assert set(found.groups[0].costs) == set(found.whole) == set(COSTS)
+    assert found.clock.energy_source == "estimated" or found.clock.energy_source.startswith("measured:")
+    mix = found.verified[0]
+    assert mix.latency is not None
+    assert mix.latency.p50 is not None
+    assert mix.point.costs["weight_bytes"] <= 2.5 * found.whole["weight_bytes"]
+    assert len(mix_cells(found)[0]) == len(mix_header(found))
+    assert len(latency_errors(found)) == 1
+    assert "energy is latency times" in " ".join(clock_sentences(found)) or "drew" in " ".join(clock_sentences(found))
+    assert MixReport.from_json(found.to_json()) == found

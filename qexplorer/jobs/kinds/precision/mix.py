@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from qexplorer.jobs.coding import RecipeText
 from qexplorer.jobs.kind import JobKind
 from qexplorer.jobs.loading import load_both
@@ -17,15 +19,23 @@ class MixOrder(DataOrder):
 
     Attributes:
         recipe: what all layers share.
-        formats: to choose among.
-        share: most bytes of weights, as a fraction of int8's; None with ``most_drop``.
-        most_drop: by how much the metric may drop; None with ``share``.
+        choices: for a layer.
+        budgets: the most of each cost, as a fraction of int8's.
+        most_drop: by how much the metric may drop.
+        as_float: whether no test may tell it from float.
+        axis: the cost that is made least, and that the front is over.
+        backend: where it is timed; None: nowhere.
+        hardware_aware: whether only choices with integer kernels there are taken.
     """
 
     recipe: RecipeText
-    formats: tuple[str, ...] = ("int8", "int4")
-    share: float | None = 0.6
+    choices: tuple[str, ...] = ("int8", "int4")
+    budgets: dict[str, float] = Field(default_factory=dict)
     most_drop: float | None = None
+    as_float: bool = False
+    axis: str = ""
+    backend: str | None = None
+    hardware_aware: bool = False
 
 
 def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
@@ -37,9 +47,13 @@ def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
         model,
         data,
         order.recipe,
-        formats=order.formats,
-        share=order.share,
+        choices=order.choices,
+        budgets=order.budgets,
         most_drop=order.most_drop,
+        as_float=order.as_float,
+        axis=order.axis,
+        backend=order.backend,
+        hardware_aware=order.hardware_aware,
         progress=report.after_loading,
         partly=report.partial,
     )

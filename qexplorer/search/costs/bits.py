@@ -1,0 +1,30 @@
+"""Bit operations: multiply-accumulates of one sample times the bits of a weight times the bits of an activation (Baskin
+et al. 2021, UNIQ, section 4, without its additions); what stays in float has 32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.model import Model
+from qexplorer.quantize.plan_types import Plan
+
+__all__ = ["bit_operations"]
+
+_FLOAT_BITS = 32
+
+
+def bit_operations(model: Model, plan: Plan, names: Iterable[str] | None = None) -> float:
+    """Of the layers called ``names``, or of all; 0 for those whose shapes are not known."""
+    wanted = None if names is None else set(names)
+    macs = {layer.name: layer.macs or 0 for layer in model.layers}
+    return sum(
+        float(macs[each.name]) * _bits(each.weights) * _bits(each.activations)
+        for each in plan.layers
+        if wanted is None or each.name in wanted
+    )
+
+
+def _bits(told: str | None) -> float:
+    """Of ``int4 per channel, carried by int8``."""
+    return _FLOAT_BITS if told is None else float(get_format(told.split()[0].rstrip(",")).bits)

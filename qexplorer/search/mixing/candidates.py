@@ -1,0 +1,83 @@
+"""Which mixes are worth measuring, and which of the measured ones is taken."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from qexplorer.core.errors import QExplorerError
+from qexplorer.measure.metrics.results import differs
+from qexplorer.search.allocation.exact import greedy, solve
+from qexplorer.search.allocation.hull import hull
+from qexplorer.search.allocation.problem import Allocation
+from qexplorer.search.mixing.mix_types import MixPoint, MixReport, VerifiedMix
+from qexplorer.search.mixing.tables import problem_of
+
+__all__ = ["candidates", "chosen_among", "front_of", "is_within", "left_for", "point_of", "within_budgets"]
+
+_SHARES = (1.0, 0.97, 0.93, 0.88)  # of budgets, at which exact mixes are tried: what is foretold is not exact
+
+
+def point_of(report: MixReport, allocation: Allocation) -> MixPoint:
+    """An allocation with what no choice changes."""
+    costs = {kind: value + report.other.get(kind, 0.0) for kind, value in allocation.costs.items()}
+    return MixPoint(allocation.chosen, allocation.loss, costs)
+
+
+def left_for(report: MixReport, budgets: Mapping[str, float], share: float = 1.0) -> dict[str, float]:
+    """Budgets (fractions of int8) as what is left for choices, times ``share``."""
+    return {kind: limit * report.whole[kind] * share - report.other[kind] for kind, limit in budgets.items()}
+
+
+def front_of(report: MixReport, axis: str = "") -> tuple[MixPoint, ...]:
+    """The hull of predicted mixes over a kind of cost, pairs and conversions included."""
+    found = hull(problem_of(report.groups, report.pairs, report.edges), axis or report.axis)
+    return tuple(point_of(report, each) for each in found)
+
+
+def candidates(report: MixReport, most: int) -> list[tuple[MixPoint, str]]:
+    """Mixes that may lose least within the budgets: exact ones with pairs of losses and without, at the budgets and a
+    little below, and greedy's."""
+    paired = problem_of(report.groups, report.pairs, report.edges)
+    plain = problem_of(report.groups, (), report.edges)
+    solved: list[tuple[Allocation, str]] = [(solve(paired, left_for(report, report.budgets)), "exact, with pairs")]
+    for share in _SHARES:
+        try:
+            solved.append((solve(plain, left_for(report, report.budgets, share)), "exact"))
+        except QExplorerError:
+            break  # below the least mix
+    if len(report.budgets) == 1:
+        ((kind, limit),) = left_for(report, report.budgets).items()
+        with contextlib.suppress(QExplorerError):  # the cheapest choices need not go together
+            solved.append((greedy(plain, kind, limit), "greedy"))
+    distinct: dict[tuple[int, ...], tuple[MixPoint, str]] = {}
+    for allocation, why in solved:
+        distinct.setdefault(allocation.chosen, (point_of(report, allocation), why))
+    return list(distinct.values())[:most]
+
+
+def is_within(report: MixReport, mix: VerifiedMix) -> bool:
+    """Whether a measured mix is within the drop, or is not shown to be worse than float."""
+    if report.as_float:
+        return mix.paired is not None and not (differs(mix.paired) and (mix.paired.gain or 0.0) < 0)
+    assert report.most_drop is not None
+    measured = mix.found.metric_drop if mix.found.metric_drop is not None else mix.found.loss
+    return measured <= report.most_drop
+
+
+def chosen_among(report: MixReport) -> int | None:
+    """The mix with the least measured loss within the budgets, or the one with the least cost within the drop."""
+    within = [
+        at
+        for at, mix in enumerate(report.verified)
+        if all(mix.point.costs[k] <= v * report.whole[k] * (1 + 1e-9) for k, v in report.budgets.items())
+        and (not report.seeks_least or is_within(report, mix))
+    ]
+    if report.seeks_least:
+        return min(within, key=lambda at: report.verified[at].point.costs[report.axis], default=None)
+    return min(within, key=lambda at: report.verified[at].found.loss, default=None)
+
+
+def within_budgets(report: MixReport, points: Sequence[MixPoint]) -> list[MixPoint]:
+    """Points that are within all budgets."""
+    return [p for p in points if all(p.costs[k] <= v * report.whole[k] * (1 + 1e-9) for k, v in report.budgets.items())]

@@ -113,7 +113,10 @@ def grid_view(
     if granularity is Granularity.TENSOR:
         low, high = clip or calibrate(stats, calibrator, format=format, symmetric=symmetric, options=options)
         grid = grid_from_range(low, max(low, high), format, symmetric=symmetric)
-        grid = grid if stats.array is None else with_learned_levels(grid, as_rows(stats.array, None))
+        if stats.array is not None:
+            grid = with_learned_levels(grid, as_rows(stats.array, None))
+            if clip and format.learns:  # a level goes where values are, whatever the range: by hand they are stretched
+                grid = grid_from_range(low, max(low, high), grid.format, symmetric=symmetric)
     else:
         grid = _fine_grid(stats, format, symmetric, granularity, calibrator, options, block)
         grid = _bounded(grid, clip, symmetric) if clip else grid
@@ -157,9 +160,9 @@ def _input_axis(rank: int, axis: int) -> int:
 def _bounded(grid: Grid, clip: tuple[float, float], symmetric: bool) -> Grid:
     low, high = np.maximum(grid.low, clip[0]), np.minimum(grid.high, clip[1])
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
-    if grid.own is not None:  # the range is that of the channels' own levels, which are stretched with it
-        reach = np.divide(low, grid.low, out=np.zeros_like(low), where=grid.low < 0)
-        reach = np.maximum(reach, np.divide(high, grid.high, out=np.zeros_like(high), where=grid.high > 0))
+    if grid.own is not None:  # the range is that of the channels' own levels, which are pressed together with it
+        reach = np.divide(low, grid.low, out=np.ones_like(low), where=grid.low < 0)
+        reach = np.minimum(reach, np.divide(high, grid.high, out=np.ones_like(high), where=grid.high > 0))
         return replace(grid, scale=usable_scale((grid.scale * reach).astype(np.float64)))
     return grid_from_range(low, high, grid.format, symmetric=symmetric, axis=grid.axis, block=grid.block)
 

@@ -12,6 +12,7 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.recipe import WeightSpec
+from qexplorer.observe.clip_curve import clip_curve
 from qexplorer.observe.error import error_exact, error_per_channel
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.tensor_grid import grid_view
@@ -68,6 +69,26 @@ def test_a_clip_drawn_by_hand_is_the_range() -> None:
     free = grid_view(stats, format=INT8, symmetric=True, granularity=Granularity.CHANNEL)
     bound = grid_view(stats, format=INT8, symmetric=True, granularity=Granularity.CHANNEL, clip=(-0.5, 0.5))
     assert bound.grid.high == pytest.approx(np.minimum(free.grid.high, 0.5))
+
+
+def test_a_clip_by_hand_stretches_learned_levels() -> None:
+    """Half of the range halves the levels, and the error is that of the curve, of the whole tensor and by channel."""
+    _, stats = _weight()
+    book, (low, high) = get_format("codebook2"), (stats.histogram.minimum, stats.histogram.maximum)
+    reach = max(-low, high)
+    whole, half = (
+        grid_view(stats, format=book, symmetric=True, clip=(-share * reach, share * reach)) for share in (1.0, 0.5)
+    )
+    assert whole.levels is not None
+    assert half.levels is not None
+    np.testing.assert_allclose(half.levels, whole.levels / 2, rtol=1e-6)
+    curve = clip_curve(stats, book, symmetric=True, calibrators=())
+    assert curve.points[-1].error.mse == pytest.approx(whole.error.mse, rel=2e-3)
+    free = grid_view(stats, format=book, symmetric=True, granularity=Granularity.CHANNEL)
+    bound = grid_view(stats, format=book, symmetric=True, granularity=Granularity.CHANNEL, clip=(-0.5, 0.5))
+    assert free.grid.own is not None
+    assert (np.abs(bound.grid.high) <= 0.5 + 1e-6).all()
+    assert bound.error.clipping_mse > free.error.clipping_mse
 
 
 def test_an_activation_is_judged_by_its_histogram() -> None:

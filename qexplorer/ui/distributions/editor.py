@@ -100,7 +100,7 @@ def editor_view(
         shown: what is drawn of it.
         how: fields of ``EditorView`` that say how it is drawn: ``log``, ``bent``, ``hide``, ``view``, ``heights``.
     """
-    known = get_format(settings.format) if shown.grid is not None else None
+    known = None if shown.grid is None else shown.grid.format  # with the levels that it learned
     part = "" if shown.channel is None else f", channel {shown.channel}"
     marks = _marks(judged.source, stats.name, settings.format, mirrored(settings), judged.stats)
     return EditorView(

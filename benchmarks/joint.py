@@ -58,7 +58,7 @@ class Judge:
 def areas(judge: Judge, recipes: Iterable[Recipe], part: str, plain: dict[str, Point]) -> dict[str, float]:
     """What the recipes, which are the front on the samples that chose, dominate."""
     points = [judge.point(recipe, part) for recipe in recipes]
-    whole, corner = plain["w8a8"][0], max(loss for _, loss in plain.values())
+    whole, corner = plain["w8a8"][0], max(judge.point(Recipe.parse(each), part)[1] for each in plain)
     log = [(cost / whole, math.log10(max(loss, 1e-9))) for cost, loss in points]
     return {
         "of loss": hypervolume([(cost / whole, loss / corner) for cost, loss in points], (1.0001, 1.0)),

@@ -74,8 +74,10 @@ def groups_and_starts(
 
 
 def _mixes(mix: MixReport, words: Sequence[str]) -> list[Start]:
-    """Measured mixes, and the exact ones, with pairs, at budgets between the smallest and the largest."""
-    choices = [each.point.choice for each in mix.verified] + _exact(mix)
+    """The chosen mix, then exact ones, with pairs and without, at budgets from small to large, then the others."""
+    measured = [each.point.choice for each in mix.verified]
+    chosen = [] if mix.best is None else [mix.best.point.choice]
+    choices = [*chosen, *_exact(mix), *measured]
     return [
         Start(
             "a mix",
@@ -94,9 +96,11 @@ def _exact(mix: MixReport) -> list[tuple[int, ...]]:
     sizes = [point.weight_bytes - mix.other[WEIGHT_BYTES] for point in mix.front]
     if not sizes:
         return []
-    problem = problem_of(mix.groups, mix.pairs)
+    problems = (problem_of(mix.groups, mix.pairs), problem_of(mix.groups))
     budgets = np.linspace(min(sizes), max(sizes), _BUDGETS + 2)[1:-1]
-    return [solve(problem, {WEIGHT_BYTES: float(each)}, seconds=_SECONDS).chosen for each in budgets]
+    return [
+        solve(problem, {WEIGHT_BYTES: float(each)}, seconds=_SECONDS).chosen for each in budgets for problem in problems
+    ]
 
 
 def _word(format: str, words: Sequence[str]) -> str:

@@ -2,9 +2,10 @@
 
 ``python benchmarks/joint.py [--only NAME ...] [--seeds 3] [--json FILE]``. For each sample: ``search`` is run at five
 budgets, and every mix that it measured, pairs included, counts as an evaluation. ``tune`` gets as many recipes less
-the pairs that its own first ``search`` measured (row ``equal``), and the 60 that are usual. All fronts are then judged
-by the area that they dominate (share of int8's bytes, and loss or its logarithm; the corner is the worst of the plain
-recipes in int8 and int4), on the samples that chose them and on the evaluation part, which neither saw.
+the pairs that its own first ``search`` measured (row ``equal``), and the 60 that are usual, by each sampler. All fronts
+are then judged by the area that they dominate (share of int8's bytes, and loss or its logarithm; the corner is the
+worst of the plain recipes in int8 and int4), on the samples that chose them and on the evaluation part, which neither
+saw. A study that the workspace knows goes on: begin with a fresh one (QEXPLORER_WORKSPACE).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,6 +36,8 @@ SHARES = (0.9, 0.8, 0.7, 0.6, 0.55)
 FORMATS = ("int8", "int4")
 PAIRS = 4
 Point = tuple[float, float]
+Sampler = Literal["local", "nsga2", "tpe"]
+SAMPLERS: tuple[Sampler, ...] = ("local", "nsga2", "tpe")
 
 
 class Judge:
@@ -96,15 +99,16 @@ def case(name: str, seeds: int) -> dict[str, Any]:
     front = [kept[at] for at in front_of(points)]
     row["plain"] = {part: areas(judge, plains, part, plain) for part in judge.benches}
     row["search"] = {part: areas(judge, front, part, plain) for part in judge.benches}
-    for kind, trials in (("equal", max(evaluated - inner, 12)), ("usual", 60)):
-        row[kind] = [tuned(judge, name, trials, seed, plain) for seed in range(seeds)]
+    row["equal"] = [tuned(judge, name, max(evaluated - inner, 12), "local", seed, plain) for seed in range(seeds)]
+    for sampler in SAMPLERS:
+        row[f"usual, {sampler}"] = [tuned(judge, name, 60, sampler, seed, plain) for seed in range(seeds)]
     return row
 
 
-def tuned(judge: Judge, name: str, trials: int, seed: int, plain: dict[str, Point]) -> dict[str, Any]:
+def tuned(judge: Judge, name: str, trials: int, sampler: Sampler, seed: int, plain: dict[str, Point]) -> dict[str, Any]:
     """A joint search."""
     start = time.perf_counter()
-    report = qx.tune(name, formats=FORMATS, trials=trials, seed=seed)
+    report = qx.tune(name, formats=FORMATS, trials=trials, sampler=sampler, seed=seed)
     recipes = [report.recipe(trial) for trial in report.front]
     told = {part: areas(judge, recipes, part, plain) for part in judge.benches}
     return told | {"trials": len(report.trials), "seconds": round(time.perf_counter() - start, 1)}

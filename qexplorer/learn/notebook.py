@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import indent
 from typing import Any
 
 from qexplorer.learn.lesson import LessonPlan
@@ -10,6 +11,20 @@ from qexplorer.learn.lesson import LessonPlan
 __all__ = ["exercise_notebook"]
 
 _HOW = "Fill in each `...` and run the cell; the cell below it says whether that is right, or what is not."
+_BEGINS = """import contextlib
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def checked():
+    try:
+        yield
+    except AssertionError as wrong:
+        raise AssertionError(f"not yet: {wrong}") from None
+    except Exception as error:
+        raise AssertionError(f"not yet: fill in each ... above, and run it ({error})") from None
+    print("right")"""
 
 
 def exercise_notebook(lesson: LessonPlan, *, solved: bool = False) -> str:
@@ -21,11 +36,11 @@ def exercise_notebook(lesson: LessonPlan, *, solved: bool = False) -> str:
     """
     cells = [
         _words(f"# {lesson.title}\n\n{lesson.idea}\n\n{lesson.exercise.begins} {_HOW}"),
-        _code("import numpy as np"),
+        _code(_BEGINS),
     ]
     for number, step in enumerate(lesson.exercise.steps, 1):
         cells += [_words(f"## {number}. {step.text}"), _code(step.solution if solved else step.code)]
-        cells.append(_code(f"{step.check}\nprint('right')"))
+        cells.append(_code(f"with checked():\n{indent(step.check, '    ')}"))
     cells.append(_words("\n".join(["Sources:", *(f"- {source}" for source in lesson.sources)])))
     for number, cell in enumerate(cells):
         cell["id"] = f"{lesson.name.replace('_', '-')}-{number}"[-64:]

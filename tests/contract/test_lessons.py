@@ -158,6 +158,8 @@ def test_the_exercise_is_right_with_its_solution_and_wrong_with_its_blanks(lesso
     assert lesson.exercise.steps
     assert all("..." in step.code and "..." not in step.solution for step in lesson.exercise.steps)
     _run(exercise_notebook(lesson, solved=True))
+    with pytest.raises(AssertionError, match=r"^not yet: .{10,}"):
+        _run(exercise_notebook(lesson))
     for unsolved in range(len(lesson.exercise.steps)):
         space: dict[str, Any] = {"np": np}
         for step in lesson.exercise.steps[:unsolved]:

@@ -216,11 +216,11 @@ ENTRIES = (
             "Two weights of 0.4 steps, and inputs with correlation 0.9.",
             (
                 ExerciseStep(
-                    "The squared error of the output for a move d of the weights.",
+                    "The squared error of the output for a move d of the weights: d times H times d.",
                     "H = np.array([[1.0, 0.9], [0.9, 1.0]])\n\n\ndef error(d):\n    d = np.asarray(d)\n    return ...",
                     "H = np.array([[1.0, 0.9], [0.9, 1.0]])\n\n\ndef error(d):\n    d = np.asarray(d)\n    return d "
                     "@ H @ d",
-                    'assert np.isclose(error([-0.4, -0.4]), 0.608), "d\' H d"',
+                    'assert np.isclose(error([-0.4, -0.4]), 0.608), "d @ H @ d"',
                 ),
                 ExerciseStep(
                     "The best of the four ways to round, as (first, second).",

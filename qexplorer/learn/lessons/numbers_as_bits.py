@@ -249,7 +249,7 @@ ENTRIES = (
             "The FP8 format E4M3: one bit of sign, four of exponent (bias 7), three of mantissa.",
             (
                 ExerciseStep(
-                    "Take the parts of a code out of it.",
+                    "Take the parts of a code out of it, with `>>` (shift to the right) and `&` (bitwise and).",
                     "def parts(code):\n    sign = code >> 7\n    exponent = ...\n    mantissa = ...\n"
                     "    return sign, exponent, mantissa",
                     "def parts(code):\n    sign = code >> 7\n    exponent = code >> 3 & 15\n    mantissa = code & 7\n"

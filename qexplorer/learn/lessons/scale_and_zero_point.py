@@ -149,7 +149,7 @@ _EXERCISE = Exercise(
             "The zero point: the code of 0.",
             "zero_point = ...",
             "zero_point = round(qmin - low / scale)",
-            "assert zero_point == 64, 'the lowest value, -1, must become the code 0'",
+            "assert zero_point == 64, 'the code of 0 is a whole number, and the lowest value, -1, becomes code 0'",
         ),
         ExerciseStep(
             "Quantize and dequantize; rounding half to even, as np.round does.",

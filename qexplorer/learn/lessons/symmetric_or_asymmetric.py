@@ -155,10 +155,10 @@ ENTRIES = (
                     "assert np.isclose(asymmetric, 3 / 15), 'the whole range has 15 steps'",
                 ),
                 ExerciseStep(
-                    "How many of the 15 symmetric codes do these values use at most?",
+                    "How many of the 15 symmetric codes can values reach that are never negative?",
                     "used = ...",
                     "used = 8",
-                    "assert used == 8, 'the codes 0 to 7'",
+                    "assert used == 8, 'codes 0 to 7: those below 0 stay idle'",
                 ),
             ),
         ),

@@ -73,15 +73,17 @@ def _draw_top(lesson: LessonPlan) -> None:
     at = [each.name for each in lessons].index(lesson.name)
     with st.container(horizontal=True, vertical_alignment="center", key="learn_top"):
         st.title(lesson.title, width="content")
-        before = lessons[at - 1].name if at else None
-        st.button("", icon=":material/arrow_back:", help="The lesson before", key="learn_back", on_click=_open,
-                  args=(before,), disabled=before is None)  # fmt: skip
+        _draw_arrow("back", "The lesson before", lessons[at - 1].name if at else None)
         st.caption(f"{at + 1} of {len(lessons)}", width="content")
-        after = lessons[at + 1].name if at + 1 < len(lessons) else None
-        st.button("", icon=":material/arrow_forward:", help="The next lesson", key="learn_next", on_click=_open,
-                  args=(after,), disabled=after is None)  # fmt: skip
+        _draw_arrow("forward", "The next lesson", lessons[at + 1].name if at + 1 < len(lessons) else None)
         st.button("All lessons", type="tertiary", on_click=_open, args=(None,))
         draw_share(lesson)
+
+
+def _draw_arrow(way: str, label: str, to: str | None) -> None:
+    """A button whose words are for those who hear the page; others see the arrow."""
+    icon, key = f":material/arrow_{way}:", f"learn_{way}"
+    st.button(label, icon=icon, help=label, key=key, on_click=_open, args=(to,), disabled=to is None)
 
 
 def _draw_end(lesson: LessonPlan) -> None:

@@ -14,6 +14,7 @@ from qexplorer.report.palette import CLIPPING, ROUNDING
 
 __all__ = ["ENTRIES"]
 
+_MOST = 50.0  # percent
 _METHODS = (("minmax", "Min-max"), ("percentile", "Percentile"), ("mse", "Least squares"), ("kl", "KL divergence"))
 
 
@@ -86,9 +87,9 @@ ENTRIES = (
         prediction=Prediction(
             "At 4 bits, the calibrator that looks for the least squared error takes over from min-max. What does it do "
             "to the values farthest out?",
-            ("it clips some of them", "it keeps all of them"),
+            ("it clips some of them", "it keeps all of them", "it clips most of all values"),
             {"method": "mse", "bits": 4},
-            lambda before, after: 0 if after["clipped"] > 0 else 1,  # noqa: ARG005 - only what comes after counts
+            lambda before, after: 2 if after["clipped"] > _MOST else 0 if after["clipped"] > 0 else 1,  # noqa: ARG005 - only what comes after counts
             "It takes {share:.3g} % of the whole range and clips {clipped:.2g} % of the values: an error of "
             "{error:.3g} % "
             "of the signal, where min-max has {minmax:.3g} %.",
@@ -145,6 +146,10 @@ ENTRIES = (
             ),
             ("percentile", "the range that holds a given share of the values, here 99.99 %."),
             ("KL divergence", "how much the histogram on the grid differs from the one before."),
+            (
+                "% of the signal",
+                "the squared error over the mean square of the values; 100 % is what setting all of them to 0 gives.",
+            ),
         ),
         sources=(
             "KL divergence: Migacz 2017, 8-bit Inference with TensorRT",

@@ -102,8 +102,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     even = 100 * _mse(_levels(tensor.histogram)["even", bits], x, n) / power
     small = float(np.abs(levels).min()) / (float(np.sqrt(power)) or 1.0)
     far = int((np.abs(levels) > 6 * np.sqrt(power)).sum())
-    words = f"**{titles[kind]}** with {len(levels)} levels leave {error:.3g} % of the signal as error"
-    words += ". " if kind == "even" else f"; even steps leave {even:.3g} %. "
+    words = f"**{titles[kind]}** with {len(levels)} levels: an error of {error:.3g} % of the signal"
+    words += ". " if kind == "even" else f"; even steps have {even:.3g} %. "
     words += (
         f"The level nearest to zero is {small:.2g} standard deviations away, so that zeros do not stay zero"
         if small > _ZERO_SHARE
@@ -258,6 +258,10 @@ ENTRIES = (
                 "NF4",
                 "a fixed table of 16 levels for weights with a normal distribution (the bell curve), "
                 "with an exact zero.",
+            ),
+            (
+                "% of the signal",
+                "the squared error over the mean square of the values; 100 % is what setting all of them to 0 gives.",
             ),
         ),
         sources=(

@@ -96,7 +96,11 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "codes) "
         f"the worst channel, {worst}, keeps {sqnr[worst]:.1f} dB and the median one {np.median(sqnr):.1f} dB"
     )
-    words += f"; {lost} of {len(rows)} channels are lost." if lost else "; none is lost."
+    words += (
+        f"; {lost} of {len(rows)} channels are lost: nearly all of their values round to zero."
+        if lost
+        else "; none is lost."
+    )
     if not own:
         words += " The channels are made up from these values, some narrow, some wide."
     numbers = {

@@ -67,6 +67,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "largest": float(np.abs(exact).max()),
         "needs": float(int(np.abs(exact).max()).bit_length() + 1),
         "lost": float(lost.sum()),
+        "sums": float(lost.size),
         "first": float(out[0, 0]),
         "bits": float(bits),
     }
@@ -78,8 +79,9 @@ ENTRIES = (
         name="integer_product",
         title="Integer matrix multiplication",
         place=120,
-        idea="Codes are multiplied and summed as integers, exactly, in a **wide** accumulator; only then one "
-        "multiplication by s_a * s_w / s_out and one rounding bring the sum back to 8 bits.",
+        idea="A layer multiplies and adds **codes**, integers, which is exact as long as the sum fits into "
+        "its **accumulator**. Only then one multiplication by s_a * s_w / s_out and one rounding bring "
+        "the sum back to 8 bits.",
         subject=None,
         controls=(
             Entries("a", "Activations (uint8 codes)", 0, 255, ((200, 17, 90), (3, 255, 128))),
@@ -91,9 +93,9 @@ ENTRIES = (
         show=_show,
         prediction=Prediction(
             "The accumulator gets 16 bits, and the rows are four times as long. Do the sums still fit?",
-            ("yes", "no, some wrap round"),
+            ("yes", "no, some wrap round", "no, all wrap round"),
             {"accumulator": 16, "times": 4},
-            lambda before, after: int(after["lost"] > 0),  # noqa: ARG005 - only what comes after counts
+            lambda before, after: 2 if after["lost"] == after["sums"] else int(after["lost"] > 0),  # noqa: ARG005 - only what comes after counts
             "A product of 8-bit codes needs up to 16 bits, and each doubling of their number one more: the largest sum "
             "here needs {needs:.0f}.",
         ),

@@ -49,6 +49,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "nearest": errors[near],
         "best": errors[best],
         "same": float(same),
+        "ups": sum(float(best[at] > w[at]) for at in range(2)),
         "times": errors[near] / max(errors[best], 1e-12),
     }
     pictures = (
@@ -125,9 +126,9 @@ ENTRIES = (
         name="more_than_rounding",
         title="Why 4 bits need more than rounding",
         place=110,
-        idea="What counts is the **output** of a layer, not each weight. Where inputs rise and fall together, an error "
-        "upwards in one weight and downwards in another cancel: choosing the rounding of all together is learned "
-        "rounding.",
+        idea="A layer multiplies its inputs by weights and adds: what counts is its **output**, not each "
+        "weight. Where inputs rise and fall together, an error upwards in one weight and downwards in "
+        "another cancel. Choosing the rounding of all weights together is called learned rounding.",
         subject=None,
         controls=(
             Slider("w1", "First weight, in steps", 0.0, 1.0, 0.05, 0.4),
@@ -138,9 +139,9 @@ ENTRIES = (
         prediction=Prediction(
             "The two inputs become nearly the same (correlation 0.9). Is it still best to round each weight to the "
             "nearest?",
-            ("yes", "no"),
+            ("yes", "no, one goes up and one down", "no, both go up or both down"),
             {"rho": 0.9},
-            lambda before, after: 0 if after["same"] else 1,  # noqa: ARG005 - only what comes after counts
+            lambda before, after: 0 if after["same"] else 1 if after["ups"] == 1 else 2,  # noqa: ARG005 - only what comes after counts
             "Rounding to the nearest leaves an error of {nearest:.3g}, the best of the four ways {best:.3g}: where one "
             "weight goes up and the other down, their errors cancel.",
         ),

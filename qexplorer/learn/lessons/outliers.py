@@ -225,6 +225,7 @@ ENTRIES = (
                 "products stay.",
             ),
             ("rotation", "mixes all channels, so that a large one is spread over all; the weights undo it."),
+            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
         ),
         sources=(
             "Dettmers et al. 2022, LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale, arXiv:2208.07339",

@@ -15,6 +15,7 @@ from qexplorer.report.palette import CLIPPING, NEUTRAL, ROUNDING
 
 __all__ = ["ENTRIES"]
 
+_MOST_BITS = 8
 _SHARES = tuple(share / 100 for share in range(4, 101, 2))
 
 
@@ -59,7 +60,10 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         f"squared error. The least error at {bits} bits is at {100 * best:.0f} %"
     )
     ratio = error.mse / along[best].mse if along[best].mse else 1.0
-    words += ", where it stands." if abs(best - share) < 0.015 else f": here it is {ratio:.3g} times as large."
+    words += ", where it stands" if abs(best - share) < 0.015 else f" (here it is {ratio:.3g} times as large)"
+    other = 4 if bits == _MOST_BITS else _MOST_BITS
+    elsewhere = min(_SHARES, key=lambda s: _error(tensor, other, s).mse)
+    words += f"; at {other} bits it would be at {100 * elsewhere:.0f} %."
     numbers = {
         "mse": error.mse,
         "rounding": error.rounding_mse,
@@ -92,12 +96,13 @@ ENTRIES = (
         name="rounding_or_clipping",
         title="Rounding against clipping",
         place=30,
-        idea="A **wide** range clips nothing and has wide steps; a **narrow** one has fine steps and cuts what lies "
-        "beyond. The best range is where the two errors together are least.",
+        idea="A grid has as many levels as its bits allow. Over a **wide** range they lie far apart, and "
+        "rounding moves values far; over a **narrow** one they lie close together, and what lies beyond "
+        "is cut (clipped). The best range is where both errors together are least.",
         subject="any",
         controls=(
             Slider("share", "Range, % of the whole", 4, 100, 1, 100),
-            Slider("bits", "Bits", 2, 8, 1, 4),
+            Slider("bits", "Bits", 2, _MOST_BITS, 1, 4),
         ),
         show=_show,
         dragged=_dragged,

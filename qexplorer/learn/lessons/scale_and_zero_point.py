@@ -169,9 +169,10 @@ ENTRIES = (
         name="scale_and_zero_point",
         title="Scale and zero point",
         place=20,
-        idea="A grid is two numbers: the **scale** s, the width of one step, and the **zero point** z, the code of "
-        "zero. A number x becomes the **code** q = clip(round(x / s) + z), an integer, and comes back as x' = (q "
-        "- z) * s.",
+        idea="With 3 bits there are 8 **codes**, 0 to 7, which stand for 8 evenly spaced **levels**. The "
+        "**scale** s is how far two levels lie apart, and the **zero point** z is the code that stands "
+        "for 0. So a number x gets the code q = clip(round(x / s) + z), and comes back as x' = (q - z) "
+        "* s.",
         subject=None,
         controls=(
             Slider("x", "Number x", -8.0, 8.0, 0.05, 2.3),

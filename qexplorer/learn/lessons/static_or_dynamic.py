@@ -124,6 +124,7 @@ ENTRIES = (
                 "static is enough where inputs look alike; text that changes much from input to input wants "
                 "dynamic; weights only makes the file smaller, and computes in float.",
             ),
+            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
         ),
         sources=(
             "DynamicQuantizeLinear, ONNX operator set 11",

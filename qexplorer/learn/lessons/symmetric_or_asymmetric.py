@@ -5,38 +5,49 @@ from __future__ import annotations
 import numpy as np
 
 from qexplorer.core.formats import FORMATS
-from qexplorer.core.grid import grid_from_range
+from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import values_under
 from qexplorer.observe.error import error_from_histogram
+from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["ENTRIES"]
+
+
+def _grid(histogram: Histogram, bits: int, *, symmetric: bool) -> Grid:
+    chosen = FORMATS.get(f"int{bits}" if symmetric else f"uint{bits}")
+    return grid_from_range(histogram.minimum, histogram.maximum, chosen, symmetric=symmetric)
+
+
+def _idle(histogram: Histogram, grid: Grid) -> tuple[int, int]:
+    """How many levels a grid has, and how many of them no value is rounded to: they lie beyond all values."""
+    levels, half = grid.levels().astype(np.float64), float(grid.scale) / 2
+    reached = (levels >= histogram.minimum - half) & (levels <= histogram.maximum + half)
+    return len(levels), int((~reached).sum())
 
 
 def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     assert tensor is not None
     bits, symmetric = int(settings["bits"]), settings["grid"] == "symmetric"
     histogram = tensor.histogram
-    chosen = FORMATS.get(f"int{bits}" if symmetric else f"uint{bits}")
-    grid = grid_from_range(histogram.minimum, histogram.maximum, chosen, symmetric=symmetric)
+    grid = _grid(histogram, bits, symmetric=symmetric)
     error = error_from_histogram(histogram, grid)
-    levels = grid.levels().astype(np.float64)
-    half = float(grid.scale) / 2
-    reached = int(((levels >= histogram.minimum - half) & (levels <= histogram.maximum + half)).sum())
-    idle = len(levels) - reached
+    levels, idle = _idle(histogram, grid)
+    mirrored, wasted = _idle(histogram, _grid(histogram, bits, symmetric=True))
     numbers = {
         "scale": float(grid.scale),
         "zero_point": float(grid.zero_point),
-        "levels": float(len(levels)),
-        "reached": float(reached),
-        "idle": float(idle),
+        "levels": float(levels),
+        "reached": float(levels - idle),
+        "mirrored": float(mirrored),
+        "wasted": float(wasted),
         "sqnr": error.sqnr_db if np.isfinite(error.sqnr_db) else 999.0,
     }
     kind = "Symmetric" if symmetric else "Asymmetric"
     zero = "zero is code 0, and no zero point is stored" if symmetric else f"zero is code {int(grid.zero_point)}"
-    waste = f"**{idle} of {len(levels)}** levels lie where no value is" if idle else "every level is within the values"
+    waste = f"**{idle} of {levels}** levels lie where no value is" if idle else "every level is within the values"
     words = (
         f"{kind}: {zero}; {waste}. A step is {float(grid.scale):.3g} wide, the signal {numbers['sqnr']:.1f} dB above "
         "the error."
@@ -65,15 +76,16 @@ ENTRIES = (
             lambda before, after: (
                 0 if after["scale"] < 0.55 * before["scale"] else 1 if after["scale"] < 0.93 * before["scale"] else 2
             ),
-            "The asymmetric grid spends its levels from the lowest to the highest value alone: {reached:.0f} of "
-            "{levels:.0f} are where values are, {scale:.3g} apart.",
+            "The symmetric grid has {wasted:.0f} of its {mirrored:.0f} levels where no value is. The asymmetric one "
+            "reaches from the lowest to the highest value: {reached:.0f} of its {levels:.0f} are used, {scale:.3g} "
+            "apart.",
         ),
         closing=(
             Closing(
                 "Why are weights usually quantized symmetrically?",
                 (
                     (
-                        "they lie evenly around zero, and no zero point is cheaper",
+                        "they lie evenly around zero, and a zero point costs extra sums",
                         "With both signs alike no level is wasted, and each zero point other than 0 needs a sum over "
                         "the inputs.",
                     ),
@@ -138,6 +150,7 @@ ENTRIES = (
                 "8 bits have one negative code more than positive ones, -128; a grid that leaves it "
                 "out mirrors itself.",
             ),
+            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
         ),
         sources=(
             "Nagel et al. 2021, A White Paper on Neural Network Quantization, arXiv:2106.08295",

@@ -41,7 +41,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         rows,
         axis="% of the signal",
         names={"rounding": ROUNDING, "clipping": CLIPPING},
-        reads="Each bar: the error of rounding, and of clipping on top of it.",
+        reads="Each bar: first the error of rounding, then that of clipping; shorter is better.",
         lying=True,
         stacked=True,
     )

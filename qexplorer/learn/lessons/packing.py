@@ -6,7 +6,7 @@ from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars
 from qexplorer.observe.stats import TensorStats
-from qexplorer.report.palette import FLOAT, INTEGER, ROUNDING
+from qexplorer.report.palette import FLOAT, INTEGER
 
 __all__ = ["ENTRIES"]
 
@@ -22,8 +22,8 @@ def _boxes(first: int, second: int) -> BoxPicture:
 
     rows = (
         (f"first code {first:+d}", bits(low, "mantissa")),
-        (f"second code {second:+d}", bits(high, "exponent")),
-        (f"byte 0x{byte:02x} = {byte}", bits(high, "exponent") + bits(low, "mantissa")),
+        (f"second code {second:+d}", bits(high, "one")),
+        (f"byte 0x{byte:02x} = {byte}", bits(high, "one") + bits(low, "mantissa")),
     )
     return BoxPicture("Two codes in one byte: the first in the low half", rows)
 
@@ -36,20 +36,20 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     scales = groups * 2.0
     stored_alone = _WEIGHTS * 1.0
     rows = [
-        ("float32", 4.0 * _WEIGHTS / 1e6, "weights"),
+        ("float32", 4.0 * _WEIGHTS / 1e6, "floats"),
         ("each in a byte", stored_alone / 1e6, "codes"),
-        ("each in a byte", scales / 1e6, "scales"),
+        ("each in a byte", scales / 1e6, "floats"),
         ("packed", codes / 1e6, "codes"),
-        ("packed", scales / 1e6, "scales"),
+        ("packed", scales / 1e6, "floats"),
     ]
     each = 8 * (codes + scales) / _WEIGHTS
-    names = {"weights": FLOAT, "codes": INTEGER, "scales": ROUNDING}
+    names = {"codes": INTEGER, "floats": FLOAT}
     chart = bars(
         f"A million weights as {bits}-bit codes",
         rows,
         axis="megabytes",
         names=names,
-        reads="As float32, with a byte for each code, and with codes packed; scales on top.",
+        reads="Weights as float32, codes in a byte each, and packed codes; the small grey parts are their scales.",
         stacked=True,
     )
     byte = (second & 15) << 4 | first & 15

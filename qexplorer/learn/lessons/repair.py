@@ -27,7 +27,7 @@ _REMEDIES = (
     ("data", "Calibrate on all classes"),
     ("bits", "16 bits"),
 )
-_CHANNELS, _EACH = 12, 400
+_CHANNELS, _EACH, _FAR = 12, 400, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,12 @@ def _grid(case: _Broken, remedy: str, bits: int) -> Grid:
 
 
 def _quality(case: _Broken, grid: Grid) -> tuple[float, NDArray[np.float64]]:
-    """The median channel's signal to error in dB weighed with the worst, and each channel's."""
-    error = fake_quantize(case.values, grid).astype(np.float64) - case.values
-    power, noise = np.square(case.values, dtype=np.float64).mean(1), np.square(error).mean(1)
+    """Signal to error in dB of the worst channel and of each, over all but the ``_FAR`` largest values of a channel:
+    one value that is clipped must not outweigh hundreds that are right."""
+    inner = np.argsort(np.abs(case.values), axis=1)[:, :-_FAR]
+    values = np.take_along_axis(case.values, inner, 1).astype(np.float64)
+    error = np.take_along_axis(fake_quantize(case.values, grid).astype(np.float64), inner, 1) - values
+    power, noise = np.square(values).mean(1), np.square(error).mean(1)
     each = 10 * np.log10(power / np.maximum(noise, 1e-12))
     return float(each.min()), each
 
@@ -89,7 +92,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
             axis="dB",
             lying=True,
             names={"chosen": CLIPPING, "other": INTEGER},
-            reads="Signal over error of the channel that fares worst: longer is better.",
+            reads="Signal over error of the worst channel, without its two largest values: longer is better.",
             height=170,
         ),
     )
@@ -108,7 +111,7 @@ ENTRIES = (
         title="Repair a model",
         place=140,
         idea="Each fault has its **look** and its remedy: unequal channels want a scale each, a value far out wants "
-        "clipping, a range that is too narrow wants better data. More bits help with nearly all, and cost most.",
+        "clipping, a range that is too narrow wants better data. More bits help with the first two, and cost most.",
         subject=None,
         controls=(
             Choice("fault", "What is wrong", _FAULTS, "unequal"),

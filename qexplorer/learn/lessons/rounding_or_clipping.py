@@ -75,7 +75,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     }
     ends = _ends(tensor, share)
     pictures = (
-        GridPicture("Drag the orange lines", tensor, f"uint{bits}", False, ends),
+        GridPicture("Drag the thick lines", tensor, f"uint{bits}", False, ends),
         curves(
             "Mean squared error over the range",
             rows,

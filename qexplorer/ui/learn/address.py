@@ -15,6 +15,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.learn.controls import LessonControl, Settings, Switch, starts
 from qexplorer.learn.lesson import LESSONS, LessonPlan
+from qexplorer.ui.session import show_error
 from qexplorer.ui.view.choices import choice, chosen
 from qexplorer.ui.view.link import HIDE, Linked, OpenedLink, hidden, link_to, query_of, write_link
 
@@ -162,15 +163,16 @@ def _text(control: LessonControl, kept: Any) -> str:
     return control.write(_value(control, kept))
 
 
-def chosen_lesson() -> tuple[LessonPlan | None, str | None]:
-    """The lesson of the address; with a sentence where it names one that there is not."""
+def chosen_lesson() -> LessonPlan | None:
+    """The lesson of the address; one sentence on the page where it names one that there is not."""
     asked = st.query_params.get(LESSON)
-    if asked is None:
-        return None, None
+    if not asked:
+        return None
     try:
-        return LESSONS.get(asked), None
+        return LESSONS.get(asked)
     except QExplorerError as error:
-        return None, error.sentence
+        show_error(error)
+        return None
 
 
 def _fields(lesson: LessonPlan) -> list[Linked]:

@@ -15,7 +15,7 @@ from qexplorer.ui.learn.drawing import draw_shown, editor_key
 from qexplorer.ui.learn.question import draw_closing, draw_prediction, is_waiting, progress
 from qexplorer.ui.learn.share import draw_share
 from qexplorer.ui.learn.subject import draw_subject, tensor_of
-from qexplorer.ui.session import as_plain, show_error
+from qexplorer.ui.session import show_error
 
 __all__ = ["draw_learn_page"]
 
@@ -27,9 +27,7 @@ _SCROLL = (
 
 def draw_learn_page() -> None:
     """Draws the page."""
-    lesson, problem = chosen_lesson()
-    if problem is not None:
-        st.error(as_plain(problem) + ".", icon=":material/error:")
+    lesson = chosen_lesson()
     if lesson is None:
         _draw_list()
     else:

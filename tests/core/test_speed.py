@@ -47,3 +47,17 @@ def test_one_is_over_another_only_where_intervals_part() -> None:
 def test_the_ends_of_a_range_are_told_apart(ends: tuple[float, float], told: str) -> None:
     """A narrow range on a busy machine has the digits that it takes, or is one number."""
     assert Speedup(2.0, ends, "on a busy machine").text() == f"{told} times faster, on a busy machine"
+
+
+@pytest.mark.parametrize(
+    ("ends", "change"),
+    [
+        ((1.001, 1.2), Change.BETTER),
+        ((0.999, 1.2), Change.NONE),
+        ((0.8, 1.001), Change.NONE),
+        ((0.8, 0.999), Change.WORSE),
+    ],
+)
+def test_an_interval_that_holds_one_by_a_hair_tells_no_difference(ends: tuple[float, float], change: Change) -> None:
+    """Faster and slower are said only where the whole interval is on one side."""
+    assert Speedup(1.0, ends).change is change

@@ -2,8 +2,9 @@
 
 No runtime has a kernel for it, so that the layers around compute in float and accuracy is what is real (simulated).
 
-1. Floats of 8 bits: ``Cast(Cast(x / scale))`` to the type and back, times the scale. Cast saturates and rounds half to
-   even (opset 19). Not QuantizeLinear and DequantizeLinear, of which ONNX Runtime makes kernels that it then lacks.
+1. Floats of 8 bits: ``Cast(Cast(Clip(x / scale)))`` to the type and back, times the scale. Cast rounds half to even and
+   saturates (opset 19); OpenVINO 2026.4 makes NaN beyond the largest value instead, hence the Clip. Not
+   QuantizeLinear and DequantizeLinear, of which ONNX Runtime makes kernels that it then lacks.
 2. Tables: a search in the tree of the borders. Each round compares ``x / scale`` with a border, which Gather takes from
    the tree by the number of the node, and goes to the left or right child; the leaves hold the levels. As many rounds
    as codes have bits, and what comes out is exactly that of ``core.formats``.
@@ -36,8 +37,15 @@ def write_rounded(writer: GraphWriter, source: str, tensor: str, grid: Grid, val
         case Storage.FLOAT8:
             import onnx
 
+            one, zero = np.ones((), np.float32), np.zeros((), np.int32)
+            ends = [grid.format.decode(np.asarray(code, np.int32), one, zero) for code in (grid.qmin, grid.qmax)]
+            names = [
+                writer.constant(f"{grid.format.name}/{end}", value)
+                for end, value in zip(("low", "high"), ends, strict=True)
+            ]
+            inside = writer.add("Clip", [quotient, *names], f"{tensor}/inside")
             kind = onnx.TensorProto.DataType.Value(grid.format.carrier.upper())
-            codes = writer.add("Cast", [quotient], f"{tensor}/codes", attributes={"to": kind})
+            codes = writer.add("Cast", [inside], f"{tensor}/codes", attributes={"to": kind})
             level = writer.add("Cast", [codes], f"{tensor}/level", attributes={"to": _FLOAT})
         case Storage.TABLE if grid.format.table is not None:
             level = _searched(writer, quotient, tensor, grid.format.name, grid.format.table)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.speed import Change
-from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT, paired_speedup
+from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT, by_load, paired_speedup
 
 LOADS = [i // 3 for i in range(30)]
 
@@ -58,3 +58,8 @@ def test_one_loading_widens_the_interval_and_too_few_rounds_give_none() -> None:
     assert paired_speedup(np.full(30, 2.0), np.ones(30)).ci95 == pytest.approx(ends)
     assert paired_speedup([2.0] * 5, [1.0] * 5).ci95 is None
     assert LEAST_LOADS == 6
+
+
+def test_one_disturbed_round_does_not_move_its_loading() -> None:
+    """A loading's number is the median of its rounds, whatever one of them took."""
+    assert by_load(np.array([1.0, 1.0, 9.0, 2.0, 2.0, 2.0]), [0, 0, 0, 1, 1, 1]).tolist() == [1.0, 2.0]

@@ -16,6 +16,8 @@ The public surface; every name is loaded when it is first used, so that ``import
     hurts  = qx.sensitivity(model, data, "w4a8")
     small  = qx.design("digits_cnn")
     tuned  = qx.tune(model, data, trials=100)
+    with qx.on_cluster("tcp://192.168.1.5:8786"):
+        mix = qx.search(model, data)
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         generate,
         load,
         measure,
+        on_cluster,
         quantize,
         repair,
         search,
@@ -59,6 +62,7 @@ __all__ = [
     "generate",
     "load",
     "measure",
+    "on_cluster",
     "quantize",
     "repair",
     "search",

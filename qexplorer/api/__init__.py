@@ -18,6 +18,7 @@ from qexplorer.api.repairing import repair
 from qexplorer.api.searching import sensitivity
 from qexplorer.api.training import foretell_training, train, trained_epochs
 from qexplorer.api.tuning import tune
+from qexplorer.scheduling.chosen import on_cluster
 
 __all__ = [
     "CALIBRATION_SAMPLES",
@@ -31,6 +32,7 @@ __all__ = [
     "generate",
     "load",
     "measure",
+    "on_cluster",
     "quantize",
     "repair",
     "search",

@@ -59,8 +59,9 @@ def run_in_turn(order: argparse.Namespace) -> int:
     """Runs a command as one work in the line for the machine, and says where it stands in it."""
     from qexplorer.cli.terminal import ProgressLine
     from qexplorer.process.places.taking import turn
+    from qexplorer.scheduling.chosen import on_cluster
 
-    with turn(ProgressLine().wait):
+    with turn(ProgressLine().wait), on_cluster(getattr(order, "scheduler", None)):
         return int(order.run(order))
 
 

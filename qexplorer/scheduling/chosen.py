@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from qexplorer.core.errors import InputError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import is_someones, workspace
 
-__all__ = ["VARIABLE", "choose_cluster", "chosen_cluster", "cluster_address"]
+__all__ = ["VARIABLE", "choose_cluster", "chosen_cluster", "cluster_address", "on_cluster"]
 
 VARIABLE = "QEXPLORER_SCHEDULER"
 """Environment variable: the address of the cluster that does all sweeps; it goes before what was chosen on page
@@ -46,6 +48,27 @@ def chosen_cluster() -> str | None:
         return cluster_address(json.loads(_path().read_bytes())["address"])
     except (OSError, ValueError, KeyError, TypeError, InputError):
         return None
+
+
+@contextlib.contextmanager
+def on_cluster(address: str | None) -> Iterator[None]:
+    """Has the sweeps of this process and of its children done on a cluster meanwhile.
+
+    Args:
+        address: of its scheduler, such as ``tcp://192.168.1.5:8786``; ``off``: this machine does them; None: nothing
+            changes.
+
+    Raises:
+        InputError: it is no address.
+    """
+    before = os.environ.get(VARIABLE)
+    if address is not None:
+        os.environ[VARIABLE] = address if address.strip().lower() == "off" else cluster_address(address)
+    try:
+        yield
+    finally:
+        if address is not None:
+            os.environ.pop(VARIABLE) if before is None else os.environ.update({VARIABLE: before})
 
 
 def choose_cluster(address: str | None) -> None:

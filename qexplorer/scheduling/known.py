@@ -35,7 +35,7 @@ def keep_end(end: TaskEnd) -> None:
         return
     kept = {"value": end.value, "where": end.where, "seconds": end.seconds}
     with contextlib.suppress(InputError, OSError):
-        write_sealed(_path(end.task.digest), json.dumps(kept).encode())
+        write_sealed(_path(end.task.digest), json.dumps(kept).encode(), lasting=False)
 
 
 def _path(digest: str) -> Path:

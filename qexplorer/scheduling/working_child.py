@@ -13,7 +13,6 @@ from typing import Any
 
 from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, QExplorerError, error_from_json
-from qexplorer.core.files import write_atomically
 from qexplorer.core.workspace import workspace
 from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
@@ -107,7 +106,10 @@ class _Process:
             "limits": asdict(task.limits),
             "exclusive": task.exclusive,
         }
-        write_atomically(Path(self._folder.name) / f"{self.orders}.json", json.dumps(order).encode())
+        path = Path(self._folder.name) / f"{self.orders}.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(order), encoding="utf-8")
+        part.replace(path)  # it is whole or not there; nobody wants it after a failure of power
         self.orders += 1
         while True:
             if cancelled():

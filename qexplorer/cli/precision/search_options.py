@@ -56,6 +56,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     only = "only choices that the backend has integer kernels for, and float"
     parser.add_argument("--hardware-aware", action="store_true", help=only)
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
+    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
 
 
 def add_tune_options(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -268,10 +269,15 @@ class _Search:
             return found
         worst = sorted(open_ones, key=lambda at: -found.groups[at].losses[-1])[:count]
 
-        def loss_with(*narrow: int) -> float:
+        def with_narrow(*narrow: int) -> Recipe:
             choice = tuple(len(group.choices) - 1 if at in narrow else 0 for at, group in enumerate(found.groups))
-            return verifier.judged(recipe_in(found, choice)).found.loss
+            return recipe_in(found, choice)
 
+        def loss_with(*narrow: int) -> float:
+            return verifier.loss(with_narrow(*narrow))
+
+        sets = [(), *((at,) for at in worst), *combinations(worst, 2)]
+        verifier.prepare([with_narrow(*each) for each in sets], lambda text, done: self.tell(text, 0.55 + 0.15 * done))
         base = loss_with()
         alone = {}
         pairs = []
@@ -292,6 +298,8 @@ class _Search:
         if found.seeks_least:
             return self._least(found, verifier)
         asked = candidates(found, self.question.verified)
+        recipes = [recipe_in(found, point.choice) for point, _ in asked]
+        verifier.prepare(recipes, lambda text, done: self.tell(text, 0.7 + 0.2 * done))
         for done, (point, why) in enumerate(asked):
             self.tell(f"measuring mix {done + 1} of {len(asked)}", 0.7 + 0.25 * done / len(asked))
             found = self._measured(found, verifier, point, why)

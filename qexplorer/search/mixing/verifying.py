@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,12 +18,11 @@ from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
+from qexplorer.search.mixing.elsewhere import BATCH, laid_elsewhere
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
 __all__ = ["JudgedMix", "Verifier"]
-
-_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +60,36 @@ class Verifier:
     _floats: list[Array] = field(default_factory=list)
     _plain: LaidBeside | None = None
     _known: dict[str, JudgedMix] = field(default_factory=dict)
+    _laid: dict[str, LaidBeside] = field(default_factory=dict)  # what others have run, by digest of the recipe
+
+    def prepare(self, recipes: Sequence[Recipe], tell: Callable[[str, float], None]) -> None:
+        """Has recipes run beside each other, by a cluster or by children here, where that is worth it.
+
+        What fails there is done, and told, when it is asked for.
+
+        Args:
+            recipes: those that will be asked for.
+            tell: told a sentence and the share that is done.
+
+        Raises:
+            InputError: a cluster was chosen that cannot be reached, or not be used.
+        """
+        new = [recipe for recipe in recipes if recipe.digest not in self._known.keys() | self._laid.keys()]
+        self._laid |= laid_elsewhere(self.model, self.data, self.apart, new, tell)
+
+    def loss(self, recipe: Recipe) -> float:
+        """What a recipe loses; the file need not be made here if somebody has run it.
+
+        Raises:
+            RecipeError: the recipe cannot be applied.
+            BackendError: the file cannot be run.
+        """
+        laid = self._laid.get(recipe.digest)
+        return self.judged(recipe).found.loss if laid is None else float(laid.losses(self.yard).mean())
+
+    def laid(self, recipe: Recipe) -> LaidBeside:
+        """Its answers beside those of the float network, sample by sample; run here and now."""
+        return self._judged(self._answers(self.made(recipe).path))
 
     def made(self, recipe: Recipe) -> QuantizedModel:
         """The quantized model, not measured.
@@ -85,7 +114,7 @@ class Verifier:
         """
         if recipe.digest not in self._known:
             made = self.made(recipe)
-            judged = self._judged(self._answers(made.path))
+            judged = self._laid.get(recipe.digest) or self._judged(self._answers(made.path))
             self._known[recipe.digest] = JudgedMix(made, judged.evaluated(self.yard, self.plain), self._paired(judged))
         return self._known[recipe.digest]
 
@@ -114,4 +143,4 @@ class Verifier:
     def _answers(self, path: object) -> list[Array]:
         session = reference().load(path, SessionOptions(Mode.SIMULATED))  # type: ignore[arg-type]
         model = self.model
-        return run_in_batches(session, feeds_of(self.apart, model), batch=_BATCH, fixed_batch=model.fixed_batch)
+        return run_in_batches(session, feeds_of(self.apart, model), batch=BATCH, fixed_batch=model.fixed_batch)

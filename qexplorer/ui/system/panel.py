@@ -10,6 +10,7 @@ from qexplorer.report.export import json_text
 from qexplorer.report.system import diagnosis, feature_rows, gpu_text, outlook
 from qexplorer.report.words import bytes_text
 from qexplorer.ui.session import as_plain
+from qexplorer.ui.system.cluster import draw_cluster
 from qexplorer.ui.system.disk import draw_workspace
 
 __all__ = ["draw_system_page"]
@@ -32,6 +33,7 @@ def draw_system_page() -> None:
         _meters(found["power"])
     _backends(found["backends"], machine["versions"])
     draw_workspace()
+    draw_cluster()
     _take_away(found)
 
 

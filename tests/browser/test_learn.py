@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 NewPage = Callable[..., "Page"]
 
@@ -46,3 +46,40 @@ def test_a_class_answers_and_the_teacher_reveals(app_url: str, new_page: NewPage
     teacher.get_by_text("1 answer of the class").wait_for()
     teacher.get_by_role("button", name="Reveal").click()
     pupil.get_by_text("Right: about half").wait_for()
+
+
+def test_a_lesson_goes_by_keyboard_and_a_reload_finds_the_answers(app_url: str, new_page: NewPage) -> None:
+    """Predict, flip a bit, answer at the end: keys reach all of it, bits and charts have names, nothing is lost."""
+    page = new_page(width=1280, height=720)
+    page.goto(f"{app_url}/learn?lesson=numbers_as_bits&embed=true")
+    page.get_by_role("button", name="smaller than 82").wait_for()
+    _tab_to(page, "smaller than 82").press("Enter")
+    page.get_by_text("Right: smaller than 82").wait_for()
+    assert page.get_by_role("button", name="The next lesson").count() == 1
+    page.locator("[role=graphics-document][aria-label^='Values around it. Each thin line']").wait_for()
+    _tab_to(page, "0 bit 3").press("Enter")
+    page.get_by_text("As FP8 E4M3 these bits are 20").wait_for()
+    assert "1 bit 3" in _focused(page), "the key stays on the bit"
+    _tab_to(page, "a larger range and coarser steps.").press("Space")
+    page.get_by_text("The number of codes stays 256").wait_for()
+    page.reload()
+    page.get_by_text("Right: smaller than 82").wait_for()
+    page.get_by_text("The number of codes stays 256").wait_for()
+    page.get_by_text("As FP8 E4M3 these bits are 20").wait_for()
+
+
+_SAYS = """() => { const e = document.activeElement;
+  return (e.labels?.[0]?.innerText || e.getAttribute("aria-label") || e.textContent || "").trim(); }"""
+
+
+def _focused(page: Page) -> str:
+    return re.sub(r"\s+", " ", str(page.evaluate(_SAYS)))
+
+
+def _tab_to(page: Page, name: str) -> Locator:
+    """Presses Tab until what has the focus is called so."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if _focused(page).endswith(name):
+            return page.locator(":focus")
+    raise AssertionError(f"Tab does not reach {name}")

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,7 @@ from torch import Tensor
 from qexplorer.core.dataset import Array, Split, as_declared
 from qexplorer.core.errors import ModelError
 from qexplorer.core.formats import Storage
-from qexplorer.core.grid import Float32, Grid, dequantize, fake_quantize
+from qexplorer.core.grid import Float32, Granularity, Grid, dequantize, fake_quantize
 from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
 from qexplorer.observe.collecting.stream import batches
@@ -39,8 +39,9 @@ from qexplorer.quantize.training.rounding.placing import quantizer_of
 from qexplorer.quantize.training.rounding.quantizers import DynamicQuantizer, GridQuantizer
 from qexplorer.search.sensitivity.distances import Yardstick, interval_of_mean
 from qexplorer.search.sensitivity.groups import LayerGroup
-from qexplorer.search.sensitivity.probe_graph import probe_graph
+from qexplorer.search.sensitivity.probe_graph import ProbePoint, probe_graph
 from qexplorer.search.sensitivity.probes import Probe
+from qexplorer.search.sensitivity.products import product, products_by_row
 from qexplorer.search.sensitivity.sensitivity_types import Foretold, Rounded
 from qexplorer.torchgraph.dtypes import tensor_of
 from qexplorer.torchgraph.executor import GraphModule
@@ -160,50 +161,60 @@ class _Taking:
 
     def losses(
         self, feeds: Mapping[str, Array], yard: Yardstick, generator: torch.Generator, *, narrow: bool, probes: int
-    ) -> Iterator[dict[tuple[str, str, str], float]]:
-        """A forward pass and some backward passes: of each, losses by layer, kind of rounding point, and plan."""
+    ) -> list[dict[tuple[str, str, str], float]]:
+        """A forward pass and backward passes: losses of each of these, by layer, kind of rounding point, and plan."""
         given = as_declared(feeds, self._ranks)
         tensors = [tensor_of(np.ascontiguousarray(given[name])) for name in self._module.input_names]
+        if narrow:  # pooling in bfloat16 takes four times as long with channels apart
+            tensors = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors]
         with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16, enabled=narrow):
             answers = self._module(*tensors)
-        fed, errors = len(next(iter(feeds.values()))), dict[str, Tensor]()
+        values = {name: probe.value for name, probe in self._probes.items() if probe.value is not None}
+        gradients: dict[str, list[Tensor]] = defaultdict(list)
         for left in reversed(range(probes)):
             with torch.enable_grad():
                 aim = aim_of([answers[i].float() for i in yard.floats], yard, generator)
                 if not aim.requires_grad:
                     raise ModelError("no gradient goes through the graph", do="evaluate the layers instead")
-                aim.backward(retain_graph=left > 0)  # type: ignore[no-untyped-call]
-            yield self._collected(fed, errors)
+            taken = torch.autograd.grad(aim, list(values.values()), retain_graph=left > 0, allow_unused=True)
+            for name, gradient in zip(values, taken, strict=True):
+                if gradient is not None:
+                    gradients[name].append(gradient)
+        return self._collected(len(next(iter(feeds.values()))), gradients, probes)
 
-    def _collected(self, fed: int, errors: dict[str, Tensor]) -> dict[tuple[str, str, str], float]:
-        """``errors`` are those of activations, found once for a forward pass."""
-        found: dict[tuple[str, str, str], float] = defaultdict(float)
+    def _collected(
+        self, fed: int, gradients: Mapping[str, Sequence[Tensor]], draws: int
+    ) -> list[dict[tuple[str, str, str], float]]:
+        """Losses of each draw; ``gradients`` are those of all draws, by rounding point."""
+        found: list[dict[tuple[str, str, str], float]] = [defaultdict(float) for _ in range(draws)]
+        rounded: dict[str, list[ProbePoint]] = defaultdict(list)
         for point in self._points:
-            taken = self._probes[point.output].taken()
-            if taken is None:
+            if point.output not in gradients:
                 continue
-            value, gradient = (each.float().reshape(each.shape or (1,)) for each in taken)
-            if point.constant:
-                for plan in self._plans:
-                    if (error := self._errors.get((point.output, plan))) is not None:
-                        found[point.group, point.kind, plan] += (
-                            0.5 * float(torch.dot(gradient.reshape(-1), error.reshape(-1))) ** 2 / fed
-                        )
+            if not point.constant:
+                rounded[point.tensor or point.output].append(point)
                 continue
-            key = point.tensor or point.output
-            if key not in errors:
-                errors[key] = self._error(value, point.tensor)
-            rows = len(gradient) if len(gradient) % fed == 0 else 1  # a sample's own draw, where samples lie apart
-            drawn = (gradient * errors[key]).reshape(rows, -1).sum(1)
-            found[point.group, point.kind, ""] += 0.5 * float(drawn.square().sum()) / fed
+            for plan in self._plans:
+                if (error := self._errors.get((point.output, plan))) is not None:
+                    for losses, gradient in zip(found, gradients[point.output], strict=True):
+                        losses[point.group, point.kind, plan] += 0.5 * product(gradient, error) ** 2 / fed
+        for points in rounded.values():  # of one tensor, which is rounded once for all of them
+            squares = iter(self._squares(points, [each for point in points for each in gradients[point.output]], fed))
+            for point in points:
+                for losses in found:
+                    losses[point.group, point.kind, ""] += 0.5 * next(squares) / fed
         return found
 
-    def _error(self, value: Tensor, tensor: str) -> Tensor:
-        """What rounding changes of an activation."""
-        with torch.no_grad():
-            rounds = quantizer_of(self._plan.tensors[tensor].grid) if tensor else DynamicQuantizer()
-            rounded: Tensor = rounds(value)
-            return (rounded - value).nan_to_num()
+    def _squares(self, points: Sequence[ProbePoint], gradients: Sequence[Tensor], fed: int) -> list[float]:
+        """The sum of all samples' ``(g' d)^2`` for each gradient of one activation."""
+        value, tensor = self._probes[points[0].output].value, points[0].tensor
+        assert value is not None, "it has gradients"
+        grid = self._plan.tensors[tensor].grid if tensor else None
+        rounds = DynamicQuantizer() if grid is None else quantizer_of(grid)
+        rows = len(value) if value.ndim and len(value) % fed == 0 else 1  # a sample's own draw, where they lie apart
+        apart = grid is not None and grid.granularity is Granularity.TENSOR
+        drawn = products_by_row(value.detach(), gradients, rounds, rows, apart=apart)
+        return [float(each) for each in drawn.square().sum(1)]
 
 
 def constant_error(plan: Plan, view: GraphIndex, layer: str, position: int) -> Tensor | None:

@@ -110,12 +110,18 @@ def test_cells_stand_in_graph_order(by: str) -> None:
 
 
 def test_graph_viewers_get_both_values() -> None:
-    """Node data name nodes and values; the annotated file is the model with words beside its nodes."""
+    """Node data are one set in the viewer's own form; the annotated file is the model with words beside its nodes."""
     report, model = _report(), load_model("tumour_mlp")
-    sets = json.loads(node_data(report))["main_graph"]
-    (evaluated, foretold) = sets.values()
-    assert evaluated["results"] == {report.layers[0].name: {"value": 1e-3}, report.layers[1].name: {"value": 0.0}}
-    assert len(foretold["results"]) == 3
+    names = [(layer.name, *model.layer(layer.name).outputs) for layer in report.layers]
+    for foretold, values in ((False, [1e-3, 0.0]), (True, [1e-4, 2e-4, 5e-2])):
+        text = node_data(model, report, foretold=foretold)
+        assert text is not None
+        one = json.loads(text)
+        assert set(one) == {"name", "results", "gradient"}
+        assert one["results"].keys() <= {name for each in names for name in each}
+        assert sorted({each["value"] for each in one["results"].values()}) == sorted(values)
+        assert [each["stop"] for each in one["gradient"]][:: len(one["gradient"]) - 1] == [0, 1]
+    assert node_data(model, report, "weights") is None
     proto = onnx.load_from_string(annotated_onnx(model, report))
     onnx.checker.check_model(proto)
     node = next(each for each in proto.graph.node if each.name == report.layers[0].name)

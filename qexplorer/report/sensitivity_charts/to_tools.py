@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model
 from qexplorer.report.sensitivity_charts.sensitivity_table import loss_text
@@ -17,19 +17,23 @@ __all__ = ["annotated_onnx", "node_data"]
 _GRADIENT = [{"stop": 0, "bgColor": "#fde725"}, {"stop": 0.5, "bgColor": "#21918c"}, {"stop": 1, "bgColor": "#440154"}]
 
 
-def node_data(report: SensitivityReport, rounded: str = "both") -> str:
-    """Node data of Model Explorer: values by node, for each of what was evaluated and foretold.
+def node_data(model: Model, report: SensitivityReport, rounded: str = "both", *, foretold: bool = False) -> str | None:
+    """Node data of Model Explorer, of what was evaluated or foretold; None where nothing was.
 
-    The form is that of its "custom node data" (one object for each set, ``results`` by the node's name).
+    The form is that of its ``GraphNodeData`` (``node_data_builder.py`` of ai-edge-model-explorer 0.1.34), which it
+    lays on whichever graph is open: a file holds one set. Nodes are named by themselves and by what they make, as one
+    viewer's graph of an ONNX file knows them by the one, and another's by the other.
     """
-    evaluated = {layer.name: layer.exact(rounded) for layer in report.layers}
-    foretold = {layer.name: layer.gradient(rounded) for layer in report.layers}
-    found: dict[str, Any] = {}
-    for name, known in (("evaluated loss", evaluated), ("foretold loss", foretold)):
-        results = {key: {"value": value.loss} for key, value in known.items() if value is not None}
-        if results:
-            found[f"{report.recipe_name}, {rounded}, {name}"] = {"results": results, "gradient": _GRADIENT}
-    return json.dumps({"main_graph": found}, indent=1)
+    results: dict[str, dict[str, float]] = {}
+    for layer in report.layers:
+        value = layer.gradient(rounded) if foretold else layer.exact(rounded)
+        if value is not None:
+            names = (layer.name, *model.layer(layer.name).outputs)
+            results |= {name: {"value": value.loss} for name in names if name not in results}
+    if not results:
+        return None
+    name = f"{report.recipe_name}, {rounded}, {'foretold' if foretold else 'evaluated'} loss"
+    return json.dumps({"name": name, "results": results, "gradient": _GRADIENT}, indent=1)
 
 
 def annotated_onnx(model: Model, report: SensitivityReport) -> bytes:

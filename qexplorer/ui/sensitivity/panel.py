@@ -162,14 +162,17 @@ def _draw_table(model: Model, report: SensitivityReport, rounded: str) -> None:
         cells = sensitivity_cells(report, rounded)
         st.dataframe(in_table([dict(zip(SENSITIVITY_HEADER, row, strict=True)) for row in cells]), hide_index=True)
         with st.container(horizontal=True):
-            st.download_button(
-                "Node data (Model Explorer)",
-                lambda: node_data(report, rounded),
-                f"{model.name}-sensitivity.json",
-                "application/json",
-                on_click="ignore",
-                key="sensitivity_node_data",
-            )
+            for words in ("evaluated", "foretold"):
+                text = node_data(model, report, rounded, foretold=words == "foretold")
+                st.download_button(
+                    f"Node data, {words} (Model Explorer)",
+                    text or "",
+                    f"{model.name}-{words}.json",
+                    "application/json",
+                    on_click="ignore",
+                    disabled=text is None,
+                    key=f"sensitivity_node_data_{words}",
+                )
             st.download_button(
                 "ONNX with notes (Netron)",
                 lambda: annotated_onnx(model, report),

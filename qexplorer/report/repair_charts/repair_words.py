@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qexplorer.report.metric_words import stated, value_text, with_unit
-from qexplorer.search.repair.repair_types import Diagnosis, RepairReport, RepairStep
+from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
 
 __all__ = ["DIAGNOSIS_HEADER", "STEP_HEADER", "diagnosis_cells", "repair_sentence", "step_cells"]
 
@@ -31,6 +31,12 @@ def repair_sentence(report: RepairReport) -> str:
         words += f": {before} before, {after} after, on {report.n} samples kept apart"
         if report.plain is not None:
             words += f" (float {_metric(report, report.plain)})"
+    saturating = (report.saturating_before, report.saturating_after)
+    if saturating[0] is not None and saturating[1] is not None:
+        words += f"; where sums of two products saturate at 16 bits, the loss is {saturating[1]:.3g} after "
+        words += f"{saturating[0]:.3g}"
+    if all(step.diagnosis is Fault.SATURATED for step in report.steps if step.kept):
+        return f"{words}."
     return f"{words}; {100 * report.won_back:.0f} % of the loss is won back."
 
 

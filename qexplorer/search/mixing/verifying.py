@@ -122,8 +122,7 @@ class Verifier:
     def plain(self) -> LaidBeside:
         """The float network on these samples."""
         if self._plain is None:
-            self._floats = self._answers(self.model.path)
-            self._plain = self._judged(self._floats)
+            self._plain = self._judged(self.floats)
         return self._plain
 
     def _paired(self, judged: LaidBeside) -> Accuracy | None:
@@ -133,11 +132,16 @@ class Verifier:
         own, base = (Scored({metric.name: np.concatenate(each.scores)}) for each in (judged, self.plain))
         return result_of(metric, own, base, judged.n, is_float=False)
 
-    def _judged(self, answers: Sequence[Array]) -> LaidBeside:
+    @property
+    def floats(self) -> Sequence[Array]:
+        """The answers of the float network."""
         if not self._floats:
-            _ = self.plain
+            self._floats = self._answers(self.model.path)
+        return self._floats
+
+    def _judged(self, answers: Sequence[Array]) -> LaidBeside:
         judged = LaidBeside()
-        judged.add(self.yard, answers, self._floats, self.apart.labels)
+        judged.add(self.yard, answers, self.floats, self.apart.labels)
         return judged
 
     def _answers(self, path: object) -> list[Array]:

@@ -9,20 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.grid import Granularity
+from qexplorer.core.formats import Storage
+from qexplorer.core.grid import Granularity, Grid, quantize
 from qexplorer.core.model import Model
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import GraphIndex
 from qexplorer.observe.error import error_from_histogram
+from qexplorer.observe.histogram import Histogram
 from qexplorer.observe.stats import Statistics, TensorStats
 from qexplorer.observe.weights import weight_stats
 from qexplorer.quantize.plan_types import Plan, TensorPlan
 from qexplorer.search.repair.repair_types import Diagnosis, Fault
+from qexplorer.search.repair.showing import channels_shown, reaches_shown, values_shown
 
-__all__ = ["Evidence", "diagnose"]
+__all__ = ["Evidence", "codes_taken", "diagnose"]
 
 _UNEQUAL, _OUTLIER, _MISMATCHED, _FAR = 12.0, 12.0, 12.0, 6.0
 _ONE_SIDED, _CLIPPED, _FEW = 0.1, 0.01, 16
+_CODES = 255  # a histogram has 128 bins an octave, too few for finer grids
+_DEAD, _FINER = 0.25, 4  # share of codes that are taken, and how many times as many different values there are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +93,8 @@ def _unlike(evidence: Evidence) -> Iterator[Diagnosis]:
     if worst is not None:
         new, name, seen = worst
         sentence = f"{new:.1%} of new values of '{name}' lie beyond its range, and {seen:.2%} of those that were seen"
-        yield Diagnosis("", "", Fault.UNLIKE, sentence, tensor=name, severity=new / max(seen, 1e-4))
+        shown = values_shown(name, evidence.apart[name].histogram, evidence.plan.tensors[name].grid)
+        yield Diagnosis("", "", Fault.UNLIKE, sentence, tensor=name, severity=new / max(seen, 1e-4), shown=shown)
 
 
 def _activations(plan: Plan) -> Iterator[tuple[str, TensorPlan]]:
@@ -119,7 +125,8 @@ def _weights(evidence: Evidence, layer: str) -> Iterator[Diagnosis]:
         fault = Fault.DEPTHWISE if depthwise else Fault.UNEQUAL
         gone = f", and {lost} of {len(reach)} channels round to nothing" if lost else ""
         sentence = f"channel {widest} of its weight reaches {times:.3g} times as far as the median one{gone}"
-        yield Diagnosis(layer, node.op_type, fault, sentence, tensor.name, widest, times * (1 + lost))
+        shown = channels_shown(tensor.name, reach, widest)
+        yield Diagnosis(layer, node.op_type, fault, sentence, tensor.name, widest, times * (1 + lost), shown=shown)
 
 
 def _inputs(evidence: Evidence, layer: str) -> Iterator[Diagnosis]:
@@ -144,7 +151,8 @@ def _inputs(evidence: Evidence, layer: str) -> Iterator[Diagnosis]:
             sentence = (
                 f"its input '{large}' reaches {times:.3g} times as far as '{small}', and both share a grid behind it"
             )
-            yield Diagnosis(layer, node.op_type, Fault.MISMATCHED, sentence, large, None, 2 * times)
+            shown = reaches_shown(reaches, large)
+            yield Diagnosis(layer, node.op_type, Fault.MISMATCHED, sentence, large, None, 2 * times, shown=shown)
 
 
 def _of_activation(evidence: Evidence, layer: str, op: str, name: str, stats: TensorStats) -> Iterator[Diagnosis]:
@@ -156,21 +164,40 @@ def _of_activation(evidence: Evidence, layer: str, op: str, name: str, stats: Te
         if middle and reach[widest] >= _OUTLIER * middle and reach[widest] >= 4 * second:
             times = float(reach[widest]) / middle
             sentence = f"channel {widest} of '{name}' reaches {times:.3g} times as far as the median one"
-            yield Diagnosis(layer, op, Fault.OUTLIER, sentence, name, widest, times)
+            shown = channels_shown(name, reach, widest)
+            yield Diagnosis(layer, op, Fault.OUTLIER, sentence, name, widest, times, shown=shown)
     tensor = evidence.plan.tensors.get(name)
+    grid = None if tensor is None or tensor.kind != "activation" or tensor.grid.axis is not None else tensor.grid
     histogram = stats.histogram
     low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
     inside = _span(stats, 0.999)
-    if inside and (high - low) / inside >= _FAR:
+    far = bool(inside) and (high - low) / inside >= _FAR
+    if far:
         times = (high - low) / inside
         sentence = f"the range of '{name}' is {times:.3g} times that of 99.9 % of its values"
-        yield Diagnosis(layer, op, Fault.FAR, sentence, name, None, times)
-    if tensor is not None and tensor.kind == "activation" and tensor.grid.axis is None:
-        ends = sorted((float(-tensor.grid.low), float(tensor.grid.high)))
-        sides = sorted((-low, high))
-        if ends[0] > 0.9 * ends[1] and sides[1] > 0 and sides[0] < _ONE_SIDED * sides[1]:
-            sentence = f"values of '{name}' lie on one side of zero, and its grid reaches as far on the other"
-            yield Diagnosis(layer, op, Fault.SKEWED, sentence, name, None, 2.0)
+        yield Diagnosis(layer, op, Fault.FAR, sentence, name, None, times, shown=values_shown(name, histogram, grid))
+    if grid is None or grid.format.storage is not Storage.INTEGER or grid.qmax - grid.qmin > _CODES:
+        return
+    ends, sides = sorted((float(-grid.low), float(grid.high))), sorted((-low, high))
+    if ends[0] > 0.9 * ends[1] and sides[1] > 0 and sides[0] < _ONE_SIDED * sides[1]:
+        sentence = f"values of '{name}' lie on one side of zero, and its grid reaches as far on the other"
+        shown = values_shown(name, histogram, grid)
+        yield Diagnosis(layer, op, Fault.SKEWED, sentence, name, None, 2.0, shown=shown)
+    taken, levels = codes_taken(histogram, grid), grid.qmax - grid.qmin + 1
+    if not far and taken <= _DEAD * levels and len(histogram.bins.count) >= _FINER * taken:
+        sentence = f"{levels - taken} of the {levels} codes of '{name}' are never taken: its values crowd in {taken}"
+        shown = values_shown(name, histogram, grid)
+        yield Diagnosis(layer, op, Fault.DEAD, sentence, name, None, levels / max(taken, 1), shown=shown)
+
+
+def codes_taken(histogram: Histogram, grid: Grid) -> int:
+    """How many codes of a grid for a whole tensor its values take; neighbours that a bin spans count as taken."""
+    bins = histogram.bins
+    first, last = (quantize(np.asarray(edge, np.float32), grid).astype(np.int64) for edge in (bins.low, bins.high))
+    steps = np.zeros(grid.qmax - grid.qmin + 2, np.int64)
+    np.add.at(steps, first - grid.qmin, 1)
+    np.add.at(steps, last - grid.qmin + 1, -1)
+    return int((np.cumsum(steps[:-1]) > 0).sum())
 
 
 def _reach(stats: TensorStats) -> NDArray[np.float64] | None:

@@ -26,8 +26,11 @@ from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.repair.diagnosing import Evidence, diagnose
 from qexplorer.search.repair.remedies import Remedy, remedies_for
 from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
+from qexplorer.search.repair.sums import SaturatingSums, SumsFound, diagnose_sums
 from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
 from qexplorer.search.sensitivity.question import Inquiry, default_passes
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated
+from qexplorer.search.sharing import with_whom
 from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_repair", "repair_in_child"]
@@ -36,6 +39,7 @@ _APART, _LEAST = 0.3, 8
 _WORTH = 0.05  # of the loss at the beginning, that a remedy must win to be kept
 _DONE = 0.03  # of it, at which nothing more is tried
 _SOUND = 0.002  # loss (nats, or error over signal) below which a metric that does not drop is taken at its word
+_SOUND_ALONE = 2e-4  # of losses where no metric speaks: an error of 37 dB
 _LAYERS = 6  # that remedies are tried for
 
 Progress = Callable[[str, float], None]
@@ -91,10 +95,19 @@ def repair_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return _Repair(asked.model, asked.data, recipe, asked.tell, asked.partly).report().to_json()
 
 
-def _is_sound(found: RepairReport) -> bool:
+def _pays(before: SumsFound, after: SumsFound) -> bool:
+    """Whether saturating sums win enough by a change, and more than exact sums lose."""
+    won = before.saturating.loss - after.saturating.loss
+    drops = [each.saturating.metric_drop for each in (before, after)]
+    falls = drops[0] is not None and drops[1] is not None and drops[1] > drops[0]
+    return not falls and won > max(_WORTH * before.saturating.loss, after.exact.loss - before.exact.loss)
+
+
+def _is_sound(before: Evaluated) -> bool:
     """Whether there is nothing to win: the metric is float's, and answers hardly differ."""
-    drop = found.before.metric_drop
-    return drop is not None and drop <= 0 and found.before.loss < _SOUND
+    if before.metric_drop is None:
+        return before.loss < _SOUND_ALONE
+    return before.metric_drop <= 0 and before.loss < _SOUND
 
 
 @dataclass(slots=True)
@@ -115,7 +128,13 @@ class _Repair:
         yard = yardstick_of(self.model, apart)
         verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
         _, before = verifier.of(self.recipe)
+        self.tell("looking at sums of products", 0.1)
+        sums = SaturatingSums(verifier)
+        summed = sums.of(self.recipe)
         diagnoses = self._diagnoses(seen, apart, statistics)
+        saturated = diagnose_sums(summed)
+        cuts = summed is not None and summed.at_fault
+        diagnoses = (*saturated, *diagnoses) if _is_sound(before) else (*diagnoses, *saturated)
         found = RepairReport(
             model=self.model.name,
             data=self.data.name,
@@ -131,12 +150,21 @@ class _Repair:
             after=before,
             diagnoses=diagnoses,
             notes=tuple(self.notes),
+            saturating_before=summed.saturating.loss if summed is not None and cuts else None,
+            saturating_after=summed.saturating.loss if summed is not None and cuts else None,
         )
         self._hand(found)
-        if _is_sound(found):
+        if not _is_sound(before):
+            found = self._tried(found, verifier)
+        elif not saturated:
             said = "nothing to repair: on the samples kept apart the recipe is as right as float, and nearly as sure"
             return replace(found, notes=(*found.notes, said))
-        return self._tried(found, verifier)
+        found = self._with_sums_tried(found, sums)
+        recipe = Recipe.parse(found.repaired)
+        if recipe.digest == self.recipe.digest:
+            return found
+        named = recipe.model_copy(update={"name": own_name(recipe)})
+        return replace(found, repaired=named.to_yaml(), repaired_name=named.name)
 
     def _samples(self) -> tuple[DataSet, DataSet]:
         """What ranges are found on, and what decides."""
@@ -195,7 +223,8 @@ class _Repair:
             value = None if loss is None else loss.loss
             sentence = "nothing in its statistics explains it, and rounding it alone costs more than most"
             single.append(Diagnosis(layer.name, layer.op, Fault.SENSITIVE, sentence, loss=value))
-        return (*whole, *single)
+        shares = with_whom(plan, view.tied)
+        return (*whole, *(replace(each, shares=shares.get(each.layer, ())) for each in single))
 
     def _bare(self) -> Recipe:
         return self.recipe.model_copy(update={"algorithms": ()})
@@ -215,14 +244,33 @@ class _Repair:
                 if changed is not None:
                     recipe = changed
                 self._hand(found)
-        named = recipe.model_copy(update={"name": own_name(recipe)}) if recipe.digest != self.recipe.digest else recipe
-        return replace(found, repaired=named.to_yaml(), repaired_name=named.name)
+        return found
+
+    def _with_sums_tried(self, found: RepairReport, sums: SaturatingSums) -> RepairReport:
+        """Remedies for sums that saturate, kept where these win more than exact ones lose."""
+        targets = [each for each in found.diagnoses if each.fault is Fault.SATURATED][:_LAYERS]
+        recipe = Recipe.parse(found.repaired)
+        now = sums.of(recipe) if targets else None
+        for diagnosis in targets:
+            for remedy in remedies_for(diagnosis):
+                if now is None or not now.at_fault:
+                    break
+                self.tell(f"trying {remedy.title} for {diagnosis.layer}", 0.95)
+                changed, step, after = self._try(found, sums.verifier, recipe, diagnosis, remedy, 0.0, bound=None)
+                then = None if changed is None else sums.of(changed)
+                if changed is not None and then is not None and _pays(now, then):
+                    recipe, now, found = changed, then, replace(after, saturating_after=then.saturating.loss)
+                elif changed is not None:
+                    step = replace(step, kept=False, why="with sums that saturate it wins no more than it loses")
+                found = replace(found, steps=(*found.steps, step))
+                self._hand(found)
+        return replace(found, saturating_after=None if now is None else now.saturating.loss) if targets else found
 
     def _targets(self, found: RepairReport) -> list[Diagnosis]:
         """The whole model's faults, then those of the worst layers."""
-        whole = [each for each in found.diagnoses if not each.layer]
-        layers = list(dict.fromkeys(each.layer for each in found.diagnoses if each.layer))[:_LAYERS]
-        return whole + [each for each in found.diagnoses if each.layer in layers]
+        some = [each for each in found.diagnoses if each.fault is not Fault.SATURATED]
+        layers = list(dict.fromkeys(each.layer for each in some if each.layer))[:_LAYERS]
+        return [each for each in some if not each.layer] + [each for each in some if each.layer in layers]
 
     def _try(
         self,
@@ -232,6 +280,8 @@ class _Repair:
         diagnosis: Diagnosis,
         remedy: Remedy,
         begin: float,
+        *,
+        bound: float | None = _WORTH,
     ) -> tuple[Recipe | None, RepairStep, RepairReport]:
         """The changed recipe if it is kept, what to log, and the report."""
 
@@ -248,7 +298,7 @@ class _Repair:
             said = error.sentence if isinstance(error, QExplorerError) else str(error).splitlines()[0]
             return None, step(None, None, said), found
         gain = self._gain(found, after.metric)
-        if found.after.loss - after.loss < _WORTH * begin:
+        if bound is not None and found.after.loss - after.loss < bound * begin:
             return None, step(after.loss, after.metric, "it wins less than a twentieth of the loss"), found
         if gain is not None and gain < 0:
             return None, step(after.loss, after.metric, "the metric falls"), found

@@ -28,10 +28,10 @@ class Remedy:
     change: Change
 
 
-def _rule(recipe: Recipe, layer: str, **fields: Any) -> Recipe:
-    """With a last rule for one layer."""
-    rule = LayerRule.model_validate({"match": layer, **fields})
-    return _checked(recipe, layers=[each.model_dump(by_alias=True) for each in (*recipe.layers, rule)])
+def _rule(recipe: Recipe, *layers: str, **fields: Any) -> Recipe:
+    """With a last rule for each of some layers."""
+    rules = [LayerRule.model_validate({"match": layer, **fields}) for layer in layers]
+    return _checked(recipe, layers=[each.model_dump(by_alias=True) for each in (*recipe.layers, *rules)])
 
 
 def _checked(recipe: Recipe, **update: Any) -> Recipe:
@@ -41,7 +41,16 @@ def _checked(recipe: Recipe, **update: Any) -> Recipe:
 def _per_channel(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
     if recipe.weights is None or not diagnosis.layer:
         return None
-    return _rule(recipe, diagnosis.layer, weights={"granularity": "channel"})
+    return _rule(recipe, diagnosis.layer, *diagnosis.shares, weights={"granularity": "channel"})
+
+
+def _weights_in(format: str) -> Change:
+    def change(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
+        if recipe.weights is None or recipe.weights.format != "int8" or not diagnosis.layer:
+            return None
+        return _rule(recipe, diagnosis.layer, *diagnosis.shares, weights={"format": format})
+
+    return change
 
 
 def _with_algorithm(name: str, *, first: bool = False) -> Change:
@@ -78,7 +87,7 @@ def _dynamic(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:  # noqa: AR
 
 
 def _float(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
-    return _rule(recipe, diagnosis.layer, float=True) if diagnosis.layer else None
+    return _rule(recipe, diagnosis.layer, *diagnosis.shares, float=True) if diagnosis.layer else None
 
 
 _PER_CHANNEL = Remedy("a scale for each channel", _per_channel)
@@ -91,6 +100,7 @@ _ASYMMETRIC = Remedy("an asymmetric grid", _asymmetric)
 _DYNAMIC = Remedy("ranges of each input as it comes (dynamic)", _dynamic)
 _ROUNDING = Remedy("learned rounding (AdaRound)", _with_algorithm("adaround"))
 _BIAS = Remedy("bias correction", _with_algorithm("bias_correction"))
+_SEVEN = Remedy("7-bit weights: two products then fit 16 bits", _weights_in("int7"))
 _FLOAT = Remedy("float", _float)
 
 REMEDIES: Mapping[Fault, tuple[Remedy, ...]] = {
@@ -103,6 +113,8 @@ REMEDIES: Mapping[Fault, tuple[Remedy, ...]] = {
     Fault.MISMATCHED: (_EQUALIZE, _CLIP, _WIDE, _FLOAT),
     Fault.FAR: (_CLIP, _PERCENTILE, _WIDE, _FLOAT),
     Fault.SKEWED: (_ASYMMETRIC, _WIDE, _FLOAT),
+    Fault.DEAD: (_CLIP, _WIDE, _FLOAT),
+    Fault.SATURATED: (_SEVEN, _FLOAT),
     Fault.SENSITIVE: (_BIAS, _ROUNDING, _WIDE, _FLOAT),
 }
 """For each fault what may help, the cheapest to run first."""

@@ -9,7 +9,7 @@ from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.wire import Wire
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["Diagnosis", "Fault", "RepairReport", "RepairStep"]
+__all__ = ["Diagnosis", "Fault", "RepairReport", "RepairStep", "Shown"]
 
 
 class Fault(StrEnum):
@@ -24,7 +24,34 @@ class Fault(StrEnum):
     MISMATCHED = "mismatched inputs"
     FAR = "values far out"
     SKEWED = "skewed range"
+    DEAD = "dead range"
+    SATURATED = "sums that saturate"
     SENSITIVE = "sensitive"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Evidence as bars.
+
+    Attributes:
+        title: what is shown.
+        of: what a bar stands for: ``channel``, a tensor's name, or values of a tensor.
+        size: what its length is.
+        bars: lengths.
+        edges: ends of the bars where they are a histogram, one more than there are bars; else empty.
+        names: what each bar is called where they are not numbered and no histogram; else empty.
+        marked: bars that make the fault, by place.
+        lines: values that are drawn across: ends of a grid in a histogram, a limit of the lengths elsewhere.
+    """
+
+    title: str
+    of: str
+    size: str
+    bars: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    marked: tuple[int, ...] = ()
+    lines: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +67,8 @@ class Diagnosis:
         channel: the channel that shows it, where one does.
         severity: how bad, as a factor; what a factor is of depends on the fault.
         loss: of rounding the layer alone, as evaluated; None where it was not.
+        shown: the evidence as a picture; None where numbers say all.
+        shares: other layers that read its stored weight, which a rule for its weight is for as well.
     """
 
     layer: str
@@ -50,6 +79,8 @@ class Diagnosis:
     channel: int | None = None
     severity: float = 1.0
     loss: float | None = None
+    shown: Shown | None = None
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +128,8 @@ class RepairReport(Wire):
         diagnoses: the worst first.
         steps: what was tried, in order.
         notes: what a reader should know, one sentence each.
+        saturating_before: loss where sums of two products saturate at 16 bits, if that costs more; else None.
+        saturating_after: that of the repaired recipe.
     """
 
     model: str
@@ -114,6 +147,8 @@ class RepairReport(Wire):
     diagnoses: tuple[Diagnosis, ...] = ()
     steps: tuple[RepairStep, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    saturating_before: float | None = None
+    saturating_after: float | None = None
 
     @property
     def won_back(self) -> float:

@@ -43,6 +43,7 @@ class Known:
         missing: why a layer has no trial, by layer and what is rounded.
         outcome: of the trials, so far.
         passes: what they cost.
+        shares: the other layers that read a layer's weight, by its name.
     """
 
     made: QuantizedModel
@@ -56,6 +57,7 @@ class Known:
     missing: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     outcome: Results | None = None
     passes: float | None = None
+    shares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def report_of(found: Known, notes: Sequence[str]) -> SensitivityReport:
@@ -103,6 +105,7 @@ def _layer(found: Known, group: LayerGroup, evaluated: dict[str, dict[str, Evalu
         formats={} if seen is None else seen.in_formats(group.name),
         evaluated=evaluated,
         reasons=dict(found.missing.get(group.name, {})),
+        shares=found.shares.get(group.name, ()),
     )
 
 

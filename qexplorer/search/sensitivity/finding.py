@@ -37,11 +37,12 @@ from qexplorer.search.sensitivity.question import LARGE_MACS, Inquiry, other_pla
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.search.sensitivity.stretches import stretches_of
 from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials_of
+from qexplorer.search.sharing import with_whom
 from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_sensitivity", "sensitivity_in_child", "yardstick_of"]
 
-_VERSION = 1  # of what is kept; another number makes it unread
+_VERSION = 2  # of what is kept; another number makes it unread
 _GRADIENT_BATCH, _LARGE_GRADIENT_BATCH, _BATCH = 4, 8, 16
 _PROBES = 4  # draws for a batch of a small network
 _BATCH_BYTES = 2**28  # of all tensors of a batch, about
@@ -122,6 +123,7 @@ class _Inquest:
         groups = groups_of(made.plan, view)
         self.notes += made.plan.notes
         found = Known(made, self.data.name, draw.used, yardstick_of(self.model, self.data), groups)
+        found.shares = with_whom(made.plan, view.tied)
         with beside():
             self._foretell(found, model, view, draw.split, statistics)
             if self.partly is not None:

@@ -129,6 +129,9 @@ def foretell(
     Raises:
         ModelError: PyTorch has no kernel for an operator, or no gradient goes through the graph.
     """
+    if not plan.tensors:
+        what = "the recipe puts nothing on a grid, so that there is no error of rounding to weigh"
+        raise ModelError(what, do="go by what is evaluated")
     work = _Taking(model, view, plan, groups, others)
     found = Foresight()
     generator = torch.Generator().manual_seed(_SEED)

@@ -101,12 +101,13 @@ def with_format(recipe: Recipe, format: str | None) -> Recipe:
     """
     if format is None:
         return recipe
-    if recipe.weights is None or recipe.casts or not get_format(format).has_scale:
-        what = f"{format} has no scale"
-        if recipe.weights is None or recipe.casts:
-            what = "weights are in float" if recipe.weights is None else "it casts weights and activations alike"
+    what = f"no other format can be put into '{recipe.name}'"
+    if recipe.weights is None or recipe.casts:
+        why = "weights are in float" if recipe.weights is None else "it casts weights and activations alike"
+        raise RecipeError(f"{what}: {why}", do="take a recipe with weights on a grid, such as w8a8")
+    if not get_format(format).has_scale:
         scaled = ", ".join(each.name for each in FORMATS if each.has_scale)
-        raise RecipeError(f"no other format can be put into '{recipe.name}': {what}", allowed=scaled)
+        raise RecipeError(f"{what}: {format} has no scale", allowed=scaled)
     changed = recipe.model_copy(update={"weights": recipe.weights.model_copy(update={"format": format})})
     return changed.model_copy(update={"name": own_name(changed)})
 

@@ -83,6 +83,7 @@ class LayerSensitivity:
         formats: foretold for the weights alone in other formats, by format.
         evaluated: by setup (``alone``, ``all_but_one``, ``cumulative``), then by what is rounded.
         reasons: why something is missing, by setup or by what is rounded.
+        shares: other layers that read the same stored weight: their formats are one choice with its.
     """
 
     name: str
@@ -93,6 +94,7 @@ class LayerSensitivity:
     formats: dict[str, Foretold] = field(default_factory=dict)
     evaluated: dict[str, dict[str, Evaluated]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    shares: tuple[str, ...] = ()
 
     def exact(self, rounded: str = "both", arrangement: str = "alone") -> Evaluated | None:
         """What was evaluated; None where nothing was."""

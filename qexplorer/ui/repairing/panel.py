@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.foreign.media import in_table
+from qexplorer.core.foreign.media import in_label, in_table
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.repair import REPAIR, RepairOrder
+from qexplorer.report.repair_charts.evidence import evidence_spec
 from qexplorer.report.repair_charts.repair_words import (
     DIAGNOSIS_HEADER,
     STEP_HEADER,
@@ -22,7 +23,15 @@ from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import add_to_comparison, set_recipe
 from qexplorer.ui.rounding.drawing import draw_picture
-from qexplorer.ui.session import as_plain, current_model, current_recipe, data_reference, model_reference, show_error
+from qexplorer.ui.session import (
+    as_plain,
+    current_model,
+    current_recipe,
+    data_reference,
+    model_reference,
+    remembered,
+    show_error,
+)
 
 __all__ = ["draw_repair_page"]
 
@@ -69,9 +78,9 @@ def draw_repair_page() -> None:
 def _intro(recipe: Recipe) -> None:
     st.markdown(
         f"Looks at every layer as **{as_plain(recipe.name)}** quantizes it: outlier channels, unequal channels under "
-        "one scale, values far out, inputs that do not go together, calibration samples unlike others. What may help "
-        "is tried, the cheapest first, and kept only where samples that neither calibration nor a verdict uses get "
-        "better."
+        "one scale, values far out, ranges of which few codes are taken, inputs that do not go together, sums that "
+        "saturate, calibration samples unlike others. What may help is tried, the cheapest first, and kept only where "
+        "samples that neither calibration nor a verdict uses get better."
     )
 
 
@@ -85,11 +94,25 @@ def _draw(model: Model, report: RepairReport, *, live: bool = False) -> None:
     if report.diagnoses:
         st.header("What is wrong")
         _table(DIAGNOSIS_HEADER, diagnosis_cells(report))
+        _evidence(model, report, live=live)
     if report.steps:
         st.header("What was tried")
         _table(STEP_HEADER, step_cells(report))
     for note in report.notes:
         st.caption(as_plain(note[:1].upper() + note[1:]) + ".")
+
+
+def _evidence(model: Model, report: RepairReport, *, live: bool) -> None:
+    """The picture of one fault, the worst at first."""
+    drawn = [each for each in report.diagnoses if each.shown is not None]
+    if not drawn or live:
+        return
+    names = [f"{each.layer or 'the whole model'}: {each.fault.value}" for each in drawn]
+    names = [name if name not in names[:i] else f"{name} ({drawn[i].tensor})" for i, name in enumerate(names)]
+    kept = remembered("repair_evidence", names[0], names)
+    chosen = drawn[names.index(str(st.selectbox("Evidence", names, format_func=in_label, **kept)))]
+    st.caption(as_plain(chosen.sentence[:1].upper() + chosen.sentence[1:]) + ".")
+    draw_picture(evidence_spec(chosen), key="repair_evidence_chart", settings=f"{model.name}, {report.recipe_name}")
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -48,7 +49,8 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
     layer = report.layer(name)
     assert layer is not None, "it was chosen among them"
     seen, told = layer.exact(rounded), layer.gradient(rounded)
-    said = [f"{layer.op}, with {', '.join(layer.members[1:])}" if layer.members[1:] else layer.op]
+    said = [f"its weight is that of {', '.join(layer.shares)} too: one choice"] if layer.shares else []
+    said += [f"{layer.op}, with {', '.join(layer.members[1:])}" if layer.members[1:] else layer.op]
     if seen is not None:
         said.append(f"evaluated {loss_text(seen)} on {seen.n} samples")
         said += [] if seen.sqnr_db is None else [f"SQNR {seen.sqnr_db:.1f} dB"]
@@ -69,7 +71,7 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
                 key=f"sensitivity_to_{words}",
                 help="A rule for this layer in the session's recipe",
                 on_click=_take,
-                args=(layer.name, words),
+                args=((layer.name, *layer.shares), words),
             )
         if st.button("Look at its weight", icon=":material/bar_chart:", disabled=not model.layer(name).weight):
             _look_at(model, name)
@@ -93,9 +95,13 @@ def with_layer_at(recipe: Recipe, layer: str, words: str) -> Recipe:
     return add_rule(recipe, rule)
 
 
-def _take(layer: str, words: str) -> None:
+def _take(layers: Sequence[str], words: str) -> None:
+    """For a layer, and for those that read the same weight."""
     try:
-        set_recipe(with_layer_at(current_recipe(), layer, words))
+        recipe = current_recipe()
+        for layer in layers:
+            recipe = with_layer_at(recipe, layer, words)
+        set_recipe(recipe)
     except QExplorerError as error:
         show_error(error)
 

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save
 
 import qexplorer as qx
 from qexplorer.api.given import fitted, load
 from qexplorer.core.errors import DataError, InputError, RecipeError
 from qexplorer.core.recipe import Recipe
-from qexplorer.graph.index import index_of
 from qexplorer.measure.metrics.results import differs
-from qexplorer.quantize.plan import make_plan
 from qexplorer.report.mix_charts.front import front_rows
 from qexplorer.report.mix_charts.layers import layer_mix_rows, pair_rows
 from qexplorer.report.mix_charts.mix_words import (
@@ -34,7 +31,7 @@ from qexplorer.search.mixing import finding
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
 from qexplorer.search.mixing.recipes import recipe_in, unmixed
-from qexplorer.search.mixing.tables import problem_of, sharing
+from qexplorer.search.mixing.tables import problem_of
 
 
 @lru_cache(maxsize=1)
@@ -190,26 +187,6 @@ def test_formats_that_no_kernel_reads_are_foretold_and_cost_more_than_eight_bits
     found = qx.search("tumour_mlp", recipe=base, choices=("nf4", "int8"), share=0.9, pairs=2, verified=1, samples=32)
     assert [group.layers for group in found.groups] == [("hidden2",), ("classifier",)]
     assert all(0 < group.losses[0] < group.losses[1] for group in found.groups)
-
-
-def test_a_weight_turned_over_is_one_choice(shared_workspace: Path, tmp_path: Path) -> None:  # noqa: ARG001
-    """An embedding that is the last layer as well has one format."""
-    rng = np.random.default_rng(0)
-    path, table = tmp_path / "tied.onnx", rng.normal(0, 1, (24, 16)).astype(np.float32)
-    nodes = [
-        helper.make_node("Gather", ["embed", "ids"], ["rows"], name="first"),
-        helper.make_node("MatMul", ["rows", "middle"], ["turned"], name="second"),
-        helper.make_node("Transpose", ["embed"], ["table"], name="turn", perm=[1, 0]),
-        helper.make_node("MatMul", ["turned", "table"], ["y"], name="third"),
-    ]
-    weights = {"embed": table, "middle": rng.normal(0, 1, (16, 16)).astype(np.float32)}
-    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 4])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4, 24])
-    graph = helper.make_graph(nodes, "tied", [ids], [y], [numpy_helper.from_array(v, k) for k, v in weights.items()])
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
-    model = load(path)
-    plan = make_plan(model, Recipe.parse("w8"), None)
-    assert sharing(plan, index_of(model).tied) == [["first", "third"], ["second"]]
 
 
 def test_no_mix_is_foretold_to_lose_less_than_nothing(report: MixReport) -> None:

@@ -13,13 +13,21 @@ import qexplorer as qx
 from qexplorer.api.given import fitted, load
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import DataError, RecipeError
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Grid
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic
+from qexplorer.observe.collecting.accumulate import histogram_of
+from qexplorer.report.repair_charts.evidence import evidence_spec
 from qexplorer.report.repair_charts.repair_words import diagnosis_cells, repair_sentence, step_cells
 from qexplorer.report.repair_charts.steps import repair_rows
+from qexplorer.search.repair.diagnosing import codes_taken
 from qexplorer.search.repair.finding import find_repair
 from qexplorer.search.repair.repair_types import Fault, RepairReport
-from tests.search.repair.broken import with_mismatched_concat, with_outlier_channel
+from qexplorer.search.repair.sums import SumsFound, diagnose_sums
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated
+from tests.search.repair.broken import with_mismatched_concat, with_outlier_channel, with_saturating_pair, with_sink
 
 Case = Callable[[Path], tuple[Model, DataSet, str, set[str], set[Fault]]]
 
@@ -60,7 +68,13 @@ def _one_class(folder: Path) -> tuple[Model, DataSet, str, set[str], set[Fault]]
     return model, replace(_fewer(data), calibration=dim, digest="dim"), "w8a8", {""}, {Fault.ONE_CLASS, Fault.UNLIKE}
 
 
-@pytest.mark.parametrize("case", [_unequal, _outlier, _concat, _one_class])
+def _dead(folder: Path) -> tuple[Model, DataSet, str, set[str], set[Fault]]:
+    path, layers = with_sink(folder)
+    model = load(path)
+    return model, _fewer(fitted(model, qx.data("fashion"), "")), "w8a8", layers, {Fault.DEAD}
+
+
+@pytest.mark.parametrize("case", [_unequal, _outlier, _concat, _one_class, _dead])
 def test_an_injected_fault_is_found_and_mended(case: Case, tmp_path: Path, shared_workspace: Path) -> None:  # noqa: ARG001
     """The first diagnosis is the injected one, the metric is back, and what was kept is said with its gain."""
     model, data, recipe, layers, faults = case(tmp_path)
@@ -69,12 +83,50 @@ def test_an_injected_fault_is_found_and_mended(case: Case, tmp_path: Path, share
     assert first.layer in layers
     assert first.fault in faults
     assert first.sentence
+    assert first.fault is Fault.ONE_CLASS or evidence_spec(first)["datasets"]["bars"]
     assert report.won_back >= 0.9
     assert report.before.metric_drop is not None
     assert report.after.metric_drop is not None
     assert report.before.metric_drop - report.after.metric_drop >= 0.9 * report.before.metric_drop
     assert any(step.kept for step in report.steps)
     _words(report)
+
+
+def test_sums_that_saturate_are_found_and_made_to_fit(tmp_path: Path, shared_workspace: Path) -> None:  # noqa: ARG001
+    """Two weights and two codes at their ends: exact sums are right, those in 16 bits are not until weights have 7."""
+    path, layer = with_saturating_pair(tmp_path)
+    model = load(path)
+    report = find_repair(model, fitted(model, qx.data("tumour"), ""), Recipe.parse("w8a8"))
+    first = report.diagnoses[0]
+    assert (first.layer, first.fault) == (layer, Fault.SATURATED)
+    assert "VNNI" in first.sentence
+    assert evidence_spec(first)["datasets"]["bars"]
+    assert [(step.layer, step.kept) for step in report.steps] == [(layer, True)]
+    assert report.saturating_before is not None
+    assert report.saturating_after is not None
+    assert report.saturating_after <= 0.1 * report.saturating_before
+    assert report.after.loss < 0.002
+    rule = Recipe.parse(report.repaired).for_layer(layer, "Gemm")
+    assert rule.weights is not None
+    assert rule.weights.format == "int7"
+    assert "16 bits" in repair_sentence(report)
+
+
+def test_sums_beyond_32_bits_are_said_of_every_backend() -> None:
+    """An accumulator that samples bring to 33 bits is a fault, whatever two products do; one with 32 is none."""
+    fits = LayerArithmetic("fits", "Gemm", 9, 0.0, None, 0.0, 0, 2**31 - 1, 32, 2**31 - 1, 32, None, None)
+    wide = replace(fits, name="wide", accumulator_bits=33, data_largest=2**31, data_bits=33)
+    same = Evaluated(0.0, None, 1, None, 0.0, None)
+    (found,) = diagnose_sums(SumsFound((fits, wide), same, same))
+    assert (found.layer, found.fault) == ("wide", Fault.SATURATED)
+    assert "33 bits" in found.sentence
+
+
+def test_codes_that_are_taken_are_counted() -> None:
+    """Of 16 levels, values at four places take four codes, and a stretch takes those that it covers."""
+    grid = Grid(get_format("uint4"), np.array(1.0, np.float32), np.array(0, np.int32), None, None, 0, 15)
+    assert codes_taken(histogram_of(np.array([0.0, 1.0, 8.0, 15.0], np.float32)), grid) == 4
+    assert codes_taken(histogram_of(np.linspace(3.6, 7.4, 500, dtype=np.float32)), grid) == 4
 
 
 def _words(report: RepairReport) -> None:
@@ -90,8 +142,8 @@ def _words(report: RepairReport) -> None:
 
 
 def test_a_sound_model_is_left_as_it_is(shared_workspace: Path) -> None:  # noqa: ARG001
-    """digits_cnn in w8a8 is as right as float: nothing is tried, and the report says so."""
-    report = qx.repair("digits_cnn", "w8a8")
+    """tumour_mlp in w8a8 is as right as float: nothing is tried, and the report says so."""
+    report = qx.repair("tumour_mlp", "w8a8")
     assert report.steps == ()
     assert report.repaired == report.recipe
     assert "nothing to repair" in report.notes[-1]

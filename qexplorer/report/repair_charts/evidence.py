@@ -6,14 +6,14 @@ from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, GRID, TENSOR
-from qexplorer.search.repair.repair_types import Diagnosis, Shown
+from qexplorer.search.repair.repair_types import Diagnosis, EvidenceBars
 
 __all__ = ["evidence_rows", "evidence_spec"]
 
 _STEP, _HEIGHT = 18, 180
 
 
-def evidence_rows(shown: Shown) -> list[dict[str, Any]]:
+def evidence_rows(shown: EvidenceBars) -> list[dict[str, Any]]:
     """A row for each bar; those that make the fault are marked."""
     ends = shown.edges or (0.0,) * (len(shown.bars) + 1)
     return [
@@ -52,15 +52,15 @@ def evidence_spec(diagnosis: Diagnosis) -> dict[str, Any]:
 _COLOUR = {"condition": {"test": "datum.marked", "value": CLIPPING}, "value": TENSOR}
 
 
-def _size(shown: Shown, **more: Any) -> dict[str, Any]:
+def _size(shown: EvidenceBars, **more: Any) -> dict[str, Any]:
     return {"field": "size", "type": "quantitative", "title": shown.size, **more}
 
 
-def _tips(shown: Shown, *fields: dict[str, Any]) -> list[dict[str, Any]]:
+def _tips(shown: EvidenceBars, *fields: dict[str, Any]) -> list[dict[str, Any]]:
     return [*fields, {"field": "size", "title": shown.size, "format": ".4~g"}]
 
 
-def _histogram(shown: Shown) -> list[dict[str, Any]]:
+def _histogram(shown: EvidenceBars) -> list[dict[str, Any]]:
     """Counts on an axis that shows single values beside millions, and the ends of the grid."""
     x = {"field": "low", "type": "quantitative", "title": shown.of, "scale": {"zero": False, "nice": False}}
     y = _size(shown, scale={"type": "symlog"}, axis={"format": "~s", "tickCount": 5})
@@ -72,13 +72,13 @@ def _histogram(shown: Shown) -> list[dict[str, Any]]:
     return [bars, *_lines("x")] if shown.lines else [bars]
 
 
-def _columns(shown: Shown) -> list[dict[str, Any]]:
+def _columns(shown: EvidenceBars) -> list[dict[str, Any]]:
     x = {"field": "place", "type": "ordinal", "title": "channel", "axis": {"labels": False, "ticks": False}}
     tips = _tips(shown, {"field": "name", "title": "channel"})
     return [{"mark": "bar", "encoding": {"x": x, "y": _size(shown), "color": _COLOUR, "tooltip": tips}}]
 
 
-def _rows(shown: Shown) -> list[dict[str, Any]]:
+def _rows(shown: EvidenceBars) -> list[dict[str, Any]]:
     axis = {"labelLimit": 150, "labelOverlap": False, "ticks": False, "domain": False}
     y = {"field": "name", "type": "nominal", "sort": {"field": "place"}, "title": None, "axis": axis}
     tips = _tips(shown, {"field": "name", "title": shown.of})

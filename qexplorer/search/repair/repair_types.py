@@ -9,7 +9,7 @@ from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.wire import Wire
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["Diagnosis", "Fault", "RepairReport", "RepairStep", "Shown"]
+__all__ = ["Diagnosis", "EvidenceBars", "Fault", "RepairReport", "RepairStep"]
 
 
 class Fault(StrEnum):
@@ -30,7 +30,7 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class EvidenceBars:
     """Evidence as bars.
 
     Attributes:
@@ -79,7 +79,7 @@ class Diagnosis:
     channel: int | None = None
     severity: float = 1.0
     loss: float | None = None
-    shown: Shown | None = None
+    shown: EvidenceBars | None = None
     shares: tuple[str, ...] = ()
 
 

@@ -19,7 +19,7 @@ from qexplorer.measure.arithmetic.pair_sums import HIGH
 from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic
 from qexplorer.run.batching import feeds_of
 from qexplorer.search.mixing.verifying import Verifier
-from qexplorer.search.repair.repair_types import Diagnosis, Fault, Shown
+from qexplorer.search.repair.repair_types import Diagnosis, EvidenceBars, Fault
 from qexplorer.search.sensitivity.distances import LaidBeside
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
@@ -129,10 +129,10 @@ def _saturates(layer: LayerArithmetic, found: SumsFound) -> Diagnosis:
     return Diagnosis(layer.name, layer.op, Fault.SATURATED, sentence, severity=1 + share, shown=_shown(layer, found))
 
 
-def _shown(layer: LayerArithmetic, found: SumsFound) -> Shown:
+def _shown(layer: LayerArithmetic, found: SumsFound) -> EvidenceBars:
     """Every layer's largest sum of two products against what 16 bits hold."""
     some = [each for each in found.layers if each.exact_because is None or each.name == layer.name][:_MOST_BARS]
-    return Shown(
+    return EvidenceBars(
         "Largest sums of two products",
         "layer",
         "times what 16 bits hold",

@@ -68,6 +68,11 @@ class TorchModel(nn.Module):
         self._graph = GraphModule(model, modules=calls)
 
     @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the nodes that ``layers`` stand for, in their order."""
+        return tuple(node.name for node, _ in self._weights)
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs, in the order of ``forward``."""
         return self._graph.input_names

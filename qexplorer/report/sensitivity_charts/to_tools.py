@@ -20,7 +20,7 @@ _GRADIENT = [{"stop": 0, "bgColor": "#fde725"}, {"stop": 0.5, "bgColor": "#21918
 def node_data(model: Model, report: SensitivityReport, rounded: str = "both", *, foretold: bool = False) -> str | None:
     """Node data of Model Explorer, of what was evaluated or foretold; None where nothing was.
 
-    The form is that of its ``GraphNodeData`` (``node_data_builder.py`` of ai-edge-model-explorer 0.1.34), which it
+    The form is that of its ``GraphNodeData`` (module node_data_builder of ai-edge-model-explorer 0.1.34), which it
     lays on whichever graph is open: a file holds one set. Nodes are named by themselves and by what they make, as one
     viewer's graph of an ONNX file knows them by the one, and another's by the other.
     """

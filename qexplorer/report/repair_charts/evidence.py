@@ -66,8 +66,8 @@ def _histogram(shown: EvidenceBars) -> list[dict[str, Any]]:
     y = _size(shown, scale={"type": "symlog"}, axis={"format": "~s", "tickCount": 5})
     tips = _tips(shown, {"field": "low", "title": "from", "format": ".3~g"}, {"field": "high", "title": "to"})
     bars = {
-        "mark": {"type": "bar", "binSpacing": 0},
-        "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "color": _COLOUR, "tooltip": tips},
+        "mark": "rect",
+        "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "y2": {"datum": 0}, "color": _COLOUR, "tooltip": tips},
     }
     return [bars, *_lines("x")] if shown.lines else [bars]
 

@@ -175,16 +175,16 @@ def clock_sentences(report: MixReport) -> tuple[str, ...]:
     if clock is None:
         return report.notes
     how = {
-        "kernels": "from the times of single kernels",
-        "kernels and boundaries": "from the times of single kernels and the number of conversions",
-        "boundaries": "from the number of layers and conversions, as single kernels are too short to be told apart",
+        "kernels": "by the times of single kernels",
+        "kernels and boundaries": "by the times of single kernels and the number of conversions",
+        "boundaries": "by the number of layers and conversions, as single kernels are too short to be told apart",
     }[clock.form]
     off = (
         ""
         if clock.error is None
         else f"; left out in turn, each is foretold within {100 * clock.error:.2g} % in the mean"
     )
-    told = [f"Latencies on {backend_label(clock.backend)} are predicted {how} of {clock.n} timed variants{off}."]
+    told = [f"Latencies on {backend_label(clock.backend)} are predicted from {clock.n} timed variants {how}{off}."]
     if clock.energy_source == ESTIMATED:
         told.append(
             f"No meter counts here: energy is latency times {clock.watts:.3g} W, an estimate, and ranks mixes as "

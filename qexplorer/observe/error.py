@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qexplorer.core.formats.levels import LevelRows, LevelTable
 from qexplorer.core.grid import Float32, Granularity, Grid
 from qexplorer.observe.histogram import Histogram
-from qexplorer.observe.rows import as_rows, grid_rows, in_parts
+from qexplorer.observe.rows import as_rows, frozen, grid_rows, in_parts
 
 __all__ = [
     "EXACT_DB",
@@ -139,7 +139,7 @@ def row_sums(rows: Float32, grid: Grid, shape: tuple[int, ...]) -> NDArray[np.fl
         ``(rows, blocks, 4)``.
     """
     scale, zero, block = grid_rows(grid, shape, rows.shape)
-    out = np.empty((*scale.shape, 4))
+    rows, out = frozen(rows), np.empty((*scale.shape, 4))
     judge = _uniform_judge if grid.format.is_uniform else _level_judge
     in_parts(rows.size, len(rows), judge(grid, rows, block, scale, zero, out))
     return out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,10 @@ def test_graph_viewers_get_both_values() -> None:
         assert sorted({each["value"] for each in one["results"].values()}) == sorted(values)
         assert [each["stop"] for each in one["gradient"]][:: len(one["gradient"]) - 1] == [0, 1]
     assert node_data(model, report, "weights") is None
+    told = replace(report.layers[0], foretold={"both": Foretold(math.inf, None, 9)})
+    text = node_data(model, replace(report, layers=(told, report.layers[1])), foretold=True)
+    assert text is not None
+    assert {each["value"] for each in json.loads(text)["results"].values()} == {2e-4}, "JSON has no infinite numbers"
     proto = onnx.load_from_string(annotated_onnx(model, report))
     onnx.checker.check_model(proto)
     node = next(each for each in proto.graph.node if each.name == report.layers[0].name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 from qexplorer.core.model import Model
@@ -27,13 +28,13 @@ def node_data(model: Model, report: SensitivityReport, rounded: str = "both", *,
     results: dict[str, dict[str, float]] = {}
     for layer in report.layers:
         value = layer.gradient(rounded) if foretold else layer.exact(rounded)
-        if value is not None:
+        if value is not None and math.isfinite(value.loss):  # JSON has no other numbers
             names = (layer.name, *model.layer(layer.name).outputs)
             results |= {name: {"value": value.loss} for name in names if name not in results}
     if not results:
         return None
     name = f"{report.recipe_name}, {rounded}, {'foretold' if foretold else 'evaluated'} loss"
-    return json.dumps({"name": name, "results": results, "gradient": _GRADIENT}, indent=1)
+    return json.dumps({"name": name, "results": results, "gradient": _GRADIENT}, indent=1, allow_nan=False)
 
 
 def annotated_onnx(model: Model, report: SensitivityReport) -> bytes:

@@ -16,6 +16,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import own_name
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.graph.index import index_of
+from qexplorer.measure.arithmetic.saturation import saturates_here
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
 from qexplorer.process.child import Emit
@@ -264,6 +265,9 @@ class _Repair:
                     step = replace(step, kept=False, why="with sums that saturate it wins no more than it loses")
                 found = replace(found, steps=(*found.steps, step))
                 self._hand(found)
+        if any(step.kept and step.diagnosis is Fault.SATURATED for step in found.steps) and saturates_here() is False:
+            said = "what is kept for sums that saturate is for processors without VNNI: on this one all sums are exact"
+            found = replace(found, notes=(*found.notes, said))
         return replace(found, saturating_after=None if now is None else now.saturating.loss) if targets else found
 
     def _targets(self, found: RepairReport) -> list[Diagnosis]:

@@ -16,6 +16,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.measure.arithmetic.emulation import emulated
 from qexplorer.measure.arithmetic.overflow import INT32
 from qexplorer.measure.arithmetic.pair_sums import HIGH
+from qexplorer.measure.arithmetic.saturation import saturates_here
 from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic
 from qexplorer.run.batching import feeds_of
 from qexplorer.search.mixing.verifying import Verifier
@@ -122,9 +123,10 @@ def _overflows(layer: LayerArithmetic) -> Diagnosis:
 
 def _saturates(layer: LayerArithmetic, found: SumsFound) -> Diagnosis:
     share = layer.saturated or 0.0
+    here = {True: ", this one among them", False: ", and adds them exactly on this one", None: ""}[saturates_here()]
     sentence = (
-        f"{share:.2%} of its sums of two products do not fit 16 bits: ONNX Runtime on x86 processors without VNNI cuts "
-        "them off"
+        f"{share:.2%} of its sums of two products do not fit 16 bits: ONNX Runtime cuts them off on x86 processors "
+        f"without VNNI{here}"
     )
     return Diagnosis(layer.name, layer.op, Fault.SATURATED, sentence, severity=1 + share, shown=_shown(layer, found))
 

@@ -17,6 +17,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.measure.arithmetic.saturation import saturates_here
 from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.report.repair_charts.evidence import evidence_spec
@@ -100,6 +101,7 @@ def test_sums_that_saturate_are_found_and_made_to_fit(tmp_path: Path, shared_wor
     first = report.diagnoses[0]
     assert (first.layer, first.fault) == (layer, Fault.SATURATED)
     assert "VNNI" in first.sentence
+    assert any("VNNI" in note for note in report.notes) == (saturates_here() is False)
     assert evidence_spec(first)["datasets"]["bars"]
     assert [(step.layer, step.kept) for step in report.steps] == [(layer, True)]
     assert report.saturating_before is not None
@@ -110,6 +112,18 @@ def test_sums_that_saturate_are_found_and_made_to_fit(tmp_path: Path, shared_wor
     assert rule.weights is not None
     assert rule.weights.format == "int7"
     assert "16 bits" in repair_sentence(report)
+
+
+@pytest.mark.parametrize(("here", "said"), [(True, "this one among them"), (False, "exactly on this one"), (None, "")])
+def test_sums_that_saturate_elsewhere_alone_are_said_to(
+    here: bool | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The evidence says whether the processor at hand cuts sums off, where that is known."""
+    monkeypatch.setattr("qexplorer.search.repair.sums.saturates_here", lambda: here)
+    cut = LayerArithmetic("cut", "Gemm", 9, 0.0, None, 0.5, 0, 2**20, 21, 2**20, 21, None, None)
+    exact, saturating = (Evaluated(loss, None, 1, None, 0.0, None) for loss in (0.0, 1.0))
+    (found,) = diagnose_sums(SumsFound((cut,), exact, saturating))
+    assert found.sentence.endswith(said or "without VNNI")
 
 
 def test_sums_beyond_32_bits_are_said_of_every_backend() -> None:

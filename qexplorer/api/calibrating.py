@@ -28,6 +28,7 @@ def calibration_needed(
     draws: int = 3,
     judged: int = 256,
     progress: Callable[[str, float], None] | None = None,
+    partly: Callable[[DataNeeded], None] | None = None,
 ) -> DataNeeded:
     """Range, error and simulated accuracy of each calibrator against the number of calibration samples.
 
@@ -41,6 +42,7 @@ def calibration_needed(
         draws: how often samples are drawn, in a seeded order each.
         judged: samples of the evaluation part that judge, at most.
         progress: called with (a sentence, the share that is done).
+        partly: called with what is known after each draw but the last.
 
     Raises:
         RecipeError: nothing of the recipe is calibrated, or there is no such activation.
@@ -51,5 +53,15 @@ def calibration_needed(
     float_model = load(model)
     given = fitted(float_model, data, "ranges are observed on samples, so it needs data")
     wanted = Recipe.parse(recipe)
-    more = {"calibrators": calibrators, "draws": draws, "judged": judged, "progress": progress}
-    return data_needed(float_model, wanted, given, tensor, sizes=sizes or SIZES, **more)  # type: ignore[arg-type]
+    return data_needed(
+        float_model,
+        wanted,
+        given,
+        tensor,
+        calibrators=calibrators,
+        sizes=sizes or SIZES,
+        draws=draws,
+        judged=judged,
+        progress=progress,
+        partly=partly,
+    )

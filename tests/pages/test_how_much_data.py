@@ -15,7 +15,7 @@ from tests.pages.on_distributions import opened
 
 def _found(metric: bool = True) -> DataNeeded:
     points = []
-    for name, errors in (("minmax", (4.0, 5.0, 6.0)), ("mse", (9.0, 1.0, 1.0))):
+    for name, errors in (("minmax", (4.0, 5.0, 6.0)), ("mse", (9.0, 2.0, 1.0))):
         for k, error in enumerate(errors):
             band, end = Band(error, error / 2, error * 2), Band(k + 1.0, k + 0.5, k + 1.5)
             points.append(NeededPoint(name, 4 * 4**k, Band(-1.0, -1.0, -1.0), end, band, end if metric else None))
@@ -35,6 +35,9 @@ def test_a_chart_has_a_line_a_band_and_a_dot() -> None:
     spec = data_needed_spec(found, "error", titles={"minmax": "Min-max", "mse": "MSE"}, subtitle="by us")
     assert spec["title"]["text"] == "Mean squared error of 'conv1'"
     assert [layer["mark"]["type"] for layer in spec["layer"]] == ["area", "line", "point"]
+    assert spec["layer"][0]["encoding"]["y"]["scale"] == {"type": "log"}
+    measured = data_needed_spec(found, "metric", titles={}, subtitle="by us")["layer"]
+    assert measured[-2]["data"]["values"][0]["float"] == found.float_metric
     assert {value["name"] for value in spec["data"]["values"]} == {"Min-max", "MSE"}
     assert not data_needed_info(_found(metric=False), "metric")
 
@@ -56,11 +59,12 @@ def _drawn() -> None:
 
 
 def test_what_came_of_it_is_told_and_drawn(workspace_folder: Path) -> None:
-    """A sentence names the number of samples of each calibrator, and three pictures stand below it."""
+    """A sentence names the best calibrator and the number of samples of each, and three pictures stand below it."""
     del workspace_folder
     assert load_model("tumour_mlp").name == "tumour_mlp"
     app = AppTest.from_function(_drawn, default_timeout=60).run()
     assert not app.exception
     said = " ".join(each.value for each in app.markdown).replace("\\", "")
+    assert "Least error with 64 samples: Mean squared error, 1." in said
     assert "Min-max: 4; Mean squared error: not reached" in said
     assert len([*app.get("vega_lite_chart"), *app.get("arrow_vega_lite_chart")]) == 3

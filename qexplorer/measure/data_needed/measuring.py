@@ -19,6 +19,7 @@ from qexplorer.core.formats import Granularity, get_format
 from qexplorer.core.grid import grid_from_range
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.calibrator_choice import not_offered, short_calibrators
+from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import ActivationSpec, Recipe
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.measure.data_needed.needed_types import Band, DataNeeded, NeededPoint, enough_samples
@@ -44,6 +45,8 @@ SIZES = (4, 8, 16, 32, 64, 128, 256, 512)
 
 _BATCH = 32
 Progress = Callable[[str, float], None]
+_Found = tuple[float, float, float, float | None]
+"""Of one draw: lower and upper end of the range, error, metric."""
 
 
 def data_needed(
@@ -58,6 +61,7 @@ def data_needed(
     judged: int = 256,
     seed: int = 0,
     progress: Progress | None = None,
+    partly: Callable[[DataNeeded], None] | None = None,
 ) -> DataNeeded:
     """Which calibrator, and how many samples it needs, for one activation and for the whole model.
 
@@ -72,6 +76,7 @@ def data_needed(
         judged: samples of the evaluation part that judge, at most.
         seed: of the draws.
         progress: told a sentence and the share that is done.
+        partly: given what is known after each draw but the last.
 
     Raises:
         RecipeError: the recipe has no static activations on a grid, or ``tensor`` is none of the model's activations.
@@ -83,29 +88,38 @@ def data_needed(
     numbers = sorted({min(size, data.calibration.n) for size in sizes})
     judging = _Judging(model, data, data.evaluation.head(judged))
     reference = _of(collect(model, judging.split), tensor)
-    kept: dict[tuple[str, int], list[tuple[float, float, float, float | None]]] = {}
+    metric = None if judging.judge.metric is None else judging.judge.metric.name
+    kept: dict[tuple[str, int], list[_Found]] = {}
+
+    def known(draws: int) -> DataNeeded:
+        points = tuple(_point(name, size, kept[name, size]) for name in names for size in numbers)
+        enough = {name: enough_samples([p for p in points if p.calibrator == name]) for name in names}
+        told = (model.name, tensor, recipe.name, metric, judging.float_metric)
+        return DataNeeded(*told, draws, judging.split.n, points, enough)
+
+    def measured(name: str, statistics: Statistics) -> _Found:
+        own, of_tensor = spec.with_calibrator(name), _of(statistics, tensor)
+        low, high = calibrate(of_tensor, name, format=kind, symmetric=spec.symmetric, options=own.options)
+        grid = grid_from_range(low, high, kind, symmetric=spec.symmetric)
+        error = error_from_histogram(reference.histogram, grid).mse
+        return low, high, error, judging.metric(recipe.model_copy(update={"activations": own}), statistics)
+
     steps, done = draws * len(numbers) * len(names), 0
     for draw in range(draws):
         order = np.random.default_rng((seed, draw)).permutation(data.calibration.n)
         for size in numbers:
-            statistics = collect(model, data.calibration.take(np.sort(order[:size])))
+            again = draw > 0 and size == data.calibration.n  # all samples are the same ones in every draw
+            statistics = None if again else collect(model, data.calibration.take(np.sort(order[:size])))
             for name in names:
-                own = spec.with_calibrator(name)
-                low, high = calibrate(
-                    _of(statistics, tensor), name, format=kind, symmetric=spec.symmetric, options=own.options
-                )
-                grid = grid_from_range(low, high, kind, symmetric=spec.symmetric)
-                error = error_from_histogram(reference.histogram, grid).mse
-                metric = judging.metric(recipe.model_copy(update={"activations": own}), statistics)
-                kept.setdefault((name, size), []).append((low, high, error, metric))
+                found = kept[name, size][0] if statistics is None else measured(name, statistics)
+                kept.setdefault((name, size), []).append(found)
                 done += 1
                 if progress is not None:
-                    progress(f"{name} on {size} samples, draw {draw + 1} of {draws}", done / steps)
-    points = tuple(_point(name, size, kept[name, size]) for name in names for size in numbers)
-    enough = {name: enough_samples([p for p in points if p.calibrator == name]) for name in names}
-    metric_name = None if judging.judge.metric is None else judging.judge.metric.name
-    told = (model.name, tensor, recipe.name, metric_name, judging.float_metric)
-    return DataNeeded(*told, draws, judging.split.n, points, enough)
+                    title = CALIBRATORS.get(name).title
+                    progress(f"{title} on {size} samples, draw {draw + 1} of {draws}", done / steps)
+        if partly is not None and draw + 1 < draws:
+            partly(known(draw + 1))
+    return known(draws)
 
 
 def _spec(recipe: Recipe) -> ActivationSpec:
@@ -123,7 +137,7 @@ def _of(statistics: Statistics, tensor: str) -> TensorStats:
     return statistics[tensor]
 
 
-def _point(name: str, size: int, found: Sequence[tuple[float, float, float, float | None]]) -> NeededPoint:
+def _point(name: str, size: int, found: Sequence[_Found]) -> NeededPoint:
     lows, highs, errors, metrics = zip(*found, strict=True)
     known = [value for value in metrics if value is not None]
     return NeededPoint(name, size, Band.of(lows), Band.of(highs), Band.of(errors), Band.of(known) if known else None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.palette import NEUTRAL
 
 if TYPE_CHECKING:
     from qexplorer.measure.data_needed.needed_types import Band, DataNeeded
@@ -72,15 +73,19 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
         "scale": {"type": "log", "base": 2},
     }
     x |= {"axis": {"values": sorted({row.samples for row in rows}), "format": "d", "grid": False}}
-    y = {"type": "quantitative", "title": title, "scale": {"zero": False}, "axis": {"gridOpacity": 0.4}}
+    scale = {"type": "log"} if what == "error" and all(row.low > 0 for row in rows) else {"zero": False}
+    axis = {"gridOpacity": 0.4} | ({"format": "~g", "tickCount": 5} if what == "error" else {})
+    y = {"type": "quantitative", "title": title, "scale": scale, "axis": axis}
     colour = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": list(_HUES[: len(names)])}}
-    colour |= {"legend": {"title": None, "orient": "top", "symbolType": "stroke", "symbolOpacity": 1, "columns": 3}}
+    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolOpacity": 1, "columns": 2}
+    legend |= {"symbolSize": 600, "symbolStrokeWidth": 2}
+    colour |= {"legend": legend}
     dash: dict[str, Any] = {
         "field": "name",
         "type": "nominal",
         "scale": {"domain": names, "range": list(_DASHES[: len(names)])},
     }
-    dash |= {"legend": None}
+    dash |= {"legend": legend}
     tips = [
         {"field": "name", "title": "calibrator"},
         {"field": "samples", "title": "samples"},
@@ -90,14 +95,27 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
     ]
     band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
     line = {"x": x, "y": {**y, "field": "mean"}, "color": colour}
-    layers = [
+    larger = {"condition": {"test": "datum.enough", "value": 90}, "value": 18}
+    layers: list[dict[str, Any]] = [
         {"mark": {"type": "area", "opacity": 0.15}, "encoding": band},
         {"mark": {"type": "line", "strokeWidth": 2}, "encoding": line | {"strokeDash": dash}},
         {
-            "transform": [{"filter": "datum.enough"}],
-            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-            "encoding": line | {"tooltip": tips},
+            "mark": {"type": "point", "filled": True, "opacity": 1},
+            "encoding": line | {"tooltip": tips, "size": larger},
         },
     ]
+    if what == "metric" and found.float_metric is not None:
+        layers += _float_line(found.float_metric, y)
     frame = chart_frame(f"{title} of '{found.tensor}'" if what != "metric" else title, subtitle, 220)
     return frame | {"data": {"values": values}, "layer": layers}
+
+
+def _float_line(metric: float, y: dict[str, Any]) -> list[dict[str, Any]]:
+    """The float model's metric, over the whole width."""
+    data = {"values": [{"float": metric, "text": f"float {metric:.4g}"}]}
+    at = {"y": {**y, "field": "float"}}
+    text = {"type": "text", "align": "right", "baseline": "bottom", "dy": -3, "x": "width", "color": NEUTRAL}
+    return [
+        {"data": data, "mark": {"type": "rule", "strokeDash": [4, 4], "color": NEUTRAL}, "encoding": at},
+        {"data": data, "mark": text, "encoding": at | {"text": {"field": "text"}}},
+    ]

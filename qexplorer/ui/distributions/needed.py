@@ -9,6 +9,7 @@ import streamlit as st
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.core.recipe_words.names import own_name
+from qexplorer.core.words.numbers import number_text
 from qexplorer.jobs.kinds.calibration import NEEDED, NeededOrder
 from qexplorer.report.provenance import made_by
 from qexplorer.report.tensor_charts.data_needed import data_needed_info, data_needed_spec
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from qexplorer.measure.data_needed.needed_types import DataNeeded
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["HOW_MUCH", "draw_how_much", "draw_needed"]
+__all__ = ["HOW_MUCH", "draw_how_much", "draw_needed", "needed_sentence"]
 
 HOW_MUCH = "How much data"
 """The choice of "Look closer" that draws this."""
@@ -46,7 +47,7 @@ def draw_how_much(model: Model, stats: TensorStats, settings: Settings) -> None:
     known = all(each is not None for each in about.values())
     order = NeededOrder.model_validate({**about, "recipe": recipe, "tensor": stats.name}) if known else None
     button = StartButton("Measure", ":material/query_stats:", help="Three draws of 4 to 512 samples, every calibrator.")
-    section = JobSection(NEEDED, order, button, intro=_intro)
+    section = JobSection(NEEDED, order, button, intro=_intro, partial=lambda known: draw_needed(model, known))
     section.draw()
     found = section.result()
     if found is not None:
@@ -55,18 +56,31 @@ def draw_how_much(model: Model, stats: TensorStats, settings: Settings) -> None:
 
 def _intro() -> None:
     st.caption(
-        "Calibrates with 4, 8, 16, ... samples by every calibrator, three times, and judges on other samples. Takes a "
-        "minute for a small model."
+        "Calibrates with 4, 8, 16, ... samples by every calibrator, three times, and judges on other samples: one to "
+        "three minutes for a sample model on two cores. The first pictures come after a third of that."
     )
 
 
 def draw_needed(model: Model, found: DataNeeded) -> None:
     """What was found in words, and the pictures that have values."""
-    names = list(dict.fromkeys(point.calibrator for point in found.points))
-    enough = [f"{title_of(name)}: {found.enough.get(name) or 'not reached'}" for name in names]
-    st.markdown(as_plain(f"Samples from which on more did not help: {'; '.join(enough)}."))
-    titles = {name: title_of(name) for name in names}
-    subtitle = f"{model.name}, {found.recipe}, {found.draws} draws, {found.judged} samples judge, {made_by()}"
+    st.markdown(as_plain(needed_sentence(found)))
+    titles = {name: title_of(name) for name in found.enough}
+    draws = f"{found.draws} draw{'s' if found.draws > 1 else ''}"
+    subtitle = f"{model.name}, {found.recipe}, {draws}, {found.judged} samples judge, {made_by()}"
     for what in _DRAWN:
         if data_needed_info(found, what):
             draw_chart(data_needed_spec(found, what, titles=titles, subtitle=subtitle), key=f"needed_{what}")
+
+
+def needed_sentence(found: DataNeeded) -> str:
+    """The calibrator with the least error where it had the most samples, and from how many on more did not help."""
+    last = {name: found.of(name)[-1] for name in found.enough}
+    best = min(last, key=lambda name: last[name].error.mean)
+    alike = [title_of(name) for name in last if last[name].error.mean <= 1.05 * last[best].error.mean and name != best]
+    error = number_text(last[best].error.mean)
+    also = f" ({', '.join(alike)} within 5 %)" if alike else ""
+    enough = [f"{title_of(name)}: {found.enough.get(name) or 'not reached'}" for name in last]
+    return (
+        f"Least error with {last[best].samples} samples: {title_of(best)}, {error}{also}. "
+        f"Samples from which on more did not help: {'; '.join(enough)}."
+    )

@@ -17,18 +17,22 @@ SIZES = (4, 64, 100_000)
 
 
 @pytest.fixture(scope="module")
-def measured(session_workspace: object) -> tuple[DataNeeded, list[float]]:
-    """tumour_mlp on two calibrators, three numbers of samples and two draws, and the shares that were told."""
+def measured(session_workspace: object) -> tuple[DataNeeded, list[float], list[DataNeeded]]:
+    """tumour_mlp on two calibrators, three numbers of samples and two draws, and what was told meanwhile."""
     del session_workspace
     told: list[float] = []
+    parts: list[DataNeeded] = []
     tensor = observed_tensors(qx.load("tumour_mlp"))[0]
     more = {"sizes": SIZES, "draws": 2, "judged": 64, "progress": lambda _, share: told.append(share)}
-    return calibration_needed("tumour_mlp", "w8a8", tensor, calibrators=["minmax", "octav"], **more), told
+    more["partly"] = parts.append
+    return calibration_needed("tumour_mlp", "w8a8", tensor, calibrators=["minmax", "octav"], **more), told, parts
 
 
-def test_every_calibrator_is_measured_at_every_number(measured: tuple[DataNeeded, list[float]]) -> None:
+def test_every_calibrator_is_measured_at_every_number(
+    measured: tuple[DataNeeded, list[float], list[DataNeeded]],
+) -> None:
     """From few to all samples, no more than there are; progress ends at all of it."""
-    found, told = measured
+    found, told, _ = measured
     held = qx.data("tumour").calibration.n
     assert [point.samples for point in found.of("octav")] == [4, 64, held]
     assert {point.calibrator for point in found.points} == {"minmax", "octav"}
@@ -38,9 +42,20 @@ def test_every_calibrator_is_measured_at_every_number(measured: tuple[DataNeeded
     assert DataNeeded.from_json(found.to_json()) == found
 
 
-def test_draws_agree_where_all_samples_are_taken(measured: tuple[DataNeeded, list[float]]) -> None:
+def test_the_first_draw_is_told_before_the_second(measured: tuple[DataNeeded, list[float], list[DataNeeded]]) -> None:
+    """It has every point, of one draw, and the band of both holds it."""
+    found, _, parts = measured
+    (first,) = parts
+    assert first.draws == 1
+    assert [(p.calibrator, p.samples) for p in first.points] == [(p.calibrator, p.samples) for p in found.points]
+    for one, both in zip(first.points, found.points, strict=True):
+        assert one.error.low == one.error.high == one.error.mean
+        assert both.error.low <= one.error.mean <= both.error.high
+
+
+def test_draws_agree_where_all_samples_are_taken(measured: tuple[DataNeeded, list[float], list[DataNeeded]]) -> None:
     """A band narrows to nothing there, and a range of min-max only grows with more samples."""
-    found, _ = measured
+    found, *_ = measured
     for name in ("minmax", "octav"):
         last = found.of(name)[-1]
         assert last.error.low == last.error.high
@@ -51,9 +66,9 @@ def test_draws_agree_where_all_samples_are_taken(measured: tuple[DataNeeded, lis
     assert few.high.low < few.high.high
 
 
-def test_the_error_is_that_of_samples_that_judge(measured: tuple[DataNeeded, list[float]]) -> None:
+def test_the_error_is_that_of_samples_that_judge(measured: tuple[DataNeeded, list[float], list[DataNeeded]]) -> None:
     """Of the input, whose values are known: the range of all samples, rounded, to the histogram's accuracy."""
-    found, _ = measured
+    found, *_ = measured
     x = next(iter(qx.data("tumour").evaluation.head(64).inputs.values())).astype(np.float32)
     last = found.of("minmax")[-1]
     grid = grid_from_range(last.low.mean, last.high.mean, get_format("uint8"), symmetric=False)
@@ -62,9 +77,11 @@ def test_the_error_is_that_of_samples_that_judge(measured: tuple[DataNeeded, lis
     assert found.judged == 64
 
 
-def test_the_metric_is_the_task_s_and_near_that_of_float(measured: tuple[DataNeeded, list[float]]) -> None:
+def test_the_metric_is_the_task_s_and_near_that_of_float(
+    measured: tuple[DataNeeded, list[float], list[DataNeeded]],
+) -> None:
     """Accuracy of eight bits calibrated with all samples is within a few samples of float's."""
-    found, _ = measured
+    found, *_ = measured
     last = found.of("octav")[-1].metric
     assert found.metric == "accuracy"
     assert last is not None

@@ -21,7 +21,7 @@ class NeededOrder(DataOrder):
     judged: int = 256
 
 
-def find_needed(order: NeededOrder, report: Report) -> DataNeeded:
+def find_needed(order: NeededOrder, report: Report[DataNeeded]) -> DataNeeded:
     """Observes for each draw and number of samples, and judges every calibrator."""
     model, data = load_both(order, report)
     from qexplorer.measure.data_needed.measuring import data_needed
@@ -34,8 +34,11 @@ def find_needed(order: NeededOrder, report: Report) -> DataNeeded:
         draws=order.draws,
         judged=order.judged,
         progress=report.after_loading,
+        partly=report.partial,
     )
 
 
-NEEDED = JobKind("needed", "Calibrating with few and many", "Distributions", NeededOrder, DataNeeded, find_needed)
+NEEDED = JobKind(
+    "needed", "Calibrating with few and many", "Distributions", NeededOrder, DataNeeded, find_needed, partial=DataNeeded
+)
 ENTRIES = (NEEDED,)

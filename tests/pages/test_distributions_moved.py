@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.load.model import load_model
 from tests.pages.app import editor_data, open_app
 from tests.pages.on_distributions import PAGE, charts, control, opened
 
@@ -53,6 +54,20 @@ def test_a_link_brings_the_view() -> None:
     assert "".join(app.query_params["hide"]) == "curve,more"
 
 
+def test_a_link_names_a_file_of_one_s_own_by_its_digest(workspace_folder: Path) -> None:
+    """Where the file was loaded the model is found by it, elsewhere the sentence says what to load."""
+    model = load_model("tumour_mlp")
+    app = opened(workspace_folder, model=str(model.path), data=None)
+    assert not app.exception
+    assert "".join(app.query_params["digest"]) == model.source_sha256
+    fresh = _linked(model="mine", digest=model.source_sha256, bits="4")
+    assert not fresh.error
+    assert editor_data(fresh)["format"]["name"] == "int4"
+    lacking = _linked(model="mine", digest="0" * 64)
+    (error,) = lacking.error
+    assert f"digest '{'0' * 64}' (load the file of mine with this SHA-256 on page Model" in error.value
+
+
 def test_rubbish_in_a_link_gives_one_sentence() -> None:
     """Zero bits, HTML for a tensor and a number that is none are told together; what can be read is taken."""
     evil = "<img src=x onerror=alert(1)>"
@@ -66,19 +81,42 @@ def test_rubbish_in_a_link_gives_one_sentence() -> None:
 
 
 def test_two_stand_on_one_axis(workspace_folder: Path) -> None:
-    """Another width of the same tensor, and another tensor, are drawn below on the same ends; neither can be moved."""
+    """A second grid over the same tensor, or over another, has settings and handles of its own on the same ends."""
     choices = {"look_closer": "Side by side", "tensor_weight": "hidden1.weight"}
     app = opened(workspace_folder, **choices)
     first, second = editor_data(app), editor_data(app, "grid_editor_beside")
-    assert first["format"]["name"] == "int8"
-    assert second["format"]["name"] != "int8"
+    assert (first["format"]["name"], second["format"]["name"]) == ("int8", "int4")
     assert first["view"] == second["view"]
-    assert (first["fixed"], second["fixed"]) == (False, True)
+    assert not first["fixed"]
+    assert not second["fixed"]
+    control(app, "beside_weight_bits").set_value(2)
+    app.session_state["grid_editor_beside"] = {"state": {"seq": 1, "clip": [-0.1, 0.1], "value": 0.05, "outlier": 1}}
+    app.run()
+    assert not app.exception
+    first, second = editor_data(app), editor_data(app, "grid_editor_beside")
+    assert (second["format"]["name"], second["clip"]) == ("int2", [-0.1, 0.1])
+    assert (first["format"]["name"], first["clip"][1] > 0.1, first["value"]) == ("int8", True, None)
+    assert first["view"] == second["view"]
+    app.button("beside_as_first").click().run()
+    assert editor_data(app, "grid_editor_beside")["format"]["name"] == "int8"
     control(app, "tensor_beside:hidden1.weight").set_value("hidden2.weight").run()
     assert not app.exception
     first, second = editor_data(app), editor_data(app, "grid_editor_beside")
     assert second["title"].startswith("hidden2.weight")
     assert first["view"] == second["view"]
+
+
+def test_a_link_brings_both_of_two() -> None:
+    """The second grid's controls stand beside the first one's, with the options of a calibrator that the link names."""
+    asked = {"model": "tumour_mlp", "closer": "Side by side", "bits": "6", "b.bits": "3", "b.range": "percentile"}
+    app = _linked(**asked, **{"b.percentile": "99"})
+    assert not app.exception
+    assert not app.error
+    first, second = editor_data(app), editor_data(app, "grid_editor_beside")
+    assert (first["format"]["name"], second["format"]["name"]) == ("int6", "int3")
+    assert "Percentile 99" in second["grid"]
+    assert {name: "".join(app.query_params[name]) for name in asked} == asked
+    assert "".join(app.query_params["b.percentile"]) == "99"
 
 
 def test_the_channel_that_spoils_one_scale_is_named(workspace_folder: Path) -> None:

@@ -1,37 +1,60 @@
-"""Two on one axis: the tensor at another width or format, by a setting that was kept, or another tensor beside it."""
+"""Two on one axis: the tensor under a second grid, or another tensor, with controls and handles of its own."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_label
-from qexplorer.core.formats import get_format, on_a_grid
 from qexplorer.core.model import Model
-from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.ui.distributions.before_after import kept_setting
-from qexplorer.ui.distributions.controls import BY_HAND, INTEGERS, Settings, widths
+from qexplorer.ui.distributions.controls import Settings, draw_grid_controls, set_all
 from qexplorer.ui.distributions.drawn_grid import drawn, view_of
-from qexplorer.ui.distributions.editor import EDITOR, Tried, editor_view
-from qexplorer.ui.distributions.tensor import tensor_names, tensor_stats
-from qexplorer.ui.grid_editor.component import draw_grid_editor
+from qexplorer.ui.distributions.editor import EDITOR, Tried, draw_tensor_editor, editor_view, take_over
+from qexplorer.ui.distributions.tensor import tensor_label, tensor_names, tensor_stats
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS, EditorView, reach_of
 from qexplorer.ui.session import remembered, show_error
 from qexplorer.ui.view.choices import choice
+from qexplorer.ui.view.link import hidden
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["BESIDE", "KEPT", "beside_choice", "beside_view", "draw_beside", "on_one_axis", "others"]
+__all__ = [
+    "BESIDE",
+    "PLACE",
+    "Second",
+    "beside_choice",
+    "draw_second",
+    "draw_second_controls",
+    "others",
+    "second_stats",
+    "second_view",
+]
 
 BESIDE = "Side by side"
 """The choice of "Look closer" that draws a second editor."""
 
-KEPT = "the setting kept"
-"""The choice of what stands beside the tensor that is no format and no other tensor."""
+PLACE = "beside_"
+"""Where the controls of the second editor stand, as the names of their choices begin."""
+
+_KEY = f"{EDITOR}_beside"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Second:
+    """What stands beside the tensor.
+
+    Attributes:
+        stats: the same tensor or another.
+        settings: its own controls.
+    """
+
+    stats: TensorStats
+    settings: Settings
 
 
 def beside_choice(tensor: str) -> str:
@@ -40,76 +63,72 @@ def beside_choice(tensor: str) -> str:
 
 
 def others(model: Model, stats: TensorStats) -> list[str]:
-    """What can stand beside the tensor: other widths, other formats, a setting that was kept, other tensors."""
-    kind = stats.kind
-    names = [name for name in on_a_grid(kind) if not get_format(name).is_uniform]
-    tensors = [name for name in tensor_names(model).get(kind, []) if name != stats.name]
-    return [*(f"{width} bits" for width in widths(kind)), *names, KEPT, *tensors]
+    """What can stand beside the tensor: itself first, then the others of its kind."""
+    names = tensor_names(model).get(stats.kind, [])
+    return [stats.name, *(name for name in names if name != stats.name)]
 
 
-def beside_view(
-    model: Model, stats: TensorStats, source: str, settings: Settings, channel: int | None, *, log: bool, bent: bool
-) -> EditorView | None:
-    """What stands beside the tensor; None where nothing does, or where it cannot be had, with a sentence why."""
-    if choice("look_closer", None) != BESIDE:
+def second_stats(model: Model, stats: TensorStats) -> TensorStats | None:
+    """The tensor that stands beside this one, or None."""
+    if choice("look_closer", None) != BESIDE or "more" in hidden():
         return None
-    asked = choice(beside_choice(stats.name), None) or others(model, stats)[0]
-    other, chosen = stats, settings
-    if asked == KEPT:
+    asked = choice(beside_choice(stats.name), None) or stats.name
+    return stats if asked == stats.name else tensor_stats(model, stats.kind, asked) or stats
+
+
+def draw_second_controls(model: Model, stats: TensorStats, second: TensorStats, first: Settings) -> Second:
+    """Which tensor stands beside this one, and the controls of its grid.
+
+    Args:
+        model: whose tensors they are.
+        stats: the first tensor.
+        second: that of :func:`second_stats`.
+        first: the settings of the first, which can be taken over.
+    """
+    take_over(second, _KEY, PLACE)
+    options = others(model, stats)
+
+    def label(name: str) -> str:
+        return "the same tensor" if name == stats.name else in_label(tensor_label(model, name))
+
+    st.selectbox("Beside it", options, format_func=label, **remembered(beside_choice(stats.name), options[0], options))
+    with st.container(horizontal=True):
+        as_first = (first, second.name, PLACE)
+        st.button("As above", key="beside_as_first", on_click=set_all, args=as_first, help="Takes the grid above.")
         kept = kept_setting(stats.name)
-        if kept is None:
-            return None
-        chosen = kept
-    elif asked.endswith(" bits") and asked.split()[0].isdigit():
-        chosen = _by_rule(replace(settings, numbers=INTEGERS, bits=int(asked.split()[0])))
-    elif asked in on_a_grid(stats.kind):
-        allowed = [str(each) for each in get_format(asked).granularities]
-        fineness = settings.granularity if settings.granularity in allowed else allowed[0]
-        chosen = _by_rule(replace(settings, numbers=asked, symmetric=True, granularity=fineness))
-    else:
-        found = tensor_stats(model, stats.kind, asked)
-        if found is None:
-            return None
-        other, chosen, channel = found, _by_rule(settings), None
-    return _viewed(model, other, source, chosen, channel, log=log, bent=bent)
+        if kept is not None:
+            as_kept = (kept, second.name, PLACE)
+            st.button("As kept", key="beside_as_kept", on_click=set_all, args=as_kept, help="Takes the setting kept.")
+    return Second(second, draw_grid_controls(second, PLACE))
 
 
-def _by_rule(settings: Settings) -> Settings:
-    """The settings with a range that a calibrator chooses: one drawn by hand belongs to its own tensor and grid."""
-    if settings.calibrator != BY_HAND:
-        return settings
-    return replace(settings, calibrator=DEFAULT_CALIBRATOR, options=(), clip=None)
+def second_view(
+    model: Model, second: Second, source: str, first: EditorView, channel: int | None
+) -> tuple[EditorView, EditorView | None]:
+    """Both on one axis; the second is None where it cannot be had, with a sentence why.
 
-
-def _viewed(
-    model: Model, stats: TensorStats, source: str, settings: Settings, channel: int | None, *, log: bool, bent: bool
-) -> EditorView | None:
+    Args:
+        model: whose tensors they are.
+        second: what stands beside.
+        source: digest of what both were made of.
+        first: what the first editor shows.
+        channel: the chosen channel, of the first tensor; None for all values.
+    """
+    stats, settings = second.stats, second.settings
     try:
         view = view_of(source, stats.name, settings, stats)
     except QExplorerError as error:
         show_error(error)
-        return None
-    shown = drawn(source, stats, view, channel)
-    judged = Tried(stats, source, 1.0)
-    return editor_view(model, stats, settings, judged, view, shown, log=log, bent=bent, hide=EDITOR_PARTS, fixed=True)
-
-
-def on_one_axis(first: EditorView, second: EditorView | None) -> tuple[EditorView, EditorView | None]:
-    """Both with the same ends of the axis of values."""
-    if second is None:
         return first, None
-    ends = list(zip(reach_of(first), reach_of(second), strict=True))
-    view = (min(ends[0]), max(ends[1]))
-    return replace(first, view=view), replace(second, view=view)
-
-
-def draw_beside(model: Model, stats: TensorStats, second: EditorView | None) -> None:
-    """The choice of what stands beside the tensor, and the second editor."""
-    options = others(model, stats)
-    asked = st.selectbox(
-        "Beside it", options, format_func=in_label, **remembered(beside_choice(stats.name), options[0], options)
+    how = {"log": first.log, "bent": first.bent, "hide": EDITOR_PARTS}
+    found = editor_view(
+        model, stats, settings, Tried(stats, source, 1.0), view, drawn(source, stats, view, channel), **how
     )
-    if second is not None:
-        draw_grid_editor(f"{EDITOR}_beside", second)
-    elif asked == KEPT:
-        st.caption("No setting of this tensor is kept yet; Before and after has the button that keeps one.")
+    ends = list(zip(reach_of(first), reach_of(found), strict=True))
+    axis = (min(ends[0]), max(ends[1]))
+    return replace(first, view=axis), replace(found, view=axis)
+
+
+def draw_second(second: Second, found: EditorView) -> None:
+    """The second editor."""
+    draw_tensor_editor(second.stats, Tried(second.stats, "", 1.0), found, _KEY)

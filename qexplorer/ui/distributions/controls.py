@@ -29,6 +29,8 @@ __all__ = [
     "counts_scale",
     "draw_grid_controls",
     "draw_view_controls",
+    "first_bits",
+    "set_all",
     "set_by_hand",
     "widths",
 ]
@@ -111,30 +113,32 @@ class Settings:
         return f"{self.format} {fineness}{mirrored}, range: {chosen}"
 
 
-def draw_grid_controls(stats: TensorStats) -> Settings:
-    """Draws what decides the grid of this tensor; weights and activations each keep their own values."""
+def draw_grid_controls(stats: TensorStats, place: str = "") -> Settings:
+    """Draws what decides the grid of this tensor; weights and activations each keep their own values, and so does each
+    ``place`` where the controls stand (``""``, or a word that begins the names of its choices)."""
     kind, weight = stats.kind, stats.kind == "weight"
+    own = f"{place}{kind}"
     bits, symmetric, signed = 8, True, True
-    with part("numbers"):
-        numbers = _numbers(kind)
+    with part("numbers", place):
+        numbers = _numbers(kind, own)
     if numbers == INTEGERS:
         allowed = widths(kind)
-        with part("bits"):
-            bits = st.select_slider("Bits", allowed, **remembered(f"{kind}_bits", 8, allowed))
-    with part("granularity"):
-        granularity, block = _granularity(stats, numbers) if weight else ("tensor", 32)
+        with part("bits", place):
+            bits = st.select_slider("Bits", allowed, **remembered(f"{own}_bits", first_bits(place), allowed))
+    with part("granularity", place):
+        granularity, block = _granularity(stats, numbers, place) if weight else ("tensor", 32)
     if numbers == INTEGERS:
-        with part("symmetric"):
-            symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{kind}_symmetric", weight))
-            signed = weight or st.toggle("Signed codes", **remembered("activation_signed", False))
+        with part("symmetric", place):
+            symmetric = st.toggle("Symmetric", help=_SYMMETRIC, **remembered(f"{own}_symmetric", weight))
+            signed = weight or st.toggle("Signed codes", **remembered(f"{own}_signed", False))
     name = f"{'' if signed else 'u'}int{bits}" if numbers == INTEGERS else numbers
-    with part("range"):
-        ranged, options, clip = _range(stats, name, granularity, symmetric or numbers != INTEGERS)
+    with part("range", place):
+        ranged, options, clip = _range(stats, name, granularity, symmetric or numbers != INTEGERS, place)
     return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, ranged, options, clip)
 
 
 def _range(
-    stats: TensorStats, format: str, granularity: str, mirrored: bool
+    stats: TensorStats, format: str, granularity: str, mirrored: bool, place: str
 ) -> tuple[str, tuple[tuple[str, Any], ...], tuple[float, float] | None]:
     """How the range is chosen, the options of that, and the range by hand."""
     grid = (get_format(format), Granularity(granularity), stats.kind)
@@ -144,12 +148,12 @@ def _range(
         ranges,
         format_func=_range_title,
         help=calibrator_controls.help_on_all(*grid) + _BY_HAND,
-        **remembered(f"{stats.kind}_range", DEFAULT_CALIBRATOR, ranges),
+        **remembered(f"{place}{stats.kind}_range", DEFAULT_CALIBRATOR, ranges),
     )
     calibrator_controls.draw_refused(*grid)
     if ranged == BY_HAND:
-        return ranged, (), _by_hand(stats, mirrored)
-    return ranged, _options(stats.kind, ranged), None
+        return ranged, (), _by_hand(stats, mirrored, place)
+    return ranged, _options(f"{place}{stats.kind}", ranged), None
 
 
 def widths(kind: Role) -> tuple[int, ...]:
@@ -157,25 +161,30 @@ def widths(kind: Role) -> tuple[int, ...]:
     return tuple(sorted({get_format(name).bits for name in on_a_grid(kind) if get_format(name).is_uniform}))
 
 
-def _numbers(kind: Role) -> str:
+def first_bits(place: str) -> int:
+    """Bits before anything is chosen: fewer beside, so that there is something to compare."""
+    return 4 if place else 8
+
+
+def _numbers(kind: Role, own: str) -> str:
     """Integers or a format with levels of its own; no control where there are integers alone."""
     others = [name for name in on_a_grid(kind) if not get_format(name).is_uniform]
     if not others:
         return INTEGERS
     options = [INTEGERS, *others]
-    return str(st.selectbox("Numbers", options, help=_NUMBERS, **remembered(f"{kind}_numbers", INTEGERS, options)))
+    return str(st.selectbox("Numbers", options, help=_NUMBERS, **remembered(f"{own}_numbers", INTEGERS, options)))
 
 
 def _range_title(name: str) -> str:
     return "By hand" if name == BY_HAND else calibrator_controls.title_of(name)
 
 
-def _options(kind: str, calibrator: str) -> tuple[tuple[str, Any], ...]:
-    """Draws the options of ``calibrator``; each tensor kind keeps its own values, while they are still allowed."""
+def _options(own: str, calibrator: str) -> tuple[tuple[str, Any], ...]:
+    """Draws the options of ``calibrator``; each tensor kind and place keeps its own, while they are still allowed."""
     first = options_among(calibrator, starting_options(calibrator))
     found = []
     for name, field in calibrator_controls.option_fields(calibrator).items():
-        kept = remembered(f"{kind}_option_{calibrator}_{name}", getattr(first, name))
+        kept = remembered(f"{own}_option_{calibrator}_{name}", getattr(first, name))
         try:
             options_among(calibrator, {**first.model_dump(), name: st.session_state[kept["key"]]})
         except ValidationError:
@@ -184,27 +193,27 @@ def _options(kind: str, calibrator: str) -> tuple[tuple[str, Any], ...]:
     return tuple(found)
 
 
-def _granularity(stats: TensorStats, numbers: str) -> tuple[str, int]:
+def _granularity(stats: TensorStats, numbers: str, place: str) -> tuple[str, int]:
     options = ["tensor"]
     if stats.axis is not None and len(stats.shape) > 1:
         options += ["channel", "block"]
     if numbers != INTEGERS:
         options = [name for name in options if name in get_format(numbers).granularities]
-    kept = remembered("weight_granularity", options[0], options)
+    kept = remembered(f"{place}weight_granularity", options[0], options)
     fineness = st.segmented_control("One scale for each", options, help=_GRANULARITY, required=True, **kept)
     block = 32
     if fineness == "block":
-        block = st.select_slider("Values in a block", BLOCKS, **remembered("weight_block", 32, BLOCKS))
+        block = st.select_slider("Values in a block", BLOCKS, **remembered(f"{place}weight_block", 32, BLOCKS))
     return fineness or options[0], block
 
 
-def _by_hand(stats: TensorStats, mirrored: bool) -> tuple[float, float]:
+def _by_hand(stats: TensorStats, mirrored: bool, place: str) -> tuple[float, float]:
     """The clip lines as numbers, beside the handles that are dragged: one end for a mirrored grid, two for another."""
     low, high = min(stats.histogram.minimum, 0.0), max(stats.histogram.maximum, 0.0)
     reach = max(-low, high) or 1.0
     first = (-reach, reach) if mirrored else (low, high if high > low else low + 1)
     step = reach / 200
-    names = clip_names(stats.name)
+    names = clip_names(stats.name, place)
     upper = remembered(names[1], first[1])
     label = "Clip lines at ±" if mirrored else "Upper clip line"
     end = float(st.number_input(label, 0.0, step=step, format="%.5g", help=_HAND, **upper))
@@ -215,16 +224,35 @@ def _by_hand(stats: TensorStats, mirrored: bool) -> tuple[float, float]:
     return begin, end if end > begin else begin + step
 
 
-def clip_names(tensor: str) -> tuple[str, str]:
+def clip_names(tensor: str, place: str = "") -> tuple[str, str]:
     """Names of the choices that hold a tensor's clip lines by hand, the lower one first."""
-    return f"tensor_clip_low:{tensor}", f"tensor_clip_high:{tensor}"
+    return f"tensor_{place}clip_low:{tensor}", f"tensor_{place}clip_high:{tensor}"
 
 
-def set_by_hand(kind: str, tensor: str, clip: tuple[float, float]) -> None:
+def set_by_hand(kind: str, tensor: str, clip: tuple[float, float], place: str = "") -> None:
     """Makes ``clip`` the range of this tensor, in front of a run: as if it had been typed."""
-    for name, value in zip(clip_names(tensor), clip, strict=True):
+    for name, value in zip(clip_names(tensor, place), clip, strict=True):
         chosen(name, value)
-    chosen(f"{kind}_range", BY_HAND)
+    chosen(f"{place}{kind}_range", BY_HAND)
+
+
+def set_all(settings: Settings, tensor: str, place: str = "") -> None:
+    """Gives the controls of a tensor at ``place`` what ``settings`` say, in front of a run."""
+    own = f"{place}{settings.kind}"
+    chosen(f"{own}_numbers", settings.numbers)
+    if settings.numbers == INTEGERS:
+        chosen(f"{own}_bits", settings.bits)
+        chosen(f"{own}_symmetric", settings.symmetric)
+    if settings.kind == "weight":
+        chosen(f"{own}_granularity", settings.granularity)
+        chosen(f"{own}_block", settings.block)
+    else:
+        chosen(f"{own}_signed", settings.signed)
+    for name, value in settings.options:
+        chosen(f"{own}_option_{settings.calibrator}_{name}", value)
+    chosen(f"{own}_range", settings.calibrator)
+    if settings.clip is not None:
+        set_by_hand(settings.kind, tensor, settings.clip, place)
 
 
 def counts_scale(kind: str) -> tuple[str, str]:

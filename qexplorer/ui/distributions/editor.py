@@ -67,23 +67,26 @@ def value_looked_at(tensor: str) -> float | None:
     return float(kept) if isinstance(kept, int | float) else None
 
 
-def take_over(stats: TensorStats, key: str = EDITOR) -> None:
-    """Keeps what was moved in the editor of this tensor, before its controls are drawn: a range by hand, the value
-    looked at, how far out outliers are."""
+def take_over(stats: TensorStats, key: str = EDITOR, place: str = "") -> None:
+    """Keeps what was moved in the editor of this tensor, before its controls (at ``place``) are drawn: a range by hand;
+    of the page's first editor also the value looked at and how far out outliers are."""
     state, drawn = take_moved(key), st.session_state.get(f"{key}:drawn")
     if state is None or drawn is None or drawn[0] != stats.name:
         return
     _, clip, outlier, draggable = drawn
     if draggable and state.clip != clip and state.outlier == outlier:
-        set_by_hand(stats.kind, stats.name, state.clip)
+        set_by_hand(stats.kind, stats.name, state.clip, place)
+    if place:
+        return
     chosen(_value_name(stats.name), state.value)
     chosen(_outlier_name(stats.name), state.outlier)
 
 
 def draw_tensor_editor(stats: TensorStats, judged: Tried, found: EditorView, key: str = EDITOR) -> None:
-    """Draws the editor of this tensor."""
+    """Draws the editor of this tensor; the value looked at belongs to the page's first."""
     st.session_state[f"{key}:drawn"] = (stats.name, found.clip, judged.outlier, found.format is not None)
-    draw_grid_editor(key, found, value=value_looked_at(stats.name), outlier=judged.outlier)
+    value = value_looked_at(stats.name) if key == EDITOR else None
+    draw_grid_editor(key, found, value=value, outlier=judged.outlier)
 
 
 def editor_view(

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
+from qexplorer.core.foreign.media import in_label
 from qexplorer.core.model import Model
 from qexplorer.ui.distributions.before_after import draw_before_after
-from qexplorer.ui.distributions.beside import BESIDE, beside_view, draw_beside, on_one_axis, others
+from qexplorer.ui.distributions.beside import (
+    BESIDE,
+    PLACE,
+    draw_second,
+    draw_second_controls,
+    others,
+    second_stats,
+    second_view,
+)
 from qexplorer.ui.distributions.channel_charts import draw_channels
 from qexplorer.ui.distributions.channels import draw_channel_table
 from qexplorer.ui.distributions.charts import draw_files
 from qexplorer.ui.distributions.controls import Settings, counts_scale, draw_grid_controls, draw_view_controls
 from qexplorer.ui.distributions.drawn_grid import drawn, view_of
 from qexplorer.ui.distributions.editor import Tried, draw_tensor_editor, editor_view, take_over, tried
-from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_tensor, of_tensors
+from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_grid, of_options, of_tensor, of_tensors
 from qexplorer.ui.distributions.needed import HOW_MUCH, draw_how_much
 from qexplorer.ui.distributions.numbers import draw_statistics
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
@@ -25,7 +35,7 @@ from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
 from qexplorer.ui.session import choose_model, current_model, remembered, show_error, state
 from qexplorer.ui.sidebar import samples
-from qexplorer.ui.view.link import OpenedLink, draw_share, hidden, part, write_link
+from qexplorer.ui.view.link import Linked, OpenedLink, draw_share, hidden, part, write_link
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -33,7 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_distributions_page"]
 
-_OWN = "The link does not carry a model of your own: who opens it has to load the same first."
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_OWN = "The link carries the SHA-256 of your model's file, not the file: who opens it has to load the same first."
 
 
 def draw_distributions_page() -> None:
@@ -55,6 +66,11 @@ def draw_distributions_page() -> None:
         return
     stats, source = chosen
     link.take([*of_tensor(stats), *of_closer(stats, others(model, stats))])
+    link.take(of_options(stats.kind))
+    second = second_stats(model, stats)
+    if second is not None:
+        link.take(of_grid(second, PLACE))
+        link.take(of_options(second.kind, PLACE))
     link.close()
     if not stats.histogram.count:
         st.info("This tensor holds no finite value, so there is nothing to draw.")
@@ -68,8 +84,11 @@ def draw_distributions_page() -> None:
 
 
 def _linked_model(link: OpenedLink) -> None:
-    """Loads the sample that a link names; the session's own model is never in a link."""
-    name, known = link.asked.get("model"), samples()
+    """Loads what a link names: a sample, or a file of one's own that is in this workspace by its digest."""
+    name, known, digest = link.asked.get("model"), samples(), link.asked.get("digest")
+    if digest is not None:
+        _linked_file(link, digest)
+        return
     if name is None or name == state().model:
         return
     if name not in known:
@@ -79,14 +98,36 @@ def _linked_model(link: OpenedLink) -> None:
     st.rerun()
 
 
+def _linked_file(link: OpenedLink, digest: str) -> None:
+    """Chooses the model of a file with this digest; where it is not here, what to load is said."""
+    from qexplorer.load.store import find
+
+    now, name = current_model(), in_label(link.asked.get("model", "")[:60])
+    if now is not None and digest in (now.source_sha256, now.sha256):
+        return
+    found = find(digest, None) if _DIGEST.fullmatch(digest) else None
+    if found is None:
+        what = f"the file of {name or 'the model'} with this SHA-256"
+        link.refuse("digest", f"load {what} on page Model, then open the link again", letters=64)
+        return
+    choose_model(str(found.path), None, name=found.name)
+    st.rerun()
+
+
 @st.fragment
 def _explore(model: Model, stats: TensorStats, source: str) -> None:
     """Everything that a control or a handle changes; only this runs again when one moves."""
+    beside = second_stats(model, stats)
     with st.container(key="explore"):
         picture, controls = st.columns([3, 1], gap="small")
+        places = None if beside is None else st.columns([3, 1], gap="small")
     take_over(stats)
     with controls:
         settings = draw_grid_controls(stats)
+    second = None
+    if beside is not None and places is not None:
+        with places[1]:
+            second = draw_second_controls(model, stats, beside, settings)
     judged = tried(stats, source, settings)
     try:
         view = view_of(judged.source, stats.name, settings, judged.stats)
@@ -98,13 +139,15 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         log, bent = _scales(stats)
         hide = hidden() & EDITOR_PARTS
         found = editor_view(model, stats, settings, judged, view, shown, log=log, bent=bent, hide=hide)
-        found, second = on_one_axis(
-            found, beside_view(model, stats, source, settings, shown.channel, log=log, bent=bent)
-        )
+        if second is not None and places is not None:
+            with places[0]:
+                found, under = second_view(model, second, source, found, shown.channel)
+                if under is not None:
+                    draw_second(second, under)
         draw_tensor_editor(stats, judged, found)
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="files_of_editor"):
-            now = write_link([KIND, *of_tensors({}), *of_tensor(stats), *of_closer(stats, [])], _shared_model())
-            draw_share(now, PARTS, own=None if _shared_model() else _OWN)
+            now = write_link(_linked(stats, beside), _shared_model(model))
+            draw_share(now, PARTS, own=_OWN if "digest" in now else None)
             draw_files(model, judged, settings, shown, log=log, bent=bent)
     with controls:
         with part("axes"):
@@ -115,20 +158,23 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
             draw_use_in_recipe(model, stats, settings)
     if "more" not in hidden():
         asked = _closer()
-        if asked == BESIDE:
-            with picture:
-                draw_beside(model, stats, second)
-        elif asked == HOW_MUCH:
+        if asked == HOW_MUCH:
             draw_how_much(model, stats, settings)
-        elif asked is not None:
+        elif asked is not None and asked != BESIDE:
             draw_before_after(model, judged.stats, judged.source, settings, view, shown)
         _channels(model, judged, settings, view)
 
 
-def _shared_model() -> dict[str, str]:
-    """The model as a link names it; nothing for one that is no sample."""
+def _linked(stats: TensorStats, beside: TensorStats | None) -> list[Linked]:
+    """All controls that stand in the address."""
+    found = [KIND, *of_tensors({}), *of_tensor(stats), *of_options(stats.kind), *of_closer(stats, [])]
+    return found if beside is None else [*found, *of_grid(beside, PLACE), *of_options(beside.kind, PLACE)]
+
+
+def _shared_model(model: Model) -> dict[str, str]:
+    """The model as a link names it: a sample by its name, another also by the digest of its file."""
     name = state().model
-    return {"model": name} if name is not None and name in samples() else {}
+    return {"model": name} if name in samples() else {"model": model.name, "digest": model.source_sha256}
 
 
 def _closer() -> str | None:

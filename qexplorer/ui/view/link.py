@@ -144,9 +144,9 @@ class OpenedLink:
             except ValueError as error:
                 self.refuse(field.name, str(error))
 
-    def refuse(self, name: str, allowed: str) -> None:
-        """What the address says of ``name`` cannot be had."""
-        self._wrong.append(_fault(name, self.asked[name], allowed))
+    def refuse(self, name: str, allowed: str, *, letters: int = 60) -> None:
+        """What the address says of ``name`` cannot be had; so many letters of it are told."""
+        self._wrong.append(_fault(name, self.asked[name], allowed, letters))
 
     def close(self) -> None:
         """Says in one sentence what could not be read."""
@@ -155,8 +155,8 @@ class OpenedLink:
             show_error(InputError(f"{what}: {'; '.join(self._wrong)}"))
 
 
-def _fault(name: str, given: str, allowed: str) -> str:
-    return f"{name} '{in_label(given[:60])}' ({allowed})"
+def _fault(name: str, given: str, allowed: str, letters: int = 60) -> str:
+    return f"{name} '{in_label(given[:letters])}' ({allowed})"
 
 
 def query_of(fields: Sequence[Linked], more: Mapping[str, str], hide: Iterable[str] = ()) -> dict[str, str]:
@@ -183,9 +183,14 @@ def hidden(view: str = "") -> frozenset[str]:
     return found
 
 
-def part(name: str) -> AbstractContextManager[Any]:
-    """A container for one part of the page; its widgets keep their values where the link hides it."""
-    return st.container(key=f"{'hidden' if name in hidden() else 'part'}_{name}")
+def part(name: str, place: str = "") -> AbstractContextManager[Any]:
+    """A container for one part of the page; its widgets keep their values where the link hides it.
+
+    Args:
+        name: of the part.
+        place: tells several containers of one part apart.
+    """
+    return st.container(key=f"{'hidden' if name in hidden() else 'part'}_{place}{name}")
 
 
 def draw_share(now: Mapping[str, str], parts: Mapping[str, str], *, own: str | None = None) -> None:

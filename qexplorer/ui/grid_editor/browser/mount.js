@@ -257,7 +257,7 @@ export function mount(host, send) {
   const sayRing = slider(parts.ring, "Clip range", ringGrip);
 
   parts.picture.addEventListener("click", (event) => {
-    if (data.fixed || !data.format) return;
+    if (data.fixed || !data.format || data.hide.includes("steps")) return;
     const x = scene.axis.from(under(event));
     const bar = scene.bars.find((each) => x >= each.low && x <= each.high);
     move(() => { now.value = bar ? (bar.low + bar.high) / 2 : null; });

@@ -1,4 +1,4 @@
-"""Brevitas: GPTQ, GPFQ, Qronos, half-quadratic scales and bias correction, layer by layer."""
+"""Brevitas: GPTQ, GPFQ, Qronos, half-quadratic scales, bias correction, learned rounding and equalization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ __all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
 PACKAGE = "brevitas"
 WHAT = (
     "GPTQ, GPFQ and Qronos (which, as ours, make up for what earlier layers' rounding did), half-quadratic scales and "
-    "bias correction of Brevitas; weights alone, symmetric."
+    "bias correction of Brevitas; learned rounding as its examples have it (1000 steps a layer), against our AdaRound; "
+    "cross-layer equalization, ours rounded by Brevitas too; weights alone, symmetric: int4 has 15 levels there by "
+    "default, and 16 here."
 )
 
 _KEPT = "layers: [{match: 'op:Gather', float: true}]"
@@ -41,6 +43,14 @@ CASES = (
              {"algorithm": "nearest", "bits": bits, "granularity": granularity})
         for bits, granularity in ((8, "tensor"), (4, "channel"))
     ),
+    Case("glyphs_mobilenet", "int4, learned rounding against our AdaRound", _weights(4), "[adaround]",
+         {"algorithm": "learned_round", "bits": 4}, {"algorithm": "nearest", "bits": 4}),
+    *(
+        Case("glyphs_mobilenet", f"int{bits}, a scale a tensor, equalization", _weights(bits, "tensor"), "[equalize]",
+             {"algorithm": "equalize", "bits": bits, "granularity": "tensor"},
+             {"algorithm": "nearest", "bits": bits, "granularity": "tensor"}, by_theirs=True)
+        for bits in (8, 6)
+    ),
 )  # fmt: skip
 
 
@@ -51,8 +61,8 @@ def quantized(job: Job) -> onnx.ModelProto:
 
     from benchmarks.references.as_torch import TorchModel
 
-    model: Any = TorchModel(job.model)
     algorithm = job.settings["algorithm"]
+    model: Any = TorchModel(_equalized(job.model) if algorithm == "equalize" else job.model)
     _quantized_layers(model, job)
     model.eval()
     with torch.no_grad():
@@ -62,6 +72,8 @@ def quantized(job: Job) -> onnx.ModelProto:
                 model.run(job.calibration)
         elif algorithm in ("gptq", "gpfq", "qronos"):
             _in_order(model, job, algorithm)
+        elif algorithm == "learned_round":
+            _learned(model, job)
         found: onnx.ModelProto = model.with_weights(lambda layer: layer.quant_weight().value)
         return found
 
@@ -113,3 +125,50 @@ def _run(whole: Any, model: Any, batch: Any) -> None:
     import torch
 
     whole(*(torch.from_numpy(np.ascontiguousarray(batch[name])) for name in model.input_names))
+
+
+def _equalized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The float model with its channels evened out, ReLU in the place of ReLU6 as Brevitas' own preparation does."""
+    from brevitas.graph.equalize import EqualizeGraph
+
+    from benchmarks.references.as_fx import traced, without_bounds
+    from benchmarks.references.as_torch import TorchModel
+
+    opened = without_bounds(model)
+    held: Any = TorchModel(opened)
+    EqualizeGraph(iterations=20).apply(traced(held, opened))
+    found: onnx.ModelProto = held.with_weights(lambda layer: layer.weight)
+    return found
+
+
+def _learned(model: Any, job: Job) -> None:
+    """Learns roundings layer by layer as Brevitas' example for pictures does, in float32 and in batches of 8."""
+    import torch
+    from brevitas_examples.common.learned_round import learned_round_args as args
+    from brevitas_examples.common.learned_round.learned_round_method import LearnedRoundArgs
+    from brevitas_examples.common.learned_round.learned_round_trainer import LearnedRoundTrainer, get_blocks
+    from brevitas_examples.imagenet_classification.ptq import learned_round_utils as pictures
+
+    training = args.TrainingArgs(
+        optimizers_args=[args.OptimizerArgs("learned_round", "Adam", 1e-3, {}, None)],
+        batch_size=8,
+        iters=1000,
+        losses_args=[
+            args.LossArgs("round_reg", {}),
+            args.LossArgs("mse", {"reduction": "none", "dim": 1}),
+        ],
+        use_best_model=False,
+        use_amp=False,
+    )
+    rounding = args.HandlerSpec("learned_round", LearnedRoundArgs("hard_sigmoid", {}))
+    torch.manual_seed(0)
+    samples = [(torch.from_numpy(next(iter(batch.values()))), None) for batch in job.batches(32)]
+    with torch.enable_grad():
+        LearnedRoundTrainer(args.TrainerConfig(training, [rounding])).train(
+            model,
+            pictures.vision_forward,
+            pictures.vision_block_forward,
+            samples,
+            pictures.CacheVision(),
+            lambda module: get_blocks(module, pictures.is_layer),
+        )

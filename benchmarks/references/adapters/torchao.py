@@ -13,8 +13,8 @@ __all__ = ["CASES", "PACKAGE", "WHAT", "quantized"]
 PACKAGE = "torchao"
 WHAT = (
     "HQQ (of scales alone), AWQ and SmoothQuant of torchao; layers with weights alone. SmoothQuant: int8 with "
-    "activations rounded as they come, one scale a tensor; ours followed by torchao's own quantizer. (Its GPTQ runs on "
-    "CUDA alone.)"
+    "activations rounded as they come, one scale a tensor, symmetric there and with zero points here; rounded each by "
+    "its own quantizer, or both by torchao's. (Its GPTQ runs on CUDA alone.)"
 )
 
 _KEPT = "layers: [{match: 'op:Gather', float: true}]"
@@ -29,9 +29,10 @@ CASES = (
         for word, ours in (("HQQ", "hqq"), ("AWQ", "awq"))
     ),
     *(
-        Case(subject, "int8 and dynamic int8, SmoothQuant", _W8A8, "[smoothquant]",
-             {"algorithm": "smoothquant"}, {"algorithm": "dynamic"}, by_theirs=True, seeds=seeds)
+        Case(subject, f"int8 and dynamic int8, SmoothQuant{word}", _W8A8, "[smoothquant]",
+             {"algorithm": "smoothquant"}, {"algorithm": "dynamic"}, by_theirs=by_theirs, seeds=seeds)
         for subject, seeds in (("digits_vit", 1), ("gpt-outliers", 3), ("bert-outliers", 3))
+        for word, by_theirs in ((", each by its own", False), ("", True))
     ),
 )  # fmt: skip
 

@@ -59,10 +59,16 @@ def run_in_turn(order: argparse.Namespace) -> int:
     """Runs a command as one work in the line for the machine, and says where it stands in it."""
     from qexplorer.cli.terminal import ProgressLine
     from qexplorer.process.places.taking import turn
-    from qexplorer.scheduling.chosen import on_cluster
+    from qexplorer.scheduling.chosen import chosen_cluster, on_cluster
 
-    with turn(ProgressLine().wait), on_cluster(getattr(order, "scheduler", None)):
-        return int(order.run(order))
+    named = getattr(order, "scheduler", None)
+    with on_cluster(named):
+        if named is not None and (address := chosen_cluster()) is not None:
+            from qexplorer.scheduling.status import cluster_state
+
+            cluster_state(address)  # a mistyped address is said before anything is computed
+        with turn(ProgressLine().wait):
+            return int(order.run(order))
 
 
 def work(arguments: dict[str, Any], emit: Emit) -> int:

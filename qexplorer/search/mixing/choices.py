@@ -9,7 +9,7 @@ A choice is a change of what all layers share, written as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.recipe import ActivationSpec, LayerRule, Recipe, WeightSpec
 from qexplorer.core.recipe_words.names import own_name
 
-__all__ = ["FLOAT", "MixChoice", "choices_of"]
+__all__ = ["FLOAT", "MixChoice", "choices_of", "narrowest_activations"]
 
 FLOAT = "float"
 
@@ -123,6 +123,12 @@ def choices_of(base: Recipe, names: Sequence[str]) -> tuple[MixChoice, ...]:
     if not any(choice.on_grids for choice in found.values()):
         raise RecipeError("one of the choices must round weights to a grid", allowed="such as int8 or w8a8")
     return tuple(sorted(found.values(), key=lambda choice: (-choice.bits[0], -choice.bits[1])))
+
+
+def narrowest_activations(choices: Iterable[MixChoice]) -> ActivationSpec | None:
+    """The activations with the fewest bits of those on grids; None where none are."""
+    found = [each for each in choices if each.on_grids and each.recipe.activations is not None]
+    return min(found, key=lambda each: each.bits[1]).recipe.activations if found else None
 
 
 def _choice(base: Recipe, name: str) -> MixChoice:

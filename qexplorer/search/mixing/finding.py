@@ -179,7 +179,7 @@ class _Search:
             n=verifier.apart.n,
             groups=told.groups,
             pairs=(),
-            edges=(),
+            edges=told.edges,
             front=(),
             verified=(),
             chosen=None,
@@ -310,6 +310,8 @@ class _Search:
         recipe = recipe_in(found, point.choice)
         judged = verifier.judged(recipe)
         size = sum(layer.weight_bytes for layer in judged.made.plan.layers)
+        counted = plain_costs(self.model, judged.made.plan)  # of what was made, whatever was foretold
+        point = replace(point, costs=point.costs | counted)
         mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, size, judged.found, judged.paired)
         return replace(found, verified=(*found.verified, mix), chosen=None)
 

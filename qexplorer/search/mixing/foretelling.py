@@ -21,7 +21,8 @@ from qexplorer.run.registry import BACKENDS
 from qexplorer.search.costs.bits import bit_operations
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, WEIGHT_BYTES
 from qexplorer.search.mixing.choices import MixChoice
-from qexplorer.search.mixing.mix_types import MixGroup
+from qexplorer.search.mixing.mix_types import MixEdge, MixGroup
+from qexplorer.search.mixing.shared_tensors import who_reads
 from qexplorer.search.mixing.tables import Losses, sharing
 from qexplorer.search.sensitivity.finding import find_sensitivity
 from qexplorer.search.sensitivity.question import Inquiry, default_passes
@@ -46,10 +47,12 @@ class ForetoldGroups:
 
     Attributes:
         groups: with losses of weights and of activations, and costs of bytes and bit operations.
+        edges: bit operations of layers that read wider activations than they chose.
         other: costs that no choice changes.
     """
 
     groups: tuple[MixGroup, ...]
+    edges: tuple[MixEdge, ...]
     other: dict[str, float]
 
 
@@ -133,7 +136,9 @@ def foretold_groups(
     by_name = {layer.name: layer for layer in model.layers}
     able = {c.name: runs_as_integers(model, c.recipe, hardware) for c in choices if hardware and c.on_grids}
     groups, whole = [], [choice for choice in choices if not (hardware and choice.casts)]
-    for names in sharing(plans[first.name], index_of(model).tied):
+    by_weight = sharing(plans[first.name], index_of(model).tied)
+    readers = who_reads(model, statistics, choices, by_weight)
+    for names in readers.together(by_weight):
         if not losses.knows(names):
             continue
         ruled = any(rule.matches(each, by_name[each].op) for rule in first.recipe.layers for each in names)
@@ -149,7 +154,7 @@ def foretold_groups(
         groups.append(
             MixGroup(
                 layers=tuple(names),
-                parameters=plans[first.name].layer(names[0]).parameters,
+                parameters=_parameters(plans[first.name], names),
                 choices=tuple(c.name for c in mine),
                 losses=told,
                 costs={kind: tuple(each[kind] for each in costs) for kind in costs[0]},
@@ -164,7 +169,13 @@ def foretold_groups(
         raise RecipeError(what, do=do)
     everything, open_to = plain_costs(model, plans[first.name]), [name for group in groups for name in group.layers]
     chosen = plain_costs(model, plans[first.name], open_to)
-    return ForetoldGroups(tuple(groups), {kind: value - chosen[kind] for kind, value in everything.items()})
+    other = {kind: value - chosen[kind] for kind, value in everything.items()}
+    return ForetoldGroups(tuple(groups), readers.edges(groups, choices), other)
+
+
+def _parameters(plan: Plan, names: Sequence[str]) -> int:
+    """Values in the weights of layers; one that several read is counted once, where its bytes are."""
+    return sum(layer.parameters for name in names if (layer := plan.layer(name)).weight_bytes)
 
 
 def _treated(plan: Plan, names: Sequence[str]) -> tuple[object, ...]:

@@ -105,7 +105,7 @@ class MixGroup:
     """Layers that share one choice.
 
     Attributes:
-        layers: their names: one, or those that share a weight.
+        layers: their names: one, or those that share a weight, or a tensor that they read.
         parameters: values in their weights.
         choices: names of those that it has: all of the report, or fewer where a backend decides.
         losses: foretold for each, in the unit of the report.
@@ -145,7 +145,7 @@ class MixPair:
 @dataclass(frozen=True, slots=True)
 class MixEdge:
     """What two neighbours cost together beyond what each costs alone: conversions where one computes on codes and the
-    other on floats.
+    other on floats, and bits that the second reads because the first makes them.
 
     Attributes:
         first: position of the group that makes what the other reads.
@@ -183,7 +183,7 @@ class VerifiedMix:
     """A mix that was quantized and measured on samples that neither calibration nor a final verdict uses.
 
     Attributes:
-        point: as it was foretold.
+        point: as it was foretold; bytes and bit operations are those of its plan.
         recipe: that makes it, as YAML.
         recipe_name: what it is called; no other mix of the report is called so.
         why: what it came from, such as ``exact``.

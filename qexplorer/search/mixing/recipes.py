@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import own_name, told_apart
-from qexplorer.search.mixing.choices import MixChoice, choices_of
+from qexplorer.search.mixing.choices import MixChoice, choices_of, narrowest_activations
 from qexplorer.search.mixing.mix_types import MixGroup, MixReport
 
 __all__ = ["mix_name", "named_in", "recipe_in", "recipe_of", "unmixed"]
@@ -44,7 +44,9 @@ def recipe_in(report: MixReport, choice: Sequence[int]) -> Recipe:
 def recipe_of(
     base: Recipe, choices: Mapping[str, MixChoice], groups: Sequence[MixGroup], names: Sequence[str]
 ) -> Recipe:
-    """The choice that most values get, and a rule for each layer with another one.
+    """The weights that most values get, the narrowest activations, and a rule for each layer with others.
+
+    A rule goes before what all layers share, so that of two choices that meet in a tensor the wider one decides.
 
     Args:
         base: what all layers share.
@@ -56,16 +58,17 @@ def recipe_of(
     for group, name in zip(groups, names, strict=True):
         if name in sizes:
             sizes[name] += group.parameters
-    main = choices[max(sizes, key=lambda each: sizes[each])]
-    rules = [
-        choices[name].rule(layer, main)
-        for group, name in zip(groups, names, strict=True)
-        if name != main.name
-        for layer in group.layers
+    most = max(sizes, key=lambda each: sizes[each])
+    used = [choices[name] for name in dict.fromkeys(names)]
+    narrow = narrowest_activations(used) or choices[most].recipe.activations
+    main = MixChoice(most, choices[most].recipe.model_copy(update={"activations": narrow}))
+    asked = [
+        choices[name].rule(layer, main) for group, name in zip(groups, names, strict=True) for layer in group.layers
     ]
+    rules = [rule for rule in asked if rule.float_ or rule.weights or rule.activations]
     made = main.recipe.model_copy(update={"layers": (*rules, *base.layers)})
     made = Recipe.model_validate(made.model_dump(by_alias=True))
-    return made.model_copy(update={"name": mix_name(base, groups, names, main.name) if rules else own_name(made)})
+    return made.model_copy(update={"name": mix_name(base, groups, names, most) if rules else own_name(made)})
 
 
 def mix_name(base: Recipe, groups: Sequence[MixGroup], names: Sequence[str], main: str) -> str:

@@ -103,9 +103,8 @@ def problem_of(
         PairTerm.at(sizes, a, sizes[a] - 1, b, sizes[b] - 1, value) for (a, b), value in _possible(pairs, alone).items()
     ]
     extra = {
-        kind: [PairTerm(edge.first, edge.second, np.asarray(edge.costs[kind], np.float64)) for edge in edges]
+        kind: [PairTerm(e.first, e.second, np.asarray(e.costs[kind], np.float64)) for e in edges if kind in e.costs]
         for kind in kinds
-        if edges and kind in edges[0].costs
     }
     return AllocationProblem(loss, costs, terms, extra)
 

@@ -103,7 +103,7 @@ class TimedCosts:
         return replace(
             report,
             groups=timed,
-            edges=edges,
+            edges=(*report.edges, *edges),
             whole=report.whole | {LATENCY_MS: whole_ms, ENERGY_MJ: whole_ms * found.watts[INT8]},
             other=report.other | {LATENCY_MS: table.start, ENERGY_MJ: table.start * watts},
             clock=clocked,

@@ -96,6 +96,26 @@ def test_the_browser_judges_and_counts_as_python_does(new_page: NewPage) -> None
         assert [each["back"] for each in got["traced"]] == dequantize(codes, last).tolist()
 
 
+STEPS = """async ([code, format, ends, values]) => {
+  const { fitGrid } = await import(`data:text/javascript;base64,${code[0]}`);
+  const { stepsOf } = await import(`data:text/javascript;base64,${code[1]}`);
+  return values.map((x) => stepsOf(fitGrid(format, ...ends), x).lines);
+}"""
+
+
+def test_steps_name_a_power_of_two_and_what_is_clipped(new_page: NewPage) -> None:
+    """MXFP4 over [-0.6, 0.6] has the scale 2^-3; a value within goes to the nearest level, one beyond to the last."""
+    code = [base64.b64encode(javascript(name).encode()).decode() for name in ("numbers.js", "steps.js")]
+    shape = format_data(get_format("mxfp4"), symmetric=True)
+    within, beyond = new_page().evaluate(STEPS, [code, shape, [-0.6, 0.6], [0.0873, -1.8]])
+    assert within[0] == ["scale", "the power of two 2^\N{MINUS SIGN}3 = 0.125"]
+    assert within[2] == ["nearest level", "0.5, which is code 1"]
+    assert beyond[2] == [
+        "clip to the levels",
+        "\N{MINUS SIGN}14.4 is outside \N{MINUS SIGN}6 to 6: \N{MINUS SIGN}6, which is code 15",
+    ]
+
+
 def _said(page: Page) -> str:
     return page.locator(".qx-grid-line").inner_text()
 

@@ -35,7 +35,7 @@ def test_a_chart_has_a_line_a_band_and_a_dot() -> None:
     spec = data_needed_spec(found, "error", titles={"minmax": "Min-max", "mse": "MSE"}, subtitle="by us")
     assert spec["title"]["text"] == "Mean squared error of 'conv1'"
     assert [layer["mark"]["type"] for layer in spec["layer"]] == ["area", "line", "point"]
-    assert spec["layer"][0]["encoding"]["y"]["scale"] == {"type": "log"}
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["type"] == "log"
     measured = data_needed_spec(found, "metric", titles={}, subtitle="by us")["layer"]
     assert measured[-2]["data"]["values"][0]["float"] == found.float_metric
     assert {value["name"] for value in spec["data"]["values"]} == {"Min-max", "MSE"}

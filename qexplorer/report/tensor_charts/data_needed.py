@@ -73,7 +73,7 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
         "scale": {"type": "log", "base": 2},
     }
     x |= {"axis": {"values": sorted({row.samples for row in rows}), "format": "d", "grid": False}}
-    scale = {"type": "log"} if what == "error" and all(row.low > 0 for row in rows) else {"zero": False}
+    scale = {"type": "log", "nice": False} if what == "error" and all(row.low > 0 for row in rows) else {"zero": False}
     axis = {"gridOpacity": 0.4} | ({"format": "~g", "tickCount": 5} if what == "error" else {})
     y = {"type": "quantitative", "title": title, "scale": scale, "axis": axis}
     colour = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": list(_HUES[: len(names)])}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
@@ -63,7 +64,9 @@ def _tips(shown: EvidenceBars, *fields: dict[str, Any]) -> list[dict[str, Any]]:
 def _histogram(shown: EvidenceBars) -> list[dict[str, Any]]:
     """Counts on an axis that shows single values beside millions, and the ends of the grid."""
     x = {"field": "low", "type": "quantitative", "title": shown.of, "scale": {"zero": False, "nice": False}}
-    y = _size(shown, scale={"type": "symlog"}, axis={"format": "~s", "tickCount": 5})
+    tens = [10.0**power for power in range(int(math.log10(max(1.0, *shown.bars))) + 1)]
+    axis = {"values": [0.0, *tens], "labelExpr": "format(datum.value, '~s')"}
+    y = _size(shown, scale={"type": "symlog"}, axis=axis)
     tips = _tips(shown, {"field": "low", "title": "from", "format": ".3~g"}, {"field": "high", "title": "to"})
     bars = {
         "mark": "rect",

@@ -25,7 +25,7 @@ from qexplorer.report.repair_charts.repair_words import diagnosis_cells, repair_
 from qexplorer.report.repair_charts.steps import repair_rows
 from qexplorer.search.repair.diagnosing import codes_taken
 from qexplorer.search.repair.finding import find_repair
-from qexplorer.search.repair.repair_types import Fault, RepairReport
+from qexplorer.search.repair.repair_types import Diagnosis, EvidenceBars, Fault, RepairReport
 from qexplorer.search.repair.sums import SumsFound, diagnose_sums
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 from tests.search.repair.broken import with_mismatched_concat, with_outlier_channel, with_saturating_pair, with_sink
@@ -141,6 +141,13 @@ def test_codes_that_are_taken_are_counted() -> None:
     grid = Grid(get_format("uint4"), np.array(1.0, np.float32), np.array(0, np.int32), None, None, 0, 15)
     assert codes_taken(histogram_of(np.array([0.0, 1.0, 8.0, 15.0], np.float32)), grid) == 4
     assert codes_taken(histogram_of(np.linspace(3.6, 7.4, 500, dtype=np.float32)), grid) == 4
+
+
+def test_counts_stand_on_powers_of_ten() -> None:
+    """The axis of a histogram names 0, and each power of ten up to the highest bar."""
+    shown = EvidenceBars("Values of x", "x", "values", (0.0, 12500.0, 3.0), edges=(0.0, 1.0, 2.0, 3.0))
+    spec = evidence_spec(Diagnosis("layer", "Conv", Fault.FAR, "far", shown=shown))
+    assert spec["layer"][0]["encoding"]["y"]["axis"]["values"] == [0, 1, 10, 100, 1000, 10000]
 
 
 def _words(report: RepairReport) -> None:

@@ -74,11 +74,11 @@ def data_needed_spec(found: DataNeeded, what: str, *, titles: dict[str, str], su
     }
     x |= {"axis": {"values": sorted({row.samples for row in rows}), "format": "d", "grid": False}}
     scale = {"type": "log", "nice": False} if what == "error" and all(row.low > 0 for row in rows) else {"zero": False}
-    axis = {"gridOpacity": 0.4} | ({"format": "~g", "tickCount": 5} if what == "error" else {})
+    axis = {"gridOpacity": 0.4} | ({"format": "~e", "tickCount": 5} if what == "error" else {})
     y = {"type": "quantitative", "title": title, "scale": scale, "axis": axis}
     colour = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": list(_HUES[: len(names)])}}
     legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolOpacity": 1, "columns": 2}
-    legend |= {"symbolSize": 600, "symbolStrokeWidth": 2}
+    legend |= {"symbolSize": 250, "symbolStrokeWidth": 2}
     colour |= {"legend": legend}
     dash: dict[str, Any] = {
         "field": "name",

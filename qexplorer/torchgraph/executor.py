@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from qexplorer.core.errors import ModelError
+from qexplorer.torchgraph.complaint import KERNEL_ERRORS, complaint
 from qexplorer.torchgraph.dtypes import tensor_from, tensor_of
 from qexplorer.torchgraph.graph import graph_of, missing_in, missing_operators, read_model
 from qexplorer.torchgraph.kernels.quantization import dequantize_linear
@@ -227,13 +228,10 @@ class GraphModule(nn.Module):
         arguments = [self._argument(name, values, index in step.host) for index, name in enumerate(step.inputs)]
         try:
             found = step.call(step.node, *arguments)
-        except torch.OutOfMemoryError:
-            raise
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        except KERNEL_ERRORS as error:
             if torch.compiler.is_compiling():  # its own errors tell a tracer what to do
                 raise
-            what = f"{step.node.op} (opset {step.node.opset}) cannot take these inputs ({error})"
-            raise ModelError(what, where=step.node.name or None) from error
+            raise complaint(step.node, error) from error
         answers = found if isinstance(found, tuple) else (found,)
         if not any(isinstance(argument, Tensor) for argument in arguments):
             answers = tuple(answer.to(self._device) for answer in answers)

@@ -114,6 +114,15 @@ def test_inputs_that_an_operator_cannot_take_are_a_sentence() -> None:
         GraphModule(model_of([node], {"x": (2,)}, ["y"], {}))(torch.zeros(2))
 
 
+def test_an_input_that_is_left_out_is_told_without_code() -> None:
+    """Nothing is said of the functions that compute operators."""
+    node = helper.make_node("Unsqueeze", ["x"], ["y"], name="longer")
+    with pytest.raises(ModelError, match=r"^longer: Unsqueeze \(opset 21\) cannot take these inputs") as found:
+        GraphModule(model_of([node], {"x": (2,)}, ["y"], {}))(torch.zeros(2))
+    assert "unsqueeze" not in str(found.value)
+    assert "argument" not in str(found.value)
+
+
 def test_a_tensor_is_freed_when_nobody_reads_it_any_more() -> None:
     """When the last of a chain of nodes runs, the first one's answer is gone."""
     seen: list[weakref.ref[torch.Tensor]] = []

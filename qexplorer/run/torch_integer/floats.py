@@ -14,6 +14,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.run.protocol import KernelKind
 from qexplorer.run.torch_integer.quantized_graph import Ending, QuantizedGraph
 from qexplorer.run.torch_integer.step import ProgramStep
+from qexplorer.torchgraph.complaint import KERNEL_ERRORS, complaint
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, as_host, find
 
@@ -61,7 +62,10 @@ def kernel_of(
         arguments = [
             known[i] if i in known else _argument(value, i in entry.host, device) for i, value in enumerate(inputs)
         ]
-        found = entry.kernel(settings, *arguments)
+        try:
+            found = entry.kernel(settings, *arguments)
+        except KERNEL_ERRORS as error:
+            raise complaint(settings, error) from error
         return found if isinstance(found, tuple) else (found,)
 
     return run

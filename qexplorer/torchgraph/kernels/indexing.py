@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.kernels.shapes import wholes
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
@@ -15,7 +16,7 @@ __all__ = ["gather", "slice_"]
 @operator("Gather", since=1)
 def gather(node: Node, x: Tensor, places: Tensor) -> Tensor:
     """Slices of ``x`` along ``axis``; negative places count from the end."""
-    axis = node.whole("axis", 0) % x.dim()
+    axis = axis_of(node.whole("axis", 0), x.dim())
     flat = places.reshape(-1).to(torch.int64)
     flat = torch.where(flat < 0, flat + x.shape[axis], flat)
     return x.index_select(axis, flat).reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
@@ -49,7 +50,7 @@ def _sliced(
     x: Tensor, starts: tuple[int, ...], ends: tuple[int, ...], axes: tuple[int, ...], steps: tuple[int, ...]
 ) -> Tensor:
     for start, end, along, step in zip(starts, ends, axes, steps, strict=True):
-        axis = along % x.dim()
+        axis = axis_of(along, x.dim())
         if step > 0:
             taken = range(*slice(start, end, step).indices(x.shape[axis]))
             x = x[(slice(None),) * axis + (slice(taken.start, max(taken.stop, taken.start), step),)]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.kernels.shapes import wholes
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
@@ -71,7 +72,7 @@ def _reduce(node: Node, x: Tensor, axes: tuple[int, ...] | None, call: Reduction
         return call(x.unsqueeze(0), (0,), False)
     if x.dtype == torch.bool:
         return _reduce(node, x.to(torch.uint8), axes, call).to(torch.bool)
-    return call(x, tuple(axis % x.dim() for axis in axes), bool(node.whole("keepdims", 1))).to(x.dtype)
+    return call(x, tuple(axis_of(axis, x.dim()) for axis in axes), bool(node.whole("keepdims", 1))).to(x.dtype)
 
 
 def _register(name: str, call: Reduction) -> None:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import operator
 
@@ -76,7 +77,7 @@ def scatter_nd(node: Node, x: Tensor, places: Tensor, updates: Tensor) -> Tensor
 @operator("TensorScatter", since=24)
 def tensor_scatter(node: Node, past: Tensor, update: Tensor, starts: Tensor | None = None) -> Tensor:
     """A cache with new values written from each sample's own place on along ``axis``."""
-    axis = node.whole("axis", -2) % past.dim()
+    axis = axis_of(node.whole("axis", -2), past.dim())
     steps = torch.arange(update.shape[axis], device=past.device).unsqueeze(0)
     rows = steps.expand(past.shape[0], -1) if starts is None else steps + starts.unsqueeze(1)
     if node.text("mode", "linear") == "circular":

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
 
@@ -71,7 +72,7 @@ def compress(node: Node, x: Tensor, condition: Tensor) -> Tensor:
 @operator("Hardmax", since=1)
 def hardmax_flat(node: Node, x: Tensor) -> Tensor:
     """1 at the first largest value over all dimensions from ``axis`` (1) on together."""
-    axis = node.whole("axis", 1) % max(x.dim(), 1)
+    axis = axis_of(node.whole("axis", 1), x.dim())
     flat = x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
     return _hardmax(flat, 1).reshape(x.shape)
 

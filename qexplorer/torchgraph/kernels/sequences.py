@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.dtypes import torch_dtype
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
@@ -54,7 +55,7 @@ def eye_like(node: Node, x: Tensor) -> Tensor:
 def one_hot(node: Node, places: Tensor, depth: Host, values: Tensor) -> Tensor:
     """The second of two values at each place along a new ``axis``, the first elsewhere."""
     count = int(depth.reshape(-1)[0])
-    axis = node.whole("axis", -1) % (places.dim() + 1)
+    axis = axis_of(node.whole("axis", -1), places.dim() + 1)
     given = places.to(torch.int64).unsqueeze(axis)
     shape = [1] * (places.dim() + 1)
     shape[axis] = count

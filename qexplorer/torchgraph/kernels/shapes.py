@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import distinct_axes
 from qexplorer.torchgraph.dtypes import tensor_from, torch_dtype
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
@@ -89,7 +90,7 @@ def squeeze(node: Node, x: Tensor, axes: Host | None = None) -> Tensor:  # noqa:
 
 def _unsqueezed(x: Tensor, axes: Sequence[int]) -> Tensor:
     rank = x.dim() + len(axes)
-    for axis in sorted(axis % rank for axis in axes):
+    for axis in sorted(distinct_axes(axes, rank)):
         x = x.unsqueeze(axis)
     return x
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import operator
 
@@ -41,7 +42,7 @@ def batch_normalization(
 @operator("LayerNormalization", since=17)
 def layer_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> tuple[Tensor, ...]:
     """Normalization over the dimensions from ``axis`` on; then the mean and the inverse deviation."""
-    axes = tuple(range(node.whole("axis", -1) % x.dim(), x.dim()))
+    axes = tuple(range(axis_of(node.whole("axis", -1), x.dim()), x.dim()))
     epsilon = node.number("epsilon", 1e-5)
     if node.outputs == 1 and scale.shape == x.shape[axes[0] :] and (bias is None or bias.shape == scale.shape):
         return (functional.layer_norm(x, tuple(scale.shape), scale, bias, epsilon),)
@@ -77,7 +78,7 @@ def log_softmax(node: Node, x: Tensor) -> Tensor:
 
 
 def _flat(node: Node, x: Tensor) -> Tensor:
-    axis = node.whole("axis", 1) % max(x.dim(), 1)
+    axis = axis_of(node.whole("axis", 1), x.dim())
     return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
 
 
@@ -104,7 +105,7 @@ def group_normalization(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> T
 @operator("RMSNormalization", since=23)
 def rms_normalization(node: Node, x: Tensor, scale: Tensor) -> Tensor:
     """Division by the root of the mean square over the dimensions from ``axis`` on."""
-    axes = tuple(range(node.whole("axis", -1) % x.dim(), x.dim()))
+    axes = tuple(range(axis_of(node.whole("axis", -1), x.dim()), x.dim()))
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     inverse = torch.rsqrt((wide * wide).mean(axes, keepdim=True) + node.number("epsilon", 1e-5))
     return (wide * inverse).to(x.dtype) * scale

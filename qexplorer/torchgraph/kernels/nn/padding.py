@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.kernels.nn.windows import pad_sides
 from qexplorer.torchgraph.kernels.shapes import wholes
 from qexplorer.torchgraph.node import Node
@@ -28,7 +29,7 @@ def pad(node: Node, x: Tensor, pads: Host, value: Host | None = None, axes: Host
     """Values around a tensor: a constant, its edge, its mirror image, or itself again (wrap)."""
     amounts = wholes(pads)
     if axes is not None:
-        given, whole = [axis % x.dim() for axis in wholes(axes)], [0] * (2 * x.dim())
+        given, whole = [axis_of(axis, x.dim()) for axis in wholes(axes)], [0] * (2 * x.dim())
         for index, axis in enumerate(given):
             whole[axis], whole[axis + x.dim()] = amounts[index], amounts[index + len(given)]
         amounts = tuple(whole)

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qexplorer.torchgraph.axes import axis_of
 from qexplorer.torchgraph.node import Node
 from qexplorer.torchgraph.registry import Host, operator
 
@@ -66,7 +67,7 @@ def resize(
 ) -> Tensor:
     """Another size, by ``scales`` or to ``sizes``, in every mode of operator-set version 19 and before."""
     named = node.wholes("axes")
-    along = list(range(x.dim())) if named is None else [axis % x.dim() for axis in named]
+    along = list(range(x.dim())) if named is None else [axis_of(axis, x.dim()) for axis in named]
     if sizes is not None and sizes.size:
         axes = _by_sizes(node, x, along, [int(value) for value in sizes.reshape(-1)])
     else:

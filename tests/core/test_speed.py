@@ -61,3 +61,9 @@ def test_the_ends_of_a_range_are_told_apart(ends: tuple[float, float], told: str
 def test_an_interval_that_holds_one_by_a_hair_tells_no_difference(ends: tuple[float, float], change: Change) -> None:
     """Faster and slower are said only where the whole interval is on one side."""
     assert Speedup(1.0, ends).change is change
+
+
+def test_what_it_is_faster_than_is_said_whatever_the_load() -> None:
+    """Beside the ends of the interval on a busy machine too."""
+    assert Speedup(2.0, (1.9, 2.1)).text("than float") == "2.00 times faster than float (1.90 to 2.10)"
+    assert Speedup(1.6, (1.3, 2.1), BUSY).text("than float") == f"1.3 to 2.1 times faster than float, {BUSY}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -18,6 +19,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
 from qexplorer.machine import conditions as of_machine
 from qexplorer.measure import judging
+from qexplorer.measure.judged_before import KeptJudgement, read_judged, write_judged
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.scoring import Scoring, keep_labels, read_outputs
 from qexplorer.measure.scratch import keep_samples
@@ -179,3 +181,11 @@ def test_what_failed_or_nobody_names_is_not_kept(cnn: Model, int8: Variant, judg
     judge(int8, subject, samples=None)
     assert len(children) == 3
     assert not list(workspace("judged").glob("*"))
+
+
+def test_answers_that_a_file_would_change_are_not_kept() -> None:
+    """bfloat16 comes back from a file as bytes without a meaning; float32 comes back as it was."""
+    for dtype, kept in ((np.float32, True), (ml_dtypes.bfloat16, False)):
+        made_from = {"answers in": np.dtype(dtype).name}
+        write_judged(made_from, KeptJudgement({}, {}, [np.ones(2, dtype)]))
+        assert (read_judged(made_from) is not None) == kept

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
+from qexplorer.quantize.worthwhile import comes_as_codes
 from tests.quantize.graphs import Builder
 from tests.quantize.support import integer_kernels, model_of, run
 
@@ -188,3 +191,14 @@ def test_a_product_that_leads_to_codes_through_floats_keeps_its_grid() -> None:
     plan = _planned(model_of(b.model(), "two"), {"x": b.random.normal(size=(64, 16)).astype(np.float32)})
     assert "first_out" in plan.tensors
     assert "second_out" not in plan.tensors
+
+
+@pytest.mark.parametrize("makes_codes", [True, False])
+def test_codes_are_codes_however_often_they_were_moved(makes_codes: bool) -> None:
+    """Two layers that move values give what stands in front of both."""
+    made = SimpleNamespace(moves=False, makes_codes=makes_codes, data=("x",))
+    moved = [SimpleNamespace(moves=True, makes_codes=False, data=(tensor,)) for tensor in ("product", "turned")]
+    decisions: Any = {"product": made, "turn": moved[0], "cut": moved[1]}
+    view: Any = SimpleNamespace(producer={"product": "product", "turned": "turn", "cut": "cut"})
+    assert comes_as_codes("cut", decisions, view) == makes_codes
+    assert not comes_as_codes("x", decisions, view)

@@ -59,3 +59,10 @@ def test_the_same_recipe_takes_no_name_away() -> None:
     other = Recipe.parse("name: mine\nweights: {format: int4}\n")
     assert told_apart(mine, [mine, mine]).name == "mine"
     assert told_apart(mine, [mine, other]).name == "mine (2)"
+
+
+def test_another_spelling_of_what_it_asks_for_does_not_mislead() -> None:
+    """Options of a short name stand in any order; the name that was given stays."""
+    recipe = Recipe.parse("w8a8-mse-sym")
+    assert own_name(recipe) == "w8a8-sym-mse"
+    assert told_apart(recipe, []).name == "w8a8-mse-sym"

@@ -139,3 +139,17 @@ def test_a_free_dimension_may_be_zero_or_any_number() -> None:
         given = graph(nodes, ["n", 8], asked=[asked], yes=[100], no=[0])
         found = folded(with_known_shapes(given))
         assert same_answers(given, found, (0, 8), (1, 8), (3, 8))
+
+
+def test_a_multiple_of_the_batch_is_not_known() -> None:
+    """Twice a free length is no number, and so is twice on either side; once is the length itself."""
+    for factors in (["zero//size", "two"], ["two", "zero//size"], ["zero//size", "one"]):
+        nodes = [
+            *sizes("zero"),
+            helper.make_node("Mul", factors, ["rows"]),
+            helper.make_node("Unsqueeze", ["rows", "first"], ["row"]),
+            helper.make_node("Concat", ["row", "every"], ["target"], axis=0),
+            helper.make_node("Reshape", ["x", "target"], ["y"]),
+        ]
+        before = graph(nodes, ["n", 8])
+        assert same_answers(before, with_known_shapes(before), (1, 8), (3, 8))

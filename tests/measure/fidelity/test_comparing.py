@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qexplorer.measure.fidelity import comparing
 from qexplorer.measure.fidelity.batches import batches_to_look_at
-from qexplorer.measure.fidelity.comparing import Question, answers_of, asked_of, compare, exact_of
+from qexplorer.measure.fidelity.comparing import EXACT, Answered, Question, answers_of, asked_of, compare, exact_of
 from qexplorer.measure.fidelity.gate import Difference
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS, exact_integers, reference
@@ -85,3 +86,21 @@ def test_nobody_is_its_own_judge(tmp_path: Path) -> None:
     assert exact_of(_question(path, other), tmp_path) is not None
     assert asked_of(_question(path, exact), [], tmp_path).exact is None
     assert asked_of(_question(path, other), [], tmp_path).exact is exact
+
+
+def test_exact_integers_are_asked_where_one_batch_size_of_several_is_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is explained at the evaluation batch may be off at batch 1."""
+    near = Difference(8, 20, None, 1.0, None, exact=False, elements=1000, within_one=1000, values=1000, equal=999)
+    far = replace(near, batch=1, max_lsb=9.0)
+    simulated, exact = object(), object()
+    answers = {simulated: (near, far), exact: (near, replace(near, batch=1))}
+    monkeypatch.setattr(comparing, "simulation_of", lambda *_: simulated)
+    monkeypatch.setattr(comparing, "exact_of", lambda *_: exact)
+    monkeypatch.setattr(comparing, "answered", lambda *_: [Answered(8, 20, {}, [])])
+    monkeypatch.setattr(comparing, "differences_from", lambda other, *_: (answers[other], []))
+    question = _question(tmp_path / "m.onnx", reference())
+    found = compare(None, question, [], tmp_path, lambda _: None)  # type: ignore[arg-type]
+    assert found.against == EXACT
+    assert found.open == ()

@@ -193,3 +193,22 @@ def test_an_old_record_has_no_share_within_a_step() -> None:
     value = run.to_json()
     del value["fidelity"]["within_one_step"]
     assert Run.from_json(value) == run
+
+
+def test_one_value_two_steps_away_is_not_explained() -> None:
+    """One of a thousand may be a step away without a look; two steps ask for one, however rare they are."""
+    expected = on_grid([1] * 1000)
+    for steps, passes in ((1, True), (2, False)):
+        ours = on_grid([1] * 999 + [1 + steps])
+        found = differences([ours], [expected], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+        assert explained(found) == passes
+
+
+def test_a_rounding_that_strays_to_both_sides_is_refused_by_name() -> None:
+    """It is never off by more than a step, and leans to neither side."""
+    off = differences([on_grid([1, 3])], [on_grid([1, 2])], ["y"], {"y": float(SCALE)}, batch=1, n=1)
+    lost = Alone(1.0, "c", 30, 4, conclusive=True, layer="conv2", strays=0.5)
+    assert not lost.right
+    assert "'conv2' is the first that is wrong by itself, it rounds 50 % of its values to a code that is not" in (
+        verdict([off], lost) or ""
+    )

@@ -46,6 +46,13 @@ def test_a_bias_off_the_grid_stays_apart_where_no_codes_follow() -> None:
     assert behind(off_grid, "Grid") == ["FullyConnected", "Grid"]
 
 
+def test_a_bias_beyond_int32_stays_apart() -> None:
+    """It would overflow as the bias of a layer on codes, whatever reads the sum."""
+    step = STEP_X * STEP_W
+    assert behind([step * 2.0**30, 0.0], "Grid") == ["FullyConnected", "Grid"]
+    assert behind([step * 2.0**32, 0.0], "Grid") == ["FullyConnected", "Add", "Grid"]
+
+
 def in_float_behind_codes(folder: Path) -> Path:
     """A layer on codes whose sums get a float bias and a sigmoid."""
     stored = {

@@ -100,3 +100,9 @@ def test_what_two_heads_say_is_not_rounded_onto_one_grid(
     expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
     for found, simulated in zip(session_of(path).run(feeds), expected, strict=True):
         np.testing.assert_allclose(found, simulated, rtol=0, atol=2e-6)
+
+
+def test_what_where_chooses_by_is_no_branch() -> None:
+    """Two branches on one grid stay, although the condition lies on none; of two grids both are kept apart."""
+    assert apart(joined("Where", (None, COARSE, COARSE))) == 0
+    assert apart(joined("Where", (None, COARSE, FINE))) == 2

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.formats import Float32, Format, Granularity, Int32
 from qexplorer.core.formats.levels import LevelRows
-from qexplorer.core.formats.uniform import UniformFormat
+from qexplorer.core.formats.uniform import has_signs
 
 __all__ = ["Float32", "Granularity", "Grid", "Int32", "dequantize", "fake_quantize", "grid_from_range", "quantize"]
 
@@ -70,8 +70,7 @@ class Grid:
     @property
     def is_asymmetric(self) -> bool:
         """Whether zero points say more than the sign of a scale."""
-        signs = isinstance(self.format, UniformFormat) and self.format.either_sign
-        return not signs and bool(np.any(self.zero_point))
+        return not has_signs(self.format) and bool(np.any(self.zero_point))
 
     def with_signs(self, codes: Int32) -> tuple[Int32, Float32]:
         """What a file has of ``codes`` where scales are of either sign: codes and scales of the same values, without

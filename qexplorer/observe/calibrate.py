@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qexplorer.core.formats import Format
+from qexplorer.core.formats.uniform import has_signs, symmetric_ends
 from qexplorer.core.grid import Granularity
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions, Range, Wanted
 from qexplorer.core.plugin_kinds.calibrator_choice import chosen
@@ -20,7 +23,8 @@ def calibrate(
         stats: what was observed.
         calibrator: a name in ``CALIBRATORS``.
         format: the integer format of the codes.
-        symmetric: whether the grid is symmetric about zero.
+        symmetric: whether the grid is symmetric about zero. Where scales are of either sign, the calibrator is shown
+            the values with their largest magnitude below zero, and its range is turned back.
         options: an instance of the calibrator's own model; its defaults if None.
 
     Returns:
@@ -34,5 +38,15 @@ def calibrate(
     entry = chosen(calibrator, format, Granularity.TENSOR, stats.kind)
     if not stats.histogram.count:
         return 0.0, 0.0
-    low, high = entry.tensor_range(stats, Wanted(format, symmetric), options or entry.options())
-    return low, max(low, high)
+    signs = symmetric and has_signs(format)
+    upwards = signs and stats.histogram.maximum > -stats.histogram.minimum
+    shown = _turned(stats) if upwards else stats
+    low, high = entry.tensor_range(shown, Wanted(format, symmetric), options or entry.options())
+    return symmetric_ends(format, low, high, upwards=upwards) if signs else (low, max(low, high))
+
+
+def _turned(stats: TensorStats) -> TensorStats:
+    """What was observed of the tensor as a whole, with the other sign."""
+    low, high = stats.average
+    histogram = stats.histogram.turned()
+    return replace(stats, histogram=histogram, average=(-high, -low), channels=None, axis=None, array=None)

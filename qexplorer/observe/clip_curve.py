@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qexplorer.core.formats import Format
+from qexplorer.core.formats.uniform import symmetric_ends
 from qexplorer.core.grid import grid_from_range
 from qexplorer.core.plugin_kinds.calibrator_choice import options_among, starting_options
 from qexplorer.observe.calibrate import calibrate
@@ -72,7 +73,7 @@ def clip_curve(stats: TensorStats, format: Format, *, symmetric: bool, calibrato
         return ClipPoint(share, *ends, error_from_histogram(histogram, grid), name)
 
     shares = np.geomspace(_NARROWEST, 1.0, _POINTS)
-    ends = (-reach, reach) if symmetric else (low, high)
+    ends = symmetric_ends(format, low, high) if symmetric else (low, high)
     points = tuple(point(float(s), (float(s) * ends[0], float(s) * ends[1])) for s in shares)
     chosen = []
     for name in calibrators:

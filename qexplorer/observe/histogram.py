@@ -105,6 +105,11 @@ class Histogram:
         self._bins = None
         return self
 
+    def turned(self) -> Histogram:
+        """The histogram of the same values with the other sign."""
+        counts = np.roll(self.counts, _NEGATIVE)
+        return Histogram(counts, minimum=-self.maximum, maximum=-self.minimum, total=-self.total, squares=self.squares)
+
     @property
     def nonfinite(self) -> int:
         """How many values are NaN or infinite."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Format
 from qexplorer.core.formats.protocol import usable_scale
+from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
@@ -96,7 +97,7 @@ def grid_view(
 
     Args:
         stats: an activation's or a weight's statistics.
-        format: a format with a scale.
+        format: a format with a scale; of a weight that is decoded, with scales of either sign if the file has them.
         symmetric: zero point fixed in the middle.
         granularity: activations have one grid for the whole tensor.
         calibrator: how the range is chosen.
@@ -143,10 +144,11 @@ def _fine_grid(
         raise RecipeError(what, where=stats.name, allowed="granularity tensor")
     if axis is None or array.ndim < 2:
         raise RecipeError("has no channels", where=stats.name, allowed="granularity tensor")
+    signs = has_signs(format)
     if granularity is Granularity.CHANNEL:
-        return channel_grid(rows_of(stats, axis, False), spec, axis)
+        return channel_grid(rows_of(stats, axis, False), spec, axis, either_sign=signs)
     along = _input_axis(array.ndim, axis)
-    return block_grid(rows_of(stats, along, True), spec, along, array.shape)
+    return block_grid(rows_of(stats, along, True), spec, along, array.shape, either_sign=signs)
 
 
 def _input_axis(rank: int, axis: int) -> int:
@@ -158,6 +160,9 @@ def _input_axis(rank: int, axis: int) -> int:
 
 
 def _bounded(grid: Grid, clip: tuple[float, float], symmetric: bool) -> Grid:
+    if symmetric and has_signs(grid.format):  # each keeps its sign
+        reach, most = np.maximum(-grid.low, grid.high), max(-clip[0], clip[1])
+        return replace(grid, scale=usable_scale((grid.scale * np.minimum(1.0, most / reach)).astype(np.float64)))
     low, high = np.maximum(grid.low, clip[0]), np.minimum(grid.high, clip[1])
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     if grid.own is not None:  # the range is that of the channels' own levels, which are pressed together with it

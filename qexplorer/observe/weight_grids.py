@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Format, get_format
-from qexplorer.core.formats.uniform import UniformFormat
+from qexplorer.core.formats.uniform import UniformFormat, has_signs
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.core.plugin_kinds.calibrator_choice import chosen
@@ -65,8 +65,7 @@ def _format(spec: WeightSpec, either_sign: bool) -> Format:
 
 def _tensor_grid(array: NDArray[Any], spec: WeightSpec, either_sign: bool) -> Grid:
     kind = _format(spec, either_sign)
-    signs = _signs(as_rows(array, None), max(array.size, 1), kind)
-    histogram = histogram_of(array if signs is None else array * signs.reshape(()))
+    histogram = histogram_of(array)
     span = (histogram.minimum, histogram.maximum)
     stats = TensorStats("", "weight", array.shape, histogram, None, None, span)
     low, high = calibrate(stats, spec.calibrator, format=kind, symmetric=spec.symmetric, options=spec.options)
@@ -74,7 +73,7 @@ def _tensor_grid(array: NDArray[Any], spec: WeightSpec, either_sign: bool) -> Gr
     if reach is not None:
         low, high = max(low, -float(reach)), min(high, float(reach))
     grid = grid_from_range(low, high, kind, symmetric=spec.symmetric)
-    return with_learned_levels(_turned(grid, None if signs is None else signs.reshape(())), as_rows(array, None))
+    return with_learned_levels(grid, as_rows(array, None))
 
 
 def channel_grid(rows: Float32, spec: WeightSpec, axis: int, *, either_sign: bool = False) -> Grid:
@@ -102,7 +101,7 @@ def block_grid(
 def _signs(rows: Float32, block: int, kind: Format) -> Float32 | None:
     """The sign of each scale ``(rows, blocks)``: -1 where the value of largest magnitude is above zero, so that what is
     turned by it has that value below. None for formats whose scales have one sign."""
-    if not (isinstance(kind, UniformFormat) and kind.either_sign):
+    if not has_signs(kind):
         return None
     spans = row_spans(rows, block)
     return np.where(spans[..., 1] > -spans[..., 0], -1, 1).astype(np.float32)

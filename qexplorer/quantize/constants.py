@@ -19,13 +19,13 @@ from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Float32, Granularity, Grid, grid_from_range
 from qexplorer.core.model import Model
-from qexplorer.core.recipe import ActivationSpec, WeightSpec
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.graph.attributes import number
-from qexplorer.graph.index import GraphIndex, index_at
+from qexplorer.graph.index import GraphIndex, index_at, index_of
 from qexplorer.load.operators import OperatorKind
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.carriers import activation_carrier, weight_carrier
-from qexplorer.quantize.decide import Decision, Treatment
+from qexplorer.quantize.decide import Decision, Treatment, decide
 from qexplorer.quantize.plan_types import TensorPlan
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "bias_vector",
     "decodes_weight",
     "fitting",
+    "has_signed_scales",
     "operand_grid",
     "output_channels",
     "tables_in_bytes",
@@ -279,6 +280,16 @@ def decodes_weight(decision: Decision) -> bool:
     """Whether a layer's weight is decoded to float before anything is computed, so that its scales may have either
     sign: integer kernels of LiteRT and TensorRT take none below zero."""
     return decision.treatment is Treatment.WEIGHT_ONLY
+
+
+def has_signed_scales(model: Model, recipe: Recipe, layer: str) -> bool:
+    """Whether scales of the layer's weight may have either sign in the plan of ``recipe``."""
+    view = index_of(model)
+    decisions = decide(model, recipe, view)
+    found = decisions.get(layer)
+    if found is None or found.weight is None or not decodes_weight(found):
+        return False
+    return view.nodes[layer].input[found.weight] not in tables_in_bytes(decisions, view)
 
 
 def tables_in_bytes(decisions: Mapping[str, Decision], view: GraphIndex) -> frozenset[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.formats import get_format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import grid_from_range
 from qexplorer.observe.clip_curve import clip_curve
 from qexplorer.observe.error import error_exact
@@ -59,3 +60,20 @@ def test_zero_is_in_every_range(sign: int) -> None:
     for point in curve.points[30:]:
         grid = grid_from_range(point.low, point.high, get_format("int8"), symmetric=False)
         assert point.error.mse == pytest.approx(error_exact(values, grid).mse, rel=0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scales_of_either_sign_are_those_of_the_whole_range(sign: int) -> None:
+    """Min-max is the whole range, the mean squared error nearly the best of all, and one sign is like the other."""
+    kind = UniformFormat.of(3, signed=True).of_either_sign()
+    stats = array_stats("w", sign * VALUES, 0)
+    curve = clip_curve(stats, kind, symmetric=True, calibrators=("minmax", "mse", "percentile"))
+    chosen = {point.name: point for point in curve.chosen}
+    assert chosen["minmax"].share == pytest.approx(1)
+    assert (chosen["minmax"].low, chosen["minmax"].high) == pytest.approx((curve.points[-1].low, curve.points[-1].high))
+    assert chosen["mse"].error.mse <= 1.02 * curve.best.error.mse
+    plain = clip_curve(STATS, UniformFormat.of(3, signed=True), symmetric=True, calibrators=())
+    assert curve.best.error.mse < plain.best.error.mse
+    for point in curve.points[20::10]:
+        grid = grid_from_range(point.low, point.high, kind, symmetric=True)
+        assert point.error.mse == pytest.approx(error_exact(sign * VALUES, grid).mse, rel=0.02)

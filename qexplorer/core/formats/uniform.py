@@ -31,7 +31,7 @@ from qexplorer.core.formats.protocol import (
     usable_scale,
 )
 
-__all__ = ["UniformFormat", "as_uniform"]
+__all__ = ["UniformFormat", "as_uniform", "has_signs", "symmetric_ends"]
 
 _WIDEST = 32
 _MANY = 8
@@ -163,6 +163,24 @@ class UniformFormat(OfTheGrammar):
         """Codes, a float32 for each scale, and zero points as wide as codes, unless the sign of a scale says them."""
         zeros = 0 if self.either_sign else -(-scales * self.bits // 8)
         return -(-values * self.bits // 8) + self.scale_bytes(scales) + zeros
+
+
+def has_signs(format: Format) -> bool:
+    """Whether scales of ``format`` are of either sign in a symmetric grid."""
+    return isinstance(format, UniformFormat) and format.either_sign
+
+
+def symmetric_ends(format: Format, low: float, high: float, *, upwards: bool | None = None) -> tuple[float, float]:
+    """The ends of a symmetric grid that holds ``low`` and ``high``, laid over which again it is the same grid.
+
+    They are as far from zero, but where scales are of either sign: there the end of the most negative code is a step
+    farther. That end is above zero if ``upwards``; if None, where the larger magnitude is.
+    """
+    reach = max(-low, high)
+    if not (isinstance(format, UniformFormat) and format.either_sign):
+        return -reach, reach
+    near = reach * format.qmax / -format.qmin
+    return (-near, reach) if (high > -low if upwards is None else upwards) else (-reach, near)
 
 
 def as_uniform(format: Format, who: str) -> UniformFormat:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.formats import Storage
-from qexplorer.core.formats.uniform import UniformFormat
+from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.grid import Grid, Int32
 from qexplorer.quantize.emit.writer import GraphWriter
 
@@ -64,7 +64,7 @@ def write_decoded(
     match grid.format.storage:
         case Storage.INTEGER:
             scale: list[str] | None = None
-            if isinstance(grid.format, UniformFormat) and grid.format.either_sign:
+            if has_signs(grid.format):
                 codes, signed = grid.with_signs(codes)
                 scale = [writer.constant(f"{key}/scale", signed)]
             stored = writer.codes(f"{key}/codes", codes, carrier, shared=shared)

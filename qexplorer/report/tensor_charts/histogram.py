@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.grid import Grid, dequantize, quantize
 
 __all__ = ["MOST_RULES", "Bar", "HistogramInfo", "bar_edges", "histogram_info", "histogram_rows"]
@@ -134,6 +135,8 @@ def histogram_info(
 
 def _zero(grid: Grid, levels: NDArray[np.float32]) -> tuple[int | None, str]:
     """The code of zero and what it is called; no code if zero is no level."""
+    if has_signs(grid.format):
+        return 0, "zero is code 0"
     if grid.format.has_zero_point:
         return int(grid.zero_point), f"zero point {int(grid.zero_point)}"
     at = np.flatnonzero(levels == 0)
@@ -169,7 +172,8 @@ def _under_grid(
     probes = (edges[:-1, None] + np.diff(edges)[:, None] * inside).astype(np.float32)
     codes = quantize(probes, grid)
     errors = np.sqrt(((dequantize(codes, grid).astype(np.float64) - probes) ** 2).mean(axis=1))
-    first, last = codes[:, 0], codes[:, -1]
+    stored = grid.with_signs(codes)[0] if has_signs(grid.format) else codes
+    first, last = stored[:, 0], stored[:, -1]
     texts = [str(a) if a == b else f"{a} to {b}" for a, b in zip(first, last, strict=True)]
     middle = (edges[:-1] + edges[1:]) / 2
     return texts, errors, (middle < float(grid.low)) | (middle > float(grid.high))

@@ -15,6 +15,7 @@ from qexplorer.ui.distributions.controls import Settings, draw_grid_controls, se
 from qexplorer.ui.distributions.drawn_grid import drawn, view_of
 from qexplorer.ui.distributions.editor import EDITOR, Tried, draw_tensor_editor, editor_view, take_over
 from qexplorer.ui.distributions.tensor import tensor_label, tensor_names, tensor_stats
+from qexplorer.ui.distributions.to_recipe import is_decoded
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS, EditorView, reach_of
 from qexplorer.ui.session import remembered, show_error
 from qexplorer.ui.view.choices import choice
@@ -99,7 +100,7 @@ def draw_second_controls(model: Model, stats: TensorStats, second: TensorStats, 
         if kept is not None:
             as_kept = (kept, second.name, PLACE)
             st.button("As kept", key="beside_as_kept", on_click=set_all, args=as_kept, help="Takes the setting kept.")
-    return Second(second, draw_grid_controls(second, PLACE))
+    return Second(second, draw_grid_controls(second, PLACE, decoded=is_decoded(model, second)))
 
 
 def second_view(

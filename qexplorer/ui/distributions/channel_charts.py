@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from qexplorer.core.foreign.media import in_chart
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Format
+from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.model import Model
 from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
@@ -43,7 +44,8 @@ def draw_channels(model: Model, judged: Tried, settings: Settings, view: GridVie
         required=True,
         **remembered("channel_order", CHANNEL_VIEWS[0], CHANNEL_VIEWS),
     )
-    found = _spoiler(judged.source, stats.name, settings.format, mirrored(settings), stats)
+    named = (settings.format, mirrored(settings), has_signs(settings.grid_format))
+    found = _spoiler(judged.source, stats.name, *named, stats, settings.grid_format)
     st.markdown(spoiler_text(found, len(stats.channels.count), exact=stats.array is not None))
     if shown in CHANNEL_VIEWS[:2]:
         spec, rows = _ranges(model, stats, view, by_range=shown == CHANNEL_VIEWS[1])
@@ -81,10 +83,18 @@ def spoiler_text(found: Spoiler | None, channels: int, *, exact: bool) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _spoiler(source: str, name: str, format: str, mirrored: bool, _stats: TensorStats) -> Spoiler | None:  # noqa: ARG001
+def _spoiler(
+    source: str,  # noqa: ARG001 - the first five are the key
+    name: str,  # noqa: ARG001
+    format: str,  # noqa: ARG001
+    mirrored: bool,
+    signs: bool,  # noqa: ARG001
+    _stats: TensorStats,
+    _format: Format,
+) -> Spoiler | None:
     from qexplorer.observe.editing.spoiler import spoiler
 
-    return spoiler(_stats, get_format(format), symmetric=mirrored)
+    return spoiler(_stats, _format, symmetric=mirrored)
 
 
 def _ranges(

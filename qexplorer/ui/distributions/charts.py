@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity
 from qexplorer.core.model import Model
 from qexplorer.report.chart_frame import with_settings
@@ -49,7 +48,7 @@ def clip_curve_chart(model: Model, judged: Tried, settings: Settings) -> dict[st
     """The curve for a file: the error of one grid over the whole tensor, with what each calibrator chooses."""
     from qexplorer.observe.clip_curve import clip_curve
 
-    stats, chosen = judged.stats, get_format(settings.format)
+    stats, chosen = judged.stats, settings.grid_format
     both = mirrored(settings)
     names = calibrator_controls.names_offered(chosen, Granularity.TENSOR, stats.kind)
     curve = clip_curve(stats, chosen, symmetric=both, calibrators=names)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from pydantic import ValidationError
 
-from qexplorer.core.formats import Role, get_format, on_a_grid
+from qexplorer.core.formats import Format, Role, get_format, on_a_grid
+from qexplorer.core.formats.uniform import UniformFormat, has_signs, symmetric_ends
 from qexplorer.core.grid import Granularity
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among, starting_options
 from qexplorer.core.recipe import ActivationSpec, WeightSpec
@@ -42,6 +43,7 @@ BY_HAND = "hand"
 """The choice beside the calibrators: a range that is drawn."""
 _SYMMETRIC = (
     "The zero point is fixed in the middle of the codes: cheaper arithmetic, but values of one sign waste half of them."
+    " Weights of fewer than 8 bits beside activations in float use every code, with a scale of either sign."
 )
 _GRANULARITY = "How many values share one scale: the whole tensor, one output channel, or one block of values."
 _BY_HAND = "\n- **By hand**: clip lines that are dragged or typed."
@@ -66,6 +68,7 @@ class Settings:
         calibrator: how the range is chosen; ``BY_HAND`` for lines that were dragged or typed.
         options: the calibrator's options by name.
         clip: the range chosen by hand, or None.
+        decoded: whether codes are decoded before anything is computed, so that scales may have either sign.
     """
 
     kind: str
@@ -78,6 +81,12 @@ class Settings:
     calibrator: str
     options: tuple[tuple[str, Any], ...]
     clip: tuple[float, float] | None
+    decoded: bool = False
+
+    @property
+    def grid_format(self) -> Format:
+        """The format of the grid, with scales of either sign where the file has them."""
+        return _signed(self.format, self.decoded and self.symmetric)
 
     @property
     def format(self) -> str:
@@ -110,12 +119,19 @@ class Settings:
         fineness = f"blocks of {self.block}" if self.granularity == "block" else f"per {self.granularity}"
         chosen = " ".join([_range_title(self.calibrator), *(str(value) for _, value in self.options)])
         mirrored = f", {'symmetric' if self.symmetric else 'asymmetric'}" if self.numbers == INTEGERS else ""
+        mirrored += ", scales of either sign" if has_signs(self.grid_format) else ""
         return f"{self.format} {fineness}{mirrored}, range: {chosen}"
 
 
-def draw_grid_controls(stats: TensorStats, place: str = "") -> Settings:
+def _signed(name: str, either_sign: bool) -> Format:
+    kind = get_format(name)
+    return kind.of_either_sign() if either_sign and isinstance(kind, UniformFormat) else kind
+
+
+def draw_grid_controls(stats: TensorStats, place: str = "", *, decoded: bool) -> Settings:
     """Draws what decides the grid of this tensor; weights and activations each keep their own values, and so does each
-    ``place`` where the controls stand (``""``, or a word that begins the names of its choices)."""
+    ``place`` where the controls stand (``""``, or a word that begins the names of its choices). ``decoded`` is as
+    :class:`Settings` has it."""
     kind, weight = stats.kind, stats.kind == "weight"
     own = f"{place}{kind}"
     bits, symmetric, signed = 8, True, True
@@ -133,15 +149,16 @@ def draw_grid_controls(stats: TensorStats, place: str = "") -> Settings:
             signed = weight or st.toggle("Signed codes", **remembered(f"{own}_signed", False))
     name = f"{'' if signed else 'u'}int{bits}" if numbers == INTEGERS else numbers
     with part("range", place):
-        ranged, options, clip = _range(stats, name, granularity, symmetric or numbers != INTEGERS, place)
-    return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, ranged, options, clip)
+        laid = _signed(name, decoded and symmetric)
+        ranged, options, clip = _range(stats, laid, granularity, symmetric or numbers != INTEGERS, place)
+    return Settings(kind, numbers, bits, bool(signed), granularity, block, symmetric, ranged, options, clip, decoded)
 
 
 def _range(
-    stats: TensorStats, format: str, granularity: str, mirrored: bool, place: str
+    stats: TensorStats, format: Format, granularity: str, mirrored: bool, place: str
 ) -> tuple[str, tuple[tuple[str, Any], ...], tuple[float, float] | None]:
     """How the range is chosen, the options of that, and the range by hand."""
-    grid = (get_format(format), Granularity(granularity), stats.kind)
+    grid = (format, Granularity(granularity), stats.kind)
     ranges = [*calibrator_controls.names_offered(*grid), BY_HAND]
     ranged = st.selectbox(
         "Range",
@@ -152,7 +169,7 @@ def _range(
     )
     calibrator_controls.draw_refused(*grid)
     if ranged == BY_HAND:
-        return ranged, (), _by_hand(stats, mirrored, place)
+        return ranged, (), _by_hand(stats, format, mirrored, place)
     return ranged, _options(f"{place}{stats.kind}", ranged), None
 
 
@@ -207,18 +224,20 @@ def _granularity(stats: TensorStats, numbers: str, place: str) -> tuple[str, int
     return fineness or options[0], block
 
 
-def _by_hand(stats: TensorStats, mirrored: bool, place: str) -> tuple[float, float]:
-    """The clip lines as numbers, beside the handles that are dragged: one end for a mirrored grid, two for another."""
+def _by_hand(stats: TensorStats, format: Format, mirrored: bool, place: str) -> tuple[float, float]:
+    """The clip lines as numbers, beside the handles that are dragged: one end for a mirrored grid, two for another. The
+    lower one follows where a scale's sign, that of the tensor, puts it a step off."""
     low, high = min(stats.histogram.minimum, 0.0), max(stats.histogram.maximum, 0.0)
     reach = max(-low, high) or 1.0
-    first = (-reach, reach) if mirrored else (low, high if high > low else low + 1)
+    whole = symmetric_ends(format, low, high) if high > low else symmetric_ends(format, -1.0, 1.0)
+    first = whole if mirrored else (low, high if high > low else low + 1)
     step = reach / 200
     names = clip_names(stats.name, place)
     upper = remembered(names[1], first[1])
-    label = "Clip lines at ±" if mirrored else "Upper clip line"
+    label = "Clip lines at ±" if mirrored and not has_signs(format) else "Upper clip line"
     end = float(st.number_input(label, 0.0, step=step, format="%.5g", help=_HAND, **upper))
     if mirrored:
-        return -(end or step), end or step
+        return whole[0] / whole[1] * (end or step), end or step
     lower = remembered(names[0], first[0])
     begin = float(st.number_input("Lower clip line", None, 0.0, step=step, format="%.5g", **lower))
     return begin, end if end > begin else begin + step

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Granularity, Grid
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, options_among
 from qexplorer.ui.distributions.controls import BY_HAND, Settings
@@ -53,7 +52,7 @@ def view_of(source: str, name: str, settings: Settings, _stats: TensorStats) -> 
     calibrator = settings.calibrator if settings.calibrator != BY_HAND else DEFAULT_CALIBRATOR
     return grid_view(
         _stats,
-        format=get_format(settings.format),
+        format=settings.grid_format,
         symmetric=settings.symmetric,
         granularity=Granularity(settings.granularity),
         calibrator=calibrator,

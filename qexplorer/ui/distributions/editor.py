@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Format, get_format
+from qexplorer.core.formats.uniform import has_signs, symmetric_ends
 from qexplorer.core.grid import Granularity
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.calibrator_choice import options_among, starting_options
@@ -105,7 +106,8 @@ def editor_view(
     """
     known = None if shown.grid is None else shown.grid.format  # with the levels that it learned
     part = "" if shown.channel is None else f", channel {shown.channel}"
-    marks = _marks(judged.source, stats.name, settings.format, mirrored(settings), judged.stats)
+    named = (settings.format, mirrored(settings), has_signs(settings.grid_format))
+    marks = _marks(judged.source, stats.name, *named, judged.stats, settings.grid_format)
     return EditorView(
         title=f"{stats.name} of {model.name}{part}",
         histogram=stats.histogram if shown.channel is None else shown.histogram,
@@ -132,24 +134,32 @@ def _clip(settings: Settings, view: GridView, shown: Drawn) -> tuple[float, floa
         return shown.span
     if settings.clip is not None and view.grid.axis is None:
         return settings.clip
-    if mirrored(settings):
+    if mirrored(settings) and not has_signs(shown.grid.format):
         reach = float(shown.grid.high) if float(shown.grid.high) > 0 else -float(shown.grid.low)
         return -reach, reach
     return float(shown.grid.low), float(shown.grid.high)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _marks(source: str, name: str, format: str, mirrored: bool, _stats: TensorStats) -> tuple[Mark, ...]:  # noqa: ARG001
+def _marks(
+    source: str,  # noqa: ARG001 - the first five are the key
+    name: str,  # noqa: ARG001
+    format: str,  # noqa: ARG001
+    mirrored: bool,
+    signs: bool,  # noqa: ARG001
+    _stats: TensorStats,
+    _format: Format,
+) -> tuple[Mark, ...]:
     """The range that each calibrator chooses for one grid over the whole tensor, with its usual options."""
     from qexplorer.observe.calibrate import calibrate
 
-    known, marks = get_format(format), []
-    for each in calibrator_controls.names_offered(known, Granularity.TENSOR, _stats.kind):
+    marks = []
+    for each in calibrator_controls.names_offered(_format, Granularity.TENSOR, _stats.kind):
         options = options_among(each, starting_options(each))
-        low, high = calibrate(_stats, each, format=known, symmetric=mirrored, options=options)
+        low, high = calibrate(_stats, each, format=_format, symmetric=mirrored, options=options)
         low, high = min(low, 0.0), max(high, 0.0)
         if mirrored:
-            low, high = -max(-low, high), max(-low, high)
+            low, high = symmetric_ends(_format, low, high)
         if high > low:
             marks.append(Mark(calibrator_controls.title_of(each), low, high))
     return tuple(marks)

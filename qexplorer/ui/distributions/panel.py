@@ -30,7 +30,7 @@ from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_grid, of_
 from qexplorer.ui.distributions.needed import HOW_MUCH, draw_how_much
 from qexplorer.ui.distributions.numbers import draw_statistics
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
-from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe
+from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe, is_decoded
 from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
 from qexplorer.ui.session import choose_model, current_model, remembered, show_error, state
@@ -123,7 +123,7 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         places = None if beside is None else st.columns([3, 1], gap="small")
     take_over(stats)
     with controls:
-        settings = draw_grid_controls(stats)
+        settings = draw_grid_controls(stats, decoded=is_decoded(model, stats))
     second = None
     if beside is not None and places is not None:
         with places[1]:

@@ -8,17 +8,17 @@ import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
-from qexplorer.core.recipe import LayerRule, Recipe
+from qexplorer.core.recipe import LayerRule, Recipe, WeightSpec
 from qexplorer.core.recipe_words.names import is_automatic, own_name
 from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.tensor import layer_of
 from qexplorer.ui.own_recipes import set_recipe
-from qexplorer.ui.session import as_plain, current_recipe, show_error
+from qexplorer.ui.session import as_plain, current_recipe, show_error, state
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["draw_use_in_recipe", "with_rule", "with_spec"]
+__all__ = ["draw_use_in_recipe", "is_decoded", "with_rule", "with_spec"]
 
 
 def draw_use_in_recipe(model: Model, stats: TensorStats, settings: Settings) -> None:
@@ -37,6 +37,24 @@ def draw_use_in_recipe(model: Model, stats: TensorStats, settings: Settings) -> 
             _take(lambda recipe: with_spec(recipe, plural, fields))
         if layer is not None and st.button(f"Only for {as_plain(layer.name)}", key="use_for_layer", width="stretch"):
             _take(lambda recipe: with_rule(recipe, layer.name, plural, fields))
+
+
+def is_decoded(model: Model, stats: TensorStats) -> bool:
+    """Whether integers of this weight would be decoded before anything is computed, if the session's recipe asked for
+    them: then their scales may have either sign."""
+    layer = layer_of(model, stats.name) if stats.kind == "weight" else None
+    return layer is not None and _is_decoded(model.sha256, state().recipe, layer.name, model)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _is_decoded(sha256: str, recipe: str, layer: str, _model: Model) -> bool:  # noqa: ARG001 - the digest is a key
+    from qexplorer.quantize.constants import has_signed_scales
+
+    try:
+        asked = with_rule(Recipe.parse(recipe), layer, "weights", WeightSpec(format="int4"))
+        return has_signed_scales(_model, asked, layer)
+    except (QExplorerError, ValueError):  # a recipe that is no recipe, or cannot have integer weights here
+        return False
 
 
 def with_spec(recipe: Recipe, part: str, spec: Any) -> Recipe:

@@ -8,6 +8,7 @@ import numpy as np
 
 from qexplorer.core.formats import Format
 from qexplorer.core.formats.levels import LevelTable
+from qexplorer.core.formats.uniform import has_signs
 
 __all__ = ["format_data"]
 
@@ -45,6 +46,7 @@ def _codes(format: Format, symmetric: bool) -> dict[str, Any]:
         "mirrored": ends,
         "middle": middle,
         "symmetric": symmetric,
+        "either_sign": symmetric and has_signs(format),
     }
 
 
@@ -77,7 +79,8 @@ def _wanted(data: dict[str, Any], low: float, high: float) -> float:
         first, last = data["levels"][0], data["levels"][-1]
         return float(max(low / first if first < 0 else 0.0, high / last if last > 0 else 0.0))
     if data["symmetric"]:
-        return float(max(-low, high) / (data["qmax"] - data["middle"]))
+        farthest = -data["qmin"] if data["either_sign"] else data["qmax"] - data["middle"]
+        return float(max(-low, high) / farthest)
     return float((high - low) / (data["qmax"] - data["qmin"]))
 
 

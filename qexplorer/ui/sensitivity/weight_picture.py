@@ -32,7 +32,7 @@ def weight_spec(model: Model, recipe: Recipe, name: str) -> dict[str, Any] | Non
     """The weight's values in 120 bars, and its levels; where scales differ, the ends of all of them together."""
     from qexplorer.graph.index import index_of
     from qexplorer.observe.weight_grids import weight_grid
-    from qexplorer.quantize.constants import decodes_weight, fitting
+    from qexplorer.quantize.constants import fitting, has_signed_scales
     from qexplorer.quantize.decide import decide
     from qexplorer.report.tensor_charts.histogram import bar_edges, histogram_info
     from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
@@ -43,7 +43,7 @@ def weight_spec(model: Model, recipe: Recipe, name: str) -> dict[str, Any] | Non
         return None
     values = view.array(view.nodes[name].input[decision.weight])
     spec, axis, block_axis, _ = fitting(decision, decision.spec.weights, view)
-    grid = weight_grid(values, spec, axis, block_axis, either_sign=decodes_weight(decision))
+    grid = weight_grid(values, spec, axis, block_axis, either_sign=has_signed_scales(model, recipe, name))
     edges = bar_edges(float(values.min()), float(values.max()), 120)
     counts = np.histogram(values, edges)[0]
     one = grid if grid.axis is None else None

@@ -15,6 +15,10 @@ export function wholeRange(format, values) {
   const low = Math.min(values[0], 0), high = Math.max(values[1], 0);
   if (format.kind === "uniform" && !format.symmetric) return [low, high];
   const reach = Math.max(-low, high) || 1;
+  if (format.either_sign) {
+    const near = (reach * format.qmax) / -format.qmin;
+    return high > -low ? [-near, reach] : [-reach, near];
+  }
   return format.kind === "levels" && format.levels[0] >= 0 ? [0, reach] : [-reach, reach];
 }
 

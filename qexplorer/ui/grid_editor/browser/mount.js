@@ -33,7 +33,12 @@ export function mount(host, send) {
 
   function setEnd(which, x) {
     const end = which === "high" ? Math.max(x, smallest()) : Math.min(x, -smallest());
-    if (mirrored()) now.clip = [oneSided() ? 0 : -Math.abs(end), Math.abs(end)];
+    if (mirrored()) {
+      const { either_sign, qmin, qmax } = data.format, farther = either_sign ? -qmin / qmax : 1;
+      const share = scene.grid.stored < 0 ? 1 / farther : farther; // how far below zero where it is 1 above
+      const size = Math.abs(end) / (which === "high" ? 1 : share);
+      now.clip = [oneSided() ? 0 : -share * size, size];
+    }
     else now.clip = which === "high" ? [now.clip[0], Math.max(x, 0)] : [Math.min(x, 0), now.clip[1]];
     if (now.clip[1] - now.clip[0] < smallest()) now.clip = which === "high" ? [now.clip[0], smallest()] : [-smallest(), now.clip[1]];
     draw();
@@ -141,7 +146,7 @@ export function mount(host, send) {
     ]);
     const zero = grid && !mirrored() ? `, zero point ${grid.zero}` : "";
     parts.gridLine.textContent = (data.grid ? `${data.grid}: ` : "") + (grid
-      ? `${levelCount(grid).toLocaleString("en")} levels, scale ${short(grid.scale)}${zero}; ` : "")
+      ? `${levelCount(grid).toLocaleString("en")} levels, scale ${short(grid.stored)}${zero}; ` : "")
       + `${percent(error.clipped)} of the values clipped.`;
     const late = now.held || data.seq < now.seq;
     parts.said.classList.toggle("qx-late", late);

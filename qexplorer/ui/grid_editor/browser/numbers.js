@@ -17,7 +17,10 @@ function scaleFor(format, wanted) {
   return Math.fround(unit * 2 ** (open ? Math.floor(octaves) + 1 : Math.ceil(octaves)));
 }
 
-/** A grid of `format` over [low, high], low <= 0 <= high: `{scale, zero, qmin, qmax, low, high, levels}`. */
+/**
+ * A grid of `format` over [low, high], low <= 0 <= high: `{scale, stored, zero, qmin, qmax, low, high, levels}`.
+ * `stored` is the scale that a file has: below zero where scales are of either sign and the farther end is the upper one.
+ */
 export function fitGrid(format, low, high) {
   low = Math.min(low, 0);
   high = Math.max(high, 0);
@@ -26,15 +29,17 @@ export function fitGrid(format, low, high) {
     const scale = scaleFor(format, Math.max(first < 0 ? low / first : 0, last > 0 ? high / last : 0));
     const levels = Float64Array.from(format.levels, (level) => Math.fround(Math.fround(level) * scale));
     const n = levels.length;
-    return { format, scale, zero: 0, qmin: 0, qmax: n - 1, low: levels[0], high: levels[n - 1], levels };
+    return { format, scale, stored: scale, zero: 0, qmin: 0, qmax: n - 1, low: levels[0], high: levels[n - 1], levels };
   }
   const { symmetric, middle } = format;
   const [qmin, qmax] = symmetric ? format.mirrored : [format.qmin, format.qmax];
-  const wanted = symmetric ? Math.max(-low, high) / (qmax - middle) : (high - low) / (qmax - qmin);
+  const farthest = format.either_sign ? -qmin : qmax - middle, upwards = format.either_sign && high > -low;
+  const wanted = symmetric ? Math.max(-low, high) / farthest : (high - low) / (qmax - qmin);
   const scale = scaleFor(format, wanted);
-  const zero = symmetric ? middle : Math.min(Math.max(rint(qmin - low / scale), qmin), qmax);
+  const zero = upwards ? -1 : symmetric ? middle : Math.min(Math.max(rint(qmin - low / scale), qmin), qmax);
   const at = (code) => Math.fround((code - zero) * scale);
-  return { format, scale, zero, qmin, qmax, low: at(qmin), high: at(qmax), levels: null };
+  const ends = { low: at(qmin), high: at(qmax) };
+  return { format, scale, stored: upwards ? -scale : scale, zero, qmin, qmax, ...ends, levels: null };
 }
 
 /** Which level of a grid with listed levels `x` goes to: the number of borders below x / scale, in float32. */
@@ -49,19 +54,20 @@ function placeOf(grid, x) {
   return first;
 }
 
-/** Every step from a value to its code and back: `{steps, rounded, shifted, code, back, error, level}`. */
+/** Every step from a value to its code in a file and back: `{steps, zero, rounded, shifted, code, back, error, level}`. */
 export function trace(grid, x) {
-  const value = Math.fround(x), steps = Math.fround(value / grid.scale);
+  const value = Math.fround(x), scale = grid.stored, steps = Math.fround(value / scale);
   if (grid.levels) {
     const place = placeOf(grid, value), back = grid.levels[place];
     const level = grid.format.levels[place], below = value < 0 || Object.is(value, -0);
     const code = level === 0 && below ? grid.format.minus_zero ?? grid.format.codes[place] : grid.format.codes[place];
     return { value, steps, code, level, back, error: back - value };
   }
-  const rounded = rint(steps), shifted = rounded + grid.zero;
+  const zero = grid.format.either_sign ? 0 : grid.zero; // the sign of the scale says it
+  const rounded = rint(steps), shifted = rounded + zero;
   const code = Math.min(Math.max(shifted, grid.qmin), grid.qmax);
-  const back = Math.fround(Math.fround(code - grid.zero) * grid.scale);
-  return { value, steps, rounded, shifted, code, back, error: back - value };
+  const back = Math.fround(Math.fround(code - zero) * scale);
+  return { value, steps, zero, rounded, shifted, code, back, error: back - value };
 }
 
 /** All levels of a grid, ascending; every `step`-th where there are many. */

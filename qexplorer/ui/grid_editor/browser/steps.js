@@ -7,7 +7,7 @@ const part = (x) => (x < 0 ? `(${N(x)})` : N(x));
 
 /** The steps from a value to its code and back, as `[[what, how], ...]`, and the value that comes back. */
 export function stepsOf(grid, x) {
-  const done = trace(grid, x), scale = N(grid.scale);
+  const done = trace(grid, x), scale = part(grid.stored);
   const lines = grid.format.series ? [["scale", powerOf(grid.scale)]] : [];
   lines.push(["divide by the scale", `${N(done.value)} / ${scale} = ${N(done.steps)}`]);
   if (grid.levels) {
@@ -20,11 +20,11 @@ export function stepsOf(grid, x) {
     const far = done.shifted !== done.code;
     const code = (k) => (k < 0 ? `(${N(k)})` : String(k));
     lines.push(["round", `${N(done.steps)} → ${integer(done.rounded)}`]);
-    lines.push(["add the zero point", `${integer(done.rounded)} + ${code(grid.zero)} = ${integer(done.shifted)}`]);
+    lines.push(["add the zero point", `${integer(done.rounded)} + ${code(done.zero)} = ${integer(done.shifted)}`]);
     const range = `${integer(grid.qmin)} to ${integer(grid.qmax)}`;
     lines.push(["clip to the codes", far ? `${integer(done.shifted)} is outside ${range}: ${integer(done.code)}`
       : `${integer(done.code)} is within ${range}`]);
-    lines.push(["back", `(${integer(done.code)} − ${code(grid.zero)}) · ${scale} = ${N(done.back)}`]);
+    lines.push(["back", `(${integer(done.code)} − ${code(done.zero)}) · ${scale} = ${N(done.back)}`]);
   }
   lines.push(["error", `${N(done.back)} − ${part(done.value)} = ${N(done.error)}`]);
   return { lines, value: done.value, back: done.back };

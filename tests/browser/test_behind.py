@@ -15,6 +15,13 @@ Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
 Wide = Callable[["Page"], float]
 
+STEADY = """still => {
+    const main = document.querySelector('[data-testid=stMain]'), now = performance.now();
+    if (main.scrollWidth - main.clientWidth > 1) window.fittedSince = now;
+    window.fittedSince ??= now;
+    return now - window.fittedSince > still;
+}"""
+"""Whether the page has fitted its window for so many milliseconds: charts draw once more while they follow it."""
 WINDOWS = {390: "dark", 1440: "light"}
 DRAWN = ("Latency", "Throughput", "Kernels", "Energy", "Hardware use")
 ON_DEMAND = (
@@ -57,11 +64,9 @@ def fits(page: Page, too_wide: Wide, name: str) -> None:
     for width, scheme in WINDOWS.items():
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         page.set_viewport_size({"width": width, "height": 1000})
-        page.wait_for_timeout(200)
+        page.evaluate("() => { window.fittedSince = performance.now() }")
         with contextlib.suppress(TooLate):
-            page.wait_for_function(
-                "() => (e => e.scrollWidth - e.clientWidth)(document.querySelector('[data-testid=stMain]')) <= 1"
-            )
+            page.wait_for_function(STEADY, arg=500)
         assert too_wide(page) <= 1, f"{name} at {width}"
 
 

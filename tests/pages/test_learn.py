@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,19 @@ def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder
     group.answer(lesson.name, "another-browser", 0)
     assert open_group(group.code).counts(lesson.name, 3) == (0, 1, 0), "nobody answers behind the reveal"
     assert all(path.is_file() for path in (workspace_folder / "groups" / group.code).iterdir())
+
+
+def test_a_teacher_finds_the_group_again_after_a_reload(workspace_folder: Path) -> None:
+    """The answers stand there in the session that made the group, in no other, and no longer than the group is kept."""
+    app = _opened("packing")
+    next(button for button in app.button if button.label == "Collect a class's answers").click().run()
+    (folder,) = (workspace_folder / "groups").iterdir()
+    open_group(folder.name).answer("packing", "some-browser", 1)
+    session = app.query_params["s"]
+    assert "1 answer of the class" in texts(_opened("packing", s=session))
+    assert "of the class" not in texts(_opened("packing"))
+    shutil.rmtree(folder)
+    assert "of the class" not in texts(_opened("packing", s=session))
 
 
 def test_a_group_that_there_is_not_is_one_sentence() -> None:

@@ -74,9 +74,8 @@ ENTRIES = (
         name="calibration",
         title="Calibration",
         place=70,
-        idea="A **calibrator** looks at values that were seen and chooses the range. Min-max keeps all of them; "
-        "others give "
-        "up a few far ones for finer steps. No one of them is best for all tensors.",
+        idea="A **calibrator** looks at the values that sample data brought and chooses the range. **Min-max** keeps "
+        "all of them; others weigh finer steps against values that are cut. No one of them is best for all tensors.",
         subject="any",
         distribution="outliers",
         controls=(
@@ -145,7 +144,12 @@ ENTRIES = (
                 "showed is not in the range.",
             ),
             ("percentile", "the range that holds a given share of the values, here 99.99 %."),
-            ("KL divergence", "how much the histogram on the grid differs from the one before."),
+            (
+                "KL divergence",
+                "a measure of how much two histograms differ; this calibrator takes the range at which that of the "
+                "quantized values differs least from that of the values.",
+            ),
+            ("least squares", "the calibrator that takes the range with the least mean squared error."),
             (
                 "% of the signal",
                 "the squared error over the mean square of the values; 100 % is what setting all of them to 0 gives.",

@@ -254,6 +254,7 @@ ENTRIES = (
                 "is looked up before anything is computed.",
             ),
             ("k-means", "moves each level to the mean of the values nearest to it, until nothing moves."),
+            ("equal counts", "levels placed so that each stands for as many values."),
             (
                 "NF4",
                 "a fixed table of 16 levels for weights with a normal distribution (the bell curve), "

@@ -119,8 +119,8 @@ ENTRIES = (
         name="granularity",
         title="Per tensor, per channel, per block",
         place=50,
-        idea="All values that share one scale share one step. Where a few channels are wide, the **narrow** ones fall "
-        "between two levels; a scale for each channel or block ends that, and costs a few bytes.",
+        idea="All values that share one scale share one step. A scale may serve a whole **tensor** (all weights of a "
+        "layer), each **channel** of it or each **block**; each scale more costs a few bytes.",
         subject="weight",
         controls=(
             Choice(
@@ -212,8 +212,8 @@ ENTRIES = (
             ),
             (
                 "dB",
-                "how far the signal stands above the error; 6 dB more is an error half as large, and near 0 dB nothing "
-                "is left.",
+                "how far the signal (the values) stands above the error: 10 * log10 of the ratio of mean squares; "
+                "6 dB more is an error half as large, and near 0 dB nothing is left.",
             ),
         ),
         sources=(

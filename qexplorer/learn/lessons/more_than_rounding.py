@@ -127,8 +127,8 @@ ENTRIES = (
         title="Why 4 bits need more than rounding",
         place=110,
         idea="A layer multiplies its inputs by weights and adds: what counts is its **output**, not each "
-        "weight. Where inputs rise and fall together, an error upwards in one weight and downwards in "
-        "another cancel. Choosing the rounding of all weights together is called learned rounding.",
+        "weight; there the errors of two weights may add up or cancel. Choosing the rounding of all weights "
+        "together, for the least error at the output, is called **learned rounding**.",
         subject=None,
         controls=(
             Slider("w1", "First weight, in steps", 0.0, 1.0, 0.05, 0.4),
@@ -204,7 +204,10 @@ ENTRIES = (
                 "correlation",
                 "1 where two inputs always rise and fall together, 0 where they have nothing to do with each other.",
             ),
-            ("AdaRound", "learns for each weight whether it goes up or down; scales and biases stay."),
+            (
+                "AdaRound",
+                "learns for each weight whether it goes up or down; scales and biases (added to the sums) stay.",
+            ),
             ("GPTQ", "rounds one weight after the other, and moves the ones still to come to make up for each error."),
             ("8 bits", "have steps about 16 times as fine as 4 bits, so that a worse choice hardly shows."),
         ),

@@ -138,9 +138,8 @@ ENTRIES = (
         name="outliers",
         title="Outliers",
         place=80,
-        idea="One scale has to reach the largest value. A **single channel** far out, as in large language models, "
-        "leaves "
-        "the others a handful of levels.",
+        idea="One scale for all has to reach the largest value. In large language models a **few channels** of the "
+        "activations are far larger than all others; here it is one.",
         subject="activation",
         controls=(
             Slider("times", "Channel 7, times as large", 1, 100, 1, 1),
@@ -215,6 +214,11 @@ ENTRIES = (
         ),
         words=(
             (
+                "channel",
+                "here one of the 24 numbers that a layer hands on for each word of a text; each word brings it "
+                "a value.",
+            ),
+            (
                 "why not clip",
                 "the large channels of language models are few and always the same, and carry much of what the model "
                 "knows; without them it falls apart.",
@@ -225,7 +229,11 @@ ENTRIES = (
                 "products stay.",
             ),
             ("rotation", "mixes all channels, so that a large one is spread over all; the weights undo it."),
-            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
+            (
+                "dB",
+                "how far the signal (the values) stands above the error: 10 * log10 of the ratio of mean squares; "
+                "6 dB more is an error half as large.",
+            ),
         ),
         sources=(
             "Dettmers et al. 2022, LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale, arXiv:2208.07339",

@@ -110,8 +110,8 @@ ENTRIES = (
         name="repair",
         title="Repair a model",
         place=140,
-        idea="Each fault has its **look** and its remedy: unequal channels want a scale each, a value far out wants "
-        "clipping, a range that is too narrow wants better data. More bits help with the first two, and cost most.",
+        idea="A layer that lost much may have unequal channels, a value far out, or a range that is too "
+        "narrow. Each fault has its **look** and its remedy; more bits help with the first two, and cost most.",
         subject=None,
         controls=(
             Choice("fault", "What is wrong", _FAULTS, "unequal"),
@@ -186,10 +186,16 @@ ENTRIES = (
         ),
         words=(
             (
+                "a value far out",
+                "widens the steps of all values that share its scale, so that with a scale for each channel its own "
+                "channel is still bad.",
+            ),
+            (
                 "calibrated on one class",
                 "the range was chosen from samples of one kind alone, so that others reach beyond it.",
             ),
             ("percentile", "here the magnitude below which 99.9 % of the values lie."),
+            ("dB", "how far the signal (the values) stands above the error; 6 dB more is an error half as large."),
             (
                 "proof",
                 "the error of a layer is a hint; that the model got better shows only on data which nothing was "

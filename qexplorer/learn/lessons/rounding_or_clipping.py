@@ -161,7 +161,11 @@ ENTRIES = (
         words=(
             ("squared error", "the mean of the squares of what each value moves; twice as far counts four times."),
             ("bits", "each bit more doubles the number of levels: 16 at 4 bits, 32 at 5."),
-            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
+            (
+                "dB",
+                "how far the signal (the values) stands above the error: 10 * log10 of the ratio of mean squares; "
+                "6 dB more is an error half as large.",
+            ),
         ),
         sources=(
             "Error of a uniform quantizer, s^2 / 12: Bennett 1948, Spectra of Quantized Signals, Bell System "

@@ -52,8 +52,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         f"{x:.3g} lies beyond the grid and is **clipped** to its end, {back:.4g}: "
         f"an error of {abs(back - float(x)):.3g}, more than half a step"
         if clipped
-        else f"{x:.3g} becomes code **{code}** and comes back as {back:.4g}: an error of {abs(back - float(x)):.3g}, "
-        f"at most half a step of {scale:.4g}"
+        else f"{x:.3g} becomes code **{code}** and comes back as {back:.4g}, {abs(back - float(x)):.3g} away"
     )
     numbers = {
         "scale": scale,
@@ -66,7 +65,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "wrong_code": float(before_division),
         "clipped": float(clipped),
     }
-    sentence = f"{what}. Zero is code {zero}, so zero comes back as exactly 0."
+    sentence = f"{what}. Zero is code {zero}, exactly."
     return Shown((ChartPicture(_spec(grid, float(x), back), _READS),), sentence, numbers, tuple(lines))
 
 
@@ -242,11 +241,11 @@ ENTRIES = (
             (
                 "grid, level",
                 "the few values that codes stand for, and one of them; every other value is moved to "
-                "the nearest level.",
+                "the nearest level, by half a step at most.",
             ),
             (
                 "zero point",
-                "the code that stands for 0: codes above it are positive values, codes below it negative ones.",
+                "the code that stands for exactly 0: codes above it are positive values, codes below it negative ones.",
             ),
             ("clip", "what lies beyond the lowest or highest code becomes that code."),
             (

@@ -124,7 +124,11 @@ ENTRIES = (
                 "static is enough where inputs look alike; text that changes much from input to input wants "
                 "dynamic; weights only makes the file smaller, and computes in float.",
             ),
-            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
+            (
+                "dB",
+                "how far the signal (the values) stands above the error: 10 * log10 of the ratio of mean squares; "
+                "6 dB more is an error half as large.",
+            ),
         ),
         sources=(
             "DynamicQuantizeLinear, ONNX operator set 11",

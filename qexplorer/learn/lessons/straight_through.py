@@ -16,7 +16,7 @@ from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER
 __all__ = ["ENTRIES"]
 
 _TARGET, _STEPS = 1.3, 40
-_READS = "The dot: the weight, on its level. Dashed: without rounding. Flat grey line: the target."
+_READS = "Dot: the weight, on its level. Dashed: not rounded. Grey: target."
 _KINDS = (("true", "The true one"), ("through", "Straight through"))
 
 
@@ -57,12 +57,9 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     ]
     late = way.levels[-12:]
     swings = len(set(late)) > 1
-    words = (
-        f"At step {step} the weight {w:.3g} is seen as **{level:.3g}**; the nearest level to the target {_TARGET} is "
-        f"{near:.3g}. "
-    )
+    words = f"Step {step}: weight {w:.3g}, level **{level:.3g}**; the level nearest to {_TARGET} is {near:.3g}. "
     if kind == "true":
-        words += "The staircase is flat, its gradient is 0, and **nothing moves**."
+        words += "The gradient is 0: **nothing moves**."
     elif swings:
         words += (
             "In the end the weight **swings** over a jump: both levels around the target pull, and neither holds it."
@@ -88,7 +85,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         ChartPicture(_stairs(scale, w, level), _READS),
         curves("The weight and its level, step by step", rows, x="step of training", y="value",
                names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT},
-               reads="What training does, from left to right; it should bring the level to the target."),
+               reads="Training should bring the level to the target.", height=105),
     )  # fmt: skip
     return Shown(pictures, words, numbers, tuple(lines))
 
@@ -107,7 +104,7 @@ def _stairs(scale: float, w: float, level: float) -> dict[str, object]:
     y = {"field": "y", "type": "quantitative", "title": "Q(w)", "axis": {"tickCount": 5}}
     y["scale"] = {"domain": [low - 0.2, high + 0.2], "nice": False}
     return {
-        **chart_frame("The staircase of rounding", "", 190),
+        **chart_frame("The staircase of rounding", "", 150),
         "datasets": {
             "stairs": rows,
             "line": [{"x": low, "y": low}, {"x": high, "y": high}],
@@ -144,9 +141,9 @@ ENTRIES = (
         name="straight_through",
         title="Training through a staircase",
         place=130,
-        idea="Rounding is flat but for its jumps, so that its gradient is zero and teaches nothing. Training "
-        "**fakes** it: "
-        "forward it rounds, backward it lets the gradient **straight through**, as if it had not.",
+        idea="Rounding is a staircase, flat but for its jumps, and training follows a **gradient**. The way "
+        "out: forward it rounds (**fake quantization**), backward the gradient goes **straight through**, as if it "
+        "had not.",
         subject=None,
         controls=(
             Choice("gradient", "Gradient of rounding", _KINDS, "true"),
@@ -207,7 +204,7 @@ ENTRIES = (
             (
                 "gradient",
                 "how much the loss (what training makes small) changes with a weight; training moves the weight "
-                "against it.",
+                "against it, by the **learning rate** times the gradient.",
             ),
             (
                 "fake quantization",
@@ -215,7 +212,8 @@ ENTRIES = (
             ),
             (
                 "swinging",
-                "a smaller rate makes it rarer, and so does freezing a weight at the level where it was most.",
+                "where the target lies between two levels, the weight may jump to and fro between them; a smaller "
+                "learning rate makes that rarer, and so does freezing it at the level where it was most.",
             ),
             ("beyond the grid", "a clipped weight keeps its level however it moves, so that its gradient is set to 0."),
         ),

@@ -150,7 +150,11 @@ ENTRIES = (
                 "8 bits have one negative code more than positive ones, -128; a grid that leaves it "
                 "out mirrors itself.",
             ),
-            ("dB", "how far the signal stands above the error; 6 dB more is an error half as large."),
+            (
+                "dB",
+                "how far the signal (the values) stands above the error: 10 * log10 of the ratio of mean squares; "
+                "6 dB more is an error half as large.",
+            ),
         ),
         sources=(
             "Nagel et al. 2021, A White Paper on Neural Network Quantization, arXiv:2106.08295",

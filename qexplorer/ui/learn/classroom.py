@@ -14,6 +14,7 @@ from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import INTEGER
 from qexplorer.ui.learn.address import GROUP, Place
 from qexplorer.ui.session import session_id, show_error
+from qexplorer.ui.view.choices import choice, chosen
 
 __all__ = ["asked_group", "bars_spec", "draw_answers", "draw_waiting", "is_held_back", "send", "teach", "teaches"]
 
@@ -23,13 +24,16 @@ _TAUGHT = "learn_group"
 
 def teaches() -> Group | None:
     """The group of this session's class, if it is the teacher's."""
-    code = st.session_state.get(_TAUGHT)
-    return None if code is None else Group(code)
+    code = choice(_TAUGHT, None)
+    try:
+        return open_group(code) if isinstance(code, str) else None
+    except QExplorerError:  # its folder was removed, so that there is nothing to show
+        return None
 
 
 def teach() -> None:
     """Makes this session the teacher of a new group."""
-    st.session_state[_TAUGHT] = new_group().code
+    chosen(_TAUGHT, new_group().code)
 
 
 def asked_group() -> Group | None:

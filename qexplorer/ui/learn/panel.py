@@ -19,6 +19,12 @@ from qexplorer.ui.session import show_error
 
 __all__ = ["draw_learn_page"]
 
+_ABOUT = (
+    "A neural network is made of numbers: **weights**, which training found, and **activations**, which its layers "
+    "compute from each input. **Quantization** stores them as short integers, called codes: the network gets smaller "
+    "and often faster, and each number a little wrong. Here is how, one idea at a time: predict, look, play. Each "
+    "takes about three minutes."
+)
 _TO_TOP = "learn_to_top"
 _SCROLL = (
     """<script>setTimeout(() => document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0), 200);</script>"""
@@ -54,7 +60,7 @@ def _again(lesson: LessonPlan) -> None:
 
 def _draw_list() -> None:
     st.title("Learn")
-    st.markdown("How a number becomes a code, one idea at a time: predict, look, play. Each takes about three minutes.")
+    st.markdown(_ABOUT)
     with st.container(key="learn_list"):
         for number, lesson in enumerate(LESSONS, 1):
             with st.container(border=True, key=f"card_learn_{lesson.name}"):

@@ -149,7 +149,6 @@ ENTRIES = (
                 "a measure of how much two histograms differ; this calibrator takes the range at which that of the "
                 "quantized values differs least from that of the values.",
             ),
-            ("least squares", "the calibrator that takes the range with the least mean squared error."),
             (
                 "% of the signal",
                 "the squared error over the mean square of the values; 100 % is what setting all of them to 0 gives.",

@@ -253,8 +253,11 @@ ENTRIES = (
                 "a table of levels; a code is a position in it, and says nothing of the level's size, so that it "
                 "is looked up before anything is computed.",
             ),
-            ("k-means", "moves each level to the mean of the values nearest to it, until nothing moves."),
-            ("equal counts", "levels placed so that each stands for as many values."),
+            (
+                "k-means, equal counts",
+                "moves each level to the mean of the values nearest to it, until nothing moves; places levels so that "
+                "each stands for as many values.",
+            ),
             (
                 "NF4",
                 "a fixed table of 16 levels for weights with a normal distribution (the bell curve), "

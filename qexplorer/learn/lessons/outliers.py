@@ -138,8 +138,8 @@ ENTRIES = (
         name="outliers",
         title="Outliers",
         place=80,
-        idea="One scale for all has to reach the largest value. In large language models a **few channels** of the "
-        "activations are far larger than all others; here it is one.",
+        idea="One scale for all has to reach the largest value. Each word of a text brings one value to each "
+        "**channel** of a layer's activations; in large language models a few channels are far larger, here one.",
         subject="activation",
         controls=(
             Slider("times", "Channel 7, times as large", 1, 100, 1, 1),
@@ -213,11 +213,6 @@ ENTRIES = (
             ),
         ),
         words=(
-            (
-                "channel",
-                "here one of the 24 numbers that a layer hands on for each word of a text; each word brings it "
-                "a value.",
-            ),
             (
                 "why not clip",
                 "the large channels of language models are few and always the same, and carry much of what the model "

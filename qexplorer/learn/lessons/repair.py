@@ -195,7 +195,6 @@ ENTRIES = (
                 "the range was chosen from samples of one kind alone, so that others reach beyond it.",
             ),
             ("percentile", "here the magnitude below which 99.9 % of the values lie."),
-            ("dB", "how far the signal (the values) stands above the error; 6 dB more is an error half as large."),
             (
                 "proof",
                 "the error of a layer is a hint; that the model got better shows only on data which nothing was "

@@ -85,7 +85,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         ChartPicture(_stairs(scale, w, level), _READS),
         curves("The weight and its level, step by step", rows, x="step of training", y="value",
                names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT},
-               reads="Training should bring the level to the target.", height=105),
+               reads="Training should bring the level to the target.", height=115),
     )  # fmt: skip
     return Shown(pictures, words, numbers, tuple(lines))
 
@@ -104,7 +104,7 @@ def _stairs(scale: float, w: float, level: float) -> dict[str, object]:
     y = {"field": "y", "type": "quantitative", "title": "Q(w)", "axis": {"tickCount": 5}}
     y["scale"] = {"domain": [low - 0.2, high + 0.2], "nice": False}
     return {
-        **chart_frame("The staircase of rounding", "", 150),
+        **chart_frame("The staircase of rounding", "", 160),
         "datasets": {
             "stairs": rows,
             "line": [{"x": low, "y": low}, {"x": high, "y": high}],

@@ -21,8 +21,8 @@ __all__ = ["draw_learn_page"]
 
 _ABOUT = (
     "A neural network is made of numbers: **weights**, which training found, and **activations**, which its layers "
-    "compute from each input. **Quantization** stores them as short integers, called codes: the network gets smaller "
-    "and often faster, and each number a little wrong. Here is how, one idea at a time: predict, look, play. Each "
+    "compute from each input. **Quantization** stores each in a few bits, its **code**: the network gets smaller and "
+    "often faster, and each number a little wrong. Here is how, one idea at a time: predict, look, play. Each "
     "takes about three minutes."
 )
 _TO_TOP = "learn_to_top"

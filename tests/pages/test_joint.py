@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.joint import JOINT
 from qexplorer.search.joint import study
+from qexplorer.search.joint.joint_types import JointReport
 from tests.pages.app import check_cancel, open_app, texts, when_ended
 
 PAGE = "pages/joint.py"
@@ -72,6 +74,22 @@ def test_a_front_is_found_a_recipe_of_it_taken_and_the_search_goes_on(workspace_
     taken = Recipe.parse(app.session_state["qexplorer_state"].recipe)
     assert taken.weights is not None
     assert taken.weights.format == "int2"
+    alone = _drawn(replace(report, trials=report.front[:1]))
+    assert not alone.exception
+    assert not alone.select_slider
+    assert alone.button("joint_take")
+
+
+def _drawn(report: JointReport) -> AppTest:
+    """What a report looks like by itself."""
+
+    def page(value: object) -> None:
+        from qexplorer.search.joint.joint_types import JointReport
+        from qexplorer.ui.joint.outcome import draw_outcome
+
+        draw_outcome(JointReport.from_json(value))
+
+    return AppTest.from_function(page, kwargs={"value": report.to_json()}, default_timeout=60).run()
 
 
 def test_a_search_can_be_cancelled(workspace_folder: Path) -> None:

@@ -94,7 +94,7 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
     """A heat map: what two layers lose together beyond what each loses alone."""
     rows = pair_rows(report)
     most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
-    axis = {"labelLimit": 150}
+    axis = {"labelLimit": 150, "labelOverlap": False}
     x = {"field": "first", "type": "nominal", "title": None, "sort": None, "axis": axis | {"labelAngle": -30}}
     y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
     colour: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "beyond the sum", "legend": None}

@@ -54,13 +54,15 @@ def _choose(report: JointReport, settings: str) -> None:
     """The front, one recipe of it picked, and the ways on from that."""
     front = {trial.number: trial for trial in report.front}
     usual = report.chosen.number if report.chosen is not None else next(iter(front))
-    number = st.select_slider(
-        "A recipe of the front, from the cheapest to the one that loses least",
-        list(front),
-        value=usual,
-        format_func=lambda each: f"{cost_share(report, front[each]):.1f} %",
-        key=f"joint_pick_{report.study}_{len(report.trials)}",
-    )
+    number = usual
+    if len(front) > 1:  # a slider with one stop cannot be drawn
+        number = st.select_slider(
+            "A recipe of the front, from the cheapest to the one that loses least",
+            list(front),
+            value=usual,
+            format_func=lambda each: f"{cost_share(report, front[each]):.1f} %",
+            key=f"joint_pick_{report.study}_{len(report.trials)}",
+        )
     trial = front[number]
     draw_picture(tried_spec(report, number), key="joint_tried", settings=settings)
     st.markdown(f"**{as_plain(trial.name)}**: {as_plain(chosen_words(report, trial))}")

@@ -43,6 +43,7 @@ _GRANULARITIES = {"channel": "per channel", "tensor": "per tensor", "b32": "bloc
 _QUALITIES = {"loss": "loss", "metric": "the task's metric"}
 _COSTS = {"weight_bytes": "weight bytes", "bit_operations": "bit operations"}
 _MORE = 40  # trials, when a search goes on
+_MOST = 2000  # recipes of one study
 
 
 def draw_joint_page() -> None:
@@ -105,7 +106,7 @@ def _aims() -> dict[str, Any]:
     quality = places[0].selectbox("Low", qualities, format_func=_QUALITIES.__getitem__, **kept)
     kept = remembered("joint_cost", costs[0], costs)
     cost = places[1].selectbox("and low", costs, format_func=_COSTS.__getitem__, **kept)
-    trials = places[2].number_input("Recipes to try", 5, 2000, step=5, **remembered("joint_trials", 60))
+    trials = places[2].number_input("Recipes to try", 5, _MOST, step=5, **remembered("joint_trials", 60))
     minutes = places[3].number_input("Minutes, at most", 1, 1440, step=1, **remembered("joint_minutes", 10))
     return {"quality": quality, "cost": cost, "trials": int(trials), "seconds": 60.0 * minutes}
 
@@ -147,13 +148,17 @@ def _search(base: Recipe, asked: dict[str, Any]) -> None:
 
 
 def _go_on(order: JointOrder) -> None:
+    more_of_them = min(_MORE, _MOST - order.trials)
+    if more_of_them <= 0:
+        return
+
     def more() -> None:
-        now, trials = state(), order.trials + _MORE
+        now, trials = state(), order.trials + more_of_them
         now.choices["joint_trials"] = st.session_state[f"{WIDGET}joint_trials"] = trials
         keep(now)
         start_job(JOINT, order.model_copy(update={"trials": trials}))
 
-    st.button(f"Go on with {_MORE} more recipes", icon=":material/resume:", key="joint_more", on_click=more)
+    st.button(f"Go on with {more_of_them} more recipes", icon=":material/resume:", key="joint_more", on_click=more)
 
 
 def _button(lacks: str | None) -> StartButton:

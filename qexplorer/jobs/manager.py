@@ -44,7 +44,7 @@ from qexplorer.process.parent import start_child
 if TYPE_CHECKING:
     from qexplorer.jobs.kind import AnyKind, JobKind, OrderT
 
-__all__ = ["JobState", "JobStatus", "cancel", "forget", "leave", "running", "state", "submit"]
+__all__ = ["JobState", "JobStatus", "at_work_for", "cancel", "forget", "leave", "running", "state", "submit"]
 
 KEPT = 50  # ended jobs that stay on disk
 KEPT_S = 7 * 24 * 3600.0
@@ -93,6 +93,17 @@ def state(job_id: str) -> JobState:
 def running() -> list[JobState]:
     """The jobs at work, newest first."""
     return sorted((s for s in _all() if s.is_running), key=lambda s: -s.started)
+
+
+def at_work_for(kind: AnyKind, digest: str, owner: str) -> str | None:
+    """The id of the job at work that does this very order for ``owner``; None if there is none."""
+    for job_id in job_ids():
+        if job_id.startswith(f"{kind.name}-"):
+            with contextlib.suppress(UnknownName):
+                found = read_state(job_id)
+                if found.is_running and found.digest == digest and owner in found.owners:
+                    return job_id
+    return None
 
 
 def leave(job_id: str, owner: str) -> JobState:

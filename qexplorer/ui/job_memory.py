@@ -36,8 +36,11 @@ def start_job(kind: JobKind[OrderT, Any, Any], order: OrderT) -> str:
     refused = too_many_jobs()
     if refused is not None and not _is_at_work(kind.digest(order)):
         raise InputError(refused, do="wait, or cancel one")
-    job_id = manager.submit(kind, order, session_id())
-    now, digest = state(), kind.digest(order)
+    return _remembered(kind, kind.digest(order), manager.submit(kind, order, session_id()))
+
+
+def _remembered(kind: JobKind[Any, Any, Any], digest: str, job_id: str) -> str:
+    now = state()
     now.jobs[kind.name] = job_id
     others = [(known, old) for known, old in now.started.items() if known != digest]
     now.started = dict([*others, (digest, job_id)][-_MOST:])
@@ -79,8 +82,15 @@ def job_state(job_id: str | None) -> JobState | None:
 
 
 def job_for(kind: JobKind[OrderT, Any, Any], order: OrderT) -> JobState | None:
-    """The job that this session last started with this very order; None if none is kept."""
-    return job_state(state().started.get(kind.digest(order)))
+    """The job that this session last started with this very order; None if none is kept.
+
+    A second click or a reload can end the run that has just started a job, before it is remembered; the job knows.
+    """
+    digest = kind.digest(order)
+    found = job_state(state().started.get(digest))
+    if found is None and (lost := manager.at_work_for(kind, digest, session_id())) is not None:
+        return job_state(_remembered(kind, digest, lost))
+    return found
 
 
 def latest_job(kind: JobKind[Any, Any, Any]) -> JobState | None:

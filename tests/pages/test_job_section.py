@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.kind import JOB_KINDS
 from qexplorer.jobs.records import write_json
 from tests.jobs.orders import waited_for
 from tests.jobs.trials import brought
@@ -101,6 +102,18 @@ def test_running_work_shows_its_step_and_can_be_cancelled_after_a_reload() -> No
     again.run()
     assert "Cancelled." in texts(again)
     assert [b.label for b in again.button] == ["Try"]
+
+
+def test_work_that_began_as_the_page_was_loaded_anew_is_found() -> None:
+    """The run that started it ended before it could remember it; another session has no part in it."""
+    kind = JOB_KINDS.get("trial_wait")
+    job_id = manager.submit(kind, kind.order(value=(1,)), SESSION)
+    assert [b.label for b in opened("wait", session="second-session").button] == ["Try"]
+    again = opened("wait")
+    assert [b.label for b in again.button] == ["Cancel"]
+    assert again.session_state["qexplorer_state"].jobs["trial_wait"] == job_id
+    again.button(f"cancel_page_trial_wait_{job_id}").click().run()
+    assert manager.state(job_id).status == "cancelled"
 
 
 def test_two_sessions_share_equal_work_and_cancel_each_their_own() -> None:

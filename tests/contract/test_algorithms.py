@@ -18,6 +18,7 @@ import qexplorer as qx
 from qexplorer.cli.main import main
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import RecipeError, UnknownName
+from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.plugin_kinds.algorithm import AlgorithmOptions, Needs, Stage, needs_words
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
@@ -275,8 +276,9 @@ def test_a_new_file_is_all_that_an_algorithm_needs(down: str, kind: str) -> None
     assert len(changed) == 3
     stored = {item.name: numpy_helper.to_array(item) for item in onnx.load(found.path).graph.initializer}
     for key in changed:
-        codes = found.plan.tensors[key].codes
-        assert codes is not None
+        tensor = found.plan.tensors[key]
+        assert tensor.codes is not None
+        codes = tensor.grid.with_signs(tensor.codes)[0] if has_signs(tensor.grid.format) else tensor.codes
         held = [np.asarray(array, np.int32) for name, array in stored.items() if name.startswith(f"{key}/codes")]
         assert any(np.array_equal(each if each.shape == codes.shape else each.T, codes) for each in held)
     assert found.plan.layer("classifier").reason.endswith("; went down by 1")

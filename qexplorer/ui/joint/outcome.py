@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from qexplorer.core.foreign.media import in_table
-from qexplorer.core.recipe import Recipe
 from qexplorer.report.joint_charts.importance import importance_spec
 from qexplorer.report.joint_charts.joint_words import (
     FRONT_HEADER,
@@ -15,9 +14,10 @@ from qexplorer.report.joint_charts.joint_words import (
     tried_sentence,
 )
 from qexplorer.report.joint_charts.tried import progress_spec, tried_spec
-from qexplorer.search.joint.joint_types import JointReport, JointTrial
-from qexplorer.ui.own_recipes import add_to_comparison, set_recipe
+from qexplorer.search.joint.joint_types import JointReport
+from qexplorer.ui.recipe_ways import draw_recipe_ways
 from qexplorer.ui.rounding.drawing import draw_picture
+from qexplorer.ui.serving.people import is_shared
 from qexplorer.ui.session import as_plain
 
 __all__ = ["draw_outcome"]
@@ -45,6 +45,8 @@ def draw_outcome(report: JointReport, *, live: bool = False) -> None:
         return
     st.header("The front")
     st.dataframe(in_table([dict(zip(FRONT_HEADER, row, strict=True)) for row in front_cells(report)]), hide_index=True)
+    if is_shared():  # nobody there sees where files are
+        return
     st.caption("The whole history is in Optuna's storage; to look into it: `pip install optuna-dashboard`, then")
     st.code(f"optuna-dashboard '{report.storage}'", language="sh")
 
@@ -66,19 +68,4 @@ def _choose(report: JointReport, settings: str) -> None:
     trial = front[number]
     draw_picture(tried_spec(report, number), key="joint_tried", settings=settings)
     st.markdown(f"**{as_plain(trial.name)}**: {as_plain(chosen_words(report, trial))}")
-    _ways_on(report, trial)
-
-
-def _ways_on(report: JointReport, trial: JointTrial) -> None:
-    recipe: Recipe = report.recipe(trial)
-    with st.container(horizontal=True, key="joint_ways"):
-        if st.button("Take it as the recipe", type="primary", icon=":material/tune:", key="joint_take"):
-            set_recipe(recipe)
-            st.switch_page("pages/quantize.py")
-        if st.button("Add it to Compare", icon=":material/balance:", key="joint_compare"):
-            add_to_comparison(recipe)
-            st.switch_page("pages/compare.py")
-        if st.button("Train it", icon=":material/model_training:", key="joint_train"):
-            set_recipe(recipe)
-            st.switch_page("pages/train.py")
-        st.download_button("Recipe (YAML)", recipe.to_yaml(), "joint.yaml", "application/yaml", on_click="ignore")
+    draw_recipe_ways(report.recipe(trial), "joint")

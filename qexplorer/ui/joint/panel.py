@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.core.plugins import ALGORITHMS
@@ -21,17 +20,15 @@ from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import start_job
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.joint.outcome import draw_outcome
-from qexplorer.ui.own_recipes import set_recipe
+from qexplorer.ui.recipe_ways import recipe_with_weights
 from qexplorer.ui.session import (
     WIDGET,
     as_plain,
     current_model,
-    current_recipe,
     data_reference,
     keep,
     model_reference,
     remembered,
-    show_error,
     state,
 )
 
@@ -56,14 +53,8 @@ def draw_joint_page() -> None:
     if not is_installed():
         st.info(f"This page needs Optuna, which is not installed here: {ENABLE}.", icon=":material/extension:")
         return
-    try:
-        recipe = current_recipe()
-    except QExplorerError as error:
-        show_error(error)
-        return
-    if recipe.weights is None or recipe.casts:
-        st.info(f"The recipe {as_plain(recipe.name)} leaves weights in float, so there is nothing to choose.")
-        st.button("Take w8a8", type="primary", on_click=set_recipe, args=(Recipe.parse("w8a8"),))
+    recipe = recipe_with_weights("nothing to choose")
+    if recipe is None:
         return
     base = unmixed(recipe, _FORMATS[0])
     _search(base, _asked(base))

@@ -28,7 +28,8 @@ from qexplorer.search.mixing.candidates import front_of, left_for, point_of
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import problem_of
-from qexplorer.ui.own_recipes import add_to_comparison, set_recipe
+from qexplorer.ui.own_recipes import set_recipe
+from qexplorer.ui.recipe_ways import draw_recipe_ways
 from qexplorer.ui.rounding.drawing import draw_picture
 from qexplorer.ui.session import as_plain, remembered, show_error
 
@@ -47,7 +48,7 @@ def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
         draw_picture(front_spec(report), key="mix_front_live", settings=f"{model.name}, {report.data}")
         return
     if report.best is not None:
-        _ways_on(Recipe.parse(report.best.recipe))
+        draw_recipe_ways(Recipe.parse(report.best.recipe), "mix")
     _explore(model, report)
     st.header("What was measured")
     st.dataframe(
@@ -63,20 +64,6 @@ def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
             "What two layers lose together beyond what each loses alone: orange, their errors add up to more; blue, "
             "they cancel. Measured, and part of what is solved."
         )
-
-
-def _ways_on(recipe: Recipe) -> None:
-    with st.container(horizontal=True, key="mix_ways"):
-        if st.button("Take it as the recipe", type="primary", icon=":material/tune:", key="mix_take"):
-            set_recipe(recipe)
-            st.switch_page("pages/quantize.py")
-        if st.button("Add it to Compare", icon=":material/balance:", key="mix_compare"):
-            add_to_comparison(recipe)
-            st.switch_page("pages/compare.py")
-        if st.button("Train it", icon=":material/model_training:", key="mix_train"):
-            set_recipe(recipe)
-            st.switch_page("pages/train.py")
-        st.download_button("Recipe (YAML)", recipe.to_yaml(), "mix.yaml", "application/yaml", on_click="ignore")
 
 
 @st.fragment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.mix import MIX, MixOrder
@@ -14,14 +13,12 @@ from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.mixing.asked import AskedMix, draw_asked
 from qexplorer.ui.mixing.found import draw_found
-from qexplorer.ui.own_recipes import set_recipe
+from qexplorer.ui.recipe_ways import recipe_with_weights
 from qexplorer.ui.session import (
     as_plain,
     current_model,
-    current_recipe,
     data_reference,
     model_reference,
-    show_error,
 )
 
 __all__ = ["draw_mix_page"]
@@ -34,14 +31,8 @@ def draw_mix_page() -> None:
     if model is None:
         draw_no_model("It finds which layers can do with fewer bits, and the best mix of precisions under a budget.")
         return
-    try:
-        recipe = current_recipe()
-    except QExplorerError as error:
-        show_error(error)
-        return
-    if recipe.weights is None or recipe.casts:
-        st.info(f"The recipe {as_plain(recipe.name)} leaves weights in float, so there is nothing to mix.")
-        st.button("Take w8a8", type="primary", on_click=set_recipe, args=(Recipe.parse("w8a8"),))
+    recipe = recipe_with_weights("nothing to mix")
+    if recipe is None:
         return
     _search(model, recipe)
 

@@ -49,7 +49,9 @@ def test_without_a_format_it_cannot_be_started(workspace_folder: Path) -> None:
     assert app.button("joint_start").disabled
 
 
-def test_a_front_is_found_a_recipe_of_it_taken_and_the_search_goes_on(workspace_folder: Path) -> None:
+def test_a_front_is_found_a_recipe_of_it_taken_and_the_search_goes_on(
+    workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The storage's path is shown; with more trials the study goes on from what it has."""
     few = {"joint_formats": ["int8", "int4", "int2"], "joint_per_layer": False, "joint_activation_cal": ["minmax"]}
     app = _opened(workspace_folder, joint_trials=5, joint_algorithms=["equalize"], **few)
@@ -78,6 +80,8 @@ def test_a_front_is_found_a_recipe_of_it_taken_and_the_search_goes_on(workspace_
     assert not alone.exception
     assert not alone.select_slider
     assert alone.button("joint_take")
+    monkeypatch.setenv("QEXPLORER_SHARED", "1")
+    assert not _drawn(report).code, "nobody sees paths on a shared host"
 
 
 def _drawn(report: JointReport) -> AppTest:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -28,11 +29,15 @@ Trial = Callable[..., SweepTask]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A scheduler and two workers of one thread each."""
+    """A scheduler and two workers of one thread each.
+
+    A page that ran in this process before has left itself as the main module, which every new worker would run.
+    """
     from distributed import LocalCluster
 
     folder = tmp_path_factory.mktemp("cluster")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(TRIALS), str(ROOT), os.environ.get("PYTHONPATH", "")]))
         patch.setenv("QEXPLORER_WORKSPACE", str(folder / "workspace"))
         with LocalCluster(

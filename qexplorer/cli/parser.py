@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
-from qexplorer.cli.precision.search_options import add_design_options, add_search_options, add_tune_options
+from qexplorer.cli.precision.search_options import add_cluster, add_design_options, add_search_options, add_tune_options
 from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
@@ -228,6 +228,7 @@ def _add_sensitivity(verbs: Any) -> None:
     parser.add_argument("--passes", type=float, default=None, metavar="P", help=_PASSES_HELP)
     parser.add_argument("--all-samples", action="store_true", help="evaluate every layer on all samples")
     parser.add_argument("--gradient-only", action="store_true", help="foretell alone, evaluate nothing")
+    add_cluster(parser)
     parser.registered = _registered
     _add_data(parser)
 
@@ -242,6 +243,7 @@ def _add_repair(verbs: Any) -> None:
     _add_model(parser)
     parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"by which it is quantized (w8a8): {_RECIPE}")
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the repaired recipe")
+    add_cluster(parser)
     parser.registered = _registered
     _add_data(parser)
 

@@ -1,10 +1,10 @@
-"""The options of ``qexplorer search``, ``qexplorer tune`` and ``qexplorer design``."""
+"""The options of ``qexplorer search``, ``tune`` and ``design``, and the one that names a cluster."""
 
 from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_design_options", "add_search_options", "add_tune_options"]
+__all__ = ["add_cluster", "add_design_options", "add_search_options", "add_tune_options"]
 
 _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--formats", ("int8", "int4"), "number formats of weights to choose among"),
@@ -29,11 +29,16 @@ _NETWORKS = (
 _CLUSTER = "Dask cluster that does the work, such as tcp://192.168.1.5:8786 (docs/cluster.md); off: this machine"
 
 
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that names who does a sweep."""
+    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
+
+
 def add_design_options(parser: argparse.ArgumentParser) -> None:
     """Adds those of ``design``."""
     for option, default, words in _NETWORKS:
         parser.add_argument(option, type=int, default=default, metavar="N", help=f"{words} ({default})")
-    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
+    add_cluster(parser)
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +61,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     only = "only choices that the backend has integer kernels for, and float"
     parser.add_argument("--hardware-aware", action="store_true", help=only)
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
-    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
+    add_cluster(parser)
 
 
 def add_tune_options(parser: argparse.ArgumentParser) -> None:
@@ -77,4 +82,4 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampler", choices=("local", "nsga2", "tpe"), default="local", help=drawn)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (0)")
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the chosen recipe")
-    parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
+    add_cluster(parser)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.model import Model
@@ -19,7 +16,7 @@ from qexplorer.scheduling.sweep import run_tasks
 from qexplorer.scheduling.task import SweepTask
 from qexplorer.search.sensitivity.distances import LaidBeside
 
-__all__ = ["BATCH", "as_rows", "laid_elsewhere", "lay_tasks"]
+__all__ = ["BATCH", "laid_elsewhere", "lay_tasks"]
 
 BATCH = 32
 """Samples that are run at a time, at most."""
@@ -53,8 +50,7 @@ def laid_elsewhere(
     for done, end in enumerate(run_tasks(tasks), start=1):
         tell(f"measuring recipe {done} of {len(tasks)}", done / len(tasks))
         if end.error is None:
-            rows = {name: [np.asarray(row, np.float64) for row in value] for name, value in end.value.items()}
-            found[digests[end.task.digest]] = LaidBeside(**rows)
+            found[digests[end.task.digest]] = LaidBeside.from_json(end.value)
     return found
 
 
@@ -67,8 +63,3 @@ def lay_tasks(model: Model, data: DataSet, apart: Split, recipes: Sequence[Recip
         inputs |= statistics_inputs(model, data)
     limits = allowance(model, batch=BATCH, samples=apart.n)
     return [SweepTask(_TARGET, {"recipe": recipe.to_yaml()}, inputs, limits=limits) for recipe in recipes]
-
-
-def as_rows(laid: LaidBeside) -> dict[str, Any]:
-    """As JSON data."""
-    return {name: [row.tolist() for row in value] for name, value in asdict(laid).items()}

@@ -9,7 +9,6 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.load.handing import data_in, model_in
 from qexplorer.observe.collecting.handing import statistics_in
 from qexplorer.process.child import Emit
-from qexplorer.search.mixing.elsewhere import as_rows
 from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.sensitivity.finding import yardstick_of
 
@@ -27,10 +26,10 @@ def lay(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG00
         emit: takes events.
 
     Returns:
-        The fields of ``LaidBeside``, as lists.
+        A ``LaidBeside`` as plain data.
     """
     recipe = Recipe.parse(arguments["order"]["recipe"])
-    return as_rows(_verifier(arguments["inputs"]).laid(recipe))
+    return _verifier(arguments["inputs"]).laid(recipe).to_json()
 
 
 def _verifier(inputs: dict[str, str]) -> Verifier:

@@ -77,6 +77,10 @@ class Verifier:
         new = [recipe for recipe in recipes if recipe.digest not in self._known.keys() | self._laid.keys()]
         self._laid |= laid_elsewhere(self.model, self.data, self.apart, new, tell)
 
+    def learn(self, recipe: Recipe, laid: LaidBeside) -> None:
+        """Takes what somebody else found of a recipe on these samples."""
+        self._laid[recipe.digest] = laid
+
     def loss(self, recipe: Recipe) -> float:
         """What a recipe loses; the file need not be made here if somebody has run it.
 
@@ -86,6 +90,11 @@ class Verifier:
         """
         laid = self._laid.get(recipe.digest)
         return self.judged(recipe).found.loss if laid is None else float(laid.losses(self.yard).mean())
+
+    def evaluated(self, recipe: Recipe) -> Evaluated:
+        """All that was measured of a recipe but the file, which need not be made here; raises as :meth:`loss`."""
+        laid = self._laid.get(recipe.digest)
+        return self.judged(recipe).found if laid is None else laid.evaluated(self.yard, self.plain)
 
     def laid(self, recipe: Recipe) -> LaidBeside:
         """Its answers beside those of the float network, sample by sample; run here and now."""

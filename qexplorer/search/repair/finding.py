@@ -24,6 +24,7 @@ from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.training.parts import parts
 from qexplorer.search.mixing.verifying import Verifier
+from qexplorer.search.repair.ahead import RemediesAhead, changes
 from qexplorer.search.repair.diagnosing import Evidence, diagnose
 from qexplorer.search.repair.remedies import Remedy, remedies_for
 from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
@@ -231,20 +232,29 @@ class _Repair:
         return self.recipe.model_copy(update={"algorithms": ()})
 
     def _tried(self, found: RepairReport, verifier: Verifier) -> RepairReport:
-        recipe, begin = self.recipe, max(found.before.loss, 1e-12)
-        targets = self._targets(found)
-        for place, diagnosis in enumerate(targets):
-            share = 0.4 + 0.6 * place / max(len(targets), 1)
-            where = diagnosis.layer or "the whole model"
-            for remedy in remedies_for(diagnosis):
-                if found.after.loss <= _DONE * begin:
-                    break
-                self.tell(f"trying {remedy.title} for {where}", share)
-                changed, step, found = self._try(found, verifier, recipe, diagnosis, remedy, begin)
-                found = replace(found, steps=(*found.steps, step))
-                if changed is not None:
-                    recipe = changed
-                self._hand(found)
+        targets, begin = self._targets(found), max(found.before.loss, 1e-12)
+        with RemediesAhead(verifier) as ahead:
+            for place, diagnosis in enumerate(targets):
+                share = 0.4 + 0.6 * place / max(len(targets), 1)
+                found = self._tried_for(diagnosis, found, ahead, begin, share)
+        return found
+
+    def _tried_for(
+        self, diagnosis: Diagnosis, found: RepairReport, ahead: RemediesAhead, begin: float, share: float
+    ) -> RepairReport:
+        """The report with the remedies for one fault tried, and those kept that help."""
+        recipe, asked = Recipe.parse(found.repaired), False
+        remedies = remedies_for(diagnosis)
+        for number, remedy in enumerate(remedies):
+            if found.after.loss <= _DONE * begin:
+                break
+            self.tell(f"trying {remedy.title} for {diagnosis.layer or 'the whole model'}", share)
+            if not asked:
+                ahead.ask(changes(recipe, diagnosis, remedies[number:]))
+            changed, step, found = self._try(found, ahead.evaluated, recipe, diagnosis, remedy, begin)
+            found = replace(found, steps=(*found.steps, step))
+            recipe, asked = changed or recipe, changed is None
+            self._hand(found)
         return found
 
     def _with_sums_tried(self, found: RepairReport, sums: SaturatingSums) -> RepairReport:
@@ -257,7 +267,9 @@ class _Repair:
                 if now is None or not now.at_fault:
                     break
                 self.tell(f"trying {remedy.title} for {diagnosis.layer}", 0.95)
-                changed, step, after = self._try(found, sums.verifier, recipe, diagnosis, remedy, 0.0, bound=None)
+                changed, step, after = self._try(
+                    found, sums.verifier.evaluated, recipe, diagnosis, remedy, 0.0, bound=None
+                )
                 then = None if changed is None else sums.of(changed)
                 if changed is not None and then is not None and _pays(now, then):
                     recipe, now, found = changed, then, replace(after, saturating_after=then.saturating.loss)
@@ -279,7 +291,7 @@ class _Repair:
     def _try(
         self,
         found: RepairReport,
-        verifier: Verifier,
+        judge: Callable[[Recipe], Evaluated],
         recipe: Recipe,
         diagnosis: Diagnosis,
         remedy: Remedy,
@@ -297,7 +309,7 @@ class _Repair:
             changed = remedy.change(recipe, diagnosis)
             if changed is None:
                 return None, step(None, None, "it is so already, or there is nothing that it could change"), found
-            _, after = verifier.of(changed)
+            after = judge(changed)
         except (QExplorerError, ValueError) as error:
             said = error.sentence if isinstance(error, QExplorerError) else str(error).splitlines()[0]
             return None, step(None, None, said), found

@@ -8,8 +8,8 @@ the squared error in units of the float output's mean square, the mean over outp
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,20 @@ class LaidBeside:
             return None
         found = float(yard.metric.value(np.concatenate(self.scores)))
         return found if math.isfinite(found) else None
+
+    def to_json(self) -> dict[str, list[Any]]:
+        """As plain data; :meth:`from_json` reads it back, bit for bit."""
+        return {each.name: [rows.tolist() for rows in getattr(self, each.name)] for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, list[Any]]) -> LaidBeside:
+        """What :meth:`to_json` told."""
+        return cls(**{name: [np.asarray(rows, np.float64) for rows in parts] for name, parts in value.items()})
+
+    def take_in(self, more: LaidBeside) -> None:
+        """Puts the rows of further samples behind."""
+        for each in fields(self):
+            getattr(self, each.name).extend(getattr(more, each.name))
 
     def evaluated(self, yard: Yardstick, plain: LaidBeside | None) -> Evaluated:
         """What it comes to, beside the float network on as many samples."""

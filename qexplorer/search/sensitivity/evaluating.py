@@ -57,6 +57,11 @@ class Results:
     whole: LaidBeside | None
     trials: list[LaidBeside]
 
+    @classmethod
+    def empty(cls, trials: int, *, whole: bool) -> Results:
+        """Of so many trials, nothing yet."""
+        return cls(LaidBeside(), LaidBeside() if whole else None, [LaidBeside() for _ in range(trials)])
+
 
 class Evaluation:
     """Sessions of one model's stretches.
@@ -66,10 +71,20 @@ class Evaluation:
         plan: by which layers are rounded.
         view: the model's graph.
         stretches: of the model, in order.
+        threads: trials that run beside each other; None: one for each processor.
     """
 
-    def __init__(self, model: Model, plan: Plan, view: GraphIndex, stretches: Sequence[Stretch]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        view: GraphIndex,
+        stretches: Sequence[Stretch],
+        *,
+        threads: int | None = None,
+    ) -> None:
         self._model, self._plan, self._view, self._stretches = model, plan, view, stretches
+        self._threads = threads or cores()
         self._groups = {group.name: group for stretch in stretches for group in stretch.groups}
         self._ranks = {info.name: len(info.shape) for info in model.inputs}
         self._sessions: dict[_Form, _Session] = {}
@@ -100,10 +115,10 @@ class Evaluation:
         Raises:
             BackendError: ONNX Runtime cannot run a stretch.
         """
-        found = Results(LaidBeside(), LaidBeside() if whole else None, [LaidBeside() for _ in trials])
+        found = Results.empty(len(trials), whole=whole)
         chained = whole or any(trial.before for trial in trials)
         done = 0
-        with ThreadPoolExecutor(cores()) as pool:  # a trial on a thread each: those of one operator would wait spinning
+        with ThreadPoolExecutor(self._threads) as pool:  # a thread for a trial: those of one operator would spin
             for number, (feeds, samples) in enumerate(batches(self._model, split, batch)):
                 labels = None if split.labels is None else split.labels[done : done + samples]
                 given = as_declared(feeds, self._ranks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tempfile
 from collections.abc import Callable
@@ -29,12 +30,14 @@ from qexplorer.process.places.taking import beside
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.quantize.quantize import CALIBRATION_SAMPLES, digest_of, quantize_model
+from qexplorer.scheduling.chosen import chosen_cluster
 from qexplorer.search.sensitivity.answering import Known, report_of
 from qexplorer.search.sensitivity.distances import Yardstick
 from qexplorer.search.sensitivity.evaluating import Evaluation, Results
 from qexplorer.search.sensitivity.groups import groups_of
 from qexplorer.search.sensitivity.question import LARGE_MACS, Inquiry, other_plans
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
+from qexplorer.search.sensitivity.spread.tasks import SpreadEvaluation
 from qexplorer.search.sensitivity.stretches import stretches_of
 from qexplorer.search.sensitivity.variants import batches_for, passes_of, trials_of
 from qexplorer.search.sharing import with_whom
@@ -73,6 +76,7 @@ def find_sensitivity(
         RecipeError: the recipe cannot be applied, or rounds nothing.
         DataError: there are no calibration samples.
         BackendError: ONNX Runtime cannot run a part of the graph.
+        InputError: a cluster was chosen that cannot be reached, or not be used.
     """
     tell: Progress = progress or (lambda _text, _done: None)
     path = kept_path("sensitivity", [_VERSION, _digest(model, data, question.recipe), data.digest, question.to_json()])
@@ -128,7 +132,8 @@ class _Inquest:
             self._foretell(found, model, view, draw.split, statistics)
             if self.partly is not None:
                 self.partly(report_of(found, self.notes))
-            if self.question.evaluate and groups:
+        if self.question.evaluate and groups:
+            with contextlib.nullcontext() if chosen_cluster() else beside():  # its workers may be on this machine
                 self._evaluate(found, model, view, draw.split)
         return report_of(found, self.notes)
 
@@ -196,6 +201,9 @@ class _Inquest:
                     if self.partly is not None and done < split.n:
                         self.partly(report_of(found, self.notes))
 
+                if chosen_cluster() is not None:
+                    spread = SpreadEvaluation(self.model, self.data, self.question, found.made, split)
+                    return spread.run(trials, on, batch, told)
                 work = Evaluation(model, found.made.plan, view, stretches)
                 return work.run(split, found.yard, trials, on, batch, told, whole=True)
 

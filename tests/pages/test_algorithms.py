@@ -15,7 +15,7 @@ from qexplorer.jobs.kinds.lesson import LESSON, LessonOrder
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
-from qexplorer.measure.lessons.making import lesson_of, spec_of, teachable
+from qexplorer.measure.lessons.making import lesson_of, teachable
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, open_app, texts, when_ended
 
@@ -105,7 +105,7 @@ def _taught(folder: Path, view: str, recipe: str = "w4a8", **choices: Any) -> Ap
     """The view of a layer that was looked into before."""
     model = load_model("tumour_mlp")
     layer = teachable(model)[0]
-    lesson_of(model, fit_to_model(load_data("tumour"), model), spec_of(Recipe.parse(recipe)), layer)
+    lesson_of(model, fit_to_model(load_data("tumour"), model), Recipe.parse(recipe), layer)
     return _opened(folder, recipe, rounding_view=view, tensor_lesson_layer=layer, **choices)
 
 
@@ -195,12 +195,12 @@ def test_size_is_moved_between_channels(workspace_folder: Path) -> None:
     assert "At alpha 1 the largest channel" in texts(app)
     model = load_model("tumour_mlp")
     second = teachable(model)[1]
-    lesson_of(model, fit_to_model(load_data("tumour"), model), spec_of(Recipe.parse("w4a8")), second)
+    lesson_of(model, fit_to_model(load_data("tumour"), model), Recipe.parse("w4a8"), second)
     app.selectbox("keep:tensor_lesson_layer").set_value(second).run()
     app.selectbox("keep:lesson_side").set_value("front").run()
     assert not app.exception
     assert "Equalization takes alpha 0.5" in texts(app)
-    assert "Both weights have one scale each here" in texts(app)
+    assert "both weights with one scale each, as weights alone have it" in texts(app)
 
 
 def test_lessons_need_data(workspace_folder: Path) -> None:

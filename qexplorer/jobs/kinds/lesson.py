@@ -30,9 +30,9 @@ class LessonResult:
 def make_lesson(order: LessonOrder, report: Report) -> LessonResult:
     """Observes the layer's inputs, lets AdaRound learn at every width, and keeps it."""
     model, data = load_both(order, report)
-    from qexplorer.measure.lessons.making import lesson_of, spec_of
+    from qexplorer.measure.lessons.making import lesson_of
 
-    found = lesson_of(model, data, spec_of(order.recipe), order.layer, progress=report.after_loading)
+    found = lesson_of(model, data, order.recipe, order.layer, progress=report.after_loading)
     return LessonResult(found.values.size)
 
 

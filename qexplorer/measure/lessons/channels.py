@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.formats import get_format
-from qexplorer.core.grid import Float32, Grid, fake_quantize, grid_from_range
+from qexplorer.core.grid import Float32, Granularity, Grid, fake_quantize, grid_from_range
+from qexplorer.core.recipe import WeightSpec
 from qexplorer.measure.lessons.lesson import Around, Lesson
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.quantize.algorithms.smoothquant import smoothing
 
 __all__ = ["ALPHAS", "SIDES", "Moved", "Side", "error_of", "moved", "moves"]
@@ -59,8 +61,9 @@ class Moved:
 def moved(lesson: Lesson, bits: int, side: Side, alpha: float | None) -> Moved:
     """Moves size by ``alpha`` and rounds.
 
-    Beside activations these have one 8-bit grid for all and the weights of this layer a scale for each output channel;
-    beside weights both weights have one scale each, and activations stay in float.
+    Beside activations these have one 8-bit grid for all and the weights of this layer a scale for each output channel,
+    on the grid of an integer kernel; beside weights both weights have one scale each, and activations stay in float, so
+    that the grid is that of weights alone.
 
     Args:
         lesson: of a layer, with what is around it.
@@ -127,6 +130,8 @@ def _front_error(front: Float32, factors: Values, bits: int) -> float:
 
 
 def _weight_grid(values: Float32, bits: int, *, by_row: bool) -> Grid:
-    """Symmetric, holding all values: with a scale for each row, or one."""
-    most = np.abs(values).max(1) if by_row else np.abs(values).max()
-    return grid_from_range(-most, most, get_format(f"int{bits}"), symmetric=True, axis=0 if by_row else None)
+    """Symmetric, from the largest magnitude: a scale for each row, as integer kernels take it, or one, as files have it
+    of weights alone."""
+    granularity = Granularity.CHANNEL if by_row else Granularity.TENSOR
+    spec = WeightSpec(format=f"int{bits}", granularity=granularity, calibrator="minmax")
+    return weight_grid(values, spec, 0, either_sign=not by_row)

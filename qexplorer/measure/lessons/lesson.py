@@ -25,7 +25,7 @@ __all__ = ["WIDTHS", "Around", "Lesson", "LessonGrid", "grid_of", "read_lesson",
 WIDTHS = (2, 3, 4, 6, 8)
 """Bits of the grids that a lesson has."""
 
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +89,7 @@ class Lesson:
         moments: float64 ``(groups, columns, columns)``: ``X X^T / n`` of what rows are multiplied with.
         steps: by bits.
         around: what it reads and what makes that; None in lessons that are put together by hand.
+        signs: whether symmetric grids are those of weights alone, which below 8 bits have scales of either sign.
     """
 
     layer: str
@@ -103,6 +104,7 @@ class Lesson:
     moments: NDArray[np.float64]
     steps: dict[int, LessonGrid]
     around: Around | None = None
+    signs: bool = False
 
     @property
     def is_part(self) -> bool:
@@ -141,6 +143,7 @@ def write_lesson(lesson: Lesson, path: Path) -> None:
         around = {each.name: getattr(lesson.around, each.name) for each in fields(Around)}
         around["front_layer"] = np.frombuffer(lesson.around.front_layer.encode(), np.uint8)
         arrays |= {f"around/{name}": value for name, value in around.items()}
+    arrays["signs"] = np.asarray(lesson.signs)
     arrays["schema"] = np.asarray(_SCHEMA)
     for bits, steps in lesson.steps.items():
         arrays |= {f"{bits}/{each.name}": np.asarray(getattr(steps, each.name)) for each in fields(LessonGrid)}
@@ -164,7 +167,7 @@ def read_lesson(path: Path) -> Lesson | None:
         whole, samples, channels, columns, values, groups, moments = (found[name] for name in _ARRAYS)
         shape = (int(whole[0]), int(whole[1]))
         parts = (int(samples), channels, columns, values, groups, moments, steps, _around(found))
-        return Lesson(layer, op, words, shape, *parts)
+        return Lesson(layer, op, words, shape, *parts, signs=bool(found["signs"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

@@ -31,6 +31,7 @@ from qexplorer.process.places.taking import beside
 from qexplorer.quantize.algorithms.adaround import AdaroundOptions, rounded
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
+from qexplorer.quantize.constants import has_signed_scales
 from qexplorer.quantize.layerwise.matrices import LayerMatrix, matrix_of
 from qexplorer.quantize.layerwise.moments import input_moments
 from qexplorer.quantize.layerwise.output_error import better_codes
@@ -44,7 +45,7 @@ SAMPLES = 256
 """Calibration samples on which the layer's inputs are observed, at most."""
 
 _ROWS, _COLUMNS = 32, 256
-_VERSION = 2  # of what is kept; another number makes it unread
+_VERSION = 3  # of what is kept; another number makes it unread
 
 Progress = Callable[[str, float], None]
 
@@ -64,19 +65,20 @@ def teachable(model: Model) -> list[str]:
     return [name for name in constant if not isinstance(matrix_of(view.nodes[name], view), str)]
 
 
-def lesson_path(model: Model, data: DataSet, spec: WeightSpec, layer: str) -> Path:
-    """Where the lesson is kept, or would be; the spec's format does not count."""
-    how = spec.model_dump(mode="json") | {"format": ""}
+def lesson_path(model: Model, data: DataSet, recipe: Recipe, layer: str) -> Path:
+    """Where the lesson is kept, or would be: how grids are laid counts, and which scales they may have."""
+    how = spec_of(recipe).model_dump(mode="json") | {"format": "", "signs": _has_signs(model, recipe, layer)}
     return workspace("lessons") / f"{digest_json([_VERSION, model.sha256, data.digest, how, layer])[:32]}.npz"
 
 
-def lesson_of(model: Model, data: DataSet, spec: WeightSpec, layer: str, *, progress: Progress | None = None) -> Lesson:
+def lesson_of(model: Model, data: DataSet, recipe: Recipe, layer: str, *, progress: Progress | None = None) -> Lesson:
     """The lesson of one layer: a kept one, or made and kept.
 
     Args:
         model: the float model.
         data: fitted to it; its calibration part alone is read.
-        spec: how grids are laid; each width of ``WIDTHS`` takes the place of its format.
+        recipe: grids are laid as it lays those of weights (:func:`spec_of`), at each width of ``WIDTHS``; beside
+            activations in float they are those of weights alone.
         layer: one of :func:`teachable`.
         progress: told a sentence and the share that is done.
 
@@ -84,7 +86,7 @@ def lesson_of(model: Model, data: DataSet, spec: WeightSpec, layer: str, *, prog
         InputError: the layer has no weight that becomes a matrix.
         BackendError: ONNX Runtime cannot run the model.
     """
-    path = lesson_path(model, data, spec, layer)
+    path = lesson_path(model, data, recipe, layer)
     kept = read_lesson(path)
     if kept is not None:
         return kept
@@ -94,7 +96,7 @@ def lesson_of(model: Model, data: DataSet, spec: WeightSpec, layer: str, *, prog
             arguments = {
                 "model": model.to_json(),
                 "data": hand_over(data, Path(folder)),
-                "spec": spec.model_dump(mode="json"),
+                "recipe": recipe.to_yaml(),
                 "layer": layer,
             }
             run_in_child(
@@ -108,7 +110,7 @@ def lesson_of(model: Model, data: DataSet, spec: WeightSpec, layer: str, *, prog
         return found
     allow(allowance(model, batch=32))
     with beside():
-        lesson = _made(model, data, spec, layer, tell)
+        lesson = _made(model, data, recipe, layer, tell)
     write_lesson(lesson, path)
     return lesson
 
@@ -118,14 +120,15 @@ def lesson_in_child(arguments: dict[str, Any], emit: Emit) -> None:
     lesson_of(
         Model.from_json(arguments["model"]),
         taken(arguments["data"]),
-        WeightSpec.model_validate(arguments["spec"]),
+        Recipe.parse(arguments["recipe"]),
         arguments["layer"],
         progress=lambda step, done: emit({"event": "progress", "step": step, "done": done}),
     )
 
 
-def _made(model: Model, data: DataSet, spec: WeightSpec, layer: str, tell: Progress) -> Lesson:
-    weights = {bits: _weight(model, spec, layer, bits) for bits in WIDTHS}
+def _made(model: Model, data: DataSet, recipe: Recipe, layer: str, tell: Progress) -> Lesson:
+    weights = {bits: _weight(model, recipe, layer, bits) for bits in WIDTHS}
+    signs = _has_signs(model, recipe, layer)
     matrix, values = weights[WIDTHS[0]].matrix, weights[WIDTHS[0]].values
     split = calibration_sample(data, SAMPLES).split
     source = index_of(model).nodes[layer].input[0]
@@ -149,7 +152,7 @@ def _made(model: Model, data: DataSet, spec: WeightSpec, layer: str, tell: Progr
     lesson = Lesson(
         layer=layer,
         op=matrix.op,
-        words=_words(spec),
+        words=_words(spec_of(recipe), signs=signs),
         whole=(matrix.groups * rows.shape[1], matrix.columns),
         samples=split.n,
         channels=channels,
@@ -159,6 +162,7 @@ def _made(model: Model, data: DataSet, spec: WeightSpec, layer: str, tell: Progr
         moments=np.ascontiguousarray(moments[:groups][:, columns][:, :, columns]),
         steps={},
         around=around_of(index_of(model), layer, matrix, inputs[layer], columns, groups),
+        signs=signs,
     )
     for number, (bits, weight) in enumerate(weights.items()):
         start = 0.5 + 0.5 * number / len(WIDTHS)
@@ -172,10 +176,20 @@ def _made(model: Model, data: DataSet, spec: WeightSpec, layer: str, tell: Progr
     return lesson
 
 
-def _weight(model: Model, spec: WeightSpec, layer: str, bits: int) -> GridWeight:
-    """The layer's weight on the grid that the spec asks for at one width."""
-    wanted = WeightSpec.model_validate({**spec.model_dump(mode="json"), "format": f"int{bits}"})
-    recipe = Recipe(name="lesson", weights=wanted)
+def _at(recipe: Recipe, bits: int) -> Recipe:
+    """Integers of one width, laid as ``recipe`` lays them, beside its activations."""
+    asked = spec_of(recipe).model_dump(mode="json") | {"format": f"int{bits}"}
+    return Recipe(name="lesson", weights=WeightSpec.model_validate(asked), activations=recipe.activations)
+
+
+def _has_signs(model: Model, recipe: Recipe, layer: str) -> bool:
+    """Whether symmetric grids of few bits have scales of either sign: the layer is decoded beside these activations."""
+    return spec_of(recipe).symmetric and has_signed_scales(model, _at(recipe, WIDTHS[0]), layer)
+
+
+def _weight(model: Model, asked: Recipe, layer: str, bits: int) -> GridWeight:
+    """The layer's weight on the grid that the recipe asks for at one width."""
+    recipe = _at(asked, bits)
     plan = make_plan(model, recipe, None)
     found, reasons = grid_weights(PlanDraft(model, recipe, plan, Materials(), ALGORITHMS.get("adaround")))
     for weight in found:
@@ -195,6 +209,9 @@ def _with_codes(lesson: Lesson, bare: LessonGrid, bits: int, told: Callable[[flo
     return replace(bare, nearest=nearest, learned=learned.codes)
 
 
-def _words(spec: WeightSpec) -> str:
+def _words(spec: WeightSpec, *, signs: bool) -> str:
     fineness = f"blocks of {spec.block}" if spec.granularity == "block" else f"per {spec.granularity}"
-    return f"{fineness}, {'symmetric' if spec.symmetric else 'asymmetric'}"
+    if not spec.symmetric:
+        return f"{fineness}, asymmetric"
+    whose = "as for weights alone (below 8 bits scales of either sign)" if signs else "as integer kernels take it"
+    return f"{fineness}, symmetric, {whose}"

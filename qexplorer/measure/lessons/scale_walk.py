@@ -18,7 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qexplorer.core.grid import Granularity
+from qexplorer.core.recipe import WeightSpec
 from qexplorer.measure.lessons.lesson import Lesson
+from qexplorer.observe.weight_grids import weight_grid
 
 __all__ = ["Walk", "error_at", "slope_at", "slopes_of", "walk_of"]
 
@@ -86,11 +89,12 @@ def slope_at(values: Values, scale: float, levels: tuple[int, int]) -> tuple[flo
 
 
 def walk_of(lesson: Lesson, bits: int) -> Walk:
-    """The way of one scale for all weights of the lesson, on a symmetric grid."""
+    """The way of one scale for all weights of the lesson, on the symmetric grid that the layer's file has."""
     values = lesson.values.astype(np.float64).ravel()
-    most = 2 ** (bits - 1) - 1
-    levels = (-most, most)
-    first = float(np.abs(values).max()) / most or 1.0
+    spec = WeightSpec(format=f"int{bits}", granularity=Granularity.TENSOR, calibrator="minmax")
+    grid = weight_grid(lesson.values, spec, 0, either_sign=lesson.signs)
+    levels = (grid.qmin - int(grid.zero_point), grid.qmax - int(grid.zero_point))
+    first = float(np.abs(values).max()) / max(-levels[0], levels[1]) or 1.0
     scales = first * np.geomspace(*_SPAN, _POINTS)
     path = [first]
     mean = square = 0.0

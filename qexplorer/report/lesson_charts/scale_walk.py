@@ -151,7 +151,8 @@ def curve_spec(walk: Walk, step: int) -> dict[str, Any]:
 def walk_sentence(walk: Walk, step: int) -> str:
     """Where the scale is, what pulls and pushes it, and how near it is to the least error."""
     scale, error = float(walk.path[step]), float(walk.path_errors[step])
-    beyond = float(np.mean(np.abs(walk.values) > scale * walk.levels[1]))
+    low, high = (scale * end for end in walk.levels)
+    beyond = float(np.mean((walk.values < low) | (walk.values > high)))
     pull, push = float(walk.pulls[step]), -float(walk.pushes[step])
     text = f"after {step} steps the scale is {scale:.4g} and {percent_text(beyond, 1)} of the weights are clipped; "
     text += f"those inside pull it down with {pull:.3g}, those clipped push it up with {push:.3g}. "

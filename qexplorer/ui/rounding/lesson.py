@@ -13,7 +13,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.lesson import LESSON, LessonOrder
 from qexplorer.measure.lessons.lesson import WIDTHS, Lesson, read_lesson
-from qexplorer.measure.lessons.making import lesson_path, spec_of, teachable
+from qexplorer.measure.lessons.making import lesson_path, teachable
 from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.session import as_plain, data_reference, fitted_data, model_reference, remembered
@@ -60,7 +60,7 @@ def _teachable(sha256: str, _model: Model) -> list[str]:  # noqa: ARG001 - the d
 def _kept(model: Model, recipe: Recipe, layer: str) -> tuple[Lesson, str] | None:
     data = fitted_data()
     assert data is not None, "without data this is not asked"
-    path = lesson_path(model, data, spec_of(recipe), layer)
+    path = lesson_path(model, data, recipe, layer)
     lesson = _read(str(path), path.stat().st_mtime_ns) if path.exists() else None
     return None if lesson is None else (lesson, path.stem)
 

@@ -45,9 +45,11 @@ def draw_scaled(lesson: Lesson, digest: str, bits: int, settings: str, controls:
 
 def _how(side: Side, front: str) -> str:
     if side == "front":
-        return f"{_LINES} In front: {front}. Both weights have one scale each here, and activations stay in float."
+        grids = "both weights with one scale each, as weights alone have it"
+        return f"{_LINES} In front: {front}. Activations stay in float here, {grids}."
     alone = "" if front else " No layer stands in front whose channels keep a factor."
-    return f"{_LINES} Activations on one 8-bit grid here, weights with a scale for each output channel.{alone}"
+    grids = "weights with a scale for each output channel, as integer kernels take it"
+    return f"{_LINES} Activations on one 8-bit grid here, {grids}.{alone}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -8,7 +8,7 @@ from qexplorer.jobs.kinds.lesson import LESSON, LessonOrder
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.measure.effects.effects import kept_effects
 from qexplorer.measure.lessons.lesson import read_lesson
-from qexplorer.measure.lessons.making import lesson_path, spec_of, teachable
+from qexplorer.measure.lessons.making import lesson_path, teachable
 from tests.jobs.orders import DATA, MODEL, finished
 
 
@@ -30,6 +30,6 @@ def test_a_lesson_is_kept_for_the_page() -> None:
     result = LESSON.result_of(job)
     assert result is not None, job.error
     data = fit_to_model(qx.data("tumour"), model)
-    lesson = read_lesson(lesson_path(model, data, spec_of(qx.Recipe.parse("w4a8")), layer))
+    lesson = read_lesson(lesson_path(model, data, qx.Recipe.parse("w4a8"), layer))
     assert lesson is not None
     assert lesson.values.size == result.weights

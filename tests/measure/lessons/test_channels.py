@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import qexplorer as qx
+from qexplorer.core.grid import fake_quantize
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.load.datasets.fit import fit_to_model
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.measure.lessons.channels import ALPHAS, moved, moves
 from qexplorer.measure.lessons.lesson import Lesson
-from qexplorer.measure.lessons.making import SAMPLES, lesson_of, spec_of
+from qexplorer.measure.lessons.making import SAMPLES, lesson_of
 from qexplorer.quantize.algorithms.equalize import Equalize, EqualizeOptions
 from qexplorer.quantize.changes.drafts import GraphDraft, Materials
 from qexplorer.quantize.decide import decide
@@ -23,6 +24,7 @@ from qexplorer.quantize.layerwise.chains import channel_sizes, scaled_in
 from qexplorer.quantize.outliers.group_error import GroupError
 from qexplorer.quantize.outliers.input_groups import groups_of
 from qexplorer.quantize.outliers.migrating import channel_peaks
+from qexplorer.quantize.plan import make_plan
 from qexplorer.torchgraph.executor import GraphModule
 
 LAYER, FRONT = "hidden2", "hidden1"
@@ -35,7 +37,7 @@ def _shared(shared_workspace: Path) -> None:
 
 def _lesson() -> Lesson:
     model = qx.load("tumour_mlp")
-    return lesson_of(model, fit_to_model(qx.data("tumour"), model), spec_of(Recipe.parse("w8a8")), LAYER)
+    return lesson_of(model, fit_to_model(qx.data("tumour"), model), Recipe.parse("w8a8"), LAYER)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 0.85])
@@ -92,11 +94,26 @@ def test_beside_weights_half_is_equalization_and_float_stays() -> None:
     assert now.factors == pytest.approx(sizes[0] / sizes[1], rel=1e-4)
 
 
+@pytest.mark.parametrize("bits", [3, 8])
+def test_beside_weights_both_have_the_grids_that_files_have_of_weights_alone(bits: int) -> None:
+    """The error in front is that of the plan's own grid, one scale for all, and at few bits every code of it."""
+    lesson, model = _lesson(), qx.load("tumour_mlp")
+    plan = make_plan(model, Recipe.parse(f"w{bits}-tensor"), None)
+    grid = plan.tensors[plan.constants[FRONT][1]].grid
+    assert grid.qmin == (-4 if bits == 3 else -127)
+    weight = index_of(model).array(index_of(model).nodes[FRONT].input[1])
+    rows = weight if len(weight) == len(lesson.around.front) else weight.T
+    assert np.array_equal(rows, lesson.around.front)
+    off = np.square(fake_quantize(rows, grid) - rows, dtype=np.float64).sum(1)
+    wanted = np.sqrt(np.mean(off / np.square(rows, dtype=np.float64).sum(1)))
+    assert moved(lesson, bits, "front", None).front_error == pytest.approx(wanted)
+
+
 def test_grouped_layers_have_channels_of_their_own() -> None:
     """Of a depthwise convolution each row reads one channel, and the weights that make it stand in front."""
     model = qx.load("glyphs_mobilenet")
     data = fit_to_model(qx.data("glyphs"), model)
-    lesson = lesson_of(model, data, spec_of(Recipe.parse("w8a8")), "block.1.depthwise.conv")
+    lesson = lesson_of(model, data, Recipe.parse("w8a8"), "block.1.depthwise.conv")
     around = lesson.around
     assert around is not None
     assert len(around.low) == len(lesson.values) == len(around.front)

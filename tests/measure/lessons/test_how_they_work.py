@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -207,3 +208,14 @@ def test_the_path_goes_from_the_widest_grid_to_near_the_best(bits: int) -> None:
     assert walk.path_errors[-1] < walk.path_errors[0]
     assert walk.pushes[0] == 0, "nothing is clipped at first"
     assert abs(walk.pulls[-1] + walk.pushes[-1]) < 0.25 * walk.pulls[-1], "in the end both are in balance"
+
+
+def test_of_weights_alone_a_scale_begins_at_the_grid_of_the_file() -> None:
+    """Every code is a level, and the largest magnitude is the outermost one, on the side where it is."""
+    lesson = replace(given_lessons.lesson(1, rows=30, columns=12), signs=True)
+    values = lesson.values.ravel()
+    walk = walk_of(lesson, 3)
+    largest = values[np.abs(values).argmax()]
+    assert walk.levels == ((-3, 4) if largest > 0 else (-4, 3))
+    assert walk.path[0] * 4 == pytest.approx(abs(largest))
+    assert walk_of(lesson, 8).levels == (-127, 127)

@@ -5,8 +5,9 @@ touched: the page, its links, the exercise notebook and the tests of all lessons
 Streamlit: it is given the values of its controls and, where it is about a tensor, the tensor, and gives back pictures,
 the numbers in them and the sentence that says what was just seen. ``tests/contract/test_lessons.py`` runs every lesson.
 
-What is seen goes in one order: the picture at the controls' start, the question, the answer (after which the controls
-stand at ``Prediction.then``, so that the picture shows what was asked), then free play, then three closing questions.
+What is seen goes in one order: the pictures at the controls' start but for late ones, the question, the answer (after
+which the controls stand at ``Prediction.then``, so that the pictures show what was asked), then free play, then three
+closing questions.
 """
 
 from __future__ import annotations
@@ -47,10 +48,12 @@ class ChartPicture:
     Attributes:
         spec: a Vega-Lite specification without outer width (``report.chart_frame``).
         reads: how to read it: what its marks stand for, for those who see it and those who hear it.
+        late: whether the answer to the question can be read from it, so that it is drawn only after that.
     """
 
     spec: Mapping[str, Any]
     reads: str
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from qexplorer.report.tensor_charts.histogram_plot import histogram_spec
 __all__ = ["bars", "channel_ranges", "curves", "values_under"]
 
 _BARS = 140
-_UNDER = "Bars: how many values there are. Thin lines: the levels. Beyond the thick lines values are clipped."
+_UNDER = "Bars: how many values there are. Thin lines: the levels. Thick lines: the ends of the grid."
 _RANGES = "Bars: from the least to the largest value of a channel. Marks: the ends of its grid."
 
 
@@ -34,18 +34,21 @@ def values_under(stats: TensorStats, grid: Grid, title: str, *, height: int = 19
     return ChartPicture(spec, _UNDER)
 
 
-def channel_ranges(rows: NDArray[np.float32], grid: Grid, *, own: bool = False, height: int = 190) -> ChartPicture:
+def channel_ranges(
+    rows: NDArray[np.float32], grid: Grid, *, own: bool = False, reads: str = _RANGES, height: int = 190
+) -> ChartPicture:
     """A bar from the least to the largest value of each channel, and the ends of its grid.
 
     Args:
         rows: channels as rows.
         grid: of all of them.
         own: whether they are a model's channels, in the order of its file.
+        reads: how to read it.
         height: in pixels.
     """
     spec = channel_spec(channel_info("Range of each channel, and of its grid", rows.min(1), rows.max(1), grid))
     spec = spec if own else _renamed(spec, "channels, in the file's order", "channels")
-    return ChartPicture({**spec, "height": height}, _RANGES)
+    return ChartPicture({**spec, "height": height}, reads)
 
 
 def _renamed(part: Any, old: str, new: str) -> Any:
@@ -67,6 +70,7 @@ def bars(
     height: int = 190,
     lying: bool = False,
     stacked: bool = False,
+    late: bool = False,
 ) -> ChartPicture:
     """One bar from zero for each row.
 
@@ -79,6 +83,7 @@ def bars(
         height: in pixels.
         lying: bars go to the right, which leaves room for long names.
         stacked: rows with the same name are parts of one bar.
+        late: drawn only after the question is answered.
     """
     data = [{"name": name, "value": value, "kind": kind} for name, value, kind in rows]
     colour: dict[str, Any] = {
@@ -103,6 +108,7 @@ def bars(
             "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips},
         },
         reads,
+        late,
     )
 
 
@@ -117,6 +123,7 @@ def curves(
     log: bool = False,
     now: float | None = None,
     height: int = 190,
+    late: bool = False,
 ) -> ChartPicture:
     """Lines over one control, and a rule where it stands.
 
@@ -130,6 +137,7 @@ def curves(
         log: logarithmic ``y``; zeros must not be among them.
         now: where the control stands.
         height: in pixels.
+        late: drawn only after the question is answered.
     """
     axis: dict[str, Any] = {"field": "x", "type": "quantitative", "title": x, "axis": {"grid": False, "tickCount": 6}}
     axis["scale"] = {"zero": False, "nice": False}
@@ -165,4 +173,5 @@ def curves(
             "layer": [line, rule],
         },
         reads,
+        late,
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from qexplorer.learn.controls import Bits, Choice, Entries, LessonControl, Slider, starts
-from qexplorer.learn.lesson import LESSONS, ChartPicture, LessonPlan, Shown, as_offered
+from qexplorer.learn.lesson import LESSONS, ChartPicture, LessonPlan, Numbers, Picture, Shown, as_offered
 from qexplorer.learn.notebook import exercise_notebook
 from qexplorer.observe.editing.synthetic import DISTRIBUTIONS, synthetic
 from qexplorer.observe.stats import TensorStats
@@ -106,6 +106,59 @@ def test_the_answer_is_one_of_the_choices_on_all_values(lesson: LessonPlan) -> N
         assert asked.right(before, after) in range(len(asked.choices))
         assert asked.because.format(**after).endswith(".")
         assert not re.search(r"\d%", asked.because.format(**after))
+
+
+def _numbers_in(picture: Picture) -> set[float]:
+    """What can be read from a chart: its data, and how long its stacked bars are as a whole; to six digits."""
+    if not isinstance(picture, ChartPicture):
+        return set()
+    found: list[float] = []
+    for rows in picture.spec["datasets"].values():
+        whole: dict[str, float] = {}
+        for row in rows:
+            found += [value for value in row.values() if isinstance(value, float)]
+            if "kind" in row and "name" in row:
+                whole[row["name"]] = whole.get(row["name"], 0.0) + row["value"]
+        found += whole.values()
+    return {float(f"{value:.6g}") for value in found if not value.is_integer()}
+
+
+class _Read(dict[str, float]):
+    """Numbers that know which of them were asked for."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        super().__init__(numbers)
+        self.asked: set[float] = set()
+
+    def __getitem__(self, name: str) -> float:
+        self.asked.add(value := super().__getitem__(name))
+        return value
+
+
+def _foretold(lesson: LessonPlan, tensor: TensorStats | None) -> set[float]:
+    """Numbers that the answer is read from, and those that are new on the way to it, each control moved alone too."""
+    at, then = starts(lesson.controls), lesson.prediction.then
+    before = lesson.show(at, tensor).numbers
+    asked = _Read(lesson.show({**at, **then}, tensor).numbers)
+    lesson.prediction.right(before, asked)
+    ways = [then, *({name: value} for name, value in then.items())]
+    new = {value for way in ways for value in lesson.show({**at, **way}, tensor).numbers.values()} - {*before.values()}
+    return {float(f"{value:.6g}") for value in new | asked.asked if not value.is_integer()}
+
+
+@EACH
+def test_nothing_on_screen_tells_the_answer_before_it_is_given(lesson: LessonPlan) -> None:
+    """No picture but the late ones holds a number that makes the answer, each late one does, and no text says it."""
+    tensor = None if lesson.subject is None else synthetic(lesson.distribution)
+    foretold, asked, at = _foretold(lesson, tensor), lesson.prediction, starts(lesson.controls)
+    shown = lesson.show(at, tensor)
+    for picture in shown.pictures:
+        late = isinstance(picture, ChartPicture) and picture.late
+        assert bool(_numbers_in(picture) & foretold) == late, picture
+    answer = asked.choices[asked.right(shown.numbers, lesson.show({**at, **asked.then}, tensor).numbers)]
+    reads = [picture.reads for picture in shown.pictures if isinstance(picture, ChartPicture)]
+    texts = [lesson.idea, *reads, *(f"{word} {says}" for word, says in lesson.words)]
+    assert len(answer) < 6 or not [text for text in texts if answer in text]
 
 
 @EACH

@@ -44,6 +44,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         reads="Each bar: first the error of rounding, then that of clipping; shorter is better.",
         lying=True,
         stacked=True,
+        late=True,
     )
     whole = tensor.histogram.maximum - min(tensor.histogram.minimum, 0.0)
     share = float(grid.high - grid.low) / whole if whole else 1.0
@@ -60,7 +61,6 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     )
     numbers = {
         "error": 100 * error.mse / power,
-        "least": 100 * errors[best].mse / power,
         "share": 100 * share,
         "minmax": 100 * errors["minmax"].mse / power,
         "clipped": 100 * error.clipped_fraction,

@@ -129,6 +129,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
             reads="Lower is better; the dashed line is where the bits stand.",
             log=True,
             now=float(bits),
+            late=True,
         ),
     )
     return Shown(pictures, words, numbers)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.formats import FORMATS, Granularity
-from qexplorer.core.grid import Grid, grid_from_range
+from qexplorer.core.formats import Granularity
+from qexplorer.core.grid import Grid
+from qexplorer.core.recipe import WeightSpec
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars, channel_ranges
@@ -14,11 +17,16 @@ from qexplorer.learn.scaled import drawn
 from qexplorer.observe.error import row_sums
 from qexplorer.observe.rows import as_rows
 from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.report.palette import INTEGER
 
 __all__ = ["ENTRIES", "channels_of"]
 
 _CHANNELS, _EACH, _MOST, _BLOCK, _FLOOR_DB = 16, 512, 48, 32, -3.0
+_RANGES = (
+    "Bars: from the least to the largest value of a channel. Marks: the ends of its grid, a step farther where its "
+    "largest magnitude is."
+)
 
 
 def channels_of(tensor: TensorStats, spread: float) -> tuple[NDArray[np.float32], bool]:
@@ -29,7 +37,7 @@ def channels_of(tensor: TensorStats, spread: float) -> tuple[NDArray[np.float32]
         spread: of values without: how many times wider the last of 16 made-up channels is than the first.
     """
     if tensor.array is not None and tensor.axis is not None and tensor.array.ndim > 1:
-        return np.asarray(as_rows(tensor.array, tensor.axis, block=False), np.float32)[:_MOST], True
+        return np.asarray(as_rows(tensor.array, tensor.axis, block=False), np.float32), True
     middles = drawn(tensor, _CHANNELS * _EACH, 4)
     factors = np.geomspace(1.0, spread, _CHANNELS, dtype=np.float64) / spread
     order = np.random.default_rng(5).permutation(_CHANNELS)  # so that narrow and wide ones stand side by side
@@ -37,16 +45,9 @@ def channels_of(tensor: TensorStats, spread: float) -> tuple[NDArray[np.float32]
 
 
 def _grid(rows: NDArray[np.float32], granularity: str, bits: int) -> Grid:
-    chosen, reach = FORMATS.get(f"int{bits}"), np.abs(rows)
-    if granularity == "tensor":
-        high = reach.max()
-        return grid_from_range(-high, high, chosen, symmetric=True)
-    if granularity == "channel":
-        high = reach.max(1)
-        return grid_from_range(-high, high, chosen, symmetric=True, axis=0)
-    pad = -rows.shape[1] % _BLOCK
-    high = np.pad(reach, ((0, 0), (0, pad))).reshape(len(rows), -1, _BLOCK).max(2)
-    return grid_from_range(-high, high, chosen, symmetric=True, axis=1, block=_BLOCK)
+    """Symmetric, as files have it of weights alone: below 8 bits every code is used."""
+    spec = WeightSpec(format=f"int{bits}", granularity=Granularity(granularity), block=_BLOCK, calibrator="minmax")
+    return weight_grid(rows, spec, 0, 1, either_sign=True)
 
 
 def _sqnr(rows: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
@@ -82,10 +83,14 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     scales = int(grid.scale.size)
     bytes_codes, bytes_scales = rows.size * bits / 8, 4.0 * scales
     worst, lost = int(sqnr.argmin()), int((sqnr < 0.5).sum())
-    ranges = channel_ranges(rows, grid, own=own)
+    drawn_rows = rows[:_MOST]
+    drawn_grid = (
+        grid if grid.axis is None else replace(grid, scale=grid.scale[:_MOST], zero_point=grid.zero_point[:_MOST])
+    )
+    ranges = channel_ranges(drawn_rows, drawn_grid, own=own, reads=_RANGES)
     quality = bars(
         "Signal over error of each channel",
-        [(str(i), float(db), "") for i, db in enumerate(sqnr)],
+        [(str(i), float(db), "") for i, db in enumerate(sqnr[:_MOST])],
         axis="dB",
         names={"": INTEGER},
         reads="One bar for each channel, in the same order: higher is better, and at 0 dB nothing is left.",
@@ -103,6 +108,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     )
     if not own:
         words += " The channels are made up from these values, some narrow, some wide."
+    elif len(rows) > _MOST:
+        words += f" The first {_MOST} are drawn."
     numbers = {
         "worst": float(sqnr[worst]),
         "median": float(np.median(sqnr)),
@@ -129,7 +136,9 @@ ENTRIES = (
                 (("tensor", "tensor"), ("channel", "channel"), ("block", "block")),
                 "tensor",
             ),
-            Slider("bits", "Bits", 2, 8, 1, 4),
+            Slider(
+                "bits", "Bits", 2, 8, 1, 4, help="Grids as files have them of weights alone: codes -8 to 7 at 4 bits"
+            ),
             Slider(
                 "spread",
                 "Widest channel over narrowest",
@@ -156,7 +165,7 @@ ENTRIES = (
                 (
                     (
                         "nearly all of their values round to zero",
-                        "With codes -7 to 7 a step is 50 / 7, about 7 times their largest value: "
+                        "With 8 steps up to its end a step is 50 / 8, about 6 times their largest value: "
                         "those channels are lost.",
                     ),
                     (
@@ -225,12 +234,13 @@ ENTRIES = (
             "A weight of two channels, one a hundred times wider.",
             (
                 ExerciseStep(
-                    "Scales for codes -7 to 7: one for the tensor, and one for each row.",
-                    "w = np.array([[0.01, -0.02, 0.014], [1.0, 2.0, -1.4]])\nper_tensor = ...\nper_channel = ...",
-                    "w = np.array([[0.01, -0.02, 0.014], [1.0, 2.0, -1.4]])\nper_tensor = np.abs(w).max() / 7\n"
-                    "per_channel = np.abs(w).max(axis=1) / 7",
-                    "assert np.isclose(per_tensor, 2 / 7), 'the largest magnitude of all'\n"
-                    "assert np.allclose(per_channel, [0.02 / 7, 2 / 7]), 'the largest magnitude of each row'",
+                    "Scales for codes -8 to 7, one for the tensor and one for each row; here the largest magnitudes "
+                    "are negative, and become code -8.",
+                    "w = np.array([[0.01, -0.02, 0.014], [1.0, -2.0, 1.4]])\nper_tensor = ...\nper_channel = ...",
+                    "w = np.array([[0.01, -0.02, 0.014], [1.0, -2.0, 1.4]])\nper_tensor = np.abs(w).max() / 8\n"
+                    "per_channel = np.abs(w).max(axis=1) / 8",
+                    "assert np.isclose(per_tensor, 2 / 8), 'the largest magnitude of all'\n"
+                    "assert np.allclose(per_channel, [0.02 / 8, 2 / 8]), 'the largest magnitude of each row'",
                 ),
                 ExerciseStep(
                     "What is left of the first row with each of them?",

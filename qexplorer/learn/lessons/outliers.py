@@ -144,7 +144,7 @@ ENTRIES = (
         controls=(
             Slider("times", "Channel 7, times as large", 1, 100, 1, 1),
             Choice("remedy", "What is done", _REMEDIES, "none"),
-            Slider("bits", "Bits", 4, 8, 1, 8),
+            Slider("bits", "Bits", 4, 8, 1, 8, help="Symmetric, as integer kernels take it: codes -127 to 127 at 8"),
         ),
         show=_show,
         prediction=Prediction(

@@ -94,6 +94,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
             names={"chosen": CLIPPING, "other": INTEGER},
             reads="Signal over error of the worst channel, without its two largest values: longer is better.",
             height=170,
+            late=True,
         ),
     )
     numbers = {f"db_{name}": db for name, db in worst.items()}
@@ -116,7 +117,7 @@ ENTRIES = (
         controls=(
             Choice("fault", "What is wrong", _FAULTS, "unequal"),
             Choice("remedy", "Remedy", _REMEDIES, "none"),
-            Slider("bits", "Bits", 4, 8, 1, 6),
+            Slider("bits", "Bits", 4, 8, 1, 6, help="Grids as integer kernels take them: codes -31 to 31 at 6 bits"),
         ),
         show=_show,
         prediction=Prediction(
@@ -187,8 +188,8 @@ ENTRIES = (
         words=(
             (
                 "a value far out",
-                "widens the steps of all values that share its scale, so that with a scale for each channel its own "
-                "channel is still bad.",
+                "widens the steps of all values that share its scale, so that its channel stays bad even with a "
+                "scale of its own.",
             ),
             (
                 "calibrated on one class",

@@ -15,6 +15,9 @@ from qexplorer.observe.stats import TensorStats
 
 __all__ = ["ENTRIES"]
 
+_WHOLE = 8
+"""Bits from which on weights alone have the grid that integer kernels take."""
+
 
 def _grid(histogram: Histogram, bits: int, *, symmetric: bool) -> Grid:
     chosen = FORMATS.get(f"int{bits}" if symmetric else f"uint{bits}")
@@ -46,12 +49,15 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "sqnr": error.sqnr_db if np.isfinite(error.sqnr_db) else 999.0,
     }
     kind = "Symmetric" if symmetric else "Asymmetric"
+    codes = f"codes {grid.qmin} to {grid.qmax}"
     zero = "zero is code 0, and no zero point is stored" if symmetric else f"zero is code {int(grid.zero_point)}"
     waste = f"**{idle} of {levels}** levels lie where no value is" if idle else "every level is within the values"
     words = (
-        f"{kind}: {zero}; {waste}. A step is {float(grid.scale):.3g} wide, the signal {numbers['sqnr']:.1f} dB above "
-        "the error."
+        f"{kind}: {codes}, {zero}; {waste}. A step is {float(grid.scale):.3g} wide, the signal "
+        f"{numbers['sqnr']:.1f} dB above the error."
     )
+    if symmetric and tensor.kind == "weight" and bits < _WHOLE:
+        words += f" Of weights alone files use code {-(2 ** (bits - 1))} too, with a scale of either sign."
     return Shown((values_under(tensor, grid, "The values, and the levels of the grid", height=240),), words, numbers)
 
 
@@ -147,8 +153,8 @@ ENTRIES = (
             ),
             (
                 "-127 to 127",
-                "8 bits have one negative code more than positive ones, -128; a grid that leaves it "
-                "out mirrors itself.",
+                "8 bits have one negative code more than positive ones, -128; a grid without it mirrors itself, and is "
+                "what integer kernels take.",
             ),
             (
                 "dB",

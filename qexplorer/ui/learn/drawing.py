@@ -15,7 +15,8 @@ __all__ = ["draw_shown", "editor_key"]
 
 
 def draw_shown(lesson: LessonPlan, shown: Shown, settings: str, *, fixed: bool) -> None:
-    """The pictures, side by side where there is room for two; ``fixed`` where nothing can be dragged yet."""
+    """The pictures, side by side where there is room for two; ``fixed`` while the question waits for its answer: then
+    nothing can be dragged, and late pictures are only announced."""
     if len(shown.pictures) == 1:
         _draw(lesson, shown.pictures[0], 0, settings, fixed=fixed)
         return
@@ -25,7 +26,10 @@ def draw_shown(lesson: LessonPlan, shown: Shown, settings: str, *, fixed: bool) 
 
 
 def _draw(lesson: LessonPlan, picture: Picture, place: int, settings: str, *, fixed: bool) -> None:
-    if isinstance(picture, ChartPicture):
+    if isinstance(picture, ChartPicture) and picture.late and fixed:
+        st.markdown(f"**{picture.spec['title']['text']}**")
+        st.caption("This picture comes with the answer.")
+    elif isinstance(picture, ChartPicture):
         key = f"learn_{lesson.name}_{place}"
         draw_picture(dict(picture.spec), key=key, settings=settings, reads=picture.reads)
     elif isinstance(picture, GridPicture):

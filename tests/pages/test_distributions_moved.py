@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.load.model import load_model
+from qexplorer.load.store import find
 from tests.pages.app import editor_data, open_app
 from tests.pages.on_distributions import PAGE, charts, control, opened
 
@@ -66,6 +68,19 @@ def test_a_link_names_a_file_of_one_s_own_by_its_digest(workspace_folder: Path) 
     lacking = _linked(model="mine", digest="0" * 64)
     (error,) = lacking.error
     assert f"digest '{'0' * 64}' (load the file of mine with this SHA-256 on page Model" in error.value
+
+
+def test_a_model_whose_weights_lie_beside_it_is_found_by_its_link(workspace_folder: Path, tmp_path: Path) -> None:
+    """The digest of its file alone finds nothing, as it says nothing of the weights; that of both together does."""
+    file = tmp_path / "net.onnx"
+    proto = onnx.load(load_model("tumour_mlp").path)
+    onnx.save(proto, file, save_as_external_data=True, location="w", size_threshold=0)
+    assert find(load_model(str(file)).source_sha256, None) is None
+    app = opened(workspace_folder, model=str(file), data=None)
+    assert not app.exception
+    fresh = _linked(model="net", digest="".join(app.query_params["digest"]), bits="4")
+    assert not fresh.error
+    assert editor_data(fresh)["format"]["name"] == "int4"
 
 
 def test_rubbish_in_a_link_gives_one_sentence() -> None:

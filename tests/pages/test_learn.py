@@ -157,6 +157,17 @@ def test_a_link_is_the_whole_view_in_a_session_that_was_there_before() -> None:
     assert app.slider("keep:learn:scale_and_zero_point:bits").value == 3
 
 
+def test_a_link_about_a_tensor_brings_its_model() -> None:
+    """A session without one opens the sample that the link names; of a model that is not here it says what to load."""
+    app = _opened("granularity", values="model:hidden1.weight", model="tumour_mlp", ask="off")
+    assert not app.error
+    assert app.selectbox("keep:learn:granularity:values").value == "model:hidden1.weight"
+    assert "".join(app.query_params["model"]) == "tumour_mlp"
+    fresh = _opened("granularity", values="model:hidden1.weight", model="mine", digest="0" * 64, ask="off")
+    assert "load the file of mine with this SHA-256" in " ".join(str(error.value) for error in fresh.error)
+    assert fresh.selectbox("keep:learn:granularity:values").value == "normal"
+
+
 def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder: Path) -> None:
     """An answer is counted once, the reason comes after the reveal, and the files name nobody."""
     lesson, group = LESSONS.get("scale_and_zero_point"), new_group()

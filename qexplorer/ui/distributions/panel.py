@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.foreign.media import in_label
 from qexplorer.core.model import Model
 from qexplorer.ui.distributions.before_after import draw_before_after
 from qexplorer.ui.distributions.beside import (
@@ -33,9 +31,9 @@ from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe, is_decoded
 from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
-from qexplorer.ui.session import choose_model, current_model, remembered, show_error, state
-from qexplorer.ui.sidebar import samples
+from qexplorer.ui.session import current_model, remembered, show_error
 from qexplorer.ui.view.link import Linked, OpenedLink, draw_share, hidden, part, write_link
+from qexplorer.ui.view.model_link import DIGEST, OWN_MODEL, open_model, shared_model
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
@@ -43,15 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_distributions_page"]
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_OWN = "The link carries the SHA-256 of your model's file, not the file: who opens it has to load the same first."
-
 
 def draw_distributions_page() -> None:
     """Draws the page."""
     st.title("Distributions", help="The values of one tensor, and the grid of numbers that quantization leaves of them")
     link = OpenedLink(list(PARTS))
-    _linked_model(link)
+    open_model(link)
     model = current_model()
     if model is None:
         link.close()
@@ -81,37 +76,6 @@ def draw_distributions_page() -> None:
         draw_statistics(stats)
         with st.container(key="next_step"):
             st.page_link("pages/quantize.py", label="Next: choose a recipe", icon=":material/arrow_forward:")
-
-
-def _linked_model(link: OpenedLink) -> None:
-    """Loads what a link names: a sample, or a file of one's own that is in this workspace by its digest."""
-    name, known, digest = link.asked.get("model"), samples(), link.asked.get("digest")
-    if digest is not None:
-        _linked_file(link, digest)
-        return
-    if name is None or name == state().model:
-        return
-    if name not in known:
-        link.refuse("model", f"allowed: {', '.join(known)}")
-        return
-    choose_model(name, known[name].data)
-    st.rerun()
-
-
-def _linked_file(link: OpenedLink, digest: str) -> None:
-    """Chooses the model of a file with this digest; where it is not here, what to load is said."""
-    from qexplorer.load.store import find
-
-    now, name = current_model(), in_label(link.asked.get("model", "")[:60])
-    if now is not None and digest in (now.source_sha256, now.sha256):
-        return
-    found = find(digest, None) if _DIGEST.fullmatch(digest) else None
-    if found is None:
-        what = f"the file of {name or 'the model'} with this SHA-256"
-        link.refuse("digest", f"load {what} on page Model, then open the link again", letters=64)
-        return
-    choose_model(str(found.path), None, name=found.name)
-    st.rerun()
 
 
 @st.fragment
@@ -146,8 +110,8 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
                     draw_second(second, under)
         draw_tensor_editor(stats, judged, found)
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="files_of_editor"):
-            now = write_link(_linked(stats, beside), _shared_model(model))
-            draw_share(now, PARTS, own=_OWN if "digest" in now else None)
+            now = write_link(_linked(stats, beside), shared_model(model))
+            draw_share(now, PARTS, own=OWN_MODEL if DIGEST in now else None)
             draw_files(model, judged, settings, shown, log=log, bent=bent)
     with controls:
         with part("axes"):
@@ -169,12 +133,6 @@ def _linked(stats: TensorStats, beside: TensorStats | None) -> list[Linked]:
     """All controls that stand in the address."""
     found = [KIND, *of_tensors({}), *of_tensor(stats), *of_options(stats.kind), *of_closer(stats, [])]
     return found if beside is None else [*found, *of_grid(beside, PLACE), *of_options(beside.kind, PLACE)]
-
-
-def _shared_model(model: Model) -> dict[str, str]:
-    """The model as a link names it: a sample by its name, another also by the digest of its file."""
-    name = state().model
-    return {"model": name} if name in samples() else {"model": model.name, "digest": model.source_sha256}
 
 
 def _closer() -> str | None:

@@ -15,15 +15,17 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.learn.controls import LessonControl, Settings, Switch, starts
 from qexplorer.learn.lesson import LESSONS, LessonPlan
-from qexplorer.ui.session import show_error
+from qexplorer.ui.session import current_model, show_error
 from qexplorer.ui.view.choices import choice, chosen
 from qexplorer.ui.view.link import HIDE, Linked, OpenedLink, hidden, link_to, query_of, write_link
+from qexplorer.ui.view.model_link import DIGEST, MODEL, open_model, shared_model
 
 __all__ = [
     "ASK",
     "DISTRIBUTION",
     "GROUP",
     "LESSON",
+    "OWN",
     "RESERVED",
     "Place",
     "choice_name",
@@ -35,6 +37,8 @@ __all__ = [
 ]
 
 LESSON, ASK, DISTRIBUTION, GROUP = "lesson", "ask", "values", "group"
+OWN = "model:"
+"""What stands in front of a tensor of the model, where a distribution's name could stand."""
 _GIVEN, _ASKED_AT, _DUE, _CLOSING, _FIRST = (
     "answer:given",
     "answer:at",
@@ -43,7 +47,7 @@ _GIVEN, _ASKED_AT, _DUE, _CLOSING, _FIRST = (
     "answer:first",
 )
 """What is kept of answers; no control has a colon in its name."""
-RESERVED = frozenset({LESSON, HIDE, ASK, DISTRIBUTION, GROUP, "s", "embed", "embed_options"})
+RESERVED = frozenset({LESSON, HIDE, ASK, DISTRIBUTION, GROUP, MODEL, DIGEST, "s", "embed", "embed_options"})
 """Names in the address that no control of a lesson may have."""
 
 _ASK = Switch(ASK, "Ask first", True)
@@ -187,10 +191,18 @@ def _group() -> dict[str, str]:
     return {GROUP: st.query_params[GROUP]} if GROUP in st.query_params else {}
 
 
+def _named(lesson: LessonPlan) -> dict[str, str]:
+    """The lesson and, where it is about a tensor of the model, the model."""
+    model = current_model() if (Place(lesson).values or "").startswith(OWN) else None
+    return {LESSON: lesson.name, **({} if model is None else shared_model(model))}
+
+
 def place_of(lesson: LessonPlan) -> tuple[Place, OpenedLink]:
     """Where this session is in the lesson: as it was left, or as an address says that came from elsewhere."""
     names = [control.name for control in lesson.controls] + [DISTRIBUTION] * (lesson.subject is not None)
     link, place = OpenedLink(names, view=lesson.name, whole=True), Place(lesson)
+    if link.asked.get(DISTRIBUTION, "").startswith(OWN):
+        open_model(link)
     link.take(_fields(lesson))
     if link.asked and place.ask and place.answer is None:  # the question speaks of what is on screen
         first = starts(lesson.controls)
@@ -200,17 +212,17 @@ def place_of(lesson: LessonPlan) -> tuple[Place, OpenedLink]:
 
 def left_at(lesson: LessonPlan) -> dict[str, str]:
     """The address of a lesson as this session left it."""
-    return query_of(_fields(lesson), {LESSON: lesson.name, **_group()}, hidden(lesson.name))
+    return query_of(_fields(lesson), _named(lesson) | _group(), hidden(lesson.name))
 
 
 def note(lesson: LessonPlan) -> None:
     """Writes where one is into the address, as far as it differs from the lesson's start."""
-    write_link(_fields(lesson), {LESSON: lesson.name, **_group()}, view=lesson.name)
+    write_link(_fields(lesson), _named(lesson) | _group(), view=lesson.name)
 
 
 def prepared_link(lesson: LessonPlan, *, hide: Iterable[str], ask: bool, embed: bool, group: str | None = None) -> str:
     """The link that brings the lesson as it stands now, for others."""
-    query = query_of(_fields(lesson), {LESSON: lesson.name}, hide)
+    query = query_of(_fields(lesson), _named(lesson), hide)
     query.pop(ASK, None)
     more = {} if ask else {ASK: _ASK.write(False)}
     if group is not None:

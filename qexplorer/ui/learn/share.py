@@ -9,6 +9,7 @@ from qexplorer.learn.lesson import LessonPlan
 from qexplorer.learn.notebook import exercise_notebook
 from qexplorer.ui.learn.address import DISTRIBUTION, prepared_link
 from qexplorer.ui.learn.classroom import teach, teaches
+from qexplorer.ui.view.model_link import DIGEST, OWN_MODEL
 
 __all__ = ["draw_share"]
 
@@ -30,7 +31,10 @@ def draw_share(lesson: LessonPlan) -> None:
         group = teaches()
         code = None if group is None else group.code
         st.markdown("Link to this view, as it stands now:")
-        st.code(prepared_link(lesson, hide=hidden, ask=ask, embed=embed), language=None, wrap_lines=True)
+        link = prepared_link(lesson, hide=hidden, ask=ask, embed=embed)
+        st.code(link, language=None, wrap_lines=True)
+        if f"&{DIGEST}=" in link:
+            st.caption(OWN_MODEL)
         if code is None:
             st.button("Collect a class's answers", icon=":material/groups:", on_click=teach)
             st.caption("They stay on this machine, without names.")

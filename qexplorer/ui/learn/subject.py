@@ -12,15 +12,13 @@ from qexplorer.core.model import Model
 from qexplorer.learn.lesson import LessonPlan
 from qexplorer.observe.editing.synthetic import DISTRIBUTIONS, synthetic
 from qexplorer.ui.distributions.tensor import observed, tensor_label, weight_stats_of
-from qexplorer.ui.learn.address import DISTRIBUTION, Place, choice_name
+from qexplorer.ui.learn.address import DISTRIBUTION, OWN, Place, choice_name
 from qexplorer.ui.session import current_model, remembered, show_error
 
 if TYPE_CHECKING:
     from qexplorer.observe.stats import TensorStats
 
 __all__ = ["draw_subject", "tensor_of"]
-
-_OWN = "model:"
 
 
 def tensor_of(lesson: LessonPlan, place: Place) -> TensorStats | None:
@@ -36,9 +34,9 @@ def tensor_of(lesson: LessonPlan, place: Place) -> TensorStats | None:
 
 
 def _found(values: str) -> TensorStats:
-    if not values.startswith(_OWN):
+    if not values.startswith(OWN):
         return synthetic(values)
-    name, model = values.removeprefix(_OWN), current_model()
+    name, model = values.removeprefix(OWN), current_model()
     if model is None:
         raise InputError(
             "this link is about a tensor of a model, and no model is loaded", do="choose one on page Model"
@@ -65,7 +63,7 @@ def draw_subject(lesson: LessonPlan, place: Place) -> None:
         return
     titles = {name: each.title for name, each in DISTRIBUTIONS.items()} | _of_model(lesson)
     if place.values not in titles:
-        titles[str(place.values)] = str(place.values).removeprefix(_OWN)
+        titles[str(place.values)] = str(place.values).removeprefix(OWN)
     st.selectbox(
         "Values",
         list(titles),
@@ -86,4 +84,4 @@ def _of_model(lesson: LessonPlan) -> dict[str, str]:
         return {}
     if statistics is not None:
         names += [stats.name for stats in statistics.of_kind("activation")]
-    return {_OWN + name: f"{model.name}: {tensor_label(model, name)}" for name in names}
+    return {OWN + name: f"{model.name}: {tensor_label(model, name)}" for name in names}

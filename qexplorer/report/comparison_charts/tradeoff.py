@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TradeInfo", "TradePoint", "accuracy_against", "has_accuracy", "trade_info", "trade_spec"]
 
+_LETTERS = 20  # of a name at its point
 NEAR = 0.1  # share of the plot within which two points of one recipe share a label
 
 
@@ -135,7 +136,14 @@ def _point(run: Run, cost: Value, runs: Sequence[Run]) -> TradePoint:
     found = run.accuracy
     assert found is not None
     text = label_of(run, [other for other in runs if other.backend == run.backend])
-    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, drawn(found), found.n, text)
+    return TradePoint(label_of(run, runs), run.backend, run.recipe == "float", cost, drawn(found), found.n, _cut(text))
+
+
+def _cut(text: str) -> str:
+    """A name that has room in the narrowest plot: of a long one its beginning and its end."""
+    if len(text) <= _LETTERS:
+        return text
+    return f"{text[: _LETTERS // 2].rstrip()}…{text[-(_LETTERS // 2 - 1) :].lstrip()}"
 
 
 def _with_labels(info: TradeInfo) -> TradeInfo:

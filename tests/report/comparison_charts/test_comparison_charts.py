@@ -210,6 +210,18 @@ def _int8_on(backend: str) -> Run:
     return quantized_run("w8a8", backend)
 
 
+def test_a_long_name_stands_at_its_point_by_its_beginning_and_its_end() -> None:
+    """Names that are longer than the narrowest plot is wide would have no place anywhere."""
+    name = "w8a8 mixed: 19 int4, 7 int8 (b6c), trained with epochs 3"
+    points = trade_info(comparison(float_run(), quantized_run(name)), "weight_bytes").points
+    text = points[1].text
+    assert points[1].label == name
+    assert points[1].place is not None
+    begin, end = text.split("…")
+    assert name.startswith(begin)
+    assert name.endswith(end)
+
+
 def test_settings_stand_under_every_chart_in_lines_that_are_not_cut() -> None:
     """Model, samples, machine and moment are in the subtitle, broken where the narrowest chart would cut it."""
     long = comparison(machine={"cpu": "Intel(R) Xeon(R) Platinum 8488C with a long name"})

@@ -20,6 +20,7 @@ from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
 from qexplorer.search.mixing.elsewhere import BATCH, laid_elsewhere
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
+from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
 __all__ = ["JudgedMix", "Verifier"]
@@ -58,6 +59,7 @@ class Verifier:
     apart: Split
     yard: Yardstick
     _floats: list[Array] = field(default_factory=list)
+    _beside: FloatAnswers | None = None
     _plain: LaidBeside | None = None
     _known: dict[str, JudgedMix] = field(default_factory=dict)
     _laid: dict[str, LaidBeside] = field(default_factory=dict)  # what others have run, by digest of the recipe
@@ -149,8 +151,10 @@ class Verifier:
         return self._floats
 
     def _judged(self, answers: Sequence[Array]) -> LaidBeside:
+        if self._beside is None:
+            self._beside = self.yard.beside(self.floats)
         judged = LaidBeside()
-        judged.add(self.yard, answers, self.floats, self.apart.labels)
+        judged.add(self.yard, answers, self._beside, self.apart.labels)
         return judged
 
     def _answers(self, path: object) -> list[Array]:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from qexplorer.core.dataset import Array
 from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore
 from qexplorer.measure.metrics.statistics import student_half
+from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["LaidBeside", "Yardstick", "divergence", "log_probabilities"]
+__all__ = ["LaidBeside", "Yardstick"]
 
 Float64 = NDArray[np.float64]
 
@@ -42,6 +43,10 @@ class Yardstick:
     probabilities: bool
     metric: Metric | None = None
     threshold: float | None = None
+
+    def beside(self, plain: Sequence[Array]) -> FloatAnswers:
+        """The float network's answers, ready for variants to be laid beside them."""
+        return FloatAnswers.of(plain, self.floats, self.axis, probabilities=self.probabilities)
 
     @property
     def unit(self) -> str:
@@ -72,23 +77,30 @@ class LaidBeside:
         """Samples."""
         return sum(len(each) for each in self.error)
 
-    def add(self, yard: Yardstick, answers: Sequence[Array], plain: Sequence[Array], labels: Array | None) -> None:
+    def add(
+        self,
+        yard: Yardstick,
+        answers: Sequence[Array],
+        plain: Sequence[Array] | FloatAnswers,
+        labels: Array | None,
+    ) -> None:
         """Takes in a batch.
 
         Args:
             yard: what it is judged by.
             answers: of the variant, first axis the samples.
-            plain: of the float network.
+            plain: of the float network; ready ones (:meth:`Yardstick.beside`) where several variants lie beside them.
             labels: of these samples, or None.
         """
-        rows = [_rows(answers[i], plain[i]) for i in yard.floats]
-        self.signal.append(np.stack([row[0] for row in rows], 1))
-        self.error.append(np.stack([row[1] for row in rows], 1))
-        self.cosine.append(np.stack([row[2] for row in rows], 1))
+        float_answers = plain if isinstance(plain, FloatAnswers) else yard.beside(plain)
+        rows = [float_answers.error(i, answers[i]) for i in yard.floats]
+        self.signal.append(np.stack([float_answers.signals[i] for i in yard.floats], 1))
+        self.error.append(np.stack([row[0] for row in rows], 1))
+        self.cosine.append(np.stack([row[1] for row in rows], 1))
         if yard.axis is not None:
-            self.kl.append(divergence(answers[0], plain[0], yard.axis, probabilities=yard.probabilities))
+            self.kl.append(float_answers.divergence(answers[0]))
         if yard.metric is not None:
-            given = Answers(answers, len(plain[0]), labels, plain, yard.threshold)
+            given = Answers(answers, float_answers.n, labels, float_answers.answers, yard.threshold)
             try:
                 self.scores.append(np.asarray(yard.metric.scores(given), np.float64))
             except NoScore:
@@ -151,38 +163,6 @@ def interval_of_mean(values: Float64) -> tuple[float, float] | None:
         return None
     middle, half = float(values.mean()), student_half(values)
     return max(middle - half, 0.0), middle + half
-
-
-def divergence(answers: Array, plain: Array, axis: int, *, probabilities: bool) -> Float64:
-    """Kullback-Leibler divergence of each sample from what the float network says, in nats, the mean over places.
-
-    Args:
-        answers: scores, first axis the samples.
-        plain: of the float network.
-        axis: of the classes.
-        probabilities: whether scores are probabilities already.
-    """
-    ours, wanted = (log_probabilities(each, axis, probabilities=probabilities) for each in (answers, plain))
-    terms = np.asarray((np.exp(wanted) * (wanted - ours)).sum(axis))
-    return np.asarray(np.maximum(terms.reshape(len(terms), -1).mean(1), 0.0))
-
-
-def log_probabilities(scores: Array, axis: int, *, probabilities: bool) -> Float64:
-    """Logarithms of the classes' probabilities."""
-    values = np.asarray(scores, np.float64)
-    if probabilities:
-        values = np.log(np.maximum(values, 1e-7))
-    values = values - values.max(axis, keepdims=True)
-    return np.asarray(values - np.log(np.exp(values).sum(axis, keepdims=True)))
-
-
-def _rows(answer: Array, plain: Array) -> tuple[Float64, Float64, Float64]:
-    """Mean square of the float values, mean square of the error, and cosine, of each sample."""
-    x, y = (np.asarray(each, np.float64).reshape(len(plain), -1) for each in (plain, answer))
-    signal, other = np.square(x).mean(1), np.square(y).mean(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = (x * y).mean(1) / np.sqrt(signal * other)
-    return signal, np.square(x - y).mean(1), cosine
 
 
 def _mean(values: Any) -> float | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from qexplorer.quantize.emit.graph import Emitter
 from qexplorer.quantize.layerwise.streams import SIMULATED
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
+from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.groups import LayerGroup
 from qexplorer.search.sensitivity.restricted import restricted
 from qexplorer.search.sensitivity.sensitivity_types import Rounded
@@ -124,14 +124,16 @@ class Evaluation:
                 given = as_declared(feeds, self._ranks)
                 chains = pool.map(lambda q, given=given: self._chain(given, quantized=q), (False, True)[: 1 + chained])
                 plain, rounded = (*chains, {})[:2]
-                taking = _Batch(yard, self._view.outputs, feeds, samples, labels, plain)
+                taking = _Batch.of(yard, self._view.outputs, feeds, samples, labels, plain)
                 taking.judge(found.plain, plain)
                 if found.whole is not None:
                     taking.judge(found.whole, rounded)
-                due = [place for place, most in enumerate(on) if number < most]
-                run = partial(self._trial, plain=plain, rounded=rounded)
-                for place, values in zip(due, pool.map(run, (trials[i] for i in due)), strict=True):
-                    taking.judge(found.trials[place], values)
+
+                def tried(place: int, taking: _Batch = taking, plain: _Values = plain, base: _Values = rounded) -> None:
+                    taking.judge(found.trials[place], self._trial(trials[place], plain, base))
+
+                for _ in pool.map(tried, [place for place, most in enumerate(on) if number < most]):
+                    pass
                 done += samples
                 tell(done, found)
         return found
@@ -215,14 +217,31 @@ class _Batch:
     feeds: Mapping[str, Array]
     samples: int
     labels: Array | None
-    plain: Mapping[str, Array]
+    beside: FloatAnswers
+
+    @classmethod
+    def of(
+        cls,
+        yard: Yardstick,
+        names: Sequence[str],
+        feeds: Mapping[str, Array],
+        samples: int,
+        labels: Array | None,
+        plain: Mapping[str, Array],
+    ) -> _Batch:
+        """With the answers of the float network among ``plain``."""
+        return cls(yard, names, feeds, samples, labels, yard.beside(_answers(plain, names, feeds, samples)))
 
     def judge(self, into: LaidBeside, values: Mapping[str, Array]) -> None:
         """Adds what one variant answered."""
-        into.add(self.yard, self._answers(values), self._answers(self.plain), self.labels)
+        answers = _answers(values, self.names, self.feeds, self.samples)
+        into.add(self.yard, answers, self.beside, self.labels)
 
-    def _answers(self, values: Mapping[str, Array]) -> list[Array]:
-        return [without_filling(np.asarray(values[name]), self.feeds, self.samples) for name in self.names]
+
+def _answers(
+    values: Mapping[str, Array], names: Sequence[str], feeds: Mapping[str, Array], samples: int
+) -> list[Array]:
+    return [without_filling(np.asarray(values[name]), feeds, samples) for name in names]
 
 
 class _Session:

@@ -39,8 +39,7 @@ from qexplorer.quantize.training.rounding.placing import quantizer_of
 from qexplorer.quantize.training.rounding.quantizers import DynamicQuantizer, GridQuantizer
 from qexplorer.search.sensitivity.distances import Yardstick, interval_of_mean
 from qexplorer.search.sensitivity.groups import LayerGroup
-from qexplorer.search.sensitivity.probe_graph import ProbePoint, probe_graph
-from qexplorer.search.sensitivity.probes import Probe
+from qexplorer.search.sensitivity.probe_graph import Probe, ProbePoint, probe_graph
 from qexplorer.search.sensitivity.products import product, products_by_row
 from qexplorer.search.sensitivity.sensitivity_types import Foretold, Rounded
 from qexplorer.torchgraph.dtypes import tensor_of

@@ -1,10 +1,13 @@
-"""The float graph with an Identity at every place where a layer that is quantized alone would round."""
+"""The float graph with an Identity at every place where a layer that is quantized alone would round, and what stands
+there while gradients are taken."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
 
 from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
@@ -16,7 +19,27 @@ from qexplorer.search.sensitivity.groups import LayerGroup
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["ProbePoint", "probe_graph"]
+__all__ = ["Probe", "ProbePoint", "probe_graph"]
+
+
+class Probe(nn.Module):
+    """Passes on what it is given.
+
+    Attributes:
+        value: what was passed on in the last run, as a tensor that gradients can be taken of; None of whole numbers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x``, with a gradient of its own."""
+        if not x.is_floating_point():
+            self.value = None
+            return x
+        self.value = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from scipy.stats import spearmanr
 from qexplorer.core.recipe import Recipe
 from qexplorer.search.sensitivity import finding
 from qexplorer.search.sensitivity.accord import accord_of, spearman
-from qexplorer.search.sensitivity.distances import divergence
 from qexplorer.search.sensitivity.finding import find_sensitivity
+from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.gradients import turned_signs
 from qexplorer.search.sensitivity.question import Inquiry
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
@@ -50,11 +52,34 @@ def test_a_small_change_costs_what_second_derivatives_say() -> None:
     """The divergence of a small change is half its square in diag(p) - p p', and 0 without one."""
     random = np.random.default_rng(0)
     scores, change = random.normal(size=(5, 4)), 1e-3 * random.normal(size=(5, 4))
-    found = divergence(scores + change, scores, 1, probabilities=False)
+    float_answers = FloatAnswers.of([scores], (0,), 1, probabilities=False)
+    found = float_answers.divergence(scores + change)
     p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     wanted = 0.5 * ((p * change**2).sum(1) - (p * change).sum(1) ** 2)
     np.testing.assert_allclose(found, wanted, rtol=1e-2)
-    assert (divergence(scores, scores, 1, probabilities=False) == 0).all()
+    assert (float_answers.divergence(scores) == 0).all()
+
+
+@pytest.mark.parametrize("far", [1e-6, 1.0, 30.0, 900.0])
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_a_divergence_is_the_sum_over_classes(far: float, probabilities: bool) -> None:
+    """However far scores are apart, and wherever classes stand, it is what the definition gives; sample by sample."""
+    random = np.random.default_rng(1)
+    plain, answer = (random.normal(size=(3, 7, 5)) for _ in range(2))
+    answer = plain + far * answer
+    if probabilities:
+        plain, answer = (torch.from_numpy(each).softmax(1).clamp(min=1e-7).numpy() for each in (plain, answer))
+    logs = [torch.from_numpy(np.log(each) if probabilities else each).log_softmax(1) for each in (plain, answer)]
+    wanted = (logs[0].exp() * (logs[0] - logs[1])).sum(1).mean(1).numpy()
+    found = FloatAnswers.of([plain], (0,), 1, probabilities=probabilities).divergence(answer)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3 if far < 1e-3 else 1e-9)
+    error, cosine = FloatAnswers.of([plain], (0,), None, probabilities=False).error(0, answer)
+    np.testing.assert_allclose(error, np.square(answer - plain).reshape(3, -1).mean(1))
+    np.testing.assert_allclose(cosine, [_cosine(a, b) for a, b in zip(plain, answer, strict=True)])
+
+
+def _cosine(a: Any, b: Any) -> float:
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
 
 
 def _report(name: str, recipe: str) -> SensitivityReport:

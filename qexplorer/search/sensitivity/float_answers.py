@@ -1,0 +1,140 @@
+"""The float network's answers, with what every variant that is laid beside them needs of them worked out once.
+
+Of a language model an answer has as many values as words times places, and forty variants are laid beside it: where the
+probabilities of the float network are worked out anew each time, judging takes four times as long as running.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qexplorer.core.dataset import Array
+
+__all__ = ["FloatAnswers"]
+
+Float64 = NDArray[np.float64]
+
+_PIECE = 2**17  # values that are compared at a time: with what is computed on the way they stay in a core's own cache
+_LEAST_SHARE = 1e-7  # of a probability, before its logarithm is taken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatAnswers:
+    """Answers of some samples.
+
+    Attributes:
+        answers: as the network gave them, first axis the samples.
+        signals: mean square of each output that is judged, shape ``(n,)``, by its position.
+        classes: scores and probabilities of the first output; None where answers are no classes.
+    """
+
+    answers: Sequence[Array]
+    signals: dict[int, Float64]
+    classes: _Classes | None = None
+
+    @classmethod
+    def of(
+        cls, answers: Sequence[Array], floats: Sequence[int], axis: int | None, *, probabilities: bool
+    ) -> FloatAnswers:
+        """Works out what is asked of all of them.
+
+        Args:
+            answers: of the float network.
+            floats: positions of the outputs that are judged.
+            axis: of scores of classes in the first output; None where it names none.
+            probabilities: whether these scores are probabilities already.
+        """
+        signals = {i: _mean_products(answers[i], answers[i]) for i in floats}
+        return cls(answers, signals, None if axis is None else _Classes.of(answers[0], axis, probabilities))
+
+    @property
+    def n(self) -> int:
+        """Samples."""
+        return len(self.answers[0])
+
+    def error(self, place: int, answer: Array) -> tuple[Float64, Float64]:
+        """Mean square of a variant's error in one output, and the cosine, of each sample."""
+        plain = self.answers[place]
+        x, y = plain.reshape(len(plain), -1), answer.reshape(len(plain), -1)
+        error = np.zeros(len(x))
+        for part in _parts(len(x), x[:1].size):
+            away = y[part].astype(np.float64) - x[part].astype(np.float64)
+            error[part] = np.einsum("ij,ij->i", away, away)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cosine = _mean_products(x, y) / np.sqrt(self.signals[place] * _mean_products(y, y))
+        return error / max(x[:1].size, 1), cosine
+
+    def divergence(self, answer: Array) -> Float64:
+        """Kullback-Leibler divergence of each sample's classes from these, in nats, the mean over places.
+
+        With ``d`` the differences of scores less their mean under ``p``, it is ``log(sum p exp d)``: one function of
+        each value, and no difference of large numbers where answers hardly differ.
+        """
+        assert self.classes is not None, "answers name classes"
+        return self.classes.divergence(answer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Classes:
+    """Scores of the float network, shape ``(n, places, classes)``, and its probabilities."""
+
+    scores: Array
+    shares: Float64
+    axis: int
+    probabilities: bool
+
+    @classmethod
+    def of(cls, scores: Array, axis: int, probabilities: bool) -> _Classes:
+        moved = _as_places(scores, axis)
+        moved = np.log(np.maximum(moved.astype(np.float64), _LEAST_SHARE)) if probabilities else moved
+        return cls(moved, np.exp(_log_probabilities(moved)), axis, probabilities)
+
+    def divergence(self, answer: Array) -> Float64:
+        ours = _as_places(answer, self.axis)
+        found = np.zeros(len(ours))
+        for part in _parts(len(ours), ours[:1].size):
+            taken = ours[part].astype(np.float64)
+            if self.probabilities:
+                taken = np.log(np.maximum(taken, _LEAST_SHARE))
+            shares, scores = self.shares[part], self.scores[part]
+            with np.errstate(over="ignore", invalid="ignore"):
+                away = taken - scores.astype(np.float64)
+                away -= np.einsum("npc,npc->np", shares, away)[..., None]
+                places = np.log1p(np.einsum("npc,npc->np", shares, np.expm1(away, out=away)))
+            if not np.isfinite(places).all():  # scores that are apart by hundreds
+                places = (shares * (_log_probabilities(scores) - _log_probabilities(taken))).sum(-1)
+            found[part] = places.mean(-1)
+        return np.asarray(np.maximum(found, 0.0))
+
+
+def _as_places(scores: Array, axis: int) -> Array:
+    moved = np.moveaxis(scores, axis, -1)
+    return moved.reshape(len(scores), math.prod(moved.shape[1:-1]), moved.shape[-1])
+
+
+def _mean_products(one: Array, other: Array) -> Float64:
+    """The mean of products of each sample's values, in float64."""
+    x, y = one.reshape(len(one), -1), other.reshape(len(one), -1)
+    found = np.zeros(len(x))
+    for part in _parts(len(x), x[:1].size):
+        found[part] = np.einsum("ij,ij->i", x[part].astype(np.float64), y[part].astype(np.float64))
+    return found / max(x[:1].size, 1)
+
+
+def _parts(samples: int, size: int) -> Iterator[slice]:
+    """A few samples of some size at a time."""
+    step = max(1, _PIECE // max(size, 1))
+    for start in range(0, samples, step):
+        yield slice(start, start + step)
+
+
+def _log_probabilities(scores: Array) -> Float64:
+    """Logarithms of the classes' probabilities, classes along the last axis."""
+    values = np.asarray(scores, np.float64)
+    values = values - values.max(-1, keepdims=True)
+    return np.asarray(values - np.log(np.exp(values).sum(-1, keepdims=True)))

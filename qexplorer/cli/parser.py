@@ -213,6 +213,7 @@ def _add_compare(verbs: Any) -> None:
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")
+    add_cluster(parser)
     parser.registered = _registered
     _add_data(parser)
 

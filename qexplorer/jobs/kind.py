@@ -56,6 +56,7 @@ class JobKind(Generic[OrderT, ResultT, PartialT]):
         partial: type of what it may report before the end; None: nothing.
         nice: added to its scheduling priority. Work that takes timings has 0, because niceness is inherited; what takes
             none makes way for the pages.
+        sweeps: whether it has tasks that go to a cluster, where one was chosen.
 
     Raises:
         ValueError: the name would make ids that nobody can look up.
@@ -69,6 +70,7 @@ class JobKind(Generic[OrderT, ResultT, PartialT]):
     work: Callable[[OrderT, Report[PartialT]], ResultT]
     partial: Any = None
     nice: int = 5
+    sweeps: bool = False
 
     def __post_init__(self) -> None:
         check_kind_name(self.name)

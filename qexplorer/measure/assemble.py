@@ -44,7 +44,7 @@ def make_run(
         size=variant.size,
         fidelity=judged.fidelity,
         kernels=judged.kernels,
-        notes=(*judged.notes, *_judged_at(variant, subject)),
+        notes=(*judged.notes, *_judged_at(variant, subject), *_where(judged, timed)),
     )
     if judged.refused is not None:
         return common
@@ -72,6 +72,15 @@ def _judged_at(variant: Variant, subject: Subject) -> tuple[str, ...]:
         return ()
     batch = subject.judged_at(variant)
     return (f"ranges are found over each batch, so it was judged at batch {batch}, at which latency is timed",)
+
+
+def _where(judged: Judged, timed: Timed | None) -> tuple[str, ...]:
+    """Which machines of a cluster measured."""
+    if judged.where is None:
+        return ()
+    if timed is None or timed.where == judged.where:
+        return (f"measured on {judged.where}",)
+    return (f"answers, kernels and memory were found on {judged.where}, times on {timed.where or 'this machine'}",)
 
 
 def _results(variant: Variant, subject: Subject, judged: Judged, floats: Judged | None) -> list[Accuracy]:

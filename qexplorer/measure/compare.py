@@ -19,6 +19,7 @@ from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.comparison import Comparison, Progress
 from qexplorer.measure.effort import Effort
+from qexplorer.measure.elsewhere.asking import elsewhere
 from qexplorer.measure.engine import Engine
 from qexplorer.measure.pace.forecast import Forecast
 from qexplorer.measure.pace.progress import Board
@@ -62,7 +63,8 @@ def compare(
         UnknownName: no such backend.
         BackendError: a backend that cannot be used here.
         Cancelled: ``cancelled()`` became true; every child is gone then.
-        InputError: the workspace cannot be written, or its disk has too little room for what will be.
+        InputError: the workspace cannot be written, or its disk has too little room for what will be; a cluster was
+            chosen that cannot be reached, or not be used.
     """
     backends = list(backends) if backends is not None else [reference().name]
     for backend in backends:
@@ -71,22 +73,23 @@ def compare(
     board = Board(progress, cancelled)
     subject = subject_of(model, data, samples)
     check_room(workspace(), _bytes_written(model, subject, len(wanted)), "comparing")
-    with turn(what="compare", cancelled=cancelled), scratch() as folder:
+    with turn(what="compare", cancelled=cancelled), scratch() as folder, elsewhere(subject, data, samples) as there:
         forecast = Forecast.of(model, subject.n, effort)
         observes = any(recipe.needs_statistics for recipe in wanted)
         board.plan("observe", forecast.observing(data.calibration.n) if observes else 0.1)
         board.plan("quantize", forecast.quantizing(wanted))
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
-        with Engine(subject, files, effort, board, cancelled) as engine:
-            made = _run(engine, model, wanted, data, list(backends), board, forecast)
+        with Engine(subject, files, effort, board, cancelled, elsewhere=there) as engine:
+            run = _run if there is None else _run_elsewhere
+            made = run(engine, model, wanted, data, list(backends), board, forecast)
             runs, said = engine.runs(), engine.predictions()
     return Comparison(
         id=uuid.uuid4().hex,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         model=summarise_model(model),
         data=summarise_data(data, subject),
-        machine=_plain(describe_machine().to_json()),
+        machine=_plain(describe_machine().to_json() if there is None or there.machine is None else there.machine),
         runs=runs,
         effort=effort.value,
         quantized={item.digest: str(item.variant.path) for item in made if item.variant is not None},
@@ -147,6 +150,37 @@ def _run(
                 engine.look_ahead(backend, item.variant, first[0])
     engine.finish_judging()
     engine.time_all(others)
+    return made
+
+
+def _run_elsewhere(
+    engine: Engine,
+    model: Model,
+    recipes: list[Recipe],
+    data: DataSet,
+    backends: list[str],
+    board: Board,
+    forecast: Forecast,  # noqa: ARG001 - of this machine
+) -> list[Prepared]:
+    """Has a cluster judge each variant on each backend as soon as there is a file for it, then time all of them."""
+
+    def told(text: str, share: float) -> None:
+        board.advance("observe", share)
+        engine.collect()
+        board.tell(text, engine.runs())
+
+    engine.expect(backends, [recipe.digest for recipe in recipes])
+    for backend in backends:
+        engine.submit(backend, float_variant(model))
+    made: list[Prepared] = []
+    for item in prepare(model, recipes, data, progress=told):
+        made.append(item)
+        _submit(engine, item, backends)
+        board.advance("quantize", len(made) / len(recipes))
+    board.advance("observe", 1.0)
+    board.advance("quantize", 1.0)
+    engine.finish_judging()
+    engine.time_all(backends)
     return made
 
 

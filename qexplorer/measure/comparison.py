@@ -40,7 +40,7 @@ class Comparison(Wire):
         created: moment it was finished, ISO 8601, UTC.
         model: the float model's name, sha256, shape and size.
         data: the data set's name, digest, how many samples were used and how they were split.
-        machine: where it ran.
+        machine: where it ran: on a cluster, where its times were taken, with the machine's ``name``.
         runs: for each backend the float model, then the recipes in the order they were given.
         effort: ``quick`` or ``standard``.
         quantized: path of each quantized file, by digest.
@@ -80,6 +80,12 @@ class Comparison(Wire):
         texts = {run: read[run].model_copy(update={"name": name}).to_yaml() for run, name in new.items()}
         runs = tuple(replace(run, recipe=new.get(run.digest, run.recipe)) for run in self.runs)
         return replace(self, runs=runs, recipes=self.recipes | texts)
+
+    @property
+    def machine_text(self) -> str:
+        """The processor that took the times, and the machine that has it where that is one of a cluster."""
+        name = self.machine.get("name")
+        return f"{self.machine.get('cpu', 'unknown machine')}{f' of {name}' if name else ''}"
 
     @property
     def look(self) -> str:

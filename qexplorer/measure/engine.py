@@ -14,6 +14,7 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
+from qexplorer.measure.elsewhere.asking import Elsewhere
 from qexplorer.measure.fidelity.looking_ahead import can_prepare
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
@@ -48,6 +49,7 @@ class Engine:
         board: where progress goes.
         cancelled: asked by the threads that wait for children.
         threads: threads of one operator.
+        elsewhere: the cluster that judges and times; None: this machine does.
     """
 
     def __init__(
@@ -59,13 +61,14 @@ class Engine:
         cancelled: Callable[[], bool] | None,
         *,
         threads: int = 1,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._subject, self._files, self._plan = subject, files, PLANS[effort]
-        self._board, self._threads = board, threads
+        self._board, self._threads, self._elsewhere = board, threads, elsewhere
         self._stop = threading.Event()
         self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
         self._forecast = Forecast.of(subject.model, subject.n, effort)
-        self._pool = ThreadPoolExecutor(workers())
+        self._pool = ThreadPoolExecutor(workers() if elsewhere is None else elsewhere.places)
         self._variants = 1
         self._places: dict[str, int] = {}
         self._recipes: tuple[str, ...] = (FLOAT,)
@@ -181,6 +184,10 @@ class Engine:
 
     def _judge(self, slot: Slot, variant: Variant, step: str, scoring: Scoring, after: Future[Judged] | None) -> Judged:
         """Judges in a child; ``after`` is the float model's turn, which began before, where its answers are needed."""
+        if self._elsewhere is not None:
+            judged = self._elsewhere.judge(variant, slot[0], self._threads, self._cancelled)
+            self._board.advance(step, 1.0)
+            return judged
         while after is not None and not wait([after], timeout=_POLL_S).done and not self._cancelled():
             pass
         with beside(self._cancelled):
@@ -245,7 +252,11 @@ class Engine:
             self._board.tell(self._saying(f"checking answers, {len(self._judging)} to go"), self.runs())
 
     def time_all(self, backends: Sequence[str]) -> None:
-        """Times what may be shown, backend after backend, each with the machine to itself."""
+        """Times what may be shown, backend after backend, each with the machine to itself; on a cluster all on one of
+        its machines, if one gives itself."""
+        if self._elsewhere is not None and self._elsewhere.takes_timings:
+            self._time_elsewhere(self._elsewhere, backends)
+            return
         for backend in backends:
             step = self._time_step(backend)
             future = self._pool.submit(copy_context().run, self._time, backend, step)
@@ -256,12 +267,27 @@ class Engine:
             self._board.advance(step, 1.0)
             self._board.tell(f"timed on {BACKENDS.get(backend).label}", self.runs())
 
-    def _time(self, backend: str, step: str) -> dict[Slot, Timed]:
-        variants = {
+    def _time_elsewhere(self, there: Elsewhere, backends: Sequence[str]) -> None:
+        asked = {b: {slot[1]: variant for slot, variant in self._to_time(b).items()} for b in backends}
+        asked = {backend: variants for backend, variants in asked.items() if variants}
+        if asked:
+            future = self._pool.submit(there.time, asked, self._plan, self._threads, self._cancelled)
+            while not wait([future], timeout=_POLL_S).done:
+                self._board.tell("timing on a machine of the cluster")
+            self._timed |= {(b, key): timed for b, found in future.result().items() for key, timed in found.items()}
+        for backend in backends:
+            self._board.advance(self._time_step(backend), 1.0)
+        self._board.tell("timed on a machine of the cluster", self.runs())
+
+    def _to_time(self, backend: str) -> dict[Slot, Variant]:
+        return {
             slot: entry
             for slot, entry in self._slots.items()
             if slot[0] == backend and isinstance(entry, Variant) and self._judged[slot].usable
         }
+
+    def _time(self, backend: str, step: str) -> dict[Slot, Timed]:
+        variants = self._to_time(backend)
         if not variants:
             return {}
 

@@ -47,6 +47,7 @@ class Judged:
         scored: its scores by the metrics that were asked for.
         left_open: whether the simulation did not explain its answers: single steps add up in this graph, so that a
             backend that rounds a little otherwise will have to be looked into.
+        where: the machine of a cluster where that was; None: this one.
     """
 
     failed: str | None = None
@@ -58,6 +59,7 @@ class Judged:
     notes: tuple[str, ...] = ()
     fidelity: Fidelity | None = None
     left_open: bool = False
+    where: str | None = None
 
     @property
     def usable(self) -> bool:

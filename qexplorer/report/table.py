@@ -144,7 +144,7 @@ def data_facts(comparison: Comparison) -> tuple[str, ...]:
 
 def _conditions(comparison: Comparison) -> tuple[str, ...]:
     runs = comparison.runs
-    facts = [str(comparison.machine["cpu"])] if comparison.machine.get("cpu") else []
+    facts = [comparison.machine_text] if comparison.machine.get("cpu") else []
     judged = [run.accuracy for run in runs if run.accuracy and run.accuracy.value is not None]
     timed = [run.latency_ms for run in runs if run.latency_ms and run.latency_ms.p50 is not None]
     if judged:

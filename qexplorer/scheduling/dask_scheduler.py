@@ -109,6 +109,12 @@ class DaskScheduler:
         self._look()
         return max(sum(self._workers.values()), 1)
 
+    @property
+    def takes_timings(self) -> bool:
+        """Whether a worker gives its machine to them."""
+        workers = self._client.scheduler_info()["workers"].values()
+        return any(worker.get("resources", {}).get(MACHINE) for worker in workers)
+
     def start(self, task: SweepTask, told: Told) -> None:
         """Sends the files that workers lack, and the task."""
         if task.exclusive:
@@ -151,8 +157,7 @@ class DaskScheduler:
         self._look()
 
     def _check_machine(self) -> None:
-        workers = self._client.scheduler_info()["workers"].values()
-        if not any(worker.get("resources", {}).get(MACHINE) for worker in workers):
+        if not self.takes_timings:
             raise InputError(
                 f"no worker of the cluster gives the resource '{MACHINE}', which a task that takes timings needs",
                 where=self._address,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
+from qexplorer.core.errors import InputError
 from qexplorer.process.places.homes import places_here
 from qexplorer.process.places.taking import asked_ns, holds_place
 from qexplorer.scheduling.scheduler import Told
@@ -23,16 +24,26 @@ class LocalScheduler:
 
     Args:
         places: tasks beside each other; None: one for each processor.
+
+    Raises:
+        InputError: whoever asks holds a place already.
     """
 
     def __init__(self, places: int | None = None) -> None:
-        assert not holds_place(), "whoever runs a sweep holds no place: its tasks wait for it"
+        if holds_place():
+            what = "a sweep cannot begin inside other work on this machine, whose end its tasks would wait for"
+            raise InputError(what, do="begin it before or after, not while that work tells how far it is")
         self.places = places or places_here()
         self._tasks: queue.SimpleQueue[tuple[SweepTask, Told] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._asked_ns = asked_ns()
         self._open, self._lock = 0, threading.Lock()
+
+    @property
+    def takes_timings(self) -> bool:
+        """It does, alone."""
+        return True
 
     def start(self, task: SweepTask, told: Told) -> None:
         """Puts the task behind the others."""

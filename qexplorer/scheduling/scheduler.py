@@ -21,6 +21,11 @@ class TaskScheduler(Protocol):
         """How many tasks it does beside each other now, at least 1."""
         ...
 
+    @property
+    def takes_timings(self) -> bool:
+        """Whether it takes exclusive tasks: whether somebody gives a machine to them."""
+        ...
+
     def start(self, task: SweepTask, told: Told) -> None:
         """Takes a task and returns at once; ``told`` hears exactly once how it ended, unless all is closed before.
 

@@ -12,9 +12,12 @@ from typing import Generic
 
 import streamlit as st
 
-from qexplorer.jobs.kind import JobKind, OrderT, PartialT, ResultT
+from qexplorer.core.errors import QExplorerError
+from qexplorer.core.workspace import is_someones
+from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT, PartialT, ResultT
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.process.places.waiting import duration
+from qexplorer.scheduling.chosen import chosen_cluster
 from qexplorer.ui.job_memory import cancel_job, job_for, job_page, job_state, job_title, start_job, too_many_jobs
 from qexplorer.ui.session import as_plain, keep, state
 
@@ -111,7 +114,7 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
 def draw_start(name: str, button: StartButton, *, off: bool = False) -> bool:
     """Draws the button that starts work of the kind ``name``; True if it was pressed."""
     lacks = button.lacks or too_many_jobs()
-    return st.button(
+    pressed = st.button(
         button.label,
         type="primary" if button.primary else "secondary",
         icon=button.icon,
@@ -119,6 +122,9 @@ def draw_start(name: str, button: StartButton, *, off: bool = False) -> bool:
         help=lacks or button.help,
         disabled=off or button.off or lacks is not None,
     )
+    if (cluster := _cluster_of(name)) is not None:
+        st.caption(as_plain(f"Its tasks go to {cluster}, as chosen on page System."))
+    return pressed
 
 
 def draw_job(
@@ -206,8 +212,21 @@ def _draw_running(job: JobState, place: str, partial: Draw, beside: Draw) -> Non
         with st.container(horizontal=True, vertical_alignment="center", key=f"{place}_ways_out"):
             beside(job)
             _draw_cancel(job, place)
+    if place != _SIDEBAR and (cluster := _cluster_of(job.kind)) is not None:
+        st.caption(as_plain(f"Its tasks go to {cluster}."))
     if partial is not None:
         partial(job)
+
+
+def _cluster_of(kind: str) -> str | None:
+    """Which cluster does the tasks of a kind of job, in words; None where this machine does all of it."""
+    if not JOB_KINDS.get(kind).sweeps:
+        return None
+    try:
+        address = chosen_cluster()
+    except QExplorerError:  # whoever starts the work is told
+        return None
+    return None if address is None else "the cluster of this host" if is_someones() else f"the cluster at {address}"
 
 
 def _draw_cancel(job: JobState, place: str) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qexplorer.core.errors import Cancelled, ChildError, DataError
+from qexplorer.core.errors import Cancelled, ChildError, DataError, InputError
+from qexplorer.process.places.taking import beside
 from qexplorer.scheduling.inputs import bytes_input
 from qexplorer.scheduling.local import LocalScheduler
 from qexplorer.scheduling.sweep import TaskSweep, run_tasks
@@ -167,3 +168,9 @@ def test_a_sweep_that_died_goes_on(trial: Trial, notes: Path) -> None:
     gone(int(next(notes.glob("3-*")).name.split("-")[1]))
     ends = run(*(trial("add", a=a, seconds=0, notes=str(notes)) for a in range(3)))
     assert [(end.known, end.value["sum"]) for end in ends] == [(True, 0), (True, 1), (True, 2)]
+
+
+def test_a_sweep_inside_other_work_is_refused() -> None:
+    """Tasks would wait for the place that whoever asks holds: that is said, with what to do, and nothing hangs."""
+    with beside(), pytest.raises(InputError, match=r"cannot begin inside other work .*begin it before or after"):
+        LocalScheduler(1)

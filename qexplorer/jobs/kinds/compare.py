@@ -67,6 +67,14 @@ def compare(order: CompareOrder, report: Report[tuple[Run, ...]]) -> CompareResu
 
 
 COMPARE = JobKind(
-    "compare", "Comparing", "Compare", CompareOrder, CompareResult, compare, partial=tuple[RunValue, ...], nice=0
+    "compare",
+    "Comparing",
+    "Compare",
+    CompareOrder,
+    CompareResult,
+    compare,
+    partial=tuple[RunValue, ...],
+    nice=0,
+    sweeps=True,
 )
 ENTRIES = (COMPARE,)

@@ -58,5 +58,6 @@ SENSITIVITY = JobKind(
     SensitivityReport,
     find,
     partial=SensitivityReport,
+    sweeps=True,
 )
 ENTRIES = (SENSITIVITY,)

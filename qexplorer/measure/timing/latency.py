@@ -9,6 +9,7 @@ from typing import Any
 from qexplorer.core.errors import Cancelled, QExplorerError
 from qexplorer.core.results import Energy, Latency, Throughput
 from qexplorer.core.usage import Usage
+from qexplorer.core.wire import Wire
 from qexplorer.machine.neighbours import Busy
 from qexplorer.machine.usage_watch import UsageLog
 from qexplorer.measure.effort import TimingPlan
@@ -24,14 +25,16 @@ __all__ = ["Timed", "time_variants"]
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """What timing found out about one variant; ``failed`` says why there is nothing."""
+class Timed(Wire):
+    """What timing found out about one variant; ``failed`` says why there is nothing, and ``where`` is the machine of a
+    cluster that took the times (None: this one)."""
 
     latency: Latency
     throughput: dict[int, Throughput]
     energy: Energy
     usage: Usage | None = None
     failed: str | None = None
+    where: str | None = None
 
 
 def time_variants(

@@ -138,11 +138,10 @@ def scaled_unit(unit: str, values: Sequence[float]) -> tuple[str, float]:
 
 def made_on(comparison: Comparison) -> str:
     """Model, samples, machine, moment and how long timing was allowed to take, as they stand under every chart."""
-    machine = comparison.machine
     when = comparison.created[:16].replace("T", " ")
     judged = comparison.data.get("n_judged")
     on = f", {judged:,} samples of {comparison.data.get('name')}" if isinstance(judged, int) else ""
-    where = f"{comparison.model.get('name', '')}{on}, {machine.get('cpu', 'unknown machine')}"
+    where = f"{comparison.model.get('name', '')}{on}, {comparison.machine_text}"
     return f"{where}, {when} UTC, effort {comparison.effort}"
 
 

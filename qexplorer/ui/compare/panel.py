@@ -34,7 +34,7 @@ def draw_compare_page() -> None:
         draw_no_model("With one, a click runs it in float and quantized, and shows what changed.")
         draw_history(None)
         return
-    st.markdown("Float and quantized side by side on this machine: what is lost, what is gained, and how sure that is.")
+    st.markdown("Float and quantized side by side: what is lost, what is gained, and how sure that is.")
     model = current_model()
     if model is None:
         return

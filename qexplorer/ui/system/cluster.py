@@ -19,7 +19,8 @@ __all__ = ["draw_cluster"]
 
 _WHAT = (
     "Sweeps are independent tasks, which this machine does in child processes. A Dask cluster does them on other "
-    "machines: the mixes that a search measures, one by one. `docs/cluster.md` says how to start one on two laptops."
+    "machines: layers of a sensitivity, remedies of a repair, mixes and recipes of a search, networks, and the answers "
+    "of a comparison, whose times are all taken on one machine. `docs/cluster.md` says how to start one on two laptops."
 )
 _TRUST = "Whoever runs that scheduler can run programs on this machine and on the workers: name one of your own."
 _FOUND = "cluster_found"

@@ -59,4 +59,5 @@ ARCHITECTURE = JobKind(
     find,
     partial=ArchitectureReport,
     nice=0,
+    sweeps=True,
 )

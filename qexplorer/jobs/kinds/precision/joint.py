@@ -77,4 +77,6 @@ def find(order: JointOrder, report: Report[JointReport]) -> JointReport:
     )
 
 
-JOINT = JobKind("joint", "Searching jointly", "Joint search", JointOrder, JointReport, find, partial=JointReport)
+JOINT = JobKind(
+    "joint", "Searching jointly", "Joint search", JointOrder, JointReport, find, partial=JointReport, sweeps=True
+)

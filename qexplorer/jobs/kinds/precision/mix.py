@@ -59,4 +59,6 @@ def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
     )
 
 
-MIX = JobKind("mix", "Finding the best mix", "Mixed precision", MixOrder, MixReport, find, partial=MixReport)
+MIX = JobKind(
+    "mix", "Finding the best mix", "Mixed precision", MixOrder, MixReport, find, partial=MixReport, sweeps=True
+)

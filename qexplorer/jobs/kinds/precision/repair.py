@@ -30,4 +30,4 @@ def find(order: RepairOrder, report: Report[RepairReport]) -> RepairReport:
     return api.repair(model, order.recipe, data, progress=report.after_loading, partly=report.partial)
 
 
-REPAIR = JobKind("repair", "Repairing", "Repair", RepairOrder, RepairReport, find, partial=RepairReport)
+REPAIR = JobKind("repair", "Repairing", "Repair", RepairOrder, RepairReport, find, partial=RepairReport, sweeps=True)

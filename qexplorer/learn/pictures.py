@@ -95,7 +95,7 @@ def bars(
     }
     y = {"field": "value", "type": "quantitative", "title": axis, "stack": "zero" if stacked else False}
     x: dict[str, Any] = {"field": "name", "type": "nominal", "sort": None, "title": None}
-    x["axis"] = {"labelLimit": 180} if lying else {"labelAngle": 0, "labelLimit": 120, "labelOverlap": True}
+    x["axis"] = {"labelLimit": 260} if lying else {"labelAngle": 0, "labelLimit": 120, "labelOverlap": True}
     if lying:
         x, y = y, x
     tips = [{"field": "name"}, {"field": "kind"}, {"field": "value", "title": axis, "format": ".4g"}]

@@ -33,7 +33,7 @@ def run_app() -> None:
     serve_people()
     hidden, embedded = needs_sign_in(), bool(st.context.is_embedded)  # of a link with embed=true
     page = _navigation(hidden=hidden or embedded)
-    theme.apply()
+    theme.apply(embedded=embedded)
     if hidden:
         draw_sign_in()
         return

@@ -39,8 +39,10 @@ _NARROW = """<script>
 </script>"""
 
 
-def apply() -> None:
-    """Logo and style; called once in each run."""
+def apply(*, embedded: bool = False) -> None:
+    """Logo and style; called once in each run. What is embedded may be on a projector."""
     st.html(_NARROW, unsafe_allow_javascript=True)
     st.logo(str(root() / "assets" / "logo.svg"), size="large", icon_image=ICON)
     st.html(root() / "assets" / "style.css")
+    if embedded:
+        st.html(root() / "assets" / "projector.css")

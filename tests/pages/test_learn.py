@@ -195,7 +195,11 @@ def test_a_teacher_finds_the_group_again_after_a_reload(workspace_folder: Path) 
     (folder,) = (workspace_folder / "groups").iterdir()
     open_group(folder.name).answer("packing", "some-browser", 1)
     session = app.query_params["s"]
-    assert "1 answer of the class" in texts(_opened("packing", s=session))
+    again = _opened("packing", s=session)
+    assert "1 answer of the class" in texts(again)
+    next(button for button in again.button if button.label == "Reveal").click().run()
+    assert LESSONS.get("packing").prediction.asks in _verdicts(again), "the teacher sees the answer as well"
+    assert open_group(folder.name).is_revealed("packing")
     assert "of the class" not in texts(_opened("packing"))
     shutil.rmtree(folder)
     assert "of the class" not in texts(_opened("packing", s=session))

@@ -42,6 +42,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         axis="% of the signal",
         names={"rounding": ROUNDING, "clipping": CLIPPING},
         reads="Each bar: first the error of rounding, then that of clipping; shorter is better.",
+        height=150,
         lying=True,
         stacked=True,
         late=True,
@@ -65,7 +66,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         "minmax": 100 * errors["minmax"].mse / power,
         "clipped": 100 * error.clipped_fraction,
     }
-    picture = values_under(tensor, grid, f"Values, and the range by {titles[method]}", height=250)
+    picture = values_under(tensor, grid, f"Values, and the range by {titles[method]}", height=215)
     return Shown((picture, chart), words, numbers)
 
 

@@ -60,7 +60,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
             axis="mean squared error",
             names={"nearest": CLIPPING, "best": INTEGER, "other": GRID},
             reads="Each bar is one dot beside it: first weight, second weight, both in steps.",
-            height=200,
+            height=175,
         ),
     )
     return Shown(pictures, words, numbers)
@@ -89,7 +89,7 @@ def _spec(
     lines = [point | {"level": str(level)} for level in _CONTOURS for point in _contour(w, rho, level)]
     colours = {"domain": ["nearest", "best", "other"], "range": [CLIPPING, INTEGER, GRID]}
     return {
-        **chart_frame("Four ways to round two weights", "", 200),
+        **chart_frame("Four ways to round two weights", "", 175),
         "datasets": {"rings": lines, "corners": rows, "weights": [{"x": w[0], "y": w[1]}]},
         "layer": [
             {

@@ -86,6 +86,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
             "range stands.",
             log=True,
             now=100 * share,
+            height=170,
             late=True,
         ),
     )

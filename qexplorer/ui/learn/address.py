@@ -26,6 +26,7 @@ __all__ = [
     "GROUP",
     "LESSON",
     "OWN",
+    "PASSED",
     "RESERVED",
     "Place",
     "choice_name",
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 LESSON, ASK, DISTRIBUTION, GROUP = "lesson", "ask", "values", "group"
+PASSED = -1
+"""The answer of who passed over the question."""
 OWN = "model:"
 """What stands in front of a tensor of the model, where a distribution's name could stand."""
 _GIVEN, _ASKED_AT, _DUE, _CLOSING, _FIRST = (
@@ -102,9 +105,9 @@ class Place:
 
     @property
     def answer(self) -> int | None:
-        """The answer that was given; None before, -1 where the question was passed over."""
+        """The answer that was given; None before, ``PASSED`` where the question was passed over."""
         found = self._kept(_GIVEN, None)
-        return found if found in range(-1, len(self.lesson.prediction.choices)) else None
+        return found if found in range(PASSED, len(self.lesson.prediction.choices)) else None
 
     @property
     def closing(self) -> dict[int, int]:

@@ -12,7 +12,7 @@ from qexplorer.learn.group import Group, new_group, open_group
 from qexplorer.learn.lesson import LessonPlan, as_offered
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import INTEGER
-from qexplorer.ui.learn.address import GROUP, Place
+from qexplorer.ui.learn.address import GROUP, PASSED, Place
 from qexplorer.ui.session import session_id, show_error
 from qexplorer.ui.view.choices import choice, chosen
 
@@ -49,20 +49,22 @@ def asked_group() -> Group | None:
 
 
 @st.fragment(run_every=_EVERY_S)
-def draw_answers(lesson: LessonPlan, group: Group) -> None:
-    """What the class has answered so far, and the button that ends it."""
-    choices = lesson.prediction.choices
-    counts = group.counts(lesson.name, len(choices))
+def draw_answers(lesson: LessonPlan, place: Place, group: Group) -> None:
+    """What the class has answered so far, and the button that ends it; the teacher then sees the answer as well."""
+    counts = group.counts(lesson.name, len(lesson.prediction.choices))
     given = sum(counts)
-    words = "1 answer" if given == 1 else f"{given} answers"
-    spec = bars_spec(*_as_offered(lesson, counts))
-    st.vega_lite_chart(in_chart(spec), width="stretch", key=f"learn_answers_{lesson.name}")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{words} of the class, without names. Reveal shows the answer to everybody.")
-        if not group.is_revealed(lesson.name):
-            st.button(
-                "Reveal", type="primary", icon=":material/visibility:", on_click=group.reveal, args=(lesson.name,)
-            )
+    with st.container(key="learn_answers", gap=None):
+        spec = bars_spec(*_as_offered(lesson, counts))
+        st.vega_lite_chart(in_chart(spec), width="stretch", key=f"learn_answers_{lesson.name}")
+        if group.is_revealed(lesson.name):
+            return
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Reveal", type="primary", icon=":material/visibility:", help="Shows the answer to everybody"):
+                group.reveal(lesson.name)
+                if place.answer is None:
+                    place.take_answer(PASSED)
+                st.rerun()
+            st.caption(f"{'1 answer' if given == 1 else f'{given} answers'} of the class, without names.")
 
 
 @st.fragment(run_every=_EVERY_S)
@@ -94,19 +96,22 @@ def _as_offered(lesson: LessonPlan, counts: tuple[int, ...]) -> tuple[tuple[str,
 
 
 def bars_spec(choices: tuple[str, ...], counts: tuple[int, ...]) -> dict[str, Any]:
-    """Answers by choice, as bars from zero."""
+    """Answers by choice, as bars from zero with their number at the end, which is why there is no axis of numbers: the
+    lesson's picture below needs the room."""
+    given = sum(counts)
+    frame = chart_frame(f"What the class expects: {given}", "", 21 * len(choices))
     rows = [{"choice": choice, "answers": count} for choice, count in zip(choices, counts, strict=True)]
     return {
-        **chart_frame("What the class expects", "", 34 * len(choices)),
+        **frame,
+        "title": frame["title"] | {"offset": 6},
         "datasets": {"answers": rows},
         "data": {"name": "answers"},
         "encoding": {
-            "y": {"field": "choice", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}},
+            "y": {"field": "choice", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}},
             "x": {
                 "field": "answers",
                 "type": "quantitative",
-                "title": "answers",
-                "axis": {"tickMinStep": 1, "format": "d"},
+                "axis": None,
                 "scale": {"domain": [0, max(5, *counts)]},
             },
         },

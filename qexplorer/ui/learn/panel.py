@@ -115,9 +115,15 @@ def _draw_lesson(lesson: LessonPlan) -> None:
     with st.container(key="learn_idea"):
         st.markdown(lesson.idea)
     group = asked_group()
-    draw_prediction(lesson, place, tensor, group)
     if (taught := teaches()) is not None and place.ask:
-        draw_answers(lesson, taught)
+        with st.container(key="learn_taught"):
+            question, answers = st.columns([3, 2], gap="small")
+        with question:
+            draw_prediction(lesson, place, tensor, group)
+        with answers:
+            draw_answers(lesson, place, taught)
+    else:
+        draw_prediction(lesson, place, tensor, group)
     with st.container(key="explore"):
         picture, controls = st.columns([3, 1], gap="medium")
     with controls:

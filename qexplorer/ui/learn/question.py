@@ -8,12 +8,10 @@ from qexplorer.core.foreign.media import in_label
 from qexplorer.learn.group import Group
 from qexplorer.learn.lesson import Closing, LessonPlan, as_offered
 from qexplorer.observe.stats import TensorStats
-from qexplorer.ui.learn.address import Place
+from qexplorer.ui.learn.address import PASSED, Place
 from qexplorer.ui.learn.classroom import draw_waiting, is_held_back, send
 
 __all__ = ["draw_closing", "draw_prediction", "is_waiting", "progress"]
-
-_PASSED = -1
 
 
 def is_waiting(lesson: LessonPlan, place: Place, group: Group | None) -> bool:
@@ -33,7 +31,7 @@ def draw_prediction(lesson: LessonPlan, place: Place, tensor: TensorStats | None
                 for at in as_offered(lesson.name, 0, asked.choices):
                     st.button(asked.choices[at], key=f"learn_choice_{at}", on_click=_answer, args=(place, at, group))
                 if group is None:
-                    st.button("Pass", key="learn_pass", type="tertiary", on_click=_answer, args=(place, _PASSED))
+                    st.button("Pass", key="learn_pass", type="tertiary", on_click=_answer, args=(place, PASSED))
     elif group is not None and is_held_back(lesson, place, group):
         draw_waiting(lesson, group)
     else:
@@ -55,7 +53,7 @@ def _predicted(asks: str, choices: tuple[str, ...], given: int, right: int, beca
     answer = _plain(choices[right])
     if given == right:
         st.success(f"{asks} **Right: {answer}.** {because}", icon=":material/check:")
-    elif given == _PASSED:
+    elif given == PASSED:
         st.info(f"{asks} **{answer[:1].upper()}{answer[1:]}.** {because}", icon=":material/lightbulb:")
     else:
         st.warning(f"{asks} Not “{_plain(choices[given])}”, but **{answer}.** {because}", icon=":material/lightbulb:")

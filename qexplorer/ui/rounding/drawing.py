@@ -35,7 +35,7 @@ def draw_picture(
     with st.container(key=f"chart_{key}", gap=None):
         more: dict[str, Any] = {} if on_select is None else {"on_select": on_select}
         title = str(spec["title"]["text"])
-        words = {k: v for k, v in spec["title"].items() if k != "subtitle" or v}
+        words = {k: v for k, v in spec["title"].items() if k != "fontSize" and (k != "subtitle" or v)}
         bare = {**spec, "title": words | {"offset": 8}}
         st.vega_lite_chart(in_chart(bare), width="stretch", key=key, alt=f"{title}. {reads}".strip(), **more)
         if reads:

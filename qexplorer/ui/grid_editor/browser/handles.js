@@ -66,3 +66,9 @@ export function slider(element, label, does) {
   element.addEventListener("blur", rest);
   return say;
 }
+
+// How far an event is from the left end of an element, in the element's own pixels, of which a zoomed page has fewer.
+export function withinX(event, element) {
+  const box = element.getBoundingClientRect();
+  return (event.clientX - box.left) / (Math.round(20 * box.width / element.offsetWidth) / 20 || 1);
+}

@@ -6,7 +6,7 @@
 
 import { bestRange, endsAt, errorCurve, shareOf, wholeRange } from "./curve.js";
 import { curveAxes, dotsOf, drawCurve } from "./curve_picture.js";
-import { slider } from "./handles.js";
+import { slider, withinX } from "./handles.js";
 import { errorOf, fitGrid, levelCount, percent, readBins, short, withValue } from "./numbers.js";
 import { buildParts, writeChips, writeKeys, writeSteps } from "./page_parts.js";
 import { barsOf, drawBars, drawPicture, valueAxis } from "./picture.js";
@@ -225,7 +225,7 @@ export function mount(host, send) {
     end();
   }
 
-  const under = (event) => event.clientX - parts.plot.getBoundingClientRect().left;
+  const under = (event) => withinX(event, parts.plot);
   const endOf = (which) => (which === "high" ? now.clip[1] : now.clip[0]);
   const clipGrip = (which) => ({
     range: () => which === "high" ? [0, data.view[1], endOf(which)] : [data.view[0], 0, endOf(which)],
@@ -250,7 +250,7 @@ export function mount(host, send) {
     step: () => 1,
     text: () => `${percent(shareOf(now.clip, whole))} of the whole range, ${parts.sqnr.textContent}`,
     grab: () => 0,
-    at: (event) => 100 * curve.axes.share(event.clientX - parts.curve.getBoundingClientRect().left),
+    at: (event) => 100 * curve.axes.share(withinX(event, parts.curve)),
     set: (share) => { now.clip = endsAt(share / 100, whole); draw(); },
     begin, end,
   };

@@ -26,6 +26,8 @@ __all__ = ["MACHINE", "DaskScheduler", "connected", "told_apart"]
 MACHINE = "machine"
 """The resource that a worker gives (``--resources machine=1``) which may take timings: one worker of each machine."""
 
+_START_ONE = "start one with 'dask scheduler' and give the address that it prints, such as tcp://192.168.1.5:8786"
+_NAME_CERTIFICATES = "start one, and name authority, certificate and key in the environment (docs/cluster.md, TLS)"
 _ANSWER_S = 10.0
 _NO_WORKER_S = 60.0
 _LOOK_S = 5.0
@@ -52,11 +54,8 @@ def connected(address: str) -> Client:
             return Client(address, timeout=_ANSWER_S, set_as_default=False, name="qexplorer")
     except Exception as error:  # of the network, of TLS, of what else may listen there
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"no Dask scheduler answers there ({reason})",
-            where=address,
-            do="start one with 'dask scheduler' and give the address that it prints, such as tcp://192.168.1.5:8786",
-        ) from None
+        do = _NAME_CERTIFICATES if address.startswith("tls:") else _START_ONE
+        raise InputError(f"no Dask scheduler answers there ({reason})", where=address, do=do) from None
 
 
 def told_apart(found: Mapping[str, Any]) -> str | None:

@@ -100,6 +100,7 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
         if draw_start(self.kind.name, self.button, off=self.order is None) and self.order is not None:
             start_job(self.kind, self.order)
             st.rerun()
+        _say_where(self.kind.name)
 
     def draw_job(self, job: JobState) -> None:
         """A job of this kind alone."""
@@ -114,7 +115,7 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
 def draw_start(name: str, button: StartButton, *, off: bool = False) -> bool:
     """Draws the button that starts work of the kind ``name``; True if it was pressed."""
     lacks = button.lacks or too_many_jobs()
-    pressed = st.button(
+    return st.button(
         button.label,
         type="primary" if button.primary else "secondary",
         icon=button.icon,
@@ -122,9 +123,6 @@ def draw_start(name: str, button: StartButton, *, off: bool = False) -> bool:
         help=lacks or button.help,
         disabled=off or button.off or lacks is not None,
     )
-    if (cluster := _cluster_of(name)) is not None:
-        st.caption(as_plain(f"Its tasks go to {cluster}, as chosen on page System."))
-    return pressed
 
 
 def draw_job(
@@ -212,10 +210,16 @@ def _draw_running(job: JobState, place: str, partial: Draw, beside: Draw) -> Non
         with st.container(horizontal=True, vertical_alignment="center", key=f"{place}_ways_out"):
             beside(job)
             _draw_cancel(job, place)
-    if place != _SIDEBAR and (cluster := _cluster_of(job.kind)) is not None:
-        st.caption(as_plain(f"Its tasks go to {cluster}."))
+    if place != _SIDEBAR:
+        _say_where(job.kind)
     if partial is not None:
         partial(job)
+
+
+def _say_where(kind: str) -> None:
+    """Says that a cluster does the tasks of a kind of job, where one does."""
+    if (cluster := _cluster_of(kind)) is not None:
+        st.caption(as_plain(f"Its tasks go to {cluster}."))
 
 
 def _cluster_of(kind: str) -> str | None:

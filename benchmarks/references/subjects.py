@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 import qexplorer as qx
+from benchmarks.four_bits import drawn
 from benchmarks.outlier_models import outlier_model
+from benchmarks.references.folded import folded
 from benchmarks.references.protocol import Arrays
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.model import Model
@@ -24,10 +29,25 @@ _DATA = {"text_lm": "opticks", "digits_vit": "digits", "digits_cnn": "digits", "
 
 
 def subject(name: str, seed: int) -> tuple[Model, DataSet]:
-    """A sample model with its data, or ``gpt-outliers``, ``bert-outliers``, ``vit-outliers`` with random weights."""
-    if name in _DATA:
-        return qx.load(name), qx.data(_DATA[name])
-    return outlier_model(name.removesuffix("-outliers"), seed)
+    """A model and its data.
+
+    Args:
+        name: of a sample, also with ``-folded`` behind it (see :mod:`benchmarks.references.folded`); or
+            ``gpt-outliers``, ``bert-outliers``, ``vit-outliers`` with random weights.
+        seed: of the random weights. Samples have all their calibration samples at 0, and three quarters of them,
+            drawn by the seed, at others.
+    """
+    plain = name.removesuffix("-folded")
+    if plain not in _DATA:
+        return outlier_model(plain.removesuffix("-outliers"), seed)
+    data = qx.data(_DATA[plain]) if not seed else drawn(qx.data(_DATA[plain]), seed)
+    return _folded(qx.load(plain)) if plain != name else qx.load(plain), data
+
+
+def _folded(model: Model) -> Model:
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(folded(model.proto()), Path(folder) / "folded.onnx")
+        return qx.load(str(Path(folder) / "folded.onnx"))
 
 
 def fed(model: Model, split: Split) -> Arrays:

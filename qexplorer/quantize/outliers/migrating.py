@@ -191,10 +191,14 @@ def _migrate(
         return
     weights = [edits.value(label, 1) for label in group.layers]
     judge = GroupError.of(group, around.view, weights, [each.rows for each in inputs])
-    tried = candidates(group, inputs, weights)
-    errors = [_error(judge, inputs, factor, quick=True) for _, factor in tried] if search else [0.0]
-    place, (word, factor) = around.place(group), tried[int(np.argmin(errors))]
-    before, after = (_error(judge, inputs, each) for each in (np.ones(group.channels), factor))
+    by_half = [candidates(group, half, weights) for half in _halves(group, inputs)]
+
+    def error(at: int, *, quick: bool = False) -> float:
+        return float(np.mean([_error(judge, inputs, tried[at][1], quick=quick) for tried in by_half]))
+
+    best = int(np.argmin([error(at, quick=True) for at in range(len(by_half[0]))])) if search else 0
+    place, (word, factor) = around.place(group), candidates(group, inputs, weights)[best]
+    before, after = _error(judge, inputs, np.ones(group.channels)), error(best)
     if search and after >= before * (1.0 if place else WORTH_A_NODE):
         why = "a Mul in front of it would gain too little" if after < before else "no factors have less error"
         say(draft, group, left(title, f"{why} ({after:.3g} of the size of its outputs, {before:.3g} as it is)"))
@@ -205,6 +209,15 @@ def _migrate(
     span = f"{factor.min():.3g} to {factor.max():.3g}"
     text = f"{title} divided the channels of its input by {span} ({word}), {where}"
     say(draft, group, f"{text}: the error of its outputs is {after:.3g} of their size, {before:.3g} before")
+
+
+def _halves(group: InputGroup, inputs: GroupInputs) -> list[GroupInputs]:
+    """The inputs by which factors are made to be judged: of each half of the samples where inputs are rounded.
+
+    Factors that flatten the very samples by which they are judged have a range of 1 on them, and a wider one on any
+    others.
+    """
+    return [tuple(each.half(at) for each in inputs) for at in (0, 1)] if group.with_codes else [inputs]
 
 
 def _error(judge: GroupError, inputs: GroupInputs, factor: Factors, *, quick: bool = False) -> float:

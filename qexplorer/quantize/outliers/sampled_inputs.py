@@ -7,7 +7,7 @@ without running the layer's graph again for every candidate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,16 +33,31 @@ class LayerInputs:
     """The inputs of one layer on calibration samples.
 
     Attributes:
-        low: smallest value of each channel, ``(channels,)``.
-        high: largest value of each channel.
+        lows: smallest value of each channel, ``(2, channels)``: of every other sample, and of those in between.
+        highs: largest values, the same.
         size: mean magnitude of each channel.
         rows: float32 ``(groups, columns, places)``: a seeded choice of what the layer's rows are multiplied with.
     """
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
     size: NDArray[np.float64]
     rows: Float32
+
+    @property
+    def low(self) -> NDArray[np.float64]:
+        """The smallest value of each channel, ``(channels,)``."""
+        return np.asarray(self.lows.min(0))
+
+    @property
+    def high(self) -> NDArray[np.float64]:
+        """The largest value of each channel."""
+        return np.asarray(self.highs.max(0))
+
+    def half(self, at: int) -> LayerInputs:
+        """The same with the ranges of one half of the samples, 0 or 1; as it is where one sample is all there is."""
+        seen = bool((self.lows[at] <= self.highs[at]).all())
+        return replace(self, lows=self.lows[[at]], highs=self.highs[[at]]) if seen else self
 
     @property
     def largest(self) -> NDArray[np.float64]:
@@ -89,40 +104,46 @@ def layer_inputs(
 class _Seen:
     """What some batches show of a layer's inputs."""
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
     sizes: NDArray[np.float64]
     count: int
     rows: tuple[Float32, ...]
 
     def whole(self) -> LayerInputs:
-        return LayerInputs(self.low, self.high, self.sizes / self.count, np.concatenate(self.rows, -1))
+        return LayerInputs(self.lows, self.highs, self.sizes / self.count, np.concatenate(self.rows, -1))
 
 
 def _part(matrix: LayerMatrix, x: Float32, samples: int, first: int) -> _Seen:
-    channels = np.moveaxis(x, 1 if matrix.op == "Conv" else -1, 0)
-    flat = channels.reshape(len(channels), -1)
+    flat = _flat(matrix, x)
+    ends = np.full((2, len(flat)), np.inf)
     if not flat.shape[1]:
-        ends = np.full(len(flat), np.inf)
         return _Seen(ends, -ends, np.zeros(len(flat)), 0, ())
+    halves = [_flat(matrix, x[(first + at) % 2 :: 2]) for at in (0, 1)]
     inputs = matrix.inputs(x)
     wanted = max(-(-ROWS * len(x) // max(samples, 1)), 1)
     if inputs.shape[-1] > wanted:
         chosen = np.random.default_rng(first).choice(inputs.shape[-1], wanted, replace=False, shuffle=False)
         inputs = inputs[..., np.sort(chosen)]
     return _Seen(
-        low=flat.min(1).astype(np.float64),
-        high=flat.max(1).astype(np.float64),
+        lows=np.stack([half.min(1, initial=np.inf) for half in halves]).astype(np.float64),
+        highs=np.stack([half.max(1, initial=-np.inf) for half in halves]).astype(np.float64),
         sizes=np.abs(flat).sum(1, dtype=np.float64),
         count=flat.shape[1],
         rows=(np.ascontiguousarray(inputs),),
     )
 
 
+def _flat(matrix: LayerMatrix, x: Float32) -> Float32:
+    """``(channels, values)``."""
+    channels = np.moveaxis(x, 1 if matrix.op == "Conv" else -1, 0)
+    return channels.reshape(len(channels), -1)
+
+
 def _joined(one: _Seen, other: _Seen) -> _Seen:
     return _Seen(
-        low=np.minimum(one.low, other.low),
-        high=np.maximum(one.high, other.high),
+        lows=np.minimum(one.lows, other.lows),
+        highs=np.maximum(one.highs, other.highs),
         sizes=one.sizes + other.sizes,
         count=one.count + other.count,
         rows=one.rows + other.rows,

@@ -13,9 +13,12 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex
 from qexplorer.quantize.algorithms.smoothquant import SmoothQuant, SmoothQuantOptions, smoothing
 from qexplorer.quantize.changes.drafts import GraphDraft, Materials
-from tests.quantize.given_data import quantized
+from tests.quantize.given_data import given, quantized
+from tests.quantize.graphs import Builder
 from tests.quantize.outlier_graphs import OUTLIERS, block, decibels, tokens
 from tests.quantize.support import model_of, run
+
+_DYNAMIC = "weights: {format: int8, granularity: channel}\nactivations: {format: uint8, mode: dynamic}"
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +117,23 @@ def test_what_has_no_outliers_or_no_codes_is_left() -> None:
     assert "its activations are not quantized" in draft.remarks["up"][0]
     plain = _draft(block(1.0))
     assert any("gain too little" in text or "no factors" in text for text in plain.remarks["down"])
+
+
+def test_factors_are_judged_on_ranges_that_they_were_not_made_of() -> None:
+    """Inputs with long tails: of factors judged on the samples that they were made of an alpha of 0.8 is best; a smaller
+    one is found, and new samples have less error with it."""
+    b = Builder()
+    made = b.node("MatMul", b.input("x", ("n", 16)), b.constant(np.eye(16, dtype=np.float32)), name="made")
+    b.output(b.node("MatMul", made, b.normal(16, 8), name="layer"), 2)
+    model, rare = model_of(b.model(), "tails"), np.random.default_rng(7).standard_t(2, (2, 64, 16)).astype(np.float32)
+    alphas, found, new = [], [], {"x": rare[1]}
+    for algorithm in ("smoothquant", "{smoothquant: {search: false, alpha: 0.8}}"):
+        recipe = f"{_DYNAMIC}\nlayers: [{{match: made, float: true}}]\nalgorithms: [{algorithm}]"
+        file = quantized(model, recipe, given({"x": rare[0]}))
+        alphas.append(float(file.plan.layer("layer").reason.split("(alpha ")[1].split(")")[0]))
+        found.append(decibels(run(onnx.load(file.path), new, simulated=True)[0], run(model.proto(), new)[0]))
+    assert alphas[0] < 0.7
+    assert found[0] > found[1]
 
 
 def test_the_searched_alpha_is_never_worse_than_a_given_one() -> None:

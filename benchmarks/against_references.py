@@ -1,11 +1,11 @@
 """Are our algorithms at least as good as reference implementations, on the same model, data and width, in one run?
 
-    python benchmarks/against_references.py [--only NAME ...] [--python NAME=PATH ...]
+    python benchmarks/against_references.py [--only NAME ...] [--python NAME=PATH ...] [--case WORDS]
 
 References are the files of ``benchmarks/references/adapters``. Each gets the same float model and the calibration
-samples that ours gets, and both are scored on the same held-out samples, in float as their grids have them. A table
-goes to ``benchmarks/results/against_references/NAME.md``, with versions; a reference that cannot be imported is
-skipped, and the reason printed.
+samples that ours gets, and both are scored on the same held-out samples, in float as their grids have them. Rows go
+to ``benchmarks/results/against_references/NAME.json``, each in the place of an earlier one of the same case, and as a
+table with versions to ``NAME.md``; a reference that cannot be imported is skipped, and the reason printed.
 
 References live in environments of their own where they ask for other versions of what we use (with this project's
 dependencies beside them)::
@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,18 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case, judged in one way; plain is without the algorithm, and theirs None where they have no such mode."""
+    """One case, judged in one way.
+
+    Attributes:
+        case: subject and algorithm, in words.
+        measure: a key of ``EQUAL``.
+        real: what the float model has.
+        plain: ours without the algorithm.
+        theirs_plain: theirs without it; None where they have no such mode.
+        ours: with it; of several seeds the median, as everywhere here.
+        theirs: with it.
+        ahead: how far ours is ahead, by seed; empty where there was one.
+    """
 
     case: str
     measure: str
@@ -68,13 +80,21 @@ class Row:
     theirs_plain: float | None
     ours: float
     theirs: float
+    ahead: tuple[float, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """Whether ours is at least as good."""
-        ahead = (self.ours - self.theirs) * (-1 if self.measure == "perplexity" else 1)
-        near = EQUAL[self.measure]
-        return "yes" if ahead >= 0 else f"within {near:g}" if ahead >= -near else "no"
+        """Whether ours is at least as good; equal where some seeds say so and some not."""
+        ahead, near = _ahead(self.measure, self.ours, self.theirs), EQUAL[self.measure]
+        if ahead >= 0:
+            return "yes"
+        if any(each >= 0 for each in self.ahead):
+            return "by seed"
+        return f"within {near:g}" if ahead >= -near else "no"
+
+
+def _ahead(measure: str, ours: float, theirs: float) -> float:
+    return theirs - ours if measure == "perplexity" else ours - theirs
 
 
 class Theirs:
@@ -156,6 +176,7 @@ def compared(case: Case, theirs: Theirs) -> list[Row]:
 
 def _row(case: Case, measure: str, found: Sequence[Sequence[dict[str, float]]]) -> Row:
     name = f"{case.subject}, {case.what}" + (f", {case.seeds} seeds" if case.seeds > 1 else "")
+    each_ahead = tuple(_ahead(measure, one[3][measure], one[4][measure]) for one in found)
     real, plain, theirs_plain, mine, theirs = (
         None if measure not in found[0][at] else float(np.median([one[at][measure] for one in found]))
         for at in range(5)
@@ -163,7 +184,8 @@ def _row(case: Case, measure: str, found: Sequence[Sequence[dict[str, float]]]) 
     assert plain is not None
     assert mine is not None
     assert theirs is not None
-    return Row(name, measure, None if measure.startswith("SQNR") else real, plain, theirs_plain, mine, theirs)
+    real = None if measure.startswith("SQNR") else real
+    return Row(name, measure, real, plain, theirs_plain, mine, theirs, each_ahead if len(found) > 1 else ())
 
 
 def main() -> int:
@@ -171,26 +193,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", nargs="+", choices=ADAPTERS, default=list(ADAPTERS))
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH", help="whose Python runs a reference")
-    parser.add_argument("--case", help="cases whose words contain this; nothing is kept")
+    parser.add_argument("--case", help="only cases whose words contain this")
     given = parser.parse_args()
     pythons = dict(each.split("=", 1) for each in given.python)
     below = 0
     for name in given.only:
-        theirs, rows = Theirs(name, pythons.get(name, sys.executable)), []
+        theirs, new = Theirs(name, pythons.get(name, sys.executable)), []
         cases = [case for case in adapter(name).CASES if not given.case or given.case in f"{case.subject}, {case.what}"]
         try:
             for case in cases:
-                rows += compared(case, theirs)
-                text = table(name, rows, theirs.version)
-                print(text, flush=True)
-                if not given.case:
-                    RESULTS.mkdir(exist_ok=True)
-                    (RESULTS / f"{name}.md").write_text(text)
+                new += compared(case, theirs)
+                keep(name, new, theirs.version)
+                print(table(name, new, theirs.version), flush=True)
         except Missing as reason:
             print(f"{name}: skipped: {reason}")
             continue
-        below += sum(row.verdict == "no" for row in rows)
+        below += sum(row.verdict == "no" for row in new)
     return 1 if below else 0
+
+
+def keep(name: str, new: Sequence[Row], version: str, folder: Path = RESULTS) -> None:
+    """Writes rows, with those of other cases that were kept before, in the order of the cases that there are."""
+    folder.mkdir(exist_ok=True)
+    path, words = folder / f"{name}.json", [f"{case.subject}, {case.what}" for case in adapter(name).CASES]
+    kept = [Row(**row) for row in json.loads(path.read_text())["rows"]] if path.exists() else []
+    rows: list[Row] = []
+    for case in words:
+        done = [row for row in new if _is_of(row.case, case)]
+        rows += done or [row for row in kept if _is_of(row.case, case)]
+    path.write_text(json.dumps({"version": version, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    (folder / f"{name}.md").write_text(table(name, rows, version))
+
+
+def _is_of(row: str, case: str) -> bool:
+    return row == case or (row.startswith(f"{case}, ") and row.endswith(" seeds"))
 
 
 def table(name: str, rows: Sequence[Row], version: str) -> str:
@@ -200,13 +236,14 @@ def table(name: str, rows: Sequence[Row], version: str) -> str:
     lines = [
         f"# {name}\n",
         f"{adapter(name).WHAT} {version}; {common}; {machine.cpu}; {CALIBRATION} samples to calibrate on.\n",
-        "| case | measure | float | plain: theirs | ours | with it: theirs | ours | at least as good |",
-        "|---|---|---|---|---|---|---|---|",
+        "| case | measure | float | plain: theirs | ours | with it: theirs | ours | ahead, by seed | at least as good |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         real, before = ("" if each is None else f"{each:.2f}" for each in (row.real, row.theirs_plain))
         numbers = f"{real} | {before} | {row.plain:.2f} | {row.theirs:.2f} | {row.ours:.2f}"
-        lines.append(f"| {row.case} | {row.measure} | {numbers} | {row.verdict} |")
+        seeds = ", ".join(f"{each:+.2f}" for each in row.ahead)
+        lines.append(f"| {row.case} | {row.measure} | {numbers} | {seeds} | {row.verdict} |")
     return "\n".join(lines) + "\n"
 
 

@@ -50,7 +50,7 @@ class Case:
         settings: what the reference is asked for with its algorithm.
         settings_plain: without it; None where it has no such mode.
         by_theirs: our algorithm changes the float model, and the reference's own quantizer rounds both.
-        seeds: of subjects with random weights; medians are shown.
+        seeds: of random weights, or of the draw of calibration samples; medians are shown.
     """
 
     subject: str

@@ -20,8 +20,8 @@ _KEPT = "layers: [{match: 'op:Gather', float: true}, {match: 'head', float: true
 CASES = tuple(
     Case("text_lm", f"int{bits}, blocks of 32, AutoRound",
          f"weights: {{format: int{bits}, granularity: block, block: 32}}\n{_KEPT}", "[autoround]",
-         {"bits": bits, "steps": 200}, {"bits": bits, "steps": 0})
-    for bits in (4, 3)
+         {"bits": bits, "steps": 200}, {"bits": bits, "steps": 0}, seeds=seeds)
+    for bits, seeds in ((4, 1), (3, 3))
 )  # fmt: skip
 
 _LAYERS = (

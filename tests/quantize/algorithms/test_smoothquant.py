@@ -120,8 +120,8 @@ def test_what_has_no_outliers_or_no_codes_is_left() -> None:
 
 
 def test_factors_are_judged_on_ranges_that_they_were_not_made_of() -> None:
-    """Inputs with long tails: of factors judged on the samples that they were made of an alpha of 0.8 is best; a smaller
-    one is found, and new samples have less error with it."""
+    """Inputs with long tails: of factors judged on the samples that they were made of, an alpha of 0.8 is best; a
+    smaller one is found, and new samples have less error with it."""
     b = Builder()
     made = b.node("MatMul", b.input("x", ("n", 16)), b.constant(np.eye(16, dtype=np.float32)), name="made")
     b.output(b.node("MatMul", made, b.normal(16, 8), name="layer"), 2)

@@ -235,8 +235,9 @@ def table(name: str, rows: Sequence[Row], version: str) -> str:
     machine = describe_machine()
     lines = [
         f"# {name}\n",
-        f"{adapter(name).WHAT} {version}; {common}; {machine.cpu}; {CALIBRATION} samples to calibrate on.\n",
-        "| case | measure | float | plain: theirs | ours | with it: theirs | ours | ahead, by seed | at least as good |",
+        f"{adapter(name).WHAT} {version}; {common}; {machine.cpu}; {CALIBRATION} samples to calibrate on; of several "
+        "seeds medians, and how far ours is ahead by seed.\n",
+        "| case | measure | float | plain: theirs | ours | with it: theirs | ours | ahead | at least as good |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -76,8 +76,10 @@ def quantized(job: Job) -> onnx.ModelProto:
         config = quantizers.HQQWeightOnlyQuantConfig(block_size=block, bits=4)
     else:
         config = quantizers.DefaultWeightOnlyQuantConfig(block_size=block, is_symmetric=symmetric, bits=4)
+    changed = onnx.ModelProto()
+    changed.CopyFrom(job.model)  # it is changed in place
     done = quantizers.MatMulNBitsQuantizer(
-        job.model, block_size=block, is_symmetric=symmetric, accuracy_level=0, algo_config=config
+        changed, block_size=block, is_symmetric=symmetric, accuracy_level=0, algo_config=config
     )
     done.process()
     found: onnx.ModelProto = done.model.model

@@ -20,6 +20,7 @@ import argparse
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -226,7 +227,7 @@ def keep(name: str, new: Sequence[Row], version: str, folder: Path = RESULTS) ->
 
 
 def _is_of(row: str, case: str) -> bool:
-    return row == case or (row.startswith(f"{case}, ") and row.endswith(" seeds"))
+    return re.fullmatch(rf"{re.escape(case)}(, \d+ seeds)?", row) is not None
 
 
 def table(name: str, rows: Sequence[Row], version: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic
 
@@ -24,6 +24,8 @@ LOADING = 0.05
 
 _RESERVE_BYTES = 4_000_000
 _LEAST_S = 0.05  # between two events at the same step
+_SEEN_S, _SEEN = 3.0, 0.05  # seconds and share of the work after which its pace says something
+_JUMP_S, _JUMP = 0.3, 0.05  # a share that takes less time was there already
 
 PartialT = TypeVar("PartialT", default=None)
 
@@ -46,6 +48,8 @@ class Report(Generic[PartialT]):
         self._reserve: Reserve | None = None
         self._series, self._at = "", float("-inf")
         self._waiting: dict[str, Any] | None = None
+        self._pace = _Pace()
+        self._since_waiting: float | None = None
 
     def keep_room(self) -> None:
         """Keeps room on the disk for how the job ends. Raises InputError if there is none."""
@@ -89,6 +93,11 @@ class Report(Generic[PartialT]):
 
     def wait(self, waiting: Waiting | None) -> None:
         """Tells the job's place in the line for the machine; None: it goes on. Any thread may call it."""
+        if waiting is not None:
+            self._since_waiting = self._clock() if self._since_waiting is None else self._since_waiting
+        elif self._since_waiting is not None:
+            self._pace.skip(self._clock() - self._since_waiting)
+            self._since_waiting = None
         self._emit({"event": "progress", "waiting": None if waiting is None else asdict(waiting)})
 
     def flush(self) -> None:
@@ -105,13 +114,43 @@ class Report(Generic[PartialT]):
             self._write_event(event)
 
     def after_loading(self, step: str, done: float) -> None:
-        """As :meth:`step`, with ``done`` the share of what comes after loading."""
-        self.step(step, overall(done))
+        """As :meth:`step`, with ``done`` the share of what comes after loading; the time left follows from its pace."""
+        self.step(step, overall(done), self._pace.left(self._clock(), done))
 
     def count_samples(self, done: int, total: int) -> None:
         """Tells how many samples were observed, which is most of what comes after loading."""
         share = LOADING + 0.8 * done / max(total, 1)
         self.step(f"observing sample {done} of {total}", share, series="observing samples")
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How fast work goes on, by what it said of itself.
+
+    Attributes:
+        begun: when it was first heard, and the share that was done then; both grow by what cost no time or no work.
+        last: when it was last heard, and the share that was done.
+    """
+
+    begun: tuple[float, float] | None = None
+    last: tuple[float, float] = (0.0, 0.0)
+
+    def left(self, now: float, done: float) -> float | None:
+        """Seconds that are left at the pace so far; None while nobody can know."""
+        if self.begun is None:
+            self.begun = self.last = (now, done)
+            return None
+        start, before = self.begun
+        if now - self.last[0] < _JUMP_S and done - self.last[1] > _JUMP:
+            before += done - self.last[1]
+        self.begun, self.last = (start, before), (now, done)
+        spent, won = now - start, done - before
+        return spent / won * (1 - done) if spent > _SEEN_S and won > _SEEN else None
+
+    def skip(self, seconds: float) -> None:
+        """Leaves out a time in which the work waited."""
+        if self.begun is not None:
+            self.begun = (self.begun[0] + seconds, self.begun[1])
 
 
 def overall(done: float) -> float:

@@ -61,6 +61,7 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
         button: starts it.
         intro: draws what stands above the button.
         partial: draws what is known before the end.
+        left: draws what was known when a job was cancelled or failed; None draws nothing.
     """
 
     kind: JobKind[OrderT, ResultT, PartialT]
@@ -68,6 +69,7 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
     button: StartButton
     intro: Callable[[], object] | None = None
     partial: Callable[[PartialT], None] | None = None
+    left: Callable[[PartialT], None] | None = None
 
     @property
     def place(self) -> str:
@@ -94,6 +96,10 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
         self.draw_button()
         if job is not None:
             self.draw_job(job)
+            found = None if self.left is None else self.kind.partial_of(job)
+            if self.left is not None and found is not None:
+                st.caption("What was found until then:")
+                self.left(found)
 
     def draw_button(self) -> None:
         """The button alone; pressed, it starts the work and draws the page anew."""

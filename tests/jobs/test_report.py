@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from qexplorer.jobs.report import Report
+from qexplorer.process.places.waiting import Waiting
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,21 @@ def test_what_is_known_is_written_at_once_and_after_its_step() -> None:
         told.report.partial(Some(i))
     assert [event["event"] for event in told.events] == ["progress", "partial"] * 3
     assert [event["value"] for event in told.events[1::2]] == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+def test_the_time_left_follows_from_the_pace() -> None:
+    """Nothing is said at once; then what is left takes as long as what was done, without what was there already and
+    without the time in the line for the machine."""
+    told = Told()
+    said = []
+    for now, done in ((0, 0.0), (0.1, 0.2), (2, 0.25), (10.1, 0.4), (10.2, 0.4)):
+        told.now = now
+        told.report.after_loading(f"at {done}", done)
+        said.append(told.events[-1]["seconds_left"])
+    assert said[:3] == [None, None, None], "too little was seen"
+    assert said[3] == pytest.approx(10.1 / 0.2 * 0.6)
+    told.report.wait(Waiting(1))
+    told.now += 100
+    told.report.wait(None)
+    told.report.after_loading("goes on", 0.4)
+    assert told.events[-1]["seconds_left"] == pytest.approx(10.2 / 0.2 * 0.6)

@@ -43,6 +43,7 @@ def page() -> None:
         button,
         intro=lambda: st.caption("What it would do."),
         partial=lambda known: st.caption(f"{known.n} known"),
+        left=lambda known: st.caption(f"{known.n} left"),
     )
     section.draw()
     st.markdown(f"result: {section.result()}")
@@ -102,6 +103,7 @@ def test_running_work_shows_its_step_and_can_be_cancelled_after_a_reload() -> No
     again.run()
     assert "Cancelled." in texts(again)
     assert [b.label for b in again.button] == ["Try"]
+    assert "3 left" in texts(opened("wait")), "what was found stays, after a reload too"
 
 
 def test_work_that_began_as_the_page_was_loaded_anew_is_found() -> None:

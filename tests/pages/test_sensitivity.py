@@ -133,6 +133,12 @@ def test_graph_viewers_get_both_values() -> None:
     node = next(each for each in proto.graph.node if each.name == report.layers[0].name)
     assert "loss 0.001 on 9 samples" in node.doc_string
     assert {each.key: each.value for each in node.metadata_props}["sensitivity.evaluated"] == "0.001"
+    asked = {each.key: each.value for each in proto.metadata_props if each.key.startswith("sensitivity.")}
+    told = [asked[f"sensitivity.{key}"] for key in ("recipe", "data", "unit")]
+    assert told == ["r", "9 calibration samples of d", "nats"]
+    kept = [each for each in proto.metadata_props if not each.key.startswith("sensitivity.")]
+    del proto.metadata_props[:]
+    proto.metadata_props.extend(kept)
     for each in proto.graph.node:
         each.ClearField("doc_string")
         del each.metadata_props[:]

@@ -76,7 +76,7 @@ def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[st
         }
         for place, bar in enumerate(info)
     ]
-    unit = "KL divergence (nats)" if report.unit == "nats" else "squared error / signal"
+    unit = "KL (nats)" if report.unit == "nats" else "error / signal"
     x = {
         "type": "quantitative",
         "title": f"{unit}: bar evaluated, ring foretold",

@@ -6,7 +6,15 @@ from qexplorer.core.plugins import METRICS
 from qexplorer.quantize.training.judging import metric_text
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
 
-__all__ = ["SENSITIVITY_HEADER", "accord_words", "loss_text", "sensitivity_cells", "whole_words"]
+__all__ = [
+    "SENSITIVITY_HEADER",
+    "accord_words",
+    "drop_text",
+    "loss_text",
+    "measures_rows",
+    "sensitivity_cells",
+    "whole_words",
+]
 
 SENSITIVITY_HEADER = ("layer", "operator", "foretold", "evaluated", "interval", "samples", "SQNR, dB", "metric drop")
 
@@ -28,6 +36,40 @@ def _row(layer: LayerSensitivity, rounded: str, report: SensitivityReport) -> tu
         "-" if seen is None or seen.sqnr_db is None else f"{seen.sqnr_db:.1f}",
         "-" if seen is None else drop_text(seen, report),
     )
+
+
+_SETUPS = {"alone": "it alone", "all_but_one": "all but it", "cumulative": "all up to it"}
+
+
+def measures_rows(report: SensitivityReport, layer: LayerSensitivity, rounded: str = "both") -> list[dict[str, str]]:
+    """What one layer costs by every measure, a row for each way of rounding it that is known, and for all layers."""
+    rows = []
+    told = layer.gradient(rounded)
+    if told is not None:
+        rows.append({"rounded": "it alone, foretold", _loss_title(report): loss_text(told), "samples": str(told.n)})
+    for setup, words in _SETUPS.items():
+        seen = layer.exact(rounded if setup == "alone" else "both", setup)
+        if seen is not None:
+            rows.append({"rounded": words} | _measures(report, seen))
+    if report.whole is not None:
+        rows.append({"rounded": "all layers"} | _measures(report, report.whole.evaluated))
+    known = [name for name in rows[-1] if any(row.get(name, "-") != "-" for row in rows)] if rows else []
+    return [{name: row.get(name, "-") for name in known} for row in rows]
+
+
+def _loss_title(report: SensitivityReport) -> str:
+    return "KL, nats" if report.unit == "nats" else "error / signal"
+
+
+def _measures(report: SensitivityReport, seen: Evaluated) -> dict[str, str]:
+    return {
+        _loss_title(report): loss_text(seen),
+        "SQNR, dB": "-" if seen.sqnr_db is None else f"{seen.sqnr_db:.1f}",
+        "MSE": f"{seen.mse:.3g}",
+        "cosine": "-" if seen.cosine is None else f"{seen.cosine:.5f}",
+        "metric drop": drop_text(seen, report),
+        "samples": str(seen.n),
+    }
 
 
 def loss_text(found: Foretold | Evaluated | None) -> str:

@@ -13,7 +13,7 @@ from qexplorer.core.errors import DataError, QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.recipe_words.names import own_name
+from qexplorer.core.recipe_words.names import MOST_LETTERS, is_automatic, own_name
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.graph.index import index_of
 from qexplorer.measure.arithmetic.saturation import saturates_here
@@ -161,12 +161,7 @@ class _Repair:
         elif not saturated:
             said = "nothing to repair: on the samples kept apart the recipe is as right as float, and nearly as sure"
             return replace(found, notes=(*found.notes, said))
-        found = self._with_sums_tried(found, sums)
-        recipe = Recipe.parse(found.repaired)
-        if recipe.digest == self.recipe.digest:
-            return found
-        named = recipe.model_copy(update={"name": own_name(recipe)})
-        return replace(found, repaired=named.to_yaml(), repaired_name=named.name)
+        return self._with_sums_tried(found, sums)
 
     def _samples(self) -> tuple[DataSet, DataSet]:
         """What ranges are found on, and what decides."""
@@ -318,8 +313,14 @@ class _Repair:
             return None, step(after.loss, after.metric, "it wins less than a twentieth of the loss"), found
         if gain is not None and gain < 0:
             return None, step(after.loss, after.metric, "the metric falls"), found
-        logged = step(after.loss, after.metric, "", kept=True)
-        return changed, logged, replace(found, after=after, repaired=changed.to_yaml(), repaired_name=changed.name)
+        logged, named = step(after.loss, after.metric, "", kept=True), self._named(changed)
+        return changed, logged, replace(found, after=after, repaired=named.to_yaml(), repaired_name=named.name)
+
+    def _named(self, changed: Recipe) -> Recipe:
+        """Called by what it asks for; behind a name that somebody gave stands that it was repaired."""
+        told = f"{self.recipe.name}, repaired"
+        name = own_name(changed) if is_automatic(self.recipe) or len(told) > MOST_LETTERS else told
+        return changed.model_copy(update={"name": name})
 
     def _gain(self, found: RepairReport, metric: float | None) -> float | None:
         if metric is None or found.after.metric is None or found.metric_name is None:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +130,15 @@ class _Inquest:
         found.shares = with_whom(made.plan, view.tied)
         with beside():
             self._foretell(found, model, view, draw.split, statistics)
-            if self.partly is not None:
-                self.partly(report_of(found, self.notes))
+            self._hand(found)
         if self.question.evaluate and groups:
             with contextlib.nullcontext() if chosen_cluster() else beside():  # its workers may be on this machine
                 self._evaluate(found, model, view, draw.split)
         return report_of(found, self.notes)
+
+    def _hand(self, found: Known) -> None:
+        if self.partly is not None:
+            self.partly(report_of(found, self.notes))
 
     def _made(self) -> tuple[Statistics | None, QuantizedModel]:
         recipe, statistics = self.question.recipe, None
@@ -155,7 +158,7 @@ class _Inquest:
     def _foretell(
         self, found: Known, model: Model, view: GraphIndex, split: Split, statistics: Statistics | None
     ) -> None:
-        from qexplorer.search.sensitivity.gradients import foretell
+        from qexplorer.search.sensitivity.gradients import Foresight, foretell
         from qexplorer.search.sensitivity.narrow import multiplies_bfloat16, one_thread
 
         large = (model.macs or 0) >= LARGE_MACS
@@ -163,6 +166,15 @@ class _Inquest:
         def told(done: int) -> None:
             self.tell(f"gradients of sample {done} of {split.n}", 0.2 + 0.3 * done / split.n)
 
+        def seen(so_far: Foresight) -> None:
+            found.foresight = so_far
+            self._hand(found)
+
+        digest, asked = _digest(self.model, self.data, self.question.recipe), dict(self.question.weights)
+        path = kept_path("sensitivity", ["gradients", _VERSION, digest, self.data.digest, split.n, asked])
+        if (kept := read_kept(path)) is not None:
+            found.foresight = Foresight(**kept)
+            return
         try:
             with one_thread(large=large):
                 found.foresight = foretell(
@@ -177,7 +189,9 @@ class _Inquest:
                     probes=1 if large else _PROBES,
                     narrow=large and multiplies_bfloat16(),
                     tell=told,
+                    partly=seen,
                 )
+                write_kept(path, asdict(found.foresight))
         except ModelError as error:
             found.no_gradient = str(error)
 
@@ -198,8 +212,8 @@ class _Inquest:
                 def told(done: int, so_far: Results) -> None:
                     self.tell(f"evaluating layers, sample {done} of {split.n}", 0.5 + 0.5 * done / split.n)
                     found.outcome = so_far
-                    if self.partly is not None and done < split.n:
-                        self.partly(report_of(found, self.notes))
+                    if done < split.n:
+                        self._hand(found)
 
                 if chosen_cluster() is not None:
                     spread = SpreadEvaluation(self.model, self.data, self.question, found.made, split)

@@ -48,6 +48,7 @@ from qexplorer.torchgraph.executor import GraphModule
 __all__ = ["Foresight", "foretell"]
 
 _SEED = 20240229
+_FIRST = 8  # samples after which there is something to show
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +110,7 @@ def foretell(
     probes: int,
     narrow: bool,
     tell: Callable[[int], None],
+    partly: Callable[[Foresight], None],
 ) -> Foresight:
     """Takes gradients of all samples.
 
@@ -124,6 +126,7 @@ def foretell(
         probes: draws of signs for each batch; one costs a backward pass.
         narrow: whether products are computed in bfloat16, which has digits enough for an estimate.
         tell: told how many samples are done; may raise Cancelled.
+        partly: handed what a few samples foretell, then twice as many each time.
 
     Raises:
         ModelError: PyTorch has no kernel for an operator, or no gradient goes through the graph.
@@ -133,12 +136,15 @@ def foretell(
         raise ModelError(what, do="go by what is evaluated")
     work = _Taking(model, view, plan, groups, others)
     found = Foresight()
-    generator = torch.Generator().manual_seed(_SEED)
+    generator, due = torch.Generator().manual_seed(_SEED), _FIRST
     for feeds, samples in batches(model, split, batch):
         for losses in work.losses(feeds, yard, generator, narrow=narrow, probes=probes):
             found.add(losses)
         found.n += samples
         tell(found.n)
+        if found.n >= due:
+            partly(found)
+            due = 2 * found.n
     return found
 
 

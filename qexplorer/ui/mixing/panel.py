@@ -47,7 +47,12 @@ def _search(model: Model, recipe: Recipe) -> None:
     if reference is not None and data is not None:
         order = _order(asked, reference, data, base)
     section = JobSection(
-        MIX, order, _button(lacks), intro=lambda: _intro(base), partial=lambda r: draw_found(model, r, live=True)
+        MIX,
+        order,
+        _button(lacks),
+        intro=lambda: _intro(base),
+        partial=lambda r: draw_found(model, r, live=True),
+        left=lambda r: draw_found(model, r, live=True),
     )
     report = section.result()
     if report is None:

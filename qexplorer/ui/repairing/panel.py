@@ -66,7 +66,12 @@ def draw_repair_page() -> None:
         primary=True,
     )
     section = JobSection(
-        REPAIR, order, button, intro=lambda: _intro(recipe), partial=lambda found: _draw(model, found, live=True)
+        REPAIR,
+        order,
+        button,
+        intro=lambda: _intro(recipe),
+        partial=lambda found: _draw(model, found, live=True),
+        left=lambda found: _draw(model, found),
     )
     report = section.result()
     if report is None:

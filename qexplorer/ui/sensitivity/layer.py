@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.foreign.media import in_label
+from qexplorer.core.foreign.media import in_label, in_table
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.report.sensitivity_charts.sensitivity_table import drop_text, loss_text
+from qexplorer.report.sensitivity_charts.sensitivity_table import loss_text, measures_rows
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.quantize.recipe_changes import add_rule
@@ -48,21 +48,15 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
     name = str(st.selectbox("Layer", names, format_func=in_label, **remembered(CHOSEN, chosen, names)))
     layer = report.layer(name)
     assert layer is not None, "it was chosen among them"
-    seen, told = layer.exact(rounded), layer.gradient(rounded)
     said = [f"its weight is that of {', '.join(layer.shares)} too: one choice"] if layer.shares else []
     said += [f"{layer.op}, with {', '.join(layer.members[1:])}" if layer.members[1:] else layer.op]
-    if seen is not None:
-        said.append(f"evaluated {loss_text(seen)} on {seen.n} samples")
-        said += [] if seen.sqnr_db is None else [f"SQNR {seen.sqnr_db:.1f} dB"]
-        said += [] if drop_text(seen, report) == "-" else [f"metric drops by {drop_text(seen, report)}"]
-    if told is not None:
-        said.append(f"foretold {loss_text(told)}")
     if layer.formats:
         said.append("its weights, foretold: " + ", ".join(f"{k} {loss_text(v)}" for k, v in layer.formats.items()))
     rule = Recipe.parse(report.recipe).for_layer(layer.name, layer.op).rule
     said.append(f"rule '{rule}'" if rule else "no rule of its own")
     missing = layer.reasons.get(rounded)
     st.caption(as_plain("; ".join([*said, *([missing] if missing else [])])) + ".")
+    st.dataframe(in_table(measures_rows(report, layer, rounded)), hide_index=True, key="sensitivity_measures")
     draw_weight(model, report, name)
     with st.container(horizontal=True, key="sensitivity_ways"):
         for words in _WAYS:
@@ -75,6 +69,8 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
             )
         if st.button("Look at its weight", icon=":material/bar_chart:", disabled=not model.layer(name).weight):
             _look_at(model, name)
+        if st.button("What is wrong with it", icon=":material/healing:", help="Page Repair"):
+            st.switch_page("pages/repair.py")
 
 
 def with_layer_at(recipe: Recipe, layer: str, words: str) -> Recipe:

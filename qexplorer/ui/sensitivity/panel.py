@@ -9,6 +9,7 @@ from qexplorer.core.foreign.media import in_table
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.sensitivity import SENSITIVITY, SensitivityOrder
+from qexplorer.report.sensitivity_charts.accumulated import accumulated_info, accumulated_spec
 from qexplorer.report.sensitivity_charts.bars import bars_spec
 from qexplorer.report.sensitivity_charts.in_order import COLOURED_BY, order_info, order_spec
 from qexplorer.report.sensitivity_charts.sensitivity_table import (
@@ -100,7 +101,12 @@ def _section(recipe: Recipe) -> JobSection[SensitivityOrder, SensitivityReport, 
     def intro() -> None:
         st.markdown(f"Rounds one layer at a time by **{as_plain(recipe.name)}** and leaves the others in float.")
 
-    return JobSection(SENSITIVITY, order, button, intro=intro, partial=_draw_partial)
+    def left(report: SensitivityReport) -> None:
+        found = current_model()
+        if found is not None:
+            _draw_report(found, report)
+
+    return JobSection(SENSITIVITY, order, button, intro=intro, partial=_draw_partial, left=left)
 
 
 def _draw_partial(report: SensitivityReport) -> None:
@@ -119,6 +125,8 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
     if not report.layers:
         return
     parts = [each for each in _ROUNDED if any(layer.exact(each) or layer.gradient(each) for layer in report.layers)]
+    if not parts:
+        return
     st.markdown(_said(report))
     with st.container(key="sensitivity_views"):
         left, right = st.columns([1, 1], vertical_alignment="bottom")
@@ -137,6 +145,9 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
         draw_picture(
             spec, key="sensitivity_bars", settings=settings, on_select=lambda: pick("sensitivity_bars", "layer")
         )
+    if accumulated_info(report):
+        with left:
+            draw_picture(accumulated_spec(report), key="sensitivity_accumulated", settings=settings)
     with right:
         spec = order_spec(report, rounded, by, chosen, "")
         draw_picture(

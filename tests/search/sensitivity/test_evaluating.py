@@ -126,7 +126,10 @@ def test_a_spoilt_layer_is_found_by_both_methods() -> None:
 
 
 def test_what_is_asked_again_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Worked on in a child, a report comes in parts, is kept, and survives JSON; one that was cancelled is not kept."""
+    """Worked on in a child, a report comes in parts, what few samples foretell first, and is kept.
+
+    Of one that was cancelled the gradients are kept, and no more.
+    """
     monkeypatch.setattr(finding, "goes_apart", lambda _: True)
     one = case("cnn")
     question = Inquiry(Recipe.parse("w5"), 16)
@@ -135,10 +138,17 @@ def test_what_is_asked_again_is_not_computed_again(monkeypatch: pytest.MonkeyPat
         if step.startswith("evaluating") and done > 0:
             raise Cancelled("enough")
 
-    with pytest.raises(Cancelled):
-        find_sensitivity(one.model, data_of(one), question, progress=stop)
     partly: list[SensitivityReport] = []
-    found = find_sensitivity(one.model, data_of(one), question, partly=partly.append)
+    with pytest.raises(Cancelled):
+        find_sensitivity(one.model, data_of(one), question, progress=stop, partly=partly.append)
+    told = [report.layers[0].foretold["both"].n for report in partly]
+    assert (told[0], told[-1]) == (8, 16)
+    partly, steps = [], list[str]()
+    found = find_sensitivity(
+        one.model, data_of(one), question, progress=lambda step, _: steps.append(step), partly=partly.append
+    )
+    assert not any(step.startswith("gradients") for step in steps)
+    assert any(step.startswith("evaluating") for step in steps)
     assert partly[0].whole is None
     assert all(layer.foretold for layer in partly[0].layers)
     assert find_sensitivity(one.model, data_of(one), question, progress=stop) == found

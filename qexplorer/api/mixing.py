@@ -37,6 +37,7 @@ def search(
     samples: int = 128,
     verified: int = 4,
     pairs: int = 4,
+    train_each: bool = False,
     progress: Callable[[str, float], None] | None = None,
     partly: Callable[[MixReport], None] | None = None,
 ) -> MixReport:
@@ -69,6 +70,8 @@ def search(
         samples: calibration samples that losses are foretold from, at most.
         verified: mixes that are quantized and measured, at most.
         pairs: layers, of those that lose most, whose pairs are measured; below 2 none are.
+        train_each: of a recipe that trains: whether every recipe that is measured is trained, which takes long; else it
+            is searched without, and ``report.best`` is to be trained.
         progress: called with (a sentence, the share that is done).
         partly: called with what is known before the end.
 
@@ -80,6 +83,7 @@ def search(
     from qexplorer.core.errors import InputError
     from qexplorer.search.mixing.finding import find_mix
     from qexplorer.search.mixing.mix_types import MixQuestion
+    from qexplorer.search.training_apart import to_search
 
     asked = dict(budgets or {}) | ({} if share is None else {"weight_bytes": share})
     for name, limit in asked.items():
@@ -94,7 +98,7 @@ def search(
         raise InputError("a drop and no loss that a test tells cannot both be asked for", do="leave one out")
     float_model = load(model)
     question = MixQuestion(
-        Recipe.parse(recipe),
+        to_search(Recipe.parse(recipe), train_each=train_each),
         tuple(choices),
         asked,
         most_drop,

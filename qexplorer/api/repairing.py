@@ -22,6 +22,7 @@ def repair(
     recipe: Recipe | str | Path,
     data: DataSet | str | Path | None = None,
     *,
+    train_each: bool = False,
     progress: Callable[[str, float], None] | None = None,
     partly: Callable[[RepairReport], None] | None = None,
 ) -> RepairReport:
@@ -34,6 +35,8 @@ def repair(
         model: a model, or what :func:`load` takes.
         recipe: by which it is quantized, or what ``Recipe.parse`` takes.
         data: a data set, or what :func:`data` takes. A sample model brings its own.
+        train_each: of a recipe that trains: whether every recipe that is measured is trained, which takes long; else it
+            is searched without, and ``report.repaired`` is to be trained.
         progress: called with (a sentence, the share that is done).
         partly: called with what is known before the end.
 
@@ -42,7 +45,9 @@ def repair(
         InputError: what :func:`load` and :func:`data` raise.
     """
     from qexplorer.search.repair.finding import find_repair
+    from qexplorer.search.training_apart import to_search
 
     float_model = load(model)
     given = fitted(float_model, data, "remedies are judged on samples, so it needs data")
-    return find_repair(float_model, given, Recipe.parse(recipe), progress=progress, partly=partly)
+    asked = to_search(Recipe.parse(recipe), train_each=train_each)
+    return find_repair(float_model, given, asked, progress=progress, partly=partly)

@@ -35,6 +35,7 @@ def tune(
     seconds: float | None = None,
     sampler: Literal["local", "nsga2", "tpe"] = "local",
     seed: int = 0,
+    train_each: bool = False,
     progress: Callable[[str, float], None] | None = None,
     partly: Callable[[JointReport], None] | None = None,
 ) -> JointReport:
@@ -62,6 +63,8 @@ def tune(
         seconds: no trial begins later; None: no limit.
         sampler: ``local`` (near the front), ``nsga2`` or ``tpe``.
         seed: of every draw.
+        train_each: of a recipe that trains: whether every recipe that is measured is trained, which takes long; else it
+            is searched without, and ``report.recipe(trial)`` is to be trained.
         progress: called with (a sentence, the share that is done).
         partly: called with what is known before the end.
 
@@ -74,6 +77,7 @@ def tune(
     from qexplorer.search.joint.finding import find_jointly
     from qexplorer.search.joint.joint_types import COSTS, QUALITIES, SAMPLERS, JointQuestion
     from qexplorer.search.joint.space_types import JointSpace
+    from qexplorer.search.training_apart import to_search
 
     for given, known in ((quality, QUALITIES), (cost, COSTS), (sampler, SAMPLERS)):
         if given not in known:
@@ -89,7 +93,7 @@ def tune(
         activation_calibrators=tuple(activation_calibrators),
         algorithms=tuple(algorithms),
     )
-    float_model, base = load(model), Recipe.parse(recipe)
+    float_model, base = load(model), to_search(Recipe.parse(recipe), train_each=train_each)
     question = JointQuestion(base.to_yaml(), space, quality, cost, trials, seconds, sampler, seed)
     given_data = fitted(float_model, data, "recipes are judged on samples, so it needs data")
     return find_jointly(float_model, given_data, question, progress=progress, partly=partly)

@@ -10,7 +10,13 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from qexplorer import __version__
-from qexplorer.cli.precision.search_options import add_cluster, add_design_options, add_search_options, add_tune_options
+from qexplorer.cli.precision.search_options import (
+    add_cluster,
+    add_design_options,
+    add_search_options,
+    add_training,
+    add_tune_options,
+)
 from qexplorer.cli.terminal import fail
 
 __all__ = ["build_parser"]
@@ -244,6 +250,7 @@ def _add_repair(verbs: Any) -> None:
     _add_model(parser)
     parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"by which it is quantized (w8a8): {_RECIPE}")
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the repaired recipe")
+    add_training(parser)
     add_cluster(parser)
     parser.registered = _registered
     _add_data(parser)

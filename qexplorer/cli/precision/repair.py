@@ -7,9 +7,11 @@ from typing import Any
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
+from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
 from qexplorer.core.files import write_atomically
+from qexplorer.core.recipe import Recipe
 from qexplorer.report.repair_charts.repair_words import (
     DIAGNOSIS_HEADER,
     STEP_HEADER,
@@ -25,14 +27,15 @@ __all__ = ["run"]
 def run(order: argparse.Namespace) -> int:
     """Repairs, and writes the recipe where a file is named."""
     target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
+    say_of_training(order)
     model = api.load(order.model, architecture=order.architecture)
     line = ProgressLine()
     try:
-        report = api.repair(model, order.recipe, data_of(order, model), progress=line.show)
+        report = api.repair(model, order.recipe, data_of(order, model), train_each=order.train_each, progress=line.show)
     finally:
         line.end()
     if target is not None:
-        write_atomically(target, report.repaired.encode())
+        write_atomically(target, recipe_text(Recipe.parse(report.repaired), order))
     if order.json:
         print_json(plain_report(report))
     else:

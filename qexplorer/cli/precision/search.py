@@ -8,10 +8,12 @@ from typing import Any
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
+from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say, stdout_to_stderr
 from qexplorer.core.errors import InputError
 from qexplorer.core.files import write_atomically
+from qexplorer.core.recipe import Recipe
 from qexplorer.report.mix_charts.mix_words import (
     asked_text,
     chosen_sentence,
@@ -32,6 +34,7 @@ def run(order: argparse.Namespace) -> int:
     """Searches, measures, and writes the recipe where a file is named."""
     target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
     budgets = _budgets(order.budget)
+    say_of_training(order)
     model = api.load(order.model, architecture=order.architecture)
     line = ProgressLine()
     try:
@@ -48,12 +51,13 @@ def run(order: argparse.Namespace) -> int:
                 backend=order.backend,
                 threads=order.threads,
                 hardware_aware=order.hardware_aware,
+                train_each=order.train_each,
                 progress=line.show,
             )
     finally:
         line.end()
     if target is not None and report.best is not None:
-        write_atomically(target, report.best.recipe.encode())
+        write_atomically(target, recipe_text(Recipe.parse(report.best.recipe), order))
     if order.json:
         print_json(plain_report(report))
     else:

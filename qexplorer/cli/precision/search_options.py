@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_cluster", "add_design_options", "add_search_options", "add_tune_options"]
+__all__ = [
+    "add_cluster",
+    "add_design_options",
+    "add_search_options",
+    "add_training",
+    "add_tune_options",
+]
 
 _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--formats", ("int8", "int4"), "number formats of weights to choose among"),
@@ -28,10 +34,17 @@ _NETWORKS = (
 
 _CLUSTER = "Dask cluster that does the work, such as tcp://192.168.1.5:8786 (docs/cluster.md); off: this machine"
 
+_TRAIN_EACH = "train every recipe that is measured, where --recipe trains; else what is found is to be trained"
+
 
 def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Adds the option that names who does a sweep."""
     parser.add_argument("--scheduler", default=None, metavar="ADDRESS", help=_CLUSTER)
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that trains what is measured."""
+    parser.add_argument("--train-each", action="store_true", help=_TRAIN_EACH)
 
 
 def add_design_options(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +74,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     only = "only choices that the backend has integer kernels for, and float"
     parser.add_argument("--hardware-aware", action="store_true", help=only)
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")
+    add_training(parser)
     add_cluster(parser)
 
 
@@ -82,4 +96,5 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampler", choices=("local", "nsga2", "tpe"), default="local", help=drawn)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (0)")
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the chosen recipe")
+    add_training(parser)
     add_cluster(parser)

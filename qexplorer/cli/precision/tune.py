@@ -7,6 +7,7 @@ from typing import Any
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
+from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say, stdout_to_stderr
 from qexplorer.core.files import write_atomically
@@ -19,6 +20,7 @@ __all__ = ["run"]
 def run(order: argparse.Namespace) -> int:
     """Searches, or goes on, and writes the recipe where a file is named."""
     target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
+    say_of_training(order)
     model = api.load(order.model, architecture=order.architecture)
     line = ProgressLine()
     try:
@@ -40,13 +42,14 @@ def run(order: argparse.Namespace) -> int:
                 seconds=order.seconds,
                 sampler=order.sampler,
                 seed=order.seed,
+                train_each=order.train_each,
                 progress=line.show,
             )
     finally:
         line.end()
     chosen = report.chosen
     if target is not None and chosen is not None:
-        write_atomically(target, report.recipe(chosen).to_yaml().encode())
+        write_atomically(target, recipe_text(report.recipe(chosen), order))
     if order.json:
         print_json(plain_report(report))
     else:

@@ -75,7 +75,7 @@ def accumulated_spec(report: SensitivityReport) -> dict[str, Any]:
         {"field": "loss", "title": "loss", "format": ".3g"},
     ]
     encoding = {"x": x, "y": y, "color": colour, "tooltip": tips}
-    dashes = {"field": "what", "type": "nominal", "legend": None}
+    dashes: dict[str, Any] = {"field": "what", "type": "nominal", "legend": None}
     dashes |= {"scale": {"domain": [_SUM, _UP_TO, _BUT], "range": [[4, 3], [1, 0], [1, 0]]}}
     return {
         **chart_frame("Errors alone, and as they add up", "", _HEIGHT),

@@ -23,6 +23,7 @@ __all__ = [
     "MixReport",
     "PlainMix",
     "VerifiedMix",
+    "trainings",
 ]
 
 _PLAIN = ("most_drop", "as_float", "axis", "backend", "threads", "hardware_aware", "samples", "verified", "pairs")
@@ -98,6 +99,12 @@ class MixQuestion:
         """What :meth:`to_json` told."""
         rest = {name: value[name] for name in _PLAIN}
         return cls(Recipe.parse(value["recipe"]), tuple(value["choices"]), dict(value["budgets"]), **rest)
+
+
+def trainings(question: MixQuestion) -> int:
+    """Recipes that a search makes and measures, about: int8, layers and pairs in their narrowest choice, and mixes."""
+    pairs = question.pairs if question.pairs > 1 else 0
+    return 1 + pairs + pairs * (pairs - 1) // 2 + question.verified
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 from qexplorer.search.sharing import with_whom
 from qexplorer.search.strangers import asked_of_child, in_child
 
-__all__ = ["find_repair", "repair_in_child"]
+__all__ = ["MOST_TRIED", "find_repair", "repair_in_child"]
 
 _APART, _LEAST = 0.3, 8
 _WORTH = 0.05  # of the loss at the beginning, that a remedy must win to be kept
@@ -43,6 +43,9 @@ _DONE = 0.03  # of it, at which nothing more is tried
 _SOUND = 0.002  # loss (nats, or error over signal) below which a metric that does not drop is taken at its word
 _SOUND_ALONE = 2e-4  # of losses where no metric speaks: an error of 37 dB
 _LAYERS = 6  # that remedies are tried for
+
+MOST_TRIED = 25
+"""Recipes that a repair makes where much is wrong, about."""
 
 Progress = Callable[[str, float], None]
 Partly = Callable[[RepairReport], None]

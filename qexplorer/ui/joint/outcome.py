@@ -15,10 +15,11 @@ from qexplorer.report.joint_charts.joint_words import (
 )
 from qexplorer.report.joint_charts.tried import progress_spec, tried_spec
 from qexplorer.search.joint.joint_types import JointReport
+from qexplorer.search.training_apart import trained_as
 from qexplorer.ui.recipe_ways import draw_recipe_ways
 from qexplorer.ui.rounding.drawing import draw_picture
 from qexplorer.ui.serving.people import is_shared
-from qexplorer.ui.session import as_plain
+from qexplorer.ui.session import as_plain, current_recipe
 
 __all__ = ["draw_outcome"]
 
@@ -68,4 +69,4 @@ def _choose(report: JointReport, settings: str) -> None:
     trial = front[number]
     draw_picture(tried_spec(report, number), key="joint_tried", settings=settings)
     st.markdown(f"**{as_plain(trial.name)}**: {as_plain(chosen_words(report, trial))}")
-    draw_recipe_ways(report.recipe(trial), "joint")
+    draw_recipe_ways(trained_as(report.recipe(trial), current_recipe()), "joint")

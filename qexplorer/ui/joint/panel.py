@@ -20,7 +20,7 @@ from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import start_job
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.joint.outcome import draw_outcome
-from qexplorer.ui.recipe_ways import recipe_with_weights
+from qexplorer.ui.recipe_ways import draw_train_each, recipe_with_weights
 from qexplorer.ui.session import (
     WIDGET,
     as_plain,
@@ -57,7 +57,8 @@ def draw_joint_page() -> None:
     if recipe is None:
         return
     base = unmixed(recipe, _FORMATS[0])
-    _search(base, _asked(base))
+    asked = _asked(base)
+    _search(base, asked | {"train_each": draw_train_each(recipe, asked["trials"])})
 
 
 def _asked(base: Recipe) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from qexplorer.search.mixing.candidates import front_of, left_for, point_of
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import problem_of
+from qexplorer.search.training_apart import trained_as
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.recipe_ways import draw_recipe_ways
 from qexplorer.ui.rounding.drawing import draw_picture
@@ -39,8 +40,9 @@ _TOOK_S, _AT_ONCE_S = "mix_solve_s", 0.1  # what the last exact solution took; a
 _ROUNDED = 0.05  # percent: the slider has one decimal
 
 
-def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
-    """Everything that is known; ``live`` while the search goes on: nothing can be chosen yet."""
+def draw_found(model: Model, report: MixReport, asked: Recipe, *, live: bool = False) -> None:
+    """Everything that is known; ``live`` while the search goes on: nothing can be chosen yet. What is taken trains as
+    ``asked`` does."""
     st.markdown(as_plain(chosen_sentence(report)))
     if hidden := hidden_sentence(report):
         st.markdown(as_plain(hidden))
@@ -48,8 +50,8 @@ def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
         draw_picture(front_spec(report), key="mix_front_live", settings=f"{model.name}, {report.data}")
         return
     if report.best is not None:
-        draw_recipe_ways(Recipe.parse(report.best.recipe), "mix")
-    _explore(model, report)
+        draw_recipe_ways(trained_as(Recipe.parse(report.best.recipe), asked), "mix")
+    _explore(model, report, asked)
     st.header("What was measured")
     st.dataframe(
         in_table([dict(zip(mix_header(report), row, strict=True)) for row in mix_cells(report)]), hide_index=True
@@ -67,7 +69,7 @@ def draw_found(model: Model, report: MixReport, *, live: bool = False) -> None:
 
 
 @st.fragment
-def _explore(model: Model, report: MixReport) -> None:
+def _explore(model: Model, report: MixReport, asked_for: Recipe) -> None:
     """The front under a slider: the hull answers at once, the exact solution where the slider rests."""
     axis = _axis(report)
     front = report.front if axis == report.axis else front_of(report, axis)
@@ -112,7 +114,7 @@ def _explore(model: Model, report: MixReport) -> None:
             "not measured."
         )
         if report.best is None or point.choice != report.best.point.choice:
-            made = recipe_in(report, point.choice)
+            made = trained_as(recipe_in(report, point.choice), asked_for)
             st.button("Take this one as the recipe", key="mix_take_other", on_click=set_recipe, args=(made,))
 
 

@@ -8,12 +8,13 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.mix import MIX, MixOrder
 from qexplorer.jobs.references import DataRef, ModelRef
+from qexplorer.search.mixing.mix_types import MixQuestion, trainings
 from qexplorer.search.mixing.recipes import unmixed
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.mixing.asked import AskedMix, draw_asked
 from qexplorer.ui.mixing.found import draw_found
-from qexplorer.ui.recipe_ways import recipe_with_weights
+from qexplorer.ui.recipe_ways import draw_train_each, recipe_with_weights
 from qexplorer.ui.session import (
     as_plain,
     current_model,
@@ -41,27 +42,28 @@ def _search(model: Model, recipe: Recipe) -> None:
     """What is asked, and what came of it."""
     base = unmixed(recipe, "int8")
     asked = draw_asked(base)
+    train_each = draw_train_each(recipe, trainings(MixQuestion(base)))
     lacks = lacks_data("what mixes lose is measured on samples") or asked.lacks
     reference, data = model_reference(), None if lacks else data_reference()
     order = None
     if reference is not None and data is not None:
-        order = _order(asked, reference, data, base)
+        order = _order(asked, reference, data, base, train_each=train_each)
     section = JobSection(
         MIX,
         order,
         _button(lacks),
         intro=lambda: _intro(base),
-        partial=lambda r: draw_found(model, r, live=True),
-        left=lambda r: draw_found(model, r, live=True),
+        partial=lambda r: draw_found(model, r, base, live=True),
+        left=lambda r: draw_found(model, r, base, live=True),
     )
     report = section.result()
     if report is None:
         section.draw()
     else:
-        draw_found(model, report)
+        draw_found(model, report, base)
 
 
-def _order(asked: AskedMix, model: ModelRef, data: DataRef, base: Recipe) -> MixOrder:
+def _order(asked: AskedMix, model: ModelRef, data: DataRef, base: Recipe, *, train_each: bool) -> MixOrder:
     return MixOrder(
         model=model,
         data=data,
@@ -73,6 +75,7 @@ def _order(asked: AskedMix, model: ModelRef, data: DataRef, base: Recipe) -> Mix
         axis=asked.axis,
         backend=asked.backend,
         hardware_aware=asked.hardware_aware,
+        train_each=train_each,
     )
 
 

@@ -18,10 +18,13 @@ from qexplorer.report.repair_charts.repair_words import (
     step_cells,
 )
 from qexplorer.report.repair_charts.steps import repair_spec
+from qexplorer.search.repair.finding import MOST_TRIED
 from qexplorer.search.repair.repair_types import RepairReport
+from qexplorer.search.training_apart import trained_as
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import add_to_comparison, set_recipe
+from qexplorer.ui.recipe_ways import draw_train_each
 from qexplorer.ui.rounding.drawing import draw_picture
 from qexplorer.ui.session import (
     as_plain,
@@ -55,9 +58,10 @@ def draw_repair_page() -> None:
         st.page_link("pages/quantize.py", label="Choose a recipe", icon=":material/tune:")
         return
     lacks = lacks_data("remedies are judged on samples")
+    train_each = draw_train_each(recipe, MOST_TRIED)
     reference, data = model_reference(), None if lacks else data_reference()
     known = reference is not None and data is not None
-    order = RepairOrder(model=reference, data=data, recipe=recipe) if known else None
+    order = RepairOrder(model=reference, data=data, recipe=recipe, train_each=train_each) if known else None
     button = StartButton(
         "Repair this model",
         ":material/healing:",
@@ -70,14 +74,14 @@ def draw_repair_page() -> None:
         order,
         button,
         intro=lambda: _intro(recipe),
-        partial=lambda found: _draw(model, found, live=True),
-        left=lambda found: _draw(model, found),
+        partial=lambda found: _draw(model, found, recipe, live=True),
+        left=lambda found: _draw(model, found, recipe),
     )
     report = section.result()
     if report is None:
         section.draw()
     else:
-        _draw(model, report)
+        _draw(model, report, recipe)
 
 
 def _intro(recipe: Recipe) -> None:
@@ -89,11 +93,11 @@ def _intro(recipe: Recipe) -> None:
     )
 
 
-def _draw(model: Model, report: RepairReport, *, live: bool = False) -> None:
-    """What is known; ``live`` while the work goes on."""
+def _draw(model: Model, report: RepairReport, asked: Recipe, *, live: bool = False) -> None:
+    """What is known; ``live`` while the work goes on. What is taken trains as ``asked`` does."""
     if not live:
         st.markdown(as_plain(repair_sentence(report)))
-        _ways_on(report)
+        _ways_on(report, asked)
     if report.steps:
         draw_picture(repair_spec(report), key=f"repair_steps{live}", settings=f"{model.name}, {report.recipe_name}")
     if report.diagnoses:
@@ -124,15 +128,15 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     st.dataframe(in_table([dict(zip(header, row, strict=True)) for row in rows]), hide_index=True, width="stretch")
 
 
-def _ways_on(report: RepairReport) -> None:
+def _ways_on(report: RepairReport, asked: Recipe) -> None:
     if not any(step.kept for step in report.steps):
         return
-    repaired, before = Recipe.parse(report.repaired), Recipe.parse(report.recipe)
+    repaired = trained_as(Recipe.parse(report.repaired), asked)
     with st.container(horizontal=True, key="repair_ways"):
         if st.button("Take the repaired recipe", type="primary", icon=":material/tune:", key="repair_take"):
             set_recipe(repaired)
             st.switch_page("pages/quantize.py")
         if st.button("Compare both", icon=":material/balance:", key="repair_compare"):
-            add_to_comparison(before, repaired)
+            add_to_comparison(asked, repaired)
             st.switch_page("pages/compare.py")
-        st.download_button("Recipe (YAML)", report.repaired, "repaired.yaml", "application/yaml", on_click="ignore")
+        st.download_button("Recipe (YAML)", repaired.to_yaml(), "repaired.yaml", "application/yaml", on_click="ignore")

@@ -101,12 +101,12 @@ def _section(recipe: Recipe) -> JobSection[SensitivityOrder, SensitivityReport, 
     def intro() -> None:
         st.markdown(f"Rounds one layer at a time by **{as_plain(recipe.name)}** and leaves the others in float.")
 
-    def left(report: SensitivityReport) -> None:
+    def so_far(report: SensitivityReport) -> None:
         found = current_model()
         if found is not None:
             _draw_report(found, report)
 
-    return JobSection(SENSITIVITY, order, button, intro=intro, partial=_draw_partial, left=left)
+    return JobSection(SENSITIVITY, order, button, intro=intro, partial=_draw_partial, left=so_far)
 
 
 def _draw_partial(report: SensitivityReport) -> None:

@@ -32,6 +32,7 @@ class JointOrder(DataOrder):
         seconds: no trial begins later.
         sampler: what draws.
         seed: of every draw.
+        train_each: whether every recipe that is measured is trained, where the recipe trains.
     """
 
     recipe: RecipeText
@@ -48,6 +49,7 @@ class JointOrder(DataOrder):
     seconds: float | None = None
     sampler: Literal["local", "nsga2", "tpe"] = "local"
     seed: int = 0
+    train_each: bool = False
 
 
 def find(order: JointOrder, report: Report[JointReport]) -> JointReport:
@@ -72,6 +74,7 @@ def find(order: JointOrder, report: Report[JointReport]) -> JointReport:
         seconds=order.seconds,
         sampler=order.sampler,
         seed=order.seed,
+        train_each=order.train_each,
         progress=report.after_loading,
         partly=report.partial,
     )

@@ -26,6 +26,7 @@ class MixOrder(DataOrder):
         axis: the cost that is made least, and that the front is over.
         backend: where it is timed; None: nowhere.
         hardware_aware: whether only choices with integer kernels there are taken.
+        train_each: whether every recipe that is measured is trained, where the recipe trains.
     """
 
     recipe: RecipeText
@@ -36,6 +37,7 @@ class MixOrder(DataOrder):
     axis: str = ""
     backend: str | None = None
     hardware_aware: bool = False
+    train_each: bool = False
 
 
 def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
@@ -54,6 +56,7 @@ def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
         axis=order.axis,
         backend=order.backend,
         hardware_aware=order.hardware_aware,
+        train_each=order.train_each,
         progress=report.after_loading,
         partly=report.partial,
     )

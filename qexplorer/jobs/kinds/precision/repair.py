@@ -17,9 +17,11 @@ class RepairOrder(DataOrder):
 
     Attributes:
         recipe: by which the model is quantized.
+        train_each: whether every recipe that is measured is trained, where the recipe trains.
     """
 
     recipe: RecipeText
+    train_each: bool = False
 
 
 def find(order: RepairOrder, report: Report[RepairReport]) -> RepairReport:
@@ -27,7 +29,14 @@ def find(order: RepairOrder, report: Report[RepairReport]) -> RepairReport:
     model, data = load_both(order, report)
     from qexplorer import api
 
-    return api.repair(model, order.recipe, data, progress=report.after_loading, partly=report.partial)
+    return api.repair(
+        model,
+        order.recipe,
+        data,
+        train_each=order.train_each,
+        progress=report.after_loading,
+        partly=report.partial,
+    )
 
 
 REPAIR = JobKind("repair", "Repairing", "Repair", RepairOrder, RepairReport, find, partial=RepairReport, sweeps=True)

@@ -10,7 +10,6 @@ from qexplorer.load.model import load_model
 from qexplorer.measure.data_needed.needed_types import Band, DataNeeded, NeededPoint
 from qexplorer.report.tensor_charts.data_needed import data_needed_info, data_needed_spec
 from tests.pages.app import texts
-from tests.pages.on_distributions import opened
 
 
 def _found(metric: bool = True) -> DataNeeded:
@@ -42,9 +41,19 @@ def test_a_chart_has_a_line_a_band_and_a_dot() -> None:
     assert not data_needed_info(_found(metric=False), "metric")
 
 
+def _of_a_weight() -> None:
+    from qexplorer.load.model import load_model
+    from qexplorer.observe.editing.synthetic import synthetic
+    from qexplorer.ui.distributions.controls import Settings
+    from qexplorer.ui.distributions.needed import draw_how_much
+
+    draw_how_much(load_model("tumour_mlp"), synthetic("normal", 9), Settings.__new__(Settings))
+
+
 def test_a_weight_has_nothing_to_ask(workspace_folder: Path) -> None:
     """There the section says why, without a button."""
-    app = opened(workspace_folder, look_closer="How much data")
+    del workspace_folder
+    app = AppTest.from_function(_of_a_weight, default_timeout=60).run()
     assert not app.exception
     assert "calibration samples are for activations" in texts(app)
     assert "Measure" not in [button.label for button in app.button]

@@ -267,5 +267,6 @@ ENTRIES = (
                 ),
             ),
         ),
+        pages=(("distributions", "Lay FP8 over a tensor of your model"),),
     ),
 )

@@ -12,6 +12,7 @@ from qexplorer.core.grid import Grid, fake_quantize, grid_from_range
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars, channel_ranges
+from qexplorer.learn.scaled import drawn
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import CLIPPING, INTEGER
 
@@ -27,7 +28,7 @@ _REMEDIES = (
     ("data", "Calibrate on all classes"),
     ("bits", "16 bits"),
 )
-_CHANNELS, _EACH, _FAR = 12, 400, 2
+_CHANNELS, _EACH, _FAR, _MOST_DB = 12, 400, 2, 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,15 @@ class _Broken:
     seen: Rows
 
 
-def _broken(fault: str) -> _Broken:
-    rng = np.random.default_rng(8)
-    values = rng.standard_normal((_CHANNELS, _EACH)).astype(np.float32)
+def _broken(fault: str, tensor: TensorStats) -> _Broken:
+    """Channels with the tensor's distribution, and the fault in them."""
+    values = drawn(tensor, _CHANNELS * _EACH, 8).reshape(_CHANNELS, _EACH).astype(np.float32)
     if fault == "unequal":
-        values *= np.geomspace(0.02, 1.0, _CHANNELS, dtype=np.float32)[rng.permutation(_CHANNELS)][:, None]
+        order = np.random.default_rng(8).permutation(_CHANNELS)
+        values *= np.geomspace(0.02, 1.0, _CHANNELS, dtype=np.float32)[order][:, None]
         return _Broken(values, values)
     if fault == "outlier":
-        values[5, 17] = 60.0
+        values[5, 17] = 60.0 * float(np.sqrt(np.mean(np.square(values))))
         return _Broken(values, values)
     return _Broken(values * np.float32(2.5), values[:, : _EACH // 10])  # one class, and a quiet one
 
@@ -67,13 +69,15 @@ def _quality(case: _Broken, grid: Grid) -> tuple[float, NDArray[np.float64]]:
     values = np.take_along_axis(case.values, inner, 1).astype(np.float64)
     error = np.take_along_axis(fake_quantize(case.values, grid).astype(np.float64), inner, 1) - values
     power, noise = np.square(values).mean(1), np.square(error).mean(1)
-    each = 10 * np.log10(power / np.maximum(noise, 1e-12))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.clip(np.nan_to_num(10 * np.log10(power / noise), nan=0.0), 0.0, _MOST_DB)
     return float(each.min()), each
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - the layers are made up
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    assert tensor is not None
     fault, remedy, bits = str(settings["fault"]), str(settings["remedy"]), int(settings["bits"])
-    case = _broken(fault)
+    case = _broken(fault, tensor)
     worst = {name: _quality(case, _grid(case, name, bits))[0] for name, _ in _REMEDIES}
     grid = _grid(case, remedy, bits)
     each = _quality(case, grid)[1]
@@ -113,9 +117,9 @@ ENTRIES = (
         place=140,
         idea="A layer that lost much may have unequal channels, a value far out, or a range that is too "
         "narrow. Each fault has its **look** and its remedy; more bits help with the first two, and cost most.",
-        subject=None,
+        subject="any",
         controls=(
-            Choice("fault", "What is wrong", _FAULTS, "unequal"),
+            Choice("fault", "What is wrong", _FAULTS, "unequal", help="Put into channels with the values chosen above"),
             Choice("remedy", "Remedy", _REMEDIES, "none"),
             Slider("bits", "Bits", 4, 8, 1, 6, help="Grids as integer kernels take them: codes -31 to 31 at 6 bits"),
         ),

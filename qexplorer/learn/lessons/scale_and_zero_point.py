@@ -260,5 +260,6 @@ ENTRIES = (
             "Inference, arXiv:1712.05877",
         ),
         exercise=_EXERCISE,
+        pages=(("distributions", "Follow a value of your model step by step"),),
     ),
 )

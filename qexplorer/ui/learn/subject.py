@@ -69,6 +69,7 @@ def draw_subject(lesson: LessonPlan, place: Place) -> None:
         list(titles),
         format_func=lambda name: in_label(titles[name]),
         width="stretch",
+        help="\n".join(f"- **{each.title}**: {each.text}" for each in DISTRIBUTIONS.values()),
         **remembered(choice_name(lesson, DISTRIBUTION), lesson.distribution),
     )
 

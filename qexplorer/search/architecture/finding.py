@@ -130,13 +130,14 @@ class _Networks:
     inputs: dict[str, InputFile] = field(default_factory=dict)
     pictures: Array = field(init=False)
     labels: Array = field(init=False)
+    learned: str = ""
 
     def __post_init__(self) -> None:
-        seen, apart = calibration_parts(self.data, (_APART,), ("learned", "apart"))
+        seen, apart = calibration_parts(self.data, (_APART,))
         name = self.model.inputs[0].name
         self.pictures = np.concatenate([part.calibration.inputs[name] for part in (seen, apart)])
         self.labels = np.concatenate([np.asarray(part.calibration.labels) for part in (seen, apart)])
-        self.learn = seen.calibration.n
+        self.learn, self.learned = seen.calibration.n, seen.digest
         self.inputs = {
             "teacher": file_input(self.model.path),
             "pictures": array_input(self.pictures),
@@ -173,7 +174,7 @@ class _Networks:
             input_name=self.model.inputs[0].name,
             classes=int(self.model.outputs[0].shape[-1] or 0),
             seed=self.question.seed,
-            data=f"{self.data.digest}-learned",
+            data=self.learned,
         )
         return SweepTask(TARGET, order.to_json(), self.inputs)
 
@@ -203,9 +204,7 @@ class _Networks:
             self.tell(f"judging {each.shape.name}", _TRAINED + (1 - _TRAINED) * len(found) / total)
             network = loaded(self.files[each.shape], each.shape)
             name = network.inputs[0].name
-            learned = learned_from(
-                f"{self.data.digest}-learned", name, self.pictures[: self.learn], self.labels[: self.learn]
-            )
+            learned = learned_from(self.learned, name, self.pictures[: self.learn], self.labels[: self.learn])
             made = rounded(network, learned, each.shape, max(1, self.question.rounded_epochs))
             found.append(self._judge(made, self.data, each.shape.name, each.shape))
             yield tuple(found)

@@ -94,12 +94,12 @@ def joint_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 def three_parts(data: DataSet) -> list[DataSet]:
     """What ranges are found on, what the front is verified on, and what trials are judged by."""
-    return calibration_parts(data, (_VERIFY, _APART), ("seen", "verify", "apart"))
+    return calibration_parts(data, (_VERIFY, _APART))
 
 
 def without_last(data: DataSet) -> DataSet:
     """All calibration samples but those that the front is verified on."""
-    return calibration_parts(data, (_VERIFY,), ("known", "verify"))[0]
+    return calibration_parts(data, (_VERIFY,))[0]
 
 
 @dataclass(slots=True)

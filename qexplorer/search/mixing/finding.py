@@ -8,19 +8,15 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import BackendError, DataError, InputError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.tasks.choose import task_of
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
 from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.training.parts import parts
 from qexplorer.run.registry import reference
 from qexplorer.search.allocation.hull import hull
 from qexplorer.search.costs.cost_kinds import COSTS, cost_kind
@@ -48,12 +44,10 @@ from qexplorer.search.mixing.timing_table import TimedCosts
 from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.sensitivity.finding import yardstick_of
 from qexplorer.search.sensitivity.question import with_format
+from qexplorer.search.set_apart import APART, calibration_parts
 from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_mix", "mix_in_child"]
-
-_APART = 0.3  # of the calibration part, by which mixes are chosen
-_LEAST = 8
 
 Progress = Callable[[str, float], None]
 Partly = Callable[[MixReport], None]
@@ -84,7 +78,7 @@ def find_mix(
         BackendError: latency cannot be measured where it is asked for.
     """
     tell: Progress = progress or (lambda _text, _done: None)
-    _check(question, data)
+    _check(question)
     if not goes_apart(model):
         return _Search(model, data, question, tell, partly).report()
 
@@ -106,13 +100,10 @@ def mix_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return _Search(asked.model, asked.data, question, asked.tell, asked.partly).report().to_json()
 
 
-def _check(question: MixQuestion, data: DataSet) -> None:
+def _check(question: MixQuestion) -> None:
     choices_of(question.recipe, question.choices)
     for name in (*question.budgets, question.along):
         cost_kind(name)
-    if data.calibration.n < 2 * _LEAST:
-        what = f"a search needs at least {2 * _LEAST} calibration samples, and there are {data.calibration.n}"
-        raise DataError(what, where=data.name, do="give more samples")
 
 
 @dataclass(slots=True)
@@ -128,7 +119,7 @@ class _Search:
     def report(self) -> MixReport:
         """Foretells, solves, measures."""
         choices = choices_of(self.question.recipe, self.question.choices)
-        seen, apart = self._halves()
+        seen, apart = calibration_parts(self.data, (APART,))
         statistics = self._statistics(seen, choices)
         losses = losses_of(
             self.model, seen, choices, self.question.samples, lambda text, done: self.tell(text, 0.1 + 0.3 * done)
@@ -242,17 +233,6 @@ class _Search:
                 what = f"nothing fits into {100 * share:.3g} % of int8's {title}"
                 allowed = f"{math.ceil(1000 * least / whole) / 1000:.3g} or more"
                 raise InputError(what, allowed=allowed, do="allow more, or add a smaller choice")
-
-    def _halves(self) -> tuple[DataSet, DataSet]:
-        """What is looked at, and what is kept apart to measure mixes."""
-        split = self.data.calibration
-        strata = None if split.labels is None else task_of(self.data).strata(split.labels)
-        kept, held = parts(split.n, max(_APART, _LEAST / split.n), strata)
-        seen, apart = (
-            replace(self.data, calibration=split.take(np.sort(rows)), digest=f"{self.data.digest}-{name}")
-            for rows, name in ((kept, "seen"), (held, "apart"))
-        )
-        return seen, apart
 
     def _statistics(self, data: DataSet, choices: tuple[MixChoice, ...]) -> Statistics | None:
         if not any(choice.recipe.needs_statistics for choice in choices):

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.errors import DataError, QExplorerError, RecipeError
+from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import MOST_LETTERS, is_automatic, own_name
-from qexplorer.core.tasks.choose import task_of
 from qexplorer.graph.index import index_of
 from qexplorer.measure.arithmetic.saturation import saturates_here
 from qexplorer.observe.collecting.store import statistics_for
@@ -22,7 +21,6 @@ from qexplorer.observe.stats import Statistics
 from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.training.parts import parts
 from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.repair.ahead import RemediesAhead, changes
 from qexplorer.search.repair.diagnosing import Evidence, diagnose
@@ -32,12 +30,12 @@ from qexplorer.search.repair.sums import SaturatingSums, SumsFound, diagnose_sum
 from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
 from qexplorer.search.sensitivity.question import Inquiry, default_passes
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
+from qexplorer.search.set_apart import APART, LEAST, calibration_parts
 from qexplorer.search.sharing import with_whom
 from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["MOST_TRIED", "find_repair", "repair_in_child"]
 
-_APART, _LEAST = 0.3, 8
 _WORTH = 0.05  # of the loss at the beginning, that a remedy must win to be kept
 _DONE = 0.03  # of it, at which nothing more is tried
 _SOUND = 0.002  # loss (nats, or error over signal) below which a metric that does not drop is taken at its word
@@ -171,21 +169,17 @@ class _Repair:
         split = self.data.calibration
         if self._lacks_classes(split):
             evaluation = self.data.evaluation
-            order = np.random.default_rng(0).permutation(evaluation.n)[: max(_LEAST, int(_APART * evaluation.n))]
+            order = np.random.default_rng(0).permutation(evaluation.n)[: max(LEAST, int(APART * evaluation.n))]
             self.notes.append(
                 f"the calibration samples lack classes, so {len(order)} of the {evaluation.n} evaluation samples "
                 "decided what is kept: judge the repaired recipe on others"
             )
-            return self.data, self._with(evaluation.take(np.sort(order)), "apart")
-        if split.n < 2 * _LEAST:
-            what = f"a repair needs at least {2 * _LEAST} calibration samples, and there are {split.n}"
-            raise DataError(what, where=self.data.name, do="give more samples")
-        strata = None if split.labels is None else task_of(self.data).strata(split.labels)
-        kept, held = parts(split.n, max(_APART, _LEAST / split.n), strata)
-        return self._with(split.take(np.sort(kept)), "seen"), self._with(split.take(np.sort(held)), "apart")
+            return self.data, self._judged_by(evaluation.take(np.sort(order)))
+        seen, apart = calibration_parts(self.data, (APART,))
+        return seen, apart
 
-    def _with(self, split: Split, name: str) -> DataSet:
-        return replace(self.data, calibration=split, digest=f"{self.data.digest}-{name}")
+    def _judged_by(self, split: Split) -> DataSet:
+        return replace(self.data, calibration=split, digest=f"{self.data.digest}-evaluation")
 
     def _lacks_classes(self, split: Split) -> bool:
         labels, others = split.labels, self.data.evaluation.labels

@@ -27,7 +27,6 @@ from qexplorer.report.mix_charts.mix_words import (
     prediction_sentence,
 )
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, WEIGHT_BYTES
-from qexplorer.search.mixing import finding
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
 from qexplorer.search.mixing.recipes import recipe_in, unmixed
@@ -126,21 +125,6 @@ def test_the_smallest_mix_within_a_drop(shared_workspace: Path) -> None:  # noqa
     assert best.found.metric_drop <= 0.02
     smaller = [mix for mix in found.verified if mix.weight_bytes < best.weight_bytes]
     assert all((mix.found.metric_drop or 0.0) > 0.02 for mix in smaller)
-
-
-def test_mixes_are_measured_on_samples_that_calibration_does_not_see(
-    shared_workspace: Path,  # noqa: ARG001
-) -> None:
-    """Neither part of the calibration samples shares one with the other, nor with the evaluation part."""
-    model = load("tumour_mlp")
-    question = MixQuestion(Recipe.parse("w8a8"))
-    work = finding._Search(model, fitted(model, None, ""), question, lambda _text, _done: None, None)
-    parts = work._halves()
-    seen, apart = ({row.tobytes() for row in next(iter(part.calibration.inputs.values()))} for part in parts)
-    judged = {row.tobytes() for row in next(iter(parts[0].evaluation.inputs.values()))}
-    assert len(seen) > len(apart) > 50
-    assert not seen & apart
-    assert not (seen | apart) & judged
 
 
 @pytest.mark.parametrize(

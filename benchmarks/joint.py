@@ -1,11 +1,13 @@
 """A joint search beside mixes that are solved exactly, at an equal number of evaluated recipes.
 
-``python benchmarks/joint.py [--only NAME ...] [--seeds 3] [--json FILE]``. For each sample: ``search`` is run at five
-budgets, and every mix that it measured, pairs included, counts as an evaluation. ``tune`` gets as many recipes less
-the pairs that its own first ``search`` measured (row ``equal``), and the 60 that are usual, by each sampler. All fronts
-are then judged by the area that they dominate (share of int8's bytes, and loss or its logarithm; the corner is the
-worst of the plain recipes in int8 and int4), on the samples that chose them and on the evaluation part, which neither
-saw. A study that the workspace knows goes on: begin with a fresh one (QEXPLORER_WORKSPACE).
+``python benchmarks/joint.py [--only NAME ...] [--seeds 3] [--samplers local nsga2 tpe] [--json FILE]``.
+
+For each sample: ``search`` is run at five budgets, and every mix that it measured, pairs included, counts as an
+evaluation. ``tune`` gets as many recipes less the one that its own look at the layers measured (row ``equal``), and the
+60 that are usual, by each sampler. All fronts are then judged by the area that they dominate (share of int8's bytes,
+and loss or its logarithm; the corner is the worst of the plain recipes in int8 and int4), on the samples that chose
+them and on the evaluation part, which neither saw. A study that the workspace knows goes on: begin with a fresh one
+(QEXPLORER_WORKSPACE).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,21 +88,20 @@ def mixes(name: str) -> tuple[list[Recipe], int, float]:
     return list(found.values()), len(evaluated) + alone + 1, time.perf_counter() - start
 
 
-def case(name: str, seeds: int) -> dict[str, Any]:
+def case(name: str, seeds: int, samplers: Sequence[Sampler]) -> dict[str, Any]:
     """One sample."""
     judge = Judge(name)
     plain = {each: judge.point(Recipe.parse(each), "choosing") for each in ("w8a8", "w4a8")}
     plains = [Recipe.parse(each) for each in plain]
     found, evaluated, seconds = mixes(name)
     row: dict[str, Any] = {"evaluated": evaluated, "search_s": round(seconds, 1)}
-    inner = PAIRS * (PAIRS - 1) // 2 + PAIRS
     kept = [*plains, *found]
     points = [judge.point(recipe, "choosing") for recipe in kept]
     front = [kept[at] for at in front_of(points)]
     row["plain"] = {part: areas(judge, plains, part, plain) for part in judge.benches}
     row["search"] = {part: areas(judge, front, part, plain) for part in judge.benches}
-    row["equal"] = [tuned(judge, name, max(evaluated - inner, 12), "local", seed, plain) for seed in range(seeds)]
-    for sampler in SAMPLERS:
+    row["equal"] = [tuned(judge, name, evaluated - 1, "local", seed, plain) for seed in range(seeds)]
+    for sampler in samplers:
         row[f"usual, {sampler}"] = [tuned(judge, name, 60, sampler, seed, plain) for seed in range(seeds)]
     return row
 
@@ -119,11 +120,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", default=list(SAMPLES))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samplers", nargs="*", default=list(SAMPLERS), help="with 60 recipes; none: the equal alone")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     rows = {}
     for name in given.only:
-        rows[name] = case(name, given.seeds)
+        rows[name] = case(name, given.seeds, given.samplers)
         print(name, json.dumps(rows[name], indent=1))
     if given.json:
         given.json.write_text(json.dumps({"machine": describe_machine().to_json(), "rows": rows}, indent=1))

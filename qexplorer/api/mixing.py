@@ -38,6 +38,7 @@ def search(
     verified: int = 4,
     pairs: int = 4,
     train_each: bool = False,
+    anew: bool = False,
     progress: Callable[[str, float], None] | None = None,
     partly: Callable[[MixReport], None] | None = None,
 ) -> MixReport:
@@ -72,6 +73,7 @@ def search(
         pairs: layers, of those that lose most, whose pairs are measured; below 2 none are.
         train_each: of a recipe that trains: whether every recipe that is measured is trained, which takes long; else it
             is searched without, and ``report.best`` is to be trained.
+        anew: latencies of layers are measured again, whatever is kept of this machine, backend and kernels.
         progress: called with (a sentence, the share that is done).
         partly: called with what is known before the end.
 
@@ -110,6 +112,7 @@ def search(
         samples=samples,
         verified=verified,
         pairs=pairs,
+        anew=anew,
     )
     given = fitted(float_model, data, "mixes are judged on samples, so it needs data")
     return find_mix(float_model, given, question, progress=progress, partly=partly)

@@ -17,7 +17,7 @@ from qexplorer.run.packages import versions_of
 from qexplorer.run.protocol import Backend
 from qexplorer.scheduling.program import program_digest
 
-__all__ = ["conditions"]
+__all__ = ["conditions", "where_it_runs"]
 
 _ALWAYS = ("numpy", "onnx", "scipy", "torch")
 _SETTINGS = (
@@ -38,12 +38,25 @@ def conditions(backends: Iterable[Backend], plugins: Iterable[object] = ()) -> l
         plugins: what else takes part and may have been written by others.
     """
     taking_part = list(backends)
-    packages = {package for backend in taking_part for package in backend.facts.packages}
-    gpu = any(backend.capabilities.device != "cpu" for backend in taking_part)
     return [
         program_digest(),
         sorted({_source(each) for each in (*taking_part, *plugins)}),
-        versions_of((*_ALWAYS, *sorted(packages))) | {"python": platform.python_version()},
+        *where_it_runs(taking_part, _ALWAYS),
+    ]
+
+
+def where_it_runs(backends: Iterable[Backend], packages: Iterable[str] = ()) -> list[Any]:
+    """What kernels' times follow from beside the kernels, as plain data: versions, processor, GPUs, settings.
+
+    Args:
+        backends: those that take part, with the packages that they name.
+        packages: others that compute.
+    """
+    taking_part = list(backends)
+    named = {*packages, *(package for backend in taking_part for package in backend.facts.packages)}
+    gpu = any(backend.capabilities.device != "cpu" for backend in taking_part)
+    return [
+        versions_of(sorted(named)) | {"python": platform.python_version()},
         [cpu_model(), cpu_features()],
         [asdict(each) for each in gpus_here()] if gpu else [],
         sorted([name, value] for name, value in os.environ.items() if name.startswith(_SETTINGS)),

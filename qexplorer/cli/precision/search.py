@@ -52,6 +52,7 @@ def run(order: argparse.Namespace) -> int:
                 threads=order.threads,
                 hardware_aware=order.hardware_aware,
                 train_each=order.train_each,
+                anew=order.measure_again,
                 progress=line.show,
             )
     finally:

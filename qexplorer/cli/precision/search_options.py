@@ -71,6 +71,8 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     where = "where latency and energy are measured, and measured mixes timed"
     parser.add_argument("--backend", default=None, metavar="B", help=where)
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of one operator, when timed (1)")
+    again = "latencies of layers are measured again, whatever is kept of this machine, backend and kernels"
+    parser.add_argument("--measure-again", action="store_true", help=again)
     only = "only choices that the backend has integer kernels for, and float"
     parser.add_argument("--hardware-aware", action="store_true", help=only)
     parser.add_argument("-o", "--output", default=None, metavar="OUT.yaml", help="file for the found recipe")

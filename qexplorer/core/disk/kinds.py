@@ -55,6 +55,7 @@ KEPT_KINDS: tuple[KeptKind, ...] = (
     KeptKind("effects", "findings"),
     KeptKind("lessons", "findings"),
     KeptKind("sensitivity", "findings"),
+    KeptKind("latencies", "findings"),
     KeptKind("judged", "findings"),
     KeptKind("tasks", "findings"),
     KeptKind("inputs", "data, read"),

@@ -84,7 +84,13 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
     """A row for each measured pair, both ways round."""
     names = [group.layers[0] for group in report.groups]
     return [
-        {"first": names[a], "second": names[b], "loss": pair.loss, "text": f"{pair.loss:+.1g}"}
+        {
+            "first": names[a],
+            "second": names[b],
+            "loss": pair.loss,
+            "half": pair.half,
+            "text": f"{pair.loss:+.1g}" if pair.tells else "none",
+        }
         for pair in report.pairs
         for a, b in ((pair.first, pair.second), (pair.second, pair.first))
     ]
@@ -99,7 +105,12 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
     y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
     colour: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "beyond the sum", "legend": None}
     colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
-    tips = [{"field": "first"}, {"field": "second"}, {"field": "loss", "title": "beyond the sum", "format": "+.3g"}]
+    tips = [
+        {"field": "first"},
+        {"field": "second"},
+        {"field": "loss", "title": "beyond the sum", "format": "+.3g"},
+        {"field": "half", "title": "give or take", "format": ".2g"},
+    ]
     return {
         **chart_frame("Pairs of layers in their narrowest choices", "", 180),
         "datasets": {"rows": rows},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from qexplorer.core.results import Latency
 from qexplorer.core.speed import Change
@@ -184,7 +185,10 @@ def clock_sentences(report: MixReport) -> tuple[str, ...]:
         if clock.error is None
         else f"; left out in turn, each is foretold within {100 * clock.error:.2g} % in the mean"
     )
-    told = [f"Latencies on {backend_label(clock.backend)} are predicted from {clock.n} timed variants {how}{off}."]
+    told = [
+        f"Latencies on {backend_label(clock.backend)} are predicted from {clock.n} timed variants {how}{off}"
+        f"{_age(clock.measured_at)}."
+    ]
     if clock.energy_source == ESTIMATED:
         told.append(
             f"No meter counts here: energy is latency times {clock.watts:.3g} W, an estimate, and ranks mixes as "
@@ -193,6 +197,18 @@ def clock_sentences(report: MixReport) -> tuple[str, ...]:
     else:
         told.append(f"Energy is latency times the power that each plain choice drew ({clock.energy_source}).")
     return (*told, *report.notes)
+
+
+def _age(measured_at: float) -> str:
+    """How long ago times were measured that were kept."""
+    if not measured_at:
+        return ""
+    minutes = max(time.time() - measured_at, 0.0) / 60
+    for size, unit in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = round(minutes / size)
+            return f"; measured {count} {unit}{'' if count == 1 else 's'} ago"
+    return "; measured just now"
 
 
 def mix_cells(report: MixReport) -> list[tuple[str, ...]]:

@@ -26,7 +26,7 @@ from qexplorer.run.registry import reference
 from qexplorer.search.architecture.learning import NetworkLesson, learn
 from qexplorer.search.architecture.networks import as_onnx, as_torch, folded
 from qexplorer.search.architecture.shapes import NetworkShape
-from qexplorer.search.joint.costs import costs_of
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.joint.joint_types import WEIGHT_BYTES
 
 __all__ = ["TARGET", "AttemptOrder", "Attempted", "attempt", "learned_from", "loaded", "right_in", "rounded"]
@@ -112,7 +112,7 @@ def attempt(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         float_right=right_in(model, model.path, apart, truth),
         right=right_in(model, made.path, apart, truth),
         n=len(truth),
-        weight_bytes=round(costs_of(model, made.plan)[WEIGHT_BYTES]),
+        weight_bytes=round(plan_costs(model, made.plan)[WEIGHT_BYTES]),
         macs=model.macs or 0,
     )
     return found.to_json()

@@ -30,7 +30,7 @@ from qexplorer.search.architecture.architecture_types import (
 )
 from qexplorer.search.architecture.attempt import TARGET, Attempted, AttemptOrder, learned_from, loaded, rounded
 from qexplorer.search.architecture.shapes import CHOICES, NetworkShape, drawn_shapes
-from qexplorer.search.joint.costs import costs_of
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.joint.joint_types import WEIGHT_BYTES
 from qexplorer.search.set_apart import calibration_parts
 
@@ -220,7 +220,7 @@ class _Networks:
             recipe=made.recipe.name,
             right=round(value * n),
             n=n,
-            weight_bytes=round(costs_of(made.model, made.plan)[WEIGHT_BYTES]),
+            weight_bytes=round(plan_costs(made.model, made.plan)[WEIGHT_BYTES]),
             file_bytes=made.path.stat().st_size,
             latency_ms=None if latency is None else latency.p50,
             latency_ci95=None if latency is None else latency.ci95,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from qexplorer.core.model import Model
 from qexplorer.graph.allowance import allowance
 from qexplorer.machine.meters.estimate import watts_per_cpu
 from qexplorer.measure.energy.per_inference import ESTIMATED
+from qexplorer.measure.kept import read_kept, write_kept
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
@@ -21,8 +23,11 @@ from qexplorer.process.places.taking import alone
 from qexplorer.run.batching import feeds_of
 from qexplorer.run.protocol import Executed, KernelKind
 from qexplorer.run.registry import usable
+from qexplorer.search.costs.kept_times import times_path
 
 __all__ = ["Clocked", "clock"]
+
+Tell = Callable[[str, float], None]
 
 _LIMITS = replace(BASE, quiet_s=600.0)
 _ENERGY_S = 2.0
@@ -38,12 +43,16 @@ class Clocked:
         kernels: of each variant, with their times.
         watts: above idle while a variant runs; where no meter counts, an assumption that is the same for all.
         energy_source: ``measured:`` and the meter, or ``estimated``.
+        measured_at: seconds since 1970; what is kept may be old.
+        kept: the name under which it is kept (see ``kept_times``).
     """
 
     call_ms: Mapping[str, float]
     kernels: Mapping[str, tuple[Executed, ...]]
     watts: Mapping[str, float]
     energy_source: str
+    measured_at: float
+    kept: str
 
 
 def clock(
@@ -53,9 +62,10 @@ def clock(
     variants: Mapping[str, Path],
     *,
     threads: int = 1,
-    tell: Callable[[str, float], None],
+    anew: bool = False,
+    tell: Tell,
 ) -> Clocked:
-    """Times all variants beside each other, a sample at a time.
+    """Times all variants beside each other, a sample at a time; times of the same kernels on this machine are kept.
 
     Args:
         backend: where.
@@ -63,28 +73,21 @@ def clock(
         split: samples; the first is run.
         variants: files by key.
         threads: of one operator.
+        anew: whether kept times do not count.
         tell: told a sentence and the share that is done.
 
     Raises:
         BackendError: the backend cannot be used here, gave up, or has no profiler.
     """
-    used = usable(backend)
-    with scratch() as folder:
-        arguments = {
-            "backend": backend,
-            "variants": {key: str(path) for key, path in variants.items()},
-            "files": keep_samples(folder, feeds_of(split.take(slice(0, model.fixed_batch or 1)), model)),
-            "threads": threads,
-            "batch": model.fixed_batch or 1,
-            "energy_s": _ENERGY_S,
-        }
-        with alone():
-            found = run_in_child(
-                "qexplorer.measure.why.profile_child:profile_each",
-                arguments,
-                limits=allowance(model, batch=model.fixed_batch or 1, base=_LIMITS),
-                on_event=lambda event: tell(event["step"], float(event["done"])),
-            )
+    used, batch = usable(backend), model.fixed_batch or 1
+    path = times_path(backend, variants, threads=threads, batch=batch)
+    kept = None if anew else read_kept(path)
+    if kept is None:
+        found = _measured(backend, model, split, variants, threads, tell)
+        kept = {"measured_at": time.time(), "found": found}
+        if all(found["kernels"].values()):
+            write_kept(path, kept)
+    found = kept["found"]
     kernels = {key: tuple(_kernel(each) for each in values) for key, values in found["kernels"].items()}
     if not all(kernels.values()):
         why = next(iter(found["unprofiled"].values()), "it has no profiler that tells the time of single kernels")
@@ -94,7 +97,31 @@ def clock(
             do="choose another backend, or a budget of bytes or bit operations",
         )
     call_ms = {key: sorted(rounds)[len(rounds) // 4] / 1e6 for key, rounds in found["rounds"].items()}
-    return Clocked(call_ms, kernels, *_watts(found["energy"], call_ms, threads))
+    return Clocked(call_ms, kernels, *_watts(found["energy"], call_ms, threads), kept["measured_at"], path.name)
+
+
+def _measured(
+    backend: str, model: Model, split: Split, variants: Mapping[str, Path], threads: int, tell: Tell
+) -> dict[str, Any]:
+    """What the child finds."""
+    batch = model.fixed_batch or 1
+    with scratch() as folder:
+        arguments = {
+            "backend": backend,
+            "variants": {key: str(path) for key, path in variants.items()},
+            "files": keep_samples(folder, feeds_of(split.take(slice(0, batch)), model)),
+            "threads": threads,
+            "batch": batch,
+            "energy_s": _ENERGY_S,
+        }
+        with alone():
+            found: dict[str, Any] = run_in_child(
+                "qexplorer.measure.why.profile_child:profile_each",
+                arguments,
+                limits=allowance(model, batch=batch, base=_LIMITS),
+                on_event=lambda event: tell(event["step"], float(event["done"])),
+            )
+    return found
 
 
 def _kernel(value: Mapping[str, Any]) -> Executed:

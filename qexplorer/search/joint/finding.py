@@ -18,12 +18,12 @@ from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.scheduling.chosen import chosen_cluster
 from qexplorer.scheduling.sweep import TaskSweep
-from qexplorer.search.joint.costs import costs_of
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.joint.elsewhere import TrialRunner
 from qexplorer.search.joint.joint_types import JointQuestion, JointReport, VerifiedTrial
 from qexplorer.search.joint.space import parameters_of, recipe_for, settled
 from qexplorer.search.joint.space_types import JointParameter
-from qexplorer.search.joint.starts import Start, groups_and_starts
+from qexplorer.search.joint.starts import Start, groups_and_starts, with_foretold
 from qexplorer.search.joint.study import Study, opened
 from qexplorer.search.joint.trial import TrialBench, TrialOrder
 from qexplorer.search.joint.trying import Trials, judged
@@ -151,7 +151,8 @@ class _JointSearch:
                 self.tell(text, 0.02 + 0.18 * done)
 
             groups, starts, notes = groups_and_starts(self.model, known, base, space, told)
-            parameters = parameters_of(space, base, groups)
+            parameters = parameters_of(space, base, [each.layers for each in groups])
+            parameters = with_foretold(parameters, groups)
             study.begin(parameters)
             self._enqueue(study, parameters, starts)
             study.keep("notes", list(notes))
@@ -182,7 +183,7 @@ class _JointSearch:
             n=bench.apart.n,
             n_verified=verified,
             parameters=parameters,
-            reference=costs_of(self.model, plain),
+            reference=plan_costs(self.model, plain),
             trials=(),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from qexplorer.search.joint.space_types import JointParameter
 
-__all__ = ["neighbour"]
+__all__ = ["Choice", "neighbour"]
 
 Choice = tuple[int, ...]
 
@@ -20,8 +20,10 @@ _CROSSED, _SHARED = 0.3, 0.35  # shares of draws; in the rest layers are changed
 _TWO = 0.4  # of those, in which two are
 
 
-def neighbour(front: Sequence[Choice], parameters: Sequence[JointParameter], draw: random.Random) -> Choice:
-    """A choice near one of the front.
+def neighbour(
+    front: Sequence[Choice], parameters: Sequence[JointParameter], draw: random.Random
+) -> tuple[Choice, Choice]:
+    """One of the front, and a choice near it.
 
     Args:
         front: choices, one at least.
@@ -30,7 +32,8 @@ def neighbour(front: Sequence[Choice], parameters: Sequence[JointParameter], dra
     """
     layers = [at for at, each in enumerate(parameters) if each.layers]
     shared = [at for at in range(len(parameters)) if at not in layers]
-    start, kind = list(draw.choice(front)), draw.random()
+    first = draw.choice(front)
+    start, kind = list(first), draw.random()
     if shared and layers and len(front) > 1 and kind < _CROSSED:
         other = draw.choice(front)
         for at in shared:
@@ -38,10 +41,10 @@ def neighbour(front: Sequence[Choice], parameters: Sequence[JointParameter], dra
     if shared and (kind < _CROSSED + _SHARED or not layers):
         if kind >= _CROSSED or tuple(start) in front:
             _change(start, draw.choice(shared), parameters, draw)
-        return tuple(start)
+        return first, tuple(start)
     for at in draw.sample(layers, min(len(layers), 2 if draw.random() < _TWO else 1)):
         _change(start, at, parameters, draw)
-    return tuple(start)
+    return first, tuple(start)
 
 
 def _change(choice: list[int], at: int, parameters: Sequence[JointParameter], draw: random.Random) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qexplorer.core.wire import Wire
 
@@ -41,9 +41,13 @@ class JointParameter(Wire):
         kind: ``weights``, ``activations``, ``weight calibrator``, ``activation calibrator`` or ``algorithm``.
         choices: words; ``none`` is no algorithm.
         layers: that a choice of weights is for; empty: all.
+        losses: foretold for each choice of these layers; empty where nothing was.
+        costs: the same, by kind of cost.
     """
 
     name: str
     kind: str
     choices: tuple[str, ...]
     layers: tuple[str, ...] = ()
+    losses: tuple[float, ...] = ()
+    costs: dict[str, tuple[float, ...]] = field(default_factory=dict)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, field, replace
 
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.search.allocation.exact import solve
-from qexplorer.search.joint.joint_types import PLAIN, WEIGHT_BYTES
+from qexplorer.search.joint.fronts import hypervolume
+from qexplorer.search.joint.joint_types import PLAIN
 from qexplorer.search.joint.space import choice_of_weights, plain_choice, weight_words
 from qexplorer.search.joint.space_types import JointParameter, JointSpace
 from qexplorer.search.mixing.finding import find_mix
-from qexplorer.search.mixing.mix_types import MixQuestion, MixReport
-from qexplorer.search.mixing.tables import problem_of
+from qexplorer.search.mixing.mix_types import MixGroup, MixPoint, MixQuestion, MixReport
 
-__all__ = ["Start", "groups_and_starts"]
+__all__ = ["Start", "groups_and_starts", "with_foretold"]
 
-_BUDGETS, _SECONDS = 6, 2.0
+_MOST = 10  # mixes
+_FLOOR = 1e-12  # of losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,8 @@ class Start:
 
 def groups_and_starts(
     model: Model, data: DataSet, base: Recipe, space: JointSpace, tell: Callable[[str, float], None]
-) -> tuple[list[list[str]], list[Start], list[str]]:
-    """Layers that share a choice, points to start from, and notes.
+) -> tuple[tuple[MixGroup, ...], list[Start], list[str]]:
+    """Layers that share a choice, with what is foretold of them; points to start from; and notes.
 
     Args:
         model: the float model.
@@ -59,48 +58,64 @@ def groups_and_starts(
     plain = [Start(PLAIN, word) for word in words]
     formats = space.formats if len(set(space.formats)) > 1 else ()
     if not space.per_layer:
-        return [], plain, []
+        return (), plain, []
     try:
         mix = find_mix(
             model,
             data,
-            MixQuestion(base.model_copy(update={"algorithms": ()}), tuple(formats or ("int8", "int4"))),
+            MixQuestion(
+                base.model_copy(update={"algorithms": ()}), tuple(formats or ("int8", "int4")), pairs=0, verified=0
+            ),
             progress=tell,
         )
     except QExplorerError as error:
-        return [], plain, [f"all layers share one choice of weights, because no mix was found ({error})"]
-    groups = [list(group.layers) for group in mix.groups]
-    return groups, [*plain, *_mixes(mix, words)] if formats else plain, []
+        return (), plain, [f"all layers share one choice of weights, because no mix was found ({error})"]
+    return mix.groups, [*plain, *_mixes(mix, words)] if formats else plain, []
+
+
+def with_foretold(parameters: Sequence[JointParameter], groups: Sequence[MixGroup]) -> tuple[JointParameter, ...]:
+    """Parameters of layers with what each of their formats is foretold to lose and cost, however scales are shared."""
+    by_layer = {group.layers[0]: group for group in groups}
+    found = []
+    for parameter in parameters:
+        group = by_layer.get(parameter.layers[0]) if parameter.layers else None
+        words = [word.partition("-")[0] for word in parameter.choices]
+        if group is not None and set(words) <= set(group.choices):
+            at = [group.choices.index(word) for word in words]
+            costs = {kind: tuple(values[i] for i in at) for kind, values in group.costs.items()}
+            parameter = replace(parameter, losses=tuple(group.losses[i] for i in at), costs=costs)
+        found.append(parameter)
+    return tuple(found)
 
 
 def _mixes(mix: MixReport, words: Sequence[str]) -> list[Start]:
-    """The chosen mix, then exact ones, with pairs and without, at budgets from small to large, then the others."""
-    measured = [each.point.choice for each in mix.verified]
-    chosen = [] if mix.best is None else [mix.best.point.choice]
-    choices = [*chosen, *_exact(mix), *measured]
+    """Mixes of the foretold front, which are exact at their own budgets, those that open most of it first."""
     return [
         Start(
             "a mix",
             words[0],
             {
                 layer: _word(group.choices[at], words)
-                for group, at in zip(mix.groups, choice, strict=True)
+                for group, at in zip(mix.groups, point.choice, strict=True)
                 for layer in group.layers
             },
         )
-        for choice in dict.fromkeys(choices)
+        for point in _spread(mix.front)
     ]
 
 
-def _exact(mix: MixReport) -> list[tuple[int, ...]]:
-    sizes = [point.weight_bytes - mix.other[WEIGHT_BYTES] for point in mix.front]
-    if not sizes:
-        return []
-    problems = (problem_of(mix.groups, mix.pairs), problem_of(mix.groups))
-    budgets = np.linspace(min(sizes), max(sizes), _BUDGETS + 2)[1:-1]
-    return [
-        solve(problem, {WEIGHT_BYTES: float(each)}, seconds=_SECONDS).chosen for each in budgets for problem in problems
-    ]
+def _spread(front: Sequence[MixPoint]) -> list[MixPoint]:
+    """Points between the ends of a front, each the one that adds most to the area that those before it dominate."""
+    points = [(float(point.weight_bytes), math.log10(max(point.predicted_loss, _FLOOR))) for point in front]
+    corner = max((x for x, _ in points), default=0.0) * 1.0001, max((y for _, y in points), default=0.0)
+    taken, left = {0, len(points) - 1}, list(range(1, len(points) - 1))
+    found: list[MixPoint] = []
+    while left and len(found) < _MOST:
+        best = max(left, key=lambda at: hypervolume([points[each] for each in (*taken, at)], corner))
+        left.remove(best)
+        taken.add(best)
+        found.append(front[best])
+    return found
 
 
 def _word(format: str, words: Sequence[str]) -> str:

@@ -20,7 +20,6 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.files import one_at_a_time
 from qexplorer.core.workspace import workspace
 from qexplorer.search.joint.joint_types import LOCAL
-from qexplorer.search.joint.neighbours import neighbour
 from qexplorer.search.joint.space_types import JointParameter
 
 if TYPE_CHECKING:
@@ -114,11 +113,11 @@ class Study:
 
         return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
-    def ask(self, front: Sequence[tuple[int, ...]]) -> AskedTrial:
-        """The next choice: what waits in the line, else what is drawn, near ``front`` if there is one."""
+    def ask(self, near: Callable[[random.Random], tuple[int, ...]] | None = None) -> AskedTrial:
+        """The next choice: what waits in the line, else what ``near`` draws near the front, or the sampler."""
         draw = random.Random(f"{self.seed} {self._ended + len(self._open)}")  # noqa: S311 - a draw, and no secret
-        if self.sampler == LOCAL and front and not self._waits():
-            self.enqueue(neighbour(front, self._parameters, draw), "the search", again=True)
+        if self.sampler == LOCAL and near is not None and not self._waits():
+            self.enqueue(near(draw), "the search", again=True)
         self._study.sampler = self._seeded(draw.randrange(2**31))
         trial = self._study.ask()
         chosen = [(each, trial.suggest_categorical(each.name, list(each.choices))) for each in self._parameters]

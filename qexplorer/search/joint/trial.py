@@ -17,7 +17,7 @@ from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
-from qexplorer.search.joint.costs import costs_of
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 
 __all__ = ["TrialBench", "TrialOrder", "TrialResult"]
@@ -95,7 +95,7 @@ class TrialBench:
         made = self._quantized(order.recipe)
         rows = np.arange(order.first, order.last)
         answers = self._answers(made.path, self.apart.take(rows))
-        return self._judged(answers, costs_of(self.model, made.plan), rows)
+        return self._judged(answers, plan_costs(self.model, made.plan), rows)
 
     def _quantized(self, text: str) -> QuantizedModel:
         """The last one is at hand: a trial runs on a part of the samples first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.search.joint.elsewhere import TrialRunner
+from qexplorer.search.joint.guide import guide_of
 from qexplorer.search.joint.joint_types import BIT_OPERATIONS, WEIGHT_BYTES, JointReport, JointTrial
+from qexplorer.search.joint.neighbours import neighbour
 from qexplorer.search.joint.racing import Rival, is_worse, stages
 from qexplorer.search.joint.space import recipe_for
 from qexplorer.search.joint.study import AskedTrial, Study
@@ -89,12 +92,20 @@ class Trials:
 
     def _new(self) -> tuple[list[AskedTrial], list[AskedTrial]]:
         """Choices that are not known, and those that were drawn again meanwhile."""
-        front = [trial.choice for trial in self.report().front]
+        found, question = self.report(), self.empty.question
+        front = [trial.choice for trial in found.front]
+        guide = guide_of(found.parameters, question.cost, found.measured) if question.quality == "loss" else None
         new: dict[tuple[int, ...], AskedTrial] = {}
         repeated: list[AskedTrial] = []
-        most = min(self.runner.places, self.empty.question.trials - len(self._known))
+        most = min(self.runner.places, question.trials - len(self._known))
+
+        def near(draw: random.Random) -> tuple[int, ...]:
+            if guide is None:
+                return neighbour(front, found.parameters, draw)[1]
+            return guide.draw(front, self._known.keys() | new.keys(), draw)
+
         while len(new) < most and len(repeated) < _AGAIN:
-            asked = self.study.ask(front if len(repeated) < _AGAIN // 2 else [])  # all that is near may be known
+            asked = self.study.ask(near if front and len(repeated) < _AGAIN // 2 else None)  # all near may be known
             if asked.choice in self._known:
                 self._tell(asked.number, self._known[asked.choice])
                 repeated.append(asked)

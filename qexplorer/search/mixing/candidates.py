@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.errors import QExplorerError
 from qexplorer.measure.metrics.results import differs
+from qexplorer.measure.metrics.statistics import student_half
 from qexplorer.search.allocation.exact import greedy, solve
 from qexplorer.search.allocation.hull import hull
 from qexplorer.search.allocation.problem import Allocation
@@ -15,7 +20,9 @@ from qexplorer.search.mixing.tables import problem_of
 
 __all__ = ["candidates", "chosen_among", "front_of", "is_within", "left_for", "point_of", "within_budgets"]
 
-_SHARES = (1.0, 0.97, 0.93, 0.88)  # of budgets, at which exact mixes are tried: what is foretold is not exact
+Float64 = NDArray[np.float64]
+
+_SHARES = (0.97, 0.93, 0.88)  # of budgets, at which exact mixes are tried: what is foretold is not exact
 
 
 def point_of(report: MixReport, allocation: Allocation) -> MixPoint:
@@ -36,20 +43,19 @@ def front_of(report: MixReport, axis: str = "") -> tuple[MixPoint, ...]:
 
 
 def candidates(report: MixReport, most: int) -> list[tuple[MixPoint, str]]:
-    """Mixes that may lose least within the budgets: exact ones with pairs of losses and without, at the budgets and a
-    little below, and greedy's."""
+    """Mixes that may lose least within the budgets: exact ones with pairs of losses and without, greedy's, and exact
+    ones a little below the budgets."""
     paired = problem_of(report.groups, report.pairs, report.edges)
     plain = problem_of(report.groups, (), report.edges)
     solved: list[tuple[Allocation, str]] = [(solve(paired, left_for(report, report.budgets)), "exact, with pairs")]
-    for share in _SHARES:
-        try:
-            solved.append((solve(plain, left_for(report, report.budgets, share)), "exact"))
-        except QExplorerError:
-            break  # below the least mix
+    solved.append((solve(plain, left_for(report, report.budgets)), "exact"))
     if len(report.budgets) == 1:
         ((kind, limit),) = left_for(report, report.budgets).items()
         with contextlib.suppress(QExplorerError):  # the cheapest choices need not go together
             solved.append((greedy(plain, kind, limit), "greedy"))
+    for share in _SHARES:
+        with contextlib.suppress(QExplorerError):  # below the least mix
+            solved.append((solve(plain, left_for(report, report.budgets, share)), "exact"))
     distinct: dict[tuple[int, ...], tuple[MixPoint, str]] = {}
     for allocation, why in solved:
         distinct.setdefault(allocation.chosen, (point_of(report, allocation), why))
@@ -65,17 +71,33 @@ def is_within(report: MixReport, mix: VerifiedMix) -> bool:
     return measured <= report.most_drop
 
 
-def chosen_among(report: MixReport) -> int | None:
-    """The mix with the least measured loss within the budgets, or the one with the least cost within the drop."""
+def chosen_among(report: MixReport, losses: Sequence[Float64]) -> int | None:
+    """The mix with the least cost within the drop, or the best within the budgets.
+
+    The measured loss decides as far as the samples tell: of the mixes that a paired comparison does not tell from the
+    one with the least loss, the one is taken whose outputs err least. A divergence hangs on the few samples that are
+    near a border of classes, an error counts all samples alike.
+
+    Args:
+        report: with mixes that were measured.
+        losses: of each of them, of each sample.
+    """
     within = [
         at
         for at, mix in enumerate(report.verified)
         if all(mix.point.costs[k] <= v * report.whole[k] * (1 + 1e-9) for k, v in report.budgets.items())
         and (not report.seeks_least or is_within(report, mix))
     ]
-    if report.seeks_least:
+    if report.seeks_least or not within:
         return min(within, key=lambda at: report.verified[at].point.costs[report.axis], default=None)
-    return min(within, key=lambda at: report.verified[at].found.loss, default=None)
+    least = min(within, key=lambda at: report.verified[at].found.loss)
+    beyond = {at: losses[at] - losses[least] for at in within}
+    alike = [at for at in within if beyond[at].mean() <= student_half(beyond[at])]
+    return min(alike, key=lambda at: (-_sqnr_db(report.verified[at]), report.verified[at].found.loss))
+
+
+def _sqnr_db(mix: VerifiedMix) -> float:
+    return math.inf if mix.found.sqnr_db is None else mix.found.sqnr_db
 
 
 def within_budgets(report: MixReport, points: Sequence[MixPoint]) -> list[MixPoint]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.model import Model
@@ -16,7 +17,7 @@ from qexplorer.scheduling.sweep import run_tasks
 from qexplorer.scheduling.task import SweepTask
 from qexplorer.search.sensitivity.distances import LaidBeside
 
-__all__ = ["BATCH", "laid_elsewhere", "lay_tasks"]
+__all__ = ["BATCH", "LaidMix", "laid_elsewhere", "lay_tasks"]
 
 BATCH = 32
 """Samples that are run at a time, at most."""
@@ -26,9 +27,31 @@ _MACS_A_SECOND, _BYTES_A_SECOND = 1e10, 2e7  # of a simulation on one processor,
 _LEAST_S = 20.0  # of work: below it children take longer to import what they need than they save
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LaidMix:
+    """A recipe that was made and run.
+
+    Attributes:
+        laid: its answers beside those of the float network.
+        costs: bytes and bit operations of its plan.
+    """
+
+    laid: LaidBeside
+    costs: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"laid": self.laid.to_json(), "costs": self.costs}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> LaidMix:
+        """What :meth:`to_json` told."""
+        return cls(LaidBeside.from_json(value["laid"]), dict(value["costs"]))
+
+
 def laid_elsewhere(
     model: Model, data: DataSet, apart: Split, recipes: Sequence[Recipe], tell: Callable[[str, float], None]
-) -> dict[str, LaidBeside]:
+) -> dict[str, LaidMix]:
     """What came of those that could be run, by digest of the recipe; nothing where it is not worth it.
 
     Args:
@@ -50,7 +73,7 @@ def laid_elsewhere(
     for done, end in enumerate(run_tasks(tasks), start=1):
         tell(f"measuring recipe {done} of {len(tasks)}", done / len(tasks))
         if end.error is None:
-            found[digests[end.task.digest]] = LaidBeside.from_json(end.value)
+            found[digests[end.task.digest]] = LaidMix.from_json(end.value)
     return found
 
 

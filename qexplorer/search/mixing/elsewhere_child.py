@@ -26,7 +26,7 @@ def lay(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG00
         emit: takes events.
 
     Returns:
-        A ``LaidBeside`` as plain data.
+        A ``LaidMix`` as plain data.
     """
     recipe = Recipe.parse(arguments["order"]["recipe"])
     return _verifier(arguments["inputs"]).laid(recipe).to_json()

@@ -12,6 +12,7 @@ from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import BackendError, DataError, InputError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.measure.metrics.statistics import student_half
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
 from qexplorer.process.child import Emit
@@ -19,6 +20,7 @@ from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.registry import reference
 from qexplorer.search.allocation.hull import hull
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.costs.cost_kinds import COSTS, cost_kind
 from qexplorer.search.mixing.candidates import (
     candidates,
@@ -33,7 +35,6 @@ from qexplorer.search.mixing.foretelling import (
     ForetoldGroups,
     foretold_groups,
     losses_of,
-    plain_costs,
     share_in_the_whole,
 )
 from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
@@ -140,7 +141,8 @@ class _Search:
         if found.clock is not None and found.verified:
             self.tell("timing mixes", 0.95)
             found = timed_mixes(found, self.model, self.data, self._files(found, verifier))
-        return replace(found, chosen=chosen_among(found))
+        measured = [verifier.losses(Recipe.parse(mix.recipe)) for mix in found.verified]
+        return replace(found, chosen=chosen_among(found, measured))
 
     def _foretold(
         self, choices: tuple[MixChoice, ...], losses: Losses, verifier: Verifier, statistics: Statistics | None
@@ -158,7 +160,7 @@ class _Search:
             data=self.data.name,
             base=self.question.recipe.to_yaml(),
             choices=tuple(choice.name for choice in choices),
-            whole=plain_costs(self.model, make_plan(self.model, int8, statistics)),
+            whole=plan_costs(self.model, make_plan(self.model, int8, statistics)),
             other=told.other,
             budgets=self.question.limits,
             most_drop=self.question.most_drop,
@@ -211,6 +213,7 @@ class _Search:
             verifier=verifier,
             backend=self._backend,
             threads=self.question.threads,
+            anew=self.question.anew,
             tell=lambda text, done: self.tell(text, 0.45 + 0.1 * done),
         )
         try:
@@ -253,22 +256,16 @@ class _Search:
             choice = tuple(len(group.choices) - 1 if at in narrow else 0 for at, group in enumerate(found.groups))
             return recipe_in(found, choice)
 
-        def loss_with(*narrow: int) -> float:
-            return verifier.loss(with_narrow(*narrow))
-
         sets = [(), *((at,) for at in worst), *combinations(worst, 2)]
         verifier.prepare([with_narrow(*each) for each in sets], lambda text, done: self.tell(text, 0.55 + 0.15 * done))
-        base = loss_with()
-        alone = {}
+        losses = {}
+        for done, each in enumerate(sets):
+            self.tell("measuring pairs of layers", 0.55 + 0.15 * done / len(sets))
+            losses[each] = verifier.losses(with_narrow(*each))
         pairs = []
-        steps = count + count * (count - 1) // 2
-        for done, at in enumerate(worst):
-            self.tell("measuring pairs of layers", 0.55 + 0.15 * done / steps)
-            alone[at] = loss_with(at)
-        for done, (a, b) in enumerate((a, b) for at, a in enumerate(worst) for b in worst[at + 1 :]):
-            self.tell("measuring pairs of layers", 0.55 + 0.15 * (count + done) / steps)
-            beyond = loss_with(a, b) - alone[a] - alone[b] + base
-            pairs.append(MixPair(min(a, b), max(a, b), beyond))
+        for a, b in combinations(worst, 2):
+            beyond = losses[a, b] - losses[a,] - losses[b,] + losses[()]
+            pairs.append(MixPair(min(a, b), max(a, b), float(beyond.mean()), student_half(beyond)))
         found = replace(found, pairs=tuple(pairs))
         found = replace(found, front=front_of(found))
         self._hand(found)
@@ -289,15 +286,13 @@ class _Search:
     def _measured(self, found: MixReport, verifier: Verifier, point: MixPoint, why: str) -> MixReport:
         recipe = recipe_in(found, point.choice)
         judged = verifier.judged(recipe)
-        size = sum(layer.weight_bytes for layer in judged.made.plan.layers)
-        counted = plain_costs(self.model, judged.made.plan)  # of what was made, whatever was foretold
-        point = replace(point, costs=point.costs | counted)
-        mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, size, judged.found, judged.paired)
+        point = replace(point, costs=point.costs | judged.costs)  # of what was made, whatever was foretold
+        mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, point.weight_bytes, judged.found, judged.paired)
         return replace(found, verified=(*found.verified, mix), chosen=None)
 
     def _files(self, found: MixReport, verifier: Verifier) -> Mapping[str, Any]:
-        made = {mix.recipe_name: verifier.judged(Recipe.parse(mix.recipe)).made for mix in found.verified}
-        return made | {"int8": verifier.judged(self._int8).made}
+        made = {mix.recipe_name: verifier.made(Recipe.parse(mix.recipe)) for mix in found.verified}
+        return made | {"int8": verifier.made(self._int8)}
 
     def _least(self, found: MixReport, verifier: Verifier) -> MixReport:
         """The point of the front with the least cost within what is asked, by halving: dearer mixes lose less, on the

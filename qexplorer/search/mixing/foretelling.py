@@ -18,8 +18,7 @@ from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.run.protocol import KernelKind
 from qexplorer.run.registry import BACKENDS
-from qexplorer.search.costs.bits import bit_operations
-from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, WEIGHT_BYTES
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.mixing.choices import MixChoice
 from qexplorer.search.mixing.mix_types import MixEdge, MixGroup
 from qexplorer.search.mixing.shared_tensors import who_reads
@@ -32,7 +31,6 @@ __all__ = [
     "ForetoldGroups",
     "foretold_groups",
     "losses_of",
-    "plain_costs",
     "runs_as_integers",
     "share_in_the_whole",
 ]
@@ -101,15 +99,6 @@ def runs_as_integers(model: Model, recipe: Recipe, backend: str) -> frozenset[st
     return frozenset(name for name, fact in facts.items() if expected_kind(fact, used) is KernelKind.INTEGER)
 
 
-def plain_costs(model: Model, plan: Plan, names: Sequence[str] | None = None) -> dict[str, float]:
-    """Bytes and bit operations of the layers called ``names``, or of all."""
-    layers = [layer for layer in plan.layers if names is None or layer.name in names]
-    return {
-        WEIGHT_BYTES: float(sum(layer.weight_bytes for layer in layers)),
-        BIT_OPERATIONS: bit_operations(model, plan, names),
-    }
-
-
 def foretold_groups(
     model: Model,
     statistics: Statistics | None,
@@ -150,7 +139,7 @@ def foretold_groups(
             losses.of_weights(names, c) + activations_share.get(c.activations_in, 1.0) * losses.of_activations(names, c)
             for c in mine
         )
-        costs = [plain_costs(model, plans[c.name], names) for c in mine]
+        costs = [plan_costs(model, plans[c.name], names) for c in mine]
         groups.append(
             MixGroup(
                 layers=tuple(names),
@@ -167,8 +156,8 @@ def foretold_groups(
             what += f", as {BACKENDS.get(hardware).label} declares its integer kernels"
             do = "let choices be free of the backend, or add others"
         raise RecipeError(what, do=do)
-    everything, open_to = plain_costs(model, plans[first.name]), [name for group in groups for name in group.layers]
-    chosen = plain_costs(model, plans[first.name], open_to)
+    everything, open_to = plan_costs(model, plans[first.name]), [name for group in groups for name in group.layers]
+    chosen = plan_costs(model, plans[first.name], open_to)
     other = {kind: value - chosen[kind] for kind, value in everything.items()}
     return ForetoldGroups(tuple(groups), readers.edges(groups, choices), other)
 

@@ -26,7 +26,18 @@ __all__ = [
     "trainings",
 ]
 
-_PLAIN = ("most_drop", "as_float", "axis", "backend", "threads", "hardware_aware", "samples", "verified", "pairs")
+_PLAIN = (
+    "most_drop",
+    "as_float",
+    "axis",
+    "backend",
+    "threads",
+    "hardware_aware",
+    "samples",
+    "verified",
+    "pairs",
+    "anew",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class MixQuestion:
         samples: calibration samples that losses are foretold from, at most.
         verified: mixes that are quantized and measured, at most.
         pairs: groups, of those that lose most, whose pairs are measured; below 2 none are.
+        anew: whether latencies of layers that are kept do not count.
     """
 
     recipe: Recipe
@@ -61,6 +73,7 @@ class MixQuestion:
     samples: int = 128
     verified: int = 4
     pairs: int = 4
+    anew: bool = False
 
     @property
     def limits(self) -> dict[str, float]:
@@ -142,11 +155,18 @@ class MixPair:
         first: position of one group.
         second: position of the other.
         loss: beyond the sum; below 0: their errors cancel.
+        half: half the width of its 95 % interval.
     """
 
     first: int
     second: int
     loss: float
+    half: float = 0.0
+
+    @property
+    def tells(self) -> bool:
+        """Whether the samples tell it from none."""
+        return abs(self.loss) > self.half
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +260,8 @@ class MixClock:
         energy_source: ``measured:`` and the meter, or ``estimated``: then energy is latency times one number of watts.
         watts: that energy was worked out with, the mean over variants.
         plain: all layers alike.
+        measured_at: when the table was measured, seconds since 1970; 0: not known.
+        kept: the name under which it is kept (see ``costs/kept_times.py``).
     """
 
     backend: str
@@ -250,6 +272,8 @@ class MixClock:
     energy_source: str
     watts: float
     plain: tuple[PlainMix, ...]
+    measured_at: float = 0.0
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

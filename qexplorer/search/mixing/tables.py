@@ -114,8 +114,10 @@ def _possible(pairs: Sequence[MixPair], alone: Sequence[float]) -> dict[tuple[in
 
     To second order a loss is ``1/2 d' H d``, and what two errors add is ``2 r sqrt(L1 L2)`` with a correlation ``r``.
     A measurement on few samples can say more than that: correlations end at 1, and all are shrunk alike until their
-    matrix has no eigenvalue below 0.
+    matrix has no eigenvalue below 0. What its interval does not tell from none is none: with few samples a mean hangs
+    on one that is near a border of classes.
     """
+    pairs = [pair for pair in pairs if pair.tells]
     size = [math.sqrt(max(loss, 0.0)) for loss in alone]
     members = sorted({at for pair in pairs for at in (pair.first, pair.second)})
     place = {at: i for i, at in enumerate(members)}

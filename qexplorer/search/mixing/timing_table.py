@@ -41,6 +41,7 @@ class TimedCosts:
         verifier: makes the files.
         backend: where they are timed.
         threads: of one operator.
+        anew: whether times that are kept do not count.
         tell: told a sentence and the share that is done.
     """
 
@@ -50,6 +51,7 @@ class TimedCosts:
     verifier: Verifier
     backend: str
     threads: int
+    anew: bool
     tell: Callable[[str, float], None]
 
     def into(self, report: MixReport) -> MixReport:
@@ -77,6 +79,7 @@ class TimedCosts:
             self.verifier.apart,
             files,
             threads=self.threads,
+            anew=self.anew,
             tell=lambda t, d: self.tell(t, d),
         )
         sums = {name: sums_of(kernels, homes, owners, count) for name, kernels in found.kernels.items()}
@@ -98,6 +101,8 @@ class TimedCosts:
             n=table.n,
             energy_source=found.energy_source,
             watts=watts,
+            measured_at=found.measured_at,
+            kept=found.kept,
             plain=tuple(PlainMix(name, found.call_ms[name]) for name in dict.fromkeys((FLOAT, INT8, *plain.values()))),
         )
         return replace(

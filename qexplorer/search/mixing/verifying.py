@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array, DataSet, Split
 from qexplorer.core.model import Model
@@ -18,12 +19,15 @@ from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
-from qexplorer.search.mixing.elsewhere import BATCH, laid_elsewhere
+from qexplorer.search.costs.bits import plan_costs
+from qexplorer.search.mixing.elsewhere import BATCH, LaidMix, laid_elsewhere
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
 __all__ = ["JudgedMix", "Verifier"]
+
+Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +35,14 @@ class JudgedMix:
     """One recipe as it was measured.
 
     Attributes:
-        made: the quantized model.
+        costs: bytes and bit operations of its plan.
+        losses: of each sample.
         found: loss and metric.
         paired: the metric beside float's on the same samples; None where the task has none.
     """
 
-    made: QuantizedModel
+    costs: dict[str, float]
+    losses: Float64
     found: Evaluated
     paired: Accuracy | None
 
@@ -61,8 +67,9 @@ class Verifier:
     _floats: list[Array] = field(default_factory=list)
     _beside: FloatAnswers | None = None
     _plain: LaidBeside | None = None
+    _made: dict[str, QuantizedModel] = field(default_factory=dict)  # these three by digest of the recipe
     _known: dict[str, JudgedMix] = field(default_factory=dict)
-    _laid: dict[str, LaidBeside] = field(default_factory=dict)  # what others have run, by digest of the recipe
+    _laid: dict[str, LaidMix] = field(default_factory=dict)  # what others have run
 
     def prepare(self, recipes: Sequence[Recipe], tell: Callable[[str, float], None]) -> None:
         """Has recipes run beside each other, by a cluster or by children here, where that is worth it.
@@ -79,28 +86,27 @@ class Verifier:
         new = [recipe for recipe in recipes if recipe.digest not in self._known.keys() | self._laid.keys()]
         self._laid |= laid_elsewhere(self.model, self.data, self.apart, new, tell)
 
-    def learn(self, recipe: Recipe, laid: LaidBeside) -> None:
+    def learn(self, recipe: Recipe, mix: LaidMix) -> None:
         """Takes what somebody else found of a recipe on these samples."""
-        self._laid[recipe.digest] = laid
+        self._laid[recipe.digest] = mix
 
-    def loss(self, recipe: Recipe) -> float:
-        """What a recipe loses; the file need not be made here if somebody has run it.
+    def losses(self, recipe: Recipe) -> Float64:
+        """What a recipe loses on each sample; the file need not be made here if somebody has run it.
 
         Raises:
             RecipeError: the recipe cannot be applied.
             BackendError: the file cannot be run.
         """
-        laid = self._laid.get(recipe.digest)
-        return self.judged(recipe).found.loss if laid is None else float(laid.losses(self.yard).mean())
+        return self.judged(recipe).losses
 
     def evaluated(self, recipe: Recipe) -> Evaluated:
-        """All that was measured of a recipe but the file, which need not be made here; raises as :meth:`loss`."""
-        laid = self._laid.get(recipe.digest)
-        return self.judged(recipe).found if laid is None else laid.evaluated(self.yard, self.plain)
+        """All that was measured of a recipe but the file, which need not be made here; raises as :meth:`losses`."""
+        return self.judged(recipe).found
 
-    def laid(self, recipe: Recipe) -> LaidBeside:
+    def laid(self, recipe: Recipe) -> LaidMix:
         """Its answers beside those of the float network, sample by sample; run here and now."""
-        return self._judged(self._answers(self.made(recipe).path))
+        made = self.made(recipe)
+        return LaidMix(self._judged(self._answers(made.path)), plan_costs(self.model, made.plan))
 
     def made(self, recipe: Recipe) -> QuantizedModel:
         """The quantized model, not measured.
@@ -108,25 +114,27 @@ class Verifier:
         Raises:
             RecipeError: the recipe cannot be applied.
         """
-        needs = recipe.needs_samples or recipe.casts
-        return quantize_model(self.model, recipe, self.statistics, self.data if needs else None)
+        if recipe.digest not in self._made:
+            needs = recipe.needs_samples or recipe.casts
+            made = quantize_model(self.model, recipe, self.statistics, self.data if needs else None)
+            self._made[recipe.digest] = made
+        return self._made[recipe.digest]
 
     def of(self, recipe: Recipe) -> tuple[QuantizedModel, Evaluated]:
         """The quantized model and what it loses (see :meth:`judged`)."""
-        judged = self.judged(recipe)
-        return judged.made, judged.found
+        return self.made(recipe), self.judged(recipe).found
 
     def judged(self, recipe: Recipe) -> JudgedMix:
-        """The quantized model and all that was measured; each recipe is done once.
+        """All that was measured of a recipe; each is run once, here or by others.
 
         Raises:
             RecipeError: the recipe cannot be applied.
             BackendError: the file cannot be run.
         """
         if recipe.digest not in self._known:
-            made = self.made(recipe)
-            judged = self._laid.get(recipe.digest) or self._judged(self._answers(made.path))
-            self._known[recipe.digest] = JudgedMix(made, judged.evaluated(self.yard, self.plain), self._paired(judged))
+            mix = self._laid.get(recipe.digest) or self.laid(recipe)
+            found, losses = mix.laid.evaluated(self.yard, self.plain), mix.laid.losses(self.yard)
+            self._known[recipe.digest] = JudgedMix(mix.costs, losses, found, self._paired(mix.laid))
         return self._known[recipe.digest]
 
     @property

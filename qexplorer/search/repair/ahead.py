@@ -10,11 +10,10 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.recipe import Recipe
 from qexplorer.scheduling.chosen import chosen_cluster
 from qexplorer.scheduling.sweep import TaskSweep
-from qexplorer.search.mixing.elsewhere import lay_tasks
+from qexplorer.search.mixing.elsewhere import LaidMix, lay_tasks
 from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.repair.remedies import Remedy
 from qexplorer.search.repair.repair_types import Diagnosis
-from qexplorer.search.sensitivity.distances import LaidBeside
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
 __all__ = ["RemediesAhead", "changes"]
@@ -67,7 +66,7 @@ class RemediesAhead:
             end = self._sweep.next_end()
             found = self._asked.pop(end.task.digest)
             if end.error is None:
-                self._verifier.learn(found, LaidBeside.from_json(end.value))
+                self._verifier.learn(found, LaidMix.from_json(end.value))
         return self._verifier.evaluated(recipe)
 
     def _end(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -40,9 +40,23 @@ _TOOK_S, _AT_ONCE_S = "mix_solve_s", 0.1  # what the last exact solution took; a
 _ROUNDED = 0.05  # percent: the slider has one decimal
 
 
-def draw_found(model: Model, report: MixReport, asked: Recipe, *, live: bool = False) -> None:
-    """Everything that is known; ``live`` while the search goes on: nothing can be chosen yet. What is taken trains as
-    ``asked`` does."""
+def draw_found(
+    model: Model,
+    report: MixReport,
+    asked: Recipe,
+    *,
+    live: bool = False,
+    again: Callable[[], None] | None = None,
+) -> None:
+    """Everything that is known.
+
+    Args:
+        model: that was searched.
+        report: what was found so far.
+        asked: by which what is taken trains.
+        live: while the search goes on: nothing can be chosen yet.
+        again: searches again, with latencies that are measured then.
+    """
     st.markdown(as_plain(chosen_sentence(report)))
     if hidden := hidden_sentence(report):
         st.markdown(as_plain(hidden))
@@ -60,11 +74,14 @@ def draw_found(model: Model, report: MixReport, asked: Recipe, *, live: bool = F
         st.caption(prediction)
     for sentence in clock_sentences(report):
         st.caption(sentence)
+    if report.clock is not None and again is not None:
+        why = "Latencies of layers are kept by machine, backend version and kernels. This searches with new ones."
+        st.button("Measure again", key="mix_again", icon=":material/timer:", help=why, on_click=again)
     if report.pairs:
         draw_picture(pairs_spec(report), key="mix_pairs", settings=f"{model.name}, {report.data}")
         st.caption(
             "What two layers lose together beyond what each loses alone: orange, their errors add up to more; blue, "
-            "they cancel. Measured, and part of what is solved."
+            "they cancel. Measured, and part of what is solved; where the samples do not tell it from none, it is none."
         )
 
 

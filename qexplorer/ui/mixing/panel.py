@@ -8,9 +8,11 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.mix import MIX, MixOrder
 from qexplorer.jobs.references import DataRef, ModelRef
-from qexplorer.search.mixing.mix_types import MixQuestion, trainings
+from qexplorer.search.costs.kept_times import forget_times
+from qexplorer.search.mixing.mix_types import MixQuestion, MixReport, trainings
 from qexplorer.search.mixing.recipes import unmixed
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
+from qexplorer.ui.job_memory import start_job
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.mixing.asked import AskedMix, draw_asked
 from qexplorer.ui.mixing.found import draw_found
@@ -60,7 +62,13 @@ def _search(model: Model, recipe: Recipe) -> None:
     if report is None:
         section.draw()
     else:
-        draw_found(model, report, base)
+        draw_found(model, report, base, again=None if order is None else lambda: _again(order, report))
+
+
+def _again(order: MixOrder, report: MixReport) -> None:
+    if report.clock is not None:
+        forget_times(report.clock.kept)
+    start_job(MIX, order)
 
 
 def _order(asked: AskedMix, model: ModelRef, data: DataRef, base: Recipe, *, train_each: bool) -> MixOrder:

@@ -98,7 +98,8 @@ def test_a_neighbour_is_another_choice_near_the_front() -> None:
     other = tuple(len(each.choices) - 1 for each in parameters)
     layers = [at for at, each in enumerate(parameters) if each.layers]
     for seed in range(200):
-        found = neighbour([plain, other], parameters, random.Random(seed))
+        start, found = neighbour([plain, other], parameters, random.Random(seed))
+        assert start in (plain, other)
         assert all(at < len(each.choices) for at, each in zip(found, parameters, strict=True))
         assert found not in (plain, other)
         differs = min(sum(found[at] != start[at] for at in layers) for start in (plain, other))

@@ -35,7 +35,8 @@ def verifier() -> Verifier:
 
 
 def test_children_find_what_this_process_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Losses, intervals and metrics are equal to the last bit, with an algorithm that reads samples too."""
+    """Losses, intervals, metrics and costs are equal to the last bit, an algorithm that reads samples among them, and
+    nothing is made again here."""
     recipes = [Recipe.parse(name) for name in ("w8a8", "w4a8", "w4a8-bias_correction")]
     monkeypatch.setattr(elsewhere, "_LEAST_S", 0.0)
     monkeypatch.setattr(elsewhere, "run_tasks", partial(run_tasks, scheduler=LocalScheduler(1)))
@@ -43,10 +44,13 @@ def test_children_find_what_this_process_finds(monkeypatch: pytest.MonkeyPatch) 
     spread.prepare(recipes, lambda *each: told.append(each))
     assert told[-1] == ("measuring recipe 3 of 3", 1.0)
     monkeypatch.setattr(Verifier, "_answers", _only_float(Verifier._answers))
+    monkeypatch.setattr(Verifier, "made", lambda *_: pytest.fail("it was made by somebody else already"))
     for recipe in recipes:
-        assert spread.loss(recipe) == spread.of(recipe)[1].loss
+        assert spread.losses(recipe).mean() == spread.judged(recipe).found.loss
     monkeypatch.undo()
-    assert [spread.of(recipe)[1] for recipe in recipes] == [here.of(recipe)[1] for recipe in recipes]
+    for recipe in recipes:
+        found, own = spread.judged(recipe), here.judged(recipe)
+        assert (found.found, found.costs, found.paired) == (own.found, own.costs, own.paired)
 
 
 def _only_float(answers: Any) -> Any:
@@ -69,7 +73,7 @@ def test_what_fails_elsewhere_is_done_here(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(elsewhere, "run_tasks", failing)
     spread = verifier()
     spread.prepare([Recipe.parse("w8a8")], lambda *_: None)
-    assert spread.loss(Recipe.parse("w8a8")) > 0
+    assert spread.losses(Recipe.parse("w8a8")).mean() > 0
 
 
 def test_small_searches_start_no_children(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from qexplorer.report.mix_charts.mix_words import (
     prediction_sentence,
 )
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, WEIGHT_BYTES
+from qexplorer.search.mixing.candidates import chosen_among
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
 from qexplorer.search.mixing.recipes import recipe_in, unmixed
@@ -179,6 +180,30 @@ def test_no_mix_is_foretold_to_lose_less_than_nothing(report: MixReport) -> None
     wild = [MixPair(a, b, -1.0) for a in range(count) for b in range(a + 1, count)]
     problem = problem_of(report.groups, wild)
     assert min(problem.loss_of(c) for c in product(range(3), repeat=count)) >= -1e-12
+
+
+def test_pairs_that_the_samples_do_not_tell_from_none_are_none(report: MixReport) -> None:
+    """The problem is that without them; half the width of an interval decides."""
+    told, unsure = MixPair(0, 1, 1.0, half=0.5), MixPair(0, 1, 1.0, half=1.5)
+    narrow = [len(group.choices) - 1 for group in report.groups]
+    alone = problem_of(report.groups).loss_of(narrow)
+    assert problem_of(report.groups, [unsure]).loss_of(narrow) == pytest.approx(alone)
+    assert problem_of(report.groups, [told]).loss_of(narrow) > alone
+    assert all(pair.half > 0 for pair in report.pairs)
+
+
+def test_the_loss_decides_where_samples_tell_and_the_error_elsewhere(report: MixReport) -> None:
+    """The second mix loses least in the mean, by one sample of twenty: the first errs less and is taken, until the
+    difference is the same in all samples."""
+    plain = report.verified[0]
+    first, second = (
+        replace(plain, found=replace(plain.found, loss=loss, sqnr_db=db)) for loss, db in ((2, 30), (1, 20))
+    )
+    found = replace(report, verified=(first, second), budgets={})
+    one = np.zeros(20)
+    one[3] = 20.0
+    assert chosen_among(found, [1 + one, np.ones(20)]) == 0
+    assert chosen_among(found, [2 * np.ones(20), np.linspace(0.9, 1.1, 20)]) == 1
 
 
 def test_what_layers_share_is_the_same_before_and_after_a_mix(report: MixReport) -> None:

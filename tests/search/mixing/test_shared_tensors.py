@@ -17,10 +17,10 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.plan import make_plan
+from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS
 from qexplorer.search.mixing.choices import choices_of
 from qexplorer.search.mixing.finding import find_mix
-from qexplorer.search.mixing.foretelling import plain_costs
 from qexplorer.search.mixing.mix_types import MixQuestion, MixReport
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.shared_tensors import who_reads
@@ -52,7 +52,7 @@ def test_bit_operations_of_every_mix_are_those_of_its_plan(searched: tuple[Model
     for choice in product(range(2), repeat=3):
         plan = make_plan(model, recipe_in(report, choice), statistics)
         told = problem.cost_of(choice, BIT_OPERATIONS) + report.other[BIT_OPERATIONS]
-        assert told == plain_costs(model, plan)[BIT_OPERATIONS]
+        assert told == plan_costs(model, plan)[BIT_OPERATIONS]
     assert problem.cost_of((1, 0, 0), BIT_OPERATIONS) > sum(group.costs[BIT_OPERATIONS][0] for group in report.groups)
 
 
@@ -71,7 +71,7 @@ def test_measured_mixes_are_within_the_budget_of_their_plans(searched: tuple[Mod
     model, statistics, report = searched
     for mix in report.verified:
         plan = make_plan(model, Recipe.parse(mix.recipe), statistics)
-        assert mix.point.costs[BIT_OPERATIONS] == plain_costs(model, plan)[BIT_OPERATIONS]
+        assert mix.point.costs[BIT_OPERATIONS] == plan_costs(model, plan)[BIT_OPERATIONS]
     assert report.best is not None
     assert report.best.point.costs[BIT_OPERATIONS] <= report.whole[BIT_OPERATIONS]
 

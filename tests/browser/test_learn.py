@@ -32,7 +32,7 @@ def test_a_lesson_is_dragged_and_its_address_opens_the_same_view(app_url: str, n
 
 def test_a_class_answers_and_the_teacher_reveals(app_url: str, new_page: NewPage) -> None:
     """The bars of the teacher's page hold a pupil's answer, and the answer comes to both with Reveal."""
-    teacher = new_page()
+    teacher = new_page(width=1280, height=720)
     teacher.goto(f"{app_url}/learn?lesson=scale_and_zero_point")
     teacher.get_by_text("Before you try").wait_for()
     teacher.get_by_role("button", name="Teach with this").click()
@@ -46,6 +46,34 @@ def test_a_class_answers_and_the_teacher_reveals(app_url: str, new_page: NewPage
     teacher.get_by_text("1 answer of the class").wait_for()
     teacher.get_by_role("button", name="Reveal").click()
     pupil.get_by_text("Right: about half").wait_for()
+    sentence = teacher.locator(".st-key-learn_sentence")
+    sentence.wait_for()
+    teacher.wait_for_function(
+        """() => document.querySelector(".st-key-learn_sentence").getBoundingClientRect().bottom < 720"""
+    )
+
+
+def test_without_sidebar_it_is_as_large_on_a_projector_and_dragged_the_same(app_url: str, new_page: NewPage) -> None:
+    """At 1920 x 1080 letters are half as large again, nothing lies over another, and clip lines follow the pointer."""
+    page = new_page(width=1920, height=1080)
+    page.goto(f"{app_url}/learn?lesson=rounding_or_clipping&ask=off&embed=true")
+    page.get_by_text("Clipped at 100 % of the range").wait_for()
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "22.5px"
+    page.wait_for_function("""() => { const box = (of) => document.querySelector(of)?.getBoundingClientRect() ?? {};
+      return box(".st-key-learn_sentence").bottom < 1080
+        && box("[data-testid=stVegaLiteChart] svg").right <= box("[data-testid=stSelectbox]").left; }""")
+    handle = page.get_by_role("slider", name="Upper clip line")
+    start = handle.bounding_box()
+    assert start is not None
+    x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 120, y, steps=6)
+    moved = handle.bounding_box()
+    page.mouse.up()
+    assert moved is not None
+    assert abs(moved["x"] - (start["x"] - 120)) < 20
+    page.wait_for_url(lambda url: "share=" in url)
 
 
 def test_a_lesson_goes_by_keyboard_and_a_reload_finds_the_answers(app_url: str, new_page: NewPage) -> None:

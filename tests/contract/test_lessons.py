@@ -239,6 +239,9 @@ def test_terms_are_told_in_one_sentence_each(lesson: LessonPlan) -> None:
         assert says.endswith(".")
         assert len(says) <= 200
         assert len(re.findall(r"[.!?](?:\s|$)", says)) == 1
+    told = {word for word, _ in lesson.words}
+    shown = [each.sentence for each in _views(lesson)]
+    assert {unit for unit in ("dB", "% of the signal") if any(unit in sentence for sentence in shown)} <= told
 
 
 def test_the_right_answer_has_no_place_of_its_own() -> None:

@@ -86,7 +86,11 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     titles = dict(_REMEDIES)
     gained = worst[remedy] - worst["none"]
     words = f"**{titles[remedy]}**: the worst channel keeps {worst[remedy]:.1f} dB"
-    words += "." if remedy == "none" else f", {gained:+.1f} dB beside nothing."
+    words += (
+        "."
+        if remedy == "none"
+        else f", {abs(gained):.1f} dB {'more' if gained >= 0 else 'less'} than with nothing done."
+    )
     words += f" Among the remedies at {bits} bits, **{titles[best].lower()}** fits best: {worst[best]:.1f} dB."
     pictures = (
         channel_ranges(case.values, grid, height=200),
@@ -120,7 +124,9 @@ ENTRIES = (
         subject="any",
         controls=(
             Choice("fault", "What is wrong", _FAULTS, "unequal", help="Put into channels with the values chosen above"),
-            Choice("remedy", "Remedy", _REMEDIES, "none"),
+            Choice(
+                "remedy", "Remedy", _REMEDIES, "none", help="99.9 % of the magnitudes lie below the 99.9th percentile"
+            ),
             Slider("bits", "Bits", 4, 8, 1, 6, help="Grids as integer kernels take them: codes -31 to 31 at 6 bits"),
         ),
         show=_show,
@@ -199,7 +205,11 @@ ENTRIES = (
                 "calibrated on one class",
                 "the range was chosen from samples of one kind alone, so that others reach beyond it.",
             ),
-            ("percentile", "here the magnitude below which 99.9 % of the values lie."),
+            (
+                "dB",
+                "how far the signal (the values) stands above the error: 10 * log10 of the ratio of mean squares; "
+                "6 dB more is an error half as large, and near 0 dB nothing is left.",
+            ),
             (
                 "proof",
                 "the error of a layer is a hint; that the model got better shows only on data which nothing was "

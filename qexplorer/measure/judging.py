@@ -209,7 +209,7 @@ def _fidelity(
     elements = sum(item.elements for item in compared)
     within = sum(item.within_one for item in compared) / elements if elements else None
     reasons = [] if named else ["the task names no class for each sample"]
-    reasons += [] if steps else ["no output ends on a quantization grid, so there are no steps to count"]
+    reasons += [] if steps else ["no output ends on a grid of even steps, so there are no steps to count"]
     if alone is not None and alone.right:
         reasons.append(why_right(alone, within))
     return Fidelity(

@@ -163,7 +163,7 @@ class QuantizedModel:
         weight_bytes: packed bytes of weights, scales and zero points.
         stored_bytes: the same as the file stores them: narrow codes may be carried by a wider type.
         carried: which codes in which type, such as ``int4 codes in int8``; None where none are.
-        output_scales: scale of each graph output that ends on a grid, by output name.
+        output_scales: step of each graph output that ends on a grid of even steps, by output name.
         calibration: which samples ranges were observed on and algorithms read, in words; None: no sample was needed.
         ready: the float model that the plan is about: another one than ``model`` where an algorithm changed the graph.
     """

@@ -210,7 +210,7 @@ def _output_scales(model: Model, plan: Plan) -> dict[str, float]:
     made = {o for layer in model.layers if plan.layer(layer.name).treatment in _ON_GRID for o in layer.outputs}
     for output in model.outputs:
         tensor = plan.tensors.get(output.name)
-        if tensor is not None and tensor.kind == "activation" and output.name in made:
+        if tensor is not None and tensor.kind == "activation" and output.name in made and tensor.grid.format.is_uniform:
             found[output.name] = float(tensor.grid.scale)
     return found
 

@@ -12,6 +12,8 @@ In front of a softmax a sum is never put on a grid: what is added there may be a
 the calibration data held one, and on one grid with them the scores would share a few codes. Where scores themselves
 spread so far, by what was observed, they stay in float as well, whatever the calibrator.
 
+Products whose power goes into a logarithm stay in float (``graph/before_log.py``).
+
 The last product in front of float layers gives floats: nobody behind it wants codes, and integer kernels of matrix
 products scale their sums to floats as well as to codes. Convolutions have none that do. Where the product is the
 answer itself, its grid is what the answers of backends are compared on; where a Relu or Clip follows, bounds on codes
@@ -25,6 +27,7 @@ from dataclasses import replace
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.formats.uniform import as_uniform
+from qexplorer.graph.before_log import before_log
 from qexplorer.graph.index import GraphIndex, reads_of
 from qexplorer.load.operators import OperatorKind
 from qexplorer.observe.stats import TensorStats
@@ -44,7 +47,11 @@ _Decisions = dict[str, Decision]
 
 def only_worthwhile(decisions: Mapping[str, Decision], view: GraphIndex) -> _Decisions:
     """``decisions`` with those layers taken back to float that would lose accuracy on a grid and gain nothing."""
-    found = {name: _or_float(decision, _no_kernel(decision)) for name, decision in decisions.items()}
+    heard = before_log(view)
+    found = {
+        name: _or_float(decision, _lost_in_front_of_a_log(decision, heard)) for name, decision in decisions.items()
+    }
+    found = {name: _or_float(decision, _no_kernel(decision)) for name, decision in found.items()}
     found = {name: _or_float(decision, _may_be_mask(decision, found, view)) for name, decision in found.items()}
     while True:
         reasons = {n: why for n, d in found.items() if (why := _not_between_codes(d, found, view))}
@@ -77,6 +84,13 @@ def _or_float(decision: Decision, why: str | None) -> Decision:
 def _arithmetic(decision: Decision) -> bool:
     """Whether it is on codes, and is no layer that is worth it by itself."""
     return decision.computes and decision.rule is not None and decision.rule.kind is OperatorKind.ARITHMETIC
+
+
+def _lost_in_front_of_a_log(decision: Decision, heard: Mapping[str, str]) -> str | None:
+    log, activations = heard.get(decision.layer.name), decision.spec.activations
+    if log is None or not decision.computes or activations is None or not get_format(activations.format).is_uniform:
+        return None
+    return f"its power goes into the logarithm '{log}', where quiet values count, which even steps would lose"
 
 
 def _no_kernel(decision: Decision) -> str | None:

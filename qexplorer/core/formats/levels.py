@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,15 @@ class LevelTable:
         """Index of the level nearest to each value at scale 1; NaN gets the first."""
         found = np.searchsorted(self.borders, x, side="left")
         return np.where(np.isnan(x), 0, found)
+
+    def places(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Where values stand among the levels: 2.0 at the third one, 2.5 half way to the fourth, beyond the ends by the
+        last distance; NaN stays NaN."""
+        levels, wide = self.levels.astype(np.float64), np.asarray(x, np.float64)
+        inside = np.interp(wide, levels, np.arange(len(levels)))
+        above = np.maximum(wide - levels[-1], 0.0) / (levels[-1] - levels[-2])
+        below = np.maximum(levels[0] - wide, 0.0) / (levels[1] - levels[0])
+        return np.where(np.isnan(wide), np.nan, inside + above - below)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.fuse import fused
 from qexplorer.load.normal.known_shapes import with_known_shapes
 from qexplorer.load.normal.tidy import name_everything, tidied
-from qexplorer.load.normal.verify import Outcome, compare_models
+from qexplorer.load.normal.verify import Outcome, broken_rule, compare_models
 from qexplorer.load.safety.bombs import check_inferred_sizes
 from qexplorer.load.safety.limits import NEWEST_IR, NEWEST_OPSET, TARGET_OPSET
 from qexplorer.load.shapes import add_shapes, inferred
@@ -42,8 +42,9 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
     """The model in the form described above, with notes for a reader.
 
     Raises:
-        ModelError: an operator would need more memory than there is, or the opset is newer than can be run and cannot
-            be lowered.
+        ModelError: an operator would need more memory than there is, a node breaks the rules of its operator (an axis
+            that its input does not have, an input of another type), or the opset is newer than can be run and cannot be
+            lowered.
     """
     told = _unambiguous(proto)
     base = tidied(proto)
@@ -64,6 +65,8 @@ def normalized(proto: onnx.ModelProto, where: str) -> tuple[onnx.ModelProto, lis
             note = f"the loaded form could not be checked by running it ({detail})"
             return candidate.proto, [*candidate.notes, note]
         if outcome is Outcome.ORIGINAL_FAILS:
+            if broken := broken_rule(detail):
+                raise ModelError(broken, where=where, do="export it again")
             kept, why = (base, told) if default_opset(base) <= NEWEST_OPSET else (converted, notes)
             return _finished(kept), [*why, f"ONNX Runtime cannot load this model ({detail}), so it may not run here"]
     return _finished(base), [*told, f"it is kept as it was, because {_unlike(failed)}"]

@@ -17,7 +17,7 @@ from qexplorer.graph.draws import DRAWS
 from qexplorer.graph.walk import all_nodes
 from qexplorer.load.batch_axes import batch_names
 
-__all__ = ["Outcome", "compare_models", "random_inputs"]
+__all__ = ["Outcome", "broken_rule", "compare_models", "random_inputs"]
 
 _SIZES = (4, 32, 224)  # tried in turn for free dimensions other than the batch
 _RELATIVE = 1e-3  # of the largest output; folding and reordering of float32 sums stay well below
@@ -28,6 +28,10 @@ _RUN_S = 6.0
 _ENDED = "it does not end within "
 _MAX_INPUT_VALUES = 2**26
 _RUNNING = re.compile(r"while running (\w+) node\. Name:'([^']*)'")
+_BROKEN_SHAPE = re.compile(r"Node \((.*?)\) Op \((\w+)\) \[(?:Shape|Type)InferenceError\] (.*)")
+_BROKEN_TYPE = re.compile(
+    r"Type '(.*?)' of input parameter \((.*?)\) of operator \((\w+)\) in node \((.*?)\) is invalid"
+)
 _OUT_OF_MEMORY = ("bad_alloc", "failed to allocate", "bad allocation", "memoryerror", "bfcarena", "allocateraw")
 
 Feeds = dict[str, NDArray[Any]]
@@ -161,6 +165,23 @@ def _compare_loading(original: onnx.ModelProto, new: onnx.ModelProto) -> tuple[O
 
 def _reason(outcome: Outcome, error: _Failed) -> tuple[Outcome, str]:
     return (Outcome.TOO_LARGE if _out_of_memory(str(error)) else outcome), str(error)
+
+
+def broken_rule(reason: str) -> str | None:
+    """Which node breaks the rules of its operator, where that is why ONNX Runtime cannot load a model; else None.
+
+    It infers types and shapes by ONNX's own functions, so that no runtime would take the node. What it says of a call
+    of a function is left out: it does not infer all that a body may hold.
+    """
+    if "Inference error(s)" in reason:
+        return None
+    if found := _BROKEN_SHAPE.search(reason):
+        name, op, what = found[1], found[2], found[3].rstrip(" .").replace(". ", "; ")
+    elif found := _BROKEN_TYPE.search(reason):
+        name, op, what = found[4], found[3], f"its input '{found[2]}' may not be a {found[1]}"
+    else:
+        return None
+    return f"the node '{name}' ({op}) breaks the rules of its operator ({what})"
 
 
 def _out_of_memory(reason: str) -> bool:

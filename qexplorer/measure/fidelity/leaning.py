@@ -10,12 +10,22 @@ everywhere counts once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
+from qexplorer.measure.fidelity.rounding_points import Point
 
-__all__ = ["lean_of"]
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["LIMITS", "lean_at", "lean_of"]
+
+LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1), "uint16": (0, 2**16 - 1)}
+"""Smallest and largest code by the name of the type."""
 
 _TIE = 0.02  # of a step: beyond it no float32 arithmetic takes one code for another
 _SAME = 50.0  # values nearer than 1/50 step are one value
@@ -45,3 +55,24 @@ def lean_of(codes: Array, values: Array, scale: float, zero_point: int, limits: 
     off = made[first] - exact[first]
     above, below = float(np.mean(off > 0.5 + _TIE)), float(np.mean(off < -0.5 - _TIE))
     return abs(above - below), above + below
+
+
+def lean_at(model: onnx.ModelProto, p: Point) -> Callable[[Array, Array], tuple[float, float]] | None:
+    """:func:`lean_of` for the grid of ``p``, or for its levels; None for a grid that is found as the graph runs, or of
+    a type without :data:`LIMITS`."""
+    from qexplorer.graph.index import GraphIndex
+
+    table = p.levels
+    if table is not None:
+        ends = 0, len(table.levels) - 1
+        return lambda codes, values: lean_of(
+            table.places(codes), table.places(values.astype(np.float64) / p.scale), 1.0, 0, ends
+        )
+    index = GraphIndex(model)
+    node = index.maker(p.codes)
+    scale = None if node is None else index.value(node.input[1])
+    zero = None if node is None or len(node.input) < 3 else index.value(node.input[2])
+    if scale is None or scale.size != 1 or p.code_dtype not in LIMITS:
+        return None
+    step, point = float(scale.reshape(())), 0 if zero is None else int(zero.reshape(-1)[0])
+    return lambda codes, values: lean_of(codes, values, step, point, LIMITS[p.code_dtype])

@@ -19,8 +19,8 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.errors import QExplorerError
 from qexplorer.measure.fidelity.alone import LEANS, STRAYS, EndDifference, PointDifference
 from qexplorer.measure.fidelity.code_steps import Steps, merged, steps_of
-from qexplorer.measure.fidelity.ends import ROUNDING, close, spread, times_explained
-from qexplorer.measure.fidelity.leaning import lean_of
+from qexplorer.measure.fidelity.ends import FACTOR, ROUNDING, close, spread, times_explained
+from qexplorer.measure.fidelity.leaning import LIMITS, lean_at
 from qexplorer.measure.fidelity.real_numbers import RealNumbers, holds_halves
 from qexplorer.measure.fidelity.rounding_points import (
     End,
@@ -43,7 +43,6 @@ __all__ = ["Pieces"]
 _MANY = 0.01  # share of codes that differ: beyond it a point is looked at for leaning
 _REAL_SAMPLES = 8
 _DRAWS = 4
-_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1), "uint16": (0, 2**16 - 1)}
 
 Codes = Mapping[str, Sequence[Array]]
 Made = list[dict[str, Array]]
@@ -151,21 +150,30 @@ class _Look:
             if made is not None:
                 other = steps_of(p, self._codes, batch, made, made_name)
                 found = min(found, other, key=lambda each: each.steps)
+        if p.levels is not None and found.steps > allowed:
+            slack = FACTOR * self._error_in_front(p)
+            found = steps_of(p, self._codes, batch, self._simulated[batch], made_name, slack)
         return found
+
+    def _error_in_front(self, p: Point) -> float:
+        """Largest difference of the simulation to float64 at the tensor that ``p`` rounds, over a few samples."""
+        model = cut(self._of.model, self._some, (), [p.tensor])
+        pairs = [(made[p.tensor], real[p.tensor]) for made, real in self._both_for_a_few(model, [p.tensor])]
+        return max((_worst(a, b) for a, b in pairs if a.shape == b.shape), default=0.0)
 
     def _lean(self, p: Point) -> tuple[float, float]:
         """How one-sided, and how often not to the nearest code, it rounds; in float64 too, before it is wrong."""
-        grid = _grid(self._of.model, p)
-        if grid is None:
+        lean = lean_at(self._of.model, p)
+        if lean is None:
             return 0.0, 0.0
         batch = min(range(len(self._fed)), key=lambda i: self._codes[p.codes][i].size)
         model, ours = cut(self._of.model, self._some, (), [p.tensor]), self._codes[p.codes][batch]
         try:
             values = self._of._run(model, [self._fed[batch]])[0][p.tensor]
-            leans = lean_of(ours, values, *grid)
+            leans = lean(ours, values)
             if leans[0] > LEANS or leans[1] > STRAYS:
                 values = RealNumbers(model, self._of.threads).run(self._fed[batch], [p.tensor])[p.tensor]
-                leans = min(leans, lean_of(ours, values, *grid))
+                leans = min(leans, lean(ours, values))
         except QExplorerError:  # the tensor cannot be handed out by itself
             return 0.0, 0.0
         return leans
@@ -202,7 +210,7 @@ class _Look:
         if self._simulated[0][name].dtype.name not in ROUNDING:
             return None
         if self._few is None:
-            self._few = self._both_for_a_few()
+            self._few = self._both_for_a_few(self._cut, [end.name for end in self._ends])
         pairs = [(made[name], real[name]) for made, real in self._few]
         return max((_worst(a, b) for a, b in pairs if a.shape == b.shape), default=None)
 
@@ -210,21 +218,25 @@ class _Look:
         """What roundings to 16 bits alone make of the piece; a runtime may as well compute it in 32 bits."""
         return RealNumbers(self._cut, self._of.threads, halves=True).run(fed, names)
 
-    def _both_for_a_few(self) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-        """Simulated and in float64: the smallest batch, cut to a few samples where the graph takes any number.
+    def _both_for_a_few(
+        self, model: onnx.ModelProto, names: Sequence[str]
+    ) -> list[tuple[dict[str, Array], dict[str, Array]]]:
+        """Tensors of a cut graph, simulated and in float64: of the smallest batch, or of a few samples of it where the
+        graph takes any number.
 
         Where 16-bit floats are computed in, what rounding to them makes is a second one.
         """
         batch = min(range(len(self._fed)), key=lambda i: next(iter(self._fed[i].values())).shape[0])
-        fed, names = self._fed[batch], [end.name for end in self._ends]
+        fed = self._fed[batch]
         rows = {array.shape[0] if array.ndim else 0 for array in fed.values()}
         few = fed
         if len(rows) == 1 and rows.pop() > _REAL_SAMPLES:
             few = {name: np.ascontiguousarray(array[:_REAL_SAMPLES]) for name, array in fed.items()}
         for given in (few, fed):  # all of it where the batch is written into the graph
             with contextlib.suppress(QExplorerError):
-                real = self._numbers().run(given, names)
-                made = [self._of._run(self._cut, [given])[0]]
+                numbers = self._numbers() if model is self._cut else RealNumbers(model, self._of.threads)
+                real = numbers.run(given, names)
+                made = [self._of._run(model, [given])[0]]
                 if self._computes_in_halves():
                     made.append(self._rounded_to_halves(given, names))
                 return [(each, real) for each in made]
@@ -250,7 +262,7 @@ class _Look:
         def run() -> Array:
             feeds = dict(base)
             for p in nudged:
-                feeds[p.codes] = _nudged(base[p.codes], rng)
+                feeds[p.codes] = _nudged(p, base[p.codes], rng)
             return self._of._run(model, [feeds])[0][name]
 
         return spread(run, still, _DRAWS)
@@ -258,9 +270,9 @@ class _Look:
     def _shaken(self, name: str, batch: int, still: Array, rng: np.random.Generator) -> NDArray[np.float64]:
         """How far an output moves where every rounding of the graph goes to the next code at random."""
         model, feeds = self._of.model, self._of.feeds[batch]
-        moved = [p for p in self._unseen if p.code_dtype in _LIMITS]
+        moved = [p for p in self._unseen if p.code_dtype in LIMITS]
         own = self._of._run(telling(model, moved), [feeds])[0]
-        graph = shaken(model, moved, _LIMITS)
+        graph = shaken(model, moved, LIMITS)
 
         def run() -> Array:
             steps = {shake_name(p.codes): rng.integers(-1, 2, own[p.codes].shape, np.int32) for p in moved}
@@ -295,13 +307,14 @@ class _Look:
         return self._float64
 
 
-def _nudged(codes: Array, rng: np.random.Generator) -> Array:
-    """Each code moved by -1, 0 or 1 at random, within its type."""
-    limits = _LIMITS.get(codes.dtype.name)
-    if limits is None:
-        return codes
-    moved = codes.astype(np.int64) + rng.integers(-1, 2, codes.shape)
-    return np.asarray(np.clip(moved, *limits), codes.dtype)
+def _nudged(p: Point, codes: Array, rng: np.random.Generator) -> Array:
+    """Each code, or level, moved to a neighbour, or left, at random."""
+    steps = rng.integers(-1, 2, codes.shape)
+    if p.levels is not None:
+        places = p.levels.nearest(codes.astype(np.float32)) + steps
+        return np.asarray(p.levels.levels[np.clip(places, 0, len(p.levels.levels) - 1)], codes.dtype)
+    limits = LIMITS.get(codes.dtype.name)
+    return codes if limits is None else np.asarray(np.clip(codes.astype(np.int64) + steps, *limits), codes.dtype)
 
 
 def _worst(a: Array, b: Array) -> float:
@@ -310,20 +323,3 @@ def _worst(a: Array, b: Array) -> float:
     with np.errstate(invalid="ignore"):
         away = np.abs(a.astype(np.float64) - b.astype(np.float64))
     return float(away[np.isfinite(away)].max(initial=0.0))
-
-
-def _grid(model: onnx.ModelProto, p: Point) -> tuple[float, int, tuple[int, int]] | None:
-    """Scale, zero point and limits of a rounding with one constant grid of integers; None for any other."""
-    from onnx import helper
-
-    from qexplorer.graph.index import GraphIndex
-
-    index = GraphIndex(model)
-    node = index.maker(p.codes)
-    scale = None if node is None else index.value(node.input[1])
-    zero = None if node is None or len(node.input) < 3 else index.value(node.input[2])
-    dtype = helper.tensor_dtype_to_np_dtype(p.code_type)
-    if scale is None or scale.size != 1 or dtype.name not in _LIMITS:
-        return None
-    point = 0 if zero is None else int(zero.reshape(-1)[0])
-    return float(scale.reshape(())), point, _LIMITS[dtype.name]

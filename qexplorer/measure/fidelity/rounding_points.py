@@ -1,9 +1,11 @@
 """The rounding points of a QDQ graph, and the graphs made of it to look at them.
 
 A rounding point is the QuantizeLinear (or DynamicQuantizeLinear) of an activation: the place where a real number
-becomes a code. A graph is made to *tell* its codes (they become further outputs), or *cut* at them (they come from
-outside, what is made of them goes out), so that each piece between two points can be looked at by itself. The last
-pieces end in the outputs of the graph: where these are floats, that is arithmetic too, looked at like any other piece.
+becomes a code. Where float operators round to levels that are not evenly spaced (``quantize/emit/rounded.py``), the
+tensor of levels at scale 1 stands for the codes. A graph is made to *tell* its codes (they become further outputs), or
+*cut* at them (they come from outside, what is made of them goes out), so that each piece between two points can be
+looked at by itself. The last pieces end in the outputs of the graph: where these are floats, that is arithmetic too,
+looked at like any other piece.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qexplorer.core.formats.levels import LevelTable
 from qexplorer.graph.index import GraphIndex, label_of
+from qexplorer.quantize.emit.rounded_found import levels_made
 
 if TYPE_CHECKING:
     import onnx
@@ -52,6 +56,8 @@ class Point:
         joins: whether an operator with several activations reads it, such as a residual Add: backends like to fuse
             the layer in front of that, and then never round here.
         grid: names of scale and zero point where they are found as the graph runs; empty where they are constants.
+        levels: the levels of which ``codes`` holds values; None where it holds codes.
+        scale: what ``tensor`` is divided by before it is rounded to ``levels``.
     """
 
     codes: str
@@ -61,6 +67,8 @@ class Point:
     code_type: int
     joins: bool
     grid: tuple[str, ...] = ()
+    levels: LevelTable | None = None
+    scale: float = 1.0
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -103,10 +111,19 @@ def points_of(graph: onnx.GraphProto) -> tuple[Point, ...]:
 
 
 def _rounds(node: onnx.NodeProto, index: GraphIndex) -> bool:
-    return node.op_type in _ROUNDS and not node.domain and node.input[0] not in index.constants
+    if node.op_type in _ROUNDS:
+        return not node.domain and node.input[0] not in index.constants
+    return levels_made(node, index) is not None
 
 
 def _point(node: onnx.NodeProto, index: GraphIndex) -> Point:
+    import onnx
+
+    made = levels_made(node, index)
+    if made is not None:
+        layer, op = _layer_of(made.source, index)
+        level, kind, joins = node.output[0], onnx.TensorProto.FLOAT, _joins(node.output[0], index)
+        return Point(level, made.source, layer, op, kind, joins, levels=made.table, scale=made.scale)
     layer, op = _layer_of(node.input[0], index)
     codes, grid = node.output[0], tuple(node.output[1:])
     return Point(codes, node.input[0], layer, op, _code_type(node, index), _joins(codes, index), grid)
@@ -137,7 +154,7 @@ def _bounds(clip: onnx.NodeProto, index: GraphIndex) -> bool:
 
 def _joins(codes: str, index: GraphIndex) -> bool:
     """Whether what is read as ``codes`` meets another activation in the next layer."""
-    values = [node.output[0] for node in index.readers(codes) if node.op_type == "DequantizeLinear"]
+    values = [node.output[0] for node in index.readers(codes) if node.op_type in ("DequantizeLinear", "Mul")]
     layers = [node for value in values for node in index.readers(value)]
     return any(sum(_is_activation(name, index) for name in node.input) > 1 for node in layers)
 
@@ -196,7 +213,7 @@ def cut(
 
     copy, made = _copy(model), {name for p in points for name in p.tensors}
     for node in copy.graph.node:
-        if node.op_type in _ROUNDS and node.output[0] in made:
+        if node.output and node.output[0] in made:
             node.output[:] = [made_name(name) if name else "" for name in node.output]
     kept = {output.name: output for output in model.graph.output}
     del copy.graph.output[:]

@@ -66,6 +66,7 @@ def _converted(path: Path, shapes: Mapping[str, Sequence[int]], free: bool) -> t
 
     model = onnx.load(str(path))
     new = rewritten(model)
+    _refuse_float8(new.model)
     module = GraphModule(new.model)
     feeds = {name: _probe(model, name, shapes[name]) for name in module.input_names}
     names = [f"output_{index}" for index in range(len(module.output_names))]
@@ -153,6 +154,28 @@ def _near(a: Array, b: Array, share: float) -> bool:
     """Whether two answers differ by no more than a share of their range."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     return bool(np.allclose(x, y, rtol=0, atol=share * (float(np.ptp(y)) or 1.0), equal_nan=True))
+
+
+def _refuse_float8(model: onnx.ModelProto) -> None:
+    """Says which node makes 8-bit floats while the model runs; weights of that type are decoded by now."""
+    import onnx
+
+    from qexplorer.core.formats import FORMATS, Storage
+    from qexplorer.graph.attributes import number
+    from qexplorer.graph.index import label_of
+
+    kinds = {
+        onnx.TensorProto.DataType.Value(f.carrier.upper()): f
+        for f in FORMATS
+        if f.storage is Storage.FLOAT8 and not f.default_block
+    }
+    for node in model.graph.node:
+        made = kinds.get(int(number(node, "to", 0))) if node.op_type == "Cast" else None
+        if made is not None:
+            raise BackendError(
+                f"LiteRT has no tensors of {made.name}, which '{label_of(node)}' rounds activations to",
+                allowed="integers, pot and log, or activations in float",
+            )
 
 
 def _sentence(error: Exception) -> str:

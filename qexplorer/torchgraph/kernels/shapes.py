@@ -18,8 +18,11 @@ __all__ = ["wholes"]
 
 
 def wholes(values: Host) -> tuple[int, ...]:
-    """A host array of integers as plain numbers."""
-    return tuple(int(value) for value in np.asarray(values).reshape(-1))
+    """A host array of integers as plain numbers. ValueError: it holds floats."""
+    found = np.asarray(values).reshape(-1)
+    if found.dtype.kind == "f" and found.size:
+        raise ValueError(f"whole numbers are given as {found.dtype.name}")
+    return tuple(int(value) for value in found)
 
 
 @operator("Identity", since=1)

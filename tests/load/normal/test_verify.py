@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper
 
+from qexplorer.core.errors import ModelError
+from qexplorer.load.normal.normalize import normalized
 from qexplorer.load.normal.verify import Outcome, compare_models
 from tests.load.model_graphs import model, weight
 
@@ -73,3 +76,30 @@ def test_an_output_that_opens_above_zero_only_is_seen() -> None:
 
     assert compare_models(form(1), form(1))[0] is Outcome.SAME
     assert compare_models(form(1), form(1.1))[0] is Outcome.DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("op", "settings", "second", "why"),
+    [
+        ("Transpose", {"perm": [0, 1, 5]}, None, "perm {0, 1, 5}"),
+        ("Transpose", {"perm": [0, 1, 1]}, None, "repeated value: 1"),
+        ("ReduceMean", {}, np.int64([7]), "axis must be in [-rank, rank-1]; Input rank was 3"),
+        ("ReduceMean", {}, np.float32([1]), "its input 'a' may not be a tensor(float)"),
+        ("ReduceMean", {}, np.int32([1]), "its input 'a' may not be a tensor(int32)"),
+        ("Softmax", {"axis": 9}, None, "Its actual value is: 9"),
+        ("Unsqueeze", {}, np.int64([9]), "Unexpected axis value: 9"),
+        ("Gather", {"axis": 4}, np.int64([0]), "axis must be in"),
+        ("LayerNormalization", {"axis": 5}, np.ones(4, np.float32), "Unexpected axis value (5)"),
+    ],
+)
+def test_a_node_that_breaks_the_rules_of_its_operator_is_named(
+    op: str, settings: dict[str, object], second: np.ndarray | None, why: str
+) -> None:
+    """An axis that a tensor does not have, or axes that are no int64, are refused at loading, in one sentence."""
+    node = helper.make_node(op, ["x", "a"][: 1 if second is None else 2], ["y"], "odd", **settings)
+    broken = model([node], {"x": ["n", 3, 4]}, ["y"], {} if second is None else {"a": second})
+    with pytest.raises(ModelError) as caught:
+        normalized(broken, "file.onnx")
+    assert caught.value.sentence.startswith(f"file.onnx: the node 'odd' ({op}) breaks the rules of its operator (")
+    assert why in caught.value.sentence
+    assert "\n" not in caught.value.sentence

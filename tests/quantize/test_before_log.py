@@ -1,0 +1,57 @@
+"""Products whose power goes into a logarithm compute in float; nothing else is taken along."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qexplorer.core.dataset import Split
+from qexplorer.core.recipe import Recipe
+from qexplorer.graph.before_log import before_log
+from qexplorer.graph.index import GraphIndex
+from qexplorer.observe.collecting.collect import collect
+from qexplorer.quantize.emit.graph import emit
+from qexplorer.quantize.plan import make_plan
+from tests.quantize.graphs import Builder
+from tests.quantize.support import model_of, run
+
+
+def _spectrum(b: Builder, x: str) -> str:
+    """Power of two projections in decibels, through a bank of filters."""
+    real = b.node("MatMul", x, b.normal(32, 16), name="real")
+    imaginary = b.node("Neg", b.node("MatMul", x, b.normal(32, 16), name="imaginary"))
+    magnitude = b.node("Sqrt", b.node("Add", b.node("Mul", real, real), b.node("Mul", imaginary, imaginary)))
+    power = b.node("Pow", magnitude, b.constant(np.float32(2)))
+    bands = b.node("MatMul", power, b.constant(np.abs(b.random.normal(size=(16, 16))).astype(np.float32)), name="bands")
+    return str(b.node("Log", b.node("Add", bands, b.constant(np.float32(1e-7))), name="decibels"))
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_a_spectrum_in_decibels_computes_in_float_and_keeps_its_answers() -> None:
+    """Both projections and the filters, through magnitude and square; what follows is on codes; 20 dB are gained."""
+    b = Builder(0)
+    b.output(b.node("MatMul", _spectrum(b, b.input("x", ("n", 32))), b.normal(16, 4), name="classifier"), 2)
+    model = model_of(b.model(), "heard")
+    loud = 10.0 ** b.random.uniform(-3, 0, size=(128, 1))  # 60 dB between the loudest and the quietest
+    feeds = {"x": (loud * b.random.normal(size=(128, 32))).astype(np.float32)}
+    recipe, statistics = Recipe.parse("w8a8"), collect(model, Split(feeds), threads=1)
+    plan = make_plan(model, recipe, statistics)
+    treatments = {name: plan.layer(name).treatment for name in ("real", "imaginary", "bands", "classifier")}
+    assert treatments == {"real": "float", "imaginary": "float", "bands": "float", "classifier": "quantized"}
+    assert "goes into the logarithm 'decibels'" in plan.layer("real").reason
+    assert plan.layer("real").weights is not None
+    (wanted,), (got,) = run(model.proto(), feeds), run(emit(model, recipe, plan), feeds)
+    assert 10 * np.log10(np.sum(wanted**2) / np.sum((got - wanted) ** 2)) > 30
+
+
+def test_other_logarithms_take_nothing_along() -> None:
+    """A softmax written out, a logarithm without a square, and what stands in front of an activation function."""
+    b = Builder(0)
+    x = b.input("x", ("n", 32))
+    scores = b.node("MatMul", x, b.normal(32, 8), name="scores")
+    b.output(b.node("Log", b.node("ReduceSum", b.node("Exp", scores), b.constant(np.array([1])))), 2)
+    b.output(b.node("Log", b.node("Add", scores, b.constant(np.float32(100)))), 2)
+    hidden = b.node("Relu", b.node("MatMul", x, b.normal(32, 8), name="hidden"))
+    last = b.node("MatMul", hidden, b.normal(8, 8), name="last")
+    b.output(b.node("Log", b.node("Mul", last, last), name="power"), 2)
+    assert before_log(GraphIndex(b.model())) == {"last": "power"}

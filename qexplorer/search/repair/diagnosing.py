@@ -22,10 +22,11 @@ from qexplorer.quantize.plan_types import Plan, TensorPlan
 from qexplorer.search.repair.repair_types import Diagnosis, Fault
 from qexplorer.search.repair.showing import channels_shown, reaches_shown, values_shown
 
-__all__ = ["Evidence", "codes_taken", "diagnose"]
+__all__ = ["Evidence", "channels_apart", "codes_taken", "diagnose"]
 
 _UNEQUAL, _OUTLIER, _MISMATCHED, _FAR = 12.0, 12.0, 12.0, 6.0
 _ONE_SIDED, _CLIPPED, _FEW = 0.1, 0.01, 16
+_GAP = 4.0  # times that an outlier channel reaches as far as others
 _CODES = 255  # a histogram has 128 bins an octave, too few for finer grids
 _DEAD, _FINER = 0.25, 4  # share of codes that are taken, and how many times as many different values there are
 
@@ -157,15 +158,15 @@ def _inputs(evidence: Evidence, layer: str) -> Iterator[Diagnosis]:
 
 def _of_activation(evidence: Evidence, layer: str, op: str, name: str, stats: TensorStats) -> Iterator[Diagnosis]:
     reach = _reach(stats)
-    if reach is not None and len(reach) > 3:
-        middle = float(np.median(reach[reach > 0])) if (reach > 0).any() else 0.0
-        widest = int(reach.argmax())
-        second = float(np.sort(reach)[-2])
-        if middle and reach[widest] >= _OUTLIER * middle and reach[widest] >= 4 * second:
-            times = float(reach[widest]) / middle
-            sentence = f"channel {widest} of '{name}' reaches {times:.3g} times as far as the median one"
-            shown = channels_shown(name, reach, widest)
-            yield Diagnosis(layer, op, Fault.OUTLIER, sentence, name, widest, times, shown=shown)
+    outliers = () if reach is None else channels_apart(reach)
+    if reach is not None and outliers:
+        widest = outliers[0]
+        times = float(reach[widest] / np.median(reach[reach > 0]))
+        which = f"channel {widest}" if len(outliers) == 1 else f"{len(outliers)} channels, {widest} most of all,"
+        reaches = "reaches" if len(outliers) == 1 else "reach up to"
+        sentence = f"{which} of '{name}' {reaches} {times:.3g} times as far as the median one"
+        shown = channels_shown(name, reach, *outliers)
+        yield Diagnosis(layer, op, Fault.OUTLIER, sentence, name, widest, times, shown=shown)
     tensor = evidence.plan.tensors.get(name)
     grid = None if tensor is None or tensor.kind != "activation" or tensor.grid.axis is not None else tensor.grid
     histogram = stats.histogram
@@ -188,6 +189,19 @@ def _of_activation(evidence: Evidence, layer: str, op: str, name: str, stats: Te
         sentence = f"{levels - taken} of the {levels} codes of '{name}' are never taken: its values crowd in {taken}"
         shown = values_shown(name, histogram, grid)
         yield Diagnosis(layer, op, Fault.DEAD, sentence, name, None, levels / max(taken, 1), shown=shown)
+
+
+def channels_apart(reach: NDArray[np.float64]) -> tuple[int, ...]:
+    """The outlier channels, the widest first: at most an eighth of all, which reach 12 times as far as the median one
+    and 4 times as far as any that is none."""
+    held = reach[reach > 0]
+    if len(reach) < 4 or not held.size:
+        return ()
+    order = np.argsort(-reach, kind="stable")
+    sizes, middle = reach[order], float(np.median(held))
+    counts = range(1, max(1, len(reach) // 8) + 1)
+    apart = [n for n in counts if sizes[n - 1] >= _OUTLIER * middle and sizes[n - 1] >= _GAP * sizes[n]]
+    return tuple(int(place) for place in order[: apart[-1]]) if apart else ()
 
 
 def codes_taken(histogram: Histogram, grid: Grid) -> int:

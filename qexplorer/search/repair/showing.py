@@ -16,13 +16,13 @@ __all__ = ["channels_shown", "reaches_shown", "values_shown"]
 _BARS, _CHANNELS = 80, 96
 
 
-def channels_shown(name: str, reach: NDArray[np.float64], marked: int) -> EvidenceBars:
+def channels_shown(name: str, reach: NDArray[np.float64], *marked: int) -> EvidenceBars:
     """How far each channel of a tensor reaches; the 96 that reach farthest where there are more."""
     places = np.sort(np.argsort(-reach, kind="stable")[:_CHANNELS])
     few = len(reach) > _CHANNELS
     title = f"Reach of {'the widest ' if few else ''}channels of {name}"
     names = tuple(str(place) for place in places)
-    at = tuple(int(i) for i in np.flatnonzero(places == marked))
+    at = tuple(int(i) for i in np.flatnonzero(np.isin(places, marked)))
     return EvidenceBars(title, "channel", "largest magnitude", _floats(reach[places]), names=names, marked=at)
 
 

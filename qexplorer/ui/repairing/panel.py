@@ -75,7 +75,7 @@ def draw_repair_page() -> None:
         button,
         intro=lambda: _intro(recipe),
         partial=lambda found: _draw(model, found, recipe, live=True),
-        left=lambda found: _draw(model, found, recipe),
+        left=lambda found: _draw(model, found, recipe, ended=False),
     )
     report = section.result()
     if report is None:
@@ -93,10 +93,12 @@ def _intro(recipe: Recipe) -> None:
     )
 
 
-def _draw(model: Model, report: RepairReport, asked: Recipe, *, live: bool = False) -> None:
-    """What is known; ``live`` while the work goes on. What is taken trains as ``asked`` does."""
+def _draw(model: Model, report: RepairReport, asked: Recipe, *, live: bool = False, ended: bool = True) -> None:
+    """What is known; ``live`` while the work goes on, ``ended`` unless it was cancelled. What is taken trains as
+    ``asked`` does."""
     if not live:
-        st.markdown(as_plain(repair_sentence(report)))
+        if ended or any(step.kept for step in report.steps):
+            st.markdown(as_plain(repair_sentence(report)))
         _ways_on(report, asked)
     if report.steps:
         draw_picture(repair_spec(report), key=f"repair_steps{live}", settings=f"{model.name}, {report.recipe_name}")

@@ -23,7 +23,7 @@ from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.report.repair_charts.evidence import evidence_spec
 from qexplorer.report.repair_charts.repair_words import diagnosis_cells, repair_sentence, step_cells
 from qexplorer.report.repair_charts.steps import repair_rows
-from qexplorer.search.repair.diagnosing import codes_taken
+from qexplorer.search.repair.diagnosing import channels_apart, codes_taken
 from qexplorer.search.repair.finding import find_repair
 from qexplorer.search.repair.repair_types import Diagnosis, EvidenceBars, Fault, RepairReport
 from qexplorer.search.repair.sums import SumsFound, diagnose_sums
@@ -180,3 +180,19 @@ def test_what_cannot_be_repaired_is_one_sentence(shared_workspace: Path) -> None
     few = replace(data, calibration=data.calibration.take(np.arange(9)), digest="nine")
     with pytest.raises(DataError, match="at least 16"):
         find_repair(model, few, Recipe.parse("w8a8"))
+
+
+def test_several_channels_may_be_outliers_and_half_of_them_may_not() -> None:
+    """Two that reach far hide neither each other nor themselves; where many do, or by little, none is one."""
+    plain = np.linspace(2.0, 4.0, 64)
+    two = plain.copy()
+    two[[3, 17]] = 185.0, 308.0
+    assert channels_apart(two) == (17, 3)
+    assert channels_apart(plain) == ()
+    many = plain.copy()
+    many[:32] = 300.0
+    assert channels_apart(many) == ()
+    near = plain.copy()
+    near[5], near[6] = 60.0, 20.0
+    assert channels_apart(near) == ()
+    assert channels_apart(np.zeros(8)) == ()

@@ -22,6 +22,7 @@ __all__ = ["candidates", "chosen_among", "front_of", "is_within", "left_for", "p
 
 Float64 = NDArray[np.float64]
 
+_EXACT, _SECONDS = 16, 0.5  # solutions of a front within several budgets, and seconds of each at most
 _SHARES = (0.97, 0.93, 0.88)  # of budgets, at which exact mixes are tried: what is foretold is not exact
 
 
@@ -37,9 +38,31 @@ def left_for(report: MixReport, budgets: Mapping[str, float], share: float = 1.0
 
 
 def front_of(report: MixReport, axis: str = "") -> tuple[MixPoint, ...]:
-    """The hull of predicted mixes over a kind of cost, pairs and conversions included."""
-    found = hull(problem_of(report.groups, report.pairs, report.edges), axis or report.axis)
-    return tuple(point_of(report, each) for each in found)
+    """The predicted front over a kind of cost, pairs and conversions included, within the budgets of all other kinds.
+
+    It is the hull; where that leaves other budgets, exact solutions within them at some of its costs.
+    """
+    axis = axis or report.axis
+    problem = problem_of(report.groups, report.pairs, report.edges)
+    points = [point_of(report, each) for each in hull(problem, axis)]
+    others = {kind: limit for kind, limit in report.budgets.items() if kind != axis and kind in report.whole}
+    if all(_fits(report, point, others) for point in points):
+        return tuple(points)
+    costs = [point.costs[axis] - report.other.get(axis, 0.0) for point in points]
+    found = [point for point in points if _fits(report, point, others)]
+    for limit in np.linspace(min(costs), max(costs), _EXACT):
+        with contextlib.suppress(QExplorerError):  # nothing is within all of them
+            limits = left_for(report, others) | {axis: float(limit)}
+            found.append(point_of(report, solve(problem, limits, seconds=_SECONDS)))
+    kept: list[MixPoint] = []
+    for point in sorted(found, key=lambda each: (each.costs[axis], each.predicted_loss)):
+        if not kept or point.predicted_loss < kept[-1].predicted_loss:
+            kept.append(point)
+    return tuple(kept or points)
+
+
+def _fits(report: MixReport, point: MixPoint, budgets: Mapping[str, float]) -> bool:
+    return all(point.costs[kind] <= limit * report.whole[kind] * (1 + 1e-9) for kind, limit in budgets.items())
 
 
 def candidates(report: MixReport, most: int) -> list[tuple[MixPoint, str]]:
@@ -85,8 +108,7 @@ def chosen_among(report: MixReport, losses: Sequence[Float64]) -> int | None:
     within = [
         at
         for at, mix in enumerate(report.verified)
-        if all(mix.point.costs[k] <= v * report.whole[k] * (1 + 1e-9) for k, v in report.budgets.items())
-        and (not report.seeks_least or is_within(report, mix))
+        if _fits(report, mix.point, report.budgets) and (not report.seeks_least or is_within(report, mix))
     ]
     if report.seeks_least or not within:
         return min(within, key=lambda at: report.verified[at].point.costs[report.axis], default=None)
@@ -102,4 +124,4 @@ def _sqnr_db(mix: VerifiedMix) -> float:
 
 def within_budgets(report: MixReport, points: Sequence[MixPoint]) -> list[MixPoint]:
     """Points that are within all budgets."""
-    return [p for p in points if all(p.costs[k] <= v * report.whole[k] * (1 + 1e-9) for k, v in report.budgets.items())]
+    return [point for point in points if _fits(report, point, report.budgets)]

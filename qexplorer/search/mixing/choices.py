@@ -18,8 +18,9 @@ from qexplorer.core.formats import FORMATS, Storage, get_format
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.recipe import ActivationSpec, LayerRule, Recipe, WeightSpec
 from qexplorer.core.recipe_words.names import own_name
+from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, WEIGHT_BYTES
 
-__all__ = ["FLOAT", "MixChoice", "choices_of", "narrowest_activations"]
+__all__ = ["FLOAT", "MixChoice", "choices_of", "most_of_int8", "narrowest_activations"]
 
 FLOAT = "float"
 
@@ -123,6 +124,27 @@ def choices_of(base: Recipe, names: Sequence[str]) -> tuple[MixChoice, ...]:
     if not any(choice.on_grids for choice in found.values()):
         raise RecipeError("one of the choices must round weights to a grid", allowed="such as int8 or w8a8")
     return tuple(sorted(found.values(), key=lambda choice: (-choice.bits[0], -choice.bits[1])))
+
+
+def most_of_int8(base: Recipe, names: Sequence[str]) -> dict[str, float]:
+    """The most that choices can cost of what is counted, as a fraction of int8's; empty while they cannot be mixed.
+
+    Args:
+        base: what layers share.
+        names: of the choices.
+    """
+    try:
+        choices = choices_of(base, names)
+    except RecipeError:
+        return {}
+    own = MixChoice("int8", base).bits[1]
+    weights = max(choice.bits[0] + _bits_of_scales(choice.recipe.weights) for choice in choices) / 8
+    return {WEIGHT_BYTES: weights, BIT_OPERATIONS: max(w * a for w, a in (c.bits for c in choices)) / (8 * own)}
+
+
+def _bits_of_scales(weights: WeightSpec | None) -> float:
+    """Of a weight in blocks, whose scales are no small part of it."""
+    return 32 / weights.block if weights is not None and weights.granularity == "block" else 0.0
 
 
 def narrowest_activations(choices: Iterable[MixChoice]) -> ActivationSpec | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -13,6 +15,7 @@ from qexplorer.core.tasks.choose import task_of
 from qexplorer.report.metric_words import delta_unit, stated
 from qexplorer.run.registry import backend_label
 from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES
+from qexplorer.search.mixing.choices import most_of_int8
 from qexplorer.ui.session import current_model, fitted_data, remembered, state
 
 __all__ = ["AskedMix", "draw_asked"]
@@ -72,10 +75,10 @@ def draw_asked(base: Recipe) -> AskedMix:
             help=_MODE_HELP,
             **remembered("mix_mode", "budget", modes),
         )
-    found = _costs(str(mode))
+    chosen = tuple(name for name in offered if name in choices)
+    found = _costs(str(mode), most_of_int8(base, chosen))
     timed = any(COSTS[name].timed for name in (*found.budgets, found.axis))
     backend, aware = _where(timed)
-    chosen = tuple(name for name in offered if name in choices)
     lacks = None
     if len(chosen) < 2:
         lacks = "Choose two choices or more."
@@ -86,8 +89,8 @@ def draw_asked(base: Recipe) -> AskedMix:
     return AskedMix(chosen, found.budgets, found.most_drop, mode == "float", found.axis, backend, aware, lacks)
 
 
-def _costs(mode: str) -> AskedMix:
-    """Budgets, or the cost that is made least."""
+def _costs(mode: str, most: Mapping[str, float]) -> AskedMix:
+    """Budgets, which end where choices do (``most``, fractions of int8's), or the cost that is made least."""
     kinds = list(COSTS)
     left, right = st.columns([3, 2], gap="medium")
     if mode == "budget":
@@ -97,7 +100,7 @@ def _costs(mode: str) -> AskedMix:
         budgets = {}
         with right:
             for name in (kind for kind in kinds if kind in limited):
-                budgets[name] = _budget(name)
+                budgets[name] = _budget(name, most.get(name))
         return AskedMix((), budgets, axis=next(iter(budgets), WEIGHT_BYTES))
     with left:
         least = st.segmented_control(
@@ -112,11 +115,15 @@ def _title(kind: str) -> str:
     return COSTS[kind].title.capitalize()
 
 
-def _budget(kind: str) -> float:
-    if kind == WEIGHT_BYTES:
-        return float(st.slider("Weights, % of int8's bytes", 10, 400, step=1, **remembered("mix_share", 60))) / 100
-    words = f"{_title(kind)}, % of int8's"
-    return float(st.slider(words, 5, 800, step=5, **remembered(f"mix_share_{kind}", 120))) / 100
+def _budget(kind: str, most: float | None) -> float:
+    """A fraction of int8's; a budget beyond all choices would be none."""
+    title = "Weights, % of int8's bytes" if kind == WEIGHT_BYTES else f"{_title(kind)}, % of int8's"
+    low, high, step, usual = (10, 400, 1, 60) if kind == WEIGHT_BYTES else (5, 800, 5, 120)
+    if most is not None:
+        high = max(math.ceil(100 * most / step) * step, 100)
+    kept = remembered("mix_share" if kind == WEIGHT_BYTES else f"mix_share_{kind}", min(usual, high))
+    st.session_state[kept["key"]] = min(max(st.session_state[kept["key"]], low), high)
+    return float(st.slider(title, low, high, step=step, **kept)) / 100
 
 
 def _where(timed: bool) -> tuple[str | None, bool]:

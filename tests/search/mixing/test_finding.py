@@ -27,7 +27,8 @@ from qexplorer.report.mix_charts.mix_words import (
     prediction_sentence,
 )
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, WEIGHT_BYTES
-from qexplorer.search.mixing.candidates import chosen_among
+from qexplorer.search.mixing.candidates import chosen_among, front_of
+from qexplorer.search.mixing.choices import most_of_int8
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
 from qexplorer.search.mixing.recipes import recipe_in, unmixed
@@ -180,6 +181,40 @@ def test_no_mix_is_foretold_to_lose_less_than_nothing(report: MixReport) -> None
     wild = [MixPair(a, b, -1.0) for a in range(count) for b in range(a + 1, count)]
     problem = problem_of(report.groups, wild)
     assert min(problem.loss_of(c) for c in product(range(3), repeat=count)) >= -1e-12
+
+
+def test_a_front_is_within_the_budgets_of_other_costs(report: MixReport) -> None:
+    """Each of its points has the least loss at its bytes of all mixes within the bit operations, by brute force."""
+    asked = replace(report, budgets={WEIGHT_BYTES: 0.9, BIT_OPERATIONS: 0.6})
+    front = front_of(asked, WEIGHT_BYTES)
+    assert len(front) > 2
+    alone = front_of(replace(asked, budgets={WEIGHT_BYTES: 0.9}), WEIGHT_BYTES)
+    assert alone[-1].costs[BIT_OPERATIONS] > 0.6 * report.whole[BIT_OPERATIONS]
+    problem, most = problem_of(report.groups, report.pairs), 0.6 * report.whole[BIT_OPERATIONS]
+    everything = [
+        (c, problem.cost_of(c, WEIGHT_BYTES) + report.other[WEIGHT_BYTES], problem.loss_of(c))
+        for c in product(range(3), repeat=len(report.groups))
+        if problem.cost_of(c, BIT_OPERATIONS) + report.other[BIT_OPERATIONS] <= most
+    ]
+    for point in front:
+        assert point.costs[BIT_OPERATIONS] <= most * (1 + 1e-9)
+        least = min(loss for _, cost, loss in everything if cost <= point.costs[WEIGHT_BYTES] * (1 + 1e-9))
+        assert point.predicted_loss == pytest.approx(least, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "weights", "operations"),
+    [
+        (("int8", "int4"), 1.0, 1.0),
+        (("w8a16", "int4"), 1.0, 2.0),
+        (("int8", "float"), 4.0, 16.0),
+        (("w4a8-b32", "int2"), 5 / 8, 0.5),
+    ],
+)
+def test_budgets_end_where_choices_do(names: tuple[str, ...], weights: float, operations: float) -> None:
+    """Beyond the widest choice of all layers a budget would be none."""
+    assert most_of_int8(Recipe.parse("w8a8"), names) == {WEIGHT_BYTES: weights, BIT_OPERATIONS: operations}
+    assert most_of_int8(Recipe.parse("w8a8"), names[:1]) == {}
 
 
 def test_pairs_that_the_samples_do_not_tell_from_none_are_none(report: MixReport) -> None:

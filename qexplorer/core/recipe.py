@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.foreign.texts import TooMuch, read_yaml, text_in, why_unread
-from qexplorer.core.formats import Storage, get_format
+from qexplorer.core.formats import FORMATS, Storage, get_format
 from qexplorer.core.plugin_kinds.algorithm import Needs, Stage
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, check_order, needs_of, plain_algorithm
 from qexplorer.core.plugin_kinds.as_registered import kept_as_registered
@@ -246,10 +246,13 @@ _FIELDS: Fields = {"recipe": Recipe, "weights": WeightSpec, "activations": Activ
 
 def _merged(spec: type[Any], base: Any, fields: dict[str, Any] | None, rule: str) -> Any:
     """``base`` with ``fields`` on top, and the options that the calibrator of both together takes; no fields, no
-    change. RecipeError if the two exclude each other."""
+    change. A format without zero points is symmetric, whatever ``base`` is. RecipeError if both exclude each other."""
     if fields is None:
         return base
     merged = {**(base.model_dump() if base is not None else {}), **fields}
+    given = FORMATS.get(fields["format"]) if fields.get("format") in FORMATS else None
+    if given is not None and given.has_scale and not given.has_zero_point and "symmetric" not in fields:
+        merged["symmetric"] = True
     try:
         return spec.model_validate(without_foreign(merged, spec.model_fields))
     except ValidationError as error:

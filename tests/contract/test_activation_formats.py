@@ -55,7 +55,7 @@ def quantized(formats: list[str], folder: Path) -> Path:
     graph = helper.make_graph(nodes, "side by side", *ends, weights)
     model = model_of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), "formats")
     samples = {f"x_{f}": rng.normal(size=(64, 8)).astype(np.float32) for f in formats}
-    rules = [{"match": f"layer_{f}", "activations": {"format": f, "symmetric": True}} for f in formats]
+    rules = [{"match": f"layer_{f}", "activations": {"format": f}} for f in formats]
     given = {"weights": {"format": "int8"}, "activations": {"format": "uint8"}, "layers": rules}
     made = quantize_model(model, Recipe.model_validate(given), collect(model, Split(samples), threads=1))
     path = folder / "formats.onnx"

@@ -139,3 +139,14 @@ def test_a_path_is_read(tmp_path: Path) -> None:
 def test_brackets_stand_for_themselves_or_for_a_set(match: str, name: str, fits: bool) -> None:
     """Layers of torch have brackets in their names; a shell's sets work as well."""
     assert LayerRule(match=match).matches(name, "Conv") is fits
+
+
+def test_a_rule_may_name_a_format_without_zero_points_alone() -> None:
+    """Its grid is symmetric although the recipe's own activations are not; other layers stay what they were."""
+    rules = [{"match": "a", "activations": {"format": "log"}}]
+    recipe = Recipe.model_validate({"weights": {}, "activations": {"format": "uint8"}, "layers": rules})
+    found, other = recipe.for_layer("a", "Conv").activations, recipe.for_layer("b", "Conv").activations
+    assert found is not None
+    assert (found.format, found.symmetric) == ("log", True)
+    assert other is not None
+    assert (other.format, other.symmetric) == ("uint8", False)

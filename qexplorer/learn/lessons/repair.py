@@ -234,7 +234,7 @@ ENTRIES = (
                 ),
                 ExerciseStep(
                     "The squared error of all other channels with one scale, over that with scales of their own (codes "
-                    "-7 to 7).",
+                    "-7 to 7, as integer kernels take them).",
                     "def error(rows, scale):\n    return np.mean((np.round(rows / scale) * scale - rows) ** 2)\n\n\n"
                     "rest = np.delete(w, spoils, axis=0)\none = np.abs(w).max() / 7\nown = ...\nratio = ...",
                     "def error(rows, scale):\n    return np.mean((np.round(rows / scale) * scale - rows) ** 2)\n\n\n"

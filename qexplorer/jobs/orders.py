@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,6 +32,11 @@ class DataOrder(ModelOrder):
     """An order about a model and data that goes with it."""
 
     data: DataRef
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All other fields, by the names that the function behind the job has for them."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in DataOrder.model_fields}
 
 
 class OneRecipeOrder(DataOrder):

@@ -36,18 +36,7 @@ def find(order: ArchitectureOrder, report: Report[ArchitectureReport]) -> Archit
     model, data = load_both(order, report)
     from qexplorer import api
 
-    return api.design(
-        model,
-        data,
-        networks=order.networks,
-        rounds=order.rounds,
-        epochs=order.epochs,
-        rounded_epochs=order.rounded_epochs,
-        judged=order.judged,
-        seed=order.seed,
-        progress=report.after_loading,
-        partly=report.partial,
-    )
+    return api.design(model, data=data, **order.asked, progress=report.after_loading, partly=report.partial)
 
 
 ARCHITECTURE = JobKind(

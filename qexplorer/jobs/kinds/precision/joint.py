@@ -57,27 +57,7 @@ def find(order: JointOrder, report: Report[JointReport]) -> JointReport:
     model, data = load_both(order, report)
     from qexplorer import api
 
-    return api.tune(
-        model,
-        data,
-        order.recipe,
-        formats=order.formats,
-        granularities=order.granularities,
-        per_layer=order.per_layer,
-        activations=order.activations,
-        weight_calibrators=order.weight_calibrators,
-        activation_calibrators=order.activation_calibrators,
-        algorithms=order.algorithms,
-        quality=order.quality,
-        cost=order.cost,
-        trials=order.trials,
-        seconds=order.seconds,
-        sampler=order.sampler,
-        seed=order.seed,
-        train_each=order.train_each,
-        progress=report.after_loading,
-        partly=report.partial,
-    )
+    return api.tune(model, data=data, **order.asked, progress=report.after_loading, partly=report.partial)
 
 
 JOINT = JobKind(

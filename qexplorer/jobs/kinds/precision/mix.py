@@ -45,21 +45,7 @@ def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
     model, data = load_both(order, report)
     from qexplorer import api
 
-    return api.search(
-        model,
-        data,
-        order.recipe,
-        choices=order.choices,
-        budgets=order.budgets,
-        most_drop=order.most_drop,
-        as_float=order.as_float,
-        axis=order.axis,
-        backend=order.backend,
-        hardware_aware=order.hardware_aware,
-        train_each=order.train_each,
-        progress=report.after_loading,
-        partly=report.partial,
-    )
+    return api.search(model, data=data, **order.asked, progress=report.after_loading, partly=report.partial)
 
 
 MIX = JobKind(

@@ -29,14 +29,7 @@ def find(order: RepairOrder, report: Report[RepairReport]) -> RepairReport:
     model, data = load_both(order, report)
     from qexplorer import api
 
-    return api.repair(
-        model,
-        order.recipe,
-        data,
-        train_each=order.train_each,
-        progress=report.after_loading,
-        partly=report.partial,
-    )
+    return api.repair(model, data=data, **order.asked, progress=report.after_loading, partly=report.partial)
 
 
 REPAIR = JobKind("repair", "Repairing", "Repair", RepairOrder, RepairReport, find, partial=RepairReport, sweeps=True)

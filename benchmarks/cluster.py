@@ -4,7 +4,7 @@
 processors that do nothing else. A task quantizes a recipe of its own and runs it on samples kept apart, in the very way
 in which a search for a mix measures one. Workers have an empty workspace each time, so nothing is known to them; they
 have done a few tasks before the clock starts (what that took, imports included, is told beside). Bar: two workers take
-at most 0.65 of the time of one.
+at most 0.65 of the time of one. Evaluated sensitivity is timed beside: what its cut into tasks costs and gains.
 """
 
 from __future__ import annotations
@@ -138,6 +138,33 @@ def rates(name: str, count: int) -> dict[str, float]:
     }
 
 
+def evaluated_s(name: str, address: str) -> float:
+    """Seconds of evaluating all layers in all ways, by a cluster or (``off``) by this process, a thread a processor."""
+    began = [0.0]
+
+    def told(step: str, done: float) -> None:  # noqa: ARG001 - the step says enough
+        if step.startswith("evaluating layers, sample 0 "):
+            began[0] = time.perf_counter()
+
+    with tempfile.TemporaryDirectory() as folder, _workspace(folder), qx.on_cluster(address):
+        rounded, setups = ("weights", "activations", "both"), ("alone", "all_but_one", "cumulative")
+        qx.sensitivity(name, rounded=rounded, setups=setups, progress=told)
+        return time.perf_counter() - began[0]
+
+
+def evaluating(name: str, repeats: int) -> dict[str, Any]:
+    """This process against one and two workers, in turn; the first evaluation of each cluster warms it up."""
+    rows = []
+    for _ in range(repeats):
+        row = {"here_s": evaluated_s(name, "off")}
+        for count in (1, 2):
+            with workers(count) as address:
+                evaluated_s("tumour_mlp", address)
+                row[f"{count}_s"] = evaluated_s(name, address)
+        rows.append(row)
+    return {key: statistics.median(row[key] for row in rows) for key in rows[0]} | {"rows": rows}
+
+
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -145,6 +172,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rated", nargs="*", default=list(RATED))
     parser.add_argument("--evaluations", type=int, default=10)
+    parser.add_argument("--evaluated", nargs="*", default=["digits_cnn"], help="models whose layers are evaluated")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found: dict[str, Any] = {"scaling": scaling(given.tasks, given.repeats) if given.repeats else None}
@@ -153,6 +181,10 @@ def main() -> None:
     for name in given.rated:
         found["rates"][name] = rates(name, given.evaluations)
         print(name, json.dumps(found["rates"][name], indent=1), flush=True)
+    found["evaluated"] = {}
+    for name in given.evaluated:
+        found["evaluated"][name] = evaluating(name, max(given.repeats, 1))
+        print(name, json.dumps(found["evaluated"][name], indent=1), flush=True)
     if given.json:
         given.json.write_text(json.dumps({"machine": describe_machine().to_json(), **found}, indent=1) + "\n")
 

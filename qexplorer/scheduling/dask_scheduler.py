@@ -232,7 +232,9 @@ class DaskScheduler:
     def _end_of(self, future: Future, task: SweepTask, sending: int) -> TaskEnd | None:
         """How a task ended; None if it must be submitted again, to a worker that has its files by now."""
         if future.cancelled():
-            raise ChildError("the cluster's scheduler went away before the task was done", do="start it again")
+            raise ChildError(
+                "the cluster's scheduler went away before the task was done", do="start it again: what is done is kept"
+            )
         found = future.result()
         if "other" in found:
             apart = told_apart({found["other"]["machine"]: found["other"]}) or "a worker would do another task"

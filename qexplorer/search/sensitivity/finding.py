@@ -203,6 +203,7 @@ class _Inquest:
             if model.fixed_batch is not None:
                 batch = model.fixed_batch
             worst = {} if found.foresight is None else found.foresight.losses()
+            self.tell(f"evaluating layers, sample 0 of {split.n}", 0.5)
 
             def run(batch: int) -> Results:
                 total = math.ceil(split.n / batch)

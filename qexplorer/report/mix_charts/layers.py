@@ -89,6 +89,7 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
             "second": names[b],
             "loss": pair.loss,
             "half": pair.half,
+            "counted": pair.loss if pair.tells else 0.0,
             "text": f"{pair.loss:+.1g}" if pair.tells else "none",
         }
         for pair in report.pairs
@@ -99,11 +100,11 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
 def pairs_spec(report: MixReport) -> dict[str, Any]:
     """A heat map: what two layers lose together beyond what each loses alone."""
     rows = pair_rows(report)
-    most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
+    most = max((abs(row["counted"]) for row in rows), default=1.0) or 1.0
     axis = {"labelLimit": 150, "labelOverlap": False}
     x = {"field": "first", "type": "nominal", "title": None, "sort": None, "axis": axis | {"labelAngle": -30}}
     y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
-    colour: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "beyond the sum", "legend": None}
+    colour: dict[str, Any] = {"field": "counted", "type": "quantitative", "title": "beyond the sum", "legend": None}
     colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
     tips = [
         {"field": "first"},

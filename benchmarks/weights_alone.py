@@ -1,6 +1,6 @@
 """Weights alone on few bits: what each algorithm gains, on the trained samples.
 
-    python benchmarks/weights_alone.py [--only MODEL ...]
+    python benchmarks/weights_alone.py [--only MODEL ...] [--match WORDS]
 
 Each recipe is judged in float as its grids have it, on the evaluation part. Writes
 ``benchmarks/results/weights-alone.md``, a row as soon as it is known.
@@ -20,6 +20,7 @@ import onnx
 
 import qexplorer as qx
 from benchmarks.references.subjects import fed, scores
+from qexplorer.core.recipe import Recipe
 from qexplorer.machine.description import describe_machine
 from qexplorer.observe.collecting.tap import open_session
 from qexplorer.quantize.layerwise.streams import SIMULATED
@@ -30,20 +31,39 @@ CASES = {
         "opticks",
         [f"{stem}{more}" for more in ("", "-gptq", "-hqq", "-awq", "-hqq-gptq") for stem in ("w4-b32", "w3-b32")]
         + ["w3-b32-mse", "w3-b32-mse-gptq", "w4-b32-autoround", "w3-b32-autoround", "w4-b32-adaround"]
-        + ["w3-b32-adaround", "w4-b32-brecq", "w3-b32-brecq"],
+        + ["w3-b32-adaround", "w4-b32-brecq", "w3-b32-brecq"]
+        + [f"{stem}{more}, words in int8" for more in ("", "-gptq") for stem in ("w4-b32", "w3-b32")]
+        + [f"{stem}-gptq, correction {share}" for share in (0, 1) for stem in ("w4-b32", "w3-b32")],
     ),
     "glyphs_mobilenet": (
         "glyphs",
-        ["w4", "w4-gptq", "w4-hqq", "w4-hqq-gptq", "w3", "w3-gptq", "w3-hqq", "w3-hqq-gptq"],
+        ["w4", "w4-gptq", "w4-hqq", "w4-hqq-gptq", "w3", "w3-gptq", "w3-hqq", "w3-hqq-gptq"]
+        + [f"w3-gptq, correction {share}" for share in (0, 1)],
     ),
-    "digits_cnn": ("digits", ["w3", "w3-gptq", "w3-hqq", "w2", "w2-gptq", "w2-hqq"]),
+    "digits_cnn": (
+        "digits",
+        ["w3", "w3-gptq", "w3-hqq", "w2", "w2-gptq", "w2-hqq"] + [f"w2-gptq, correction {share}" for share in (0, 1)],
+    ),
 }
 
 
-def main() -> None:
-    """Measures and writes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+def recipe_of(text: str) -> Recipe:
+    """The recipe that a row is called by: a name, with what differs from it."""
+    name, _, more = text.partition(", ")
+    found = Recipe.parse(name)
+    if more == "words in int8":
+        words = {"match": "words", "weights": {"format": "int8", "granularity": "channel"}}
+        return Recipe.model_validate(found.model_dump() | {"layers": [words]})
+    if more:
+        gptq = {"gptq": {"correction": float(more.removeprefix("correction "))}}
+        return Recipe.model_validate(found.model_dump() | {"algorithms": [gptq]})
+    return found
+
+
+def written(rows: dict[tuple[str, str], str]) -> None:
+    """Writes the rows that were measured, and those that stand in the file of recipes that were not."""
+    kept = [line for line in RESULT.read_text().splitlines() if line.startswith("| ")][1:] if RESULT.exists() else []
+    before = {(line.split("|")[1].strip(), line.split("`")[1]): line for line in kept}
     lines = [
         "# Weights alone on few bits\n",
         f"{describe_machine().cpu}; `python benchmarks/weights_alone.py`; one seed, grids as they are, in float. "
@@ -51,7 +71,18 @@ def main() -> None:
         "| model | recipe | measure | float | found | SQNR |",
         "|---|---|---|---|---|---|",
     ]
-    for name in parser.parse_args().only:
+    every = [(name, recipe) for name, (_, recipes) in CASES.items() for recipe in recipes]
+    lines += [line for key in every if (line := rows.get(key) or before.get(key))]
+    RESULT.write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--match", default="", help="recipes whose names contain this")
+    given, rows = parser.parse_args(), dict[tuple[str, str], str]()
+    for name in given.only:
         which, recipes = CASES[name]
         model, data = qx.load(name), qx.data(which)
         held = fed(model, data.evaluation)
@@ -64,13 +95,13 @@ def main() -> None:
 
         wanted = answers(model.proto().SerializeToString())
         measure, real = next((k, v) for k, v in scores(wanted, wanted, data).items() if not k.startswith("SQNR"))
-        for recipe in recipes:
-            proto = onnx.load(qx.quantize(model, recipe, data).path)
+        for recipe in (each for each in recipes if given.match in each):
+            proto = onnx.load(qx.quantize(model, recipe_of(recipe), data).path)
             found = scores(answers(proto.SerializeToString()), wanted, data)
             row = f"{name} | `{recipe}` | {measure} | {real:.2f} | {found[measure]:.2f} | {found['SQNR (dB)']:.2f}"
-            lines.append(f"| {row} |")
-            print(lines[-1], flush=True)
-            RESULT.write_text("\n".join(lines) + "\n")
+            rows[name, recipe] = f"| {row} |"
+            print(rows[name, recipe], flush=True)
+            written(rows)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from benchmarks.references.protocol import Case, Job, Result
 
@@ -51,9 +52,14 @@ def quantized(job: Job) -> Result:
     )
     seen: Any = None
     if asked.need_calibration:
-        samples = [{f"args_{i}": batch[name] for i, name in enumerate(names)} for batch in job.batches(1)]
+        samples = [{f"args_{i}": _narrow(batch[name]) for i, name in enumerate(names)} for batch in job.batches(1)]
         seen = asked.calibrate({"serving_default": samples}, num_threads=1)
     return [_answers(bytes(asked.quantize(seen).quantized_model), names, job)]
+
+
+def _narrow(values: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers as the converted file takes them."""
+    return values.astype(np.int32) if values.dtype == np.int64 else values
 
 
 def _converted(job: Job) -> tuple[list[str], bytes]:

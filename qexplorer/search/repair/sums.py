@@ -121,12 +121,16 @@ def _overflows(layer: LayerArithmetic) -> Diagnosis:
     return Diagnosis(layer.name, layer.op, Fault.SATURATED, sentence, severity=(layer.data_largest or 0) / INT32)
 
 
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if share >= 1e-4 else "under 0.01%"
+
+
 def _saturates(layer: LayerArithmetic, found: SumsFound) -> Diagnosis:
     share = layer.saturated or 0.0
     here = {True: ", this one among them", False: ", and adds them exactly on this one", None: ""}[saturates_here()]
     sentence = (
-        f"{share:.2%} of its sums of two products do not fit 16 bits: ONNX Runtime cuts them off on x86 processors "
-        f"without VNNI{here}"
+        f"{_percent(share)} of its sums of two products do not fit 16 bits: ONNX Runtime cuts them off on x86 "
+        f"processors without VNNI{here}"
     )
     return Diagnosis(layer.name, layer.op, Fault.SATURATED, sentence, severity=1 + share, shown=_shown(layer, found))
 

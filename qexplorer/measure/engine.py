@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from types import TracebackType
 
-from qexplorer.core.errors import QExplorerError
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
@@ -18,22 +17,22 @@ from qexplorer.measure.elsewhere.asking import Elsewhere
 from qexplorer.measure.fidelity.looking_ahead import can_prepare
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
+from qexplorer.measure.pace.preparer import Preparers
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.pace.waiting import Wait, waiting_text
 from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.process.limits import BASE
-from qexplorer.process.parent import run_in_child
-from qexplorer.process.places.taking import alone, beside
+from qexplorer.process.places.line import HAS_LOCKS
+from qexplorer.process.places.taking import alone
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]
 
 Slot = tuple[str, str]
-_AHEAD = "qexplorer.measure.fidelity.looking_ahead:prepare"
 _POLL_S = 0.1
+_WAITING = 16  # threads that wait for another's answers or for files, beside those that hold a place of the machine
 _LATE_S = 5.0  # that the first backend's times may come later, so that a conversion runs beside observing
 
 
@@ -68,7 +67,9 @@ class Engine:
         self._stop = threading.Event()
         self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
         self._forecast = Forecast.of(subject.model, subject.n, effort)
-        self._pool = ThreadPoolExecutor(workers() if elsewhere is None else elsewhere.places)
+        waiting = _WAITING if HAS_LOCKS else 0
+        self._pool = ThreadPoolExecutor(workers() + waiting if elsewhere is None else elsewhere.places)
+        self._preparers = Preparers(threads)
         self._variants = 1
         self._places: dict[str, int] = {}
         self._recipes: tuple[str, ...] = (FLOAT,)
@@ -94,6 +95,7 @@ class Engine:
     ) -> None:
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._preparers.close()
         self._opened.close()
 
     def expect(self, backends: Sequence[str], recipes: Sequence[str]) -> None:
@@ -150,21 +152,14 @@ class Engine:
         """Prepares on ``backend`` what a look inside ``variant`` takes, beside judging it, if the simulation did not
         explain the answers on the backend ``seen_on``; in vain where those here turn out to be explained without."""
         slot, seen = (backend, variant.digest), self._judged.get((seen_on, variant.digest))
-        judging = self._judging.get(slot)
+        judging = None if self._elsewhere is not None else self._judging.get(slot)
         if judging is None or seen is None or not seen.left_open or not can_prepare(BACKENDS.get(backend)):
             return
-        self._pool.submit(copy_context().run, self._prepare, backend, variant, judging)
-
-    def _prepare(self, backend: str, variant: Variant, judging: Future[Judged]) -> None:
-        """Has it done in a child, which ends with what it is done for. What goes wrong is told by whoever looks."""
 
         def over() -> bool:
             return judging.done() or self._cancelled()
 
-        arguments = {"backend": backend, "path": str(variant.path), "threads": self._threads}
-        with contextlib.suppress(QExplorerError), beside(over):
-            if not over():
-                run_in_child(_AHEAD, arguments, limits=self._subject.allowed(BASE), cancelled=over)
+        self._pool.submit(copy_context().run, self._preparers.look, backend, variant.path, over)
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""
@@ -190,24 +185,33 @@ class Engine:
             return judged
         while after is not None and not wait([after], timeout=_POLL_S).done and not self._cancelled():
             pass
-        with beside(self._cancelled):
-            begin = time.monotonic()
-            judged = judge_variant(
-                variant,
-                slot[0],
-                self._subject,
-                self._files,
-                scoring=scoring,
-                threads=self._threads,
-                on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
-                on_wait=lambda wait: self._wait(slot, step, wait),
-                cancelled=self._cancelled,
-                samples=self._samples,
-            )
+        begin = [time.monotonic()]
+
+        def on_wait(found: Wait | None) -> None:
+            self._wait(slot, step, found)
+
+        def started(_: int) -> None:
+            begin.append(time.monotonic())
+            self._prepared_s.pop(step, None)  # before it
+
+        judged = judge_variant(
+            variant,
+            slot[0],
+            self._subject,
+            self._files,
+            scoring=scoring,
+            threads=self._threads,
+            on_progress=lambda share: None if step in self._waited else self._board.advance(step, share),
+            on_wait=on_wait,
+            cancelled=self._cancelled,
+            samples=self._samples,
+            before=self._preparers.file_first(slot[0], variant.path, self._cancelled, on_wait),
+            on_start=started,
+        )
         self._waits.pop(slot, None)
         self._board.advance(step, 1.0)
         if judged.failed is None:
-            self._forecast.note(step, time.monotonic() - begin - self._prepared_s.pop(step, 0.0))
+            self._forecast.note(step, time.monotonic() - begin[-1] - self._prepared_s.pop(step, 0.0))
         return judged
 
     def _wait(self, slot: Slot, step: str, wait: Wait | None) -> None:

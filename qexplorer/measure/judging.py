@@ -80,6 +80,8 @@ def judge_variant(
     on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
     samples: str | None = None,
+    before: Callable[[], None] | None = None,
+    on_start: Callable[[int], None] | None = None,
 ) -> Judged:
     """Runs ``variant`` on every sample, and its simulation too, in a child of its own.
 
@@ -111,12 +113,15 @@ def judge_variant(
         made_from = None if samples is None else _made_from(arguments, subject, samples)
         if made_from is not None and (kept := _judged_before(made_from, scoring)) is not None:
             return kept
+        if before is not None:
+            before()
         with beside(cancelled):
             value = run_in_child(
                 target,
                 arguments,
                 limits=subject.allowed(limits),
                 on_event=heard(on_progress, on_wait),
+                on_start=on_start,
                 cancelled=cancelled,
             )
     except Cancelled:

@@ -7,17 +7,28 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-__all__ = ["OnPreparing", "preparing", "tell_preparing"]
+__all__ = ["OnPreparing", "prepare_here", "prepares_here", "preparing", "tell_preparing"]
 
 OnPreparing = Callable[[Path | None, int | None], None]
 """Told a file and the batch size that it is prepared for (None: it has none); ``(None, None)`` when that is over."""
 
+_HERE: list[bool] = []
 _TELL: ContextVar[OnPreparing | None] = ContextVar("tell_preparing", default=None)
 
 
 def tell_preparing(tell: OnPreparing | None) -> None:
     """Has ``tell`` told whenever a backend prepares a file, from now on; None: nobody is told any more."""
     _TELL.set(tell)
+
+
+def prepare_here() -> None:
+    """Has this process, which is there for that, prepare files itself from now on, instead of in a child for each."""
+    _HERE[:] = [True]
+
+
+def prepares_here() -> bool:
+    """Whether this process prepares files itself."""
+    return bool(_HERE)
 
 
 @contextmanager

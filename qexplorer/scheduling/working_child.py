@@ -24,6 +24,8 @@ _MOST_TASKS = 100  # of one process: what libraries keep for themselves grows
 _LOOK_S = 0.2
 _TRIES = 2
 
+Said = Callable[[dict[str, Any]], None]
+
 _Event = dict[str, Any]
 
 
@@ -33,32 +35,35 @@ class WorkingChild:
     Args:
         where: what to call this machine.
         asked_ns: when the whole work was asked for: its place in the line for the machine.
+        tries: how often a task is begun whose child dies for another reason than its limits, as somebody may have ended
+            it.
     """
 
-    def __init__(self, where: str, asked_ns: int | None = None) -> None:
-        self._where, self._asked_ns = where, asked_ns
+    def __init__(self, where: str, asked_ns: int | None = None, *, tries: int = _TRIES) -> None:
+        self._where, self._asked_ns, self._tries = where, asked_ns, tries
         self._process: _Process | None = None
 
-    def do(self, task: SweepTask, paths: dict[str, str], cancelled: Callable[[], bool]) -> TaskEnd:
+    def do(
+        self, task: SweepTask, paths: dict[str, str], cancelled: Callable[[], bool], said: Said | None = None
+    ) -> TaskEnd:
         """Has a task done.
-
-        A child that dies for another reason than its limits is started again, once: somebody may have ended it.
 
         Args:
             task: what is done.
             paths: of its inputs on this machine, by name.
             cancelled: asked a few times a second; the child is ended when it becomes true.
+            said: takes the events that the task itself sends on the way.
 
         Returns:
             How it ended; the error is :class:`Cancelled` where it was cancelled.
         """
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, self._tries + 1):
             try:
-                return self._once(task, paths, cancelled)
+                return self._once(task, paths, cancelled, said)
             except QExplorerError as error:
                 self.close()
                 own_fault = not isinstance(error, ChildError) or isinstance(error, ChildMemory | ChildTimeout)
-                if own_fault or attempt == _TRIES:
+                if own_fault or attempt == self._tries:
                     return TaskEnd(task, error=error, where=self._where)
         raise AssertionError("unreachable")
 
@@ -68,12 +73,14 @@ class WorkingChild:
             self._process.end()
             self._process = None
 
-    def _once(self, task: SweepTask, paths: dict[str, str], cancelled: Callable[[], bool]) -> TaskEnd:
+    def _once(
+        self, task: SweepTask, paths: dict[str, str], cancelled: Callable[[], bool], said: Said | None
+    ) -> TaskEnd:
         if self._process is not None and (self._process.orders >= _MOST_TASKS or not self._process.is_alive):
             self.close()
         if self._process is None:
             self._process = _Process(self._asked_ns)
-        event = self._process.ask(task, paths, cancelled)
+        event = self._process.ask(task, paths, cancelled, said)
         if event["event"] == "failed":
             return TaskEnd(task, error=error_from_json(event["error"]), where=self._where)
         return TaskEnd(task, event["value"], None, self._where, float(event["seconds"]))
@@ -98,7 +105,7 @@ class _Process:
         """Whether it takes orders."""
         return self._thread.is_alive()
 
-    def ask(self, task: SweepTask, paths: dict[str, str], cancelled: Callable[[], bool]) -> _Event:
+    def ask(self, task: SweepTask, paths: dict[str, str], cancelled: Callable[[], bool], said: Said | None) -> _Event:
         """The event in which a task ends; raises why the child ended instead."""
         order = {
             "target": task.target,
@@ -122,6 +129,8 @@ class _Process:
                 raise found
             if found["event"] in ("done", "failed"):
                 return found
+            if said is not None and found["event"] == "said":
+                said(found["said"])
 
     def end(self) -> None:
         """Ends it at once."""

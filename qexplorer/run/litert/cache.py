@@ -18,7 +18,7 @@ from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.run.litert.conversion import FACTS, MODEL, convert
 from qexplorer.run.packages import versions_of
-from qexplorer.run.preparing import preparing
+from qexplorer.run.preparing import prepares_here, preparing
 
 __all__ = ["Converted", "converted"]
 
@@ -50,7 +50,8 @@ class Converted:
 def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *, free: bool) -> Converted:
     """The file for inputs of ``shapes``, converted in a child process if it is not kept yet.
 
-    Where this process has the converter loaded anyway, it converts here: a child would load it once more.
+    Where this process has the converter loaded anyway, or is there to convert, it converts here: a child would load it
+    once more.
 
     Args:
         path: the ONNX file.
@@ -86,7 +87,7 @@ def converted(path: Path, digest: str, shapes: Mapping[str, tuple[int, ...]], *,
 def _convert(path: Path, arguments: dict[str, Any]) -> None:
     """Has it converted. Raises BackendError."""
     try:
-        if "litert_torch" in sys.modules:
+        if prepares_here() or "litert_torch" in sys.modules:
             convert(arguments)
         else:
             run_in_child("qexplorer.run.litert.conversion:convert", arguments, limits=allowance_at(path, _LIMITS))

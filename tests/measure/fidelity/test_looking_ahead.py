@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from qexplorer.measure.fidelity import looking_ahead
-from qexplorer.measure.fidelity.looking_ahead import can_prepare, prepare
+from qexplorer.measure.fidelity.looking_ahead import can_prepare, prepare_look
 from qexplorer.measure.fidelity.single_points import Asked, each_alone
 from qexplorer.run.protocol import Session, SessionOptions
 from qexplorer.run.registry import BACKENDS
@@ -40,7 +40,8 @@ def prepared(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The files that are loaded ahead for ``path``."""
     backend = Remembering()
     monkeypatch.setattr(looking_ahead, "usable", lambda _: backend)
-    prepare({"backend": "remembering", "path": str(path), "threads": 1})
+    monkeypatch.setattr(looking_ahead, "prepare_here", lambda: None)  # this process has other things to do
+    prepare_look({"order": {"backend": "remembering", "path": str(path), "threads": 1}})
     return backend.files
 
 

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
+from qexplorer.run import preparing
 from qexplorer.run.litert import backend as backend_module
 from qexplorer.run.litert import cache, to_tflite
 from qexplorer.run.litert.backend import LiteRt
@@ -236,6 +237,22 @@ def test_a_converted_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     save(tmp_path, [helper.make_node("Neg", ["x0"], ["y"])], [])
     with pytest.raises(pytest.fail.Exception, match="second time"):
         session_of(path)
+
+
+@pytest.mark.parametrize(("there_for_it", "where"), [(True, "here"), (False, "in a child")])
+def test_a_process_that_is_there_to_convert_starts_no_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there_for_it: bool, where: str
+) -> None:
+    """Who prepares one file after the other imports the converter once; any other process leaves it to a child."""
+    done: list[str] = []
+    monkeypatch.delitem(sys.modules, "litert_torch", raising=False)
+    monkeypatch.setattr(preparing, "_HERE", [])
+    monkeypatch.setattr(cache, "convert", lambda _: done.append("here"))
+    monkeypatch.setattr(cache, "run_in_child", lambda *_, **__: done.append("in a child"))
+    if there_for_it:
+        preparing.prepare_here()
+    cache._convert(save(tmp_path, [helper.make_node("Relu", ["x0"], ["y"])], []), {})
+    assert done == [where]
 
 
 @needs_litert

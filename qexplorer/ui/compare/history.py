@@ -143,13 +143,17 @@ def order_again(records: Sequence[Record]) -> CompareOrder:
 
 
 def _together(chosen: list[Record]) -> None:
-    """The runs of several comparisons in one table each, one under the other."""
+    """The runs of several comparisons in one table each, one under the other, with the machine that took the times."""
     for record in chosen:
-        st.markdown(f"**{as_plain(record.model)}**, {record.created[:16].replace('T', ' ')}")
+        when = record.created[:16].replace("T", " ")
         try:
-            draw_runs(History().get(record.id).called(names_now()).runs, key=f"together_{record.id}")
+            found = History().get(record.id).called(names_now())
         except QExplorerError as error:
+            st.markdown(f"**{as_plain(record.model)}**, {when}")
             show_error(error)
+            continue
+        st.markdown(f"**{as_plain(record.model)}**, {when}, {as_plain(found.machine_text)}")
+        draw_runs(found.runs, key=f"together_{record.id}")
 
 
 @st.dialog("Delete these results?")

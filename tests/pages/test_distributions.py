@@ -69,6 +69,7 @@ def test_every_combination(workspace_folder: Path, granularity: str, range_: str
     data = editor_data(app)
     assert data["grid"].startswith(f"int4 {fineness}")
     assert (data["format"] is not None) == (granularity == "tensor")
+    assert (data["ratio"] is not None) == (granularity != "tensor")
 
 
 def test_finer_grids_are_better(workspace_folder: Path) -> None:

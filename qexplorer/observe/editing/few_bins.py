@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from qexplorer.observe.histogram import Bins
 
-__all__ = ["MOST_BINS", "few_bins"]
+__all__ = ["MOST_BINS", "few_bins", "merged_at"]
+
+Float64 = NDArray[np.float64]
+Starts = NDArray[np.intp]
 
 MOST_BINS = 2048
 """Bins that a browser integrates over in less than half a millisecond."""
@@ -31,23 +34,44 @@ def few_bins(bins: Bins, most: int = MOST_BINS) -> Bins:
         The same bins if they are few enough. Else every bin of more than 1/512 of the values as it is, and runs of the
         others merged: each covers the range from its first to its last, gaps included.
     """
-    n = len(bins.count)
-    if n <= most:
+    if len(bins.count) <= most:
         return bins
-    heavy = bins.count > bins.count.sum() / _HEAVY
-    width = bins.high - bins.low
-    upto = np.cumsum(np.where(heavy, 0.0, np.cbrt(bins.count * width * width)))  # of (count / width) ** (1 / 3)
-    fewest, enough = 1, 64 * most
-    while enough - fewest > 1:  # as many groups as leave room for the heavy bins between them
-        groups = (fewest + enough) // 2
-        fewest, enough = (groups, enough) if len(_starts(upto, heavy, groups)) <= most else (fewest, groups)
-    starts = _starts(upto, heavy, fewest)
-    ends = np.append(starts[1:], n) - 1
+    starts = merged_at(bins.low, bins.high, bins.count, most)
+    ends = np.append(starts[1:], len(bins.count)) - 1
     return Bins(bins.low[starts], bins.high[ends], np.add.reduceat(bins.count, starts))
 
 
-def _starts(upto: NDArray[np.float64], heavy: NDArray[np.bool_], groups: int) -> NDArray[np.intp]:
-    """Where each merged bin begins, if the light ones are cut at ``groups`` equal steps of ``upto``."""
-    first = np.ones(len(upto), np.bool_)
-    first[1:] = (np.diff(np.floor(upto / upto[-1] * groups)) > 0) | heavy[1:] | heavy[:-1]
+def merged_at(
+    low: Float64, high: Float64, weight: Float64, most: int, apart: NDArray[np.bool_] | None = None
+) -> Starts:
+    """Where each bin begins when bins are put together until ``most`` are left.
+
+    Args:
+        low: float64 ``(n,)``, lower edges, ascending.
+        high: float64 ``(n,)``, upper edges.
+        weight: float64 ``(n,)``, what the squared error of each bin's values counts.
+        most: how many may be left; see :func:`few_bins`.
+        apart: ``(n,)``, bins that are not put together with the one before them.
+    """
+    n = len(weight)
+    if n <= most:
+        return np.arange(n)
+    heavy = weight > weight.sum() / _HEAVY
+    width = high - low
+    upto = np.cumsum(np.where(heavy, 0.0, np.cbrt(weight * width * width)))  # of (weight / width) ** (1 / 3)
+    cut = heavy.copy()
+    cut[1:] |= heavy[:-1]
+    cut |= False if apart is None else apart
+    fewest, enough = 1, 64 * most
+    while enough - fewest > 1:  # as many groups as leave room for the bins that stay apart
+        groups = (fewest + enough) // 2
+        fewest, enough = (groups, enough) if len(_starts(upto, cut, groups)) <= most else (fewest, groups)
+    return _starts(upto, cut, fewest)
+
+
+def _starts(upto: Float64, cut: NDArray[np.bool_], groups: int) -> Starts:
+    """Where each merged bin begins, if those that need not be apart are cut at equal steps of ``upto``."""
+    first = cut.copy()
+    first[0] = True
+    first[1:] |= np.diff(np.floor(upto / upto[-1] * groups)) > 0
     return np.flatnonzero(first)

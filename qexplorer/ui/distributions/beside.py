@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -121,7 +121,7 @@ def second_view(
     except QExplorerError as error:
         show_error(error)
         return first, None
-    how = {"log": first.log, "bent": first.bent, "hide": EDITOR_PARTS}
+    how: dict[str, Any] = {"shares": False, "log": first.log, "bent": first.bent, "hide": EDITOR_PARTS}
     found = editor_view(
         model, stats, settings, Tried(stats, source, 1.0), view, drawn(source, stats, view, channel), **how
     )

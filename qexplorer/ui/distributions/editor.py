@@ -16,6 +16,7 @@ from qexplorer.report.tensor_charts.error_split import error_split_info, sqnr_te
 from qexplorer.ui import calibrator_controls
 from qexplorer.ui.distributions.controls import Settings, set_by_hand
 from qexplorer.ui.distributions.drawn_grid import Drawn
+from qexplorer.ui.distributions.together import Together, in_values, set_ratio, together
 from qexplorer.ui.grid_editor.component import draw_grid_editor, take_moved
 from qexplorer.ui.grid_editor.payload import EditorView, Mark
 from qexplorer.ui.grid_editor.state import MOST_TIMES
@@ -74,9 +75,12 @@ def take_over(stats: TensorStats, key: str = EDITOR, place: str = "") -> None:
     state, drawn = take_moved(key), st.session_state.get(f"{key}:drawn")
     if state is None or drawn is None or drawn[0] != stats.name:
         return
-    _, clip, outlier, draggable = drawn
+    _, clip, outlier, draggable, whole = drawn
     if draggable and state.clip != clip and state.outlier == outlier:
-        set_by_hand(stats.kind, stats.name, state.clip, place)
+        if whole is None:
+            set_by_hand(stats.kind, stats.name, state.clip, place)
+        else:
+            set_ratio(stats.kind, state.clip[1] / whole, place)
     if place:
         return
     chosen(_value_name(stats.name), state.value)
@@ -85,13 +89,24 @@ def take_over(stats: TensorStats, key: str = EDITOR, place: str = "") -> None:
 
 def draw_tensor_editor(stats: TensorStats, judged: Tried, found: EditorView, key: str = EDITOR) -> None:
     """Draws the editor of this tensor; the value looked at belongs to the page's first."""
-    st.session_state[f"{key}:drawn"] = (stats.name, found.clip, judged.outlier, found.format is not None)
+    ratio = found.ratio
+    whole = None if ratio is None else ratio.clip[1] / ratio.share
+    draggable = found.format is not None or ratio is not None
+    st.session_state[f"{key}:drawn"] = (stats.name, found.clip, judged.outlier, draggable, whole)
     value = value_looked_at(stats.name) if key == EDITOR else None
     draw_grid_editor(key, found, value=value, outlier=judged.outlier)
 
 
 def editor_view(
-    model: Model, stats: TensorStats, settings: Settings, judged: Tried, view: GridView, shown: Drawn, **how: Any
+    model: Model,
+    stats: TensorStats,
+    settings: Settings,
+    judged: Tried,
+    view: GridView,
+    shown: Drawn,
+    *,
+    shares: bool = True,
+    **how: Any,
 ) -> EditorView:
     """What the editor shows of the tensor, or of one of its channels.
 
@@ -102,23 +117,31 @@ def editor_view(
         judged: the tensor with outliers.
         view: its grid and error.
         shown: what is drawn of it.
+        shares: whether the values of channels or blocks with scales of their own are drawn as shares of their ranges.
         how: fields of ``EditorView`` that say how it is drawn: ``log``, ``bent``, ``hide``, ``view``, ``heights``.
     """
     known = None if shown.grid is None else shown.grid.format  # with the levels that it learned
     part = "" if shown.channel is None else f", channel {shown.channel}"
     named = (settings.format, mirrored(settings), has_signs(settings.grid_format))
     marks = _marks(judged.source, stats.name, *named, judged.stats, settings.grid_format)
+    all_of = Together(None)
+    if known is None and shown.channel is None and view.grid.axis is not None:
+        all_of = together(judged.source, stats, settings, view)
+        all_of = all_of if shares else in_values(all_of)
     return EditorView(
         title=f"{stats.name} of {model.name}{part}",
         histogram=stats.histogram if shown.channel is None else shown.histogram,
         format=known,
         symmetric=mirrored(settings),
-        clip=_clip(settings, view, shown),
-        marks=marks if known is not None and shown.channel is None and view.grid.axis is None else (),
+        clip=_clip(settings, view, shown) if all_of.ratio is None else all_of.ratio.clip,
+        marks=marks if known is not None and shown.channel is None and view.grid.axis is None else all_of.marks,
         grid=settings.text,
-        said=said_of(view, shown, settings),
+        said=said_of(view, shown, settings, shares=all_of.ratio is not None and shares),
         error=view.error,
         follows=settings.calibrator == "minmax",
+        ratio=all_of.ratio,
+        note=all_of.note,
+        axis=all_of.axis,
         **how,
     )
 
@@ -165,8 +188,11 @@ def _marks(
     return tuple(marks)
 
 
-def said_of(view: GridView, shown: Drawn, settings: Settings) -> str:
-    """Error and advice in words, exact: of what is drawn, and of the whole tensor where that is a part of it."""
+def said_of(view: GridView, shown: Drawn, settings: Settings, *, shares: bool = False) -> str:
+    """Error and advice in words, exact: of what is drawn, and of the whole tensor where that is a part of it.
+
+    ``shares``: all channels or blocks are drawn as shares of their ranges.
+    """
     from qexplorer.observe.advice import clip_advice
     from qexplorer.observe.error import error_from_histogram
 
@@ -181,7 +207,8 @@ def said_of(view: GridView, shown: Drawn, settings: Settings) -> str:
     text = info.verdict if shown.grid is None else f"Exactly {sqnr_text(error.sqnr_db)}. {info.remark}"
     if shown.grid is None:
         hint = " Choose a channel to see its levels." if settings.granularity == "channel" else ""
-        text += f" Each {settings.granularity} has a grid of its own; the lines mark the widest.{hint}"
+        drawn = "drag to give all the same share of their ranges." if shares else f"the lines mark the widest.{hint}"
+        text += f" Each {settings.granularity} has a grid of its own; {drawn}"
     if shown.channel is None:
         return text
     fineness = (

@@ -102,7 +102,8 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         shown = drawn(judged.source, judged.stats, view, _chosen_channel(judged.stats))
         log, bent = _scales(stats)
         hide = hidden() & EDITOR_PARTS
-        found = editor_view(model, stats, settings, judged, view, shown, log=log, bent=bent, hide=hide)
+        how: dict[str, Any] = {"shares": second is None, "log": log, "bent": bent, "hide": hide}
+        found = editor_view(model, stats, settings, judged, view, shown, **how)
         if second is not None and places is not None:
             with places[0]:
                 found, under = second_view(model, second, source, found, shown.channel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ import numpy as np
 from qexplorer.core.formats import Format
 from qexplorer.core.formats.levels import LevelTable
 from qexplorer.core.formats.uniform import has_signs
+from qexplorer.observe.editing.scale_rule import scale_rule
 
 __all__ = ["format_data"]
-
-_TRIED = tuple((-a, b) for a in (0.0, 0.3, 1.0, 1.7, 40.0) for b in (0.0, 0.011, 1.0, 1.41, 27.0) if a or b)
 
 
 def format_data(format: Format, *, symmetric: bool) -> dict[str, Any] | None:
@@ -27,11 +27,11 @@ def format_data(format: Format, *, symmetric: bool) -> dict[str, Any] | None:
         that a browser knows (proportional to the range, or one of ``unit * 2**k``): it is drawn, and not dragged.
     """
     symmetric = symmetric or not format.has_zero_point
+    rule = scale_rule(format, symmetric=symmetric)
     data = _codes(format, symmetric) if format.is_uniform else _levels(format)
-    if data is None or _agrees(format, data, symmetric):
-        return data
-    data["series"] = _series(format, data, symmetric)
-    return data if _agrees(format, data, symmetric) else None
+    if data is None or rule is None:
+        return None
+    return data if rule.series is None else data | {"series": asdict(rule.series)}
 
 
 def _codes(format: Format, symmetric: bool) -> dict[str, Any]:
@@ -71,47 +71,3 @@ def _minus_zero(format: Format, table: LevelTable) -> int | None:
     tiny = np.asarray(-np.finfo(np.float32).tiny)
     code = int(format.encode(tiny, one, zero, int(table.codes[0]), int(table.codes[-1])))
     return None if code in table.codes else code
-
-
-def _wanted(data: dict[str, Any], low: float, high: float) -> float:
-    """The scale that is proportional to the range, as the browser finds it."""
-    if data["kind"] == "levels":
-        first, last = data["levels"][0], data["levels"][-1]
-        return float(max(low / first if first < 0 else 0.0, high / last if last > 0 else 0.0))
-    if data["symmetric"]:
-        farthest = -data["qmin"] if data["either_sign"] else data["qmax"] - data["middle"]
-        return float(max(-low, high) / farthest)
-    return float((high - low) / (data["qmax"] - data["qmin"]))
-
-
-def _fitted(format: Format, low: float, high: float, symmetric: bool) -> float:
-    return float(format.fit(np.asarray(low), np.asarray(high), symmetric=symmetric).scale)
-
-
-def _agrees(format: Format, data: dict[str, Any], symmetric: bool) -> bool:
-    """Whether the browser's rule gives the format's own scale, on ranges of many kinds."""
-    for low, high in _TRIED:
-        wanted, series = _wanted(data, low, high), data.get("series")
-        if wanted and series:
-            octaves = np.log2(wanted / series["reach"])
-            wanted = series["unit"] * 2.0 ** (np.floor(octaves) + 1 if series["open"] else np.ceil(octaves))
-        if not np.isclose(wanted or 1.0, _fitted(format, low, high, symmetric), rtol=1e-6):
-            return False
-    return True
-
-
-def _series(format: Format, data: dict[str, Any], symmetric: bool) -> dict[str, Any] | None:
-    """The scale that a range of magnitude 1 gets, and the widest that gets it too, as the scale it asks for; ``open``
-    where that range itself gets the next scale already."""
-    low = -1.0 if symmetric else 0.0
-    unit = _fitted(format, low, 1.0, symmetric)
-    near, far = 1.0, 4.0
-    if _fitted(format, far * low, far, symmetric) == unit:
-        return None
-    for _ in range(60):
-        middle = (near + far) / 2
-        same = _fitted(format, middle * low, middle, symmetric) == unit
-        near, far = (middle, far) if same else (near, middle)
-    is_open = far == float(np.float32(far))  # of the two neighbours the border is the short number
-    reach = far if is_open else near
-    return {"unit": unit, "reach": _wanted(data, reach * low, reach), "open": is_open}

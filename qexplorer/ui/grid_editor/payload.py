@@ -14,6 +14,7 @@ from qexplorer.core.foreign.media import in_label
 from qexplorer.core.formats import Format
 from qexplorer.report.palette import CLIPPING, GRID, LIGHT, ROUNDING, TENSOR
 from qexplorer.ui.grid_editor.formats import format_data
+from qexplorer.ui.grid_editor.ratio import RatioView, ratio_data, ratio_span
 from qexplorer.ui.grid_editor.state import EditorState
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ _COLOURS |= {"dot": "#1f6f9f", "ink": LIGHT}
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A range that is marked on the curve of error over the clip range: what chose it, and its ends."""
+    """A range that is marked on the curve of error over the clip range: what chose it, its ends, and its error where
+    the browser cannot find it."""
 
     title: str
     low: float
     high: float
+    error: ErrorSplit | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,9 @@ class EditorView:
         view: values between which everything is drawn; None for those of the tensor and its whole range.
         fixed: whether nothing can be moved: a second picture beside the one that can.
         heights: of the picture and of the curve, pixels.
+        ratio: all channels or blocks under one share of their ranges; ``format`` is None then.
+        note: why nothing can be dragged, where the handle would be.
+        axis: what the axis of values is; empty for values.
     """
 
     title: str
@@ -80,6 +86,9 @@ class EditorView:
     view: tuple[float, float] | None = None
     fixed: bool = False
     heights: tuple[int, int] = (215, 165)
+    ratio: RatioView | None = None
+    note: str = ""
+    axis: str = ""
 
 
 def editor_data(view: EditorView, state: EditorState) -> dict[str, Any]:
@@ -104,7 +113,10 @@ def editor_data(view: EditorView, state: EditorState) -> dict[str, Any]:
         "format": shape,
         "span": list(view.clip),
         "split": None if error is None else _split(error),
-        "marks": [{"title": in_label(m.title), "low": m.low, "high": m.high} for m in view.marks],
+        "ratio": None if view.ratio is None else ratio_data(view.ratio),
+        "marks": [_mark(mark) for mark in view.marks],
+        "note": in_label(view.note),
+        "axis": in_label(view.axis) or None,
         "grid": in_label(view.grid),
         "said": in_label(view.said),
         "title": in_label(view.title),
@@ -124,12 +136,19 @@ def editor_data(view: EditorView, state: EditorState) -> dict[str, Any]:
 
 def reach_of(view: EditorView) -> tuple[float, float]:
     """The values between which everything lies: the tensor's, zero, the range, its mirror where there is one."""
+    if view.ratio is not None and view.ratio.reach is None:
+        return ratio_span(view.ratio)
     low, high = min(view.histogram.minimum, view.clip[0], 0.0), max(view.histogram.maximum, view.clip[1], 0.0)
     mirrored = view.format is not None and (view.symmetric or not view.format.has_zero_point)
     if mirrored and view.format is not None and view.format.signed:
         low, high = -max(-low, high), max(-low, high)
     pad = _PAD * (high - low) or 0.5
     return low - pad if low < 0 else -pad, high + pad
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    plain = {"title": in_label(mark.title), "low": mark.low, "high": mark.high}
+    return plain if mark.error is None else plain | {"error": _split(mark.error)}
 
 
 def _split(error: ErrorSplit) -> dict[str, float | None]:

@@ -111,7 +111,7 @@ def test_options_are_checked_where_they_are_typed() -> None:
 def test_a_refused_grid_is_told_with_what_is_allowed() -> None:
     """The default comes first, and what would be the default under another name is not advised."""
     with pytest.raises(
-        RecipeError, match=r"^weights.calibrator: .*a block has; allowed: minmax, mse, octav; or choose"
+        RecipeError, match=r"^weights.calibrator: .*a block has; allowed: minmax, mse, octav, ratio; or choose"
     ):
         chosen("percentile", get_format("int8"), Granularity.BLOCK, "weight")
     assert chosen("percentile", get_format("int8"), Granularity.CHANNEL, "weight").name == "percentile"

@@ -1,7 +1,5 @@
 // The error over the clip range, and where each calibrator lies on it.
 
-import { errorOf, fitGrid } from "./numbers.js";
-
 const POINTS = 60;
 const NARROWEST = 0.02; // of the whole range
 
@@ -27,21 +25,21 @@ export function shareOf(ends, whole) {
   return (ends[1] - ends[0]) / (whole[1] - whole[0] || 1);
 }
 
-/** Errors of ranges from the narrowest to the whole one: `[{share, rounding, clipping, total}]`. */
-export function errorCurve(bins, format, whole) {
+/** Errors of ranges from the narrowest to the whole one, by `judge(ends)`: `[{share, rounding, clipping, total}]`. */
+export function errorCurve(judge, whole) {
   const points = [];
   for (let i = 0; i < POINTS; i++) {
     const share = NARROWEST ** (1 - i / (POINTS - 1));
-    const { rounding, clipping } = errorOf(bins, fitGrid(format, ...endsAt(share, whole)));
+    const { rounding, clipping } = judge(endsAt(share, whole));
     points.push({ share, rounding, clipping, total: rounding + clipping });
   }
   return points;
 }
 
 /** The range with the least squared error, by golden section around the best of the curve's points. */
-export function bestRange(bins, format, whole, points) {
+export function bestRange(judge, whole, points) {
   const at = (share) => {
-    const { rounding, clipping } = errorOf(bins, fitGrid(format, ...endsAt(share, whole)));
+    const { rounding, clipping } = judge(endsAt(share, whole));
     return rounding + clipping;
   };
   const i = points.reduce((best, point, k) => (point.total < points[best].total ? k : best), 0);

@@ -10,6 +10,7 @@ import { slider, withinX } from "./handles.js";
 import { errorOf, fitGrid, levelCount, percent, readBins, short, withValue } from "./numbers.js";
 import { buildParts, writeChips, writeKeys, writeSteps } from "./page_parts.js";
 import { barsOf, drawBars, drawPicture, valueAxis } from "./picture.js";
+import { readRatio } from "./ratio.js";
 import { stepsOf } from "./steps.js";
 
 const LABELS = {
@@ -17,22 +18,33 @@ const LABELS = {
   total: "both", rounding: "rounding", clipping: "clipping",
 };
 const NEAREST = 1e-4; // of the view: clip lines come no nearer to zero
+const LEAST = 0.01; // share of every range that all channels or blocks can have
 const LOST_MS = 2000; // a state that was not answered by then is sent once more
 
 export function mount(host, send) {
   const parts = buildParts(host);
   const layers = { inside: document.createElement("canvas"), outside: document.createElement("canvas") };
-  let data = null, bins = null, whole = null, curve = null, scene = null, drawnKey = "", curveKey = "", asked = 0;
+  let data = null, bins = null, ratio = null, whole = null, curve = null, scene = null, drawnKey = "", curveKey = "", asked = 0;
   const now = { seq: 0, clip: [0, 0], value: null, outlier: 1, held: false, sent: 0 };
 
   // ---- what follows from the state
 
-  const mirrored = () => data.format.kind === "levels" || data.format.symmetric;
+  const mirrored = () => ratio || data.format.kind === "levels" || data.format.symmetric;
   const oneSided = () => data.format.kind === "levels" && data.format.levels[0] >= 0;
+  const widest = () => data.ratio.ends[1] * data.ratio.reach; // the upper end of all ranges at share 1
+  const shareNow = () => now.clip[1] / widest();
+  const ownShares = () => Boolean(ratio && data.ratio.own && now.clip[1] === data.clip[1]);
+  const judge = (ends) => ratio ? ratio.error(ends[1] / widest()) : errorOf(bins, fitGrid(data.format, ...ends));
   const smallest = () => NEAREST * (data.view[1] - data.view[0] || 1);
 
   function setEnd(which, x) {
     const end = which === "high" ? Math.max(x, smallest()) : Math.min(x, -smallest());
+    if (ratio) {
+      const { ends, reach } = data.ratio;
+      const share = Math.min(Math.max(x / (reach * (which === "high" ? ends[1] : ends[0])), LEAST), 1);
+      now.clip = endsAt(share, [ends[0] * reach, ends[1] * reach]);
+      return draw();
+    }
     if (mirrored()) {
       const { either_sign, qmin, qmax } = data.format, farther = either_sign ? -qmin / qmax : 1;
       const share = scene.grid.stored < 0 ? 1 / farther : farther; // how far below zero where it is 1 above
@@ -76,7 +88,8 @@ export function mount(host, send) {
   function prepare() {
     const at = outlierAt();
     bins = at === null ? data.own : withValue(data.own, at, data.outliers.count);
-    whole = data.format && wholeRange(data.format, rangeOfValues());
+    if (ratio && data.ratio.shares) bins = ratio.bars;
+    whole = ratio ? endsAt(data.ratio.reach, data.ratio.ends) : data.format && wholeRange(data.format, rangeOfValues());
   }
 
   // ---- drawing
@@ -97,17 +110,18 @@ export function mount(host, send) {
     const size = { width: parts.plot.clientWidth, height: parts.plot.clientHeight };
     const view = viewNow(), colours = look();
     const axis = valueAxis(view, size.width, data.bend);
-    const key = [size.width, size.height, data.id, data.log, data.bend, now.outlier, view, globalThis.devicePixelRatio].join();
+    const key = [size.width, size.height, data.id, data.ratioKey, data.log, data.bend, now.outlier, view, globalThis.devicePixelRatio].join();
     if (key !== drawnKey) {
       drawnKey = key;
       scene = { bars: barsOf(bins, data.bend, Math.min(data.bars, Math.floor(axis.room / 3))) };
       drawBars(layers.inside, size, axis, scene.bars, data.log, colours.tensor);
       drawBars(layers.outside, size, axis, scene.bars, data.log, colours.clipping);
     }
-    const grid = data.format ? fitGrid(data.format, ...now.clip) : null;
-    const error = grid ? errorOf(bins, grid) : data.split;
-    const done = grid && now.value !== null ? stepsOf(grid, now.value) : null;
-    Object.assign(scene, { axis, grid, error, layers, look: colours, labels: LABELS, log: data.log, picked: done,
+    const grid = ratio ? ratio.grid(shareNow()) : data.format ? fitGrid(data.format, ...now.clip) : null;
+    if (ownShares()) grid.hidden = true;
+    const error = grid && !ownShares() ? judge(now.clip) : data.split;
+    const done = grid && !ratio && now.value !== null ? stepsOf(grid, now.value) : null;
+    Object.assign(scene, { axis, grid, error, layers, look: colours, labels: { ...LABELS, value: data.axis ?? LABELS.value }, log: data.log, picked: done,
       span: grid ? null : data.span });
     drawPicture(parts.picture, size, scene);
     placeGrips(size);
@@ -125,13 +139,18 @@ export function mount(host, send) {
     const [a, b] = [axis.to(grid.low), axis.to(grid.high)];
     low.style.left = `${a}px`;
     high.style.left = `${b}px`;
-    low.firstChild.textContent = short(grid.low);
-    high.firstChild.textContent = short(grid.high);
+    low.firstChild.textContent = ratio ? "" : short(grid.low);
+    high.firstChild.textContent = ratio ? shareText() : short(grid.high);
     shift.style.left = `${a}px`;
     shift.style.width = `${Math.max(b - a, 0)}px`;
     shift.firstChild.textContent = `zero point ${grid.zero}`;
     shift.firstChild.style.left = `${Math.min(Math.max(axis.to(0), 40), size.width - 40) - a}px`;
     for (const say of sayings) say();
+  }
+
+  function shareText() {
+    return ownShares() ? `${data.ratio.own.map((share) => short(share, 2)).join(" to ")} of each range`
+      : `${shareNow() < 1 ? short(shareNow(), 3) : "all"} of each range`;
   }
 
   function writeNumbers(done) {
@@ -145,7 +164,8 @@ export function mount(host, send) {
       [data.colours.clipping, `clipping error ${short(error.clipping, 3)} (${(sum ? 100 * (1 - share) : 0).toFixed(0)} %)`],
     ]);
     const zero = grid && !mirrored() ? `, zero point ${grid.zero}` : "";
-    parts.gridLine.textContent = (data.grid ? `${data.grid}: ` : "") + (grid
+    parts.gridLine.textContent = (data.grid ? `${data.grid}: ` : "") + (ratio
+      ? `${levelCount(grid).toLocaleString("en")} levels over ${shareText()}; ` : grid
       ? `${levelCount(grid).toLocaleString("en")} levels, scale ${short(grid.stored)}${zero}; ` : "")
       + `${percent(error.clipped)} of the values clipped.`;
     const late = now.held || data.seq < now.seq;
@@ -176,17 +196,17 @@ export function mount(host, send) {
     if (off) return;
     const box = parts.curve.parentElement, size = { width: box.clientWidth, height: box.clientHeight };
     if (!size.width) return;
-    const key = [data.id, data.formatKey, now.outlier, whole, JSON.stringify(data.marks)].join();
+    const key = [data.id, data.formatKey, data.ratioKey, now.outlier, whole, JSON.stringify(data.marks)].join();
     if (key !== curveKey) {
       curveKey = key;
-      const points = errorCurve(bins, data.format, whole);
+      const points = errorCurve(judge, whole);
       const marks = data.marks.map((mark) => {
-        const { rounding, clipping, sqnr } = errorOf(bins, fitGrid(data.format, mark.low, mark.high));
+        const { rounding, clipping, sqnr } = mark.error ?? judge([mark.low, mark.high]);
         return { ...mark, total: rounding + clipping, said: Number.isFinite(sqnr) ? `${sqnr.toFixed(1)} dB` : "exact" };
       });
       const some = points.some((point) => point.total > 0);
-      curve = { points, marks, some, best: some ? bestRange(bins, data.format, whole, points) : null };
-      writeChips(parts.chips, marks, (mark) => move(() => { now.clip = [mark.low, mark.high]; }));
+      curve = { points, marks, some, best: some ? bestRange(judge, whole, points) : null };
+      writeChips(parts.chips, marks, ratio ? null : (mark) => move(() => { now.clip = [mark.low, mark.high]; }));
     }
     parts.curveBox.hidden = !curve.some;
     if (!curve.some) return;
@@ -230,7 +250,7 @@ export function mount(host, send) {
   const clipGrip = (which) => ({
     range: () => which === "high" ? [0, data.view[1], endOf(which)] : [data.view[0], 0, endOf(which)],
     step: () => (data.view[1] - data.view[0]) / 400,
-    text: () => `${short(endOf(which))}, ${percent(scene.error.clipped)} clipped, ${parts.sqnr.textContent}`,
+    text: () => `${ratio ? shareText() : short(endOf(which))}, ${percent(scene.error.clipped)} clipped, ${parts.sqnr.textContent}`,
     grab: (event) => under(event) - scene.axis.to(endOf(which)),
     at: (event, offset) => scene.axis.from(under(event) - offset),
     set: (x) => setEnd(which, Math.min(Math.max(x, viewNow()[0]), viewNow()[1])),
@@ -262,7 +282,7 @@ export function mount(host, send) {
   const sayRing = slider(parts.ring, "Clip range", ringGrip);
 
   parts.picture.addEventListener("click", (event) => {
-    if (data.fixed || !data.format || data.hide.includes("steps")) return;
+    if (data.fixed || !data.format || ratio || data.hide.includes("steps")) return;
     const x = scene.axis.from(under(event));
     const bar = scene.bars.find((each) => x >= each.low && x <= each.high);
     move(() => { now.value = bar ? (bar.low + bar.high) / 2 : null; });
@@ -290,6 +310,9 @@ export function mount(host, send) {
     const first = data === null, old = data;
     data = given;
     data.formatKey = JSON.stringify(given.format);
+    data.ratioKey = JSON.stringify(given.ratio);
+    ratio = !given.ratio ? null : old && old.ratioKey === data.ratioKey ? ratio : readRatio(given.ratio);
+    if (ratio) data.format = given.ratio.format;
     data.own = old && old.id === given.id ? old.own : readBins(given.bins);
     if (first || data.seq > now.seq) now.seq = data.seq;
     if (!now.held && data.seq === now.seq) {
@@ -303,7 +326,8 @@ export function mount(host, send) {
     parts.title.textContent = data.title;
     parts.plot.style.height = `${data.heights.plot}px`;
     parts.curve.parentElement.style.height = `${data.heights.curve}px`;
-    parts.field.hidden = data.hide.includes("steps") || !data.format;
+    parts.field.hidden = data.hide.includes("steps") || !data.format || ratio !== null;
+    parts.note.textContent = data.note ?? "";
     parts.outlier.box.hidden = data.hide.includes("outlier") || !data.outliers;
     parts.tools.hidden = parts.field.hidden && parts.outlier.box.hidden;
     prepare();

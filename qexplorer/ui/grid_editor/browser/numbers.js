@@ -85,9 +85,14 @@ export function levelCount(grid) {
 
 /** Bins from three rows of float32 in base64: lower edges, upper edges, counts. Sums are found once. */
 export function readBins(text) {
+  return withSums(...readRows(text, 3));
+}
+
+/** So many rows of float32 in base64. */
+export function readRows(text, rows) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const all = new Float32Array(bytes.buffer), n = all.length / 3;
-  return withSums(all.subarray(0, n), all.subarray(n, 2 * n), all.subarray(2 * n));
+  const all = new Float32Array(bytes.buffer), n = all.length / rows;
+  return Array.from({ length: rows }, (_, k) => all.subarray(k * n, (k + 1) * n));
 }
 
 /** The same bins with `count` values at one place beyond all others. */
@@ -96,7 +101,8 @@ export function withValue(bins, at, count) {
   return withSums(add(bins.low, at), add(bins.high, at), add(bins.count, count));
 }
 
-function withSums(low, high, count) {
+/** Bins with what is summed over all of them. */
+export function withSums(low, high, count) {
   let total = 0, power = 0;
   for (let i = 0; i < count.length; i++) {
     const a = low[i], b = high[i];
@@ -106,7 +112,10 @@ function withSums(low, high, count) {
   return { low, high, count, total, power };
 }
 
-/** Squared error of the values on `grid`: `{rounding, clipping, clipped, sqnr}`, means over all values; dB. */
+/**
+ * Squared error of the values on `grid`: `{rounding, clipping, clipped, sqnr}`, means over all values; dB. Where bins have
+ * a `weight`, that is what squared errors count, summed over the values of a bin.
+ */
 export function errorOf(bins, grid) {
   const sums = grid.levels ? sumsOnLevels(bins, grid.levels) : sumsOnSteps(bins, grid.scale, grid.low, grid.high);
   const n = bins.total || 1, rounding = sums[0] / n, clipping = sums[1] / n;
@@ -135,15 +144,25 @@ function cutOff(a, b, density, bottom, top) {
   cut[1] = b;
 }
 
-function sumsOnSteps({ low, high, count }, scale, bottom, top) {
+/** The part of a bin that lies beyond [bottom, top], and the mean of its squared distances over the bin. */
+export function shareBeyond(low, high, bottom, top) {
+  if (high > low) {
+    cutOff(low, high, 1 / (high - low), bottom, top);
+    return [cut[3], cut[2]];
+  }
+  const far = low < bottom ? bottom - low : low - top;
+  return far > 0 ? [1, far * far] : [0, 0];
+}
+
+function sumsOnSteps({ low, high, count, weight = count }, scale, bottom, top) {
   let rounding = 0, clipping = 0, clipped = 0;
   for (let i = 0; i < count.length; i++) {
-    const a = low[i], b = high[i], c = count[i];
+    const a = low[i], b = high[i], c = weight[i];
     if (a === b) {
       if (a < bottom || a > top) {
         const d = a < bottom ? bottom - a : a - top;
         clipping += c * d * d;
-        clipped += c;
+        clipped += count[i];
       } else {
         const d = a - rint(a / scale) * scale;
         rounding += c * d * d;
@@ -156,7 +175,7 @@ function sumsOnSteps({ low, high, count }, scale, bottom, top) {
       cutOff(a, b, density, bottom, top);
       [from, to] = [cut[0], cut[1]];
       clipping += cut[2];
-      clipped += cut[3];
+      clipped += c ? (cut[3] * count[i]) / c : 0;
     }
     if (to > from) {
       const u = from / scale, v = to / scale, m = rint(u), n = rint(v), du = u - m, dv = v - n;
@@ -166,16 +185,16 @@ function sumsOnSteps({ low, high, count }, scale, bottom, top) {
   return [rounding, clipping, clipped];
 }
 
-function sumsOnLevels({ low, high, count }, levels) {
+function sumsOnLevels({ low, high, count, weight = count }, levels) {
   const last = levels.length - 1, bottom = levels[0], top = levels[last];
   let rounding = 0, clipping = 0, clipped = 0;
   for (let i = 0; i < count.length; i++) {
-    const a = low[i], b = high[i], c = count[i];
+    const a = low[i], b = high[i], c = weight[i];
     if (a === b) {
       const d = a - levels[nearest(levels, a)];
       if (a < bottom || a > top) {
         clipping += c * d * d;
-        clipped += c;
+        clipped += count[i];
       } else rounding += c * d * d;
       continue;
     }

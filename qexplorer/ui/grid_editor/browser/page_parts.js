@@ -22,7 +22,8 @@ export function buildParts(host) {
   const grips = Object.fromEntries(["low", "high", "shift"].map((name) => [name, made("div", `qx-grip qx-${name}`)]));
   for (const name of ["low", "high"]) within(grips[name], made("span", "qx-tag"));
   within(grips.shift, made("span", "qx-tag"));
-  within(plot, picture, grips.shift, grips.low, grips.high);
+  const note = made("p", "qx-note");
+  within(plot, picture, note, grips.shift, grips.low, grips.high);
   const numbers = made("div", "qx-numbers");
   const bar = made("div", "qx-bar");
   const [rounding, clipping] = [made("span"), made("span")];
@@ -56,7 +57,7 @@ export function buildParts(host) {
   const under = within(made("div", "qx-under"), within(made("div", "qx-left"), numbers, trace), curveBox);
   host.append(within(root, title, plot, tools, wrong, under));
   return {
-    root, title, plot, picture, grips, numbers, bar, rounding, clipping, sqnr, keys, gridLine, said, curveBox, curve,
+    root, title, plot, picture, note, grips, numbers, bar, rounding, clipping, sqnr, keys, gridLine, said, curveBox, curve,
     ring, chips, outlier, typed, field, steps, picked, wrong, tools, trace, under,
   };
 }
@@ -89,13 +90,14 @@ export function writeSteps(list, lines) {
   );
 }
 
-/** Writes a button for each mark of the curve. */
+/** Writes a button for each mark of the curve; only its name where nothing can be `pressed`. */
 export function writeChips(chips, marks, pressed) {
   chips.replaceChildren(
     ...marks.map((mark, k) => {
-      const chip = made("button", "qx-chip");
-      chip.type = "button";
+      const chip = made(pressed ? "button" : "span", "qx-chip");
       within(chip, made("b", "", String(k + 1)), `${mark.title} ${mark.said}`);
+      if (!pressed) return chip;
+      chip.type = "button";
       chip.title = `Sets the clip lines to what ${mark.title} chooses`;
       chip.addEventListener("click", () => pressed(mark));
       return chip;

@@ -109,7 +109,7 @@ export function drawPicture(canvas, size, scene) {
     pen.drawImage(layers.outside, 0, 0, size.width, size.height);
     pen.restore();
   }
-  if (grid) drawLevels(pen, axis, grid, look, top, foot);
+  if (grid && !grid.hidden) drawLevels(pen, axis, grid, look, top, foot);
   pen.fillStyle = look.clipping;
   for (const x of [low, high]) pen.fillRect(x - 1.5, top, 3, foot - top);
   drawAxes(pen, size, scene);

@@ -1,0 +1,77 @@
+"""All channels or blocks in units of their own scales: every value is there, whatever the weight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qexplorer.core.formats import get_format
+from qexplorer.core.grid import Granularity
+from qexplorer.observe.editing.ratio_bins import RatioBins, ratio_bins, why_not_together
+from qexplorer.observe.rows import grid_rows
+from qexplorer.observe.tensor_grid import grid_view
+from qexplorer.observe.weights import array_stats
+
+FORMATS = (("int8", True), ("int8", False), ("int4", False), ("nf4", True), ("mxfp4", True), ("nvfp4", True))
+
+
+def _bins(array: Any, name: str, symmetric: bool, block: int | None = None) -> RatioBins:
+    stats = array_stats("w", np.asarray(array, np.float32), 0)
+    axis = 0 if block is None else 1
+    found = ratio_bins(stats, get_format(name), symmetric=symmetric, axis=axis, block=block)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("name", "symmetric"), FORMATS)
+@pytest.mark.parametrize("block", [None, 16])
+def test_every_value_is_counted(name: str, symmetric: bool, block: int | None) -> None:
+    """Also of a channel of zeros, of equal values, of one value, and of blocks that do not divide the axis; none
+    lies beyond the ends of its range."""
+    array = np.random.default_rng(2).standard_normal((70, 37)) * np.geomspace(1e-4, 10, 70)[:, None]
+    array[3], array[5], array[8] = 0.0, 0.25, np.r_[1.0, np.zeros(36)]
+    for values in (array, np.zeros((2, 5)), np.full((3, 4), -0.5), [[7.0]]):
+        found = _bins(values, name, symmetric, block)
+        size = np.size(values)
+        assert found.bars.count.sum() == pytest.approx(size)
+        if found.octaves is None:
+            assert sum(bins.count.sum() for bins, _ in found.groups) == pytest.approx(size)
+        else:
+            assert np.isfinite(found.octaves.errors).all()
+        if name != "nvfp4":  # a coded scale saturates
+            assert np.abs([found.bars.low, found.bars.high]).max(initial=0.0) <= 1.0 + 1e-6
+        assert np.isfinite(found.unit)
+
+
+def test_many_channels_stay_few_bins() -> None:
+    """4,096 channels of unlike width and centre are sent in as many bins as one tensor's two."""
+    rng = np.random.default_rng(3)
+    array = rng.lognormal(0, 1, (4096, 1)) * (rng.standard_normal((4096, 24)) + rng.normal(0, 1, (4096, 1)))
+    for name, symmetric in FORMATS:
+        found = _bins(array, name, symmetric)
+        near = 0 if found.tails is None else len(found.tails.steps)
+        assert sum(len(bins.low) for bins, _ in found.groups) + near <= 4200
+        assert len(found.bars.low) <= 1024
+        assert found.octaves is None or len(found.octaves.above) == 256
+
+
+def test_shares_are_those_of_other_ranges() -> None:
+    """Min-max has share 1 everywhere, and a range that another calibrator shrinks has what is left of it."""
+    array = np.random.default_rng(4).standard_t(3, (12, 200)).astype(np.float32)
+    stats, found = array_stats("w", array, 0), _bins(array, "int4", True)
+    for calibrator, least in (("minmax", 1.0), ("mse", 0.2)):
+        view = grid_view(
+            stats, format=get_format("int4"), symmetric=True, granularity=Granularity.CHANNEL, calibrator=calibrator
+        )
+        shares = found.shares(grid_rows(view.grid, stats.shape, array.shape)[0])
+        assert shares.min() >= least
+        assert shares == pytest.approx(view.grid.high / np.abs(array).max(1), rel=1e-5)
+
+
+def test_what_no_share_moves_is_said() -> None:
+    """Learned levels and levels by a rule of the format's own have a sentence, all others none."""
+    for name in ("codebook", "binary", "ternary"):
+        assert str(why_not_together(get_format(name), "channel")).startswith("No share to drag")
+    assert why_not_together(get_format("int4"), "block") is None

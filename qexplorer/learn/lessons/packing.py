@@ -50,6 +50,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         axis="megabytes",
         names=names,
         reads="Weights as float32, codes in a byte each, and packed codes; the small grey parts are their scales.",
+        height=180,
         stacked=True,
     )
     byte = (second & 15) << 4 | first & 15

@@ -93,7 +93,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     )
     words += f" Among the remedies at {bits} bits, **{titles[best].lower()}** fits best: {worst[best]:.1f} dB."
     pictures = (
-        channel_ranges(case.values, grid, height=200),
+        channel_ranges(case.values, grid, height=185),
         bars(
             "Worst channel under each remedy",
             [(titles[name], db, "chosen" if name == remedy else "other") for name, db in worst.items()],
@@ -101,7 +101,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
             lying=True,
             names={"chosen": CLIPPING, "other": INTEGER},
             reads="Signal over error of the worst channel, without its two largest values: longer is better.",
-            height=170,
+            height=155,
             late=True,
         ),
     )

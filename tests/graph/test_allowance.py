@@ -10,6 +10,8 @@ import qexplorer as qx
 from qexplorer.core.model import Model
 from qexplorer.graph.allowance import activation_bytes, allowance, allowance_at
 from qexplorer.process.limits import BASE, Limits
+from tests.quantize.graphs import Builder
+from tests.quantize.support import model_of
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,17 @@ def test_activations_are_counted_for_one_sample(model: Model) -> None:
     made = sum(64 if "relu" in layer.op.lower() or layer.op == "Gemm" else 0 for layer in model.layers)
     assert made > 0
     assert 4 * 32 <= activation_bytes(model) <= 4 * 64 * 2 * len(model.layers)
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_a_batch_that_the_file_insists_on_is_not_counted_twice() -> None:
+    """The activations of one sample are as many whether the graph is written for one, for eight or for any number."""
+    found = []
+    for batch in ("n", 1, 8):
+        b = Builder(0)
+        b.output(b.node("Relu", b.input("x", (batch, 32))), 2)
+        found.append(activation_bytes(model_of(b.model(), f"of_{batch}")))
+    assert found == [4 * 32] * 3
 
 
 def test_it_grows_with_batch_samples_size_and_operations(model: Model) -> None:

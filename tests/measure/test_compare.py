@@ -103,7 +103,7 @@ def test_static_int8_of_the_sample_loses_at_most_half_a_point(digits: Model, dat
 
 def test_a_float_model_can_be_measured_alone(digits: Model, data: DataSet) -> None:
     """Its run has no difference and no speed-up, as there is nothing to compare with."""
-    run = measure(digits, data, samples=50)
+    run = api.measure(digits, data, samples=50)
     assert run.recipe == "float"
     assert run.accuracy is not None
     assert (run.accuracy.n, run.accuracy.delta) == (50, None)

@@ -52,6 +52,17 @@ def test_following_the_advice_gains_what_it_says(
     assert after - before == pytest.approx(found.gain_db, abs=0.3)
 
 
+def test_one_end_is_moved_where_it_alone_is_wrong() -> None:
+    """Of a range that reaches four times too far upwards the upper end comes down, and the lower one stays."""
+    stats, kind = stats_of(SHAPES["normal"]), get_format("int4")
+    low, high = calibrate(stats, "mse", format=kind, symmetric=False)
+    grid = grid_from_range(low, 4 * high, kind, symmetric=False)
+    found = clip_advice(stats.histogram, grid, symmetric=False)
+    assert found.direction is ClipDirection.NARROWER
+    assert found.low == float(grid.low)
+    assert found.high < 1.5 * high
+
+
 def test_channels_of_which_nothing_is_left_are_counted() -> None:
     """On one grid, channels below half a step become zero: 6 of 8, while the tensor's figure is good."""
     w = np.random.default_rng(0).normal(size=(8, 9)).astype(np.float32)

@@ -44,6 +44,14 @@ def test_a_spectrum_in_decibels_computes_in_float_and_keeps_its_answers() -> Non
     assert 10 * np.log10(np.sum(wanted**2) / np.sum((got - wanted) ** 2)) > 30
 
 
+def test_a_product_that_is_turned_before_it_is_squared_goes_along() -> None:
+    """What lies between a product and its square, a sign here, does not part them."""
+    b = Builder(0)
+    turned = b.node("Neg", b.node("MatMul", b.input("x", ("n", 32)), b.normal(32, 8), name="behind"))
+    b.output(b.node("Log", b.node("Mul", turned, turned), name="loudness"), 2)
+    assert before_log(GraphIndex(b.model())) == {"behind": "loudness"}
+
+
 def test_other_logarithms_take_nothing_along() -> None:
     """A softmax written out, a logarithm without a square, and what stands in front of an activation function."""
     b = Builder(0)

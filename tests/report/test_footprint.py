@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from qexplorer.core.results import Energy
@@ -18,10 +20,12 @@ def measured(value: float, low: float, high: float) -> Energy:
 
 
 def test_the_numbers_follow_from_the_energy() -> None:
-    """36 mJ from a 10 Wh battery: a million inferences; a million a day for a year with overhead: 4380 kWh."""
+    """36 mJ from 10 Wh: a million inferences, and half of it half as many; a million a day for a year: 4380 kWh."""
     (found,), left_out = footprints([float_run(energy_mj=measured(36.0, 35.0, 37.0))], GIVEN)
     assert not left_out
     assert found.per_charge == pytest.approx(1e6)
+    (half,), _ = footprints([float_run(energy_mj=measured(36.0, 35.0, 37.0))], replace(GIVEN, battery_share=0.5))
+    assert half.per_charge == pytest.approx(0.5e6)
     assert found.kwh_per_year == pytest.approx(0.036 * 1e6 * 365 * 1.2 / 3.6e6)
     assert found.kg_co2_per_year == pytest.approx(found.kwh_per_year * 0.5)
     assert not found.estimated

@@ -33,7 +33,7 @@ class RaplMeter:
     def _packages(self) -> list[Path]:
         """Top-level zones of whole packages; parts of a package (core, dram, uncore) would be counted twice."""
         zones = sorted(self._root.glob("*-rapl:*")) if self._root.is_dir() else []
-        return [zone for zone in zones if zone.name.count(":") == 1 and "mmio" not in zone.name]
+        return [zone for zone in zones if zone.name.count(":") == 1]
 
     def availability(self) -> Availability:
         """Available where every package's counter can be read."""

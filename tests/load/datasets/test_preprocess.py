@@ -45,6 +45,15 @@ def test_the_formula_is_scale_mean_std_in_that_order() -> None:
     assert done.dtype == np.float32
 
 
+def test_numbers_of_channels_meet_the_channels_where_another_axis_is_as_long() -> None:
+    """Three channels and three rows: brought behind, channels are the last axis; brought in front, the second."""
+    x, mean = np.zeros((2, 3, 3, 5), np.float32), (1.0, 2.0, 3.0)
+    behind = Preprocessing(layout=Layout.NCHW_TO_NHWC, mean=mean).apply(x)
+    np.testing.assert_array_equal(behind, np.broadcast_to(-np.array(mean), (2, 3, 5, 3)))
+    in_front = Preprocessing(layout=Layout.NHWC_TO_NCHW, mean=mean).apply(x.transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(in_front, np.moveaxis(behind, 3, 1))
+
+
 def test_many_samples_give_the_same_as_one_by_one() -> None:
     """Working in pieces changes nothing: 600 samples are the same together and alone."""
     x = np.random.default_rng(1).integers(0, 255, (600, 6, 6), np.uint8)

@@ -21,8 +21,9 @@ from qexplorer.run.protocol import Availability
 
 
 def test_rapl_sums_packages_and_not_their_parts(tmp_path: Path) -> None:
-    """Two packages of 3 and 4 J are 7 J; the core zone inside the first is not counted again."""
-    for name, value in {"intel-rapl:0": 3_000_000, "intel-rapl:1": 4_000_000, "intel-rapl:0:0": 2_000_000}.items():
+    """Two packages of 3 and 4 J are 7 J; neither the core zone inside the first nor its second interface adds to it."""
+    again = {"intel-rapl:0:0": 2_000_000, "intel-rapl-mmio:0": 3_000_000}
+    for name, value in ({"intel-rapl:0": 3_000_000, "intel-rapl:1": 4_000_000} | again).items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "energy_uj").write_text(f"{value}\n")
     meter = RaplMeter(tmp_path)
@@ -93,7 +94,7 @@ class Counter:
     """A meter that counts 2 J for each call of ``work``, and as any machine does some watts all the time."""
 
     name, device, update_s = "counter", "cpu", 0.0001
-    idle_watts = 300.0
+    idle_watts, rises = 300.0, 0.0
 
     def __init__(self) -> None:
         self.joules, self.now_s = 0.0, 0.0
@@ -113,7 +114,7 @@ class Counter:
 
     def read_joules(self) -> float:
         """Joules so far."""
-        return self.joules + self.idle_watts * self.now_s
+        return self.joules + self.idle_watts * self.now_s + self.rises * self.now_s**2
 
     def work(self) -> None:
         """Uses 2 J in 5 ms."""
@@ -142,6 +143,13 @@ def test_a_meter_gives_the_energy_of_one_call_above_idle(meter: Counter) -> None
     assert energy.source == "measured:counter"
     assert energy.n == found["a"]["n"] > 6
     assert "6 windows of 0.05 s, the counter read at both ends and updated about every 0.1 ms" in (energy.reason or "")
+
+
+def test_idle_power_that_rises_meanwhile_is_subtracted_as_it_was_in_the_middle(meter: Counter) -> None:
+    """Idle power before and after counts alike, so that a machine that warms up does not make a model cost more."""
+    meter.rises = 100.0
+    found = measure_energy({"a": meter.work}, "cpu", 0.0, random.Random(0), meter=meter)
+    assert energy_of(timed(found["a"]), None, batch=4, noisy=None).value == pytest.approx(500, rel=0.01)
 
 
 def test_energy_below_idle_is_not_shown() -> None:

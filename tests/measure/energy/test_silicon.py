@@ -17,12 +17,14 @@ def digits(shared_workspace: object) -> Model:  # noqa: ARG001 - the fixture set
 
 
 def test_float_costs_what_the_table_says(digits: Model) -> None:
-    """Arithmetic is MACs times one multiply and one add; weights are their bytes in words of 64 bits from DRAM."""
+    """Arithmetic is MACs times one multiply and one add; weights are their bytes in words of 64 bits from DRAM,
+    activations go to SRAM and back."""
     found = model_energy(digits, digits.path, digits.weight_bytes, Process.NM45)
     macs = sum(layer.macs or 0 for layer in digits.layers)
     assert found.macs == {"fp32": macs}
     assert found.arithmetic_mj == pytest.approx(macs * (3.7 + 0.9) * 1e-9)
     assert found.weights_mj == pytest.approx(digits.weight_bytes / 8 * 1300 * 1e-9)
+    assert found.activations_mj == pytest.approx(2 * found.activation_bytes / 8 * 100 * 1e-9)  # written and read
     assert found.total_mj == found.arithmetic_mj + found.weights_mj + found.activations_mj
 
 

@@ -76,6 +76,17 @@ def test_balanced_accuracy_of_one_class_is_a_proportion() -> None:
     assert paired.ci95 == pytest.approx(paired_difference_interval(3, 2, 20))
 
 
+def test_balanced_accuracy_of_more_classes_is_known_better() -> None:
+    """Limits of four classes alike are half as far from their mean as those of each, alone and paired."""
+    metric = METRICS.get("balanced_accuracy")
+    classes = np.repeat(np.arange(4.0), 20)
+    right, before = np.tile(np.arange(20) < 18, 4), np.tile(np.arange(20) >= 3, 4)
+    ours, floats = (np.stack([each.astype(float), classes], axis=1) for each in (right, before))
+    own, difference = wilson_interval(18, 20), paired_difference_interval(3, 2, 20)
+    assert metric.interval(ours) == pytest.approx([0.9 + (end - 0.9) / 2 for end in own])
+    assert metric.compare(ours, floats).ci95 == pytest.approx([0.05 + (end - 0.05) / 2 for end in difference])
+
+
 def test_rmse_and_perplexity_stay_above_zero() -> None:
     """Their intervals are symmetric on a logarithmic scale, around the value."""
     scores = {"rmse": np.array([[1e-4], [25.0], [1.0]]), "perplexity": np.array([[0.1, 1.0], [9.0, 3.0], [2.0, 9.0]])}

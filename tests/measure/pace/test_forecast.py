@@ -40,7 +40,7 @@ def test_a_backend_that_compiles_is_promised_with_its_compilations(cnn: Model, m
 
 
 def test_what_a_step_took_is_what_it_is_said_to_take_the_next_time(cnn: Model) -> None:
-    """Kept on disk for the model; another model, recipe or effort has its own."""
+    """Kept on disk for the model; another model, recipe, effort or number of samples has its own."""
     first = Forecast.of(cnn, 100, Effort.QUICK)
     first.note(first.judge_step("onnxruntime", "abc"), 77.0)
     first.note(first.time_step("onnxruntime", 2), 55.0)
@@ -48,6 +48,7 @@ def test_what_a_step_took_is_what_it_is_said_to_take_the_next_time(cnn: Model) -
     later = Forecast.of(cnn, 100, Effort.QUICK)
     assert (later.judging("onnxruntime", "abc"), later.timing("onnxruntime", 2)) == (77.0, 55.0)
     assert later.judging("onnxruntime", FLOAT) != 77.0
+    assert Forecast.of(cnn, 20, Effort.QUICK).judging("onnxruntime", "abc") != 77.0
     assert Forecast.of(cnn, 100, Effort.STANDARD).timing("onnxruntime", 2) != 55.0
     assert Forecast.of(replace(cnn, sha256="0" * 64), 100, Effort.QUICK).judging("onnxruntime", "abc") != 77.0
 

@@ -67,6 +67,7 @@ def test_a_rate_has_the_interval_of_its_median_call() -> None:
     assert (found.n, found.valid, found.reason) == (400, True, None)
     shared = throughput_of(timing(steady(), share=0.7), batch=8, threads=1)
     assert (shared.valid, shared.reason) == (False, "noisy: other work took 30 % of the processor meanwhile")
+    assert throughput_of(timing(steady(), share=0.7), batch=8, threads=2).valid  # of one thread, the others not counted
     few = throughput_of(timing(steady(3)), batch=8, threads=1)
     assert (few.ci95, few.reason) == (None, "too few rounds (3) for an interval")
 

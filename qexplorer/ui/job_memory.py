@@ -7,9 +7,11 @@ Sessions that ask for the same work share a job: one that cancels it sees it as 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from qexplorer.core.errors import InputError, UnknownName
+from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT
 from qexplorer.jobs.manager import JobState, JobStatus
@@ -87,10 +89,24 @@ def job_for(kind: JobKind[OrderT, Any, Any], order: OrderT) -> JobState | None:
     A second click or a reload can end the run that has just started a job, before it is remembered; the job knows.
     """
     digest = kind.digest(order)
-    found = job_state(state().started.get(digest))
+    started = state().started
+    found = job_state(started.get(digest) or next((j for j in started.values() if _asks(kind, j) == digest), None))
     if found is None and (lost := manager.at_work_for(kind, digest, session_id())) is not None:
         return job_state(_remembered(kind, digest, lost))
     return found
+
+
+def _asks(kind: JobKind[Any, Any, Any], job_id: str) -> str | None:
+    """The digest that the order of a job has in this version, which may ask for more than the one that started it did:
+    what was not asked is as by default. None for a job of another kind, and one that is gone."""
+    return _digest_now(kind, str(workspace("jobs")), job_id) if job_id.startswith(f"{kind.name}-") else None
+
+
+@lru_cache(maxsize=256)
+def _digest_now(kind: JobKind[Any, Any, Any], jobs: str, job_id: str) -> str | None:  # noqa: ARG001 - part of the key
+    found = job_state(job_id)
+    order = None if found is None else kind.order_of(found)
+    return None if order is None else kind.digest(order)
 
 
 def latest_job(kind: JobKind[Any, Any, Any]) -> JobState | None:

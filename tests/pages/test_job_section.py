@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
+from qexplorer.jobs.coding import encode
+from qexplorer.jobs.ids import new_job_id
 from qexplorer.jobs.kind import JOB_KINDS
+from qexplorer.jobs.kinds.precision.repair import REPAIR, RepairOrder
 from qexplorer.jobs.records import write_json
-from tests.jobs.orders import waited_for
+from qexplorer.ui import job_memory
+from tests.jobs.orders import DATA, MODEL, waited_for
 from tests.jobs.trials import brought
 from tests.pages.app import open_app, texts
 
@@ -194,3 +200,22 @@ def test_a_running_job_of_an_earlier_version_can_be_cancelled() -> None:
     assert "Work of an earlier version (load)" in bar.proto.text.replace("\\", "")
     app.sidebar.button(f"cancel_side_{old.name}").click().run()
     assert manager.state(old.name).status == "cancelled"
+
+
+def test_what_an_earlier_version_found_is_found_by_an_order_that_has_more_fields(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it was not asked is as by default; a job with another order is not taken for it."""
+    order = RepairOrder(model=MODEL, data=DATA, recipe=Recipe.parse("w8a8"))
+    asked = encode(RepairOrder, order)
+    del asked["train_each"]
+    job_id = new_job_id(REPAIR.name)
+    folder = workspace("jobs", job_id)
+    write_json(folder / "order.json", {"kind": REPAIR.name, "order": asked, "digest": "of then", "started": 1.0})
+    session = SimpleNamespace(started={"of then": job_id}, jobs={})
+    monkeypatch.setattr(job_memory, "state", lambda: session)
+    monkeypatch.setattr(job_memory, "session_id", lambda: SESSION)
+    found = job_memory.job_for(REPAIR, order)
+    assert found is not None
+    assert found.id == job_id
+    assert job_memory.job_for(REPAIR, order.model_copy(update={"train_each": True})) is None

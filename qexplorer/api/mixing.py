@@ -114,5 +114,8 @@ def search(
         pairs=pairs,
         anew=anew,
     )
+    if anew and not question.is_timed:
+        what = "nothing is timed, so no latency can be measured again"
+        raise InputError(what, do="name a backend, ask for a budget of latency_ms or energy_mj, or leave that out")
     given = fitted(float_model, data, "mixes are judged on samples, so it needs data")
     return find_mix(float_model, given, question, progress=progress, partly=partly)

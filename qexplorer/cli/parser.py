@@ -16,6 +16,7 @@ from qexplorer.cli.precision.search_options import (
     add_search_options,
     add_training,
     add_tune_options,
+    add_work,
 )
 from qexplorer.cli.terminal import fail
 
@@ -37,7 +38,6 @@ _ROUNDED = ("weights", "activations", "both")
 _ROUNDED_HELP = "what of a layer is rounded when it is evaluated alone (both)"
 _SETUPS = ("alone", "all_but_one", "cumulative")
 _SETUP_HELP = "which other layers are rounded meanwhile: none (alone, the default), all, or all up to it in graph order"
-_PASSES_HELP = "work that evaluating may cost, in float passes over the samples (3.5 for large networks)"
 _TASK = "what the labels are for (see below); what the file says, or what its labels mean, by default"
 _CLASSES = "list of the classes' names, one a line in the model's order, for data that names its classes"
 
@@ -232,9 +232,7 @@ def _add_sensitivity(verbs: Any) -> None:
     parser.add_argument("--samples", type=_count, default=128, metavar="N", help="calibration samples looked at (128)")
     parser.add_argument("--rounded", action="extend", nargs="+", default=[], choices=_ROUNDED, help=_ROUNDED_HELP)
     parser.add_argument("--setup", action="extend", nargs="+", default=[], choices=_SETUPS, help=_SETUP_HELP)
-    parser.add_argument("--passes", type=float, default=None, metavar="P", help=_PASSES_HELP)
-    parser.add_argument("--all-samples", action="store_true", help="evaluate every layer on all samples")
-    parser.add_argument("--gradient-only", action="store_true", help="foretell alone, evaluate nothing")
+    add_work(parser)
     add_cluster(parser)
     parser.registered = _registered
     _add_data(parser)

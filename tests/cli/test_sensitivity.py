@@ -26,3 +26,20 @@ def test_a_format_without_scale_is_refused(capsys: pytest.CaptureFixture[str]) -
     """A float format cannot be put into a recipe of integers: one sentence, exit code 2."""
     assert main(["sensitivity", "tumour_mlp", "--format", "fp16"]) == 2
     assert "no scale" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--passes", "nan"], "'nan' is no number of passes; allowed: 0 or more"),
+        (["--passes", "-5"], "'-5' is no number of passes"),
+        (["--passes", "2", "--all-samples"], "--all-samples: not allowed with argument --passes"),
+        (["--gradient-only", "--all-samples"], "--all-samples: not allowed with argument --gradient-only"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    """How much work evaluating may cost is said once, as a number."""
+    assert main(["sensitivity", "tumour_mlp", *options]) == 2
+    assert said in capsys.readouterr().err

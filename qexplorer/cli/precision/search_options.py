@@ -1,8 +1,9 @@
-"""The options of ``qexplorer search``, ``tune`` and ``design``, and the one that names a cluster."""
+"""Options of ``qexplorer search``, ``tune``, ``design``, of a cluster, and of how much ``sensitivity`` evaluates."""
 
 from __future__ import annotations
 
 import argparse
+import math
 
 __all__ = [
     "add_cluster",
@@ -10,6 +11,7 @@ __all__ = [
     "add_search_options",
     "add_training",
     "add_tune_options",
+    "add_work",
 ]
 
 _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -45,6 +47,25 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
 def add_training(parser: argparse.ArgumentParser) -> None:
     """Adds the option that trains what is measured."""
     parser.add_argument("--train-each", action="store_true", help=_TRAIN_EACH)
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Adds how much ``sensitivity`` evaluates, said once."""
+    work = parser.add_mutually_exclusive_group()
+    spent = "work that evaluating may cost, in float passes over the samples (3.5 for large networks)"
+    work.add_argument("--passes", type=_passes, default=None, metavar="P", help=spent)
+    work.add_argument("--all-samples", action="store_true", help="evaluate every layer on all samples")
+    work.add_argument("--gradient-only", action="store_true", help="foretell alone, evaluate nothing")
+
+
+def _passes(text: str) -> float:
+    try:
+        passes = float(text)
+    except ValueError:
+        passes = math.nan
+    if not 0 <= passes < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of passes; allowed: 0 or more")
+    return passes
 
 
 def add_design_options(parser: argparse.ArgumentParser) -> None:

@@ -143,6 +143,7 @@ def test_the_smallest_mix_within_a_drop(shared_workspace: Path) -> None:  # noqa
         ({"budgets": {"joules": 1.0}}, InputError, "no cost called 'joules'"),
         ({"budgets": {"bit_operations": 0.01}, "pairs": 0}, InputError, "int8's bit operations"),
         ({"as_float": True, "most_drop": 0.1}, InputError, "cannot both be asked for"),
+        ({"anew": True}, InputError, "nothing is timed"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(

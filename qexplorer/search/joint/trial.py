@@ -18,7 +18,7 @@ from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
 from qexplorer.search.costs.bits import plan_costs
-from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
+from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick, check_losses
 
 __all__ = ["TrialBench", "TrialOrder", "TrialResult"]
 
@@ -90,12 +90,14 @@ class TrialBench:
 
         Raises:
             RecipeError: the recipe cannot be applied.
-            BackendError: the file cannot be run.
+            BackendError: the file cannot be run, or its answers are no numbers.
         """
         made = self._quantized(order.recipe)
         rows = np.arange(order.first, order.last)
         answers = self._answers(made.path, self.apart.take(rows))
-        return self._judged(answers, plan_costs(self.model, made.plan), rows)
+        found = self._judged(answers, plan_costs(self.model, made.plan), rows)
+        check_losses(np.asarray(found.losses, np.float64), made.recipe.name)
+        return found
 
     def _quantized(self, text: str) -> QuantizedModel:
         """The last one is at hand: a trial runs on a part of the samples first."""

@@ -129,11 +129,11 @@ class Verifier:
 
         Raises:
             RecipeError: the recipe cannot be applied.
-            BackendError: the file cannot be run.
+            BackendError: the file cannot be run, or its answers are no numbers.
         """
         if recipe.digest not in self._known:
             mix = self._laid.get(recipe.digest) or self.laid(recipe)
-            found, losses = mix.laid.evaluated(self.yard, self.plain), mix.laid.losses(self.yard)
+            found, losses = mix.laid.evaluated(self.yard, self.plain, recipe.name), mix.laid.losses(self.yard)
             self._known[recipe.digest] = JudgedMix(mix.costs, losses, found, self._paired(mix.laid))
         return self._known[recipe.digest]
 

@@ -70,7 +70,8 @@ class SaturatingSums:
     _known: dict[str, SumsFound | None] = field(default_factory=dict)
 
     def of(self, recipe: Recipe) -> SumsFound | None:
-        """What comes of a recipe; None where the quantized file cannot be run layer by layer.
+        """What comes of a recipe; None where the quantized file cannot be run layer by layer,
+        or answers no numbers.
 
         Raises:
             RecipeError: the recipe cannot be applied.
@@ -102,7 +103,10 @@ class SaturatingSums:
         for answers in (found.exact, found.saturating):
             judged = LaidBeside()
             judged.add(yard, answers, plain, part.labels)
-            both.append(judged.evaluated(yard, floats))
+            try:
+                both.append(judged.evaluated(yard, floats))
+            except BackendError:
+                return None
         return SumsFound(found.layers, both[0], both[1])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qexplorer.core.errors import BackendError
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.search.sensitivity.accord import accord_of
 from qexplorer.search.sensitivity.distances import Yardstick
@@ -62,8 +63,11 @@ class Known:
 
 def report_of(found: Known, notes: Sequence[str]) -> SensitivityReport:
     """The report of what is known."""
-    evaluated = _evaluated(found)
-    layers = tuple(_layer(found, group, evaluated.get(group.name, {})) for group in found.groups)
+    evaluated, failed = _evaluated(found)
+    layers = tuple(
+        _layer(found, group, evaluated.get(group.name, {}), failed.get(group.name, {})) for group in found.groups
+    )
+    whole, why = _whole(found, layers)
     return SensitivityReport(
         model=found.made.model.name,
         data=found.data,
@@ -74,27 +78,43 @@ def report_of(found: Known, notes: Sequence[str]) -> SensitivityReport:
         unit=found.yard.unit,
         metric_name=None if found.yard.metric is None else found.yard.metric.name,
         layers=layers,
-        whole=_whole(found, layers),
+        whole=whole,
         accord=accord_of(layers),
         no_gradient=found.no_gradient,
         passes=found.passes,
-        notes=(*notes, *_said(layers)),
+        notes=(*notes, *_said(layers), *_failed(failed, why)),
     )
 
 
-def _evaluated(found: Known) -> dict[str, dict[str, dict[str, Evaluated]]]:
-    """What was evaluated, by layer, setup and what was rounded."""
+def _evaluated(found: Known) -> tuple[dict[str, dict[str, dict[str, Evaluated]]], dict[str, dict[str, str]]]:
+    """What was evaluated, by layer, setup and what was rounded; and why it came to no number, by layer and what was
+    rounded."""
     by_layer: dict[str, dict[str, dict[str, Evaluated]]] = {}
+    failed: dict[str, dict[str, str]] = {}
     if found.outcome is None:
-        return by_layer
+        return by_layer, failed
     for trial, judged in zip(found.trials, found.outcome.trials, strict=True):
-        if judged.n:
+        if not judged.n:
+            continue
+        try:
             value = judged.evaluated(found.yard, found.outcome.plain)
+        except BackendError as error:
+            failed.setdefault(trial.group, {})[trial.rounded.value] = error.sentence
+        else:
             by_layer.setdefault(trial.group, {}).setdefault(trial.setup.value, {})[trial.rounded.value] = value
-    return by_layer
+    return by_layer, failed
 
 
-def _layer(found: Known, group: LayerGroup, evaluated: dict[str, dict[str, Evaluated]]) -> LayerSensitivity:
+def _failed(layers: Mapping[str, Mapping[str, str]], whole: str) -> list[str]:
+    """What a reader should know of evaluations that came to no number: of all layers together, else of the first."""
+    if whole:
+        return [f"all layers {whole}"]
+    return [f"{name}, {what}: {why}" for name, reasons in layers.items() for what, why in reasons.items()][:1]
+
+
+def _layer(
+    found: Known, group: LayerGroup, evaluated: dict[str, dict[str, Evaluated]], failed: Mapping[str, str]
+) -> LayerSensitivity:
     seen = found.foresight
     return LayerSensitivity(
         name=group.name,
@@ -104,22 +124,24 @@ def _layer(found: Known, group: LayerGroup, evaluated: dict[str, dict[str, Evalu
         foretold={} if seen is None else seen.of(group.name),
         formats={} if seen is None else seen.in_formats(group.name),
         evaluated=evaluated,
-        reasons=dict(found.missing.get(group.name, {})),
+        reasons={**found.missing.get(group.name, {}), **failed},
         shares=found.shares.get(group.name, ()),
     )
 
 
-def _whole(found: Known, layers: Sequence[LayerSensitivity]) -> WholeModel | None:
+def _whole(found: Known, layers: Sequence[LayerSensitivity]) -> tuple[WholeModel | None, str]:
+    """All layers rounded together, or why that came to no number."""
     if found.outcome is None or found.outcome.whole is None or not found.outcome.whole.n:
-        return None
+        return None, ""
     plain = found.outcome.plain
     alone = [layer.exact(Rounded.BOTH.value, Setup.ALONE.value) for layer in layers]
     known = [each.loss for each in alone if each is not None]
-    return WholeModel(
-        evaluated=found.outcome.whole.evaluated(found.yard, plain),
-        metric_float=plain.value(found.yard),
-        alone_sum=sum(known) if len(known) == len(layers) and layers else None,
-    )
+    try:
+        evaluated = found.outcome.whole.evaluated(found.yard, plain)
+    except BackendError as error:
+        return None, error.sentence
+    every = len(known) == len(layers) and bool(layers)
+    return WholeModel(evaluated, metric_float=plain.value(found.yard), alone_sum=sum(known) if every else None), ""
 
 
 def _said(layers: Sequence[LayerSensitivity]) -> list[str]:

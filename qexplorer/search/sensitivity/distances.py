@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.errors import BackendError
 from qexplorer.core.plugin_kinds.metric import Answers, Metric, NoScore
 from qexplorer.measure.metrics.statistics import student_half
 from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["LaidBeside", "Yardstick"]
+__all__ = ["LaidBeside", "Yardstick", "check_losses"]
 
 Float64 = NDArray[np.float64]
 
@@ -134,9 +135,19 @@ class LaidBeside:
         for each in fields(self):
             getattr(self, each.name).extend(getattr(more, each.name))
 
-    def evaluated(self, yard: Yardstick, plain: LaidBeside | None) -> Evaluated:
-        """What it comes to, beside the float network on as many samples."""
+    def evaluated(self, yard: Yardstick, plain: LaidBeside | None, name: str | None = None) -> Evaluated:
+        """What it comes to, beside the float network on as many samples.
+
+        Args:
+            yard: what it is judged by.
+            plain: the float network; None for the float network itself.
+            name: of the variant, for an error.
+
+        Raises:
+            BackendError: an answer is NaN or infinite.
+        """
         losses, error = self.losses(yard), np.concatenate(self.error)
+        check_losses(losses + error.sum(1), name)
         signal = np.concatenate(self.signal)
         power, noise = float(signal.sum()), float(error.sum())
         value, drop = self.value(yard), None
@@ -154,6 +165,17 @@ class LaidBeside:
             kl=float(losses.mean()) if yard.axis is not None else None,
             metric=value,
             metric_drop=drop if drop is None or math.isfinite(drop) else None,
+        )
+
+
+def check_losses(losses: Float64, name: str | None = None) -> None:
+    """Raises BackendError if a loss is none, because the answer is NaN or infinite where float's is a number."""
+    wrong = np.count_nonzero(~np.isfinite(losses))
+    if wrong:
+        raise BackendError(
+            f"rounded, the network answers NaN or infinity on {wrong} of {len(losses)} samples",
+            where=name,
+            do="leave in float what divides by what was rounded to zero or takes its logarithm, or take more bits",
         )
 
 

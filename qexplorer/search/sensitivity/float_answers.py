@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.errors import DataError
 
 __all__ = ["FloatAnswers"]
 
@@ -48,7 +49,18 @@ class FloatAnswers:
             floats: positions of the outputs that are judged.
             axis: of scores of classes in the first output; None where it names none.
             probabilities: whether these scores are probabilities already.
+
+        Raises:
+            DataError: an answer is NaN or infinite, so that nothing is near it or far from it.
         """
+        for i in floats:
+            wrong = np.count_nonzero(~np.isfinite(answers[i].reshape(len(answers[i]), -1)).all(1))
+            if wrong:
+                raise DataError(
+                    f"the float network answers NaN or infinity on {wrong} of {len(answers[i])} samples",
+                    where=f"output {i + 1}",
+                    do="leave these samples out, or give the network without what makes them so, such as a logarithm",
+                )
         signals = {i: _mean_products(answers[i], answers[i]) for i in floats}
         return cls(answers, signals, None if axis is None else _Classes.of(answers[0], axis, probabilities))
 

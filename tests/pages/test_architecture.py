@@ -54,6 +54,8 @@ def test_a_found_network_is_drawn_and_opened(workspace_folder: Path, monkeypatch
     app = _opened(workspace_folder, "digits_cnn", "digits")
     assert not app.exception
     assert "153 times smaller" in texts(app)
+    files = [each.proto.label for each in app.get("download_button") if each.proto.label.endswith("ONNX")]
+    assert files == ["Float ONNX"]  # this one's quantized file was never written
     app.button("architecture_open").click().run()
     state = app.session_state["qexplorer_state"]
     assert state.recipe == "w4a8"

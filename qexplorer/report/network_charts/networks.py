@@ -17,15 +17,20 @@ _KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING}
 
 
 def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[str, Any]]]:
-    """``judged`` on the evaluation part; ``tried`` on the samples that chose, which have no latency."""
+    """``judged`` on the evaluation part; ``front``: those of them that no other beats in both; ``tried`` on the samples
+    that chose, which have no latency."""
+    unit = 1000 if cost == "weight_bytes" else 1
     judged = []
     for each in report.judged:
         if (value := getattr(each, cost)) is None:
             continue
         low, high = each.ci95
+        fast, slow = (each.latency_ci95 if cost == "latency_ms" else None) or (value, value)
         judged.append(
             {
-                "cost": value / 1000 if cost == "weight_bytes" else value,
+                "cost": value / unit,
+                "least": fast / unit,
+                "most": slow / unit,
                 "accuracy": 100 * each.accuracy,
                 "low": 100 * low,
                 "high": 100 * high,
@@ -37,7 +42,7 @@ def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[
     if cost == "weight_bytes":
         tried = [
             {
-                "cost": each.weight_bytes / 1000,
+                "cost": each.weight_bytes / unit,
                 "accuracy": 100 * each.accuracy,
                 "kind": "tried",
                 "name": f"{each.shape.name}, round {each.round}",
@@ -45,7 +50,11 @@ def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[
             for each in report.tried
             if each.failed is None
         ]
-    return {"judged": judged, "tried": tried}
+    front = [
+        {"cost": getattr(each, cost) / unit, "accuracy": 100 * each.accuracy, "name": each.name}
+        for each in report.front_over(cost)
+    ]
+    return {"judged": judged, "front": front, "tried": tried}
 
 
 def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dict[str, Any]:
@@ -56,7 +65,9 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
     y: dict[str, Any] = {"field": "accuracy", "type": "quantitative", "title": "accuracy, %"}
     lows = [row["low"] for row in rows["judged"]]
     y["scale"] = {"domain": [min(lows) - _BELOW, 100], "nice": False} if lows else {"zero": False, "nice": True}
-    present = [kind for kind in _KINDS if any(row["kind"] == kind for part in rows.values() for row in part)]
+    present = [
+        kind for kind in _KINDS if any(row["kind"] == kind for part in ("judged", "tried") for row in rows[part])
+    ]
     colour = {
         "field": "kind",
         "type": "nominal",
@@ -71,6 +82,11 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
         "datasets": rows,
         "layer": [
             {
+                "data": {"name": "front"},
+                "mark": {"type": "line", "interpolate": "step-after", "strokeDash": [4, 3], "color": NEUTRAL},
+                "encoding": {"x": x, "y": y},
+            },
+            {
                 "data": {"name": "tried"},
                 "mark": {"type": "point", "filled": False, "size": 35, "opacity": 0.8, "clip": True},
                 "encoding": at | {"tooltip": tips},
@@ -79,6 +95,11 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
                 "data": {"name": "judged"},
                 "mark": {"type": "rule", "strokeWidth": 2},
                 "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour},
+            },
+            {
+                "data": {"name": "judged"},
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"x": x | {"field": "least"}, "x2": {"field": "most"}, "y": y, "color": colour},
             },
             {
                 "data": {"name": "judged"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
@@ -82,6 +83,7 @@ class JudgedNetwork:
         latency_ci95: of that.
         valid: whether the processor was quiet enough.
         sha256: of the float network, by which it is opened.
+        made: digest of the quantized file, by which it is kept; empty in records that had none.
     """
 
     name: str
@@ -95,6 +97,7 @@ class JudgedNetwork:
     latency_ci95: Interval | None
     valid: bool
     sha256: str
+    made: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -144,8 +147,12 @@ class ArchitectureReport(Wire):
     @property
     def front(self) -> tuple[JudgedNetwork, ...]:
         """Judged networks that no other is better than in accuracy and bytes, the smallest first."""
-        points = [(float(each.weight_bytes), -each.accuracy) for each in self.judged]
-        return tuple(self.judged[at] for at in front_of(points))
+        return self.front_over("weight_bytes")
+
+    def front_over(self, cost: Literal["weight_bytes", "latency_ms"]) -> tuple[JudgedNetwork, ...]:
+        """Judged networks that no other is better than in accuracy and this cost, the cheapest first."""
+        known = [(float(value), each) for each in self.judged if (value := getattr(each, cost)) is not None]
+        return tuple(known[at][1] for at in front_of([(value, -each.accuracy) for value, each in known]))
 
     @property
     def as_accurate(self) -> tuple[JudgedNetwork, ...]:

@@ -226,4 +226,5 @@ class _Networks:
             latency_ci95=None if latency is None else latency.ci95,
             valid=latency is not None and latency.valid,
             sha256=made.model.sha256,
+            made=made.digest,
         )

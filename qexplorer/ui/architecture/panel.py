@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from qexplorer.core.files import file_name
 from qexplorer.core.foreign.media import in_table
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.architecture import ARCHITECTURE, ArchitectureOrder
 from qexplorer.load.store import kept_model_path
+from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.report.network_charts.network_words import (
     NETWORK_HEADER,
     network_cells,
@@ -119,6 +121,7 @@ def _draw(model: Model, report: ArchitectureReport, *, live: bool = False) -> No
         rows = [dict(zip(NETWORK_HEADER, row, strict=True)) for row in network_cells(report)]
         st.dataframe(in_table(rows), hide_index=True, width="stretch")
         st.caption(
+            "Bars are 95 % intervals; the dashed line is the front: no judged network is both better and cheaper. "
             "Grey networks were judged on the pictures that choose, in the round that they came to; those far below "
             "the others are off the picture."
         )
@@ -135,6 +138,19 @@ def _ways_on(report: ArchitectureReport) -> None:
         if st.button("Open it", type="primary", icon=":material/open_in_new:", key="architecture_open"):
             _open(found[name])
             st.switch_page("pages/quantize.py")
+        _draw_files(found[name])
+
+
+def _draw_files(network: JudgedNetwork) -> None:
+    """The file that was judged, and the float network that it was made from."""
+    assert network.shape is not None
+    files = {"Quantized ONNX": (kept_quantized(network.made) if network.made else None, network.recipe)}
+    files["Float ONNX"] = (kept_model_path(network.sha256), "float")
+    for label, (path, form) in files.items():
+        if path is not None:
+            name = file_name(network.shape.name.rpartition(", ")[0], form, ".onnx")
+            icon, key = ":material/download:", f"architecture_{label.partition(' ')[0].lower()}"
+            st.download_button(label, path.read_bytes, name, icon=icon, on_click="ignore", key=key)
 
 
 def _open(network: JudgedNetwork) -> None:

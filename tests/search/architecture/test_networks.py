@@ -87,6 +87,9 @@ def test_what_was_found_is_told_good_or_bad() -> None:
     assert "15 times smaller" in networks_sentence(report)
     assert "5.0 times faster (timed on a busy machine)" in networks_sentence(report)
     assert [each.name for each in report.front] == ["bad", "small", "digits_cnn"]
+    assert [each["name"] for each in network_rows(report, "latency_ms")["front"]] == ["small", "digits_cnn"]
+    spans = [(row["least"], row["cost"], row["most"]) for row in network_rows(report, "latency_ms")["judged"]]
+    assert spans == [(0.14, 0.15, 0.16), (0.03, 0.03, 0.03)]
     honest = ArchitectureReport("digits_cnn", "digits", asked, 384, 128, judged=(made, bad))
     assert "none of the found networks is within that: the best has 67.0 %" in networks_sentence(honest)
     assert [row[-1] for row in network_cells(report)] == ["0.15", "0.03 (busy)", "not known"]

@@ -83,8 +83,8 @@ def main() -> None:
             everything = [list(range(len(BITS))) for _ in range(GROUPS)]
             taken["exact"].append(timed(lambda p=problem, b=budget: solve(p, b)))  # type: ignore[misc]
             taken["plain"].append(timed(lambda p=problem, b=budget, e=everything: _milp(p, e, b, 20.0, None)))  # type: ignore[misc]
-            taken["greedy"].append(timed(lambda p=problem, b=budget: greedy(p, "weight_bytes", b["weight_bytes"])))  # type: ignore[misc]
-            worse += solve(problem, budget).loss > greedy(problem, "weight_bytes", budget["weight_bytes"]).loss + 1e-12
+            taken["greedy"].append(timed(lambda p=problem, b=budget: greedy(p, b)))  # type: ignore[misc]
+            worse += solve(problem, budget).loss > greedy(problem, budget).loss + 1e-12
     for seed in range(PROBLEMS):
         problem = chain_of(seed)
         taken.setdefault("hull, pairs", []).append(timed(lambda p=problem: hull(p, "latency_ms")))  # type: ignore[misc]
@@ -93,10 +93,7 @@ def main() -> None:
         for share in SHARES:
             budget = {"latency_ms": least + share * (most - least)}
             taken.setdefault("exact, pairs", []).append(timed(lambda p=problem, b=budget: solve(p, b)))  # type: ignore[misc]
-            worse += (
-                solve(problem, budget).loss
-                > greedy(problem, "latency_ms", budget["latency_ms"], start=points[0]).loss + 1e-12
-            )
+            worse += solve(problem, budget).loss > greedy(problem, budget, start=points[0]).loss + 1e-12
     result = {name: {"median_ms": statistics.median(ms), "worst_ms": max(ms)} for name, ms in taken.items()}
     for name, row in result.items():
         print(f"{name:>12}: median {row['median_ms']:.2f} ms, worst {row['worst_ms']:.2f} ms")

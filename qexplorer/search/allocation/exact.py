@@ -65,10 +65,7 @@ def _known(
     """A good allocation, found at once: the best within all budgets on any hull, and greedy steps from there."""
     points = [point for each in hulls.values() for point in each if problem.fits(point.chosen, budgets)]
     start = min(points, key=lambda point: point.loss, default=None)
-    if start is None or len(budgets) != 1:
-        return start
-    ((resource, budget),) = budgets.items()
-    return greedy(problem, resource, budget, start=start)
+    return None if start is None else greedy(problem, budgets, start=start)
 
 
 def _checked(problem: AllocationProblem, chosen: Sequence[int], budgets: Mapping[str, float]) -> Allocation:
@@ -134,32 +131,44 @@ def _within_bound(
     return found
 
 
-def greedy(problem: AllocationProblem, resource: str, budget: float, *, start: Allocation | None = None) -> Allocation:
-    """From an allocation within the budget (the cheapest if none is given), the step that wins most loss for its cost,
-    as long as one fits: what other tools do, and where the exact one begins.
+def greedy(problem: AllocationProblem, budgets: Mapping[str, float], *, start: Allocation | None = None) -> Allocation:
+    """From an allocation within the budgets (the cheapest if none is given), the step that wins most loss for the share
+    of budgets that it takes, as long as one fits: what other tools do, where the exact one begins, and how what a
+    smaller budget's answer leaves of a larger one is used.
 
     Raises:
-        InputError: not even the cheapest allocation is within the budget.
+        InputError: the allocation to begin with is not within the budgets.
     """
-    tables = pair_tables(problem, [resource])
-    chosen = [int(row.argmin()) for row in problem.costs[resource]] if start is None else list(start.chosen)
-    used = problem.cost_of(chosen, resource)
-    if used > budget * (1 + 1e-12):
-        raise _nothing_fits(problem, {resource: budget})
+    tables = pair_tables(problem, list(budgets))
+    chosen = _cheapest(problem, budgets) if start is None else list(start.chosen)
+    if not problem.fits(chosen, budgets):
+        raise _nothing_fits(problem, budgets)
+    left = {name: limit - problem.cost_of(chosen, name) for name, limit in budgets.items()}
     while True:
+        losses = _each_alone(problem, tables, chosen, LOSS)
+        costs = {name: _each_alone(problem, tables, chosen, name) for name in budgets}
         best: tuple[float, int, int] | None = None
-        costs, losses = (_each_alone(problem, tables, chosen, name) for name in (resource, LOSS))
-        for group, (cost, loss) in enumerate(zip(costs, losses, strict=True)):
-            more, less = cost - cost[chosen[group]], loss[chosen[group]] - loss
-            for c in np.flatnonzero((less > 0) & (used + more <= budget)):
-                gain = float(less[c] / max(more[c], 1e-12)) if more[c] > 0 else np.inf
+        for group, loss in enumerate(losses):
+            now = chosen[group]
+            more = {name: each[group] - each[group][now] for name, each in costs.items()}
+            fits = np.all([each <= max(left[name], 0.0) for name, each in more.items()], axis=0)
+            takes = np.sum([each / max(abs(budgets[name]), 1e-300) for name, each in more.items()], axis=0)
+            for c in np.flatnonzero((loss < loss[now]) & fits):
+                gain = float((loss[now] - loss[c]) / takes[c]) if takes[c] > 0 else np.inf
                 if best is None or gain > best[0]:
                     best = (gain, group, int(c))
         if best is None:
             return Allocation.of(problem, chosen)
         _, group, choice = best
-        used += float(costs[group][choice] - costs[group][chosen[group]])
+        for name, each in costs.items():
+            left[name] -= float(each[group][choice] - each[group][chosen[group]])
         chosen[group] = choice
+
+
+def _cheapest(problem: AllocationProblem, budgets: Mapping[str, float]) -> list[int]:
+    """For each group the choice that takes the least share of the budgets, pairs left aside."""
+    shares = [[row / max(abs(limit), 1e-300) for row in problem.costs[name]] for name, limit in budgets.items()]
+    return [int(np.sum(rows, axis=0).argmin()) for rows in zip(*shares, strict=True)]
 
 
 def _each_alone(

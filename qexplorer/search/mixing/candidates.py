@@ -67,18 +67,19 @@ def _fits(report: MixReport, point: MixPoint, budgets: Mapping[str, float]) -> b
 
 def candidates(report: MixReport, most: int) -> list[tuple[MixPoint, str]]:
     """Mixes that may lose least within the budgets: exact ones with pairs of losses and without, greedy's, and exact
-    ones a little below the budgets."""
+    ones of smaller budgets, with what those leave used too."""
     paired = problem_of(report.groups, report.pairs, report.edges)
     plain = problem_of(report.groups, (), report.edges)
-    solved: list[tuple[Allocation, str]] = [(solve(paired, left_for(report, report.budgets)), "exact, with pairs")]
-    solved.append((solve(plain, left_for(report, report.budgets)), "exact"))
-    if len(report.budgets) == 1:
-        ((kind, limit),) = left_for(report, report.budgets).items()
+    limits = left_for(report, report.budgets)
+    solved: list[tuple[Allocation, str]] = [(solve(paired, limits), "exact, with pairs")]
+    solved.append((solve(plain, limits), "exact"))
+    if len(limits) == 1:
         with contextlib.suppress(QExplorerError):  # the cheapest choices need not go together
-            solved.append((greedy(plain, kind, limit), "greedy"))
+            solved.append((greedy(plain, limits), "greedy"))
     for share in _SHARES:
         with contextlib.suppress(QExplorerError):  # below the least mix
-            solved.append((solve(plain, left_for(report, report.budgets, share)), "exact"))
+            smaller = solve(plain, left_for(report, report.budgets, share))
+            solved.append((greedy(plain, limits, start=smaller), "exact, filled up"))
     distinct: dict[tuple[int, ...], tuple[MixPoint, str]] = {}
     for allocation, why in solved:
         distinct.setdefault(allocation.chosen, (point_of(report, allocation), why))

@@ -65,8 +65,24 @@ def test_it_is_never_worse_than_the_hull_or_greedy(seed: int) -> None:
         exact = solve(problem, {"bytes": budget})
         on_hull = best_on_hull(points, "bytes", budget)
         assert on_hull is not None
-        assert exact.loss <= min(on_hull.loss, greedy(problem, "bytes", budget).loss) + 1e-9
+        assert exact.loss <= min(on_hull.loss, greedy(problem, {"bytes": budget}).loss) + 1e-9
         assert exact.costs["bytes"] <= budget + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kinds", [("bytes",), ("bytes", "time")])
+def test_greedy_uses_what_a_smaller_budget_leaves(seed: int, kinds: tuple[str, ...]) -> None:
+    """From an answer of less it stays within all budgets, loses no more, and leaves no step that would win and fit."""
+    problem = _problem(seed, groups=8, pairs=2)
+    middle = {name: sum(float(np.median(row)) for row in problem.costs[name]) for name in kinds}
+    smaller = solve(problem, {name: 0.95 * limit for name, limit in middle.items()})
+    filled = greedy(problem, middle, start=smaller)
+    assert problem.fits(filled.chosen, middle)
+    assert filled.loss <= smaller.loss
+    for group, row in enumerate(problem.loss):
+        for choice in range(len(row)):
+            other = (*filled.chosen[:group], choice, *filled.chosen[group + 1 :])
+            assert not problem.fits(other, middle) or problem.loss_of(other) >= filled.loss - 1e-9
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -129,7 +145,7 @@ def test_pairs_too_many_to_eliminate_are_still_counted() -> None:
         assert point.costs["time"] == pytest.approx(problem.cost_of(point.chosen, "time"))
     found = solve(problem, {"time": 26.0})
     assert found.costs["time"] <= 26.0
-    assert found.loss <= greedy(problem, "time", 26.0).loss + 1e-9
+    assert found.loss <= greedy(problem, {"time": 26.0}).loss + 1e-9
 
 
 def test_a_pair_that_costs_is_gone_round() -> None:

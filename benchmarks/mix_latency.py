@@ -2,8 +2,10 @@
 
 ``python benchmarks/mix_latency.py [--models glyphs_mobilenet ...] [--backends onnxruntime openvino] [--mixes 10]
 [--json FILE]``. For each model and backend the table of costs is measured as a search does; then mixes at random, in
-stretches of layers, are timed beside int8 and float in turns, as comparisons are. Told: Spearman's rank correlation and
-the mean relative error in units of int8's latency beside them.
+stretches of layers, are timed beside int8 and float in turns, as comparisons are, twice. Told: Spearman's rank
+correlation with the first time, and that of the first time with the second, which is what could be had; how many pairs
+of mixes that were measured more than a twentieth apart are in the right order; and the mean relative error in units of
+int8's latency beside them.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from qexplorer.search.mixing.tables import problem_of
 from qexplorer.search.mixing.timing_mixes import timed_mixes
 
 CHOICES = ("w8a8", "w4a8", "float")
+APART = 0.05  # of a latency, from which on two mixes are not alike
 
 
 def at_random(report: MixReport, count: int) -> list[tuple[int, ...]]:
@@ -43,6 +47,12 @@ def at_random(report: MixReport, count: int) -> list[tuple[int, ...]]:
             row.append(now)
         found.append(tuple(row))
     return found
+
+
+def in_order(predicted: list[float], measured: list[float]) -> tuple[int, int]:
+    """How many pairs of mixes that are not alike are foretold in the order that was measured, and of how many."""
+    pairs = [(a, b) for a, b in permutations(range(len(measured)), 2) if measured[a] > measured[b] * (1 + APART)]
+    return sum(predicted[a] > predicted[b] for a, b in pairs), len(pairs)
 
 
 def case(name: str, backend: str, mixes: int) -> dict[str, Any]:
@@ -63,17 +73,23 @@ def case(name: str, backend: str, mixes: int) -> dict[str, Any]:
         verified.append(VerifiedMix(point, recipe.to_yaml(), recipe.name, "random", 0, report.plain))
     timed = timed_mixes(replace(report, verified=tuple(verified), chosen=None), model, data, made)
     predicted = [mix.point.costs[LATENCY_MS] for mix in timed.verified]
-    measured = [mix.latency.p50 for mix in timed.verified if mix.latency is not None]
+    measured, again = (
+        [mix.latency.p50 for mix in each.verified if mix.latency is not None and mix.latency.p50 is not None]
+        for each in (timed, timed_mixes(timed, model, data, made))
+    )
     errors = latency_errors(timed)
     assert timed.clock is not None
     return {
         "form": timed.clock.form,
         "left_out_error": timed.clock.error,
         "spearman": float(spearmanr(predicted, measured)[0]),
+        "spearman_of_two_times": float(spearmanr(measured, again)[0]),
+        "in_order": in_order(predicted, measured),
         "mean_error": float(np.mean(np.abs(errors))),
         "worst_error": float(np.max(np.abs(errors))),
         "predicted_ms": predicted,
         "measured_ms": measured,
+        "measured_again_ms": again,
         "valid": all(mix.latency is not None and mix.latency.valid for mix in timed.verified),
     }
 
@@ -91,7 +107,7 @@ def main() -> None:
         for backend in given.backends:
             row = rows[f"{name}, {backend}"] = case(name, backend, given.mixes)
             print(
-                name, backend, {key: row[key] for key in list(row)[:5]}, "" if row["valid"] else "(noisy)", flush=True
+                name, backend, {key: row[key] for key in list(row)[:7]}, "" if row["valid"] else "(noisy)", flush=True
             )
     if given.json:
         from qexplorer.machine.description import describe_machine

@@ -223,7 +223,7 @@ def test_what_a_format_cannot_have_is_refused_in_one_sentence() -> None:
     ):
         with pytest.raises(RecipeError, match=says):
             Recipe.parse(text)
-    ruled = Recipe.parse("weights: {symmetric: false}\nlayers: [{match: '*', weights: {format: nf4}}]")
+    ruled = Recipe.parse("weights: {format: nf4}\nlayers: [{match: '*', weights: {symmetric: false}}]")
     with pytest.raises(RecipeError, match=r"rule '\*': nf4 has no zero point"):
         ruled.for_layer("any", "Conv")
 

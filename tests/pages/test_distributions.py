@@ -97,7 +97,7 @@ def test_by_hand(workspace_folder: Path) -> None:
 def test_channel(workspace_folder: Path) -> None:
     """A chosen channel is drawn under its own grid, and the whole tensor's figure stays in sight."""
     app = opened(workspace_folder, weight_granularity="channel", weight_bits=4)
-    assert "Choose a channel to see its levels" in editor_data(app)["said"]
+    assert "Each channel has a grid of its own" in editor_data(app)["said"]
     next(n for n in app.number_input if n.label == "Channel").set_value(1).run()
     assert not app.error
     data = editor_data(app)

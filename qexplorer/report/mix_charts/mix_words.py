@@ -16,6 +16,7 @@ from qexplorer.run.registry import backend_label
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, ENERGY_MJ, LATENCY_MS, WEIGHT_BYTES
 from qexplorer.search.mixing.mix_types import MixReport, VerifiedMix
 from qexplorer.search.mixing.recipes import named_in
+from qexplorer.search.sensitivity.sensitivity_types import LESS_SURE
 
 __all__ = [
     "asked_text",
@@ -134,7 +135,16 @@ def hidden_sentence(report: MixReport) -> str:
     else:
         hidden = hidden_loss(best.paired, looked)
         told = unsure_text(best.paired, hidden, small=change is Change.NONE, looked=looked)
-    return f"{told[0].upper()}{told[1:]}."
+    return f"{told[0].upper()}{told[1:]}.{_less_sure(report)}"
+
+
+def _less_sure(report: MixReport) -> str:
+    """How many measured mixes were not taken because they give the right class less than float does."""
+    count = sum(mix.found.less_sure for mix in report.verified)
+    if not report.as_float or not count:
+        return ""
+    told = "1 measured mix was" if count == 1 else f"{count} measured mixes were"
+    return f" {told} not taken: the right class is shown to get a probability more than {100 * LESS_SURE:.0f} % lower."
 
 
 def prediction_sentence(report: MixReport) -> str:

@@ -65,6 +65,7 @@ class LaidBeside:
         cosine: between the flattened outputs, ``(n, outputs)``.
         kl: divergence in nats, ``(n,)``; empty where answers are no classes.
         scores: of the metric.
+        surprise: minus the logarithm of the right class's probability, ``(n,)``; empty without one label a sample.
     """
 
     signal: list[Float64] = field(default_factory=list)
@@ -72,6 +73,7 @@ class LaidBeside:
     cosine: list[Float64] = field(default_factory=list)
     kl: list[Float64] = field(default_factory=list)
     scores: list[Float64] = field(default_factory=list)
+    surprise: list[Float64] = field(default_factory=list)
 
     @property
     def n(self) -> int:
@@ -100,6 +102,8 @@ class LaidBeside:
         self.cosine.append(np.stack([row[1] for row in rows], 1))
         if yard.axis is not None:
             self.kl.append(float_answers.divergence(answers[0]))
+            surprise = None if labels is None else float_answers.surprise(answers[0], labels)
+            self.surprise.extend([] if surprise is None else [surprise])
         if yard.metric is not None:
             given = Answers(answers, float_answers.n, labels, float_answers.answers, yard.threshold)
             try:
@@ -155,6 +159,7 @@ class LaidBeside:
             scores = np.concatenate(plain.scores)[: self.n]
             before = float(yard.metric.value(scores))
             drop = (before - value) * (1 if str(yard.metric.direction) == "higher" else -1)
+        beyond = _beyond(self.surprise, [] if plain is None else plain.surprise)
         return Evaluated(
             loss=float(losses.mean()),
             ci95=interval_of_mean(losses),
@@ -165,6 +170,8 @@ class LaidBeside:
             kl=float(losses.mean()) if yard.axis is not None else None,
             metric=value,
             metric_drop=drop if drop is None or math.isfinite(drop) else None,
+            surprise=None if beyond is None else float(beyond.mean()),
+            surprise_half=None if beyond is None or beyond.size < 2 else student_half(beyond),
         )
 
 
@@ -185,6 +192,14 @@ def interval_of_mean(values: Float64) -> tuple[float, float] | None:
         return None
     middle, half = float(values.mean()), student_half(values)
     return max(middle - half, 0.0), middle + half
+
+
+def _beyond(ours: list[Float64], plain: list[Float64]) -> Float64 | None:
+    """By how much the right class surprises a variant more than the float network, of each sample."""
+    if not ours or not plain:
+        return None
+    values = np.concatenate(ours)
+    return np.asarray(values - np.concatenate(plain)[: len(values)])
 
 
 def _mean(values: Any) -> float | None:

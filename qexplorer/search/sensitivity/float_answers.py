@@ -90,6 +90,21 @@ class FloatAnswers:
         assert self.classes is not None, "answers name classes"
         return self.classes.divergence(answer)
 
+    def surprise(self, answer: Array, labels: Array) -> Float64 | None:
+        """Minus the logarithm of the probability that an answer gives the right class, in nats, of each sample.
+
+        It is the logarithmic score, in the mean least for the true probabilities (Good 1952, "Rational decisions"), and
+        tells of a loss before answers change.
+
+        Args:
+            answer: of a variant, the first output.
+            labels: one class for each sample.
+
+        Returns:
+            None where answers are no classes, or have more than one place.
+        """
+        return None if self.classes is None else self.classes.surprise(answer, labels)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Classes:
@@ -122,6 +137,15 @@ class _Classes:
                 places = (shares * (_log_probabilities(scores) - _log_probabilities(taken))).sum(-1)
             found[part] = places.mean(-1)
         return np.asarray(np.maximum(found, 0.0))
+
+    def surprise(self, answer: Array, labels: Array) -> Float64 | None:
+        places = _as_places(answer, self.axis)
+        if places.shape[1] != 1 or labels.shape != (len(places),):
+            return None
+        scores = places[:, 0].astype(np.float64)
+        if self.probabilities:
+            scores = np.log(np.maximum(scores, _LEAST_SHARE))
+        return np.asarray(-_log_probabilities(scores)[np.arange(len(labels)), labels])
 
 
 def _as_places(scores: Array, axis: int) -> Array:

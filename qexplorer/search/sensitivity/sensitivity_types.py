@@ -9,7 +9,19 @@ from qexplorer.core.python_surface.show import as_html
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
 
-__all__ = ["Evaluated", "Foretold", "LayerSensitivity", "Rounded", "SensitivityReport", "Setup", "WholeModel"]
+__all__ = [
+    "LESS_SURE",
+    "Evaluated",
+    "Foretold",
+    "LayerSensitivity",
+    "Rounded",
+    "SensitivityReport",
+    "Setup",
+    "WholeModel",
+]
+
+LESS_SURE = 0.01
+"""Nats, about 1 % of a probability: by which the right class may lose some before answers count as less sure."""
 
 
 class Rounded(StrEnum):
@@ -57,6 +69,9 @@ class Evaluated:
         kl: Kullback-Leibler divergence of the classes' probabilities, in nats; None where answers are no classes.
         metric: value of the task's metric; None where it has none.
         metric_drop: by how much it is worse than float's on the same samples; below 0: better.
+        surprise: by how much minus the logarithm of the right class's probability is above float's on the same samples,
+            the mean, in nats; None where samples have no one class each, or float was not laid beside.
+        surprise_half: half the 95 % interval of that mean.
     """
 
     loss: float
@@ -68,6 +83,14 @@ class Evaluated:
     kl: float | None = None
     metric: float | None = None
     metric_drop: float | None = None
+    surprise: float | None = None
+    surprise_half: float | None = None
+
+    @property
+    def less_sure(self) -> bool:
+        """Whether samples show that the right class is given less than float gives it, by more than ``LESS_SURE``."""
+        half = self.surprise_half
+        return self.surprise is not None and half is not None and self.surprise - half > LESS_SURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from qexplorer.report.mix_charts.mix_words import (
     prediction_sentence,
 )
 from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS, COSTS, WEIGHT_BYTES
-from qexplorer.search.mixing.candidates import chosen_among, front_of
+from qexplorer.search.mixing.candidates import chosen_among, front_of, is_within
 from qexplorer.search.mixing.choices import most_of_int8
 from qexplorer.search.mixing.finding import find_mix
 from qexplorer.search.mixing.mix_types import MixPair, MixQuestion, MixReport
@@ -264,15 +264,28 @@ def as_float(shared_workspace: Path) -> MixReport:  # noqa: ARG001
 
 
 def test_the_smallest_mix_that_no_test_tells_from_float(as_float: MixReport) -> None:
-    """Smaller ones that were measured are worse by the paired test, and it is said what could hide."""
+    """Smaller ones that were measured are worse by the paired test or less sure, and it is said what could hide."""
     best = as_float.best
     assert best is not None
     assert best.paired is not None
     assert not (differs(best.paired) and (best.paired.gain or 0) < 0)
     smaller = [mix for mix in as_float.verified if mix.weight_bytes < best.weight_bytes]
-    assert all(mix.paired is not None and differs(mix.paired) for mix in smaller)
+    assert all(mix.paired is not None and (differs(mix.paired) or mix.found.less_sure) for mix in smaller)
     assert smaller or best.point == as_float.front[0]
     assert "could hide" in hidden_sentence(as_float)
+
+
+def test_a_mix_that_is_less_sure_of_the_right_class_is_not_as_float(as_float: MixReport) -> None:
+    """Where no answer changed, the probability of the right class decides, as far as samples show it."""
+    best = as_float.verified[as_float.chosen or 0]
+
+    def with_surprise(mean: float, half: float) -> MixReport:
+        found = replace(best.found, surprise=mean, surprise_half=half)
+        return replace(as_float, verified=(replace(best, found=found),), chosen=0)
+
+    cases = [with_surprise(*each) for each in ((0.17, 0.12), (0.17, 0.17), (0.009, 0.001))]
+    assert [is_within(each, each.verified[0]) for each in cases] == [False, True, True]
+    assert ["1 measured mix was not taken" in hidden_sentence(each) for each in cases] == [True, False, False]
 
 
 def test_a_choice_is_a_pair_of_weights_and_activations(as_float: MixReport) -> None:

@@ -15,6 +15,7 @@ import streamlit as st
 from qexplorer.core.errors import QExplorerError
 from qexplorer.learn.controls import LessonControl, Settings, Switch, starts
 from qexplorer.learn.lesson import LESSONS, LessonPlan
+from qexplorer.observe.editing.synthetic import DISTRIBUTIONS
 from qexplorer.ui.session import current_model, show_error
 from qexplorer.ui.view.choices import choice, chosen
 from qexplorer.ui.view.link import HIDE, Linked, OpenedLink, hidden, link_to, query_of, write_link
@@ -182,11 +183,17 @@ def chosen_lesson() -> LessonPlan | None:
         return None
 
 
+def _values(text: str) -> str:
+    if not text.startswith(OWN) and text not in DISTRIBUTIONS:
+        raise ValueError(f"allowed: {', '.join(DISTRIBUTIONS)}, or '{OWN}' and a tensor")
+    return text
+
+
 def _fields(lesson: LessonPlan) -> list[Linked]:
     """The controls, which values it is about, and whether the question is asked."""
     found = [Linked(c.name, choice_name(lesson, c.name), c.read, c.start, partial(_text, c)) for c in lesson.controls]
     if lesson.subject is not None:
-        found.append(Linked(DISTRIBUTION, choice_name(lesson, DISTRIBUTION), str, lesson.distribution))
+        found.append(Linked(DISTRIBUTION, choice_name(lesson, DISTRIBUTION), _values, lesson.distribution))
     return [*found, Linked(ASK, choice_name(lesson, ASK), _ASK.read, True, _ASK.write)]
 
 

@@ -174,7 +174,7 @@ class Exercise:
 
 
 Subject = Literal["weight", "activation", "any"] | None
-"""The kind of tensor that a lesson can use instead of a synthetic one; None for lessons about single numbers."""
+"""The kind of tensor that a lesson can use instead of a synthetic one; None for lessons that can use none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,10 @@ class LessonPlan:
         sources: where the definitions are from: an operator and its version, or a paper and its equation.
         exercise: the notebook with blanks.
         words: terms that the lesson or its questions need, each with one sentence.
-        distribution: name of the synthetic distribution that it begins with; unused without subject.
+        distribution: name of the synthetic distribution that it begins with; empty where it begins with numbers of its
+            own (``alone``); unused without subject.
+        alone: controls for numbers that a tensor brings, too: drawn, and used, without one.
+        beside: controls that say what is taken from a tensor: drawn, and used, with one.
         dragged: where a picture is a :class:`GridPicture`, what its clip lines mean: settings that change when they
             are let go at a range, from the settings before, the tensor and the range.
         pages: pages of the app where one goes on, each its file's stem and what to do there.
@@ -214,7 +217,13 @@ class LessonPlan:
     words: tuple[tuple[str, str], ...]
     distribution: str = "normal"
     dragged: Callable[[Settings, TensorStats, tuple[float, float]], Settings] | None = None
+    alone: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     pages: tuple[tuple[str, str], ...] = ()
+
+    def unused(self, *, tensor: bool) -> tuple[str, ...]:
+        """Controls without effect where there is a tensor, or none."""
+        return self.alone if tensor else self.beside
 
 
 def as_offered(lesson: str, question: int, choices: tuple[str, ...]) -> tuple[int, ...]:

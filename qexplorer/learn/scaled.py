@@ -1,16 +1,21 @@
-"""A tensor's values times a factor, as statistics; and values drawn as a tensor's are distributed."""
+"""A tensor's values times a factor, as statistics; some of its values, and values drawn as they are distributed."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qexplorer.core.formats import Granularity
+from qexplorer.core.grid import quantize
+from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.weight_grids import weight_grid
 
-__all__ = ["drawn", "times"]
+__all__ = ["codes_of_pair", "drawn", "pair_of", "times", "values_of"]
 
 _LARGEST = 3.0e38
+_DRAWN = 4096
 
 
 def times(stats: TensorStats, factor: float) -> TensorStats:
@@ -46,3 +51,28 @@ def drawn(stats: TensorStats, n: int, seed: int) -> NDArray[np.float64]:
     wanted = (np.arange(n) + 0.5) / n * bins.cumulative[-1]
     found = (bins.low + bins.high)[np.searchsorted(bins.cumulative, wanted)] / 2
     return np.asarray(np.random.default_rng(seed).permutation(found), np.float64)
+
+
+def values_of(stats: TensorStats) -> NDArray[np.float32]:
+    """The values in the order of the file, float32 ``(n,)``; of an activation as many drawn as they are distributed."""
+    found = drawn(stats, _DRAWN, 0) if stats.array is None else stats.array.reshape(-1)
+    return np.asarray(found, np.float32) + np.float32(0)  # a zero without sign
+
+
+def pair_of(stats: TensorStats, percent: float) -> NDArray[np.float32]:
+    """Two values that a byte of 4-bit codes holds, so many percent of the way through the tensor: float32 ``(2,)``."""
+    values = values_of(stats)
+    at = 2 * round((max(values.size // 2, 1) - 1) * percent / 100)
+    return np.resize(values[at : at + 2], 2)
+
+
+def codes_of_pair(stats: TensorStats, percent: float) -> tuple[NDArray[np.float32], NDArray[np.int32], float]:
+    """:func:`pair_of`, its 4-bit codes, and the scale of all weights, as a file has them of weights alone.
+
+    Every code is used: the largest magnitude is code -8, and the scale is negative where that value is above zero.
+    """
+    spec = WeightSpec(format="int4", granularity=Granularity.TENSOR, calibrator="minmax")
+    grid = weight_grid(values_of(stats)[None], spec, 0, 1, either_sign=True)
+    pair = pair_of(stats, percent)
+    codes, scale = grid.with_signs(quantize(pair, grid))
+    return pair, codes, float(scale)

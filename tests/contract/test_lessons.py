@@ -22,7 +22,9 @@ EACH = pytest.mark.parametrize("lesson", list(LESSONS), ids=lambda lesson: lesso
 
 
 def _tensors(lesson: LessonPlan) -> list[TensorStats | None]:
-    return [None] if lesson.subject is None else [synthetic(name) for name in DISTRIBUTIONS]
+    """None where the lesson can do without, first; each distribution where it can use one."""
+    without: list[TensorStats | None] = [None] if lesson.subject is None or lesson.alone else []
+    return [*without, *([] if lesson.subject is None else [synthetic(name) for name in DISTRIBUTIONS])]
 
 
 def _ends(control: LessonControl) -> list[Any]:
@@ -46,7 +48,8 @@ def _views(lesson: LessonPlan) -> Iterator[Shown]:
         yield lesson.show({**at, **lesson.prediction.then}, tensor)
     for control in lesson.controls:
         for value in _ends(control):
-            yield lesson.show({**at, control.name: value}, _tensors(lesson)[0])
+            tensor = _tensors(lesson)[-1 if control.name in lesson.beside else 0]
+            yield lesson.show({**at, control.name: value}, tensor)
 
 
 def _completes(asks: str, choices: tuple[str, ...]) -> bool:
@@ -149,7 +152,7 @@ def _foretold(lesson: LessonPlan, tensor: TensorStats | None) -> set[float]:
 @EACH
 def test_nothing_on_screen_tells_the_answer_before_it_is_given(lesson: LessonPlan) -> None:
     """No picture but the late ones holds a number that makes the answer, each late one does, and no text says it."""
-    tensor = None if lesson.subject is None else synthetic(lesson.distribution)
+    tensor = synthetic(lesson.distribution) if lesson.subject and lesson.distribution else None
     foretold, asked, at = _foretold(lesson, tensor), lesson.prediction, starts(lesson.controls)
     shown = lesson.show(at, tensor)
     for picture in shown.pictures:

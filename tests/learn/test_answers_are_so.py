@@ -16,7 +16,8 @@ from qexplorer.observe.editing.synthetic import synthetic
 def _shown(name: str, values: str | None = None, **settings: Any) -> Shown:
     """A lesson at these settings, and at its start for the rest."""
     lesson = LESSONS.get(name)
-    tensor = None if lesson.subject is None else synthetic(values or lesson.distribution)
+    wanted = values or lesson.distribution
+    tensor = synthetic(wanted) if lesson.subject and wanted else None
     return lesson.show({**starts(lesson.controls), **settings}, tensor)
 
 
@@ -102,3 +103,27 @@ def _jumps(rate: float) -> int:
         _shown("straight_through", gradient="through", rate=rate, step=step).numbers["level"] for step in range(20, 41)
     ]
     return int(np.count_nonzero(np.diff(levels)))
+
+
+@pytest.mark.parametrize("at", [0, 37, 100])
+@pytest.mark.parametrize("values", ["normal", "outliers"])
+def test_a_byte_and_two_weights_in_steps_are_those_of_a_file(values: str, at: int) -> None:
+    """Two neighbours of the tensor as ONNX packs them, on the grid whose code -8 is the largest magnitude."""
+    array = synthetic(values).array
+    assert array is not None
+    scale = np.float32(array[np.abs(array).argmax()] / -8)
+    start = 2 * round((array.size // 2 - 1) * at / 100)
+    steps = (array[start : start + 2] / scale).astype(np.float64)
+    low, high = (int(code) & 15 for code in np.clip(np.rint(steps), -8, 7))
+    assert _shown("packing", values, at=at).numbers["byte"] == low + 16 * high
+    nearest = float(np.square(np.clip(np.rint(steps), -8, 7) - steps).sum())
+    assert _shown("more_than_rounding", values, at=at).numbers["nearest"] == pytest.approx(nearest, rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("values", ["normal", "relu"])
+def test_a_number_of_a_tensor_is_within_its_grid(values: str) -> None:
+    """From the least to the largest value of the tensor none is clipped, and each comes back within half a step."""
+    for at in (0, 50, 100):
+        numbers = _shown("scale_and_zero_point", values, at=at, bits=8).numbers
+        assert numbers["error"] <= 0.5001 * numbers["scale"]
+        assert not numbers["clipped"]

@@ -60,7 +60,7 @@ def test_a_lesson_from_its_question_to_its_end(lesson: LessonPlan) -> None:
 
 def test_a_link_with_rubbish_keeps_the_last_good_state() -> None:
     """A value that a control cannot have is told in one sentence without its HTML, and the start stays."""
-    app = _opened("scale_and_zero_point", bits="0", x="<img src=x>", low="nan", ask="off")
+    app = _opened("scale_and_zero_point", bits="0", x="<img src=x>", low="nan", values="<img>", ask="off")
     (said,) = (str(each.value) for each in app.error)
     assert all(f"{name} " in said for name in ("bits", "x", "low"))
     assert "<img src=x>" not in said
@@ -159,6 +159,8 @@ def test_a_link_about_a_tensor_brings_its_model() -> None:
     fresh = _opened("granularity", values="model:hidden1.weight", model="mine", digest="0" * 64, ask="off")
     assert "load the file of mine with this SHA-256" in " ".join(str(error.value) for error in fresh.error)
     assert fresh.selectbox("keep:learn:granularity:values").value == "normal"
+    pair = _opened("packing", values="model:hidden1.weight", model="tumour_mlp", ask="off")
+    assert [slider.label for slider in pair.slider] == ["Which two, % of the way through", "Bits of a code in the file"]
 
 
 def test_a_class_answers_without_names_and_waits_for_the_reveal(workspace_folder: Path) -> None:

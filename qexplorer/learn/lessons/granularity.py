@@ -24,8 +24,8 @@ __all__ = ["ENTRIES", "channels_of"]
 
 _CHANNELS, _EACH, _MOST, _BLOCK, _FLOOR_DB = 16, 512, 48, 32, -3.0
 _RANGES = (
-    "Bars: from the least to the largest value of a channel. Marks: the ends of its grid, a step farther where its "
-    "largest magnitude is."
+    "Bars: each channel's values. Marks: its lowest and highest level; the side of the largest magnitude has one "
+    "level more."
 )
 
 
@@ -217,7 +217,7 @@ ENTRIES = (
             (
                 "activations",
                 "the values that flow from layer to layer; a scale for each channel of them would have to be "
-                "multiplied inside of the integer sum, and one for all stands outside.",
+                "multiplied inside of the sum of integers that a layer computes; one for all stands outside.",
             ),
             (
                 "dB",

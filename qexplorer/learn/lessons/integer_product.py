@@ -147,7 +147,11 @@ ENTRIES = (
                 "room for a sum",
                 "twice as many products need one bit more: with 17 bits two products of 16 bits fit, with 18 four.",
             ),
-            ("s_a, s_w, s_out", "the scales of activations, weights and results."),
+            (
+                "s_a, s_w, s_out",
+                "the scales of activations, weights and results; to requantize is to multiply a sum by "
+                "s_a * s_w / s_out and round it to a code of the result.",
+            ),
             (
                 "zero point of weights",
                 "each product is (a - z_a) * (w - z_w), so that z_w needs a sum of the activations for each input; "

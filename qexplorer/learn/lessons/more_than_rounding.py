@@ -9,6 +9,7 @@ import numpy as np
 from qexplorer.learn.controls import Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars
+from qexplorer.learn.scaled import codes_of_pair, pair_of
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
@@ -25,9 +26,22 @@ def _error(move: tuple[float, float], rho: float) -> float:
     return first**2 + second**2 + 2 * rho * first * second
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about two weights
-    w, rho = (float(settings["w1"]), float(settings["w2"])), float(settings["rho"])
-    corners = [tuple(float(np.floor(v)) + up for v, up in zip(w, ups, strict=True)) for ups in product((0, 1), (0, 1))]
+def _weights(settings: Settings, tensor: TensorStats | None) -> tuple[float, float]:
+    """The two weights, in steps; those of a tensor on one grid of 4 bits for all of it."""
+    if tensor is None:
+        return float(settings["w1"]), float(settings["w2"])
+    pair, _, step = codes_of_pair(tensor, float(settings["at"]))
+    return float(pair[0]) / step + 0.0, float(pair[1]) / step + 0.0
+
+
+def _below(w: float) -> float:
+    """The level below; below the last but one where there is none above."""
+    return float(min(np.floor(w), 6.0))
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    w, rho = _weights(settings, tensor), float(settings["rho"])
+    corners = [tuple(_below(v) + up for v, up in zip(w, ups, strict=True)) for ups in product((0, 1), (0, 1))]
     errors = {c: _error((c[0] - w[0], c[1] - w[1]), rho) for c in corners}
     near = min(corners, key=lambda c: (c[0] - w[0]) ** 2 + (c[1] - w[1]) ** 2)
     best = min(corners, key=lambda c: errors[c])
@@ -36,6 +50,9 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     kinds = {c: "nearest" if c == near else "best" if errors[c] <= errors[best] + 1e-9 else "other" for c in corners}
     rows = [(names[c], errors[c], kinds[c]) for c in corners]
     words = f"Rounded to the **nearest**, {names[near]}, the output's squared error is {errors[near]:.3g}"
+    if tensor is not None:
+        pair = pair_of(tensor, float(settings["at"]))
+        words = f"{pair[0]:.3g} and {pair[1]:.3g} are {w[0]:.3g} and {w[1]:.3g} steps. {words}"
     words += (
         ", and nothing is better."
         if same
@@ -59,7 +76,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
             rows,
             axis="mean squared error",
             names={"nearest": CLIPPING, "best": INTEGER, "other": GRID},
-            reads="Each bar is one dot beside it: first weight, second weight, both in steps.",
+            reads="Each bar is one dot beside it: first weight, second weight, in steps. Without a blue one, the "
+            "nearest is best.",
             height=175,
         ),
     )
@@ -80,7 +98,7 @@ def _spec(
     rho: float,
     kinds: dict[tuple[float, ...], str],
 ) -> dict[str, object]:
-    low = [float(np.floor(v)) - 0.6 for v in w]
+    low = [_below(v) - 0.6 for v in w]
     x = {"field": "x", "type": "quantitative", "title": "first weight, in steps", "axis": {"tickMinStep": 1}}
     x["scale"] = {"domain": [low[0], low[0] + 2.2], "nice": False}
     y = {"field": "y", "type": "quantitative", "title": "second weight, in steps", "axis": {"tickMinStep": 1}}
@@ -129,10 +147,22 @@ ENTRIES = (
         idea="A layer multiplies its inputs by weights and adds: what counts is its **output**, not each "
         "weight; there the errors of two weights may add up or cancel. Choosing the rounding of all weights "
         "together, for the least error at the output, is called **learned rounding**.",
-        subject=None,
+        subject="weight",
+        distribution="",
+        alone=("w1", "w2"),
+        beside=("at",),
         controls=(
             Slider("w1", "First weight, in steps", 0.0, 1.0, 0.05, 0.4),
             Slider("w2", "Second weight, in steps", 0.0, 1.0, 0.05, 0.4),
+            Slider(
+                "at",
+                "Which two, % of the way through",
+                0,
+                100,
+                1,
+                50,
+                help="A negative scale makes the largest value code -8, so that all 16 codes are used",
+            ),
             Slider("rho", "How alike the inputs are", -0.95, 0.95, 0.05, 0.0, help="Correlation of the two inputs"),
         ),
         show=_show,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars
+from qexplorer.learn.scaled import codes_of_pair
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import FLOAT, INTEGER
 
@@ -25,11 +26,23 @@ def _boxes(first: int, second: int) -> BoxPicture:
         (f"second code {second:+d}", bits(high, "one")),
         (f"byte 0x{byte:02x} = {byte}", bits(high, "one") + bits(low, "mantissa")),
     )
-    return BoxPicture("Two codes in one byte: the first in the low half", rows)
+    return BoxPicture("Two 4-bit codes in one byte: the first in the low half", rows)
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about two numbers
-    first, second, bits = int(settings["first"]), int(settings["second"]), int(settings["bits"])
+def _codes(settings: Settings, tensor: TensorStats | None) -> tuple[int, int, str]:
+    """The two codes, and what is said of them."""
+    if tensor is None:
+        first, second = int(settings["first"]), int(settings["second"])
+        return first, second, f"{first} and {second} share"
+    pair, codes, step = codes_of_pair(tensor, float(settings["at"]))
+    first, second = (int(code) for code in codes)
+    says = f"On one grid with scale {step:.3g}, {pair[0]:.3g} and {pair[1]:.3g} have the codes {first} and {second}, "
+    return first, second, f"{says}which share"
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    first, second, says = _codes(settings, tensor)
+    bits = int(settings["bits"])
     block = 0 if settings["block"] == "channel" else int(settings["block"])
     codes = _WEIGHTS * bits / 8
     groups = _WEIGHTS / block if block else 1000.0
@@ -55,7 +68,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     )
     byte = (second & 15) << 4 | first & 15
     words = (
-        f"{first} and {second} share the byte **0x{byte:02x}**. Packed, {bits}-bit codes with a 16-bit scale "
+        f"{says} the byte **0x{byte:02x}**. Packed, {bits}-bit codes with a 16-bit scale "
         f"{'for each channel of 1,000' if not block else f'for each {block}'} take **{each:.3g} bits** a weight: "
         f"{32 / each:.3g} times smaller than float32, where a whole byte for each code gives "
         f"{4e6 / (stored_alone + scales):.3g}."
@@ -73,11 +86,23 @@ ENTRIES = (
         idea="Memory has no 4-bit cells: **two** codes share a byte, or the saving is only on paper. Scales are "
         "stored, "
         "too, so that 4-bit weights take more than 4 bits each.",
-        subject=None,
+        subject="weight",
+        distribution="",
+        alone=("first", "second"),
+        beside=("at",),
         controls=(
             Slider("first", "First code", -8, 7, 1, 3),
             Slider("second", "Second code", -8, 7, 1, -2),
-            Slider("bits", "Bits of a code", 2, 4, 2, 4),
+            Slider(
+                "at",
+                "Which two, % of the way through",
+                0,
+                100,
+                1,
+                50,
+                help="A negative scale makes the largest value code -8, so that all 16 codes are used",
+            ),
+            Slider("bits", "Bits of a code in the file", 2, 4, 2, 4),
             Choice(
                 "block",
                 "One scale for",
@@ -98,7 +123,10 @@ ENTRIES = (
             Closing(
                 "A file holds 4-bit codes, each in a byte of its own. How large is it beside a file of 8-bit codes?",
                 (
-                    ("as large", "Each code takes a whole byte: only packing two of them into one saves anything."),
+                    (
+                        "just as large",
+                        "Each code takes a whole byte: only packing two of them into one saves anything.",
+                    ),
                     ("half as large", "So it is when two codes share a byte; here each has one of its own."),
                     ("a quarter as large", "4 bits are half of 8, and that only when they are packed."),
                 ),

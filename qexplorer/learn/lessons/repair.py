@@ -91,7 +91,11 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
         if remedy == "none"
         else f", {abs(gained):.1f} dB {'more' if gained >= 0 else 'less'} than with nothing done."
     )
-    words += f" Among the remedies at {bits} bits, **{titles[best].lower()}** fits best: {worst[best]:.1f} dB."
+    words += (
+        f" No other remedy at {bits} bits gives more."
+        if remedy == best
+        else f" Among the remedies at {bits} bits, **{titles[best].lower()}** fits best: {worst[best]:.1f} dB."
+    )
     pictures = (
         channel_ranges(case.values, grid, height=185),
         bars(
@@ -100,7 +104,8 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
             axis="dB",
             lying=True,
             names={"chosen": CLIPPING, "other": INTEGER},
-            reads="Signal over error of the worst channel, without its two largest values: longer is better.",
+            reads="Signal over error of the worst channel, longer is better. Its two largest values alone would decide "
+            "it, and are left out.",
             height=155,
             late=True,
         ),
@@ -119,8 +124,9 @@ ENTRIES = (
         name="repair",
         title="Repair a model",
         place=140,
-        idea="A layer that lost much may have unequal channels, a value far out, or a range that is too "
-        "narrow. Each fault has its **look** and its remedy; more bits help with the first two, and cost most.",
+        idea="A layer whose error is large may have unequal channels, a value far out, or a range that is too "
+        "narrow. Each **fault** looks different and has its own remedy; more bits help with the first two, and cost "
+        "most.",
         subject="any",
         controls=(
             Choice("fault", "What is wrong", _FAULTS, "unequal", help="Put into channels with the values chosen above"),

@@ -10,11 +10,14 @@ from qexplorer.core.formats import FORMATS
 from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
 from qexplorer.learn.controls import Settings, Slider, Switch
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.scaled import values_of
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
 
 __all__ = ["ENTRIES"]
+
+Ends = tuple[float, float]
 
 _WINDOW = (-8.0, 8.0)
 _READS = (
@@ -22,13 +25,20 @@ _READS = (
 )
 
 
-def _grid(settings: Settings) -> Grid:
-    low, high = float(settings["low"]), float(settings["high"])
-    return grid_from_range(low, high, FORMATS.get(f"uint{settings['bits']}"), symmetric=False)
+def _number(settings: Settings, tensor: TensorStats | None) -> tuple[np.float32, Ends, Ends]:
+    """The number, the range of its grid, and what is drawn of the number line."""
+    if tensor is None:
+        return np.float32(settings["x"]), (float(settings["low"]), float(settings["high"])), _WINDOW
+    values = values_of(tensor)
+    low, high = float(values.min()), float(values.max())
+    reach = 0.1 * (max(high, 0.0) - min(low, 0.0)) or 1.0
+    at = round((values.size - 1) * float(settings["at"]) / 100)
+    return np.float32(np.partition(values, at)[at]), (low, high), (min(low, 0.0) - reach, max(high, 0.0) + reach)
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about one number
-    grid, x = _grid(settings), np.float32(settings["x"])
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    x, ends, window = _number(settings, tensor)
+    grid = grid_from_range(*ends, FORMATS.get(f"uint{settings['bits']}"), symmetric=False)
     scale, zero = float(grid.scale), int(grid.zero_point)
     code = int(quantize(np.asarray(x), grid))
     back = float(dequantize(np.asarray(code), grid))
@@ -66,16 +76,16 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "clipped": float(clipped),
     }
     sentence = f"{what}. Zero is code {zero}, exactly."
-    return Shown((ChartPicture(_spec(grid, float(x), back), _READS),), sentence, numbers, tuple(lines))
+    return Shown((ChartPicture(_spec(grid, float(x), back, window), _READS),), sentence, numbers, tuple(lines))
 
 
-def _spec(grid: Grid, x: float, back: float) -> dict[str, Any]:
+def _spec(grid: Grid, x: float, back: float, window: Ends) -> dict[str, Any]:
     """The number line with the levels, and the way of one number."""
     levels = grid.levels().astype(float)
     codes = grid.codes()
     rows = [{"value": float(v), "code": int(c)} for v, c in zip(levels, codes, strict=True)]
     axis: dict[str, Any] = {"type": "quantitative", "title": "value"}
-    axis |= {"scale": {"domain": list(_WINDOW), "nice": False}, "axis": None}
+    axis |= {"scale": {"domain": list(window), "nice": False}, "axis": None}
     codes_above = {
         "orient": "top",
         "title": "code",
@@ -172,9 +182,13 @@ ENTRIES = (
         "**scale** s is how far two levels lie apart, and the **zero point** z is the code that stands "
         "for 0. So a number x gets the code q = clip(round(x / s) + z), and comes back as x' = (q - z) "
         "* s.",
-        subject=None,
+        subject="any",
+        distribution="",
+        alone=("x", "low", "high"),
+        beside=("at",),
         controls=(
             Slider("x", "Number x", -8.0, 8.0, 0.05, 2.3),
+            Slider("at", "Number x, % of the values below it", 0, 100, 1, 80),
             Slider("bits", "Bits", 2, 8, 1, 3),
             Slider("low", "Lowest value", -8.0, 0.0, 0.5, -2.0),
             Slider("high", "Highest value", 0.5, 8.0, 0.5, 5.0),

@@ -121,8 +121,8 @@ ENTRIES = (
             ("calibration", "running the model on sample data to see which values occur."),
             (
                 "when which",
-                "static is enough where inputs look alike; text that changes much from input to input wants "
-                "dynamic; weights only makes the file smaller, and computes in float.",
+                "static is enough where inputs look alike; dynamic, for text that changes much from input to input, "
+                "first looks at all values of each; weights only makes the file smaller, and computes in float.",
             ),
             (
                 "dB",

@@ -76,7 +76,7 @@ ENTRIES = (
         ),
         show=_show,
         prediction=Prediction(
-            "These values change to an asymmetric grid with as many bits. How wide is a step then?",
+            "These values change to an asymmetric grid with the same number of bits. How wide is a step then?",
             ("about half as wide", "somewhat narrower", "as wide as before"),
             {"grid": "asymmetric"},
             lambda before, after: (
@@ -126,7 +126,7 @@ ENTRIES = (
                 "A symmetric grid of 8 bits often leaves out the code -128. Why?",
                 (
                     (
-                        "so that both sides of zero have as many levels",
+                        "so that both sides of zero have equally many levels",
                         "-127 to 127 mirrors itself: x and -x get codes that differ in sign alone.",
                     ),
                     (

@@ -17,10 +17,10 @@ __all__ = ["draw_controls"]
 
 def draw_controls(lesson: LessonPlan, place: Place, *, disabled: bool) -> None:
     """Draws all that are not hidden; ``disabled`` until the question is answered."""
-    settings = place.settings
+    settings, off = place.settings, place.hidden.union(lesson.unused(tensor=bool(place.values)))
     for control in lesson.controls:
         fits = control.only is None or settings[control.only[0]] in control.only[1]
-        if fits and control.name not in place.hidden:
+        if fits and control.name not in off:
             _DRAWN[type(control)](control, lesson, place, disabled)
 
 

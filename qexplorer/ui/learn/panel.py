@@ -136,7 +136,8 @@ def _draw_lesson(lesson: LessonPlan) -> None:
         except QExplorerError as error:
             show_error(error)
             return
-        words = ", ".join(f"{c.label} {c.write(settings[c.name])}" for c in lesson.controls)
+        used = [c for c in lesson.controls if c.name not in lesson.unused(tensor=tensor is not None)]
+        words = ", ".join(f"{c.label} {c.write(settings[c.name])}" for c in used)
         draw_shown(lesson, shown, f"{lesson.title}, {words}", fixed=is_waiting(lesson, place, group))
         if not is_waiting(lesson, place, group):
             with st.container(key="learn_sentence"):

@@ -22,15 +22,16 @@ __all__ = ["draw_subject", "tensor_of"]
 
 
 def tensor_of(lesson: LessonPlan, place: Place) -> TensorStats | None:
-    """The tensor of the place; where an address names one that there is not, the lesson's own distribution."""
-    if lesson.subject is None or place.values is None:
+    """The tensor of the place, None for numbers that are set; where an address names one that there is not, that with
+    which the lesson begins."""
+    if lesson.subject is None or not place.values:
         return None
     try:
         return _found(place.values)
     except QExplorerError as error:
         show_error(error)
         place.take(DISTRIBUTION, lesson.distribution)
-        return synthetic(lesson.distribution)
+        return synthetic(lesson.distribution) if lesson.distribution else None
 
 
 def _found(values: str) -> TensorStats:
@@ -58,10 +59,11 @@ def _weights(model: Model) -> list[str]:
 
 
 def draw_subject(lesson: LessonPlan, place: Place) -> None:
-    """The choice: distributions first, then the model's weights and what was observed of its activations."""
+    """The choice: numbers that are set, distributions, the model's weights and what was observed of its activations."""
     if lesson.subject is None or DISTRIBUTION in place.hidden:
         return
-    titles = {name: each.title for name, each in DISTRIBUTIONS.items()} | _of_model(lesson)
+    titles = {"": "Set below"} if lesson.alone else {}
+    titles |= {name: each.title for name, each in DISTRIBUTIONS.items()} | _of_model(lesson)
     if place.values not in titles:
         titles[str(place.values)] = str(place.values).removeprefix(OWN)
     st.selectbox(

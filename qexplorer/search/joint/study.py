@@ -32,6 +32,8 @@ OBJECTIVES = ("quality", "cost")
 
 _POPULATION = 16
 _STARTUP = 10
+_ENDS = {"measured": "COMPLETE", "stopped": "PRUNED", "refused": "FAIL"}
+"""What Optuna calls the states of trials that have ended."""
 
 
 def is_installed() -> bool:
@@ -100,9 +102,10 @@ class Study:
         for trial in trials:
             if trial.state == TrialState.RUNNING:
                 self._study.tell(trial.number, state=TrialState.FAIL)
-                if trial.params:
-                    self._study.enqueue_trial(dict(trial.params), {"why": trial.user_attrs.get("why", "the search")})
-        self._ended = sum("state" in trial.user_attrs for trial in trials)
+                asked = trial.system_attrs.get("fixed_params") or trial.params  # parameters are named one by one
+                if asked:
+                    self._study.enqueue_trial(dict(asked), {"why": trial.user_attrs.get("why", "the search")})
+        self._ended = sum(_has_ended(trial) for trial in trials)
 
     def enqueue(self, choice: Sequence[int], why: str, *, again: bool = False) -> None:
         """Puts a choice in the line; one that was there before only if asked to."""
@@ -138,11 +141,10 @@ class Study:
         from optuna.trial import TrialState
 
         trial = self._open.pop(number)
-        for key, value in facts.items():
+        for key, value in sorted(facts.items(), key=lambda each: each[0] == "state"):  # last: then all are there
             trial.set_user_attr(key, value)
-        states = {"stopped": TrialState.PRUNED, "refused": TrialState.FAIL}
         if values is None:
-            self._study.tell(trial, state=states[str(facts["state"])])
+            self._study.tell(trial, state=TrialState[_ENDS[str(facts["state"])]])
         else:
             self._study.tell(trial, list(values))
         self._ended += 1
@@ -151,7 +153,7 @@ class Study:
     def ended(self) -> Iterator[tuple[int, tuple[int, ...], dict[str, Any]]]:
         """Number, choice and facts of every trial that has ended here."""
         for trial in self._study.get_trials(deepcopy=False):
-            if trial.state.is_finished() and "state" in trial.user_attrs:
+            if _has_ended(trial):
                 choice = tuple(each.choices.index(str(trial.params[each.name])) for each in self._parameters)
                 yield trial.number, choice, dict(trial.user_attrs)
 
@@ -189,6 +191,20 @@ class Study:
         return RandomSampler(seed=seed)
 
 
+def _has_ended(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether all of a trial was told: one that was killed on the way has failed, whatever its facts say."""
+    return trial.state.name == _ENDS.get(str(trial.user_attrs.get("state")))
+
+
+def _mend(path: Path) -> None:
+    """Removes what a kill or a full disk left of a journal that nobody writes: Optuna's lock, for which it would wait
+    half a minute, and a last line that is not whole, behind which no other could be read."""
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+    if path.is_file():
+        with path.open("rb+") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+
 @contextmanager
 def opened(name: str, sampler: str, seed: int) -> Iterator[Study]:
     """The study called ``name``, a new one or one that goes on; nobody else has it meanwhile.
@@ -207,6 +223,7 @@ def opened(name: str, sampler: str, seed: int) -> Iterator[Study]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(path.with_name("lock")), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        _mend(path)
         storage = JournalStorage(JournalFileBackend(str(path)))
         directions: list[Literal["minimize", "maximize"]] = ["minimize"] * len(OBJECTIVES)
         study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)

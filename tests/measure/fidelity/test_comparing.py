@@ -41,10 +41,10 @@ def test_eight_samples_or_more_are_looked_at(batch: int, rows: tuple[int, ...], 
 def test_of_a_large_batch_eight_samples_are_judged_first_the_worst_among_them() -> None:
     """First and last sample, the worst ones, then others; of a small batch all."""
     question = _question(Path("m.onnx"), BACKENDS.get("torch"), 64)
-    item = Difference(32, 64, None, 9.0, None, exact=False, rows=(45, 3, 40))
+    item = Difference(32, 64, None, 9.0, None, exact=False, rows=(46, 3, 43))
     (batch,) = batches_to_look_at([item], question)
     assert batch.feeds["x"].tolist() == list(range(32, 64))
-    assert {0, 8, 13, 31} <= set(batch.rows)
+    assert {0, 11, 14, 31} <= set(batch.rows) <= set(range(32))
     assert len(batch.rows) == 8
     assert list(batch.rows) == sorted(set(batch.rows))
     small = batches_to_look_at([replace(item, batch=8)], question)

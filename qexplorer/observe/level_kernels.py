@@ -13,6 +13,9 @@ from qexplorer.observe.bin_kernels import cut_off as _cut_off  # compiled into i
 
 __all__ = ["bins_error_on_levels", "rows_error_on_levels", "rows_search_on_levels"]
 
+_EXACT = {"reassoc", "nsz"}
+_PIECE = 2048
+_FEW = 32
 _TINY = 1.1754944e-38  # scales below become 1, as in ``core.formats.protocol.usable_scale``
 
 
@@ -69,6 +72,44 @@ def bins_error_on_levels(low, high, count, levels):  # type: ignore[no-untyped-d
     return rounding, clipping, clipped
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_units(x, step, units):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        units[i] = x[i] / step
+
+
+@njit(cache=True, nogil=True)
+def _levels_of(units, levels, borders, found):  # type: ignore[no-untyped-def]
+    """The level of each value at scale 1. Few borders are tried one by one, on many values at once in vector units."""
+    if borders.size > _FEW:
+        for i in range(units.size):
+            found[i] = levels[_place(borders, units[i])]
+        return
+    found[:] = levels[0]
+    for k in range(borders.size):
+        border, level = borders[k], levels[k + 1]
+        for i in range(units.size):
+            found[i] = level if units[i] > border else found[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_EXACT)
+def _add_error(x, levels, step, ends, out):  # type: ignore[no-untyped-def]
+    """Adds the errors of values that go to these levels, and their squares, to ``out``."""
+    rounding, clipping, squares, clipped = 0.0, 0.0, 0.0, np.int32(0)
+    for i in range(x.size):
+        v = x[i]
+        d = np.float64(v) - np.float64(np.float32(levels[i] * step))
+        beyond = (v < ends[0]) | (v > ends[1])
+        rounding += 0.0 if beyond else d * d
+        clipping += d * d if beyond else 0.0
+        squares += np.float64(v) * np.float64(v)
+        clipped = np.int32(clipped + np.int32(beyond))
+    out[0] += rounding
+    out[1] += clipping
+    out[2] += clipped
+    out[3] += squares
+
+
 @njit(cache=True, nogil=True)
 def rows_error_on_levels(x, block, scale, levels, borders, out):  # type: ignore[no-untyped-def]
     """Exact squared errors of rows of values on grids of their own; see ``grid_kernels.rows_error``.
@@ -82,24 +123,23 @@ def rows_error_on_levels(x, block, scale, levels, borders, out):  # type: ignore
         out: float64 ``(rows, ceil(n / block), 4)``, overwritten: sum of squared rounding errors, sum of squared
             clipping errors, number of values beyond the grid's ends, sum of squares.
     """
+    units, found = np.empty(_PIECE, np.float32), np.empty(_PIECE, np.float32)
     for r in range(x.shape[0]):
         own = r if levels.shape[0] > 1 else 0
         places, edges = levels[own], borders[own]
         for g in range(scale.shape[1]):
-            part = x[r, g * block : min((g + 1) * block, x.shape[1])]
-            step = scale[r, g]
-            low, high = places[0] * step, places[-1] * step
-            rounding, clipping, clipped, squares = 0.0, 0.0, 0, 0.0
-            for i in range(part.size):
-                v = part[i]
-                d = np.float64(v) - np.float64(np.float32(places[_place(edges, np.float32(v / step))] * step))
-                if v < low or v > high:
-                    clipping += d * d
-                    clipped += 1
-                else:
-                    rounding += d * d
-                squares += np.float64(v) * np.float64(v)
-            out[r, g, 0], out[r, g, 1], out[r, g, 2], out[r, g, 3] = rounding, clipping, clipped, squares
+            out[r, g, :] = 0.0
+        for start in range(0, x.shape[1], _PIECE):
+            stop = min(start + _PIECE, x.shape[1])
+            first, last = start // block, (stop - 1) // block + 1
+            for g in range(first, last):
+                begin, end = max(g * block, start), min((g + 1) * block, stop)
+                _in_units(x[r, begin:end], scale[r, g], units[begin - start : end - start])
+            _levels_of(units[: stop - start], places, edges, found[: stop - start])
+            for g in range(first, last):
+                begin, end = max(g * block, start), min((g + 1) * block, stop)
+                ends = (places[0] * scale[r, g], places[-1] * scale[r, g])
+                _add_error(x[r, begin:end], found[begin - start : end - start], scale[r, g], ends, out[r, g])
 
 
 @njit(cache=True, nogil=True)

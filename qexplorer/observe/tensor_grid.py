@@ -22,12 +22,14 @@ from qexplorer.core.plugin_kinds.calibrator import CalibratorOptions
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
+from qexplorer.observe.calibrators.ratio import ClipRatioOptions
+from qexplorer.observe.calibrators.spans import row_spans
 from qexplorer.observe.error import ErrorSplit, error_from_histogram, row_sums
-from qexplorer.observe.rows import as_rows
+from qexplorer.observe.rows import as_rows, from_rows
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.weight_grids import block_grid, channel_grid, with_learned_levels
 
-__all__ = ["ChannelErrors", "GridView", "grid_view", "rows_of"]
+__all__ = ["ChannelErrors", "GridView", "grid_view", "input_axis", "rows_of", "shared_grid", "spans_of"]
 
 Float64 = NDArray[np.float64]
 _NOTHING_LEFT_DB = 1e-6  # an error as large as the signal
@@ -135,6 +137,9 @@ def _fine_grid(
     options: CalibratorOptions | None,
     block: int,
 ) -> Grid:
+    share = _share_of_ranges(format, calibrator, options)
+    if share is not None and stats.array is not None and stats.axis is not None and stats.array.ndim > 1:
+        return shared_grid(stats, format, symmetric, block if granularity is Granularity.BLOCK else None, share)
     own = {"format": format.name, "granularity": granularity, "symmetric": symmetric, "block": block}
     chosen = {"calibrator": calibrator, **(options.model_dump() if options else {})}
     spec = WeightSpec.model_validate(own | chosen)
@@ -147,11 +152,33 @@ def _fine_grid(
     signs = has_signs(format)
     if granularity is Granularity.CHANNEL:
         return channel_grid(rows_of(stats, axis, False), spec, axis, either_sign=signs)
-    along = _input_axis(array.ndim, axis)
+    along = input_axis(array.ndim, axis)
     return block_grid(rows_of(stats, along, True), spec, along, array.shape, either_sign=signs)
 
 
-def _input_axis(rank: int, axis: int) -> int:
+def _share_of_ranges(format: Format, calibrator: str, options: CalibratorOptions | None) -> float | None:
+    """The share of every range where that is all a calibrator says and the format asks for no more; None otherwise."""
+    if format.learns or format.reach(np.ones(2)) is not None:
+        return None
+    if calibrator == "ratio":
+        return ClipRatioOptions.model_validate(options.model_dump() if options else {}).ratio
+    return 1.0 if calibrator == DEFAULT_CALIBRATOR else None
+
+
+def shared_grid(stats: TensorStats, format: Format, symmetric: bool, block: int | None, share: float) -> Grid:
+    """The grid over the same share of every channel's or block's range, which are kept."""
+    assert stats.array is not None
+    assert stats.axis is not None
+    axis = stats.axis if block is None else input_axis(stats.array.ndim, stats.axis)
+    spans = share * spans_of(stats, axis, block)
+    if block is None:
+        low, high = spans[:, 0, 0], spans[:, 0, 1]
+    else:
+        low, high = (from_rows(spans[..., end], stats.shape, axis) for end in (0, 1))
+    return grid_from_range(low, high, format, symmetric=symmetric, axis=axis, block=block)
+
+
+def input_axis(rank: int, axis: int) -> int:
     """The axis that is summed over, beside the axis of the output channels: Conv and Gemm (transB) 1, ConvTranspose and
     Gemm 0, MatMul the last but one."""
     if axis == 0:
@@ -177,6 +204,13 @@ def rows_of(stats: TensorStats, axis: int, block: bool) -> Float32:
     """The weight as rows: turning 100 MB over for each move of a control would take too long."""
     assert stats.array is not None
     return as_rows(stats.array, axis, block=block)
+
+
+@lru_cache(maxsize=4)
+def spans_of(stats: TensorStats, axis: int, block: int | None) -> Float64:
+    """Smallest and largest value of each channel or block ``(rows, blocks, 2)``, zero within."""
+    rows = rows_of(stats, axis, block is not None)
+    return row_spans(rows, block or rows.shape[1])
 
 
 def _errors(stats: TensorStats, grid: Grid) -> tuple[ErrorSplit, ChannelErrors | None]:

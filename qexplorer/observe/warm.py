@@ -13,6 +13,8 @@ from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
 from qexplorer.observe.collecting.accumulate import Accumulator, ChannelLayout
+from qexplorer.observe.editing.ratio_bins import ratio_bins
+from qexplorer.observe.editing.ratio_error import error_at_share
 from qexplorer.observe.error import error_exact, error_from_histogram
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.observe.weights import array_stats
@@ -29,6 +31,10 @@ def warm() -> None:
         calibrate(stats, calibrator, format=get_format("int8"), symmetric=False)
         spec = WeightSpec(granularity=Granularity.CHANNEL, calibrator=calibrator)
         error_exact(values, weight_grid(values, spec, 0))
+    for name in ("nf4", "mxfp4"):
+        bins = ratio_bins(stats, get_format(name), symmetric=True, axis=1, block=8)
+        if bins is not None:
+            error_at_share(bins, get_format(name), 0.5, 1.0, values.size)
     for name in ("int8", "nf4", "codebook2"):
         grid = weight_grid(values, WeightSpec(format=name, granularity=Granularity.TENSOR), 0)
         error_from_histogram(stats.histogram, grid)

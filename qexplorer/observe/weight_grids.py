@@ -139,9 +139,10 @@ def _row_ranges(
     """Ranges ``(rows, blocks, 2)`` of rows of values, zero always within."""
     calibrator = chosen(spec.calibrator, kind, granularity, "weight")
     ranges: NDArray[np.float64] = calibrator.row_ranges(rows, block, Wanted(kind, spec.symmetric), spec.options)
+    if kind.reach(np.ones(2)) is None:  # most formats, whose weights need not be looked at again
+        return ranges
     for number in range(ranges.shape[1]):
         reach = kind.reach(np.abs(rows[:, number * block : (number + 1) * block].astype(np.float64)))
-        if reach is None:
-            break
+        assert reach is not None
         ranges[:, number] = np.clip(ranges[:, number], -reach[:, None], reach[:, None])
     return ranges

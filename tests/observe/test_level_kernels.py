@@ -15,7 +15,7 @@ from qexplorer.core.grid import fake_quantize, grid_from_range
 from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.observe.calibrators.least_squares import least_squares, least_squares_of_rows
 from qexplorer.observe.collecting.accumulate import histogram_of
-from qexplorer.observe.error import bins_sums, error_exact, error_from_histogram
+from qexplorer.observe.error import bins_sums, error_exact, error_from_histogram, row_sums
 
 FIVE = TableFormat("five", (-1.0, -0.25, 0.0, 0.125, 0.5))
 FORMATS = [get_format("nf4"), get_format("fp8_e4m3"), FIVE]
@@ -100,3 +100,22 @@ def test_mse_is_no_worse_than_any_of_many_ranges(format: Any) -> None:
     for row, (low, high) in zip(x[:12], ranges[:12], strict=True):
         best = min(error(row, p * min(row.min(), 0), p * max(row.max(), 0)) for p in parts)
         assert error(row, low, high) <= 1.05 * best
+
+
+@every
+def test_long_rows_and_blocks_across_pieces_are_judged_alike(format: Any) -> None:
+    """Rows longer than what the loop takes at once, in blocks that end elsewhere; NaN makes NaN, and no other error."""
+    x = np.random.default_rng(6).standard_t(4, (3, 5000)).astype(np.float32)
+    low, high = (
+        np.stack([getattr(part, end)(1) for part in np.split(x, range(48, 5000, 48), 1)], 1) for end in ("min", "max")
+    )
+    grid = grid_from_range(0.6 * low, 0.6 * high, format, symmetric=True, axis=1, block=48)
+    squared = (fake_quantize(x, grid).astype(np.float64) - x) ** 2
+    assert error_exact(x, grid).mse == pytest.approx(squared.mean(), rel=1e-12)
+    sums = row_sums(x, grid, x.shape)
+    assert sums[1, 104, :2].sum() == pytest.approx(squared[1, 104 * 48 :].sum(), rel=1e-12)
+    x[1, 2060] = np.nan
+    broken = row_sums(x, grid, x.shape)
+    assert np.isnan(broken[1, 42, 0])
+    broken[1, 42], sums[1, 42] = 0, 0
+    assert broken == pytest.approx(sums)

@@ -17,6 +17,7 @@ from qexplorer.load.model import load_model
 from qexplorer.observe.collecting.channels_store import channels_for
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.weights import weight_stats
+from qexplorer.ui.distributions import together
 from qexplorer.ui.distributions.to_recipe import with_rule, with_spec
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import editor_data, open_app, texts
@@ -263,3 +264,24 @@ def test_a_kept_setting_stands_beside_the_one_in_use(workspace_folder: Path) -> 
     app.button("forget_setting").click().run()
     assert len(charts(app)) == first
     assert not app.exception
+
+
+def test_after_a_drag_bins_tell_the_error_until_the_exact_one_is_asked_for(
+    workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of a large weight under one share: about, then value by value, which is nearly the same."""
+    monkeypatch.setattr(together, "_MANY", 100)
+    app = opened(workspace_folder)
+    control(app, "weight_bits").set_value(4).run()
+    control(app, "weight_granularity").set_value("block").run()
+    assert editor_data(app)["said"].startswith("Signal to quantization noise")
+    control(app, "weight_range").set_value("ratio").run()
+    about = editor_data(app)
+    assert about["said"].startswith(f"About {about['split']['sqnr']:.1f} dB, from bins of the values.")
+    next(b for b in app.button if b.label == "Judge value by value").click().run()
+    assert not app.exception
+    exact = editor_data(app)
+    assert exact["said"].startswith("Signal to quantization noise")
+    assert exact["split"]["sqnr"] == pytest.approx(about["split"]["sqnr"], abs=0.05)
+    assert exact["split"] != about["split"]
+    assert not [b for b in app.button if b.label == "Judge value by value"]

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from qexplorer.core.formats import Format
 from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.grid import Grid, grid_from_range
-from qexplorer.observe.calibrators.spans import row_spans
 from qexplorer.observe.editing.ratio_counting import Units, WeightedBins, count_groups, merged
+from qexplorer.observe.editing.ratio_error import error_at
 from qexplorer.observe.editing.scale_rule import ScaleRule, scale_rule
 from qexplorer.observe.stats import TensorStats
-from qexplorer.observe.tensor_grid import rows_of
+from qexplorer.observe.tensor_grid import rows_of, spans_of
 
 __all__ = ["OCTAVES", "Octaves", "RatioBins", "Tails", "ratio_bins", "why_not_together"]
 
@@ -136,7 +136,7 @@ def ratio_bins(
     """
     rows = rows_of(stats, axis, block is not None)
     size, symmetric = block or rows.shape[1], symmetric or not format.has_zero_point
-    spans = row_spans(rows, size)
+    spans = spans_of(stats, axis, block)
     ranges, rule = spans.reshape(-1, 2), scale_rule(format, symmetric=symmetric)
     grid = grid_from_range(ranges[:, 0], ranges[:, 1], format, symmetric=symmetric)
     if rule is None or (rule.series and not symmetric) or not _follows(grid, rule, ranges, symmetric):
@@ -231,25 +231,8 @@ def _octaves(whole: _RatioParts, rule: ScaleRule, format: Format) -> Octaves:
     errors = np.zeros((most, OCTAVES, 3))
     for k, bins in enumerate(whole.counted(whole.factors, whole.weights, group)):
         for octave in range(OCTAVES):
-            errors[k, octave] = _error_at(bins, format, whole.ends[0], 2.0**-octave)
+            errors[k, octave] = error_at(bins, format, whole.ends[0] * 2.0**-octave, 2.0**-octave)
     return Octaves(bounds, errors, rule.series.open)
-
-
-def _error_at(bins: WeightedBins, format: Format, ends: Float64, scale: float) -> tuple[float, float, float]:
-    """Rounding error, clipping error and values clipped on the grid with this scale."""
-    from qexplorer.observe.grid_kernels import bins_error
-    from qexplorer.observe.level_kernels import bins_error_on_levels
-
-    edges, (low, high) = (bins.low, bins.high, bins.weight), ends * scale
-    if format.table is None:
-        rounding, clipping, _ = bins_error(*edges, scale, low, high)
-    else:
-        rounding, clipping, _ = bins_error_on_levels(*edges, format.table.levels.astype(np.float64) * scale)
-    width = np.where(bins.high > bins.low, bins.high - bins.low, 1.0)
-    beyond = np.clip(low - bins.low, 0, width) + np.clip(bins.high - high, 0, width)
-    single = (bins.low < low) | (bins.high > high)
-    parts = np.where(bins.high > bins.low, beyond / width, single)
-    return rounding, clipping, float(np.dot(parts, bins.count))
 
 
 def _bars(whole: _RatioParts, mirrored: bool, groups: list[WeightedBins]) -> WeightedBins:

@@ -50,8 +50,9 @@ def draw_channels(model: Model, judged: Tried, settings: Settings, view: GridVie
     if shown in CHANNEL_VIEWS[:2]:
         spec, rows = _ranges(model, stats, view, by_range=shown == CHANNEL_VIEWS[1])
     elif shown == CHANNEL_VIEWS[3] and view.channels is None:
-        weight = stats.array is not None
-        st.caption("Blocks are judged together." if weight else "The table below judges an activation's channels.")
+        weight, blocks = stats.array is not None, view.grid.block is not None
+        asked = "Blocks are judged together." if blocks else "Channels are judged when each value is: ask for it above."
+        st.caption(asked if weight else "The table below judges an activation's channels.")
         return
     else:
         spec, rows = _heat(model, stats, view, found, error=shown == CHANNEL_VIEWS[3])

@@ -106,6 +106,7 @@ def editor_view(
     shown: Drawn,
     *,
     shares: bool = True,
+    about: bool = False,
     **how: Any,
 ) -> EditorView:
     """What the editor shows of the tensor, or of one of its channels.
@@ -118,6 +119,7 @@ def editor_view(
         view: its grid and error.
         shown: what is drawn of it.
         shares: whether the values of channels or blocks with scales of their own are drawn as shares of their ranges.
+        about: whether the error of the view is told from bins.
         how: fields of ``EditorView`` that say how it is drawn: ``log``, ``bent``, ``hide``, ``view``, ``heights``.
     """
     known = None if shown.grid is None else shown.grid.format  # with the levels that it learned
@@ -136,7 +138,7 @@ def editor_view(
         clip=_clip(settings, view, shown) if all_of.ratio is None else all_of.ratio.clip,
         marks=marks if known is not None and shown.channel is None and view.grid.axis is None else all_of.marks,
         grid=settings.text,
-        said=said_of(view, shown, settings, shares=all_of.ratio is not None and shares),
+        said=said_of(view, shown, settings, shares=all_of.ratio is not None and shares, about=about),
         error=view.error,
         follows=settings.calibrator == "minmax",
         ratio=all_of.ratio,
@@ -188,10 +190,10 @@ def _marks(
     return tuple(marks)
 
 
-def said_of(view: GridView, shown: Drawn, settings: Settings, *, shares: bool = False) -> str:
+def said_of(view: GridView, shown: Drawn, settings: Settings, *, shares: bool = False, about: bool = False) -> str:
     """Error and advice in words, exact: of what is drawn, and of the whole tensor where that is a part of it.
 
-    ``shares``: all channels or blocks are drawn as shares of their ranges.
+    ``shares``: all channels or blocks are drawn as shares of their ranges. ``about``: the view is told from bins.
     """
     from qexplorer.observe.advice import clip_advice
     from qexplorer.observe.error import error_from_histogram
@@ -208,6 +210,8 @@ def said_of(view: GridView, shown: Drawn, settings: Settings, *, shares: bool = 
     if shown.grid is None:
         hint = " Choose a channel to see its levels." if settings.granularity == "channel" else ""
         drawn = "drag to give all the same share of their ranges." if shares else f"the lines mark the widest.{hint}"
+        if about:
+            text = f"About {sqnr_text(error.sqnr_db)}, from bins of the values. {info.remark}"
         text += f" Each {settings.granularity} has a grid of its own; {drawn}"
     if shown.channel is None:
         return text

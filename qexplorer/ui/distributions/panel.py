@@ -22,13 +22,14 @@ from qexplorer.ui.distributions.channel_charts import draw_channels
 from qexplorer.ui.distributions.channels import draw_channel_table
 from qexplorer.ui.distributions.charts import draw_files
 from qexplorer.ui.distributions.controls import Settings, counts_scale, draw_grid_controls, draw_view_controls
-from qexplorer.ui.distributions.drawn_grid import drawn, view_of
+from qexplorer.ui.distributions.drawn_grid import drawn
 from qexplorer.ui.distributions.editor import Tried, draw_tensor_editor, editor_view, take_over, tried
 from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_grid, of_options, of_tensor, of_tensors
 from qexplorer.ui.distributions.needed import HOW_MUCH, draw_how_much
 from qexplorer.ui.distributions.numbers import draw_statistics
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe, is_decoded
+from qexplorer.ui.distributions.together import ask_exactly, view_after_drag
 from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
 from qexplorer.ui.session import current_model, remembered, show_error
@@ -94,7 +95,7 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
             second = draw_second_controls(model, stats, beside, settings)
     judged = tried(stats, source, settings)
     try:
-        view = view_of(judged.source, stats.name, settings, judged.stats)
+        view, about = view_after_drag(judged.source, judged.stats, settings)
     except QExplorerError as error:
         show_error(error)
         return
@@ -102,7 +103,7 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         shown = drawn(judged.source, judged.stats, view, _chosen_channel(judged.stats))
         log, bent = _scales(stats)
         hide = hidden() & EDITOR_PARTS
-        how: dict[str, Any] = {"shares": second is None, "log": log, "bent": bent, "hide": hide}
+        how: dict[str, Any] = {"shares": second is None, "about": about, "log": log, "bent": bent, "hide": hide}
         found = editor_view(model, stats, settings, judged, view, shown, **how)
         if second is not None and places is not None:
             with places[0]:
@@ -111,6 +112,9 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
                     draw_second(second, under)
         draw_tensor_editor(stats, judged, found)
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="files_of_editor"):
+            if about:
+                asks: dict[str, Any] = {"on_click": ask_exactly, "args": (stats.name, settings)}
+                st.button("Judge value by value", key="exactly", type="tertiary", icon=":material/rule:", **asks)
             now = write_link(_linked(stats, beside), shared_model(model))
             draw_share(now, PARTS, own=OWN_MODEL if DIGEST in now else None)
             draw_files(model, judged, settings, shown, log=log, bent=bent)

@@ -16,19 +16,19 @@ from qexplorer.ui.distributions.controls import Settings
 from qexplorer.ui.distributions.drawn_grid import view_of
 from qexplorer.ui.grid_editor.payload import Mark
 from qexplorer.ui.grid_editor.ratio import RatioView
-from qexplorer.ui.view.choices import chosen
+from qexplorer.ui.view.choices import choice, chosen
 
 if TYPE_CHECKING:
     from qexplorer.observe.editing.ratio_bins import RatioBins
     from qexplorer.observe.stats import TensorStats
     from qexplorer.observe.tensor_grid import GridView
 
-__all__ = ["RATIO", "Together", "in_values", "set_ratio", "together"]
+__all__ = ["RATIO", "Together", "ask_exactly", "in_values", "quick_view", "set_ratio", "together", "view_after_drag"]
 
 RATIO = "ratio"
 """The calibrator whose option is the share that is dragged."""
 
-_FEW = 2**21  # of more values the ranges of calibrators that are not in use are not asked for
+_MANY = 2**21  # of more values the ranges of calibrators that are not in use are not asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +64,7 @@ def together(source: str, stats: TensorStats, settings: Settings, view: GridView
     if why is not None:
         return Together(None, note=why)
     mirrored = settings.symmetric or not kind.has_zero_point
-    key = (settings.format, mirrored, has_signs(kind), what, settings.block)
-    assert view.grid.axis is not None
-    bins = _bins(source, stats.name, *key, stats, kind, (view.grid.axis, view.grid.block))
+    bins = _kept_bins(source, stats, settings)
     if bins is None:
         return Together(None, note=f"No share to drag: the scales of {kind.name} follow no rule known here.")
     share, own = _share(bins, settings, stats, view)
@@ -94,6 +92,18 @@ def set_ratio(kind: str, share: float, place: str = "") -> None:
     chosen(f"{place}{kind}_range", RATIO)
 
 
+def _kept_bins(source: str, stats: TensorStats, settings: Settings) -> RatioBins | None:
+    """What judges all channels or blocks under these settings, whatever the share; counted once."""
+    from qexplorer.observe.tensor_grid import input_axis
+
+    kind, fine = settings.grid_format, settings.granularity == "block"
+    assert stats.axis is not None
+    axis = input_axis(len(stats.shape), stats.axis) if fine else stats.axis
+    mirrored = settings.symmetric or not kind.has_zero_point
+    key = (settings.format, mirrored, has_signs(kind), settings.granularity, settings.block)
+    return _bins(source, stats.name, *key, stats, kind, (axis, settings.block if fine else None))
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _bins(
     source: str,  # noqa: ARG001 - the first seven are the key
@@ -110,6 +120,57 @@ def _bins(
     from qexplorer.observe.editing.ratio_bins import ratio_bins
 
     return ratio_bins(_stats, _format, symmetric=mirrored, axis=_laid[0], block=_laid[1])
+
+
+def view_after_drag(source: str, stats: TensorStats, settings: Settings) -> tuple[GridView, bool]:
+    """The tensor under the grid that ``settings`` asks for, and whether its error is told from bins.
+
+    Value by value 25 million of them take longer than a drag may where each block has a scale, or levels are not evenly
+    spaced.
+    """
+    found = None if _exactly(stats, settings) else quick_view(source, stats, settings)
+    return (view_of(source, stats.name, settings, stats), False) if found is None else (found, True)
+
+
+def quick_view(source: str, stats: TensorStats, settings: Settings) -> GridView | None:
+    """The view that kept bins give, at the share in ``settings``; None where bins cannot.
+
+    Its error is within 0.1 % at the best share. Of blocks the grid is the one at share 1: it says where blocks lie.
+    """
+    from qexplorer.observe.editing.ratio_error import error_at_share
+    from qexplorer.observe.tensor_grid import GridView, shared_grid
+
+    bins, kind = _kept_bins(source, stats, settings), settings.grid_format
+    if bins is None:
+        return None
+    share, values = float(dict(settings.options)[RATIO]), int(np.prod(stats.shape))
+    whole = view_of(source, stats.name, replace(settings, calibrator=DEFAULT_CALIBRATOR, options=()), stats)
+    error = error_at_share(bins, kind, share, whole.error.signal_power, values)
+    blocks = settings.granularity == "block"
+    grid = whole.grid if blocks else shared_grid(stats, kind, settings.symmetric, None, share)
+    return GridView(grid, share * whole.low, share * whole.high, error, None, None)
+
+
+def ask_exactly(tensor: str, settings: Settings) -> None:
+    """Has the tensor judged value by value under these settings, in front of a run."""
+    chosen(_exactly_name(tensor), settings.text)
+
+
+def _exactly(stats: TensorStats, settings: Settings) -> bool:
+    """Whether every value is judged: after a drag only where that is fast, or was asked for."""
+    shared = settings.calibrator == RATIO and settings.granularity != "tensor" and settings.clip is None
+    kind = settings.grid_format
+    if dict(settings.options).get(RATIO) == 1.0:  # min-max, which was judged before anything was dragged
+        return True
+    if not shared or stats.array is None or stats.axis is None or stats.array.size <= _MANY or kind.learns:
+        return True
+    if kind.reach(np.ones(2)) is not None or choice(_exactly_name(stats.name), None) == settings.text:
+        return True
+    return kind.is_uniform and settings.granularity == "channel"
+
+
+def _exactly_name(tensor: str) -> str:
+    return f"tensor_exactly:{tensor}"
 
 
 def _shares(bins: RatioBins, stats: TensorStats, view: GridView) -> np.ndarray:
@@ -138,7 +199,7 @@ def _marks(source: str, stats: TensorStats, settings: Settings, bins: RatioBins,
     found, grid = [], (settings.grid_format, Granularity(settings.granularity), stats.kind)
     for name in calibrator_controls.names_offered(*grid):
         used = name == settings.calibrator
-        if name == RATIO or not (used or np.prod(stats.shape) <= _FEW):
+        if name == RATIO or not (used or np.prod(stats.shape) <= _MANY):
             continue
         plain = replace(settings, calibrator=name, options=(), clip=None)
         own = view if used else view_of(source, stats.name, plain, stats)

@@ -81,8 +81,10 @@ def compare(
         board.tell("starting")
         files = keep_samples(folder, subject.inputs)
         with Engine(subject, files, effort, board, cancelled, elsewhere=there) as engine:
-            run = _run if there is None else _run_elsewhere
-            made = run(engine, model, wanted, data, list(backends), board, forecast)
+            if there is None:
+                made = _run(engine, model, wanted, data, list(backends), board, forecast)
+            else:
+                made = _run_elsewhere(engine, model, wanted, data, list(backends), board)
             runs, said = engine.runs(), engine.predictions()
     return Comparison(
         id=uuid.uuid4().hex,
@@ -119,26 +121,15 @@ def _run(
 
     While this process observes, a processor that has nothing to do takes the float model on one of the others.
     """
+    first, others = backends[:1], backends[1:]
 
-    def told(text: str, share: float) -> None:
-        board.advance("observe", share)
-        engine.collect()
+    def meanwhile(share: float) -> None:
         if share < 1.0:
             left_s = forecast.preparing(recipes, data.calibration.n, share)
             engine.submit_meanwhile(others, float_variant(model), first[0], left_s)
-        board.tell(text, engine.runs())
 
     engine.expect(backends, [recipe.digest for recipe in recipes])
-    first, others = backends[:1], backends[1:]
-    for backend in first:
-        engine.submit(backend, float_variant(model))
-    made: list[Prepared] = []
-    for item in prepare(model, recipes, data, progress=told):
-        made.append(item)
-        _submit(engine, item, first)
-        board.advance("quantize", len(made) / len(recipes))
-    board.advance("observe", 1.0)
-    board.advance("quantize", 1.0)
+    made = _judged_as_prepared(engine, model, recipes, data, first, board, meanwhile)
     engine.submit_meanwhile(others, float_variant(model), first[0])
     engine.finish_judging()
     engine.time_all(first)  # whoever waits has one backend's numbers, whole, before the others are begun
@@ -160,16 +151,35 @@ def _run_elsewhere(
     data: DataSet,
     backends: list[str],
     board: Board,
-    forecast: Forecast,  # noqa: ARG001 - of this machine
 ) -> list[Prepared]:
     """Has a cluster judge each variant on each backend as soon as there is a file for it, then time all of them."""
+    engine.expect(backends, [recipe.digest for recipe in recipes])
+    made = _judged_as_prepared(engine, model, recipes, data, backends, board, lambda _: None)
+    engine.finish_judging()
+    engine.time_all(backends)
+    return made
+
+
+def _judged_as_prepared(
+    engine: Engine,
+    model: Model,
+    recipes: list[Recipe],
+    data: DataSet,
+    backends: list[str],
+    board: Board,
+    meanwhile: Callable[[float], None],
+) -> list[Prepared]:
+    """Makes the files of all recipes, and has float and each of them judged on ``backends`` as soon as there is one.
+
+    ``meanwhile`` is told the share that is observed.
+    """
 
     def told(text: str, share: float) -> None:
         board.advance("observe", share)
         engine.collect()
+        meanwhile(share)
         board.tell(text, engine.runs())
 
-    engine.expect(backends, [recipe.digest for recipe in recipes])
     for backend in backends:
         engine.submit(backend, float_variant(model))
     made: list[Prepared] = []
@@ -179,8 +189,6 @@ def _run_elsewhere(
         board.advance("quantize", len(made) / len(recipes))
     board.advance("observe", 1.0)
     board.advance("quantize", 1.0)
-    engine.finish_judging()
-    engine.time_all(backends)
     return made
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from qexplorer.core.dataset import DataSet, Split
@@ -56,6 +56,10 @@ class Elsewhere:
     inputs: Mapping[str, InputFile]
     scheduler: TaskScheduler
     machine: dict[str, Any] | None = None
+    _shared: SharedScheduler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shared = SharedScheduler(self.scheduler)
 
     @property
     def places(self) -> int:
@@ -84,7 +88,7 @@ class Elsewhere:
         }
         inputs = {**self.inputs, "file": file_input(variant.path)}
         task = SweepTask(_JUDGE, order, inputs, limits=self.subject.allowed(BASE))
-        return JudgedThere.from_json(SharedScheduler(self.scheduler).do(task, cancelled).result()).judged()
+        return JudgedThere.from_json(self._shared.do(task, cancelled).result()).judged()
 
     def time(
         self, variants: Mapping[str, Mapping[str, Variant]], plan: TimingPlan, threads: int, cancelled: Cancel
@@ -101,7 +105,7 @@ class Elsewhere:
         }
         inputs = {**self.inputs, **{f"file {key}": file_input(variant.path) for key, variant in every.items()}}
         task = SweepTask(_TIME, order, inputs, exclusive=True, limits=self.subject.allowed(BASE))
-        found = TimedThere.from_json(SharedScheduler(self.scheduler).do(task, cancelled).result())
+        found = TimedThere.from_json(self._shared.do(task, cancelled).result())
         self.machine = found.machine
         return {
             b: {key: replace(one, where=found.where) for key, one in each.items()} for b, each in found.timed.items()

@@ -14,10 +14,9 @@ from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
 from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.elsewhere.asking import Elsewhere
-from qexplorer.measure.fidelity.looking_ahead import can_prepare
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
-from qexplorer.measure.pace.preparer import Preparers
+from qexplorer.measure.pace.preparer import Preparers, can_prepare
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.pace.waiting import Wait, waiting_text
 from qexplorer.measure.scoring import Scoring, keep_labels
@@ -275,7 +274,9 @@ class Engine:
         asked = {b: {slot[1]: variant for slot, variant in self._to_time(b).items()} for b in backends}
         asked = {backend: variants for backend, variants in asked.items() if variants}
         if asked:
-            future = self._pool.submit(there.time, asked, self._plan, self._threads, self._cancelled)
+            future = self._pool.submit(
+                copy_context().run, there.time, asked, self._plan, self._threads, self._cancelled
+            )
             while not wait([future], timeout=_POLL_S).done:
                 self._board.tell("timing on a machine of the cluster")
             self._timed |= {(b, key): timed for b, found in future.result().items() for key, timed in found.items()}

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from threading import Event
 
 __all__ = ["OnPreparing", "prepare_here", "prepares_here", "preparing", "tell_preparing"]
 
 OnPreparing = Callable[[Path | None, int | None], None]
 """Told a file and the batch size that it is prepared for (None: it has none); ``(None, None)`` when that is over."""
 
-_HERE: list[bool] = []
+_HERE = Event()
 _TELL: ContextVar[OnPreparing | None] = ContextVar("tell_preparing", default=None)
 
 
@@ -23,12 +24,12 @@ def tell_preparing(tell: OnPreparing | None) -> None:
 
 def prepare_here() -> None:
     """Has this process, which is there for that, prepare files itself from now on, instead of in a child for each."""
-    _HERE[:] = [True]
+    _HERE.set()
 
 
 def prepares_here() -> bool:
     """Whether this process prepares files itself."""
-    return bool(_HERE)
+    return _HERE.is_set()
 
 
 @contextmanager

@@ -15,21 +15,27 @@ from typing import Any
 
 from qexplorer.core.errors import BackendError, Cancelled, QExplorerError
 from qexplorer.graph.allowance import allowance_at
-from qexplorer.measure.fidelity.looking_ahead import can_prepare
 from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.process.limits import BASE
 from qexplorer.process.places.taking import asked_ns
+from qexplorer.run.protocol import Backend
 from qexplorer.run.registry import BACKENDS
 from qexplorer.scheduling.task import SweepTask
 from qexplorer.scheduling.working_child import WorkingChild
 
-__all__ = ["Preparer", "Preparers"]
+__all__ = ["Preparer", "Preparers", "can_prepare"]
 
 _TARGETS = {
-    False: "qexplorer.measure.fidelity.looking_ahead:prepare_file",
-    True: "qexplorer.measure.fidelity.looking_ahead:prepare_look",
+    False: "qexplorer.measure.pace.preparer_child:prepare_file",
+    True: "qexplorer.measure.pace.preparer_child:prepare_look",
 }
 _LIMITS = replace(BASE, quiet_s=600.0)
+
+
+def can_prepare(backend: Backend) -> bool:
+    """Whether loading a file is what takes long there, and is not done twice."""
+    prepares = backend.capabilities.prepares
+    return prepares is not None and not prepares.each_shape
 
 
 class Preparer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -246,7 +247,7 @@ def test_a_process_that_is_there_to_convert_starts_no_child(
     """Who prepares one file after the other imports the converter once; any other process leaves it to a child."""
     done: list[str] = []
     monkeypatch.delitem(sys.modules, "litert_torch", raising=False)
-    monkeypatch.setattr(preparing, "_HERE", [])
+    monkeypatch.setattr(preparing, "_HERE", Event())
     monkeypatch.setattr(cache, "convert", lambda _: done.append("here"))
     monkeypatch.setattr(cache, "run_in_child", lambda *_, **__: done.append("in a child"))
     if there_for_it:

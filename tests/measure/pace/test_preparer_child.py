@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from qexplorer.measure.fidelity import looking_ahead
-from qexplorer.measure.fidelity.looking_ahead import can_prepare, prepare_look
 from qexplorer.measure.fidelity.single_points import Asked, each_alone
+from qexplorer.measure.pace import preparer_child
+from qexplorer.measure.pace.preparer import can_prepare
+from qexplorer.measure.pace.preparer_child import prepare_look
 from qexplorer.run.protocol import Session, SessionOptions
 from qexplorer.run.registry import BACKENDS
 from tests.measure.models import SHAPE, make_cnn
@@ -39,8 +40,8 @@ class Remembering:
 def prepared(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The files that are loaded ahead for ``path``."""
     backend = Remembering()
-    monkeypatch.setattr(looking_ahead, "usable", lambda _: backend)
-    monkeypatch.setattr(looking_ahead, "prepare_here", lambda: None)  # this process has other things to do
+    monkeypatch.setattr(preparer_child, "usable", lambda _: backend)
+    monkeypatch.setattr(preparer_child, "prepare_here", lambda: None)  # this process has other things to do
     prepare_look({"order": {"backend": "remembering", "path": str(path), "threads": 1}})
     return backend.files
 

@@ -1,13 +1,13 @@
-"""Prepares files in a process of its own before they are judged, and the graphs that looks inside will run.
+"""What the preparer's child does: it prepares files before they are judged, and the graphs that looks inside will run.
 
 A backend that converts files converts two for a look: the one in question, and the same with its codes handed out
-(``code_readout.py``). The second does not depend on what the first answers, so that a processor with nothing to do can
-begin with it. Whether a look will be needed is only known afterwards; the same graph on another backend tells.
+(``fidelity/code_readout.py``). The second does not depend on what the first answers, so that a processor with nothing
+to do can begin with it. Whether a look will be needed is only known afterwards; the same graph on another backend says
+so.
 """
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,13 @@ from qexplorer.measure.fidelity.code_readout import told_file
 from qexplorer.measure.fidelity.rounding_points import points_of
 from qexplorer.measure.fidelity.single_points import told_by_itself
 from qexplorer.measure.pace.waiting import announce
+from qexplorer.measure.scratch import scratch
 from qexplorer.process.child import Emit
 from qexplorer.run.preparing import prepare_here, tell_preparing
-from qexplorer.run.protocol import Backend, Mode, SessionOptions
+from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import usable
 
-__all__ = ["can_prepare", "prepare_file", "prepare_look"]
-
-
-def can_prepare(backend: Backend) -> bool:
-    """Whether loading a file is what takes long there, and is not done twice."""
-    prepares = backend.capabilities.prepares
-    return prepares is not None and not prepares.each_shape
+__all__ = ["prepare_file", "prepare_look"]
 
 
 def prepare_file(arguments: dict[str, Any], emit: Emit) -> None:
@@ -64,8 +59,8 @@ def prepare_look(arguments: dict[str, Any], emit: object = None) -> None:  # noq
         return
     prepare_here()
     tell_preparing(None)
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
-        backend.load(told_file(model, points, Path(folder)), _options(order))
+    with scratch() as folder:  # this child is ended with whoever looks
+        backend.load(told_file(model, points, folder), _options(order))
 
 
 def _options(order: dict[str, Any]) -> SessionOptions:

@@ -7,15 +7,14 @@ may at a QuantizeLinear. What a file holds decides, not how it was made, so that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qexplorer.core.formats import FORMATS, Storage
 from qexplorer.core.formats.levels import LevelTable
 from qexplorer.graph.attributes import number
 from qexplorer.graph.index import GraphIndex
+from qexplorer.graph.narrow_floats import float8_made
 
 if TYPE_CHECKING:
     import onnx
@@ -57,24 +56,12 @@ def levels_made(node: onnx.NodeProto, index: GraphIndex) -> LevelsMade | None:
 
 def _cast(node: onnx.NodeProto, index: GraphIndex) -> LevelsMade | None:
     narrow = index.maker(node.input[0])
-    if int(number(node, "to", 0)) != _FLOAT or narrow is None or narrow.op_type != "Cast":
-        return None
-    table = _float8().get(int(number(narrow, "to", 0)))
-    if table is None or index.is_constant(narrow.input[0]):
+    made = None if narrow is None or int(number(node, "to", 0)) != _FLOAT else float8_made(narrow)
+    if narrow is None or made is None or made.table is None or index.is_constant(narrow.input[0]):
         return None
     clip = index.maker(narrow.input[0])
     bounded = clip is not None and clip.op_type == "Clip" and all(name in index.constants for name in clip.input[1:])
-    return _divided(clip.input[0] if clip is not None and bounded else narrow.input[0], table, index)
-
-
-@lru_cache(maxsize=1)
-def _float8() -> dict[int, LevelTable]:
-    """Levels of the 8-bit floats by their type in ONNX."""
-    import onnx
-
-    formats = [each for each in FORMATS if each.storage is Storage.FLOAT8 and each.default_block is None]
-    kinds = {onnx.TensorProto.DataType.Value(each.carrier.upper()): each.table for each in formats}
-    return {kind: table for kind, table in kinds.items() if table is not None}
+    return _divided(clip.input[0] if clip is not None and bounded else narrow.input[0], made.table, index)
 
 
 def _searched(node: onnx.NodeProto, index: GraphIndex) -> LevelsMade | None:

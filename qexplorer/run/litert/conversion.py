@@ -158,19 +158,11 @@ def _near(a: Array, b: Array, share: float) -> bool:
 
 def _refuse_float8(model: onnx.ModelProto) -> None:
     """Says which node makes 8-bit floats while the model runs; weights of that type are decoded by now."""
-    import onnx
-
-    from qexplorer.core.formats import FORMATS, Storage
-    from qexplorer.graph.attributes import number
     from qexplorer.graph.index import label_of
+    from qexplorer.graph.narrow_floats import float8_made
 
-    kinds = {
-        onnx.TensorProto.DataType.Value(f.carrier.upper()): f
-        for f in FORMATS
-        if f.storage is Storage.FLOAT8 and not f.default_block
-    }
     for node in model.graph.node:
-        made = kinds.get(int(number(node, "to", 0))) if node.op_type == "Cast" else None
+        made = float8_made(node)
         if made is not None:
             raise BackendError(
                 f"LiteRT has no tensors of {made.name}, which '{label_of(node)}' rounds activations to",

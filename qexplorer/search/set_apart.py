@@ -37,8 +37,8 @@ def calibration_parts(data: DataSet, shares: Sequence[float]) -> list[DataSet]:
     """
     split, count = data.calibration, len(shares) + 1
     if split.n < LEAST * count:
-        what = f"{count} parts need at least {LEAST * count} calibration samples, and there are {split.n}"
-        raise DataError(what, where=data.name, do="give more samples")
+        need = f"judging on samples set apart needs at least {LEAST * count} calibration samples"
+        raise DataError(f"{need}, and there are {split.n}", where=data.name, do="give more samples")
     strata = None if split.labels is None else task_of(data).strata(split.labels)
     order, at, parts = spread_order(split.n, strata), 0, list[DataSet]()
     for share in shares:

@@ -37,8 +37,12 @@ def times_path(backend: str, variants: Mapping[str, Path], *, threads: int, batc
 
 
 def forget_times(name: str) -> None:
-    """Removes what is kept under the name of a file, so that it is measured again; nothing if it is gone already."""
-    (workspace(_FOLDER) / Path(name).name).unlink(missing_ok=True)
+    """Removes what is kept under the name of a file, so that it is measured again.
+
+    Nothing if it is gone already, or has no name: reports from before times were kept name none.
+    """
+    if name:
+        (workspace(_FOLDER) / Path(name).name).unlink(missing_ok=True)
 
 
 def kernels_digest(path: Path) -> str:

@@ -120,10 +120,6 @@ class Verifier:
             self._made[recipe.digest] = made
         return self._made[recipe.digest]
 
-    def of(self, recipe: Recipe) -> tuple[QuantizedModel, Evaluated]:
-        """The quantized model and what it loses (see :meth:`judged`)."""
-        return self.made(recipe), self.judged(recipe).found
-
     def judged(self, recipe: Recipe) -> JudgedMix:
         """All that was measured of a recipe; each is run once, here or by others.
 

@@ -130,7 +130,7 @@ class _Repair:
         statistics = self._statistics(seen, "observing sample")
         yard = yardstick_of(self.model, apart)
         verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
-        _, before = verifier.of(self.recipe)
+        before = verifier.evaluated(self.recipe)
         self.tell("looking at sums of products", 0.1)
         sums = SaturatingSums(verifier)
         summed = sums.of(self.recipe)

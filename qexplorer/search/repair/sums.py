@@ -13,6 +13,7 @@ import onnx
 
 from qexplorer.core.errors import BackendError
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.measure.arithmetic.emulation import emulated
 from qexplorer.measure.arithmetic.overflow import INT32
 from qexplorer.measure.arithmetic.pair_sums import HIGH
@@ -81,7 +82,7 @@ class SaturatingSums:
         return self._known[recipe.digest]
 
     def _found(self, recipe: Recipe) -> SumsFound | None:
-        made, _ = self.verifier.of(recipe)
+        made = self.verifier.made(recipe)
         model = self.verifier.model
         part = self.verifier.apart.take(slice(_SAMPLES))
         plain = [each[: part.n] for each in self.verifier.floats]
@@ -125,16 +126,13 @@ def _overflows(layer: LayerArithmetic) -> Diagnosis:
     return Diagnosis(layer.name, layer.op, Fault.SATURATED, sentence, severity=(layer.data_largest or 0) / INT32)
 
 
-def _percent(share: float) -> str:
-    return f"{share:.2%}" if share >= 1e-4 else "under 0.01%"
-
-
 def _saturates(layer: LayerArithmetic, found: SumsFound) -> Diagnosis:
     share = layer.saturated or 0.0
+    part = percent_text(share, 2) if share >= 1e-4 else "under 0.01 %"
     here = {True: ", this one among them", False: ", and adds them exactly on this one", None: ""}[saturates_here()]
     sentence = (
-        f"{_percent(share)} of its sums of two products do not fit 16 bits: ONNX Runtime cuts them off on x86 "
-        f"processors without VNNI{here}"
+        f"{part} of its sums of two products do not fit 16 bits: ONNX Runtime cuts them off on x86 processors "
+        f"without VNNI{here}"
     )
     return Diagnosis(layer.name, layer.op, Fault.SATURATED, sentence, severity=1 + share, shown=_shown(layer, found))
 

@@ -53,3 +53,5 @@ def test_the_same_kernels_are_measured_once_until_somebody_asks_again(
     assert clocked(anew=True).call_ms != first.call_ms
     forget_times(first.kept)
     assert clocked().call_ms["one"] == pytest.approx(3.0)
+    forget_times("")
+    assert len(measured) == 3, "a report that names nothing kept forgets nothing"

@@ -93,11 +93,13 @@ class Report(Generic[PartialT]):
 
     def wait(self, waiting: Waiting | None) -> None:
         """Tells the job's place in the line for the machine; None: it goes on. Any thread may call it."""
-        if waiting is not None:
-            self._since_waiting = self._clock() if self._since_waiting is None else self._since_waiting
-        elif self._since_waiting is not None:
-            self._pace.skip(self._clock() - self._since_waiting)
-            self._since_waiting = None
+        with self._lock:
+            since = self._since_waiting
+            if waiting is None:
+                self._since_waiting = None
+                self._pace.skip(0.0 if since is None else self._clock() - since)
+            elif since is None:
+                self._since_waiting = self._clock()
         self._emit({"event": "progress", "waiting": None if waiting is None else asdict(waiting)})
 
     def flush(self) -> None:
@@ -115,7 +117,9 @@ class Report(Generic[PartialT]):
 
     def after_loading(self, step: str, done: float) -> None:
         """As :meth:`step`, with ``done`` the share of what comes after loading; the time left follows from its pace."""
-        self.step(step, overall(done), self._pace.left(self._clock(), done))
+        with self._lock:
+            left = self._pace.left(self._clock(), done)
+        self.step(step, overall(done), left)
 
     def count_samples(self, done: int, total: int) -> None:
         """Tells how many samples were observed, which is most of what comes after loading."""

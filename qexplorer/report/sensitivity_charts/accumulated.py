@@ -7,12 +7,13 @@ from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER, NEUTRAL, ROUNDING
+from qexplorer.report.sensitivity_charts.sensitivity_table import SETUPS, loss_title
 from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
 
 __all__ = ["AccumulatedPoint", "accumulated_info", "accumulated_spec"]
 
 _HEIGHT = 190
-_ALONE, _SUM, _UP_TO, _BUT = "it alone", "sum of those alone so far", "all up to it", "all but it"
+_SUM, _ALONE, _UP_TO, _BUT = "sum of those alone so far", *(SETUPS[s] for s in ("alone", "cumulative", "all_but_one"))
 _COLOURS = {_ALONE: INTEGER, _SUM: NEUTRAL, _UP_TO: CLIPPING, _BUT: ROUNDING}
 
 
@@ -58,10 +59,9 @@ def accumulated_spec(report: SensitivityReport) -> dict[str, Any]:
     """The chart: dots for each alone, lines for what adds up."""
     rows = [asdict(each) for each in accumulated_info(report)]
     names = [name for name in _COLOURS if any(row["what"] == name for row in rows)]
-    unit = "KL divergence (nats)" if report.unit == "nats" else "squared error / signal"
     x = {"field": "place", "type": "quantitative", "title": "layer, in graph order", "axis": {"format": "d"}}
     x |= {"scale": {"domain": [1, max(len(report.layers), 2)], "nice": False, "padding": 8}}
-    y = {"field": "loss", "type": "quantitative", "title": unit, "scale": {"type": "log"}}
+    y = {"field": "loss", "type": "quantitative", "title": loss_title(report), "scale": {"type": "log"}}
     y |= {"axis": {"format": ".0e", "tickCount": 4}}
     colour = {
         "field": "what",

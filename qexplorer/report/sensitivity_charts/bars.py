@@ -8,6 +8,7 @@ from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import FLOAT, INTEGER, NEUTRAL, ROUNDING
+from qexplorer.report.sensitivity_charts.sensitivity_table import loss_title
 from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
 
 __all__ = ["SensitivityBar", "bars_info", "bars_spec"]
@@ -76,10 +77,9 @@ def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[st
         }
         for place, bar in enumerate(info)
     ]
-    unit = "KL (nats)" if report.unit == "nats" else "error / signal"
     x = {
         "type": "quantitative",
-        "title": f"{unit}: bar evaluated, ring foretold",
+        "title": f"{loss_title(report)}: bar evaluated, ring foretold",
         "scale": {"type": "log", "domainMin": least, "nice": False},
         "axis": {"format": ".0e", "tickCount": 5, "labelOverlap": True},
     }

@@ -8,13 +8,18 @@ from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, 
 
 __all__ = [
     "SENSITIVITY_HEADER",
+    "SETUPS",
     "accord_words",
     "drop_text",
     "loss_text",
+    "loss_title",
     "measures_rows",
     "sensitivity_cells",
     "whole_words",
 ]
+
+SETUPS = {"alone": "it alone", "all_but_one": "all but it", "cumulative": "all up to it"}
+"""Which layers are rounded beside the one that is looked at, in words."""
 
 SENSITIVITY_HEADER = ("layer", "operator", "foretold", "evaluated", "interval", "samples", "SQNR, dB", "metric drop")
 
@@ -38,16 +43,13 @@ def _row(layer: LayerSensitivity, rounded: str, report: SensitivityReport) -> tu
     )
 
 
-_SETUPS = {"alone": "it alone", "all_but_one": "all but it", "cumulative": "all up to it"}
-
-
 def measures_rows(report: SensitivityReport, layer: LayerSensitivity, rounded: str = "both") -> list[dict[str, str]]:
     """What one layer costs by every measure, a row for each way of rounding it that is known, and for all layers."""
     rows = []
     told = layer.gradient(rounded)
     if told is not None:
-        rows.append({"rounded": "it alone, foretold", _loss_title(report): loss_text(told), "samples": str(told.n)})
-    for setup, words in _SETUPS.items():
+        rows.append({"rounded": "it alone, foretold", loss_title(report): loss_text(told), "samples": str(told.n)})
+    for setup, words in SETUPS.items():
         seen = layer.exact(rounded if setup == "alone" else "both", setup)
         if seen is not None:
             rows.append({"rounded": words} | _measures(report, seen))
@@ -57,13 +59,14 @@ def measures_rows(report: SensitivityReport, layer: LayerSensitivity, rounded: s
     return [{name: row.get(name, "-") for name in known} for row in rows]
 
 
-def _loss_title(report: SensitivityReport) -> str:
-    return "KL, nats" if report.unit == "nats" else "error / signal"
+def loss_title(report: SensitivityReport) -> str:
+    """What the loss is, short enough for an axis or a column."""
+    return "KL (nats)" if report.unit == "nats" else "error / signal"
 
 
 def _measures(report: SensitivityReport, seen: Evaluated) -> dict[str, str]:
     return {
-        _loss_title(report): loss_text(seen),
+        loss_title(report): loss_text(seen),
         "SQNR, dB": "-" if seen.sqnr_db is None else f"{seen.sqnr_db:.1f}",
         "MSE": f"{seen.mse:.3g}",
         "cosine": "-" if seen.cosine is None else f"{seen.cosine:.5f}",

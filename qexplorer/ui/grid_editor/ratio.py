@@ -64,7 +64,6 @@ def ratio_span(view: RatioView) -> tuple[float, float]:
 def ratio_data(view: RatioView) -> dict[str, Any]:
     """The field ``ratio`` of the editor's data."""
     return _bins_data(view.bins) | {
-        "what": view.what,
         "format": format_data(view.format, symmetric=view.symmetric),
         "reach": view.reach or 1.0,
         "shares": view.reach is None,

@@ -4,7 +4,7 @@ A logarithm takes quiet values as seriously as loud ones. On a grid of 256 even 
 is lost, and what rounding puts in its place is as large behind the logarithm as the signal is; where a spectrogram is
 then spread over the range between its minimum and its maximum, all of it moves. No range and no calibrator mends that,
 16 bits do in part. So these products stay in float: in basic_pitch, whose constant-Q transform is such a part, they are
-8 % of the multiplications, and the answers go from 8 to 28 dB and more.
+8 % of the multiplications, and the answers go from 6 to 10 dB to 21 to 27 dB (benchmarks/results/public_models.md).
 
 What counts is found backwards from each Log, by way of squares and magnitudes of values and of all that is linear in
 them; any other operator ends the way, so that no network in front of a spectrum is taken along.

@@ -96,6 +96,11 @@ class DataSet:
             return f"none of the {n:,} samples that judge is among those that calibrate"
         return f"{self.shared:,} of the {n:,} samples that judge {_are(self.shared)} among those that calibrate too"
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name or 'input'} {each.shape[1:]}" for name, each in self.calibration.inputs.items())
+        parts = f"{self.calibration.n} samples calibrate, {self.evaluation.n} judge"
+        return f"DataSet({self.name!r}: {parts}; {shapes}; {len(self.classes) or 'no'} named classes)"
+
     def _repr_html_(self) -> str:
         return as_html(self)
 

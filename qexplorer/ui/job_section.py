@@ -102,10 +102,12 @@ class JobSection(Generic[OrderT, ResultT, PartialT]):
                 self.left(found)
 
     def draw_button(self) -> None:
-        """The button alone; pressed, it starts the work and draws the page anew."""
+        """The button, and what is lacking; pressed, it starts the work and draws the page anew."""
         if draw_start(self.kind.name, self.button, off=self.order is None) and self.order is not None:
             start_job(self.kind, self.order)
             st.rerun()
+        if self.button.lacks is not None:  # a screen that is touched shows no help
+            st.caption(self.button.lacks)
         _say_where(self.kind.name)
 
     def draw_job(self, job: JobState) -> None:

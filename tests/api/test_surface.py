@@ -115,6 +115,13 @@ def test_values_show_themselves(model: Any, table: Any) -> None:
     assert "int8" in quantized._repr_html_()
 
 
+def test_a_data_set_says_what_it_is_and_not_its_arrays() -> None:
+    """In a prompt it is one line with both parts and the shape of a sample."""
+    told = repr(qx.data("digits"))
+    assert "\n" not in told
+    assert all(part in told for part in ("'digits'", "512 samples calibrate, 597 judge", "(1, 32, 32)"))
+
+
 def test_arrays_can_be_compared_without_labels(model: Any, tmp_path: Path) -> None:
     """Without labels, agreement with the float model stands in for accuracy."""
     x = qx.data("digits").evaluation.head(60)

@@ -89,13 +89,14 @@ def test_it_can_be_cancelled(workspace_folder: Path) -> None:
 
 
 def test_without_data_the_button_says_what_is_lacking(workspace_folder: Path) -> None:
-    """Outputs are compared on samples: without any the button is off and its help names the place to choose them."""
+    """Outputs are compared on samples: without any the button is off, and below it stands where to choose them."""
     (workspace_folder / "sessions").mkdir(parents=True)
     value = {"model": "tumour_mlp", "data": None, "recipe": "w3-adaround"}
     (workspace_folder / "sessions" / "the-session.json").write_text(json.dumps(value))
     app = open_app(PAGE, session="the-session")
     assert app.button("effects_start").disabled
     assert "Choose data" in app.button("effects_start").help
+    assert any("Choose data" in caption.value for caption in app.caption)
 
 
 LESSONS = ["adaround", "gptq", "ste", "lsq", "scaled"]

@@ -58,6 +58,12 @@ def test_it_grows_with_batch_samples_size_and_operations(model: Model) -> None:
     assert slower.quiet_s > least.quiet_s + 1000
 
 
+def test_a_batch_that_the_file_insists_on_counts_and_not_the_one_that_is_asked_for(model: Model) -> None:
+    """Memory and time are those of eight samples, whatever batch would be fed."""
+    fixed = replace(model, inputs=tuple(replace(each, shape=(8, *each.shape[1:])) for each in model.inputs))
+    assert allowance(fixed) == allowance(fixed, batch=64) == allowance(model, batch=8)
+
+
 def test_other_limits_stay_as_they_are(model: Model) -> None:
     """What is None stays none, and what has nothing to do with the model is kept."""
     assert allowance(model, base=Limits(wall_s=1.0)) == Limits(wall_s=1.0)

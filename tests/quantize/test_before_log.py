@@ -53,7 +53,7 @@ def test_a_product_that_is_turned_before_it_is_squared_goes_along() -> None:
 
 
 def test_other_logarithms_take_nothing_along() -> None:
-    """A softmax written out, a logarithm without a square, and what stands in front of an activation function."""
+    """A softmax written out, logarithms of no square or of a cube, what stands in front of an activation function."""
     b = Builder(0)
     x = b.input("x", ("n", 32))
     scores = b.node("MatMul", x, b.normal(32, 8), name="scores")
@@ -62,4 +62,6 @@ def test_other_logarithms_take_nothing_along() -> None:
     hidden = b.node("Relu", b.node("MatMul", x, b.normal(32, 8), name="hidden"))
     last = b.node("MatMul", hidden, b.normal(8, 8), name="last")
     b.output(b.node("Log", b.node("Mul", last, last), name="power"), 2)
+    cubed = b.node("Pow", b.node("MatMul", x, b.normal(32, 8), name="cubed"), b.constant(np.float32(3)))
+    b.output(b.node("Log", b.node("Add", cubed, b.constant(np.float32(100)))), 2)
     assert before_log(GraphIndex(b.model())) == {"last": "power"}

@@ -73,6 +73,13 @@ def test_columns_of_a_table_have_means_of_their_own() -> None:
     np.testing.assert_allclose(done.std(0), 1, atol=1e-5)
 
 
+def test_images_that_stay_as_they_are_are_resized_where_their_pixels_are() -> None:
+    """Channels stand in front where the second axis could be theirs, and behind where the last alone could."""
+    chosen = Preprocessing(size=(7, 6))
+    for shape, expected in (((2, 3, 5, 3), (2, 3, 7, 6)), ((2, 5, 5, 3), (2, 7, 6, 3)), ((2, 3, 5, 5), (2, 3, 7, 6))):
+        assert chosen.apply(np.zeros(shape, np.float32)).shape == expected
+
+
 def test_doing_nothing_keeps_type_and_memory() -> None:
     """Without any choice an array passes through untouched, whatever its type."""
     x = np.arange(6, dtype=np.int64).reshape(2, 3)

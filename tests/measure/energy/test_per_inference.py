@@ -98,6 +98,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.joules, self.now_s = 0.0, 0.0
+        self.slept: list[float] = []
 
     def clock(self) -> float:
         """A clock that goes on a little whenever it is looked at, so that what is drawn when idle is known exactly."""
@@ -106,6 +107,7 @@ class Counter:
 
     def sleep(self, seconds: float) -> None:
         """Time goes by."""
+        self.slept.append(seconds)
         self.now_s += seconds
 
     def availability(self) -> Availability:
@@ -152,6 +154,14 @@ def test_idle_power_that_rises_meanwhile_is_subtracted_as_it_was_in_the_middle(m
     assert energy_of(timed(found["a"]), None, batch=4, noisy=None).value == pytest.approx(500, rel=0.01)
 
 
+def test_a_counter_that_is_updated_rarely_is_read_after_many_updates(meter: Counter) -> None:
+    """20 updates at least, in each window and when idle: of one each 0.1 s that is 2 s."""
+    meter.update_s = 0.1
+    found = measure_energy({"a": meter.work}, "cpu", 0.0, random.Random(0), meter=meter)
+    assert found["a"]["window_s"] == pytest.approx(2)
+    assert meter.slept == pytest.approx([2, 2])
+
+
 def test_energy_below_idle_is_not_shown() -> None:
     """Where idle power swallows the work there is no value, and never a negative one."""
     found = {
@@ -176,6 +186,7 @@ def test_the_estimate_is_processor_time_times_watts(monkeypatch: pytest.MonkeyPa
     assert energy.value == pytest.approx(2 * WATTS_PER_CPU)
     assert energy.ci95 == pytest.approx((2 * WATTS_PER_CPU, 2 * WATTS_PER_CPU))
     assert (energy.source, energy.n, energy.valid) == ("estimated", 70, True)
+    assert "2 ms of processor time" in (energy.reason or "")
     assert "assumption" in (energy.reason or "")
     of_four = energy_of(timed(), None, batch=4, noisy=None)
     assert of_four.value == pytest.approx(WATTS_PER_CPU / 2)

@@ -62,6 +62,16 @@ def test_fewer_bits_cost_less(digits: Model) -> None:
             assert values[0] < values[-1]
 
 
+def test_activations_are_as_wide_as_they_are_made(digits: Model) -> None:
+    """Of the four bytes of a float 16-bit codes save two and 8-bit codes three."""
+    floats = model_energy(digits, digits.path, digits.weight_bytes).activation_bytes
+    saved = {}
+    for recipe in ("w8a16", "w8a8"):
+        made = qx.quantize(digits, recipe, "digits", samples=16)
+        saved[recipe] = floats - model_energy(digits, made.path, made.weight_bytes).activation_bytes
+    assert 3 * saved["w8a16"] == 2 * saved["w8a8"] > 0
+
+
 def test_tables_price_every_operand_type() -> None:
     """Each type's sum is in each table; its multiply is too, but for bfloat16 at 45 nm."""
     for process, table in PROCESSES.items():

@@ -8,7 +8,7 @@ import pytest
 
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.measure.effort import Effort
+from qexplorer.measure.effort import PLANS, UNTRAINED_SAMPLES, Effort
 from qexplorer.measure.pace import forecast as module
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, expected_seconds
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
@@ -79,3 +79,17 @@ def test_no_more_statistics_than_are_collected_are_waited_for(cnn: Model) -> Non
     """512 samples calibrate, however many there are."""
     forecast = Forecast.of(cnn, 100, Effort.QUICK)
     assert forecast.observing(100) < forecast.observing(512) == forecast.observing(60_000)
+
+
+def test_each_variant_that_is_timed_is_loaded_as_often_as_the_effort_says(cnn: Model) -> None:
+    """Where calls are short the loadings are what more variants add."""
+    forecast = Forecast.of(replace(cnn, macs=0), 100, Effort.QUICK)
+    added = forecast.timing("onnxruntime", 3) - forecast.timing("onnxruntime", 2)
+    assert added >= PLANS[Effort.QUICK].loads * module._LOADING_S
+
+
+def test_an_untrained_model_is_judged_on_few_samples(cnn: Model) -> None:
+    """There is no accuracy to find: more samples take no longer."""
+    asked = (replace(cnn, untrained=True), [Recipe.parse("w8")], ["onnxruntime"], Effort.QUICK)
+    few, many = (expected_seconds(*asked, calibration=100, evaluation=n) for n in (UNTRAINED_SAMPLES, 100_000))
+    assert few == many

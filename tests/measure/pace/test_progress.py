@@ -6,6 +6,7 @@ import pytest
 
 from qexplorer.core.errors import Cancelled
 from qexplorer.measure.comparison import Progress
+from qexplorer.measure.pace import progress as module
 from qexplorer.measure.pace.progress import Board
 
 
@@ -40,3 +41,16 @@ def test_cancelling_is_noticed_at_every_report() -> None:
     """With nobody listening, too."""
     with pytest.raises(Cancelled):
         Board(None, lambda: True).tell("anything")
+
+
+def test_waiting_for_the_machine_is_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of 10 s was done in 5 s of work and 100 s in the line: 5 s are left."""
+    now, waited, told = [1000.0], [30.0], list[Progress]()
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "waited_s", lambda: waited[0])
+    board = Board(told.append, None)
+    board.plan("only", 10.0)
+    board.advance("only", 0.5)
+    now[0], waited[0] = 1105.0, 130.0
+    board.tell("half")
+    assert told[-1].seconds_left == pytest.approx(5.0)

@@ -60,7 +60,7 @@ def search(
         most_drop: the metric may drop by no more on the samples kept apart, and the mix with the least of ``axis`` is
             looked for.
         as_float: the same for a mix that the paired test does not tell from float, and that is not shown to give the
-            right class a probability more than 1 % lower.
+            right class less, and over 1 % less in the mean.
         axis: the cost that the front is drawn over and that is made least; by default the first of ``budgets``, else
             ``weight_bytes``.
         choices: for a layer, two or more: formats of weights (``int4``), short names (``w4a8``, ``w8a16``, ``fp16``),

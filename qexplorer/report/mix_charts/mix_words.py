@@ -144,7 +144,9 @@ def _less_sure(report: MixReport) -> str:
     if not report.as_float or not count:
         return ""
     told = "1 measured mix was" if count == 1 else f"{count} measured mixes were"
-    return f" {told} not taken: the right class is shown to get a probability more than {100 * LESS_SURE:.0f} % lower."
+    return (
+        f" {told} not taken: the right class is shown to get less, and over {100 * LESS_SURE:.0f} % less in the mean."
+    )
 
 
 def prediction_sentence(report: MixReport) -> str:

@@ -90,7 +90,7 @@ def is_within(report: MixReport, mix: VerifiedMix) -> bool:
     """Whether a measured mix is within the drop, or is not shown to be worse than float.
 
     Few samples change their class, so that seventy hide a drop of ten points. The probability of the right class
-    changes in every sample and shows it; it counts where it is shown to fall by more than ``LESS_SURE``.
+    changes in every sample and shows it; it counts where it is shown to fall, and by more than ``LESS_SURE``.
     """
     if report.as_float:
         worse = mix.paired is None or (differs(mix.paired) and (mix.paired.gain or 0.0) < 0)

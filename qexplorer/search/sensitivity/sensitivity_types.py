@@ -88,9 +88,9 @@ class Evaluated:
 
     @property
     def less_sure(self) -> bool:
-        """Whether samples show that the right class is given less than float gives it, by more than ``LESS_SURE``."""
+        """Whether samples show that the right class is given less than by float, on average by over ``LESS_SURE``."""
         half = self.surprise_half
-        return self.surprise is not None and half is not None and self.surprise - half > LESS_SURE
+        return self.surprise is not None and half is not None and self.surprise > max(half, LESS_SURE)
 
 
 @dataclass(frozen=True, slots=True)

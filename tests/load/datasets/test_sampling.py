@@ -36,6 +36,14 @@ def test_a_draw_is_seeded_distinct_and_in_proportion(n: int, classes: int, sampl
         assert np.all(found >= there * min(samples, n) / n - room)
 
 
+def test_as_many_samples_as_classes_are_one_of_each() -> None:
+    """Three of a hundred are of classes of their own: of four samples they are three, and of three none has to be."""
+    labels = np.r_[np.zeros(97, np.int64), 1, 2, 3]
+    drawn = calibration_sample(_data(labels, 100), 4).split.labels
+    assert drawn is not None
+    assert sorted(drawn.tolist()) == [0, 1, 2, 3]
+
+
 @given(st.integers(0, 300), st.integers(1, 400))
 def test_each_stratum_is_spread_evenly_over_the_order(n: int, classes: int) -> None:
     """The k-th of the m members of a stratum stands at (k + 1/2) / m of the order, in the order of the drawing."""

@@ -18,8 +18,11 @@ from tests.run.litert_here import HERE, keep, session_of
 COARSE, FINE = (0.05, 3), (0.017, -51)
 
 
-def joined(operator: str, grids: tuple[tuple[float, int] | None, ...], behind: str | None = None) -> GraphEdit:
-    """A join of branches on ``grids``, None for float, the first behind a reshape, read by ``behind``; rewritten."""
+def joined(
+    operator: str, grids: tuple[tuple[float, int] | None, ...], behind: str | None = None, outputs: str = "y"
+) -> GraphEdit:
+    """A join ``j`` of branches on ``grids``, None for float, the first behind a reshape, read by ``behind``, which
+    makes ``y``; rewritten."""
     nodes = [
         helper.make_node("Sigmoid", ["x"], [f"g{i}"])
         if grid is None
@@ -32,7 +35,7 @@ def joined(operator: str, grids: tuple[tuple[float, int] | None, ...], behind: s
         helper.make_node(behind or "Exp", ["j"], ["y"]),
     ]
     info = helper.make_tensor_value_info
-    ends = [[info(name, TensorProto.FLOAT, None)] for name in ("x", "y")]
+    ends = [[info(name, TensorProto.FLOAT, None) for name in names] for names in ("x", outputs)]
     stored = [numpy_helper.from_array(np.array([0, -1]), "shape")]
     model = helper.make_model(helper.make_graph(nodes, "g", *ends, stored), opset_imports=[helper.make_opsetid("", 21)])
     edit = GraphEdit(model)
@@ -47,11 +50,12 @@ def apart(edit: GraphEdit) -> int:
 
 @pytest.mark.parametrize("operator", ["Concat", "Max", "Min"])
 def test_branches_on_several_grids_are_kept_apart_where_nothing_rounds_behind(operator: str) -> None:
-    """One grid needs nothing, and a grid behind the join is the one that is meant."""
+    """One grid needs nothing, and a grid behind the join is the one that is meant, unless it is an output as well."""
     assert apart(joined(operator, (COARSE, FINE))) == 2
     assert apart(joined(operator, (COARSE, None))) == 1
     assert apart(joined(operator, (COARSE, COARSE))) == 0
     assert apart(joined(operator, (COARSE, FINE), behind="Grid")) == 0
+    assert apart(joined(operator, (COARSE, FINE), behind="Grid", outputs="jy")) == 2
 
 
 def with_two_heads(folder: Path) -> Path:

@@ -21,6 +21,7 @@ class Verb(NamedTuple):
     does: str
     given: tuple[Any, ...]
     options: dict[str, Any]
+    always: dict[str, Any] = {}  # noqa: RUF012 - nothing changes it
 
 
 class _AskedError(Exception):
@@ -92,6 +93,7 @@ VERBS = (
             "anew": True,
             **TOLD,
         },
+        {"backend": "onnxruntime"},
     ),
     Verb(
         api.tune,
@@ -150,7 +152,7 @@ def test_each_option_arrives(verb: Verb, shared_workspace: object, monkeypatch: 
 
     def asked(**option: object) -> tuple[object, ...]:
         with pytest.raises(_AskedError) as found:
-            verb.call(model, *verb.given, data=data, **recipes, **option)
+            verb.call(model, *verb.given, data=data, **recipes, **(verb.always | option))
         return found.value.args
 
     plain = asked()

@@ -186,7 +186,7 @@ def test_the_estimate_is_processor_time_times_watts(monkeypatch: pytest.MonkeyPa
     assert energy.value == pytest.approx(2 * WATTS_PER_CPU)
     assert energy.ci95 == pytest.approx((2 * WATTS_PER_CPU, 2 * WATTS_PER_CPU))
     assert (energy.source, energy.n, energy.valid) == ("estimated", 70, True)
-    assert "2 ms of processor time" in (energy.reason or "")
+    assert ": 2 ms of processor time" in (energy.reason or "")
     assert "assumption" in (energy.reason or "")
     of_four = energy_of(timed(), None, batch=4, noisy=None)
     assert of_four.value == pytest.approx(WATTS_PER_CPU / 2)

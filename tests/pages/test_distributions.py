@@ -285,3 +285,17 @@ def test_after_a_drag_bins_tell_the_error_until_the_exact_one_is_asked_for(
     assert exact["split"]["sqnr"] == pytest.approx(about["split"]["sqnr"], abs=0.05)
     assert exact["split"] != about["split"]
     assert not [b for b in app.button if b.label == "Judge value by value"]
+
+
+def test_one_value_step_by_step(workspace_folder: Path) -> None:
+    """Of a block's scale, and of a value of one's own under it; with one scale a sentence says where the steps are."""
+    own = {"weight_granularity": "block", "weight_numbers": "mxfp4", "look_closer": "One value"}
+    app = opened(workspace_folder, **own)
+    assert not app.exception
+    steps = dict(app.dataframe[0].value.itertuples(index=False))
+    assert "the power of two" in steps["scale of the block"]
+    assert "step by step" in " ".join(each.value for each in app.subheader)
+    next(each for each in app.number_input if each.label == "Value instead").set_value(1e6).run()
+    assert "is outside" in dict(app.dataframe[0].value.itertuples(index=False))["clip to the levels"]
+    whole = opened(workspace_folder, look_closer="One value")
+    assert any("One scale serves the whole tensor" in each.value for each in whole.caption)

@@ -12,6 +12,7 @@ from qexplorer.ui.distributions.beside import BESIDE, beside_choice
 from qexplorer.ui.distributions.channel_charts import CHANNEL_VIEWS
 from qexplorer.ui.distributions.controls import BLOCKS, BY_HAND, INTEGERS, clip_names, counts_scale, first_bits, widths
 from qexplorer.ui.distributions.needed import HOW_MUCH
+from qexplorer.ui.distributions.one_value import ONE_VALUE
 from qexplorer.ui.grid_editor.state import MOST_TIMES
 from qexplorer.ui.view.choices import choice
 from qexplorer.ui.view.link import Linked, number, one_of, switch
@@ -59,7 +60,7 @@ KIND = Linked("kind", "tensor_kind", one_of(("weight", "activation")), "weight")
 
 def of_closer(stats: TensorStats, beside: list[str]) -> list[Linked]:
     """What is looked at below the editor; ``beside`` are the names of what can stand beside the tensor."""
-    closer = ("Nothing more", BESIDE, "Before and after", HOW_MUCH)
+    closer = ("Nothing more", BESIDE, "Before and after", ONE_VALUE, HOW_MUCH)
     return [
         Linked("closer", "look_closer", one_of(closer), closer[0]),
         Linked("beside", beside_choice(stats.name), one_of(beside), stats.name),

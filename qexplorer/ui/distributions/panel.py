@@ -27,9 +27,10 @@ from qexplorer.ui.distributions.editor import Tried, draw_tensor_editor, editor_
 from qexplorer.ui.distributions.link import KIND, PARTS, of_closer, of_grid, of_options, of_tensor, of_tensors
 from qexplorer.ui.distributions.needed import HOW_MUCH, draw_how_much
 from qexplorer.ui.distributions.numbers import draw_statistics
+from qexplorer.ui.distributions.one_value import ONE_VALUE, draw_one_value
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe, is_decoded
-from qexplorer.ui.distributions.together import ask_exactly, view_after_drag
+from qexplorer.ui.distributions.together import ask_exactly, grid_at_share, view_after_drag
 from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
 from qexplorer.ui.session import current_model, remembered, show_error
@@ -129,6 +130,8 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         asked = _closer()
         if asked == HOW_MUCH:
             draw_how_much(model, stats, settings)
+        elif asked == ONE_VALUE:
+            draw_one_value(judged.stats, grid_at_share(judged.stats, settings) if about else view.grid)
         elif asked is not None and asked != BESIDE:
             draw_before_after(model, judged.stats, judged.source, settings, view, shown)
         _channels(model, judged, settings, view)
@@ -142,7 +145,7 @@ def _linked(stats: TensorStats, beside: TensorStats | None) -> list[Linked]:
 
 def _closer() -> str | None:
     """What costs time while a control moves is drawn only for who asked for it; None for nothing."""
-    views = ("Nothing more", BESIDE, "Before and after", HOW_MUCH)
+    views = ("Nothing more", BESIDE, "Before and after", ONE_VALUE, HOW_MUCH)
     asked = st.segmented_control("Look closer", views, required=True, **remembered("look_closer", views[0], views))
     return None if asked == views[0] else asked
 

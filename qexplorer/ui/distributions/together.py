@@ -19,11 +19,22 @@ from qexplorer.ui.grid_editor.ratio import RatioView
 from qexplorer.ui.view.choices import choice, chosen
 
 if TYPE_CHECKING:
+    from qexplorer.core.grid import Grid
     from qexplorer.observe.editing.ratio_bins import RatioBins
     from qexplorer.observe.stats import TensorStats
     from qexplorer.observe.tensor_grid import GridView
 
-__all__ = ["RATIO", "Together", "ask_exactly", "in_values", "quick_view", "set_ratio", "together", "view_after_drag"]
+__all__ = [
+    "RATIO",
+    "Together",
+    "ask_exactly",
+    "grid_at_share",
+    "in_values",
+    "quick_view",
+    "set_ratio",
+    "together",
+    "view_after_drag",
+]
 
 RATIO = "ratio"
 """The calibrator whose option is the share that is dragged."""
@@ -149,6 +160,15 @@ def quick_view(source: str, stats: TensorStats, settings: Settings) -> GridView 
     blocks = settings.granularity == "block"
     grid = whole.grid if blocks else shared_grid(stats, kind, settings.symmetric, None, share)
     return GridView(grid, share * whole.low, share * whole.high, error, None, None)
+
+
+def grid_at_share(stats: TensorStats, settings: Settings) -> Grid:
+    """The grid itself at the share in ``settings``, of a view that bins gave."""
+    from qexplorer.observe.tensor_grid import shared_grid
+
+    block = settings.block if settings.granularity == "block" else None
+    share = float(dict(settings.options)[RATIO])
+    return shared_grid(stats, settings.grid_format, settings.symmetric, block, share)
 
 
 def ask_exactly(tensor: str, settings: Settings) -> None:

@@ -65,7 +65,7 @@ def follow_value(array: Float32, grid: Grid, place: int, value: float | None = N
     else:
         code, back, done = _level_steps(grid, index, x, scale)
     return FollowedValue(
-        index, float(x), code, back, (*steps, *done, ("error", f"{_n(back)} - {_part(x)} = {_n(back - x)}"))
+        index, float(x), code, back, (*steps, *done, ("error", f"{_n(back)} {_MINUS} {_part(x)} = {_n(back - x)}"))
     )
 
 
@@ -163,7 +163,7 @@ def _integer_steps(grid: Grid, x: np.float32, scale: np.float32, zero: int) -> _
             ("round", f"{_n(divided)} to {_n(rounded)}"),
             *added,
             ("clip to the codes", clipped),
-            ("back", f"({_k(code)} - {_part(zero)}) · {_part(scale)} = {_n(back)}"),
+            ("back", f"({_k(code)} {_MINUS} {_part(zero)}) · {_part(scale)} = {_n(back)}"),
         ],
     )
 

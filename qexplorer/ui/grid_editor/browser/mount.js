@@ -165,9 +165,9 @@ export function mount(host, send) {
     ]);
     const zero = grid && !mirrored() ? `, zero point ${grid.zero}` : "";
     parts.gridLine.textContent = (data.grid ? `${data.grid}: ` : "") + (ratio
-      ? `${levelCount(grid).toLocaleString("en")} levels over ${shareText()}; ` : grid
-      ? `${levelCount(grid).toLocaleString("en")} levels, scale ${short(grid.stored)}${zero}; ` : "")
-      + `${percent(error.clipped)} of the values clipped.`;
+      ? `${levelCount(grid).toLocaleString("en")} levels over ${shareText()}.`  // its bins cannot tell a last digit beyond
+      : (grid ? `${levelCount(grid).toLocaleString("en")} levels, scale ${short(grid.stored)}${zero}; ` : "")
+        + `${percent(error.clipped)} of the values clipped.`);
     const late = now.held || data.seq < now.seq;
     parts.said.classList.toggle("qx-late", late);
     parts.said.textContent = data.said;
@@ -250,7 +250,7 @@ export function mount(host, send) {
   const clipGrip = (which) => ({
     range: () => which === "high" ? [0, data.view[1], endOf(which)] : [data.view[0], 0, endOf(which)],
     step: () => (data.view[1] - data.view[0]) / 400,
-    text: () => `${ratio ? shareText() : short(endOf(which))}, ${percent(scene.error.clipped)} clipped, ${parts.sqnr.textContent}`,
+    text: () => (ratio ? shareText() : `${short(endOf(which))}, ${percent(scene.error.clipped)} clipped`) + `, ${parts.sqnr.textContent}`,
     grab: (event) => under(event) - scene.axis.to(endOf(which)),
     at: (event, offset) => scene.axis.from(under(event) - offset),
     set: (x) => setEnd(which, Math.min(Math.max(x, viewNow()[0]), viewNow()[1])),

@@ -141,3 +141,15 @@ def test_the_channel_that_spoils_one_scale_is_named(workspace_folder: Path) -> N
         assert not app.exception
         assert any("one scale" in markdown.value for markdown in app.markdown)
         assert len(charts(app)) == 1
+
+
+def test_a_link_brings_the_value_that_is_followed() -> None:
+    """Its position and what stands there instead; a position that the weight has not is said."""
+    asked = {"model": "tumour_mlp", "scale": "channel", "closer": "One value", "place": "7", "instead": "0.5"}
+    app = _linked(**asked)
+    assert not app.error
+    steps = dict(app.dataframe[0].value.itertuples(index=False))
+    assert steps["divide by the scale"].startswith("0.5 / ")
+    assert {name: "".join(app.query_params[name]) for name in asked} == asked
+    wrong = _linked(**(asked | {"place": "99999999"}))
+    assert any("place" in each.value and "whole numbers" in each.value for each in wrong.error)

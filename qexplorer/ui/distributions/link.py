@@ -12,7 +12,7 @@ from qexplorer.ui.distributions.beside import BESIDE, beside_choice
 from qexplorer.ui.distributions.channel_charts import CHANNEL_VIEWS
 from qexplorer.ui.distributions.controls import BLOCKS, BY_HAND, INTEGERS, clip_names, counts_scale, first_bits, widths
 from qexplorer.ui.distributions.needed import HOW_MUCH
-from qexplorer.ui.distributions.one_value import ONE_VALUE
+from qexplorer.ui.distributions.one_value import ONE_VALUE, value_choices
 from qexplorer.ui.grid_editor.state import MOST_TIMES
 from qexplorer.ui.view.choices import choice
 from qexplorer.ui.view.link import Linked, number, one_of, switch
@@ -103,7 +103,12 @@ def of_tensor(stats: TensorStats) -> list[Linked]:
     ]
     if stats.channels is not None and stats.array is not None:
         last = len(stats.channels.count) - 1
-        found.append(Linked("channel", f"tensor_channel:{stats.name}", number(0, last, whole=True)))
+        place, instead = value_choices(stats.name)
+        found += [
+            Linked("channel", f"tensor_channel:{stats.name}", number(0, last, whole=True)),
+            Linked("place", place, number(0, stats.array.size - 1, whole=True)),
+            Linked("instead", instead, number(-_MOST, _MOST)),
+        ]
     return found
 
 

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from qexplorer.core.grid import Grid
     from qexplorer.observe.stats import TensorStats
 
-__all__ = ["ONE_VALUE", "draw_one_value"]
+__all__ = ["ONE_VALUE", "draw_one_value", "value_choices"]
 
 ONE_VALUE = "One value"
 """The choice of "Look closer" that draws this."""
 
 _MOST = 3.4e38  # of float32
+
+
+def value_choices(tensor: str) -> tuple[str, str]:
+    """Under which names the position, and the value in its place, are kept."""
+    return f"tensor_place:{tensor}", f"tensor_instead:{tensor}"
 
 
 def draw_one_value(stats: TensorStats, grid: Grid) -> None:
@@ -30,21 +35,19 @@ def draw_one_value(stats: TensorStats, grid: Grid) -> None:
         return
     from qexplorer.observe.editing.value_steps import follow_value
 
-    array = stats.array
+    array, (place_name, instead_name) = stats.array, value_choices(stats.name)
     left, middle, _ = st.columns(3)
     with left:
-        largest = int(np.abs(array).argmax())
-        name, place_help = (
-            f"tensor_place:{stats.name}",
-            "Counted along the last axis first; at first the largest magnitude",
-        )
-        place = st.number_input("Position", 0, array.size - 1, help=place_help, **remembered(name, largest))
+        about = "Of a value, counted along the last axis first"
+        own = remembered(place_name, None)
+        place = st.number_input("Position", 0, array.size - 1, None, placeholder="largest magnitude", help=about, **own)
     with middle:
-        instead_help = "A value of your own, under the scale of that position"
-        name = f"tensor_instead:{stats.name}"
-        typed = st.number_input("Value instead", -_MOST, _MOST, value=None, format="%g", help=instead_help,
-                                placeholder="its own", **remembered(name, None))  # fmt: skip
-    found = follow_value(array, grid, int(place), None if typed is None else float(typed))
+        about = "A value of your own, under the scale of that position"
+        own = remembered(instead_name, None)
+        typed = st.number_input(
+            "Value instead", -_MOST, _MOST, None, format="%g", placeholder="its own", help=about, **own
+        )
+    found = follow_value(array, grid, int(np.abs(array).argmax()) if place is None else int(place), typed)
     where = ", ".join(map(str, found.index))
     whose = "The value" if typed is None else "Your value, as if it stood"
     st.caption(f"{whose} at [{where}] of an array of shape {' by '.join(map(str, array.shape))}.")

@@ -8,11 +8,23 @@ from numpy.typing import NDArray
 from qexplorer.core.formats import Granularity
 from qexplorer.core.grid import quantize
 from qexplorer.core.recipe import WeightSpec
+from qexplorer.learn.controls import Slider
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.weight_grids import weight_grid
 
-__all__ = ["codes_of_pair", "drawn", "pair_of", "times", "values_of"]
+__all__ = ["WHICH_TWO", "codes_of_pair", "drawn", "pair_of", "times", "values_of"]
+
+WHICH_TWO = Slider(
+    "at",
+    "Which two, % of the way through",
+    0,
+    100,
+    1,
+    50,
+    help="A negative scale makes the largest value code -8, so that all 16 codes are used",
+)
+"""Which pair of a tensor's neighbours a lesson takes."""
 
 _LARGEST = 3.0e38
 _DRAWN = 4096

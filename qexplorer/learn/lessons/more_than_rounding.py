@@ -9,7 +9,7 @@ import numpy as np
 from qexplorer.learn.controls import Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars
-from qexplorer.learn.scaled import codes_of_pair, pair_of
+from qexplorer.learn.scaled import WHICH_TWO, codes_of_pair, pair_of
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
@@ -154,15 +154,7 @@ ENTRIES = (
         controls=(
             Slider("w1", "First weight, in steps", 0.0, 1.0, 0.05, 0.4),
             Slider("w2", "Second weight, in steps", 0.0, 1.0, 0.05, 0.4),
-            Slider(
-                "at",
-                "Which two, % of the way through",
-                0,
-                100,
-                1,
-                50,
-                help="A negative scale makes the largest value code -8, so that all 16 codes are used",
-            ),
+            WHICH_TWO,
             Slider("rho", "How alike the inputs are", -0.95, 0.95, 0.05, 0.0, help="Correlation of the two inputs"),
         ),
         show=_show,

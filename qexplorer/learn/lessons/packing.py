@@ -5,7 +5,7 @@ from __future__ import annotations
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import bars
-from qexplorer.learn.scaled import codes_of_pair
+from qexplorer.learn.scaled import WHICH_TWO, codes_of_pair
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.palette import FLOAT, INTEGER
 
@@ -93,15 +93,7 @@ ENTRIES = (
         controls=(
             Slider("first", "First code", -8, 7, 1, 3),
             Slider("second", "Second code", -8, 7, 1, -2),
-            Slider(
-                "at",
-                "Which two, % of the way through",
-                0,
-                100,
-                1,
-                50,
-                help="A negative scale makes the largest value code -8, so that all 16 codes are used",
-            ),
+            WHICH_TWO,
             Slider("bits", "Bits of a code in the file", 2, 4, 2, 4),
             Choice(
                 "block",

@@ -58,7 +58,7 @@ def test_without_sidebar_it_is_as_large_on_a_projector_and_dragged_the_same(app_
     page = new_page(width=1920, height=1080)
     page.goto(f"{app_url}/learn?lesson=rounding_or_clipping&ask=off&embed=true")
     page.get_by_text("Clipped at 100 % of the range").wait_for()
-    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "22.5px"
+    page.wait_for_function("getComputedStyle(document.documentElement).fontSize == '22.5px'")
     page.wait_for_function("""() => { const box = (of) => document.querySelector(of)?.getBoundingClientRect() ?? {};
       return box(".st-key-learn_sentence").bottom < 1080
         && box("[data-testid=stVegaLiteChart] svg").right <= box("[data-testid=stSelectbox]").left; }""")

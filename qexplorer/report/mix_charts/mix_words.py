@@ -99,7 +99,7 @@ def chosen_sentence(report: MixReport) -> str:
     if best is None:
         if report.verified:
             return "None of the mixes that were measured is within what was asked."
-        return "Nothing was measured yet."
+        return "No mix is measured."
     share = best.weight_bytes / max(report.whole[WEIGHT_BYTES], 1)
     names = named_in(report.groups, best.point.choice)
     each = [f"{names.count(name)} in {name}" for name in report.choices if name in names]

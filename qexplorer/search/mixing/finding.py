@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -42,7 +42,7 @@ from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import Losses, problem_of
 from qexplorer.search.mixing.timing_mixes import timed_mixes
 from qexplorer.search.mixing.timing_table import TimedCosts
-from qexplorer.search.mixing.verifying import Verifier
+from qexplorer.search.mixing.verifying import JudgedMix, Verifier
 from qexplorer.search.sensitivity.finding import yardstick_of
 from qexplorer.search.sensitivity.question import with_format
 from qexplorer.search.set_apart import APART, calibration_parts
@@ -116,6 +116,7 @@ class _Search:
     question: MixQuestion
     tell: Progress
     partly: Partly | None
+    _left_out: dict[str, str] = field(default_factory=dict)  # by name of a recipe, why it was not measured
 
     def report(self) -> MixReport:
         """Foretells, solves, measures."""
@@ -142,6 +143,7 @@ class _Search:
             self.tell("timing mixes", 0.95)
             found = timed_mixes(found, self.model, self.data, self._files(found, verifier))
         measured = [verifier.losses(Recipe.parse(mix.recipe)) for mix in found.verified]
+        found = replace(found, notes=(*found.notes, *self._left_out.values()))
         return replace(found, chosen=chosen_among(found, measured))
 
     def _foretold(
@@ -150,7 +152,7 @@ class _Search:
         """Everything but latency; the plain model in int8 is measured."""
         int8 = self._int8
         self.tell("measuring int8", 0.4)
-        plain = verifier.judged(int8).found
+        plain = self._judged(verifier, int8)
         hardware = self._backend if self.question.hardware_aware else None
         alone = foretold_groups(self.model, statistics, choices, losses, {}, hardware)
         shares = self._activation_shares(choices, losses, alone, verifier)
@@ -176,7 +178,7 @@ class _Search:
             front=(),
             verified=(),
             chosen=None,
-            plain=plain,
+            plain=None if plain is None else plain.found,
         )
 
     @property
@@ -196,13 +198,15 @@ class _Search:
             if choice.on_grids and choice.recipe.activations is not None:
                 widest.setdefault(choice.activations_in, choice)
         names = [group.layers for group in told.groups]
+        measured = {key: self._judged(verifier, choice.recipe) for key, choice in widest.items()}
         return {
             key: share_in_the_whole(
-                verifier.judged(choice.recipe).found.loss,
-                sum(losses.of_weights(each, choice) for each in names),
-                sum(losses.of_activations(each, choice) for each in names),
+                judged.found.loss,
+                sum(losses.of_weights(each, widest[key]) for each in names),
+                sum(losses.of_activations(each, widest[key]) for each in names),
             )
-            for key, choice in widest.items()
+            for key, judged in measured.items()
+            if judged is not None
         }
 
     def _timed(self, found: MixReport, choices: tuple[MixChoice, ...], verifier: Verifier) -> MixReport:
@@ -261,9 +265,13 @@ class _Search:
         losses = {}
         for done, each in enumerate(sets):
             self.tell("measuring pairs of layers", 0.55 + 0.15 * done / len(sets))
-            losses[each] = verifier.losses(with_narrow(*each))
+            judged = self._judged(verifier, with_narrow(*each))
+            if judged is not None:
+                losses[each] = judged.losses
         pairs = []
         for a, b in combinations(worst, 2):
+            if not {(), (a,), (b,), (a, b)} <= losses.keys():
+                continue
             beyond = losses[a, b] - losses[a,] - losses[b,] + losses[()]
             pairs.append(MixPair(min(a, b), max(a, b), float(beyond.mean()), student_half(beyond)))
         found = replace(found, pairs=tuple(pairs))
@@ -279,13 +287,24 @@ class _Search:
         verifier.prepare(recipes, lambda text, done: self.tell(text, 0.7 + 0.2 * done))
         for done, (point, why) in enumerate(asked):
             self.tell(f"measuring mix {done + 1} of {len(asked)}", 0.7 + 0.25 * done / len(asked))
-            found = self._measured(found, verifier, point, why)
+            found = self._measured(found, verifier, point, why) or found
             self._hand(found)
         return found
 
-    def _measured(self, found: MixReport, verifier: Verifier, point: MixPoint, why: str) -> MixReport:
+    def _judged(self, verifier: Verifier, recipe: Recipe) -> JudgedMix | None:
+        """None, and the reason kept, where it cannot be run or answers no numbers."""
+        try:
+            return verifier.judged(recipe)
+        except BackendError as error:
+            self._left_out[recipe.name] = f"left out: {error.sentence}"
+            return None
+
+    def _measured(self, found: MixReport, verifier: Verifier, point: MixPoint, why: str) -> MixReport | None:
+        """With one more mix; None where that cannot be measured."""
         recipe = recipe_in(found, point.choice)
-        judged = verifier.judged(recipe)
+        judged = self._judged(verifier, recipe)
+        if judged is None:
+            return None
         point = replace(point, costs=point.costs | judged.costs)  # of what was made, whatever was foretold
         mix = VerifiedMix(point, recipe.to_yaml(), recipe.name, why, point.weight_bytes, judged.found, judged.paired)
         return replace(found, verified=(*found.verified, mix), chosen=None)
@@ -303,10 +322,11 @@ class _Search:
         while low <= high:
             middle = (low + high) // 2
             self.tell(f"measuring mix {done + 1} of about {steps}", min(0.7 + 0.25 * done / steps, 0.94))
-            found = self._measured(found, verifier, points[middle], "front")
+            more = self._measured(found, verifier, points[middle], "front")
+            found = more or found
             self._hand(found)
             done += 1
-            if is_within(found, found.verified[-1]):
+            if more is not None and is_within(more, more.verified[-1]):
                 high = middle - 1
             else:
                 low = middle + 1

@@ -89,7 +89,7 @@ def losses_of(model: Model, data: DataSet, choices: Sequence[MixChoice], samples
     for name, choice in by_activations.items():
         if name not in activations:
             activations[name] = asked(choice, (Rounded.ACTIVATIONS,))
-    return Losses(first, activations, {choice.name: asked(choice, (Rounded.BOTH,)) for choice in casts})
+    return Losses(first, activations, {c.name: asked(c, (Rounded.BOTH,)) for c in casts}, narrowest.name)
 
 
 def runs_as_integers(model: Model, recipe: Recipe, backend: str) -> frozenset[str]:
@@ -133,6 +133,7 @@ def foretold_groups(
         ruled = any(rule.matches(each, by_name[each].op) for rule in first.recipe.layers for each in names)
         mine = [c for c in whole if c.name not in able or able[c.name].issuperset(names)]
         mine = [c for c in mine if c.on_grids or not ruled]
+        mine = [c for c in mine if losses.answers(names, c)] or mine
         if not mine or len({_treated(plans[c.name], names) for c in mine}) < min(2, len(mine)):
             continue  # a rule of the recipe decides
         told = tuple(

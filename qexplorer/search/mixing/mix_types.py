@@ -302,7 +302,7 @@ class MixReport(Wire):
         front: foretold, from the least cost to the least loss.
         verified: measured; the chosen one among them.
         chosen: position in ``verified``; None where nothing is within what was asked.
-        plain: the same model in int8, measured alike.
+        plain: the same model in int8, measured alike; None where it answers NaN or infinity.
         clock: where it was timed; None where it was not.
         notes: what a reader should know, one sentence each.
     """
@@ -327,7 +327,7 @@ class MixReport(Wire):
     front: tuple[MixPoint, ...]
     verified: tuple[VerifiedMix, ...]
     chosen: int | None
-    plain: Evaluated
+    plain: Evaluated | None
     clock: MixClock | None = None
     notes: tuple[str, ...] = ()
 

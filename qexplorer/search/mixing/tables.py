@@ -12,7 +12,7 @@ from qexplorer.quantize.plan_types import Plan
 from qexplorer.search.allocation.problem import AllocationProblem, PairTerm
 from qexplorer.search.mixing.choices import MixChoice
 from qexplorer.search.mixing.mix_types import MixEdge, MixGroup, MixPair
-from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
+from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, Rounded, SensitivityReport
 
 __all__ = ["Losses", "problem_of", "sharing"]
 
@@ -28,16 +28,28 @@ class Losses:
         weights: of the weights alone in the narrowest choice, foretold in all others.
         activations: by what activations are in, of activations alone.
         casts: by choice that casts, of everything.
+        narrowest: the name of that choice.
     """
 
     weights: SensitivityReport
     activations: Mapping[str, SensitivityReport]
     casts: Mapping[str, SensitivityReport]
+    narrowest: str
 
     def knows(self, layers: Sequence[str]) -> bool:
         """Whether there is a loss of the weights of any of these layers."""
         found = [layer for name in layers if (layer := self.weights.layer(name)) is not None]
         return bool(found) and all(layer.formats for layer in found)
+
+    def answers(self, layers: Sequence[str], choice: MixChoice) -> bool:
+        """Whether the network answers numbers with one of these layers in a choice, as far as it was evaluated."""
+        if choice.is_float:
+            return True
+        parts = [(self.activations.get(choice.activations_in), Rounded.ACTIVATIONS)] if choice.on_grids else []
+        parts += [(self.casts.get(choice.name), Rounded.BOTH)]
+        parts += [(self.weights, Rounded.WEIGHTS)] if choice.name == self.narrowest else []
+        found = [(report.layer(name), what) for report, what in parts if report is not None for name in layers]
+        return not any(layer is not None and what.value in layer.no_numbers for layer, what in found)
 
     def of_weights(self, layers: Sequence[str], choice: MixChoice) -> float:
         """Of layers that share a choice, for their weights."""

@@ -126,6 +126,7 @@ def _layer(
         evaluated=evaluated,
         reasons={**found.missing.get(group.name, {}), **failed},
         shares=found.shares.get(group.name, ()),
+        no_numbers=tuple(failed),
     )
 
 

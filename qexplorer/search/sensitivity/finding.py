@@ -45,7 +45,7 @@ from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["find_sensitivity", "sensitivity_in_child", "yardstick_of"]
 
-_VERSION = 2  # of what is kept; another number makes it unread
+_VERSION = 3  # of what is kept; another number makes it unread
 _GRADIENT_BATCH, _LARGE_GRADIENT_BATCH, _BATCH = 4, 8, 16
 _PROBES = 4  # draws for a batch of a small network
 _BATCH_BYTES = 2**28  # of all tensors of a batch, about
@@ -79,7 +79,8 @@ def find_sensitivity(
         InputError: a cluster was chosen that cannot be reached, or not be used.
     """
     tell: Progress = progress or (lambda _text, _done: None)
-    path = kept_path("sensitivity", [_VERSION, _digest(model, data, question.recipe), data.digest, question.to_json()])
+    asked, how = question.to_json(), asdict(_Gradients.of(model))
+    path = kept_path("sensitivity", [_VERSION, _digest(model, data, question.recipe), data.digest, asked, how])
     kept = read_kept(path)
     if kept is not None:
         return SensitivityReport.from_json(kept)
@@ -87,7 +88,6 @@ def find_sensitivity(
         found = _Inquest(model, data, question, tell, partly).report()
     else:
         entry = "qexplorer.search.sensitivity.finding:sensitivity_in_child"
-        asked = question.to_json()
         found = in_child(entry, model, data, asked, SensitivityReport, tell=tell, partly=partly, batch=_BATCH)
     write_kept(path, found.to_json())
     return found
@@ -102,6 +102,32 @@ def sensitivity_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any
     asked = asked_of_child(arguments, emit)
     question = Inquiry.from_json(asked.question)
     return _Inquest(asked.model, asked.data, question, asked.tell, asked.partly).report().to_json()
+
+
+@dataclass(frozen=True, slots=True)
+class _Gradients:
+    """How gradients are taken, on which what they foretell depends.
+
+    Attributes:
+        large: whether the network is.
+        batch: samples of one backward pass.
+        probes: draws for a batch.
+        narrow: whether products are of bfloat16, as this processor can.
+    """
+
+    large: bool
+    batch: int
+    probes: int
+    narrow: bool
+
+    @classmethod
+    def of(cls, model: Model) -> _Gradients:
+        """As is best for a model on this machine."""
+        if (model.macs or 0) < LARGE_MACS:
+            return cls(False, _GRADIENT_BATCH, _PROBES, False)
+        from qexplorer.search.sensitivity.narrow import multiplies_bfloat16
+
+        return cls(True, _LARGE_GRADIENT_BATCH, 1, multiplies_bfloat16())
 
 
 @dataclass(slots=True)
@@ -159,9 +185,9 @@ class _Inquest:
         self, found: Known, model: Model, view: GraphIndex, split: Split, statistics: Statistics | None
     ) -> None:
         from qexplorer.search.sensitivity.gradients import Foresight, foretell
-        from qexplorer.search.sensitivity.narrow import multiplies_bfloat16, one_thread
+        from qexplorer.search.sensitivity.narrow import one_thread
 
-        large = (model.macs or 0) >= LARGE_MACS
+        how = _Gradients.of(model)
 
         def told(done: int) -> None:
             self.tell(f"gradients of sample {done} of {split.n}", 0.2 + 0.3 * done / split.n)
@@ -171,12 +197,12 @@ class _Inquest:
             self._hand(found)
 
         digest, asked = _digest(self.model, self.data, self.question.recipe), dict(self.question.weights)
-        path = kept_path("sensitivity", ["gradients", _VERSION, digest, self.data.digest, split.n, asked])
+        path = kept_path("sensitivity", ["gradients", _VERSION, digest, self.data.digest, split.n, asked, asdict(how)])
         if (kept := read_kept(path)) is not None:
             found.foresight = Foresight(**kept)
             return
         try:
-            with one_thread(large=large):
+            with one_thread(large=how.large):
                 found.foresight = foretell(
                     model,
                     view,
@@ -185,9 +211,9 @@ class _Inquest:
                     split,
                     found.yard,
                     others=other_plans(model, self.question, statistics) if model is found.made.model else {},
-                    batch=_LARGE_GRADIENT_BATCH if large else _GRADIENT_BATCH,
-                    probes=1 if large else _PROBES,
-                    narrow=large and multiplies_bfloat16(),
+                    batch=how.batch,
+                    probes=how.probes,
+                    narrow=how.narrow,
                     tell=told,
                     partly=seen,
                 )

@@ -107,6 +107,7 @@ class LayerSensitivity:
         evaluated: by setup (``alone``, ``all_but_one``, ``cumulative``), then by what is rounded.
         reasons: why something is missing, by setup or by what is rounded.
         shares: other layers that read the same stored weight: their formats are one choice with its.
+        no_numbers: what of it was rounded (``weights``, ...) when the network answered NaN or infinity.
     """
 
     name: str
@@ -118,6 +119,7 @@ class LayerSensitivity:
     evaluated: dict[str, dict[str, Evaluated]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     shares: tuple[str, ...] = ()
+    no_numbers: tuple[str, ...] = ()
 
     def exact(self, rounded: str = "both", arrangement: str = "alone") -> Evaluated | None:
         """What was evaluated; None where nothing was."""

@@ -73,7 +73,7 @@ def draw_found(
     if prediction := prediction_sentence(report):
         st.caption(prediction)
     for sentence in clock_sentences(report):
-        st.caption(sentence)
+        st.caption(as_plain(sentence))
     if report.clock is not None and again is not None:
         why = "Latencies of layers are kept by machine, backend version and kernels. This searches with new ones."
         st.button("Measure again", key="mix_again", icon=":material/timer:", help=why, on_click=again)

@@ -181,3 +181,17 @@ def test_another_format_is_put_into_a_recipe() -> None:
     recipe = with_format(Recipe.parse("w8a8"), "int4")
     assert recipe.name == "w4a8"
     assert recipe.digest == Recipe.parse("w4a8").digest
+
+
+def test_gradients_of_another_number_type_are_not_taken_for_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one processor foretold in bfloat16 is foretold again where products are of float32."""
+    monkeypatch.setattr(finding, "goes_apart", lambda _: False)
+    monkeypatch.setattr(finding, "LARGE_MACS", 0)
+    one, steps = case("cnn"), list[str]()
+    question = Inquiry(Recipe.parse("w5"), 8, evaluate=False)
+    counts = []
+    for narrow in (False, True, True):
+        monkeypatch.setattr("qexplorer.search.sensitivity.narrow.multiplies_bfloat16", lambda narrow=narrow: narrow)
+        find_sensitivity(one.model, data_of(one), question, progress=lambda step, _: steps.append(step))
+        counts.append(sum(step.startswith("gradients") for step in steps))
+    assert 0 < counts[0] < counts[1] == counts[2]

@@ -67,7 +67,7 @@ def run_in_turn(order: argparse.Namespace) -> int:
             from qexplorer.scheduling.status import cluster_state
 
             cluster_state(address)  # a mistyped address is said before anything is computed
-        with turn(ProgressLine().wait):
+        with turn(ProgressLine(quiet=getattr(order, "quiet", False)).wait):
             return int(order.run(order))
 
 

@@ -28,7 +28,7 @@ def run(order: argparse.Namespace) -> int:
         usable(name)
     model = api.load(order.model, architecture=order.architecture)
     data = data_of(order, model)
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
 
     def show(progress: Progress) -> None:
         line.show(progress.step, progress.done, progress.seconds_left)

@@ -163,6 +163,7 @@ def _add(verbs: Any, name: str, summary: str, module: str | None = None) -> _Par
     sentence = f"{summary[0].upper()}{summary[1:]}."
     parser: _Parser = verbs.add_parser(name, help=summary, description=sentence, formatter_class=_Whole)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.set_defaults(run=_Verb(module or name))
     return parser
 

@@ -39,7 +39,7 @@ def run(order: argparse.Namespace) -> int:
     data = data_of(order, model)
     if order.keep_best:
         options["until"] = api.trained_epochs(model, recipe, data, **options)
-    line, began = ProgressLine(), time.monotonic()
+    line, began = ProgressLine(quiet=order.quiet), time.monotonic()
     diary: Diary | None = None
 
     def follow(now: Diary) -> None:

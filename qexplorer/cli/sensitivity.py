@@ -22,7 +22,7 @@ __all__ = ["run"]
 def run(order: argparse.Namespace) -> int:
     """Finds it and prints the layers, the worst first."""
     model = api.load(order.model, architecture=order.architecture)
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
     try:
         report = api.sensitivity(
             model,

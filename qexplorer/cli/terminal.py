@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,37 +76,48 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 
 _MOST_OF_A_CELL = 300
+_BETWEEN_S = 15.0  # lines of progress where stderr is no terminal
 _NUMBER = re.compile(r"(?:[+-]?[0-9.]+(?: ?[kMGB%]?B?)?|–|)")  # noqa: RUF001 - the dash of an empty cell
 
 
 class ProgressLine:
-    """One line on stderr that is rewritten as work goes on; silent where stderr is not a terminal."""
+    """One line on stderr that is written over; where stderr is no terminal, a whole line now and then.
 
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
+    Args:
+        quiet: whether nothing is shown.
+        clock: tells seconds.
+    """
+
+    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._over = sys.stderr.isatty() and not quiet
+        self._quiet, self._clock = quiet, clock
+        self._told = clock()
 
     def show(self, step: str, done: float, seconds_left: float | None = None) -> None:
         """Shows the ``step``, the part that is ``done`` (0 to 1) and the time left, if it is known."""
-        if not self._shown:
-            return
         left = "" if seconds_left is None else f", about {max(seconds_left, 0):.0f} s left"
-        width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"\r\033[K{in_terminal(f'{100 * done:3.0f} %  {step}{left}')[:width]}")
-        sys.stderr.flush()
+        self._write(f"{100 * done:3.0f} %  {step}{left}")
 
     def wait(self, waiting: Waiting | None) -> None:
         """Shows the place in the line for the machine; None: the work goes on."""
         if waiting is None:
             self.end()
-        elif self._shown:
-            sys.stderr.write(f"\r\033[K{in_terminal(waiting.sentence)[: shutil.get_terminal_size().columns - 1]}")
-            sys.stderr.flush()
+        else:
+            self._write(waiting.sentence)
 
     def end(self) -> None:
         """Clears the line."""
-        if self._shown:
+        if self._over:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
+
+    def _write(self, text: str) -> None:
+        if self._over:
+            sys.stderr.write(f"\r\033[K{in_terminal(text)[: shutil.get_terminal_size().columns - 1]}")
+        elif not self._quiet and self._clock() - self._told >= _BETWEEN_S:
+            self._told = self._clock()
+            sys.stderr.write(f"qexplorer: {in_terminal(text.strip())}\n")
+        sys.stderr.flush()
 
 
 def _is_number(cell: str) -> bool:

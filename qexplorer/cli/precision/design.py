@@ -20,7 +20,7 @@ __all__ = ["run"]
 def run(order: argparse.Namespace) -> int:
     """Searches, and prints what was found."""
     model = api.load(order.model)
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
     try:
         report = api.design(
             model,

@@ -29,7 +29,7 @@ def run(order: argparse.Namespace) -> int:
     target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
     say_of_training(order)
     model = api.load(order.model, architecture=order.architecture)
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
     try:
         report = api.repair(model, order.recipe, data_of(order, model), train_each=order.train_each, progress=line.show)
     finally:

@@ -11,7 +11,13 @@ from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
 from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say, stdout_to_stderr
 from qexplorer.core.files import write_atomically
-from qexplorer.report.joint_charts.joint_words import FRONT_HEADER, chosen_words, front_cells, tried_sentence
+from qexplorer.report.joint_charts.joint_words import (
+    FRONT_HEADER,
+    chosen_words,
+    float_words,
+    front_cells,
+    tried_sentence,
+)
 from qexplorer.search.joint.joint_types import JointReport
 
 __all__ = ["run"]
@@ -22,7 +28,7 @@ def run(order: argparse.Namespace) -> int:
     target = None if order.output is None else writable(order.output, ending=".yaml", kind="a recipe")
     say_of_training(order)
     model = api.load(order.model, architecture=order.architecture)
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
     try:
         with stdout_to_stderr():  # HiGHS may print a line of its own
             report = api.tune(
@@ -81,7 +87,7 @@ def _print(report: JointReport) -> None:
     facts = {"model": report.model, "tried": tried_sentence(report)}
     if report.chosen is not None:
         facts["chosen"] = f"{report.chosen.name}: {chosen_words(report, report.chosen)}"
-    print_facts(facts | {"study": f"optuna-dashboard {report.storage}"})
+    print_facts(facts | {"float": float_words(report) or None, "study": f"optuna-dashboard {report.storage}"})
     say()
     print_table(FRONT_HEADER, front_cells(report))
     for note in report.notes:

@@ -6,7 +6,16 @@ from qexplorer.report.metric_words import stated, value_text, with_unit
 from qexplorer.report.words import bytes_text, count_text
 from qexplorer.search.joint.joint_types import WEIGHT_BYTES, JointReport, JointTrial, VerifiedTrial
 
-__all__ = ["FRONT_HEADER", "chosen_words", "cost_share", "cost_title", "front_cells", "quality_title", "tried_sentence"]
+__all__ = [
+    "FRONT_HEADER",
+    "chosen_words",
+    "cost_share",
+    "cost_title",
+    "float_words",
+    "front_cells",
+    "quality_title",
+    "tried_sentence",
+]
 
 FRONT_HEADER = ("recipe", "from", "cost", "of int8", "loss", "metric", "verified loss", "verified metric")
 
@@ -54,12 +63,24 @@ def chosen_words(report: JointReport, trial: JointTrial) -> str:
         f"{cost_text(report, trial)}, {cost_share(report, trial):.3g} % of int8's; {_quality(report, trial.quality)}"
     )
     if trial.metric is not None and report.metric_name is not None:
-        words += f", {value_text(stated(report.metric_name, trial.metric, trial.n))}"
+        words += f", {_metric(report, trial.metric, trial.n)}"
+        words += "" if report.float_metric is None else f" (float {_metric(report, report.float_metric, report.n)})"
     words += f" on {trial.n} samples"
     checked = next((each for each in report.verified if each.number == trial.number), None)
     if checked is not None:
         words += f"; {_quality(report, checked.quality)} on {report.n_verified} that the search did not look at"
     return f"{words}."
+
+
+def float_words(report: JointReport) -> str:
+    """The metric of the float network on the same samples; empty where the task has none."""
+    if report.float_metric is None:
+        return ""
+    words = f"{_metric(report, report.float_metric, report.n)} on {report.n} samples"
+    if report.float_verified is not None:
+        again = _metric(report, report.float_verified, report.n_verified)
+        words += f", {again} on {report.n_verified} that the search did not look at"
+    return words
 
 
 def _quality(report: JointReport, value: float | None) -> str:

@@ -185,6 +185,7 @@ class _JointSearch:
             parameters=parameters,
             reference=plan_costs(self.model, plain),
             trials=(),
+            float_metric=bench.float_metric,
         )
 
     def _tried(self, found: JointReport, study: Study, runner: TrialRunner) -> JointReport:
@@ -210,11 +211,11 @@ class _JointSearch:
     def _verified(self, found: JointReport, bench: TrialBench) -> JointReport:
         """The front and the plain recipes on samples that the search did not look at."""
         wanted = {trial.number: trial for trial in (*found.front, *(t for t in found.measured if t.is_plain))}
-        plain = bench.plain(0, bench.apart.n).metric(bench.yard)
+        plain = bench.float_metric
         verified = []
         for done, trial in enumerate(wanted.values()):
             self.tell(f"verifying {done + 1} of {len(wanted)}", 0.95 + 0.05 * done / len(wanted))
             recipe = recipe_for(self.base, found.parameters, trial.choice)
             result = bench.do(TrialOrder(recipe.to_yaml(), 0, bench.apart.n))
             verified.append(VerifiedTrial(trial.number, **judged(result, bench.yard, found.question.quality, plain)))
-        return replace(found, verified=tuple(verified))
+        return replace(found, verified=tuple(verified), float_verified=plain)

@@ -144,6 +144,8 @@ class JointReport(Wire):
         importance: share of each parameter, by objective (``quality``, ``cost``); of PED-ANOVA (Watanabe et al. 2023).
         verified: of the front, at the end.
         notes: one sentence each.
+        float_metric: value of the task's metric of the float network on the ``n`` samples; None where it has none.
+        float_verified: the same on the ``n_verified`` samples.
     """
 
     model: str
@@ -161,6 +163,8 @@ class JointReport(Wire):
     importance: dict[str, dict[str, float]] = field(default_factory=dict)
     verified: tuple[VerifiedTrial, ...] = ()
     notes: tuple[str, ...] = ()
+    float_metric: float | None = None
+    float_verified: float | None = None
 
     @property
     def measured(self) -> tuple[JointTrial, ...]:

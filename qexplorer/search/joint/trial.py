@@ -113,6 +113,11 @@ class TrialBench:
         return self._judged([each[rows] for each in self.floats], {}, rows)
 
     @property
+    def float_metric(self) -> float | None:
+        """Value of the task's metric of the float network on all samples kept apart; None where it has none."""
+        return None if self.yard.metric is None else self.plain(0, self.apart.n).metric(self.yard)
+
+    @property
     def floats(self) -> list[Array]:
         """Answers of the float network on all samples kept apart."""
         if not self._floats:

@@ -10,6 +10,7 @@ from qexplorer.report.joint_charts.joint_words import (
     FRONT_HEADER,
     chosen_words,
     cost_share,
+    float_words,
     front_cells,
     tried_sentence,
 )
@@ -46,6 +47,8 @@ def draw_outcome(report: JointReport, *, live: bool = False) -> None:
         return
     st.header("The front")
     st.dataframe(in_table([dict(zip(FRONT_HEADER, row, strict=True)) for row in front_cells(report)]), hide_index=True)
+    if told := float_words(report):
+        st.caption(f"The float network: {as_plain(told)}.")
     if is_shared():  # nobody there sees where files are
         return
     st.caption("The whole history is in Optuna's storage; to look into it: `pip install optuna-dashboard`, then")

@@ -15,7 +15,13 @@ import qexplorer as qx
 from qexplorer.api.given import fitted, load
 from qexplorer.core.errors import InputError, QExplorerError, RecipeError
 from qexplorer.report.joint_charts.importance import importance_rows
-from qexplorer.report.joint_charts.joint_words import FRONT_HEADER, chosen_words, front_cells, tried_sentence
+from qexplorer.report.joint_charts.joint_words import (
+    FRONT_HEADER,
+    chosen_words,
+    float_words,
+    front_cells,
+    tried_sentence,
+)
 from qexplorer.report.joint_charts.tried import progress_rows, tried_rows
 from qexplorer.search.joint import study
 from qexplorer.search.joint.finding import three_parts, without_last
@@ -142,6 +148,9 @@ def test_charts_and_words_hold_what_was_found(report: JointReport) -> None:
     assert all(len(row) == len(FRONT_HEADER) for row in front_cells(report))
     assert report.chosen is not None
     assert "did not look at" in chosen_words(report, report.chosen)
+    assert report.float_metric is not None
+    assert f"(float {100 * report.float_metric:.1f} %)" in chosen_words(report, report.chosen)
+    assert float_words(report).startswith(f"{100 * report.float_metric:.1f} % on {report.n} samples, ")
 
 
 def test_the_report_is_plain_data_and_back(report: JointReport) -> None:
@@ -178,7 +187,11 @@ def test_the_metric_and_bit_operations_are_objectives_too(shared_workspace: Path
     ("arguments", "error", "said"),
     [
         ({"recipe": "fp16"}, RecipeError, "weights in float"),
-        ({"trials": 0}, InputError, "cannot have 0 trials"),
+        ({"trials": 0}, InputError, "trials cannot be 0; allowed: a whole number, 1 or more"),
+        ({"trials": True}, InputError, "trials cannot be True"),
+        ({"seed": -1}, InputError, "seed cannot be -1"),
+        ({"seconds": float("nan")}, InputError, "seconds cannot be nan; allowed: a number above 0; leave it out"),
+        ({"seconds": 0.0}, InputError, "seconds cannot be 0.0"),
         ({"sampler": "grid"}, InputError, "'grid' is not known here"),
         ({"algorithms": ("magic",)}, InputError, "no algorithm called 'magic'"),
         (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.api.given import fitted, load
+from qexplorer.api.number_checks import check_whole
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 
@@ -50,14 +51,13 @@ def design(
     Raises:
         InputError: the model is no sample that sorts pictures into classes, or a number that cannot be.
     """
-    from qexplorer.core.errors import InputError
     from qexplorer.search.architecture.architecture_types import ArchitectureQuestion
     from qexplorer.search.architecture.finding import find_networks
 
     asked = {"networks": networks, "rounds": rounds, "epochs": epochs, "rounded_epochs": rounded_epochs}
     for name, value in (asked | {"judged": judged}).items():
-        if not 1 <= value <= 1000:
-            raise InputError(f"{name} cannot be {value}", allowed="1 to 1000")
+        check_whole(name, value, 1, 1000)
+    check_whole("seed", seed, 0)
     question = ArchitectureQuestion(networks, rounds, epochs, rounded_epochs, judged, seed)
     float_model = load(model)
     given = fitted(float_model, data, "networks learn from data")

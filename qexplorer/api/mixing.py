@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.api.given import fitted, load
+from qexplorer.api.number_checks import check_real, check_whole
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -55,8 +55,8 @@ def search(
         recipe: what all layers share: algorithms, calibrators, what choices leave as it is; or what ``Recipe.parse``
             takes.
         share: most bytes of weights, as a fraction of the same model's in int8: ``budgets={"weight_bytes": share}``.
-        budgets: the most of each cost (``weight_bytes``, ``bit_operations``, ``latency_ms``, ``energy_mj``), as
-            fractions of the same model's in int8. 60 % of the weights if nothing else is asked for.
+        budgets: the most of each cost (``weight_bytes``, ``bit_operations``, ``latency``, ``energy``), as fractions of
+            the same model's in int8. 60 % of the weights if nothing else is asked for.
         most_drop: the metric may drop by no more on the samples kept apart, and the mix with the least of ``axis`` is
             looked for.
         as_float: the same for a mix that the paired test does not tell from float, and that is not shown to give the
@@ -84,6 +84,7 @@ def search(
         BackendError: latency cannot be measured where it is asked for.
     """
     from qexplorer.core.errors import InputError
+    from qexplorer.search.costs.cost_kinds import cost_kind, cost_of_budget
     from qexplorer.search.mixing.finding import find_mix
     from qexplorer.search.mixing.mix_types import MixQuestion
     from qexplorer.search.training_apart import to_search
@@ -93,20 +94,20 @@ def search(
         if not 0 < limit <= _MOST:
             whole = "int8's bytes" if name == "weight_bytes" else f"int8's {name}"
             raise InputError(f"a budget cannot be {limit} of {whole}", allowed="a fraction such as 0.6")
-    if most_drop is not None and not 0 <= most_drop < math.inf:
-        raise InputError(f"a metric cannot drop by {most_drop}", allowed="0 or more, such as 0.01")
-    if threads < 1:
-        raise InputError(f"{threads} threads cannot compute", allowed="1 or more")
+    if most_drop is not None:
+        check_real("the most drop of a metric", most_drop)
+    for what, value in (("threads", threads), ("samples", samples), ("verified", verified)):
+        check_whole(what, value, 1)
     if most_drop is not None and as_float:
         raise InputError("a drop and no loss that a test tells cannot both be asked for", do="leave one out")
     float_model = load(model)
     question = MixQuestion(
         to_search(Recipe.parse(recipe), train_each=train_each),
         tuple(choices),
-        asked,
+        {cost_of_budget(name).name: limit for name, limit in asked.items()},
         most_drop,
         as_float,
-        axis,
+        cost_kind(axis).name if axis else "",
         backend,
         threads,
         hardware_aware,
@@ -117,6 +118,6 @@ def search(
     )
     if anew and not question.is_timed:
         what = "nothing is timed, so no latency can be measured again"
-        raise InputError(what, do="name a backend, ask for a budget of latency_ms or energy_mj, or leave that out")
+        raise InputError(what, do="name a backend, ask for a budget of latency or energy, or leave that out")
     given = fitted(float_model, data, "mixes are judged on samples, so it needs data")
     return find_mix(float_model, given, question, progress=progress, partly=partly)

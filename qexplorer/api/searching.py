@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qexplorer.api.given import fitted, load
+from qexplorer.api.number_checks import check_whole
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -64,6 +66,10 @@ def sensitivity(
         for word in given:
             if word not in [str(each) for each in known]:
                 raise InputError(f"'{word}' is not known here", allowed=", ".join(known), do="choose one of these")
+    if samples is not None:
+        check_whole("samples", samples, 1)
+    if passes is not None and math.isnan(passes):
+        raise InputError("passes cannot be nan", allowed="a number, or None for no end")
     float_model = load(model)
     question = Inquiry(
         recipe=with_format(Recipe.parse(recipe), format),

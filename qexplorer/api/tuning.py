@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from qexplorer.api.given import fitted, load
+from qexplorer.api.number_checks import check_real, check_whole
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
@@ -82,8 +83,10 @@ def tune(
     for given, known in ((quality, QUALITIES), (cost, COSTS), (sampler, SAMPLERS)):
         if given not in known:
             raise InputError(f"'{given}' is not known here", allowed=", ".join(known), do="choose one of these")
-    if trials < 1:
-        raise InputError(f"a search cannot have {trials} trials", allowed="1 or more")
+    check_whole("trials", trials, 1)
+    check_whole("seed", seed, 0)
+    if seconds is not None:
+        check_real("seconds", seconds, zero=False, instead="leave it out for no limit")
     space = JointSpace(
         formats=tuple(formats),
         granularities=tuple(granularities),

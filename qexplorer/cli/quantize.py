@@ -30,7 +30,7 @@ def run(order: argparse.Namespace) -> int:
     model = api.load(order.model, architecture=order.architecture)
     data = data_of(order, model)
     check_room(target.absolute().parent, model.file_bytes, "quantizing")
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
 
     def show(done: int, samples: int) -> None:
         line.show("observing ranges", done / max(samples, 1))
@@ -57,7 +57,7 @@ def _explained(quantized: QuantizedModel, data: DataSet | None, order: argparse.
     """What the algorithms changed; None for a recipe without any."""
     if not quantized.recipe.algorithms:
         return None
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
     try:
         given = (quantized.model, quantized.recipe, data)
         return api.explain_algorithms(*given, samples=order.samples, progress=line.show)
@@ -77,7 +77,9 @@ def writable(path: str, *, ending: str = ".onnx", kind: str = "an ONNX file") ->
     target = Path(path)
     if target.suffix != ending:
         raise InputError(f"is not the name of {kind}", where=path, allowed=f"a name that ends in {ending}")
-    if target.is_dir() or not target.absolute().parent.is_dir():
+    if target.is_dir():
+        raise InputError("is a folder", where=path, do=f"name a file that ends in {ending}")
+    if not target.absolute().parent.is_dir():
         raise InputError("cannot be written, as its folder does not exist", where=path, do="create the folder first")
     check_room(target.absolute().parent, 0, "quantizing")
     return target

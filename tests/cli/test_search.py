@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qexplorer.cli.apart import run_in_turn
-from qexplorer.cli.terminal import stdout_to_stderr
+from qexplorer.cli.terminal import ProgressLine, stdout_to_stderr
 from qexplorer.core.errors import InputError
 
 
@@ -20,6 +22,37 @@ def test_what_a_library_prints_by_itself_does_not_reach_stdout(capfd: pytest.Cap
     out, err = capfd.readouterr()
     assert out == "{}\n"
     assert "from a library" in err
+
+
+def test_piped_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing in the first 15 seconds, then a line after every 15, and none at all with ``--quiet``."""
+    now = [0.0]
+    lines = [ProgressLine(quiet=quiet, clock=lambda: now[0]) for quiet in (False, True)]
+    for second in range(46):
+        now[0] = float(second)
+        for line in lines:
+            line.show("measuring", second / 50, 50.0 - second)
+    for line in lines:
+        line.end()
+    assert capsys.readouterr().err.splitlines() == [
+        f"qexplorer: {2 * second} %  measuring, about {50 - second} s left" for second in (15, 30, 45)
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qexplorer: Any
+) -> None:
+    """A folder by that name, a folder that is not there, another ending: one sentence each."""
+    monkeypatch.setattr("qexplorer.api.load", lambda *_args, **_more: pytest.fail("it began"))
+    (tmp_path / "folder.yaml").mkdir()
+    for name, said in (
+        ("folder.yaml", "is a folder; name a file that ends in .yaml"),
+        ("none/mix.yaml", "its folder does not exist"),
+        (".", "is not the name of a recipe"),
+    ):
+        outcome = qexplorer("repair", "tumour_mlp", "-o", tmp_path / name)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+        assert said in outcome.err
 
 
 def test_a_scheduler_that_nobody_answers_at_is_said_before_anything_is_computed(

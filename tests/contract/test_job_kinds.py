@@ -46,7 +46,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "ladder": {"recipe": "w8a8", "backends": ("onnxruntime",), "samples": 3},
     "lesson": {"recipe": "w4", "layer": "fc"},
     "live": {"sides": {"a": {"recipe": "w99", "backend": "x"}}, "rate": 0.1, "session": "s"},
-    "mix": {"recipe": "w8a8", "budgets": {"latency_ms": 1.5}, "most_drop": 0.01},
+    "mix": {"recipe": "w8a8", "budgets": {"latency": 1.5}, "most_drop": 0.01},
     "needed": {"recipe": "w8a8-mse", "tensor": "conv/out:0", "draws": 2},
     "quantize": {"recipe": "w8a8"},
     "repair": {"recipe": "w8a8-tensor"},

@@ -24,7 +24,7 @@ from qexplorer.report.mix_charts.mix_words import (
     mix_header,
     prediction_sentence,
 )
-from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES
+from qexplorer.search.costs.cost_kinds import BUDGETS, COSTS, WEIGHT_BYTES
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 
 __all__ = ["run"]
@@ -36,7 +36,7 @@ def run(order: argparse.Namespace) -> int:
     budgets = _budgets(order.budget)
     say_of_training(order)
     model = api.load(order.model, architecture=order.architecture)
-    line = ProgressLine()
+    line = ProgressLine(quiet=order.quiet)
     try:
         with stdout_to_stderr():  # HiGHS may print a line of its own
             report = api.search(
@@ -76,8 +76,8 @@ def _budgets(texts: Sequence[str]) -> dict[str, float]:
             share = float(value if equals else name)
         except ValueError:
             share = -1.0
-        if kind not in COSTS or share <= 0:
-            allowed = f"a fraction of int8's of one of {', '.join(COSTS)}, such as {WEIGHT_BYTES}=0.6"
+        if share <= 0 or (kind not in BUDGETS and kind not in COSTS):
+            allowed = f"a fraction of int8's of one of {', '.join(BUDGETS)}, such as {WEIGHT_BYTES}=0.6"
             raise InputError(f"'{text}' is no budget", where="--budget", allowed=allowed)
         found[kind] = share
     return found

@@ -79,7 +79,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     """Adds those of ``search``."""
     shared = "what all layers share: algorithms, calibrators, what choices leave as it is"
     parser.add_argument("--recipe", default="w8a8", metavar="R", help=f"{shared} (w8a8)")
-    budget = "most of a cost, as a fraction of int8's: weight_bytes, bit_operations, latency_ms or energy_mj; several "
+    budget = "most of a cost, as a fraction of int8's: weight_bytes, bit_operations, latency or energy; several "
     budget += "hold at once (weight_bytes=0.6 if nothing else is asked for)"
     parser.add_argument("--budget", action="extend", nargs="+", default=[], metavar="B", help=budget)
     drop = "look for the mix with the least cost whose metric drops by no more, such as 0.01"

@@ -8,6 +8,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.mix import MIX, MixOrder
 from qexplorer.jobs.references import DataRef, ModelRef
+from qexplorer.search.costs.cost_kinds import COSTS
 from qexplorer.search.costs.kept_times import forget_times
 from qexplorer.search.mixing.mix_types import MixQuestion, MixReport, trainings
 from qexplorer.search.mixing.recipes import unmixed
@@ -77,7 +78,7 @@ def _order(asked: AskedMix, model: ModelRef, data: DataRef, base: Recipe, *, tra
         data=data,
         recipe=base,
         choices=asked.choices,
-        budgets=asked.budgets,
+        budgets={COSTS[name].budget: share for name, share in asked.budgets.items()},
         most_drop=asked.most_drop,
         as_float=asked.as_float,
         axis=asked.axis,

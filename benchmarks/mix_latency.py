@@ -62,6 +62,7 @@ def case(name: str, backend: str, mixes: int) -> dict[str, Any]:
     report = qx.search(
         name, choices=CHOICES, budgets={WEIGHT_BYTES: 4.0}, backend=backend, pairs=0, verified=1, samples=32
     )
+    assert report.plain is not None
     model = load(name)
     data = fitted(model, None, "")
     problem = problem_of(report.groups, (), report.edges)

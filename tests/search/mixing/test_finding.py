@@ -150,12 +150,8 @@ def test_the_smallest_mix_within_a_drop(shared_workspace: Path) -> None:  # noqa
         ({"anew": True}, InputError, "nothing is timed"),
     ],
 )
-def test_what_cannot_be_asked_is_one_sentence(
-    shared_workspace: Path,  # noqa: ARG001
-    arguments: dict[str, object],
-    error: type[Exception],
-    said: str,
-) -> None:
+@pytest.mark.usefixtures("shared_workspace")
+def test_what_cannot_be_asked_is_one_sentence(arguments: dict[str, object], error: type[Exception], said: str) -> None:
     """A budget too small, too few formats, a format without scales."""
     with pytest.raises(error, match=said):
         qx.search("tumour_mlp", **arguments)  # type: ignore[arg-type]

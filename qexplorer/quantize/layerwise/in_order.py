@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from qexplorer.core.grid import Int32
 from qexplorer.quantize.changes.drafts import PlanDraft
@@ -29,7 +30,8 @@ def round_in_order(
     """Rounds every weight that is on a grid, layer after layer, and says what that did to the layers' outputs.
 
     Errors are those of what the float network makes there, with inputs as the rounded network gives them. A row keeps
-    its nearest codes where those have the smaller error.
+    its nearest codes where those have the smaller error. The last layer's gain is told with every step, so that whoever
+    looks now and then sees it.
 
     Args:
         draft: the plan.
@@ -44,11 +46,11 @@ def round_in_order(
     split = draft.calibration_of(samples)
     waiting = {each.layer: set(each.layers) for each in weights}
     kept: dict[str, BothMoments] = {}
-    done = 0
+    said, done = _Said(draft, title, len(by_layer)), 0
     for turn in _turns(draft, by_layer) if split.n else ():
 
         def observed(share: float, done: int = done, turn: list[str] = turn) -> None:
-            draft.tell(f"{title}, observing the inputs of '{turn[0]}'", (done + len(turn) * share / 2) / len(by_layer))
+            said.tell(f"observing the inputs of '{turn[0]}'", done + len(turn) * share / 2)
 
         tensor = draft.view.nodes[turn[0]].input[0]
         found = both_moments(draft, split, tensor, [by_layer[name].matrix for name in turn], observed)
@@ -58,14 +60,13 @@ def round_in_order(
                 kept[weight.layer] = kept[weight.layer] + found[place] if weight.layer in kept else found[place]
             waiting[weight.layer].discard(name)
 
-            def told(share: float, error: str = "", *, at: float = done + (len(turn) + place) / 2,
-                     name: str = name) -> None:  # fmt: skip
-                what = f"{title}, '{name}', error {error}" if error else f"{title}, rounding '{name}'"
-                draft.tell(what, (at + share / 2) / len(by_layer))
+            def told(share: float, *, at: float = done + (len(turn) + place) / 2, name: str = name) -> None:
+                said.tell(f"rounding '{name}'", at + share / 2)
 
             if not waiting[weight.layer]:
                 with draft.timed(weight.layer):
-                    _round(draft, title, weight, kept.pop(weight.layer, None), told, codes)
+                    _round(draft, weight, kept.pop(weight.layer, None), said, told, codes)
+                told(1.0)
         done += len(turn)
 
 
@@ -85,23 +86,37 @@ def _turns(draft: PlanDraft, by_layer: Mapping[str, GridWeight]) -> list[list[st
     return turns
 
 
+@dataclass(slots=True)
+class _Said:
+    """What is told of the work, with the last layer's gain until the next one's is known."""
+
+    draft: PlanDraft
+    title: str
+    layers: int
+    gain: str = ""
+
+    def tell(self, what: str, done: float) -> None:
+        """Tells a step; ``done`` in layers."""
+        self.draft.tell(f"{self.title}, {what}{self.gain}", done / self.layers)
+
+
 def _round(
     draft: PlanDraft,
-    title: str,
     weight: GridWeight,
     moments: BothMoments | None,
-    told: Callable[..., None],
+    said: _Said,
+    told: Told,
     codes: Callable[[GridWeight, BothMoments, Told], Int32],
 ) -> None:
     told(0.0)
     if moments is None or not moments.finite():
-        draft.remark(weight.layer, _left(title, "its inputs are not finite on the calibration data"))
+        draft.remark(weight.layer, _left(said.title, "its inputs are not finite on the calibration data"))
         return
     found = better_codes(weight, codes(weight, moments, told), moments)
     if found.rows:
         draft.set_codes(weight.layer, weight.position, found.codes, grid=weight.grid)
-    draft.remark(weight.layer, found.said(title))
-    told(1.0, f"{found.after:.3g} of the output's size, nearest {found.before:.3g}")
+    draft.remark(weight.layer, found.said(said.title))
+    said.gain = f"; '{weight.layer}': error {found.after:.3g} of the output's size, nearest {found.before:.3g}"
 
 
 def _left(title: str, why: str) -> str:

@@ -69,14 +69,19 @@ def _inputs(proto: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
 
 
 def batches(proto: onnx.ModelProto, samples: Samples) -> Iterator[Samples]:
-    """Samples in batches of the size that the file insists on, else 32 at a time; what is left over is left out."""
+    """Samples in batches of the size that the file insists on, else 32 at a time; what is left over is left out.
+
+    An input without an axis for samples (a state) is given whole, one sample at a time.
+    """
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in _inputs(proto)}
     dims = _inputs(proto)[0].type.tensor_type.shape.dim
     fixed = int(dims[0].dim_value) if dims and dims[0].dim_value > 0 else 0
     total = len(next(iter(samples.values())))
     if fixed > total:
         raise ValueError(f"it takes batches of {fixed}, and there are {total} samples")
     for start in range(0, total - fixed + 1 if fixed else total, fixed or 32):
-        yield {name: values[start : start + (fixed or 32)] for name, values in samples.items()}
+        parts = {name: values[start : start + (fixed or 32)] for name, values in samples.items()}
+        yield {name: part[0] if part.ndim > ranks[name] else part for name, part in parts.items()}
 
 
 def answers(path: Path, samples: Samples) -> dict[str, NDArray[Any]]:

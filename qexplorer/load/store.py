@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from qexplorer.core.disk.contents import used
 from qexplorer.core.disk.limit import make_room
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.disk.room import told_of_disk
 from qexplorer.core.files import is_whole, move_whole, read_sealed, write_sealed
 from qexplorer.core.model import Model
@@ -31,9 +30,7 @@ def private_folder() -> Iterator[Path]:
     Raises:
         InputError: what the disk refused inside.
     """
-    home = workspace("incoming")
-    own = own_prefix("opening")
-    with told_of_disk(home), tempfile.TemporaryDirectory("", own, home, ignore_cleanup_errors=True) as folder:
+    with told_of_disk(workspace("incoming")), passing_folder("opening", "incoming") as folder:
         yield Path(folder)
 
 

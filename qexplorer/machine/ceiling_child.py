@@ -6,7 +6,6 @@ model could reach. Copies run in NumPy, which frees the interpreter for other th
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import QExplorerError
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.machine.cpu import cpu_model
@@ -54,7 +54,7 @@ def _product(kind: str, threads: int) -> tuple[float, int]:
     import onnx
 
     size = _SIZE_ONE if threads == 1 else _SIZE_MANY
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+    with passing_folder("ceiling") as folder:
         path = Path(folder) / "product.onnx"
         onnx.save(product_graph(kind, size), str(path))
         session = reference().load(path, SessionOptions(threads=threads))

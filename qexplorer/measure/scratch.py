@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from qexplorer.core.dataset import Array
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.disk.room import told_of_disk
 from qexplorer.core.workspace import workspace
 
@@ -19,14 +18,12 @@ __all__ = ["folder_of", "keep_samples", "read_samples", "scratch"]
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A private folder that is gone afterwards; that of a comparison that was killed goes at the next start.
+    """A private folder that is gone afterwards; that of a comparison that was killed goes when the next is made.
 
     Raises:
         InputError: what the disk refused inside.
     """
-    home = workspace("scratch")
-    own = own_prefix("compare")
-    with told_of_disk(home), tempfile.TemporaryDirectory("", own, home, ignore_cleanup_errors=True) as folder:
+    with told_of_disk(workspace("scratch")), passing_folder("compare") as folder:
         yield Path(folder)
 
 

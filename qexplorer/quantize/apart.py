@@ -6,17 +6,15 @@ there, and runs nothing of the model itself.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import QExplorerError, UnknownName, error_from_json
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
-from qexplorer.core.workspace import workspace
 from qexplorer.graph.allowance import allowance
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.load.samples.shelf import list_samples
@@ -74,7 +72,7 @@ def prepare_apart(
         elif "step" in event and working is not None:
             working(event["step"], event["done"])
 
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
+    with passing_folder("handed") as folder:
         arguments = {
             "model": model.to_json(),
             "recipes": [recipe.to_yaml() for recipe in recipes],

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import queue
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, QExplorerError, error_from_json
-from qexplorer.core.workspace import workspace
 from qexplorer.process.limits import BASE
 from qexplorer.process.parent import run_in_child
 from qexplorer.scheduling.task import SweepTask, TaskEnd
@@ -91,9 +89,7 @@ class _Process:
 
     def __init__(self, asked_ns: int | None) -> None:
         self.orders = 0
-        self._folder = tempfile.TemporaryDirectory(
-            dir=workspace("scratch"), prefix=own_prefix("orders"), ignore_cleanup_errors=True
-        )
+        self._folder = passing_folder("orders")
         self._ended = threading.Event()
         self._events: queue.Queue[_Event | QExplorerError] = queue.Queue()
         arguments = {"folder": self._folder.name, "asked_ns": asked_ns}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.model import Model
 from qexplorer.core.wire import Wire
-from qexplorer.core.workspace import workspace
 from qexplorer.graph.allowance import allowance
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.process.child import Emit, allow
@@ -53,7 +51,7 @@ def in_child(
         elif "partly" in event and partly is not None:
             partly(report.from_json(event["partly"]))
 
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
+    with passing_folder("handed") as folder:
         arguments = {
             "model": model.to_json(),
             "data": hand_over(data, Path(folder)),

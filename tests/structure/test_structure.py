@@ -138,3 +138,10 @@ def test_no_folder_is_crowded() -> None:
     assert len(counts) > 40
     crowded = {str(folder.relative_to(ROOT)): count for folder, count in counts.items() if count > MOST_MODULES}
     assert crowded == {}
+
+
+def test_one_place_makes_folders_for_a_while() -> None:
+    """Elsewhere than below the workspace, or without its owner's name, what a killed process leaves would stay for
+    ever."""
+    makers = [str(p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py") if "TemporaryDirectory(" in p.read_text()]
+    assert makers == ["core/disk/passing.py"]

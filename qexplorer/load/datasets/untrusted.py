@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Split
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.disk.room import told_of_disk
 from qexplorer.core.errors import ChildMemory, ChildTimeout, DataError, InputError, QExplorerError
 from qexplorer.core.files import is_whole, move_whole, read_sealed, sync, write_sealed
@@ -69,8 +68,7 @@ def keep_untrusted(path: Path, *, size: tuple[int, int] | None = None) -> Path:
         raise DataError(f"the file cannot be opened ({error.strerror or error})", where=path.name) from None
     kept = kept_folder(key)
     if _index(kept) is None:
-        home = workspace("data")
-        with told_of_disk(home), tempfile.TemporaryDirectory(dir=home, prefix=own_prefix("reading")) as folder:
+        with told_of_disk(workspace("data")), passing_folder("reading", "data") as folder:
             target = Path(folder) / "arrays"
             _read_in_child({"path": str(path.resolve()), "target": str(target), "size": size}, path.name)
             if _index(kept) is None:

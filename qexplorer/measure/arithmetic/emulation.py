@@ -7,7 +7,6 @@ differ by saturation and nothing else.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.measure.arithmetic.integer_layers import IntegerLayer, integer_layers
 from qexplorer.measure.arithmetic.overflow import accumulator_bound, bits_of, largest_in_data
 from qexplorer.measure.arithmetic.pair_sums import PairRisk, change_by_saturation, move_of, pair_risk, why_exact
@@ -69,7 +69,7 @@ def emulated(
     """
     layers, left_out = integer_layers(model)
     n = len(next(iter(inputs.values())))
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+    with passing_folder("emulation") as folder:
         stops = [(layer.codes, layer.output) for layer in layers]
         staged = StagedModel(model, stops, reference(), Path(folder))
         record = _Record(layers)

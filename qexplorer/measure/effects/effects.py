@@ -6,20 +6,18 @@ is what it is worth in this recipe.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import own_name
-from qexplorer.core.workspace import workspace
 from qexplorer.graph.allowance import allowance
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.load.datasets.sampling import calibration_sample
@@ -91,7 +89,7 @@ def effects_of(
     tell: Progress = progress or (lambda _text, _done: None)
     if not goes_apart(model):
         return _Finding(model, data, samples, tell).report(recipe)
-    with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
+    with passing_folder("handed") as folder:
         arguments = {
             "model": model.to_json(),
             "recipe": recipe.to_yaml(),

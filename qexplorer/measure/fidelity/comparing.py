@@ -3,7 +3,6 @@ a look at every piece where both do."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.batches import LookedAt, batches_to_look_at, first_rows
@@ -164,7 +164,7 @@ class Compared:
         looked into at all."""
         if not self.open or any(item.wrong for item in self.open):
             return None
-        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        with passing_folder("pieces") as folder:
             try:
                 asked = asked_of(question, batches_to_look_at(self.to_look_at, question), Path(folder))
                 return once(question, self.found, asked.feeds, lambda: each_alone(asked))

@@ -6,7 +6,6 @@ A backend that crashes or hangs takes its own child with it, and nothing else.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.graph.index import GraphIndex
 from qexplorer.measure.fidelity.alone import summary
@@ -96,7 +96,7 @@ def _layers(
     fixed = arguments["fixed_batch"]
     batch = int(fixed or _LAYER_BATCH)
     n = max(batch, min(int(arguments["n"]), _LAYER_SAMPLES) // batch * batch)
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+    with passing_folder("pieces") as folder:
         sessions = []
         for index, model in enumerate(models):
             path = Path(folder) / f"told{index}.onnx"
@@ -242,7 +242,7 @@ def _pieces(question: Question, compared: Compared, told: Callable[[float], None
     value: dict[str, Any] = {"points": [], "points_in_all": 0, "points_n": 0, "disturbed": False}
     value |= {"ends": [], "alone": None, "blocked": None}
     some = compared.open or (max(compared.found, key=_difference),)
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+    with passing_folder("pieces") as folder:
         asked = asked_of(question, batches_to_look_at(some, question), Path(folder))
         try:
             seen = observe(asked, thorough=True, told=told)

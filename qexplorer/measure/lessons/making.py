@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import InputError
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Int32, quantize
@@ -92,7 +91,7 @@ def lesson_of(model: Model, data: DataSet, recipe: Recipe, layer: str, *, progre
         return kept
     tell: Progress = progress or (lambda _text, _done: None)
     if goes_apart(model):
-        with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("handed")) as folder:
+        with passing_folder("handed") as folder:
             arguments = {
                 "model": model.to_json(),
                 "data": hand_over(data, Path(folder)),

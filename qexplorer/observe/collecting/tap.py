@@ -10,7 +10,6 @@ with reordering, 1.15 times without. Where anything of this does not work, the s
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.dataset import Array, as_declared
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
@@ -64,7 +64,7 @@ class Tap:
         self._ranks = {info.name: len(info.shape) for info in model.inputs}
         proto = _with_outputs(model.proto(), [name for name in names if name not in self._ranks])
         blocked = blocked and model.file_bytes < _LARGEST_BYTES
-        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        with passing_folder("tap") as folder:
             optimized = Path(folder) / "optimized.onnx" if blocked else None
             self._session = open_session(proto.SerializeToString(), threads, self._where, save=optimized)
             floats = {o.name for o in self._session.get_outputs() if o.type in _FLOATS}
@@ -158,7 +158,7 @@ def _block_lanes() -> int:
         [weight],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+    with passing_folder("tap") as folder:
         path = Path(folder) / "probe.onnx"
         open_session(proto.SerializeToString(), 1, "probe", save=path)
         optimized = onnx.load(path)

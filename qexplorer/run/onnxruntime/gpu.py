@@ -6,12 +6,12 @@ The graph is taken as it is: int8 and half precision where it says so, float32 w
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.dataset import Array
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import sha256_file, workspace
@@ -147,7 +147,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
         return [(part.ep_name, node.name, node.op_type) for part in parts for node in part.get_nodes()]
 
     def _optimized_graph(self) -> onnx.ModelProto:
-        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        with passing_folder("optimized") as folder:
             return self.optimized(Path(folder), settings_of(self._options))[1]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.dataset import Array, as_declared
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
@@ -93,7 +93,7 @@ class OnnxRuntimeSession:
         """The kernels that really run, from the optimized graph (written to a private folder, read, deleted)."""
         from qexplorer.run.onnxruntime.kernels import kernels_of
 
-        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        with passing_folder("optimized") as folder:
             _, optimized = self.optimized(Path(folder), self._settings())
             return kernels_of(optimized)
 
@@ -106,7 +106,7 @@ class OnnxRuntimeSession:
 
         from qexplorer.run.onnxruntime.profile import UNCOUNTED, executed, read_events
 
-        with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+        with passing_folder("optimized") as folder:
             settings = self._settings()
             settings.enable_profiling = True
             settings.profile_file_prefix = str(Path(folder) / "profile")

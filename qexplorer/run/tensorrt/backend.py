@@ -10,6 +10,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError, QExplorerError
 from qexplorer.process.child import Emit
 from qexplorer.process.limits import Limits
@@ -75,8 +76,6 @@ def _availability() -> Availability:
 
 def probe(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG001  (a child's signature)
     """In the child: builds and runs an engine of one node."""
-    import tempfile
-
     import numpy as np
     import onnx
     import torch
@@ -94,7 +93,7 @@ def probe(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG
 
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"], "relu")], "probe", [x], [y])
-    with tempfile.TemporaryDirectory(prefix="qexplorer-") as folder:
+    with passing_folder("probe") as folder:
         path = Path(folder) / "probe.onnx"
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
         onnx.save(model, str(path))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError, DataError, ModelError
 from qexplorer.core.model import Model
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
-from qexplorer.core.workspace import workspace
 from qexplorer.graph.allowance import activation_bytes, allowance
 from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.load.datasets.sampling import calibration_sample
@@ -222,7 +220,7 @@ class _Inquest:
             found.no_gradient = str(error)
 
     def _evaluate(self, found: Known, model: Model, view: GraphIndex, split: Split) -> None:
-        with tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("stretches")) as folder:
+        with passing_folder("stretches") as folder:
             stretches = stretches_of(model, view, found.groups, Path(folder))
             trials, found.missing = trials_of(stretches, self.question.rounded, self.question.setups)
             batch = max(1, min(_BATCH, _BATCH_BYTES // max(activation_bytes(model), 1)))

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from qexplorer.core.dataset import Split
-from qexplorer.core.disk.owners import own_prefix
-from qexplorer.core.workspace import workspace
+from qexplorer.core.disk.passing import passing_folder
 from qexplorer.graph.index import index_of
 from qexplorer.load.handing import data_in, model_in
 from qexplorer.observe.collecting.handing import statistics_in
@@ -100,7 +99,7 @@ def _made_ready(inputs: Mapping[str, str], order: Mapping[str, Any]) -> _Ready:
     made = quantize_model(model, question.recipe, statistics_in(inputs, model), seen)
     changed = made.ready or made.model
     view = index_of(changed)
-    folder = tempfile.TemporaryDirectory(dir=workspace("scratch"), prefix=own_prefix("stretches"))
+    folder = passing_folder("stretches")
     stretches = stretches_of(changed, view, groups_of(made.plan, view), Path(folder.name))
     return _Ready(
         folder,

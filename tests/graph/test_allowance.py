@@ -51,11 +51,15 @@ def test_it_grows_with_batch_samples_size_and_operations(model: Model) -> None:
         allowance(model, batch=64),
         allowance(model, samples=10_000),
         allowance(replace(model, file_bytes=10 * model.file_bytes)),
+        allowance(replace(model, layers=10 * model.layers)),
     )
     assert all(each.resident_bytes is not None and each.resident_bytes > least.resident_bytes for each in larger)
     slower = allowance(replace(model, macs=10**12))
     assert slower.quiet_s is not None
     assert slower.quiet_s > least.quiet_s + 1000
+    twice = allowance(replace(model, macs=10**12), batch=2)
+    assert twice.quiet_s is not None
+    assert twice.quiet_s > slower.quiet_s + 1000
 
 
 def test_a_batch_that_the_file_insists_on_counts_and_not_the_one_that_is_asked_for(model: Model) -> None:
@@ -76,3 +80,6 @@ def test_a_file_of_which_nothing_is_known_is_granted_by_its_size(model: Model) -
     assert found.resident_bytes is not None
     assert BASE.resident_bytes is not None
     assert found.resident_bytes - BASE.resident_bytes == 8 * model.path.stat().st_size
+    assert found.quiet_s is not None
+    assert BASE.quiet_s is not None
+    assert found.quiet_s - BASE.quiet_s == pytest.approx(model.path.stat().st_size / 2e6)

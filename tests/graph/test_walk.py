@@ -72,6 +72,11 @@ def test_tensors_in_attributes_bear_the_name_a_person_knows() -> None:
     """A Constant is called after its output, any other holder after its node."""
     names = {tensor.name: name for name, tensor in all_tensors(_everything())}
     assert (names["dense"], names["thin"], names["one"], names["weight"]) == ("k", "s", "lists", "weight")
+    assert (names["three"], names["thin_weight"], names["thin_weight_places"]) == (
+        "lists",
+        "thin_weight",
+        "thin_weight",
+    )
 
 
 def test_a_name_that_a_body_defines_is_not_captured() -> None:

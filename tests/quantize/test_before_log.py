@@ -52,6 +52,32 @@ def test_a_product_that_is_turned_before_it_is_squared_goes_along() -> None:
     assert before_log(GraphIndex(b.model())) == {"behind": "loudness"}
 
 
+def test_each_magnitude_and_all_that_is_linear_in_it_leads_there() -> None:
+    """Squares by product, power and sum, and magnitudes; between them and the Log sums, limits and constant factors."""
+    b = Builder(0)
+    x, two = b.input("x", ("n", 32)), b.constant(np.float32(2))
+    squares = {
+        "Mul": lambda y: b.node("Mul", y, y),
+        "Pow": lambda y: b.node("Pow", y, two),
+        "Abs": lambda y: b.node("Abs", y),
+        "ReduceL1": lambda y: b.node("ReduceL1", y),
+        "ReduceL2": lambda y: b.node("ReduceL2", y),
+        "ReduceSumSquare": lambda y: b.node("ReduceSumSquare", y),
+    }
+    behind = {
+        "Mul": lambda y: b.node("Mul", y, two),
+        "Pow": lambda y: b.node("Div", y, two),
+        "Abs": lambda y: b.node("Max", y, two),
+        "ReduceL1": lambda y: b.node("Clip", y, two),
+        "ReduceL2": lambda y: b.node("Mul", two, b.node("Sqrt", y)),
+        "ReduceSumSquare": lambda y: b.node("Add", y, two),
+    }
+    for name, square in squares.items():
+        made = square(b.node("MatMul", x, b.normal(32, 8), name=f"of_{name}"))
+        b.output(b.node("Log", behind[name](made), name=f"log_{name}"), 2)
+    assert before_log(GraphIndex(b.model())) == {f"of_{name}": f"log_{name}" for name in squares}
+
+
 def test_other_logarithms_take_nothing_along() -> None:
     """A softmax written out, logarithms of no square or of a cube, what stands in front of an activation function."""
     b = Builder(0)
@@ -64,4 +90,6 @@ def test_other_logarithms_take_nothing_along() -> None:
     b.output(b.node("Log", b.node("Mul", last, last), name="power"), 2)
     cubed = b.node("Pow", b.node("MatMul", x, b.normal(32, 8), name="cubed"), b.constant(np.float32(3)))
     b.output(b.node("Log", b.node("Add", cubed, b.constant(np.float32(100)))), 2)
+    left, right = (b.node("MatMul", x, b.normal(32, 8), name=name) for name in ("left", "right"))
+    b.output(b.node("Log", b.node("Mul", left, right)), 2)
     assert before_log(GraphIndex(b.model())) == {"last": "power"}

@@ -37,7 +37,7 @@ class Arrangement:
         return array.reshape(array.shape[0], *self.shape)
 
 
-def arrangements(expected: Sequence[Dim], given: tuple[int, ...]) -> tuple[Arrangement, ...]:
+def arrangements(expected: Sequence[Dim], given: tuple[int, ...]) -> set[Arrangement]:
     """All ways to bring a sample of shape ``given`` to ``expected``, whose free lengths take any."""
     found = {Arrangement(None, shape) for shape in _reshaped(expected, given) if fits(expected, shape)}
     for order in ((2, 0, 1), (1, 2, 0)) if len(given) == 3 else ():
@@ -45,7 +45,7 @@ def arrangements(expected: Sequence[Dim], given: tuple[int, ...]) -> tuple[Arran
         if fits(expected, shape):
             moved = given[order[0]] if order == (2, 0, 1) else given[0]
             found.add(Arrangement(None if moved == 1 else order, shape))
-    return tuple(sorted(found, key=lambda each: (each.order is not None, each.shape)))
+    return found
 
 
 def fits(expected: Sequence[Dim], shape: Sequence[int]) -> bool:

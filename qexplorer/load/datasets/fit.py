@@ -136,7 +136,7 @@ def _arranged(array: Array, info: TensorInfo, expected: tuple[Dim, ...], where: 
         return array
     ways = arrangements(expected, given)
     if len(ways) == 1:
-        way = ways[0]
+        way = ways.pop()
         note = f"Samples of shape {_text(given)} were taken as {_text(way.shape)}, the one way that fits the input"
         notes[f"{note} '{info.name}' ({way.text})."] = None
         return way.apply(array)

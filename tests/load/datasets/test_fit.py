@@ -57,6 +57,8 @@ def test_a_missing_input_is_named() -> None:
         ((4, 3, 6, 6), "choose the layout 'as_is' and the size 8 x 8"),
         ((4, 9, 9, 3), "choose the layout 'nhwc_to_nchw' and the size 8 x 8"),
         ((4, 30), "choose data that was made for this model"),
+        ((4, 192), "choose data that was made for this model"),  # three channels are no line
+        ((4, 6, 6, 3, 1), "choose data that was made for this model"),
     ],
 )
 def test_a_wrong_shape_says_what_was_expected_and_what_to_do(shape: tuple[int, ...], words: str) -> None:
@@ -67,11 +69,34 @@ def test_a_wrong_shape_says_what_was_expected_and_what_to_do(shape: tuple[int, .
 
 
 @pytest.mark.parametrize(
+    ("given", "expected", "words"),
+    [
+        ((8, 8), (None, None, None), "choose the layout 'add_channel'"),
+        ((6, 6), (1, 8, 8), "choose the layout 'add_channel' and the size 8 x 8"),
+        ((3, 6, 5), (8, 7, 3), "choose the layout 'nchw_to_nhwc' and the size 8 x 7"),
+        ((3, 6, 6), (3, None, 8), "choose data that was made for this model"),
+        ((3, 8, 8), (192,), "choose data that was made for this model"),
+    ],
+)
+def test_the_remedy_is_a_layout_and_a_size_that_would_do(
+    given: tuple[int, ...], expected: tuple[int | None, ...], words: str
+) -> None:
+    """What a person can choose in the preprocessing, where that is enough; another data set otherwise."""
+    model = _model(TensorInfo("image", "float32", ("batch", *expected)))
+    with pytest.raises(DataError, match=rf"; {words}($|, or another layout)"):
+        fit_to_model(_data(x=np.zeros((4, *given), np.float32)), model)
+
+
+@pytest.mark.parametrize(
     ("given", "expected", "order"),
     [
         ((8, 8), (1, 8, 8), None),
         ((8, 8), (8, 8, 1), None),
         ((1, 8, 8), (8, 8), None),
+        ((8, 8, 1), (8, 8), None),
+        ((8, 6, 1), (1, 8, 6), None),
+        ((1, 8, 6), (8, 6, 1), None),
+        ((1, 8, 1), (8,), None),
         ((8, 8), (64,), None),
         ((64,), (1, 8, 8), None),
         ((8, 6, 3), (3, 8, 6), (2, 0, 1)),
@@ -89,7 +114,8 @@ def test_the_one_arrangement_that_fits_is_made_and_noted(
     moved = x if order is None else np.transpose(x, (0, *(axis + 1 for axis in order)))
     assert all(not isinstance(e, int) or e == g for e, g in zip(expected, found.shape[1:], strict=True))
     np.testing.assert_array_equal(found.reshape(-1), moved.reshape(-1))
-    assert any("the one way that fits the input 'image'" in note for note in fitted.notes)
+    what = "no number moved" if order is None else "their channels were moved"
+    assert any(f"the one way that fits the input 'image' ({what})." in note for note in fitted.notes)
 
 
 def test_two_arrangements_that_fit_are_not_chosen_from() -> None:
@@ -157,6 +183,8 @@ def test_fractions_are_not_cut_off_for_an_integer_input() -> None:
     """Whole floats become integers; 0.5 does not silently become 0; -1 and 300 are no bytes."""
     tokens = _model(TensorInfo("tokens", "uint8", ("batch", 3)))
     assert fit_to_model(_data(x=np.full((4, 3), 7.0)), tokens).evaluation.inputs["tokens"].dtype == np.uint8
+    edges = fit_to_model(_data(x=np.array([[0, 7, 255]])), tokens).evaluation.inputs["tokens"]
+    assert edges.tolist() == [[0, 7, 255]]
     with pytest.raises(DataError, match="holds fractions"):
         fit_to_model(_data(x=np.full((4, 3), 0.5)), tokens)
     for value in (-1, 300):

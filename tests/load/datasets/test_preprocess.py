@@ -76,7 +76,9 @@ def test_columns_of_a_table_have_means_of_their_own() -> None:
 def test_images_that_stay_as_they_are_are_resized_where_their_pixels_are() -> None:
     """Channels stand in front where the second axis could be theirs, and behind where the last alone could."""
     chosen = Preprocessing(size=(7, 6))
-    for shape, expected in (((2, 3, 5, 3), (2, 3, 7, 6)), ((2, 5, 5, 3), (2, 7, 6, 3)), ((2, 3, 5, 5), (2, 3, 7, 6))):
+    in_front = (((2, 3, 5, 3), (2, 3, 7, 6)), ((2, 3, 5, 5), (2, 3, 7, 6)), ((2, 5, 5, 5), (2, 5, 7, 6)))
+    behind = tuple(((2, 5, 5, channels), (2, 7, 6, channels)) for channels in (1, 3, 4))
+    for shape, expected in (*in_front, *behind, ((2, 5, 5), (2, 7, 6))):
         assert chosen.apply(np.zeros(shape, np.float32)).shape == expected
 
 
@@ -101,8 +103,23 @@ def test_what_does_not_go_with_the_shape_is_said(chosen: Preprocessing, shape: t
         chosen.apply(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("fields", [{"scale": 0}, {"std": (0.0,)}, {"size": (0, 4)}, {"layout": "x"}, {"typo": 1}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"scale": 0}, {"scale": np.inf}, {"mean": (0.0, np.nan)}, {"std": (1.0, 0.0)}, {"std": (np.inf,)}),
+        *({"size": (0, 4)}, {"size": (4, 4097)}, {"layout": "x"}, {"typo": 1}),
+    ],
+)
 def test_nonsense_is_refused_where_it_is_given(fields: dict[str, object]) -> None:
     """A scale of 0, a spread of 0, an empty size, an unknown layout or field cannot be built."""
     with pytest.raises(ValidationError):
         Preprocessing.model_validate(fields)
+    assert Preprocessing(size=(1, 4096), scale=-1, std=(0.5,)).size == (1, 4096)
+
+
+def test_text_is_not_preprocessed() -> None:
+    """Only numbers can be scaled; one number is that of every channel."""
+    with pytest.raises(DataError, match="values of type <U1 cannot be preprocessed; allowed: numbers"):
+        Preprocessing(scale=2).apply(np.array([["a"]]))
+    done = Preprocessing(mean=(1.0,), std=(2.0,)).apply(np.array([[True, False, True]]))
+    np.testing.assert_array_equal(done, [[0, -0.5, 0]])

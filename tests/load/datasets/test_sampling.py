@@ -42,6 +42,7 @@ def test_as_many_samples_as_classes_are_one_of_each() -> None:
     drawn = calibration_sample(_data(labels, 100), 4).split.labels
     assert drawn is not None
     assert sorted(drawn.tolist()) == [0, 1, 2, 3]
+    assert calibration_sample(_data(labels, 100), 0).used == 0
 
 
 @given(st.integers(0, 300), st.integers(1, 400))

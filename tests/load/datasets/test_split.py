@@ -13,7 +13,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
 from qexplorer.load.datasets.preprocess import Preprocessing
-from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split
+from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split, too_large
 from qexplorer.load.datasets.split import dataset_from, stratified_positions
 
 NOTHING = Preprocessing()
@@ -46,6 +46,7 @@ def test_few_samples_are_used_twice_and_that_is_said() -> None:
     assert not data.held_out
     assert data.calibration.n == data.evaluation.n == 31
     assert "nothing is held out" in data.notes[-1]
+    assert data.calibration is data.evaluation
     assert dataset_from(_raw(32), NOTHING).held_out
 
 
@@ -53,6 +54,9 @@ def test_without_labels_there_are_none() -> None:
     """Unlabelled data is split too, and stays unlabelled."""
     data = dataset_from(_raw(100, labelled=False), NOTHING)
     assert (data.calibration.n, data.evaluation.n, data.evaluation.labels) == (25, 75, None)
+    assert data.notes[-1] == "25 samples were drawn for calibration (fixed seed); 75 judge."
+    labelled = dataset_from(_raw(100), NOTHING).notes[-1]
+    assert labelled == "25 samples were drawn for calibration (fixed seed, classes in proportion); 75 judge."
 
 
 def test_the_digest_covers_values_labels_groups_split_and_preprocessing() -> None:
@@ -94,6 +98,8 @@ def test_one_hot_and_column_labels_become_class_numbers() -> None:
         (np.array([0, np.nan, 2]), "a label is not a finite number"),
         (np.zeros((3, 4)), r"the labels have shape \(3, 4\)"),
         (np.array(["a", "b", "c"]), "the labels are of type <U1"),
+        (np.array(1), "there are one value for 3 samples"),
+        (np.zeros((3, 0)), r"the labels have shape \(3, 0\); allowed: at least one number a sample"),
     ],
 )
 def test_what_is_no_label_is_refused(labels: np.ndarray, words: str) -> None:
@@ -119,5 +125,24 @@ def test_inputs_of_other_lengths_and_types_are_refused() -> None:
         checked_split({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))}, None, None, "f")
     with pytest.raises(DataError, match="values of type complex128"):
         checked_split({"": np.zeros((3, 2), np.complex128)}, None, None, "f")
-    with pytest.raises(DataError, match="'groups' has shape"):
+    with pytest.raises(DataError, match=r"'groups' has shape \(2,\) for 3 samples; allowed: shape \(3,\)"):
         checked_split({"": np.zeros((3, 2))}, None, np.array([1, 2]), "f")
+    with pytest.raises(DataError, match="'groups' holds complex128 values"):
+        checked_split({"": np.zeros((3, 2))}, None, np.zeros(3, np.complex128), "f")
+    for nothing in (np.zeros((0, 2)), np.zeros((3, 0))):
+        with pytest.raises(DataError, match="the data is empty"):
+            checked_split({"": nothing}, None, None, "f")
+
+
+def test_a_single_number_is_that_of_every_sample() -> None:
+    """A rate that holds for all stands once in the file; by itself it is no array of samples."""
+    found = checked_split({"sound": np.zeros((3, 2)), "rate": np.array(16000)}, None, None, "f")
+    assert found.inputs["rate"].tolist() == [16000] * 3
+    assert checked_split({"x": np.zeros((1, 2))}, None, None, "f").n == 1
+    with pytest.raises(DataError, match="'rate' is a single value"):
+        checked_split({"rate": np.array(16000)}, None, None, "f")
+
+
+def test_sizes_are_told_in_units_of_2_to_the_30_bytes() -> None:
+    """5.5 GB are over the limit of 4 GB."""
+    assert "the data takes 5.5 GB when unpacked; allowed: at most 4 GB" in str(too_large("f", 11 * 2**29))

@@ -1,0 +1,62 @@
+"""Sentences and cells about found networks, of a report with known numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qexplorer.report.network_charts.network_words import network_cells, networks_sentence, rounds_sentence
+from qexplorer.search.architecture.architecture_types import (
+    ArchitectureQuestion,
+    ArchitectureReport,
+    JudgedNetwork,
+    TriedNetwork,
+)
+from qexplorer.search.architecture.shapes import NetworkShape
+
+SHAPE = NetworkShape(6, 1, 3, False, "relu", "w8a8")
+MADE = JudgedNetwork("digits_cnn", None, "w8a8", 95, 100, 150_000, 170_000, 0.3, (0.2, 0.4), True, "a")
+FOUND = JudgedNetwork("net, w4a8", SHAPE, "w4a8 qat", 94, 100, 10_000, 15_000, 0.1, None, True, "b")
+
+
+def report(*judged: JudgedNetwork, tried: tuple[TriedNetwork, ...] = ()) -> ArchitectureReport:
+    """What came of a search in three rounds."""
+    return ArchitectureReport("digits_cnn", "digits", ArchitectureQuestion(), 800, 200, tried, judged)
+
+
+def test_rounds_are_counted_to_the_last_that_any_came_to() -> None:
+    """One network or several, and those that came to nothing."""
+    one, two = TriedNetwork(SHAPE, 1, 5), TriedNetwork(SHAPE, 2, 10)
+    told = "of 3 rounds, trained on 800 pictures and chosen by 200 others"
+    assert rounds_sentence(report()) == "No network was tried yet."
+    assert rounds_sentence(report(tried=(one,))) == f"1 network in 1 {told}."
+    failed = replace(one, failed="no memory")
+    assert rounds_sentence(report(tried=(one, two, failed))) == f"3 networks in 2 {told}; 1 came to nothing."
+
+
+def test_a_found_network_stands_beside_the_hand_made_one() -> None:
+    """How many times smaller and faster, or larger and slower, whole numbers from ten on; and where none is as good."""
+    beside = "digits_cnn in w8a8 has 95.0 % (88.8 to 97.8 %)"
+    within = f"{beside}; the smallest found network within that has 94.0 % and "
+    told = f"{within}10.0 kB of weights, 15 times smaller, and takes 0.1 ms, 3.0 times faster"
+    assert networks_sentence(report(MADE, FOUND)) == f"{told}."
+    for made, found in ((replace(MADE, valid=False), FOUND), (MADE, replace(FOUND, valid=False))):
+        assert networks_sentence(report(made, found)) == f"{told} (timed on a busy machine)."
+    worse = replace(FOUND, weight_bytes=300_000, latency_ms=0.6)
+    slow = f"{within}300 kB of weights, 2.0 times larger, and takes 0.6 ms, 2.0 times slower."
+    assert networks_sentence(report(MADE, worse)) == slow
+    for made, found in ((replace(MADE, latency_ms=None), FOUND), (MADE, replace(FOUND, latency_ms=None))):
+        assert networks_sentence(report(made, found)).endswith("15 times smaller.")
+    far = (replace(FOUND, right=30), replace(FOUND, right=80))
+    assert (
+        networks_sentence(report(MADE, *far))
+        == f"{beside}; none of the found networks is within that: the best has 80.0 %."
+    )
+    assert networks_sentence(report(MADE)) == networks_sentence(report(FOUND)) == ""
+
+
+def test_a_row_for_each_judged_network() -> None:
+    """A found one by its shape and bits; a time says that the machine was busy, or that there is none."""
+    made, found, untimed = network_cells(report(MADE, replace(FOUND, valid=False), replace(FOUND, latency_ms=None)))
+    assert made == ("digits_cnn", "w8a8", "95.0 %", "88.8 to 97.8 %", "150 kB", "170 kB", "0.3")
+    assert found[:3] == ("net", "w4a8", "94.0 %")
+    assert (found[-1], untimed[-1]) == ("0.1 (busy)", "not known")

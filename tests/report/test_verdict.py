@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from qexplorer.core.plugin_kinds.metric import FLOATS_OWN
-from qexplorer.core.results import Accuracy, Kernels, Latency, Run, Status
+from qexplorer.core.results import Kernels, Run, Status
 from qexplorer.core.speed import Change
-from qexplorer.measure.metrics.statistics import mcnemar_exact, paired_difference_interval
 from qexplorer.report.metric_words import stated
 from qexplorer.report.statements.claims import change_of, hidden_loss, looked_at
 from qexplorer.report.verdict import headline, verdict_of
 from tests.report.comparisons import BACKEND, float_run, quantized_run
-
-FASTER, SLOWER = (2.0, (1.9, 2.1)), (0.5, (0.45, 0.55))
-
-
-def agreement(value: float, low: float, high: float) -> Accuracy:
-    """Agreement with float on 100 samples."""
-    return replace(stated("agreement", value, 100), ci95=(low, high), reason="no labels")
-
-
-def lossy(recipe: str, delta: float, speed: tuple[float, tuple[float, float]] = FASTER) -> Run:
-    """A run that loses ``-delta`` for certain."""
-    found = Accuracy("accuracy", 0.9, (0.8, 0.95), 100, delta, (delta - 0.02, delta + 0.02), 0.01, 0, 9, (1,))
-    took = Latency(0.1, 0.1, 0.1, (0.1, 0.1), 100, 1, 1, True, *speed)
-    return quantized_run(recipe, accuracy=found, latency_ms=took)
+from tests.report.judged_runs import SLOWER, agreement, judged, lossy, sure
 
 
 def test_an_interval_over_zero_is_no_difference() -> None:
@@ -146,22 +131,6 @@ def test_no_usable_run_has_no_headline() -> None:
     assert headline([float_run(), Run("w4a8", "4" * 16, BACKEND, Status.REFUSED, "why")]) is None
 
 
-def judged(fixed: int, broken: int, n: int) -> Accuracy:
-    """Accuracy beside float, counted."""
-    right = n - n // 10
-    return Accuracy(
-        "accuracy",
-        (right + fixed - broken) / n,
-        (0.8, 0.95),
-        n,
-        (fixed - broken) / n,
-        paired_difference_interval(fixed, broken, n),
-        mcnemar_exact(fixed, broken),
-        fixed,
-        broken,
-    )
-
-
 @pytest.mark.parametrize(
     ("counts", "change", "words"),
     [
@@ -222,12 +191,6 @@ def test_agreement_is_too_little_from_its_threshold_on() -> None:
     at = quantized_run(accuracy=agreement(0.9, 0.85, 0.951))
     assert verdict_of(below, [float_run(), below]).answers is Change.WORSE
     assert verdict_of(at, [float_run(), at]).answers is Change.UNKNOWN
-
-
-def sure(recipe: str, speedup: float, ends: tuple[float, float], **changes: Any) -> Run:
-    """A run whose answers are as good as float's."""
-    took = replace(quantized_run().latency_ms, p50=0.2 / speedup, speedup=speedup, speedup_ci95=ends)
-    return quantized_run(recipe, accuracy=judged(0, 0, 2000), latency_ms=took, **changes)
 
 
 def test_the_headline_does_not_flip_between_runs_that_cannot_be_told_apart() -> None:

@@ -57,6 +57,35 @@ def test_a_steady_machine_is_valid_and_a_disturbed_one_is_not() -> None:
     assert "only known to" in scattered
 
 
+@pytest.mark.parametrize(
+    ("medians", "share", "taken", "words"),
+    [
+        ([1.0] * 20, 0.951, 0.0, None),
+        ([1.0] * 20, 0.949, 0.0, "other work took 5 % of the processor"),
+        ([1.0] * 20, None, 0.09, None),
+        ([1.0] * 20, None, 0.11, "meanwhile"),
+        ([1.0] * 20, 1.0, 0.5, None),
+        ([1.0] * 10 + [1.049] * 10, 1.0, 0.0, None),
+        ([1.0] * 10 + [1.06] * 10, 1.0, 0.0, "the second half of the measurement differ by 6 %"),
+        ([1.06] * 10 + [1.0] * 10, 1.0, 0.0, "the second half of the measurement differ by 6 %"),
+        ([0.955, 1.045] * 10, 1.0, 0.0, None),
+        ([0.94, 1.06] * 10, 1.0, 0.0, "the median is only known to 6 %"),
+        ([1.0] * 6, 1.0, 0.0, None),
+        ([1.0] * 5, 1.0, 0.0, "too few rounds (5)"),
+        ([1.0], 1.0, 0.0, "too few rounds (1)"),
+    ],
+)
+def test_from_where_on_a_measurement_is_noisy(
+    medians: list[float], share: float | None, taken: float, words: str | None
+) -> None:
+    """One thread without 95 % of the processor, several beside programs that take a tenth; halves that differ by 5 %,
+    a median known to no better than 5 %, fewer than six rounds."""
+    during = Busy(taken, (1,), 0.0, 1, "cc1plus") if taken else None
+    found = noise(np.array(medians), None if share is None else np.full(len(medians), share), during)
+    assert (found is None) is (words is None), found
+    assert words is None or words in str(found)
+
+
 def test_a_rate_has_the_interval_of_its_median_call() -> None:
     """Samples a second at the median call of the batch; its interval holds it, and noise is named as for latency."""
     found = throughput_of(timing(steady()), batch=8, threads=1)

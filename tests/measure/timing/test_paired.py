@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.speed import Change
-from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT, by_load, paired_speedup
+from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT, by_load, paired_speedup, widened
 
 LOADS = [i // 3 for i in range(30)]
 
@@ -63,3 +63,10 @@ def test_one_loading_widens_the_interval_and_too_few_rounds_give_none() -> None:
 def test_one_disturbed_round_does_not_move_its_loading() -> None:
     """A loading's number is the median of its rounds, whatever one of them took."""
     assert by_load(np.array([1.0, 1.0, 9.0, 2.0, 2.0, 2.0]), [0, 0, 0, 1, 1, 1]).tolist() == [1.0, 2.0]
+
+
+def test_one_loading_hides_two_and_a_half_per_cent_on_either_side() -> None:
+    """What two copies differ by (``PLACEMENT``) is added at both ends, and doubt is told with whatever comes out."""
+    assert widened((2.0, 4.0)) == pytest.approx((1.95, 4.1))
+    for loads in (None, LOADS):
+        assert paired_speedup([2.0] * 30, [1.0] * 30, loads, doubt="on a busy machine").doubt == "on a busy machine"

@@ -8,7 +8,8 @@ import altair
 import pytest
 
 from qexplorer.core.results import Status
-from qexplorer.report.ladder_words import badge, percent, rung_sentence, simulated_sentence
+from qexplorer.measure.ladder.ladder_types import ExactRung
+from qexplorer.report.ladder_words import badge, exact_sentence, percent, rung_sentence, simulated_sentence
 from qexplorer.report.layer_charts.ladder import ladder_csv, layer_lines, layer_spec, rung_bars, rung_spec, sqnr_spec
 from qexplorer.report.palette import FLOAT, backend_colour
 from tests.report.ladders import gap, ladder, point, rung
@@ -103,3 +104,35 @@ def test_csv_has_every_layer_of_every_rung() -> None:
     assert {line.count(",") for line in lines} == {8}
     assert lines[1] == "simulated,0,a,Conv,40,0.01,2,,"
     assert lines[5].startswith("onnxruntime,1,b,Conv,,,1,1,")
+
+
+def test_the_rung_of_exact_integers_says_what_float_arithmetic_makes_otherwise() -> None:
+    """Why there is none, that nothing differs, or how far and on how many samples."""
+    found = ExactRung((gap(32), gap(1, n=16, worst_relative=0.012)), "PyTorch integer", 3)
+    told = "3 layers in integers by PyTorch integer"
+    apart = "outputs differ by at most 1 step, 100 % of them by at most 1"
+    free = "outputs on no grid differ by at most 0.012 of the largest"
+    assert exact_sentence(found) == f"{told}; the same class for 100 %; {apart}; {free}"
+    same = replace(found, layers=1, batches=tuple(gap(batch, exact=True) for batch in (32, 1)))
+    one = "1 layer in integers by PyTorch integer"
+    assert exact_sentence(same) == f"{one}; every output equals the simulation's in every bit, at batch 1, 32"
+    assert exact_sentence(replace(found, why_not="no layer is integer")) == "there is no such rung: no layer is integer"
+
+
+def test_a_backend_is_told_against_what_stands_below_it() -> None:
+    """The simulation or another rung; what a gap costs in place of agreement; the reason once."""
+    assert rung_sentence(rung()).startswith("against the simulation; the same class for 100 %; outputs differ")
+    exact = rung_sentence(rung(against="exact integers", cost="costs no answer"))
+    assert exact.startswith("against exact integers; costs no answer; outputs differ")
+    assert rung_sentence(rung(reason="'c' explains it")).endswith("; codes part at 'b'; 'c' explains it")
+    assert "codes part" not in rung_sentence(rung(points=(point("a"),)))
+    several = rung_sentence(rung(batches=(gap(worst_steps=2.5),)))
+    assert "at most 2.5 steps, 100 % of them by at most 1" in several
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1 - 1e-9, "less than 100 %"), (1e-9, "more than 0 %"), (0.5, "50.0 %"), (0.99999, "99.999 %")]
+)
+def test_a_share_that_no_digits_tell_apart_is_told_in_words(share: float, text: str) -> None:
+    """Beyond four decimals."""
+    assert percent(share) == text

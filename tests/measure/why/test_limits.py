@@ -1,0 +1,224 @@
+"""From where on something is a cause, and how layers and times are named: numbers made up by hand, no model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from qexplorer.core.model import Layer
+from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.core.speed import Change
+from qexplorer.measure.why.causes import causes_of
+from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts
+from qexplorer.measure.why.facts import LayerFacts, expected_kind
+from qexplorer.measure.why.rule_types import Case, Found, World, needs_a_cause
+from qexplorer.measure.why.rules import LAYER_RULES
+from qexplorer.measure.why.verdict import verdict_sentence
+from qexplorer.measure.why.words import counted, listed, milliseconds, operators
+from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
+from qexplorer.run.protocol import KernelKind
+from tests.measure.why_models import CEILING
+
+INT, FLOAT = KernelKind.INTEGER, KernelKind.FLOAT
+ROW = LayerTime("a", "Conv", ("a",), "quantized", INT, predicted=False, float_ms=1.0, quantized_ms=0.95, macs=1000)
+LAYER = Layer("a", "Conv", ("x",), ("y",), "w", (16, 16, 3, 3), 0, 2304, 1000, True, None)
+FACT = LayerFacts(LAYER, "quantized", "it is", None, WeightSpec(format="int8"), ActivationSpec(format="uint8"), False)
+WORLD = World(Recipe.parse("w8a8"), OnnxRuntimeCpu(), None, CEILING, {"a": FACT}, (ROW,), call_ms=10.0, least_ms=0.01)
+
+
+def rows(*ops: str) -> list[LayerTime]:
+    """A row for each operator type."""
+    return [replace(ROW, name=str(i), op=op) for i, op in enumerate(ops)]
+
+
+def key(row: LayerTime, fact: LayerFacts = FACT, world: World = WORLD) -> str:
+    """The first rule that applies to a layer, whether or not it needs a cause."""
+    return next(rule.key for rule in LAYER_RULES if rule.applies(Case(row, fact, world)))
+
+
+def test_layers_are_counted_by_what_they_multiply() -> None:
+    """Matrix products of both operators together; a noun of one; layers where none multiplies."""
+    whole = rows("Conv", "Conv", "Gemm", "MatMul", "Add")
+    assert counted(whole[:1], whole) == "1 of 2 convolutions"
+    assert counted(whole[1:4], whole) == "1 of 2 convolutions and 2 of 2 matrix products"
+    assert counted(rows("Conv"), rows("Conv", "Add")) == "1 of 1 convolution"
+    assert counted(rows("Add"), whole) == "1 of 5 layers"
+    assert counted(rows("Add"), rows("Add")) == "1 of 1 layer"
+    assert operators(whole) == "Conv, Gemm, MatMul and Add"
+    assert Found(tuple(rows("Conv")), replace(WORLD, rows=whole)).run == "1 of 2 convolutions runs"
+    assert Found(tuple(rows("Conv", "Conv")), replace(WORLD, rows=whole)).run == "2 of 2 convolutions run"
+    reasons = {str(i): replace(FACT, reason=f"reason {max(i, 1)}") for i in range(5)}
+    told = Found(tuple(whole), replace(WORLD, facts=reasons)).reasons
+    assert told == "reason 1; reason 2; reason 3."
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [("", ""), ("a", "a"), ("ab", "a and b"), ("abcd", "a, b, c and d"), ("abcde", "a, b, c and 2 more")],
+)
+def test_a_list_names_four_at_most(names: str, text: str) -> None:
+    """Beyond that the rest is counted."""
+    assert listed(list(names)) == text
+    assert listed("abcde", 9) == "a, b, c, d and e"
+
+
+def test_short_times_are_in_microseconds() -> None:
+    """Below a tenth of a millisecond."""
+    assert [milliseconds(value) for value in (1.234, 0.1, 0.0999)] == ["1.23 ms", "0.100 ms", "99.9 µs"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "needs"),
+    [
+        ({}, True),
+        ({"quantized_ms": 0.89}, False),
+        ({"quantized_ms": 0.91}, True),
+        ({"float_ms": 0.1, "quantized_ms": 0.1}, False),
+        ({"float_ms": 0.1, "quantized_ms": 0.1, "convert_ms": 0.001}, True),
+        ({"float_ms": None}, False),
+        ({"float_ms": None, "predicted": True}, True),
+        ({"kind": KernelKind.MOVES}, False),
+        ({"kind": FLOAT}, True),
+        ({"kind": FLOAT, "macs": 0}, True),
+        ({"kind": FLOAT, "treatment": "float"}, True),
+        ({"kind": FLOAT, "macs": 0, "treatment": "float"}, True),
+        ({"kind": FLOAT, "macs": 0, "treatment": "float", "quantized_ms": 0.5}, False),
+        ({"kind": FLOAT, "macs": 0, "treatment": "float", "predicted": True}, False),
+    ],
+)
+def test_who_needs_a_cause(changes: dict[str, object], needs: bool) -> None:
+    """In a call of 10 ms: a float layer that multiplies, should be integer, or takes over 0.5 ms; an integer layer that
+    gains less than a tenth and takes over 0.1 ms."""
+    assert needs_a_cause(replace(ROW, **changes), WORLD) is needs  # type: ignore[arg-type]
+
+
+def test_what_a_profile_does_not_resolve_needs_no_cause() -> None:
+    """Four times the shortest kernel, where that is more than a hundredth of the call."""
+    assert not needs_a_cause(ROW, replace(WORLD, least_ms=0.24))
+    assert needs_a_cause(ROW, replace(WORLD, least_ms=0.23))
+
+
+def test_features_are_lacking_only_where_they_are_known_to() -> None:
+    """Of a processor that has none of them; not where the system does not say, and not where one is enough."""
+    assert replace(WORLD, features=("avx2",)).lacks(("avx512_vnni", "avx_vnni"))
+    assert not replace(WORLD, features=("avx2",)).lacks(("avx2", "avx_vnni"))
+    assert not WORLD.lacks(("avx2",))
+    assert not replace(WORLD, features=("avx2",)).lacks(())
+
+
+@pytest.mark.parametrize(("took", "found"), [(1.19, "weight_only"), (1.21, "unpacked_in_calls")])
+def test_unpacking_in_calls_is_slower_than_float_by_a_fifth(took: float, found: str) -> None:
+    """By kernel or by a conversion in front of it; without either nothing is known to be unpacked."""
+    row = replace(ROW, treatment="weight-only", kind=FLOAT, quantized_ms=took, kernel="MatMulNBits (int8 weights)")
+    assert key(row) == found
+    assert key(replace(row, kernel="Conv", quantized_ms=took - 0.1, convert_ms=0.1)) == found
+    assert key(replace(row, kernel="Conv")) == "weight_only"
+
+
+@pytest.mark.parametrize(
+    ("reached", "signed", "slow"), [(59.0, 40.0, True), (61.0, 40.0, False), (40.0, 50.0, True), (40.0, 51.0, False)]
+)
+def test_signed_products_are_slow_where_the_machine_says_so(reached: float, signed: float, slow: bool) -> None:
+    """Where signed products reach at most half of what unsigned ones do, and the layer less than 1.5 times that."""
+    ceiling = replace(CEILING, int8_gops=100.0, int8_signed_gops=signed)
+    row = replace(ROW, op="MatMul", macs=int(reached * 1e6 / 2), quantized_ms=1.0, float_ms=1.0)
+    fact = replace(FACT, activations=ActivationSpec(format="int8"))
+    assert (key(row, fact, replace(WORLD, ceiling=ceiling)) == "signed_slow") is slow
+
+
+def test_the_rest_is_told_by_size_and_by_what_is_measured() -> None:
+    """Conversions of 30 %, sums over four channels, memory that limits; in that order, and else the kernel itself."""
+    quick = replace(CEILING, memory_gb_per_s=10.0, fp32_gflops=100.0)
+    world = replace(WORLD, ceiling=quick)
+    assert key(replace(ROW, quantized_ms=0.69, convert_ms=0.31), world=world) == "conversions"
+    assert key(replace(ROW, quantized_ms=0.71, convert_ms=0.29), world=world) == "slower_kernel"
+    for channels, found in ((4, "few_channels"), (5, "slower_kernel")):
+        fact = replace(FACT, layer=replace(LAYER, weight_shape=(16, channels, 3, 3)))
+        assert key(ROW, fact, world) == found
+    thin = replace(FACT, layer=replace(LAYER, weight_shape=(16, 1, 3, 3)), depthwise=True)
+    assert key(ROW, thin, world) == "depthwise"
+    for read, found in ((201, "memory_bound"), (199, "slower_kernel")):
+        assert key(replace(ROW, quantized_bytes=read), world=world) == found
+
+
+@pytest.mark.parametrize(
+    ("treatment", "changes", "kind"),
+    [
+        ("float", {}, FLOAT),
+        ("half", {}, FLOAT),
+        ("weight-only", {}, FLOAT),
+        ("passthrough", {}, KernelKind.MOVES),
+        ("quantized", {}, INT),
+        ("dynamic", {}, INT),
+        ("quantized", {"weights": WeightSpec(format="int4", granularity="block", block=32)}, FLOAT),
+        ("quantized", {"weights": WeightSpec(format="nf4")}, FLOAT),
+        ("quantized", {"weights": None}, INT),
+        ("quantized", {"activations": ActivationSpec(format="uint16")}, FLOAT),
+        ("quantized", {"layer": replace(LAYER, op="HardSwish")}, FLOAT),
+    ],
+)
+def test_what_a_kernel_is_expected_to_work_on(treatment: str, changes: dict[str, object], kind: KernelKind) -> None:
+    """By what the recipe asks and the backend declares."""
+    fact = replace(FACT, treatment=treatment, **changes)  # type: ignore[arg-type]
+    assert expected_kind(fact, OnnxRuntimeCpu()) is kind
+
+
+def parts(**ms: float) -> Parts:
+    """Ten kernels of at least 0.01 ms, and integer kernels for the rest of 1 ms."""
+    rest = {Part[name.upper()]: value for name, value in ms.items()}
+    return Parts(dict.fromkeys(Part, 0.0) | {Part.INTEGER: 1.0 - sum(ms.values())} | rest, 10, 0.01)
+
+
+def calls(speedup: float, *, noisy: str | None = None) -> Calls:
+    """Known to a twentieth."""
+    return Calls(speedup, 1.0, speedup, (0.95 * speedup, 1.05 * speedup), 70, (speedup, 1.0), noisy)
+
+
+@pytest.mark.parametrize(
+    ("ms", "keys", "words"),
+    [
+        ({"outside": 0.19}, [], ""),
+        ({"outside": 0.21}, ["too_small"], "the model is small"),
+        ({"outside": 0.39}, ["too_small"], "the model is small"),
+        ({"outside": 0.41}, ["too_small"], "the model is too small"),
+        ({"convert": 0.1, "layout": 0.04}, [], ""),
+        ({"convert": 0.1, "layout": 0.06}, ["converting"], "takes 16 % of the time"),
+        ({"convert": 0.4, "outside": 0.21}, ["converting", "too_small"], "takes 40 % of the time"),
+    ],
+)
+def test_causes_of_the_whole_run(ms: dict[str, float], keys: list[str], words: str) -> None:
+    """Starting from 30 % of the call on, converting from 15 % on, the dearest first."""
+    found = causes_of(replace(WORLD, rows=()), parts(**ms), calls(1.0))[1]
+    assert [cause.key for cause in found] == keys
+    assert not found or words in found[0].title
+
+
+def test_a_cause_below_a_hundredth_of_the_time_is_none() -> None:
+    """A row keeps its key; where times are not known every cause is told."""
+    row = replace(ROW, kind=FLOAT, treatment="weight-only", float_ms=0.01)
+    for took, count in ((0.0099, 0), (0.0101, 1)):
+        (found,), causes = causes_of(replace(WORLD, rows=(replace(row, quantized_ms=took),)), parts(), calls(1.0))
+        assert (found.cause, len(causes)) == ("weight_only", count)
+    unknown = replace(row, predicted=True, float_ms=None, quantized_ms=None)
+    (cause,) = causes_of(replace(WORLD, rows=(unknown,)), None, None)[1]
+    assert cause.cost_ms is None
+
+
+def test_the_verdict_says_where_the_rest_goes() -> None:
+    """Parts from a tenth on, the three dearest layers; what is known where nothing was timed; doubt where there is."""
+    cause = Cause("k", "they are slow", "why", ("a",), 0.5, "fix")
+    taking = [replace(ROW, name=name, quantized_ms=ms) for name, ms in zip("abcd", (1.0, 4.0, 3.0, 2.0), strict=True)]
+    told = verdict_sentence(calls(2.0), parts(convert=0.1, float=0.09), (), tuple(taking))
+    assert told == (
+        "2.00 times faster (1.90 to 2.10); what is left goes into 81 % integer kernels and 10 % quantize, dequantize, "
+        "cast; most in b, c and d"
+    )
+    assert verdict_sentence(calls(2.0), None, (cause,), ()) == "2.00 times faster (1.90 to 2.10)"
+    assert verdict_sentence(None, None, (cause,), ()) == "They are slow"
+    assert verdict_sentence(None, None, (), ()) == "nothing is known that would make it slow"
+    busy = calls(0.5, noisy="busy")
+    assert busy.speed.change is Change.WORSE
+    assert verdict_sentence(busy, None, (cause,), ()).endswith("slower, on a busy machine, because they are slow")
+    few = replace(calls(2.0), speedup_ci95=None)
+    assert verdict_sentence(few, None, (), ()) == "no speed that 70 calls could tell"

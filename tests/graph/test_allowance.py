@@ -59,7 +59,10 @@ def test_it_grows_with_batch_samples_size_and_operations(model: Model) -> None:
     assert slower.quiet_s > least.quiet_s + 1000
     twice = allowance(replace(model, macs=10**12), batch=2)
     assert twice.quiet_s is not None
-    assert twice.quiet_s > slower.quiet_s + 1000
+    assert twice.quiet_s - slower.quiet_s == pytest.approx(10**12 / 2e8)
+    pictures = replace(model, outputs=tuple(replace(each, shape=("n", 2, 3, None)) for each in model.outputs))
+    kept = [allowance(pictures, samples=samples).resident_bytes or 0 for samples in (0, 100)]
+    assert kept[1] - kept[0] == 2 * 100 * 6 * 4 * len(model.outputs)
 
 
 def test_a_batch_that_the_file_insists_on_counts_and_not_the_one_that_is_asked_for(model: Model) -> None:

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from qexplorer.machine import cpu
 from qexplorer.machine.cpu import FEATURES, cpu_features, cpu_model, quiet_cpus
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.memory import peak_rss_bytes
@@ -63,6 +66,16 @@ def test_quiet_processors_are_ones_that_may_be_used() -> None:
     everything, _ = quiet_cpus(10_000, look_s=0.01)
     if hasattr(os, "sched_getaffinity"):
         assert set(everything) == os.sched_getaffinity(0)
+
+
+def test_the_quietest_come_first_and_of_equal_ones_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupts favour the first; the load is that of the busiest of them, from 0 to 1."""
+    monkeypatch.setattr(psutil, "cpu_percent", lambda *_, **__: [5.0, 50.0, 5.0, 0.0])
+    monkeypatch.setattr(cpu, "os", SimpleNamespace(sched_getaffinity=lambda _: {0, 1, 2, 7}))
+    monkeypatch.setattr(cpu, "sys", SimpleNamespace(platform="linux"))
+    assert quiet_cpus(1) == ((2,), 0.05)
+    assert quiet_cpus(3) == ((2, 0, 1), 0.5)
+    assert quiet_cpus(0) == ((), 0.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the trap is one of Linux's getrusage")

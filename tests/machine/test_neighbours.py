@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from qexplorer.machine import neighbours
@@ -75,10 +76,61 @@ def test_work_on_other_processors_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert busy.sentence == "another program (cc1plus) kept 1.5 of the 3 other CPUs busy"
 
 
+def _seen(
+    monkeypatch: pytest.MonkeyPatch, *, wall: float, own: float, used: list[float], name: str = "cc1plus"
+) -> Watch:
+    """A watch over ``wall`` seconds in which this process worked ``own`` and the processors ``used`` seconds each."""
+    clock, ours = iter((0.0, wall)), iter((0.0, own))
+    monkeypatch.setattr(neighbours.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(neighbours.time, "process_time", lambda: next(ours))
+    counts = iter(([1.0] * len(used), [1.0 + each for each in used]))
+    monkeypatch.setattr(neighbours, "_used_s", lambda: next(counts))
+    table = iter((({}, 2.0), ({(7, 1.0): (name, sum(used) - own)}, 2.0 + own)))
+    monkeypatch.setattr(neighbours, "_process_times", lambda: next(table))
+    return Watch()
+
+
+def test_shares_are_of_the_time_of_the_measured_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 4 s others took 2 of the 8 s of two processors, and 3 s, less than one, of the two others."""
+    busy = _seen(monkeypatch, wall=4.0, own=4.0, used=[3.5, 3.0, 2.5, 2.5]).busy((1, 0))
+    assert busy is not None
+    assert (busy.share, busy.elsewhere, busy.others) == (pytest.approx(2.5 / 8), pytest.approx(1.25), 2)
+    kept = "another program (cc1plus) kept CPUs 0, 1 busy at 31 % and kept 1.2 of the 2 other CPUs busy"
+    assert busy.sentence == kept
+    one = _seen(monkeypatch, wall=2.0, own=1.0, used=[1.0, 0.5], name="").busy((0,))
+    assert one is not None
+    assert one.sentence == "other programs kept the other CPU busy at 25 %"
+
+
+@pytest.mark.parametrize(
+    ("wall", "used", "share", "elsewhere"),
+    [
+        (10.0, [9.6, 0.0], 0.06, 0.0),
+        (10.0, [9.4, 0.0], None, None),
+        (10.0, [9.0, 2.6], 0.0, 0.26),
+        (10.0, [9.0, 2.4], None, None),
+        (10.0, [14.0, 20.0], 0.5, 1.0),  # no more than there is
+        (0.1, [0.117, 0.0], None, None),  # a hundredth of a second is what the system counts in
+        (0.1, [0.125, 0.0], 0.35, 0.0),
+        (0.0, [9.0, 9.0], None, None),
+    ],
+)
+def test_little_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, wall: float, used: list[float], share: float | None, elsewhere: float | None
+) -> None:
+    """From a twentieth of the measured processors and a quarter of one of the others; more where time is short."""
+    own = 9.0 * wall / 10
+    busy = _seen(monkeypatch, wall=wall, own=own, used=used).busy((0,))
+    assert (busy is None) == (share is None)
+    if busy is not None:
+        assert (busy.share, busy.elsewhere) == (pytest.approx(share), pytest.approx(elsewhere))
+
+
 def test_processors_that_are_not_known_tell_nothing() -> None:
     """Where this process is not kept on known processors, nothing can be told apart."""
     assert Watch().busy(()) is None
     assert Watch().busy((10_000,)) is None
+    assert Watch().busy((psutil.cpu_count() or 1,)) is None
 
 
 def test_own_family_is_left_out() -> None:
@@ -97,3 +149,7 @@ def test_the_busiest_must_have_been_busy() -> None:
     assert neighbours._busiest(before, after, 1.0) == "new"
     assert neighbours._busiest(before, {(1, 0.0): ("idle", 5.01)}, 1.0) is None
     assert neighbours._busiest({}, {}, 1.0) is None
+    assert (
+        neighbours._busiest(before, {(1, 0.0): ("idle", 5.4)}, 10.0) is None
+    )  # a twentieth of the time, not of a second
+    assert neighbours._busiest(before, {(1, 0.0): ("idle", 5.6)}, 10.0) == "idle"

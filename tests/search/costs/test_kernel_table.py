@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +97,55 @@ def test_choices_of_one_kind_need_no_mixes_and_convert_nothing() -> None:
     first = machine.timed((INTEGER,) * GROUPS)
     table = table_of([first, first], [], HOMES, ["uint8", "uint8"])
     assert not any(values.any() for values in table.edges.values())
+    assert (table.error, table.n) == (None, 2), "too few to leave one out"
+    assert table.of((0,) * GROUPS) == pytest.approx(first.call_ms, rel=0.01)
+
+
+def test_mixes_to_time_alternate_both_ways_round_and_then_in_stretches() -> None:
+    """Of three choices on two kinds of kernels the first of each kind alternate; random mixes come on top, seeded."""
+    plain = mixes_to_time(["codes", "codes", "floats"], EDGES, GROUPS, 0)
+    assert plain == [(0, 2) * (GROUPS // 2), (2, 0) * (GROUPS // 2)] or plain == [
+        (2, 0) * (GROUPS // 2),
+        (0, 2) * (GROUPS // 2),
+    ]
+    more = mixes_to_time(["codes", "codes", "floats"], EDGES, GROUPS, 5)
+    assert more[:2] == plain
+    assert 3 <= len(more) <= 7
+    assert {choice for row in more for choice in row} == {0, 2}
+    changes = [sum(a != b for a, b in pairwise(row)) for row in more[2:]]
+    assert max(changes) < GROUPS - 1, "neighbours go together more often than not"
+    assert more == mixes_to_time(["codes", "codes", "floats"], EDGES, GROUPS, 5)
+    assert len(mixes_to_time(["a", "b", "c"], EDGES, GROUPS, 0)) == 6
+
+
+def _chain(*names: str) -> SimpleNamespace:
+    """Layers one behind the other."""
+    layers = [
+        SimpleNamespace(name=n, inputs=(f"in_{n}",), outputs=(f"in_{m}",))
+        for n, m in zip(names, [*names[1:], "y"], strict=True)
+    ]
+    return SimpleNamespace(layers=layers)
+
+
+def test_what_stands_in_front_of_every_group_is_counted_to_the_first() -> None:
+    """And what stands behind to the last; a group that reads another is its neighbour, in order, once."""
+    homes = homes_of(_chain("pre", "a", "act", "b", "post"), [["a"], ["b"]])  # type: ignore[arg-type]
+    assert dict(homes.groups) == {"pre": 0, "a": 0, "act": 0, "b": 1, "post": 1}
+    assert homes.edges == ((0, 1),)
+
+
+def test_the_kernel_that_takes_most_of_a_group_tells_what_it_computes_on() -> None:
+    """A short conversion or a short float layer beside it does not; a kernel without a time takes none."""
+    homes = Homes({"a": 0, "b": 1}, ())
+    owners = SimpleNamespace(layers=lambda kernel: kernel.layers)
+    kernels = [
+        Executed("long", "Conv", KernelKind.INTEGER, 2.0, ("a",)),
+        Executed("short", "Add", KernelKind.FLOAT, 1.0, ("a",)),
+        Executed("longest", "Reorder", KernelKind.CONVERTS, 3.0, ("a",)),
+        Executed("untimed", "Add", KernelKind.FLOAT, None, ("b",)),
+    ]
+    sums = sums_of(kernels, homes, owners, 2)  # type: ignore[arg-type]
+    assert (sums.groups, sums.integer, sums.rest, sums.whole) == ((6.0, 0.0), (True, False), 0.0, 6.0)
 
 
 def test_neighbours_alternate() -> None:

@@ -20,10 +20,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, LocatorAssertions, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+PATIENCE_MS = 60_000
+"""How long anything may take to come: on a busy machine the first page alone takes half a minute."""
+TALK = """(() => {
+    const talk = window.qxTalk = { asked: performance.now(), answered: 0 };
+    window.WebSocket = class extends WebSocket {
+        constructor(...where) {
+            super(...where);
+            this.addEventListener("message", () => { talk.answered = performance.now(); });
+        }
+        send(message) {
+            talk.asked = performance.now();
+            super.send(message);
+        }
+    };
+})()"""
+"""Notes when the page last said something to the server, and when it last heard from it."""
+SETTLED = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+    && !document.querySelector('[data-testid=stSkeleton]') && !document.querySelector('[data-stale=true]')
+    && window.qxTalk.answered > window.qxTalk.asked"""
+FITTED = """still => {
+    const main = document.querySelector('[data-testid=stMain]'), now = performance.now();
+    if (!main || main.scrollWidth - main.clientWidth > 1) window.fittedSince = now;
+    window.fittedSince ??= now;
+    return now - window.fittedSince > still;
+}"""
+"""Whether the page has fitted its window for so many milliseconds: charts draw once more while they follow it."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -49,7 +75,7 @@ def _free_port() -> int:
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if server.poll() is not None:
             break
         try:
@@ -61,12 +87,17 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server of :func:`app_url` keeps everything."""
+    return tmp_path_factory.mktemp("app") / "workspace"
+
+
+@pytest.fixture(scope="session")
+def app_url(app_workspace: Path) -> Iterator[str]:
     """The address of a server that runs app.py with a workspace of its own; one for the whole session."""
-    folder = tmp_path_factory.mktemp("app")
-    log = folder / "server.log"
+    log = app_workspace.parent / "server.log"
     port = _free_port()
-    environment = os.environ | {"QEXPLORER_WORKSPACE": str(folder / "workspace")}
+    environment = os.environ | {"QEXPLORER_WORKSPACE": str(app_workspace)}
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -76,7 +107,7 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +144,8 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
             color_scheme="dark" if scheme == "dark" else "light",
             accept_downloads=True,
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(TALK)
         contexts.append(context)
         return context.new_page()
 
@@ -124,28 +156,42 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def settled() -> Callable[[Page], None]:
-    """Waits until the server has nothing more to draw: no status of a running script, no stale element, no skeleton."""
+    """Waits until the server has nothing more to draw: it has answered the last click, no script runs,
+    no element is stale or a skeleton; a moment later too, because what was drawn last may ask for more."""
 
     def wait(page: Page) -> None:
         page.wait_for_selector("[data-testid='stAppViewContainer']")
-        page.wait_for_function(
-            "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-            " && !document.querySelector('[data-testid=stSkeleton]') && !document.querySelector('[data-stale=true]')"
-        )
+        page.wait_for_function(SETTLED)
         page.wait_for_timeout(150)
+        page.wait_for_function(SETTLED)
 
     return wait
 
 
 @pytest.fixture
-def too_wide() -> Callable[[Page], float]:
-    """Pixels by which the page is wider than its window, so that it would have to be scrolled sideways."""
+def fits() -> Callable[[Page, str], None]:
+    """Waits until nothing of the page has to be scrolled sideways, nor a moment later."""
 
-    def measure(page: Page) -> float:
-        inside = "document.querySelector('[data-testid=stMain]')"
-        return float(page.evaluate(f"() => {inside}.scrollWidth - {inside}.clientWidth"))
+    def wait(page: Page, name: str) -> None:
+        from playwright.sync_api import TimeoutError as TooLate
 
-    return measure
+        page.evaluate("() => { window.fittedSince = performance.now() }")
+        try:
+            page.wait_for_function(FITTED, arg=400)
+        except TooLate:
+            width, window = page.locator("[data-testid=stMain]").evaluate("e => [e.scrollWidth, e.clientWidth]")
+            pytest.fail(f"{name}: {width} pixels wide in a window of {window}")
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def expect() -> Callable[[Locator], LocatorAssertions]:
+    """Playwright's assertions: each waits until it holds, as long as a busy machine may take."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
+    return expect
 
 
 @pytest.fixture

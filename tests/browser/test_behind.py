@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
-Wide = Callable[["Page"], float]
+Fits = Callable[["Page", str], None]
+Expect = Callable[..., Any]
 
-STEADY = """still => {
-    const main = document.querySelector('[data-testid=stMain]'), now = performance.now();
-    if (main.scrollWidth - main.clientWidth > 1) window.fittedSince = now;
-    window.fittedSince ??= now;
-    return now - window.fittedSince > still;
-}"""
-"""Whether the page has fitted its window for so many milliseconds: charts draw once more while they follow it."""
 WINDOWS = {390: "dark", 1440: "light"}
 DRAWN = ("Latency", "Throughput", "Kernels", "Energy", "Hardware use")
 ON_DEMAND = (
@@ -51,48 +44,41 @@ def charts(page: Page) -> int:
     return page.locator("[data-testid=stVegaLiteChart]").count()
 
 
-def show(page: Page, name: str) -> None:
-    """Opens the section called ``name``, and gives the click the time to reach the server."""
+def show(page: Page, name: str, settled: Settled) -> None:
+    """Opens the section called ``name``."""
     page.get_by_test_id("stButtonGroup").get_by_text(name, exact=True).click()
-    page.wait_for_timeout(300)
+    settled(page)
 
 
-def fits(page: Page, too_wide: Wide, name: str) -> None:
-    """Nothing has to be scrolled sideways, on a dark phone and in a wide window, once the charts have followed."""
-    from playwright.sync_api import TimeoutError as TooLate
-
+def fits_both(page: Page, fits: Fits, name: str) -> None:
+    """Nothing has to be scrolled sideways, on a dark phone and in a wide window."""
     for width, scheme in WINDOWS.items():
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         page.set_viewport_size({"width": width, "height": 1000})
-        page.evaluate("() => { window.fittedSince = performance.now() }")
-        with contextlib.suppress(TooLate):
-            page.wait_for_function(STEADY, arg=500)
-        assert too_wide(page) <= 1, f"{name} at {width}"
+        fits(page, f"{name} at {width}")
 
 
 def test_every_section_draws_and_is_not_cut_off(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, too_wide: Wide
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, fits: Fits, expect: Expect
 ) -> None:
     """Sections that need no work show a chart of their own at once; those that do show it after their button. Each fits
     every width."""
     page = new_page()
     compared(page, app_url, settled)
     main = page.get_by_test_id("stMain")
-    show(page, "Changed answers")
-    page.get_by_text(re.compile("answers? changed: |No answer changed on")).first.wait_for()  # the click has arrived
-    settled(page)
+    show(page, "Changed answers", settled)
+    page.get_by_text(re.compile("answers? changed: |No answer changed on")).first.wait_for()
     bare = charts(page)
     for name in DRAWN:
-        show(page, name)
-        settled(page)
+        show(page, name, settled)
         page.wait_for_function(
             "n => document.querySelectorAll('[data-testid=stVegaLiteChart]').length > n", arg=bare, timeout=60_000
         )
-        assert page.locator("[data-testid=stAlertContentError]").count() == 0, name
-        fits(page, too_wide, name)
+        expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
+        fits_both(page, fits, name)
         shoot(page, f"behind_{name.replace(' ', '_').lower()}")
     for name, button in ON_DEMAND:
-        show(page, name)
+        show(page, name, settled)
         start = main.get_by_role("button", name=button).first
         start.wait_for()
         settled(page)
@@ -102,10 +88,10 @@ def test_every_section_draws_and_is_not_cut_off(
             "n => document.querySelectorAll('[data-testid=stVegaLiteChart]').length > n", arg=before, timeout=180_000
         )
         settled(page)
-        assert page.locator("[data-testid=stAlertContentError]").count() == 0, name
-        fits(page, too_wide, name)
+        expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
+        fits_both(page, fits, name)
         shoot(page, f"behind_{button.replace(' ', '_').lower()}")
-    show(page, "Batch and threads")
+    show(page, "Batch and threads", settled)
     main.get_by_role("button", name="Sweep batch and threads").wait_for()
     settled(page)
-    fits(page, too_wide, "Batch and threads")
+    fits_both(page, fits, "Batch and threads")

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import pytest
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
-Wide = Callable[["Page"], float]
+Fits = Callable[["Page", str], None]
+Expect = Callable[..., Any]
 
 
 def start(page: Page, url: str, settled: Settled) -> None:
@@ -59,12 +60,14 @@ def saved(page: Page, label: str) -> tuple[Download, bytes]:
     return waiting.value, Path(waiting.value.path()).read_bytes()
 
 
-def test_the_main_job(app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot) -> None:
+def test_the_main_job(
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, expect: Expect
+) -> None:
     """Load, distributions, quantize, compare, reload in the middle, results, downloads, reload, the record."""
     page = new_page()
     start(page, app_url, settled)
     go(page, "Distributions", settled)
-    assert page.locator("[data-testid=stVegaLiteChart]").count() > 0
+    page.locator("[data-testid=stVegaLiteChart]").first.wait_for()
 
     go(page, "Quantize", settled)
     page.get_by_test_id("stMain").get_by_text("w8a8-tensor", exact=True).click()
@@ -82,14 +85,14 @@ def test_the_main_job(app_url: str, new_page: Callable[..., Page], settled: Sett
     finished(page)
     print(f"click to all results, a reload between: {time.monotonic() - began:.1f} s")  # noqa: T201 - for a run by hand
     settled(page)
-    assert page.get_by_text("of the weight bytes").count() > 0
-    assert page.locator("[data-testid=stVegaLiteChart]").count() >= 4
+    page.get_by_text("of the weight bytes").first.wait_for()
+    page.locator("[data-testid=stVegaLiteChart]").nth(3).wait_for()
     shoot(page, "compare_light")
 
     check_downloads(page)
     page.reload()
     finished(page)
-    assert page.get_by_role("heading", name="Compared before").count() == 1
+    expect(page.get_by_role("heading", name="Compared before")).to_have_count(1)
 
 
 def check_downloads(page: Page) -> None:
@@ -108,7 +111,9 @@ def check_downloads(page: Page) -> None:
     assert [float(row["accuracy"]) for row in rows] == [run["accuracy"]["value"] for run in runs]
 
 
-def test_click_to_results(app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot) -> None:
+def test_click_to_results(
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, expect: Expect
+) -> None:
     """One click gives all results of two recipes, fit to be presented; how long that took is printed, not judged."""
     page = new_page()
     start(page, app_url, settled)
@@ -118,21 +123,19 @@ def test_click_to_results(app_url: str, new_page: Callable[..., Page], settled: 
     finished(page)
     print(f"click to all results, two recipes: {time.monotonic() - began:.1f} s")  # noqa: T201 - for a run by hand
     settled(page)
-    check_present(page, settled, shoot)
+    check_present(page, settled, shoot, expect)
 
 
-def check_present(page: Page, settled: Settled, shoot: Shoot) -> None:
+def check_present(page: Page, settled: Settled, shoot: Shoot, expect: Expect) -> None:
     """Present shows cards and controls in one window without the sidebar, prints on one sheet, saves a page that stands
     alone, and ends."""
     page.get_by_role("button", name="Present").click()
     page.locator(".qx-wall").wait_for()
     settled(page)
-    assert not page.get_by_test_id("stSidebar").is_visible()
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     for width, height in ((1920, 1080), (1280, 720)):
         page.set_viewport_size({"width": width, "height": height})
-        bottom = page.get_by_role("button", name="Leave").bounding_box()
-        assert bottom is not None
-        assert bottom["y"] + bottom["height"] <= height
+        expect(page.get_by_role("button", name="Leave")).to_be_in_viewport(ratio=1)
         shoot(page, f"present_{width}")
     assert len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format="A4", landscape=True))) == 1  # printed as it stands
     _, saved_page = saved(page, "Save")
@@ -141,7 +144,7 @@ def check_present(page: Page, settled: Settled, shoot: Shoot) -> None:
     finished(page)
 
 
-def test_cancel(app_url: str, new_page: Callable[..., Page], settled: Settled) -> None:
+def test_cancel(app_url: str, new_page: Callable[..., Page], settled: Settled, expect: Expect) -> None:
     """Cancel ends the work, says so, and Compare can be pressed again."""
     page = new_page()
     start(page, app_url, settled)
@@ -151,13 +154,12 @@ def test_cancel(app_url: str, new_page: Callable[..., Page], settled: Settled) -
     page.get_by_role("button", name="Compare", exact=True).click()
     page.get_by_test_id("stMain").get_by_role("button", name="Cancel").click()
     page.get_by_test_id("stMain").get_by_text("Cancelled.").wait_for()
-    settled(page)
-    assert page.get_by_role("button", name="Compare", exact=True).is_enabled()
+    expect(page.get_by_role("button", name="Compare", exact=True)).to_be_enabled()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (800, "light"), (420, "dark")])
 def test_nothing_is_cut_off(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, too_wide: Wide, width: int, scheme: str
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, fits: Fits, width: int, scheme: str
 ) -> None:
     """At every width and in both themes the pages fit their window: nothing has to be scrolled sideways."""
     page = new_page(width=width, scheme=scheme)
@@ -167,4 +169,4 @@ def test_nothing_is_cut_off(
         page.goto(f"{base[0].rstrip('/')}/{name}?{base[1]}")
         settled(page)
         shoot(page, f"{name}_{width}_{scheme}")
-        assert too_wide(page) <= 1, name
+        fits(page, name)

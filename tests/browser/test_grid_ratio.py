@@ -93,7 +93,9 @@ def test_the_browser_judges_all_channels_at_once(new_page: NewPage) -> None:
             assert clipped == pytest.approx(errors[best].clipped_fraction, rel=0.01), case
 
 
-def test_one_handle_moves_all_channels(app_url: str, new_page: NewPage, settled: Callable[[Page], None]) -> None:
+def test_one_handle_moves_all_channels(
+    app_url: str, new_page: NewPage, settled: Callable[[Page], None], expect: Callable[..., Any]
+) -> None:
     """A drag becomes the calibrator `ratio`, which stands in the address and can be taken into a recipe; where nothing
     can be dragged, a sentence stands in the handle's place."""
     page = new_page(width=1280, height=720)
@@ -110,9 +112,8 @@ def test_one_handle_moves_all_channels(app_url: str, new_page: NewPage, settled:
     page.wait_for_url("**ratio=0.*")
     page.wait_for_timeout(50)
     page.locator(".qx-said:not(.qx-late)").wait_for()
-    assert "Clip ratio 0." in page.locator(".qx-grid-line").inner_text()
-    live, exact = page.locator(".qx-sqnr").inner_text(), page.locator(".qx-said").inner_text()
-    assert live in exact
+    expect(page.locator(".qx-grid-line")).to_contain_text("Clip ratio 0.")
+    expect(page.locator(".qx-said")).to_contain_text(page.locator(".qx-sqnr").inner_text())
     page.goto(f"{app_url}/distributions?model=tumour_mlp&numbers=codebook&scale=channel")
     page.get_by_text("No share to drag: learned levels").wait_for()
-    assert page.locator(".qx-high").is_hidden()
+    expect(page.locator(".qx-high")).to_be_hidden()

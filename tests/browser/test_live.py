@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from qexplorer.jobs import manager
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
-Wide = Callable[["Page"], float]
+Fits = Callable[["Page", str], None]
 
 
 def streaming(page: Page) -> None:
@@ -30,7 +32,7 @@ def open_live(page: Page, url: str, settled: Settled) -> None:
 
 
 def test_a_stream_is_drawn_and_followed(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, expect: Callable[..., Any]
 ) -> None:
     """Start, numbers and six charts come; another pace while it runs; a reload finds the same stream; Stop ends it."""
     page = new_page()
@@ -46,10 +48,12 @@ def test_a_stream_is_drawn_and_followed(
     streaming(page)
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     page.get_by_text("The stream has ended after").wait_for()
-    assert page.get_by_role("button", name="Start", exact=True).is_enabled()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 
 
-def test_it_ends_when_the_page_is_closed(app_url: str, new_page: Callable[..., Page], settled: Settled) -> None:
+def test_it_ends_when_the_page_is_closed(
+    app_url: str, app_workspace: Path, new_page: Callable[..., Page], settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A session whose page was closed finds its stream ended by itself, without anybody pressing Stop."""
     page = new_page()
     open_live(page, app_url, settled)
@@ -57,14 +61,18 @@ def test_it_ends_when_the_page_is_closed(app_url: str, new_page: Callable[..., P
     streaming(page)
     where = page.url
     page.goto("about:blank")
-    page.wait_for_timeout(14_000)  # the page counts as closed after 8 s
+    monkeypatch.setenv("QEXPLORER_WORKSPACE", str(app_workspace))
+    for _ in range(240):  # the page counts as closed after 8 s
+        if not any(job.id.startswith("live-") for job in manager.running()):
+            break
+        page.wait_for_timeout(250)
     page.goto(where)
-    page.get_by_text("The stream has ended after").wait_for(timeout=30_000)
+    page.get_by_text("The stream has ended after").wait_for()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (420, "light")])
 def test_new_pages_are_not_cut_off(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, too_wide: Wide, width: int, scheme: str
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, fits: Fits, width: int, scheme: str
 ) -> None:
     """Live and System fit their window at every width and in both themes."""
     page = new_page(width=width, scheme=scheme)
@@ -74,4 +82,4 @@ def test_new_pages_are_not_cut_off(
         page.goto(f"{base[0].replace('/live', '').rstrip('/')}/{name}?{base[1]}")
         settled(page)
         shoot(page, f"{name}_{width}_{scheme}")
-        assert too_wide(page) <= 1, name
+        fits(page, name)

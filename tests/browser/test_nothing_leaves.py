@@ -44,7 +44,8 @@ def test_no_page_fetches_what_a_file_names(
         page.get_by_role("heading", level=1).first.wait_for()
         settled(page)
         if name == "Quantize":
-            page.locator("input[type=file]").last.set_input_files(recipe)
+            with page.expect_response("**/upload_file/**"):
+                page.locator("input[type=file]").last.set_input_files(recipe)
             settled(page)
             shoot(page, "hostile_names_quantize")
     outside = {url for url in asked if urlsplit(url).hostname not in (None, "127.0.0.1")}

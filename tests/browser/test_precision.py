@@ -15,7 +15,7 @@ def test_the_best_mix_is_found_and_taken_as_the_recipe(
     new_page: Callable[..., Page],
     settled: Callable[[Page], None],
     shoot: Callable[[Page, str], Path],
-    too_wide: Callable[[Page], float],
+    fits: Callable[[Page, str], None],
 ) -> None:
     """It is drawn within a narrow window, stands on page Quantize, and is still found when one comes back."""
     page = new_page(width=390, height=844, scheme="dark")
@@ -27,7 +27,7 @@ def test_the_best_mix_is_found_and_taken_as_the_recipe(
     take.wait_for(timeout=90_000)
     settled(page)
     shoot(page, "mix_390_dark")
-    assert too_wide(page) <= 1
+    fits(page, "mix")
     found = page.url
     take.click()
     page.wait_for_url("**/quantize?*")
@@ -42,7 +42,7 @@ def test_a_joint_search_draws_as_it_goes_and_its_recipe_opens_in_compare(
     new_page: Callable[..., Page],
     settled: Callable[[Page], None],
     shoot: Callable[[Page, str], Path],
-    too_wide: Callable[[Page], float],
+    fits: Callable[[Page, str], None],
 ) -> None:
     """Trials are on the page before the end; the picked recipe of the front stands on page Compare."""
     page = new_page(width=390, height=844, scheme="dark")
@@ -58,6 +58,6 @@ def test_a_joint_search_draws_as_it_goes_and_its_recipe_opens_in_compare(
     add.wait_for(timeout=90_000)
     settled(page)
     shoot(page, "joint_390_dark")
-    assert too_wide(page) <= 1
+    fits(page, "joint")
     add.click()
     page.wait_for_url("**/compare?*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Settled = Callable[["Page"], None]
 Shoot = Callable[["Page", str], Path]
-Wide = Callable[["Page"], float]
+Fits = Callable[["Page", str], None]
 
 
 def open_train(page: Page, url: str, settled: Settled) -> None:
@@ -28,7 +28,7 @@ def open_train(page: Page, url: str, settled: Settled) -> None:
 
 
 def test_a_training_is_watched_stopped_and_compared(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, expect: Callable[..., Any]
 ) -> None:
     """Train, five charts come and the curve gets a point; a reload finds it; stopped, it goes into the comparison."""
     page = new_page()
@@ -48,16 +48,16 @@ def test_a_training_is_watched_stopped_and_compared(
     page.get_by_text("stopped after epoch").wait_for(timeout=90_000)
     page.get_by_role("button", name="Add to comparison").click()
     page.get_by_role("button", name="In the comparison").wait_for()
-    assert page.get_by_role("button", name="Download ONNX").is_enabled()
+    expect(page.get_by_role("button", name="Download ONNX")).to_be_enabled()
     shoot(page, "train_done")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
 def test_the_page_is_not_cut_off(
-    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, too_wide: Wide, width: int, scheme: str
+    app_url: str, new_page: Callable[..., Page], settled: Settled, shoot: Shoot, fits: Fits, width: int, scheme: str
 ) -> None:
     """Train fits its window at every width and in both themes."""
     page = new_page(width=width, scheme=scheme)
     open_train(page, app_url, settled)
     shoot(page, f"train_{width}_{scheme}")
-    assert too_wide(page) <= 1
+    fits(page, "train")

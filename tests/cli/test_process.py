@@ -77,7 +77,7 @@ def test_an_interrupted_comparison_leaves_no_child(number: int, tmp_path: Path) 
     assert running.returncode == 130
     assert out == ""
     assert err == "qexplorer: error: interrupted; nothing half-written was left behind\n"
-    assert psutil.wait_procs(children, timeout=30)[1] == []
+    assert psutil.wait_procs(children, timeout=60)[1] == []
 
 
 def test_the_app_is_found_and_served_headless() -> None:
@@ -114,7 +114,7 @@ def test_the_app_listens_on_this_machine_only(tmp_path: Path) -> None:
         assert places == {"127.0.0.1"}
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
+        server.wait(timeout=60)
     assert server.returncode == 130
 
 

@@ -222,7 +222,7 @@ def paint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyKind]:
         manager.cancel(job.id)
 
 
-def until(condition: Any, seconds: float = 20.0) -> None:
+def until(condition: Any, seconds: float = 90.0) -> None:
     """Waits for the condition, and fails when it does not come."""
     end = time.monotonic() + seconds
     while not condition():

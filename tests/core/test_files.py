@@ -79,7 +79,7 @@ def test_two_that_make_the_same_do_it_one_after_the_other(tmp_path: Path) -> Non
 
     maker = threading.Thread(target=first)
     maker.start()
-    assert first_is_in.wait(10)
+    assert first_is_in.wait(60)
     with one_at_a_time(tmp_path / "lock"):
         found = made.read_text(encoding="utf-8")
     maker.join()

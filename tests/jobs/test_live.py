@@ -65,7 +65,7 @@ def test_it_follows_the_page_and_ends_with_it(started: str) -> None:
     assert now.t_s > first.t_s
     assert now.sides["a"].seen > now.sides["b"].seen  # the left side kept its count, the right one began anew
     leave(started)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while manager.state(started).is_running:
         assert time.monotonic() < end
         time.sleep(0.1)

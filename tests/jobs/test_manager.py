@@ -28,7 +28,7 @@ from tests.process.killing import kill_one
 pytestmark = pytest.mark.usefixtures("trials")
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Waits for ``condition``, and fails the test when it does not come."""
     end = time.monotonic() + seconds
     while not condition():
@@ -36,7 +36,7 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
         time.sleep(0.02)
 
 
-def ended(job_id: str, seconds: float = 15.0) -> JobState:
+def ended(job_id: str, seconds: float = 60.0) -> JobState:
     """The state of a job after its end."""
     until(lambda: not manager.state(job_id).is_running, seconds)
     return manager.state(job_id)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("trials")
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits for ``condition``, and fails the test when it does not come."""
-    end = time.monotonic() + 30.0
+    end = time.monotonic() + 60.0
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

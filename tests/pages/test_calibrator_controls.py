@@ -35,7 +35,7 @@ def _page() -> None:
 
 def test_each_type_has_its_control() -> None:
     """With the value that is there, the bounds that are allowed (exclusive ones a step within), and the help."""
-    app = AppTest.from_function(_page).run()
+    app = AppTest.from_function(_page, default_timeout=60).run()
     assert not app.exception
     part, rounds = app.number_input("part"), app.number_input("rounds")
     assert (part.value, part.min, part.max, part.step, part.help) == (0.5, 0.25, 1.0, 0.05, "Part.")

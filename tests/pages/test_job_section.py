@@ -57,7 +57,7 @@ def page() -> None:
 
 def opened(kind: str, value: int = 1, session: str = SESSION) -> AppTest:
     """The page in the test's session, as after a reload."""
-    app = AppTest.from_function(page, default_timeout=30)
+    app = AppTest.from_function(page, default_timeout=60)
     app.query_params["s"] = session
     app.query_params["kind"], app.query_params["value"] = kind, str(value)
     return app.run()

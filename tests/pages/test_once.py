@@ -26,7 +26,7 @@ def _app() -> None:
 
 def test_what_was_drawn_is_sent_again() -> None:
     """A second run shows the same in the same place and makes nothing; another key is made, and the first kept."""
-    app = AppTest.from_function(_app).run()
+    app = AppTest.from_function(_app, default_timeout=60).run()
     app.button[0].click().run()
     assert app.session_state["made"] == ["one"]
     for key, made in (("two", ["one", "two"]), ("one", ["one", "two"])):

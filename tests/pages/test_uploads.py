@@ -107,7 +107,7 @@ def _upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
 def test_a_refused_upload_is_let_go(workspace_folder: Path) -> None:
     """Once it was looked at, neither the server's store, nor the widget, nor the reason, nor the disk has its bytes."""
     data = bytes(range(256)) * 4000
-    app = _upload(AppTest.from_function(_page).run(), ("bad.onnx", data))
+    app = _upload(AppTest.from_function(_page, default_timeout=60).run(), ("bad.onnx", data))
     assert "no good" in app.error[0].value
     assert app.session_state["upload_model"][0].getvalue() == b""
     assert app.session_state["upload_model_seen"][1].__traceback__ is None
@@ -131,7 +131,7 @@ def test_the_servers_store_lets_an_upload_go(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_upload_that_is_taken_lies_on_disk_alone(workspace_folder: Path) -> None:
     """Its bytes are handed over as a file, once; the file is there until the upload is taken out of the widget."""
-    app = _upload(AppTest.from_function(_page).run(), ("good.onnx", b"good bytes"))
+    app = _upload(AppTest.from_function(_page, default_timeout=60).run(), ("good.onnx", b"good bytes"))
     assert app.session_state.was_taken
     assert app.session_state.taken == ("good.onnx", 10)
     assert app.session_state["upload_model"][0].getvalue() == b""
@@ -146,7 +146,7 @@ def test_an_upload_that_is_taken_lies_on_disk_alone(workspace_folder: Path) -> N
 
 def test_parts_that_come_later_go_with_those_on_disk() -> None:
     """Images that came first are packed with the labels that follow, though memory has let them go."""
-    app = _upload(AppTest.from_function(_page).run(), ("x.npy", b"x" * 99))
+    app = _upload(AppTest.from_function(_page, default_timeout=60).run(), ("x.npy", b"x" * 99))
     assert "no good" in app.error[0].value
     app.get("file_uploader")[0].set_value([("x.npy", b"x" * 99, ""), ("y.npy", b"y", "")]).run()
     assert [each.path.read_bytes() for each in app.session_state["upload_model_files"].values()] == [b"x" * 99, b"y"]
@@ -173,13 +173,13 @@ def _weights_page() -> None:
 def test_weights_come_with_their_settings() -> None:
     """Both at once in any order, or one after the other; settings alone do nothing, refused weights stay for them."""
     weights, settings = ("net.safetensors", b"w"), ("config.json", b"{}")
-    both = _upload(AppTest.from_function(_weights_page).run(), settings, weights)
+    both = _upload(AppTest.from_function(_weights_page, default_timeout=60).run(), settings, weights)
     assert both.session_state.was_taken
     assert both.session_state.taken == ["net.safetensors", "config.json"]
-    alone = _upload(AppTest.from_function(_weights_page).run(), settings)
+    alone = _upload(AppTest.from_function(_weights_page, default_timeout=60).run(), settings)
     assert not alone.session_state.was_taken
     assert "taken" not in alone.session_state
-    later = _upload(AppTest.from_function(_weights_page).run(), weights)
+    later = _upload(AppTest.from_function(_weights_page, default_timeout=60).run(), weights)
     assert "need their settings" in later.error[0].value
     later.get("file_uploader")[0].set_value([(*weights, ""), (*settings, "")]).run()
     assert not later.error

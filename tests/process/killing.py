@@ -52,7 +52,7 @@ def kill_one(
     delay_s: float = 0.0,
     env: Mapping[str, str] | None = None,
     ready: Callable[[list[psutil.Process]], bool] = bool,
-    settle_s: float = 20.0,
+    settle_s: float = 60.0,
 ) -> Killed:
     """Starts ``command`` and kills one of its processes with SIGKILL; what is left in the end is ended, and told.
 

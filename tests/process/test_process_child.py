@@ -35,7 +35,7 @@ def gone(pid: int) -> bool:
     """Whether a process has ended (one that nobody has waited for yet counts as ended)."""
     try:
         process = psutil.Process(pid)
-        process.wait(timeout=5)
+        process.wait(timeout=60)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
@@ -77,29 +77,25 @@ def test_only_own_work_is_run() -> None:
         run_in_child("os:system", {}, limits=Limits())
 
 
-def ended(raises: type[Exception], **more: Any) -> None:
-    """Runs ``wait`` until it is ended; asserts the error, and that both processes are gone."""
+def test_timeout_ends_the_whole_group() -> None:
+    """When the time is up the child and what it started are ended."""
     pids: list[int] = []
-    with pytest.raises(raises):
-        work("wait", on_event=lambda event: pids.extend(event["pids"]), **more)
+    for wall_s in (1.0, 4.0, 16.0, 64.0):  # on a busy machine a second may pass before the child has said anything
+        with pytest.raises(ChildTimeout):
+            work("wait", on_event=lambda event: pids.extend(event["pids"]), limits=Limits(wall_s=wall_s))
+        if pids:
+            break
     assert len(pids) == 2
     assert all(gone(pid) for pid in pids)
 
 
-def test_timeout_ends_the_whole_group() -> None:
-    """When the time is up the child and what it started are ended."""
-    ended(ChildTimeout, limits=Limits(wall_s=1.0))
-
-
 def test_cancel_ends_the_whole_group() -> None:
     """When somebody cancels the child and what it started are ended."""
-    asked: list[int] = []
-
-    def cancelled() -> bool:
-        asked.append(1)
-        return len(asked) > 5
-
-    ended(Cancelled, cancelled=cancelled)
+    pids: list[int] = []
+    with pytest.raises(Cancelled):
+        work("wait", on_event=lambda event: pids.extend(event["pids"]), cancelled=lambda: len(pids) == 2)
+    assert len(pids) == 2
+    assert all(gone(pid) for pid in pids)
 
 
 def test_error_in_the_callback_ends_the_whole_group() -> None:

@@ -25,7 +25,7 @@ Trial = Callable[..., SweepTask]
 def gone(pid: int) -> None:
     """Fails unless the process ends soon."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).wait(10)
+        psutil.Process(pid).wait(60)
 
 
 def run(*tasks: SweepTask) -> list[TaskEnd]:
@@ -123,15 +123,17 @@ def test_cancelling_ends_children_at_once(trial: Trial, notes: Path) -> None:
     assert [end.known for end in run(quick)] == [True]
 
 
-def test_the_next_task_can_follow_from_the_last(trial: Trial) -> None:
+def test_the_next_task_can_follow_from_the_last(trial: Trial, notes: Path) -> None:
     """Tasks are submitted while others are at work, and results come as they finish."""
     with TaskSweep(LocalScheduler(2)) as sweep:
         assert sweep.places == 2
-        sweep.submit(trial("add", a=0, seconds=1.0))
+        sweep.submit(trial("add", a=0, after=str(notes / "go")))
         sweep.submit(trial("add", a=10))
         first = sweep.next_end()
         sweep.submit(trial("add", a=first.value["sum"], b=1))
-        assert [first.value["sum"], sweep.next_end().value["sum"], sweep.next_end().value["sum"]] == [10, 11, 0]
+        second = sweep.next_end()
+        (notes / "go").touch()
+        assert [first.value["sum"], second.value["sum"], sweep.next_end().value["sum"]] == [10, 11, 0]
         with pytest.raises(LookupError):
             sweep.next_end()
 

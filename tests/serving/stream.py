@@ -39,7 +39,7 @@ def serve(folder: Path, *options: str, **variables: str) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=60)
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

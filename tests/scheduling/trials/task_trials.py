@@ -13,12 +13,14 @@ from qexplorer.process.child import Emit
 
 
 def add(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Notes in a folder that it ran, waits if it is told to, and adds; reads an input if there is one."""
+    """Notes in a folder that it ran, waits for a time or a file if told to, and adds; reads an input if it has one."""
     order = arguments["order"]
     emit({"event": "progress"})
     if "notes" in order:
         Path(order["notes"], f"{order['a']}-{os.getpid()}-{time.monotonic_ns()}").touch()
     time.sleep(order.get("seconds", 0))
+    while "after" in order and not Path(order["after"]).exists():
+        time.sleep(0.01)
     text = {name: Path(path).read_text() for name, path in arguments["inputs"].items()}
     told = {name: [len(each), each[:9]] for name, each in text.items()}
     return {"sum": order["a"] + order.get("b", 0), "pid": os.getpid(), "inputs": told}

@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 app: $(VENV)/.installed
 	$(BIN)/qexplorer app
 
-# Types are checked beside the browser's tests, which wait more than they compute.
+# Types are checked beside the browser's tests, which wait more than they compute. Tests wait too, for children and for
+# times to pass: three processes keep two processors at work.
 test: style unit
 	$(MAKE) --jobs=2 types browser
 
@@ -25,10 +26,10 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n 2 -m "not browser"
+	$(BIN)/python -m pytest -q -n 3 -m "not browser"
 
 browser: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -m browser
+	$(BIN)/python -m pytest -q -n 2 -m browser
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -44,8 +45,9 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@
 
-# Every optional backend that runs on a CPU is installed, so that none is tested only by its absence.
+# Every optional backend that runs on a CPU is installed, so that none is tested only by its absence. Python compiles what
+# is imported; pip would compile all 22,000 modules, one after the other, which takes about a minute.
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[test,openvino,litert,tune,cluster]'
+	$(PIP) --no-compile --editable '.[test,openvino,litert,tune,cluster]'
 	$(BIN)/python -m qexplorer.observe.warm
 	@touch $@ $(VENV)/.installed

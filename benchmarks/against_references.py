@@ -1,6 +1,6 @@
 """Are our algorithms at least as good as reference implementations, on the same model, data and width, in one run?
 
-    python benchmarks/against_references.py [--only NAME ...] [--python NAME=PATH ...] [--case WORDS]
+    python benchmarks/against_references.py [--only NAME ...] [--python NAME=PATH ...] [--case WORDS] [--seeds N]
 
 References are the files of ``benchmarks/references/adapters``. Each gets the same float model and the calibration
 samples that ours gets, and both are scored on the same held-out samples, in float as their grids have them. Rows go
@@ -21,13 +21,16 @@ import importlib.metadata
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -43,11 +46,14 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
+from qexplorer.measure.metrics.kinds.smooth import t975
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.collecting.tap import open_session
 from qexplorer.quantize.changes.apply import run_algorithms
 from qexplorer.quantize.changes.drafts import Materials
 from qexplorer.quantize.layerwise.streams import SIMULATED
+from qexplorer.quantize.outliers import migrating
+from qexplorer.quantize.outliers.input_groups import InputGroup
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "against_references"
@@ -84,14 +90,27 @@ class Row:
     ahead: tuple[float, ...] = ()
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of how far ours is ahead in the mean, 95 %, Student's t over the seeds; None with fewer than five."""
+        return None if len(self.ahead) < 5 else mean_interval(self.ahead)
+
+    @property
     def verdict(self) -> str:
-        """Whether ours is at least as good; equal where some seeds say so and some not."""
+        """Whether ours is at least as good; equal where some seeds say so and some not, or their interval holds 0."""
         ahead, near = _ahead(self.measure, self.ours, self.theirs), EQUAL[self.measure]
         if ahead >= 0:
             return "yes"
-        if any(each >= 0 for each in self.ahead):
+        if self.interval is not None and self.interval[1] >= 0:
+            return "no difference shown"
+        if self.interval is None and any(each >= 0 for each in self.ahead):
             return "by seed"
         return f"within {near:g}" if ahead >= -near else "no"
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Of the mean of two and more independent values, 95 %, Student's t."""
+    half = t975(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    return statistics.fmean(values) - half, statistics.fmean(values) + half
 
 
 def _ahead(measure: str, ours: float, theirs: float) -> float:
@@ -163,7 +182,9 @@ def compared(case: Case, theirs: Theirs) -> list[Row]:
 
         if case.by_theirs:
             assert case.settings_plain is not None
-            mine = reference(moved(model, data, with_it), case.settings_plain)
+            with patch.object(migrating, "_halves", _whole) if case.own_samples else nullcontext():
+                changed = moved(model, data, with_it)
+            mine = reference(changed, case.settings_plain)
         else:
             mine = answered(ours(model, data, with_it), held)
         other = reference(model.proto(), case.settings)
@@ -173,6 +194,11 @@ def compared(case: Case, theirs: Theirs) -> list[Row]:
         each = (wanted, plain, other_plain, mine, other)
         found.append([{} if one is None else scores(one, wanted, data) for one in each])
     return [_row(case, measure, found) for measure in found[0][1]]
+
+
+def _whole(_group: InputGroup, inputs: Sequence[Any]) -> list[Sequence[Any]]:
+    """In the place of ``migrating._halves``: factors are made of all samples, and judged on them."""
+    return [inputs]
 
 
 def _row(case: Case, measure: str, found: Sequence[Sequence[dict[str, float]]]) -> Row:
@@ -195,12 +221,14 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=ADAPTERS, default=list(ADAPTERS))
     parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH", help="whose Python runs a reference")
     parser.add_argument("--case", help="only cases whose words contain this")
+    parser.add_argument("--seeds", type=int, help="how many, in the place of what the cases have")
     given = parser.parse_args()
     pythons = dict(each.split("=", 1) for each in given.python)
     below = 0
     for name in given.only:
         theirs, new = Theirs(name, pythons.get(name, sys.executable)), []
         cases = [case for case in adapter(name).CASES if not given.case or given.case in f"{case.subject}, {case.what}"]
+        cases = [replace(case, seeds=given.seeds or case.seeds) for case in cases]
         try:
             for case in cases:
                 new += compared(case, theirs)
@@ -237,7 +265,8 @@ def table(name: str, rows: Sequence[Row], version: str) -> str:
     lines = [
         f"# {name}\n",
         f"{adapter(name).WHAT} {version}; {common}; {machine.cpu}; {CALIBRATION} samples to calibrate on; of several "
-        "seeds medians, and how far ours is ahead by seed.\n",
+        "seeds medians, and how far ours is ahead by seed, of five and more with the mean and Student's interval of "
+        "95 %.\n",
         "| case | measure | float | plain: theirs | ours | with it: theirs | ours | ahead | at least as good |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -245,6 +274,9 @@ def table(name: str, rows: Sequence[Row], version: str) -> str:
         real, before = ("" if each is None else f"{each:.2f}" for each in (row.real, row.theirs_plain))
         numbers = f"{real} | {before} | {row.plain:.2f} | {row.theirs:.2f} | {row.ours:.2f}"
         seeds = ", ".join(f"{each:+.2f}" for each in row.ahead)
+        if row.interval is not None:
+            low, high = row.interval
+            seeds += f"; mean {statistics.fmean(row.ahead):+.2f} ({low:+.2f} to {high:+.2f})"
         lines.append(f"| {row.case} | {row.measure} | {numbers} | {seeds} | {row.verdict} |")
     return "\n".join(lines) + "\n"
 

@@ -51,6 +51,8 @@ class Case:
         settings_plain: without it; None where it has no such mode.
         by_theirs: our algorithm changes the float model, and the reference's own quantizer rounds both.
         seeds: of random weights, or of the draw of calibration samples; medians are shown.
+        own_samples: our SmoothQuant judges factors on the samples that they are made of, which it does not otherwise;
+            only ``by_theirs``.
     """
 
     subject: str
@@ -61,6 +63,7 @@ class Case:
     settings_plain: Mapping[str, Any] | None = None
     by_theirs: bool = False
     seeds: int = 1
+    own_samples: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import qexplorer as qx
-from benchmarks.against_references import Row
+from benchmarks.against_references import Row, mean_interval
 from benchmarks.references.adapters.auto_round import as_opt, refuse_other, written
 from benchmarks.references.as_torch import TorchModel
 from benchmarks.references.protocol import ADAPTERS, Job, adapter, read_job, write_job
@@ -82,6 +82,29 @@ def test_a_job_comes_through_a_folder_as_it_was(tmp_path: Path) -> None:
 def test_the_verdict_knows_which_way_is_better(measure: str, ours: float, theirs: float, said: str) -> None:
     """Less perplexity is better, more of the others; a little behind is equal."""
     assert Row("case", measure, None, 0.0, None, ours, theirs).verdict == said
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        ((-0.2, -0.4, 0.1), "by seed"),
+        ((-0.2, -0.4, -0.1), "within 0.3"),
+        ((-0.2, -0.4, 0.1, -0.3, -0.1), "no difference shown"),
+        ((-0.2, -0.3, -0.1, -0.2, 0.0), "within 0.3"),
+        ((0.3, 0.1, 0.2, 0.2, -0.1), "yes"),
+    ],
+)
+def test_seeds_tell_whether_ours_is_behind(ahead: tuple[float, ...], said: str) -> None:
+    """Few by one that is ahead; five and more by whether the interval of their mean holds 0."""
+    theirs = 20.0
+    row = Row("case", "SQNR (dB)", None, 0.0, None, theirs + float(np.median(ahead)), theirs, ahead)
+    assert row.verdict == said
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    """Of -1, 0, 1 and so on with a spread of 1 it is t / sqrt(n) to either side."""
+    low, high = mean_interval([-1.0, 0.0, 1.0])
+    assert (low, high) == pytest.approx((-4.302653 / 3**0.5, 4.302653 / 3**0.5), rel=1e-5)
 
 
 def test_scores_are_what_their_names_say() -> None:

@@ -37,6 +37,9 @@ CASES = (
         for subject, seeds in (("digits_vit", 3), ("gpt-outliers", 3), ("bert-outliers", 3))
         for word, by_theirs in ((", each by its own", False), ("", True))
     ),
+    Case("digits_vit", "int8 and dynamic int8, SmoothQuant, factors judged on the samples that they are made of", _W8A8,
+         "[smoothquant]", {"algorithm": "smoothquant"}, {"algorithm": "dynamic"}, by_theirs=True, seeds=3,
+         own_samples=True),
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The float network's answers, with what every variant that is laid beside them needs of them worked out once.
 
-Of a language model an answer has as many values as words times places, and forty variants are laid beside it: where the
-probabilities of the float network are worked out anew each time, judging takes four times as long as running.
+Of a language model an answer has as many values as words times places, and forty variants are laid beside it: the
+probabilities of the float network are worked out once, and not for each of them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,15 @@ from qexplorer.quantize.training.seen import Epoch, FloatVerdict
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_svg
 from qexplorer.report.training_charts.curves import curve_points, held_lines, loss_spec, metric_spec, shown_epochs
 from qexplorer.report.training_charts.inside import gradient_rows, gradient_spec, scale_spec, weight_rows, weight_spec
-from qexplorer.report.training_charts.words import cost_text, forecast_text, integer_text, so_far, trouble, won
+from qexplorer.report.training_charts.words import (
+    choice_text,
+    cost_text,
+    forecast_text,
+    integer_text,
+    so_far,
+    trouble,
+    won,
+)
 
 EPOCHS = (
     Epoch(0, None, 2.0, 0.362, (0.25, 0.49)),
@@ -118,3 +126,86 @@ def test_a_diary_comes_back_from_json_and_can_be_cut() -> None:
     assert Diary.from_json(whole.to_json()) == whole
     cut = whole.cut(1)
     assert (cut.trained, cut.best, cut.moments) == (1, 1, MOMENTS[:1])
+
+
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [
+        ((2.0, 0.5, 0.6, 0.63), "has risen from 0.500 to 0.630"),
+        ((2.0, 0.5, 0.6, 0.62), None),
+        ((2.0, 0.5, 0.5, 0.9), None),
+        ((2.0, 0.5, 0.9, 0.8), None),
+        ((0.5, 0.6, 0.9), "has risen"),
+        ((2.0, 0.5, 0.9), None),
+        ((0.5, 0.9), None),
+    ],
+)
+def test_a_loss_rises_where_two_epochs_in_a_row_are_worse(losses: tuple[float, ...], words: str | None) -> None:
+    """And the last is a quarter above the least; fewer epochs tell nothing yet."""
+    epochs = tuple(Epoch(i, None, loss) for i, loss in enumerate(losses))
+    best = losses.index(min(losses))
+    found = trouble(replace(DIARY, epochs=epochs, best=best, metric=None))
+    assert (found is None) is (words is None), found
+    assert words is None or words in str(found)
+
+
+@pytest.mark.parametrize(("least", "thrown"), [(0.31, True), (0.29, False)])
+def test_weights_are_thrown_off_where_no_epoch_came_near(least: float, thrown: bool) -> None:
+    """The least loss of all epochs is over three times that before training."""
+    epochs = (Epoch(0, None, 0.1), Epoch(1, 1.0, least), Epoch(2, 1.0, 9.0))
+    found = str(trouble(replace(DIARY, epochs=epochs, best=0)))
+    assert ("threw the weights off" in found) is thrown
+    assert not thrown or "and the state before training is kept" in found
+
+
+def test_what_is_told_of_a_best_state_that_is_worse_by_the_metric() -> None:
+    """Only where the loss chose it; equal is not worse; lower is better for an error."""
+    epochs = (EPOCHS[0], Epoch(1, 1.0, 0.5, 0.3))
+    poor = replace(DIARY, epochs=epochs, best=1)
+    assert "its accuracy is worse" in str(trouble(poor))
+    assert trouble(replace(poor, chosen_by="accuracy")) is None
+    assert trouble(replace(poor, epochs=(EPOCHS[0], Epoch(1, 1.0, 0.5, 0.362)))) is None
+    error = replace(poor, metric="rmse", epochs=(Epoch(0, None, 2.0, 0.3), Epoch(1, 1.0, 0.5, 0.4)))
+    assert "its RMSE is worse" in str(trouble(error))
+    assert trouble(replace(poor, metric="rmse")) is None
+
+
+def test_a_training_that_ended_without_a_gain() -> None:
+    """Nothing was to be won where rounding is as good as float; before the end nothing is said of it."""
+    ended = replace(DIARY, epochs=(EPOCHS[0], Epoch(1, 1.0, 2.5, 0.3)), best=0, ended=True)
+    assert "No epoch was better than rounding alone" in str(trouble(ended))
+    assert trouble(replace(ended, ended=False)) is None
+    assert trouble(replace(ended, epochs=EPOCHS[:1])) is None
+    for float_metric, lost in ((0.362, "loses nothing"), (0.363, "No epoch"), (None, "No epoch")):
+        assert lost in str(trouble(replace(ended, float_=FloatVerdict(0.1, float_metric))))
+
+
+def test_where_it_computed_is_told() -> None:
+    """On the GPU, and where the epochs before came from another device."""
+    moved = replace(DIARY, seconds=9.0, ended=True, went_on=3, device="cuda", device_before="cpu")
+    same = "so that another run need not give the same bits"
+    assert cost_text(moved) == f"9 s of training on the GPU (up to epoch 3 on the processor, {same})"
+    back = replace(moved, device="cpu", device_before="cuda")
+    assert cost_text(back) == f"9 s of training (up to epoch 3 on the GPU, {same})"
+    assert cost_text(replace(moved, device_before="cuda")) == "9 s of training on the GPU"
+
+
+def test_which_epoch_is_the_best_is_told_by_what_chose_it() -> None:
+    """The loss, or the metric with the side that is better."""
+    assert choice_text(DIARY) == "The best epoch is the one with the least loss on samples held back."
+    for name, words in (("accuracy", "highest accuracy"), ("rmse", "lowest RMSE")):
+        assert f"with the {words} on samples held back, by the loss" in choice_text(replace(DIARY, chosen_by=name))
+
+
+def test_how_far_a_training_is() -> None:
+    """The epoch at work, at most the last; the untrained state may be the best; one sample is one."""
+    assert so_far(DIARY.cut(0)) == "Epoch 1 of 20; the first curve point comes at its end"
+    assert so_far(replace(DIARY, of=3)).startswith("Epoch 3 of 3, best so far epoch 2: accuracy")
+    untrained = replace(DIARY, best=0, judged=1)
+    assert so_far(untrained).startswith(
+        "Epoch 4 of 20, best so far the untrained state: accuracy from 36.2 % to 36.2 %"
+    )
+    assert won(untrained).endswith("on 1 sample held back")
+    assert "float" not in won(replace(DIARY, float_=FloatVerdict(0.1, None)))
+    assert integer_text(DIARY, None) is None
+    assert integer_text(replace(DIARY, metric=None), 0.5) is None

@@ -127,7 +127,7 @@ def test_inputs_of_other_lengths_and_types_are_refused() -> None:
         checked_split({"": np.zeros((3, 2), np.complex128)}, None, None, "f")
     with pytest.raises(DataError, match=r"'groups' has shape \(2,\) for 3 samples; allowed: shape \(3,\)"):
         checked_split({"": np.zeros((3, 2))}, None, np.array([1, 2]), "f")
-    with pytest.raises(DataError, match="'groups' holds complex128 values"):
+    with pytest.raises(DataError, match="f: 'groups' holds complex128 values; allowed: numbers or text"):
         checked_split({"": np.zeros((3, 2))}, None, np.zeros(3, np.complex128), "f")
     for nothing in (np.zeros((0, 2)), np.zeros((3, 0))):
         with pytest.raises(DataError, match="the data is empty"):

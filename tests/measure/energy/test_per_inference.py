@@ -162,6 +162,15 @@ def test_a_counter_that_is_updated_rarely_is_read_after_many_updates(meter: Coun
     assert meter.slept == pytest.approx([2, 2])
 
 
+def test_the_seconds_are_shared_by_the_windows_of_all(meter: Counter) -> None:
+    """Six windows of each of two models in 6 s are half a second each; without any model nothing is read."""
+    found = measure_energy({"a": meter.work, "b": meter.work}, "cpu", 6.0, random.Random(0), meter=meter)
+    assert {each["window_s"] for each in found.values()} == {0.5}
+    assert {len(each["joules"]) for each in found.values()} == {6}
+    assert meter.slept == pytest.approx([0.3, 0.3])
+    assert measure_energy({}, "cpu", 6.0, random.Random(0), meter=meter) == {}
+
+
 def test_energy_below_idle_is_not_shown() -> None:
     """Where idle power swallows the work there is no value, and never a negative one."""
     found = {

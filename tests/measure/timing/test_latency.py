@@ -93,6 +93,8 @@ def test_a_rate_has_the_interval_of_its_median_call() -> None:
     assert found.value == pytest.approx(8e9 / middle)
     assert found.ci95 is not None
     assert found.ci95[0] < found.value < found.ci95[1]
+    call = latency_of(timing(steady()), None, batch=8, threads=1).ci95 or (1.0, 1.0)
+    assert found.ci95 == pytest.approx((8e3 / call[1], 8e3 / call[0]))
     assert (found.n, found.valid, found.reason) == (400, True, None)
     shared = throughput_of(timing(steady(), share=0.7), batch=8, threads=1)
     assert (shared.valid, shared.reason) == (False, "noisy: other work took 30 % of the processor meanwhile")

@@ -10,6 +10,7 @@ from qexplorer.report.joint_charts.joint_words import (
     chosen_words,
     cost_share,
     cost_title,
+    float_words,
     front_cells,
     quality_title,
     tried_sentence,
@@ -63,6 +64,8 @@ def test_a_recipe_of_the_front_is_told_with_cost_quality_and_metric() -> None:
         "not look at."
     )
     operations = chosen_words(report(cost="bit_operations"), DEARER)
+    few = replace(DEARER, bit_operations=1234.0)
+    assert chosen_words(report(cost="bit_operations"), few).startswith("1234 bit operations, ")
     assert operations == "4.00 M bit operations, 50 % of int8's; a loss of 0.01, 98.0 % on 200 samples."
     assert "; a loss of 0.01 on 200 samples." in chosen_words(replace(report(), metric_name=None), DEARER)
     for quality, words in (
@@ -81,3 +84,12 @@ def test_a_row_for_each_recipe_of_the_front() -> None:
     assert second == ("w8a8", "the search", "80.0 kB", "100.0 %", "0.01", "98.0 %", "not yet", "not yet")
     nameless = front_cells(replace(report(), metric_name=None))[0]
     assert (nameless[5], nameless[7]) == ("not known", "not known")
+
+
+def test_float_stands_beside_what_was_found() -> None:
+    """Its metric on both sets of samples, as far as it is known, and in brackets behind that of a recipe."""
+    known = replace(report(), float_metric=0.985, float_verified=0.99)
+    assert float_words(known) == "98.5 % on 200 samples, 99.0 % on 397 that the search did not look at"
+    assert float_words(replace(known, float_verified=None)) == "98.5 % on 200 samples"
+    assert float_words(report()) == ""
+    assert "97.5 % (float 98.5 %) on 200 samples" in chosen_words(known, BEST)

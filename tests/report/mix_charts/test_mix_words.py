@@ -69,6 +69,8 @@ TIMED = replace(mix(), latency=took(0.2, 2.5), energy=Energy(1.5, None, "estimat
     [
         ("weight_bytes", 1234.4, "1.23 kB"),
         ("bit_operations", 11.7e6, "11.7 M"),
+        ("bit_operations", 1234.0, "1234"),
+        ("weight_bytes", 12.0, "12 B"),
         ("latency_ms", 0.5, "0.500 ms"),
         ("energy_mj", 2.0, "2.00 mJ"),
     ],

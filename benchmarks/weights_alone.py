@@ -32,7 +32,7 @@ CASES = {
         [f"{stem}{more}" for more in ("", "-gptq", "-hqq", "-awq", "-hqq-gptq") for stem in ("w4-b32", "w3-b32")]
         + ["w3-b32-mse", "w3-b32-mse-gptq", "w4-b32-autoround", "w3-b32-autoround", "w4-b32-adaround"]
         + ["w3-b32-adaround", "w4-b32-brecq", "w3-b32-brecq"]
-        + [f"{stem}{more}, words in int8" for more in ("", "-gptq") for stem in ("w4-b32", "w3-b32")]
+        + [f"{stem}-embed8{more}" for more in ("", "-gptq") for stem in ("w4-b32", "w3-b32")]
         + [f"{stem}-gptq, correction {share}" for share in (0, 1) for stem in ("w4-b32", "w3-b32")],
     ),
     "glyphs_mobilenet": (
@@ -51,9 +51,6 @@ def recipe_of(text: str) -> Recipe:
     """The recipe that a row is called by: a name, with what differs from it."""
     name, _, more = text.partition(", ")
     found = Recipe.parse(name)
-    if more == "words in int8":
-        words = {"match": "words", "weights": {"format": "int8", "granularity": "channel"}}
-        return Recipe.model_validate(found.model_dump() | {"layers": [words]})
     if more:
         gptq = {"gptq": {"correction": float(more.removeprefix("correction "))}}
         return Recipe.model_validate(found.model_dump() | {"algorithms": [gptq]})

@@ -8,6 +8,7 @@ option    = "dynamic"                       activation ranges as they come
           | "b" number                      one scale for each block of weights
           | "sym"                           signed symmetric activations
           | "asym"                          asymmetric weights
+          | "embed" bits                    tables that rows are looked up in (embeddings) in int<bits>, per channel
           | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
                                 that needs no option
           | a registered algorithm, with its options by default; several work in the order in which they are named
@@ -23,7 +24,7 @@ from qexplorer.core.formats import FORMATS, Format, Granularity
 from qexplorer.core.plugin_kinds.calibrator_choice import short_calibrators
 from qexplorer.core.plugins import ALGORITHMS
 
-__all__ = ["NAME_A_FILE", "OPTIONS", "examples", "expand", "grammar_examples", "stem_of"]
+__all__ = ["NAME_A_FILE", "OPTIONS", "examples", "expand", "grammar_examples", "rule_of", "stem_of"]
 
 _EXAMPLES: dict[str, str] = {
     "float": "the model as it is",
@@ -44,6 +45,7 @@ OPTIONS: dict[str, str] = {
     "b<number>": "one scale for each block of weights",
     "sym": "signed symmetric activations",
     "asym": "asymmetric weights",
+    "embed<bits>": "tables that rows are looked up in (embeddings) in int<bits>, one scale for each channel",
 }
 """Options that are no calibrators, with their meaning."""
 
@@ -51,6 +53,7 @@ NAME_A_FILE = "or give the path of a .yaml file"
 """What else can be given where files of this machine can be named."""
 
 _PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
+_TABLES = re.compile(r"embed(?P<bits>[1-9][0-9]*)")
 
 
 def grammar_examples() -> tuple[str, ...]:
@@ -86,6 +89,9 @@ def expand(name: str) -> dict[str, Any]:
     for option in options:
         if _apply(option, weights, activations):
             continue
+        if (rule := rule_of(option)) is not None:
+            fields["layers"] = [rule]
+            continue
         if option not in ALGORITHMS:
             allowed = ", ".join((*OPTIONS, *short_calibrators(), *ALGORITHMS.names()))
             raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
@@ -110,6 +116,14 @@ def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str
             raise RecipeError(what, do="for one bit a weight take 'binary', or 'format: binary' in YAML")
         raise RecipeError(what, allowed=_allowed(), do=NAME_A_FILE)
     return {"format": wanted[0]}, {"format": wanted[1]} if len(wanted) > 1 else None, options
+
+
+def rule_of(option: str) -> dict[str, Any] | None:
+    """The exception that ``option`` stands for; None if it is none."""
+    match = _TABLES.fullmatch(option)
+    if match is None or f"int{match['bits']}" not in FORMATS:
+        return None
+    return {"match": "op:Gather", "weights": {"format": f"int{match['bits']}", "granularity": "channel"}}
 
 
 def _apply(option: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import LayerRule, Recipe
+from qexplorer.core.recipe_words.names import short_name
 from qexplorer.core.short_names import examples
 from tests.core.strategies import recipe_fields, rules
 
@@ -36,7 +37,11 @@ SHORT_NAMES = st.builds(
     lambda w, a, options: f"w{w}" + (f"a{a}" if a else "") + "".join(f"-{o}" for o in options),
     st.sampled_from([2, 3, 4, 5, 6, 7, 8, 16]),
     st.sampled_from([None, 2, 4, 8, 16]),
-    st.lists(st.sampled_from(["tensor", "asym", "b32", "kl", "mse", "percentile", "average"]), max_size=3, unique=True),
+    st.lists(
+        st.sampled_from(["tensor", "asym", "b32", "kl", "mse", "percentile", "average", "embed8"]),
+        max_size=3,
+        unique=True,
+    ),
 )
 
 
@@ -77,6 +82,18 @@ def test_the_last_rule_that_matches_wins(fields: dict[str, Any], last: dict[str,
     for found, wanted in ((spec.weights, last["weights"]), (spec.activations, last["activations"])):
         assert found is not None
         assert {k: v for k, v in found.model_dump(mode="json").items() if k in wanted} == wanted
+
+
+def test_tables_have_bits_of_their_own() -> None:
+    """``embed8`` is a rule for layers that look rows up, and for no others; a name with it is a short one."""
+    recipe = Recipe.parse("w4-b32-embed8-gptq")
+    table, other = (recipe.for_layer("a", op).weights for op in ("Gather", "MatMul"))
+    assert table is not None
+    assert (table.format, table.granularity) == ("int8", "channel")
+    assert other == Recipe.parse("w4-b32").weights
+    assert short_name(recipe) == recipe.name
+    with pytest.raises(RecipeError, match="'embed17' is not an option"):
+        Recipe.parse("w4-embed17")
 
 
 def test_rules_match_by_name_and_by_operator() -> None:

@@ -12,8 +12,8 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import Storage, get_format
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, needs_options
 from qexplorer.core.plugins import CALIBRATORS
-from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
-from qexplorer.core.short_names import expand, stem_of
+from qexplorer.core.recipe import ActivationSpec, LayerRule, Recipe, WeightSpec
+from qexplorer.core.short_names import expand, rule_of, stem_of
 
 __all__ = ["MOST_LETTERS", "decodes", "distinct", "is_automatic", "misleads", "own_name", "short_name", "told_apart"]
 
@@ -26,8 +26,6 @@ _ONCE_AUTOMATIC = re.compile(r"recipe|mine( \d+)?")  # of a text without a name;
 
 def short_name(recipe: Recipe) -> str | None:
     """The short name that stands for exactly this recipe, or None if none does."""
-    if recipe.layers:
-        return None
     candidate = _candidate(recipe)
     if not decodes(candidate):
         return None
@@ -121,8 +119,18 @@ def decodes(name: str) -> bool:
 
 
 def _candidate(recipe: Recipe) -> str:
-    """The short name that comes nearest to the recipe without its exceptions."""
-    return "-".join([_parts(recipe.weights, recipe.activations), *(each.name for each in recipe.algorithms)])
+    """The short name that comes nearest to the recipe without its exceptions, but for one that an option says."""
+    options = [] if len(recipe.layers) != 1 else [_of_tables(recipe.layers[0])]
+    names = [each.name for each in recipe.algorithms]
+    return "-".join([_parts(recipe.weights, recipe.activations), *filter(None, options), *names])
+
+
+def _of_tables(rule: LayerRule) -> str:
+    """The option ``embed8`` for an exception of all tables in int8; empty for any other."""
+    name = str((rule.weights or {}).get("format", ""))
+    option = f"embed{name.removeprefix('int')}"
+    same = rule_of(option) if name.startswith("int") else None
+    return option if same is not None and LayerRule.model_validate(same) == rule else ""
 
 
 def _parts(weights: WeightSpec | None, activations: ActivationSpec | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,7 +22,21 @@ def foretold(draft: PlanDraft, title: str) -> Mapping[str, str]:
     """Which layers' weights the algorithm called ``title`` will round, and why not others', as clauses by layer."""
     weights, reasons = grid_weights(draft)
     will = {layer: f"{title} will choose its codes on calibration data" for each in weights for layer in each.layers}
-    return will | {layer: _left(title, why) for layer, why in reasons.items()}
+    return will | {layer: _left(title, why) for layer, why in (reasons | _tables(draft)).items()}
+
+
+def _tables(draft: PlanDraft) -> dict[str, str]:
+    """Why tables of fewer than 8 bits that layers look rows up in are not rounded, by layer."""
+    plan, reasons = draft.plan, dict[str, str]()
+    read = Counter(key for places in plan.constants.values() for key in places.values())
+    for layer in plan.layers:
+        key = plan.constants.get(layer.name, {}).get(0) if layer.op == "Gather" else None
+        if key is not None and read[key] == 1 and plan.tensors[key].grid.format.bits < 8:
+            reasons[layer.name] = (
+                "its rows are looked up, and no input is multiplied with them that could tell which errors matter; the "
+                "option 'embed8' of a recipe's name keeps such tables in 8 bits"
+            )
+    return reasons
 
 
 def round_in_order(
@@ -40,7 +55,7 @@ def round_in_order(
         codes: chooses the codes of one weight, given the moments of its inputs (of all layers that read it together).
     """
     weights, reasons = grid_weights(draft)
-    for layer, why in reasons.items():
+    for layer, why in (reasons | _tables(draft)).items():
         draft.remark(layer, _left(title, why))
     by_layer = {layer: each for each in weights for layer in each.layers}
     split = draft.calibration_of(samples)

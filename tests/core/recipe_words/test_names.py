@@ -8,6 +8,7 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import distinct, is_automatic, own_name, told_apart
 
 TIGHT = "weights: {format: int8}\nactivations: {format: uint8, calibrator: percentile, percentile: 99.5}\n"
+TABLES = "{{match: 'op:Gather', weights: {{format: {}, granularity: {}}}}}"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,13 @@ TIGHT = "weights: {format: int8}\nactivations: {format: uint8, calibrator: perce
             "w8a8 with mse weights, 1 exception",
         ),
         ("weights: {format: uint8}\nactivations: {format: int16}\n", "w8a16 with options"),
+        (f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'channel')}]\n", "w4-embed8"),
+        (f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'tensor')}]\n", "w4 with 1 exception"),
+        (f"weights: {{format: int4}}\nlayers: [{TABLES.format('nf4', 'channel')}]\n", "w4 with 1 exception"),
+        (
+            f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'channel')}, {{match: a}}]\n",
+            "w4 with 2 exceptions",
+        ),
     ],
 )
 def test_a_recipe_without_a_name_is_called_by_what_it_asks_for(text: str, name: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, dequantize, grid_from_range, quantize
@@ -18,8 +19,9 @@ from qexplorer.quantize.layerwise.matrices import LayerMatrix
 from qexplorer.quantize.layerwise.output_error import better_codes
 from qexplorer.quantize.layerwise.weights import grid_weights
 from tests.made_up_algorithm import MadeUp
-from tests.quantize.given_data import data_of, quantized
-from tests.quantize.support import case
+from tests.quantize.given_data import data_of, given, quantized
+from tests.quantize.graphs import Builder
+from tests.quantize.support import case, model_of
 
 ORDERS = pytest.mark.parametrize("act_order", [True, False])
 
@@ -139,6 +141,19 @@ def test_the_plan_says_what_it_did_to_the_outputs(recipe: str) -> None:
     for layer in changed:
         after, before = layer.reason.split("outputs is ")[1].split(" of their size, with nearest rounding ")
         assert float(after) <= float(before)
+
+
+def test_the_plan_says_how_tables_keep_their_bits() -> None:
+    """A table of four bits, which nothing is multiplied with, is left with the option's name; one of 8 bits is not."""
+    b = Builder()
+    b.inputs.append(helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 6]))
+    h = b.node("Gather", b.normal(40, 16), "ids", name="look")
+    b.output(b.node("MatMul", h, b.normal(16, 5), name="last"), 3)
+    model, data = model_of(b.model(), "language"), given({"ids": np.arange(96).reshape(16, 6) % 40})
+    for recipe, left in (("w4-gptq", True), ("w4-embed8-gptq", False)):
+        reasons = {layer.name: layer.reason for layer in quantized(model, recipe, data).plan.layers}
+        assert ("'embed8'" in reasons["look"]) == left
+        assert "GPTQ: the error of its outputs is " in reasons["last"]
 
 
 def test_layers_see_what_was_rounded_before_them() -> None:

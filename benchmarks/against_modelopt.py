@@ -183,15 +183,18 @@ def main() -> int:
     found: dict[str, list[dict[str, Any]]] = {}
     try:
         for name in given.only:
-            found[name] = [case(name, given.python, given.bits, draw) for draw in range(given.draws)]
+            found[name] = []
+            for draw in range(given.draws):
+                found[name].append(case(name, given.python, given.bits, draw))
+                if given.json:  # now, as all of it takes long
+                    facts = {"machine": describe_machine().to_json(), "cases": found}
+                    given.json.write_text(json.dumps(facts, indent=1) + "\n")
             print(table(found, given.bits), flush=True)
     except Missing as reason:
         print(f"skipped: {reason}")
         return 0
     if set(given.only) == set(CASES):
         (ROOT / "benchmarks" / "results" / "modelopt.md").write_text(table(found, given.bits))
-    if given.json:
-        given.json.write_text(json.dumps({"machine": describe_machine().to_json(), "cases": found}, indent=1) + "\n")
     return int(any(beside(each)[0] < 0 for each in found.values()))
 
 

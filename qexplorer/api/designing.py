@@ -23,18 +23,19 @@ def design(
     *,
     networks: int = 16,
     rounds: int = 3,
-    epochs: int = 40,
-    rounded_epochs: int = 8,
+    epochs: int = 8,
+    rounded_epochs: int = 4,
     judged: int = 5,
     seed: int = 0,
+    pictures: int = 16384,
     progress: Callable[[str, float], None] | None = None,
     partly: Callable[[ArchitectureReport], None] | None = None,
 ) -> ArchitectureReport:
     """Width, depth, kernel, kind of block, activation and bits of small networks, searched together.
 
-    Networks are trained briefly in float and then with rounding in the way, on labels and on the model's own answers;
-    each round the better half goes on and is trained twice as long. The best are judged on the evaluation part and
-    timed on ONNX Runtime, beside the model quantized alike.
+    Networks are trained briefly in float and then with rounding in the way, on the model's own answers to moved
+    pictures; each round the better half goes on and is trained twice as long. The best are judged on the evaluation
+    part and timed on ONNX Runtime, beside the model quantized alike.
 
     Args:
         model: a sample model that sorts pictures into classes.
@@ -45,6 +46,7 @@ def design(
         rounded_epochs: of training with rounding in the way in the last round.
         judged: found networks that are judged and timed, at most.
         seed: of every draw.
+        pictures: that are drawn from those that there are, moved and blended, to learn from; 64 to 200,000.
         progress: called with (a sentence, the share that is done).
         partly: called with what is known before the end.
 
@@ -57,8 +59,9 @@ def design(
     asked = {"networks": networks, "rounds": rounds, "epochs": epochs, "rounded_epochs": rounded_epochs}
     for name, value in (asked | {"judged": judged}).items():
         check_whole(name, value, 1, 1000)
+    check_whole("pictures", pictures, 64, 200_000)
     check_whole("seed", seed, 0)
-    question = ArchitectureQuestion(networks, rounds, epochs, rounded_epochs, judged, seed)
+    question = ArchitectureQuestion(networks, rounds, epochs, rounded_epochs, judged, seed, pictures)
     float_model = load(model)
     given = fitted(float_model, data, "networks learn from data")
     return find_networks(float_model, given, question, progress=progress, partly=partly)

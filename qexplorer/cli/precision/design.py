@@ -12,6 +12,7 @@ from qexplorer.report.network_charts.network_words import (
     network_cells,
     networks_sentence,
     rounds_sentence,
+    unlearned_sentence,
 )
 
 __all__ = ["run"]
@@ -30,6 +31,7 @@ def run(order: argparse.Namespace) -> int:
             epochs=order.epochs,
             rounded_epochs=order.rounded_epochs,
             judged=order.judged,
+            pictures=order.pictures,
             seed=order.seed,
             progress=line.show,
         )
@@ -38,7 +40,9 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(report.to_json() | {"as_accurate": [each.name for each in report.as_accurate]})
         return 0
-    print_facts({"tried": rounds_sentence(report), "found": networks_sentence(report)})
+    facts = {"tried": rounds_sentence(report), "found": networks_sentence(report)}
+    lacking = unlearned_sentence(report)
+    print_facts(facts | ({"left off": lacking} if lacking else {}))
     say()
     print_table(NETWORK_HEADER, network_cells(report))
     return 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from qexplorer.report.words import bytes_text
 from qexplorer.search.architecture.architecture_types import ArchitectureReport, JudgedNetwork
 
-__all__ = ["NETWORK_HEADER", "network_cells", "networks_sentence", "rounds_sentence"]
+__all__ = ["NETWORK_HEADER", "network_cells", "networks_sentence", "rounds_sentence", "unlearned_sentence"]
 
+_LONGER = "train for longer"
 NETWORK_HEADER = ("network", "bits", "accuracy", "95 % interval", "weights", "int8 file", "ms a sample")
 
 
@@ -17,7 +18,8 @@ def rounds_sentence(report: ArchitectureReport) -> str:
         return "No network was tried yet."
     last = max(each.round for each in report.tried)
     words = f"{count} network{'' if count == 1 else 's'} in {last} of {report.question.rounds} rounds, trained on "
-    words += f"{report.n_learned} pictures and chosen by {report.n_apart} others"
+    words += f"{report.question.pictures} moved pictures, drawn from {report.n_learned}, and chosen by "
+    words += f"{report.n_apart} others"
     return f"{words}; {failed} came to nothing." if failed else f"{words}."
 
 
@@ -29,7 +31,9 @@ def networks_sentence(report: ArchitectureReport) -> str:
     low, high = made.ci95
     beside = f"{made.name} in {made.recipe} has {_percent(made)} ({100 * low:.1f} to {100 * high:.1f} %)"
     if not report.as_accurate:
-        best = max(report.found, key=lambda each: each.accuracy)
+        best = max(report.found, key=lambda each: (each.unlearned is None, each.accuracy))
+        if best.unlearned is not None:
+            return f"{beside}; no found network was trained far enough to be judged: {_LONGER}."
         return f"{beside}; none of the found networks is within that: the best has {_percent(best)}."
     first = report.as_accurate[0]
     words = f"{beside}; the smallest found network within that has {_percent(first)} and "
@@ -38,6 +42,14 @@ def networks_sentence(report: ArchitectureReport) -> str:
         words += f", and takes {first.latency_ms:.3g} ms, {_times(made.latency_ms, first.latency_ms, 'faster')}"
         words += "" if made.valid and first.valid else " (timed on a busy machine)"
     return f"{words}."
+
+
+def unlearned_sentence(report: ArchitectureReport) -> str:
+    """Which judged networks were not trained far enough, and why; nothing where all were."""
+    names = [f"{each.name} ({each.unlearned})" for each in report.found if each.unlearned is not None]
+    if not names:
+        return ""
+    return f"Not trained far enough to judge, and left off the fronts: {'; '.join(names)}. {_LONGER.capitalize()}."
 
 
 def _times(before: float, now: float, better: str) -> str:
@@ -64,7 +76,7 @@ def _cells(network: JudgedNetwork) -> tuple[str, ...]:
     return (
         network.name if network.shape is None else network.name.rpartition(", ")[0],
         network.recipe.partition(" ")[0],
-        _percent(network),
+        _percent(network) + ("" if network.unlearned is None else " (not trained far enough)"),
         f"{100 * low:.1f} to {100 * high:.1f} %",
         bytes_text(network.weight_bytes),
         bytes_text(network.file_bytes),

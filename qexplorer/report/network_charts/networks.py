@@ -6,19 +6,21 @@ from typing import Any, Literal
 
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, INTEGER, NEUTRAL
-from qexplorer.search.architecture.architecture_types import ArchitectureReport
+from qexplorer.search.architecture.architecture_types import ArchitectureReport, JudgedNetwork
 
 __all__ = ["network_rows", "network_spec"]
 
 Cost = Literal["weight_bytes", "latency_ms"]
 _TITLES = {"weight_bytes": "weights, kB", "latency_ms": "ms a sample, ONNX Runtime"}
 _BELOW = 1.5  # points of accuracy below the lowest interval, to which the picture goes
-_KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING}
+_UNLEARNED = "not trained far enough"
+_KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING, _UNLEARNED: NEUTRAL}
+_SHAPES = dict.fromkeys(_KINDS, "circle") | {_UNLEARNED: "cross"}
 
 
 def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[str, Any]]]:
-    """``judged`` on the evaluation part; ``front``: those of them that no other beats in both; ``tried`` on the samples
-    that chose, which have no latency."""
+    """``judged`` on the evaluation part; ``front``: those of them that were trained far enough and that no other beats
+    in both; ``tried`` on the samples that chose, which have no latency."""
     unit = 1000 if cost == "weight_bytes" else 1
     judged = []
     for each in report.judged:
@@ -34,7 +36,7 @@ def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[
                 "accuracy": 100 * each.accuracy,
                 "low": 100 * low,
                 "high": 100 * high,
-                "kind": "hand-made" if each.shape is None else "found",
+                "kind": _kind(each),
                 "name": f"{each.name}, {each.recipe.partition(' ')[0]}" if each.shape is None else each.name,
             }
         )
@@ -57,13 +59,19 @@ def network_rows(report: ArchitectureReport, cost: Cost) -> dict[str, list[dict[
     return {"judged": judged, "front": front, "tried": tried}
 
 
+def _kind(network: JudgedNetwork) -> str:
+    if network.unlearned is not None:
+        return _UNLEARNED
+    return "hand-made" if network.shape is None else "found"
+
+
 def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dict[str, Any]:
     """The chart."""
     rows = network_rows(report, cost)
     x: dict[str, Any] = {"field": "cost", "type": "quantitative", "title": _TITLES[cost]}
     x |= {"scale": {"type": "log", "nice": True}, "axis": {"grid": False, "tickCount": 4, "format": "~g"}}
     y: dict[str, Any] = {"field": "accuracy", "type": "quantitative", "title": "accuracy, %"}
-    lows = [row["low"] for row in rows["judged"]]
+    lows = [row["low"] for row in rows["judged"] if row["kind"] != _UNLEARNED]
     y["scale"] = {"domain": [min(lows) - _BELOW, 100], "nice": False} if lows else {"zero": False, "nice": True}
     present = [
         kind for kind in _KINDS if any(row["kind"] == kind for part in ("judged", "tried") for row in rows[part])
@@ -75,8 +83,9 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
         "scale": {"domain": present, "range": [_KINDS[kind] for kind in present]},
         "legend": {"orient": "top"} if present else None,
     }
+    shape = colour | {"scale": {"domain": present, "range": [_SHAPES[kind] for kind in present]}}
     tips = [{"field": "name"}, {"field": "accuracy", "format": ".2f"}, {"field": "cost", "format": ".3g"}]
-    at = {"x": x, "y": y, "color": colour}
+    at = {"x": x, "y": y, "color": colour, "shape": shape}
     return {
         **chart_frame("Accuracy and size" if cost == "weight_bytes" else "Accuracy and time", "", 260),
         "datasets": rows,
@@ -93,17 +102,17 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
             },
             {
                 "data": {"name": "judged"},
-                "mark": {"type": "rule", "strokeWidth": 2},
+                "mark": {"type": "rule", "strokeWidth": 2, "clip": True},
                 "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour},
             },
             {
                 "data": {"name": "judged"},
-                "mark": {"type": "rule", "strokeWidth": 2},
+                "mark": {"type": "rule", "strokeWidth": 2, "clip": True},
                 "encoding": {"x": x | {"field": "least"}, "x2": {"field": "most"}, "y": y, "color": colour},
             },
             {
                 "data": {"name": "judged"},
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1, "clip": True},
                 "encoding": at | {"tooltip": tips},
             },
         ],

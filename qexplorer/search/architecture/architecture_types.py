@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
-from qexplorer.measure.metrics.statistics import wilson_interval
+from qexplorer.measure.metrics.statistics import Z95, wilson_interval
 from qexplorer.search.architecture.shapes import NetworkShape
 from qexplorer.search.joint.fronts import front_of
 
@@ -23,16 +24,18 @@ class ArchitectureQuestion(Wire):
         rounds: rounds; each trains twice as long as the one before.
         epochs: of float training in the last round.
         rounded_epochs: of training with rounding in the way in the last round.
-        judged: networks of the front that are judged and timed in the end, at most.
+        judged: networks of the last round that are judged and timed in the end, at most.
         seed: of every draw.
+        pictures: moved ones that are drawn from those that there are, to learn from; an epoch sees all of them.
     """
 
     networks: int = 16
     rounds: int = 3
-    epochs: int = 40
-    rounded_epochs: int = 8
+    epochs: int = 8
+    rounded_epochs: int = 4
     judged: int = 5
     seed: int = 0
+    pictures: int = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class TriedNetwork:
         weight_bytes: packed, of the weights of all layers.
         macs: multiply-accumulates of a sample.
         failed: why it came to nothing; None where it did not.
+        before: pictures apart that it had right when trained half as long; None: it never was.
     """
 
     shape: NetworkShape
@@ -60,11 +64,24 @@ class TriedNetwork:
     weight_bytes: int = 0
     macs: int = 0
     failed: str | None = None
+    before: int | None = None
 
     @property
     def accuracy(self) -> float:
         """Of the quantized network on the pictures apart."""
         return self.right / max(self.n, 1)
+
+    @property
+    def rises(self) -> float | None:
+        """By how much twice the training raised its accuracy, where that is more than chance; else None.
+
+        Two proportions beside each other, pooled (Agresti 2013, section 3.1): one interval in forty lies above 0 where
+        training changed nothing.
+        """
+        if self.before is None or self.n == 0:
+            return None
+        rise, pooled = (self.right - self.before) / self.n, (self.right + self.before) / (2 * self.n)
+        return rise if rise > Z95 * math.sqrt(2 * pooled * (1 - pooled) / self.n) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,7 @@ class JudgedNetwork:
         valid: whether the processor was quiet enough.
         sha256: of the float network, by which it is opened.
         made: digest of the quantized file, by which it is kept; empty in records that had none.
+        unlearned: why it was not trained far enough to be judged, as half a sentence; None where it was.
     """
 
     name: str
@@ -98,6 +116,7 @@ class JudgedNetwork:
     valid: bool
     sha256: str
     made: str = ""
+    unlearned: str | None = None
 
     @property
     def accuracy(self) -> float:
@@ -150,8 +169,10 @@ class ArchitectureReport(Wire):
         return self.front_over("weight_bytes")
 
     def front_over(self, cost: Literal["weight_bytes", "latency_ms"]) -> tuple[JudgedNetwork, ...]:
-        """Judged networks that no other is better than in accuracy and this cost, the cheapest first."""
-        known = [(float(value), each) for each in self.judged if (value := getattr(each, cost)) is not None]
+        """Judged networks that no other is better than in accuracy and this cost, the cheapest first; those that were
+        not trained far enough are none of them."""
+        learned = [each for each in self.judged if each.unlearned is None]
+        known = [(float(value), each) for each in learned if (value := getattr(each, cost)) is not None]
         return tuple(known[at][1] for at in front_of([(value, -each.accuracy) for value, each in known]))
 
     @property
@@ -160,4 +181,5 @@ class ArchitectureReport(Wire):
         if not self.hand_made:
             return ()
         low = self.hand_made[0].ci95[0]
-        return tuple(sorted((n for n in self.found if n.accuracy >= low), key=lambda n: n.weight_bytes))
+        alike = [each for each in self.found if each.accuracy >= low and each.unlearned is None]
+        return tuple(sorted(alike, key=lambda each: each.weight_bytes))

@@ -26,10 +26,20 @@ from qexplorer.run.registry import reference
 from qexplorer.search.architecture.learning import NetworkLesson, learn
 from qexplorer.search.architecture.networks import as_onnx, as_torch, folded
 from qexplorer.search.architecture.shapes import NetworkShape
+from qexplorer.search.architecture.taught import SEEN_ROUNDED, Taught
 from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.joint.joint_types import WEIGHT_BYTES
 
-__all__ = ["TARGET", "AttemptOrder", "Attempted", "attempt", "learned_from", "loaded", "right_in", "rounded"]
+__all__ = [
+    "TARGET",
+    "AttemptOrder",
+    "Attempted",
+    "attempt",
+    "learned_from",
+    "loaded",
+    "right_in",
+    "rounded",
+]
 
 TARGET = "qexplorer.search.architecture.attempt:attempt"
 
@@ -42,19 +52,15 @@ class AttemptOrder(Wire):
         shape: of the network.
         epochs: of float training.
         rounded_epochs: of training with rounding in the way.
-        learn: of the pictures, the first so many are learned from; the rest judge.
         input_name: of the network's input.
-        classes: how many.
         seed: of everything.
-        data: digest of the data, which names what is kept.
+        data: digest of what is learned from, which names what is kept.
     """
 
     shape: NetworkShape
     epochs: int
     rounded_epochs: int
-    learn: int
     input_name: str
-    classes: int
     seed: int
     data: str
 
@@ -84,29 +90,27 @@ def attempt(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Trains, exports, trains with rounding, judges.
 
     Args:
-        arguments: ``order``: an :class:`AttemptOrder`; ``inputs``: files of ``teacher`` (ONNX), ``pictures`` and
-            ``labels`` (.npy).
-        emit: told what it is at.
+        arguments: ``order``: an :class:`AttemptOrder`; ``inputs``: .npy files of ``shown`` and ``answers`` to learn
+            from (:class:`~qexplorer.search.architecture.taught.Taught`), and of ``pictures`` and ``labels`` that judge.
+        emit: told that it goes on.
     """
     order, inputs = AttemptOrder.from_json(arguments["order"]), arguments["inputs"]
-    pictures, labels = (np.load(inputs[name], mmap_mode="r", allow_pickle=False) for name in ("pictures", "labels"))
-    emit({"event": "progress"})
-    size, channels = tuple(int(each) for each in pictures.shape[1:]), int(pictures.shape[1])
-    lesson = NetworkLesson(
-        np.asarray(pictures[: order.learn], np.float32),
-        np.asarray(labels[: order.learn]),
-        Path(inputs["teacher"]),
-        order.epochs,
-        order.seed,
-    )
-    network = learn(lambda: as_torch(order.shape, channels, order.classes), lesson)
-    learned = folded(order.shape, channels, network)
-    file = as_onnx(order.shape, order.input_name, size, order.classes, learned).SerializeToString()
+    given = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in inputs.items()}
+    taught = Taught(given["shown"], given["answers"])
+    size, classes = tuple(int(each) for each in taught.pictures.shape[1:]), int(taught.answers.shape[1])
+
+    def goes_on() -> None:
+        emit({"event": "progress"})
+
+    goes_on()
+    lesson = NetworkLesson(taught, order.epochs, order.seed)
+    network = learn(lambda: as_torch(order.shape, size[0], classes), lesson, goes_on)
+    learned = folded(order.shape, size[0], network)
+    file = as_onnx(order.shape, order.input_name, size, classes, learned).SerializeToString()
     model = loaded(file, order.shape)
-    data = learned_from(order.data, order.input_name, pictures[: order.learn], labels[: order.learn])
-    emit({"event": "progress"})
-    made = rounded(model, data, order.shape, order.rounded_epochs)
-    apart, truth = np.asarray(pictures[order.learn :], np.float32), np.asarray(labels[order.learn :])
+    made = rounded(model, learned_from(order.data, order.input_name, taught), order.shape, order.rounded_epochs)
+    goes_on()
+    apart, truth = np.asarray(given["pictures"], np.float32), np.asarray(given["labels"])
     found = Attempted(
         onnx=base64.b64encode(file).decode(),
         float_right=right_in(model, model.path, apart, truth),
@@ -148,10 +152,12 @@ def right_in(model: Model, path: Path, pictures: Array, labels: Array) -> int:
     return int((answers.argmax(1) == labels).sum())
 
 
-def learned_from(digest: str, input_name: str, pictures: Array, labels: Array) -> DataSet:
-    """Pictures as the calibration part of data, for training and observing."""
-    split = Split({input_name: np.asarray(pictures, np.float32)}, labels=np.asarray(labels))
-    empty = Split(
-        {input_name: split.inputs[input_name][:0]}, labels=split.labels[:0] if split.labels is not None else None
-    )
-    return DataSet("pictures", split, empty, True, (), digest, task="classification")
+def learned_from(digest: str, input_name: str, taught: Taught) -> DataSet:
+    """The first of what is learned from as the calibration part of data, for observing and for training with rounding.
+
+    Labels are what the teacher says.
+    """
+    pictures = np.asarray(taught.pictures[:SEEN_ROUNDED], np.float32)
+    labels = np.asarray(taught.answers[:SEEN_ROUNDED]).argmax(1)
+    split, empty = (Split({input_name: pictures[:n]}, labels=labels[:n]) for n in (len(pictures), 0))
+    return DataSet("pictures", split, empty, True, (), f"{digest}, first {len(pictures)}", task="classification")

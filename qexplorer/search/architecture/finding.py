@@ -9,17 +9,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from qexplorer.core.dataset import Array, DataSet
+from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import InputError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.tasks.choose import task_of
 from qexplorer.measure.run_one import measure
 from qexplorer.observe.collecting.store import statistics_for
+from qexplorer.process.places.homes import places_here
+from qexplorer.process.places.taking import beside
+from qexplorer.process.places.waiting import duration
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.scheduling.inputs import array_input, file_input
+from qexplorer.scheduling.inputs import array_input
 from qexplorer.scheduling.sweep import run_tasks
 from qexplorer.scheduling.task import InputFile, SweepTask, TaskEnd
 from qexplorer.search.architecture.architecture_types import (
@@ -29,15 +32,16 @@ from qexplorer.search.architecture.architecture_types import (
     TriedNetwork,
 )
 from qexplorer.search.architecture.attempt import TARGET, Attempted, AttemptOrder, learned_from, loaded, rounded
+from qexplorer.search.architecture.pace import ForetoldTime, foretold_time, lengths, training_s
 from qexplorer.search.architecture.shapes import CHOICES, NetworkShape, drawn_shapes
+from qexplorer.search.architecture.taught import Taught, taught
 from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.joint.joint_types import WEIGHT_BYTES
 from qexplorer.search.set_apart import calibration_parts
 
-__all__ = ["better_half", "find_networks"]
+__all__ = ["better_half", "find_networks", "unlearned"]
 
 _APART = 0.25  # of the calibration part, that chooses among networks
-_TRAINED = 0.8  # share of the work that is training
 
 Progress = Callable[[str, float], None]
 Partly = Callable[[ArchitectureReport], None]
@@ -55,7 +59,7 @@ def find_networks(
 
     Width, depth, kernel, kind of block, activation and bits are drawn together; in each round half goes on (successive
     halving: Jamieson and Talwalkar 2016, Non-stochastic Best Arm Identification), the better half in the sense of
-    fronts of error, bytes and multiply-accumulates. Networks learn from labels and from the model's own answers.
+    fronts of error, bytes and multiply-accumulates. Networks learn from the model's own answers.
 
     Args:
         model: a sample model; it is the teacher, and what found networks are laid beside.
@@ -72,9 +76,8 @@ def find_networks(
     began, tell = time.monotonic(), progress or (lambda _text, _done: None)
     _check(model, data)
     search = _Networks(model, data, question, tell)
-    found = ArchitectureReport(
-        model.name, data.name, question, n_learned=search.learn, n_apart=len(search.labels) - search.learn
-    )
+    learned, apart = search.prepare()
+    found = ArchitectureReport(model.name, data.name, question, n_learned=learned, n_apart=apart)
     for tried in search.rounds():
         found = replace(found, tried=tried, seconds=time.monotonic() - began)
         if partly is not None:
@@ -112,6 +115,29 @@ def better_half(tried: Iterable[TriedNetwork]) -> list[TriedNetwork]:
     return kept
 
 
+def unlearned(tried: TriedNetwork, judged: JudgedNetwork, sample: JudgedNetwork, classes: int) -> str | None:
+    """Why a network was not trained far enough to be judged, as half a sentence; None where it was.
+
+    It was not where it knows less than half of what the sample knows beyond guessing, or where twice the training
+    still raised its accuracy by more than chance.
+
+    Args:
+        tried: in the last round.
+        judged: on the evaluation part.
+        sample: the hand-made one on the same samples.
+        classes: how many there are.
+    """
+    guessed = 1 / classes
+    if judged.accuracy < guessed + (sample.accuracy - guessed) / 2:
+        return f"it knows less than half of what {sample.name} knows"
+    rise = tried.rises
+    return (
+        None
+        if rise is None
+        else f"its accuracy still rose by {100 * rise:.0f} points when it was trained twice as long"
+    )
+
+
 def _beats(one: TriedNetwork, other: TriedNetwork) -> bool:
     a, b = ((-each.right, each.weight_bytes, each.macs) for each in (one, other))
     return a != b and all(x <= y for x, y in zip(a, b, strict=True))
@@ -125,66 +151,75 @@ class _Networks:
     data: DataSet
     question: ArchitectureQuestion
     tell: Progress
-    learn: int = 0
     files: dict[NetworkShape, bytes] = field(default_factory=dict)
     inputs: dict[str, InputFile] = field(default_factory=dict)
-    pictures: Array = field(init=False)
-    labels: Array = field(init=False)
+    time: ForetoldTime = field(init=False)
+    taught: Taught = field(init=False)
     learned: str = ""
 
-    def __post_init__(self) -> None:
+    def prepare(self) -> tuple[int, int]:
+        """Has the model teach, and returns how many pictures that was drawn from and how many judge."""
         seen, apart = calibration_parts(self.data, (_APART,))
-        name = self.model.inputs[0].name
-        self.pictures = np.concatenate([part.calibration.inputs[name] for part in (seen, apart)])
-        self.labels = np.concatenate([np.asarray(part.calibration.labels) for part in (seen, apart)])
-        self.learn, self.learned = seen.calibration.n, seen.digest
-        self.inputs = {
-            "teacher": file_input(self.model.path),
-            "pictures": array_input(self.pictures),
-            "labels": array_input(self.labels),
-        }
+        name, asked = self.model.inputs[0].name, self.question
+        pictures = seen.calibration.inputs[name]
+        self.time = foretold_time(self.model, asked, places_here())
+        words = f"{self.model.name} answers {asked.pictures} moved pictures; alone on this machine all of it takes "
+
+        def told(share: float) -> None:
+            self.tell(f"{words}about {duration(self.time.total)}", share * self.time.taught / self.time.total)
+
+        told(0.0)
+        with beside():
+            self.taught = taught(pictures, self.model.path, asked.pictures, asked.seed, told)
+        self.learned = f"{seen.digest}, {asked.pictures} moved by {asked.seed}"
+        arrays = {"shown": self.taught.pictures, "answers": self.taught.answers}
+        arrays |= {"pictures": apart.calibration.inputs[name], "labels": np.asarray(apart.calibration.labels)}
+        self.inputs = {key: array_input(array) for key, array in arrays.items()}
+        return seen.calibration.n, apart.calibration.n
 
     def rounds(self) -> Iterable[tuple[TriedNetwork, ...]]:
         """All networks so far, after each that was tried."""
-        asked = self.question
+        asked, size = self.question, self.taught.pictures.shape[1:]
         shapes: Iterable[NetworkShape] = drawn_shapes(asked.networks, asked.seed)
         known: dict[NetworkShape, TriedNetwork] = {}
-        total = sum(max(1, round(asked.networks / 2**at)) for at in range(asked.rounds))
-        done = 0
-        self.tell("training the first networks", 0.0)
-        for at in range(asked.rounds):
-            shorter = 2 ** (asked.rounds - 1 - at)
-            epochs, rounded_epochs = max(1, asked.epochs // shorter), max(1, asked.rounded_epochs // shorter)
+        begun = self.time.taught / self.time.total
+        self.tell("training the first networks", begun)
+        for at, (epochs, rounded_epochs) in enumerate(lengths(asked)):
             tasks = {self._task(shape, epochs, rounded_epochs).digest: shape for shape in shapes}
+            took = {shape: training_s(shape, epochs, rounded_epochs, asked.pictures, size) for shape in tasks.values()}
+            share = self.time.trained / self.time.total / asked.rounds  # a round is half as many, twice as long
             now: dict[NetworkShape, TriedNetwork] = {}
             for end in run_tasks([self._task(shape, epochs, rounded_epochs) for shape in tasks.values()]):
                 shape = tasks[end.task.digest]
-                now[shape] = known[shape] = self._tried(end, shape, at + 1, epochs)
-                done += 1
-                self.tell(f"round {at + 1} of {asked.rounds}: {shape.name}", _TRAINED * min(done / total, 1))
+                now[shape] = self._tried(end, shape, at + 1, epochs, known.get(shape))
+                known |= now
+                done = sum(took[each] for each in now) / sum(took.values())
+                self.tell(f"round {at + 1} of {asked.rounds}: {shape.name}", begun + share * (at + done))
                 yield tuple(known.values())
             shapes = [each.shape for each in better_half([now[shape] for shape in tasks.values() if shape in now])]
 
     def _task(self, shape: NetworkShape, epochs: int, rounded_epochs: int) -> SweepTask:
-        order = AttemptOrder(
-            shape=shape,
-            epochs=epochs,
-            rounded_epochs=rounded_epochs,
-            learn=self.learn,
-            input_name=self.model.inputs[0].name,
-            classes=int(self.model.outputs[0].shape[-1] or 0),
-            seed=self.question.seed,
-            data=self.learned,
-        )
+        name = self.model.inputs[0].name
+        order = AttemptOrder(shape, epochs, rounded_epochs, name, self.question.seed, self.learned)
         return SweepTask(TARGET, order.to_json(), self.inputs)
 
-    def _tried(self, end: TaskEnd, shape: NetworkShape, number: int, epochs: int) -> TriedNetwork:
+    def _tried(
+        self, end: TaskEnd, shape: NetworkShape, number: int, epochs: int, before: TriedNetwork | None
+    ) -> TriedNetwork:
         if end.error is not None:
             return TriedNetwork(shape, number, epochs, failed=end.error.sentence)
         found = Attempted.from_json(end.value)
         self.files[shape] = base64.b64decode(found.onnx)
         return TriedNetwork(
-            shape, number, epochs, found.right, found.float_right, found.n, found.weight_bytes, found.macs
+            shape=shape,
+            round=number,
+            epochs=epochs,
+            right=found.right,
+            float_right=found.float_right,
+            n=found.n,
+            weight_bytes=found.weight_bytes,
+            macs=found.macs,
+            before=None if before is None else before.right,
         )
 
     def judged(self, tried: tuple[TriedNetwork, ...]) -> Iterable[tuple[JudgedNetwork, ...]]:
@@ -193,27 +228,36 @@ class _Networks:
         chosen = sorted(last, key=lambda each: (-each.right, each.weight_bytes))[: self.question.judged]
         recipes = [str(each) for each in CHOICES["recipe"]]
         found: list[JudgedNetwork] = []
-        total = len(recipes) + len(chosen)
+        before, total = 1 - self.time.judged / self.time.total, len(recipes) + len(chosen)
+
+        def tell(name: str) -> None:
+            self.tell(f"judging {name}", before + (1 - before) * len(found) / total)
+
         for recipe in recipes:
-            self.tell(f"judging {self.model.name} in {recipe}", _TRAINED + (1 - _TRAINED) * len(found) / total)
+            tell(f"{self.model.name} in {recipe}")
             statistics = statistics_for(self.model, self.data)
             made = quantize_model(self.model, Recipe.parse(recipe), statistics)
-            found.append(self._judge(made, self.data, self.model.name, None))
+            found.append(self._judge(made, self.model.name, None))
             yield tuple(found)
         for each in chosen:
-            self.tell(f"judging {each.shape.name}", _TRAINED + (1 - _TRAINED) * len(found) / total)
+            tell(each.shape.name)
             network = loaded(self.files[each.shape], each.shape)
-            name = network.inputs[0].name
-            learned = learned_from(self.learned, name, self.pictures[: self.learn], self.labels[: self.learn])
-            made = rounded(network, learned, each.shape, max(1, self.question.rounded_epochs))
-            found.append(self._judge(made, self.data, each.shape.name, each.shape))
+            learned = learned_from(self.learned, network.inputs[0].name, self.taught)
+            made = rounded(network, learned, each.shape, lengths(self.question)[-1][1])
+            judged = self._judge(made, each.shape.name, each.shape)
+            found.append(replace(judged, unlearned=unlearned(each, judged, found[0], self.classes)))
             yield tuple(found)
 
-    def _judge(self, made: QuantizedModel, data: DataSet, name: str, shape: NetworkShape | None) -> JudgedNetwork:
-        run = measure(made, data)
+    @property
+    def classes(self) -> int:
+        """How many the teacher tells apart."""
+        return int(self.taught.answers.shape[1])
+
+    def _judge(self, made: QuantizedModel, name: str, shape: NetworkShape | None) -> JudgedNetwork:
+        run = measure(made, self.data)
         accuracy, latency = run.accuracy, run.latency_ms
         value = 0.0 if accuracy is None or accuracy.value is None else accuracy.value
-        n = data.evaluation.n
+        n = self.data.evaluation.n
         return JudgedNetwork(
             name=name,
             shape=shape,

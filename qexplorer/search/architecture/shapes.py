@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from qexplorer.core.wire import Wire
 
-__all__ = ["CHOICES", "ConvFacts", "NetworkShape", "convolutions", "drawn_shapes"]
+__all__ = ["CHOICES", "ConvFacts", "NetworkShape", "convolutions", "drawn_shapes", "macs"]
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "width": (6, 8, 12, 16),
@@ -92,6 +93,16 @@ def convolutions(shape: NetworkShape, channels: int) -> tuple[ConvFacts, ...]:
             else:
                 found.append(ConvFacts(name, given, wanted, shape.kernel, stride, 1))
     return tuple(found)
+
+
+def macs(shape: NetworkShape, size: Sequence[int]) -> int:
+    """Multiply-accumulates of its convolutions for a sample of ``size``, channels first."""
+    channels, high, wide = size
+    found = 0
+    for each in convolutions(shape, channels):
+        high, wide = -(-high // each.stride), -(-wide // each.stride)
+        found += high * wide * each.wanted * (each.given // each.groups) * each.kernel**2
+    return found
 
 
 def drawn_shapes(count: int, seed: int) -> tuple[NetworkShape, ...]:

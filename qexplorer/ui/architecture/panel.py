@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import streamlit as st
 
 from qexplorer.core.files import file_name
@@ -10,15 +12,23 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.architecture import ARCHITECTURE, ArchitectureOrder
 from qexplorer.load.store import kept_model_path
+from qexplorer.process.places.homes import places_here
+from qexplorer.process.places.waiting import duration
 from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.report.network_charts.network_words import (
     NETWORK_HEADER,
     network_cells,
     networks_sentence,
     rounds_sentence,
+    unlearned_sentence,
 )
 from qexplorer.report.network_charts.networks import network_spec
-from qexplorer.search.architecture.architecture_types import ArchitectureReport, JudgedNetwork
+from qexplorer.search.architecture.architecture_types import (
+    ArchitectureQuestion,
+    ArchitectureReport,
+    JudgedNetwork,
+)
+from qexplorer.search.architecture.pace import foretold_time
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import set_recipe
@@ -35,7 +45,7 @@ from qexplorer.ui.session import (
 
 __all__ = ["draw_architecture_page"]
 
-_EPOCHS = {"short": (20, 4), "usual": (40, 8), "long": (80, 16)}
+_EPOCHS = {"short": (4, 2), "usual": (8, 4), "long": (16, 8)}
 
 
 def draw_architecture_page() -> None:
@@ -77,10 +87,11 @@ def _search(model: Model) -> None:
         order = ArchitectureOrder(
             model=model_ref, data=data, networks=int(networks), epochs=epochs, rounded_epochs=rounded
         )
+        _say_time(model, order)
     button = StartButton(
         "Search for networks",
         ":material/account_tree:",
-        help="Trains in rounds, each time the better half for longer, and judges the best: some minutes",
+        help="Trains in rounds, each time the better half for longer, and judges the best",
         lacks=lacks,
         primary=True,
     )
@@ -95,11 +106,19 @@ def _search(model: Model) -> None:
         _ways_on(report)
 
 
+def _say_time(model: Model, order: ArchitectureOrder) -> None:
+    fields = {each.name: getattr(order, each.name) for each in dataclasses.fields(ArchitectureQuestion)}
+    places = places_here()
+    time = duration(foretold_time(model, ArchitectureQuestion(**fields), places).total)
+    alone = "one processor" if places == 1 else f"{places} processors"
+    st.caption(f"About {time} for {as_plain(model.name)} on {alone} of this machine while nothing else runs.")
+
+
 def _intro() -> None:
     st.markdown(
-        "Width, depth, kernel, kind of block, activation and bits are drawn together. Each network learns briefly from "
-        "labels and from what the sample says of moved pictures, then with rounding in the way; the better half goes "
-        "on. The best are judged on samples that nothing has seen, and timed, beside the sample in the same bits."
+        "Width, depth, kernel, kind of block, activation and bits are drawn together. Each network learns what the "
+        "sample says of some thousand moved pictures, then with rounding in the way; the better half goes on for twice "
+        "as long. The best are judged on samples that nothing has seen, and timed, beside the sample in the same bits."
     )
 
 
@@ -108,6 +127,8 @@ def _draw(model: Model, report: ArchitectureReport, *, live: bool = False) -> No
     st.markdown(as_plain(rounds_sentence(report)))
     if said := networks_sentence(report):
         st.markdown(as_plain(said))
+    if lacking := unlearned_sentence(report):
+        st.warning(as_plain(lacking), icon=":material/hourglass_bottom:")
     settings = f"{model.name}, {report.data}"
     left, right = st.columns(2, gap="medium")
     if report.tried:
@@ -121,7 +142,8 @@ def _draw(model: Model, report: ArchitectureReport, *, live: bool = False) -> No
         rows = [dict(zip(NETWORK_HEADER, row, strict=True)) for row in network_cells(report)]
         st.dataframe(in_table(rows), hide_index=True, width="stretch")
         st.caption(
-            "Bars are 95 % intervals; the dashed line is the front: no judged network is both better and cheaper. "
+            "Bars are 95 % intervals; the dashed line is the front: no network that was trained far enough is both "
+            "better and cheaper. "
             "Grey networks were judged on the pictures that choose, in the round that they came to; those far below "
             "the others are off the picture."
         )

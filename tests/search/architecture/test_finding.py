@@ -15,7 +15,9 @@ from qexplorer.search.architecture.architecture_types import ArchitectureReport
 def test_networks_are_trained_judged_and_can_be_opened(shared_workspace: Path) -> None:  # noqa: ARG001
     """Both are tried, the sample stands beside them in its bits, and a found one is a model like any other."""
     heard: list[ArchitectureReport] = []
-    found = qx.design("digits_cnn", networks=2, rounds=1, epochs=1, rounded_epochs=1, judged=1, partly=heard.append)
+    found = qx.design(
+        "digits_cnn", networks=2, rounds=1, epochs=1, rounded_epochs=1, judged=1, pictures=128, partly=heard.append
+    )
     assert [each.failed for each in found.tried] == [None, None]
     assert len({each.shape for each in found.tried}) == 2
     assert (found.n_learned, found.n_apart) == (384, 128)
@@ -24,6 +26,8 @@ def test_networks_are_trained_judged_and_can_be_opened(shared_workspace: Path) -
     assert all(each.n == 597 and each.accuracy > 0.98 for each in found.hand_made)
     (judged,) = found.found
     assert judged.shape in {each.shape for each in found.tried}
+    assert judged.unlearned == "it knows less than half of what digits_cnn knows"  # after two steps
+    assert [each.shape for each in found.front] == [None, None][: len(found.front)]
     assert judged.latency_ms is not None
     assert judged.latency_ms > 0
     opened = qx.load(kept_model_path(judged.sha256))
@@ -37,6 +41,7 @@ def test_networks_are_trained_judged_and_can_be_opened(shared_workspace: Path) -
         ("tumour_mlp", {}, "for pictures and their classes"),
         ("resnet18", {}, "not a trained sample|needs data|pictures"),
         ("digits_cnn", {"networks": 0}, "networks cannot be 0"),
+        ("digits_cnn", {"pictures": 1}, "pictures cannot be 1"),
     ],
 )
 def test_what_cannot_be_searched_is_one_sentence(model: str, options: dict[str, int], said: str) -> None:

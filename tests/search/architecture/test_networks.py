@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
-from qexplorer.search.architecture.architecture_types import ArchitectureReport, TriedNetwork
-from qexplorer.search.architecture.finding import better_half
+from qexplorer.report.network_charts.network_words import (
+    network_cells,
+    networks_sentence,
+    rounds_sentence,
+    unlearned_sentence,
+)
+from qexplorer.report.network_charts.networks import network_rows
+from qexplorer.search.architecture.architecture_types import (
+    ArchitectureQuestion,
+    ArchitectureReport,
+    JudgedNetwork,
+    TriedNetwork,
+)
+from qexplorer.search.architecture.finding import better_half, unlearned
 from qexplorer.search.architecture.networks import as_onnx, as_torch, folded
 from qexplorer.search.architecture.shapes import CHOICES, NetworkShape, convolutions, drawn_shapes
 
@@ -71,10 +85,6 @@ def test_the_better_half_is_that_of_fronts() -> None:
 
 def test_what_was_found_is_told_good_or_bad() -> None:
     """Within the interval of the hand-made one, or not; the front holds both kinds."""
-    from qexplorer.report.network_charts.network_words import network_cells, networks_sentence, rounds_sentence
-    from qexplorer.report.network_charts.networks import network_rows
-    from qexplorer.search.architecture.architecture_types import ArchitectureQuestion, JudgedNetwork
-
     made = JudgedNetwork("digits_cnn", None, "w8a8", 590, 597, 150_000, 170_000, 0.15, (0.14, 0.16), True, "a")
     small = JudgedNetwork("small", _SMALL, "w8a8-qat", 585, 597, 10_000, 15_000, 0.03, None, False, "b")
     bad = JudgedNetwork("bad", _SMALL, "w4a8-qat", 400, 597, 5_000, 9_000, None, None, False, "c")
@@ -95,3 +105,33 @@ def test_what_was_found_is_told_good_or_bad() -> None:
     assert [row[-1] for row in network_cells(report)] == ["0.15", "0.03 (busy)", "not known"]
     assert len(network_rows(report, "latency_ms")["judged"]) == 2
     assert ArchitectureReport.from_json(report.to_json()) == report
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "before", "said"),
+    [
+        (590, 597, 120, None),
+        (330, 597, 118, None),  # small, and as good as it gets
+        (320, 597, 118, "it knows less than half of what digits_cnn knows"),
+        (560, 597, 100, "its accuracy still rose by 16 points when it was trained twice as long"),
+        (560, 597, None, None),  # nobody knows
+    ],
+)
+def test_a_network_was_trained_far_enough_or_is_on_no_front(
+    right: int, n: int, before: int | None, said: str | None
+) -> None:
+    """It is not where it knows too little, or where twice the training still helped beyond chance."""
+    made = JudgedNetwork("digits_cnn", None, "w8a8", 590, n, 150_000, 170_000, 0.15, (0.14, 0.16), True, "a")
+    judged = JudgedNetwork("small", _SMALL, "w8a8-qat", right, n, 10_000, 15_000, 0.03, None, True, "b")
+    tried = TriedNetwork(_SMALL, 3, 8, right=120, n=128, before=before)
+    assert unlearned(tried, judged, made, 10) == said
+    judged = replace(judged, unlearned=said)
+    report = ArchitectureReport("digits_cnn", "digits", ArchitectureQuestion(), 384, 128, judged=(made, judged))
+    assert ("small" in [each.name for each in report.front]) == (said is None)
+    assert (unlearned_sentence(report) == "") == (said is None)
+    kinds = [row["kind"] for row in network_rows(report, "weight_bytes")["judged"]]
+    assert kinds == ["hand-made", "found" if said is None else "not trained far enough"]
+    if said is not None:
+        assert "train for longer" in networks_sentence(report)
+        assert said in unlearned_sentence(report)
+        assert network_cells(report)[1][2].endswith("(not trained far enough)")

@@ -21,14 +21,16 @@ class ArchitectureOrder(DataOrder):
         rounded_epochs: of training with rounding in the way.
         judged: networks judged in the end.
         seed: of every draw.
+        pictures: moved ones to learn from.
     """
 
     networks: int = 16
     rounds: int = 3
-    epochs: int = 40
-    rounded_epochs: int = 8
+    epochs: int = 8
+    rounded_epochs: int = 4
     judged: int = 5
     seed: int = 0
+    pictures: int = 16384
 
 
 def find(order: ArchitectureOrder, report: Report[ArchitectureReport]) -> ArchitectureReport:

@@ -18,7 +18,7 @@ def rounds_sentence(report: ArchitectureReport) -> str:
         return "No network was tried yet."
     last = max(each.round for each in report.tried)
     words = f"{count} network{'' if count == 1 else 's'} in {last} of {report.question.rounds} rounds, trained on "
-    words += f"{report.question.pictures} moved pictures, drawn from {report.n_learned}, and chosen by "
+    words += f"{report.question.pictures:,} moved pictures, drawn from {report.n_learned}, and chosen by "
     words += f"{report.n_apart} others"
     return f"{words}; {failed} came to nothing." if failed else f"{words}."
 
@@ -76,7 +76,7 @@ def _cells(network: JudgedNetwork) -> tuple[str, ...]:
     return (
         network.name if network.shape is None else network.name.rpartition(", ")[0],
         network.recipe.partition(" ")[0],
-        _percent(network) + ("" if network.unlearned is None else " (not trained far enough)"),
+        _percent(network) + ("" if network.unlearned is None else " (undertrained)"),
         f"{100 * low:.1f} to {100 * high:.1f} %",
         bytes_text(network.weight_bytes),
         bytes_text(network.file_bytes),

@@ -13,7 +13,7 @@ __all__ = ["network_rows", "network_spec"]
 Cost = Literal["weight_bytes", "latency_ms"]
 _TITLES = {"weight_bytes": "weights, kB", "latency_ms": "ms a sample, ONNX Runtime"}
 _BELOW = 1.5  # points of accuracy below the lowest interval, to which the picture goes
-_UNLEARNED = "not trained far enough"
+_UNLEARNED = "undertrained"
 _KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING, _UNLEARNED: NEUTRAL}
 _SHAPES = dict.fromkeys(_KINDS, "circle") | {_UNLEARNED: "cross"}
 
@@ -81,7 +81,7 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
         "type": "nominal",
         "title": None,
         "scale": {"domain": present, "range": [_KINDS[kind] for kind in present]},
-        "legend": {"orient": "top"} if present else None,
+        "legend": {"orient": "top", "columns": 2 if len(present) > 3 else 0} if present else None,
     }
     shape = colour | {"scale": {"domain": present, "range": [_SHAPES[kind] for kind in present]}}
     tips = [{"field": "name"}, {"field": "accuracy", "format": ".2f"}, {"field": "cost", "format": ".3g"}]

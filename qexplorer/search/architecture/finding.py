@@ -163,7 +163,7 @@ class _Networks:
         name, asked = self.model.inputs[0].name, self.question
         pictures = seen.calibration.inputs[name]
         self.time = foretold_time(self.model, asked, places_here())
-        words = f"{self.model.name} answers {asked.pictures} moved pictures; alone on this machine all of it takes "
+        words = f"{self.model.name} answers {asked.pictures:,} moved pictures; alone on this machine all of it takes "
 
         def told(share: float) -> None:
             self.tell(f"{words}about {duration(self.time.total)}", share * self.time.taught / self.time.total)

@@ -26,7 +26,7 @@ def report(*judged: JudgedNetwork, tried: tuple[TriedNetwork, ...] = ()) -> Arch
 def test_rounds_are_counted_to_the_last_that_any_came_to() -> None:
     """One network or several, and those that came to nothing."""
     one, two = TriedNetwork(SHAPE, 1, 5), TriedNetwork(SHAPE, 2, 10)
-    told = "of 3 rounds, trained on 800 pictures and chosen by 200 others"
+    told = "of 3 rounds, trained on 16,384 moved pictures, drawn from 800, and chosen by 200 others"
     assert rounds_sentence(report()) == "No network was tried yet."
     assert rounds_sentence(report(tried=(one,))) == f"1 network in 1 {told}."
     failed = replace(one, failed="no memory")

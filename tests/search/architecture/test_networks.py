@@ -130,8 +130,8 @@ def test_a_network_was_trained_far_enough_or_is_on_no_front(
     assert ("small" in [each.name for each in report.front]) == (said is None)
     assert (unlearned_sentence(report) == "") == (said is None)
     kinds = [row["kind"] for row in network_rows(report, "weight_bytes")["judged"]]
-    assert kinds == ["hand-made", "found" if said is None else "not trained far enough"]
+    assert kinds == ["hand-made", "found" if said is None else "undertrained"]
     if said is not None:
         assert "train for longer" in networks_sentence(report)
         assert said in unlearned_sentence(report)
-        assert network_cells(report)[1][2].endswith("(not trained far enough)")
+        assert network_cells(report)[1][2].endswith("(undertrained)")

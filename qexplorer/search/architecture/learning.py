@@ -57,7 +57,8 @@ def _learned(make: Callable[[], torch.nn.Module], lesson: NetworkLesson, told: C
     torch.manual_seed(lesson.seed)
     generator = torch.Generator().manual_seed(lesson.seed)
     kept = torch.channels_last  # faster, most of all where a layer filters each channel alone
-    network = make().to(memory_format=kept)
+    network = make()
+    network.to(memory_format=kept)  # type: ignore[call-overload]  # torch declares three of its four
     x = torch.tensor(lesson.taught.pictures)
     wanted = functional.log_softmax(torch.tensor(lesson.taught.answers) / _HEAT, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=_RATE, momentum=0.9, nesterov=True, weight_decay=_DECAY)

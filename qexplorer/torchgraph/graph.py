@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,22 +97,26 @@ def _open(model: onnx.ModelProto) -> set[str]:
     return {name for name in ops if not supported(name, "", version)}
 
 
-def missing_in(graph: Graph) -> Iterator[str]:
-    """Operators of ``graph`` that torch has no kernel for, as ``Name (opset 11)`` or ``Name (domain, version 1)``."""
+def missing_in(graph: Graph, elsewhere: Collection[str] = ()) -> Iterator[str]:
+    """What torch has no kernel for: the first node of each such operator, as ``'loop_3' (Loop, opset 21)`` or
+    ``'gelu' (QuickGelu, version 1 of com.microsoft)``.
+
+    Args:
+        graph: as :func:`graph_of` read it.
+        elsewhere: operator types that the caller computes by itself.
+    """
     from qexplorer.torchgraph.operators import supported
 
     seen = set()
     for node in graph.nodes:
-        version = graph.opset(node)
-        if supported(node.op_type, node.domain, version):
+        version, key = graph.opset(node), (node.domain, node.op_type)
+        if key in seen or node.op_type in elsewhere or supported(node.op_type, node.domain, version):
             continue
-        kind = f"opset {version}" if node.domain in ("", "ai.onnx") else f"{node.domain}, version {version}"
-        text = f"{node.op_type} ({kind})"
-        if text not in seen:
-            seen.add(text)
-            yield text
+        seen.add(key)
+        kind = f"opset {version}" if node.domain in DEFAULT_DOMAINS else f"version {version} of {node.domain}"
+        yield f"'{node.name or node.output[0]}' ({node.op_type}, {kind})"
 
 
 def missing_operators(model: onnx.ModelProto | Path) -> tuple[str, ...]:
-    """Operators of ``model`` that torch has no kernel for, such as ``("NonMaxSuppression (opset 11)",)``."""
+    """What torch has no kernel for in ``model``, as :func:`missing_in` says it."""
     return tuple(missing_in(graph_of(read_model(model))))

@@ -24,15 +24,21 @@ RELU = [helper.make_node("Relu", ["x"], ["h"]), helper.make_node("Neg", ["h"], [
 
 
 def test_missing_operators_are_all_named() -> None:
-    """A graph with operators that torch has no kernel for is refused, and every one of them is in the sentence."""
+    """A graph with operators that torch has no kernel for is refused; the sentence names each of them with the first
+    node of its kind: by its name, or by what it makes where it has none."""
     nodes = [
         helper.make_node("NonMaxSuppression", ["x", "x"], ["boxes"]),
-        helper.make_node("Unique", ["x"], ["u"]),
+        helper.make_node("Unique", ["x"], ["u"], name="distinct"),
+        helper.make_node("Unique", ["u"], ["again"], name="once more"),
         helper.make_node("Strange", ["x"], ["y"], domain="my.domain"),
     ]
     model = model_of(nodes, {"x": (1, 2, 4)}, ["y", "u"], {}, 11)
     model.opset_import.append(helper.make_opsetid("my.domain", 3))
-    names = ("NonMaxSuppression (opset 11)", "Unique (opset 11)", "Strange (my.domain, version 3)")
+    names = (
+        "'boxes' (NonMaxSuppression, opset 11)",
+        "'distinct' (Unique, opset 11)",
+        "'y' (Strange, version 3 of my.domain)",
+    )
     assert missing_operators(model) == names
     with pytest.raises(ModelError) as caught:
         GraphModule(model)

@@ -36,6 +36,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any], tuple[int, ...], tuple[Array, .
     "pad with a value": ("Pad", 2, {"pads": [0, 1, 0, 0, 0, 0, 2, 0], "value": 1.5}, PICTURE, (), 1),
     "split by attribute": ("Split", 11, {"axis": 1, "split": [1, 3]}, PICTURE, (), 2),
     "split equally": ("Split", 11, {"axis": 1}, PICTURE, (), 2),
+    "split in one part": ("Split", 13, {"axis": 1}, PICTURE, (), 1),
     "split in uneven parts": ("Split", 18, {"axis": 3, "num_outputs": 3}, PICTURE, (), 3),
     "mean by attribute": ("ReduceMean", 13, {"axes": [2, -1], "keepdims": 0}, PICTURE, (), 1),
     "mean by input": ("ReduceMean", 18, {"keepdims": 0}, PICTURE, (np.array([1, 3]),), 1),

@@ -186,5 +186,8 @@ def _sentence(error: Exception) -> str:
     refused = re.search(r"error: '(?:\w+\.)?(\w+)' op (.*)", text)
     if refused:
         return f"LiteRT's {refused[1].upper()} does not take it: {refused[2]}"[:_LONGEST].rstrip(" .:,")
+    at_work = re.search(r"While executing .*target=torch\.ops\.\w+\.(\w+)", text)
+    if at_work and isinstance(error, (AttributeError, LookupError, TypeError)):  # a fault of its own, told to nobody
+        return f"the converter fails at PyTorch's operator {at_work[1]}"
     lines = [_PLACE.sub("", line).strip() for line in text.splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:_LONGEST].rstrip(" .:,")

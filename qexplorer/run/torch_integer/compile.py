@@ -68,7 +68,7 @@ def compile_graph(graph: Graph, device: torch.device, *, integers: bool) -> Prog
     Raises:
         BackendError: an operator that torch has no kernel for.
     """
-    missing = [name for name in missing_in(graph) if name.split(" ")[0] not in OPERATORS]
+    missing = tuple(missing_in(graph, OPERATORS))
     if missing:
         raise BackendError(f"PyTorch has no kernel here for {', '.join(missing)}", do="choose onnxruntime for it")
     view, on_host = QuantizedGraph(graph), host_nodes(graph)

@@ -169,4 +169,6 @@ def _split(node: Node, x: Tensor, sizes: Sequence[int] | None) -> tuple[Tensor, 
         parts = node.whole("num_outputs", node.outputs)
         each = -(-x.shape[axis] // parts)
         sizes = [min(each, x.shape[axis] - each * index) for index in range(parts)]
+    if list(sizes) == [x.shape[axis]]:  # a tracer would see a list of one, at which LiteRT's converter fails
+        return (x,)
     return torch.split(x, list(sizes), axis)

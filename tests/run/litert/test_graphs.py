@@ -184,7 +184,7 @@ def test_samples_that_know_of_each_other_are_converted_for_each_batch(tmp_path: 
         (
             "Normalizer",
             "ai.onnx.ml",
-            r"PyTorch has no kernel here for Normalizer \(ai\.onnx\.ml, version \d\)\); choose onnxruntime",
+            r"PyTorch has no kernel here for 'y' \(Normalizer, version \d of ai\.onnx\.ml\)\); choose onnxruntime",
         ),
         ("Det", "", r"nothing for PyTorch's operator _linalg_det"),
     ],
@@ -199,26 +199,30 @@ def test_an_operator_that_is_missing_is_named(op: str, domain: str, said: str, t
 @needs_litert
 @pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("error", "said"),
     [
         (
-            "Failed to run passes: /home/me/executor.py:77:0: error: 'tfl.padv2' op operand #0 must be\n",
+            ValueError("Failed to run passes: /home/me/executor.py:77:0: error: 'tfl.padv2' op operand #0 must be\n"),
             "LiteRT's PADV2 does not take it: operand #0 must be",
         ),
         (
-            "/home/me/a.py:7:0: error: failed to legalize operation 'tfl.pad' : tensor<1x3xf16>",
+            ValueError("/home/me/a.py:7:0: error: failed to legalize operation 'tfl.pad' : tensor<1x3xf16>"),
             "LiteRT has no PAD on f16",
         ),
-        ("/home/me/b.py:12: error: out of luck\nmore", "out of luck"),
+        (ValueError("/home/me/b.py:12: error: out of luck\nmore"), "out of luck"),
+        (
+            AttributeError("'list'\nWhile executing %s : [target=torch.ops.aten.split.default](args = ())"),
+            "the converter fails at PyTorch's operator split",
+        ),
     ],
 )
 def test_what_the_converter_says_is_told_without_its_source_files(
-    message: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The operator and the types are kept, folders of this machine are not."""
 
     def fail(*_: object) -> bytes:
-        raise ValueError(message)
+        raise error
 
     monkeypatch.setattr(to_tflite, "to_tflite", fail)
     path = save(tmp_path, [helper.make_node("Abs", ["x0"], ["y"])], [])

@@ -82,8 +82,9 @@ def test_labels_are_kept_in_one_form(task: str, labels: np.ndarray[Any, Any], ke
 )
 def test_labels_of_another_kind_are_refused(task: str, labels: np.ndarray[Any, Any], words: str) -> None:
     """With the place of the first that is wrong."""
-    with pytest.raises(DataError, match=words):
-        TASKS.get(task).checked(labels, "data")
+    with pytest.raises(DataError, match=words) as caught:
+        TASKS.get(task).checked(labels, "the data")
+    assert caught.value.where == "the data"
 
 
 def output(*shape: int | str) -> list[TensorInfo]:
@@ -140,8 +141,9 @@ def test_labels_that_cannot_belong_to_the_answers(
     task: str, labels: np.ndarray[Any, Any], outputs: list[TensorInfo], words: str
 ) -> None:
     """Other lengths, and classes or tokens that the model does not have."""
-    with pytest.raises(DataError, match=words):
-        TASKS.get(task).check_fit(labels, outputs, "data")
+    with pytest.raises(DataError, match=words) as caught:
+        TASKS.get(task).check_fit(labels, outputs, "the data")
+    assert caught.value.where == "the data"
 
 
 def test_what_labels_have_in_common() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts, Why
-from qexplorer.report.layer_charts.roofline import RooflineInfo, roofline_info, roofline_spec
+from qexplorer.report.layer_charts.roofline import RooflineInfo, RoofPoint, roofline_info, roofline_spec
 from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.palette import FLOAT, backend_colour
 from qexplorer.report.why_table import why_rows
@@ -134,3 +134,67 @@ def test_the_table_has_every_number() -> None:
     assert rows[0]["cause"] == "no kernel"
     assert rows[0]["runs in"] == "float"
     assert "conversions ms" not in rows[0]
+
+
+def test_the_share_of_a_roof_is_that_of_the_lower_limit() -> None:
+    """Of what caches can feed where that is less than the peak; of nothing where neither is known."""
+    (_, fed, *_) = _points_with(Ceiling("A CPU", 1, "2026-01-02", 400.0, 40.0, 100.0, 20.0, 2.0))
+    assert fed.share == pytest.approx(40 / (2.0 * 80))
+    (first, peak, *_) = _points_with(Ceiling("A CPU", 1, "2026-01-02", 400.0, 500.0, 100.0, 20.0, None))
+    assert (first.share, peak.share) == (pytest.approx(0.1), pytest.approx(40 / 500))
+    (unknown, *_) = _points_with(Ceiling("A CPU", 1, "2026-01-02", 400.0, None, None, 20.0, None))
+    assert unknown.share is None
+
+
+def _points_with(ceiling: Ceiling) -> tuple[RoofPoint, ...]:
+    info = roofline_info(replace(explained(), ceiling=ceiling), "here")
+    assert info is not None
+    return info.points
+
+
+def test_axes_end_at_the_next_round_number_beyond_every_point_and_roof() -> None:
+    """1, 2 or 5 of a decade; a point that lies on one does not lie on the edge."""
+    assert roofline().low == (10.0, 5.0)
+    assert roofline().high == (100.0, 500.0)
+    low = replace(CEILING, int8_gops=None, int8_signed_gops=None, fp32_gflops=None)
+    info = roofline_info(replace(explained(), ceiling=low), "here")
+    assert info is not None
+    assert info.high[1] == 50.0
+    none = replace(low, memory_gb_per_s=None, cache_gb_per_s=None)
+    assert roofline_info(replace(explained(), ceiling=none), "here") is None
+
+
+def test_roofs_and_slopes_stay_in_the_frame() -> None:
+    """A roof begins where the fastest slope meets it, its name at the right end; slopes rise to the highest roof."""
+    lines = {
+        (row["roof"].partition(",")[0], row["text"]): row for row in roofline_spec(roofline())["datasets"]["lines"]
+    }
+    named = {name: row for (name, text), row in lines.items() if text}
+    assert named["int8"]["text"] == "int8, measured: 400 GOP/s"
+    assert named["memory"]["text"] == "memory, measured: 20 GB/s"
+    assert (named["int8"]["x"], named["int8"]["y"], named["int8"]["kind"]) == (100.0, 400.0, "roof")
+    assert (named["memory"]["x"], named["memory"]["y"], named["memory"]["kind"]) == (10.0, 200.0, "slope")
+    ends = {name: row for (name, text), row in lines.items() if not text}
+    assert (ends["float32"]["x"], ends["float32"]["y"]) == (10.0, 100.0)
+    assert ends["memory"]["x"] == pytest.approx(20.0)
+
+
+def test_a_layer_says_what_it_runs_as_and_with_whom() -> None:
+    """The kernel, and the layers computed with it; what is neither float nor integer is drawn as moving data."""
+    row = replace(layer("a", KernelKind.MOVES, 0.5), layers=("a", "relu"))
+    info = layer_times_info(explained(row, replace(row, name="b", kernel=None, layers=("b",), float_ms=None)), "here")
+    assert [s.detail for s in info.segments] == ["Conv, runs as QLinearConv, with relu"] * 2 + ["Conv"]
+    assert [s.part for s in info.segments] == [Part.FLOAT, Part.OTHER, Part.OTHER]
+    assert (info.left_out, info.left_out_share) == (0, pytest.approx(0.0))
+
+
+def test_times_in_microseconds_are_scaled_with_their_beginnings() -> None:
+    """In a unit that reads well for the longest bar."""
+    info = layer_times_info(explained(layer("a", KernelKind.INTEGER, 0.2, before=0.3, convert=0.1)), "here")
+    assert info.unit == "µs"
+    assert [s.start for s in info.segments] == pytest.approx([0.0, 0.0, 200.0])
+    assert [s.value for s in info.segments] == pytest.approx([300.0, 200.0, 100.0])
+    short = replace(explained(), quantized_parts=Parts(dict.fromkeys(Part, 0.1), 3, 0.01), float_parts=None)
+    parts = part_times_info(short, "here").segments
+    assert [s.start for s in parts] == pytest.approx([0, 100, 200, 300, 400, 500])
+    assert {s.detail for s in parts} == {"16.7 % of it"}

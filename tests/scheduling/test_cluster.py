@@ -117,7 +117,7 @@ def test_a_sweep_whose_program_was_killed_goes_on(cluster: Any, trial: Trial, no
 
 def test_cancelling_ends_the_children_of_workers(cluster: Any, trial: Trial, notes: Path) -> None:
     """A cancel here ends what runs there."""
-    slow = [trial("add", a=a, seconds=60, notes=str(notes)) for a in range(4)]
+    slow = [trial("add", a=a, seconds=600, notes=str(notes)) for a in range(4)]
     with pytest.raises(Cancelled):
         list(run_tasks(slow, scheduler=cluster.scheduler_address, cancelled=lambda: len(list(notes.iterdir())) >= 2))
     for path in notes.iterdir():

@@ -111,7 +111,7 @@ def test_a_child_that_is_killed_is_started_again_once(trial: Trial, notes: Path)
 
 def test_cancelling_ends_children_at_once(trial: Trial, notes: Path) -> None:
     """A cancel ends what runs, and what was done before stays known."""
-    quick, slow = trial("add", a=1), trial("add", a=2, seconds=60, notes=str(notes))
+    quick, slow = trial("add", a=1), trial("add", a=2, seconds=600, notes=str(notes))
 
     def started() -> bool:
         return bool(list(notes.glob("2-*")))
@@ -155,7 +155,7 @@ _KILLED = """
 from qexplorer.scheduling.local import LocalScheduler
 from qexplorer.scheduling.sweep import run_tasks
 from qexplorer.scheduling.task import SweepTask
-orders = [{"a": a, "seconds": 0 if a < 3 else 60, "notes": %r} for a in range(4)]
+orders = [{"a": a, "seconds": 0 if a < 3 else 600, "notes": %r} for a in range(4)]
 for _ in run_tasks([SweepTask("qexplorer.task_trials:add", order) for order in orders], scheduler=LocalScheduler(1)):
     pass
 """

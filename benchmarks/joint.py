@@ -128,7 +128,7 @@ def main() -> None:
         rows[name] = case(name, given.seeds, given.samplers)
         print(name, json.dumps(rows[name], indent=1))
     if given.json:
-        given.json.write_text(json.dumps({"machine": describe_machine().to_json(), "rows": rows}, indent=1))
+        given.json.write_text(json.dumps({"machine": describe_machine().to_json(), "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ def test_several_inputs_go_by_name_and_extra_arrays_are_left_out() -> None:
 def test_a_missing_input_is_named() -> None:
     """The sentence names the input that has no array, and what was found."""
     mask = TensorInfo("mask", "int64", ("batch", 5))
-    with pytest.raises(DataError, match=r"no array for the model's input 'mask' \(found: 'image', 'masc'\)"):
+    with pytest.raises(
+        DataError,
+        match=r"^given\.npz: no array for the model's input 'mask' \(found: 'image', 'masc'\); allowed: one array for",
+    ):
         fit_to_model(_data(None, image=np.ones((4, 3, 8, 8)), masc=np.ones((4, 5))), _model(IMAGE, mask))
 
 
@@ -63,7 +66,8 @@ def test_a_missing_input_is_named() -> None:
 )
 def test_a_wrong_shape_says_what_was_expected_and_what_to_do(shape: tuple[int, ...], words: str) -> None:
     """Input, expected shape, given shape and remedy stand in one sentence."""
-    expected = rf"'image' takes samples of shape \(3, 8, 8\), and the data has \({str(shape[1:])[1:-1]}\); .*{words}"
+    has = rf"\(3, 8, 8\), and the data has \({str(shape[1:])[1:-1]}\); .*{words}"
+    expected = rf"^given\.npz: the input 'image' takes samples of shape {has}"
     with pytest.raises(DataError, match=expected):
         fit_to_model(_data(x=np.zeros(shape, np.float32)), _model(IMAGE))
 
@@ -175,7 +179,9 @@ def test_a_state_of_another_shape_is_refused_by_what_it_takes() -> None:
 
 def test_an_input_of_which_the_file_says_no_shape_is_refused() -> None:
     """Nothing can be fitted to it."""
-    with pytest.raises(DataError, match="says nothing of the shape of the input 'sound'"):
+    with pytest.raises(
+        DataError, match=r"^given\.npz: the file says nothing of the shape of the input 'sound'; export the model"
+    ):
         fit_to_model(_data(x=np.ones((4, 3))), _model(TensorInfo("sound", "float32", ())))
 
 
@@ -185,10 +191,12 @@ def test_fractions_are_not_cut_off_for_an_integer_input() -> None:
     assert fit_to_model(_data(x=np.full((4, 3), 7.0)), tokens).evaluation.inputs["tokens"].dtype == np.uint8
     edges = fit_to_model(_data(x=np.array([[0, 7, 255]])), tokens).evaluation.inputs["tokens"]
     assert edges.tolist() == [[0, 7, 255]]
-    with pytest.raises(DataError, match="holds fractions"):
+    with pytest.raises(
+        DataError, match=r"^given\.npz: the input 'tokens' takes uint8, and the data holds fractions; allowed: whole"
+    ):
         fit_to_model(_data(x=np.full((4, 3), 0.5)), tokens)
     for value in (-1, 300):
-        with pytest.raises(DataError, match="allowed: 0 to 255"):
+        with pytest.raises(DataError, match=rf"^given\.npz: .* from {value} to {value}; allowed: 0 to 255"):
             fit_to_model(_data(x=np.full((4, 3), value)), tokens)
 
 
@@ -201,5 +209,5 @@ def test_labels_beyond_the_models_classes_are_refused() -> None:
 @pytest.mark.parametrize("dtype", ["object", "bfloat16"])
 def test_inputs_that_are_no_numbers_are_refused(dtype: str) -> None:
     """A model that takes text, or a type that NumPy lacks, is said to."""
-    with pytest.raises(DataError, match=f"the input 'words' takes {dtype}"):
+    with pytest.raises(DataError, match=rf"^given\.npz: the input 'words' takes {dtype}; allowed: models"):
         fit_to_model(_data(x=np.zeros((4, 3))), _model(TensorInfo("words", dtype, ("batch", 3))))

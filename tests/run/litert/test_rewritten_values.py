@@ -143,11 +143,12 @@ def test_codes_that_are_read_twice_or_are_an_output_are_one_grid() -> None:
     assert [(place, each.zero_point, each.dtype) for place, each in done.codes_out.items()] == [(1, 100, "uint8")]
 
 
-def _integer_layer(case: Case, op: str, codes: Array, scale: Any, *, bias: bool) -> str:
-    """A layer in ONNX's own integer form, on codes of ``x``."""
+def _integer_layer(case: Case, op: str, codes: Array, scale: Any, *, bias: bool, computed: bool = False) -> str:
+    """A layer in ONNX's own integer form, on codes of ``x``; the scale of its weight may be no constant."""
     grid = [case.constant(np.float32(0.02)), case.constant(np.uint8(120))]
     weight = [case.constant(codes), case.constant(np.asarray(scale, np.float32))]
     weight.append(case.constant(np.zeros(np.shape(scale), np.int8)))
+    weight[1] = case.node("Identity", weight[1]) if computed else weight[1]
     last = [case.constant(np.float32(0.25)), case.constant(np.uint8(100))]
     more = [case.constant(np.arange(-2, len(codes) - 2, dtype=np.int32) * 500)] if bias else []
     made = case.node(op, case.node("QuantizeLinear", "x", *grid), *grid, *weight, *last, *more)
@@ -161,6 +162,13 @@ def test_an_integer_convolution_is_one_between_grids(scale: Any, bias: bool) -> 
     case = Case((2, 2, 6, 6))
     _integer_layer(case, "QLinearConv", PIXELS, scale, bias=bias)
     assert case.found(exact=False)[0] == ["Grid", "Weight", "Conv", "Grid"]
+
+
+def test_a_bias_on_computed_scales_is_dequantized_by_their_product() -> None:
+    """What is no constant is multiplied in the graph."""
+    case = Case((2, 2, 6, 6))
+    _integer_layer(case, "QLinearConv", PIXELS, STEPS, bias=True, computed=True)
+    assert "Mul" in case.found(exact=False)[0]
 
 
 @pytest.mark.parametrize("scale", [0.01, STEPS])

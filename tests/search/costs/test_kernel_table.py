@@ -80,6 +80,24 @@ def test_neighbours_that_go_together_pay_nothing_and_others_their_conversion() -
         assert table.edges[edge] == pytest.approx(machine.conversions[edge], abs=0.004)
 
 
+def test_conversions_that_no_profile_shows_are_counted_by_boundaries() -> None:
+    """What a call takes whenever neighbours differ, and what it takes to begin, are found beside the kernels."""
+    machine = _Machine()
+    machine.conversions = {edge: np.array([[0.0, 0.04], [0.04, 0.0]]) for edge in EDGES}
+
+    def timed(choice: tuple[int, ...]) -> TimedVariant:
+        own = tuple(float(machine.ms[g, c]) for g, c in enumerate(choice))
+        return TimedVariant(choice, machine.call_ms(choice), KernelSums(own, tuple(c == INTEGER for c in choice), 0.0))
+
+    mixes = mixes_to_time(["codes", "floats"], EDGES, GROUPS, 6)
+    plain = [timed((c,) * GROUPS) for c in (INTEGER, FLOAT)]
+    table = table_of(plain, [timed(choice) for choice in mixes], HOMES, ["uint8", "float"])
+    assert table.form == "kernels and boundaries"
+    assert table.start == pytest.approx(0.02, rel=0.05)
+    for choice in _others(5):
+        assert table.of(choice) == pytest.approx(machine.call_ms(choice), rel=0.001)
+
+
 def test_where_kernels_are_noise_layers_and_boundaries_are_counted() -> None:
     """A profiler that says nothing of the kernels: predictions rest on counts, and do better than its sums."""
     machine = _Machine(slower=0.01, noise=2.0)

@@ -8,6 +8,7 @@ import altair
 
 from qexplorer.measure.timing.sweep_types import Cell
 from qexplorer.report.comparison_charts.sweep import limits_of, map_spec, spot_text, sweep_info, sweep_spec
+from qexplorer.report.palette import FLOAT
 from tests.measure.timing.test_sweep import SWEPT
 
 
@@ -67,3 +68,53 @@ def test_the_charts_are_valid() -> None:
     assert len(chart["datasets"]["map"]) == 5
     assert all((row["fill"] == "transparent") is not row["within"] for row in chart["datasets"]["map"])
     assert {row["cell"] for row in chart["datasets"]["map"]} == {"1.00k", "2.00k", "3.00k", "8.00k", "9.00k"}
+
+
+def test_variants_fade_and_what_is_beyond_the_limit_is_faint() -> None:
+    """Float is grey and strong, the first quantized one strong in its backend's hue, later ones fainter."""
+    names = (*SWEPT.variants, ("r", "w4a8"), ("s", "w2a8"), ("t", "w1a8"))
+    cells = tuple(Cell(digest, 1, 1, 1.0, 1.0, 1.0, 100.0, 40, True) for digest, _ in names)
+    info = sweep_info(replace(SWEPT, variants=names, cells=cells), 2.0)
+    assert [point.fade for point in info.points] == [1.0, 1.0, 0.55, 0.35, 0.35]
+    assert [point.colour == FLOAT for point in info.points] == [True, False, False, False, False]
+    within = sweep_spec(info)["datasets"]["cells"]
+    beyond = sweep_spec(sweep_info(replace(SWEPT, variants=names, cells=cells), 0.5))["datasets"]["cells"]
+    assert [row["fade"] for row in within] == [point.fade for point in info.points]
+    assert [row["fade"] / before["fade"] for row, before in zip(beyond, within, strict=True)] == [0.35] * 5
+
+
+def test_a_cell_of_the_map_is_as_dark_as_its_throughput() -> None:
+    """Of the variant's own best; short numbers in thousands and millions."""
+    rates = (999.0, 1000.0, 999_999.0, 1e6)
+    cells = tuple(Cell("q", 2**i, 1, 1.0, 1.0, 1.0, rate, 40, True) for i, rate in enumerate(rates))
+    rows = map_spec(sweep_info(replace(SWEPT, cells=cells), 2.0), "w8a8")["datasets"]["map"]
+    assert [row["cell"] for row in rows] == ["999", "1.00k", "1,000k", "1.00M"]
+    assert rows[3]["fill"] == rows[2]["fill"] != rows[0]["fill"]
+    assert map_spec(sweep_info(replace(SWEPT, cells=cells), 2.0), "float")["datasets"]["map"] == []
+
+
+def test_what_a_sweep_was_made_on() -> None:
+    """Backend in the title; model, machine, minute and effort under it; the limit in words in the chart."""
+    info = sweep_info(SWEPT, 2.5)
+    assert info.title == "Batch and threads on ONNX Runtime"
+    assert info.subtitle == "net, A CPU, 2026-01-02 03:04 UTC, effort quick"
+    assert sweep_spec(info)["datasets"]["limit"] == [{"latency": 2.5, "text": "limit 2.5 ms"}]
+    assert [point.line for point in info.points][:3] == ["w8a8, 1 thread", "w8a8, 1 thread", "w8a8, 2 threads"]
+
+
+def test_limits_are_a_dozen_to_a_decade() -> None:
+    """From just below the fastest cell, so that a limit that nothing keeps can be chosen, to the first that all do."""
+    cells = tuple(Cell("q", 1, 1, ms, ms, ms, 1.0, 40, True) for ms in (0.9, 30.0))
+    limits = limits_of(replace(SWEPT, cells=cells))
+    assert limits == [
+        0.7,
+        0.8,
+        *(1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0),
+        10,
+        12,
+        15,
+        18,
+        20,
+        25,
+        30,
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import altair
+import pytest
 
 from qexplorer.core.usage import GpuSample, Usage, UsageSample
 from qexplorer.report.comparison_charts.usage import MOST_STRIPS, usage_infos, usage_spec
@@ -48,3 +49,19 @@ def test_runs_that_nobody_looked_at_have_no_chart() -> None:
     """A comparison of an earlier version, or a run that was too short for a look, gives nothing to draw."""
     assert usage_infos(comparison()) == []
     assert usage_infos(comparison(float_run(usage=Usage.of([])))) == []
+
+
+def test_strips_share_their_time_and_end_behind_what_they_show() -> None:
+    """Seconds stand under the last one alone; 100 % and the most memory are marked; a look tells of the time before."""
+    info = usage_infos(comparison(float_run(usage=usage())))[0]
+    spec = usage_spec(info)
+    strips = [strip["encoding"] for strip in spec["vconcat"]]
+    assert [each["x"].get("title") for each in strips] == [None, None, "seconds"]
+    assert {tuple(each["x"]["scale"]["domain"]) for each in strips} == {(0, 4.0)}
+    assert [each["y"]["axis"]["values"] for each in strips[:2]] == [[0, 100.0]] * 2
+    assert strips[2]["y"]["axis"]["values"] == pytest.approx([0, 60.000003])
+    assert strips[2]["y"]["scale"]["domain"] == pytest.approx([0, 66.0000033])
+    first = [row for row in spec["datasets"]["looks"] if row["name"] == "CPU 1"]
+    assert [(row["t"], row["value"]) for row in first] == [(0.0, 1.0), (1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (4.0, 4.0)]
+    assert info.left_out == 0
+    assert info.n == 4

@@ -154,3 +154,54 @@ def test_stacked_bars_stand_one_behind_the_other() -> None:
         ("w8a8", "integer", 0, 13),
         ("w8a8", "float", 13, 15),
     ]
+
+
+def test_bars_of_one_run_stand_beside_each_other_unless_they_add_up() -> None:
+    """Each fainter than the one before, with a legend; a single bar, and stacked ones, have neither."""
+    several = bars_spec(latency_info(comparison()))
+    encoding = several["layer"][0]["encoding"]
+    assert encoding["yOffset"]["sort"] == encoding["opacity"]["scale"]["domain"] == ["p50", "p90", "p99"]
+    fades = encoding["opacity"]["scale"]["range"]
+    assert fades == sorted(set(fades), reverse=True)
+    for info in (cost_info(comparison(), "latency_ms"), kernels_info(comparison())):
+        alone = bars_spec(info)["layer"][0]["encoding"]
+        assert not {"yOffset", "opacity"} & set(alone)
+    stacked = bars_spec(kernels_info(comparison()))["layer"]
+    assert {layer["encoding"]["x"]["scale"].get("zero") for layer in stacked} == {True}
+
+
+def test_names_of_two_lines_begin_higher() -> None:
+    """Recipe over backend, where backends are told."""
+    one, two = comparison(), comparison(float_run(), float_run("openvino"))
+    offsets = [
+        bars_spec(cost_info(c, "file_bytes"))["layer"][0]["encoding"]["y"]["axis"]["labelOffset"] for c in (one, two)
+    ]
+    assert offsets[0] == 0
+    assert offsets[1] < 0
+
+
+def test_an_uncertain_bar_has_as_many_stripes_as_it_is_long() -> None:
+    """Stripes of all bars are alike: half the longest has half as many, and each begins where the one before ends."""
+    striped = bars_spec(cost_info(comparison(), "energy_mj"))["layer"][:2]
+    stops = [layer["mark"]["color"]["stops"] for layer in striped]
+    assert len(stops[0]) == 2 * len(stops[1]) > 40
+    for each in stops:
+        offsets = [stop["offset"] for stop in each]
+        assert (offsets[0], offsets[-1]) == (0, 1)
+        assert offsets[1:-1:2] == offsets[2::2]
+        assert len({stop["color"] for stop in each}) == 2
+    tiny = comparison(float_run(), quantized_run(energy_mj=Energy(1e-6, None, "estimated")))
+    assert len(bars_spec(cost_info(tiny, "energy_mj"))["layer"][1]["mark"]["color"]["stops"]) == 4
+
+
+def test_what_hangs_on_a_bar_stands_behind_its_interval() -> None:
+    """The value to three digits, or its own text; what is drawn ends with the axis."""
+    spec = bars_spec(cost_info(comparison(), "latency_ms"))
+    rows = spec["datasets"]["bars"]
+    assert [(row["from"], row["shown"], row["end"], row["on"]) for row in rows] == [
+        (pytest.approx(190), pytest.approx(210), pytest.approx(200), False),
+        (pytest.approx(90), pytest.approx(110), pytest.approx(100), False),
+    ]
+    assert [row["text"] for row in rows] == ["200", "100"]
+    bare = bars_spec(cost_info(comparison(), "file_bytes"))["datasets"]["bars"][0]
+    assert (bare["from"], bare["low"], bare["shown"]) == (None, None, bare["end"])

@@ -198,3 +198,15 @@ def test_times_in_microseconds_are_scaled_with_their_beginnings() -> None:
     parts = part_times_info(short, "here").segments
     assert [s.start for s in parts] == pytest.approx([0, 100, 200, 300, 400, 500])
     assert {s.detail for s in parts} == {"16.7 % of it"}
+
+
+def test_only_layers_stand_in_pairs() -> None:
+    """Float above quantized under one name; the bars of whole calls are runs themselves; pieces end where they do."""
+    layers, calls = times_spec(layer_times_info(explained(), "here")), times_spec(part_times_info(explained(), "here"))
+    assert layers["encoding"]["yOffset"]["sort"] == ["float", "quantized"]
+    assert "yOffset" not in calls["encoding"]
+    assert [spec["encoding"]["tooltip"][0]["title"] for spec in (layers, calls)] == ["layer", "run"]
+    assert [row["end"] - row["start"] for row in layers["datasets"]["times"]] == pytest.approx(
+        [2.0, 0.5, 2.0, 3.0, 0.5]
+    )
+    assert layers["encoding"]["y"]["sort"] == ["a", "b"]

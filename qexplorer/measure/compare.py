@@ -131,14 +131,12 @@ def _run(
     engine.expect(backends, [recipe.digest for recipe in recipes])
     made = _judged_as_prepared(engine, model, recipes, data, first, board, meanwhile)
     engine.submit_meanwhile(others, float_variant(model), first[0])
-    engine.finish_judging()
+    engine.finish_judging(first[0])
     engine.time_all(first)  # whoever waits has one backend's numbers, whole, before the others are begun
     for backend in engine.longest_first(others):
         engine.submit(backend, float_variant(model))
         for item in made:
             _submit(engine, item, [backend])
-            if item.variant is not None:
-                engine.look_ahead(backend, item.variant, first[0])
     engine.finish_judging()
     engine.time_all(others)
     return made

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from types import TracebackType
+from typing import ParamSpec, TypeVar
 
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
@@ -16,19 +17,21 @@ from qexplorer.measure.effort import PLANS, Effort
 from qexplorer.measure.elsewhere.asking import Elsewhere
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, workers
-from qexplorer.measure.pace.preparer import Preparers, can_prepare
+from qexplorer.measure.pace.preparer import Preparers
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.pace.waiting import Wait, waiting_text
 from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
+from qexplorer.process.places.homes import line_called
 from qexplorer.process.places.line import HAS_LOCKS
 from qexplorer.process.places.taking import alone
 from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]
 
+P, T = ParamSpec("P"), TypeVar("T")
 Slot = tuple[str, str]
 _POLL_S = 0.1
 _WAITING = 16  # threads that wait for another's answers or for files, beside those that hold a place of the machine
@@ -83,6 +86,7 @@ class Engine:
         self._metrics = () if subject.model.untrained else subject.metrics
         self._samples = samples_digest(subject)
         self._opened = contextlib.ExitStack()
+        self._context = copy_context()
 
     def __enter__(self) -> Engine:
         self._folder = self._opened.enter_context(scratch())
@@ -114,13 +118,14 @@ class Engine:
         """
         slot, step = (backend, variant.digest), self._forecast.judge_step(backend, recipe)
         if slot in self._slots:
-            self._board.advance(step, 1.0)
+            if slot not in self._judging:
+                self._board.advance(step, 1.0)
             return
         self._slots[slot] = variant
         scoring = self._scoring(backend, variant)
         base = None if scoring.floats is None else self._float_slot(backend)
         after = None if base is None else self._judging.get(base)
-        self._judging[slot] = self._pool.submit(copy_context().run, self._judge, slot, variant, step, scoring, after)
+        self._judging[slot] = self._start(self._judge, slot, variant, step, scoring, after)
 
     def longest_first(self, backends: Sequence[str]) -> list[str]:
         """``backends`` in the order in which judging all that was announced ends soonest."""
@@ -147,18 +152,9 @@ class Engine:
                 self.submit(each, floats)
                 return
 
-    def look_ahead(self, backend: str, variant: Variant, seen_on: str) -> None:
-        """Prepares on ``backend`` what a look inside ``variant`` takes, beside judging it, if the simulation did not
-        explain the answers on the backend ``seen_on``; in vain where those here turn out to be explained without."""
-        slot, seen = (backend, variant.digest), self._judged.get((seen_on, variant.digest))
-        judging = None if self._elsewhere is not None else self._judging.get(slot)
-        if judging is None or seen is None or not seen.left_open or not can_prepare(BACKENDS.get(backend)):
-            return
-
-        def over() -> bool:
-            return judging.done() or self._cancelled()
-
-        self._pool.submit(copy_context().run, self._preparers.look, backend, variant.path, over)
+    def _start(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Future[T]:
+        """Begins ``work`` in another thread, which holds no place of the machine, whoever of this process does now."""
+        return self._pool.submit(self._context.copy().run, work, *given, **named)
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""
@@ -247,12 +243,17 @@ class Engine:
                 self._judged[slot] = future.result()
                 del self._judging[slot]
 
-    def finish_judging(self) -> None:
-        """Waits until every variant is judged, telling the board on the way."""
-        while self._judging:
+    def finish_judging(self, backend: str | None = None) -> None:
+        """Waits until every variant is judged, telling the board on the way; with ``backend`` only until its own are,
+        if there is a line for the machine, in which the others wait while it is timed."""
+        only = backend if line_called("machine") is not None else None
+        while any(only in (None, slot[0]) for slot in self._judging):
             wait(self._judging.values(), timeout=_POLL_S)
-            self.collect()
-            self._board.tell(self._saying(f"checking answers, {len(self._judging)} to go"), self.runs())
+            self._tell_judging()
+
+    def _tell_judging(self) -> None:
+        self.collect()
+        self._board.tell(self._saying(f"checking answers, {len(self._judging)} to go"), self.runs())
 
     def time_all(self, backends: Sequence[str]) -> None:
         """Times what may be shown, backend after backend, each with the machine to itself; on a cluster all on one of
@@ -261,10 +262,13 @@ class Engine:
             self._time_elsewhere(self._elsewhere, backends)
             return
         for backend in backends:
-            step = self._time_step(backend)
-            future = self._pool.submit(copy_context().run, self._time, backend, step)
+            step, begun = self._time_step(backend), threading.Event()
+            future = self._start(self._time, backend, step, begun)
             while not wait([future], timeout=_POLL_S).done:
-                self._board.tell(self._saying(f"timing on {BACKENDS.get(backend).label}"))
+                if begun.is_set() or not self._judging:
+                    self._board.tell(self._saying(f"timing on {BACKENDS.get(backend).label}"))
+                else:
+                    self._tell_judging()
             self._timed |= future.result()
             self._forecast.keep()
             self._board.advance(step, 1.0)
@@ -274,9 +278,7 @@ class Engine:
         asked = {b: {slot[1]: variant for slot, variant in self._to_time(b).items()} for b in backends}
         asked = {backend: variants for backend, variants in asked.items() if variants}
         if asked:
-            future = self._pool.submit(
-                copy_context().run, there.time, asked, self._plan, self._threads, self._cancelled
-            )
+            future = self._start(there.time, asked, self._plan, self._threads, self._cancelled)
             while not wait([future], timeout=_POLL_S).done:
                 self._board.tell("timing on a machine of the cluster")
             self._timed |= {(b, key): timed for b, found in future.result().items() for key, timed in found.items()}
@@ -291,7 +293,7 @@ class Engine:
             if slot[0] == backend and isinstance(entry, Variant) and self._judged[slot].usable
         }
 
-    def _time(self, backend: str, step: str) -> dict[Slot, Timed]:
+    def _time(self, backend: str, step: str, begun: threading.Event) -> dict[Slot, Timed]:
         variants = self._to_time(backend)
         if not variants:
             return {}
@@ -301,6 +303,7 @@ class Engine:
             self._waits |= {s: wait for s, variant in variants.items() if wait and str(variant.path) == wait.path}
 
         with alone(self._cancelled):
+            begun.set()
             begin = time.monotonic()
             found = time_variants(
                 {slot[1]: variant for slot, variant in variants.items()},

@@ -18,7 +18,6 @@ from qexplorer.graph.file_digest import file_digest
 from qexplorer.graph.index import index_of
 from qexplorer.machine.conditions import conditions
 from qexplorer.measure.fidelity.alone import Alone
-from qexplorer.measure.fidelity.comparing import EXACT
 from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.gate_words import cost_of, why_right
 from qexplorer.measure.fidelity.looked_at import batch_digest
@@ -45,8 +44,6 @@ class Judged:
         refused: why its numbers must not be shown, or None.
         predictions: class of each sample, or None if the model names none.
         scored: its scores by the metrics that were asked for.
-        left_open: whether the simulation did not explain its answers: single steps add up in this graph, so that a
-            backend that rounds a little otherwise will have to be looked into.
         where: the machine of a cluster where that was; None: this one.
     """
 
@@ -58,7 +55,6 @@ class Judged:
     kernels: Kernels | None = None
     notes: tuple[str, ...] = ()
     fidelity: Fidelity | None = None
-    left_open: bool = False
     where: str | None = None
 
     @property
@@ -194,7 +190,6 @@ def _judged(value: dict[str, Any], scored: Scored) -> Judged:
         kernels=Kernels(**value["kernels"]),
         notes=tuple(value["notes"]),
         fidelity=_fidelity(compared, alone, value["against"], value["primary"]),
-        left_open=alone is not None or value["against"] == EXACT,
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from qexplorer.core.dataset import Array
 from qexplorer.core.registry import Named
@@ -33,6 +33,7 @@ __all__ = [
     "Preparation",
     "Session",
     "SessionOptions",
+    "Telling",
 ]
 
 
@@ -197,6 +198,19 @@ class Session(Answerer, Protocol):
 
         Profiling slows a run down: these times are for comparing kernels with each other, not for latency. Empty where
         the backend has no profiler. Raises BackendError.
+        """
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A session that can tell its codes while it computes what it computes when nobody looks."""
+
+    def telling(self, codes: Sequence[str]) -> Answerer:
+        """The same loaded model, which hands out the tensors of codes of these names behind its own outputs.
+
+        They may be told by likeness, so that whoever reads them has to check that they can be what they are said to be.
+        Raises BackendError, then or when it runs: it cannot tell one of them.
         """
         ...
 

@@ -1,78 +1,150 @@
-"""What a look inside takes is prepared beside judging, where the same graph elsewhere says that it will be needed."""
+"""What runs beside what: files are prepared once for all, and the first backend is timed while other work waits."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qexplorer.core.errors import BackendError, Cancelled
+from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.measure import engine as engines
 from qexplorer.measure import judging
+from qexplorer.measure.comparison import Progress
 from qexplorer.measure.effort import Effort
 from qexplorer.measure.engine import Engine
 from qexplorer.measure.judging import Judged
-from qexplorer.measure.metrics.results import Scored
 from qexplorer.measure.pace.preparer import Preparer
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, subject_of
+from qexplorer.process.places.taking import beside, holds_place, somebody_waits, turn
 from tests.measure.models import data_set
 
-ANSWERED: dict[str, Any] = {
-    "memory": {"peak": None, "baseline": None, "steady": None, "steady_n": 0},
-    "kernels": {"integer": {}, "float": {}, "other": {}},
-    "notes": [],
-    "predictions": None,
-    "differences": [],
-    "alone": None,
-    "asked": "",
-    "primary": None,
-}
-"""What the child that judges comes back with, but for the reference that explains the answers."""
+
+@contextmanager
+def engine_of(model: Model, told: Callable[[Progress], None] | None = None) -> Iterator[Engine]:
+    """An engine for one recipe on two backends."""
+    subject = subject_of(model, data_set(4), None)
+    with turn(), scratch() as folder:
+        files = keep_samples(folder, subject.inputs)
+        with Engine(subject, files, Effort.QUICK, Board(told, None), None) as engine:
+            engine.expect(["onnxruntime", "litert"], ["a recipe"])
+            yield engine
 
 
-@pytest.mark.parametrize(("against", "calls"), [("exact integers", 1), ("simulation", 0)])
-def test_a_look_inside_is_prepared_where_the_simulation_explained_nothing_on_the_first_backend(
-    cnn: Model, int8: Variant, monkeypatch: pytest.MonkeyPatch, *, against: str, calls: int
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds within half a minute."""
+    end = time.monotonic() + 30
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_the_first_backend_is_timed_before_what_is_still_prepared_for_others_is_judged(
+    cnn: Model, int8: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """LiteRT converts the graph that tells its codes beside judging, which ends with it, and only where single steps
-    add up: where exact integers had to be asked about ONNX Runtime's answers."""
-    asked: list[Path] = []
-    started = threading.Event()
+    """A file that gets ready while the machine is taken for timing waits in the line until that is over."""
+    ready, judged, seen = threading.Event(), threading.Event(), list[bool]()
 
     def judge(_: Variant, backend: str, *__: object, **___: object) -> Judged:
-        if backend == "litert" and calls:
-            started.wait(30)
-        return judging._judged(ANSWERED | {"against": against}, Scored())
+        if backend == "litert":
+            assert ready.wait(30)
+            with beside():
+                judged.set()
+        return Judged()
 
-    def prepare(_: object, path: Path, cancelled: Callable[[], bool], *, look: bool) -> None:
-        assert look
-        asked.append(path)
-        started.set()
-        while not cancelled():
-            time.sleep(0.01)
-        raise Cancelled("what it was for is over")
+    def time_variants(*_: object, **__: object) -> dict[str, Any]:
+        ready.set()
+        seen.extend([until(somebody_waits), judged.is_set()])
+        return {}
 
-    monkeypatch.setattr(engines, "workers", lambda: 2)
     monkeypatch.setattr(engines, "judge_variant", judge)
-    monkeypatch.setattr(Preparer, "prepare", prepare)
-    subject = subject_of(cnn, data_set(4), None)
-    with scratch() as folder:
-        files = keep_samples(folder, subject.inputs)
-        with Engine(subject, files, Effort.QUICK, Board(None, None), None) as engine:
-            engine.expect(["onnxruntime", "litert"], ["a recipe"])
+    monkeypatch.setattr(engines, "time_variants", time_variants)
+    with engine_of(cnn) as engine:
+        engine.submit("onnxruntime", int8, "a recipe")
+        engine.submit("litert", int8, "a recipe")
+        engine.finish_judging("onnxruntime")
+        assert [each.backend for each in engine.runs()] == ["onnxruntime"]
+        engine.time_all(["onnxruntime"])
+        engine.finish_judging()
+        assert len(engine.runs()) == 2
+    assert seen == [True, False]
+    assert judged.is_set()
+
+
+def test_what_timing_waits_for_is_said_until_it_begins(
+    cnn: Model, int8: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another file is judged, the words are of that; no time is taken beside it."""
+    begun, end, told = threading.Event(), threading.Event(), list[str]()
+
+    def judge(_: Variant, backend: str, *__: object, **___: object) -> Judged:
+        if backend == "litert":
+            with beside():
+                begun.set()
+                assert end.wait(30)
+        return Judged()
+
+    def tell(progress: Progress) -> None:
+        told.append(progress.step)
+        if told.count("checking answers, 1 to go") > 2:
+            end.set()
+
+    def time_variants(*_: object, **__: object) -> dict[str, Any]:
+        assert end.is_set()
+        return {}
+
+    monkeypatch.setattr(engines, "judge_variant", judge)
+    monkeypatch.setattr(engines, "time_variants", time_variants)
+    with engine_of(cnn, tell) as engine:
+        engine.submit("litert", int8, "a recipe")
+        assert begun.wait(30)
+        engine.submit("onnxruntime", int8, "a recipe")
+        engine.submit("litert", int8, "a recipe")
+        assert engine._board._done == 0, "a second order for the same is not what it waits for"
+        assert until(lambda: engine._judging["onnxruntime", int8.digest].done())
+        engine.collect()
+        told.clear()
+        engine.time_all(["onnxruntime"])
+        engine.finish_judging()
+    assert told[0] == "checking answers, 1 to go"
+
+
+def test_without_a_line_for_the_machine_everything_is_judged_before_anything_is_timed(
+    cnn: Model, int8: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would keep the others from running beside what is timed."""
+    monkeypatch.setattr(engines, "line_called", lambda _: None)
+    monkeypatch.setattr(engines, "judge_variant", lambda *_, **__: Judged())
+    with engine_of(cnn) as engine:
+        engine.submit("onnxruntime", int8, "a recipe")
+        engine.submit("litert", int8, "a recipe")
+        engine.finish_judging("onnxruntime")
+        assert len(engine.runs()) == 2
+
+
+def test_what_is_begun_while_this_process_observes_takes_a_place_of_its_own(
+    cnn: Model, int8: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is free to whoever holds one, and that is the thread that observes, not what it begins."""
+    holds: list[bool] = []
+
+    def judge(*_: object, **__: object) -> Judged:
+        holds.append(holds_place())
+        return Judged()
+
+    monkeypatch.setattr(engines, "judge_variant", judge)
+    with engine_of(cnn) as engine:
+        with beside():
             engine.submit("onnxruntime", int8, "a recipe")
-            engine.finish_judging()
-            engine.submit("litert", int8, "a recipe")
-            engine.look_ahead("litert", int8, "onnxruntime")
-            engine.finish_judging()
-    assert asked == [int8.path] * calls
+        engine.finish_judging()
+    assert holds == [False]
 
 
 @pytest.mark.parametrize(("backend", "calls"), [("litert", 1), ("onnxruntime", 0)])
@@ -91,13 +163,9 @@ def test_a_file_is_prepared_before_it_is_judged_where_it_is_prepared_once_for_al
 
     monkeypatch.setattr(Preparer, "prepare", prepare)
     monkeypatch.setattr(judging, "run_in_child", child)
-    subject = subject_of(cnn, data_set(4), None)
-    with scratch() as folder:
-        files = keep_samples(folder, subject.inputs)
-        with Engine(subject, files, Effort.QUICK, Board(None, None), None) as engine:
-            engine.expect([backend], ["a recipe"])
-            engine.submit(backend, int8, "a recipe")
-            engine.finish_judging()
-            (judged,) = engine._judged.values()
+    with engine_of(cnn) as engine:
+        engine.submit(backend, int8, "a recipe")
+        engine.finish_judging()
+        (judged,) = engine._judged.values()
     assert asked == [int8.path] * calls
     assert judged.failed == (f"{int8.recipe}: it has a node that is unknown" if calls else "it was loaded")

@@ -40,7 +40,6 @@ class JudgedThere(Wire):
     kernels: Kernels | None
     notes: tuple[str, ...]
     fidelity: Fidelity | None
-    left_open: bool
 
     @classmethod
     def of(cls, judged: Judged) -> JudgedThere:
@@ -56,7 +55,6 @@ class JudgedThere(Wire):
             judged.kernels,
             judged.notes,
             judged.fidelity,
-            judged.left_open,
         )
 
     def judged(self) -> Judged:
@@ -70,7 +68,6 @@ class JudgedThere(Wire):
             kernels=self.kernels,
             notes=self.notes,
             fidelity=self.fidelity,
-            left_open=self.left_open,
             where=self.where,
         )
 

@@ -18,12 +18,12 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.rounding_points import Point, telling
-from qexplorer.run.protocol import Backend, SessionOptions
+from qexplorer.run.protocol import Answerer, Backend, SessionOptions, Telling
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["LOOKS", "CodeReader", "Readout", "rows_of", "same_answers", "told_file"]
+__all__ = ["LOOKS", "CodeReader", "Readout", "rows_of", "same_answers"]
 
 LOOKS = 24
 """Graphs loaded at most; each costs the backend one loading and one run."""
@@ -90,22 +90,39 @@ class CodeReader:
 
     def ask(self, points: Sequence[Point]) -> Readout | None:
         """Answers and codes of the graph that tells ``points``; None if the backend cannot run it."""
-        path = told_file(self.model, points, self.folder)
-        own, made = [output.name for output in self.model.graph.output], [name for p in points for name in p.tensors]
-        told = Readout([], {name: [] for name in made})
+        import onnx
+
+        path = self.folder / "told.onnx"
+        onnx.save(telling(self.model, points), str(path))
         try:
-            session = self.backend.load(path, self.options)
-            for feeds in self.feeds:
-                found = dict(zip(session.output_names, session.run(feeds), strict=True))
-                if not {*own, *made} <= set(found):
-                    return None
-                told.answers.append([found[name] for name in own])
-                for name in made:
-                    told.codes[name].append(found[name])
+            return self._told(self.backend.load(path, self.options), points)
         except BackendError:
             return None
         finally:
             path.unlink(missing_ok=True)
+
+    def ask_inside(self, session: Telling, points: Sequence[Point]) -> Readout | None:
+        """Answers and codes of the graph as ``session`` has it loaded; None where it cannot tell them.
+
+        What is told has to be checked: a place in the backend's file may have been mistaken for another.
+        """
+        if any(point.grid for point in points):
+            return None
+        try:
+            return self._told(session.telling([point.codes for point in points]), points)
+        except BackendError:
+            return None
+
+    def _told(self, session: Answerer, points: Sequence[Point]) -> Readout | None:
+        own, made = [output.name for output in self.model.graph.output], [name for p in points for name in p.tensors]
+        told = Readout([], {name: [] for name in made})
+        for feeds in self.feeds:
+            found = dict(zip(session.output_names, session.run(feeds), strict=True))
+            if not {*own, *made} <= set(found):
+                return None
+            told.answers.append([found[name] for name in own])
+            for name in made:
+                told.codes[name].append(found[name])
         return told
 
     def same(self, told: Readout) -> bool:
@@ -138,15 +155,6 @@ class CodeReader:
                 middle = len(group) // 2
                 left += [group[middle:], group[:middle]]
         return codes
-
-
-def told_file(model: onnx.ModelProto, points: Sequence[Point], folder: Path) -> Path:
-    """Writes the graph that hands out the codes of ``points`` as well: the same bytes for the same question."""
-    import onnx
-
-    path = folder / "told.onnx"
-    onnx.save(telling(model, points), str(path))
-    return path
 
 
 def same_answers(ours: Sequence[Array], theirs: Sequence[Array]) -> bool:

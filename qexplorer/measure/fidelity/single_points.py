@@ -8,7 +8,11 @@ right backend is within one step at every point, leans to no side (``leaning.py`
 arithmetic makes of its last codes (``ends.py``), however deep the graph; a wrong one is not, and the first such place
 is named.
 
-Reading codes out can undo a fusion. There are three cases:
+A backend that tells the codes inside the very file that it runs is believed where they show that all is right: what
+they are is told by likeness there, and a mistaken place would look wrong, not right. Otherwise another graph is made
+that hands them out.
+
+Reading codes out so can undo a fusion. There are three cases:
 
 1. the answers stay the same: the codes are those that the backend works with;
 2. they change, but by no more than twice what separates the answers of that run from the simulation's (or one step):
@@ -29,6 +33,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -38,9 +43,9 @@ from qexplorer.measure.fidelity.alone import Alone, Observation, summary
 from qexplorer.measure.fidelity.code_readout import CodeReader, Readout, rows_of
 from qexplorer.measure.fidelity.pieces import Codes, Pieces
 from qexplorer.measure.fidelity.rounding_points import Point, output_scales, points_of
-from qexplorer.run.protocol import Backend, Mode, SessionOptions
+from qexplorer.run.protocol import Backend, Mode, SessionOptions, Telling
 
-__all__ = ["Asked", "each_alone", "observe", "told_by_itself"]
+__all__ = ["Asked", "each_alone", "observe"]
 
 _MOST_BLIND = 0.5  # share of points: beyond it nothing is known of most layers
 _NOISE = 2.0
@@ -91,6 +96,12 @@ def observe(asked: Asked, *, thorough: bool = False, told: Callable[[float], Non
     return witness.judged([()] * len(asked.feeds), thorough=thorough)
 
 
+class _Seen(Protocol):
+    """Judges what was read out."""
+
+    def __call__(self, readout: Readout, *, conclusive: bool, disturbed: bool) -> Observation: ...
+
+
 class _Witness:
     """The backend's answers and codes, read out once; the references are asked about some samples of them, or all.
 
@@ -106,11 +117,17 @@ class _Witness:
         self._points, options = points_of(self._model.graph), SessionOptions(Mode.NATIVE, asked.threads)
         session = asked.backend.load(asked.path, options)
         plain = [session.run(feeds) for feeds in asked.feeds]
+        self._telling = session if isinstance(session, Telling) else None
         del session
         self._reader = CodeReader(self._model, asked.backend, asked.feeds, options, asked.folder, plain)
         self._plain = Readout(plain, {})
         self._sizes = [next(iter(feeds.values())).shape[0] for feeds in asked.feeds]
-        self._told_by_itself = told_by_itself(asked.backend, self._points)
+        self._told_by_itself = _told_by_itself(asked.backend, self._points)
+
+    @cached_property
+    def _inside(self) -> Readout | None:
+        found = None if self._telling is None else self._reader.ask_inside(self._telling, self._points)
+        return found if found is not None and self._reader.same(found) else None
 
     @cached_property
     def _at_once(self) -> Readout | None:
@@ -137,6 +154,8 @@ class _Witness:
         plain = self._plain.taken(rows, self._sizes)
         if self._told_by_itself:
             return seen(plain, conclusive=True, disturbed=False)
+        if (inside := self._right_inside(rows, plain, seen)) is not None:
+            return inside
         in_noise: Observation | None = None
         if self._at_once is not None:
             at_once = self._at_once.taken(rows, self._sizes)
@@ -155,8 +174,16 @@ class _Witness:
         found = seen(by_groups, conclusive=enough, disturbed=False)
         return found if in_noise is None else _with_witnessed(found, in_noise, points)
 
+    def _right_inside(self, rows: Sequence[Sequence[int]], plain: Readout, seen: _Seen) -> Observation | None:
+        """What the codes show that the backend's own file tells, where they show that all is right."""
+        if self._inside is None:
+            return None
+        codes = self._inside.taken(rows, self._sizes).codes
+        found = seen(Readout(plain.answers, codes), conclusive=True, disturbed=False)
+        return found if summary(found).right else None
 
-def told_by_itself(backend: Backend, points: Sequence[Point]) -> bool:
+
+def _told_by_itself(backend: Backend, points: Sequence[Point]) -> bool:
     """Whether there is nothing to read: no ``points``, or codes that the kernels make of their own, as what is read is
     then computed beside them.
 

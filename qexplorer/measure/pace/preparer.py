@@ -6,14 +6,13 @@ each. What is prepared is kept in the workspace, where the children that judge a
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qexplorer.core.errors import BackendError, Cancelled, QExplorerError
+from qexplorer.core.errors import BackendError, Cancelled
 from qexplorer.graph.allowance import allowance_at
 from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.process.limits import BASE
@@ -25,10 +24,7 @@ from qexplorer.scheduling.working_child import WorkingChild
 
 __all__ = ["Preparer", "Preparers", "can_prepare"]
 
-_TARGETS = {
-    False: "qexplorer.measure.pace.preparer_child:prepare_file",
-    True: "qexplorer.measure.pace.preparer_child:prepare_look",
-}
+_TARGET = "qexplorer.measure.pace.preparer_child:prepare_file"
 _LIMITS = replace(BASE, quiet_s=600.0)
 
 
@@ -59,16 +55,13 @@ class Preparer:
         self,
         path: Path,
         cancelled: Callable[[], bool],
-        *,
-        look: bool = False,
         said: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        """Has the file at ``path`` prepared, or with ``look`` the one that a look inside it loads.
+        """Has the file at ``path`` prepared.
 
         Args:
             path: an ONNX file.
             cancelled: asked a few times a second; the child is ended when it becomes true.
-            look: whether it is prepared for a look inside.
             said: takes ``prepares`` events (see ``waiting``).
 
         Raises:
@@ -80,7 +73,7 @@ class Preparer:
                 raise Cancelled("the work was cancelled")
         try:
             if not self._dead:
-                self._prepare(path, cancelled, look=look, said=said)
+                self._prepare(path, cancelled, said)
         finally:
             self._turn.release()
 
@@ -90,15 +83,10 @@ class Preparer:
             self._child.close()
 
     def _prepare(
-        self,
-        path: Path,
-        cancelled: Callable[[], bool],
-        *,
-        look: bool,
-        said: Callable[[dict[str, Any]], None] | None,
+        self, path: Path, cancelled: Callable[[], bool], said: Callable[[dict[str, Any]], None] | None
     ) -> None:
         order = {"backend": self._backend, "path": str(path), "threads": self._threads}
-        task = SweepTask(_TARGETS[look], order, limits=allowance_at(path, _LIMITS))
+        task = SweepTask(_TARGET, order, limits=allowance_at(path, _LIMITS))
         error = self._child.do(task, {}, cancelled, said).error
         if isinstance(error, BackendError | Cancelled):
             raise error
@@ -122,13 +110,7 @@ class Preparers:
         if not can_prepare(BACKENDS.get(backend)):
             return None
         preparer = self._preparer(backend)
-        return lambda: preparer.prepare(path, cancelled, said=heard(None, on_wait))
-
-    def look(self, backend: str, path: Path, over: Callable[[], bool]) -> None:
-        """Has what a look inside takes prepared, until that is ``over``. What goes wrong is told by whoever looks."""
-        with contextlib.suppress(QExplorerError):
-            if not over():
-                self._preparer(backend).prepare(path, over, look=True)
+        return lambda: preparer.prepare(path, cancelled, heard(None, on_wait))
 
     def close(self) -> None:
         """Ends all children."""

@@ -15,6 +15,7 @@ from qexplorer.core.results import Kernels
 from qexplorer.graph.file_digest import file_digest
 from qexplorer.graph.walk import fed_inputs
 from qexplorer.run.litert.cache import Converted, converted
+from qexplorer.run.litert.inside import Codes, Place, codes_in, places_of, with_outputs
 from qexplorer.run.litert.interpreter import PreparedInterpreter
 from qexplorer.run.litert.kernels import kernels_of
 from qexplorer.run.protocol import Executed, SessionOptions
@@ -37,6 +38,15 @@ class _Input:
     sizes: tuple[int | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A file that is ready to run, and where in it the codes are that are handed out."""
+
+    file: Converted
+    prepared: PreparedInterpreter
+    places: Sequence[Place]
+
+
 class LiteRtSession:
     """A model loaded by LiteRT.
 
@@ -46,16 +56,17 @@ class LiteRtSession:
     Args:
         path: the ONNX file.
         options: threads; LiteRT has one mode.
+        inside: tensors of codes that are handed out behind the graph's own outputs.
     """
 
-    def __init__(self, path: Path, options: SessionOptions) -> None:
-        self._path, self._threads = path, options.threads
+    def __init__(self, path: Path, options: SessionOptions, inside: Sequence[Codes] = ()) -> None:
+        self._path, self._options, self._inside = path, options, inside
         graph = _read(path).graph
         self._inputs = tuple(_input(item) for item in fed_inputs(graph))
         self._outputs = [(item.name, item.type.tensor_type.elem_type) for item in graph.output]
         self._digest = file_digest(path)
         self._files: dict[Shapes, Converted] = {}
-        self._prepared: dict[Shapes, tuple[Converted, PreparedInterpreter]] = {}
+        self._prepared: dict[Shapes, _Loaded] = {}
         ones = tuple(tuple(1 if size is None else size for size in item.sizes) for item in self._inputs)
         self._free = all(None not in item.sizes[1:] and item.sizes[:1] == (None,) for item in self._inputs)
         self._one = ones if self._free or all(None not in item.sizes for item in self._inputs) else None
@@ -65,7 +76,7 @@ class LiteRtSession:
     @property
     def output_names(self) -> Sequence[str]:
         """Names of the outputs, in order."""
-        return tuple(name for name, _ in self._outputs)
+        return (*(name for name, _ in self._outputs), *(each.name for each in self._inside))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -73,18 +84,27 @@ class LiteRtSession:
         found = [item.differences for item in self._files.values()]
         return found[0] if found else ()
 
+    def telling(self, codes: Sequence[str]) -> LiteRtSession:
+        """See ``protocol.Telling``."""
+        found = codes_in(self._path, codes)
+        if found is None:
+            raise BackendError("grids or sizes of its codes are not written in the graph", where=self._path.name)
+        return LiteRtSession(self._path, self._options, found)
+
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Outputs for one batch, in the order of ``output_names``. Raises BackendError."""
-        file, prepared = self._prepare(feeds)
+        loaded = self._prepare(feeds)
         try:
-            found = prepared.run(self._declared(feeds))
+            found = loaded.prepared.run(self._declared(feeds))
         except Exception as error:  # the interpreter raises ValueError and RuntimeError
             raise BackendError(f"LiteRT gave up ({_line(error)})", where=self._path.name) from None
-        return [self._as_asked(value, index, file) for index, value in enumerate(found)]
+        own = [self._as_asked(value, index, loaded.file) for index, value in enumerate(found[: len(self._outputs)])]
+        told = zip(self._inside, found[len(own) :], loaded.places, strict=True)
+        return own + [codes.read(value, turned=place.turned) for codes, value, place in told]
 
     def call(self, feeds: Mapping[str, Array]) -> Callable[[], object]:
         """The bare call on one batch, as a user of LiteRT writes it: set_tensor, invoke, get_tensor."""
-        return self._prepare(feeds)[1].call(self._declared(feeds))
+        return self._prepare(feeds).prepared.call(self._declared(feeds))
 
     def kernels(self) -> Kernels:
         """The operators of the converted file by what they compute on."""
@@ -96,19 +116,27 @@ class LiteRtSession:
         """Empty: LiteRT's interpreter for Python has no profiler."""
         return ()
 
-    def _prepare(self, feeds: Mapping[str, Array]) -> tuple[Converted, PreparedInterpreter]:
+    def _prepare(self, feeds: Mapping[str, Array]) -> _Loaded:
         feeds = self._declared(feeds)
         shapes = self._shapes(feeds)
         if shapes not in self._prepared:
             file = self._file(shapes)
             while len(self._prepared) >= _KEPT:
                 del self._prepared[next(iter(self._prepared))]
+            given, places = self._with_codes(file) if self._inside else (file.path, ())
             try:
-                prepared = PreparedInterpreter(file.path, file.inputs, feeds, threads=self._threads)
+                prepared = PreparedInterpreter(given, file.inputs, feeds, threads=self._options.threads)
             except Exception as error:  # the interpreter raises ValueError and RuntimeError
                 raise BackendError(f"LiteRT cannot load it ({_line(error)})", where=self._path.name) from None
-            self._prepared[shapes] = (file, prepared)
+            self._prepared[shapes] = _Loaded(file, prepared, places)
         return self._prepared[shapes]
+
+    def _with_codes(self, file: Converted) -> tuple[bytes, Sequence[Place]]:
+        content = file.path.read_bytes()
+        places = places_of(content, self._inside)
+        if places is None:
+            raise BackendError("its codes cannot be told in the converted file", where=self._path.name)
+        return with_outputs(content, places, len(self._outputs)), places
 
     def _declared(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         return as_declared(feeds, {item.name: len(item.sizes) for item in self._inputs})

@@ -14,7 +14,7 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.core.workspace import sha256_bytes
 
-__all__ = ["Operator", "Tensor", "free_batch", "names_of", "operators", "schema", "weight_key"]
+__all__ = ["Operator", "Tensor", "free_batch", "names_of", "numbered_operators", "operators", "schema", "weight_key"]
 
 _NUMPY = ("float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
 
@@ -53,6 +53,11 @@ class Operator:
 
 def operators(content: bytes) -> Iterator[Operator]:
     """Every operator of the main graph."""
+    return (operator for operator, _ in numbered_operators(content))
+
+
+def numbered_operators(content: bytes) -> Iterator[tuple[Operator, list[int]]]:
+    """Every operator of the main graph, with the numbers of its outputs among the file's tensors."""
     classes = schema()
     model = classes.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
@@ -63,11 +68,9 @@ def operators(content: bytes) -> Iterator[Operator]:
         code = model.OperatorCodes(operator.OpcodeIndex())
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         name = names[number] if number != classes.BuiltinOperator.CUSTOM else str(code.CustomCode(), "utf-8")
-        yield Operator(
-            name,
-            tuple(tensors[i] for i in operator.InputsAsNumpy() if i >= 0),
-            tuple(tensors[i] for i in operator.OutputsAsNumpy()),
-        )
+        made = [int(number) for number in operator.OutputsAsNumpy()]
+        read = tuple(tensors[i] for i in operator.InputsAsNumpy() if i >= 0)
+        yield Operator(name, read, tuple(tensors[number] for number in made)), made
 
 
 def _tensor(classes: Any, model: Any, tensor: Any) -> Tensor:

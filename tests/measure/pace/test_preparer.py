@@ -10,8 +10,9 @@ import pytest
 
 from qexplorer.core.errors import BackendError, Cancelled, ChildError
 from qexplorer.core.model import Model
-from qexplorer.measure.pace.preparer import Preparer
+from qexplorer.measure.pace.preparer import Preparer, can_prepare
 from qexplorer.process.parent import run_in_child
+from qexplorer.run.registry import BACKENDS
 from qexplorer.scheduling import working_child
 from qexplorer.scheduling.task import SweepTask, TaskEnd
 from qexplorer.scheduling.working_child import WorkingChild
@@ -41,7 +42,7 @@ def test_files_are_prepared_by_one_child_also_after_one_that_is_none(
         found.prepare(cnn.path, never)
         with pytest.raises(BackendError) as caught:
             found.prepare(broken, never)
-        found.prepare(cnn.path, never, look=True)
+        found.prepare(cnn.path, never)
         assert caught.value.sentence.startswith("broken.onnx: ")
         with pytest.raises(Cancelled):
             found.prepare(cnn.path, lambda: True)
@@ -71,3 +72,9 @@ def test_whoever_waits_for_another_file_can_be_cancelled(cnn: Model) -> None:
     found = Preparer("onnxruntime", 1)
     with found._turn, pytest.raises(Cancelled):
         found.prepare(cnn.path, lambda: True)
+
+
+def test_only_what_serves_every_batch_is_prepared_once_for_all() -> None:
+    """LiteRT's conversion does; a compilation for every shape, or a backend that prepares nothing, does not."""
+    found = {name: can_prepare(BACKENDS.get(name)) for name in ("litert", "torch-inductor", "onnxruntime")}
+    assert found == {"litert": True, "torch-inductor": False, "onnxruntime": False}

@@ -30,6 +30,7 @@ __all__ = [
     "move_whole",
     "one_at_a_time",
     "read_sealed",
+    "sha256_once",
     "sync",
     "write_atomically",
     "write_sealed",
@@ -144,10 +145,19 @@ def _seal(data: bytes) -> bytes:
 def is_whole(path: Path, sha256: str) -> bool:
     """Whether the file at ``path`` has this digest. Read once, and again when its size or times have changed."""
     try:
-        status = path.stat()
-        return _digest(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino) == sha256
+        return sha256_once(path) == sha256
     except OSError:
         return False
+
+
+def sha256_once(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, which is read once, and again when its size or times have changed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    status = path.stat()
+    return _digest(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
 @lru_cache(maxsize=256)

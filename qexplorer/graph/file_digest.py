@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qexplorer.core.workspace import digest_json, sha256_file
+from qexplorer.core.files import sha256_once
+from qexplorer.core.workspace import digest_json
 
 __all__ = ["file_digest"]
 
@@ -17,4 +18,4 @@ def file_digest(path: Path) -> str:
     beside = {
         entry.value for item in model.graph.initializer for entry in item.external_data if entry.key == "location"
     }
-    return digest_json([sha256_file(path), *(sha256_file(path.parent / name) for name in sorted(beside))])
+    return digest_json([sha256_once(path), *(sha256_once(path.parent / name) for name in sorted(beside))])

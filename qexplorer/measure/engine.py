@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from qexplorer.core.results import Run
 from qexplorer.measure.assemble import failed_run, make_run
@@ -31,7 +31,7 @@ from qexplorer.run.registry import BACKENDS
 
 __all__ = ["Engine"]
 
-P, T = ParamSpec("P"), TypeVar("T")
+T = TypeVar("T")
 Slot = tuple[str, str]
 _POLL_S = 0.1
 _WAITING = 16  # threads that wait for another's answers or for files, beside those that hold a place of the machine
@@ -107,8 +107,8 @@ class Engine:
         self._places = {backend: place for place, backend in enumerate(backends)}
         for backend in backends:
             for recipe in self._recipes:
-                judging = self._forecast.judging(backend, recipe) / workers()
-                self._board.plan(self._forecast.judge_step(backend, recipe), judging)
+                seconds = self._forecast.judging(backend, recipe) / workers()
+                self._board.plan(self._forecast.judge_step(backend, recipe), seconds)
             self._board.plan(self._time_step(backend), self._forecast.timing(backend, self._variants))
 
     def submit(self, backend: str, variant: Variant, recipe: str = FLOAT) -> None:
@@ -118,8 +118,7 @@ class Engine:
         """
         slot, step = (backend, variant.digest), self._forecast.judge_step(backend, recipe)
         if slot in self._slots:
-            if slot not in self._judging:
-                self._board.advance(step, 1.0)
+            self._board.advance(step, 0.0 if slot in self._judging else 1.0)
             return
         self._slots[slot] = variant
         scoring = self._scoring(backend, variant)
@@ -152,9 +151,9 @@ class Engine:
                 self.submit(each, floats)
                 return
 
-    def _start(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Future[T]:
-        """Begins ``work`` in another thread, which holds no place of the machine, whoever of this process does now."""
-        return self._pool.submit(self._context.copy().run, work, *given, **named)
+    def _start(self, work: Callable[..., T], *given: Any) -> Future[T]:
+        """Begins ``work`` in another thread, which holds no place of the machine, whoever does now."""
+        return self._pool.submit(self._context.copy().run, work, *given)
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""

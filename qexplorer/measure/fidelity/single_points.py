@@ -96,7 +96,7 @@ def observe(asked: Asked, *, thorough: bool = False, told: Callable[[float], Non
     return witness.judged([()] * len(asked.feeds), thorough=thorough)
 
 
-class _Seen(Protocol):
+class _Observing(Protocol):
     """Judges what was read out."""
 
     def __call__(self, readout: Readout, *, conclusive: bool, disturbed: bool) -> Observation: ...
@@ -174,7 +174,7 @@ class _Witness:
         found = seen(by_groups, conclusive=enough, disturbed=False)
         return found if in_noise is None else _with_witnessed(found, in_noise, points)
 
-    def _right_inside(self, rows: Sequence[Sequence[int]], plain: Readout, seen: _Seen) -> Observation | None:
+    def _right_inside(self, rows: Sequence[Sequence[int]], plain: Readout, seen: _Observing) -> Observation | None:
         """What the codes show that the backend's own file tells, where they show that all is right."""
         if self._inside is None:
             return None

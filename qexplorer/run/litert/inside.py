@@ -21,9 +21,10 @@ import numpy as np
 from qexplorer.core.dataset import Array
 from qexplorer.run.litert.tflite_file import Operator, numbered_operators, schema
 
-__all__ = ["Codes", "Place", "codes_in", "places_of", "with_outputs"]
+__all__ = ["CodePlace", "Codes", "codes_in", "places_of", "with_outputs"]
 
 _MIDDLE = {"uint8": 128, "uint16": 32768}  # LiteRT's codes are signed
+_TOLD = ("int8", "int16", *_MIDDLE)
 _SAME_CODES = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
 Key = tuple[float, int, int]
 
@@ -59,7 +60,7 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CodePlace:
     """A tensor of the file: its number, and whether its channels are last where the graph has them first."""
 
     index: int
@@ -85,13 +86,13 @@ def codes_in(path: Path, names: Sequence[str]) -> list[Codes] | None:
         if len(grid) != 2 or None in grid or name not in shapes or 0 in sizes:
             return None
         scale, zero = (numpy_helper.to_array(each) for each in grid if each is not None)
-        if scale.size != 1:
+        if scale.size != 1 or zero.dtype.name not in _TOLD:
             return None
         found.append(Codes(name, float(np.float32(scale.item())), int(zero.item()), str(zero.dtype), sizes))
     return found
 
 
-def places_of(content: bytes, asked: Sequence[Codes]) -> list[Place] | None:
+def places_of(content: bytes, asked: Sequence[Codes]) -> list[CodePlace] | None:
     """Where each of ``asked`` is in a file; None if one of them cannot be told."""
     there: dict[Key, list[tuple[int, tuple[int, ...]]]] = defaultdict(list)
     for operator, numbers in numbered_operators(content):
@@ -100,7 +101,7 @@ def places_of(content: bytes, asked: Sequence[Codes]) -> list[Place] | None:
     wanted: dict[Key, list[Codes]] = defaultdict(list)
     for each in asked:
         wanted[each.key].append(each)
-    places: dict[str, Place] = {}
+    places: dict[str, CodePlace] = {}
     for key, group in wanted.items():
         found = there[key] * len(group) if len(there[key]) == 1 else there[key]
         if len(found) != len(group):
@@ -109,7 +110,7 @@ def places_of(content: bytes, asked: Sequence[Codes]) -> list[Place] | None:
             turned = _turned(each.sizes, shape[1:])
             if turned is None:
                 return None
-            places[each.name] = Place(number, turned)
+            places[each.name] = CodePlace(number, turned)
     return [places[each.name] for each in asked]
 
 
@@ -133,7 +134,7 @@ def _turned(sizes: Sequence[int], shape: Sequence[int]) -> bool | None:
     return last if plain or last else None
 
 
-def with_outputs(content: bytes, places: Sequence[Place], first: int) -> bytes:
+def with_outputs(content: bytes, places: Sequence[CodePlace], first: int) -> bytes:
     """The file with further outputs: ``output_<first>`` and so on in its signature."""
     import flatbuffers
 

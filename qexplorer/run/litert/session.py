@@ -15,7 +15,7 @@ from qexplorer.core.results import Kernels
 from qexplorer.graph.file_digest import file_digest
 from qexplorer.graph.walk import fed_inputs
 from qexplorer.run.litert.cache import Converted, converted
-from qexplorer.run.litert.inside import Codes, Place, codes_in, places_of, with_outputs
+from qexplorer.run.litert.inside import CodePlace, Codes, codes_in, places_of, with_outputs
 from qexplorer.run.litert.interpreter import PreparedInterpreter
 from qexplorer.run.litert.kernels import kernels_of
 from qexplorer.run.protocol import Executed, SessionOptions
@@ -44,7 +44,7 @@ class _Loaded:
 
     file: Converted
     prepared: PreparedInterpreter
-    places: Sequence[Place]
+    places: Sequence[CodePlace]
 
 
 class LiteRtSession:
@@ -131,7 +131,7 @@ class LiteRtSession:
             self._prepared[shapes] = _Loaded(file, prepared, places)
         return self._prepared[shapes]
 
-    def _with_codes(self, file: Converted) -> tuple[bytes, Sequence[Place]]:
+    def _with_codes(self, file: Converted) -> tuple[bytes, Sequence[CodePlace]]:
         content = file.path.read_bytes()
         places = places_of(content, self._inside)
         if places is None:

@@ -13,7 +13,7 @@ import qexplorer as qx
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.rounding_points import points_of, telling
 from qexplorer.run.litert import inside
-from qexplorer.run.litert.inside import Codes, Place, codes_in, places_of
+from qexplorer.run.litert.inside import CodePlace, Codes, codes_in, places_of
 from qexplorer.run.litert.tflite_file import Operator, Tensor
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Mode, SessionOptions, Telling
@@ -27,7 +27,7 @@ def tensor(shape: tuple[int, ...], scale: float, zero_point: int, dtype: str = "
     return Tensor("", dtype, shape, np.float32([scale]), np.int64([zero_point]), -1, None)
 
 
-def found(made: Made, asked: list[Codes], monkeypatch: pytest.MonkeyPatch) -> list[Place] | None:
+def found(made: Made, asked: list[Codes], monkeypatch: pytest.MonkeyPatch) -> list[CodePlace] | None:
     """Where the codes are in a file whose operators make tensors 10, 11 and so on."""
     operators = [
         (Operator(name, (), (tensor(shape, scale, zero),)), [number])
@@ -45,27 +45,27 @@ def codes(name: str, sizes: tuple[int, ...], scale: float = 0.5, zero: int = 0, 
 @pytest.mark.parametrize(
     ("made", "asked", "expected"),
     [
-        ([("CONV_2D", (1, 7, 5, 3), 0.5, 0)], [codes("a", (3, 7, 5))], [Place(10, True)]),
-        ([("CONV_2D", (1, 3, 7, 5), 0.5, 0)], [codes("a", (3, 7, 5))], [Place(10, False)]),
+        ([("CONV_2D", (1, 7, 5, 3), 0.5, 0)], [codes("a", (3, 7, 5))], [CodePlace(10, True)]),
+        ([("CONV_2D", (1, 3, 7, 5), 0.5, 0)], [codes("a", (3, 7, 5))], [CodePlace(10, False)]),
         ([("CONV_2D", (1, 4, 4, 4), 0.5, 0)], [codes("a", (4, 4, 4))], None),  # either layout
         ([("CONV_2D", (1, 5, 7, 3), 0.5, 0)], [codes("a", (3, 7, 5))], None),  # neither
-        ([("MEAN", (1, 8), 0.5, 0)], [codes("a", (8, 1, 1)), codes("b", (8,))], [Place(10, False)] * 2),
-        ([("MEAN", (1, 1, 1, 8), 0.5, 0)], [codes("a", (8, 1, 1))], [Place(10, False)]),
-        ([("ADD", (1, 8), 0.5, -128)], [codes("a", (8,), zero=0, dtype="uint8")], [Place(10, False)]),
+        ([("MEAN", (1, 8), 0.5, 0)], [codes("a", (8, 1, 1)), codes("b", (8,))], [CodePlace(10, False)] * 2),
+        ([("MEAN", (1, 1, 1, 8), 0.5, 0)], [codes("a", (8, 1, 1))], [CodePlace(10, False)]),
+        ([("ADD", (1, 8), 0.5, -128)], [codes("a", (8,), zero=0, dtype="uint8")], [CodePlace(10, False)]),
         ([("ADD", (1, 8), 0.5, 0)], [codes("a", (8,), zero=0, dtype="uint8")], None),
         ([("ADD", (1, 8), 0.25, 0)], [codes("a", (8,))], None),
         ([("ADD", (1, 9), 0.5, 0)], [codes("a", (8,))], None),
         (
             [("ADD", (1, 8), 0.5, 0), ("RESHAPE", (1, 8), 0.5, 0), ("RELU", (1, 8), 0.5, 0)],
             [codes("a", (8,)), codes("b", (8,))],
-            [Place(10, False), Place(12, False)],
+            [CodePlace(10, False), CodePlace(12, False)],
         ),
         ([("ADD", (1, 8), 0.5, 0)] * 2, [codes(name, (8,)) for name in "abc"], None),
         ([("ADD", (1, 8), 0.5, 0)] * 2, [codes("a", (8,))], None),
     ],
 )
 def test_a_tensor_is_told_by_its_grid_its_size_and_its_turn(
-    made: Made, asked: list[Codes], expected: list[Place] | None, monkeypatch: pytest.MonkeyPatch
+    made: Made, asked: list[Codes], expected: list[CodePlace] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unsigned codes are signed in the file; what only moves values makes no codes anew; doubt gives nothing."""
     assert found(made, asked, monkeypatch) == expected

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.effort import PLANS, UNTRAINED_SAMPLES, Effort
+from qexplorer.measure.kept import write_kept
 from qexplorer.measure.pace import forecast as module
 from qexplorer.measure.pace.forecast import FLOAT, Forecast, expected_seconds
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
@@ -93,3 +96,97 @@ def test_an_untrained_model_is_judged_on_few_samples(cnn: Model) -> None:
     asked = (replace(cnn, untrained=True), [Recipe.parse("w8")], ["onnxruntime"], Effort.QUICK)
     few, many = (expected_seconds(*asked, calibration=100, evaluation=n) for n in (UNTRAINED_SAMPLES, 100_000))
     assert few == many
+
+
+HUNDREDTH = 150_000_000
+"""Products of a model that answers a sample in a hundredth of a second."""
+
+
+@pytest.mark.parametrize(("macs", "seconds"), [(HUNDREDTH, 4.16), (None, 2.68), (0, 1.2592), (15, 1.2592)])
+def test_judging_answers_every_sample_twice_and_some_once_more(cnn: Model, macs: int | None, seconds: float) -> None:
+    """1.2 s of a child's start, and 148 samples by the backend and by the simulation."""
+    forecast = Forecast.of(replace(cnn, macs=macs), 100, Effort.QUICK)
+    assert forecast.judging("onnxruntime", FLOAT) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("each_shape", "fixed", "more"), [(True, None, 45.0), (False, None, 15.0), (True, 4, 15.0), (False, 4, 15.0)]
+)
+def test_a_file_is_prepared_for_each_batch_size_or_once(
+    cnn: Model, monkeypatch: pytest.MonkeyPatch, *, each_shape: bool, fixed: int | None, more: float
+) -> None:
+    """A batch that the file insists on is the only one."""
+    slow = replace(OnnxRuntimeCpu.capabilities, prepares=Preparation("It works", (10, 20), each_shape=each_shape))
+    monkeypatch.setattr(OnnxRuntimeCpu, "capabilities", slow)
+    monkeypatch.setattr(Model, "fixed_batch", fixed)
+    forecast = Forecast.of(replace(cnn, macs=HUNDREDTH), 100, Effort.QUICK)
+    assert forecast.judging("onnxruntime", FLOAT) == pytest.approx(4.16 + more)
+
+
+@pytest.mark.parametrize(("hundredths", "seconds"), [(1, 4.6), (3, 7.12), (10, 8.2)])
+def test_timing_takes_its_budget_or_what_the_calls_take_within_patience(
+    cnn: Model, hundredths: int, seconds: float
+) -> None:
+    """Two variants, quick: 1.2 s of start, 1.8 to 5.4 of calls, 0.6 of throughput, and twenty loadings."""
+    forecast = Forecast.of(replace(cnn, macs=hundredths * HUNDREDTH), 100, Effort.QUICK)
+    assert forecast.timing("onnxruntime", 2) == pytest.approx(seconds)
+
+
+def test_preparing_is_what_is_left_of_observing_and_a_file_for_each_recipe(cnn: Model) -> None:
+    """Algorithms that need samples take seconds each; what observing took the last time is what it takes."""
+    forecast = Forecast.of(replace(cnn, macs=HUNDREDTH), 100, Effort.QUICK)
+    recipes: Any = [SimpleNamespace(algorithms=("a", "b"), needs_samples=needs) for needs in (True, False)]
+    assert forecast.quantizing(recipes) == pytest.approx(0.8 + 8.0)
+    assert forecast.quantizing([]) == pytest.approx(0.4)
+    assert forecast.observing(100) == pytest.approx(2.5)
+    assert forecast.preparing(recipes, 100, 0.25) == pytest.approx(0.75 * 2.5 + 8.8)
+    forecast.note("observe 100", 7.0)
+    assert forecast.preparing([], 100, 0.5) == pytest.approx(3.5 + 0.4)
+
+
+def test_the_promise_is_the_sum_of_its_steps(cnn: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Observing only where a recipe needs statistics; as many samples as are asked for, and no more than there are."""
+    monkeypatch.setattr(module, "workers", lambda: 2)
+    model = replace(cnn, macs=HUNDREDTH)
+    recipes = [Recipe.parse(name) for name in ("float", "w8", "w8a8")]
+
+    def seconds(recipes: list[Recipe], samples: int | None) -> float:
+        return expected_seconds(
+            model, recipes, ["onnxruntime"], Effort.QUICK, calibration=100, evaluation=100, samples=samples
+        )
+
+    timed = Forecast.of(model, 100, Effort.QUICK).timing("onnxruntime", 3)
+    assert seconds(recipes, None) == pytest.approx(2.5 + 0.8 + 3 * 4.16 / 2 + timed)
+    assert seconds(recipes, 500) == seconds(recipes, None)
+    assert seconds(recipes, 50) == pytest.approx(2.5 + 0.8 + 3 * 3.16 / 2 + timed)
+    assert seconds(recipes[:2], None) == pytest.approx(0.4 + 2 * 4.16 / 2 + 4.6)
+
+
+def test_what_others_noted_stays_and_what_is_no_time_is_not_read(cnn: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be written is the next forecast's loss alone."""
+    model = replace(cnn, sha256="5" * 64)
+    write_kept(module._path(model), {"observe 3": 9.0, "observe 4": "long"})
+    first = Forecast.of(model, 100, Effort.QUICK)
+    assert (first.observing(3), first.took) == (9.0, {"observe 3": 9.0})
+    other = Forecast.of(model, 100, Effort.QUICK)
+    first.note("a", 1.2345)
+    other.note("b", -1.0)
+    first.keep()
+    other.keep()
+    assert Forecast.of(model, 100, Effort.QUICK).took == {"observe 3": 9.0, "a": 1.23, "b": 0.0}
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on the device")
+
+    monkeypatch.setattr(module, "write_kept", full)
+    first.keep()
+
+
+@pytest.mark.parametrize(("count", "children"), [(3, 3), (None, 1)])
+def test_where_the_system_says_nothing_of_this_process_all_processors_count(
+    count: int | None, children: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One, where it does not say how many there are."""
+    monkeypatch.delattr(module.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: count)
+    assert module.workers() == children

@@ -54,7 +54,7 @@ def steps_of(page: Any, url: str, where: str, name: str) -> list[tuple[str, floa
     """What one page shows after the click until the first gain, in seconds from the click."""
     page.goto(f"{url}/{where}?s={name}")
     button = page.get_by_role("button", name=PAGES[where])
-    button.wait_for(timeout=120_000)
+    button.wait_for(timeout=300_000)
     page.wait_for_function(
         "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'", timeout=60_000
     )

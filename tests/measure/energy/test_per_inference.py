@@ -68,6 +68,7 @@ def test_a_machine_without_counters_says_so(tmp_path: Path) -> None:
 def test_the_four_meters_are_listed_each_with_a_reason() -> None:
     """rapl, nvml, zeus, estimate; what is not available says why; the estimate always is, and names its assumption."""
     assert METERS.names() == ("rapl", "nvml", "zeus", "estimate")
+    assert [meter.update_s for meter in METERS] == [0.001, 0.1, 0.1, 0.0]  # seconds, as their makers and papers say
     for meter in METERS:
         state = meter.availability()
         assert state.available or state.reason

@@ -13,7 +13,7 @@ from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.weight_grids import weight_grid
 
-__all__ = ["WHICH_TWO", "codes_of_pair", "drawn", "pair_of", "times", "values_of"]
+__all__ = ["WHICH_ONE", "WHICH_TWO", "codes_of_pair", "drawn", "int8_codes", "pair_of", "times", "values_of"]
 
 WHICH_TWO = Slider(
     "at",
@@ -25,6 +25,9 @@ WHICH_TWO = Slider(
     help="A negative scale makes the largest value code -8, so that all 16 codes are used",
 )
 """Which pair of a tensor's neighbours a lesson takes."""
+
+WHICH_ONE = Slider("at", "Which values, % of the way through", 0, 100, 1, 50)
+"""Which neighbours of a tensor a lesson takes, where their number is the lesson's."""
 
 _LARGEST = 3.0e38
 _DRAWN = 4096
@@ -76,6 +79,15 @@ def pair_of(stats: TensorStats, percent: float) -> NDArray[np.float32]:
     values = values_of(stats)
     at = 2 * round((max(values.size // 2, 1) - 1) * percent / 100)
     return np.resize(values[at : at + 2], 2)
+
+
+def int8_codes(stats: TensorStats, percent: float, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32], float]:
+    """So many neighbours that far through the tensor, their codes, and one symmetric int8 scale for all its values."""
+    values = values_of(stats)
+    at = round(max(values.size - count, 0) * percent / 100)
+    taken = np.resize(values[at : at + count], count)
+    grid = weight_grid(values[None], WeightSpec(format="int8", granularity=Granularity.TENSOR), 0, 1)
+    return taken, quantize(taken, grid), float(grid.scale)
 
 
 def codes_of_pair(stats: TensorStats, percent: float) -> tuple[NDArray[np.float32], NDArray[np.int32], float]:

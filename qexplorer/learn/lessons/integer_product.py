@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from qexplorer.learn.controls import Entries, Settings, Slider
 from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
+from qexplorer.learn.scaled import WHICH_ONE, int8_codes
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["ENTRIES"]
@@ -32,13 +33,25 @@ def _rows(
     )
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - the matrices are edited
-    a, w = (np.array(settings[name], np.int64) for name in ("a", "w"))
-    zero, bits, times = int(settings["zero"]), int(settings["accumulator"]), int(settings["times"])
-    exact = times * ((a - zero) @ w)
+def _weights(settings: Settings, tensor: TensorStats | None) -> tuple[NDArray[np.int64], float, str]:
+    """Codes of three rows and two columns, their scale, and which values those of a tensor are."""
+    if tensor is None:
+        return np.array(settings["w"], np.int64), _SCALES[1], ""
+    values, codes, scale = int8_codes(tensor, float(settings["at"]), 6)
+    named = ", ".join(f"{value:.3g}" for value in values)
+    return codes.astype(np.int64).reshape(3, 2), scale, f"The weights {named} are the codes below, at one scale. "
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    a, zero = np.array(settings["a"], np.int64), int(settings["zero"])
+    w, scale, source = _weights(settings, tensor)
+    bits, times = int(settings["accumulator"]), int(settings["times"])
+    exact = (a - zero) @ w
+    scales = (_SCALES[0], scale, _SCALES[2] if tensor is None else _out_scale(exact, _SCALES[0] * scale))
+    exact = times * exact
     kept = _wrapped(exact, bits)
     lost = kept != exact
-    multiplier = _SCALES[0] * _SCALES[1] / _SCALES[2]
+    multiplier = scales[0] * scales[1] / scales[2]
     out = np.clip(np.round(kept * multiplier) + _ZERO_OUT, -128, 127).astype(np.int64)
     right = np.clip(np.round(exact * multiplier) + _ZERO_OUT, -128, 127).astype(np.int64)
     factors = [f"({v})" if v < 0 else str(v) for v in w[:, 0].tolist()]
@@ -47,11 +60,12 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     lines = [
         f"row 1, column 1: {sums}{f', {times} times' if times > 1 else ''} = {exact[0, 0]}",
         f"in {bits} bits: {kept[0, 0]}" + (f"  (wrapped round from {exact[0, 0]})" if lost[0, 0] else ""),
-        f"times s_a * s_w / s_out = {_SCALES[0]} * {_SCALES[1]} / {_SCALES[2]} = {multiplier:g}: "
+        f"times s_a * s_w / s_out = {scales[0]:g} * {scales[1]:.4g} / {scales[2]:.4g} = {multiplier:g}: "
         f"{kept[0, 0] * multiplier:.4g}",
-        f"rounded and clipped to int8: {out[0, 0]}, which is {out[0, 0] * _SCALES[2]:.4g} in float",
+        f"rounded and clipped to int8: {out[0, 0]}, which is {out[0, 0] * scales[2]:.4g} in float",
     ]
     pictures = (
+        *(() if tensor is None else (BoxPicture("Codes of the weights", _rows(w)),)),
         BoxPicture(f"Sums in an accumulator of {bits} bits{framed}", _rows(kept, lost)),
         BoxPicture("The result, requantized to int8", _rows(out, out != right)),
     )
@@ -71,7 +85,12 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         "first": float(out[0, 0]),
         "bits": float(bits),
     }
-    return Shown(pictures, words, numbers, tuple(lines))
+    return Shown(pictures, source + words, numbers, tuple(lines))
+
+
+def _out_scale(sums: NDArray[np.int64], scale: float) -> float:
+    """With which the largest of these sums is code 127, as min-max would have it."""
+    return float(np.abs(sums).max()) * scale / 127 or 1.0
 
 
 ENTRIES = (
@@ -82,10 +101,14 @@ ENTRIES = (
         idea="A layer multiplies and adds **codes**, integers, which is exact as long as the sum fits into "
         "its **accumulator**. Only then one multiplication by s_a * s_w / s_out and one rounding bring "
         "the sum back to 8 bits.",
-        subject=None,
+        subject="weight",
+        distribution="",
+        alone=("w",),
+        beside=("at",),
         controls=(
             Entries("a", "Activations (uint8 codes)", 0, 255, ((200, 17, 90), (3, 255, 128))),
             Entries("w", "Weights (int8 codes)", -127, 127, ((100, -20), (-7, 55), (64, 127))),
+            WHICH_ONE,
             Slider("zero", "Zero point of the activations", 0, 255, 1, 10),
             Slider("times", "Rows, times as long", 1, 400, 1, 1, help="As if the rows were so many times as long"),
             Slider("accumulator", "Bits of the accumulator", 12, 32, 1, 32),

@@ -15,6 +15,7 @@ from qexplorer.learn.lesson import (
     Prediction,
     Shown,
 )
+from qexplorer.learn.scaled import WHICH_ONE, int8_codes
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, GRID
@@ -47,8 +48,17 @@ def _value(kind: str, code: int) -> float:
     return sign * (1 + mantissa / (1 << mantissa_bits)) * 2.0 ** (exponent - bias)
 
 
-def _code(settings: Settings) -> int:
-    return int(settings["code16" if settings["as"] == "half" else "code8"])
+def _code(settings: Settings, tensor: TensorStats | None) -> tuple[int, str]:
+    """The bits, and where those of a tensor's value are from."""
+    half = settings["as"] == "half"
+    if tensor is None:
+        return int(settings["code16" if half else "code8"]), ""
+    (value,), (code,), scale = int8_codes(tensor, float(settings["at"]), 1)
+    if half:
+        with np.errstate(over="ignore"):
+            return int(np.float16(value).view(np.uint16)), f"The value {value:.4g}, cast to FP16. "
+    bits = int(code) & 0xFF
+    return bits, f"The value {value:.4g} has the int8 code {code} at scale {scale:.3g}: {bits:08b}. "
 
 
 def _explained(kind: str, code: int) -> tuple[str, ...]:
@@ -139,9 +149,9 @@ def _gap(kind: str, code: int) -> float:
     return abs(there - here) if np.isfinite(here) and np.isfinite(there) else 0.0
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about one number
-    kind, code = str(settings["as"]), _code(settings)
-    value, gap = _value(kind, code), _gap(str(settings["as"]), _code(settings))
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
+    kind, (code, source) = str(settings["as"]), _code(settings, tensor)
+    value, gap = _value(kind, code), _gap(kind, code)
     finite = bool(np.isfinite(value))
     said = f"{value:.6g}" if finite else "not a number" if np.isnan(value) else "infinity"
     said = "minus zero" if value == 0 and np.signbit(value) else said
@@ -152,7 +162,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
             words += f", {100 * gap / abs(value):.2g} % of the value"
     words += f". {_TITLES[kind]} reaches {_LARGEST[kind]:,.0f} at most"
     numbers = {"value": value if finite else 0.0, "gap": gap, "finite": float(finite), "code": float(code)}
-    return Shown((_boxes(kind, code), _line(kind, value)), f"{words}.", numbers, _explained(kind, code))
+    return Shown((_boxes(kind, code), _line(kind, value)), f"{source}{words}.", numbers, _explained(kind, code))
 
 
 ENTRIES = (
@@ -163,7 +173,10 @@ ENTRIES = (
         idea="Bits are only bits: a format says what they stand for. Integers are **evenly** spaced; floats spend "
         "bits on "
         "an exponent, so that their steps grow with the value.",
-        subject=None,
+        subject="weight",
+        distribution="",
+        alone=("code8", "code16"),
+        beside=("at",),
         controls=(
             Choice("as", "Read the bits as", tuple(_TITLES.items()), "integer"),
             Bits(
@@ -174,11 +187,12 @@ ENTRIES = (
                 only=("as", ("integer", "e4m3", "e5m2")),
             ),
             Bits("code16", "Bits of the code", (("high", 8), ("low", 8)), 0x4A80, only=("as", ("half",))),
+            WHICH_ONE,
         ),
         show=_show,
         prediction=Prediction(
-            "The bits 01010010 are 82 as an 8-bit integer. What are they as an 8-bit float (E4M3)?",
-            ("82, too", "smaller than 82", "larger than 82"),
+            "These eight bits are an 8-bit integer. What are they as an 8-bit float (E4M3)?",
+            ("the same number", "a smaller number", "a larger number"),
             {"as": "e4m3", "code8": 0b01010010},
             lambda before, after: (
                 0 if after["value"] == before["value"] else 1 if after["value"] < before["value"] else 2

@@ -9,13 +9,15 @@ import numpy as np
 from qexplorer.learn.controls import Choice, Settings, Slider
 from qexplorer.learn.lesson import ChartPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
 from qexplorer.learn.pictures import curves
+from qexplorer.learn.scaled import WHICH_TWO, codes_of_pair
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER
 
 __all__ = ["ENTRIES"]
 
-_TARGET, _STEPS = 1.3, 40
+_START, _TARGET, _STEPS = -0.6, 1.3, 40
+_SPAN = (-1.0, 2.5)  # of the staircase that is drawn
 _READS = "Dot: the weight, on its level. Dashed: not rounded. Grey: target."
 _KINDS = (("true", "The true one"), ("through", "Straight through"))
 
@@ -30,34 +32,51 @@ class _Trained:
     losses: list[float]
 
 
-def _train(start: float, scale: float, rate: float, kind: str, steps: int) -> _Trained:
-    """Minimizes (Q(w) - target)^2 by gradient descent, where Q rounds to steps of ``scale``."""
+def _train(ends: tuple[float, float], scale: float, rate: float, kind: str, steps: int) -> _Trained:
+    """Minimizes (Q(w) - target)^2 by gradient descent from a start (the ``ends``); Q rounds to steps of ``scale``."""
+    start, target = ends
     weights, levels, gradients, losses = [start], [], [], []
     for _ in range(steps + 1):
         level = float(np.round(weights[-1] / scale) * scale)
         slope = 1.0 if kind == "through" else 0.0
         levels.append(level)
-        losses.append((level - _TARGET) ** 2)
-        gradients.append(2 * (level - _TARGET) * slope + 0.0)
+        losses.append((level - target) ** 2)
+        gradients.append(2 * (level - target) * slope + 0.0)
         weights.append(weights[-1] - rate * gradients[-1])
     return _Trained(weights[:-1], levels, gradients, losses)
 
 
-def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG001 - it is about one weight
+def _ends(settings: Settings, tensor: TensorStats | None) -> tuple[tuple[float, float], str]:
+    """Where the weight starts and what its level should become, and which values of a tensor these are.
+
+    A tensor's are laid on the staircase so that a step of its 4-bit grid is one of the picture's.
+    """
+    if tensor is None:
+        return (_START, _TARGET), ""
+    pair, _, step = codes_of_pair(tensor, float(settings["at"]))
+    start, target = (round(float(value) / abs(step) * float(settings["scale"]), 4) for value in pair)
+    words = f"The weight {pair[0]:.3g} should become its neighbour, {pair[1]:.3g}, on steps of {abs(step):.3g}, the "
+    return (start, target), f"{words}tensor's at 4 bits (drawn {settings['scale']:g} wide). "
+
+
+def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     scale, rate, kind = float(settings["scale"]), float(settings["rate"]), str(settings["gradient"])
     step = int(settings["step"])
-    way = _train(-0.6, scale, rate, kind, _STEPS)
-    near = float(np.round(_TARGET / scale) * scale)
+    (start, target), source = _ends(settings, tensor)
+    way = _train((start, target), scale, rate, kind, _STEPS)
+    near = float(np.round(target / scale) * scale)
     w, level, gradient = way.weights[step], way.levels[step], way.gradients[step]
     lines = [
-        f"step {step}: w = {w:.4g}, Q(w) = {level:.4g}, loss = (Q(w) - {_TARGET})^2 = {way.losses[step]:.4g}",
-        f"dL/dQ = 2 * ({level:.4g} - {_TARGET}) = {2 * (level - _TARGET):.4g}",
+        f"step {step}: w = {w:.4g}, Q(w) = {level:.4g}, loss = (Q(w) - {target:g})^2 = {way.losses[step]:.4g}",
+        f"dL/dQ = 2 * ({level:.4g} - {target:g}) = {2 * (level - target):.4g}",
         "dQ/dw = " + ("1 (taken so)" if kind == "through" else "0 (on every tread of the staircase)"),
         f"w' = w - {rate:g} * {gradient:.4g} = {w - rate * gradient:.4g}",
     ]
     late = way.levels[-12:]
     swings = len(set(late)) > 1
-    words = f"Step {step}: weight {w:.3g}, level **{level:.3g}**; the level nearest to {_TARGET} is {near:.3g}. "
+    words = (
+        f"{source}Step {step}: weight {w:.3g}, level **{level:.3g}**; the level nearest to {target:g} is {near:.3g}. "
+    )
     if kind == "true":
         words += "The gradient is 0: **nothing moves**."
     elif swings:
@@ -80,9 +99,9 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
         for name, values in (("weight", way.weights), ("its level", way.levels))
         for i, v in enumerate(values[:upto])
     ]
-    rows += [(float(i), _TARGET, "target") for i in (0, _STEPS)]
+    rows += [(float(i), target, "target") for i in (0, _STEPS)]
     pictures = (
-        ChartPicture(_stairs(scale, w, level), _READS),
+        ChartPicture(_stairs(scale, w, level, (start, target)), _READS),
         curves("The weight and its level, step by step", rows, x="step of training", y="value",
                names={"weight": CLIPPING, "its level": INTEGER, "target": FLOAT},
                reads="Training should bring the level to the target.", height=115),
@@ -90,9 +109,9 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:  # noqa: ARG
     return Shown(pictures, words, numbers, tuple(lines))
 
 
-def _stairs(scale: float, w: float, level: float) -> dict[str, object]:
+def _stairs(scale: float, w: float, level: float, ends: tuple[float, float]) -> dict[str, object]:
     """The staircase, and where the weight stands on it."""
-    low, high = -1.0, 2.5
+    low, high = min(_SPAN[0], *ends), max(_SPAN[1], *ends)
     first, last = int(np.floor(low / scale - 0.5)), int(np.ceil(high / scale + 0.5))
     rows, order = [], 0
     for code in range(first, last + 1):
@@ -109,7 +128,7 @@ def _stairs(scale: float, w: float, level: float) -> dict[str, object]:
             "stairs": rows,
             "line": [{"x": low, "y": low}, {"x": high, "y": high}],
             "now": [{"x": w, "y": level}],
-            "target": [{"y": _TARGET}],
+            "target": [{"y": ends[1]}],
         },
         "layer": [
             {
@@ -144,12 +163,15 @@ ENTRIES = (
         idea="Rounding is a staircase, flat but for its jumps, and training follows a **gradient**. The way "
         "out: forward it rounds (**fake quantization**), backward the gradient goes **straight through**, as if it "
         "had not.",
-        subject=None,
+        subject="weight",
+        distribution="",
+        beside=("at",),
         controls=(
             Choice("gradient", "Gradient of rounding", _KINDS, "true"),
             Slider("step", "Step of training", 0, _STEPS, 1, 0),
             Slider("rate", "Learning rate", 0.01, 0.3, 0.01, 0.05),
             Slider("scale", "Width of a step", 0.25, 1.0, 0.05, 0.5),
+            WHICH_TWO,
         ),
         show=_show,
         prediction=Prediction(

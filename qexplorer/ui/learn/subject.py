@@ -62,7 +62,7 @@ def draw_subject(lesson: LessonPlan, place: Place) -> None:
     """The choice: numbers that are set, distributions, the model's weights and what was observed of its activations."""
     if lesson.subject is None or DISTRIBUTION in place.hidden:
         return
-    titles = {"": "Set below"} if lesson.alone else {}
+    titles = {} if lesson.distribution else {"": "Set below" if lesson.alone else "The lesson's own"}
     titles |= {name: each.title for name, each in DISTRIBUTIONS.items()} | _of_model(lesson)
     if place.values not in titles:
         titles[str(place.values)] = str(place.values).removeprefix(OWN)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.load.model import load_model
 from qexplorer.load.store import find
+from qexplorer.ui.distributions import together
 from tests.pages.app import editor_data, open_app
 from tests.pages.on_distributions import PAGE, charts, control, opened
 
@@ -119,6 +121,21 @@ def test_two_stand_on_one_axis(workspace_folder: Path) -> None:
     first, second = editor_data(app), editor_data(app, "grid_editor_beside")
     assert second["title"].startswith("hidden2.weight")
     assert first["view"] == second["view"]
+
+
+def test_the_second_of_two_is_told_from_bins_too(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of a large weight under one share, beside the same weight: about, and value by value when asked."""
+    monkeypatch.setattr(together, "_MANY", 100)
+    own = {"beside_weight_granularity": "block", "beside_weight_range": "ratio"}
+    app = opened(workspace_folder, look_closer="Side by side", tensor_weight="hidden1.weight", **own)
+    assert "from bins of the values" not in editor_data(app)["said"]
+    about = editor_data(app, "grid_editor_beside")
+    assert about["said"].startswith(f"About {about['split']['sqnr']:.1f} dB, from bins of the values.")
+    app.button("beside_exactly").click().run()
+    assert not app.exception
+    exact = editor_data(app, "grid_editor_beside")
+    assert exact["said"].startswith("Signal to quantization noise")
+    assert exact["split"]["sqnr"] == pytest.approx(about["split"]["sqnr"], abs=0.05)
 
 
 def test_a_link_brings_both_of_two() -> None:

@@ -12,10 +12,11 @@ from qexplorer.core.foreign.media import in_label
 from qexplorer.core.model import Model
 from qexplorer.ui.distributions.before_after import kept_setting
 from qexplorer.ui.distributions.controls import Settings, draw_grid_controls, set_all
-from qexplorer.ui.distributions.drawn_grid import drawn, view_of
+from qexplorer.ui.distributions.drawn_grid import drawn
 from qexplorer.ui.distributions.editor import EDITOR, Tried, draw_tensor_editor, editor_view, take_over
 from qexplorer.ui.distributions.tensor import tensor_label, tensor_names, tensor_stats
 from qexplorer.ui.distributions.to_recipe import is_decoded
+from qexplorer.ui.distributions.together import draw_exactly, view_after_drag
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS, EditorView, reach_of
 from qexplorer.ui.session import remembered, show_error
 from qexplorer.ui.view.choices import choice
@@ -105,8 +106,9 @@ def draw_second_controls(model: Model, stats: TensorStats, second: TensorStats, 
 
 def second_view(
     model: Model, second: Second, source: str, first: EditorView, channel: int | None
-) -> tuple[EditorView, EditorView | None]:
-    """Both on one axis; the second is None where it cannot be had, with a sentence why.
+) -> tuple[EditorView, EditorView | None, bool]:
+    """Both on one axis, and whether the error of the second is told from bins; it is None where it cannot be had, with
+    a sentence why.
 
     Args:
         model: whose tensors they are.
@@ -117,19 +119,21 @@ def second_view(
     """
     stats, settings = second.stats, second.settings
     try:
-        view = view_of(source, stats.name, settings, stats)
+        view, about = view_after_drag(source, stats, settings, PLACE)
     except QExplorerError as error:
         show_error(error)
-        return first, None
-    how: dict[str, Any] = {"shares": False, "log": first.log, "bent": first.bent, "hide": EDITOR_PARTS}
+        return first, None, False
+    how: dict[str, Any] = {"shares": False, "about": about, "log": first.log, "bent": first.bent, "hide": EDITOR_PARTS}
     found = editor_view(
         model, stats, settings, Tried(stats, source, 1.0), view, drawn(source, stats, view, channel), **how
     )
     ends = list(zip(reach_of(first), reach_of(found), strict=True))
     axis = (min(ends[0]), max(ends[1]))
-    return replace(first, view=axis), replace(found, view=axis)
+    return replace(first, view=axis), replace(found, view=axis), about
 
 
-def draw_second(second: Second, found: EditorView) -> None:
-    """The second editor."""
+def draw_second(second: Second, found: EditorView, *, about: bool) -> None:
+    """The second editor; where its error is told ``about``, it can be had exactly."""
     draw_tensor_editor(second.stats, Tried(second.stats, "", 1.0), found, _KEY)
+    if about:
+        draw_exactly(second.stats.name, second.settings, PLACE)

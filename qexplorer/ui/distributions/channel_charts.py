@@ -9,7 +9,6 @@ import streamlit as st
 
 from qexplorer.core.foreign.media import in_chart
 from qexplorer.core.formats import Format
-from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.model import Model
 from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
@@ -17,7 +16,7 @@ from qexplorer.report.tensor_charts.channel_heat import heat_info, heat_rows, he
 from qexplorer.report.tensor_charts.channels import MOST_BARS, channel_info, channel_rows, channel_spec
 from qexplorer.ui.charts import draw_saving
 from qexplorer.ui.distributions.controls import Settings
-from qexplorer.ui.distributions.editor import Tried, mirrored
+from qexplorer.ui.distributions.editor import GridKey, Tried, grid_key
 from qexplorer.ui.session import remembered
 from qexplorer.ui.view.choices import chosen
 
@@ -44,8 +43,7 @@ def draw_channels(model: Model, judged: Tried, settings: Settings, view: GridVie
         required=True,
         **remembered("channel_order", CHANNEL_VIEWS[0], CHANNEL_VIEWS),
     )
-    named = (settings.format, mirrored(settings), has_signs(settings.grid_format))
-    found = _spoiler(judged.source, stats.name, *named, stats, settings.grid_format)
+    found = _spoiler(grid_key(judged, stats.name, settings), stats, settings.grid_format)
     st.markdown(spoiler_text(found, len(stats.channels.count), exact=stats.array is not None))
     if shown in CHANNEL_VIEWS[:2]:
         spec, rows = _ranges(model, stats, view, by_range=shown == CHANNEL_VIEWS[1])
@@ -84,18 +82,10 @@ def spoiler_text(found: Spoiler | None, channels: int, *, exact: bool) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _spoiler(
-    source: str,  # noqa: ARG001 - the first five are the key
-    name: str,  # noqa: ARG001
-    format: str,  # noqa: ARG001
-    mirrored: bool,
-    signs: bool,  # noqa: ARG001
-    _stats: TensorStats,
-    _format: Format,
-) -> Spoiler | None:
+def _spoiler(key: GridKey, _stats: TensorStats, _format: Format) -> Spoiler | None:
     from qexplorer.observe.editing.spoiler import spoiler
 
-    return spoiler(_stats, _format, symmetric=mirrored)
+    return spoiler(_stats, _format, symmetric=key.mirrored)
 
 
 def _ranges(

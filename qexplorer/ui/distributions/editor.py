@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
@@ -29,7 +29,18 @@ if TYPE_CHECKING:
 EDITOR = "grid_editor"
 """Key of the page's first editor."""
 
-__all__ = ["EDITOR", "Tried", "draw_tensor_editor", "editor_view", "said_of", "take_over", "tried", "value_looked_at"]
+__all__ = [
+    "EDITOR",
+    "GridKey",
+    "Tried",
+    "draw_tensor_editor",
+    "editor_view",
+    "grid_key",
+    "said_of",
+    "take_over",
+    "tried",
+    "value_looked_at",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +135,7 @@ def editor_view(
     """
     known = None if shown.grid is None else shown.grid.format  # with the levels that it learned
     part = "" if shown.channel is None else f", channel {shown.channel}"
-    named = (settings.format, mirrored(settings), has_signs(settings.grid_format))
-    marks = _marks(judged.source, stats.name, *named, judged.stats, settings.grid_format)
+    marks = _marks(grid_key(judged, stats.name, settings), judged.stats, settings.grid_format)
     all_of = Together(None)
     if known is None and shown.channel is None and view.grid.axis is not None:
         all_of = together(judged.source, stats, settings, view)
@@ -153,6 +163,29 @@ def mirrored(settings: Settings) -> bool:
     return settings.symmetric or not get_format(settings.format).has_zero_point
 
 
+class GridKey(NamedTuple):
+    """What is kept of a tensor under one grid is kept under this.
+
+    Attributes:
+        source: of its values.
+        tensor: its name.
+        format: of the grid.
+        mirrored: whether the grid reaches as far down as up.
+        signs: whether its scales may have either sign.
+    """
+
+    source: str
+    tensor: str
+    format: str
+    mirrored: bool
+    signs: bool
+
+
+def grid_key(judged: Tried, tensor: str, settings: Settings) -> GridKey:
+    """The key of a tensor under the grid that the controls say."""
+    return GridKey(judged.source, tensor, settings.format, mirrored(settings), has_signs(settings.grid_format))
+
+
 def _clip(settings: Settings, view: GridView, shown: Drawn) -> tuple[float, float]:
     """The range that was asked for: laid over it again, the format gives the grid that is drawn."""
     if shown.grid is None:
@@ -166,24 +199,16 @@ def _clip(settings: Settings, view: GridView, shown: Drawn) -> tuple[float, floa
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _marks(
-    source: str,  # noqa: ARG001 - the first five are the key
-    name: str,  # noqa: ARG001
-    format: str,  # noqa: ARG001
-    mirrored: bool,
-    signs: bool,  # noqa: ARG001
-    _stats: TensorStats,
-    _format: Format,
-) -> tuple[Mark, ...]:
+def _marks(key: GridKey, _stats: TensorStats, _format: Format) -> tuple[Mark, ...]:
     """The range that each calibrator chooses for one grid over the whole tensor, with its usual options."""
     from qexplorer.observe.calibrate import calibrate
 
     marks = []
     for each in calibrator_controls.names_offered(_format, Granularity.TENSOR, _stats.kind):
         options = options_among(each, starting_options(each))
-        low, high = calibrate(_stats, each, format=_format, symmetric=mirrored, options=options)
+        low, high = calibrate(_stats, each, format=_format, symmetric=key.mirrored, options=options)
         low, high = min(low, 0.0), max(high, 0.0)
-        if mirrored:
+        if key.mirrored:
             low, high = symmetric_ends(_format, low, high)
         if high > low:
             marks.append(Mark(calibrator_controls.title_of(each), low, high))

@@ -30,7 +30,7 @@ from qexplorer.ui.distributions.numbers import draw_statistics
 from qexplorer.ui.distributions.one_value import ONE_VALUE, draw_one_value
 from qexplorer.ui.distributions.tensor import choose_tensor, tensor_names
 from qexplorer.ui.distributions.to_recipe import draw_use_in_recipe, is_decoded
-from qexplorer.ui.distributions.together import ask_exactly, grid_at_share, view_after_drag
+from qexplorer.ui.distributions.together import draw_exactly, grid_at_share, view_after_drag
 from qexplorer.ui.empty_page import draw_first_sample
 from qexplorer.ui.grid_editor.payload import EDITOR_PARTS
 from qexplorer.ui.session import current_model, remembered, show_error
@@ -108,14 +108,13 @@ def _explore(model: Model, stats: TensorStats, source: str) -> None:
         found = editor_view(model, stats, settings, judged, view, shown, **how)
         if second is not None and places is not None:
             with places[0]:
-                found, under = second_view(model, second, source, found, shown.channel)
+                found, under, told = second_view(model, second, source, found, shown.channel)
                 if under is not None:
-                    draw_second(second, under)
+                    draw_second(second, under, about=told)
         draw_tensor_editor(stats, judged, found)
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="files_of_editor"):
             if about:
-                asks: dict[str, Any] = {"on_click": ask_exactly, "args": (stats.name, settings)}
-                st.button("Judge value by value", key="exactly", type="tertiary", icon=":material/rule:", **asks)
+                draw_exactly(stats.name, settings)
             now = write_link(_linked(stats, beside), shared_model(model))
             draw_share(now, PARTS, own=OWN_MODEL if DIGEST in now else None)
             draw_files(model, judged, settings, shown, log=log, bent=bent)

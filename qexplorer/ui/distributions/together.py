@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -28,6 +28,7 @@ __all__ = [
     "RATIO",
     "Together",
     "ask_exactly",
+    "draw_exactly",
     "grid_at_share",
     "in_values",
     "quick_view",
@@ -133,13 +134,13 @@ def _bins(
     return ratio_bins(_stats, _format, symmetric=mirrored, axis=_laid[0], block=_laid[1])
 
 
-def view_after_drag(source: str, stats: TensorStats, settings: Settings) -> tuple[GridView, bool]:
+def view_after_drag(source: str, stats: TensorStats, settings: Settings, place: str = "") -> tuple[GridView, bool]:
     """The tensor under the grid that ``settings`` asks for, and whether its error is told from bins.
 
     Value by value 25 million of them take longer than a drag may where each block has a scale, or levels are not evenly
-    spaced.
+    spaced. ``place`` says where the controls stand, which may ask for that all the same.
     """
-    found = None if _exactly(stats, settings) else quick_view(source, stats, settings)
+    found = None if _exactly(stats, settings, place) else quick_view(source, stats, settings)
     return (view_of(source, stats.name, settings, stats), False) if found is None else (found, True)
 
 
@@ -171,12 +172,18 @@ def grid_at_share(stats: TensorStats, settings: Settings) -> Grid:
     return shared_grid(stats, settings.grid_format, settings.symmetric, block, share)
 
 
-def ask_exactly(tensor: str, settings: Settings) -> None:
+def ask_exactly(tensor: str, settings: Settings, place: str = "") -> None:
     """Has the tensor judged value by value under these settings, in front of a run."""
-    chosen(_exactly_name(tensor), settings.text)
+    chosen(_exactly_name(tensor, place), settings.text)
 
 
-def _exactly(stats: TensorStats, settings: Settings) -> bool:
+def draw_exactly(tensor: str, settings: Settings, place: str = "") -> None:
+    """The button behind an error that bins tell."""
+    asks: dict[str, Any] = {"on_click": ask_exactly, "args": (tensor, settings, place)}
+    st.button("Judge value by value", key=f"{place}exactly", type="tertiary", icon=":material/rule:", **asks)
+
+
+def _exactly(stats: TensorStats, settings: Settings, place: str) -> bool:
     """Whether every value is judged: after a drag only where that is fast, or was asked for."""
     shared = settings.calibrator == RATIO and settings.granularity != "tensor" and settings.clip is None
     kind = settings.grid_format
@@ -184,13 +191,13 @@ def _exactly(stats: TensorStats, settings: Settings) -> bool:
         return True
     if not shared or stats.array is None or stats.axis is None or stats.array.size <= _MANY or kind.learns:
         return True
-    if kind.reach(np.ones(2)) is not None or choice(_exactly_name(stats.name), None) == settings.text:
+    if kind.reach(np.ones(2)) is not None or choice(_exactly_name(stats.name, place), None) == settings.text:
         return True
     return kind.is_uniform and settings.granularity == "channel"
 
 
-def _exactly_name(tensor: str) -> str:
-    return f"tensor_exactly:{tensor}"
+def _exactly_name(tensor: str, place: str) -> str:
+    return f"{place}tensor_exactly:{tensor}"
 
 
 def _shares(bins: RatioBins, stats: TensorStats, view: GridView) -> np.ndarray:

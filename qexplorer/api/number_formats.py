@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qexplorer.core.formats import FORMATS, Format, Storage
 from qexplorer.core.wire import Wire
+
+if TYPE_CHECKING:
+    from qexplorer.run.protocol import Capabilities
 
 __all__ = ["FormatFacts", "formats"]
 
@@ -22,7 +26,8 @@ class FormatFacts(Wire):
         bits: of one packed code.
         levels: all finite values at scale 1, ascending; None where there are more than 256, or where they are learned.
         count: how many there are; None for float32.
-        runs_on: backends that declare kernels which compute on its codes; float32 runs on all.
+        runs_on: backends that declare kernels which compute on its codes, or of a 16-bit float in that type on this
+            machine; float32 runs on all.
         roles: what it can be asked for: ``weight``, ``activation``.
         granularities: how its scales can be shared; none without a scale.
         stored: the ONNX type that stores a code.
@@ -54,7 +59,7 @@ def _facts(found: Format) -> FormatFacts:
     names = [
         each.name
         for each in BACKENDS
-        if whole or found.name in each.capabilities.weight_formats | each.capabilities.activation_formats
+        if whole or found.name in _computed(each.capabilities, half=found.storage is Storage.CAST)
     ]
     return FormatFacts(
         found.name,
@@ -67,3 +72,7 @@ def _facts(found: Format) -> FormatFacts:
         found.carrier,
         not names,
     )
+
+
+def _computed(declared: Capabilities, *, half: bool) -> frozenset[str]:
+    return declared.halves() if half else declared.weight_formats | declared.activation_formats

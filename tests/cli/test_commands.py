@@ -61,6 +61,9 @@ def test_formats_lists_levels_and_backends(qexplorer: Any) -> None:
     assert listed["int4"]["levels"] == list(range(-8, 8))
     assert (listed["int16"]["levels"], listed["int16"]["count"]) == (None, 65536)
     assert {"onnxruntime", "openvino"} <= set(listed["int8"]["runs_on"])
+    assert {"torch", "torch-inductor"} <= set(listed["fp16"]["runs_on"]) & set(listed["bf16"]["runs_on"])
+    assert not {"onnxruntime", "litert"} & {*listed["fp16"]["runs_on"], *listed["bf16"]["runs_on"]}, "widened there"
+    assert not listed["bf16"]["simulated"]
     assert (listed["nf4"]["runs_on"], listed["nf4"]["simulated"]) == ([], True)
     table = qexplorer("formats").out
     assert all(name in table for name in listed)

@@ -50,7 +50,9 @@ class OnnxRuntimeGpu:
 
     def __init__(self, name: str, label: str, provider: str, formats: frozenset[str], facts: Facts) -> None:
         self.name, self.label, self.provider, self.facts = name, label, provider, facts
-        self.capabilities = Capabilities("gpu", formats, formats, simulates=False)
+        self.capabilities = Capabilities(
+            "gpu", formats, formats, simulates=False, halves=lambda: frozenset({"fp16", "bf16"})
+        )
 
     def availability(self) -> Availability:
         """Whether a session with the provider really uses it (found once)."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["OPENVINO_CPU", "OPENVINO_GPU", "OpenVino", "OpenVinoSession"]
 
 _KEPT = 4  # compiled shapes: the three batch sizes that are timed, and the rest of the last batch
+_HALVES = {"f16": "fp16", "bf16": "bf16"}
 _WEIGHTS = frozenset(f"int{bits}" for bits in range(2, 9))  # unsigned weights are unpacked to float first
 _ACTIVATIONS = frozenset(f"{u}int{bits}" for bits in range(2, 9) for u in ("", "u"))
 Shapes = tuple[tuple[int, ...], ...]
@@ -54,7 +55,9 @@ class OpenVino:
 
     def __init__(self, name: str, label: str, device: str, facts: Facts) -> None:
         self.name, self.label, self.device, self.facts = name, label, device, facts
-        self.capabilities = Capabilities(device.lower(), _WEIGHTS, _ACTIVATIONS, simulates=False)
+        self.capabilities = Capabilities(
+            device.lower(), _WEIGHTS, _ACTIVATIONS, simulates=False, halves=lambda: _halves(device)
+        )
 
     def availability(self) -> Availability:
         """Whether the package is there and, for a GPU, whether OpenVINO lists one."""
@@ -185,12 +188,21 @@ OPENVINO_CPU = OpenVino("openvino", "OpenVINO", "CPU", Facts("#00936b", ("openvi
 OPENVINO_GPU = OpenVino("openvino-gpu", "OpenVINO (GPU)", "GPU", Facts("#4d9a3c", ("openvino",), rank=80))
 
 
+def _halves(device: str) -> frozenset[str]:
+    """16-bit floats that the processor computes in; none where OpenVINO or the device is missing."""
+    if importlib.util.find_spec("openvino") is None:
+        return frozenset()
+    core = _core()
+    if not any(found.startswith(device) for found in core.available_devices):
+        return frozenset()
+    able = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    return frozenset(name for name in _HALVES.values() if name.upper() in able)
+
+
 def _settings(model: openvino.Model, options: SessionOptions, device: str) -> dict[str, Any]:
     """What a graph is compiled with; the graph itself says which float it wants."""
     wanted = half_precision(model)
-    able = wanted and {"f16": "FP16", "bf16": "BF16"}[wanted] in _core().get_property(
-        device, "OPTIMIZATION_CAPABILITIES"
-    )
+    able = wanted and _HALVES[wanted] in _halves(device)
     settings: dict[str, Any] = {
         # Asked for f16 on a processor without it, OpenVINO 2026.4 computes in bf16 without a word.
         "INFERENCE_PRECISION_HINT": wanted if able else "f32",

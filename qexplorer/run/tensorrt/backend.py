@@ -29,7 +29,13 @@ class TensorRt:
 
     name = "tensorrt"
     label = "TensorRT"
-    capabilities = Capabilities("gpu", frozenset({"int8"}), frozenset({"int8"}), simulates=False)
+    capabilities = Capabilities(
+        "gpu",
+        frozenset({"int8"}),
+        frozenset({"int8"}),
+        simulates=False,
+        halves=lambda: frozenset({"fp16", "bf16"}),
+    )
     facts = Facts("#6f8f00", ("tensorrt", "torch"), rank=30)
 
     def availability(self) -> Availability:

@@ -19,6 +19,7 @@ _CAPABILITIES = Capabilities(
     weight_formats=frozenset(f"int{bits}" for bits in range(2, 9)),
     activation_formats=frozenset({"uint8", "int8", *(f"{u}int{bits}" for bits in (2, 3, 5, 6, 7) for u in ("", "u"))}),
     simulates=False,
+    halves=lambda: frozenset({"fp16", "bf16"}),
     prepares=Preparation("PyTorch compiles", (10, 20), each_shape=True),
 )
 _FACTS = Facts("#a97c50", ("torch",), rank=60)

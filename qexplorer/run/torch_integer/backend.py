@@ -12,6 +12,7 @@ from qexplorer.run.protocol import Availability, Capabilities, Facts, Session, S
 
 __all__ = ["TORCH", "TORCH_CUDA", "TorchInteger"]
 
+_HALVES = frozenset({"fp16", "bf16"})
 _EIGHT = frozenset(f"{sign}int{bits}" for bits in range(2, 9) for sign in ("", "u"))
 _DRIVER_NODES = ("/dev/nvidiactl", "/dev/dxg")  # Linux, and Windows' Linux
 
@@ -34,8 +35,9 @@ class TorchInteger:
 
     @property
     def capabilities(self) -> Capabilities:
-        """All integer formats of at most 8 bits, per tensor or channel; simulates."""
-        return Capabilities("gpu" if self.device == "cuda" else "cpu", _EIGHT, _EIGHT, simulates=True)
+        """All integer formats of at most 8 bits, per tensor or channel; 16-bit floats as they are; simulates."""
+        device = "gpu" if self.device == "cuda" else "cpu"
+        return Capabilities(device, _EIGHT, _EIGHT, simulates=True, halves=lambda: _HALVES)
 
     def availability(self) -> Availability:
         """Whether torch is installed, and sees a CUDA device if it is to."""

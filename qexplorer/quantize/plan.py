@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qexplorer.core.errors import DataError, RecipeError
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import Granularity, get_format
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import GraphIndex, index_of
@@ -154,4 +154,16 @@ def _notes(model: Model, recipe: Recipe, decisions: Mapping[str, Decision]) -> t
     dynamic = [d for d in decisions.values() if d.treatment is Treatment.DYNAMIC and d.spec.activations]
     if any(d.spec.activations and d.spec.activations.symmetric for d in dynamic):
         notes.append("dynamic activations are asymmetric (DynamicQuantizeLinear has no other form)")
-    return tuple(notes)
+    return (*notes, *_scales_beside_the_format(decisions))
+
+
+def _scales_beside_the_format(decisions: Mapping[str, Decision]) -> list[str]:
+    """Formats that are defined with a scale for each block, and have others."""
+    specs = [d.spec.weights for d in decisions.values() if d.treatment is not Treatment.FLOAT and d.spec.weights]
+    found = {(each.format, each.granularity): get_format(each.format).default_block for each in specs}
+    return [
+        f"{name} is defined with a scale for each {block} values, and a scale for each {shared} is no {name}, but "
+        "numbers of its levels"
+        for (name, shared), block in found.items()
+        if block is not None and shared != Granularity.BLOCK
+    ]

@@ -73,6 +73,15 @@ def test_a_recurrent_layer_says_that_it_cannot_be_quantized() -> None:
     assert plan.layer("dense").treatment == plan.layer("head").treatment == "quantized"
 
 
+@pytest.mark.parametrize(("name", "said"), [("mxfp4-tensor", 1), ("mxfp4", 0), ("nvfp4-b32", 0), ("nf4-tensor", 0)])
+def test_a_block_format_without_blocks_is_noted(name: str, said: int) -> None:
+    """What its specification shares among 32 values is one for a tensor here, and the plan says that it is not it."""
+    notes = _plan(case("cnn"), name).notes
+    assert (
+        sum("mxfp4 is defined with a scale for each 32 values, and a scale for each tensor" in n for n in notes) == said
+    )
+
+
 def test_a_rule_that_matches_nothing_is_noted() -> None:
     """A misspelt rule does not pass in silence."""
     assert "rule 'nowhere*' matches no layer" in _plan(case("cnn"), _rules("{match: nowhere*, float: true}")).notes

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
-from qexplorer.cli.terminal import ProgressLine, print_json, print_table, say
+from qexplorer.cli.terminal import ProgressLine, print_json, print_report
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.report.table import run_cells
 from qexplorer.run.registry import reference, usable
 
 if TYPE_CHECKING:
     from qexplorer.measure.comparison import Progress
-    from qexplorer.report.table import ComparisonTable
 
 __all__ = ["run"]
 
@@ -49,15 +47,5 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(table.to_json())
     else:
-        _print(table)
+        print_report(table)
     return 0 if all(run.status is Status.OK for run in table.runs) else 1
-
-
-def _print(table: ComparisonTable) -> None:
-    rows = [run_cells(run, table.runs) for run in table.runs]
-    print_table(list(rows[0]), [list(row.values()) for row in rows])
-    say()
-    for line in (*table.conditions, *table.notes):
-        say(line)
-    for note in table.comparison.data["notes"]:
-        say(f"note: {note}")

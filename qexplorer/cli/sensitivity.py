@@ -7,13 +7,7 @@ from typing import Any
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
-from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
-from qexplorer.report.sensitivity_charts.sensitivity_table import (
-    SENSITIVITY_HEADER,
-    accord_words,
-    sensitivity_cells,
-    whole_words,
-)
+from qexplorer.cli.terminal import ProgressLine, print_json, print_report
 from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
 
 __all__ = ["run"]
@@ -41,7 +35,7 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(plain_report(report))
     else:
-        _print(report)
+        print_report(report)
     return 0
 
 
@@ -60,20 +54,3 @@ def _plain(layer: LayerSensitivity, found: dict[str, Any]) -> dict[str, Any]:
         "sqnr_db": None if evaluated is None else evaluated.sqnr_db,
         **{key: value for key, value in found.items() if key != "name"},
     }
-
-
-def _print(report: SensitivityReport) -> None:
-    print_facts(
-        {
-            "model": report.model,
-            "recipe": report.recipe_name,
-            "samples": f"{report.n} calibration samples of {report.data}",
-            "loss": "Kullback-Leibler divergence, nats" if report.unit == "nats" else "squared error over signal",
-            **({"all layers": whole_words(report)} if report.whole is not None else {}),
-            "gradient": report.no_gradient or accord_words(report) or "foretold alone, nothing was evaluated",
-        }
-    )
-    say()
-    print_table(SENSITIVITY_HEADER, sensitivity_cells(report))
-    for note in report.notes:
-        say(f"note: {note}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import time
@@ -12,11 +11,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qexplorer.core.foreign.media import in_terminal
+from qexplorer.core.words.columns import fact_lines, table_lines
 
 if TYPE_CHECKING:
     from qexplorer.process.places.waiting import Waiting
 
-__all__ = ["ProgressLine", "fail", "print_facts", "print_json", "print_table", "say", "stdout_to_stderr", "warn"]
+__all__ = [
+    "ProgressLine",
+    "fail",
+    "print_facts",
+    "print_json",
+    "print_report",
+    "print_table",
+    "say",
+    "stdout_to_stderr",
+    "warn",
+]
 
 
 def say(text: str = "") -> None:
@@ -58,26 +68,24 @@ def print_json(value: Any) -> None:
 
 def print_facts(facts: Mapping[str, object]) -> None:
     """Prints names and values in two columns; what is None is left out."""
-    shown = {name: in_terminal(str(value)) for name, value in facts.items() if value is not None}
-    width = max((len(name) for name in shown), default=0)
-    for name, value in shown.items():
-        sys.stdout.write(f"{name:<{width}}  {value}\n")
+    for line in fact_lines(facts):
+        sys.stdout.write(f"{line}\n")
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints aligned columns; columns in which every cell is a number (with its unit) are aligned to the right."""
-    cells = [["" if cell is None else in_terminal(str(cell), _MOST_OF_A_CELL) for cell in row] for row in rows]
-    columns = list(zip(*cells, strict=True)) if cells else [()] * len(header)
-    widths = [max(len(name), *(len(cell) for cell in column), 0) for name, column in zip(header, columns, strict=True)]
-    right = [bool(column) and all(_is_number(cell) for cell in column) for column in columns]
-    for row in (list(header), *cells):
-        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+    for line in table_lines(header, rows):
+        sys.stdout.write(f"{line}\n")
 
 
-_MOST_OF_A_CELL = 300
+def print_report(report: object) -> None:
+    """Prints what a verb found as ``print`` shows it in Python."""
+    from qexplorer.report.as_text.reports import told_of
+
+    sys.stdout.write(f"{told_of(report).text}\n")
+
+
 _BETWEEN_S = 15.0  # lines of progress where stderr is no terminal
-_NUMBER = re.compile(r"(?:[+-]?[0-9.]+(?: ?[kMGB%]?B?)?|–|)")  # noqa: RUF001 - the dash of an empty cell
 
 
 class ProgressLine:
@@ -118,7 +126,3 @@ class ProgressLine:
             self._told = self._clock()
             sys.stderr.write(f"qexplorer: {in_terminal(text.strip())}\n")
         sys.stderr.flush()
-
-
-def _is_number(cell: str) -> bool:
-    return _NUMBER.fullmatch(cell) is not None

@@ -16,6 +16,7 @@ from qexplorer.core.results import Run
 from qexplorer.measure.effects.effect_types import EffectReport
 from qexplorer.quantize.plan_types import QuantizedModel
 from qexplorer.quantize.training.diaries.outcome import TrainedModel
+from qexplorer.report.as_text.reports import TELLERS, told_of
 from qexplorer.report.effect_charts.effect_table import EFFECT_HEADER, effect_cells, effect_sentence
 from qexplorer.report.statements.cautions import cautions_of
 from qexplorer.report.table import ComparisonTable, run_cells, run_notes
@@ -29,6 +30,7 @@ __all__ = [
     "model_html",
     "quantized_html",
     "recipe_html",
+    "report_html",
     "run_html",
     "table_html",
 ]
@@ -123,6 +125,14 @@ def comparison_html(table: ComparisonTable) -> str:
     return title + table_html(list(rows[0]) if rows else [], [list(row.values()) for row in rows]) + _notes(table.notes)
 
 
+def report_html(report: object) -> str:
+    """What is told of a report that a verb returned: facts, tables, notes."""
+    told = told_of(report)
+    facts = [(name, value) for name, value in told.facts.items() if value is not None]
+    tables = "".join(table_html(table.header, table.rows) for table in told.tables)
+    return table_html(("", ""), facts) + tables + _notes(told.notes)
+
+
 def _title(name: str, facts: Sequence[str]) -> str:
     return f'<p style="color:inherit;margin:.3em 0"><b>{in_html(name)}</b> · {in_html(", ".join(facts))}</p>'
 
@@ -155,4 +165,6 @@ show_with(QuantizedModel, quantized_html)
 show_with(EffectReport, effects_html)
 show_with(TrainedModel, training_html)
 show_with(Run, run_html)
+for _kind in TELLERS:
+    show_with(_kind, report_html, lambda report: told_of(report).text)
 show_with(ComparisonTable, comparison_html)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.results import Run
 from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.run_columns import COLUMNS as RUN_COLUMNS
@@ -36,7 +36,7 @@ COLUMNS: tuple[str, ...] = tuple(value.name for value in _VALUES)
 """Names of the columns of the frame and the CSV."""
 
 
-class ComparisonTable:
+class ComparisonTable(ShownReport):
     """What :func:`qexplorer.compare` returns.
 
     Args:
@@ -79,12 +79,6 @@ class ComparisonTable:
     def to_json(self) -> dict[str, Any]:
         """Plain data, exactly what ``qexplorer compare --json`` prints: ``model``, ``machine``, ``runs`` and more."""
         return printed(self.comparison)
-
-    def __repr__(self) -> str:
-        return f"ComparisonTable({', '.join(f'{run.recipe} on {backend_label(run.backend)}' for run in self.runs)})"
-
-    def _repr_html_(self) -> str:
-        return as_html(self)
 
 
 def frame_of(runs: tuple[Run, ...]) -> pd.DataFrame:

@@ -6,14 +6,7 @@ import argparse
 
 from qexplorer import api
 from qexplorer.cli.inputs import data_of
-from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
-from qexplorer.report.network_charts.network_words import (
-    NETWORK_HEADER,
-    network_cells,
-    networks_sentence,
-    rounds_sentence,
-    unlearned_sentence,
-)
+from qexplorer.cli.terminal import ProgressLine, print_json, print_report
 
 __all__ = ["run"]
 
@@ -40,9 +33,5 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(report.to_json() | {"as_accurate": [each.name for each in report.as_accurate]})
         return 0
-    facts = {"tried": rounds_sentence(report), "found": networks_sentence(report)}
-    lacking = unlearned_sentence(report)
-    print_facts(facts | ({"left off": lacking} if lacking else {}))
-    say()
-    print_table(NETWORK_HEADER, network_cells(report))
+    print_report(report)
     return 0

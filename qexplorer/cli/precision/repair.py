@@ -9,16 +9,9 @@ from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
-from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say
+from qexplorer.cli.terminal import ProgressLine, print_json, print_report
 from qexplorer.core.files import write_atomically
 from qexplorer.core.recipe import Recipe
-from qexplorer.report.repair_charts.repair_words import (
-    DIAGNOSIS_HEADER,
-    STEP_HEADER,
-    diagnosis_cells,
-    repair_sentence,
-    step_cells,
-)
 from qexplorer.search.repair.repair_types import RepairReport
 
 __all__ = ["run"]
@@ -39,7 +32,7 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(plain_report(report))
     else:
-        _print(report)
+        print_report(report)
     return 0
 
 
@@ -53,23 +46,3 @@ def plain_report(report: RepairReport) -> dict[str, Any]:
         "loss_after": report.after.loss,
         "won_back": report.won_back,
     }
-
-
-def _print(report: RepairReport) -> None:
-    print_facts(
-        {
-            "model": report.model,
-            "recipe": report.recipe_name,
-            "judged on": f"{report.n} samples of {report.data}, kept apart",
-            "repaired": report.repaired_name,
-            "result": repair_sentence(report),
-        }
-    )
-    if report.diagnoses:
-        say()
-        print_table(DIAGNOSIS_HEADER, diagnosis_cells(report))
-    if report.steps:
-        say()
-        print_table(STEP_HEADER, step_cells(report))
-    for note in report.notes:
-        say(f"note: {note}")

@@ -10,20 +10,15 @@ from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
-from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say, stdout_to_stderr
+from qexplorer.cli.terminal import (
+    ProgressLine,
+    print_json,
+    print_report,
+    stdout_to_stderr,
+)
 from qexplorer.core.errors import InputError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.recipe import Recipe
-from qexplorer.report.mix_charts.mix_words import (
-    asked_text,
-    chosen_sentence,
-    clock_sentences,
-    hidden_sentence,
-    loss_unit,
-    mix_cells,
-    mix_header,
-    prediction_sentence,
-)
 from qexplorer.search.costs.cost_kinds import BUDGETS, COSTS, WEIGHT_BYTES
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 
@@ -62,7 +57,7 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(plain_report(report))
     else:
-        _print(report)
+        print_report(report)
     return 0
 
 
@@ -115,20 +110,3 @@ def _plain_point(report: MixReport, point: MixPoint) -> dict[str, Any]:
             for layer in group.layers
         },
     }
-
-
-def _print(report: MixReport) -> None:
-    print_facts(
-        {
-            "model": report.model,
-            "asked": asked_text(report),
-            "judged on": f"{report.n} calibration samples of {report.data}, kept apart",
-            "loss": loss_unit(report),
-            "chosen": chosen_sentence(report),
-        }
-    )
-    say()
-    print_table(mix_header(report), mix_cells(report))
-    for sentence in (hidden_sentence(report), prediction_sentence(report), *clock_sentences(report)):
-        if sentence:
-            say(sentence)

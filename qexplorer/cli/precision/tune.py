@@ -9,15 +9,13 @@ from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
-from qexplorer.cli.terminal import ProgressLine, print_facts, print_json, print_table, say, stdout_to_stderr
-from qexplorer.core.files import write_atomically
-from qexplorer.report.joint_charts.joint_words import (
-    FRONT_HEADER,
-    chosen_words,
-    float_words,
-    front_cells,
-    tried_sentence,
+from qexplorer.cli.terminal import (
+    ProgressLine,
+    print_json,
+    print_report,
+    stdout_to_stderr,
 )
+from qexplorer.core.files import write_atomically
 from qexplorer.search.joint.joint_types import JointReport
 
 __all__ = ["run"]
@@ -59,7 +57,7 @@ def run(order: argparse.Namespace) -> int:
     if order.json:
         print_json(plain_report(report))
     else:
-        _print(report)
+        print_report(report)
     return 0
 
 
@@ -81,14 +79,3 @@ def plain_report(report: JointReport) -> dict[str, Any]:
         "chosen": next((each for each in front if chosen is not None and each["number"] == chosen.number), None),
         "front": front,
     }
-
-
-def _print(report: JointReport) -> None:
-    facts = {"model": report.model, "tried": tried_sentence(report)}
-    if report.chosen is not None:
-        facts["chosen"] = f"{report.chosen.name}: {chosen_words(report, report.chosen)}"
-    print_facts(facts | {"float": float_words(report) or None, "study": f"optuna-dashboard {report.storage}"})
-    say()
-    print_table(FRONT_HEADER, front_cells(report))
-    for note in report.notes:
-        say(f"note: {note}")

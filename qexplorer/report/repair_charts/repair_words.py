@@ -5,9 +5,15 @@ from __future__ import annotations
 from qexplorer.report.metric_words import stated, value_text, with_unit
 from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
 
-__all__ = ["DIAGNOSIS_HEADER", "STEP_HEADER", "diagnosis_cells", "repair_sentence", "step_cells"]
+__all__ = [
+    "STEP_HEADER",
+    "diagnosis_cells",
+    "diagnosis_header",
+    "diagnosis_title",
+    "repair_sentence",
+    "step_cells",
+]
 
-DIAGNOSIS_HEADER = ("layer", "what is wrong", "evidence", "loss alone")
 STEP_HEADER = ("for", "remedy", "loss", "metric", "gain", "kept")
 
 
@@ -19,6 +25,9 @@ def _metric(report: RepairReport, value: float | None) -> str:
 
 def repair_sentence(report: RepairReport) -> str:
     """Before and after, and how much was won back."""
+    if report.sound:
+        said = "Nothing to repair: on the samples kept apart the recipe is as right as float, and nearly as sure"
+        return f"{said}; what stands out in layers does no harm there." if report.diagnoses else f"{said}."
     kept = sum(step.kept for step in report.steps)
     if not kept:
         said = "Nothing was changed"
@@ -38,6 +47,16 @@ def repair_sentence(report: RepairReport) -> str:
     if all(step.diagnosis is Fault.SATURATED for step in report.steps if step.kept):
         return f"{words}."
     return f"{words}; {100 * report.won_back:.0f} % of the loss is won back."
+
+
+def diagnosis_title(report: RepairReport) -> str:
+    """What the faults are called: what does no harm is not wrong."""
+    return "What stands out" if report.sound else "What is wrong"
+
+
+def diagnosis_header(report: RepairReport) -> tuple[str, ...]:
+    """The columns of :func:`diagnosis_cells`."""
+    return "layer", diagnosis_title(report).lower(), "evidence", "loss alone"
 
 
 def diagnosis_cells(report: RepairReport) -> list[tuple[str, ...]]:

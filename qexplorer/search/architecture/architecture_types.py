@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
 from qexplorer.measure.metrics.statistics import Z95, wilson_interval
@@ -129,8 +130,8 @@ class JudgedNetwork:
         return wilson_interval(self.right, self.n)
 
 
-@dataclass(frozen=True, slots=True)
-class ArchitectureReport(Wire):
+@dataclass(frozen=True, slots=True, repr=False)
+class ArchitectureReport(ShownReport, Wire):
     """What was found.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
@@ -124,8 +124,8 @@ class VerifiedTrial:
     metric: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class JointReport(Wire):
+@dataclass(frozen=True, slots=True, repr=False)
+class JointReport(ShownReport, Wire):
     """What a joint search found.
 
     Attributes:
@@ -200,6 +200,3 @@ class JointReport(Wire):
         """The ordinary recipe of a trial."""
         base = settled(self.question.space, Recipe.parse(self.question.recipe))
         return recipe_for(base, self.parameters, trial.choice, trial.number)
-
-    def _repr_html_(self) -> str:
-        return as_html(self)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Accuracy, Energy, Latency
 from qexplorer.core.wire import Wire
@@ -276,8 +276,8 @@ class MixClock:
     kept: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MixReport(Wire):
+@dataclass(frozen=True, slots=True, repr=False)
+class MixReport(ShownReport, Wire):
     """What a search found.
 
     Attributes:
@@ -344,6 +344,3 @@ class MixReport(Wire):
     def share(self, point: MixPoint, cost: str = "") -> float:
         """What a mix costs, as a fraction of int8; of the axis where no cost is named."""
         return point.costs[cost or self.axis] / max(self.whole[cost or self.axis], 1e-300)
-
-    def _repr_html_(self) -> str:
-        return as_html(self)

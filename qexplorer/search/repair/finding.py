@@ -160,8 +160,7 @@ class _Repair:
         if not _is_sound(before):
             found = self._tried(found, verifier)
         elif not saturated:
-            said = "nothing to repair: on the samples kept apart the recipe is as right as float, and nearly as sure"
-            return replace(found, notes=(*found.notes, said))
+            return replace(found, sound=True)
         return self._with_sums_tried(found, sums)
 
     def _samples(self) -> tuple[DataSet, DataSet]:

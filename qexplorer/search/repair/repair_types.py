@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.wire import Wire
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
@@ -108,8 +108,8 @@ class RepairStep:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RepairReport(Wire):
+@dataclass(frozen=True, slots=True, repr=False)
+class RepairReport(ShownReport, Wire):
     """What was found and done.
 
     Attributes:
@@ -130,6 +130,7 @@ class RepairReport(Wire):
         notes: what a reader should know, one sentence each.
         saturating_before: loss where sums of two products saturate at 16 bits, if that costs more; else None.
         saturating_after: that of the repaired recipe.
+        sound: whether nothing was tried, because the recipe is as right as float and nearly as sure.
     """
 
     model: str
@@ -149,11 +150,9 @@ class RepairReport(Wire):
     notes: tuple[str, ...] = field(default=())
     saturating_before: float | None = None
     saturating_after: float | None = None
+    sound: bool = False
 
     @property
     def won_back(self) -> float:
         """Part of the loss that was won back, 0 to 1."""
         return 0.0 if self.before.loss <= 0 else max(0.0, 1.0 - self.after.loss / self.before.loss)
-
-    def _repr_html_(self) -> str:
-        return as_html(self)

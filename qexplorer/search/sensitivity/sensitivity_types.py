@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from qexplorer.core.python_surface.show import as_html
+from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.results import Interval
 from qexplorer.core.wire import Wire
 
@@ -164,8 +164,8 @@ class Accord:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SensitivityReport(Wire):
+@dataclass(frozen=True, slots=True, repr=False)
+class SensitivityReport(ShownReport, Wire):
     """What every layer's rounding costs.
 
     Attributes:
@@ -214,6 +214,3 @@ class SensitivityReport(Wire):
 
         known = [layer for layer in self.layers if layer.exact(rounded) or layer.gradient(rounded)]
         return tuple(sorted(known, key=loss, reverse=True))
-
-    def _repr_html_(self) -> str:
-        return as_html(self)

@@ -11,9 +11,10 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.repair import REPAIR, RepairOrder
 from qexplorer.report.repair_charts.evidence import evidence_spec
 from qexplorer.report.repair_charts.repair_words import (
-    DIAGNOSIS_HEADER,
     STEP_HEADER,
     diagnosis_cells,
+    diagnosis_header,
+    diagnosis_title,
     repair_sentence,
     step_cells,
 )
@@ -103,8 +104,8 @@ def _draw(model: Model, report: RepairReport, asked: Recipe, *, live: bool = Fal
     if report.steps:
         draw_picture(repair_spec(report), key=f"repair_steps{live}", settings=f"{model.name}, {report.recipe_name}")
     if report.diagnoses:
-        st.header("What is wrong")
-        _table(DIAGNOSIS_HEADER, diagnosis_cells(report))
+        st.header(diagnosis_title(report))
+        _table(diagnosis_header(report), diagnosis_cells(report))
         _evidence(model, report, live=live)
     if report.steps:
         st.header("What was tried")

@@ -21,7 +21,7 @@ from qexplorer.measure.arithmetic.saturation import saturates_here
 from qexplorer.measure.arithmetic.saturation_types import LayerArithmetic
 from qexplorer.observe.collecting.accumulate import histogram_of
 from qexplorer.report.repair_charts.evidence import evidence_spec
-from qexplorer.report.repair_charts.repair_words import diagnosis_cells, repair_sentence, step_cells
+from qexplorer.report.repair_charts.repair_words import diagnosis_cells, diagnosis_header, repair_sentence, step_cells
 from qexplorer.report.repair_charts.steps import repair_rows
 from qexplorer.search.repair.diagnosing import channels_apart, codes_taken
 from qexplorer.search.repair.finding import find_repair
@@ -175,8 +175,12 @@ def test_a_sound_model_is_left_as_it_is(shared_workspace: Path) -> None:  # noqa
     report = qx.repair("tumour_mlp", "w8a8")
     assert report.steps == ()
     assert report.repaired == report.recipe
-    assert "nothing to repair" in report.notes[-1]
-    assert "nothing to repair" in repair_sentence(report)
+    assert report.sound
+    said = f"{repair_sentence(report)} {report.notes}"
+    assert said.lower().count("nothing to repair") == 1
+    assert report.diagnoses
+    assert said.count("does no harm") == 1
+    assert diagnosis_header(report)[1] == "what stands out"
 
 
 def test_what_cannot_be_repaired_is_one_sentence(shared_workspace: Path) -> None:  # noqa: ARG001

@@ -1,0 +1,1 @@
+"""Reports as a few facts, tables and sentences: what a terminal, ``print`` and a notebook show of them."""

@@ -1,0 +1,140 @@
+"""What is told of each kind of report that the verbs of the program return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qexplorer.report.as_text.told import Told, ToldTable
+from qexplorer.report.joint_charts.joint_words import (
+    FRONT_HEADER,
+    chosen_words,
+    float_words,
+    front_cells,
+    tried_sentence,
+)
+from qexplorer.report.mix_charts.mix_words import (
+    asked_text,
+    chosen_sentence,
+    clock_sentences,
+    hidden_sentence,
+    loss_unit,
+    mix_cells,
+    mix_header,
+    prediction_sentence,
+)
+from qexplorer.report.network_charts.network_words import (
+    NETWORK_HEADER,
+    network_cells,
+    networks_sentence,
+    rounds_sentence,
+    unlearned_sentence,
+)
+from qexplorer.report.repair_charts.repair_words import (
+    STEP_HEADER,
+    diagnosis_cells,
+    diagnosis_header,
+    repair_sentence,
+    step_cells,
+)
+from qexplorer.report.sensitivity_charts.sensitivity_table import (
+    SENSITIVITY_HEADER,
+    accord_words,
+    sensitivity_cells,
+    whole_words,
+)
+from qexplorer.report.table import ComparisonTable, run_cells
+from qexplorer.search.architecture.architecture_types import ArchitectureReport
+from qexplorer.search.joint.joint_types import JointReport
+from qexplorer.search.mixing.mix_types import MixReport
+from qexplorer.search.repair.repair_types import RepairReport
+from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
+
+__all__ = ["TELLERS", "told_of"]
+
+
+def told_of(report: object) -> Told:
+    """What is told of a report; raises KeyError for what is none."""
+    return TELLERS[type(report)](report)
+
+
+def _comparison(table: ComparisonTable) -> Told:
+    rows = [run_cells(run, table.runs) for run in table.runs]
+    shown = ToldTable(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+    noted = (f"note: {note}" for note in table.comparison.data["notes"])
+    return Told({}, (shown,), (*table.conditions, *table.notes, *noted))
+
+
+def _sensitivity(report: SensitivityReport) -> Told:
+    facts = {
+        "model": report.model,
+        "recipe": report.recipe_name,
+        "samples": f"{report.n} calibration samples of {report.data}",
+        "loss": "Kullback-Leibler divergence, nats" if report.unit == "nats" else "squared error over signal",
+        "all layers": None if report.whole is None else whole_words(report),
+        "gradient": report.no_gradient or accord_words(report) or "foretold alone, nothing was evaluated",
+    }
+    return Told(facts, (ToldTable(SENSITIVITY_HEADER, sensitivity_cells(report)),), _noted(report.notes))
+
+
+def _mix(report: MixReport) -> Told:
+    facts = {
+        "model": report.model,
+        "asked": asked_text(report),
+        "judged on": f"{report.n} calibration samples of {report.data}, kept apart",
+        "loss": loss_unit(report),
+        "chosen": chosen_sentence(report),
+    }
+    said = (hidden_sentence(report), prediction_sentence(report), *clock_sentences(report))
+    return Told(facts, (ToldTable(mix_header(report), mix_cells(report)),), tuple(each for each in said if each))
+
+
+def _joint(report: JointReport) -> Told:
+    chosen = report.chosen
+    facts = {
+        "model": report.model,
+        "tried": tried_sentence(report),
+        "chosen": None if chosen is None else f"{chosen.name}: {chosen_words(report, chosen)}",
+        "float": float_words(report) or None,
+        "study": f"optuna-dashboard {report.storage}",
+    }
+    return Told(facts, (ToldTable(FRONT_HEADER, front_cells(report)),), _noted(report.notes))
+
+
+def _repair(report: RepairReport) -> Told:
+    facts = {
+        "model": report.model,
+        "recipe": report.recipe_name,
+        "judged on": f"{report.n} samples of {report.data}, kept apart",
+        "repaired": report.repaired_name,
+        "result": repair_sentence(report),
+    }
+    tables = (
+        ToldTable(diagnosis_header(report), diagnosis_cells(report)) if report.diagnoses else None,
+        ToldTable(STEP_HEADER, step_cells(report)) if report.steps else None,
+    )
+    return Told(facts, tuple(each for each in tables if each is not None), _noted(report.notes))
+
+
+def _networks(report: ArchitectureReport) -> Told:
+    facts = {
+        "tried": rounds_sentence(report),
+        "found": networks_sentence(report) or None,
+        "left off": unlearned_sentence(report) or None,
+    }
+    return Told(facts, (ToldTable(NETWORK_HEADER, network_cells(report)),))
+
+
+def _noted(notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"note: {note}" for note in notes)
+
+
+TELLERS: dict[type, Callable[[Any], Told]] = {
+    ComparisonTable: _comparison,
+    SensitivityReport: _sensitivity,
+    MixReport: _mix,
+    JointReport: _joint,
+    RepairReport: _repair,
+    ArchitectureReport: _networks,
+}
+"""By kind of report."""

@@ -1,0 +1,72 @@
+"""Reports of the verbs as ``print`` and a notebook show them."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+from qexplorer import api
+from qexplorer.report.as_text.reports import TELLERS
+from qexplorer.report.table import ComparisonTable
+from qexplorer.search.architecture.architecture_types import ArchitectureQuestion, ArchitectureReport, JudgedNetwork
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
+from tests.report.comparisons import comparison
+
+_LAYER = LayerSensitivity(
+    "con\x1bv1\n\u202e",
+    "Conv",
+    ("conv1",),
+    True,
+    {"both": Foretold(2.0, None, 9)},
+    evaluated={"alone": {"both": Evaluated(1.5, None, 9, 20.0, 0.1, 0.99)}},
+)
+_REPORT = SensitivityReport(
+    "<b>net</b>", "d", "name: r", "r", "x", 9, "relative", None, (_LAYER,), notes=("a note",), no_gradient="no reason"
+)
+
+
+def test_every_verb_that_reports_is_readable() -> None:
+    """What each returns has a text of its own."""
+    verbs = (api.compare, api.sensitivity, api.search, api.tune, api.repair, api.design)
+    names = {inspect.signature(verb).return_annotation for verb in verbs}
+    assert names == {kind.__name__ for kind in TELLERS}
+
+
+def test_a_report_prints_as_facts_table_and_notes() -> None:
+    """The same lines by ``print`` and at a prompt; a name can neither break a line nor steer a terminal."""
+    text = str(_REPORT)
+    assert text == repr(_REPORT)
+    facts, table, notes = text.split("\n\n")
+    assert facts.splitlines()[0] == "model     <b>net</b>"
+    assert "gradient  no reason" in facts
+    header, row = table.splitlines()
+    assert header.split()[:2] == ["layer", "operator"]
+    assert "1.5" in row
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert notes == "note: a note"
+    assert len(text) < 600
+
+
+def test_a_notebook_gets_the_same_as_tables() -> None:
+    """A row for each fact and each layer, and names as text."""
+    html = _REPORT._repr_html_()
+    assert html.count("<table") == 2
+    assert "&lt;b&gt;net" in html
+    assert "a note" in html
+    assert "<b>net" not in html
+
+
+def test_a_comparison_prints_its_runs() -> None:
+    """A row for each run below the names of the columns."""
+    found = comparison()
+    lines = str(ComparisonTable(found)).splitlines()
+    rows = lines[1 : 1 + len(found.runs)]
+    assert [run.recipe in row for run, row in zip(found.runs, rows, strict=True)] == [True] * len(found.runs)
+
+
+def test_networks_print_their_judgement() -> None:
+    """A search for networks that is not over says so, and then has a row for each judged network."""
+    report = ArchitectureReport("digits_cnn", "digits", ArchitectureQuestion(), 10, 5)
+    assert str(report).startswith("tried  No network was tried yet.")
+    judged = JudgedNetwork("digits_cnn", None, "w8a8", 90, 100, 1000, 2000, None, None, True, "0" * 64)
+    assert "90.0 %" in str(replace(report, judged=(judged,))).splitlines()[-1]

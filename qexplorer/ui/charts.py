@@ -1,4 +1,4 @@
-"""A chart on a page, and what saves it: SVG, PNG and CSV, each made only when somebody asks for it."""
+"""A chart on a page, what saves it (SVG, PNG and CSV, each made only when somebody asks for it), and a small table."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.files import file_name
-from qexplorer.core.foreign.media import in_chart
+from qexplorer.core.foreign.media import in_chart, in_table
 from qexplorer.core.workspace import digest_json
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_png, chart_svg
 from qexplorer.ui.once import once
+from qexplorer.ui.session import as_plain
 
-__all__ = ["draw_chart", "draw_picture", "draw_saving", "draw_saving_later"]
+__all__ = ["draw_chart", "draw_picture", "draw_saving", "draw_saving_later", "draw_whole_table"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -28,6 +29,12 @@ def draw_chart(spec: dict[str, Any], *, key: str) -> None:
 def draw_picture(spec: dict[str, Any], *, key: str) -> None:
     """The chart alone."""
     once(f"chart {key} {digest_json(spec)}", lambda: st.vega_lite_chart(in_chart(spec), width="stretch", key=key))
+
+
+def draw_whole_table(rows: Rows) -> None:
+    """A table of a few rows whose cells break into lines, so that no column lies beyond the edge of a window."""
+    plain = [{name: as_plain(str(value)) for name, value in row.items()} for row in in_table(rows)]
+    st.table(plain, hide_index=True)
 
 
 def draw_saving(spec: dict[str, Any], *, key: str, rows: Rows | None = None) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.foreign.media import in_table
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.report.mix_charts.front import front_spec
@@ -29,6 +28,7 @@ from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import problem_of
 from qexplorer.search.training_apart import trained_as
+from qexplorer.ui.charts import draw_whole_table
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.recipe_ways import draw_recipe_ways
 from qexplorer.ui.rounding.drawing import draw_picture
@@ -67,9 +67,7 @@ def draw_found(
         draw_recipe_ways(trained_as(Recipe.parse(report.best.recipe), asked), "mix")
     _explore(model, report, asked)
     st.header("What was measured")
-    st.dataframe(
-        in_table([dict(zip(mix_header(report), row, strict=True)) for row in mix_cells(report)]), hide_index=True
-    )
+    draw_whole_table([dict(zip(mix_header(report), row, strict=True)) for row in mix_cells(report)])
     if prediction := prediction_sentence(report):
         st.caption(prediction)
     for sentence in clock_sentences(report):

@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
-from qexplorer.core.foreign.media import in_label, in_table
+from qexplorer.core.foreign.media import in_label
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.report.sensitivity_charts.sensitivity_table import loss_text, measures_rows
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
+from qexplorer.ui.charts import draw_whole_table
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.quantize.recipe_changes import add_rule
 from qexplorer.ui.sensitivity.weight_picture import draw_weight
@@ -56,7 +57,7 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
     said.append(f"rule '{rule}'" if rule else "no rule of its own")
     missing = layer.reasons.get(rounded)
     st.caption(as_plain("; ".join([*said, *([missing] if missing else [])])) + ".")
-    st.dataframe(in_table(measures_rows(report, layer, rounded)), hide_index=True, key="sensitivity_measures")
+    draw_whole_table(measures_rows(report, layer, rounded))
     draw_weight(model, report, name)
     with st.container(horizontal=True, key="sensitivity_ways"):
         for words in _WAYS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from qexplorer.ui.session import as_plain
 
 __all__ = ["draw_chart", "draw_picture", "draw_saving", "draw_saving_later", "draw_whole_table"]
 
+_EXPONENT = re.compile(r"(?<=[0-9]e)-(?=[0-9])")  # a hyphen at which no line breaks takes its place
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -33,7 +35,9 @@ def draw_picture(spec: dict[str, Any], *, key: str) -> None:
 
 def draw_whole_table(rows: Rows) -> None:
     """A table of a few rows whose cells break into lines, so that no column lies beyond the edge of a window."""
-    plain = [{name: as_plain(str(value)) for name, value in row.items()} for row in in_table(rows)]
+    plain = [
+        {name: _EXPONENT.sub("\u2011", as_plain(str(value))) for name, value in row.items()} for row in in_table(rows)
+    ]
     st.table(plain, hide_index=True)
 
 

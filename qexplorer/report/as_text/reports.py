@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qexplorer.report.as_text.told import Told, ToldTable
+from qexplorer.report.as_text.told import ReportTable, ReportText
 from qexplorer.report.joint_charts.joint_words import (
     FRONT_HEADER,
     chosen_words,
@@ -53,19 +53,19 @@ from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 __all__ = ["TELLERS", "told_of"]
 
 
-def told_of(report: object) -> Told:
+def told_of(report: object) -> ReportText:
     """What is told of a report; raises KeyError for what is none."""
     return TELLERS[type(report)](report)
 
 
-def _comparison(table: ComparisonTable) -> Told:
+def _comparison(table: ComparisonTable) -> ReportText:
     rows = [run_cells(run, table.runs) for run in table.runs]
-    shown = ToldTable(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+    shown = ReportTable(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
     noted = (f"note: {note}" for note in table.comparison.data["notes"])
-    return Told({}, (shown,), (*table.conditions, *table.notes, *noted))
+    return ReportText({}, (shown,), (*table.conditions, *table.notes, *noted))
 
 
-def _sensitivity(report: SensitivityReport) -> Told:
+def _sensitivity(report: SensitivityReport) -> ReportText:
     facts = {
         "model": report.model,
         "recipe": report.recipe_name,
@@ -74,10 +74,10 @@ def _sensitivity(report: SensitivityReport) -> Told:
         "all layers": None if report.whole is None else whole_words(report),
         "gradient": report.no_gradient or accord_words(report) or "foretold alone, nothing was evaluated",
     }
-    return Told(facts, (ToldTable(SENSITIVITY_HEADER, sensitivity_cells(report)),), _noted(report.notes))
+    return ReportText(facts, (ReportTable(SENSITIVITY_HEADER, sensitivity_cells(report)),), _noted(report.notes))
 
 
-def _mix(report: MixReport) -> Told:
+def _mix(report: MixReport) -> ReportText:
     facts = {
         "model": report.model,
         "asked": asked_text(report),
@@ -86,10 +86,12 @@ def _mix(report: MixReport) -> Told:
         "chosen": chosen_sentence(report),
     }
     said = (hidden_sentence(report), prediction_sentence(report), *clock_sentences(report))
-    return Told(facts, (ToldTable(mix_header(report), mix_cells(report)),), tuple(each for each in said if each))
+    return ReportText(
+        facts, (ReportTable(mix_header(report), mix_cells(report)),), tuple(each for each in said if each)
+    )
 
 
-def _joint(report: JointReport) -> Told:
+def _joint(report: JointReport) -> ReportText:
     chosen = report.chosen
     facts = {
         "model": report.model,
@@ -98,10 +100,10 @@ def _joint(report: JointReport) -> Told:
         "float": float_words(report) or None,
         "study": f"optuna-dashboard {report.storage}",
     }
-    return Told(facts, (ToldTable(FRONT_HEADER, front_cells(report)),), _noted(report.notes))
+    return ReportText(facts, (ReportTable(FRONT_HEADER, front_cells(report)),), _noted(report.notes))
 
 
-def _repair(report: RepairReport) -> Told:
+def _repair(report: RepairReport) -> ReportText:
     facts = {
         "model": report.model,
         "recipe": report.recipe_name,
@@ -110,26 +112,26 @@ def _repair(report: RepairReport) -> Told:
         "result": repair_sentence(report),
     }
     tables = (
-        ToldTable(diagnosis_header(report), diagnosis_cells(report)) if report.diagnoses else None,
-        ToldTable(STEP_HEADER, step_cells(report)) if report.steps else None,
+        ReportTable(diagnosis_header(report), diagnosis_cells(report)) if report.diagnoses else None,
+        ReportTable(STEP_HEADER, step_cells(report)) if report.steps else None,
     )
-    return Told(facts, tuple(each for each in tables if each is not None), _noted(report.notes))
+    return ReportText(facts, tuple(each for each in tables if each is not None), _noted(report.notes))
 
 
-def _networks(report: ArchitectureReport) -> Told:
+def _networks(report: ArchitectureReport) -> ReportText:
     facts = {
         "tried": rounds_sentence(report),
         "found": networks_sentence(report) or None,
         "left off": unlearned_sentence(report) or None,
     }
-    return Told(facts, (ToldTable(NETWORK_HEADER, network_cells(report)),))
+    return ReportText(facts, (ReportTable(NETWORK_HEADER, network_cells(report)),))
 
 
 def _noted(notes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"note: {note}" for note in notes)
 
 
-TELLERS: dict[type, Callable[[Any], Told]] = {
+TELLERS: dict[type, Callable[[Any], ReportText]] = {
     ComparisonTable: _comparison,
     SensitivityReport: _sensitivity,
     MixReport: _mix,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from qexplorer.core.foreign.media import in_terminal
 from qexplorer.core.words.columns import fact_lines, table_lines
 
-__all__ = ["Told", "ToldTable"]
+__all__ = ["ReportTable", "ReportText"]
 
 
 @dataclass(frozen=True, slots=True)
-class ToldTable:
+class ReportTable:
     """One table.
 
     Attributes:
@@ -25,7 +25,7 @@ class ToldTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportText:
     """A report in short.
 
     Attributes:
@@ -35,7 +35,7 @@ class Told:
     """
 
     facts: Mapping[str, object]
-    tables: tuple[ToldTable, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

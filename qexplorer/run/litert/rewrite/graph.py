@@ -11,6 +11,7 @@ from qexplorer.run.litert.rewrite.bias import part_from_factors, rewrite_bias
 from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
 from qexplorer.run.litert.rewrite.factors import absorb_factors
 from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, tell_float_sums, unfuse
+from qexplorer.run.litert.rewrite.forks import part_in_float
 from qexplorer.run.litert.rewrite.joins import join_in_float
 from qexplorer.run.litert.rewrite.qlinear import rewrite_qlinear
 from qexplorer.run.litert.rewrite.tables import rewrite_tables
@@ -55,6 +56,7 @@ def rewritten(model: onnx.ModelProto) -> Rewritten:
     absorb_factors(edit)
     part_from_factors(edit)
     join_in_float(edit)
+    part_in_float(edit)
     rewrite_clips(edit)
     unfuse(edit, differences)
     tell_float_sums(edit, differences)

@@ -15,10 +15,10 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["join_in_float"]
+__all__ = ["MOVES", "join_in_float"]
 
 _JOINS = ("Concat", "Max", "Min", "Where")
-_MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Identity", "Split", "Gather", "Expand")
+MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Identity", "Split", "Gather", "Expand")
 
 
 def join_in_float(edit: GraphEdit) -> None:
@@ -42,7 +42,7 @@ def _joined(node: onnx.NodeProto) -> list[str]:
 def _grid_of(name: str, made: dict[str, onnx.NodeProto]) -> bytes | None:
     """The grid that a tensor's values lie on, moved or not; None if it has none."""
     maker = made.get(name)
-    while maker is not None and maker.op_type in _MOVES and not maker.domain:
+    while maker is not None and maker.op_type in MOVES and not maker.domain:
         maker = made.get(maker.input[0])
     if maker is None or maker.op_type != "Grid":
         return None

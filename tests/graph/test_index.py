@@ -217,3 +217,12 @@ def test_whole_numbers_follow_from_ids_and_shapes() -> None:
     graph = helper.make_graph(nodes, "g", ends, outs)
     index = GraphIndex(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
     assert index.whole == {"ids", "shape", "moved"}
+
+
+def test_whole_numbers_are_of_any_width_and_sign() -> None:
+    """Inputs of every integer type count, and those of no other."""
+    integers = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
+    others = {"FLOAT", "FLOAT16", "DOUBLE", "BOOL", "STRING"}
+    ends = [_INFO(name, TensorProto.DataType.Value(name), [1]) for name in sorted(integers | others)]
+    graph = helper.make_graph([helper.make_node("Identity", ["INT8"], ["y"])], "g", ends, [_INFO("y", 3, [1])])
+    assert GraphIndex(helper.make_model(graph)).whole == {*integers, "y"}

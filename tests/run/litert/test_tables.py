@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.run.litert.graph_edit import GraphEdit
@@ -32,3 +33,26 @@ def test_scales_of_blocks_are_repeated_along_their_own_axis() -> None:
     assert [node.op_type for node in edit.nodes] == ["MatMul"]
     np.testing.assert_array_equal(edit.array("w"), levels[codes] * np.repeat(scales, 2, axis=1))
     assert differences == ["'codes' is looked up in a table: stored as float32"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "left"),
+    [
+        (TensorProto.INT4, TensorProto.INT8, 0),
+        (TensorProto.UINT4, TensorProto.UINT8, 0),
+        (TensorProto.INT4, TensorProto.FLOAT, 1),
+        (TensorProto.UINT4, TensorProto.INT32, 0),
+        (TensorProto.INT4, TensorProto.INT32, 1),
+    ],
+)
+def test_packed_codes_are_unpacked_into_bytes(kind: int, to: int, left: int) -> None:
+    """Of which rows are taken, or by which a table is read; any other Cast stays."""
+    codes = helper.make_tensor("codes", kind, [2, 2], [1, 2, 3, 4])
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Cast", ["codes"], ["y"], to=to)], "g", ends[:1], ends[1:], [codes])
+    edit = GraphEdit(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
+    rewrite_tables(edit, [])
+    assert len(edit.nodes) == left
+    found = edit.array("y")
+    assert (found is None) == bool(left)
+    assert found is None or found.tolist() == [[1, 2], [3, 4]]

@@ -40,7 +40,8 @@ def test_intervals_turn_round_with_the_quantity() -> None:
     assert battery.value.high == pytest.approx(1e6 * 36 / 30)
     assert carbon.value.low is not None
     assert carbon.value.high is not None
-    assert carbon.value.high / carbon.value.low == pytest.approx(1.5)
+    assert carbon.value.low == pytest.approx(carbon.value.value * 30 / 36)
+    assert carbon.value.high == pytest.approx(carbon.value.value * 45 / 36)
 
 
 def test_an_estimate_stays_one_in_every_picture() -> None:

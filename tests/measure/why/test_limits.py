@@ -81,6 +81,8 @@ def test_short_times_are_in_microseconds() -> None:
         ({"kind": KernelKind.MOVES}, False),
         ({"kind": FLOAT}, True),
         ({"kind": FLOAT, "macs": 0}, True),
+        ({"kind": FLOAT, "macs": 0, "quantized_ms": 0.4}, True),
+        ({"kind": FLOAT, "treatment": "float", "quantized_ms": 0.4}, True),
         ({"kind": FLOAT, "treatment": "float"}, True),
         ({"kind": FLOAT, "macs": 0, "treatment": "float"}, True),
         ({"kind": FLOAT, "macs": 0, "treatment": "float", "quantized_ms": 0.5}, False),

@@ -79,6 +79,7 @@ def test_parts_stand_one_behind_the_other() -> None:
     quantized = [s for s in info.segments if s.run == "quantized"]
     assert [(s.part, s.start) for s in quantized] == [(Part.INTEGER, 0.0), (Part.FLOAT, 0.5), (Part.CONVERT, 3.5)]
     assert quantized[0].detail == "12.5 % of it"
+    assert (info.left_out, info.left_out_share) == (0, 0.0)
 
 
 def roofline() -> RooflineInfo:

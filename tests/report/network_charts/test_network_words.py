@@ -44,6 +44,8 @@ def test_a_found_network_stands_beside_the_hand_made_one() -> None:
     worse = replace(FOUND, weight_bytes=300_000, latency_ms=0.6)
     slow = f"{within}300 kB of weights, 2.0 times larger, and takes 0.6 ms, 2.0 times slower."
     assert networks_sentence(report(MADE, worse)) == slow
+    for size, words in ((15_000, "10 times smaller"), (15_500, "9.7 times smaller")):
+        assert words in networks_sentence(report(MADE, replace(FOUND, weight_bytes=size)))
     for made, found in ((replace(MADE, latency_ms=None), FOUND), (MADE, replace(FOUND, latency_ms=None))):
         assert networks_sentence(report(made, found)).endswith("15 times smaller.")
     far = (replace(FOUND, right=30), replace(FOUND, right=80))

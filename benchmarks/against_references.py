@@ -46,7 +46,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.machine.description import describe_machine
-from qexplorer.measure.metrics.kinds.smooth import t975
+from qexplorer.measure.metrics.statistics import student_half
 from qexplorer.observe.collecting.store import statistics_for
 from qexplorer.observe.collecting.tap import open_session
 from qexplorer.quantize.changes.apply import run_algorithms
@@ -109,8 +109,8 @@ class Row:
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """Of the mean of two and more independent values, 95 %, Student's t."""
-    half = t975(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return statistics.fmean(values) - half, statistics.fmean(values) + half
+    mean, half = statistics.fmean(values), student_half(np.asarray(values, np.float64))
+    return mean - half, mean + half
 
 
 def _ahead(measure: str, ours: float, theirs: float) -> float:

@@ -12,8 +12,8 @@ __all__ = ["check_real", "check_whole"]
 
 def check_whole(what: str, value: object, least: int, most: int | None = None) -> None:
     """Raises InputError unless ``value`` is a whole number from ``least`` to ``most`` (None: no limit)."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or not least <= value or (most is not None and value > most):  # type: ignore[operator]
+    whole = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if whole is None or whole < least or (most is not None and whole > most):
         allowed = f"{least} or more" if most is None else f"{least} to {most}"
         raise InputError(f"{what} cannot be {value}", allowed=f"a whole number, {allowed}")
 

@@ -26,8 +26,8 @@ class FormatFacts(Wire):
         bits: of one packed code.
         levels: all finite values at scale 1, ascending; None where there are more than 256, or where they are learned.
         count: how many there are; None for float32.
-        runs_on: backends that declare kernels which compute on its codes, or of a 16-bit float in that type on this
-            machine; float32 runs on all.
+        runs_on: backends that declare kernels which compute on its codes, or in that type if it is a 16-bit float
+            (where the processor decides that, on this one); float32 runs on all.
         roles: what it can be asked for: ``weight``, ``activation``.
         granularities: how its scales can be shared; none without a scale.
         stored: the ONNX type that stores a code.

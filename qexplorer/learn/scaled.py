@@ -13,7 +13,7 @@ from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.stats import TensorStats
 from qexplorer.observe.weight_grids import weight_grid
 
-__all__ = ["WHICH_ONE", "WHICH_TWO", "codes_of_pair", "drawn", "int8_codes", "pair_of", "times", "values_of"]
+__all__ = ["WHICH_TWO", "WHICH_VALUES", "codes_of_pair", "drawn", "int8_codes", "pair_of", "times", "values_of"]
 
 WHICH_TWO = Slider(
     "at",
@@ -26,8 +26,8 @@ WHICH_TWO = Slider(
 )
 """Which pair of a tensor's neighbours a lesson takes."""
 
-WHICH_ONE = Slider("at", "Which values, % of the way through", 0, 100, 1, 50)
-"""Which neighbours of a tensor a lesson takes, where their number is the lesson's."""
+WHICH_VALUES = Slider("at", "Which values, % of the way through", 0, 100, 1, 50)
+"""Which neighbours of a tensor a lesson takes that says itself how many."""
 
 _LARGEST = 3.0e38
 _DRAWN = 4096

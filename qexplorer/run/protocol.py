@@ -82,8 +82,8 @@ class Capabilities:
         simulates: whether it has ``Mode.SIMULATED``.
         prepares: what takes it seconds before a file's first answer; None if nothing does.
         float_operators: operators that it has no integer kernels for, whatever the formats.
-        halves: asks which 16-bit floats its products are computed in on this machine: ``fp16``, ``bf16``. Elsewhere
-            these are widened to float32.
+        halves: asks which 16-bit floats its products are computed in: ``fp16``, ``bf16``; on this machine, where its
+            processor decides. All others are widened to float32.
         ranges_by_sample: whether it finds the range of a dynamically quantized input sample by sample, where the graph
             says one range for the whole batch.
         prefers_unsigned: whether signed activations cost it speed: layers that do not fuse, products without the

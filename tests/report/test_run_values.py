@@ -9,7 +9,7 @@ from qexplorer.report.metric_columns import columns_of, further_columns
 from qexplorer.report.metric_words import stated
 from qexplorer.report.run_columns import COLUMNS
 from qexplorer.report.table import ComparisonTable, data_facts, frame_of, plain, row_of, run_cells, run_notes
-from tests.report.comparisons import comparison, float_run, quantized_run
+from tests.report.comparisons import comparison, float_run
 
 FULL = Run(
     recipe="w8a8",
@@ -189,13 +189,6 @@ def test_conditions_are_those_of_what_was_measured() -> None:
     )
     assert data_facts(comparison(data={})) == ()
     assert ComparisonTable(comparison(BARE, machine={})).conditions == ()
-
-
-def test_a_table_says_what_ran_where() -> None:
-    """In one line."""
-    assert repr(ComparisonTable(comparison(float_run(), quantized_run()))) == (
-        "ComparisonTable(float on ONNX Runtime, w8a8 on ONNX Runtime)"
-    )
 
 
 def test_plain_data_hold_nothing_that_json_lacks() -> None:

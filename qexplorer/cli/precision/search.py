@@ -10,12 +10,7 @@ from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
-from qexplorer.cli.terminal import (
-    ProgressLine,
-    print_json,
-    print_report,
-    stdout_to_stderr,
-)
+from qexplorer.cli.terminal import ProgressLine, print_json, print_report, stdout_to_stderr
 from qexplorer.core.errors import InputError
 from qexplorer.core.files import write_atomically
 from qexplorer.core.recipe import Recipe

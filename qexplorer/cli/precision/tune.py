@@ -9,12 +9,7 @@ from qexplorer import api
 from qexplorer.cli.inputs import data_of
 from qexplorer.cli.precision.own_training import recipe_text, say_of_training
 from qexplorer.cli.quantize import writable
-from qexplorer.cli.terminal import (
-    ProgressLine,
-    print_json,
-    print_report,
-    stdout_to_stderr,
-)
+from qexplorer.cli.terminal import ProgressLine, print_json, print_report, stdout_to_stderr
 from qexplorer.core.files import write_atomically
 from qexplorer.search.joint.joint_types import JointReport
 

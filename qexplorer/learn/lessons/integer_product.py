@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from qexplorer.learn.controls import Entries, Settings, Slider
 from qexplorer.learn.lesson import BoxPicture, Closing, Exercise, ExerciseStep, LessonPlan, Prediction, Shown
-from qexplorer.learn.scaled import WHICH_ONE, int8_codes
+from qexplorer.learn.scaled import WHICH_VALUES, int8_codes
 from qexplorer.observe.stats import TensorStats
 
 __all__ = ["ENTRIES"]
@@ -108,7 +108,7 @@ ENTRIES = (
         controls=(
             Entries("a", "Activations (uint8 codes)", 0, 255, ((200, 17, 90), (3, 255, 128))),
             Entries("w", "Weights (int8 codes)", -127, 127, ((100, -20), (-7, 55), (64, 127))),
-            WHICH_ONE,
+            WHICH_VALUES,
             Slider("zero", "Zero point of the activations", 0, 255, 1, 10),
             Slider("times", "Rows, times as long", 1, 400, 1, 1, help="As if the rows were so many times as long"),
             Slider("accumulator", "Bits of the accumulator", 12, 32, 1, 32),

@@ -15,7 +15,7 @@ from qexplorer.learn.lesson import (
     Prediction,
     Shown,
 )
-from qexplorer.learn.scaled import WHICH_ONE, int8_codes
+from qexplorer.learn.scaled import WHICH_VALUES, int8_codes
 from qexplorer.observe.stats import TensorStats
 from qexplorer.report.chart_frame import chart_frame
 from qexplorer.report.palette import CLIPPING, GRID
@@ -187,7 +187,7 @@ ENTRIES = (
                 only=("as", ("integer", "e4m3", "e5m2")),
             ),
             Bits("code16", "Bits of the code", (("high", 8), ("low", 8)), 0x4A80, only=("as", ("half",))),
-            WHICH_ONE,
+            WHICH_VALUES,
         ),
         show=_show,
         prediction=Prediction(

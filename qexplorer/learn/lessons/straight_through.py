@@ -33,7 +33,7 @@ class _Trained:
 
 
 def _train(ends: tuple[float, float], scale: float, rate: float, kind: str, steps: int) -> _Trained:
-    """Minimizes (Q(w) - target)^2 by gradient descent from a start (the ``ends``); Q rounds to steps of ``scale``."""
+    """Minimizes (Q(w) - target)^2 by gradient descent; ``ends``: the first w and the target; Q rounds to ``scale``."""
     start, target = ends
     weights, levels, gradients, losses = [start], [], [], []
     for _ in range(steps + 1):

@@ -30,16 +30,7 @@ from qexplorer.search.architecture.taught import SEEN_ROUNDED, Taught
 from qexplorer.search.costs.bits import plan_costs
 from qexplorer.search.joint.joint_types import WEIGHT_BYTES
 
-__all__ = [
-    "TARGET",
-    "AttemptOrder",
-    "Attempted",
-    "attempt",
-    "learned_from",
-    "loaded",
-    "right_in",
-    "rounded",
-]
+__all__ = ["TARGET", "AttemptOrder", "Attempted", "attempt", "learned_from", "loaded", "right_in", "rounded"]
 
 TARGET = "qexplorer.search.architecture.attempt:attempt"
 

@@ -130,12 +130,9 @@ def unlearned(tried: TriedNetwork, judged: JudgedNetwork, sample: JudgedNetwork,
     guessed = 1 / classes
     if judged.accuracy < guessed + (sample.accuracy - guessed) / 2:
         return f"it knows less than half of what {sample.name} knows"
-    rise = tried.rises
-    return (
-        None
-        if rise is None
-        else f"its accuracy still rose by {100 * rise:.0f} points when it was trained twice as long"
-    )
+    if tried.rises is not None:
+        return f"its accuracy still rose by {100 * tried.rises:.0f} points when it was trained twice as long"
+    return None
 
 
 def _beats(one: TriedNetwork, other: TriedNetwork) -> bool:

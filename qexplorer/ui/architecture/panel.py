@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import streamlit as st
 
 from qexplorer.core.files import file_name
@@ -107,9 +105,8 @@ def _search(model: Model) -> None:
 
 
 def _say_time(model: Model, order: ArchitectureOrder) -> None:
-    fields = {each.name: getattr(order, each.name) for each in dataclasses.fields(ArchitectureQuestion)}
     places = places_here()
-    time = duration(foretold_time(model, ArchitectureQuestion(**fields), places).total)
+    time = duration(foretold_time(model, ArchitectureQuestion(**order.asked), places).total)
     alone = "one processor" if places == 1 else f"{places} processors"
     st.caption(f"About {time} for {as_plain(model.name)} on {alone} of this machine while nothing else runs.")
 

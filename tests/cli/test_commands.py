@@ -13,7 +13,10 @@ import pytest
 
 from qexplorer import __version__
 from qexplorer.core.formats import FORMATS
+from qexplorer.core.results import Status
+from qexplorer.report.table import ComparisonTable
 from tests.cli.conftest import Outcome, environment
+from tests.report.comparisons import comparison, float_run, quantized_run
 
 RUN_FIELDS = {
     "accuracy": {"metric", "value", "ci95", "n", "delta", "delta_ci95", "mcnemar_p", "fixed", "broken"},
@@ -152,6 +155,18 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         env=environment(),
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.OK, 0), (Status.REFUSED, 1), (Status.FAILED, 1)])
+def test_one_run_without_numbers_shows_in_the_exit_code(
+    status: Status, code: int, monkeypatch: pytest.MonkeyPatch, qexplorer: Any
+) -> None:
+    """Beside a run that is well; all of them are printed."""
+    table = ComparisonTable(comparison(float_run(), quantized_run(status=status, reason="it went astray")))
+    monkeypatch.setattr("qexplorer.api.compare", lambda *_, **__: table)
+    found = qexplorer("compare", "tumour_mlp", "--recipe", "w8a8", "--json")
+    assert [run["status"] for run in found.json["runs"]] == ["ok", status]
+    assert found.code == code
 
 
 def test_compare_prints_the_documented_fields(compared: Any) -> None:

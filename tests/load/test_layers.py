@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from qexplorer.core.model import Layer
 from qexplorer.load.child import describe
 from qexplorer.load.layers import layer_map
+from qexplorer.load.macs import layer_macs
 from qexplorer.load.normal.tidy import name_everything
 from qexplorer.load.shapes import add_shapes
 from tests.load.model_graphs import I64, Shape, model, value, weight
@@ -86,6 +87,12 @@ def test_a_models_own_count_leaves_out_bounds(tmp_path: Path, names: tuple[str, 
     name_everything(proto)
     found = describe(proto, tmp_path / "out.onnx", "bounded", "0" * 64, ())
     assert found.parameters == sum(layer.parameters for layer in found.layers) == 20
+
+
+def test_a_product_turned_over_sums_along_its_first_axis() -> None:
+    """Four outputs of five channels, each of six products."""
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], transA=1)
+    assert layer_macs(node, {"x": (6, 4), "w": (6, 5), "y": (4, 5)}) == 4 * 5 * 6
 
 
 def test_free_sizes_give_unknown_macs() -> None:

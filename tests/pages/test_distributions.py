@@ -16,7 +16,7 @@ from qexplorer.load.datasets.load import load_data
 from qexplorer.load.model import load_model
 from qexplorer.observe.collecting.channels_store import channels_for
 from qexplorer.observe.collecting.store import statistics_for
-from qexplorer.observe.weights import weight_stats
+from qexplorer.observe.weights import weight_array, weight_stats
 from qexplorer.ui.distributions import together
 from qexplorer.ui.distributions.to_recipe import with_rule, with_spec
 from tests.jobs.orders import DATA, MODEL
@@ -288,10 +288,16 @@ def test_after_a_drag_bins_tell_the_error_until_the_exact_one_is_asked_for(
 
 
 def test_one_value_step_by_step(workspace_folder: Path) -> None:
-    """Of a block's scale, and of a value of one's own under it; with one scale a sentence says where the steps are."""
-    own = {"weight_granularity": "block", "weight_numbers": "mxfp4", "look_closer": "One value"}
+    """Of a block's scale, of the value farthest from zero at first, and of one's own under it; with one scale a
+    sentence says where the steps are."""
+    name = "hidden2.weight"
+    own = {"weight_granularity": "block", "weight_numbers": "mxfp4", "look_closer": "One value", "tensor_weight": name}
     app = opened(workspace_folder, **own)
     assert not app.exception
+    weight = weight_array(load_model("tumour_mlp"), name)
+    row, column = np.unravel_index(np.abs(weight).argmax(), weight.shape)
+    assert weight[row, column] < 0
+    assert any(f"at [{row}, {column}] of an array" in each.value for each in app.caption)
     steps = dict(app.dataframe[0].value.itertuples(index=False))
     assert "the power of two" in steps["scale of the block"]
     assert "step by step" in " ".join(each.value for each in app.subheader)

@@ -134,11 +134,11 @@ def test_a_mask_that_calibration_never_showed_is_on_no_grid() -> None:
 
 @pytest.mark.parametrize(
     ("factor", "recipe", "treatment"),
-    [(0.1, "w8a8", "quantized"), (30.0, "w8a8", "float"), (30.0, "w8a16", "quantized")],
+    [(0.1, "w8a8", "quantized"), (2.5, "w8a8", "float"), (30.0, "w8a8", "float"), (30.0, "w8a16", "quantized")],
 )
 def test_scores_that_spread_too_far_for_their_grid_stay_float(factor: float, recipe: str, treatment: str) -> None:
-    """A softmax whose scores spread over hundreds reads floats: steps of one would be a factor of e each; 16 bits have
-    steps that are fine enough."""
+    """A softmax whose scores spread over hundreds reads floats: steps of one would be a factor of e each, of a fifth
+    still 10 % at half a step; 16 bits have steps that are fine enough."""
     b = Builder(6)
     scores = b.node("MatMul", b.input("x", ("n", 8, 8)), b.normal(8, 8, scale=factor))
     b.output(b.node("MatMul", b.node("Softmax", scores, axis=-1, name="softmax"), b.normal(8, 4)), 3)

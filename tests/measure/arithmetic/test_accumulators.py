@@ -32,6 +32,7 @@ def test_every_integer_layer_is_looked_at_and_stays_within_its_bound(shared_work
         assert layer.bits <= 32
         assert str(layer.bits) in sums_spec(layer, found.n, "here")["title"]["text"]
     assert kept_accumulators(found.digest, data.digest) == found == Sums.from_json(found.to_json())
+    assert kept_accumulators(found.digest, "of other data") is None
     assert [row["layer"] for row in sums_rows(found)] == list(bounds)
 
 

@@ -65,6 +65,13 @@ def test_samples_stay_within_the_bound_and_come_near_it(tmp_path: Path) -> None:
     assert exact <= accumulator_bound(layer).largest
 
 
+def test_products_of_any_rank_have_their_channels_last() -> None:
+    """Each channel has its own step, also where a sample has five rows of them."""
+    (layer,), _ = integer_layers(gemm_graph(np.ones((3, 4), np.int8)))
+    sums = np.arange(-40, 0).reshape(2, 5, 4)
+    assert largest_in_data(layer, (sums * layer.step).astype(np.float32)) == 40
+
+
 def test_wide_codes_can_overflow() -> None:
     """16-bit codes on both sides pass 2**31 with a few products; the bound says so."""
     model = gemm_graph(np.full((4, 1), 1, np.int8))

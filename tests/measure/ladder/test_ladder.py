@@ -174,6 +174,8 @@ def test_a_ladder_is_kept_and_read_back() -> None:
     assert Ladder.from_json(found.to_json()) == found
     assert kept_ladder(found.digest, data.digest, 30, ["onnxruntime"]) == found
     assert kept_ladder(found.digest, data.digest, 30, ["openvino"]) is None
+    assert kept_ladder(found.digest, data.digest, 31, ["onnxruntime"]) is None
+    assert kept_ladder(found.digest, "of other data", 30, ["onnxruntime"]) is None
 
 
 def test_half_precision_has_layers_without_steps() -> None:

@@ -16,7 +16,9 @@ from qexplorer.measure.effort import Effort
 from qexplorer.measure.prepare import Prepared
 from qexplorer.measure.timing import sweep as sweeping
 from qexplorer.measure.timing.sweep import sweep, thread_counts
+from qexplorer.measure.timing.sweep_child import _cell
 from qexplorer.measure.timing.sweep_types import Cell, Sweep
+from qexplorer.measure.timing.timed_calls import Turns
 from qexplorer.measure.variant import Variant
 from tests.measure.models import data_set, make_cnn
 
@@ -70,6 +72,13 @@ def test_every_cell_is_there(cnn: Model, data: DataSet) -> None:
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert Sweep.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_the_worst_of_a_cell_is_a_call_and_not_a_round() -> None:
+    """One call of 9 ms among others of one: no median of a round shows it."""
+    rounds = [[1_000_000, 9_000_000, 1_000_000], *[[1_000_000] * 3] * 5]
+    cell = _cell("of a model", 4, 1, Turns(lambda: None, rounds=rounds, shares=[1.0] * 6), None)
+    assert (cell.p50_ms, cell.worst_ms, cell.n) == (1.0, 9.0, 18)
 
 
 def test_a_fixed_batch_leaves_threads_only(tmp_path: Path, data: DataSet) -> None:

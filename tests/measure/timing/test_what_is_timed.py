@@ -131,7 +131,9 @@ def test_a_long_call_is_not_discarded(machine: Machine) -> None:
     """A call of 60 ms does not notice what the caches held: its turn is that one call."""
     turns = Turns(lambda: machine.sleep(0.06))
     turns.settle(10.0, 1.0)
+    before = machine.now
     turns.turn()
+    assert machine.now - before == 60_000_000
     assert (turns.calls, turns.discard, turns.n) == (1, 0, 1)
     assert turns.shares == [1.0]
     assert replace(turns).cpu_ns == 60_000_000

@@ -46,6 +46,11 @@ def test_outliers_widen_the_range_and_nothing_else() -> None:
     assert with_outliers(stats, 1.0) is stats
 
 
+def test_of_a_few_values_one_is_an_outlier() -> None:
+    """One in 10,000 of twenty would be none."""
+    assert with_outliers(synthetic("normal", 20), 8.0).histogram.count == 21
+
+
 def test_the_spoiler_is_named() -> None:
     """The channel that is eight times as wide as the others costs them 18 dB; among equals none spoils."""
     values = np.random.default_rng(0).uniform(-1, 1, (16, 512)).astype(np.float32)

@@ -50,7 +50,8 @@ def test_a_bias_beyond_int32_stays_apart() -> None:
     """It would overflow as the bias of a layer on codes, whatever reads the sum."""
     step = STEP_X * STEP_W
     assert behind([step * 2.0**30, 0.0], "Grid") == ["FullyConnected", "Grid"]
-    assert behind([step * 2.0**32, 0.0], "Grid") == ["FullyConnected", "Add", "Grid"]
+    for beyond in (step * 2.0**32, -step * 2.0**32):
+        assert behind([beyond, 0.0], "Grid") == ["FullyConnected", "Add", "Grid"]
 
 
 def in_float_behind_codes(folder: Path) -> Path:

@@ -147,7 +147,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """One comparison, in a process of its own, for all tests of this file that read one."""
     command = [sys.executable, "-m", "qexplorer", "compare", "digits_cnn", "--recipe", "w8a8", "w4-b32"]
     done = subprocess.run(
-        [*command, "--quick", "--json"],
+        [*command, "--quick", "--json", "--quiet"],
         capture_output=True,
         text=True,
         check=False,

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from qexplorer.cli.apart import run_in_turn
+from qexplorer.cli.precision.search import plain_report
 from qexplorer.cli.terminal import ProgressLine, stdout_to_stderr
 from qexplorer.core.errors import InputError
+from qexplorer.search.mixing.mix_types import MixGroup, MixPoint, MixReport, VerifiedMix
+from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
 
 def test_what_a_library_prints_by_itself_does_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
@@ -72,3 +75,32 @@ def test_a_scheduler_that_nobody_answers_at_is_said_before_anything_is_computed(
     for named in ("off", None):
         assert run_in_turn(argparse.Namespace(scheduler=named, run=lambda _order: 0)) == 0
     assert len(asked) == 1
+
+
+def test_a_mix_as_json_has_its_choice_for_each_layer_and_everything_measured() -> None:
+    """Layers that share a choice are told one by one; a metric that drops is a change below 0; bytes are whole."""
+    groups = (
+        MixGroup(("a",), 10, ("int8", "int4"), (0.0, 0.1), {}, "gradient"),
+        MixGroup(("b", "c"), 20, ("int8", "int4"), (0.0, 0.2), {}, "gradient"),
+    )
+    costs = {"weight_bytes": 60.0}
+    point = MixPoint((1, 0), 0.1, costs)
+    found = Evaluated(0.03, None, 200, 20.0, 0.1, 0.9, metric=0.98, metric_drop=0.01)
+    mix = VerifiedMix(point, "", "mixed", "exact", 61, found, None)
+    about = ("net", "points", "", ("int8", "int4"), {"weight_bytes": 100.4}, {}, {"weight_bytes": 0.6})
+    report = MixReport(
+        *about, None, False, "weight_bytes", None, "nats", "accuracy", 200, groups, (), (), (point,), (mix,), 0, None
+    )
+    told = plain_report(report)
+    assert told["front"] == [
+        {
+            "weight_bytes": 60.0,
+            "costs": costs,
+            "share": 60 / 100.4,
+            "predicted_loss": 0.1,
+            "choices": {"a": "int4", "b": "int8", "c": "int8"},
+        }
+    ]
+    measured = {"loss": 0.03, "accuracy": 0.98, "delta": -0.01, "n": 200, "weight_bytes": 61, "latency_ms": None}
+    assert measured.items() <= told["chosen"].items()
+    assert (told["int8_bytes"], told["model"], len(told["groups"])) == (100, "net", 2)

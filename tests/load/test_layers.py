@@ -59,6 +59,7 @@ def test_macs_and_axis(
     """Multiply-accumulates are those of one sample, with a free or fixed batch; the axis is that of the outputs."""
     layer = one(op, shape, {k: weight(*s) for k, s in weights.items()}, **attributes)
     assert (layer.macs, layer.weight_axis, layer.weight, layer.quantizable) == (macs, axis, "w", True)
+    assert isinstance(layer.macs, int)
     assert layer.parameters == np.prod(weights["w"])
 
 
@@ -176,7 +177,9 @@ def test_reasons() -> None:
     pool = helper.make_node("MaxPool", ["x"], ["y", "places"], kernel_shape=[2, 2])
     assert "places of the maxima" in refusal(pool, image, {})
     assert "Erf has no quantized form" in refusal(helper.make_node("Erf", ["x"], ["y"]), x, {})
-    assert "opset 11" in refusal(helper.make_node("Relu", ["x"], ["y"]), x, {}, opset=11)
+    relu = helper.make_node("Relu", ["x"], ["y"])
+    assert "opset 12" in refusal(relu, x, {}, opset=12)
+    assert layers(model([relu], x, ["y"], opset=13))[0].quantizable
     embedding = helper.make_node("Gather", ["t", "x"], ["y"])
     assert "all numbers that it reads" in refusal(embedding, {"x": ["n"]}, {"t": weight(9, 4)}, opset=21)
 

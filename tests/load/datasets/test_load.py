@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qexplorer.core.errors import DataError, InputError, UnknownName
+from qexplorer.core.errors import ChildMemory, DataError, InputError, UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets import untrusted
 from qexplorer.load.datasets.load import load_data, load_raw, noise_images
@@ -148,6 +148,30 @@ def test_a_reader_that_takes_forever_is_ended(tmp_path: Path, monkeypatch: pytes
     path.write_text("1,2,3,4,5,6,7,8\n" * 400_000, encoding="utf-8")
     with pytest.raises(DataError, match=r"slow\.csv: reading took longer than"):
         load_data(path)
+
+
+def test_a_folder_is_counted_and_weighed_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of all class folders together: at most so many, and at most as many bytes as one file may have.
+
+    Reading starts where both are met; here it ends for want of memory, which is said of the folder.
+    """
+
+    def out_of_memory(*_arguments: object, **_more: object) -> None:
+        raise ChildMemory("it needs more memory")
+
+    monkeypatch.setattr(untrusted, "run_in_child", out_of_memory)
+    for name in ("cats/1.png", "cats/2.png", "dogs/1.png"):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / name).write_bytes(bytes(40))
+    for files, size, said in (
+        (3, 120, "pets: reading needs more than 12 GB of memory"),
+        (2, 120, "pets: there are more than 2 files in the folder"),
+        (3, 119, "pets: the file has"),
+    ):
+        monkeypatch.setattr(untrusted, "_MOST_FILES", files)
+        monkeypatch.setattr(untrusted, "MAX_FILE_BYTES", size)
+        with pytest.raises(DataError, match=said):
+            load_data(tmp_path / "pets")
 
 
 def test_what_is_neither_a_name_nor_a_file(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def test_doing_nothing_keeps_type_and_memory() -> None:
         (Preprocessing(layout=Layout.NHWC_TO_NCHW), (2, 4, 4), "choose the layout 'add_channel'"),
         (Preprocessing(size=(4, 4)), (2, 30), "cannot be resized"),
         (Preprocessing(mean=(1.0, 2.0)), (2, 3, 4, 4), "2 values of 'mean'"),
+        (Preprocessing(std=(1.0, 2.0)), (2,), "2 values of 'std' do not meet"),
     ],
 )
 def test_what_does_not_go_with_the_shape_is_said(chosen: Preprocessing, shape: tuple[int, ...], words: str) -> None:

@@ -11,7 +11,9 @@ from onnx import helper, numpy_helper
 
 from qexplorer.core.errors import ModelError
 from qexplorer.load.model import load_model
+from qexplorer.load.normal.normalize import normalized
 from qexplorer.load.normal.tidy import tidied
+from qexplorer.load.safety.limits import NEWEST_OPSET
 from tests.load.model_graphs import I64, model, run, small_cnn, value, weight
 from tests.load.normalized import load, operators, same
 
@@ -47,6 +49,20 @@ def test_opset_newer_than_the_runtime_is_lowered(tmp_path: Path) -> None:
     loaded, after = load(proto, tmp_path)
     assert loaded.opset == 21
     assert run(after, x=weight(2, 3, 8, 8))[0].shape == (2, 5)
+
+
+def test_where_converting_fails_the_newest_opset_that_runs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept with a note; one above it, which nothing here runs, is refused."""
+
+    def fails(*_arguments: object) -> None:
+        raise RuntimeError("no adapter")
+
+    monkeypatch.setattr(onnx.version_converter, "convert_version", fails)
+    kept, notes = normalized(small_cnn(opset=NEWEST_OPSET, ir=13), "net")
+    assert kept.opset_import[0].version == NEWEST_OPSET
+    assert notes == [f"it stays at opset {NEWEST_OPSET}, because converting to 21 failed (no adapter)"]
+    with pytest.raises(ModelError, match=rf"net: it uses opset {NEWEST_OPSET + 1}, which cannot be converted to 21"):
+        normalized(small_cnn(opset=NEWEST_OPSET + 1, ir=13), "net")
 
 
 def test_fixed_batch_stays(tmp_path: Path) -> None:

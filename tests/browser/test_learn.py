@@ -83,9 +83,9 @@ def test_a_lesson_goes_by_keyboard_and_a_reload_finds_the_answers(
     """Predict, flip a bit, answer at the end: keys reach all of it, bits and charts have names, nothing is lost."""
     page = new_page(width=1280, height=720)
     page.goto(f"{app_url}/learn?lesson=numbers_as_bits&embed=true")
-    page.get_by_role("button", name="smaller than 82").wait_for()
-    _tab_to(page, "smaller than 82").press("Enter")
-    page.get_by_text("Right: smaller than 82").wait_for()
+    page.get_by_role("button", name="a smaller number").wait_for()
+    _tab_to(page, "a smaller number").press("Enter")
+    page.get_by_text("Right: a smaller number").wait_for()
     expect(page.get_by_role("button", name="The next lesson")).to_have_count(1)
     page.locator("[role=graphics-document][aria-label^='Values around it. Each thin line']").wait_for()
     _tab_to(page, "0 bit 3").press("Enter")
@@ -94,7 +94,7 @@ def test_a_lesson_goes_by_keyboard_and_a_reload_finds_the_answers(
     _tab_to(page, "a larger range and coarser steps.").press("Space")
     page.get_by_text("The number of codes stays 256").wait_for()
     page.reload()
-    page.get_by_text("Right: smaller than 82").wait_for()
+    page.get_by_text("Right: a smaller number").wait_for()
     page.get_by_text("The number of codes stays 256").wait_for()
     page.get_by_text("As FP8 E4M3 these bits are 20").wait_for()
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
-from onnx import save
 
 import qexplorer as qx
 from qexplorer.search.architecture.architecture_types import ArchitectureQuestion
@@ -35,7 +36,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.autograd.backward(loss)
         optimizer.step()
     path = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
-    save(as_onnx(_SHAPE, "image", (1, 16, 16), 2, folded(_SHAPE, 1, network.eval())), path)
+    onnx.save(as_onnx(_SHAPE, "image", (1, 16, 16), 2, folded(_SHAPE, 1, network.eval())), path)
     return path
 
 
@@ -56,10 +57,7 @@ def test_answers_are_the_teachers_to_the_very_pictures(teacher: Path) -> None:
     found = taught(_pictures(20), teacher, 300, 1, heard.append)
     assert found.pictures.dtype == np.float16
     assert found.pictures.shape == (300, 1, 16, 16)
-    answers = qx.load(teacher)
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(answers.path, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(teacher, providers=["CPUExecutionProvider"])
     said = session.run(None, {"image": found.pictures.astype(np.float32)})[0]
     np.testing.assert_allclose(found.answers, said, rtol=1e-3, atol=1e-3)
     assert len(np.unique(found.pictures.reshape(300, -1), axis=0)) == 300
@@ -92,8 +90,6 @@ def test_products_of_a_shape_are_those_of_its_file() -> None:
     """As the layers of the loaded model have them, without the last one."""
     for shape in (_SHAPE, NetworkShape(8, 2, 5, True, "relu6", "w4a8")):
         model = as_onnx(shape, "image", (3, 20, 20), 4, folded(shape, 3, as_torch(shape, 3, 4)))
-        import onnx
-
         inferred = onnx.shape_inference.infer_shapes(model)
         sizes = {each.name: each.type.tensor_type.shape.dim for each in inferred.graph.value_info}
         weights = {each.name: each.dims for each in inferred.graph.initializer}
@@ -109,7 +105,6 @@ def test_more_work_is_foretold_to_take_longer() -> None:
     """Each of networks, rounds, epochs and pictures; two processors take less; rounds get longer by two."""
     model, asked = qx.load("glyphs_mobilenet"), ArchitectureQuestion()
     usual = foretold_time(model, asked, 2)
-    assert usual.total == pytest.approx(usual.taught + usual.trained + usual.judged)
     assert foretold_time(model, asked, 1).trained > 1.5 * usual.trained
     for more in ({"networks": 32}, {"rounds": 4, "epochs": 16}, {"epochs": 16}, {"pictures": 32_768}):
         assert foretold_time(model, replace(asked, **more), 2).total > usual.total

@@ -113,7 +113,7 @@ def metric_spec(diary: Diary) -> dict[str, Any] | None:
     if told is None:
         return None
     name = axis_title(told)
-    y = {"type": "quantitative", "title": None, "scale": {"zero": False, "nice": True}}
+    y = {"type": "quantitative", "title": None, "scale": {"zero": False}}
     subtitle = f"{diary.judged:,} samples held back; band: 95 % interval"
     return _curve(diary, name[:1].upper() + name[1:], subtitle, y, metric=True)
 

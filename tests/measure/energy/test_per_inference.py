@@ -208,6 +208,14 @@ def test_the_estimate_is_processor_time_times_watts(monkeypatch: pytest.MonkeyPa
         assert watts_per_cpu() == WATTS_PER_CPU
 
 
+def test_processor_time_counts_every_call_of_a_round() -> None:
+    """One call in five that takes six times as long doubles the time of its round, and with it the energy."""
+    uneven = timed()
+    uneven["rounds"] = [[*turn[1:], 6 * turn[0]] for turn in uneven["rounds"]]
+    energy = energy_of(uneven, timed(), batch=1, noisy=None)
+    assert energy.ratio == pytest.approx(2)
+
+
 def test_the_interval_of_windows_is_students() -> None:
     """Of three windows of 1, 2 and 3 mJ the interval is 4.3027, the tabled t of two degrees of freedom, errors wide."""
     joules = {"source": "measured:rapl", "joules": [0.001, 0.002, 0.003], "n": 9, "idle_watts": 40.0}

@@ -194,6 +194,7 @@ def test_causes_of_the_whole_run(ms: dict[str, float], keys: list[str], words: s
     found = causes_of(replace(WORLD, rows=()), parts(**ms), calls(1.0))[1]
     assert [cause.key for cause in found] == keys
     assert not found or words in found[0].title
+    assert causes_of(replace(WORLD, rows=()), parts(**ms), None) == ((), ())
 
 
 def test_a_cause_below_a_hundredth_of_the_time_is_none() -> None:

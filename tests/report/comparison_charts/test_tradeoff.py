@@ -33,6 +33,7 @@ def test_titles_say_what_is_better() -> None:
     assert (info.title, info.y_title) == ("RMSE against energy", "RMSE, lower is better")
     assert info.x_title == "energy per inference (mJ)"
     assert (info.highest, info.form) == (None, ".4g")
+    assert info.y_domain == pytest.approx((0.384, 0.616))
     share = trade_info(comparison(), "file_bytes")
     assert (share.title, share.y_title, share.highest) == ("Accuracy against file size", "accuracy (%)", 100.0)
     none = trade_info(comparison(float_run(accuracy=None)), "file_bytes")

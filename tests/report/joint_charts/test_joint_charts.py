@@ -45,6 +45,9 @@ def test_the_front_comes_about_trial_by_trial() -> None:
     rows = progress_rows(report(trials=(*plain, STOPPED, found)))
     assert [row["trials"] for row in rows] == [1, 2, 3, 4]
     assert [row["area"] for row in rows] == pytest.approx([0.0, 0.0, 0.0, 100.0])
+    outside = replace(found, number=3, weight_bytes=90_000, quality=0.001)
+    rows = progress_rows(report(trials=(*plain, found, outside)))
+    assert [row["area"] for row in rows] == pytest.approx([0.0, 0.0, 100.0, 100.0])
     halves = [replace(found, number=i, weight_bytes=60_000 - 20_000 * i, quality=0.1 ** (1 + i)) for i in range(2)]
     rows = progress_rows(report(trials=(*plain, *halves)))
     assert [row["area"] for row in rows[2:]] == pytest.approx([0.0, 100.0])

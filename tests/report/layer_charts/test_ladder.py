@@ -76,6 +76,17 @@ def test_one_bar_for_each_rung() -> None:
     assert (bars[1].share, bars[4].share) == (0.98, None)
 
 
+@pytest.mark.parametrize(("steps", "text"), [(1.0, "1 step"), (2.5, "2.5 steps"), (0.0, "0 steps")])
+def test_the_bar_of_exact_integers_says_how_far_it_is_from_simulated(steps: float, text: str) -> None:
+    """In steps, and in words where every bit is the same."""
+    apart = ExactRung((gap(worst_steps=steps),), "PyTorch integer", 3)
+    bar = rung_bars(replace(ladder(), exact=apart))[2]
+    assert (bar.name, bar.hollow) == ("exact integers", False)
+    assert bar.text == f"reference of the backends, {text} from simulated, 100 % same class"
+    same = rung_bars(replace(ladder(), exact=replace(apart, batches=(gap(exact=True),))))[2]
+    assert same.text == "the simulation in every bit, 100 % same class"
+
+
 def test_layers_of_several_backends_share_one_order() -> None:
     """A point that one backend hides stands where another has it."""
     hiding = rung("openvino", points=(point("a", 1, 1), point("c", 4, 1)))
@@ -87,6 +98,9 @@ def test_layers_of_several_backends_share_one_order() -> None:
         ("openvino", "a", 0),
         ("openvino", "c", 2),
     ]
+    ahead = rung("openvino", points=(point("z", 1, 1), point("a", 1, 1)))
+    places = {line.layer: line.place for line in layer_lines(ladder(rung(), ahead))}
+    assert places == {"z": 0, "a": 1, "b": 2, "c": 3}
 
 
 def test_specifications_are_valid_vega_lite() -> None:

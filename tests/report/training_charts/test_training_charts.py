@@ -104,6 +104,7 @@ def test_every_chart_is_drawn_and_saved() -> None:
         assert "<svg" in chart_svg(spec)
         assert chart_csv(spec)
     assert metric_spec(replace(DIARY, metric=None)) is None
+    assert curve_points(replace(DIARY, metric=None), metric=True) == ()
     assert [row["now"] for row in weight_rows(LOOK)] == [0.125, 0.375, 0.375, 0.125]
     spec = weight_spec("fc", LOOK)
     assert "40.0 % of codes moved, 25.0 % outside" in spec["title"]["subtitle"]

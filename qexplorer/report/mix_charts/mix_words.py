@@ -218,7 +218,7 @@ def _age(measured_at: float) -> str:
     minutes = max(time.time() - measured_at, 0.0) / 60
     for size, unit in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
         if minutes >= size:
-            count = round(minutes / size)
+            count = int(minutes // size)
             return f"; measured {count} {unit}{'' if count == 1 else 's'} ago"
     return "; measured just now"
 

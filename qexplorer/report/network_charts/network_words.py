@@ -8,6 +8,8 @@ from qexplorer.search.architecture.architecture_types import ArchitectureReport,
 __all__ = ["NETWORK_HEADER", "network_cells", "networks_sentence", "rounds_sentence", "unlearned_sentence"]
 
 _LONGER = "train for longer"
+_SAME = 1.05
+"""A ratio below this would read "1.0 times"."""
 NETWORK_HEADER = ("network", "bits", "accuracy", "95 % interval", "weights", "int8 file", "ms a sample")
 
 
@@ -53,9 +55,11 @@ def unlearned_sentence(report: ArchitectureReport) -> str:
 
 
 def _times(before: float, now: float, better: str) -> str:
-    worse = {"smaller": "larger", "faster": "slower"}[better]
+    worse, same = {"smaller": ("larger", "about as large"), "faster": ("slower", "about as fast")}[better]
     ratio = before / max(now, 1e-12)
     word, times = (better, ratio) if ratio >= 1 else (worse, 1 / ratio)
+    if times < _SAME:
+        return same
     return f"{times:.0f} times {word}" if times >= 10 else f"{times:.1f} times {word}"
 
 

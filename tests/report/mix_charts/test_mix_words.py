@@ -164,7 +164,9 @@ def test_the_clock_says_how_far_it_can_be_believed(monkeypatch: pytest.MonkeyPat
         (20, "just now"),
         (60, "1 minute ago"),
         (3480, "58 minutes ago"),
+        (3599, "59 minutes ago"),
         (7300, "2 hours ago"),
+        (86399, "23 hours ago"),
         (86400, "1 day ago"),
         (-5, "just now"),
     ):

@@ -46,6 +46,9 @@ def test_a_found_network_stands_beside_the_hand_made_one() -> None:
     assert networks_sentence(report(MADE, worse)) == slow
     for size, words in ((15_000, "10 times smaller"), (15_500, "9.7 times smaller")):
         assert words in networks_sentence(report(MADE, replace(FOUND, weight_bytes=size)))
+    for made, words in ((MADE, "about as large"), (replace(MADE, weight_bytes=158_000), "1.1 times larger")):
+        same = replace(FOUND, weight_bytes=made.weight_bytes if made is MADE else 170_000, latency_ms=0.31)
+        assert f", {words}, and takes 0.31 ms, about as fast." in networks_sentence(report(made, same))
     for made, found in ((replace(MADE, latency_ms=None), FOUND), (MADE, replace(FOUND, latency_ms=None))):
         assert networks_sentence(report(made, found)).endswith("15 times smaller.")
     far = (replace(FOUND, right=30), replace(FOUND, right=80))

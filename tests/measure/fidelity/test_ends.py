@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qexplorer.measure.fidelity.ends import FACTOR, FACTOR_HALF, spread, times_explained
+from qexplorer.measure.fidelity.ends import FACTOR, FACTOR_HALF, close, spread, times_explained
 
 STILL = np.zeros((1, 2), np.float32)
 OURS = np.array([[1.0, 0.0]], np.float32)
@@ -48,3 +48,24 @@ def test_an_output_moves_as_far_as_it_does_at_any_draw() -> None:
     """Of several draws the largest move counts, element by element."""
     draws = iter([np.array([1.0, -1.0]), np.array([-3.0, 0.0]), np.array([2.0, 0.5])])
     assert spread(lambda: next(draws), np.zeros(2), 3).tolist() == [3.0, 1.0]
+
+
+@pytest.mark.parametrize(("off", "near"), [(64, True), (68, False)])
+def test_outputs_are_close_where_they_differ_by_roundings_of_float32(off: int, near: bool) -> None:
+    """66 times 2**-24 of the value itself, whatever its sign; next to zero nothing."""
+    for sign in (1, -1):
+        theirs = np.array([2.0 * sign, 0.0])
+        ours = theirs.astype(np.float32) * np.float32(1 + off * 2.0**-24)
+        assert close(ours, theirs.astype(np.float32)) is near
+    assert not close(np.array([1e-30], np.float32), np.zeros(1, np.float32))
+
+
+def test_outputs_of_another_kind_are_close_where_they_are_equal() -> None:
+    """Whole numbers, infinities and NaN; never those of another shape."""
+    assert close(np.array([3, 4]), np.array([3, 4]))
+    assert not close(np.array([3, 4]), np.array([3, 5]))
+    odd = np.array([np.nan, np.inf, -np.inf], np.float32)
+    assert close(odd, odd.copy())
+    for other in (-odd, np.nan_to_num(odd)):
+        assert not close(other, odd)
+    assert not close(np.zeros((1, 2), np.float32), np.zeros(2, np.float32))

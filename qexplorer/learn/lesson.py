@@ -119,14 +119,18 @@ class Prediction:
             link says, so that the question fits what is on screen; the others stay.
         right: position of the right answer, from the numbers before and after.
         because: why, one or two sentences; ``{name}`` stands for a number after the change, with a format behind a
-            colon if wanted.
+            colon if wanted. A function of those numbers where the reason depends on them.
     """
 
     asks: str
     choices: tuple[str, ...]
     then: Settings
     right: Callable[[Numbers, Numbers], int]
-    because: str
+    because: str | Callable[[Numbers], str]
+
+    def reason(self, after: Numbers) -> str:
+        """Why, with the numbers after the change."""
+        return (self.because if isinstance(self.because, str) else self.because(after)).format(**after)
 
 
 @dataclass(frozen=True, slots=True)

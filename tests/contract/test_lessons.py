@@ -107,8 +107,8 @@ def test_the_answer_is_one_of_the_choices_on_all_values(lesson: LessonPlan) -> N
     for tensor in _tensors(lesson):
         before, after = (lesson.show(values, tensor).numbers for values in (at, {**at, **asked.then}))
         assert asked.right(before, after) in range(len(asked.choices))
-        assert asked.because.format(**after).endswith(".")
-        assert not re.search(r"\d%", asked.because.format(**after))
+        assert asked.reason(after).endswith(".")
+        assert not re.search(r"\d%", asked.reason(after))
 
 
 def _numbers_in(picture: Picture) -> set[float]:

@@ -8,13 +8,15 @@ import pytest
 from qexplorer.learn.lesson import LESSONS, BoxPicture, Shown
 from qexplorer.learn.scaled import int8_codes, values_of
 from qexplorer.observe.editing.synthetic import synthetic
+from qexplorer.observe.stats import TensorStats
+from qexplorer.observe.weights import array_stats
 
 TENSOR = synthetic("normal")
 
 
-def _seen(name: str, **settings: object) -> Shown:
+def _seen(name: str, tensor: TensorStats = TENSOR, **settings: object) -> Shown:
     lesson = LESSONS.get(name)
-    return lesson.show({each.name: each.start for each in lesson.controls} | settings, TENSOR)
+    return lesson.show({each.name: each.start for each in lesson.controls} | settings, tensor)
 
 
 @pytest.mark.parametrize("at", [0, 37, 100])
@@ -27,6 +29,17 @@ def test_the_bits_are_those_of_a_value_of_the_tensor(at: int) -> None:
     assert f"int8 code {code} " in seen.sentence
     half = _seen("numbers_as_bits", at=at, **{"as": "half"})
     assert half.numbers["value"] == float(np.float16(value))
+
+
+def test_the_largest_value_is_no_number_in_e4m3() -> None:
+    """Code 127 is not a number there, and the next smaller one the largest: the answer and its reason say so."""
+    asked = LESSONS.get("numbers_as_bits").prediction
+    for value, says in ((1.0, "not a number"), (126 / 127, "No value lies beyond it")):
+        pair = array_stats("w", np.array([[1.0, value]], np.float32), 0)
+        before, after = (_seen("numbers_as_bits", pair, at=100, **{"as": kind}).numbers for kind in ("integer", "e4m3"))
+        assert before["value"] == round(127 * value)
+        assert asked.choices[asked.right(before, after)] == ("no number at all" if value == 1 else "a larger number")
+        assert says in asked.reason(after)
 
 
 def test_a_product_takes_six_weights_of_the_tensor() -> None:

@@ -12,6 +12,7 @@ from qexplorer.learn.lesson import (
     Exercise,
     ExerciseStep,
     LessonPlan,
+    Numbers,
     Prediction,
     Shown,
 )
@@ -165,6 +166,27 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     return Shown((_boxes(kind, code), _line(kind, value)), f"{source}{words}.", numbers, _explained(kind, code))
 
 
+def _became(before: Numbers, after: Numbers) -> int:
+    if not after["finite"]:
+        return 3
+    return 0 if after["value"] == before["value"] else 1 if after["value"] < before["value"] else 2
+
+
+def _because(after: Numbers) -> str:
+    if not after["finite"]:
+        return (
+            "Four of the bits are an exponent now. Where these and the three of the mantissa are all ones, E4M3 has no "
+            "value: the code means “not a number”."
+        )
+    there = (
+        "The next value is {gap:g} away" if after["gap"] else "No value lies beyond it, the one before it is 32 away"
+    )
+    return (
+        "Four of the bits are an exponent now, and the value is {value:g}. " + there + ": integers are 1 apart "
+        "everywhere, but this float's steps grow with its values."
+    )
+
+
 ENTRIES = (
     LessonPlan(
         name="numbers_as_bits",
@@ -192,14 +214,10 @@ ENTRIES = (
         show=_show,
         prediction=Prediction(
             "These eight bits are an 8-bit integer. What are they as an 8-bit float (E4M3)?",
-            ("the same number", "a smaller number", "a larger number"),
+            ("the same number", "a smaller number", "a larger number", "no number at all"),
             {"as": "e4m3", "code8": 0b01010010},
-            lambda before, after: (
-                0 if after["value"] == before["value"] else 1 if after["value"] < before["value"] else 2
-            ),
-            "Four of the bits are an exponent now, and the value is {value:g}. The next value is {gap:g} away: "
-            "integers are 1 "
-            "apart everywhere, but this float's steps grow with its values.",
+            _became,
+            _because,
         ),
         closing=(
             Closing(

@@ -38,7 +38,7 @@ def draw_prediction(lesson: LessonPlan, place: Place, tensor: TensorStats | None
         place.move_on()
         before = lesson.show(place.asked_at, tensor).numbers
         after = lesson.show({**place.asked_at, **asked.then}, tensor).numbers
-        _predicted(asked.asks, asked.choices, place.answer, asked.right(before, after), asked.because.format(**after))
+        _predicted(asked.asks, asked.choices, place.answer, asked.right(before, after), asked.reason(after))
 
 
 def _answer(place: Place, at: int, group: Group | None = None) -> None:

@@ -36,6 +36,13 @@ CASES = (
     ("mxfp6", True, "channel"),
     ("nvfp4", True, "block"),
 )
+FEW = (
+    ("int8", True, "channel"),
+    ("int8", False, "channel"),
+    ("fp8_e4m3", True, "channel"),
+    ("fp8_e5m2", True, "block"),
+    ("mxfp4", True, "block"),
+)
 JUDGE = """async ([code, cases, shares]) => {
   const { readRatio } = await import(`data:text/javascript;base64,${code}`);
   return cases.map((given) => {
@@ -45,11 +52,11 @@ JUDGE = """async ([code, cases, shares]) => {
 }"""
 
 
-def _weight() -> TensorStats:
+def _weight(*shape: int) -> TensorStats:
     """Channels of unlike width and centre; the last block of each is shorter."""
     rng = np.random.default_rng(5)
-    width, centre = rng.uniform(0.5, 2.0, (512, 1)), rng.uniform(-0.5, 0.5, (512, 1))
-    return array_stats("w", (width * (rng.standard_t(8, (512, 3000)) + centre)).astype(np.float32), 0)
+    width, centre = rng.uniform(0.5, 2.0, (shape[0], 1)), rng.uniform(-0.5, 0.5, (shape[0], 1))
+    return array_stats("w", (width * (rng.standard_t(8, shape) + centre)).astype(np.float32), 0)
 
 
 def _view(stats: TensorStats, name: str, symmetric: bool, what: str, share: float) -> GridView:
@@ -67,11 +74,14 @@ def _format(name: str) -> Any:
     return chosen.of_either_sign()
 
 
-def test_the_browser_judges_all_channels_at_once(new_page: NewPage) -> None:
-    """At the best share its error is within 0.1 % of the exact one, value by value, with every kind of scale; signal to
-    error is Python's there, and so is what is clipped."""
-    stats, data, wanted = _weight(), [], []
-    for name, symmetric, what in CASES:
+@pytest.mark.parametrize(("shape", "cases"), [((512, 3000), CASES), ((16, 200), FEW)], ids=["many", "few"])
+def test_the_browser_judges_all_channels_at_once(
+    new_page: NewPage, shape: tuple[int, int], cases: tuple[tuple[str, bool, str], ...]
+) -> None:
+    """At the best share its error is within 0.1 % of the exact one, value by value, with every kind of scale and of
+    many values as of few; signal to error is Python's there, and so is what is clipped."""
+    stats, data, wanted = _weight(*shape), [], []
+    for name, symmetric, what in cases:
         views = [_view(stats, name, symmetric, what, share) for share in SHARES]
         grid, error = views[-1].grid, views[-1].error
         assert grid.axis is not None
@@ -82,7 +92,7 @@ def test_the_browser_judges_all_channels_at_once(new_page: NewPage) -> None:
         wanted.append(views)
     code = base64.b64encode(javascript("ratio.js").encode()).decode()
     found = new_page().evaluate(JUDGE, [code, data, list(SHARES)])
-    for case, views, got in zip(CASES, wanted, found, strict=True):
+    for case, views, got in zip(cases, wanted, found, strict=True):
         errors = [each.error for each in views]
         best = min(range(len(errors)), key=lambda i: errors[i].mse)
         mse, clipped, sqnr = got[best]

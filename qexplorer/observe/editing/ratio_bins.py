@@ -4,6 +4,8 @@ Where every range is the same share of its channel's own (the calibrator ``ratio
 whatever that share is. In units of the scale at share 1 a value ``x`` is ``x / s``, the grid is the same for all, and a
 squared error there counts ``s**2``: one histogram judges all channels at once, at every share.
 
+A few thousand values are judged one by one, on every grid, and only their picture is of bins.
+
 1. Where scales have either sign, channels are turned so that their farthest value is above zero.
 2. Asymmetric grids differ in where their codes end, because the zero point does not follow the share. Channels are
    grouped by it. Where there are many zero points the steps are fine, and the error is put together from parts: as if
@@ -25,7 +27,14 @@ from numpy.typing import NDArray
 from qexplorer.core.formats import Format
 from qexplorer.core.formats.uniform import has_signs
 from qexplorer.core.grid import Grid, grid_from_range
-from qexplorer.observe.editing.ratio_counting import Units, WeightedBins, count_groups, merged
+from qexplorer.observe.editing.ratio_counting import (
+    FEW_VALUES,
+    Units,
+    WeightedBins,
+    count_groups,
+    merged,
+    values_of_groups,
+)
 from qexplorer.observe.editing.ratio_error import error_at
 from qexplorer.observe.editing.scale_rule import ScaleRule, scale_rule
 from qexplorer.observe.stats import TensorStats
@@ -153,7 +162,7 @@ def ratio_bins(
     tails: Tails | None = None
     if rule.series is not None:
         octaves = _octaves(whole, rule, format)
-    elif not symmetric and len(np.unique(grid.zero_point)) > _ZEROS and grid.qmax - grid.qmin > _FEW:
+    elif not (symmetric or whole.few) and len(np.unique(grid.zero_point)) > _ZEROS and grid.qmax - grid.qmin > _FEW:
         groups, tails = _in_parts(whole)
     else:
         zero = np.zeros_like(grid.zero_point) if signs else grid.zero_point
@@ -185,6 +194,18 @@ class _RatioParts:
         ends[(ends == 0) | (not apart)] = np.nan
         return count_groups(self.rows, self.spans, self.size, Units(factors, weights, group, ends))
 
+    def grouped(self, group: NDArray[np.intp]) -> list[WeightedBins]:
+        """The values in units of the scale, by group: few as they are, many in bins of at most 1/128 of a value."""
+        if not self.few:
+            return self.counted(self.factors, self.weights, group)
+        units = Units(self.factors, self.weights, group, self.ends)
+        return values_of_groups(self.rows, self.spans, self.size, units)
+
+    @property
+    def few(self) -> bool:
+        """Whether values are judged one by one."""
+        return self.rows.size <= FEW_VALUES
+
     @property
     def mirrored(self) -> bool:
         """Whether all grids are alike, so that both sides of a range count as its farther one."""
@@ -194,7 +215,8 @@ class _RatioParts:
 def _by_zero_point(whole: _RatioParts, zero: NDArray[np.int32]) -> list[tuple[WeightedBins, tuple[float, float]]]:
     _, index, group = np.unique(zero, return_index=True, return_inverse=True)
     ends = whole.ends[index]
-    found = merged(whole.counted(whole.factors, whole.weights, group.reshape(-1)), _MOST)
+    found = whole.grouped(group.reshape(-1))
+    found = found if whole.few else merged(found, _MOST)
     return [(bins, (float(low), float(high))) for bins, (low, high) in zip(found, ends, strict=True)]
 
 
@@ -229,7 +251,7 @@ def _octaves(whole: _RatioParts, rule: ScaleRule, format: Format) -> Octaves:
     np.minimum.at(bounds[:, 0], group, above)
     np.maximum.at(bounds[:, 1], group, above)
     errors = np.zeros((most, OCTAVES, 3))
-    for k, bins in enumerate(whole.counted(whole.factors, whole.weights, group)):
+    for k, bins in enumerate(whole.grouped(group)):
         for octave in range(OCTAVES):
             errors[k, octave] = error_at(bins, format, whole.ends[0] * 2.0**-octave, 2.0**-octave)
     return Octaves(bounds, errors, rule.series.open)
@@ -237,7 +259,7 @@ def _octaves(whole: _RatioParts, rule: ScaleRule, format: Format) -> Octaves:
 
 def _bars(whole: _RatioParts, mirrored: bool, groups: list[WeightedBins]) -> WeightedBins:
     """Values as shares of the farthest end of a mirrored grid, else of what its channel reaches on its side."""
-    if mirrored and len(groups) == 1:
+    if mirrored and len(groups) == 1 and not whole.few:
         share = 1.0 / float(np.abs(whole.ends[0]).max())
         return merged([groups[0].scaled(share, share)], _BARS)[0]
     reach = np.abs(whole.spans.reshape(-1, 2))

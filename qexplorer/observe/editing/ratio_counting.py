@@ -13,7 +13,10 @@ from qexplorer.observe.editing.few_bins import merged_at
 from qexplorer.observe.histogram import BINS, Histogram
 from qexplorer.observe.rows import in_parts
 
-__all__ = ["Units", "WeightedBins", "count_groups", "merged"]
+__all__ = ["FEW_VALUES", "Units", "WeightedBins", "count_groups", "merged", "values_of_groups"]
+
+FEW_VALUES = 16384
+"""So many values are judged one by one: an even spread inside bins is not near enough to what so few of them do."""
 
 Float64 = NDArray[np.float64]
 _NARROW = 0.02  # outermost values further apart than that are counted as all others
@@ -103,6 +106,30 @@ def count_groups(rows: NDArray[np.float32], spans: Float64, size: int, units: Un
     edges = _edges(np.where(places > 0, prefixes, 0))
     each = zip(counts, sums, outer.transpose(1, 0, 2), extremes, strict=True)
     return [_bins_of(own, weighed, places, edges, *ends) for own, weighed, *ends in each]
+
+
+def values_of_groups(rows: NDArray[np.float32], spans: Float64, size: int, units: Units) -> list[WeightedBins]:
+    """The values of each group in units, each in a bin by itself; those on an end of their channel or block are one.
+
+    Args:
+        rows: float32 ``(rows, n)``, few values.
+        spans: float64 ``(rows, blocks, 2)``, smallest and largest value of each.
+        size: values of a row that share a scale.
+        units: of ``rows * blocks`` channels or blocks.
+    """
+    n = rows.shape[1]
+    own = (np.arange(len(rows))[:, None] * spans.shape[1] + np.arange(n) // size).reshape(-1)
+    values, side = rows.reshape(-1).astype(np.float64), (rows.reshape(-1) >= 0).astype(np.intp)
+    found, weights = values * units.factors[own, side], units.weights[own, side]
+    for end in units.ends.T:
+        np.copyto(found, end[own], where=np.abs(found - end[own]) <= _ONE * np.abs(end[own]))
+    group, out = units.group[own], []
+    for k in range(int(units.group.max(initial=0)) + 1):
+        at = np.flatnonzero(group == k)
+        at = at[np.argsort(found[at], kind="stable")]
+        own_values = found[at]
+        out.append(WeightedBins(own_values, own_values, np.ones(len(at)), weights[at], np.ones(len(at), np.bool_)))
+    return out
 
 
 def _edges(prefixes: NDArray[np.intp]) -> tuple[Float64, Float64]:

@@ -99,3 +99,26 @@ def test_the_error_at_any_share_is_nearly_the_exact_one(name: str, symmetric: bo
         assert told.clipped_fraction == pytest.approx(exact.clipped_fraction, rel=0.01)
         errors.append((exact.mse, told.mse))
     assert min(errors)[1] == pytest.approx(min(errors)[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["int8", "fp8_e4m3", "fp8_e5m2", "int4", "mxfp4", "nf4"])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("block", [None, 32])
+def test_few_values_are_judged_one_by_one(name: str, symmetric: bool, block: int | None) -> None:
+    """So that the error is the exact one, and what is clipped, with thousands of values as with dozens."""
+    rng, chosen = np.random.default_rng(6), get_format(name)
+    if not (symmetric or chosen.has_zero_point):
+        return
+    what = Granularity.CHANNEL if block is None else Granularity.BLOCK
+    order: dict[str, Any] = {"format": chosen, "symmetric": symmetric, "granularity": what, "block": 32}
+    for shape in ((3, 20), (48, 96)):
+        array = rng.uniform(0.5, 2.0, (shape[0], 1)) * (
+            rng.standard_t(8, shape) + rng.uniform(-0.5, 0.5, (shape[0], 1))
+        )
+        stats, found = array_stats("w", array.astype(np.float32), 0), _bins(array, name, symmetric, block)
+        for share in (0.3, 0.71, 0.93):
+            options = options_among("ratio", {"ratio": share})
+            exact = grid_view(stats, calibrator="ratio", options=options, **order).error
+            told = error_at_share(found, chosen, share, exact.signal_power, exact.n)
+            assert told.mse == pytest.approx(exact.mse, rel=1e-3)
+            assert told.clipped_fraction == pytest.approx(exact.clipped_fraction, abs=1e-12)

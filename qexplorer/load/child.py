@@ -43,6 +43,7 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     from qexplorer.load.normal.normalize import normalized
     from qexplorer.load.outputs import with_class_names
     from qexplorer.load.safety.check import checked_proto, custom_domains
+    from qexplorer.load.safety.finite import check_finite
 
     where, folder = arguments["where"], arguments.get("folder")
     emit({"event": "progress", "step": "checking the file"})
@@ -61,6 +62,7 @@ def load_file(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise _broken_name(where) from None
     notes += more
+    check_finite(proto, where, computed=True)
     unknown = custom_domains(proto)
     if unknown:
         notes.append(f"it has operators of its own ({', '.join(unknown)}), which backends may not be able to run")

@@ -25,6 +25,8 @@ _MULTIPLIES = frozenset(
         "MatMul",
         "Mul",
         "Einsum",
+        "DequantizeLinear",
+        "QuantizeLinear",
         "BatchNormalization",
         "InstanceNormalization",
         "LayerNormalization",
@@ -36,19 +38,27 @@ _MULTIPLIES = frozenset(
 )
 
 
-def check_finite(proto: onnx.ModelProto, where: str) -> None:
+def check_finite(proto: onnx.ModelProto, where: str, *, computed: bool = False) -> None:
     """Refuses a model with a NaN in any constant, or an infinity in one that something is multiplied by.
+
+    Args:
+        proto: the graph.
+        where: what to call it in messages.
+        computed: whether constants may have been computed from those of the file; then only what something is
+            multiplied by must be finite, because a NaN elsewhere can be one that the graph never chooses.
 
     Raises:
         ModelError: naming the tensor and the index of the first such value.
     """
     factors = {name for node in all_nodes(proto) if node.op_type in _MULTIPLIES for name in node.input}
     for name, tensor in all_tensors(proto):
+        if computed and name not in factors:
+            continue
         found = first_nonfinite(tensor, infinities=name in factors)
         if found:
             index, value = found
             place = f"'{name}'[{', '.join(map(str, index))}]" if index else f"'{name}'"
-            what = f"the weight {place} is {value}"
+            what = f"the weight {place}{', computed from constants,' if computed else ''} is {value}"
             raise ModelError(what, where=where, allowed="finite weights", do="check the training or the export")
 
 

@@ -80,6 +80,29 @@ def test_nan_in_a_constant_node(tmp_path: Path) -> None:
     assert "'c'[1] is NaN" in refused(model(nodes, {"x": ["n", 2]}, ["y"]), tmp_path)
 
 
+@pytest.mark.parametrize(("top", "says"), [(0.0, "NaN"), (1.0, "Inf")])
+def test_a_weight_that_becomes_nonfinite(top: float, says: str, tmp_path: Path) -> None:
+    """A weight that finite constants give is judged as well; elsewhere what they give may be what is never chosen."""
+    bottom = np.array([[1, 2], [4, 0]], np.float32)
+    given = {"a": np.array([[1, 1], [1, top]], np.float32), "b": bottom}
+    nodes = [helper.make_node("Div", ["a", "b"], ["k"]), helper.make_node("MatMul", ["x", "k"], ["y"])]
+    told = refused(model(nodes, {"x": ["n", 2]}, ["y"], given), tmp_path)
+    assert f"'k'[1, 1], computed from constants, is {says}" in told
+    nodes[1] = helper.make_node("Where", ["chosen", "k", "x"], ["y"])
+    load(saved(model(nodes, {"x": [2, 2]}, ["y"], given | {"chosen": bottom > 0}), tmp_path))
+
+
+def test_an_infinite_scale_of_one_block(tmp_path: Path) -> None:
+    """Weights that come as codes have finite scales, too."""
+    scale = np.array([[1, 1], [1, np.inf]], np.float32)
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s"], ["k"], axis=0, block_size=16),
+        helper.make_node("MatMul", ["x", "k"], ["y"]),
+    ]
+    given = {"q": np.ones((32, 2), np.int8), "s": scale}
+    assert "'s'[1, 1] is Inf" in refused(model(nodes, {"x": ["n", 32]}, ["y"], given), tmp_path)
+
+
 def test_minus_infinity_in_a_mask_is_meant(tmp_path: Path) -> None:
     """An additive mask of minus infinities loads, and the layer that reads it stays in float with the reason."""
     mask = np.triu(np.full((4, 4), -np.inf, np.float32), 1)

@@ -58,6 +58,19 @@ def test_max_pool_is_the_simulation(
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("length", "largest"), [(4, [1, 3, 3]), (3, [1, 2])])
+def test_a_window_more_begins_in_what_there_is_and_not_in_the_padding(
+    backend: TorchInteger, tmp_path: Path, length: int, largest: list[int]
+) -> None:
+    """Where sizes are rounded up, padding in front moves where a window begins, and not whether it is there."""
+    x = np.arange(length, dtype=np.uint8).reshape(1, 1, length)
+    same = (np.asarray(1, np.float32), np.asarray(0, np.uint8))
+    attributes = {"kernel_shape": [3], "strides": [2], "pads": [1, 1], "ceil_mode": 1}
+    path = one_layer(tmp_path, "MaxPool", {"x": (x, same, None)}, same, **attributes)
+    found, expected, _ = run_both(backend, path, {"x": x})
+    assert found.tolist() == expected.tolist() == [[largest]]
+
+
 @settings(max_examples=40, deadline=None)
 @given(pools(), st.sampled_from(["int8", "uint8"]), st.integers(0, 1), st.integers(0, 2**32 - 1))
 def test_average_pool_is_within_a_rounding_tie(

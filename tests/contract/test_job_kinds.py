@@ -32,6 +32,7 @@ from qexplorer.load.datasets.preprocess import Layout, Preprocessing
 from qexplorer.ui.page_list import read_pages
 from tests.contract.throw_away import bring
 from tests.pages.app import open_app
+from tests.waiting import until
 
 KINDS = pytest.mark.parametrize("kind", JOB_KINDS, ids=lambda kind: kind.name)
 
@@ -220,14 +221,6 @@ def paint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyKind]:
     yield JOB_KINDS.get("paint_it")
     for job in manager.running():
         manager.cancel(job.id)
-
-
-def until(condition: Any, seconds: float = 90.0) -> None:
-    """Waits for the condition, and fails when it does not come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_a_kind_of_one_file_works(paint: AnyKind) -> None:

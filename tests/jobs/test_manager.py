@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,9 @@ from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.process.places.waiting import Waiting
 from tests.jobs.trials import trial
 from tests.process.killing import kill_one
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("trials")
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Waits for ``condition``, and fails the test when it does not come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def ended(job_id: str, seconds: float = 60.0) -> JobState:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,9 @@ from qexplorer.jobs import manager
 from qexplorer.jobs.manager import JobStatus
 from tests.jobs.orders import waited_for
 from tests.jobs.trials import trial
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("trials")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for ``condition``, and fails the test when it does not come."""
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def started(name: str, **fields: Any) -> str:

@@ -98,15 +98,19 @@ def test_an_untrained_model_is_judged_on_few_samples(cnn: Model) -> None:
     assert few == many
 
 
-HUNDREDTH = 150_000_000
+HUNDREDTH = round(module._MACS_PER_S / 100)
 """Products of a model that answers a sample in a hundredth of a second."""
 
 
-@pytest.mark.parametrize(("macs", "seconds"), [(HUNDREDTH, 4.16), (None, 2.68), (0, 1.2592), (15, 1.2592)])
-def test_judging_answers_every_sample_twice_and_some_once_more(cnn: Model, macs: int | None, seconds: float) -> None:
-    """1.2 s of a child's start, and 148 samples by the backend and by the simulation."""
+@pytest.mark.parametrize(
+    ("macs", "call_s"),
+    [(HUNDREDTH, 0.01), (None, module._UNKNOWN_CALL_S), (0, module._LEAST_CALL_S), (15, module._LEAST_CALL_S)],
+)
+def test_judging_answers_every_sample_twice_and_some_once_more(cnn: Model, macs: int | None, call_s: float) -> None:
+    """Behind a child's start, all by the backend and by the simulation, and those that are checked at other batches."""
     forecast = Forecast.of(replace(cnn, macs=macs), 100, Effort.QUICK)
-    assert forecast.judging("onnxruntime", FLOAT) == pytest.approx(seconds)
+    answers = 2 * (100 + module._CHECKED)
+    assert forecast.judging("onnxruntime", FLOAT) == pytest.approx(module._START_S + answers * call_s)
 
 
 @pytest.mark.parametrize(
@@ -116,32 +120,39 @@ def test_a_file_is_prepared_for_each_batch_size_or_once(
     cnn: Model, monkeypatch: pytest.MonkeyPatch, *, each_shape: bool, fixed: int | None, more: float
 ) -> None:
     """A batch that the file insists on is the only one."""
+    forecast = Forecast.of(replace(cnn, macs=HUNDREDTH), 100, Effort.QUICK)
+    plain = forecast.judging("onnxruntime", FLOAT)
     slow = replace(OnnxRuntimeCpu.capabilities, prepares=Preparation("It works", (10, 20), each_shape=each_shape))
     monkeypatch.setattr(OnnxRuntimeCpu, "capabilities", slow)
     monkeypatch.setattr(Model, "fixed_batch", fixed)
-    forecast = Forecast.of(replace(cnn, macs=HUNDREDTH), 100, Effort.QUICK)
-    assert forecast.judging("onnxruntime", FLOAT) == pytest.approx(4.16 + more)
+    assert forecast.judging("onnxruntime", FLOAT) == pytest.approx(plain + more)
 
 
-@pytest.mark.parametrize(("hundredths", "seconds"), [(1, 4.6), (3, 7.12), (10, 8.2)])
-def test_timing_takes_its_budget_or_what_the_calls_take_within_patience(
-    cnn: Model, hundredths: int, seconds: float
-) -> None:
-    """Two variants, quick: 1.2 s of start, 1.8 to 5.4 of calls, 0.6 of throughput, and twenty loadings."""
-    forecast = Forecast.of(replace(cnn, macs=hundredths * HUNDREDTH), 100, Effort.QUICK)
-    assert forecast.timing("onnxruntime", 2) == pytest.approx(seconds)
+PLAN = PLANS[Effort.QUICK]
+
+
+@pytest.mark.parametrize(
+    ("calls", "taken"),
+    [(0.5, 1.0), ((1 + PLAN.patience) / 2, (1 + PLAN.patience) / 2), (2 * PLAN.patience, PLAN.patience)],
+)
+def test_timing_takes_its_budget_or_what_the_calls_take_within_patience(cnn: Model, calls: float, taken: float) -> None:
+    """In budgets; with two variants, each loaded anew, behind a start and beside throughput."""
+    call_s = calls * PLAN.budget_s / (2 * PLAN.min_calls * 2)
+    forecast = Forecast.of(replace(cnn, macs=round(call_s * module._MACS_PER_S)), 100, Effort.QUICK)
+    around = module._START_S + PLAN.throughput_s + 2 * PLAN.loads * module._LOADING_S
+    assert forecast.timing("onnxruntime", 2) == pytest.approx(around + taken * PLAN.budget_s)
 
 
 def test_preparing_is_what_is_left_of_observing_and_a_file_for_each_recipe(cnn: Model) -> None:
-    """Algorithms that need samples take seconds each; what observing took the last time is what it takes."""
+    """Algorithms that need samples take their time each; what observing took the last time is what it takes."""
     forecast = Forecast.of(replace(cnn, macs=HUNDREDTH), 100, Effort.QUICK)
     recipes: Any = [SimpleNamespace(algorithms=("a", "b"), needs_samples=needs) for needs in (True, False)]
-    assert forecast.quantizing(recipes) == pytest.approx(0.8 + 8.0)
-    assert forecast.quantizing([]) == pytest.approx(0.4)
-    assert forecast.observing(100) == pytest.approx(2.5)
-    assert forecast.preparing(recipes, 100, 0.25) == pytest.approx(0.75 * 2.5 + 8.8)
+    assert forecast.quantizing(recipes) == pytest.approx(2 * module._QUANTIZE_S + 2 * module._ALGORITHM_S)
+    assert forecast.quantizing([]) == module._QUANTIZE_S
+    expected = 0.75 * forecast.observing(100) + forecast.quantizing(recipes)
+    assert forecast.preparing(recipes, 100, 0.25) == pytest.approx(expected)
     forecast.note("observe 100", 7.0)
-    assert forecast.preparing([], 100, 0.5) == pytest.approx(3.5 + 0.4)
+    assert forecast.preparing([], 100, 0.5) == pytest.approx(3.5 + module._QUANTIZE_S)
 
 
 def test_the_promise_is_the_sum_of_its_steps(cnn: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,16 +161,22 @@ def test_the_promise_is_the_sum_of_its_steps(cnn: Model, monkeypatch: pytest.Mon
     model = replace(cnn, macs=HUNDREDTH)
     recipes = [Recipe.parse(name) for name in ("float", "w8", "w8a8")]
 
-    def seconds(recipes: list[Recipe], samples: int | None) -> float:
+    def promised(recipes: list[Recipe], samples: int | None) -> float:
         return expected_seconds(
             model, recipes, ["onnxruntime"], Effort.QUICK, calibration=100, evaluation=100, samples=samples
         )
 
-    timed = Forecast.of(model, 100, Effort.QUICK).timing("onnxruntime", 3)
-    assert seconds(recipes, None) == pytest.approx(2.5 + 0.8 + 3 * 4.16 / 2 + timed)
-    assert seconds(recipes, 500) == seconds(recipes, None)
-    assert seconds(recipes, 50) == pytest.approx(2.5 + 0.8 + 3 * 3.16 / 2 + timed)
-    assert seconds(recipes[:2], None) == pytest.approx(0.4 + 2 * 4.16 / 2 + 4.6)
+    def summed(made: list[Recipe], n: int, *, observed: bool) -> float:
+        """Of files that are ``made`` and judged beside float's, two at a time, and then timed."""
+        forecast, files = Forecast.of(model, n, Effort.QUICK), 1 + len(made)
+        before = forecast.quantizing(made) + (forecast.observing(100) if observed else 0)
+        judged = files * forecast.judging("onnxruntime", FLOAT) / 2
+        return before + judged + forecast.timing("onnxruntime", files)
+
+    assert promised(recipes, None) == pytest.approx(summed(recipes[1:], 100, observed=True))
+    assert promised(recipes, 500) == promised(recipes, None)
+    assert promised(recipes, 50) == pytest.approx(summed(recipes[1:], 50, observed=True))
+    assert promised(recipes[:2], None) == pytest.approx(summed(recipes[1:2], 100, observed=False))
 
 
 def test_what_others_noted_stays_and_what_is_no_time_is_not_read(cnn: Model, monkeypatch: pytest.MonkeyPatch) -> None:

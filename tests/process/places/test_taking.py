@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
 
@@ -17,16 +16,9 @@ import pytest
 from qexplorer.core.errors import Cancelled
 from qexplorer.process.places import homes, taking
 from qexplorer.process.places.waiting import Waiting
+from tests.waiting import until
 
 HOLDER = Path(__file__).with_name("holder.py")
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Waits for ``condition``, and fails the test when it does not come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 class Crowd:

@@ -67,7 +67,7 @@ def _products(left: Tensor, right: Right) -> Tensor:
     if len(right.matrices) == 1:
         rows = multiply(left.reshape(-1, left.shape[-1]), right.matrices[0])
         return rows.reshape(*left.shape[:-1], n).expand(*batch, left.shape[-2], n)
-    lefts = left.expand(*batch, *left.shape[-2:]).reshape(-1, *left.shape[-2:])
+    lefts = left.expand(*batch, *left.shape[-2:]).reshape(math.prod(batch), *left.shape[-2:])
     which = torch.arange(len(right.matrices)).reshape(right.batch).expand(batch).reshape(-1).tolist()
     found = [multiply(each, right.matrices[index]) for each, index in zip(lefts, which, strict=True)]
     if not found:

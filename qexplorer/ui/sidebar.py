@@ -11,10 +11,13 @@ from qexplorer.core.errors import QExplorerError
 from qexplorer.core.foreign.media import in_label
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
+from qexplorer.jobs.kind import JOB_KINDS
+from qexplorer.jobs.manager import JobState
+from qexplorer.jobs.orders import ModelOrder
 from qexplorer.ui.job_memory import running_jobs
 from qexplorer.ui.job_section import draw_job_in_sidebar
 from qexplorer.ui.serving.sign_in import draw_person
-from qexplorer.ui.session import State, choose_data, choose_model, keep, kept_data_name, state
+from qexplorer.ui.session import State, as_plain, choose_data, choose_model, keep, kept_data_name, state
 
 if TYPE_CHECKING:
     from qexplorer.load.samples.shelf import Sample
@@ -62,7 +65,18 @@ def draw_sidebar() -> None:
             _backend(now)
         draw_person()
         for job in running_jobs():  # how one ended stands on the page that started it
+            _say_whose(now, job)
             draw_job_in_sidebar(job)
+
+
+def _say_whose(now: State, job: JobState) -> None:
+    """Names the model of a job that is about another one than the chosen."""
+    order = JOB_KINDS.get(job.kind).order_of(job) if job.kind in JOB_KINDS else None
+    if not isinstance(order, ModelOrder):
+        return
+    name = order.model.sample or order.model.name
+    if name is not None and name != model_label(now.model):
+        st.caption(as_plain(f"Of {name}, which was chosen when it began; choose it again to see what comes of it."))
 
 
 def _model(now: State) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from qexplorer.core.recipe import Recipe
+from qexplorer.jobs import manager
 from qexplorer.jobs.kinds.sensitivity import SENSITIVITY, SensitivityOrder
+from qexplorer.jobs.records import job_folder, read_json
 from qexplorer.load.model import load_model
 from qexplorer.report.sensitivity_charts.bars import bars_info, bars_spec
 from qexplorer.report.sensitivity_charts.in_order import COLOURED_BY, order_info, order_spec
@@ -21,7 +25,7 @@ from qexplorer.report.sensitivity_charts.to_tools import annotated_onnx, node_da
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
 from qexplorer.ui.sensitivity.layer import with_layer_at
 from tests.jobs.orders import DATA, MODEL
-from tests.pages.app import check_cancel, open_app, texts, when_ended
+from tests.pages.app import check_cancel, job_of, open_app, texts, when_ended
 
 PAGE = "pages/sensitivity.py"
 
@@ -55,6 +59,26 @@ def test_layers_are_found_drawn_and_put_to_other_bits(workspace_folder: Path) ->
     assert not app.exception
     changed = Recipe.parse(app.session_state["qexplorer_state"].recipe)
     assert changed.for_layer(worst, "Gemm").weights.format == "int16"  # type: ignore[union-attr]
+
+
+def test_another_model_in_the_middle_leaves_the_work_as_it_is(workspace_folder: Path) -> None:
+    """The sidebar names the model that it is about, the page offers the work for the new one, and the way back leads to
+    the running job."""
+    app = _opened(workspace_folder, "w4a8")
+    app.button("sensitivity_start").click().run()
+    job_id = job_of(app, "sensitivity")
+    process = read_json(job_folder(job_id) / "pid.json")
+    assert process is not None
+    os.kill(process["pid"], signal.SIGSTOP)  # so that it is in the middle of its work for as long as this looks
+    app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
+    assert not app.exception
+    assert "Of tumour_mlp, which was chosen when it began" in texts(app)
+    assert app.button("sensitivity_start")
+    assert app.sidebar.button(f"cancel_side_{job_id}")
+    app.sidebar.selectbox("side_model").set_value("tumour_mlp").run()
+    assert "which was chosen when it began" not in texts(app)
+    assert app.button(f"cancel_page_sensitivity_{job_id}")
+    manager.cancel(job_id)
 
 
 def test_it_can_be_cancelled(workspace_folder: Path) -> None:

@@ -12,6 +12,8 @@ option    = "dynamic"                       activation ranges as they come
           | calibrator          such as "mse": of the activations, or of the weights where only they exist; every one
                                 that needs no option
           | a registered algorithm, with its options by default; several work in the order in which they are named
+
+Of options that say the same thing, such as ``b32`` and ``tensor``, a name has one.
 """
 
 from __future__ import annotations
@@ -54,6 +56,14 @@ NAME_A_FILE = "or give the path of a .yaml file"
 
 _PATTERN = re.compile(r"w(?P<w>[1-9][0-9]*)(?:a(?P<a>[1-9][0-9]*))?(?P<options>(?:-[a-z][a-z0-9_]*)*)")
 _TABLES = re.compile(r"embed(?P<bits>[1-9][0-9]*)")
+_SAY = {
+    r"tensor|b[0-9]+": "what shares a scale",
+    "asym": "the symmetry of weights",
+    "sym": "the symmetry of activations",
+    "dynamic": "when ranges are chosen",
+    _TABLES.pattern: "the bits of embeddings",
+}
+"""What options say, by their form; each thing is said once in a name. Calibrators say which ranges."""
 
 
 def grammar_examples() -> tuple[str, ...]:
@@ -85,6 +95,7 @@ def expand(name: str) -> dict[str, Any]:
         spec = {"format": name}
         return {"name": name, "weights": spec | {"granularity": "tensor"}, "activations": spec}
     weights, activations, options = _formats(name)
+    _check_said_once(name, options)
     fields: dict[str, Any] = {"name": name, "weights": weights} | ({"activations": activations} if activations else {})
     for option in options:
         if _apply(option, weights, activations):
@@ -97,6 +108,15 @@ def expand(name: str) -> dict[str, Any]:
             raise RecipeError(f"'{option}' is not an option of the recipe '{name}'", allowed=allowed)
         fields.setdefault("algorithms", []).append(option)
     return fields
+
+
+def _check_said_once(name: str, options: list[str]) -> None:
+    """Raises RecipeError where one option would silently undo another."""
+    forms = _SAY | {"|".join(short_calibrators()): "which ranges are taken"}
+    for form, what in forms.items():
+        same = [option for option in options if re.fullmatch(form, option)]
+        if len(same) > 1:
+            raise RecipeError(f"{name}: '{same[0]}' and '{same[1]}' both say {what}", do="name one of them")
 
 
 def _formats(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[str]]:

@@ -48,6 +48,18 @@ def lacking(files: list[list[str]]) -> list[list[str]]:
     return [[sha256, ending] for sha256, ending in files if not input_path(sha256, ending).is_file()]
 
 
+def _identities(files: list[list[str]]) -> list[tuple[int, int] | None]:
+    """What tells a file from another one of its name that came later; None where there is none."""
+    found: list[tuple[int, int] | None] = []
+    for sha256, ending in files:
+        try:
+            status = input_path(sha256, ending).stat()
+            found.append((status.st_ino, status.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
 def put(sender: str, sha256: str, ending: str, offset: int, data: bytes, last: bool) -> None:
     """Takes a part of a file, as ``inputs.store_part``."""
     store_part(sender, sha256, ending, offset, data, last=last)
@@ -84,16 +96,18 @@ def do(wire: str) -> dict[str, Any]:
     """
     asked = json.loads(wire)
     files = {name: InputFile(sha, input_path(sha, ending)) for name, (sha, ending) in asked["inputs"].items()}
-    if missing := lacking(list(asked["inputs"].values())):
+    wanted = list(asked["inputs"].values())
+    if missing := lacking(wanted):
         return {"lacking": missing}
+    found = _identities(wanted)
     limits = Limits(**asked["limits"])
     task = SweepTask(asked["target"], asked["order"], files, exclusive=asked["exclusive"], limits=limits)
     if task.digest != asked["digest"]:
         return {"other": about()}
     used(*(file.path for file in files.values()))
     end = known_end(task) or _done(task, asked["sweep"])
-    if end.error is not None and (missing := lacking(list(asked["inputs"].values()))):
-        return {"lacking": missing}  # somebody tidied up meanwhile
+    if end.error is not None and _identities(wanted) != found:
+        return {"lacking": lacking(wanted)}  # somebody tidied up meanwhile, and another worker may have got them anew
     error = None if end.error is None else end.error.to_json()
     return {"value": end.value, "error": error, "where": end.where, "seconds": end.seconds}
 

@@ -69,7 +69,7 @@ def _axes(layer: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_whatever_is_set_there_is_a_picture_and_a_sentence_of_finite_numbers(lesson: LessonPlan) -> None:
     """No setting makes a lesson fail, and no number of it is NaN or infinite."""
     for shown in _views(lesson):
-        assert 1 <= len(shown.pictures) <= 2
+        assert 1 <= len(shown.pictures) <= 3
         assert shown.sentence.endswith(".")
         assert not re.search(r"\bnan\b|\binf\b|None|-0\b(?!\.)", shown.sentence)
         assert all(math.isfinite(value) for value in shown.numbers.values())

@@ -32,7 +32,7 @@ from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
 from qexplorer.jobs.history import History
 from qexplorer.jobs.kinds.compare import COMPARE
-from qexplorer.jobs.manager import JobStatus
+from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.jobs.orders import Order
 from qexplorer.jobs.references import DataRef, ModelRef
 from tests.process.killing import Killed, kill_one
@@ -143,7 +143,7 @@ def _faults(done: Killed, before: dict[str, tuple[Any, ...]], jobs: list[str]) -
     kept = _rows()
     yield from (f"lost or changed: comparison {name}" for name, row in before.items() if kept.get(name) != row)
     for job_id in jobs:
-        job = manager.state(job_id)
+        job = _ended(job_id)
         result = COMPARE.result_of(job)
         if job.is_running:
             yield f"{job_id} counts as running"
@@ -151,6 +151,14 @@ def _faults(done: Killed, before: dict[str, tuple[Any, ...]], jobs: list[str]) -
             yield f"{job_id} told a result that is not in the history"
         elif job.status is JobStatus.FAILED and (not job.error or "\n" in job.error or "Traceback" in job.error):
             yield f"{job_id} does not say in one sentence why it failed: {job.error!r}"
+
+
+def _ended(job_id: str) -> JobState:
+    """How the job ended; its process may be seen for a moment longer than its memory, by which :func:`kill_one` looks."""
+    until = time.monotonic() + 10
+    while (job := manager.state(job_id)).is_running and time.monotonic() < until:
+        time.sleep(0.05)
+    return job
 
 
 def _leftovers() -> list[str]:

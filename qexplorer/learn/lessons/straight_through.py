@@ -32,12 +32,17 @@ class _Trained:
     losses: list[float]
 
 
+def _nearest(value: float, scale: float) -> float:
+    """The level nearest to a value; a zero has no sign."""
+    return float(np.round(value / scale) * scale) + 0.0
+
+
 def _train(ends: tuple[float, float], scale: float, rate: float, kind: str, steps: int) -> _Trained:
     """Minimizes (Q(w) - target)^2 by gradient descent; ``ends``: the first w and the target; Q rounds to ``scale``."""
     start, target = ends
     weights, levels, gradients, losses = [start], [], [], []
     for _ in range(steps + 1):
-        level = float(np.round(weights[-1] / scale) * scale)
+        level = _nearest(weights[-1], scale)
         slope = 1.0 if kind == "through" else 0.0
         levels.append(level)
         losses.append((level - target) ** 2)
@@ -64,7 +69,7 @@ def _show(settings: Settings, tensor: TensorStats | None) -> Shown:
     step = int(settings["step"])
     (start, target), source = _ends(settings, tensor)
     way = _train((start, target), scale, rate, kind, _STEPS)
-    near = float(np.round(target / scale) * scale)
+    near = _nearest(target, scale)
     w, level, gradient = way.weights[step], way.levels[step], way.gradients[step]
     lines = [
         f"step {step}: w = {w:.4g}, Q(w) = {level:.4g}, loss = (Q(w) - {target:g})^2 = {way.losses[step]:.4g}",

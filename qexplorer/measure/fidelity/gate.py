@@ -253,7 +253,7 @@ def _gap(item: Difference, against: str) -> str:
 
 
 def _culprit(alone: Alone | None) -> str:
-    """The layer that is to blame, in words."""
+    """The layer that is to blame, in words; ``alone`` is not right, or proves nothing."""
     unknown = "; which layer is to blame cannot be told, because"
     if alone is None:
         return f"{unknown} the backend does not let anybody look into it"
@@ -272,9 +272,7 @@ def _culprit(alone: Alone | None) -> str:
         granted = f", with a step granted to each of the {alone.blind} roundings that cannot be seen"
         rest = "" if alone.conclusive else f"{unknown} it answers otherwise while being looked into"
         return f": output '{alone.end}' is not what the layers{behind} make of it{granted if alone.blind else ''}{rest}"
-    if not alone.conclusive:
-        return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
-    return _part(alone) or f"; no rounding point of its {alone.points} is wrong by itself"
+    return f"{unknown} it answers otherwise while being looked into{_part(alone)}"
 
 
 def _part(alone: Alone) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -90,6 +91,13 @@ def test_a_layer_without_an_integer_bias_says_why() -> None:
     (layer,), _ = integer_layers(gemm_graph(np.ones((2, 1), np.int8)))
     found = accumulator_bound(layer)
     assert (found.bias, found.reason) == (None, "it has no bias")
+    found = accumulator_bound(replace(layer, float_bias=True))
+    assert (found.bias, found.reason, found.largest) == (
+        None,
+        "its bias stays in float",
+        accumulator_bound(layer).largest,
+    )
+    assert largest_in_data(layer, np.zeros((0, 1), np.float32)) == 0
 
 
 def test_layers_that_multiply_floats_are_left_out_with_the_reason() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -212,3 +214,54 @@ def test_a_rounding_that_strays_to_both_sides_is_refused_by_name() -> None:
     assert "'conv2' is the first that is wrong by itself, it rounds 50 % of its values to a code that is not" in (
         verdict([off], lost) or ""
     )
+
+
+SEEN = Alone(1.0, "a", 3, 8, conclusive=True)
+END = replace(SEEN, ends=1, end="y", end_times=1.5)
+UNKNOWN = "; which layer is to blame cannot be told, because"
+DISTURBED = f"{UNKNOWN} it answers otherwise while being looked into"
+
+
+@pytest.mark.parametrize(
+    ("alone", "blamed"),
+    [
+        (None, f"{UNKNOWN} the backend does not let anybody look into it"),
+        (replace(SEEN, points=0), DISTURBED),
+        (replace(SEEN, conclusive=False, parts="p"), f"{DISTURBED}; they part at 'p'"),
+        (
+            replace(SEEN, conclusive=False, parts="p", grows="g"),
+            f"{DISTURBED}; they differ by more than one step from 'g' on",
+        ),
+        (replace(SEEN, worst_steps=2.0), ": 'a' is the first that is wrong by itself, by 2 steps"),
+        (END, ": output 'y' is not what the layers make of it"),
+        (
+            replace(END, blind=2, last="head"),
+            ": output 'y' is not what the layers behind 'head' make of it, with a step granted to each of the 2 "
+            "roundings that cannot be seen",
+        ),
+        (replace(END, conclusive=False), f": output 'y' is not what the layers make of it{DISTURBED}"),
+    ],
+)
+def test_a_refusal_names_what_is_to_blame(alone: Alone | None, blamed: str) -> None:
+    """The first wrong layer or output, or why none can be named."""
+    off = Difference(32, 100, 97, 3.0, None, exact=False)
+    gap = "its answers differ from exact integers by up to 3 steps of the output's grid (at batch 32, over 100 samples)"
+    assert verdict([off], alone, "exact integers") == f"{gap}{blamed}, so its numbers are not shown"
+
+
+@pytest.mark.parametrize(
+    ("steps", "noise", "gap"),
+    [
+        (1.0, None, "1 step of the output's grid"),
+        (2.5, 1.0, "2.5 steps of the output's grid"),
+        (1.0, 1.5, "0.031 of the largest"),
+        (None, 9.0, "0.031 of the largest"),
+    ],
+)
+def test_a_gap_is_told_in_steps_unless_floats_are_farther_off(
+    steps: float | None, noise: float | None, gap: str
+) -> None:
+    """Floats count where they differ by more than rounding adds up to."""
+    off = Difference(1, 8, None, steps, 0.0312, exact=False, noise=noise)
+    wrong = replace(SEEN, worst_steps=9.0)
+    assert (verdict([off], wrong) or "").startswith(f"its answers differ from the simulation by up to {gap} (at batch")

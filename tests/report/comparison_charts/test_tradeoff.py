@@ -38,6 +38,7 @@ def test_titles_say_what_is_better() -> None:
     assert (share.title, share.y_title, share.highest) == ("Accuracy against file size", "accuracy (%)", 100.0)
     none = trade_info(comparison(float_run(accuracy=None)), "file_bytes")
     assert (none.title, none.y_title, none.points) == ("Answers against file size", "", ())
+    assert none.y_domain == pytest.approx((-0.08, 1.08))
     assert none.left_out == (("float", "not measured"),)
     assert not has_accuracy(comparison(float_run(accuracy=None)))
 

@@ -133,7 +133,7 @@ def test_a_diary_comes_back_from_json_and_can_be_cut() -> None:
     ("losses", "words"),
     [
         ((2.0, 0.5, 0.6, 0.63), "has risen from 0.500 to 0.630"),
-        ((2.0, 0.5, 0.6, 0.62), None),
+        ((2.0, 0.5, 0.6, 0.625), None),
         ((2.0, 0.5, 0.5, 0.9), None),
         ((2.0, 0.5, 0.9, 0.8), None),
         ((0.5, 0.6, 0.9), "has risen"),

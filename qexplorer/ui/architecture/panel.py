@@ -108,7 +108,8 @@ def _say_time(model: Model, order: ArchitectureOrder) -> None:
     places = places_here()
     time = duration(foretold_time(model, ArchitectureQuestion(**order.asked), places).total)
     alone = "one processor" if places == 1 else f"{places} processors"
-    st.caption(f"About {time} for {as_plain(model.name)} on {alone} of this machine while nothing else runs.")
+    rates = "if they are as fast as those of an AMD EPYC" if places > 1 else "if it is as fast as one of an AMD EPYC"
+    st.caption(f"About {time} for {as_plain(model.name)} on {alone} while nothing else runs, {rates}.")
 
 
 def _intro() -> None:

@@ -313,3 +313,21 @@ def test_a_refused_calibrator_has_no_plan(of_one_layer: bool) -> None:
     app.button("quantize_apply").click().run()
     assert not app.error
     assert len(plan(app))
+
+
+def test_tables_of_embeddings_are_widened_in_one_click() -> None:
+    """Asked only where a model has some and its weights fewer than 8 bits; the name and the plan follow."""
+    app = opened("text_lm")
+    assert not shows_tables(app)
+    group(app, "quantize_preset").set_value("w4-b32").run()
+    assert group(app, "quantize_tables").value == "as weights"
+    group(app, "quantize_tables").set_value("8 bits").run()
+    assert recipe(app).name == "w4-b32-embed8"
+    told = plan(app)
+    assert set(told.loc[told["operator"] == "Gather", "weights"].str.contains("int8")) == {True}
+    assert not shows_tables(opened("tumour_mlp"))
+
+
+def shows_tables(app: AppTest) -> bool:
+    """Whether the page asks how wide tables are."""
+    return any(each.key == "quantize_tables" for each in app.get("button_group"))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import FORMATS, Granularity, Role, Storage, get_format, on_a_grid
+from qexplorer.core.model import Model
 from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.core.recipe_words.names import MOST_LETTERS
 from qexplorer.core.short_names import examples
@@ -21,7 +22,7 @@ from qexplorer.ui.calibrator_controls import (
     title_of,
 )
 from qexplorer.ui.own_recipes import rename_recipe, set_recipe
-from qexplorer.ui.quantize.recipe_changes import FLOAT, changed
+from qexplorer.ui.quantize.recipe_changes import FLOAT, TABLES, changed, tables_changed, tables_of
 from qexplorer.ui.session import as_plain, current_recipe, show_error, state, untraced
 
 __all__ = ["draw_controls", "draw_presets", "draw_refused_change", "refuse", "try_change"]
@@ -29,6 +30,8 @@ __all__ = ["draw_controls", "draw_presets", "draw_refused_change", "refuse", "tr
 _ERROR = "quantize_error"  # where a refused change leaves its place and its sentence for the next run
 
 _NAME = "quantize_name"
+_TABLES = "quantize_tables"
+_ENOUGH = 8  # bits that a table needs
 _BLOCKS = (16, 32, 64, 128, 256)
 _HELP = {
     "format": "The numbers that values are rounded to. Widths without a type of their own are carried by 8 bits and "
@@ -115,7 +118,7 @@ def _own_words(recipe: Recipe) -> str:
     return f"your own recipe, {weights} weights, {activations} activations{rules}"
 
 
-def draw_controls() -> None:
+def draw_controls(model: Model) -> None:
     """Weights, then activations; a control that does not apply is not shown."""
     recipe = current_recipe()
     draw_refused_change("controls")
@@ -124,6 +127,7 @@ def draw_controls() -> None:
     weights = recipe.weights
     if weights is not None and get_format(weights.format).has_scale:
         _weights(weights)
+        _tables(recipe, weights, model)
     st.markdown("**Activations**")
     _format("activations", recipe.activations)
     activations = recipe.activations
@@ -167,6 +171,33 @@ def _weights(spec: WeightSpec) -> None:
         blocks = sorted({*_BLOCKS, spec.block})
         _segments("weights", "block", "Block size", blocks, spec.block, str)
     _range("weights", spec)
+
+
+def _tables(recipe: Recipe, spec: WeightSpec, model: Model) -> None:
+    """How wide tables of embeddings are, where the model has some and fewer bits are asked for than they need."""
+    given = tables_of(recipe)
+    if get_format(spec.format).bits >= _ENOUGH and given == TABLES[0]:
+        return
+    if not any(layer.op == "Gather" for layer in model.quantizable_layers):
+        return
+    st.session_state[_TABLES] = given
+    st.segmented_control(
+        "Tables of embeddings",
+        list(TABLES),
+        key=_TABLES,
+        help="Tables that rows are looked up in, such as those of words and of places in a text. GPTQ and its like "
+        "cannot make up for their rounding, because nothing is multiplied with them; published models of 4 bits "
+        "leave them wider.",
+        on_change=_tables_edited,
+    )
+    if given is None:
+        st.caption("Now by a rule for `op:Gather`, under Exceptions for single layers.")
+
+
+def _tables_edited() -> None:
+    value = st.session_state[_TABLES]
+    if value is not None:
+        try_change(lambda recipe: tables_changed(recipe, value))
 
 
 def _activations(spec: ActivationSpec) -> None:

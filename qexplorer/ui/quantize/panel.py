@@ -59,7 +59,7 @@ def draw_quantize_page() -> None:
         else:
             show_error(refused)  # the plan would be another recipe's
     with controls:
-        draw_controls()
+        draw_controls(model)
         draw_algorithms()
     _next(section, model, recipe, refused)
     if refused is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -12,22 +13,28 @@ from qexplorer.core.plugin_kinds.algorithm import Stage
 from qexplorer.core.plugin_kinds.algorithm_choice import plain_algorithm
 from qexplorer.core.plugin_kinds.calibrator_choice import DEFAULT_CALIBRATOR, not_offered, starting_options
 from qexplorer.core.plugins import ALGORITHMS
-from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
+from qexplorer.core.recipe import ActivationSpec, LayerRule, Recipe, WeightSpec
 from qexplorer.core.recipe_words.names import decodes, is_automatic, own_name, short_name
-from qexplorer.core.short_names import NAME_A_FILE
+from qexplorer.core.short_names import NAME_A_FILE, rule_of
 
 __all__ = [
     "FLOAT",
+    "TABLES",
     "add_rule",
     "algorithm_option",
     "algorithms_chosen",
     "changed",
     "read_recipe",
     "rules_replaced",
+    "tables_changed",
+    "tables_of",
     "text_of",
 ]
 
 FLOAT = "float"
+TABLES = ("as weights", "8 bits")
+"""What tables that rows are looked up in can have: what all weights have, or int8 with one scale a channel."""
+
 _PARTS = ("weights", "activations")
 
 
@@ -108,10 +115,28 @@ def add_rule(recipe: Recipe, rule: dict[str, Any]) -> Recipe:
     return rules_replaced(recipe, [*(r.model_dump(by_alias=True, exclude_none=True) for r in rest), rule])
 
 
-def rules_replaced(recipe: Recipe, rules: list[dict[str, Any]]) -> Recipe:
+def rules_replaced(recipe: Recipe, rules: Sequence[dict[str, Any] | LayerRule]) -> Recipe:
     """``recipe`` with other rules. Raises RecipeError if one of them cannot be."""
     specs = _plain(recipe)
     return _rebuilt(recipe, specs["weights"], specs["activations"], rules)
+
+
+def tables_of(recipe: Recipe) -> str | None:
+    """Which of :data:`TABLES` the recipe asks for; None where a rule says something else of tables."""
+    ours = _of_tables()
+    rules = [rule for rule in recipe.layers if rule.match == ours.match]
+    return TABLES[0] if not rules else TABLES[1] if rules == [ours] else None
+
+
+def tables_changed(recipe: Recipe, value: str) -> Recipe:
+    """``recipe`` with its rules for all tables changed to one of :data:`TABLES`; those for single layers still win."""
+    ours = _of_tables()
+    rest = [rule for rule in recipe.layers if rule.match != ours.match]
+    return rules_replaced(recipe, [ours, *rest] if value == TABLES[1] else rest)
+
+
+def _of_tables() -> LayerRule:
+    return LayerRule.model_validate(rule_of("embed8"))
 
 
 def algorithms_chosen(recipe: Recipe, names: list[str]) -> Recipe:

@@ -10,12 +10,15 @@ from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.ui.quantize.recipe_changes import (
     FLOAT,
+    TABLES,
     add_rule,
     algorithm_option,
     algorithms_chosen,
     changed,
     read_recipe,
     rules_replaced,
+    tables_changed,
+    tables_of,
     text_of,
 )
 
@@ -95,6 +98,21 @@ def test_rules_are_added_and_replaced() -> None:
     assert again.layers[1].weights == {"format": "int4"}
     assert [rule.match for rule in rules_replaced(again, [{"match": "c", "float": True}]).layers] == ["c"]
     assert rules_replaced(again, []).layers == ()
+
+
+def test_tables_get_bits_of_their_own() -> None:
+    """The option of the short name, before rules for single layers, which keep the last word; and taken back."""
+    as_weights, wide = TABLES
+    plain = Recipe.parse("w4-b32-gptq")
+    made = tables_changed(plain, wide)
+    assert text_of(made) == "w4-b32-embed8-gptq"
+    assert [tables_of(each) for each in (plain, made)] == [as_weights, wide]
+    assert tables_changed(made, as_weights).digest == plain.digest
+    one = tables_changed(add_rule(plain, {"match": "a", "float": True}), wide)
+    assert [rule.match for rule in one.layers] == ["op:Gather", "a"]
+    other = add_rule(plain, {"match": "op:Gather", "float": True})
+    assert tables_of(other) is None
+    assert tables_changed(other, wide).digest == made.digest
 
 
 def test_algorithms_keep_their_options_and_their_order() -> None:

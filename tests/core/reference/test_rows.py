@@ -1,4 +1,4 @@
-"""Matrix products whose rows, or whose outputs, have scales and zero points of their own."""
+"""What the cases of ONNX leave open: scales and zero points by row, and the precision of a quotient."""
 
 from __future__ import annotations
 
@@ -33,3 +33,18 @@ def test_one_scale_leaves_a_vector_a_vector() -> None:
     (sums,) = run_operator("MatMulInteger", [A[0], B, one], {})
     assert sums.shape == (2,)
     assert sums.tolist() == ((A[0].astype(int) - 128) @ B.astype(int)).tolist()
+
+
+@pytest.mark.parametrize(("precision", "code"), [(0, 1), (1, 1), (10, 0)])
+def test_a_quotient_has_the_precision_that_is_asked_for(precision: int, code: int) -> None:
+    """TensorProto's numbers of float32 and float16; 0.50001 is a tie in float16 and goes to the even code."""
+    given = [np.array([0.50001], np.float32), np.float32(1), np.uint8(0)]
+    (found,) = run_operator("QuantizeLinear", given, {"precision": precision})
+    assert found.tolist() == [code]
+
+
+@pytest.mark.parametrize("precision", [11, 16])
+def test_another_precision_is_refused(precision: int) -> None:
+    """Of float64 and bfloat16 nothing is known here."""
+    with pytest.raises(ValueError, match=f"precision {precision} is not implemented"):
+        run_operator("QuantizeLinear", [np.zeros(1, np.float32), np.float32(1), np.uint8(0)], {"precision": precision})

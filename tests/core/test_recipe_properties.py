@@ -37,12 +37,16 @@ SHORT_NAMES = st.builds(
     lambda w, a, options: f"w{w}" + (f"a{a}" if a else "") + "".join(f"-{o}" for o in options),
     st.sampled_from([2, 3, 4, 5, 6, 7, 8, 16]),
     st.sampled_from([None, 2, 4, 8, 16]),
-    st.lists(
-        st.sampled_from(["tensor", "asym", "b32", "kl", "mse", "percentile", "average", "embed8"]),
-        max_size=3,
-        unique=True,
-    ),
+    st.tuples(
+        st.sampled_from([(), ("tensor",), ("b32",)]),
+        st.sampled_from([(), ("asym",)]),
+        st.sampled_from([(), ("kl",), ("mse",), ("percentile",), ("average",)]),
+        st.sampled_from([(), ("embed8",)]),
+    )
+    .map(lambda kinds: [option for kind in kinds for option in kind])
+    .flatmap(st.permutations),
 )
+"""One option of a kind at most: two would undo each other, which is refused."""
 
 
 @given(name=SHORT_NAMES)

@@ -111,11 +111,17 @@ def test_what_a_backend_prepares_is_most_of_its_step(
         shares.append(_done(boards[0]))
         return Judged()
 
+    boards = _boards(monkeypatch)
+    judged_by(judge, cnn, [float_variant(cnn)], monkeypatch)
+    assert shares == pytest.approx(expected)
+
+
+def _boards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every board that is made from now on."""
     boards: list[Any] = []
     made = Board.__init__
     monkeypatch.setattr(Board, "__init__", lambda self, *given: boards.append(self) or made(self, *given))
-    judged_by(judge, cnn, [float_variant(cnn)], monkeypatch)
-    assert shares == pytest.approx(expected)
+    return boards
 
 
 def _done(board: Any) -> float:
@@ -133,9 +139,7 @@ def test_answers_advance_the_step_where_nothing_is_prepared(cnn: Model, monkeypa
         shares.append(_done(boards[0]))
         return Judged()
 
-    boards: list[Any] = []
-    made = Board.__init__
-    monkeypatch.setattr(Board, "__init__", lambda self, *given: boards.append(self) or made(self, *given))
+    boards = _boards(monkeypatch)
     judged_by(judge, cnn, [float_variant(cnn)], monkeypatch)
     assert shares == [0.25], "half of 1 s, beside 1 s of timing"
 

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qexplorer.core.dataset import Array
 from qexplorer.core.errors import ModelError
+from qexplorer.core.reference.linear import dequantize_linear
+from qexplorer.core.reference.types import code_format, is_float_code, largest
+from qexplorer.graph.attributes import number
 from qexplorer.graph.walk import all_nodes, all_tensors
 from qexplorer.load.safety.bombs import ITEM_BITS
 
@@ -56,10 +60,47 @@ def check_finite(proto: onnx.ModelProto, where: str, *, computed: bool = False) 
             continue
         found = first_nonfinite(tensor, infinities=name in factors)
         if found:
-            index, value = found
-            place = f"'{name}'[{', '.join(map(str, index))}]" if index else f"'{name}'"
-            what = f"the weight {place}{', computed from constants,' if computed else ''} is {value}"
-            raise ModelError(what, where=where, allowed="finite weights", do="check the training or the export")
+            raise _refused(name, found, where, "computed from constants," if computed else "")
+    if computed:
+        _check_decoded(proto, where)
+
+
+def _refused(name: str, found: tuple[tuple[int, ...], str], where: str, how: str) -> ModelError:
+    index, value = found
+    place = f"'{name}'[{', '.join(map(str, index))}]" if index else f"'{name}'"
+    what = f"the weight {place}{', ' if how else ''}{how} is {value}"
+    return ModelError(what, where=where, allowed="finite weights", do="check the training or the export")
+
+
+def _check_decoded(proto: onnx.ModelProto, where: str) -> None:
+    """Refuses weights whose codes become infinite by finite scales (DequantizeLinear, opset 21)."""
+    import onnx
+
+    tensors = dict(all_tensors(proto))
+    for node in all_nodes(proto):
+        if node.op_type != "DequantizeLinear" or not all(name in tensors for name in node.input[:2]):
+            continue
+        codes, scale, *zero = (onnx.numpy_helper.to_array(tensors[name]) for name in node.input if name in tensors)
+        if not _may_overflow(codes, scale):
+            continue
+        axis, block_size = int(number(node, "axis", 1)), int(number(node, "block_size", 0))
+        try:
+            with np.errstate(over="ignore"):
+                values = dequantize_linear(codes, scale, *zero, axis=axis, block_size=block_size)
+        except (ValueError, IndexError):
+            what = f"the scales '{node.input[1]}' do not fit the weight '{node.input[0]}'"
+            raise ModelError(what, where=where, do="export it again") from None
+        found = _first_bad(values.astype(np.float32), infinities=True)
+        if found:
+            raise _refused(node.input[0], found, where, "decoded by its scale,")
+
+
+def _may_overflow(codes: Array, scale: Array) -> bool:
+    """Whether some code of this type would come out infinite; few weights are worth being decoded."""
+    import ml_dtypes
+
+    farthest = largest(codes.dtype) if is_float_code(codes.dtype) else 2.0 ** code_format(codes.dtype).bits
+    return float(np.abs(scale.astype(np.float64)).max(initial=0.0)) * farthest > float(ml_dtypes.finfo(scale.dtype).max)
 
 
 def first_nonfinite(tensor: onnx.TensorProto, *, infinities: bool = True) -> tuple[tuple[int, ...], str] | None:
@@ -72,6 +113,10 @@ def first_nonfinite(tensor: onnx.TensorProto, *, infinities: bool = True) -> tup
     values = onnx.numpy_helper.to_array(tensor)
     if values.dtype.name == "bfloat16":
         values = values.astype(np.float32)
+    return _first_bad(values, infinities=infinities)
+
+
+def _first_bad(values: Array, *, infinities: bool) -> tuple[tuple[int, ...], str] | None:
     bad = ~np.isfinite(values) if infinities else np.isnan(values)
     if not bad.any():
         return None

@@ -103,6 +103,33 @@ def test_an_infinite_scale_of_one_block(tmp_path: Path) -> None:
     assert "'s'[1, 1] is Inf" in refused(model(nodes, {"x": ["n", 32]}, ["y"], given), tmp_path)
 
 
+@pytest.mark.parametrize(("code", "loads"), [(1, True), (2, False)])
+def test_a_finite_scale_of_one_block_that_is_too_large(code: int, loads: bool, tmp_path: Path) -> None:
+    """What a code and its scale make is judged: 3e38 is a float32, and twice that is none."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s"], ["k"], axis=0, block_size=16),
+        helper.make_node("MatMul", ["x", "k"], ["y"]),
+    ]
+    codes = np.ones((32, 2), np.int8)
+    codes[17, 1] = -code
+    given = {"q": codes, "s": np.array([[1, 1], [1, 3e38]], np.float32)}
+    proto = model(nodes, {"x": ["n", 32]}, ["y"], given)
+    if loads:
+        load(saved(proto, tmp_path))
+    else:
+        assert "the weight 'q'[17, 1], decoded by its scale, is -Inf; allowed: finite" in refused(proto, tmp_path)
+
+
+def test_scales_that_do_not_fit_their_codes(tmp_path: Path) -> None:
+    """Where they have to be decoded to be judged, that is one sentence."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s"], ["k"], axis=0),
+        helper.make_node("MatMul", ["x", "k"], ["y"]),
+    ]
+    given = {"q": np.ones((32, 2), np.int8), "s": np.full(3, 3e38, np.float32)}
+    assert "the scales 's' do not fit the weight 'q'" in refused(model(nodes, {"x": ["n", 32]}, ["y"], given), tmp_path)
+
+
 def test_minus_infinity_in_a_mask_is_meant(tmp_path: Path) -> None:
     """An additive mask of minus infinities loads, and the layer that reads it stays in float with the reason."""
     mask = np.triu(np.full((4, 4), -np.inf, np.float32), 1)

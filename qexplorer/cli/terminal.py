@@ -89,7 +89,8 @@ _BETWEEN_S = 15.0  # lines of progress where stderr is no terminal
 
 
 class ProgressLine:
-    """One line on stderr that is written over; where stderr is no terminal, a whole line now and then.
+    """One line on stderr that is written over; where stderr is no terminal, a whole line now and then, if it says
+    something else than the one before.
 
     Args:
         quiet: whether nothing is shown.
@@ -99,7 +100,7 @@ class ProgressLine:
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._over = sys.stderr.isatty() and not quiet
         self._quiet, self._clock = quiet, clock
-        self._told = clock()
+        self._told, self._said = clock(), ""
 
     def show(self, step: str, done: float, seconds_left: float | None = None) -> None:
         """Shows the ``step``, the part that is ``done`` (0 to 1) and the time left, if it is known."""
@@ -122,7 +123,7 @@ class ProgressLine:
     def _write(self, text: str) -> None:
         if self._over:
             sys.stderr.write(f"\r\033[K{in_terminal(text)[: shutil.get_terminal_size().columns - 1]}")
-        elif not self._quiet and self._clock() - self._told >= _BETWEEN_S:
-            self._told = self._clock()
+        elif not self._quiet and text != self._said and self._clock() - self._told >= _BETWEEN_S:
+            self._told, self._said = self._clock(), text
             sys.stderr.write(f"qexplorer: {in_terminal(text.strip())}\n")
         sys.stderr.flush()

@@ -42,6 +42,16 @@ def test_piped_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str
     ]
 
 
+def test_piped_progress_says_a_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """As long as a step says the same nothing is written; what is new is, without waiting again."""
+    now = [0.0]
+    line = ProgressLine(quiet=False, clock=lambda: now[0])
+    for second in range(100):
+        now[0] = float(second)
+        line.show("loading" if second < 70 else "measuring", 0.0)
+    assert capsys.readouterr().err.splitlines() == ["qexplorer: 0 %  loading", "qexplorer: 0 %  measuring"]
+
+
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qexplorer: Any
 ) -> None:
@@ -78,7 +88,8 @@ def test_a_scheduler_that_nobody_answers_at_is_said_before_anything_is_computed(
 
 
 def test_a_mix_as_json_has_its_choice_for_each_layer_and_everything_measured() -> None:
-    """Layers that share a choice are told one by one; a metric that drops is a change below 0; bytes are whole."""
+    """Layers that share a choice are told one by one; a metric that drops is a change below 0; bytes are whole;
+    budgets, which are fractions, are called as in the question."""
     groups = (
         MixGroup(("a",), 10, ("int8", "int4"), (0.0, 0.1), {}, "gradient"),
         MixGroup(("b", "c"), 20, ("int8", "int4"), (0.0, 0.2), {}, "gradient"),
@@ -87,7 +98,8 @@ def test_a_mix_as_json_has_its_choice_for_each_layer_and_everything_measured() -
     point = MixPoint((1, 0), 0.1, costs)
     found = Evaluated(0.03, None, 200, 20.0, 0.1, 0.9, metric=0.98, metric_drop=0.01)
     mix = VerifiedMix(point, "", "mixed", "exact", 61, found, None)
-    about = ("net", "points", "", ("int8", "int4"), {"weight_bytes": 100.4}, {}, {"weight_bytes": 0.6})
+    budgets = {"weight_bytes": 0.6, "latency_ms": 1.2}
+    about = ("net", "points", "", ("int8", "int4"), {"weight_bytes": 100.4}, {}, budgets)
     report = MixReport(
         *about, None, False, "weight_bytes", None, "nats", "accuracy", 200, groups, (), (), (point,), (mix,), 0, None
     )
@@ -103,4 +115,5 @@ def test_a_mix_as_json_has_its_choice_for_each_layer_and_everything_measured() -
     ]
     measured = {"loss": 0.03, "accuracy": 0.98, "delta": -0.01, "n": 200, "weight_bytes": 61, "latency_ms": None}
     assert measured.items() <= told["chosen"].items()
+    assert told["budgets"] == {"weight_bytes": 0.6, "latency": 1.2}
     assert (told["int8_bytes"], told["model"], len(told["groups"])) == (100, "net", 2)

@@ -90,6 +90,7 @@ def plain_report(report: MixReport) -> dict[str, Any]:
             "n": report.n,
         }
     front = [_plain_point(report, point) for point in report.front]
+    found["budgets"] = {COSTS[name].budget: share for name, share in report.budgets.items()}
     return found | {"chosen": chosen, "front": front, "int8_bytes": round(report.whole[WEIGHT_BYTES])}
 
 

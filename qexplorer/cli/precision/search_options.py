@@ -25,8 +25,8 @@ _SPACE: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 
 _NETWORKS = (
-    ("--networks", 16, "shapes in the first round, of which each round keeps half"),
-    ("--rounds", 3, "rounds; each trains twice as long as the one before"),
+    ("--networks", 16, "shapes in the first round, of which each round keeps half; 2 to 128"),
+    ("--rounds", 3, "rounds; each trains twice as long as the one before, until one network is left"),
     ("--pictures", 16384, "that are drawn from those that there are, moved and blended, to learn from"),
     ("--epochs", 8, "of float training in the last round; each sees all of these pictures"),
     ("--rounded-epochs", 4, "of training with rounding in the way in the last round"),

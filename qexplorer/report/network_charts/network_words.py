@@ -5,7 +5,14 @@ from __future__ import annotations
 from qexplorer.report.words import bytes_text
 from qexplorer.search.architecture.architecture_types import ArchitectureReport, JudgedNetwork
 
-__all__ = ["NETWORK_HEADER", "network_cells", "networks_sentence", "rounds_sentence", "unlearned_sentence"]
+__all__ = [
+    "NETWORK_HEADER",
+    "front_sentence",
+    "network_cells",
+    "networks_sentence",
+    "rounds_sentence",
+    "unlearned_sentence",
+]
 
 _LONGER = "train for longer"
 _SAME = 1.05
@@ -19,9 +26,10 @@ def rounds_sentence(report: ArchitectureReport) -> str:
     if not count:
         return "No network was tried yet."
     last = max(each.round for each in report.tried)
+    drawn = report.question.pictures
+    learned = f"{drawn:,} moved pictures, drawn from {report.n_learned}," if drawn else f"{report.n_learned} pictures"
     words = f"{count} network{'' if count == 1 else 's'} in {last} of {report.question.rounds} rounds, trained on "
-    words += f"{report.question.pictures:,} moved pictures, drawn from {report.n_learned}, and chosen by "
-    words += f"{report.n_apart} others"
+    words += f"{learned} and chosen by {report.n_apart} others"
     return f"{words}; {failed} came to nothing." if failed else f"{words}."
 
 
@@ -54,13 +62,22 @@ def unlearned_sentence(report: ArchitectureReport) -> str:
     return f"Not trained far enough to judge, and left off the fronts: {'; '.join(names)}. {_LONGER.capitalize()}."
 
 
+def front_sentence(report: ArchitectureReport) -> str:
+    """What the pictures show."""
+    words = "Bars are 95 % intervals"
+    if max(len(report.front), len(report.front_over("latency_ms"))) > 1:
+        words += "; the dashed line is the front: no network that was trained far enough is both better and cheaper"
+    words += ". Grey networks were judged on the pictures that choose, in the round that they came to; those far "
+    return f"{words}below the others are off the picture."
+
+
 def _times(before: float, now: float, better: str) -> str:
     worse, same = {"smaller": ("larger", "about as large"), "faster": ("slower", "about as fast")}[better]
     ratio = before / max(now, 1e-12)
     word, times = (better, ratio) if ratio >= 1 else (worse, 1 / ratio)
     if times < _SAME:
         return same
-    return f"{times:.0f} times {word}" if times >= 10 else f"{times:.1f} times {word}"
+    return f"{times:.{0 if round(times, 1) >= 10 else 1}f} times {word}"
 
 
 def _percent(network: JudgedNetwork) -> str:

@@ -13,6 +13,7 @@ __all__ = ["network_rows", "network_spec"]
 Cost = Literal["weight_bytes", "latency_ms"]
 _TITLES = {"weight_bytes": "weights, kB", "latency_ms": "ms a sample, ONNX Runtime"}
 _BELOW = 1.5  # points of accuracy below the lowest interval, to which the picture goes
+_ABOVE = 0.04  # of the picture's height, above 100 %
 _UNLEARNED = "undertrained"
 _KINDS = {"tried": NEUTRAL, "found": INTEGER, "hand-made": CLIPPING, _UNLEARNED: NEUTRAL}
 _SHAPES = dict.fromkeys(_KINDS, "circle") | {_UNLEARNED: "cross"}
@@ -65,14 +66,23 @@ def _kind(network: JudgedNetwork) -> str:
     return "hand-made" if network.shape is None else "found"
 
 
+def _accuracies(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """From below what is judged to a little above 100 %, so that a point there is whole."""
+    lows = [row["low"] for row in rows["judged"] if row["kind"] != _UNLEARNED]
+    lows = lows or [row["accuracy"] for part in ("judged", "tried") for row in rows[part]]
+    if not lows:
+        return {"domain": [0, 100]}
+    low = max(0.0, min(lows) - _BELOW)
+    return {"domain": [low, 100 + _ABOVE * (100 - low)], "nice": False}
+
+
 def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dict[str, Any]:
     """The chart."""
     rows = network_rows(report, cost)
     x: dict[str, Any] = {"field": "cost", "type": "quantitative", "title": _TITLES[cost]}
     x |= {"scale": {"type": "log", "nice": True}, "axis": {"grid": False, "tickCount": 4, "format": "~g"}}
     y: dict[str, Any] = {"field": "accuracy", "type": "quantitative", "title": "accuracy, %"}
-    lows = [row["low"] for row in rows["judged"] if row["kind"] != _UNLEARNED]
-    y["scale"] = {"domain": [min(lows) - _BELOW, 100], "nice": False} if lows else {"zero": False, "nice": True}
+    y["scale"] = _accuracies(rows)
     present = [
         kind for kind in _KINDS if any(row["kind"] == kind for part in ("judged", "tried") for row in rows[part])
     ]
@@ -81,7 +91,7 @@ def network_spec(report: ArchitectureReport, cost: Cost = "weight_bytes") -> dic
         "type": "nominal",
         "title": None,
         "scale": {"domain": present, "range": [_KINDS[kind] for kind in present]},
-        "legend": {"orient": "top", "columns": 2 if len(present) > 3 else 0} if present else None,
+        "legend": {"orient": "top", "columns": 2 if len(present) > 3 else 0, "symbolOpacity": 1} if present else None,
     }
     shape = colour | {"scale": {"domain": present, "range": [_SHAPES[kind] for kind in present]}}
     tips = [{"field": "name"}, {"field": "accuracy", "format": ".2f"}, {"field": "cost", "format": ".3g"}]

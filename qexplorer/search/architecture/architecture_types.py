@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from qexplorer.core.python_surface.show import ShownReport
 from qexplorer.core.results import Interval
@@ -13,7 +13,20 @@ from qexplorer.measure.metrics.statistics import Z95, wilson_interval
 from qexplorer.search.architecture.shapes import NetworkShape
 from qexplorer.search.joint.fronts import front_of
 
-__all__ = ["ArchitectureQuestion", "ArchitectureReport", "JudgedNetwork", "TriedNetwork"]
+__all__ = ["ROUNDS", "ArchitectureQuestion", "ArchitectureReport", "JudgedNetwork", "TriedNetwork", "most_rounds"]
+
+ROUNDS = 3
+"""Usual ones."""
+
+
+def most_rounds(networks: int, epochs: int) -> int:
+    """Rounds in which there is something to choose and each trains twice as long as the one before.
+
+    Args:
+        networks: in the first, of which each keeps half.
+        epochs: of the last.
+    """
+    return min((networks - 1).bit_length() + 1, epochs.bit_length())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +40,22 @@ class ArchitectureQuestion(Wire):
         rounded_epochs: of training with rounding in the way in the last round.
         judged: networks of the last round that are judged and timed in the end, at most.
         seed: of every draw.
-        pictures: moved ones that are drawn from those that there are, to learn from; an epoch sees all of them.
+        pictures: moved ones that are drawn from those that there are, to learn from; an epoch sees all of them. 0:
+            none were drawn, networks learned from those that there are (records from before it was asked).
     """
 
     networks: int = 16
-    rounds: int = 3
+    rounds: int = ROUNDS
     epochs: int = 8
     rounded_epochs: int = 4
     judged: int = 5
     seed: int = 0
     pictures: int = 16384
+
+    @classmethod
+    def brought_up(cls, value: Any) -> Any:
+        """Formerly no pictures were drawn."""
+        return {**value, "pictures": 0} if isinstance(value, dict) and "pictures" not in value else value
 
 
 @dataclass(frozen=True, slots=True)

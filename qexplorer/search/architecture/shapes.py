@@ -6,10 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from qexplorer.core.wire import Wire
 
-__all__ = ["CHOICES", "ConvFacts", "NetworkShape", "convolutions", "drawn_shapes", "macs"]
+__all__ = ["CHOICES", "N_SHAPES", "ConvFacts", "NetworkShape", "convolutions", "drawn_shapes", "macs"]
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "width": (6, 8, 12, 16),
@@ -20,6 +21,8 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "recipe": ("w8a8", "w4a8"),
 }
 """What is chosen, and among what."""
+N_SHAPES = prod(len(each) for each in CHOICES.values())
+"""Different shapes that there are."""
 
 _STAGES = 2
 

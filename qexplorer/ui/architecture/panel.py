@@ -15,6 +15,7 @@ from qexplorer.process.places.waiting import duration
 from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.report.network_charts.network_words import (
     NETWORK_HEADER,
+    front_sentence,
     network_cells,
     networks_sentence,
     rounds_sentence,
@@ -22,9 +23,11 @@ from qexplorer.report.network_charts.network_words import (
 )
 from qexplorer.report.network_charts.networks import network_spec
 from qexplorer.search.architecture.architecture_types import (
+    ROUNDS,
     ArchitectureQuestion,
     ArchitectureReport,
     JudgedNetwork,
+    most_rounds,
 )
 from qexplorer.search.architecture.pace import foretold_time
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
@@ -83,7 +86,12 @@ def _search(model: Model) -> None:
     if model_ref is not None and data is not None:
         epochs, rounded = _EPOCHS[length]
         order = ArchitectureOrder(
-            model=model_ref, data=data, networks=int(networks), epochs=epochs, rounded_epochs=rounded
+            model=model_ref,
+            data=data,
+            networks=int(networks),
+            rounds=min(ROUNDS, most_rounds(int(networks), epochs)),
+            epochs=epochs,
+            rounded_epochs=rounded,
         )
         _say_time(model, order)
     button = StartButton(
@@ -139,12 +147,7 @@ def _draw(model: Model, report: ArchitectureReport, *, live: bool = False) -> No
         st.header("Judged on samples that nothing has seen")
         rows = [dict(zip(NETWORK_HEADER, row, strict=True)) for row in network_cells(report)]
         st.dataframe(in_table(rows), hide_index=True, width="stretch")
-        st.caption(
-            "Bars are 95 % intervals; the dashed line is the front: no network that was trained far enough is both "
-            "better and cheaper. "
-            "Grey networks were judged on the pictures that choose, in the round that they came to; those far below "
-            "the others are off the picture."
-        )
+        st.caption(front_sentence(report))
 
 
 def _ways_on(report: ArchitectureReport) -> None:

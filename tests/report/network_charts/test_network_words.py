@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qexplorer.report.network_charts.network_words import network_cells, networks_sentence, rounds_sentence
+from qexplorer.report.network_charts.network_words import (
+    front_sentence,
+    network_cells,
+    networks_sentence,
+    rounds_sentence,
+)
 from qexplorer.search.architecture.architecture_types import (
     ArchitectureQuestion,
     ArchitectureReport,
@@ -33,6 +38,20 @@ def test_rounds_are_counted_to_the_last_that_any_came_to() -> None:
     assert rounds_sentence(report(tried=(one, two, failed))) == f"3 networks in 2 {told}; 1 came to nothing."
 
 
+def test_a_record_without_drawn_pictures_names_none() -> None:
+    """Formerly networks learned from the samples themselves; that is what such a record says."""
+    kept = report(tried=(TriedNetwork(SHAPE, 1, 5),)).to_json()
+    del kept["question"]["pictures"]
+    told = rounds_sentence(ArchitectureReport.from_json(kept))
+    assert told == "1 network in 1 of 3 rounds, trained on 800 pictures and chosen by 200 others."
+
+
+def test_a_front_of_one_network_is_no_line() -> None:
+    """The caption speaks of a dashed line only where one is drawn."""
+    assert "dashed line" in front_sentence(report(MADE, FOUND))
+    assert "dashed line" not in front_sentence(report(MADE, replace(FOUND, right=95)))
+
+
 def test_a_found_network_stands_beside_the_hand_made_one() -> None:
     """How many times smaller and faster, or larger and slower, whole numbers from ten on; and where none is as good."""
     beside = "digits_cnn in w8a8 has 95.0 % (88.8 to 97.8 %)"
@@ -44,7 +63,7 @@ def test_a_found_network_stands_beside_the_hand_made_one() -> None:
     worse = replace(FOUND, weight_bytes=300_000, latency_ms=0.6)
     slow = f"{within}300 kB of weights, 2.0 times larger, and takes 0.6 ms, 2.0 times slower."
     assert networks_sentence(report(MADE, worse)) == slow
-    for size, words in ((15_000, "10 times smaller"), (15_500, "9.7 times smaller")):
+    for size, words in ((15_000, "10 times smaller"), (15_060, "10 times smaller"), (15_500, "9.7 times smaller")):
         assert words in networks_sentence(report(MADE, replace(FOUND, weight_bytes=size)))
     for made, words in ((MADE, "about as large"), (replace(MADE, weight_bytes=158_000), "1.1 times larger")):
         same = replace(FOUND, weight_bytes=made.weight_bytes if made is MADE else 170_000, latency_ms=0.31)

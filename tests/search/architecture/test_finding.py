@@ -40,7 +40,10 @@ def test_networks_are_trained_judged_and_can_be_opened(shared_workspace: Path) -
     [
         ("tumour_mlp", {}, "for pictures and their classes"),
         ("resnet18", {}, "not a trained sample|needs data|pictures"),
-        ("digits_cnn", {"networks": 0}, "networks cannot be 0"),
+        ("digits_cnn", {"networks": 1}, "networks cannot be 1; allowed: .* 2 to 128"),
+        ("digits_cnn", {"networks": 129}, "networks cannot be 129"),
+        ("digits_cnn", {"rounds": 6, "epochs": 64}, "rounds cannot be 6: 16 networks, .* 1 to 5 rounds; or ask"),
+        ("digits_cnn", {"rounds": 5}, "rounds cannot be 5: 8 epochs, .* 1 to 4 rounds; or ask for more epochs"),
         ("digits_cnn", {"pictures": 1}, "pictures cannot be 1"),
     ],
 )

@@ -15,7 +15,7 @@ from qexplorer.report.network_charts.network_words import (
     rounds_sentence,
     unlearned_sentence,
 )
-from qexplorer.report.network_charts.networks import network_rows
+from qexplorer.report.network_charts.networks import network_rows, network_spec
 from qexplorer.search.architecture.architecture_types import (
     ArchitectureQuestion,
     ArchitectureReport,
@@ -104,6 +104,9 @@ def test_what_was_found_is_told_good_or_bad() -> None:
     assert "none of the found networks is within that: the best has 67.0 %" in networks_sentence(honest)
     assert [row[-1] for row in network_cells(report)] == ["0.15", "0.03 (busy)", "not known"]
     assert len(network_rows(report, "latency_ms")["judged"]) == 2
+    low, high = network_spec(report)["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low < 100 * min(each.ci95[0] for each in report.judged)
+    assert high > 100, "a network that has all right is a whole point"
     assert ArchitectureReport.from_json(report.to_json()) == report
 
 

@@ -57,6 +57,6 @@ def code_format(dtype: np.dtype[Any]) -> UniformFormat:
 
 
 def largest(dtype: np.dtype[Any]) -> float:
-    """The largest finite value of a small float type."""
+    """The largest finite value of a float type, small or not."""
     info: Any = ml_dtypes.finfo
     return float(info(dtype).max)

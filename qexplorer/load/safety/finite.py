@@ -97,10 +97,8 @@ def _check_decoded(proto: onnx.ModelProto, where: str) -> None:
 
 def _may_overflow(codes: Array, scale: Array) -> bool:
     """Whether some code of this type would come out infinite; few weights are worth being decoded."""
-    import ml_dtypes
-
     farthest = largest(codes.dtype) if is_float_code(codes.dtype) else 2.0 ** code_format(codes.dtype).bits
-    return float(np.abs(scale.astype(np.float64)).max(initial=0.0)) * farthest > float(ml_dtypes.finfo(scale.dtype).max)
+    return float(np.abs(scale.astype(np.float64)).max(initial=0.0)) * farthest > largest(scale.dtype)
 
 
 def first_nonfinite(tensor: onnx.TensorProto, *, infinities: bool = True) -> tuple[tuple[int, ...], str] | None:

@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Tests and the app start hundreds of processes: where modules may not be kept compiled, each compiles them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: app test lint style types unit browser clean
 
 app: $(VENV)/.installed

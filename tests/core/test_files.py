@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.errors import InputError
-from qexplorer.core.files import file_name, given_path, is_whole, one_at_a_time, read_sealed, write_sealed
+from qexplorer.core.files import (
+    copy_atomically,
+    file_name,
+    given_path,
+    is_whole,
+    one_at_a_time,
+    read_sealed,
+    write_sealed,
+)
 from qexplorer.core.workspace import sha256_bytes
 
 
@@ -57,6 +65,18 @@ def test_a_file_is_whole_while_its_digest_is_the_same(tmp_path: Path) -> None:
     path.write_bytes(b"one")
     assert is_whole(path, sha256_bytes(b"one"))
     assert not is_whole(tmp_path / "missing", sha256_bytes(b"one"))
+
+
+def test_a_copy_is_whole_or_is_not_there(tmp_path: Path) -> None:
+    """It takes the place of an older one, and nothing else stays in the folder; a folder that is not there is said."""
+    source, target = tmp_path / "given", tmp_path / "there" / "copy"
+    source.write_bytes(bytes(range(256)) * 5000)
+    with pytest.raises(InputError, match=r"there/copy: cannot be written \(No such file"):
+        copy_atomically(source, target)
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    assert copy_atomically(source, target).read_bytes() == source.read_bytes()
+    assert list(target.parent.iterdir()) == [target]
 
 
 @pytest.mark.parametrize("source", ["a" * 5000, "/" + "a/" * 3000, "~no-such-user-of-this-machine/a"])

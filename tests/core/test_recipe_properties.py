@@ -72,6 +72,84 @@ def test_the_digest_depends_on_what_is_asked_for() -> None:
     assert len({Recipe.parse(name).digest for name in examples()}) == len(examples())
 
 
+_CHANGES: list[dict[str, Any]] = [
+    {},
+    {"weights": {"format": "int8"}},
+    {"weights": {"format": "int4", "granularity": "tensor"}},
+    {"weights": {"format": "int4", "granularity": "block"}},
+    {"weights": {"format": "int4", "granularity": "block", "block": 64}},
+    {"weights": {"format": "int4", "symmetric": False}},
+    {"weights": {"format": "int4", "calibrator": "mse"}},
+    {"weights": {"format": "int4", "calibrator": "percentile"}},
+    {"weights": {"format": "int4", "calibrator": "percentile", "percentile": 99}},
+    {"activations": None},
+    {"activations": {"format": "int8"}},
+    {"activations": {"mode": "dynamic"}},
+    {"activations": {"symmetric": True}},
+    {"activations": {"calibrator": "kl"}},
+    {"algorithms": ["bias_correction"]},
+    {"algorithms": ["equalize", "bias_correction"]},
+    {"algorithms": [{"bias_correction": {"samples": 7}}]},
+    {"layers": [{"match": "a", "float": True}]},
+    {"layers": [{"match": "b", "float": True}]},
+    {"layers": [{"match": "a", "float": True}, {"match": "a*", "weights": {"format": "int8"}}]},
+    {"layers": [{"match": "a*", "weights": {"format": "int8"}}, {"match": "a", "float": True}]},
+    {"layers": [{"match": "a", "activations": {"format": "int8"}}]},
+]
+
+
+def test_the_digest_covers_every_part() -> None:
+    """What is kept of one recipe, a file or a judgement, is never given out for another."""
+    base = {"weights": {"format": "int4"}, "activations": {"format": "uint8"}}
+    digests = [Recipe.model_validate(base | change).digest for change in _CHANGES]
+    assert len(set(digests)) == len(_CHANGES)
+    assert {len(digest) for digest in digests} == {16}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_float", "casts"),
+    [
+        ("float", True, False),
+        ("fp16", False, True),
+        ("w8a8", False, False),
+        ("layers: [{match: a, float: true}]", True, False),
+        ("layers: [{match: a, float: true}, {match: b, weights: {format: int8}}]", False, False),
+        ("layers: [{match: b, weights: {format: bf16, granularity: tensor}}]", False, True),
+        ("weights: {}\nlayers: [{match: b, activations: {format: fp16}}]", False, True),
+        ("weights: {}\nlayers: [{match: b, activations: {symmetric: true}}]", False, False),
+    ],
+)
+def test_what_is_float_and_what_is_cast(text: str, is_float: bool, casts: bool) -> None:
+    """Exceptions in float quantize nothing; a narrower float anywhere is a cast, whole codes are none."""
+    recipe = Recipe.parse(text)
+    assert (recipe.is_float, recipe.casts) == (is_float, casts)
+
+
+def test_a_rule_behind_one_for_float_starts_from_the_recipe_again() -> None:
+    """What it does not name is as in the recipe, and the rule that decided is the last that matches."""
+    rules = [{"match": "a", "float": True}, {"match": "a", "weights": {"symmetric": False}}, {"match": "b"}]
+    base = Recipe.model_validate({"weights": {"format": "int4"}, "activations": {"format": "int8"}})
+    found = Recipe.model_validate(base.model_dump() | {"layers": rules}).for_layer("a", "Conv")
+    assert found.weights is not None
+    assert (found.weights.format, found.weights.symmetric, found.rule) == ("int4", False, "a")
+    assert found.activations == base.activations
+    assert base.for_layer("a", "Conv").rule is None
+
+
+def test_too_many_rules_with_calibrators_are_told() -> None:
+    """64 settings before one with an option alone are read; one more is not, as each is checked with each."""
+
+    def text(rules: int) -> str:
+        first = "".join(
+            f"- {{match: l{i}, weights: {{calibrator: percentile, percentile: {50 + i / 10}}}}}\n" for i in range(rules)
+        )
+        return f"weights: {{}}\nlayers:\n{first}- {{match: last, weights: {{percentile: 99}}}}\n"
+
+    assert len(Recipe.parse(text(63)).layers) == 64
+    with pytest.raises(RecipeError, match="the rule for 'last' follows too many with calibrators; name the calibrator"):
+        Recipe.parse(text(64))
+
+
 @given(fields=recipe_fields(), last=rules())
 def test_the_last_rule_that_matches_wins(fields: dict[str, Any], last: dict[str, Any]) -> None:
     """Whatever earlier rules say, the fields of a last rule for every layer are what each layer gets."""
@@ -122,6 +200,7 @@ def test_rules_match_by_name_and_by_operator() -> None:
         ("- 1\n- 2", "a recipe holds fields"),
         ("algorithms: [rounding_magic]\nweights: {}", "no algorithm called 'rounding_magic'"),
         ("weights: {format: fp16}", "weights and activations alike"),
+        ("weights: {format: fp16, granularity: tensor}\nactivations: {format: bf16}", "weights and activations alike"),
         ("activations: {format: int16, mode: dynamic}", "dynamic activations are uint8"),
         ("w4-b7", "block"),
         ("w4-b32-b64", "'b32' and 'b64' both say what shares a scale; name one of them"),
@@ -159,6 +238,10 @@ def test_a_path_is_read(tmp_path: Path) -> None:
         ("conv[12]", "conv2", True),
         ("conv[12]", "conv3", False),
         ("fc?", "fc1", True),
+        ("conv*", "Conv1", False),
+        ("op:Conv", "Conv1", True),
+        ("op:Con?", "Conv1", True),
+        ("op:Gemm", "Gemm", False),
     ],
 )
 def test_brackets_stand_for_themselves_or_for_a_set(match: str, name: str, fits: bool) -> None:
@@ -175,3 +258,12 @@ def test_a_rule_may_name_a_format_without_zero_points_alone() -> None:
     assert (found.format, found.symmetric) == ("log", True)
     assert other is not None
     assert (other.format, other.symmetric) == ("uint8", False)
+
+
+@pytest.mark.parametrize("format", ["int8", "uint16"])
+def test_a_format_with_zero_points_in_a_rule_keeps_the_symmetry(format: str) -> None:
+    """Only the format was named, so the grid stays asymmetric."""
+    rules = [{"match": "a", "activations": {"format": format}}]
+    found = Recipe.model_validate({"activations": {"format": "uint8"}, "layers": rules}).for_layer("a", "Conv")
+    assert found.activations is not None
+    assert (found.activations.format, found.activations.symmetric) == (format, False)

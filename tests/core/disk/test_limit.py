@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,8 @@ from qexplorer.core.disk.at_work import at_work
 from qexplorer.core.disk.contents import bytes_by_title, kept_things, used
 from qexplorer.core.disk.kinds import KEPT_KINDS
 from qexplorer.core.disk.limit import LEAST_BYTES, VARIABLE, Whose, choose_limit, make_room, size_limit, trim
+from qexplorer.core.disk.marks import WorkMark
+from qexplorer.core.disk.owners import own_prefix
 from qexplorer.core.errors import InputError
 from qexplorer.core.workspace import workspace
 from tests.core.disk.things import MB, put
@@ -36,9 +40,12 @@ def test_the_environment_comes_before_what_was_chosen_and_that_before_the_defaul
     assert size_limit().whose is Whose.ENVIRONMENT
     monkeypatch.delenv(VARIABLE)
     assert (size_limit().limit_bytes, size_limit().whose) == (300 * MB, Whose.CHOSEN)
+    (workspace() / "settings.json").write_text('{"limit_bytes": 5}')  # by hand: less than any work needs
+    assert size_limit().limit_bytes == LEAST_BYTES
     (workspace() / "settings.json").unlink()
-    assert size_limit().whose is Whose.DEFAULT
-    assert 0 < size_limit().limit_bytes <= 20 * 10**9
+    for total, wanted in ((30 * 10**9, 15 * 10**9), (90 * 10**9, 20 * 10**9)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path, total=total: SimpleNamespace(total=total))
+        assert (size_limit().limit_bytes, size_limit().whose) == (wanted, Whose.DEFAULT)
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("20 GB", 20e9), ("1.5tb", 1.5e12), ("250M", 250e6), ("100000000", 1e8)])
@@ -88,7 +95,9 @@ def test_files_of_one_name_go_together() -> None:
     """A model and its record, which differ in their endings, are one kept thing with the later of both uses."""
     model = put("models", f"{'a' * 64}.onnx", 90 * MB, hours_ago=9)
     record = put("models", f"{'a' * 64}.v3.json", 100, hours_ago=30)
-    assert [thing.size_bytes for thing in kept_things(workspace())] == [90 * MB + 100]
+    (thing,) = kept_things(workspace())
+    assert thing.size_bytes == 90 * MB + 100
+    assert thing.used == pytest.approx(time.time() - 9 * 3600, abs=600)
     make_room(50 * MB)
     assert not model.exists()
     assert not record.exists()
@@ -150,8 +159,50 @@ def test_the_compilers_cache_goes_only_while_nobody_works() -> None:
     with at_work():
         assert trim(20 * MB) > 0
         assert cache.exists()
+    then = time.time() - 99 * 3600
+    older = put("quantized", "a.onnx", 1 * MB, hours_ago=98)
+    os.utime(cache / "kernel.so", (then + 7200, then + 7200))  # of use in it the folder's own time says nothing
+    assert trim(10 * MB) <= 0
+    assert (older.exists(), cache.exists()) == (False, True)
     assert trim(20 * MB) <= 0
     assert not cache.exists()
+
+
+def test_what_is_being_made_is_not_taken_for_something_kept() -> None:
+    """A name that begins with a dot is that of a process at work, however long it takes."""
+    folder = put("data", "half.npy", 90 * MB, hours_ago=9, within=f"{own_prefix('reading')}x")
+    assert trim(50 * MB) > 0
+    assert folder.exists()
+
+
+def test_what_is_there_is_told_by_its_title_and_the_largest_first() -> None:
+    """Folders of one title are one line, SQLite's own files belong to the history, and what takes nothing has none."""
+    put("models", "a.onnx", 3000, hours_ago=1)
+    for folder, size in (("litert", 200), ("engines/onnxruntime", 300), ("inductor/cache", 500), ("why", 0)):
+        put(folder, "a.bin", size, hours_ago=1)
+    for name, size in (("runs.sqlite", 30), ("runs.sqlite-wal", 10), ("thesis.tex", 10**6)):
+        (workspace() / name).write_bytes(b"x" * size)
+    found = bytes_by_title(workspace())
+    assert list(found.items()) == [("models", 3000), ("compiled", 1000), ("history of runs", 40)]
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "used"),
+    [
+        ("a" * 64, ("a" * 64,), True),
+        ("a" * 64 + "-w8a8", ("a" * 64,), True),  # what was made of it
+        ("a" * 32, ("a" * 64,), True),  # a shorter form of the digest
+        ("a" * 16, ("a" * 64,), True),
+        ("a" * 15, ("a" * 64,), False),  # too short to be one
+        ("b" * 64, ("a" * 64,), False),
+        ("b" * 64, (), False),
+    ],
+)
+def test_work_uses_what_it_names_in_either_length(name: str, names: tuple[str, ...], used: bool) -> None:
+    """And what was used since it began, whatever that is called."""
+    mark = WorkMark(since=100.0, names=names)
+    assert mark.uses(name, 99.0) is used
+    assert mark.uses(name, 100.0)
 
 
 def test_what_was_used_a_moment_ago_is_not_taken_from_under_its_user() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qexplorer.core.disk.limit import PERSON_VARIABLE, VARIABLE, make_room, size_limit, trim
+from qexplorer.core.disk.limit import PERSON_VARIABLE, VARIABLE, Whose, make_room, size_limit, trim
 from qexplorer.core.disk.tidy import tidy
 from qexplorer.core.errors import InputError
 from qexplorer.core.workspace import host_workspace, is_someones, share, workspace
@@ -55,6 +55,17 @@ def test_a_person_has_a_limit_that_takes_nothing_from_others(monkeypatch: pytest
         make_room(120 * MB)
 
 
+def test_a_person_has_two_gigabytes_or_what_the_host_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody said otherwise; and what is in use is told in the unit of its size."""
+    ASKING[0] = "visitor-a"
+    for host, wanted in (("20 GB", 2 * 10**9), ("500 MB", 500 * MB)):
+        monkeypatch.setenv(VARIABLE, host)
+        assert (size_limit().limit_bytes, size_limit().whose) == (wanted, Whose.DEFAULT)
+    monkeypatch.setenv(VARIABLE, "20 GB")
+    with pytest.raises(InputError, match=r"the workspace is full: 0 MB of 2.0 GB are in use, and 2.5 GB more are"):
+        make_room(2500 * MB)
+
+
 def test_all_together_stay_within_the_limit_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the host is full, what nobody used for longest goes, whosever it is."""
     monkeypatch.setenv(VARIABLE, "100 MB")
@@ -68,14 +79,19 @@ def test_all_together_stay_within_the_limit_of_the_host(monkeypatch: pytest.Monk
 
 def test_visitors_who_do_not_come_back_are_forgotten_and_those_who_signed_in_are_not() -> None:
     """After a month without a change in any of their sessions, what a cookie was the only key to is removed."""
-    then = time.time() - 31 * 86_400
-    for name in ("visitor-old", "visitor-new", "user-old"):
+    then, lately = time.time() - 31 * 86_400, time.time() - 29 * 86_400
+    for name in ("visitor-old", "visitor-new", "visitor-lately", "user-old"):
         ASKING[0] = name
         session = workspace("sessions") / "abcdefgh.json"
         session.write_text("{}")
         if name.endswith("old"):
             for path in (session, session.parent, workspace()):
                 os.utime(path, (then, then))
+        if name.endswith("lately"):
+            os.utime(session, (lately, lately))
+            for path in (session.parent, workspace()):
+                os.utime(path, (then, then))
     ASKING[0] = None
     tidy()
-    assert sorted(path.name for path in (host_workspace() / "people").iterdir()) == ["user-old", "visitor-new"]
+    left = sorted(path.name for path in (host_workspace() / "people").iterdir())
+    assert left == ["user-old", "visitor-lately", "visitor-new"]

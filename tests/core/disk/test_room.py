@@ -86,6 +86,19 @@ def test_too_little_room_is_said_before_the_work(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=50_000_000))
     with pytest.raises(InputError, match="the disk has 50 MB left, and comparing writes about 301 MB; free some"):
         check_room(tmp_path, 300_000_000, "comparing")
+    check_room(tmp_path, 49_000_000, "comparing")
+    with pytest.raises(InputError, match="the disk has 50 MB left, and comparing writes about 50 MB"):
+        check_room(tmp_path, 49_000_001, "comparing")
+
+
+@pytest.mark.parametrize(("free", "full"), [(0, True), (249_999, True), (250_000, False), (10**9, False)])
+def test_a_disk_is_full_where_hardly_anything_can_be_written(
+    free: int, full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of a megabyte is enough for the end of a job; of a folder that is not there nothing is claimed."""
+    assert not is_full(tmp_path / "missing")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=free))
+    assert is_full(tmp_path) is full
 
 
 def test_what_is_reserved_is_there_at_the_end(small_disk: Path) -> None:

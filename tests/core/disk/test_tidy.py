@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qexplorer.core.disk.contents import used
-from qexplorer.core.disk.owners import own_prefix
+from qexplorer.core.disk.owners import is_abandoned, own_prefix
 from qexplorer.core.disk.private import mend_permissions
 from qexplorer.core.disk.tidy import remove_leftovers, tidy
 from qexplorer.core.files import write_atomically
@@ -114,11 +115,30 @@ def test_what_nobody_can_be_asked_about_goes_after_a_day() -> None:
     for name in names:
         (workspace("data") / name).mkdir()
         (workspace("data") / f"{name}-old").mkdir()
-        then = time.time() - 25 * 3600
-        os.utime(workspace("data") / f"{name}-old", (then, then))
+        for place, hours in ((f"{name}-old", 25), (name, 23)):
+            then = time.time() - hours * 3600
+            os.utime(workspace("data") / place, (then, then))
     (workspace("data") / ("a" * 64)).mkdir()
+    for folder in ("incoming", "scratch", "working", "models"):
+        (workspace(folder) / "somebodys").mkdir()
+        os.utime(workspace(folder) / "somebodys", (then - 2 * 3600, then - 2 * 3600))
     remove_leftovers(workspace())
     assert sorted(path.name for path in workspace("data").iterdir()) == sorted([*names, "a" * 64])
+    stay = [folder for folder in ("incoming", "scratch", "working", "models") if list(workspace(folder).iterdir())]
+    assert stay == ["models"]
+
+
+@posix
+def test_a_process_that_ended_and_was_not_waited_for_is_gone() -> None:
+    """A zombie has a number and a start, and does nothing any more."""
+    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE) as child:
+        start = int(psutil.Process(child.pid).create_time())
+        purpose, host, *_ = own_prefix("reading").removeprefix(".").split("-")
+        path = workspace("data") / f".{purpose}-{host}-{child.pid}-{start}-x"
+        assert not is_abandoned(path)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_abandoned(path)
 
 
 def test_a_killed_reader_leaves_nothing_after_the_next_start(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ TABLES = "{{match: 'op:Gather', weights: {{format: {}, granularity: {}}}}}"
             "weights: {format: int8, calibrator: mse}\nactivations: {format: uint8}\nlayers: [{match: a}]\n",
             "w8a8 with mse weights, 1 exception",
         ),
+        (f"{TIGHT}".replace("int8}", "int8, calibrator: mse}", 1), "w8a8-percentile with mse weights, percentile 99.5"),
+        (f"{TIGHT}".replace("int8}", "int8, calibrator: percentile, percentile: 99}", 1), "w8a8-percentile with options"),
+        *((name, name) for name in ("nf4", "nf4-b32", "w4-b32", "w8-tensor-asym", "w8a8-dynamic", "w4a8-sym-kl", "fp16")),
         ("weights: {format: uint8}\nactivations: {format: int16}\n", "w8a16 with options"),
         (f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'channel')}]\n", "w4-embed8"),
         (f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'tensor')}]\n", "w4 with 1 exception"),
@@ -40,7 +43,10 @@ def test_a_recipe_without_a_name_is_called_by_what_it_asks_for(text: str, name: 
     assert own_name(found) == name
     assert is_automatic(found.model_copy(update={"name": name}))
     assert is_automatic(found.model_copy(update={"name": f"{name} (2)"}))
-    assert not is_automatic(found.model_copy(update={"name": "for the demo"}))
+    for once in ("recipe", "mine", "mine 3"):  # what earlier versions called them
+        assert is_automatic(found.model_copy(update={"name": once}))
+    for own in ("for the demo", "mine too", "my recipe"):
+        assert not is_automatic(found.model_copy(update={"name": own}))
 
 
 def test_no_two_share_a_name() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -32,6 +33,7 @@ def _told(*_: object) -> None:
     """Stands for whoever watches."""
 
 
+QUESTIONS = ("ArchitectureQuestion", "Inquiry", "JointQuestion", "JointSpace", "MixQuestion")
 TOLD = {"progress": _told, "partly": _told}
 VERBS = (
     Verb(
@@ -117,6 +119,21 @@ VERBS = (
             **TOLD,
         },
     ),
+    Verb(
+        api.design,
+        "qexplorer.search.architecture.finding.find_networks",
+        (),
+        {
+            "networks": 7,
+            "rounds": 8,
+            "epochs": 9,
+            "rounded_epochs": 10,
+            "judged": 11,
+            "seed": 12,
+            "pictures": 77,
+            **TOLD,
+        },
+    ),
     Verb(api.repair, "qexplorer.search.repair.finding.find_repair", (), {"train_each": True, **TOLD}),
     Verb(
         api.quantize,
@@ -157,5 +174,30 @@ def test_each_option_arrives(verb: Verb, shared_workspace: object, monkeypatch: 
 
     plain = asked()
     assert plain == asked()
+    named_before = _by_name(plain)
     for option, value in verb.options.items():
-        assert asked(**{option: value}) != plain, option
+        found = asked(**{option: value})
+        assert found != plain, option
+        if option in named_before:
+            named_now = _by_name(found)
+            differ = {name for name in named_before if named_now[name] != named_before[name]}
+            assert differ == {option}, option
+            arrived = named_now[option]
+            assert arrived == value or (isinstance(value, list) and tuple(arrived) == tuple(value)), option
+
+
+def _by_name(asked: tuple[object, ...]) -> dict[str, Any]:
+    """What is asked for under a name, that of an argument or of a field of a question."""
+    values, named = asked
+    found: dict[str, Any] = dict(cast("dict[str, Any]", named))
+    questions = [each for each in cast("tuple[Any, ...]", values) if type(each).__name__ in QUESTIONS]
+    for question in questions:
+        for field in fields(question):
+            value = getattr(question, field.name)
+            if is_dataclass(value):
+                questions.append(value)
+            else:
+                found[field.name] = value
+    if found.get("vocabulary") is not None:
+        found["vocabulary"] = found["vocabulary"].pieces
+    return found

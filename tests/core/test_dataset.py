@@ -15,7 +15,7 @@ def _data(calibration: Split, evaluation: Split, shared: int | None) -> DataSet:
 
 
 def test_samples_are_taken_with_all_that_belongs_to_them() -> None:
-    """Every input, labels, groups and labels as they were read, each from the same place; the last batch is the rest."""
+    """Every input, labels, groups and labels as they were read, each of one place; the last batch is the rest."""
     taken = SPLIT.take(np.array([3, 0]))
     assert (taken.n, taken.inputs["a"].tolist(), taken.inputs["b"].tolist()) == (2, [3, 0], [[6, 7], [0, 1]])
     rest = (taken.labels, taken.groups, taken.read_labels)

@@ -19,7 +19,13 @@ def test_a_length_that_nothing_has_is_refused(length: int) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "alone", "batch"),
-    [((1, "n", None), False, 1), ((8, 4), False, 8), (("n", 4), False, None), ((None,), False, None), ((), False, None)],
+    [
+        ((1, "n", None), False, 1),
+        ((8, 4), False, 8),
+        (("n", 4), False, None),
+        ((None,), False, None),
+        ((), False, None),
+    ],
 )
 def test_a_batch_is_fixed_where_the_first_length_is_a_number(
     shape: tuple[int | str | None, ...], alone: bool, batch: int | None

@@ -66,7 +66,7 @@ def _budgets(texts: Sequence[str]) -> dict[str, float]:
             share = float(value if equals else name)
         except ValueError:
             share = -1.0
-        if share <= 0 or (kind not in BUDGETS and kind not in COSTS):
+        if not share > 0 or (kind not in BUDGETS and kind not in COSTS):
             allowed = f"a fraction of int8's of one of {', '.join(BUDGETS)}, such as {WEIGHT_BYTES}=0.6"
             raise InputError(f"'{text}' is no budget", where="--budget", allowed=allowed)
         found[kind] = share

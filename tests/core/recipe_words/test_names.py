@@ -25,8 +25,14 @@ TABLES = "{{match: 'op:Gather', weights: {{format: {}, granularity: {}}}}}"
             "w8a8 with mse weights, 1 exception",
         ),
         (f"{TIGHT}".replace("int8}", "int8, calibrator: mse}", 1), "w8a8-percentile with mse weights, percentile 99.5"),
-        (f"{TIGHT}".replace("int8}", "int8, calibrator: percentile, percentile: 99}", 1), "w8a8-percentile with options"),
-        *((name, name) for name in ("nf4", "nf4-b32", "w4-b32", "w8-tensor-asym", "w8a8-dynamic", "w4a8-sym-kl", "fp16")),
+        (
+            f"{TIGHT}".replace("int8}", "int8, calibrator: percentile, percentile: 99}", 1),
+            "w8a8-percentile with options",
+        ),
+        *(
+            (name, name)
+            for name in ("nf4", "nf4-b32", "w4-b32", "w8-tensor-asym", "w8a8-dynamic", "w4a8-sym-kl", "fp16")
+        ),
         ("weights: {format: uint8}\nactivations: {format: int16}\n", "w8a16 with options"),
         (f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'channel')}]\n", "w4-embed8"),
         (f"weights: {{format: int4}}\nlayers: [{TABLES.format('int8', 'tensor')}]\n", "w4 with 1 exception"),

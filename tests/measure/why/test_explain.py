@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ import pytest
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Kernels
 from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.why import explain
 from qexplorer.measure.why.explain import WhyOrder, kept_why, known_why, measure_why, why_from
 from qexplorer.measure.why.explanation import Calls, Cause, Part, Parts, Why
 from qexplorer.measure.why.fixes import changed_recipe, exactly
@@ -120,6 +124,71 @@ def test_a_backend_without_a_profiler_says_so(model: Model) -> None:
     assert all(row.predicted and row.float_ms is None for row in found.layers)
     assert any("no times of single layers" in text for text in found.missing)
     assert found.verdict.startswith("1.43 times slower (1.39 to 1.47), because")
+
+
+@pytest.mark.parametrize(("known", "other"), [("float", "quantized"), ("quantized", "float")])
+def test_a_profile_of_one_model_alone_is_said_with_its_reason(model: Model, known: str, other: str) -> None:
+    """Nor is a ceiling of a GPU."""
+    sent = found_of(quantized_kernels(), ceiling=None, unprofiled={other: "the profiler gave up"})
+    sent[other] = []
+    found = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), sent)
+    assert found.missing == (
+        "only one of the two models could be profiled on ONNX Runtime: the profiler gave up",
+        "no roofline: the limits of a GPU are not measured here",
+    )
+    assert (found.float_parts is None, found.quantized_parts is None) == (known != "float", known == "float")
+
+
+@pytest.mark.parametrize("slower", ["float", "quantized"])
+@pytest.mark.parametrize(("times", "said"), [(1.14, False), (1.16, True)])
+def test_a_quarter_of_the_rounds_must_not_take_much_longer_than_the_quickest(
+    model: Model, slower: str, times: float, said: bool
+) -> None:
+    """From 15 % on times are not relied on, whichever of the models they are of; medians and the quickest are told."""
+    sent = found_of(quantized_kernels(), float_ms=1.0, quantized_ms=4.0)
+    sent["rounds"] = {key: each[:1] * 9 for key, each in sent["rounds"].items()}
+    sent["rounds"][slower][6:] = [round(times * each) for each in sent["rounds"][slower][6:]]
+    calls = why_from(order_of(model, "w8a8"), OnnxRuntimeCpu(), sent).calls
+    assert calls is not None
+    reason = "a quarter of the rounds took 16 % longer than the quickest, or more"
+    assert calls.noisy == (reason if said else None)
+    assert (calls.float_ms, calls.quantized_ms, calls.least_ms, calls.n) == (1.0, 4.0, (1.0, 4.0), 70)
+    assert calls.speedup == pytest.approx(0.25)
+
+
+def test_an_explanation_is_found_again_for_the_very_same_alone(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another model, file, backend, number of threads or batch has none; the child is told all of them."""
+    given: list[dict[str, Any]] = []
+
+    def child(_: str, arguments: dict[str, Any], **__: Any) -> dict[str, Any]:
+        given.append(arguments)
+        return found_of(quantized_kernels())
+
+    monkeypatch.setattr(explain, "run_in_child", child)
+    order = order_of(model, "w8a8", threads=2, batch=4, path=model.path.with_name("quantized.onnx"))
+    found = measure_why(order, {"x": "samples.npy"})
+    assert kept_why(order) == found
+    assert given[0] == {
+        "backend": "onnxruntime",
+        "float": str(model.path),
+        "quantized": str(order.path),
+        "files": {"x": "samples.npy"},
+        "threads": 2,
+        "batch": 4,
+    }
+    others: list[dict[str, Any]] = [{"model": replace(model, sha256="0" * 64)}, {"digest": "e" * 16}]
+    others += [{"backend": "openvino"}, {"threads": 1}, {"batch": 1}]
+    assert [kept_why(replace(order, **each)) for each in others] == [None] * 5
+    monkeypatch.setattr(Model, "fixed_batch", 8)
+    assert (order.samples, kept_why(order)) == (8, None)
+
+
+def test_kernels_that_ran_in_float_leave_what_is_expected(model: Model) -> None:
+    """Only where none did is nothing expected to."""
+    order = order_of(model, "w8a8-sym")
+    for floats, expected in (({"Conv": 1}, True), ({}, False)):
+        keys = {cause.key for cause in known_why(order, Kernels({"QLinearConv": 5}, floats)).causes}
+        assert ("signed_expected" in keys) is expected
 
 
 def test_an_explanation_survives_json(model: Model) -> None:

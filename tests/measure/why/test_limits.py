@@ -197,6 +197,27 @@ def test_causes_of_the_whole_run(ms: dict[str, float], keys: list[str], words: s
     assert causes_of(replace(WORLD, rows=()), parts(**ms), None) == ((), ())
 
 
+def test_a_small_model_is_told_what_starting_takes() -> None:
+    """Ten kernels of at least a hundredth of a millisecond, and what is outside of any."""
+    (found,) = causes_of(replace(WORLD, rows=()), parts(outside=0.41), calls(1.0))[1]
+    assert found.cost_ms == pytest.approx(0.51)
+    assert found.sentence == (
+        "The call takes 1.00 ms. 10 kernels of at least 10.0 µs each, and 0.410 ms outside of any, come to about "
+        "0.510 ms that no format makes shorter."
+    )
+
+
+def test_conversions_are_told_where_they_cost_most() -> None:
+    """The eight dearest layers, the dearest first; layers without any are not among them."""
+    names = "abcdefghij"
+    taking = [replace(ROW, name=name, convert_ms=i / 100 or None, float_ms=9.0) for i, name in enumerate(names)]
+    world = replace(WORLD, rows=tuple(taking), facts=dict.fromkeys(names, FACT))
+    (found,) = causes_of(world, parts(convert=0.3, layout=0.06), calls(1.0))[1]
+    assert (found.key, found.cost_ms) == ("converting", pytest.approx(0.36))
+    assert found.layers == tuple("jihgfedc")
+    assert "takes 0.300 ms, changing layouts 60.0 µs, most at j, i, h and 5 more:" in found.sentence
+
+
 def test_a_cause_below_a_hundredth_of_the_time_is_none() -> None:
     """A row keeps its key; where times are not known every cause is told."""
     row = replace(ROW, kind=FLOAT, treatment="weight-only", float_ms=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,54 @@ def test_the_higher_of_two_counts() -> None:
     assert (both.int8_gops, both.fp32_gflops, both.int8_signed_gops) == (9.0, 3.0, 4.0)
     assert both.n == {"int8_gops": 10}
     assert not both.missing
+
+
+def test_two_threads_copy_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each its own array, eight times as often; their products are larger."""
+    sizes: list[int] = []
+    monkeypatch.setattr(ceiling_child, "_best", lambda _: (0.5, 4))
+    graph_of = ceiling_child.product_graph
+    monkeypatch.setattr(ceiling_child, "product_graph", lambda kind, size: (sizes.append(size), graph_of(kind, 8))[1])
+    monkeypatch.setattr(ceiling_child, "_factor", lambda kind, _: np.ones((8, 8), kind))
+    found = ceiling_here(2)
+    assert (found.threads, sizes) == (2, [1024] * 3)
+    assert found.int8_gops == pytest.approx(2 * 1024**3 / 0.5 / 1e9)
+    assert found.memory_gb_per_s == pytest.approx(2 * 2 * 8 * 64 * 2**20 / 0.5 / 1e9)
+    assert found.cache_gb_per_s == pytest.approx(2 * 2 * 8 * 5 * 192 * 2**10 / 0.5 / 1e9)
+
+
+@pytest.mark.parametrize(("call_s", "n"), [(0.001, 40), (0.01, 20), (1.0, 4)])
+def test_the_shortest_call_behind_the_first_counts(monkeypatch: pytest.MonkeyPatch, call_s: float, n: int) -> None:
+    """Of as many as fit into a fifth of a second, 4 at least and 40 at most; the first one warms up."""
+    clock, calls = [0.0], [0]
+
+    def call() -> None:
+        clock[0] += {0: call_s / 8, 2: call_s / 2}.get(calls[0], call_s)
+        calls[0] += 1
+
+    monkeypatch.setattr(ceiling_child.time, "perf_counter", lambda: clock[0])
+    best_s, count = ceiling_child._best(call)
+    assert best_s == pytest.approx(call_s / 2)
+    assert abs(count - n) <= 1
+    assert calls[0] == count + 1
+
+
+@pytest.mark.parametrize("name", ["int8_gops", "int8_signed_gops", "fp32_gflops", "memory_gb_per_s", "cache_gb_per_s"])
+def test_a_limit_that_one_of_two_lacks_is_the_other_s(name: str) -> None:
+    """Whichever is higher; what neither has stays missing with its reason, by the later one's date."""
+    for pair in ((9.0, None), (None, 9.0), (9.0, 7.0), (7.0, 9.0)):
+        one, other = (made(**{name: value, "missing": {} if value else {name: "no kernel"}}) for value in pair)
+        both = best_of(one, replace(other, created="2026-01-03"))
+        assert (getattr(both, name), both.missing, both.created) == (9.0, {}, "2026-01-03")
+    none = made(**{name: None, "missing": {name: "no kernel"}})
+    assert best_of(none, none).missing == {name: "no kernel"}
+
+
+def test_the_faster_of_two_integer_products_is_the_best() -> None:
+    """Where there is any."""
+    assert made().best_int8_gops == 8.0
+    assert made(int8_gops=None).best_int8_gops == 4.0
+    assert made(int8_gops=None, int8_signed_gops=None).best_int8_gops is None
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "float32"])

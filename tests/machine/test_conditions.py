@@ -41,3 +41,15 @@ def test_settings_and_packages_count(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = conditions([cpu])
     assert {"numpy", "onnx", "scipy", "torch"} <= set(whole[2])
     assert conditions([cpu], [object()])[1] != whole[1]
+
+
+def test_another_processor_is_another_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, and by what it has: a virtual machine may hide features. Another Python, too."""
+    cpu = next(each for each in BACKENDS if each.capabilities.device == "cpu")
+    found = [where_it_runs([cpu])]
+    for name, other in (("cpu_model", "another"), ("cpu_features", ("avx2",))):
+        monkeypatch.setattr(module, name, lambda other=other: other)
+        found.append(where_it_runs([cpu]))
+    monkeypatch.setattr(module.platform, "python_version", lambda: "3.99")
+    found.append(where_it_runs([cpu]))
+    assert len({str(each) for each in found}) == 4

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import namedtuple
 
 import psutil
 import pytest
 
-from qexplorer.machine import neighbours
+from qexplorer.machine import neighbours, usage_watch
 from qexplorer.machine.neighbours import Watch
 
 SPIN = """
@@ -153,3 +154,11 @@ def test_the_busiest_must_have_been_busy() -> None:
         neighbours._busiest(before, {(1, 0.0): ("idle", 5.4)}, 10.0) is None
     )  # a twentieth of the time, not of a second
     assert neighbours._busiest(before, {(1, 0.0): ("idle", 5.6)}, 10.0) == "idle"
+
+
+def test_guests_count_once_and_waiting_for_a_disk_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux counts guests as the user's time already; what the host took away was work of others."""
+    Times = namedtuple("Times", "user system idle iowait steal guest guest_nice")
+    monkeypatch.setattr(psutil, "cpu_times", lambda **_: [Times(1.0, 0.5, 8.0, 2.0, 0.25, 1.0, 0.5)])
+    assert neighbours._used_s() == [1.75]
+    assert usage_watch._times() == [(1.75, 11.75)]

@@ -128,3 +128,12 @@ def test_a_log_looks_until_it_is_stopped() -> None:
     found = log.stop()
     assert found.n >= 3
     assert found.peak_rss_bytes is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "percent"),
+    [((1.0, 10.0), (2.0, 14.0), 25.0), ((1.0, 10.0), (1.0, 10.0), 0.0), ((2.0, 10.0), (1.0, 14.0), 0.0)],
+)
+def test_a_share_is_of_what_went_by(before: tuple[float, float], after: tuple[float, float], percent: float) -> None:
+    """Of no time nothing, and never less: counters of a virtual machine may run backwards."""
+    assert usage._percent(before, after) == percent

@@ -10,11 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qexplorer.core.errors import ChildError
+from qexplorer.core.model import Model
 from qexplorer.core.results import Run, Status, Throughput
 from qexplorer.machine.neighbours import Busy
-from qexplorer.measure.timing.latency import _timed
+from qexplorer.measure.effort import PLANS, Effort
+from qexplorer.measure.timing import latency as module
+from qexplorer.measure.timing.latency import _timed, time_variants
 from qexplorer.measure.timing.latency_numbers import latency_of, noise, throughput_of
 from qexplorer.measure.timing.paired import LEAST_LOADS, PLACEMENT
+from qexplorer.measure.variant import Variant, float_variant, subject_of
+from tests.measure.models import data_set
 
 
 def timing(rounds: list[list[int]], *, share: float = 1.0, disturbed: float = 1.0, loads: int = 6) -> dict[str, Any]:
@@ -257,6 +263,64 @@ def test_a_noisy_latency_keeps_its_speed_up_and_flags_its_energy() -> None:
     assert found.latency.speedup == pytest.approx(2, rel=0.01)
     assert found.energy.ratio == pytest.approx(0.5, rel=0.01)
     assert "from disturbed rounds" in (found.energy.reason or "")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What children were asked. Each answers at once; where the first was asked with seed 1, timing the quantized model
+    kills them."""
+    found: list[dict[str, Any]] = []
+
+    def child(_: str, arguments: dict[str, Any], **options: Any) -> dict[str, Any]:
+        found.append(arguments | {"quiet_s": options["limits"].quiet_s})
+        keys = list(arguments["variants"])
+        if found[0]["seed"] == 1 and "q" in keys:
+            raise ChildError("it crashed")
+        busy = {"share": 0.4, "cpus": [1], "elsewhere": 0.0, "others": 1, "name": "cc1plus"}
+        made = {key: timing(steady(ns=2_000_000 if key == "f" else 1_000_000)) | {"energy": None} for key in keys}
+        larger = {"8": timing(steady(ns=4_000_000))}
+        return {
+            "variants": {key: item | {"larger": larger} for key, item in made.items()},
+            "before": None,
+            "during": busy,
+        }
+
+    monkeypatch.setattr(module, "run_in_child", child)
+    return found
+
+
+def _time(cnn: Model, int8: Variant, seed: int) -> dict[str, Any]:
+    variants, subject = {"f": float_variant(cnn), "q": int8}, subject_of(cnn, data_set(4), None)
+    plan, files = PLANS[Effort.QUICK], {"x": "x.npy"}
+    return dict(time_variants(variants, "onnxruntime", subject, files, plan, threads=2, reference="f", seed=seed))
+
+
+def test_what_a_child_times_is_told_of_each_variant(cnn: Model, int8: Variant, asked: list[dict[str, Any]]) -> None:
+    """The quantized model beside the float one, which has no speed-up; every batch with its rate; what others did
+    meanwhile; and the child is told what to time, how, and how long it may be silent."""
+    found = _time(cnn, int8, seed=7)
+    assert (found["f"].latency.speedup, found["q"].latency.speedup) == (None, pytest.approx(2, rel=0.01))
+    for each in found.values():
+        assert set(each.throughput) == {1, 8}
+        assert each.throughput[8].value == pytest.approx(8 / 0.004, rel=0.01)
+        assert each.latency.load == "another program (cc1plus) kept CPU 1 busy at 40 % during it"
+        assert (each.latency.batch, each.latency.threads) == (1, 2)
+    assert found["f"].throughput[1].value == pytest.approx(500, rel=0.01)
+    (given,) = asked
+    assert given["variants"] == {"f": str(cnn.path), "q": str(int8.path)}
+    assert (given["batches"], given["threads"], given["seed"], given["files"]) == ([1, 8, 32], 2, 7, {"x": "x.npy"})
+    assert given["quiet_s"] >= PLANS[Effort.QUICK].longest_s
+
+
+def test_who_kills_the_child_is_the_only_one_lost(cnn: Model, int8: Variant, asked: list[dict[str, Any]]) -> None:
+    """Each is then timed in a child of its own, without a speed-up."""
+    found = _time(cnn, int8, seed=1)
+    assert [list(each["variants"]) for each in asked] == [["f", "q"], ["f"], ["q"]]
+    assert {each["threads"] for each in asked} == {2}
+    assert (found["f"].failed, found["q"].failed) == (None, "it crashed")
+    assert found["f"].latency.p50 == pytest.approx(2, rel=0.01)
+    assert (found["q"].latency.p50, found["q"].latency.valid, found["q"].throughput) == (None, False, {})
+    assert (found["q"].latency.reason, found["q"].energy.reason) == ("it crashed", "it crashed")
 
 
 class _Subject:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import Cancelled
+from qexplorer.core.errors import Cancelled, ChildError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.effort import Effort
@@ -19,7 +20,7 @@ from qexplorer.measure.timing.sweep import sweep, thread_counts
 from qexplorer.measure.timing.sweep_child import _cell
 from qexplorer.measure.timing.sweep_types import Cell, Sweep
 from qexplorer.measure.timing.timed_calls import Turns
-from qexplorer.measure.variant import Variant
+from qexplorer.measure.variant import Variant, subject_of
 from tests.measure.models import data_set, make_cnn
 
 W8A8 = Recipe.parse("w8a8")
@@ -117,6 +118,42 @@ def test_a_recipe_that_cannot_be_applied_says_so(cnn: Model, data: DataSet, monk
     cells = {found.name(cell.digest): cell for cell in found.cells}
     assert cells["w8a8"].reason == "there is nothing to quantize"
     assert cells["float"].p50_ms is not None
+
+
+@pytest.mark.parametrize(("allowed", "cores", "counts"), [(3, 2, (1, 2, 3)), (4, 8, (1, 2, 4)), (1, 4, (1,))])
+def test_threads_are_those_that_this_process_may_use(
+    allowed: int, cores: int, counts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many processors the machine has."""
+    monkeypatch.setattr(sweeping.os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    monkeypatch.setattr("psutil.cpu_count", lambda **_: cores)
+    assert sweeping._counts_here() == counts
+
+
+def test_cells_that_were_timed_stay_when_the_child_dies(
+    cnn: Model, data: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the batch that it died at, and of later ones, have the reason; other cells stay as they are."""
+    asked: list[dict[str, object]] = []
+
+    def child(_: str, arguments: dict[str, object], *, on_event: Callable[[object], None], **__: object) -> None:
+        asked.append(arguments)
+        on_event({"event": "cells", "cells": [asdict(Cell(d, 1, 2, 1.0, per_s=1e3, valid=True)) for d in "fq"]})
+        raise ChildError("it crashed")
+
+    monkeypatch.setattr(sweeping, "run_in_child", child)
+    subject = replace(subject_of(cnn, data, 4), batches=(1, 8))
+    earlier = Cell("q", 8, 1, 1.0)
+    told = lambda *_: None  # noqa: E731 - shorter than a function
+    work = sweeping._SweepWork(subject, {}, "onnxruntime", 0.25, None, told, [earlier], 4)
+    assert sweeping._time(2, {"f": "f.onnx", "q": "q.onnx"}, work) is None
+    assert [(cell.digest, cell.batch, cell.threads, cell.reason) for cell in work.cells[1:]] == [
+        ("f", 1, 2, None),
+        ("q", 1, 2, None),
+        ("f", 8, 2, "timing it failed: it crashed"),
+        ("q", 8, 2, "timing it failed: it crashed"),
+    ]
+    assert (asked[0]["batches"], asked[0]["threads"], asked[0]["cell_s"]) == ([1, 8], 2, 0.25)
 
 
 def test_cancelling_ends_it(cnn: Model, data: DataSet) -> None:

@@ -61,7 +61,10 @@ def axis_title(report: MixReport, axis: str) -> str:
 
 def loss_unit(report: MixReport) -> str:
     """What losses are, with their unit."""
-    return "divergence from float, nats" if report.unit == "nats" else "squared error over signal"
+    if report.unit != "nats":
+        return "squared error over signal"
+    softened = "" if report.temperature == 1 else f" at temperature {report.temperature:g}"
+    return f"divergence from float{softened}, nats"
 
 
 def asked_text(report: MixReport) -> str:

@@ -50,7 +50,12 @@ class LaidMix:
 
 
 def laid_elsewhere(
-    model: Model, data: DataSet, apart: Split, recipes: Sequence[Recipe], tell: Callable[[str, float], None]
+    model: Model,
+    data: DataSet,
+    apart: Split,
+    recipes: Sequence[Recipe],
+    temperature: float,
+    tell: Callable[[str, float], None],
 ) -> dict[str, LaidMix]:
     """What came of those that could be run, by digest of the recipe; nothing where it is not worth it.
 
@@ -59,6 +64,7 @@ def laid_elsewhere(
         data: what recipes are calibrated on; its statistics are kept, or collected now.
         apart: the samples that recipes are judged on.
         recipes: what is run.
+        temperature: that divergences are taken at.
         tell: told a sentence and the share that is done.
 
     Raises:
@@ -67,7 +73,7 @@ def laid_elsewhere(
     alone_s = (model.macs or 0) * apart.n / _MACS_A_SECOND + model.file_bytes / _BYTES_A_SECOND
     if not recipes or (chosen_cluster() is None and alone_s * len(recipes) < _LEAST_S):
         return {}
-    tasks = lay_tasks(model, data, apart, recipes)
+    tasks = lay_tasks(model, data, apart, recipes, temperature)
     digests = {task.digest: recipe.digest for task, recipe in zip(tasks, recipes, strict=True)}
     found = {}
     for done, end in enumerate(run_tasks(tasks), start=1):
@@ -77,7 +83,9 @@ def laid_elsewhere(
     return found
 
 
-def lay_tasks(model: Model, data: DataSet, apart: Split, recipes: Sequence[Recipe]) -> list[SweepTask]:
+def lay_tasks(
+    model: Model, data: DataSet, apart: Split, recipes: Sequence[Recipe], temperature: float = 1.0
+) -> list[SweepTask]:
     """A task for each recipe: what :func:`~qexplorer.search.mixing.elsewhere_child.lay` does."""
     inputs = model_inputs(model) | data_inputs(replace(data, calibration=apart), "apart", evaluation=False)
     if any(recipe.needs_samples or recipe.casts for recipe in recipes):
@@ -85,4 +93,5 @@ def lay_tasks(model: Model, data: DataSet, apart: Split, recipes: Sequence[Recip
     if any(recipe.needs_statistics for recipe in recipes):
         inputs |= statistics_inputs(model, data)
     limits = allowance(model, batch=BATCH, samples=apart.n)
-    return [SweepTask(_TARGET, {"recipe": recipe.to_yaml()}, inputs, limits=limits) for recipe in recipes]
+    orders = [{"recipe": recipe.to_yaml(), "temperature": temperature} for recipe in recipes]
+    return [SweepTask(_TARGET, order, inputs, limits=limits) for order in orders]

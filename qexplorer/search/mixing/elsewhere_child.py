@@ -21,22 +21,24 @@ def lay(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:  # noqa: ARG00
     """What a recipe's answers come to beside those of the float network.
 
     Args:
-        arguments: the order names the ``recipe`` as YAML; inputs are the ``model``, the samples kept ``apart``, and
-            where the recipe needs them the samples ``seen`` in calibration and statistics of these.
+        arguments: the order names the ``recipe`` as YAML and the ``temperature`` of divergences; inputs are the
+            ``model``, the samples kept ``apart``, and where the recipe needs them the samples ``seen`` in calibration
+            and statistics of these.
         emit: takes events.
 
     Returns:
         A ``LaidMix`` as plain data.
     """
     recipe = Recipe.parse(arguments["order"]["recipe"])
-    return _verifier(arguments["inputs"]).laid(recipe).to_json()
+    return _verifier(arguments["inputs"], arguments["order"]["temperature"]).laid(recipe).to_json()
 
 
-def _verifier(inputs: dict[str, str]) -> Verifier:
-    key = json.dumps(inputs, sort_keys=True)
+def _verifier(inputs: dict[str, str], temperature: float) -> Verifier:
+    key = json.dumps([inputs, temperature], sort_keys=True)
     if key not in _LAST:
         model, apart = model_in(inputs), data_in(inputs, "apart")
         seen = data_in(inputs, "seen") if "seen.json" in inputs else apart
         _LAST.clear()
-        _LAST[key] = Verifier(model, seen, statistics_in(inputs, model), apart.calibration, yardstick_of(model, apart))
+        yard = yardstick_of(model, apart, temperature)
+        _LAST[key] = Verifier(model, seen, statistics_in(inputs, model), apart.calibration, yard)
     return _LAST[key]

@@ -40,6 +40,7 @@ from qexplorer.search.mixing.foretelling import (
 from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import Losses, problem_of
+from qexplorer.search.mixing.tempering import temperature_for, tempering_note
 from qexplorer.search.mixing.timing_mixes import timed_mixes
 from qexplorer.search.mixing.timing_table import TimedCosts
 from qexplorer.search.mixing.verifying import JudgedMix, Verifier
@@ -123,10 +124,16 @@ class _Search:
         choices = choices_of(self.question.recipe, self.question.choices)
         seen, apart = calibration_parts(self.data, (APART,))
         statistics = self._statistics(seen, choices)
+        temperature = temperature_for(self.model, self.data, self.question.samples)
         losses = losses_of(
-            self.model, seen, choices, self.question.samples, lambda text, done: self.tell(text, 0.1 + 0.3 * done)
+            self.model,
+            seen,
+            choices,
+            self.question.samples,
+            temperature,
+            lambda text, done: self.tell(text, 0.1 + 0.3 * done),
         )
-        yard = yardstick_of(self.model, apart)
+        yard = yardstick_of(self.model, apart, temperature)
         verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
         found = self._foretold(choices, losses, verifier, statistics)
         if self.question.as_float and yard.metric is None:
@@ -179,6 +186,8 @@ class _Search:
             verified=(),
             chosen=None,
             plain=None if plain is None else plain.found,
+            notes=tempering_note(verifier.yard.temperature),
+            temperature=verifier.yard.temperature,
         )
 
     @property

@@ -54,7 +54,9 @@ class ForetoldGroups:
     other: dict[str, float]
 
 
-def losses_of(model: Model, data: DataSet, choices: Sequence[MixChoice], samples: int, tell: Progress) -> Losses:
+def losses_of(
+    model: Model, data: DataSet, choices: Sequence[MixChoice], samples: int, temperature: float, tell: Progress
+) -> Losses:
     """Asks how sensitive layers are: once for the weights, and once for each format of activations.
 
     Args:
@@ -62,6 +64,7 @@ def losses_of(model: Model, data: DataSet, choices: Sequence[MixChoice], samples
         data: whose calibration part is looked at.
         choices: the widest first.
         samples: at most.
+        temperature: that divergences are taken at.
         tell: told a sentence and the share that is done.
     """
     on_grids = [choice for choice in choices if choice.on_grids]
@@ -78,6 +81,7 @@ def losses_of(model: Model, data: DataSet, choices: Sequence[MixChoice], samples
             rounded=rounded,
             passes=default_passes(model),
             weights={each.weights_in: each.recipe.to_yaml() for each in others},
+            temperature=temperature,
         )
         found = find_sensitivity(model, data, question, progress=lambda text, share: tell(text, (done + share) / steps))
         done += 1

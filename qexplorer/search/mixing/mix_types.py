@@ -294,6 +294,7 @@ class MixReport(ShownReport, Wire):
         axis: the kind of cost that the front is over.
         hardware: the backend whose integer kernels decided on choices; None: all were free.
         unit: of losses: ``nats`` or ``relative``.
+        temperature: that divergences in nats are taken at (see ``tempering.py``).
         metric_name: the task's metric; None where it has none.
         n: samples kept apart, that mixes are measured on.
         groups: in graph order.
@@ -330,6 +331,7 @@ class MixReport(ShownReport, Wire):
     plain: Evaluated | None
     clock: MixClock | None = None
     notes: tuple[str, ...] = ()
+    temperature: float = 1.0
 
     @property
     def best(self) -> VerifiedMix | None:

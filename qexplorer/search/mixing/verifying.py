@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.float_answers import FloatAnswers
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 
-__all__ = ["JudgedMix", "Verifier"]
+__all__ = ["JudgedMix", "Verifier", "answers_on"]
 
 Float64 = NDArray[np.float64]
 
@@ -84,7 +85,7 @@ class Verifier:
             InputError: a cluster was chosen that cannot be reached, or not be used.
         """
         new = [recipe for recipe in recipes if recipe.digest not in self._known.keys() | self._laid.keys()]
-        self._laid |= laid_elsewhere(self.model, self.data, self.apart, new, tell)
+        self._laid |= laid_elsewhere(self.model, self.data, self.apart, new, self.yard.temperature, tell)
 
     def learn(self, recipe: Recipe, mix: LaidMix) -> None:
         """Takes what somebody else found of a recipe on these samples."""
@@ -161,7 +162,11 @@ class Verifier:
         judged.add(self.yard, answers, self._beside, self.apart.labels)
         return judged
 
-    def _answers(self, path: object) -> list[Array]:
-        session = reference().load(path, SessionOptions(Mode.SIMULATED))  # type: ignore[arg-type]
-        model = self.model
-        return run_in_batches(session, feeds_of(self.apart, model), batch=BATCH, fixed_batch=model.fixed_batch)
+    def _answers(self, path: Path) -> list[Array]:
+        return answers_on(self.model, path, self.apart)
+
+
+def answers_on(model: Model, path: Path, split: Split) -> list[Array]:
+    """What a file with the inputs of a model answers on samples, simulated."""
+    session = reference().load(path, SessionOptions(Mode.SIMULATED))
+    return run_in_batches(session, feeds_of(split, model), batch=BATCH, fixed_batch=model.fixed_batch)

@@ -35,6 +35,7 @@ class Yardstick:
         floats: positions of outputs that are floats.
         axis: of scores of classes in the first output; None where it names none.
         probabilities: whether these scores are probabilities already.
+        temperature: that divergences are taken at.
         metric: the task's first metric, or None.
         threshold: where a single score turns from class 0 to class 1.
     """
@@ -42,12 +43,15 @@ class Yardstick:
     floats: tuple[int, ...]
     axis: int | None
     probabilities: bool
+    temperature: float = 1.0
     metric: Metric | None = None
     threshold: float | None = None
 
     def beside(self, plain: Sequence[Array]) -> FloatAnswers:
         """The float network's answers, ready for variants to be laid beside them."""
-        return FloatAnswers.of(plain, self.floats, self.axis, probabilities=self.probabilities)
+        return FloatAnswers.of(
+            plain, self.floats, self.axis, probabilities=self.probabilities, temperature=self.temperature
+        )
 
     @property
     def unit(self) -> str:

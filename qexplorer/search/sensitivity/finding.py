@@ -150,7 +150,8 @@ class _Inquest:
         view = index_of(model)
         groups = groups_of(made.plan, view)
         self.notes += made.plan.notes
-        found = Known(made, self.data.name, draw.used, yardstick_of(self.model, self.data), groups)
+        yard = yardstick_of(self.model, self.data, self.question.temperature)
+        found = Known(made, self.data.name, draw.used, yard, groups)
         found.shares = with_whom(made.plan, view.tied)
         with beside():
             self._foretell(found, model, view, draw.split, statistics)
@@ -195,7 +196,8 @@ class _Inquest:
             self._hand(found)
 
         digest, asked = _digest(self.model, self.data, self.question.recipe), dict(self.question.weights)
-        path = kept_path("sensitivity", ["gradients", _VERSION, digest, self.data.digest, split.n, asked, asdict(how)])
+        rest = [self.data.digest, split.n, asked, asdict(how), found.yard.temperature]
+        path = kept_path("sensitivity", ["gradients", _VERSION, digest, *rest])
         if (kept := read_kept(path)) is not None:
             found.foresight = Foresight(**kept)
             return
@@ -254,8 +256,8 @@ class _Inquest:
                 found.outcome = run(1)  # a batch can be written into a Reshape
 
 
-def yardstick_of(model: Model, data: DataSet) -> Yardstick:
-    """What answers of a model on data are judged by.
+def yardstick_of(model: Model, data: DataSet, temperature: float = 1.0) -> Yardstick:
+    """What answers of a model on data are judged by, divergences at a temperature.
 
     Raises:
         ModelError: no output is a float.
@@ -273,6 +275,7 @@ def yardstick_of(model: Model, data: DataSet) -> Yardstick:
         floats=floats,
         axis=None if width == 1 else axis,
         probabilities=_ends_in_softmax(model),
+        temperature=temperature,
         metric=METRICS.get(task.primary(model.outputs)) if judged else None,
         threshold=threshold_of(model) if task.classes(model.outputs) else None,
     )

@@ -40,7 +40,13 @@ class FloatAnswers:
 
     @classmethod
     def of(
-        cls, answers: Sequence[Array], floats: Sequence[int], axis: int | None, *, probabilities: bool
+        cls,
+        answers: Sequence[Array],
+        floats: Sequence[int],
+        axis: int | None,
+        *,
+        probabilities: bool,
+        temperature: float = 1.0,
     ) -> FloatAnswers:
         """Works out what is asked of all of them.
 
@@ -49,6 +55,7 @@ class FloatAnswers:
             floats: positions of the outputs that are judged.
             axis: of scores of classes in the first output; None where it names none.
             probabilities: whether these scores are probabilities already.
+            temperature: that divergences are taken at.
 
         Raises:
             DataError: an answer is NaN or infinite, so that nothing is near it or far from it.
@@ -62,12 +69,25 @@ class FloatAnswers:
                     do="leave these samples out, or give the network without what makes them so, such as a logarithm",
                 )
         signals = {i: _mean_products(answers[i], answers[i]) for i in floats}
-        return cls(answers, signals, None if axis is None else _Classes.of(answers[0], axis, probabilities))
+        classes = None if axis is None else _Classes.of(answers[0], axis, probabilities, temperature)
+        return cls(answers, signals, classes)
 
     @property
     def n(self) -> int:
         """Samples."""
         return len(self.answers[0])
+
+    @property
+    def evenness(self) -> float:
+        """The share of samples that in effect decide a divergence: 1 where all weigh alike.
+
+        A sample weighs what the trace of the divergence's curvature is there, ``1 - sum p^2``; weights that differ
+        count as ``(sum w)^2 / sum w^2`` equal ones (Kish 1965, "Survey Sampling", section 11.7).
+        """
+        assert self.classes is not None, "answers name classes"
+        weights = (1 - np.square(self.classes.shares).sum(-1)).mean(-1)
+        squares = float(np.square(weights).mean())
+        return float(weights.mean()) ** 2 / squares if squares > 0 else 0.0
 
     def error(self, place: int, answer: Array) -> tuple[Float64, Float64]:
         """Mean square of a variant's error in one output, and the cosine, of each sample."""
@@ -85,7 +105,9 @@ class FloatAnswers:
         """Kullback-Leibler divergence of each sample's classes from these, in nats, the mean over places.
 
         With ``d`` the differences of scores less their mean under ``p``, it is ``log(sum p exp d)``: one function of
-        each value, and no difference of large numbers where answers hardly differ.
+        each value, and no difference of large numbers where answers hardly differ. At a temperature ``T`` scores are
+        divided by ``T``, and the divergence is multiplied by its square, so that it stays as large while errors are
+        small (Hinton, Vinyals and Dean 2015, section 2).
         """
         assert self.classes is not None, "answers name classes"
         return self.classes.divergence(answer)
@@ -108,18 +130,20 @@ class FloatAnswers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Classes:
-    """Scores of the float network, shape ``(n, places, classes)``, and its probabilities."""
+    """Scores of the float network over the temperature, shape ``(n, places, classes)``, and its probabilities."""
 
     scores: Array
     shares: Float64
     axis: int
     probabilities: bool
+    temperature: float
 
     @classmethod
-    def of(cls, scores: Array, axis: int, probabilities: bool) -> _Classes:
+    def of(cls, scores: Array, axis: int, probabilities: bool, temperature: float) -> _Classes:
         moved = _as_places(scores, axis)
         moved = np.log(np.maximum(moved.astype(np.float64), _LEAST_SHARE)) if probabilities else moved
-        return cls(moved, np.exp(_log_probabilities(moved)), axis, probabilities)
+        moved = moved if temperature == 1 else moved.astype(np.float64) / temperature
+        return cls(moved, np.exp(_log_probabilities(moved)), axis, probabilities, temperature)
 
     def divergence(self, answer: Array) -> Float64:
         ours = _as_places(answer, self.axis)
@@ -128,6 +152,7 @@ class _Classes:
             taken = ours[part].astype(np.float64)
             if self.probabilities:
                 taken = np.log(np.maximum(taken, _LEAST_SHARE))
+            taken /= self.temperature
             shares, scores = self.shares[part], self.scores[part]
             with np.errstate(over="ignore", invalid="ignore"):
                 away = taken - scores.astype(np.float64)
@@ -136,7 +161,7 @@ class _Classes:
             if not np.isfinite(places).all():  # scores that are apart by hundreds
                 places = (shares * (_log_probabilities(scores) - _log_probabilities(taken))).sum(-1)
             found[part] = places.mean(-1)
-        return np.asarray(np.maximum(found, 0.0))
+        return np.asarray(np.maximum(found, 0.0)) * self.temperature**2
 
     def surprise(self, answer: Array, labels: Array) -> Float64 | None:
         places = _as_places(answer, self.axis)

@@ -264,7 +264,7 @@ def aim_of(answers: Sequence[Tensor], yard: Yardstick, generator: torch.Generato
         return torch.stack(terms).sum()
     scores = answers[0].clamp(min=1e-7).log() if yard.probabilities else answers[0]
     places = scores.numel() / len(scores) / scores.shape[yard.axis]
-    turned = turned_signs(scores.detach().movedim(yard.axis, -1).double(), generator)
+    turned = turned_signs(scores.detach().movedim(yard.axis, -1).double() / yard.temperature, generator)
     return (scores.movedim(yard.axis, -1) * turned.to(scores.dtype)).sum() / math.sqrt(places)
 
 

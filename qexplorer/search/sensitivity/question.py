@@ -53,6 +53,7 @@ class Inquiry:
         evaluate: whether layers are evaluated at all, or only foretold.
         weights: recipes as YAML, by a name, that the loss of weights is foretold in; empty: the recipe in the usual
             formats (:data:`FORETOLD_FORMATS`), without rules.
+        temperature: that divergences of classes are taken at.
     """
 
     recipe: Recipe
@@ -62,10 +63,11 @@ class Inquiry:
     passes: float | None = DEFAULT_PASSES
     evaluate: bool = True
     weights: Mapping[str, str] = field(default_factory=dict)
+    temperature: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that :meth:`from_json` reads back."""
-        rest = {name: getattr(self, name) for name in ("samples", "passes", "evaluate")}
+        rest = {name: getattr(self, name) for name in ("samples", "passes", "evaluate", "temperature")}
         parts: dict[str, Any] = {
             "rounded": [str(each) for each in self.rounded],
             "setups": [str(each) for each in self.setups],
@@ -84,6 +86,7 @@ class Inquiry:
             value["passes"],
             value["evaluate"],
             dict(value.get("weights", {})),
+            value["temperature"],
         )
 
 

@@ -89,6 +89,7 @@ def test_axes_and_losses_say_what_they_are() -> None:
     assert axis_title(timed, "energy_mj") == "energy, % of int8's (estimated)"
     assert axis_title(metered, "energy_mj") == axis_title(report(), "energy_mj") == "energy, % of int8's"
     assert loss_unit(report()) == "divergence from float, nats"
+    assert loss_unit(replace(report(), temperature=1.5)) == "divergence from float at temperature 1.5, nats"
     assert loss_unit(replace(report(), unit="relative")) == "squared error over signal"
 
 

@@ -28,10 +28,10 @@ def kept(shared_workspace: Path) -> Path:
 
 
 def verifier() -> Verifier:
-    """Of a small network, judged on 20 samples."""
+    """Of a small network, judged on 20 samples at a temperature."""
     model, data = qx.load("tumour_mlp"), qx.data("tumour")
     apart = data.calibration.take(np.arange(20))
-    return Verifier(model, data, statistics_for(model, data), apart, yardstick_of(model, data))
+    return Verifier(model, data, statistics_for(model, data), apart, yardstick_of(model, data, 3.0))
 
 
 def test_children_find_what_this_process_finds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,35 +62,59 @@ def test_a_small_change_costs_what_second_derivatives_say() -> None:
 
 @pytest.mark.parametrize("far", [1e-6, 1.0, 30.0, 900.0])
 @pytest.mark.parametrize("probabilities", [False, True])
-def test_a_divergence_is_the_sum_over_classes(far: float, probabilities: bool) -> None:
-    """However far scores are apart, and wherever classes stand, it is what the definition gives; sample by sample."""
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_a_divergence_is_the_sum_over_classes(far: float, probabilities: bool, temperature: float) -> None:
+    """However far scores are apart, and wherever classes stand, it is what the definition gives; sample by sample. At a
+    temperature it is that of scores over it, times its square."""
     random = np.random.default_rng(1)
     plain, answer = (random.normal(size=(3, 7, 5)) for _ in range(2))
     answer = plain + far * answer
     if probabilities:
         plain, answer = (torch.from_numpy(each).softmax(1).clamp(min=1e-7).numpy() for each in (plain, answer))
-    logs = [torch.from_numpy(np.log(each) if probabilities else each).log_softmax(1) for each in (plain, answer)]
-    wanted = (logs[0].exp() * (logs[0] - logs[1])).sum(1).mean(1).numpy()
-    found = FloatAnswers.of([plain], (0,), 1, probabilities=probabilities).divergence(answer)
-    np.testing.assert_allclose(found, wanted, rtol=1e-3 if far < 1e-3 else 1e-9)
+    scores = [torch.from_numpy(np.log(each) if probabilities else each) for each in (plain, answer)]
+    logs = [(each / temperature).log_softmax(1) for each in scores]
+    wanted = temperature**2 * (logs[0].exp() * (logs[0] - logs[1])).sum(1).mean(1).numpy()
+    beside = FloatAnswers.of([plain], (0,), 1, probabilities=probabilities, temperature=temperature)
+    found = beside.divergence(answer)
+    np.testing.assert_allclose(found, wanted, rtol=5e-3 if far < 1e-3 else 1e-9)
     error, cosine = FloatAnswers.of([plain], (0,), None, probabilities=False).error(0, answer)
     np.testing.assert_allclose(error, np.square(answer - plain).reshape(3, -1).mean(1))
     np.testing.assert_allclose(cosine, [_cosine(a, b) for a, b in zip(plain, answer, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("scores", "temperature", "even"),
+    [
+        ([[0.0, 0.0]] * 4, 1.0, 1.0),
+        ([[0.0, 0.0], [200.0, 0.0]], 1.0, 0.5),
+        ([[0.0, 0.0], [800.0, 0.0], [-800.0, 0.0], [900.0, 0.0]], 4.0, 0.25),
+        ([[800.0, 0.0]], 1.0, 0.0),
+        ([[0.0, 0.0], [2 * np.log(3.0), 0.0]], 2.0, (0.5 + 0.375) ** 2 / 2 / (0.5**2 + 0.375**2)),
+    ],
+)
+def test_samples_that_the_network_is_sure_of_decide_nothing(
+    scores: list[list[float]], temperature: float, even: float
+) -> None:
+    """Of equal ones all count; of some that are sure the others alone; three quarters and a quarter weigh 3/8."""
+    beside = FloatAnswers.of([np.array(scores)], (0,), 1, probabilities=False, temperature=temperature)
+    assert beside.evenness == pytest.approx(even)
 
 
 def _cosine(a: Any, b: Any) -> float:
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
 
 
-def _report(name: str, recipe: str) -> SensitivityReport:
+def _report(name: str, recipe: str, temperature: float = 1.0) -> SensitivityReport:
     one = case(name)
-    return find_sensitivity(one.model, data_of(one), Inquiry(Recipe.parse(recipe), samples=64, passes=None))
+    question = Inquiry(Recipe.parse(recipe), samples=64, passes=None, temperature=temperature)
+    return find_sensitivity(one.model, data_of(one), question)
 
 
-@pytest.mark.parametrize("recipe", ["w6", "w8a8"])
-def test_small_errors_are_foretold_as_they_are(recipe: str) -> None:
-    """Where errors are small, what is foretold of a layer is what is evaluated, within the noise of its draws."""
-    report = _report("cnn", recipe)
+@pytest.mark.parametrize(("recipe", "temperature"), [("w6", 1.0), ("w6", 2.0), ("w8a8", 1.0)])
+def test_small_errors_are_foretold_as_they_are(recipe: str, temperature: float) -> None:
+    """Where errors are small, what is foretold of a layer is what is evaluated, within the noise of its draws; at each
+    temperature anew."""
+    report = _report("cnn", recipe, temperature)
     ratios = {}
     for layer in report.layers:
         told, seen = layer.gradient(), layer.exact()

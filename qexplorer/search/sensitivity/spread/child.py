@@ -104,7 +104,7 @@ def _made_ready(inputs: Mapping[str, str], order: Mapping[str, Any]) -> _Ready:
     return _Ready(
         folder,
         looked_at.calibration,
-        yardstick_of(model, looked_at),
+        yardstick_of(model, looked_at, question.temperature),
         trials_of(stretches, question.rounded, question.setups)[0],
         Evaluation(changed, made.plan, view, stretches, threads=1),
     )

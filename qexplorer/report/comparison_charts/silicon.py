@@ -35,8 +35,13 @@ def silicon_info(comparison: Comparison, found: Mapping[str, ModelEnergy], proce
     rows = []
     for label, item in found.items():
         macs = ", ".join(f"{count:,} MACs in {OPERAND_TYPES[kind][2]}" for kind, count in item.macs.items())
+        details = {
+            "arithmetic_mj": macs,
+            "weights_mj": "every weight, read once",
+            "activations_mj": f"{item.activation_bytes:,} bytes of activations, written and read once",
+        }
         for part, field, colour in _PARTS:
-            detail = macs if field == "arithmetic_mj" else f"{item.activation_bytes:,} bytes of activations"
+            detail = details[field]
             rows.append(BarRow(label, part, Value(getattr(item, field) * factor, note="estimated"), colour, detail))
     title = f"In silicon of {process.value}, estimated"
     series = tuple(name for name, _, _ in _PARTS)

@@ -15,6 +15,7 @@ from PIL import Image
 from qexplorer.core.errors import ChildMemory, DataError, InputError, UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.load.datasets import untrusted
+from qexplorer.load.datasets.child import read_file
 from qexplorer.load.datasets.load import load_data, load_raw, noise_images
 from qexplorer.load.datasets.preprocess import Layout, Preprocessing
 
@@ -112,6 +113,59 @@ def test_pictures_of_two_sizes_load_with_a_size(tmp_path: Path) -> None:
         10,
         12,
     )
+
+
+@pytest.fixture
+def read_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Files are read in this process; which they were."""
+    read: list[str] = []
+
+    def here(_target: str, arguments: dict[str, object], **_: object) -> None:
+        read.append(str(arguments["path"]))
+        read_file(arguments, lambda _event: None)
+
+    monkeypatch.setattr(untrusted, "run_in_child", here)
+    return read
+
+
+def test_what_is_kept_of_pictures_is_of_one_size(tmp_path: Path, read_here: list[str]) -> None:
+    """The same archive at another size is other data; the same at the same size is read once."""
+    picture, archive = io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.zeros((9, 8), np.uint8)).save(picture, "PNG")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a/1.png", picture.getvalue())
+    path = _given(tmp_path, "p.zip", archive.getvalue())
+    for size in ((4, 6), (6, 4), (4, 6), None):
+        shape = load_raw(path, size=size)[0].evaluation.inputs[""].shape
+        assert shape == (1, *(size or (9, 8)))
+    assert len(read_here) == 3
+
+
+def test_a_folder_is_read_again_when_anything_in_it_is_another(tmp_path: Path, read_here: list[str]) -> None:
+    """A name, a size, a time, the folder that a file lies in; nothing else counts, not even where the folder lies."""
+    folder = tmp_path / "pets"
+
+    def write(name: str, shade: int, at: int) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((5, 4), shade, np.uint8)).save(path)
+        os.utime(path, (at, at))
+
+    def count() -> int:
+        load_raw(folder)
+        return len(read_here)
+
+    write("cat/1.png", 3, 1000)
+    write("dog/1.png", 3, 1000)
+    assert (count(), count()) == (1, 1)
+    write("dog/1.png", 3, 1001)
+    assert count() == 2
+    (folder / "dog" / "1.png").rename(folder / "dog" / "2.png")
+    assert count() == 3
+    (folder / "dog" / "2.png").rename(folder / "cat" / "2.png")
+    assert count() == 4
+    folder = folder.rename(tmp_path / "moved")
+    assert count() == 4
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,42 @@ def test_csv_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(b"\xff\xfe1\x002\x00")
     with pytest.raises(DataError, match="not text in UTF-8"):
         read_csv(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("last", "labels"),
+    [
+        ([0, 1, 2] * 4, True),
+        ([0, 1, 2, 3] * 3, False),  # more kinds than a quarter of the rows
+        ([0, 1], True),  # two kinds are few, however few the rows
+        ([1, 2] * 4, True),
+        ([0, 3] * 4, False),  # two kinds reach to 2 at most
+        ([-1, 1] * 4, False),
+        (["a", "b"] * 4, True),
+        (["a", "1"] * 4, False),
+        ([0.5, 1] * 4, False),
+    ],
+)
+def test_a_last_column_without_a_name_is_taken_for_labels_where_it_looks_like_them(
+    tmp_path: Path, last: list[object], labels: bool
+) -> None:
+    """Few whole numbers from 0 or 1 on, or words; a column of words that is no label cannot be read."""
+    path = _csv(tmp_path, "\n".join(f"{i}.5,{value}" for i, value in enumerate(last)))
+    if "a" in last and not labels:
+        with pytest.raises(DataError, match="column 'column 2' is 'a'"):
+            read_csv(path)
+        return
+    assert (read_csv(path).evaluation.labels is not None) is labels
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["label", "Y", "target", "CLASS", "labels"])
+def test_columns_are_parted_by_what_the_first_line_has_most_of(tmp_path: Path, delimiter: str, name: str) -> None:
+    """A decimal comma would be a column of its own; the label's name counts in any case, at the front too."""
+    lines = [[name, "a", "group"], ["1", "2.5", "x"], ["0", "-1", "y"]]
+    raw = read_csv(_csv(tmp_path, "\n".join(delimiter.join(line) for line in lines)))
+    assert raw.features == ("a",)
+    assert raw.evaluation.inputs[""].tolist() == [[2.5], [-1.0]]
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.labels.tolist() == [1, 0]
+    assert raw.notes == (f"The labels are in '{name}'.",)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from qexplorer.core.errors import DataError
 from qexplorer.load.readers.images import read_image_folder
@@ -82,3 +84,49 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path: Path, monkeypatch
     monkeypatch.setattr("qexplorer.load.readers.images.MAX_PIXELS", 1000)
     with pytest.raises(DataError, match=r"'a/1\.png' has 0 million pixels"):
         read_zip(zip_of(tmp_path / "given.zip", {"a/1.png": png((50, 40))}), None)
+
+
+@pytest.mark.parametrize("train", ["train", "Training", "calibration"])
+@pytest.mark.parametrize("judge", ["test", "testing", "val", "valid", "VALIDATION", "evaluation"])
+def test_the_usual_names_of_parts(tmp_path: Path, train: str, judge: str) -> None:
+    """In any case, below a common folder too; a name that is none of these is a class."""
+    files = {f"{train}/a/1.png": png((5, 4), 3), f"{judge}/a/1.png": png((5, 4), 9)}
+    raw = read_zip(zip_of(tmp_path / "both.zip", {f"pets/{name}": data for name, data in files.items()}), None)
+    assert raw.calibration is not None
+    assert [part.inputs[""].max() for part in (raw.calibration, raw.evaluation)] == [3, 9]
+    other = read_zip(zip_of(tmp_path / "classes.zip", {"train/1.png": png((5, 4)), "cats/1.png": png((5, 4))}), None)
+    assert (other.calibration, other.classes) == (None, ("cats", "train"))
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_picture_that_a_camera_held_upright_is_turned(tmp_path: Path, turned: int) -> None:
+    """Its height and width are those that a person sees, whether it is resized or not."""
+    picture, stream = Image.fromarray(np.arange(20, dtype=np.uint8).reshape(4, 5)), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = turned  # orientation: as it is, or a quarter turn clockwise
+    picture.save(stream, "PNG", exif=exif)
+    raw = read_zip(zip_of(tmp_path / "one.zip", {"a/1.png": stream.getvalue()}), None)
+    expected = np.arange(20).reshape(4, 5) if turned == 1 else np.rot90(np.arange(20).reshape(4, 5), -1)
+    np.testing.assert_array_equal(raw.evaluation.inputs[""][0], expected)
+
+
+def test_height_and_width_are_asked_for_in_that_order(tmp_path: Path) -> None:
+    """A picture that is so large already is not touched."""
+    path = zip_of(tmp_path / "one.zip", {"a/1.png": png((6, 9))})
+    assert read_zip(path, (12, 18)).evaluation.inputs[""].shape == (1, 12, 18)
+    assert read_zip(path, (6, 9)).evaluation.inputs[""].shape == (1, 6, 9)
+
+
+def test_a_list_of_classes_among_the_folders_gives_their_order(tmp_path: Path) -> None:
+    """The one nearest to the top; it is no file that was skipped."""
+    files = {"dog/1.png": png((5, 4), 3), "cat/1.png": png((5, 4), 9), "classes.txt": b"dog\ncat\n"}
+    raw = read_zip(zip_of(tmp_path / "pets.zip", {**files, "dog/labels.txt": b"cat\ndog\n"}), None)
+    assert (raw.classes, raw.alphabetical) == (("dog", "cat"), False)
+    assert raw.evaluation.labels is not None
+    assert dict(
+        zip(raw.evaluation.inputs[""].max(axis=(1, 2)).tolist(), raw.evaluation.labels.tolist(), strict=True)
+    ) == {
+        3: 0,
+        9: 1,
+    }
+    assert raw.notes == ("1 files that are not pictures were skipped.",)

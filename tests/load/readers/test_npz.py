@@ -29,12 +29,43 @@ def test_npz_arrays_and_names(tmp_path: Path) -> None:
     assert raw.classes == ("p", "q", "r", "s")
 
 
-@pytest.mark.parametrize("ending", ["_train", "_calibration"])
-def test_npz_with_its_own_split(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "other"),
+    [("_train", "_test"), ("_calibration", "_test"), ("_train", "_val"), ("_train", "_evaluation"), ("_train", "")],
+)
+def test_npz_with_its_own_split(tmp_path: Path, ending: str, other: str) -> None:
     """x_train, y_train, x_test, y_test (as Keras writes them) are two parts."""
-    raw = read_npz(npz(tmp_path, **{f"x{ending}": X[:30], f"y{ending}": Y[:30], "x_test": X[30:], "y_test": Y[30:]}))
+    arrays = {f"x{ending}": X[:30], f"y{ending}": Y[:30], f"x{other}": X[30:], f"y{other}": Y[30:]}
+    raw = read_npz(npz(tmp_path, **arrays))
     assert raw.calibration is not None
     assert (raw.calibration.n, raw.evaluation.n) == (30, 10)
+    assert raw.calibration.labels is not None
+    assert raw.evaluation.labels is not None
+    assert (raw.calibration.labels.tolist(), raw.evaluation.labels.tolist()) == (Y[:30].tolist(), Y[30:].tolist())
+
+
+def test_npz_with_samples_to_train_alone(tmp_path: Path) -> None:
+    """One part is split here, whatever its arrays are called."""
+    raw = read_npz(npz(tmp_path, x_train=X, y_train=Y))
+    assert (raw.calibration, raw.evaluation.n) == (None, 40)
+
+
+@pytest.mark.parametrize("samples", ["x", "X", "images", "image", "data", "inputs", "arr_0"])
+@pytest.mark.parametrize("labels", ["y", "Y", "labels", "label", "targets", "target", "arr_1"])
+def test_npz_names_of_samples_and_labels(tmp_path: Path, samples: str, labels: str) -> None:
+    """What they are usually called; the file's own name for the labels is kept."""
+    raw = read_npz(npz(tmp_path, **{samples: X, labels: Y, "group": Y}))
+    assert list(raw.evaluation.inputs) == [""]
+    assert raw.evaluation.labels is not None
+    assert raw.evaluation.groups is not None
+    assert dict(raw.own_names) == {"labels": labels, "groups": "group"}
+
+
+def test_npz_with_an_input_called_y_beside_labels(tmp_path: Path) -> None:
+    """Of two names that mean labels the one that says so is taken, and the other is an input."""
+    raw = read_npz(npz(tmp_path, x=X, y=X, labels=Y))
+    assert set(raw.evaluation.inputs) == {"", "y"}
+    assert dict(raw.own_names) == {"labels": "labels"}
 
 
 def test_npz_for_several_inputs(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def activation_plans(
         else:
             grid, why = _own_grid(source, statistics[_observed(source.tensor, statistics, view)], view)
         if source.bound_by:
-            for decision in reversed(_bounding(source, decisions, view)):
+            for decision in _bounding(source, decisions, view):
                 grid = bounded(grid, *(bounds_of(decision.layer, view) or (-np.inf, np.inf)))
             why = f"{why}, bounded by '{source.bound_by}'"
         plans[source.tensor] = TensorPlan(source.tensor, "activation", grid, why, activation_carrier(spec))

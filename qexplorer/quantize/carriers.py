@@ -42,7 +42,7 @@ def weight_carrier(spec: WeightSpec, *, integer: bool, linear: bool = False) -> 
     Args:
         spec: what the recipe asks.
         integer: whether the layer's activations are codes too.
-        linear: whether the layer is a MatMul or Gemm.
+        linear: whether the layer is a MatMul, a Gemm or a look-up (``constants.PACKED``).
     """
     wanted = get_format(spec.format)
     match wanted.storage:

@@ -35,6 +35,7 @@ __all__ = [
     "INT32",
     "LARGEST_BIAS",
     "LINEAR",
+    "PACKED",
     "ConstantPlanner",
     "bias_plan",
     "bias_vector",
@@ -53,6 +54,9 @@ INT32 = UniformFormat("int32", 32, signed=True, carrier="int32")
 
 LINEAR = ("MatMul", "Gemm")
 """Operators with a kernel that reads packed weights."""
+
+PACKED = (*LINEAR, "Gather")
+"""Operators whose weight is packed in 4 bits where it has fewer."""
 
 _INTEGER = (Treatment.QUANTIZED, Treatment.DYNAMIC)
 """Treatments whose layers may get an integer kernel."""
@@ -103,7 +107,7 @@ class ConstantPlanner:
             self.remarks.setdefault(name, []).append(remark)
         integer = decision.treatment in _INTEGER
         integer = integer or tensor in self.in_bytes
-        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in (*LINEAR, "Gather"))
+        carrier = weight_carrier(spec, integer=integer, linear=decision.layer.op in PACKED)
         try:
             sign = decodes_weight(decision) and not integer
             grid = _weight_grid(str(self.model.path), tensor, spec.model_dump_json(), axis, block_axis, sign)
@@ -113,7 +117,7 @@ class ConstantPlanner:
             raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
-        self._use(name, position, plan, (tensor, spec, axis, block_axis, carrier, sign))
+        self._use(name, position, plan, (tensor, spec, grid.axis))
 
     def _add_operand(self, decision: Decision, position: int, tensor: str, spec: ActivationSpec) -> None:
         """A constant operand takes the format of the activations, with the range of its own values."""

@@ -12,13 +12,14 @@ from qexplorer.graph.index import GraphIndex, index_of
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.activations import (
     Source,
+    absorbed,
     activation_plans,
     find_sources,
     follows_float,
     missing_statistics,
 )
 from qexplorer.quantize.carriers import activation_carrier, carrier_opset, weight_carrier
-from qexplorer.quantize.constants import LINEAR, ConstantPlanner, tables_in_bytes
+from qexplorer.quantize.constants import PACKED, ConstantPlanner, tables_in_bytes
 from qexplorer.quantize.decide import Decision, Treatment, decide, keep_float
 from qexplorer.quantize.findings import NOTHING_FOUND, Findings, keep_refused_float
 from qexplorer.quantize.half import check_half
@@ -85,7 +86,8 @@ def _settle(
             break
         decisions = {n: keep_float(d, lacking[n]) if n in lacking else d for n, d in decisions.items()}
     why = "it reads floats, and no quantized layer follows"
-    idle = {n for n, d in decisions.items() if d.moves and not any(o in sources for o in d.layer.outputs)}
+    free = [d for d in decisions.values() if d.moves and not absorbed(d, decisions, view)]
+    idle = {d.layer.name for d in free if not any(o in sources for o in d.layer.outputs)}
     return {n: keep_float(d, why) if n in idle else d for n, d in decisions.items()}, sources
 
 
@@ -134,7 +136,7 @@ def _opset_needed(decision: Decision) -> tuple[int, str]:
     carriers: list[tuple[str, str]] = []
     if spec.weights is not None and decision.weight is not None:
         integer = treatment in (Treatment.QUANTIZED, Treatment.DYNAMIC)
-        carrier = weight_carrier(spec.weights, integer=integer, linear=decision.layer.op in LINEAR)
+        carrier = weight_carrier(spec.weights, integer=integer, linear=decision.layer.op in PACKED)
         carriers.append((carrier, spec.weights.format))
     if spec.activations is not None:
         carriers.append((activation_carrier(spec.activations), spec.activations.format))

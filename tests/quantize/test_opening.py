@@ -15,7 +15,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize import quantize as module
-from qexplorer.quantize.opening import named_layers, open_in_child, problem_of, search
+from qexplorer.quantize.opening import _may_crash, _sentence, named_layers, open_in_child, problem_of, search
 from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.graphs import Builder
 from tests.quantize.support import model_of
@@ -128,6 +128,54 @@ def test_an_operator_that_is_not_there_is_found_in_a_child(tmp_path: Path) -> No
     """Operators of other domains are opened in a process of their own, and its sentence comes back."""
     path = _file(tmp_path, helper.make_node("NoSuchThing", ["x"], ["y"], domain="com.microsoft"))
     assert "NoSuchThing" in (problem_of(path, path) or "")
+
+
+def test_layers_are_named_by_their_whole_names() -> None:
+    """In quotes or in brackets; a name that is part of another is not meant."""
+    layers = ["dense", "dense_1", "dense_10", "a/b"]
+    assert named_layers("Node (dense_10) has no kernel", layers) == ["dense_10"]
+    assert named_layers("while running 'dense' and 'a/b'", layers) == ["dense", "a/b"]
+    assert named_layers("dense_1 is not quoted, 'dense_11' is none", layers) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Load model from /home/me/x.onnx failed:/ort/core/graph.cc:18 "
+            "void onnxruntime::Graph::Resolve(int) const Node (a) is bad.",
+            "Node (a) is bad",
+        ),
+        (
+            "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : no kernel for X : Conv(1)\n at node 'a'. ",
+            "no kernel for X : Conv(1) at node 'a'",
+        ),
+        ("", "RuntimeError"),
+    ],
+)
+def test_a_runtimes_message_is_one_line_without_its_source_and_folders(message: str, said: str) -> None:
+    """Number codes, the lines of its source and the paths of this machine are left out."""
+    assert _sentence(RuntimeError(message)) == said
+
+
+@pytest.mark.parametrize(
+    ("changed", "crashes"),
+    [
+        ({}, False),
+        ({"op_type": "GRU"}, True),
+        ({"domain": "com.microsoft"}, True),
+        ({"kind": np.float16}, True),
+        ({"kind": np.float64}, False),
+        ({"body": True}, True),
+    ],
+)
+def test_kinds_of_graphs_that_crashed_are_opened_in_a_child(changed: dict[str, object], crashes: bool) -> None:
+    """Recurrences, operators of other domains, half precision, and graphs inside nodes."""
+    node = helper.make_node(str(changed.get("op_type", "Relu")), ["x"], ["y"], domain=str(changed.get("domain", "")))
+    if "body" in changed:
+        node.attribute.append(helper.make_attribute("body", helper.make_graph([], "inner", [], [])))
+    stored = numpy_helper.from_array(np.ones(2, changed.get("kind", np.float32)), "c")  # type: ignore[call-overload]
+    assert _may_crash(helper.make_model(helper.make_graph([node], "g", [], [], [stored]))) is crashes
 
 
 def test_the_search_finds_one_of_those_that_matter() -> None:

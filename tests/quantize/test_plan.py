@@ -236,19 +236,6 @@ def test_a_reader_decides_the_format_of_what_float_layers_make() -> None:
     assert _plan(one, "w8a8").tensors["x"].grid.format.name == "uint8"
 
 
-def test_float16_keeps_layers_beyond_its_range_in_float32() -> None:
-    """A weight of 1e5 has no float16; its layer stays float32 and says so."""
-    b = Builder()
-    x = b.input("x", ("n", 4))
-    h = b.node("MatMul", x, b.constant(np.full((4, 4), 1e5, np.float32)), name="large")
-    b.output(b.node("MatMul", h, b.normal(4, 4), name="small"), 2)
-    model = model_of(b.model(), "large")
-    plan = make_plan(model, Recipe.parse("fp16"), None)
-    assert plan.layer("large").treatment == "float"
-    assert "float16 ends at 65504" in plan.layer("large").reason
-    assert plan.layer("small").treatment == "half"
-
-
 def test_a_float_format_for_weights_alone_is_refused() -> None:
     """A rule that asks for fp16 weights between uint8 activations is an error that names the layer."""
     with pytest.raises(RecipeError, match="classifier"):
@@ -272,11 +259,53 @@ def test_dynamic_activations_in_another_format_are_refused() -> None:
         _plan(case("cnn"), _rules("{match: classifier, activations: {mode: dynamic, format: int8}}"))
 
 
-def test_an_old_operator_set_is_named() -> None:
-    """4-bit types need opset 21; a model that stayed below says so."""
-    old = replace(case("mlp").model, opset=17)
-    with pytest.raises(RecipeError, match="needs operator set 21, and the model is at 17"):
-        make_plan(old, Recipe.parse("w4"), None)
+@pytest.mark.parametrize(
+    ("recipe", "opset", "needed", "what"),
+    [
+        ("w4", 17, 21, "the type int4"),
+        ("w4", 21, None, ""),
+        ("w3", 17, 21, "the type int4"),
+        ("w4a8", 13, None, ""),
+        ("w8a16", 20, 21, "the type uint16"),
+        ("w8-b8", 20, 21, "a scale per block"),
+        ("w8a8", 13, None, ""),
+        ("w8a8", 12, 13, "quantization"),
+        ("fp8", 18, 19, "the type float8e4m3fn"),
+        ("fp8", 19, None, ""),
+        ("bf16", 12, 13, "bf16"),
+        ("fp16", 11, None, ""),
+    ],
+)
+def test_what_needs_a_newer_operator_set_says_so(recipe: str, opset: int, needed: int | None, what: str) -> None:
+    """Blocks and types of 4 and 16 bits came with opset 21, 8-bit floats with 19, scales along an axis with 13."""
+    old = replace(case("mlp").model, opset=opset)
+    if needed is None:
+        make_plan(old, Recipe.parse(recipe), None)
+        return
+    with pytest.raises(
+        RecipeError, match=f"{what}.* needs operator set {needed}, and the model is at {opset}"
+    ) as raised:
+        make_plan(old, Recipe.parse(recipe), None)
+    assert raised.value.allowed == ("8-bit formats per tensor or channel, fp16" if opset >= 13 else "fp16")
+
+
+@pytest.mark.parametrize(
+    ("layers", "notes"),
+    [
+        ("[{match: '*', float: true}]", ["nothing is quantized: every layer stays in float"]),
+        ("[{match: 'op:LSTM', float: true}]", ["rule 'op:LSTM' matches no layer"]),
+        ("[{match: 'op:Gemm', activations: {symmetric: true}}]", ["dynamic activations are asymmetric"]),
+        ("[{match: 'op:Conv', activations: {symmetric: true}}]", ["dynamic activations are asymmetric"]),
+        ("[{match: 'op:Relu', activations: {symmetric: true}}]", []),
+        ("[{match: 'op:Gemm', float: true}]", []),
+    ],
+)
+def test_notes_are_about_the_whole(layers: str, notes: list[str]) -> None:
+    """A rule that matches nothing, nothing quantized at all, ranges that cannot be symmetric; and nothing else."""
+    recipe = f"weights: {{}}\nactivations: {{mode: dynamic}}\nlayers: {layers}"
+    found = make_plan(case("cnn").model, Recipe.parse(recipe), None).notes
+    assert len(found) == len(notes)
+    assert all(note.startswith(start) for note, start in zip(found, notes, strict=True))
 
 
 def test_a_plan_as_json_holds_layers_and_notes() -> None:

@@ -30,6 +30,7 @@ def _plan(recipe: str) -> Plan:
         ("w2a8-tensor", "int2 one scale, carried by int8", "uint8", 54 + 4 + 1, ""),
         (TURNED, "uint8 per channel, asymmetric", "uint8 symmetric", 256, ""),
         ("w8a8-dynamic", "int8 per channel", "uint8, ranges as they come", 256, ""),
+        ("w16a8", "int16 per channel", "uint8", 480, "simulated: ONNX Runtime has no integer kernels for 16 bits"),
         ("w8a16", "int8 per channel", "uint16", 256, "simulated: ONNX Runtime has no integer kernels for 16 bits"),
         (SIGNED, "int8 per channel", "int8", 256, "signed activations: ONNX Runtime on x86 uses integers only where"),
         ("w4a4", "int4 per channel, carried by int8", "uint4", 144, "uint4 is carried by 8 bits, and its codes are"),
@@ -70,3 +71,14 @@ def test_a_layer_between_two_formats_reads_one_and_writes_the_other() -> None:
     layer = _plan(MIXED).layer("globalaveragepool5")
     assert layer.activations == "int8 in, uint8 out"
     assert "; 'relu6_out' is int8 as asked for 'conv3'; simulated: integer kernels read and write" in layer.reason
+
+
+def test_blocks_and_weights_in_float_have_no_integer_kernel() -> None:
+    """Between static activations both are simulated, each for its own reason."""
+    given = case("mlp")
+    blocks = make_plan(given.model, Recipe.parse("w8a8-b8"), given.statistics).layers[0]
+    assert (blocks.weights, blocks.op) == ("int8 in blocks of 8", "Gemm")
+    assert blocks.reason.endswith("; simulated: integer kernels have no scale per block")
+    alone = make_plan(given.model, Recipe.parse("activations: {format: uint8}"), given.statistics).layers[0]
+    assert (alone.weights, alone.activations, alone.weight_bytes) == (None, "uint8", 4 * 20 * 16)
+    assert alone.reason.endswith("; simulated: its weight stays in float")

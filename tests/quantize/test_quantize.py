@@ -8,12 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
-from qexplorer.core.dataset import Split
+from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import workspace
 from qexplorer.observe.collecting.collect import collect
-from qexplorer.quantize.quantize import digest_of, quantize_model
+from qexplorer.quantize import quantize as module
+from qexplorer.quantize.quantize import digest_of, kept_quantized, quantize_model
+from tests.quantize.given_data import data_of
 from tests.quantize.graphs import Builder
 from tests.quantize.support import Case, case, model_of
 
@@ -48,6 +50,69 @@ def test_the_digest_follows_what_the_file_depends_on(one: Case) -> None:
     assert digest_of(case("cnn").model, w8a8, one.statistics) != base
     assert digest_of(one.model, w8a8, case("cnn").statistics) != base
     assert digest_of(one.model, w8, one.statistics) == digest_of(one.model, w8, None)
+
+
+@pytest.mark.parametrize(("name", "other"), [("SCHEMA", 0), ("__version__", "0")])
+def test_another_program_makes_another_file(
+    one: Case, name: str, other: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier version wrote is not taken for what this one would write."""
+    before = digest_of(one.model, Recipe.parse("w8"), None)
+    monkeypatch.setattr(module, name, other)
+    assert digest_of(one.model, Recipe.parse("w8"), None) != before
+
+
+@pytest.mark.parametrize("recipe", ["fp16", "weights: {}\nactivations: {}\nalgorithms: [bias_correction]"])
+def test_where_samples_are_read_the_digest_follows_them(one: Case, recipe: str) -> None:
+    """Which data, and how many samples of them; more than there are is all. What reads none does not care."""
+    asked, data, moved = Recipe.parse(recipe), data_of(one), data_of(one, 1)
+
+    def digest(data: DataSet | None, samples: int = 512, asked: Recipe = asked) -> str:
+        return digest_of(one.model, asked, one.statistics, data, samples=samples)
+
+    assert len({digest(None), digest(data), digest(moved), digest(data, 8)}) == 4
+    assert digest(data) == digest(data, 64) == digest(data, 10_000)
+    assert digest(data, asked=Recipe.parse("w8a8")) == digest(moved, 8, Recipe.parse("w8a8"))
+
+
+def test_a_format_that_ends_somewhere_follows_what_was_observed(one: Case) -> None:
+    """float16 looks at ranges, where the recipe or a rule asks for it; bfloat16 and weights alone do not."""
+    rule = "weights: {}\nlayers: [{match: '*', weights: {format: fp16}, activations: {format: fp16}}]"
+    for recipe, follows in (("fp16", True), (rule, True), ("bf16", False), ("w8", False)):
+        digests = {digest_of(one.model, Recipe.parse(recipe), each) for each in (None, one.statistics)}
+        assert len(digests) == (2 if follows else 1), recipe
+
+
+def test_a_file_that_was_changed_is_written_again(one: Case) -> None:
+    """It is no longer taken for what it was."""
+    made = quantize_model(one.model, Recipe.parse("w8"), None)
+    assert kept_quantized(made.digest) == made.path
+    whole = made.onnx
+    made.path.write_bytes(whole[:-1])
+    assert kept_quantized(made.digest) is None
+    assert quantize_model(one.model, Recipe.parse("w8"), None).onnx == whole
+
+
+def test_which_samples_were_needed_is_told(one: Case) -> None:
+    """By the data, by the statistics alone, or not at all where none were."""
+    assert quantize_model(one.model, Recipe.parse("w8"), one.statistics).calibration is None
+    alone, beside = (
+        quantize_model(one.model, Recipe.parse("w8a8"), one.statistics, data) for data in (None, data_of(one))
+    )
+    assert (alone.calibration, beside.calibration) == ("64 calibration samples", "all 64 calibration samples")
+
+
+def test_an_output_that_a_float_layer_makes_has_no_steps() -> None:
+    """Its grid is that of what reads it."""
+    b = Builder(2)
+    h = b.node("Sin", b.input("x", ("n", 6)), name="wave")
+    b.output(h, 2)
+    b.output(b.node("Gemm", h, b.normal(6, 3), name="dense"), 2)
+    model = model_of(b.model(), "wave")
+    feeds = {"x": b.random.normal(size=(16, 6)).astype(np.float32)}
+    made = quantize_model(model, Recipe.parse("w8a8"), collect(model, Split(feeds), threads=1))
+    assert "wave_out" in made.plan.tensors
+    assert list(made.output_scales) == ["dense_out"]
 
 
 def test_a_failure_leaves_no_file(one: Case) -> None:

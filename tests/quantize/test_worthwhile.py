@@ -16,7 +16,7 @@ from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
-from qexplorer.quantize.worthwhile import comes_as_codes
+from qexplorer.quantize.worthwhile import coarse_scores, comes_as_codes
 from tests.quantize.graphs import Builder
 from tests.quantize.support import integer_kernels, model_of, run
 
@@ -94,6 +94,7 @@ def test_floats_are_moved_as_floats_and_codes_as_codes() -> None:
     model = model_of(b.model(), "sliced")
     plan = _planned(model, {"x": values})
     assert plan.layer("small").treatment == "float"
+    assert "the grid stands behind it" in plan.layer("small").reason
     assert "x" not in plan.tensors
     assert float(plan.tensors["small_out"].grid.scale) < 0.1
     assert plan.layer("moved").treatment == "passthrough"
@@ -202,3 +203,45 @@ def test_codes_are_codes_however_often_they_were_moved(makes_codes: bool) -> Non
     view: Any = SimpleNamespace(producer={"product": "product", "turned": "turn", "cut": "cut"})
     assert comes_as_codes("cut", decisions, view) == makes_codes
     assert not comes_as_codes("x", decisions, view)
+
+
+@pytest.mark.parametrize(
+    ("format", "spread", "coarse"),
+    [
+        ("uint8", 31.9, False),  # its steps are an eighth; scores 32 below the largest still count
+        ("uint8", 32.1, True),  # 32.1 / 255 is more than an eighth
+        ("uint4", 31.9, False),
+        ("uint9", 60.0, False),  # 60 / 511 is less
+        ("uint9", 66.0, True),
+        ("int8", 32.1, True),
+        ("uint16", 6000.0, False),
+        ("pot", 6000.0, False),  # its steps shrink towards zero
+        (None, 6000.0, False),
+    ],
+)
+def test_scores_are_coarse_by_spread_and_step(format: str | None, spread: float, coarse: bool) -> None:
+    """Beyond a spread of 32, where a step is more than an eighth; what was not observed is not judged."""
+    spec = None if format is None else SimpleNamespace(format=format)
+    asked = SimpleNamespace(activations=spec)
+    softmax = SimpleNamespace(computes=True, layer=SimpleNamespace(op="Softmax"), data=("x",), spec=asked)
+    observed = SimpleNamespace(count=9, minimum=-spread, maximum=0.0)
+    decisions, statistics = {"s": softmax}, {"x": SimpleNamespace(histogram=observed)}
+    found: Any = coarse_scores(decisions, statistics)  # type: ignore[arg-type]
+    assert list(found) == (["s"] if coarse else [])
+    assert not coarse_scores(decisions, {})  # type: ignore[arg-type]
+    softmax.layer.op = "Sigmoid"
+    assert not coarse_scores(decisions, statistics)  # type: ignore[arg-type]
+
+
+def test_a_sum_of_codes_and_floats_is_worth_it_and_one_of_floats_is_not() -> None:
+    """One operand that comes as codes is enough."""
+    b = Builder(8)
+    x, y = b.input("x", ("n", 16)), b.input("y", ("n", 16))
+    mixed = b.node("Add", b.node("MatMul", x, b.normal(16, 16)), y, name="mixed")
+    floats = b.node("Add", x, y, name="floats")
+    b.output(b.node("MatMul", b.node("Concat", mixed, floats, axis=1), b.normal(32, 4)), 2)
+    feeds = {name: b.random.normal(size=(64, 16)).astype(np.float32) for name in ("x", "y")}
+    plan = _planned(model_of(b.model(), "sums"), feeds)
+    assert plan.layer("mixed").treatment == "quantized"
+    assert plan.layer("floats").treatment == "float"
+    assert "computed in float" in plan.layer("floats").reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from qexplorer.core.dataset import Split
 from qexplorer.core.grid import fake_quantize
 from qexplorer.core.recipe import Recipe
+from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
-from tests.quantize.graphs import ZOO
-from tests.quantize.support import Case, case, integer_kernels, kernels, run
+from tests.quantize.graphs import ZOO, Builder
+from tests.quantize.support import Case, case, integer_kernels, kernels, model_of, run
 
 RECIPES = (
     "float",
@@ -246,3 +249,54 @@ def test_bfloat16_weights_are_rounded_half_to_even() -> None:
     for item in stored:
         values = floats[item.name.removesuffix("/bf16")].astype(ml_dtypes.bfloat16)
         assert item.raw_data == values.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "packed"),
+    [
+        ("w4", True),
+        ("w3-b8", True),
+        ("weights: {format: uint4, symmetric: false}", True),
+        ("w8", False),
+        ("nf4", False),
+        ("fp8", False),
+    ],
+)
+def test_only_packed_integers_are_laid_out_for_the_kernel_that_reads_them(recipe: str, packed: bool) -> None:
+    """Behind a Gemm of 4-bit codes the bias is an addition, and no weight is turned over; others stay as they were."""
+    one, asked = case("mlp"), Recipe.parse(recipe)
+    nodes = emit(one.model, asked, make_plan(one.model, asked, None)).graph.node
+    gemms = [node for node in nodes if node.op_type == "Gemm"]
+    turned = [any(item.name == "transB" and item.i for item in node.attribute) for node in gemms]
+    assert [len(node.input) for node in gemms] == ([2, 2, 2, 2] if packed else [3, 3, 3, 2])
+    assert turned == ([False] * 4 if packed else [False, True, False, False])
+    assert sum(node.op_type == "Add" for node in nodes) == (3 if packed else 0)
+
+
+def test_a_file_tells_the_recipe_that_it_was_made_by_and_no_other() -> None:
+    """Of a model that came with a recipe in its metadata the old one is gone, and other entries stay."""
+    one = case("two")
+    proto = one.model.proto()
+    proto.metadata_props.add(key="qexplorer.recipe", value="old")
+    proto.metadata_props.add(key="names", value="a, b")
+    path = one.model.path.with_name("told.onnx")
+    path.write_bytes(proto.SerializeToString())
+    model, asked = replace(one.model, path=path), Recipe.parse("w8")
+    found = [(entry.key, entry.value) for entry in emit(model, asked, make_plan(model, asked, None)).metadata_props]
+    assert sorted(found) == [("names", "a, b"), ("qexplorer.recipe", asked.to_yaml())]
+
+
+def test_bounds_that_a_grid_has_already_cost_no_node() -> None:
+    """A Relu behind moved codes clips where its input has codes below zero, and not where there are none."""
+    for bounded, clips in ((True, 0), (False, 1)):
+        b = Builder(3)
+        h = b.node("Gemm", b.input("x", ("n", 6)), b.normal(6, 6), name="first")
+        h = b.node("Relu", h) if bounded else h
+        h = b.node(
+            "Clip", b.node("Flatten", h), b.constant(np.float32(0)), b.constant(np.float32(np.inf)), name="bound"
+        )
+        b.output(b.node("Gemm", h, b.normal(6, 3)), 2)
+        model, asked = model_of(b.model(), "bounded"), Recipe.parse("w8a8")
+        feeds = {"x": b.random.normal(size=(64, 6)).astype(np.float32)}
+        proto = emit(model, asked, make_plan(model, asked, collect(model, Split(feeds), threads=1)))
+        assert sum(node.op_type == "Clip" for node in proto.graph.node) == clips

@@ -20,7 +20,7 @@ from qexplorer.load.safety.weight_files import digest_beside
 
 __all__ = ["SCHEMA", "find", "keep", "keep_classes", "kept_model_path", "private_folder"]
 
-SCHEMA = 6  # raise it whenever loading would come to something else for the same file
+SCHEMA = 7  # raise it whenever loading would come to something else for the same file
 
 
 @contextmanager

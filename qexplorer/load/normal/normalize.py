@@ -1,8 +1,9 @@
 """A checked model in the one form that everything after loading works on.
 
-Opset 21 and IR 10 where conversion is possible, functions inlined, weights as initializers, shape arithmetic folded,
-batch normalization folded into the layer before it, every node named, shapes inferred. Candidates are tried from the
-most to the least changed; ``verify`` decides which of them computes what the original computes.
+Opset 21 and IR 10 where conversion is possible, functions inlined, weights as initializers, operators of ONNX Runtime's
+own in standard ones, shape arithmetic folded, batch normalization folded into the layer before it, every node named,
+shapes inferred. Candidates are tried from the most to the least changed; ``verify`` decides which of them computes what
+the original computes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import onnx.version_converter
 
 from qexplorer.core.errors import ModelError
 from qexplorer.graph.walk import all_graphs, default_opset
+from qexplorer.load.normal.contrib import in_standard_operators
 from qexplorer.load.normal.dimensions import free_dimensions
 from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.fuse import fused
@@ -96,7 +98,7 @@ def _unambiguous(proto: onnx.ModelProto) -> tuple[str, ...]:
 def _candidates(base: onnx.ModelProto, converted: onnx.ModelProto, notes: tuple[str, ...]) -> Iterator[_Candidate]:
     """Forms of the model, the most useful first."""
     for steps in ((folded, with_known_shapes, folded, fused, folded), (folded, fused, folded), (folded,), ()):
-        fresh = _stepped(converted, steps)
+        fresh = _stepped(converted, (in_standard_operators, *steps) if steps else ())
         if fresh is not None:
             yield _Candidate(_finished(fresh), notes)
     if converted is not base and default_opset(base) <= NEWEST_OPSET:

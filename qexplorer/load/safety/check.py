@@ -140,7 +140,24 @@ def _check_valid(proto: onnx.ModelProto, where: str) -> None:
     try:
         onnx.checker.check_model(bare, full_check=False)
     except Exception as error:  # ValidationError, and bare RuntimeErrors from C++
+        if unknown := _unknown_operator(proto):
+            raise ModelError(unknown, where=where, do="export it with operators of ONNX alone") from None
         raise ModelError(f"it is not a valid ONNX model: {_first_sentence(str(error))}", where=where) from None
+
+
+def _unknown_operator(proto: onnx.ModelProto) -> str:
+    """What is said of the first operator that neither ONNX nor the file defines; empty if there is none."""
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    own = {(function.domain, function.name) for function in proto.functions}
+    for node in all_nodes(proto):
+        who = f"'{node.name or next(iter(node.output), '')}' ({node.op_type})"
+        if (node.domain, node.op_type) in own:
+            continue
+        if node.domain not in DEFAULT_DOMAINS and node.domain not in versions:
+            return f"{who} is of the domain '{node.domain}', which the file does not import"
+        if node.domain in DEFAULT_DOMAINS and not onnx.defs.has(node.op_type, ""):
+            return f"{who} is no operator of ONNX, and the file names no other domain for it"
+    return ""
 
 
 def _first_sentence(text: str) -> str:

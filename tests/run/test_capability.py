@@ -27,6 +27,9 @@ def test_nothing_is_said_of_recipes_that_can_run_in_integers(name: str) -> None:
         ("w4a8-b32", "each block"),
         ("fp16", "fp16 is a float format"),
         ("bf16", "bf16 is a float format"),
+        ("nf4", "nf4 is a table"),
+        ("name: f8\nweights: {format: fp8_e4m3}\n", "fp8_e4m3 is decoded to float"),
+        ("name: w8f8\nweights: {format: int8}\nactivations: {format: fp8_e4m3}\n", "fp8_e4m3 is decoded to float"),
     ],
 )
 def test_why_a_recipe_runs_in_float(name: str, said: str) -> None:

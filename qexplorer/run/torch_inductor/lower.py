@@ -225,11 +225,12 @@ class LoweredGraph(nn.Module):
         return (codes, scale.reshape(-1)) if fits and (zero is None or not bool(zero.any())) else None
 
     def _bias(self, name: str) -> Any:
-        """A constant bias as float32, shape ``(channels,)``; False for any other."""
+        """A constant bias as float32, shape ``(channels,)``, on a grid without a zero point; False for any other."""
         node, values = self._graph.index.maker(name), self._constants.get(name)
         if values is None and node is not None and node.op_type == "DequantizeLinear":
-            codes, scale = (self._constants.get(n) for n in node.input[:2])
-            values = None if codes is None or scale is None else codes.to(torch.float32) * scale
+            codes, scale, *zero = (self._constants.get(n) for n in node.input)
+            if codes is not None and scale is not None and all(z is not None and not z.any() for z in zero):
+                values = codes.to(torch.float32) * scale
         ok = values is not None and values.dtype == torch.float32 and values.ndim == 1
         return values if ok else False
 

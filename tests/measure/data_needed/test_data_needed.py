@@ -102,6 +102,7 @@ def _points(*errors: tuple[float, float]) -> list[NeededPoint]:
         ([(1.0, 1.0), (5.0, 5.0), (1.0, 1.0), (1.0, 1.0)], 16),
         ([(1.2, 1.3), (1.2, 1.1), (0.9, 1.4)], 4),
         ([(1.0, 1.0)], None),
+        ([(1.06, 1.06), (1.04, 1.04), (1.0, 1.0)], 8),
     ],
 )
 def test_enough_is_where_more_samples_no_longer_help(errors: list[tuple[float, float]], enough: int | None) -> None:

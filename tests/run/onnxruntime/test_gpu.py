@@ -141,6 +141,22 @@ def test_tensorrt_gets_the_precisions_that_the_graph_has(tmp_path: Path) -> None
     assert gpu.tensorrt_options(graph_of(kind=TensorProto.BFLOAT16), tmp_path)["trt_bf16_enable"] == "True"
 
 
+def test_what_a_provider_does_not_take_goes_to_the_next(tmp_path: Path) -> None:
+    """TensorRT before CUDA before the processor, float32 without TF32; engines are kept for the file's content."""
+    path, cuda = make_cnn(tmp_path).path, (gpu.CUDA, {"device_id": "0", "use_tf32": "0"})
+    assert gpu._providers(path, gpu.CUDA) == [cuda, CPU]
+    first, *rest = gpu._providers(path, gpu.TENSORRT)
+    assert rest == [cuda, CPU]
+    (name, options), copy = first, tmp_path / "copy.onnx"
+    assert name == gpu.TENSORRT
+    copy.write_bytes(path.read_bytes())
+    assert gpu._providers(copy, gpu.TENSORRT)[0] == first
+    other = gpu._providers(quantized(make_cnn(tmp_path), tmp_path).path, gpu.TENSORRT)[0][1]
+    assert other["trt_engine_cache_path"] != options["trt_engine_cache_path"]  # type: ignore[index]
+    copy.write_bytes(b"no model")
+    assert gpu._providers(copy, gpu.TENSORRT) == [cuda, CPU]
+
+
 def test_kernels_on_another_provider_say_so() -> None:
     """A fused kernel is found by the name that it kept, an inserted copy belongs to nobody else."""
     optimized = helper.make_model(

@@ -166,3 +166,11 @@ def test_kernels_without_a_name_are_met_by_type_and_unseen_ones_have_no_time() -
     optimized = graph_of(helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Abs", ["a"], ["y"], "abs"))
     found = executed(optimized, optimized, [TimedNode("Relu_7", "Relu", (1.0, 1.0, 0.5))])
     assert [(kernel.name, kernel.ms) for kernel in found] == [("Relu_7", 0.5), ("abs", None)]
+
+
+def test_kernels_of_one_name_are_told_apart() -> None:
+    """By a number, in the order in which they ran."""
+    nodes = [helper.make_node("Relu", [a], [b], "relu") for a, b in (("x", "a"), ("a", "b"), ("b", "y"))]
+    events = [TimedNode("relu", "Relu", (1.0, 1.0, ms)) for ms in (0.1, 0.2, 0.3)]
+    found = executed(graph_of(*nodes), graph_of(*nodes), events)
+    assert [(kernel.name, kernel.ms) for kernel in found] == [("relu", 0.1), ("relu #2", 0.2), ("relu #3", 0.3)]

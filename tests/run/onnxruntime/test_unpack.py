@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.quantize import quantize_model
-from qexplorer.run.onnx_outline import read_outline
+from qexplorer.run.onnx_outline import Constant, Outline, OutlineNode, read_outline
+from qexplorer.run.onnxruntime import unpack
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu, OnnxRuntimeUnpacked
 from qexplorer.run.onnxruntime.session import OnnxRuntimeSession
 from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
@@ -135,6 +136,25 @@ def test_an_outline_is_what_the_package_onnx_reads(graph: str, recipe: str) -> N
     ]
     expected = {i.name: (i.data_type, int(np.prod(i.dims, dtype=np.int64))) for i in proto.initializer}
     assert {name: (c.type, c.size) for name, c in found.constants.items()} == expected
+
+
+@pytest.mark.parametrize(("wide", "unpacked"), [(100, False), (101, True)])
+@pytest.mark.parametrize(("activations", "integer"), [(None, False), (3, True), (5, False)])
+def test_more_than_half_of_the_weights_must_gain(
+    wide: int, unpacked: bool, activations: int | None, integer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 weights of 4 bits that a product reads packed, beside others of 8 bits; none gain beside 8-bit activations,
+    16-bit ones change nothing. Products read 8 bits packed only where nothing is integer."""
+    nodes = [OutlineNode("DequantizeLinear", (name, "s"), (f"{name}r",)) for name in "pq"]
+    nodes += [OutlineNode("MatMul", ("x", "pr"), ("y",)), OutlineNode("Conv", ("x", "qr"), ("z",))]
+    constants = {"p": Constant(22, 100), "q": Constant(3, wide)}
+    if activations is not None:
+        nodes.append(OutlineNode("QuantizeLinear", ("x", "s", "zero"), ("xq",)))
+        constants["zero"] = Constant(activations, 1)
+    monkeypatch.setattr(unpack, "read_outline", lambda _: Outline(nodes, constants))
+    assert stored_weights(Path("m.onnx")) == Stored(unpacked=unpacked and not integer, packed=True)
+    constants["p"] = Constant(3, 100)
+    assert stored_weights(Path("m.onnx")).packed is not integer
 
 
 def test_an_outline_reaches_into_bodies(tmp_path: Path) -> None:

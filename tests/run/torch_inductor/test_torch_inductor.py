@@ -6,6 +6,8 @@ compiled (``inductor_here.py``); one small graph is compiled here as the app doe
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 
 import qexplorer as qx
 from qexplorer.core.errors import BackendError
+from qexplorer.core.files import write_sealed
 from qexplorer.process.limits import Limits
 from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
 from qexplorer.run.registry import reference
@@ -24,6 +27,8 @@ from qexplorer.run.torch_inductor.lower import LoweredGraph
 from qexplorer.torchgraph.graph import graph_of, read_model
 from tests.measure.models import make_cnn, quantized, samples, save, step_of
 from tests.run import inductor_here
+from tests.run.layers_as_written import AS_WRITTEN
+from tests.run.qdq_layers import codes, grid, one_layer
 
 HERE = TORCH_INDUCTOR.availability().available
 needs_compiler = pytest.mark.skipif(not HERE, reason=str(TORCH_INDUCTOR.availability().reason))
@@ -129,6 +134,73 @@ def test_the_lowered_graph_is_the_simulation(name: str, recipe: str, shared_work
     step = np.abs(np.diff(np.unique(expected))).min()
     allowed = 1.001 * step if "dynamic" not in recipe and recipe not in ("w8a16", "w4-b32") else 1e-3
     assert np.abs(found.numpy() - expected).max() <= allowed
+
+
+@pytest.mark.parametrize("name", AS_WRITTEN)
+def test_layers_of_another_kind_are_lowered_as_written(name: str, tmp_path: Path) -> None:
+    """Factors, a turned input, scales that differ within a sum, a moved bias: the lowered graph has them all."""
+    path, _, feeds = AS_WRITTEN[name](tmp_path)
+    with torch.no_grad():
+        (found,) = LoweredGraph(graph_of(read_model(path)))(torch.from_numpy(feeds["x"]))
+    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    assert np.abs(found.numpy().astype(int) - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(("pads", "auto_pad"), [([1, 0, 2, 1], ""), ([0, 1, 1, 1], ""), ([], "SAME_UPPER")])
+def test_a_convolution_that_is_padded_unevenly_is_lowered_as_written(
+    pads: list[int], auto_pad: str, tmp_path: Path
+) -> None:
+    """PyTorch's own pads both ends alike."""
+    rng = np.random.default_rng(3)
+    x, w = codes(rng, "uint8", (1, 3, 6, 6)), codes(rng, "int8", (4, 3, 2, 2))
+    inputs = {"x": (x, grid(rng, "uint8"), None), "w": (w, grid(rng, "int8", 4, symmetric=True), 0)}
+    y_grid = (np.asarray(2.0, np.float32), np.asarray(128, np.uint8))
+    path = one_layer(tmp_path, "Conv", inputs, y_grid, **({"pads": pads} if pads else {"auto_pad": auto_pad}))
+    with torch.no_grad():
+        (found,) = LoweredGraph(graph_of(read_model(path)))(torch.from_numpy(x))
+    (expected,) = reference().load(path, SessionOptions(Mode.SIMULATED)).run({"x": x})
+    assert found.shape == expected.shape
+    assert np.abs(found.numpy().astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_what_was_compiled_is_found_for_the_very_same_alone(
+    tmp_path: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file, shape, element type, number of threads, version of torch or processor is compiled anew; and so is
+    what was damaged."""
+    compiled: list[Path] = []
+
+    def compile_(_: Path, shapes: object, threads: int, made: Path) -> None:
+        compiled.append(made)
+        made.mkdir(parents=True, exist_ok=True)
+        (made / "model.pt2").write_bytes(b"package")
+        told = {"targets": [f"{shapes} {threads}"], "sha256": hashlib.sha256(b"package").hexdigest()}
+        write_sealed(made / "told.json", json.dumps(told).encode())
+
+    monkeypatch.setattr(compiling, "_compile", compile_)
+    path, shapes = tmp_path / "m.onnx", (("float32", (1, 3)),)
+
+    def found(digest: str = "d", shapes: compiling.Shapes = shapes, threads: int = 1) -> Path:
+        return compiling.compiled_for(path, digest, shapes, threads).package
+
+    first = found()
+    assert first == found() == compiled[0] / "model.pt2"
+    found(digest="another")
+    found(shapes=(("float32", (8, 3)),))
+    found(shapes=(("float16", (1, 3)),))
+    found(threads=2)
+    for home, name, other in (
+        (compiling, "_processor", lambda: "another"),
+        (compiling.importlib.metadata, "version", lambda _: "9.9"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(home, name, other)
+            found()
+    assert len(set(compiled)) == len(compiled) == 7
+    first.write_bytes(b"damaged")
+    assert found() == first
+    assert len(compiled) == 8
+    assert compiled[-1].is_relative_to(workspace_folder)
 
 
 def test_signed_activations_are_lowered_to_unsigned_codes(shared_workspace: Path) -> None:  # noqa: ARG001

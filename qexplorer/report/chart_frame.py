@@ -7,8 +7,15 @@ from typing import Any
 
 from qexplorer.report.palette import NEUTRAL
 
-__all__ = ["chart_frame", "lines_of", "with_settings"]
+__all__ = ["DECADES", "chart_frame", "lines_of", "with_settings"]
 
+_OFF_A_POWER = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) > 1e-6"
+DECADES: dict[str, Any] = {
+    "format": ".0e",
+    "tickCount": 5,
+    "gridOpacity": {"condition": {"test": _OFF_A_POWER, "value": 0}, "value": 1},
+}
+"""An axis on a logarithmic scale with lines at powers of ten alone: what lies between them crowds small charts."""
 _LETTERS = 54  # of a subtitle, that have room over the narrowest chart
 _SAVED = 130  # over a saved one
 _LINE = 14  # pixels of a line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.chart_frame import DECADES, chart_frame
 from qexplorer.report.mix_charts.mix_words import axis_title, loss_unit
 from qexplorer.report.palette import CLIPPING, FLOAT, GRID, INTEGER
 from qexplorer.search.costs.cost_kinds import ENERGY_MJ, LATENCY_MS, WEIGHT_BYTES
@@ -91,7 +91,7 @@ def front_spec(
     rows = front_rows(report, axis, front)
     x: dict[str, Any] = {"type": "quantitative", "title": axis_title(report, axis), "axis": {"grid": False}}
     x["scale"] = {"zero": False, "nice": True}
-    y: dict[str, Any] = {"type": "quantitative", "title": loss_unit(report), "axis": {"format": ".0e", "tickCount": 5}}
+    y: dict[str, Any] = {"type": "quantitative", "title": loss_unit(report), "axis": DECADES}
     y["scale"] = {"type": "log", "nice": True}
     at = {"x": x | {"field": "size"}, "y": y | {"field": "loss"}}
     tips = [

@@ -1,15 +1,18 @@
-"""Which choice each layer has in a mix: a square for each layer and choice, darker the more it would lose there."""
+"""Which choice each layer has in a mix: a square for each layer and choice, stronger the more it would lose there."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
-from qexplorer.report.palette import CLIPPING, INTEGER
+from qexplorer.report.palette import CLIPPING, INTEGER, NEUTRAL
 from qexplorer.search.costs.cost_kinds import LATENCY_MS
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 
 __all__ = ["layer_mix_rows", "layers_spec", "pair_rows", "pairs_spec"]
+
+_FAINT = 0.12
+"""Opacity of what loses nothing: colours fade into the page, light or dark."""
 
 
 def layer_mix_rows(report: MixReport, point: MixPoint) -> list[dict[str, Any]]:
@@ -55,15 +58,15 @@ def layers_spec(report: MixReport, point: MixPoint) -> dict[str, Any]:
         {"field": "chosen", "title": "in this mix"},
     ]
     shade: dict[str, Any] = {"field": "loss", "type": "quantitative", "title": "loss", "legend": None}
-    shade["scale"] = {"type": "symlog", "constant": _small(rows), "range": ["#dfe6ec", CLIPPING], "interpolate": "rgb"}
+    shade["scale"] = {"type": "symlog", "constant": _small(rows), "range": [_FAINT, 1]}
     return {
-        **chart_frame("Choices; darker loses more", "", max(18 * len(report.groups), 60)),
+        **chart_frame("Choices; stronger colour loses more", "", max(18 * len(report.groups), 60)),
         "datasets": {"rows": rows},
         "layer": [
             {
                 "data": {"name": "rows"},
-                "mark": {"type": "rect", "stroke": None},
-                "encoding": {"x": x, "y": y, "color": shade, "tooltip": tips},
+                "mark": {"type": "rect", "stroke": None, "color": CLIPPING},
+                "encoding": {"x": x, "y": y, "opacity": shade, "tooltip": tips},
             },
             {
                 "data": {"name": "rows"},
@@ -90,6 +93,7 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
             "loss": pair.loss,
             "half": pair.half,
             "counted": pair.loss if pair.tells else 0.0,
+            "size": abs(pair.loss) if pair.tells else 0.0,
             "text": f"{pair.loss:+.1g}" if pair.tells else "none",
         }
         for pair in report.pairs
@@ -100,12 +104,18 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
 def pairs_spec(report: MixReport) -> dict[str, Any]:
     """A heat map: what two layers lose together beyond what each loses alone."""
     rows = pair_rows(report)
-    most = max((abs(row["counted"]) for row in rows), default=1.0) or 1.0
+    most = max((row["size"] for row in rows), default=1.0) or 1.0
     axis = {"labelLimit": 150, "labelOverlap": False}
     x = {"field": "first", "type": "nominal", "title": None, "sort": None, "axis": axis | {"labelAngle": -30}}
     y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
-    colour: dict[str, Any] = {"field": "counted", "type": "quantitative", "title": "beyond the sum", "legend": None}
-    colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
+    shade = {
+        "field": "size",
+        "type": "quantitative",
+        "legend": None,
+        "scale": {"domain": [0, most], "range": [_FAINT, 1]},
+    }
+    signs = [{"test": f"datum.counted {sign} 0", "value": hue} for sign, hue in (("==", NEUTRAL), ("<", INTEGER))]
+    colour = {"condition": signs, "value": CLIPPING}
     tips = [
         {"field": "first"},
         {"field": "second"},
@@ -119,11 +129,11 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
             {
                 "data": {"name": "rows"},
                 "mark": {"type": "rect"},
-                "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips},
+                "encoding": {"x": x, "y": y, "color": colour, "opacity": shade, "tooltip": tips},
             },
             {
                 "data": {"name": "rows"},
-                "mark": {"type": "text", "fontSize": 11, "color": "#1a1f26"},
+                "mark": {"type": "text", "fontSize": 11},
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.chart_frame import DECADES, chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER
 from qexplorer.search.repair.repair_types import RepairReport
 
@@ -45,7 +45,7 @@ def repair_spec(report: RepairReport) -> dict[str, Any]:
         "field": "loss",
         "type": "quantitative",
         "title": unit,
-        "axis": {"format": ".0e", "tickCount": 4},
+        "axis": DECADES,
     }
     y["scale"] = {"type": "log"}
     names = {"before": FLOAT, "kept": INTEGER, "not kept": CLIPPING}

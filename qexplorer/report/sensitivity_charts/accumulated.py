@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.chart_frame import DECADES, chart_frame
 from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER, NEUTRAL, ROUNDING
 from qexplorer.report.sensitivity_charts.sensitivity_table import SETUPS, loss_title
 from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
@@ -62,7 +62,7 @@ def accumulated_spec(report: SensitivityReport) -> dict[str, Any]:
     x = {"field": "place", "type": "quantitative", "title": "layer, in graph order", "axis": {"format": "d"}}
     x |= {"scale": {"domain": [1, max(len(report.layers), 2)], "nice": False, "padding": 8}}
     y = {"field": "loss", "type": "quantitative", "title": loss_title(report), "scale": {"type": "log"}}
-    y |= {"axis": {"format": ".0e", "tickCount": 4}}
+    y |= {"axis": DECADES}
     colour = {
         "field": "what",
         "type": "nominal",

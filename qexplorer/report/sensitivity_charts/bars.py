@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from qexplorer.report.chart_frame import chart_frame
-from qexplorer.report.palette import FLOAT, INTEGER, NEUTRAL, ROUNDING
+from qexplorer.report.chart_frame import DECADES, chart_frame
+from qexplorer.report.palette import INTEGER, NEUTRAL, ROUNDING
 from qexplorer.report.sensitivity_charts.sensitivity_table import loss_title
 from qexplorer.search.sensitivity.sensitivity_types import LayerSensitivity, SensitivityReport
 
@@ -81,7 +81,7 @@ def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[st
         "type": "quantitative",
         "title": f"{loss_title(report)}: bar evaluated, ring foretold",
         "scale": {"type": "log", "domainMin": least, "nice": False},
-        "axis": {"format": ".0e", "tickCount": 5, "labelOverlap": True},
+        "axis": DECADES | {"labelOverlap": True, "orient": "top"},  # in sight, however many layers follow
     }
     y = {
         "field": "layer",
@@ -119,5 +119,4 @@ def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[st
                 "encoding": {"x": x | {"field": "foretold"}},
             },
         ],
-        "config": {"axis": {"gridColor": FLOAT, "gridOpacity": 0.25}},
     }

@@ -41,6 +41,7 @@ _HELP = "What rounding one layer costs, foretold from gradients for all layers, 
 _ROUNDED = {"both": "both", "weights": "weights", "activations": "activations"}
 _SETUPS = {"alone": "one alone", "all_but_one": "all but one", "cumulative": "all up to one"}
 _COUNTS = (32, 64, 128, 256, 512)
+_WHOLE, _SCROLLED = 40, 720  # layers whose bars are all in sight; pixels in which more are scrolled
 
 
 def draw_sensitivity_page() -> None:
@@ -140,7 +141,8 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
     chosen = chosen_layer(report, rounded)
     left, right = st.columns([1, 1], gap="medium")
     settings = _settings(report)
-    with left, st.container(height=430, border=False):
+    many = len(report.layers) > _WHOLE
+    with left, st.container(height=_SCROLLED if many else "content", border=False):
         spec = bars_spec(report, rounded, "")
         draw_picture(
             spec, key="sensitivity_bars", settings=settings, on_select=lambda: pick("sensitivity_bars", "layer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from qexplorer.report.chart_frame import chart_frame
+from qexplorer.report.chart_frame import DECADES, chart_frame
 from qexplorer.report.joint_charts.joint_words import cost_share, cost_title, quality_title
 from qexplorer.report.palette import CLIPPING, FLOAT, INTEGER, ROUNDING
 from qexplorer.search.joint.fronts import hypervolume
@@ -47,6 +47,12 @@ def _drawn(report: JointReport, quality: float | None) -> float:
     return value if report.question.quality == "metric" else max(value, _FLOOR)
 
 
+def _lowest(rows: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """Where a logarithmic axis begins: below all points; an interval that reaches 0 has no end on it."""
+    losses = [row["quality"] for kind in ("measured", "stopped") for row in rows[kind]]
+    return {"domainMin": 10 ** math.floor(math.log10(min(losses) / 2))} if losses else {}
+
+
 def tried_spec(report: JointReport, chosen: int | None = None) -> dict[str, Any]:
     """The chart."""
     rows = tried_rows(report, chosen)
@@ -54,14 +60,14 @@ def tried_spec(report: JointReport, chosen: int | None = None) -> dict[str, Any]
     x |= {"field": "cost", "scale": {"zero": False, "nice": True}}
     y: dict[str, Any] = {"type": "quantitative", "title": quality_title(report), "field": "quality"}
     if report.question.quality == "loss":
-        y |= {"axis": {"format": ".0e", "tickCount": 5, "grid": False}, "scale": {"type": "log", "nice": True}}
+        y |= {"axis": DECADES, "scale": {"type": "log", "nice": True} | _lowest(rows)}
     present = [kind for kind in _KINDS if any(row["from"] == kind for row in [*rows["measured"], *rows["stopped"]])]
     colour = {
         "field": "from",
         "type": "nominal",
         "title": None,
         "scale": {"domain": present, "range": [_KINDS[kind] for kind in present]},
-        "legend": {"orient": "top"} if present else None,
+        "legend": {"orient": "top", "symbolOpacity": 1} if present else None,
     }
     tips = [
         {"field": "name", "title": "recipe"},
@@ -86,7 +92,7 @@ def tried_spec(report: JointReport, chosen: int | None = None) -> dict[str, Any]
             },
             {
                 "data": {"name": "front"},
-                "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.6},
+                "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.6, "clip": True},
                 "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour},
             },
             {

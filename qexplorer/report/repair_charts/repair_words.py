@@ -40,13 +40,13 @@ def repair_sentence(report: RepairReport) -> str:
         words += f": {before} before, {after} after, on {report.n} samples kept apart"
         if report.plain is not None:
             words += f" (float {_metric(report, report.plain)})"
+    if any(step.diagnosis is not Fault.SATURATED for step in report.steps if step.kept):
+        words += f"; {100 * report.won_back:.0f} % of the loss is won back"
     saturating = (report.saturating_before, report.saturating_after)
     if saturating[0] is not None and saturating[1] is not None:
-        words += f"; where sums of two products saturate at 16 bits, the loss is {saturating[1]:.3g} after "
-        words += f"{saturating[0]:.3g}"
-    if all(step.diagnosis is Fault.SATURATED for step in report.steps if step.kept):
-        return f"{words}."
-    return f"{words}; {100 * report.won_back:.0f} % of the loss is won back."
+        words += ". Where sums of two products saturate at 16 bits, as on processors without VNNI, the loss goes from "
+        words += f"{saturating[0]:.3g} to {saturating[1]:.3g}"
+    return f"{words}."
 
 
 def diagnosis_title(report: RepairReport) -> str:

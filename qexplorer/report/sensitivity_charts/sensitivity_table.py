@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qexplorer.core.plugins import METRICS
+from qexplorer.core.words.numbers import percent_text
 from qexplorer.quantize.training.judging import metric_text
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
 
@@ -16,6 +17,7 @@ __all__ = [
     "measures_rows",
     "sensitivity_cells",
     "whole_words",
+    "worst_words",
 ]
 
 SETUPS = {"alone": "it alone", "all_but_one": "all but it", "cumulative": "all up to it"}
@@ -89,6 +91,20 @@ def drop_text(found: Evaluated, report: SensitivityReport) -> str:
     return metric_text(found.metric_drop, METRICS.get(report.metric_name))
 
 
+def worst_words(report: SensitivityReport, rounded: str = "both") -> str:
+    """Which layer hurts most, and its share of what single layers lose; empty where none loses anything."""
+    found = [(layer, layer.exact(rounded) or layer.gradient(rounded)) for layer in report.worst(rounded)]
+    known = [(layer, seen) for layer, seen in found if seen is not None and seen.loss > 0]
+    if not known:
+        return ""
+    (worst, seen), whole = known[0], sum(each.loss for _, each in known)
+    share = f"{percent_text(seen.loss / whole)} of the sum over {len(known)} layers" if len(known) > 1 else ""
+    unit = "nats" if report.unit == "nats" else f"({loss_title(report)})"
+    part = "" if rounded == "both" else f" in its {rounded}"
+    words = f"{worst.name} hurts most: rounded alone{part} it costs {loss_text(seen)} {unit}"
+    return f"{words}, {share}" if share else words
+
+
 def whole_words(report: SensitivityReport) -> str:
     """What all layers rounded together cost, and whether the layers' own losses add up to it."""
     whole = report.whole
@@ -96,7 +112,7 @@ def whole_words(report: SensitivityReport) -> str:
         return ""
     parts = [f"loss {whole.evaluated.loss:.3g}"]
     if whole.alone_sum:
-        parts.append(f"{whole.evaluated.loss / whole.alone_sum:.2f} of the sum of layers rounded alone")
+        parts.append(f"{whole.evaluated.loss / whole.alone_sum:.2f} times the sum of layers rounded alone")
     if whole.evaluated.metric is not None and whole.metric_float is not None and report.metric_name is not None:
         metric = METRICS.get(report.metric_name)
         values = (metric_text(each, metric) for each in (whole.metric_float, whole.evaluated.metric))

@@ -11,11 +11,22 @@ from qexplorer.search.architecture.architecture_types import ArchitectureQuestio
 from qexplorer.search.architecture.shapes import CHOICES, NetworkShape, drawn_shapes, macs
 from qexplorer.search.architecture.taught import SEEN_ROUNDED
 
-__all__ = ["ForetoldTime", "foretold_time", "lengths", "training_s"]
+__all__ = [
+    "AROUND_S",
+    "JUDGED_S",
+    "LEAST_S",
+    "ROUNDED",
+    "S_A_MAC",
+    "TAUGHT_S_A_MAC",
+    "ForetoldTime",
+    "foretold_time",
+    "lengths",
+    "training_s",
+]
 
-_LEAST_S, _S_A_MAC = 1e-4, 5e-11  # of a picture forwards and backwards: whatever it is, and for each product
-_TAUGHT_S_A_MAC, _ROUNDED = 6e-11, 5.0  # of a picture that the teacher answers; times slower with rounding in the way
-_AROUND_S, _JUDGED_S = 4.0, 16.0  # around each training; for each network that is judged and timed
+LEAST_S, S_A_MAC = 1e-4, 5e-11  # of a picture forwards and backwards: whatever it is, and for each product
+TAUGHT_S_A_MAC, ROUNDED = 6e-11, 5.0  # of a picture that the teacher answers; times slower with rounding in the way
+AROUND_S, JUDGED_S = 4.0, 16.0  # around each training; for each network that is judged and timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +65,8 @@ def training_s(shape: NetworkShape, epochs: int, rounded_epochs: int, pictures: 
         pictures: that are learned from.
         size: of a picture, channels first.
     """
-    seen = pictures * epochs + _ROUNDED * min(pictures, SEEN_ROUNDED) * rounded_epochs
-    return _AROUND_S + seen * (_LEAST_S + _S_A_MAC * macs(shape, size))
+    seen = pictures * epochs + ROUNDED * min(pictures, SEEN_ROUNDED) * rounded_epochs
+    return AROUND_S + seen * (LEAST_S + S_A_MAC * macs(shape, size))
 
 
 def foretold_time(model: Model, question: ArchitectureQuestion, places: int) -> ForetoldTime:
@@ -75,9 +86,9 @@ def foretold_time(model: Model, question: ArchitectureQuestion, places: int) -> 
         trained += mean * max(1.0, count / min(places, count))
     last = max(1, round(len(drawn) / 2 ** (question.rounds - 1)))
     return ForetoldTime(
-        taught=question.pictures * _TAUGHT_S_A_MAC * (model.macs or 0),
+        taught=question.pictures * TAUGHT_S_A_MAC * (model.macs or 0),
         trained=trained,
-        judged=_JUDGED_S * (len(CHOICES["recipe"]) + min(last, question.judged)),
+        judged=JUDGED_S * (len(CHOICES["recipe"]) + min(last, question.judged)),
     )
 
 

@@ -95,9 +95,9 @@ def _aims() -> dict[str, Any]:
     places = st.columns(4, gap="medium")
     qualities, costs = list(_QUALITIES), list(_COSTS)
     kept = remembered("joint_quality", "loss", qualities)
-    quality = places[0].selectbox("Low", qualities, format_func=_QUALITIES.__getitem__, **kept)
+    quality = places[0].selectbox("Minimize", qualities, format_func=_QUALITIES.__getitem__, **kept)
     kept = remembered("joint_cost", costs[0], costs)
-    cost = places[1].selectbox("and low", costs, format_func=_COSTS.__getitem__, **kept)
+    cost = places[1].selectbox("and minimize", costs, format_func=_COSTS.__getitem__, **kept)
     trials = places[2].number_input("Recipes to try", 5, _MOST, step=5, **remembered("joint_trials", 60))
     minutes = places[3].number_input("Minutes, at most", 1, 1440, step=1, **remembered("joint_minutes", 10))
     return {"quality": quality, "cost": cost, "trials": int(trials), "seconds": 60.0 * minutes}

@@ -55,7 +55,7 @@ def _search(model: Model, recipe: Recipe) -> None:
         MIX,
         order,
         _button(lacks),
-        intro=lambda: _intro(base),
+        intro=lambda: _intro(recipe),
         partial=lambda r: draw_found(model, r, base, live=True),
         left=lambda r: draw_found(model, r, base, live=True),
     )
@@ -99,9 +99,9 @@ def _button(lacks: str | None) -> StartButton:
     )
 
 
-def _intro(base: Recipe) -> None:
+def _intro(recipe: Recipe) -> None:
     st.markdown(
-        f"All layers share what **{as_plain(base.name)}** says of algorithms and calibrators; each gets a format of "
+        f"All layers share what **{as_plain(recipe.name)}** says of algorithms and calibrators; each gets a format of "
         "its own for its weights, or a pair of weights and activations, or stays in float. What a layer loses is "
         "foretold from gradients and checked by running it, what it costs is counted or measured; the best mix is "
         "solved exactly, and the one that is chosen is chosen by a measurement on samples kept apart."

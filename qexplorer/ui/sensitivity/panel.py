@@ -17,6 +17,7 @@ from qexplorer.report.sensitivity_charts.sensitivity_table import (
     accord_words,
     sensitivity_cells,
     whole_words,
+    worst_words,
 )
 from qexplorer.report.sensitivity_charts.to_tools import annotated_onnx, node_data
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
@@ -128,16 +129,17 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
     parts = [each for each in _ROUNDED if any(layer.exact(each) or layer.gradient(each) for layer in report.layers)]
     if not parts:
         return
-    st.markdown(_said(report))
+    said = st.empty()
     with st.container(key="sensitivity_views"):
         left, right = st.columns([1, 1], vertical_alignment="bottom")
     with left:
         kept = remembered("sensitivity_part", parts[0], parts)
-        rounded = str(st.segmented_control("Rounded in the layer", parts, required=True, **kept))
+        rounded = str(st.segmented_control("Shown of each layer", parts, required=True, **kept))
     ways = [by for by in COLOURED_BY if any(cell.value is not None for cell in order_info(report, rounded, by))]
     with right:
         kept = remembered("sensitivity_colour", ways[0], ways)
         by = str(st.selectbox("Colour", ways, format_func=lambda way: COLOURED_BY[way].title, **kept))
+    said.markdown(_said(report, rounded))
     chosen = chosen_layer(report, rounded)
     left, right = st.columns([1, 1], gap="medium")
     settings = _settings(report)
@@ -159,8 +161,8 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
     _draw_table(model, report, rounded)
 
 
-def _said(report: SensitivityReport) -> str:
-    said = []
+def _said(report: SensitivityReport, rounded: str) -> str:
+    said = [f"{worst}."] if (worst := worst_words(report, rounded)) else []
     if report.whole is not None:
         said.append(f"All layers together: {whole_words(report)}.")
     if report.no_gradient:

@@ -34,6 +34,9 @@ def test_kinds_that_are_there_have_a_colour() -> None:
         colour, y = layers[1]["encoding"]["color"], layers[1]["encoding"]["y"]
         assert colour["scale"]["domain"] == ["plain", "the search"]
         assert (y.get("scale", {}).get("type") == "log") is log
+    low = tried_spec(report("loss"))["layer"][1]["encoding"]["y"]["scale"]["domainMin"]
+    least = min(row["quality"] for row in tried_rows(report("loss"))["measured"])
+    assert least / 100 < low < least, "an interval that reaches 0 does not make the picture deeper"
 
 
 def test_the_front_comes_about_trial_by_trial() -> None:

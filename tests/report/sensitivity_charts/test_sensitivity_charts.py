@@ -8,7 +8,7 @@ import pytest
 
 from qexplorer.load.model import load_model
 from qexplorer.report.sensitivity_charts.accumulated import accumulated_info, accumulated_spec
-from qexplorer.report.sensitivity_charts.sensitivity_table import measures_rows
+from qexplorer.report.sensitivity_charts.sensitivity_table import measures_rows, worst_words
 from qexplorer.report.sensitivity_charts.to_tools import node_data
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
 
@@ -41,6 +41,16 @@ def test_errors_add_up_beside_each_alone() -> None:
         each.layer for each in info
     }
     assert accumulated_info(_report(1.0, 0.0, 3.0, cumulative=False)) == ()
+
+
+def test_the_worst_layer_is_named_with_its_share() -> None:
+    """Of what single layers lose; a layer that loses nothing has none, and where none does nothing is said."""
+    report = _report(0.1, 0.3, 0.0)
+    name = report.layers[1].name
+    cost = f"{name} hurts most: rounded alone it costs 0.3 (error / signal)"
+    assert worst_words(report) == f"{cost}, 75 % of the sum over 2 layers"
+    assert worst_words(_report(0.0, 0.3, 0.0)) == cost
+    assert worst_words(_report(0.0, 0.0, 0.0)) == ""
 
 
 def test_a_layer_has_every_measure_of_every_way_of_rounding_it() -> None:

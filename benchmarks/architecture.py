@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import qexplorer as qx
+from qexplorer.api.given import fitted
 from qexplorer.core.dataset import Array, DataSet
 from qexplorer.core.model import Model
 from qexplorer.machine.description import describe_machine
@@ -60,7 +61,8 @@ class Lessons:
     """What the networks of one sample learn from, each drawn once."""
 
     def __init__(self, name: str) -> None:
-        self.model, self.data = qx.load(name), qx.data(name)
+        self.model = qx.load(name)
+        self.data = fitted(self.model, None, "networks learn from data")
         seen, _ = calibration_parts(self.data, (0.25,))
         self.given = seen.calibration
         self._drawn: dict[int, Taught] = {}

@@ -11,6 +11,7 @@ import pytest
 
 from qexplorer.core.errors import BackendError
 from qexplorer.core.workspace import workspace
+from qexplorer.measure.fidelity import looked_at
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.comparing import Question
 from qexplorer.measure.fidelity.gate import Difference
@@ -39,8 +40,8 @@ class Looker:
         return SEEN
 
 
-def test_the_same_is_looked_at_once_and_anything_else_anew(tmp_path: Path) -> None:
-    """The same graph, backend, answers and batches; a change of any of them is another question."""
+def test_the_same_is_looked_at_once_and_anything_else_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same graph, backend, answers, batches and machine; a change of any of them is another question."""
     path, look = tmp_path / "a.onnx", Looker()
     onnx.save(onnx.ModelProto(producer_name="a graph"), str(path))
     assert once(question(path), [FOUND], FEEDS, look) == SEEN
@@ -53,6 +54,12 @@ def test_the_same_is_looked_at_once_and_anything_else_anew(tmp_path: Path) -> No
     onnx.save(onnx.ModelProto(producer_name="another graph"), str(path))
     once(question(path), [FOUND], FEEDS, look)
     assert look.times == 6
+    monkeypatch.setattr(looked_at, "conditions", lambda backends: [each.name for each in backends])
+    once(question(path), [FOUND], FEEDS, look)
+    assert look.times == 7
+    once(question(path), [FOUND], [{"z": FEEDS[0]["x"]}], look)
+    once(question(path), [FOUND], [{"x": FEEDS[0]["x"].reshape(3, 2)}], look)
+    assert look.times == 9
 
 
 def test_a_look_that_fails_is_not_kept(tmp_path: Path) -> None:

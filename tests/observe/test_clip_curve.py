@@ -43,10 +43,24 @@ def test_each_calibrator_lies_on_the_curve(symmetric: bool) -> None:
     assert chosen["mse"].error.mse <= 1.02 * curve.best.error.mse
 
 
-def test_a_tensor_of_zeros_has_no_error_anywhere() -> None:
-    """Without values beside zero every range is exact, and nothing fails."""
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize(("low", "high"), [(-1, 3), (-3, 1), (0, 2), (-2, 0)])
+def test_a_calibrators_share_is_that_of_the_whole_range(low: float, high: float, symmetric: bool) -> None:
+    """What keeps nine tenths of both ends lies at nine tenths, whichever end is the farther one."""
+    values = np.linspace(low, high, 400, dtype=np.float32).reshape(20, 20)
+    curve = clip_curve(array_stats("w", values, 0), get_format("int8"), symmetric=symmetric, calibrators=("ratio",))
+    (chosen,) = curve.chosen
+    assert chosen.share == pytest.approx(0.9)
+    assert (chosen.low, chosen.high) == pytest.approx((0.9 * low, 0.9 * high), rel=1e-6)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_tensor_of_zeros_has_no_error_anywhere(symmetric: bool) -> None:
+    """Without values beside zero every range is exact and none of anything, and nothing fails."""
     nothing = array_stats("w", np.zeros((4, 4), np.float32), 0)
-    assert clip_curve(nothing, get_format("int8"), symmetric=True, calibrators=("minmax",)).best.error.mse == 0
+    curve = clip_curve(nothing, get_format("int8"), symmetric=symmetric, calibrators=("minmax",))
+    assert curve.best.error.mse == 0
+    assert curve.chosen[0].share == 0
 
 
 @pytest.mark.parametrize("sign", [1, -1])

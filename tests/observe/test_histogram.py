@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qexplorer.observe.collecting.accumulate import histogram_of
-from qexplorer.observe.histogram import BINS, Histogram
+from qexplorer.observe.histogram import BINS, Bins, Histogram
 
 finite = st.floats(-(2.0**100), 2.0**100, width=32)
 arrays = hnp.arrays(np.float32, st.integers(1, 300), elements=finite)
@@ -127,3 +127,38 @@ def test_an_empty_histogram_says_so() -> None:
     assert math.isnan(h.quantile(0.5))
     assert math.isnan(h.std)
     assert h.bars(3, 0, 1).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("others", "beyond"), [(30, 0), (37, 1), (1000, 1)])
+def test_an_outlier_lies_beyond_six_deviations(others: int, beyond: int) -> None:
+    """One value beside n zeros is sqrt(n) deviations from the mean: 5.5 of them are not enough, 6.1 are."""
+    assert histogram_of(np.r_[np.zeros(others), 3.0].astype(np.float32)).outliers() == beyond
+
+
+@pytest.mark.parametrize(("p", "value"), [(0, 1), (0.25, 1), (0.26, 2), (0.5, 2), (0.75, 4), (0.76, 8), (1, 8)])
+def test_quantiles_of_single_values_are_those_values(p: float, value: float) -> None:
+    """A quarter of four values is at most the first of them, and no more."""
+    h = histogram_of(np.array([8.0, 1.0, 4.0, 2.0], np.float32))
+    assert h.quantile(p) == pytest.approx(value, rel=0.01)
+    assert histogram_of(np.array([-8.0, 1.0, -4.0, 2.0], np.float32)).magnitude_quantile(p) == pytest.approx(
+        value, rel=0.01
+    )
+
+
+def test_how_many_values_are_at_most_so_large() -> None:
+    """Values themselves count, what lies below all counts none, and a bin counts as far as it is covered."""
+    bins = histogram_of(np.array([-2.0, 1.0, 1.0, 4.0], np.float32)).bins
+    assert bins.below(np.array([-2.1, -2.0, 0.0, 0.99, 1.01, 3.9, 4.0, 9.0])).tolist() == [0, 1, 1, 1, 3, 3, 4, 4]
+    even = Bins(np.array([0.0]), np.array([4.0]), np.array([8.0]))
+    assert even.below(np.array([-1.0, 0.0, 1.0, 3.0, 4.0, 5.0])).tolist() == [0, 0, 2, 6, 8, 8]
+
+
+def test_the_kurtosis_of_few_wide_bins_is_that_of_an_even_spread() -> None:
+    """A uniform distribution has 9 / 5, two values half and half have 1."""
+    one = Histogram(minimum=0.0, maximum=1.0)
+    edges = np.linspace(1.0, 2.0, 3)
+    one._bins = Bins(edges[:-1], edges[1:], np.array([50.0, 50.0]))
+    one.counts[0] = 100
+    one.total, one.squares = 150.0, 100 * (1.5**2 + 1 / 12)
+    assert one.kurtosis == pytest.approx(9 / 5)
+    assert histogram_of(np.tile([1.0, 3.0], 8).astype(np.float32)).kurtosis == pytest.approx(1, rel=0.01)

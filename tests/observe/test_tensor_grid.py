@@ -10,12 +10,14 @@ import pytest
 
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
+from qexplorer.core.formats.uniform import UniformFormat
 from qexplorer.core.grid import Granularity
+from qexplorer.core.plugin_kinds.calibrator_choice import options_among
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.clip_curve import clip_curve
 from qexplorer.observe.error import error_exact, error_per_channel
 from qexplorer.observe.stats import TensorStats
-from qexplorer.observe.tensor_grid import grid_view
+from qexplorer.observe.tensor_grid import grid_view, input_axis
 from qexplorer.observe.weight_grids import weight_grid
 from qexplorer.observe.weights import array_stats
 
@@ -110,3 +112,53 @@ def test_what_does_not_exist_is_said() -> None:
         grid_view(replace(stats, array=None), format=INT8, symmetric=True, granularity=Granularity.CHANNEL)
     with pytest.raises(RecipeError, match=r"fp16 has no scale.*int8"):
         grid_view(stats, format=get_format("fp16"), symmetric=True)
+
+
+@pytest.mark.parametrize(("rank", "axis", "summed"), [(2, 0, 1), (2, 1, 0), (4, 0, 1), (4, 1, 0), (3, 2, 1), (4, 3, 2)])
+def test_blocks_run_beside_the_axis_of_the_outputs(rank: int, axis: int, summed: int) -> None:
+    """Conv and Gemm turned over along 1, ConvTranspose and Gemm along 0, stacked matrices along the last but one."""
+    assert input_axis(rank, axis) == summed
+
+
+def test_each_channels_errors_are_told_apart() -> None:
+    """Rounding and clipping of every channel, on its own grid and on one for all, are those of its values."""
+    array, stats = _weight()
+    for granularity in (Granularity.TENSOR, Granularity.CHANNEL):
+        view = grid_view(stats, format=INT8, symmetric=True, granularity=granularity, clip=(-0.5, 0.5))
+        assert view.channels is not None
+        for k, row in enumerate(array):
+            grid = view.grid if granularity is Granularity.TENSOR else view.grid.channel(k)
+            exact = error_exact(row, grid)
+            assert view.channels.rounding_mse[k] == pytest.approx(exact.rounding_mse, rel=1e-5, abs=1e-15)
+            assert view.channels.clipping_mse[k] == pytest.approx(exact.clipping_mse, rel=1e-5, abs=1e-15)
+            assert view.channels.sqnr_db[k] == pytest.approx(exact.sqnr_db, rel=1e-5)
+
+
+def test_options_of_a_calibrator_count_for_channels_and_blocks_too() -> None:
+    """A percentile of 80 is narrower than the default one, and a ratio of half is half of min-max."""
+    _, stats = _weight()
+
+    def scale(calibrator: str, granularity: Granularity, **options: float) -> Any:
+        given = options_among(calibrator, options) if options else None
+        return grid_view(
+            stats, format=INT8, symmetric=True, granularity=granularity, calibrator=calibrator, options=given, block=16
+        ).grid.scale
+
+    narrow, wide = scale("percentile", Granularity.CHANNEL, percentile=80.0), scale("percentile", Granularity.CHANNEL)
+    assert (narrow < 0.8 * wide).all()
+    for granularity in (Granularity.CHANNEL, Granularity.BLOCK):
+        half = scale("ratio", granularity, ratio=0.5)
+        np.testing.assert_allclose(half, scale("minmax", granularity) / 2, rtol=1e-6)
+
+
+def test_a_clip_keeps_the_sign_of_each_scale() -> None:
+    """Where scales are of either sign a bound narrows those that reach beyond it, and no other grows."""
+    _, stats = _weight()
+    kind = UniformFormat.of(4, signed=True).of_either_sign()
+    free = grid_view(stats, format=kind, symmetric=True, granularity=Granularity.CHANNEL).grid
+    bound = grid_view(stats, format=kind, symmetric=True, granularity=Granularity.CHANNEL, clip=(-0.5, 0.4)).grid
+    reach = np.maximum(-free.low, free.high)
+    np.testing.assert_allclose(bound.scale, free.scale * np.minimum(1, 0.5 / reach), rtol=1e-6)
+    np.testing.assert_array_equal(bound.zero_point, free.zero_point)
+    assert (bound.scale < free.scale).any()
+    assert (bound.scale == free.scale).any()

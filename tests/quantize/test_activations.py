@@ -150,3 +150,28 @@ def test_a_bound_behind_moved_codes_stays_on_them() -> None:
     assert plan.tensors["step1_out"].grid.scale == plan.tensors["first_out"].grid.scale
     _, plan, _, _ = _chain("Sin", "Relu")
     assert plan.layer("step1").reason.startswith("it follows a float layer")
+
+
+@pytest.mark.parametrize("bound", ["Relu", "Clip 0 2"])
+def test_what_a_bound_in_float_reads_has_the_range_of_what_is_left(bound: str) -> None:
+    """A rule keeps the bound in float; the tensor in front of it was not observed, and codes beyond are not needed."""
+    rule = "weights: {}\nactivations: {}\nlayers: [{match: step0, float: true}]"
+    _, plan, _, _ = _chain(bound, recipe=rule)
+    assert plan.layer("step0").treatment == "float"
+    before, after = plan.tensors["first_out"].grid, plan.tensors["step0_out"].grid
+    assert (float(before.scale), int(before.zero_point)) == (float(after.scale), 0)
+
+
+def test_a_tensor_that_more_than_a_bound_reads_keeps_a_grid_of_its_own() -> None:
+    """An output in front of a Relu is not bounded by it: the Relu bounds codes behind it."""
+    b = Builder(2)
+    h = b.node("Gemm", b.input("x", ("n", 6)), b.normal(6, 6), name="first")
+    b.output(h, 2)
+    b.output(b.node("Gemm", b.node("Relu", h, name="bound"), b.normal(6, 3), name="second"), 2)
+    model = model_of(b.model(), "read_twice")
+    feeds = {"x": b.random.normal(size=(64, 6)).astype(np.float32)}
+    plan = make_plan(model, Recipe.parse("w8a8"), collect(model, Split(feeds), threads=1))
+    before, after = plan.tensors["first_out"].grid, plan.tensors["bound_out"].grid
+    assert (before.qmin, before.scale) == (0, after.scale)
+    assert after.qmin == int(before.zero_point) > 0
+    assert "only bounds the codes" in plan.layer("bound").reason

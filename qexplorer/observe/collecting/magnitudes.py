@@ -13,33 +13,34 @@ from qexplorer.core.files import read_sealed, write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import digest_json, workspace
 from qexplorer.graph.index import index_of
+from qexplorer.load.datasets.sampling import SEED, calibration_sample
+from qexplorer.observe.collecting.stream import batches
 from qexplorer.process.child import getting_on
 
 __all__ = ["magnitudes_for"]
 
 _BATCH = 4
+_SCHEMA = 2  # raise it when other samples are looked at
 
 
 def magnitudes_for(model: Model, data: DataSet, *, samples: int) -> dict[str, float]:
-    """The largest finite magnitude by tensor, over the calibration part of ``data``; kept, so that it is found once.
+    """The largest finite magnitude by tensor, over the samples that ranges are observed on; kept, and so found once.
 
     Every tensor counts, whether or not its layer could be quantized. Empty where there are no samples, or the model
     does not run on them.
     """
-    split = data.calibration.head(samples) if data.calibration.inputs else data.calibration
+    split = calibration_sample(data, samples).split
     if not split.inputs or not split.n:
         return {}
-    digest = digest_json([model.sha256, data.digest, split.n])[:16]
+    digest = digest_json([_SCHEMA, SEED, model.sha256, data.digest, split.n])[:16]
     path = workspace("statistics") / f"{digest}.magnitudes.json"
     if (written := read_sealed(path)) is not None:
         kept: dict[str, float] = json.loads(written)
         return kept
-    size = model.fixed_batch or _BATCH
-    feeds = {i.name: np.asarray(split.inputs.get(i.name, split.inputs.get("")), i.dtype) for i in model.inputs}
     found: dict[str, float] = {}
     runner = _Runner(model)
-    for start in range(0, max(split.n - size + 1, 1), size):
-        for name, value in runner.run({name: values[start : start + size] for name, values in feeds.items()}).items():
+    for feeds, _ in batches(model, split, _BATCH):
+        for name, value in runner.run(feeds).items():
             finite = value[np.isfinite(value)]
             found[name] = max(found.get(name, 0.0), float(np.abs(finite).max(initial=0.0)))
         getting_on()

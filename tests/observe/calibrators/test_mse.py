@@ -11,7 +11,7 @@ from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid, grid_from_range
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
-from qexplorer.observe.error import error_exact
+from qexplorer.observe.error import error_exact, error_per_channel
 from qexplorer.observe.weight_grids import weight_grid
 from tests.observe.calibrators.tensors import channels, normal, stats_of
 
@@ -94,6 +94,25 @@ def test_on_few_values_the_least_error_is_found(n: int, name: str, symmetric: bo
     found = ((w - codes * scale) ** 2).sum(1, dtype=np.float64)
     for row, error in zip(w.astype(np.float64), found, strict=True):
         assert error <= _least(row, get_format(name), symmetric) * 1.0001 + 1e-9
+
+
+@pytest.mark.parametrize("name", ["int4", "int3"])
+@pytest.mark.parametrize("n", [2, 9, 25])
+def test_on_few_values_scales_of_either_sign_have_the_least_error(n: int, name: str) -> None:
+    """Every code from the most negative on, under scales above and below zero, against a brute-force search."""
+    w = np.random.default_rng(n).standard_normal((8, n)).astype(np.float32)
+    w[:3] += 1.5
+    kind = get_format(name)
+    grid = weight_grid(w, WeightSpec(format=name, granularity="channel", calibrator="mse"), 0, either_sign=True)
+    found = error_per_channel(w, grid)
+    steps = 1.001 ** -np.arange(0.0, np.log(6.0 * kind.qmax) / np.log(1.001))  # type: ignore[attr-defined]
+    for v, error in zip(w.astype(np.float64), found, strict=True):
+        scales = np.abs(v).max() * np.concatenate([steps, -steps])[:, None]
+        codes = np.clip(np.rint(v / scales), kind.qmin, kind.qmax)  # type: ignore[attr-defined]
+        refined = (v**2).sum() - (codes @ v) ** 2 / np.maximum((codes**2).sum(1), 1)
+        same_sign = (codes @ v) * scales[:, 0] > 0
+        side = np.sign(scales[:, 0]) == (-1 if v.max() > -v.min() else 1)
+        assert error.mse * n <= refined[same_sign & side].min() * 1.001 + 1e-9
 
 
 def test_on_few_values_an_8_bit_asymmetric_grid_is_the_least() -> None:

@@ -10,8 +10,10 @@ import pytest
 from qexplorer.core.errors import RecipeError
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import grid_from_range
+from qexplorer.core.plugin_kinds.calibrator import Wanted
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.calibrate import calibrate
+from qexplorer.observe.calibrators.octav import Octav
 from qexplorer.observe.error import error_exact
 from qexplorer.observe.weight_grids import weight_grid
 from tests.observe.calibrators.tensors import normal, stats_of
@@ -37,6 +39,25 @@ def test_a_symmetric_bound_satisfies_the_equation_of_the_paper(name: str, steps:
     beyond = magnitudes > high
     expected = magnitudes[beyond].sum() / ((~beyond).sum() / (3 * steps**2) + beyond.sum())
     assert -low == high == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["uint4", "uint8"])
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_bound_beside_an_end_that_is_not_cut_satisfies_its_own_equation(name: str, rows: bool) -> None:
+    """With one end at the bound and m on the other side: s (P(|x| > s) + h) = E[|x|; |x| > s] - m h (module's text)."""
+    x = SHAPES["skew"]
+    steps = get_format(name).steps(symmetric=False)  # type: ignore[attr-defined]
+    if rows:
+        options: Any = {}
+        low, high = Octav().row_ranges(x[None], x.size, Wanted(get_format(name), False), options)[0, 0]
+    else:
+        low, high = _range(x, name, False)
+    magnitudes = np.abs(x.astype(np.float64))
+    beyond = magnitudes > high
+    m, h = -float(x.min()), (~beyond).mean() / (12 * steps**2)
+    assert low == pytest.approx(-m)
+    assert high < x.max()
+    assert high == pytest.approx((magnitudes[beyond].sum() / x.size - m * h) / (beyond.mean() + h), rel=2e-3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

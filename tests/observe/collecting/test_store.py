@@ -12,7 +12,9 @@ from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.errors import UnknownName
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
+from qexplorer.observe import stats as stats_module
 from qexplorer.observe.collecting.store import load_statistics, save_statistics, statistics_for
+from qexplorer.observe.stats import Statistics
 from qexplorer.observe.weights import weight_array, weight_stats
 from tests.observe.graphs import as_model, residual_cnn
 
@@ -72,6 +74,18 @@ def test_other_data_or_another_number_of_samples_are_other_statistics(model: Mod
     digests = {statistics_for(model, _data(), samples=n).digest for n in (3, 6, 100)}
     digests.add(statistics_for(model, _data(digest="e")).digest)
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize("name", ["SCHEMA", "SEED"])
+def test_another_way_of_drawing_or_collecting_is_another_digest(
+    model: Model, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier version kept, or other samples gave, is not read; neither is another model's."""
+    made = Statistics({}, 6, model.sha256, "d")
+    before = made.digest
+    assert Statistics({}, 6, "other", "d").digest != before
+    monkeypatch.setattr(stats_module, name, 1)
+    assert made.digest != before
 
 
 def test_a_damaged_file_is_collected_again(model: Model) -> None:

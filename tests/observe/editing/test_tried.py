@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,32 @@ def test_outliers_widen_the_range_and_nothing_else() -> None:
     assert far.histogram.bins.count.sum() == 20_002
     assert far.array is None
     assert with_outliers(stats, 1.0) is stats
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_statistics_with_outliers_are_those_of_values_with_them(sign: int) -> None:
+    """Counts, ends, sums and the averaged range: as if two values eight times as far out had been there."""
+    plain = (sign * np.abs(np.random.default_rng(1).standard_normal(20_000))).astype(np.float32)
+    plain[:100] *= -0.25
+    far = with_outliers(array_stats("x", plain, None), 8.0)
+    value = sign * 8 * np.abs(plain).max()
+    direct = array_stats("x", np.concatenate([plain, np.full(2, value, np.float32)]), None)
+    assert np.array_equal(far.histogram.counts, direct.histogram.counts)
+    for name in ("minimum", "maximum", "mean", "std"):
+        assert getattr(far.histogram, name) == pytest.approx(getattr(direct.histogram, name), rel=1e-6), name
+    assert far.average == pytest.approx(direct.average)
+
+
+@pytest.mark.parametrize(("times", "spoils"), [(1.3, False), (1.38, False), (1.45, True), (2.0, True)])
+def test_half_a_bit_makes_a_spoiler(times: float, spoils: bool) -> None:
+    """The step alone says so of an activation: from sqrt 2 times as wide on, 3 dB."""
+    values = np.tile(np.linspace(-1, 1, 64, dtype=np.float32), (4, 1))
+    values[2] *= -times
+    stats = array_stats("w", values, 0)
+    found = spoiler(replace(stats, array=None), get_format("int8"), symmetric=True)
+    assert found is not None
+    assert (found.channel, found.spoils) == (2, spoils)
+    assert found.gain_db == pytest.approx(20 * np.log10(times), rel=1e-5)
 
 
 def test_of_a_few_values_one_is_an_outlier() -> None:

@@ -16,7 +16,7 @@ from qexplorer.measure.fidelity import single_points
 from qexplorer.measure.fidelity.alone import Observation, PointDifference
 from qexplorer.measure.fidelity.code_readout import CodeReader, Readout, rows_of, same_answers
 from qexplorer.measure.fidelity.comparing import Compared
-from qexplorer.measure.fidelity.gate import Difference, differences, explained
+from qexplorer.measure.fidelity.gate import Difference, differences, explained, verdict, within
 from qexplorer.measure.fidelity.pieces import _nudged, _worst
 from qexplorer.measure.fidelity.rounding_points import Point
 from qexplorer.measure.fidelity.single_points import _with_witnessed, _within_noise
@@ -153,6 +153,18 @@ def test_small_integers_are_codes_and_others_are_classes() -> None:
         ours[0, 3] += 1
         found = differences([ours], [expected], ["y"], {}, batch=1, n=1)
         assert (found.max_lsb, explained(found)) == (steps, steps is not None)
+
+
+@pytest.mark.parametrize(("off", "passes"), [(10, True), (11, False)])
+def test_one_output_in_a_hundred_may_be_a_step_off_without_a_look(off: int, passes: bool) -> None:
+    """More are looked into, though nothing is refused for it."""
+    expected = np.zeros((1, 1000), F32)
+    ours = expected.copy()
+    ours[0, :off] = 0.5
+    found = differences([ours], [expected], ["y"], {"y": 0.5}, batch=1, n=1)
+    assert explained(found) is passes
+    assert within(found)
+    assert verdict([found]) is None
 
 
 def test_the_worst_samples_are_those_of_the_first_output_that_differs() -> None:

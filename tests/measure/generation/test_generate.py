@@ -15,8 +15,8 @@ import qexplorer as qx
 from qexplorer.core.errors import InputError, ModelError
 from qexplorer.core.vocabulary import Vocabulary
 from qexplorer.load.samples.shelf import get_sample
-from qexplorer.measure.generation.generate import _beside
-from qexplorer.measure.generation.generation_child import next_token
+from qexplorer.measure.generation.generate import _beside, _checked
+from qexplorer.measure.generation.generation_child import _check_causal, next_token
 from qexplorer.measure.generation.generation_types import Writing
 from qexplorer.report.statements.generated_text import terminal_lines, texts_html
 
@@ -173,3 +173,33 @@ def test_texts_are_shown_escaped_with_the_mark(shared_workspace: Path) -> None: 
     assert "it broke" in html
     lines = terminal_lines(Generation("m", "onnxruntime", "p", 0.0, 0, texts))
     assert lines[1] == "w3: >|<<b>& "
+
+
+@pytest.mark.parametrize(("shift", "refused"), [(0.0009, False), (0.0011, True)])
+def test_answers_may_change_by_a_thousandth_with_what_follows(shift: float, refused: bool) -> None:
+    """Of the largest logit, or of one where all are smaller: rounding in another order, and no more."""
+
+    class Session:
+        """Its logits follow the padding behind the text."""
+
+        def run(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+            """Four logits at each place."""
+            padding = float(feeds["tokens"][0, -1])
+            return [np.full((1, 5, 4), [4.0 + 4 * shift * padding, 0.0, 0.0, 0.0])]
+
+    order = {"window": 5, "fixed": True, "batch": 1, "input": "tokens", "dtype": "int64", "path": "m.onnx"}
+    if refused:
+        with pytest.raises(ModelError, match="depends on the tokens that follow"):
+            _check_causal(Session(), [2, 3], order)  # type: ignore[arg-type]
+    else:
+        _check_causal(Session(), [2, 3], order)  # type: ignore[arg-type]
+
+
+def test_the_largest_settings_are_taken() -> None:
+    """256 tokens, 2,000 characters, a temperature of 10."""
+    words = Vocabulary(WORDS)
+    assert _checked("ab" * 1000, 256, 10.0, words) == [0, 1] * 1000
+    assert _checked("c", 1, 0.0, words) == [2]
+    for temperature in (-0.1, 10.1):
+        with pytest.raises(InputError, match="the temperature"):
+            _checked("a", 1, temperature, words)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qexplorer.core.errors import ChildError
 from qexplorer.core.model import read_proto
 from qexplorer.graph.allowance import allowance_at
+from qexplorer.graph.runtime_errors import runtime_sentence
 from qexplorer.graph.walk import all_nodes, subgraphs
 from qexplorer.process.child import in_child
 from qexplorer.process.parent import run_in_child
@@ -26,7 +27,6 @@ __all__ = ["named_layers", "open_in_child", "problem_of", "search"]
 
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _QUOTED = re.compile(r"'([^']+)'|\(([^()\s]+)\)")
-_PLACES = re.compile(r"\S*/\S+\.(?:cc|h|cpp):\d+ (?:[^()]*\([^()]*\)(?: const)? ?)?")
 """The lines and functions of ONNX Runtime's own source in its messages."""
 _CRASHED = "ONNX Runtime crashes on it"
 
@@ -58,14 +58,14 @@ def open_in_child(arguments: dict[str, Any], emit: Callable[[dict[str, Any]], No
     try:
         session = _session(arguments["path"])
     except Exception as error:  # its exceptions share no base class but Exception
-        return _sentence(error)
+        return runtime_sentence(error)
     names = [output.name for output in session.get_outputs()]
     problem: str | None = None
     for feeds in random_inputs(session.get_inputs()):
         try:
             problem = _not_finite(names, session.run(None, feeds))
         except Exception as error:  # its exceptions share no base class but Exception
-            problem = _sentence(error)
+            problem = runtime_sentence(error)
         if problem is None:
             return None
         try:
@@ -113,15 +113,6 @@ def _session(path: str) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def _sentence(error: Exception) -> str:
-    """ONNX Runtime's message on one line, without its number codes, source lines and this machine's folders."""
-    text = " ".join(str(error).split())
-    if text.startswith("[ONNXRuntimeError]"):
-        text = text.split(" : ", 3)[-1]
-    text = _PLACES.sub("", text.rpartition(" failed:")[2] if "Load model from" in text else text)
-    return text[:300].rstrip(" .") or type(error).__name__
 
 
 def _may_crash(proto: onnx.ModelProto) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["digest_of", "kept_quantized", "quantize_model", "quantized_path"]
 
-SCHEMA = 19
+SCHEMA = 20
 """Raise this whenever the same plan is emitted differently or an algorithm answers differently, so that files made
 before are not taken for new ones."""
 

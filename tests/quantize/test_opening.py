@@ -15,7 +15,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize import quantize as module
-from qexplorer.quantize.opening import _may_crash, _sentence, named_layers, open_in_child, problem_of, search
+from qexplorer.quantize.opening import _may_crash, named_layers, open_in_child, problem_of, search
 from qexplorer.quantize.quantize import quantize_model
 from tests.quantize.graphs import Builder
 from tests.quantize.support import model_of
@@ -139,26 +139,6 @@ def test_layers_are_named_by_their_whole_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
-    [
-        (
-            "[ONNXRuntimeError] : 1 : FAIL : Load model from /home/me/x.onnx failed:/ort/core/graph.cc:18 "
-            "void onnxruntime::Graph::Resolve(int) const Node (a) is bad.",
-            "Node (a) is bad",
-        ),
-        (
-            "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : no kernel for X : Conv(1)\n at node 'a'. ",
-            "no kernel for X : Conv(1) at node 'a'",
-        ),
-        ("", "RuntimeError"),
-    ],
-)
-def test_a_runtimes_message_is_one_line_without_its_source_and_folders(message: str, said: str) -> None:
-    """Number codes, the lines of its source and the paths of this machine are left out."""
-    assert _sentence(RuntimeError(message)) == said
-
-
-@pytest.mark.parametrize(
     ("changed", "crashes"),
     [
         ({}, False),
@@ -227,7 +207,7 @@ def test_a_constant_that_a_narrow_float_cannot_hold_stays_in_float(recipe: str, 
 def test_behind_an_operator_of_unknown_type_nothing_is_half(recipe: str) -> None:
     """The type behind another domain's operator is not known, and one operator cannot read two types."""
     nodes = [
-        helper.make_node("QuickGelu", ["x"], ["h"], name="gelu", domain="com.microsoft"),
+        helper.make_node("Trilu", ["x"], ["h"], name="upper", domain="com.microsoft"),
         helper.make_node("Gemm", ["h", "w"], ["y"], name="dense"),
     ]
     infos = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 4]) for n in ("x", "y")]
@@ -240,4 +220,4 @@ def test_behind_an_operator_of_unknown_type_nothing_is_half(recipe: str) -> None
     layer = made.plan.layer("dense")
     assert layer.treatment == "half" or "type" in layer.reason
     feeds = {"x": np.ones((2, 4), np.float32)}
-    np.testing.assert_allclose(_answers(made.path, feeds), np.full((2, 4), 1 / (1 + np.exp(-1.702))), rtol=0.01)
+    np.testing.assert_allclose(_answers(made.path, feeds), np.triu(np.ones((2, 4))), rtol=0.01)

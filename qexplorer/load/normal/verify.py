@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from qexplorer.graph.draws import DRAWS
+from qexplorer.graph.runtime_errors import runtime_sentence
 from qexplorer.graph.walk import all_nodes
 from qexplorer.load.batch_axes import batch_names
 
@@ -232,7 +233,7 @@ def _one_line(error: Exception) -> str:
     running = _RUNNING.findall(text)
     if running and not _out_of_memory(text):  # nested in If and Loop, the innermost comes last
         return f"its {running[-1][0]} '{running[-1][1]}' cannot take them"
-    return text.rpartition(" : ")[2][:200] if text.startswith("[ONNXRuntimeError]") else text[:200]
+    return runtime_sentence(error)[:200]
 
 
 def random_inputs(ports: list[Any]) -> Iterator[Feeds]:

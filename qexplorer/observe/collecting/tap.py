@@ -21,6 +21,7 @@ from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.graph.index import GraphIndex
+from qexplorer.graph.runtime_errors import runtime_sentence
 
 if TYPE_CHECKING:
     import onnx
@@ -212,5 +213,4 @@ def open_session(
 
 def one_sentence(error: Exception) -> str:
     """What ONNX Runtime said, for a person."""
-    lines = str(error).strip().splitlines()
-    return f"ONNX Runtime gave up: {lines[0][:300] if lines else type(error).__name__}"
+    return f"ONNX Runtime gave up: {runtime_sentence(error)}"

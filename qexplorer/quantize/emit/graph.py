@@ -301,7 +301,8 @@ class Emitter:
         return self.writer.add("QuantizeLinear", [clipped, *scale_zero], f"{tensor}/bounded_codes")
 
     def _dequantize(self, codes: str, plan: TensorPlan, tensor: str, value: str) -> None:
-        scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier)
+        padded = any(reader.op_type == "Pad" for reader in self.view.readers(tensor))  # OpenVINO pads zero points, too
+        scale_zero = self.writer.grid(tensor, plan.grid, plan.carrier, own=padded)
         self._codes[tensor] = codes
         self._values[tensor] = self.writer.add("DequantizeLinear", [codes, *scale_zero], value, exact=True)
 

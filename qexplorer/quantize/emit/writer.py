@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,16 +58,21 @@ class GraphWriter:
 
     def constant(self, base: str, values: NDArray[np.generic] | np.generic, *, shared: bool = False) -> str:
         """Adds an initializer; equal constants of one value, or that are ``shared``, are stored once."""
-        from onnx import numpy_helper
-
         array = np.asarray(values)
         identity = (array.dtype.str, array.shape, array.tobytes()) if shared or array.size <= 1 else None
         if identity is not None and identity in self._kept:
             return self._kept[identity]
-        name = self.fresh(base)
-        self.initializers.append(numpy_helper.from_array(array, name))
+        name = self.alone(base, array)
         if identity is not None:
             self._kept[identity] = name
+        return name
+
+    def alone(self, base: str, array: NDArray[Any]) -> str:
+        """Adds an initializer that nobody is given later."""
+        from onnx import numpy_helper
+
+        name = self.fresh(base)
+        self.initializers.append(numpy_helper.from_array(array, name))
         return name
 
     def codes(self, base: str, codes: NDArray[np.integer], carrier: str, *, shared: bool = False) -> str:
@@ -96,9 +101,12 @@ class GraphWriter:
             self._kept[identity] = name
         return name
 
-    def grid(self, base: str, grid: Grid, carrier: str) -> list[str]:
-        """Adds scale and zero point as initializers and returns their names."""
+    def grid(self, base: str, grid: Grid, carrier: str, *, own: bool = False) -> list[str]:
+        """Adds scale and zero point as initializers and returns their names; with ``own``, a zero point that nothing
+        else reads."""
         scale = self.constant(f"{base}/scale", grid.scale)
+        if own and carrier in ("int8", "uint8"):
+            return [scale, self.alone(f"{base}/zero_point", grid.zero_point.astype(carrier))]
         return [scale, self.codes(f"{base}/zero_point", grid.zero_point, carrier)]
 
     def half(self, base: str, values: NDArray[np.float32], kind: str, label: str) -> str:

@@ -15,9 +15,10 @@ from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.core.workspace import sha256_file, workspace
+from qexplorer.graph.runtime_errors import runtime_sentence
 from qexplorer.run.on_gpu import OnGpu
 from qexplorer.run.onnxruntime.probe import load_gpu_libraries, provider_availability
-from qexplorer.run.onnxruntime.session import OnnxRuntimeSession, Provider, sentence_of, settings_of
+from qexplorer.run.onnxruntime.session import OnnxRuntimeSession, Provider, settings_of
 from qexplorer.run.protocol import Availability, Capabilities, Executed, Facts, Mode, Session, SessionOptions
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class OnnxRuntimeGpuSession(OnnxRuntimeSession):
                 binding.bind_output(name, "cuda", 0)
         except Exception as error:  # its exceptions share no base class but Exception
             raise BackendError(
-                f"ONNX Runtime cannot bind them to the GPU ({sentence_of(error)})", where=self._path.name
+                f"ONNX Runtime cannot bind them to the GPU ({runtime_sentence(error)})", where=self._path.name
             ) from None
         return functools.partial(_run_bound, self._session, binding)
 

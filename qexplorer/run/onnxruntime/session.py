@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from qexplorer.core.dataset import Array, as_declared
 from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
+from qexplorer.graph.runtime_errors import runtime_sentence
 from qexplorer.run.onnxruntime.unpack import Stored, stored_weights
 from qexplorer.run.protocol import Executed, Mode, SessionOptions
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-__all__ = ["OnnxRuntimeSession", "Provider", "sentence_of", "settings_of"]
+__all__ = ["OnnxRuntimeSession", "Provider", "settings_of"]
 
 Provider = str | tuple[str, dict[str, str]]
 _CPU: tuple[Provider, ...] = ("CPUExecutionProvider",)
@@ -29,7 +29,6 @@ _EXACT = "session.x64quantprecision"
 _TWICE = "replace the existing tensor"
 """In its message where that setting makes one constant of several MatMulInteger unsigned twice (1.31)."""
 
-_SOURCE_PLACE = re.compile(r"\S*onnxruntime\S*\.(?:cc|h|cpp):\d+ [^()]*\([^()]*\)(?: const)? ?")
 """The line and function of ONNX Runtime's own source that its messages begin with."""
 
 
@@ -141,7 +140,7 @@ class OnnxRuntimeSession:
         try:
             return onnxruntime.InferenceSession(str(self._path), settings, providers=list(self._providers))
         except Exception as error:  # its exceptions share no base class but Exception
-            what = f"ONNX Runtime cannot load it ({sentence_of(error)})"
+            what = f"ONNX Runtime cannot load it ({runtime_sentence(error)})"
             if self._options.exact_products and _TWICE in str(error):
                 what = f"ONNX Runtime cannot load it with {_EXACT}=1, because two layers share a weight"
             raise BackendError(what, where=self._path.name) from None
@@ -150,7 +149,7 @@ class OnnxRuntimeSession:
         try:
             found: list[Array] = session.run(None, as_declared(feeds, self._ranks))
         except Exception as error:  # its exceptions share no base class but Exception
-            raise BackendError(sentence_of(error), where=self._path.name) from None
+            raise BackendError(runtime_sentence(error), where=self._path.name) from None
         return found
 
 
@@ -169,14 +168,3 @@ def settings_of(options: SessionOptions) -> onnxruntime.SessionOptions:
     if options.mode is Mode.SIMULATED:
         settings.add_session_config_entry(_AS_WRITTEN, "1")
     return settings
-
-
-def sentence_of(error: Exception) -> str:
-    """ONNX Runtime's message on one line, without its number codes, source lines and this machine's folders."""
-    text = " ".join(str(error).split())
-    if text.startswith("[ONNXRuntimeError]"):
-        text = text.split(" : ", 3)[-1]
-    if "Load model from" in text and " failed:" in text:
-        text = text.split(" failed:", 1)[1]
-    text = _SOURCE_PLACE.sub("", text)
-    return text[:300].rstrip(" .") or type(error).__name__

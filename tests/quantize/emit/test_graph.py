@@ -300,3 +300,21 @@ def test_bounds_that_a_grid_has_already_cost_no_node() -> None:
         feeds = {"x": b.random.normal(size=(64, 6)).astype(np.float32)}
         proto = emit(model, asked, make_plan(model, asked, collect(model, Split(feeds), threads=1)))
         assert sum(node.op_type == "Clip" for node in proto.graph.node) == clips
+
+
+def test_what_is_padded_has_a_zero_point_of_its_own() -> None:
+    """OpenVINO moves a Pad in front of a DequantizeLinear and pads its zero point, whoever else reads that constant."""
+    b = Builder(9)
+    h = b.node("Relu", b.conv(b.input("x", ("n", 3, 8, 8)), 3, 4))
+    h = b.node("Relu", b.conv(b.node("Pad", h, b.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1])), name="pad"), 4, 4))
+    b.output(b.conv(h, 4, 2), 4)
+    model, split = model_of(b.model(), "padded"), Split({"x": b.random.normal(size=(8, 3, 8, 8)).astype(np.float32)})
+    recipe = Recipe.parse("w8a8")
+    proto = emit(model, recipe, make_plan(model, recipe, collect(model, split, threads=1)))
+    pad = next(node for node in proto.graph.node if node.op_type == "Pad")
+    (maker,) = (node for node in proto.graph.node if pad.input[0] in node.output)
+    assert maker.op_type == "DequantizeLinear"
+    reads = [name for node in proto.graph.node for name in node.input]
+    assert reads.count(maker.input[2]) == 1
+    others = {node.input[2] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
+    assert len(others) < sum(node.op_type == "QuantizeLinear" for node in proto.graph.node)

@@ -181,7 +181,8 @@ class OpenVinoSession:
         try:
             return _core().compile_model(self._model, self._device, dict(settings))
         except Exception as error:  # its exceptions share no base class but Exception
-            raise BackendError(f"OpenVINO cannot compile it ({sentence(error)})", where=self._path.name) from None
+            what = f"OpenVINO cannot compile it ({sentence(error)})"
+            raise BackendError(what, where=self._path.name, do="choose onnxruntime") from None
 
 
 OPENVINO_CPU = OpenVino("openvino", "OpenVINO", "CPU", Facts("#00936b", ("openvino",), rank=70))

@@ -33,6 +33,9 @@ _NOISE = re.compile(
     r"Exception from \S+:\d+:|Check '.*?' failed at \S+:\d+:|FrontEnd API failed with \w+:|While validating .*?:(?= )"
 )
 _NODE = re.compile(r"While validating ONNX node '<Node\((\w+)\): (.*?)>':(.*?)(?=\n-- |\n\s*Summary:|$)", re.DOTALL)
+_REWRITING = re.compile(
+    r"\[(\w+)\] END: node: \S+ \S+ \(\S+ (\S+?)(?:/DequantizeLinear)?\[\d+\].*CALLBACK HAS THROWN:(.*)", re.DOTALL
+)
 
 
 def import_openvino() -> Any:
@@ -129,6 +132,9 @@ def _read_by(op: Any) -> str:
 
 def sentence(error: Exception) -> str:
     """OpenVINO's message on one line, without its source lines; the first node that it does not take, where named."""
+    if rewriting := _REWRITING.search(str(error)):
+        why = rewriting[3].strip().splitlines()[-1]
+        return f"its own {rewriting[1]} fails behind '{rewriting[2]}': {why.rstrip('.')}"
     found = _NODE.search(str(error))
     text = str(error) if found is None else f"'{found[2]}' ({found[1]}): {found[3]}"
     text = " ".join(_NOISE.sub(" ", " ".join(text.split())).split())

@@ -20,7 +20,7 @@ from qexplorer.measure.variant import quantized_variant, subject_of
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.openvino import backend as backend_module
 from qexplorer.run.openvino.backend import OPENVINO_CPU, OPENVINO_GPU, OpenVinoSession
-from qexplorer.run.openvino.graph import half_precision, read_graph
+from qexplorer.run.openvino.graph import half_precision, read_graph, sentence
 from qexplorer.run.protocol import KernelKind, Mode, SessionOptions
 from tests.measure.models import make_cnn, samples
 
@@ -224,6 +224,20 @@ def test_an_unknown_operator_is_named(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"nowhere\.Strange") as caught:
         session_of(path)
     assert ".cpp" not in caught.value.sentence
+
+
+def test_a_rewriting_that_fails_is_told_with_the_tensor_behind_which_it_does() -> None:
+    """Of OpenVINO's own rewriting of quantized graphs its name, the tensor of the file and the reason are told."""
+    said = (
+        "Exception from src/core/src/pass/graph_rewrite.cpp:298:\n"
+        "[VariadicSplitTransformation] END: node: opset1::VariadicSplit VariadicSplit_18869 (opset1::Multiply "
+        "gate_out/DequantizeLinear[0]:f32[1,16,1,33], opset1::Constant Constant_18868[0]:i32[]) -> (f32[1,8,1,33]) "
+        "CALLBACK HAS THROWN: Check 'TRShape::broadcast_merge_into()' failed at src/eltwise_shape_inference.hpp:26:\n"
+        "While validating node 'opset1::Subtract Subtract_27468' with friendly_name 'Subtract_27468':\n"
+        "Argument shapes are inconsistent.\n\n\n"
+    )
+    wanted = "its own VariadicSplitTransformation fails behind 'gate_out': Argument shapes are inconsistent"
+    assert sentence(RuntimeError(said)) == wanted
 
 
 @needs_openvino

@@ -1,4 +1,4 @@
-"""What every test shares: a workspace of its own, no telemetry, a hypothesis profile that does not depend on time."""
+"""What every test shares: a workspace of its own, no telemetry, short timing, a hypothesis profile without a clock."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from qexplorer.measure.effort import PLANS, Effort, TimingPlan
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # these processes share the processors; OpenMP's threads spin while they wait
@@ -28,6 +30,14 @@ def session_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         patch.setenv("QEXPLORER_WORKSPACE", str(folder))
         patch.setenv("QEXPLORER_PLACES", str(tmp_path_factory.mktemp("places")))  # nobody waits for other programs
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_timing() -> Iterator[None]:
+    """Comparisons in this process time for a tenth of a second: through every step, too short to mean anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,6 @@ from qexplorer.core.results import Status
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs.records import write_json
 from qexplorer.machine.description import describe_machine
-from qexplorer.measure import effort
-from qexplorer.measure.effort import Effort, TimingPlan
 from qexplorer.report.palette import NEUTRAL, backend_colour
 from qexplorer.run.registry import BACKENDS, reference, usable
 from tests.contract.throw_away import bring
@@ -60,9 +58,8 @@ def test_lists_colours_and_versions_know_it(capsys: pytest.CaptureFixture[str]) 
     assert found["sundial"]["available"]
 
 
-def test_it_is_compared_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_compared_and_recorded() -> None:
     """Children find it too: a comparison on it has float and a recipe, judged and timed."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
     table = qx.compare("tumour_mlp", "w8a8", backends=["sundial"], samples=32)
     assert [(run.recipe, run.backend, run.status) for run in table.runs] == [
         ("float", "sundial", Status.OK),

@@ -15,8 +15,6 @@ from qexplorer.core.formats import FORMATS, Granularity, on_a_grid
 from qexplorer.core.grid import fake_quantize
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Status
-from qexplorer.measure import effort
-from qexplorer.measure.effort import Effort, TimingPlan
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from tests.contract.format_checks import check_file, check_size, command_help, format_recipe, planned, weights_of
@@ -56,9 +54,8 @@ def test_a_new_file_is_all_that_a_format_needs(quinary: str, granularity: Granul
     check_size(recipe)
 
 
-def test_a_new_format_is_compared_in_children(quinary: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_format_is_compared_in_children(quinary: str) -> None:
     """A comparison by its short name judges and times it in processes of their own."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
     assert Recipe.parse("five").weights is not None
     table = qx.compare("tumour_mlp", "five", backends=["onnxruntime"], samples=32)
     assert [(item.recipe, item.status) for item in table.runs] == [("float", Status.OK), ("five", Status.OK)]

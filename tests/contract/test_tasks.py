@@ -18,8 +18,6 @@ from qexplorer.core.errors import DataError, UnknownName
 from qexplorer.core.plugins import METRICS, TASKS
 from qexplorer.core.results import Run, Status
 from qexplorer.core.tasks.choose import metrics_of
-from qexplorer.measure import effort
-from qexplorer.measure.effort import Effort, TimingPlan
 from qexplorer.report.comparison_charts.tradeoff import trade_info, trade_spec
 from qexplorer.report.export import comparison_csv, comparison_json
 from qexplorer.report.table import ComparisonTable, run_cells
@@ -43,19 +41,12 @@ def tables() -> dict[str, ComparisonTable]:
     return {}
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Timing too short to mean anything."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
-
-
 @pytest.fixture(params=TASKS.names())
 def compared(
     request: pytest.FixtureRequest, tables: dict[str, ComparisonTable], tmp_path: Path
 ) -> tuple[str, ComparisonTable]:
     """A task's name, and float beside w8a8 on its tiny model."""
     name = request.param
-    request.getfixturevalue("short")
     if name not in tables:
         model, data = write(CASES[name], tmp_path)
         tables[name] = qx.compare(model, ["w8a8"], data)
@@ -182,7 +173,6 @@ def test_unknown_names_are_refused(tmp_path: Path) -> None:
         METRICS.get("acuracy")
 
 
-@pytest.mark.usefixtures("short")
 def test_one_file_adds_a_metric_and_one_a_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from qexplorer.core.model import Model
-from qexplorer.measure import effort
-from qexplorer.measure.effort import Effort, TimingPlan
 from qexplorer.measure.variant import Variant
 from qexplorer.run.registry import BACKENDS
 from tests.measure import trial_backends
@@ -29,12 +27,6 @@ def cnn(tmp_path_factory: pytest.TempPathFactory) -> Model:
 def int8(cnn: Model, tmp_path_factory: pytest.TempPathFactory) -> Variant:
     """The same, quantized by ONNX Runtime's own quantizer."""
     return quantized(cnn, tmp_path_factory.mktemp("int8"))
-
-
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Timing that lasts a tenth of a second: enough to go through every step, too short to mean anything."""
-    monkeypatch.setitem(effort.PLANS, Effort.QUICK, TimingPlan(0.05, 2.0, 6, 6, 1.0, 0.02, 0.1, 6, 3.0, 0.1))
 
 
 @pytest.fixture

@@ -32,8 +32,6 @@ from qexplorer.run.registry import BACKENDS, reference
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [Recipe.parse("w8a8"), Recipe.parse("w4a8")]
 
-pytestmark = pytest.mark.usefixtures("short")
-
 
 @pytest.fixture(scope="module")
 def digits() -> Model:

@@ -53,7 +53,6 @@ def both(cnn: Model, int8: Variant) -> list[Variant]:
     return [float_variant(cnn), int8]
 
 
-@pytest.mark.usefixtures("short")
 def test_a_run_has_every_number_with_its_n(cnn: Model, both: list[Variant]) -> None:
     """Accuracy, latency, throughput, memory, energy and fidelity are there, each with how many it rests on."""
     (plain, int8), _ = run(cnn, both, data_set(40))
@@ -89,7 +88,6 @@ def test_a_run_has_every_number_with_its_n(cnn: Model, both: list[Variant]) -> N
     assert Run.from_json(int8.to_json()) == int8
 
 
-@pytest.mark.usefixtures("short")
 def test_progress_never_falls_and_brings_runs_as_they_finish(cnn: Model, both: list[Variant]) -> None:
     """Progress rises to 1, and both runs are told before they are timed, saying so."""
     runs, told = run(cnn, both, data_set(40))
@@ -103,7 +101,6 @@ def test_progress_never_falls_and_brings_runs_as_they_finish(cnn: Model, both: l
     assert waiting[0][1].latency_ms.reason == "not timed yet"
 
 
-@pytest.mark.usefixtures("short")
 def test_a_model_that_insists_on_a_batch_is_measured_at_it(tmp_path: Path) -> None:
     """With batch 1 fixed in the file, accuracy covers every sample, and time and throughput are of that batch."""
     model = make_cnn(tmp_path, batch=1)
@@ -115,7 +112,6 @@ def test_a_model_that_insists_on_a_batch_is_measured_at_it(tmp_path: Path) -> No
         assert list(found.throughput_by_batch) == [1]
 
 
-@pytest.mark.usefixtures("short")
 def test_without_labels_agreement_stands_in(cnn: Model, both: list[Variant]) -> None:
     """The float model agrees with itself by definition, without an interval; the others are counted."""
     (plain, int8), _ = run(cnn, both, data_set(40, labels=False, task="agreement"))
@@ -127,7 +123,6 @@ def test_without_labels_agreement_stands_in(cnn: Model, both: list[Variant]) -> 
     assert int8.accuracy.delta is None
 
 
-@pytest.mark.usefixtures("short")
 def test_accuracy_of_an_untrained_model_is_never_shown(tmp_path: Path) -> None:
     """Neither accuracy nor agreement has a value, with or without labels, but time and fidelity do."""
     model = make_cnn(tmp_path, untrained=True)
@@ -155,7 +150,7 @@ def test_fewer_samples_are_drawn_from_the_whole_split(cnn: Model) -> None:
     assert (subject.inputs["x"] == data.evaluation.inputs["x"][subject.positions]).all()
 
 
-@pytest.mark.usefixtures("short", "trials")
+@pytest.mark.usefixtures("trials")
 def test_wrong_answers_are_refused_and_nothing_of_them_is_shown(cnn: Model, both: list[Variant]) -> None:
     """A backend that is steps beside the simulation gets its fidelity shown, a reason, and no other number."""
     (plain, refused), _ = run(cnn, both, data_set(40), "trial-wrong")
@@ -172,7 +167,7 @@ def test_wrong_answers_are_refused_and_nothing_of_them_is_shown(cnn: Model, both
     assert refused.memory is None
 
 
-@pytest.mark.usefixtures("short", "trials")
+@pytest.mark.usefixtures("trials")
 @pytest.mark.parametrize(("backend", "words"), [("trial-crash", "SIGABRT"), ("trial-crash-timed", "timing it failed")])
 def test_a_backend_that_crashes_loses_its_own_run_only(
     cnn: Model, both: list[Variant], backend: str, words: str

@@ -54,7 +54,6 @@ def _found(folder: Path) -> Comparison:
     return compare(make_cnn(folder), [Recipe.parse("w8a8"), Recipe.parse("w4")], data_set(24, labels=False))
 
 
-@pytest.mark.usefixtures("short")
 def test_answers_are_those_of_one_process_and_times_of_one_machine(
     tmp_path: Path, children: type[_Children], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +74,6 @@ def test_answers_are_those_of_one_process_and_times_of_one_machine(
     assert "name" not in here.machine
 
 
-@pytest.mark.usefixtures("short")
 def test_where_no_worker_gives_its_machine_the_asking_one_takes_the_times(
     tmp_path: Path, children: type[_Children], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +104,6 @@ def test_a_run_says_which_machine_found_what(tmp_path: Path) -> None:
     assert run.notes == ("answers, kernels and memory were found on lab-1 (one), times on lab-2 (other)",)
 
 
-@pytest.mark.usefixtures("short")
 def test_a_machine_with_other_packages_is_refused(
     tmp_path: Path, children: type[_Children], monkeypatch: pytest.MonkeyPatch
 ) -> None:

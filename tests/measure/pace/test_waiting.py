@@ -43,7 +43,7 @@ def test_judging_tells_each_batch_size_that_is_prepared_and_fills_up_the_last_ba
     assert {wait.path for wait in told if wait is not None} == {str(int8.path)}
 
 
-@pytest.mark.usefixtures("short", "trials")
+@pytest.mark.usefixtures("trials")
 def test_timing_tells_what_is_prepared(cnn: Model, int8: Variant, tmp_path: Path) -> None:
     """A file that nothing was kept of is told while it is timed, too."""
     subject, told = subject_of(cnn, data_set(4), None), list[Wait | None]()

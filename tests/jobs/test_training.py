@@ -14,9 +14,10 @@ from qexplorer.core.files import read_sealed
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.jobs import manager
-from qexplorer.jobs.kinds.train import FORETELL, TRAIN, ForetellOrder, TrainOrder, diary_now
+from qexplorer.jobs.kinds.train import FORETELL, TRAIN, ForetellOrder, TrainOrder, TrainResult, diary_now
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.jobs.records import job_folder, read_json
+from qexplorer.jobs.report import Report
 from qexplorer.jobs.training import look_at, looked_at, stop
 from qexplorer.quantize.quantize import kept_quantized
 from qexplorer.quantize.training.recipes import trained
@@ -29,6 +30,11 @@ def order(epochs: int = EPOCHS, seed: int = 0, until: int = 0) -> TrainOrder:
     """A training of the smallest sample: some seconds."""
     recipe = trained(Recipe.parse("w2a8"), epochs=epochs, seed=seed)
     return TrainOrder(model=MODEL, data=DATA, recipe=recipe, until=until)
+
+
+def made_here(one: TrainOrder) -> TrainResult:
+    """What the job makes of an order, made in this process, which has PyTorch loaded."""
+    return TRAIN.work(one, Report("train-0123456789ab", lambda _: None))
 
 
 def until_epoch(job_id: str, one: TrainOrder, epochs: int) -> None:
@@ -69,9 +75,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPa
     assert path is not None
     bits = sha256_file(path)
     monkeypatch.setenv("QEXPLORER_WORKSPACE", str(tmp_path / "other"))
-    whole = TRAIN.result_of(finished(TRAIN, order(80)))
-    assert whole is not None
-    other, straight = kept_quantized(whole.digest), diary_now(order(80))
+    other, straight = kept_quantized(made_here(order(80)).digest), diary_now(order(80))
     assert other is not None
     assert straight is not None
     assert sha256_file(other) == bits
@@ -91,36 +95,19 @@ def test_a_stopped_training_is_a_recipe_of_its_own() -> None:
     assert made.recipe.algorithms[0].options["until"] == made.until
     path = kept_quantized(made.digest)
     assert path is not None
-    again = TRAIN.result_of(finished(TRAIN, one.model_copy(update={"until": made.until})))
-    assert again is not None
+    again = made_here(one.model_copy(update={"until": made.until}))
     assert (again.digest, again.until) == (made.digest, made.until)
     plan = {layer.name: layer.reason for layer in made.layers}
     assert f"trained for {made.until} epochs" in plan["hidden1"]
 
 
-def test_a_cancelled_training_keeps_its_best_state() -> None:
-    """Cancelled, nothing is made; what the diary had come to can be kept without training on."""
+def test_two_sessions_share_one_training_and_what_the_last_leaves_is_kept() -> None:
+    """Equal orders are one job; what each looks at is drawn; one who leaves does not end it for the other. The last one
+    cancels it: nothing is made, and what the diary had come to can be kept without training on."""
     one = order(1000, seed=3)
-    job_id = manager.submit(TRAIN, one)
-    until_epoch(job_id, one, 2)
-    assert manager.cancel(job_id).status is JobStatus.CANCELLED
-    diary = diary_now(one)
-    assert diary is not None
-    state = finished(TRAIN, one.model_copy(update={"until": diary.trained}))
-    made = TRAIN.result_of(state)
-    assert made is not None, state.error
-    assert made.until == diary.trained
-    after = diary_now(one)
-    assert after is not None
-    assert after.epochs == diary.epochs, "nothing was trained for it"
-
-
-def test_two_sessions_share_one_training_and_look_at_layers_of_their_own() -> None:
-    """Equal orders are one job; what each looks at is drawn; one who leaves does not end it for the other."""
-    one = order(1000, seed=5)
     job_id = manager.submit(TRAIN, one, "ada")
     assert manager.submit(TRAIN, one, "bob") == job_id
-    until_epoch(job_id, one, 1)
+    until_epoch(job_id, one, 2)
     diary = diary_now(one)
     assert diary is not None
     look_at(job_id, 0)
@@ -130,6 +117,14 @@ def test_two_sessions_share_one_training_and_look_at_layers_of_their_own() -> No
     assert set(looked) == {diary.layers[0], diary.layers[-1]}
     assert manager.leave(job_id, "ada").is_running
     assert manager.leave(job_id, "bob").status is JobStatus.CANCELLED
+    assert not list(workspace("quantized").glob("*.onnx"))
+    diary = diary_now(one)
+    assert diary is not None
+    made = made_here(one.model_copy(update={"until": diary.trained}))
+    assert made.until == diary.trained
+    after = diary_now(one)
+    assert after is not None
+    assert after.epochs == diary.epochs, "nothing was trained for it"
 
 
 def test_a_training_is_foretold_from_a_few_of_its_steps() -> None:

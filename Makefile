@@ -14,7 +14,8 @@ app: $(VENV)/.installed
 	$(BIN)/qexplorer app
 
 # Types are checked beside the browser's tests, which wait more than they compute. Tests wait too, for children and for
-# times to pass: three processes keep two processors at work.
+# times to pass: three processes keep two processors at work. A file's tests stay in one of them, which makes once what
+# they share; files go in their order, so that the long ones are not the last.
 test: style unit
 	$(MAKE) --jobs=2 types browser
 
@@ -29,7 +30,7 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n 3 -m "not browser"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not browser"
 
 browser: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n 2 -m browser

@@ -185,7 +185,8 @@ def test_the_controls_of_distributions_offer_every_format(workspace_folder: Path
     """Chosen, the levels are drawn over the histogram, its error is told, and the recipe can take it."""
     app = _distributions_page(workspace_folder, weight_granularity=str(granularity))
     for name in (each for each in scaled if not get_format(each).is_uniform):
-        app.selectbox("keep:weight_numbers").set_value(name).run()
+        app.selectbox("keep:weight_numbers").set_value(name)
+        next(b for b in app.button if b.key == "use_for_all").click().run()
         assert not app.exception, name
         assert not app.error, name
         assert f"{name} {'blocks of 32' if granularity == 'block' else f'per {granularity}'}, range:" in texts(app)
@@ -194,7 +195,6 @@ def test_the_controls_of_distributions_offer_every_format(workspace_folder: Path
         if granularity is Granularity.TENSOR:
             assert data["format"]["kind"] == "levels", name
             assert len(data["format"]["levels"]) > 1, name
-        next(b for b in app.button if b.key == "use_for_all").click().run()
         weights = Recipe.parse(app.session_state["qexplorer_state"].recipe).weights
         assert weights is not None, name
         assert (weights.format, weights.granularity) == (name, granularity)

@@ -20,4 +20,4 @@ def runtime_sentence(error: Exception) -> str:
     if unknown := _UNKNOWN.search(text):
         domain, op = unknown.groups()
         return f"it has no operator {op}" + (f" of the domain '{domain}'" if domain else "")
-    return _PLACE.sub("", text)[:300].rstrip(" .") or type(error).__name__
+    return _PLACE.sub("", text)[:300].strip(" .") or type(error).__name__

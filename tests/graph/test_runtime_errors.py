@@ -19,6 +19,10 @@ from qexplorer.graph.runtime_errors import runtime_sentence
             "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : no kernel for X : Conv(1)\n at node 'a'. ",
             "no kernel for X : Conv(1) at node 'a'",
         ),
+        ("[ONNXRuntimeError] : 1 : FAIL : Load model from /home/me/m.onnx failed: bad node", "bad node"),
+        ("[ONNXRuntimeError] : 1 : FAIL : a : b", "a : b"),
+        ("/src/onnxruntime/core/graph/model.cc:150 onnxruntime::Model::Model(x, y) Unknown type", "Unknown type"),
+        ("x" * 400, "x" * 300),
         ("", "RuntimeError"),
         (
             "[ONNXRuntimeError] : 1 : FAIL : Fatal error: PACTOps:RequantShift(-1) is not a registered function/op",

@@ -15,7 +15,7 @@ from qexplorer.core.recipe import ActivationSpec, Recipe, WeightSpec
 from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.onnxruntime.kernels import kernels_of
-from qexplorer.run.onnxruntime.session import sentence_of, settings_of
+from qexplorer.run.onnxruntime.session import settings_of
 from qexplorer.run.protocol import Mode, Session, SessionOptions
 from tests.measure.models import make_cnn, quantized, samples
 from tests.quantize.graphs import Builder
@@ -44,25 +44,6 @@ def test_threads_are_those_of_an_operator() -> None:
     """Operators run one after the other, and nothing is told to terminals."""
     found = settings_of(SessionOptions(threads=3))
     assert (found.intra_op_num_threads, found.inter_op_num_threads, found.log_severity_level) == (3, 1, 4)
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        (
-            "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find\n an implementation.",
-            "Could not find an implementation",
-        ),
-        ("[ONNXRuntimeError] : 1 : FAIL : Load model from /home/me/m.onnx failed: bad node", " bad node"),
-        ("[ONNXRuntimeError] : 1 : FAIL : a : b", "a : b"),
-        ("/src/onnxruntime/core/graph/model.cc:150 onnxruntime::Model::Model(x, y) Unknown type", "Unknown type"),
-        ("x" * 400, "x" * 300),
-        ("", "ValueError"),
-    ],
-)
-def test_messages_are_told_without_codes_and_folders(said: str, told: str) -> None:
-    """Without numbers, places in its source and this machine's folders; of a long one the beginning."""
-    assert sentence_of(ValueError(said)) == told
 
 
 def test_exact_products_do_not_change_what_runs_or_comes_out(tmp_path: Path) -> None:

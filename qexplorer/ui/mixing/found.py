@@ -57,7 +57,10 @@ def draw_found(
         live: while the search goes on: nothing can be chosen yet.
         again: searches again, with latencies that are measured then.
     """
-    st.markdown(as_plain(chosen_sentence(report)))
+    if live and not report.verified:
+        st.markdown("No mix was measured yet.")
+    else:
+        st.markdown(as_plain(chosen_sentence(report)))
     if hidden := hidden_sentence(report):
         st.markdown(as_plain(hidden))
     if live:

@@ -202,6 +202,7 @@ def test_rules_match_by_name_and_by_operator() -> None:
         ("weights: {format: fp16}", "weights and activations alike"),
         ("weights: {format: fp16, granularity: tensor}\nactivations: {format: bf16}", "weights and activations alike"),
         ("activations: {format: int16, mode: dynamic}", "dynamic activations are uint8"),
+        ("activations: {format: int8, mode: dynamic}", "dynamic activations are uint8"),
         ("w4-b7", "block"),
         ("w4-b32-b64", "'b32' and 'b64' both say what shares a scale; name one of them"),
         ("w8-tensor-b32", "'tensor' and 'b32' both say what shares a scale"),

@@ -103,7 +103,7 @@ def test_what_a_job_failed_of_is_said_with_its_step_where_a_person_gave_nothing_
 
 @pytest.mark.parametrize(
     ("ago", "starter", "running"),
-    [(0.0, None, True), (0.0, ME, True), (0.0, REUSED, False), (START_S + 5, ME, False), (START_S - 5, ME, True)],
+    [(0.0, None, True), (0.0, ME, True), (0.0, REUSED, False), (30.0, ME, False), (START_S - 5, ME, True)],
 )
 def test_an_order_without_a_process_is_being_started_for_a_moment(
     ago: float, starter: dict[str, Any] | None, running: bool

@@ -46,22 +46,17 @@ def test_a_stream_runs_what_was_ordered_until_the_page_says_otherwise(folder: Pa
         steer("live-000000000000", {"a": A}, None)
 
 
-def test_of_a_long_stream_its_end_is_read_in_whole_windows(folder: Path) -> None:
+@pytest.mark.parametrize("beyond", ["", '{"t_s": 5', '{"t_s": 500.0, "sid'])
+def test_of_a_long_stream_its_end_is_read_in_whole_windows(folder: Path, beyond: str) -> None:
     """A line that was cut at the beginning, and one that is still being written, are no windows."""
-    parts = {"sides": {}, "cpu_percent": [3.5], "rss_bytes": 5}
-    lines = [json.dumps({"t_s": float(i), **parts}) for i in range(9000)]
-    windows = [LiveWindow.from_json(json.loads(line)) for line in (lines[0], lines[-1])]
-    text = "\n".join(lines) + '\n{"t_s": 5'
-    (folder / WINDOWS).write_text(text)
-    found = windows_of(JOB)
-    assert found[-1] == windows[1]
-    assert 1 < len(found) < 9000
-    assert [window.t_s for window in found] == [float(i) for i in range(9000 - len(found), 9000)]
-    assert (
-        sum(len(line) + 1 for line in lines[-len(found) :])
-        <= 400_000
-        < sum(len(line) + 1 for line in lines[-len(found) - 2 :])
-    )
+    parts = {"sides": {}, "cpu_percent": [3.5] * 400, "rss_bytes": 5}
+    lines = [json.dumps({"t_s": float(i), **parts}) for i in range(1000, 1300)]
+    windows = [LiveWindow.from_json(json.loads(line)) for line in lines]
+    (folder / WINDOWS).write_text("\n".join(lines) + "\n" + beyond)
+    fit = (400_000 - len(beyond)) // (len(lines[0]) + 1)
+    assert len({len(line) for line in lines}) == 1
+    assert 1 < fit < 300
+    assert windows_of(JOB) == windows[-fit:]
     (folder / WINDOWS).write_text(lines[0] + "\n")
     assert windows_of(JOB) == windows[:1]
 
@@ -86,6 +81,8 @@ def test_a_training_looks_at_the_layers_that_were_looked_at_last(folder: Path) -
     os.utime(folder / "look" / "2", (0, 0))
     os.utime(folder / "look" / "7", (0, 0))
     assert looked_at(folder, [f"l{i}" for i in range(8)]) == ["l3", "l4", "l5", "l1"]
+    os.utime(folder / "look" / "3", (0, 0))
+    assert looked_at(folder, [f"l{i}" for i in range(8)]) == ["l4", "l5", "l1"], "a minute ago is long ago"
 
 
 def test_a_training_stops_where_that_was_asked(folder: Path) -> None:

@@ -64,3 +64,14 @@ def test_a_run_without_energy_is_left_out_with_its_reason() -> None:
     found, left_out = footprints([float_run(energy_mj=Energy(None, None, "measured:rapl", "drowned"))], GIVEN)
     assert not found
     assert left_out == (("float", "drowned"),)
+
+
+def test_an_energy_of_zero_is_no_bar_and_an_end_at_zero_no_interval() -> None:
+    """Nothing can be divided by it: it is left out with a reason, or drawn without an interval."""
+    found, left_out = footprints([float_run(energy_mj=measured(0.0, 0.0, 1.0))], GIVEN)
+    assert not found
+    assert left_out == (("float", "it took no energy that could be told from zero"),)
+    whole = comparison(float_run(energy_mj=measured(36.0, 0.0, 72.0)))
+    for info in (battery_info(whole, GIVEN), carbon_info(whole, GIVEN)):
+        (row,) = info.rows
+        assert (row.value.low, row.value.high) == (None, None)

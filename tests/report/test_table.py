@@ -171,3 +171,14 @@ def test_noise_is_flagged_wherever_a_number_rests_on_it() -> None:
     assert (row["energy_valid"], row["energy_ratio"], row["energy_ratio_high"]) == ("False", "0.5", "0.6")
     assert (row["throughput_batch"], row["throughput_low_per_s"], row["throughput_valid"]) == ("8", "7000.0", "True")
     assert row["effort"] == "quick"
+
+
+def test_every_line_of_the_csv_says_which_data_and_when() -> None:
+    """The model, the samples that calibrated and of how many, and how many are in both parts; empty if not known."""
+    data = {"name": "points", "n_calibration": 64, "n_calibration_available": 1000, "n_shared": 3}
+    found = replace(comparison(GOOD), data=data)
+    (line,) = csv.DictReader(io.StringIO(comparison_csv(found)))
+    assert (line["n_calibration"], line["n_calibration_available"], line["n_shared"]) == ("64", "1000", "3")
+    assert (line["model"], line["created"]) == (found.model["name"], found.created)
+    (line,) = csv.DictReader(io.StringIO(comparison_csv(replace(found, data={"name": "points"}))))
+    assert (line["n_calibration"], line["n_shared"], line["cautions"]) == ("", "", "")

@@ -71,3 +71,39 @@ def test_likeness_to_float_is_asked_for_in_its_own_words() -> None:
     assert possible_loss(runs[1], 1) == pytest.approx(-30.1)
     assert question(runs) == "How near to float must the answers stay? SQNR (dB)"
     assert [place.text for place in allowances(runs)] == ["at least 30.1 dB", "whatever it takes"]
+
+
+def test_runs_whose_place_has_the_same_words_share_one_that_allows_both() -> None:
+    """The larger loss decides, in whatever order they are; one without a number is only among whatever it takes."""
+    a, b = run("w8", loss=0.0105, ms=0.2, size=300), run("w4", loss=0.0108, ms=0.3, size=200)
+    for runs in ([a, b], [b, a]):
+        (place, last) = allowances([float_run(), *runs])
+        assert place.loss == possible_loss(b, 2)
+        assert {each.recipe for each in two_of(runs, place.loss)} == {"w8", "w4"}
+        assert last.text == "whatever it takes"
+    equal = quantized_run(accuracy=stated("sqnr", math.inf, 50))
+    assert [place.text for place in allowances([float_run(), equal])] == ["whatever it takes"]
+
+
+def test_of_two_as_fast_the_smaller_is_shown_first() -> None:
+    """And of two as small the faster."""
+    wide, narrow = run("w8", loss=0.0, ms=0.1, size=300), run("w4", loss=0.0, ms=0.1, size=200)
+    assert [each.recipe for each in two_of([wide, narrow], 1.0)] == ["w4", "w8"]
+    slow, quick, first = (run(name, loss=0.0, ms=ms, size=200) for name, ms in (("a", 0.3), ("b", 0.2), ("c", 0.1)))
+    large = replace(first, size=Size(900, 900))
+    assert [each.recipe for each in two_of([slow, quick, large], 1.0)] == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ends", "loss"),
+    [("sqnr", 25.0, (24.0, 26.0), -24.0), ("perplexity", 3.0, (2.0, 5.0), 4.0), ("accuracy", 0.9, (0.8, 0.95), 0.2)],
+)
+def test_without_a_difference_the_distance_from_the_best_value_counts(
+    name: str, value: float, ends: tuple[float, float], loss: float
+) -> None:
+    """From the worse end of the interval, and from the value itself where there is none."""
+    found = replace(stated(name, value, 50), ci95=ends)
+    assert possible_loss(quantized_run(accuracy=found), 1) == pytest.approx(loss)
+    best = value - (ends[0] if found.direction == "higher" else ends[1])
+    alone = loss - best if found.direction == "higher" else loss + best
+    assert possible_loss(quantized_run(accuracy=replace(found, ci95=None)), 1) == pytest.approx(alone)

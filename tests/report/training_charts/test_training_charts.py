@@ -11,7 +11,14 @@ from qexplorer.quantize.training.diaries.forecast import TrainingForecast
 from qexplorer.quantize.training.seen import Epoch, FloatVerdict
 from qexplorer.report.chart_files.saved_charts import chart_csv, chart_svg
 from qexplorer.report.training_charts.curves import curve_points, held_lines, loss_spec, metric_spec, shown_epochs
-from qexplorer.report.training_charts.inside import gradient_rows, gradient_spec, scale_spec, weight_rows, weight_spec
+from qexplorer.report.training_charts.inside import (
+    gradient_rows,
+    gradient_spec,
+    scale_rows,
+    scale_spec,
+    weight_rows,
+    weight_spec,
+)
 from qexplorer.report.training_charts.words import (
     choice_text,
     cost_text,
@@ -210,3 +217,17 @@ def test_how_far_a_training_is() -> None:
     assert "float" not in won(replace(DIARY, float_=FloatVerdict(0.1, None)))
     assert integer_text(DIARY, None) is None
     assert integer_text(replace(DIARY, metric=None), 0.5) is None
+
+
+def test_what_moves_inside_lies_at_its_part_of_an_epoch() -> None:
+    """A step is a share of the steps of an epoch; a chosen scale is marked; bins are as wide as the look says."""
+    moments = (replace(MOMENTS[0], scales={"fc.weight": 1.1, "x": 0.5}), MOMENTS[1])
+    assert scale_rows(replace(DIARY, moments=moments), ("fc.weight",)) == [
+        {"epoch": 0.6, "tensor": "fc.weight", "ratio": 1.1, "chosen": True},
+        {"epoch": 0.6, "tensor": "x", "ratio": 0.5, "chosen": False},
+        {"epoch": 1.8, "tensor": "fc.weight", "ratio": 0.9, "chosen": True},
+    ]
+    assert [(row["epoch"], row["norm"]) for row in gradient_rows(DIARY)] == [(0.6, 10.0), (0.6, 0.5), (1.8, 5.0)]
+    wide = weight_rows(replace(LOOK, width=0.5))
+    assert [(row["low"], row["high"]) for row in wide] == [(-2.0, -1.5), (-1.5, -1.0), (-1.0, -0.5), (-0.5, 0.0)]
+    assert [(row["now"], row["before"]) for row in wide] == [(0.125, 0.0), (0.375, 0.25), (0.375, 0.5), (0.125, 0.25)]

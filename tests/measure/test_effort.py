@@ -11,7 +11,7 @@ import pytest
 
 from qexplorer.core.errors import UnknownName
 from qexplorer.measure import effort as module
-from qexplorer.measure.effort import Effort, effort_of
+from qexplorer.measure.effort import BATCHES, EVALUATION_BATCH, Effort, TimingPlan, effort_of
 from qexplorer.measure.metrics.statistics import median_interval
 from qexplorer.measure.timing.paired import LEAST_LOADS
 from qexplorer.measure.timing.sweep import CELL_S
@@ -48,6 +48,22 @@ def test_a_plan_fits_its_time(effort: Effort) -> None:
 def test_only_report_has_calls_enough_for_p99_of_any_model() -> None:
     """The longest effort promises 368 calls of every variant, however slow."""
     assert PLANS[Effort.REPORT].min_calls >= 368
+
+
+def test_who_times_has_hung_ten_minutes_after_the_slowest_model() -> None:
+    """Latency and throughput, each twice its budget and as often as patience says, and three times the energy."""
+    plan = TimingPlan(10.0, 3.0, 36, 6, 10.0, 5.0, 2.0)
+    assert plan.longest_s == 600 + 3 * (2 * 10 + 2 * 5) + 3 * 2
+
+
+def test_the_largest_batch_of_throughput_is_that_of_accuracy() -> None:
+    """Latency's is a single sample; quick makes no more loadings, rounds or calls than the longer efforts."""
+    assert (BATCHES[0], BATCHES[-1]) == (1, EVALUATION_BATCH)
+    assert list(BATCHES) == sorted(set(BATCHES))
+    plans = [PLANS[each] for each in (Effort.QUICK, Effort.STANDARD, Effort.REPORT)]
+    for name in ("budget_s", "min_calls", "min_rounds", "throughput_s", "energy_s", "loads", "warm_ms", "cool_share"):
+        values = [getattr(plan, name) for plan in plans]
+        assert values == sorted(values), name
 
 
 def test_an_effort_by_its_name_or_by_the_old_switch() -> None:

@@ -61,10 +61,10 @@ def test_another_infinity_in_the_same_place_is_refused(other: float) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16], ids=["float16", "bfloat16"])
 def test_one_rounding_of_a_16_bit_output_passes_however_deep_the_graph_is(dtype: type) -> None:
-    """One place in the last of 11 or 8 bits passes; three ask for a look, also behind a hundred layers."""
+    """One place in the last of 11 or 8 bits passes; two ask for a look, also behind a hundred layers."""
     unit = float(ml_dtypes.finfo(dtype).eps) / 2
     expected = np.full((1, 4), 1.0).astype(dtype)
-    for places, passes in ((1, True), (3, False)):
+    for places, passes in ((1, True), (2, False)):
         ours = np.full((1, 4), 1 + 2 * unit * places).astype(dtype)
         found = differences([ours], [expected], ["y"], {}, batch=1, n=1, layers=100)
         assert explained(found) == passes

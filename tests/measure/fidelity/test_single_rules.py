@@ -72,6 +72,14 @@ def test_groups_are_halved_until_what_cannot_be_seen_is_alone(looks: int, asked:
     assert told == pytest.approx([(i + 1) / looks for i in range(len(asked))])
 
 
+def test_no_more_than_24_graphs_are_loaded_to_look() -> None:
+    """Each costs the backend a loading and a run, however many points cannot be seen."""
+    folder: Any = SimpleNamespace(asked=[])
+    reader = Reader(None, None, [], None, folder, [[np.zeros(1, F32)]])  # type: ignore[arg-type]
+    assert reader.by_groups([point("x")] * 100) == {}
+    assert len(folder.asked) == 24
+
+
 def test_some_samples_of_a_batch_are_its_rows() -> None:
     """All where none is named; an array that has no row for each sample has no samples."""
     array = np.arange(8).reshape(4, 2)

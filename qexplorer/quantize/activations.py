@@ -230,12 +230,13 @@ def _bounding(source: Source, decisions: Mapping[str, Decision], view: GraphInde
 
 
 def bounded(grid: Grid, low: float, high: float) -> Grid:
-    """``grid`` without the codes of values outside ``[low, high]``; levels that are not even stay, as the node does."""
+    """``grid`` without the codes of values outside ``[low, high]``; with that of ``high`` alone if it is below ``low``
+    (Clip, opset 13). Levels that are not even stay, as the node does."""
     if not grid.format.is_uniform:
         return grid
     lowest = grid.qmin if low == -np.inf else _code(low, grid)
     highest = grid.qmax if high == np.inf else _code(high, grid)
-    return replace(grid, qmin=lowest, qmax=max(lowest, highest))
+    return replace(grid, qmin=min(lowest, highest), qmax=highest)
 
 
 def _code(value: float, grid: Grid) -> int:

@@ -46,3 +46,14 @@ def test_a_draw_inside_a_branch_counts() -> None:
 def test_an_operator_of_another_domain_does_not_draw_by_its_name() -> None:
     """What a name means is said by its domain."""
     assert drawn(_index([_node("Bernoulli", ["x"], ["y"], domain="mine")], ["y"])) is None
+
+
+def test_of_two_draws_the_one_behind_the_first_output_is_told() -> None:
+    """Outputs are told in the graph's order, with the node that the first of them has its numbers from."""
+    nodes = [
+        _node("RandomUniformLike", ["x"], ["r"], "early"),
+        _node("Multinomial", ["x"], ["m"], "late", dtype=7),
+        _node("Relu", ["r"], ["y"]),
+        _node("Abs", ["m"], ["z"]),
+    ]
+    assert drawn(_index(nodes, ["z", "y"])) == RandomReach("late", "Multinomial", ("z", "y"))

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from qexplorer.graph.walk import all_graphs, all_nodes, all_tensors, captured_names, fed_inputs, names_inside, subgraphs
+from qexplorer.graph.constant_nodes import constant_value
+from qexplorer.graph.walk import (
+    all_graphs,
+    all_nodes,
+    all_tensors,
+    captured_names,
+    default_opset,
+    fed_inputs,
+    names_inside,
+    subgraphs,
+)
 
 
 def _value(name: str) -> onnx.ValueInfoProto:
@@ -114,3 +127,44 @@ def test_training_information_is_walked_too() -> None:
     proto.training_info.add().algorithm.initializer.append(_tensor("step"))
     assert [name for name, tensor in all_tensors(proto) if tensor.name == "step"] == ["step"]
     assert len(list(all_graphs(proto))) == 7
+
+
+@pytest.mark.parametrize(
+    ("imports", "version"),
+    [
+        ([("", 17)], 17),
+        ([("ai.onnx", 18)], 18),
+        ([("", 12), ("ai.onnx", 14)], 14),
+        ([("", 17), ("ai.onnx.ml", 30)], 17),
+        ([("ai.onnx.ml", 3)], 0),
+    ],
+)
+def test_the_default_operator_set_is_onnxs_own(imports: list[tuple[str, int]], version: int) -> None:
+    """Under either of its names; versions of other domains are not its."""
+    graph = helper.make_graph([], "g", [], [])
+    opsets = [helper.make_opsetid(domain, number) for domain, number in imports]
+    assert default_opset(helper.make_model(graph, opset_imports=opsets)) == version
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kind", "shape"),
+    [
+        ({"value_float": 1.5}, "float32", ()),
+        ({"value_floats": [1.5, 2.0]}, "float32", (2,)),
+        ({"value_int": 2**40}, "int64", ()),
+        ({"value_ints": [2**40, -1]}, "int64", (2,)),
+        ({"value": numpy_helper.from_array(np.ones((2, 1), np.int8))}, "int8", (2, 1)),
+    ],
+)
+def test_a_constant_node_holds_numbers_of_the_type_that_onnx_says(
+    attributes: dict[str, Any], kind: str, shape: tuple[int, ...]
+) -> None:
+    """Whole numbers have 64 bits, others 32 (Constant, opset 13); text and other domains' nodes hold none."""
+    found = constant_value(helper.make_node("Constant", [], ["k"], **attributes))
+    assert found is not None
+    array = numpy_helper.to_array(found)
+    assert (str(array.dtype), array.shape) == (kind, shape)
+    (given,) = attributes.values()
+    np.testing.assert_array_equal(array, 1 if isinstance(given, TensorProto) else given)
+    assert constant_value(helper.make_node("Constant", [], ["k"], domain="mine", **attributes)) is None
+    assert constant_value(helper.make_node("Constant", [], ["k"], value_string="text")) is None

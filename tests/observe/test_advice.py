@@ -106,6 +106,16 @@ def test_the_lower_end_alone_can_be_wrong() -> None:
     assert found.low > 1.5 * low
 
 
+def test_a_lower_end_that_cuts_deep_is_moved_out_alone() -> None:
+    """Wider, although the upper end stays."""
+    stats, kind = stats_of(SHAPES["normal"]), get_format("int4")
+    low, high = calibrate(stats, "mse", format=kind, symmetric=False)
+    grid = grid_from_range(low / 3, high, kind, symmetric=False)
+    found = clip_advice(stats.histogram, grid, symmetric=False)
+    assert (found.direction, found.high) == (ClipDirection.WIDER, float(grid.high))
+    assert found.low < 1.5 * float(grid.low)
+
+
 def test_channels_of_which_nothing_is_left_are_counted() -> None:
     """On one grid, channels below half a step become zero: 6 of 8, while the tensor's figure is good."""
     w = np.random.default_rng(0).normal(size=(8, 9)).astype(np.float32)

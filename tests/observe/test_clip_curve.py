@@ -54,6 +54,19 @@ def test_a_calibrators_share_is_that_of_the_whole_range(low: float, high: float,
     assert (chosen.low, chosen.high) == pytest.approx((0.9 * low, 0.9 * high), rel=1e-6)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_share_is_of_the_width_or_of_the_reach(symmetric: bool, sign: int) -> None:
+    """Of ends that are clipped unlike: what is left of both together, or of the farther one where they move alike."""
+    values = sign * np.where(VALUES > 0, VALUES**3, VALUES)
+    stats = array_stats("w", values, 0)
+    (chosen,) = clip_curve(stats, get_format("int8"), symmetric=symmetric, calibrators=("percentile",)).chosen
+    low, high = float(values.min()), float(values.max())
+    wanted = max(-chosen.low, chosen.high) / max(-low, high) if symmetric else (chosen.high - chosen.low) / (high - low)
+    assert chosen.share == pytest.approx(wanted, rel=1e-6)
+    assert chosen.share < 0.95
+
+
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_a_tensor_of_zeros_has_no_error_anywhere(symmetric: bool) -> None:
     """Without values beside zero every range is exact and none of anything, and nothing fails."""

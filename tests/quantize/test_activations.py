@@ -69,6 +69,8 @@ def test_what_was_not_finite_on_data_has_no_grid(bad: float) -> None:
     values = np.linspace(-1, 1, 60, dtype=np.float32).reshape(10, 6)
     assert missing_statistics(source, {"x": array_stats("x", values, None)}, view) is None
     assert "no statistics were collected for 'x'" in (missing_statistics(source, {}, view) or "")
+    empty = array_stats("x", values[:0], None)
+    assert missing_statistics(source, {"x": empty}, view) == "no statistics were collected for 'x'"
     broken = values.copy()
     broken[3, 2] = bad
     said = missing_statistics(source, {"x": array_stats("x", broken, None)}, view)
@@ -110,6 +112,7 @@ def _chain(*operators: str, recipe: str = "w8a8") -> tuple[Model, Plan, dict[str
         (("Clip 0 1", "Clip 2 6"), (2, 2)),
         (("Relu", "Clip - -1"), (-1, -1)),
         (("Clip -9 -1", "Relu"), (0, 0)),
+        (("Relu", "Clip 3 1"), (1, 1)),
     ],
     ids=str,
 )

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 __all__ = ["fused"]
 
@@ -37,7 +38,7 @@ def fused(proto: onnx.ModelProto) -> onnx.ModelProto:
     made = [_rewritten(model.graph, node) for node in list(model.graph) if not node.domain]
     if not any(made):
         return proto
-    ir.passes.common.RemoveUnusedNodesPass()(model)
+    RemoveUnusedNodesPass()(model)
     return ir.to_proto(model)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import onnxruntime as ort
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.load.normal.fold import folded
@@ -153,3 +154,100 @@ def test_a_multiple_of_the_batch_is_not_known() -> None:
         ]
         before = graph(nodes, ["n", 8])
         assert same_answers(before, with_known_shapes(before), (1, 8), (3, 8))
+
+
+_N = helper.make_node
+_SHAPE = _N("Shape", ["x"], ["s"])
+_TAIL = _N("Shape", ["x"], ["s"], start=1)
+_SIX, _EIGHT = (_N("Gather", ["s", place], [to]) for place, to in (("one", "six"), ("two", "eight")))
+ARITHMETIC: dict[str, tuple[list[onnx.NodeProto], bool]] = {
+    # what is computed of the shape (n, 6, 8), up to "v", and whether it is known before the model runs
+    "the tail of a shape": ([_N("Shape", ["x"], ["v"], start=1)], True),
+    "its last length": ([_N("Shape", ["x"], ["v"], start=-1)], True),
+    "between two places": ([_N("Shape", ["x"], ["v"], start=1, end=2)], True),
+    "its beginning": ([_N("Shape", ["x"], ["v"], end=1)], False),
+    "one place from the end": ([_SHAPE, _N("Gather", ["s", "minus"], ["v"])], True),
+    "two places turned over": ([_SHAPE, _N("Gather", ["s", "turned"], ["v"])], True),
+    "the batch": ([_SHAPE, _N("Gather", ["s", "zero"], ["v"])], False),
+    "a slice": ([_SHAPE, _N("Slice", ["s", "at1", "at3"], ["v"])], True),
+    "a slice beyond the end": ([_SHAPE, _N("Slice", ["s", "at1", "far"], ["v"])], True),
+    "a slice from the end": ([_SHAPE, _N("Slice", ["s", "every", "far"], ["v"])], True),
+    "every second": ([_TAIL, _N("Slice", ["s", "first", "far", "first", "at2"], ["v"])], True),
+    "backwards": ([_SHAPE, _N("Slice", ["s", "every", "first", "first", "every"], ["v"])], False),
+    "a slice with the batch in it": ([_SHAPE, _N("Slice", ["s", "first", "at1"], ["v"])], False),
+    "a scalar in brackets": ([_SHAPE, _SIX, _N("Unsqueeze", ["six", "first"], ["v"])], True),
+    "a vector in brackets": ([_TAIL, _N("Unsqueeze", ["s", "first"], ["v"])], True),
+    "out of brackets": ([_SHAPE, _N("Slice", ["s", "at1", "at2"], ["b"]), _N("Squeeze", ["b", "first"], ["v"])], True),
+    "a scalar as a vector": ([_SHAPE, _SIX, _N("Reshape", ["six", "every"], ["v"])], True),
+    "a vector as a vector": ([_TAIL, _N("Reshape", ["s", "at2"], ["v"])], True),
+    "a vector as a column": ([_TAIL, _N("Reshape", ["s", "column"], ["v"])], True),
+    "a sum": ([_SHAPE, _SIX, _EIGHT, _N("Add", ["six", "eight"], ["v"])], True),
+    "a difference": ([_SHAPE, _SIX, _EIGHT, _N("Sub", ["eight", "six"], ["v"])], True),
+    "a difference below zero": ([_SHAPE, _SIX, _EIGHT, _N("Sub", ["six", "eight"], ["v"])], True),
+    "nothing taken from the batch": (
+        [_SHAPE, _N("Gather", ["s", "zero"], ["b"]), _N("Sub", ["b", "zero"], ["v"])],
+        False,
+    ),
+    "the batch taken from nothing": (
+        [_SHAPE, _N("Gather", ["s", "zero"], ["b"]), _N("Sub", ["zero", "b"], ["v"])],
+        False,
+    ),
+    "one over the batch": ([_SHAPE, _N("Gather", ["s", "zero"], ["b"]), _N("Div", ["one", "b"], ["v"])], False),
+    "a quotient": ([_SHAPE, _EIGHT, _N("Div", ["eight", "three"], ["v"])], True),
+    "a quotient below zero": (
+        [_SHAPE, _SIX, _EIGHT, _N("Sub", ["six", "eight"], ["b"]), _N("Div", ["b", "three"], ["v"])],
+        True,
+    ),
+    "a product of both": ([_TAIL, _N("Mul", ["s", "two"], ["v"])], True),
+    "a scalar and a vector of one": ([_SHAPE, _SIX, _N("Add", ["six", "at1"], ["v"])], True),
+    "one after the other": ([_TAIL, _N("Concat", ["s", "at3", "s"], ["v"], axis=0)], True),
+    "as many of a kind": (
+        [
+            _N("ConstantOfShape", ["at3"], ["b"], value=numpy_helper.from_array(np.int64([7]))),
+            _N("Add", ["b", "one"], ["v"]),
+        ],
+        True,
+    ),
+    "in 32 bits": ([_TAIL, _N("Cast", ["s"], ["v"], to=TensorProto.INT32)], True),
+    "which are equal": ([_TAIL, _N("Equal", ["s", "eights"], ["b"]), _N("Where", ["b", "at2", "s"], ["v"])], True),
+    "the batch, equal to itself": (
+        [
+            _SHAPE,
+            _N("Slice", ["s", "first", "at1"], ["a"]),
+            _N("Equal", ["a", "a"], ["b"]),
+            _N("Where", ["b", "at2", "a"], ["v"]),
+        ],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_what_is_computed_of_a_shape_is_what_the_runtime_computes(name: str) -> None:
+    """Each operator by itself: the answers stay bit by bit, and where all is known no Shape is left."""
+    nodes, known = ARITHMETIC[name]
+    counted = [
+        *nodes,
+        helper.make_node("Reshape", ["v", "every"], ["flat"]),
+        helper.make_node("Concat", ["flat", "first"], ["all"], axis=0),
+        helper.make_node("Cast", ["all"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["numbers", "numbers"], ["squares"]),
+        helper.make_node("ReduceSum", ["squares"], ["sum"], keepdims=0),
+        helper.make_node("Sum", ["x", "sum"], ["y"]),
+    ]
+    if "32" in name:
+        counted[-5] = helper.make_node("Identity", ["flat"], ["all"])
+    more = {
+        "minus": -1,
+        "turned": [2, 1],
+        "at1": [1],
+        "at2": [2],
+        "at3": [3],
+        "far": [99],
+        "column": [2, 1],
+        "three": 3,
+    }
+    given = graph(counted, ["n", 6, 8], **more, eights=[8, 8])
+    found = folded(with_known_shapes(given))
+    assert same_answers(given, found, (1, 6, 8), (3, 6, 8))
+    assert (ops(found)["Shape"] == 0) == known

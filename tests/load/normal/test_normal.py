@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,6 +12,7 @@ from onnx import helper, numpy_helper
 
 from qexplorer.core.errors import ModelError
 from qexplorer.load.model import load_model
+from qexplorer.load.normal.fold import folded
 from qexplorer.load.normal.normalize import normalized
 from qexplorer.load.normal.tidy import tidied
 from qexplorer.load.safety.limits import NEWEST_OPSET
@@ -217,6 +219,65 @@ def test_a_quantized_file_keeps_the_operator_set_in_which_it_opens(tmp_path: Pat
     session = onnxruntime.InferenceSession(after.SerializeToString(), providers=["CPUExecutionProvider"])
     assert session.run(None, {"x": np.ones((2, 4, 6), np.float32)})[0].shape == (2, 6, 4)
     same(before, after, x=weight(3, 4, 6))
+
+
+def test_remarks_of_the_exporter_are_left_out() -> None:
+    """Documentation and metadata of graph, nodes and values hold paths of somebody's machine; the model's own stay."""
+    proto = small_cnn()
+    graph = proto.graph
+    for item in (proto, graph, graph.node[0], graph.input[0], graph.output[0], graph.initializer[0]):
+        item.doc_string = "/home/somebody/train.py"
+        item.metadata_props.add(key="pkg.torch.onnx.stack_trace", value="/home/somebody/train.py")
+    kept, _ = normalized(proto, "net")
+    assert kept.SerializeToString().count(b"somebody") == 1
+    assert kept.metadata_props[0].value == "/home/somebody/train.py"
+
+
+def test_a_constant_that_is_an_output_stays_a_node(tmp_path: Path) -> None:
+    """What the model gives out is made by somebody."""
+    nodes = [
+        helper.make_node("Constant", [], ["k"], value=numpy_helper.from_array(weight(4))),
+        helper.make_node("Add", ["x", "k"], ["y"]),
+    ]
+    before = model(nodes, {"x": ["n", 4]}, ["y", "k"])
+    _, after = load(before, tmp_path)
+    assert [value.name for value in after.graph.output] == ["y", "k"]
+    same(before, after, x=weight(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "parts", "left"),
+    [
+        (["MatMul a b outer", "Add x outer y"], {"a": (400, 1), "b": (1, 400)}, ["Add"]),
+        (["MatMul a b outer", "Add x outer y"], {"a": (1200, 1), "b": (1, 1200)}, ["MatMul", "Add"]),
+        (["Mul a b outer", "Add x outer y"], {"a": (1200, 1), "b": (1, 1200)}, ["Mul", "Add"]),
+        (["Add a b sum", "Add x sum y"], {"a": (1200, 12), "b": (12,)}, ["Add"]),
+        (["ConstantOfShape a zeros", "Add x zeros y"], {"a": [8, 8]}, ["Add"]),
+        (["ConstantOfShape a zeros", "Add x zeros y"], {"a": [400, 400]}, ["ConstantOfShape", "Add"]),
+    ],
+    ids=str,
+)
+def test_constants_are_computed_while_loading_unless_they_would_grow_large(
+    nodes: list[str], parts: dict[str, Any], left: list[str]
+) -> None:
+    """Many values of small factors, and what is no larger than a weight; a fill of 160,000 stays as it is."""
+    made = [helper.make_node(op, names[:-1], names[-1:]) for op, *names in map(str.split, nodes)]
+    constants = {k: np.int64(v) if isinstance(v, list) else np.ones(v, np.float32) for k, v in parts.items()}
+    before = model(made, {"x": [1, 1]}, ["y"], constants)
+    assert operators(folded(before)) == left
+
+
+@pytest.mark.parametrize(
+    ("reads", "left"),
+    [(["x"], []), (["x", "r"], []), (["x", "r", "no"], []), (["x", "r", "yes"], ["Dropout"])],
+    ids=str,
+)
+def test_dropout_stays_where_it_is_in_training(reads: list[str], left: list[str]) -> None:
+    """Else it hands on what it reads."""
+    nodes = [helper.make_node("Dropout", reads, ["y"]), helper.make_node("Relu", ["y"], ["z"])]
+    constants = {"r": np.float32(0.5), "yes": np.bool_(True), "no": np.bool_(False)}
+    before = model(nodes, {"x": ["n", 4]}, ["z"], {k: np.asarray(v) for k, v in constants.items()})
+    assert operators(folded(before)) == [*left, "Relu"]
 
 
 def test_functions_of_an_operator_set_that_is_none_are_one_sentence() -> None:

@@ -78,6 +78,59 @@ def test_an_output_that_opens_above_zero_only_is_seen() -> None:
     assert compare_models(form(1), form(1.1))[0] is Outcome.DIFFERS
 
 
+def _scaled(factor: float) -> onnx.ModelProto:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Mul", ["h", "f"], ["y"])]
+    return model(nodes, {"x": ["n", 4]}, ["y"], {"w": weight(4, 3), "f": np.float32(factor)})
+
+
+@pytest.mark.parametrize(
+    ("factor", "outcome"),
+    [(1 + 1e-4, "same"), (1 + 8e-4, "same"), (1 + 2e-3, "differs"), (1.1, "differs"), (-1, "differs")],
+)
+def test_a_thousandth_of_the_largest_answer_may_be_rounding(factor: float, outcome: str) -> None:
+    """Below it two forms are the same; above it they differ, and it is said by how much."""
+    found, why = compare_models(_scaled(1), _scaled(factor))
+    assert found.value == outcome
+    assert why == ("" if outcome == "same" else f"by {abs(factor - 1):.2g} of the largest output")
+
+
+def _last(op: str, threshold: float, kind: int = 7) -> onnx.ModelProto:
+    nodes = [helper.make_node(op, ["x", "c"], ["b"]), helper.make_node("Cast", ["b"], ["y"], to=kind)]
+    made = model(nodes, {"x": ["n", 40]}, ["y"], {"c": np.float32(threshold)})
+    made.graph.output[0].type.tensor_type.elem_type = kind
+    return made
+
+
+def test_what_is_chosen_by_comparing_may_flip_in_a_run_and_not_in_all() -> None:
+    """Whole numbers that differ on large inputs alone are taken for a tie; those that differ on all are not."""
+    assert compare_models(_last("Greater", 8), _last("Greater", 9))[0] is Outcome.SAME
+    assert compare_models(_last("Greater", 0), _last("Less", 0))[0] is Outcome.DIFFERS
+    assert compare_models(_last("Greater", 8, 1), _last("Greater", 9, 1))[0] is Outcome.DIFFERS
+    assert compare_models(_last("Greater", 0), _last("Greater", 0, 6))[0] is Outcome.DIFFERS
+
+
+def test_a_number_that_becomes_none_is_a_difference() -> None:
+    """NaN is like NaN, and like no number."""
+
+    def form(*operators: str) -> onnx.ModelProto:
+        names = ["x", *(f"h{k}" for k in range(len(operators) - 1)), "y"]
+        return model(
+            [helper.make_node(op, [a], [b]) for op, a, b in zip(operators, names, names[1:], strict=False)],
+            {"x": ["n", 40]},
+            ["y"],
+        )
+
+    assert compare_models(form("Sqrt"), form("Sqrt"))[0] is Outcome.SAME
+    assert compare_models(form("Sqrt"), form("Abs", "Sqrt"))[0] is Outcome.DIFFERS
+    assert compare_models(form("Abs", "Sqrt"), form("Sqrt"))[0] is Outcome.DIFFERS
+
+
+def test_random_numbers_are_not_compared() -> None:
+    """Both forms are loaded, no more."""
+    noise = model([helper.make_node("RandomNormalLike", ["x"], ["y"])], {"x": ["n", 4]}, ["y"])
+    assert compare_models(noise, noise) == (Outcome.NOT_RUN, "it draws random numbers")
+
+
 @pytest.mark.parametrize(
     ("op", "settings", "second", "why"),
     [

@@ -1,0 +1,125 @@
+"""What follows a layer is folded into it where that computes the same, case by case, and left where it would not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from qexplorer.load.normal.fuse import fused
+from qexplorer.load.shapes import inferred
+from tests.load.model_graphs import model, run, weight
+from tests.load.normalized import operators, same
+
+IMAGE, ROWS, STACKED = ["n", 4, 6, 6], ["n", 5], ["n", 4, 5]
+CONV, TURNED, MATRIX = weight(6, 4, 3, 3), weight(4, 3, 2, 2), weight(5, 4)
+PARTS = {"s": weight(6, seed=1), "b": weight(6, seed=2), "m": weight(6, seed=3), "v": np.full(6, 1e-5, np.float32)}
+FOUR = {name: part[:4] for name, part in PARTS.items()}
+
+
+def _norm(channels: int = 6, **settings: Any) -> tuple[Any, ...]:
+    return ("BatchNormalization", ["h", "s", "b", "m", "v"], settings), {k: v[:channels] for k, v in PARTS.items()}
+
+
+def _with(op: str, constant: Any, left: bool = False) -> tuple[Any, ...]:
+    """An operator with a constant behind ``h``, or in front of it."""
+    return (op, ["c", "h"] if left else ["h", "c"], {}), {"c": np.asarray(constant, np.float32)}
+
+
+CHANNELS, LAST = weight(6, 1, 1, seed=4), weight(4, seed=5)
+CASES: dict[str, tuple[str, dict[str, Any], Any, list[Any], Any, str | None]] = {
+    # layer, its attributes, its weight (and bias), shape of x, what follows, what is left of both (None: as it was)
+    "norm with a variance as small as epsilon": ("Conv", {}, [CONV], IMAGE, _norm(), "Conv"),
+    "norm with an epsilon of its own": ("Conv", {}, [CONV], IMAGE, _norm(epsilon=0.25), "Conv"),
+    "norm that trains": ("Conv", {}, [CONV], IMAGE, _norm(training_mode=1), None),
+    "norm of a bias": ("Conv", {}, [CONV, weight(6, seed=9)], IMAGE, _norm(), "Conv"),
+    "norm along another axis": ("MatMul", {}, [MATRIX], STACKED, _norm(4), None),
+    "norm of rows": ("MatMul", {}, [MATRIX], ROWS, _norm(4), "Gemm"),
+    "product by channel": ("Conv", {}, [CONV], IMAGE, _with("Mul", CHANNELS), "Conv"),
+    "product by channel, in groups": (
+        "ConvTranspose",
+        {"group": 2},
+        [TURNED],
+        IMAGE,
+        _with("Mul", CHANNELS),
+        "ConvTranspose",
+    ),
+    "product by channel, one group": (
+        "ConvTranspose",
+        {},
+        [weight(4, 6, 2, 2)],
+        IMAGE,
+        _with("Mul", CHANNELS),
+        "ConvTranspose",
+    ),
+    "product of more axes": ("Conv", {}, [CONV], IMAGE, _with("Mul", np.full((1, 1, 1, 1, 1), 2.0)), None),
+    "product that is infinite": ("Conv", {}, [CONV], IMAGE, _with("Mul", np.inf), None),
+    "less a constant": ("Conv", {}, [CONV], IMAGE, _with("Sub", CHANNELS), "Conv"),
+    "a constant less it": ("Conv", {}, [CONV], IMAGE, _with("Sub", CHANNELS, left=True), "Conv"),
+    "over a constant": ("Gemm", {}, [MATRIX, LAST], ROWS, _with("Div", LAST), "Gemm"),
+    "over zero": ("Gemm", {}, [MATRIX], ROWS, _with("Div", [1.0, 0.0, 2.0, 3.0]), None),
+    "a constant over it": ("Gemm", {}, [MATRIX], ROWS, _with("Div", 2.0, left=True), None),
+    "a turned weight": ("Gemm", {"transB": 1}, [weight(4, 5), LAST], ROWS, _with("Mul", LAST), "Gemm"),
+    "a turned square weight": ("Gemm", {"transB": 1}, [weight(5, 5)], ROWS, _with("Mul", weight(5, seed=6)), "Gemm"),
+    "a bias that differs from row to row": ("Gemm", {}, [MATRIX, weight(2, 4)], [2, 5], _with("Mul", LAST), None),
+    "a factor of stacked matrices": ("MatMul", {}, [MATRIX], STACKED, _with("Mul", LAST), "MatMul"),
+    "a factor for each of their rows": ("MatMul", {}, [MATRIX], STACKED, _with("Mul", weight(4, 1)), None),
+    "a bias of stacked matrices": ("MatMul", {}, [MATRIX], STACKED, _with("Add", LAST), None),
+    "a bias in a row": ("MatMul", {}, [MATRIX], ROWS, _with("Add", LAST[None]), "Gemm"),
+    "a bias in a column": ("Gemm", {}, [weight(5, 1)], [4, 5], _with("Add", LAST[:, None]), None),
+    "a bias along the width": ("Conv", {}, [weight(4, 4, 3, 3)], IMAGE, _with("Add", LAST), None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_layer_and_what_follows_it(name: str) -> None:
+    """One layer is left where both can be one, with the same answers; else both, as they were."""
+    op, attributes, weights, shape, ((after, reads, settings), constants), left = CASES[name]
+    names = ["w", "k"][: len(weights)]
+    nodes = [
+        helper.make_node(op, ["x", *names], ["h"], **attributes),
+        helper.make_node(after, reads, ["y"], **settings),
+    ]
+    before = inferred(model(nodes, {"x": shape}, ["y"], dict(zip(names, weights, strict=True)) | constants))
+    found = fused(before)
+    assert operators(found) == ([op, after] if left is None else [left])
+    if np.isfinite(constants.get("c", 0)).all() and not settings.get("training_mode"):
+        same(before, found, x=weight(*(2 if size == "n" else size for size in shape), seed=7, scale=1))
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.5, 1.0), (1.0, 4.0), (0.25, 3.0)])
+def test_factors_of_a_gemm_are_in_its_constants(alpha: float, beta: float) -> None:
+    """The one multiplies the weight, the other the bias, and neither is left."""
+    node = helper.make_node("Gemm", ["x", "w", "k"], ["y"], alpha=alpha, beta=beta)
+    before = model([node], {"x": ROWS}, ["y"], {"w": MATRIX, "k": LAST})
+    found = fused(before)
+    assert not {item.name: item.f for item in found.graph.node[0].attribute if item.f != 1}
+    np.testing.assert_allclose(run(found, x=np.eye(5, dtype=np.float32))[0], alpha * MATRIX + beta * LAST, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "left"), [(2, "Add"), (3, "Sum"), (1, "Sum")])
+def test_a_sum_of_two_is_an_addition(count: int, left: str) -> None:
+    """Of more or fewer it stays what it was."""
+    before = model([helper.make_node("Sum", ["x"] * count, ["y"])], {"x": ROWS}, ["y"])
+    assert operators(fused(before)) == [left]
+    same(before, fused(before), x=weight(2, 5))
+
+
+@pytest.mark.parametrize(
+    ("axes", "settings", "left"),
+    [
+        ([2, 3], {}, ["GlobalAveragePool"]),
+        ([-1, -2], {"keepdims": 0}, ["GlobalAveragePool", "Flatten"]),
+        ([1, 2, 3], {}, ["ReduceMean"]),
+        ([3], {}, ["ReduceMean"]),
+        ([1, 2], {}, ["ReduceMean"]),
+    ],
+)
+def test_a_mean_over_all_of_space_is_a_pool(axes: list[int], settings: dict[str, int], left: list[str]) -> None:
+    """Over every axis behind the channels, in any order and from either end; no other."""
+    node = helper.make_node("ReduceMean", ["x", "a"], ["y"], **settings)
+    before = inferred(model([node], {"x": IMAGE}, ["y"], {"a": np.array(axes, np.int64)}))
+    assert operators(fused(before)) == left
+    same(before, fused(before), x=weight(2, 4, 6, 6))

@@ -135,3 +135,44 @@ def test_the_page_needs_no_network_and_escapes_names() -> None:
 def test_without_a_chosen_run_float_stands_alone() -> None:
     """Where the slider allows nothing that was measured, float is what remains."""
     assert [card.title for card in presentation(comparison(), []).cards] == ["float"]
+
+
+def test_a_cost_without_an_interval_says_what_it_is() -> None:
+    """A file's size is exact; a time that is known once is not; a bar is never longer than its axis."""
+    took = Latency(0.1, 0.12, 0.2, None, 1, 1, 1, True)
+    base, run = cards(latency_ms=took, energy_mj=None)
+    assert bar(run, "size of the file").words == "exact"
+    assert bar(run, "time for one answer").words == "without an interval"
+    assert (bar(run, "time for one answer").low, bar(run, "time for one answer").high) == (None, None)
+    assert bar(base, "time for one answer").high == 1.0
+    unknown = bar(run, "energy for one answer")
+    assert (unknown.text, unknown.share) == ("", None)
+    assert unknown.words
+
+
+def test_an_answer_is_laid_on_an_axis_that_begins_at_zero() -> None:
+    """Up to the metric's best end, or the largest end of all; below zero there is no bar."""
+    wrong = replace(stated("r2", -0.4, 50), ci95=(-0.9, 0.1))
+    found = bar(cards(accuracy=wrong)[1], wrong.label)
+    assert (found.share, found.low, found.high, found.end) == (0.0, 0.0, pytest.approx(0.1), "1")
+    assert found.words == "between -0.9 and 0.1, on 50 samples"
+    base, worse = (replace(stated("rmse", value, 50), ci95=(value / 2, value * 2)) for value in (1.0, 2.0))
+    both = presentation(
+        comparison(float_run(accuracy=base), quantized_run(accuracy=worse)), [quantized_run(accuracy=worse)]
+    )
+    bars = [card.bars[0] for card in both.cards]
+    assert [each.share for each in bars] == pytest.approx([0.25, 0.5])
+    assert {each.name for each in bars} == {f"{worse.label}, lower is better"}
+    assert {each.end for each in bars} == {"4"}
+
+
+def test_float_stands_for_the_backend_of_the_first_that_is_shown() -> None:
+    """A run of another one is told beside its own float, and the heading names the first."""
+    elsewhere = quantized_run("w4", "openvino")
+    runs = (float_run(), quantized_run(), float_run("openvino", size=Size(610_000, 600_000)), elsewhere)
+    shown = presentation(comparison(*runs), [runs[1], elsewhere])
+    assert shown.title == "net, on ONNX Runtime"
+    assert [card.title for card in shown.cards] == ["float", "w8a8", "w4"]
+    assert "both on OpenVINO" in shown.cards[2].sentence
+    assert "both on" not in shown.cards[1].sentence
+    assert presentation(comparison(*runs), [elsewhere]).title == "net, on OpenVINO"

@@ -16,6 +16,7 @@ from qexplorer.graph.index import index_of
 from qexplorer.load.operators import QUANTIZABLE
 from qexplorer.quantize.carriers import activation_carrier, carrier_bits
 from qexplorer.quantize.constants import takes_int32_bias
+from qexplorer.quantize.emit.dynamic import dynamic_kernel
 from qexplorer.quantize.plan_types import LayerPlan, Plan, TensorPlan
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def foretold_bytes(model: Model, plan: Plan) -> int:
         keys = plan.constants.get(layer.name, {})
         weights = [t for t in (plan.tensors[key] for key in keys.values()) if t.kind == "weight"]
         if layer.name in layers:
-            total += sum(_beside(weight, layer) for weight in weights)
+            total += sum(_beside(weight, layer, node) for weight in weights)
         if layer.treatment == "quantized":
             total += _FLOAT + 1  # of what it makes
             activation = _activation(layer)
@@ -107,14 +108,14 @@ def foretold_bytes(model: Model, plan: Plan) -> int:
     return total
 
 
-def _beside(weight: TensorPlan, layer: LayerPlan) -> int:
-    """Bytes of zero points beyond what the packed size has of them; dynamic layers have one for all, and scales of
-    either sign none."""
+def _beside(weight: TensorPlan, layer: LayerPlan, node: onnx.NodeProto) -> int:
+    """Bytes of zero points beyond what the packed size has of them; dynamic convolutions have one for all, and scales
+    of either sign none."""
     stored = weight.grid.format
     if stored.storage is not Storage.INTEGER or (isinstance(stored, UniformFormat) and stored.either_sign):
         return 0
     points, bits = int(weight.grid.scale.size), weight.grid.format.bits
-    if layer.treatment == "dynamic":
+    if layer.treatment == "dynamic" and dynamic_kernel(layer.op, weight, node) == "ConvInteger":
         return -_bytes(points, bits)
     return _bytes(points, carrier_bits(weight.carrier)) - _bytes(points, bits)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.formats import get_format
@@ -14,6 +16,7 @@ from qexplorer.core.grid import grid_from_range
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.activations import bounded
+from qexplorer.quantize.decide import bounds_of
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import TensorPlan
@@ -68,6 +71,32 @@ def test_bounds_are_codes_of_the_grid(low: float, high: float) -> None:
     found = bounded(grid, low, high)
     ends = np.rint(np.array([low, high], np.float32) / grid.scale) + int(grid.zero_point)
     assert [found.qmin, found.qmax] == np.clip(ends, 0, 255).tolist()
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "inputs", "bounds"),
+    [
+        ("Relu", {}, "x", (0, np.inf)),
+        ("Clip", {"min": -1.0, "max": 2.0}, "x", (-1, 2)),
+        ("Clip", {"max": 2.0}, "x", (-np.inf, 2)),
+        ("Clip", {"min": -1.0}, "x", (-1, np.inf)),
+        ("Clip", {}, "x", (-np.inf, np.inf)),
+        ("Clip", {}, "x low high", (-0.5, 3)),
+        ("Clip", {}, "x - high", (-np.inf, 3)),
+        ("Clip", {}, "x low", (-0.5, np.inf)),
+        ("Clip", {}, "x low made", None),
+        ("Clip", {}, "x made high", None),
+    ],
+)
+def test_bounds_are_attributes_or_constants(
+    op: str, attributes: dict[str, float], inputs: str, bounds: tuple[float, float] | None
+) -> None:
+    """Attributes up to opset 6, inputs from 11 on; bounds that are computed are not known."""
+    node = helper.make_node(op, ["" if name == "-" else name for name in inputs.split()], ["y"], name="n", **attributes)
+    stored = {name: np.float32(value) for name, value in (("low", -0.5), ("high", 3.0))}
+    view: Any = SimpleNamespace(nodes={"n": node}, is_constant=stored.__contains__, array=stored.__getitem__)
+    layer: Any = SimpleNamespace(op=op, name="n")
+    assert bounds_of(layer, view) == bounds
 
 
 @pytest.mark.parametrize("recipe", ["w8a8", "w8a8-sym"])

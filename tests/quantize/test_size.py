@@ -14,11 +14,13 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import index_of
 from qexplorer.measure.variant import quantized_variant
 from qexplorer.quantize.changes.apply import preview_plan
+from qexplorer.quantize.quantize import quantize_model
 from qexplorer.quantize.size import _bytes as packed_size
 from qexplorer.quantize.size import _stored_bytes as stored_size
 from qexplorer.quantize.size import foretold_bytes
 from qexplorer.report.words import bytes_text, carried_text
 from tests.quantize.graphs import build
+from tests.quantize.support import case
 
 pytestmark = pytest.mark.usefixtures("shared_workspace")
 
@@ -41,6 +43,33 @@ def test_layers_in_bodies_are_foretold_as_they_are(graph: str, tmp_path: Path) -
     floats = foretold_bytes(model, preview_plan(model, Recipe.parse("fp16")))
     assert 0 < foretold_bytes(model, preview_plan(model, Recipe.parse("w8"))) < model.weight_bytes
     assert 0 < floats < model.weight_bytes
+
+
+@pytest.mark.parametrize("graph", ["cnn", "depthwise", "mlp", "shared"])
+@pytest.mark.parametrize(
+    ("recipe", "few"),
+    [
+        *((name, 0) for name in ("w8", "w4", "w4-asym", "w4-b8", "w3")),
+        *((name, 1) for name in ("w8a8-dynamic", "w4a8-dynamic", "w8a8-dynamic-asym")),
+    ],
+)
+def test_of_small_graphs_every_byte_is_foretold(graph: str, recipe: str, few: int) -> None:
+    """Codes, scales and zero points of weights; of dynamic convolutions the one zero point, which they share."""
+    one, asked = case(graph), Recipe.parse(recipe)
+    made = quantize_model(one.model, asked, None)
+    assert 0 <= made.weight_bytes - foretold_bytes(one.model, preview_plan(one.model, asked)) <= few
+
+
+@pytest.mark.parametrize(
+    ("recipe", "near"),
+    [("w8a8", 8), ("w4a8", 8), ("w8a8-tensor", 16), ("w8a8-asym", 8), ("w8a16", 8), ("fp16", 4), ("bf16", 4)],
+)
+@pytest.mark.parametrize("graph", ["cnn", "depthwise"])
+def test_of_small_graphs_all_but_equal_constants_is_foretold(graph: str, recipe: str, near: int) -> None:
+    """Scales of biases and activations too: to a few scales and zero points that happen to be equal."""
+    one, asked = case(graph), Recipe.parse(recipe)
+    foretold = foretold_bytes(one.model, preview_plan(one.model, asked))
+    assert foretold == pytest.approx(quantize_model(one.model, asked, one.statistics).weight_bytes, abs=near)
 
 
 def stored_by_hand(path: str) -> int:

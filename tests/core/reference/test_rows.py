@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from qexplorer.core.reference.operators import run_operator
+from qexplorer.core.reference.types import _NUMBERS, code_type
 
 A = np.array([[130, 10, 255, 0], [7, 128, 64, 200], [0, 1, 2, 3]], np.uint8)
 B = np.array([[1, -2], [3, 4], [-5, 6], [7, -128]], np.int8)
@@ -48,3 +50,42 @@ def test_another_precision_is_refused(precision: int) -> None:
     """Of float64 and bfloat16 nothing is known here."""
     with pytest.raises(ValueError, match=f"precision {precision} is not implemented"):
         run_operator("QuantizeLinear", [np.zeros(1, np.float32), np.float32(1), np.uint8(0)], {"precision": precision})
+
+
+def test_numbers_of_element_types_are_those_of_onnx() -> None:
+    """Every type that codes can have, by the number that the protocol buffer gives it; others are refused."""
+    for number, name in _NUMBERS.items():
+        assert code_type(number) == helper.tensor_dtype_to_np_dtype(number), name
+    for other in (TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64, TensorProto.STRING):
+        with pytest.raises(ValueError, match="codes cannot have element type"):
+            code_type(other)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("FLOAT", 1), ("FLOAT16", 0), ("BFLOAT16", 0)])
+def test_a_quotient_has_the_precision_of_its_scale(kind: str, code: int) -> None:
+    """Where nobody says otherwise, and codes are uint8: of 0.50001 narrower types make a tie, which is 0."""
+    dtype = helper.tensor_dtype_to_np_dtype(TensorProto.DataType.Value(kind))
+    given = [np.array([0.50001], np.float32).astype(dtype), np.ones((), dtype)]
+    (found,) = run_operator("QuantizeLinear", given, {})
+    assert (found.dtype, found.tolist()) == (np.uint8, [code])
+
+
+@pytest.mark.parametrize(("saturate", "value"), [(1, 448.0), (0, np.nan)])
+def test_small_floats_saturate_unless_they_are_told_not_to(saturate: int, value: float) -> None:
+    """Beyond 448 an E4M3FN is the largest one, or none."""
+    point = np.zeros((), helper.tensor_dtype_to_np_dtype(TensorProto.FLOAT8E4M3FN))
+    given = [np.float32([1000.0, -2.0]), np.float32(1), point]
+    (found,) = run_operator("QuantizeLinear", given, {"saturate": saturate})
+    np.testing.assert_array_equal(found.astype(np.float32), [value, -2.0])
+
+
+def test_sums_are_kept_modulo_two_to_the_32() -> None:
+    """As an int32 accumulator holds them, of products and of a bias."""
+    one, k = np.full((1, 2**16), 255, np.uint8), 2**16
+    (found,) = run_operator("MatMulInteger", [one, one.T], {})
+    wanted = (k * 255 * 255 + 2**31) % 2**32 - 2**31
+    assert found.tolist() == [[wanted]]
+    x, w = np.full((1, 1, 1), 255, np.uint8), np.full((1, 1, 1), 127, np.int8)
+    scales = [np.float32(1), np.uint8(0), w, np.float32([1]), np.int8([0]), np.float32(2.0**24), np.int8(0)]
+    (codes,) = run_operator("QLinearConv", [x, *scales, np.int32([2**31 - 1])], {})
+    assert codes.reshape(-1).tolist() == [round((255 * 127 + 2**31 - 1 - 2**32) / 2**24)]

@@ -19,7 +19,8 @@ def say_of_training(order: argparse.Namespace) -> None:
         return
     if order.train_each:
         epochs = training.options["epochs"]
-        warn(f"every recipe that is measured is trained for {epochs} epochs, each as long as 'qexplorer qat' takes")
+        count = f"{epochs} epoch{'' if epochs == 1 else 's'}"
+        warn(f"every recipe that is measured is trained for {count}, each as long as 'qexplorer qat' takes")
     else:
         warn("recipes are measured without the training of this one, and what is found has it again (--train-each)")
 

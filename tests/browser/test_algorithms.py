@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
 
 NewPage = Callable[..., "Page"]
 Settled = Callable[["Page"], None]
-Shoot = Callable[["Page", str], Path]
+Shoot = Callable[["Page", str], None]
 Expect = Callable[..., Any]
 
 

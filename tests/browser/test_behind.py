@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Settled = Callable[["Page"], None]
-Shoot = Callable[["Page", str], Path]
+Shoot = Callable[["Page", str], None]
 Fits = Callable[["Page", str], None]
 Expect = Callable[..., Any]
 

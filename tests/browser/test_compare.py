@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Download, Page
 
 Settled = Callable[["Page"], None]
-Shoot = Callable[["Page", str], Path]
+Shoot = Callable[["Page", str], None]
 Fits = Callable[["Page", str], None]
 Expect = Callable[..., Any]
 
@@ -136,6 +136,7 @@ def check_present(page: Page, settled: Settled, shoot: Shoot, expect: Expect) ->
     for width, height in ((1920, 1080), (1280, 720)):
         page.set_viewport_size({"width": width, "height": height})
         expect(page.get_by_role("button", name="Leave")).to_be_in_viewport(ratio=1)
+        settled(page)
         shoot(page, f"present_{width}")
     assert len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format="A4", landscape=True))) == 1  # printed as it stands
     _, saved_page = saved(page, "Save")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NewPage = Callable[..., "Page"]
 Settled = Callable[["Page"], None]
-Shoot = Callable[["Page", str], Path]
+Shoot = Callable[["Page", str], None]
 Fits = Callable[["Page", str], None]
 Expect = Callable[..., Any]
 

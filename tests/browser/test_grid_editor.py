@@ -20,8 +20,6 @@ from qexplorer.ui.grid_editor.payload import EditorView, editor_data
 from qexplorer.ui.grid_editor.state import EditorState
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Page
 
 NewPage = Callable[..., "Page"]
@@ -141,7 +139,7 @@ def test_dragged_clicked_and_shared(
     app_url: str,
     new_page: NewPage,
     settled: Callable[[Page], None],
-    shoot: Callable[[Page, str], Path],
+    shoot: Callable[[Page, str], None],
     fits: Callable[[Page, str], None],
     expect: Expect,
 ) -> None:

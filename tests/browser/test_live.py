@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Settled = Callable[["Page"], None]
-Shoot = Callable[["Page", str], Path]
+Shoot = Callable[["Page", str], None]
 Fits = Callable[["Page", str], None]
 
 

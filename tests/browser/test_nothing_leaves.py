@@ -20,7 +20,7 @@ def test_no_page_fetches_what_a_file_names(
     app_url: str,
     new_page: Callable[..., Page],
     settled: Callable[[Page], None],
-    shoot: Callable[[Page, str], Path],
+    shoot: Callable[[Page, str], None],
     tmp_path: Path,
 ) -> None:
     """A model, data and a recipe with pictures, links and scripts for names: no request leaves, and no script runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ def test_the_best_mix_is_found_and_taken_as_the_recipe(
     app_url: str,
     new_page: Callable[..., Page],
     settled: Callable[[Page], None],
-    shoot: Callable[[Page, str], Path],
+    shoot: Callable[[Page, str], None],
     fits: Callable[[Page, str], None],
 ) -> None:
     """It is drawn within a narrow window, stands on page Quantize, and is still found when one comes back."""
@@ -41,7 +40,7 @@ def test_a_joint_search_draws_as_it_goes_and_its_recipe_opens_in_compare(
     app_url: str,
     new_page: Callable[..., Page],
     settled: Callable[[Page], None],
-    shoot: Callable[[Page, str], Path],
+    shoot: Callable[[Page, str], None],
     fits: Callable[[Page, str], None],
 ) -> None:
     """Trials are on the page before the end; the picked recipe of the front stands on page Compare."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Settled = Callable[["Page"], None]
-Shoot = Callable[["Page", str], Path]
+Shoot = Callable[["Page", str], None]
 Fits = Callable[["Page", str], None]
 
 

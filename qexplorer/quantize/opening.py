@@ -2,7 +2,7 @@
 
 Where it is not, the layer that the message names goes back to float, or, where it names none, the one that a search by
 halves finds. Graphs of kinds on which ONNX Runtime was seen to crash (recurrences, operators of other domains, half
-precision, graphs inside nodes) are opened in a child process, unless this already is one.
+precision, graphs inside nodes) are opened in a child process, by a child too: the crash would end what it is asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from qexplorer.core.model import read_proto
 from qexplorer.graph.allowance import allowance_at
 from qexplorer.graph.runtime_errors import runtime_sentence
 from qexplorer.graph.walk import all_nodes, subgraphs
-from qexplorer.process.child import in_child
 from qexplorer.process.parent import run_in_child
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def problem_of(path: Path, given: Path) -> str | None:
             nothing about the other.
     """
     arguments = {"path": str(path), "given": str(given)}
-    if in_child() or not _may_crash(read_proto(str(path))):
+    if not _may_crash(read_proto(str(path))):
         return open_in_child(arguments)
     try:
         found: str | None = run_in_child(

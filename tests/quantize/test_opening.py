@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.errors import RecipeError
+from qexplorer.core.errors import ChildError, RecipeError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
@@ -128,6 +128,23 @@ def test_an_operator_that_is_not_there_is_found_in_a_child(tmp_path: Path) -> No
     """Operators of other domains are opened in a process of their own, and its sentence comes back."""
     path = _file(tmp_path, helper.make_node("NoSuchThing", ["x"], ["y"], domain="com.microsoft"))
     assert "NoSuchThing" in (problem_of(path, path) or "")
+
+
+def test_a_child_has_another_one_open_what_may_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash would end a child with all that it was asked for; what crashes nothing it opens itself."""
+    asked = []
+
+    def died(target: str, arguments: dict[str, str], **_: object) -> None:
+        asked.append(arguments["path"])
+        raise ChildError(f"{target} died")
+
+    monkeypatch.setattr("qexplorer.process.child._TOLD", [print])
+    monkeypatch.setattr("qexplorer.quantize.opening.run_in_child", died)
+    risky = _file(tmp_path, helper.make_node("NoSuchThing", ["x"], ["y"], domain="com.microsoft"))
+    plain = _file(tmp_path, helper.make_node("Relu", ["x"], ["y"]), "plain")
+    assert problem_of(risky, risky) == "ONNX Runtime crashes on it"
+    assert problem_of(plain, plain) is None
+    assert asked == [str(risky)]
 
 
 def test_layers_are_named_by_their_whole_names() -> None:

@@ -12,6 +12,7 @@ from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.load.model import load_model
 from qexplorer.quantize.plan import make_plan
+from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import MOST_LAYERS, TREATMENTS, layers_spec, plan_info, whole_spec
 
 
@@ -54,3 +55,24 @@ def test_every_treatment_has_a_colour_of_its_own() -> None:
     """No two treatments share a colour, so that a bar can be read."""
     colours = [colour for _, colour in TREATMENTS.values()]
     assert len(set(colours)) == len(colours)
+
+
+def test_what_is_planned_is_summed_by_what_becomes_of_it(model: Model) -> None:
+    """Weights that no layer has stay in float, and scales go to what there is most of; what moves data is no layer."""
+    layers = (
+        LayerPlan("a", "Conv", "quantized", "int8", "uint8", "", 100, 120),
+        LayerPlan("b", "Reshape", "passthrough", None, None, "", 0, 0, computes=False),
+        LayerPlan("c", "Softmax", "float", None, None, "", 0, 0),
+        LayerPlan("d", "Gemm", "weight-only", "int4", None, "", 50, 30),
+        LayerPlan("e", "Conv", "quantized", "int8", "uint8", "", 10, 15),
+    )
+    info = plan_info(replace(model, weight_bytes=700), Plan(layers, {}), "mine", made=270)
+    assert info.whole == {"quantized": 120 + 15 + 45, "weight-only": 30, "float": 60}
+    assert list(info.whole) == ["quantized", "weight-only", "float"]
+    assert info.counts == {"quantized": 2, "weight-only": 1, "float": 1}
+    assert (info.float_bytes, info.bytes, info.left_out) == (700, 270, 0)
+    assert [(bar.place, bar.name, bar.float_bytes, bar.bytes, bar.weights) for bar in info.bars] == [
+        (1, "a", 400, 120, "int8"),
+        (4, "d", 200, 30, "int4"),
+        (5, "e", 40, 15, "int8"),
+    ]

@@ -73,6 +73,7 @@ def test_a_choice_of_ranges_makes_no_other_plan(monkeypatch: pytest.MonkeyPatch)
     assert plan("format: int8, calibrator: mse", "format: int4") is first
     assert plan("format: int8", "format: int4, calibrator: mse") is first
     assert plan("format: int8, calibrator: percentile, percentile: 99.0", "format: int4") is first
+    assert plan("format: int8", "format: int4, calibrator: percentile, percentile: 99.0") is first
     (seen,) = planned
     assert seen.layers[0].weights == {"format": "int4"}
     for other in (

@@ -67,6 +67,7 @@ def test_who_waits_is_told_once_a_second_and_only_news(clock: Clock, tmp_path: P
     work.begins_to_wait()
     work.look(line)
     first.expect(30.0)
+    clock.now += 0.5
     work.look(line)
     assert told == [Waiting(2)]
     clock.now += 1.5

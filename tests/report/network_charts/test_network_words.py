@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from qexplorer.report.network_charts.network_words import (
     front_sentence,
@@ -10,6 +13,7 @@ from qexplorer.report.network_charts.network_words import (
     networks_sentence,
     rounds_sentence,
 )
+from qexplorer.report.network_charts.networks import network_rows, network_spec
 from qexplorer.search.architecture.architecture_types import (
     ArchitectureQuestion,
     ArchitectureReport,
@@ -84,3 +88,49 @@ def test_a_row_for_each_judged_network() -> None:
     assert made == ("digits_cnn", "w8a8", "95.0 %", "88.8 to 97.8 %", "150 kB", "170 kB", "0.3")
     assert found[:3] == ("net", "w4a8", "94.0 %")
     assert (found[-1], untimed[-1]) == ("0.1 (busy)", "not known")
+
+
+def test_a_picture_has_every_network_at_its_cost() -> None:
+    """In kilobytes or milliseconds with their interval; tried ones over bytes alone, and none that failed."""
+    tried = (TriedNetwork(SHAPE, 2, 9, 50, 60, 100, 5_000), TriedNetwork(SHAPE, 1, 9, failed="no memory"))
+    short = replace(FOUND, unlearned="its loss still fell", right=99)
+    rows = network_rows(report(MADE, FOUND, short, tried=tried), "weight_bytes")
+    assert [(row["cost"], row["least"], row["most"], row["accuracy"], row["kind"]) for row in rows["judged"]] == [
+        (150.0, 150.0, 150.0, 95.0, "hand-made"),
+        (10.0, 10.0, 10.0, 94.0, "found"),
+        (10.0, 10.0, 10.0, 99.0, "undertrained"),
+    ]
+    assert [row["name"] for row in rows["judged"]] == ["digits_cnn, w8a8", "net, w4a8", "net, w4a8"]
+    assert (rows["judged"][0]["low"], rows["judged"][0]["high"]) == pytest.approx((88.8, 97.8), abs=0.05)
+    assert [(row["cost"], row["accuracy"]) for row in rows["tried"]] == [(5.0, 50.0)]
+    assert rows["tried"][0]["name"].endswith(", round 2")
+    assert [(row["cost"], row["name"]) for row in rows["front"]] == [(10.0, "net, w4a8"), (150.0, "digits_cnn")]
+    times = network_rows(report(MADE, FOUND, replace(FOUND, latency_ms=None), tried=tried), "latency_ms")
+    assert times["tried"] == []
+    assert [(row["cost"], row["least"], row["most"]) for row in times["judged"]] == [(0.3, 0.2, 0.4), (0.1, 0.1, 0.1)]
+
+
+def test_the_axis_of_accuracy_begins_below_what_was_judged() -> None:
+    """What was not trained far enough stretches it only where there is nothing else; it never begins below zero."""
+
+    def begins(*judged: JudgedNetwork) -> float:
+        spec = network_spec(report(*judged))
+        (y,) = {str(domain): domain for domain in _domains(spec)}.values()
+        assert y[1] >= 100
+        return y[0]
+
+    short = replace(FOUND, unlearned="its loss still fell", right=30)
+    assert begins(MADE, short) == pytest.approx(100 * MADE.ci95[0] - 1.5)
+    assert begins(short) == pytest.approx(30 - 1.5)
+    assert begins(replace(FOUND, right=1)) == 0.0
+    assert begins() == 0.0
+
+
+def _domains(spec: Any) -> list[list[float]]:
+    """The ends of every axis of accuracy in the chart."""
+    if isinstance(spec, list):
+        return [found for each in spec for found in _domains(each)]
+    if not isinstance(spec, dict):
+        return []
+    own = [spec["scale"]["domain"]] if spec.get("title") == "accuracy, %" else []
+    return own + [found for each in spec.values() for found in _domains(each)]

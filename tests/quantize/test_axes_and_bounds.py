@@ -64,12 +64,12 @@ def test_every_output_channel_has_the_scale_of_its_own_values(operator: str) -> 
     np.testing.assert_allclose(weight.grid.scale, largest / 127, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("low", "high"), [(-1.0, 2.0), (0.0, 6.0), (-0.5, np.inf), (-np.inf, 1.25)])
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 2.0), (0.0, 6.0), (-0.5, np.inf), (-np.inf, 1.25), (5.0, 2.0)])
 def test_bounds_are_codes_of_the_grid(low: float, high: float) -> None:
-    """A grid that is bounded loses the codes of values beyond either end, and no others."""
+    """A grid that is bounded loses the codes of values beyond either end, and no others; the upper end goes first."""
     grid = grid_from_range(-4.0, 8.0, get_format("uint8"), symmetric=False)
     found = bounded(grid, low, high)
-    ends = np.rint(np.array([low, high], np.float32) / grid.scale) + int(grid.zero_point)
+    ends = np.rint(np.array([min(low, high), high], np.float32) / grid.scale) + int(grid.zero_point)
     assert [found.qmin, found.qmax] == np.clip(ends, 0, 255).tolist()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -218,3 +219,39 @@ def test_a_bias_is_a_whole_number_where_sums_are(
     """Where both factors are codes of 8 bits under scales that sums keep, and nothing is multiplied afterwards."""
     node = helper.make_node(op, ["x", "w", "b"], ["y"], **attributes)
     assert takes_int32_bias(node, weight, activation) is whole
+
+
+def _turning(axis: int, *, low: float = -1.0, name: str = "int8", carrier: str = "int8", **more: Any) -> TensorPlan:
+    """A plan of a weight with six scales along ``axis``."""
+    ends = np.full(6, low), np.full(6, 3.0)
+    grid = grid_from_range(*ends, get_format(name), symmetric=False, axis=axis)
+    return TensorPlan("w", "weight", grid, "", carrier, **more)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({}, True),
+        ({"low": -1.02}, False),
+        ({"low": -2.0}, False),
+        ({"name": "int6"}, False),
+        ({"name": "int4", "carrier": "int4"}, False),
+        ({"carrier": "int16"}, False),
+        ({"codes": np.zeros((6, 4), np.int32)}, False),
+    ],
+    ids=str,
+)
+def test_a_weight_is_its_tables_transpose_where_codes_and_type_are_the_same(other: dict[str, Any], same: bool) -> None:
+    """Scales and zero points of columns are those of the table's rows; what an algorithm chose is its own."""
+    table = _turning(0)
+    assert _turning(1, **other).turns(table) is same
+    if "codes" in other:
+        assert not table.turns(_turning(1, **other))
+
+
+def test_zero_points_alone_tell_two_weights_apart() -> None:
+    """Under equal scales codes of a moved range are others."""
+    one, table = _turning(1), _turning(0)
+    moved = replace(one, grid=replace(one.grid, zero_point=one.grid.zero_point + 1))
+    assert one.turns(table)
+    assert not moved.turns(table)

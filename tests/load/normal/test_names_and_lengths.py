@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.load.normal.dimensions import free_dimensions
+from qexplorer.load.normal.normalize import normalized
 from tests.load.model_graphs import model, run, small_cnn, value, weight
 from tests.load.normalized import load, operators, same
 
@@ -233,3 +234,46 @@ def test_a_sparse_constant_is_written_out_and_converted(form: str, tmp_path: Pat
     assert (loaded.opset, [layer.weight for layer in loaded.layers]) == (21, ["w"])
     x = weight(2, 4)
     np.testing.assert_allclose(run(after, x=x)[0], x @ dense, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("n" * 64, True), ("n" * 65, False), ("batch size", True), ("  ", False), ("a\tb", False)]
+)
+def test_which_names_of_lengths_are_kept(name: str, kept: bool) -> None:
+    """Up to 64 letters that can be printed, one of them at least."""
+    proto = model([helper.make_node("Relu", ["x"], ["y"])], {"x": [name, 4]}, ["y"])
+    assert free_dimensions(proto) is False
+    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == (name if kept else "dim_0")
+
+
+@pytest.mark.parametrize(
+    ("fed", "made", "free", "left"),
+    [
+        ([-1, 4], [2, 4], True, ([None, 4], [2, 4])),
+        ([0, 4], [0, 4], True, ([None, 4], [None, 4])),
+        ([2, 4], [0, 4], False, ([2, 4], [0, 4])),
+        ([2, 4], [-2, 4], True, ([2, 4], [None, 4])),
+        ([2, 4], [2, 4], False, ([2, 4], [2, 4])),
+    ],
+)
+def test_which_lengths_are_taken_for_free_ones(
+    fed: list[int], made: list[int], free: bool, left: tuple[list[int | None], list[int | None]]
+) -> None:
+    """Those below zero anywhere; zero where something empty is fed, and not where an output may really be empty."""
+    proto = model([helper.make_node("Relu", ["x"], ["y"])], {"x": fed}, ["y"])
+    proto.graph.output[0].CopyFrom(value("y", made))
+    assert free_dimensions(proto) is free
+    for port, wanted in zip((proto.graph.input[0], proto.graph.output[0]), left, strict=True):
+        dims = port.type.tensor_type.shape.dim
+        assert [d.dim_value if d.HasField("dim_value") else None for d in dims] == wanted
+
+
+def test_of_several_shared_names_one_is_told_and_the_others_are_counted() -> None:
+    """The first node of each keeps it; empty names are not shared ones."""
+    nodes = [helper.make_node("Relu", [a], [b]) for a, b in zip("xabcde", "abcdef", strict=True)]
+    for node, name in zip(nodes, ["one", "two", "one", "two", "", ""], strict=True):
+        node.name = name
+    kept, notes = normalized(model(nodes, {"x": ["n", 4]}, ["f"]), "net")
+    assert len({node.name for node in kept.graph.node}) == 6
+    assert [node.name for node in kept.graph.node][:2] == ["one", "two"]
+    assert notes == ["nodes that shared a name ('one' and 1 more) were given distinct ones"]

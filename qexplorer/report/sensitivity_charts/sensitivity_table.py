@@ -5,6 +5,7 @@ from __future__ import annotations
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.words.numbers import percent_text
 from qexplorer.quantize.training.judging import metric_text
+from qexplorer.report.metric_words import stated, with_unit
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
 
 __all__ = [
@@ -85,10 +86,10 @@ def loss_text(found: Foretold | Evaluated | None) -> str:
 
 
 def drop_text(found: Evaluated, report: SensitivityReport) -> str:
-    """By how much the task's metric is worse, in its unit."""
+    """By how much the task's metric is worse, in the unit of a difference: points of a share."""
     if found.metric_drop is None or report.metric_name is None:
         return "-"
-    return metric_text(found.metric_drop, METRICS.get(report.metric_name))
+    return with_unit(stated(report.metric_name, abs(found.metric_drop), found.n), found.metric_drop)
 
 
 def worst_words(report: SensitivityReport, rounded: str = "both") -> str:

@@ -43,7 +43,7 @@ def test_the_worst_layer_stands_first_by_what_was_evaluated() -> None:
     assert sensitivity_cells(REPORT) == [
         ("unsure", "Gemm", "-", "0.5", "-", "1", "-", "-"),
         ("foretold", "Conv", "~0.35", "-", "-", "-", "-", "-"),
-        ("seen", "Gemm", "~9", "0.123", "0.1 to 0.16", "40", "21.3", "5.0 %"),
+        ("seen", "Gemm", "~9", "0.123", "0.1 to 0.16", "40", "21.3", "5.0 points"),
     ]
     assert sensitivity_cells(replace(REPORT, metric_name=None))[2][-1] == "-"
     assert sensitivity_cells(REPORT, "weights") == []
@@ -71,9 +71,9 @@ def test_all_layers_together_are_laid_beside_the_sum_of_each_alone() -> None:
     """The loss, as a share of the sum where there is one, and the metric of float first."""
     assert whole_words(REPORT) == ""
     whole = replace(REPORT, whole=WholeModel(replace(SEEN, loss=0.6), 0.95, 0.4))
-    assert whole_words(whole) == "loss 0.6, 1.50 of the sum of layers rounded alone, accuracy 95.0 % -> 90.0 %"
+    assert whole_words(whole) == "loss 0.6, 1.50 times the sum of layers rounded alone, accuracy 95.0 % -> 90.0 %"
     assert whole_words(replace(REPORT, whole=WholeModel(replace(SEEN, loss=0.6), None, 0.0))) == "loss 0.6"
-    assert whole_words(replace(whole, metric_name=None)) == "loss 0.6, 1.50 of the sum of layers rounded alone"
+    assert whole_words(replace(whole, metric_name=None)) == "loss 0.6, 1.50 times the sum of layers rounded alone"
 
 
 def test_how_well_gradients_foretold_is_told() -> None:

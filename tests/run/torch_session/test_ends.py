@@ -90,7 +90,7 @@ def test_what_a_model_declares_leaves_weights_out() -> None:
 
 def test_feeds_that_fit_come_in_the_model_s_order() -> None:
     """Any batch and any shape where none is declared; a batch of one before a whole input is taken off."""
-    feeds = {"length": np.arange(4), "x": np.zeros((5, 3, 2), np.float32)}
+    feeds: dict[str, Any] = {"length": np.arange(4), "x": np.zeros((5, 3, 2), np.float32)}
     found = checked_feeds(feeds, declared_inputs(declared()), "m.onnx")
     assert list(found) == ["x", "length"]
     assert found["x"].shape == (5, 3, 2)
@@ -111,7 +111,7 @@ def test_feeds_that_fit_come_in_the_model_s_order() -> None:
 )
 def test_feeds_that_do_not_fit_are_told_with_what_would(feeds: dict[str, Any], said: str) -> None:
     """Type, number of axes and each declared size count."""
-    every = {"x": np.zeros((5, 3, 2), np.float32), "length": np.arange(4)} | feeds
+    every: dict[str, Any] = {"x": np.zeros((5, 3, 2), np.float32), "length": np.arange(4)} | feeds
     given = {name: value for name, value in every.items() if value is not None}
     with pytest.raises(BackendError) as caught:
         checked_feeds(given, declared_inputs(declared()), "m.onnx")

@@ -1,6 +1,6 @@
 """Found mixes of 4 and 8 bits on the trained samples: what they lose on the evaluation part, and after training.
 
-``python benchmarks/mixing.py [--epochs 10] [--json FILE]``. Each row: float, the same recipe in int8, all in int4, the
+``python benchmarks/mixing.py [--epochs 20] [--json FILE]``. Each row: float, the same recipe in int8, all in int4, the
 mix found at 60 % of int8's bytes, and (glyphs_mobilenet) that mix trained. Accuracies in percent, on samples that the
 search never saw; seconds of the search as a whole.
 
@@ -83,7 +83,7 @@ def as_float(name: str, base: str) -> dict[str, Any]:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--only", nargs="+", default=[each[0] for each in CASES])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--as-float", action="store_true")

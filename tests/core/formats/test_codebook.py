@@ -149,3 +149,23 @@ def test_the_codebook_is_counted() -> None:
     assert book.packed_bytes(1000, 10) == 500 + 40 + 64
     assert get_format("codebook2").packed_bytes(1000, 1) == 250 + 4 + 16
     assert book.levels() is None
+
+
+@pytest.mark.parametrize(("others", "weight"), [(1, 1.0), (9, 1.0), (16, 16 / 9), (36, 4.0), (81, 9.0)])
+def test_how_much_a_value_far_out_counts(others: int, weight: float) -> None:
+    """One value beside n zeros is sqrt(n) deviations out: beyond three it counts the square of a third of it."""
+    found = outlier_weights(np.r_[np.zeros(others), 5.0] - 5.0 / (others + 1))
+    assert found[-1] == pytest.approx(weight)
+    assert (found[:-1] == 1).all()
+
+
+@pytest.mark.parametrize(("name", "enough"), [("codebook", 128), ("codebook3", 86), ("codebook2", 64)])
+def test_channels_as_long_as_their_levels_learn_their_own(name: str, enough: int) -> None:
+    """Where codes take as many bytes as a float32 for each level; one channel has those of the tensor."""
+    rows = np.random.default_rng(1).standard_normal((2, enough)).astype(np.float32)
+    book = get_format(name)
+    found = book.learn_rows(rows)
+    assert found is not None
+    assert len(found) == 2
+    assert book.learn_rows(rows[:, 1:]) is None
+    assert book.learn_rows(rows[:1]) is None

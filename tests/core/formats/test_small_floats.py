@@ -177,3 +177,20 @@ def test_a_power_of_two_is_kept_at_both_ends_of_float32() -> None:
     """Magnitudes whose exponent E8M0 does not have get the nearest that float32 has as a normal number."""
     grid = grid_from_range(np.array([-1e-38, -3e38]), np.array([0.0, 0.0]), get_format("mxfp8"), symmetric=True, axis=0)
     np.testing.assert_array_equal(grid.scale, np.float32([2.0**-126, 2.0**119]))
+
+
+@pytest.mark.parametrize(
+    ("reach", "exponent"), [(3e38, 125), (6.0, 0), (7.9, 0), (8.0, 1), (3.9, -1), (1e-36, -122), (1.2e-38, -126)]
+)
+def test_a_shared_exponent_reaches_from_one_end_of_float32_to_the_other(reach: float, exponent: int) -> None:
+    """That of the largest magnitude less that of 6, which is 2; nothing below 2^-126 is a normal number."""
+    for low, high in ((-reach, reach), (0.0, reach), (-reach, 0.0)):
+        fitted = get_format("mxfp4").fit(np.asarray(low), np.asarray(high), symmetric=True)
+        assert float(fitted.scale) == 2.0**exponent
+
+
+def test_a_small_block_beside_a_large_one_keeps_a_scale_of_its_tensor() -> None:
+    """NVFP4's smallest coded scale is 2^-9 of an E4M3, times the tensor's; a block of zeros has 1."""
+    reach = np.array([6.0, 3.0, 1e-6, 0.0])
+    fitted = get_format("nvfp4").fit(-reach, reach, symmetric=True)
+    np.testing.assert_allclose(fitted.scale, [1.0, 0.5, 2.0**-9 / 448, 1.0], rtol=1e-6)

@@ -61,11 +61,14 @@ def test_numbers_of_element_types_are_those_of_onnx() -> None:
             code_type(other)
 
 
-@pytest.mark.parametrize(("kind", "code"), [("FLOAT", 1), ("FLOAT16", 0), ("BFLOAT16", 0)])
-def test_a_quotient_has_the_precision_of_its_scale(kind: str, code: int) -> None:
-    """Where nobody says otherwise, and codes are uint8: of 0.50001 narrower types make a tie, which is 0."""
+@pytest.mark.parametrize(
+    ("kind", "x", "scale", "code"),
+    [("FLOAT", 0.50001, 1, 1), ("FLOAT16", 0.50001, 1, 0), ("FLOAT", 199, 133, 1), ("BFLOAT16", 199, 133, 2)],
+)
+def test_a_quotient_has_the_precision_of_its_scale(kind: str, x: float, scale: float, code: int) -> None:
+    """Where nobody says otherwise, and codes are uint8: 0.50001 and 1.496 are halves in narrower types, and ties."""
     dtype = helper.tensor_dtype_to_np_dtype(TensorProto.DataType.Value(kind))
-    given = [np.array([0.50001], np.float32).astype(dtype), np.ones((), dtype)]
+    given = [np.array([x], np.float32).astype(dtype), np.array(scale, np.float32).astype(dtype)]
     (found,) = run_operator("QuantizeLinear", given, {})
     assert (found.dtype, found.tolist()) == (np.uint8, [code])
 

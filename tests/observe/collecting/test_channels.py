@@ -10,6 +10,7 @@ import pytest
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import fake_quantize, grid_from_range
+from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.channels import OUTLIER, errors_of_channels, weight_channels
 from qexplorer.observe.collecting.channels_store import channels_for, channels_path, read_channels
 from qexplorer.observe.collecting.store import statistics_for
@@ -49,6 +50,16 @@ def test_moments_zeros_and_outliers_are_those_of_each_channel() -> None:
     assert detail.counts.sum(1).tolist() == [4000] * 4
 
 
+@pytest.mark.parametrize(("others", "beyond"), [(30, 0), (37, 1)])
+def test_an_outlier_of_a_channel_lies_beyond_six_deviations(others: int, beyond: int) -> None:
+    """One value beside n zeros is sqrt(n) deviations from the mean, on either side; what is below zero is no zero."""
+    rows = np.zeros((2, others + 1), np.float32)
+    rows[:, -1] = 3.0, -3.0
+    detail = weight_channels(array_stats("w", rows, 0))
+    assert detail.outliers.tolist() == [beyond, beyond]
+    assert detail.zeros.tolist() == [others, others]
+
+
 @pytest.mark.parametrize(("name", "clip"), [("uint8", 1.0), ("uint8", 0.5), ("uint4", 1.0), ("uint4", 0.3)])
 def test_the_error_of_each_channel_is_near_the_exact_one(name: str, clip: float) -> None:
     """The error of many values, integrated over an eighth of an octave, is within 3 % of the true squared error."""
@@ -82,6 +93,32 @@ def test_an_activation_gives_the_same_as_its_values(tmp_path: Path, batch: int |
     kept = read_channels(path)
     assert kept is not None
     assert np.array_equal(kept.counts, detail.counts)
+
+
+def test_what_is_not_finite_is_in_no_count() -> None:
+    """NaN and infinity of one channel leave its moments and those of the other alone."""
+    rows = _heavy()[:2].copy()
+    clean = weight_channels(array_stats("w", rows, 0))
+    more = np.concatenate([rows, np.full((2, 3), 0.5, np.float32)], 1)
+    more[0, -3:] = np.nan, np.inf, -np.inf
+    found = weight_channels(array_stats("w", more, 0))
+    assert found.counts.sum(1).tolist() == [4000, 4003]
+    assert np.array_equal(found.counts[0], clean.counts[0])
+    assert found.kurtosis[0] == pytest.approx(clean.kurtosis[0], rel=1e-6)
+
+
+def test_each_tensor_and_number_of_samples_has_its_own_details(tmp_path: Path) -> None:
+    """None is read for another's, and of fewer samples fewer values are counted."""
+    model, data = as_model(residual_cnn(), tmp_path), _data(6)
+    for name, samples in (("r1", 6), ("c2", 6), ("r1", 4)):
+        stats = statistics_for(model, data, samples=samples)[name]
+        detail = channels_for(model, data, stats, samples=samples)
+        assert (detail.counts.sum(1) == samples * 12 * 10).all()
+        drawn = calibration_sample(data, samples).split
+        values = np.concatenate([array for array, _ in stream(model, drawn, name)])
+        direct = weight_channels(array_stats(name, np.moveaxis(values, 1, 0).copy(), 0))
+        assert np.array_equal(detail.zeros, direct.zeros)
+        assert np.abs(np.cumsum(detail.counts - direct.counts)).max() <= 2
 
 
 def test_a_graph_input_is_streamed_as_it_is(tmp_path: Path) -> None:

@@ -173,9 +173,12 @@ def test_granularity_is_what_the_grid_was_made_with(data: st.DataObject, x: Any)
     assert data.draw(tensor_grids(INTEGER_FORMATS[0])).granularity is Granularity.TENSOR
 
 
-@pytest.mark.parametrize(("low", "high"), [(float("nan"), 1), (0, float("inf")), (2, 1), (-float("inf"), 0)])
-def test_a_range_that_is_none_is_refused(low: float, high: float) -> None:
-    """NaN, infinite and reversed ranges raise instead of giving scale NaN or infinity."""
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(float("nan"), 1), (0, float("inf")), (2, 1), (-float("inf"), 0), ([0, 2], [1, 1]), ([-1, -1], [1, float("nan")])],
+)
+def test_a_range_that_is_none_is_refused(low: Any, high: Any) -> None:
+    """NaN, infinite and reversed ranges, of one channel too, raise instead of giving scale NaN or infinity."""
     with pytest.raises(ValueError, match="range of a grid"):
         grid_from_range(low, high, INTEGER_FORMATS[0], symmetric=False)
 

@@ -14,7 +14,7 @@ from qexplorer.load.datasets.sampling import calibration_sample
 from qexplorer.observe.collecting.channels import OUTLIER, errors_of_channels, weight_channels
 from qexplorer.observe.collecting.channels_store import channels_for, channels_path, read_channels
 from qexplorer.observe.collecting.store import statistics_for
-from qexplorer.observe.collecting.stream import stream
+from qexplorer.observe.collecting.stream import batches, stream, without_filling
 from qexplorer.observe.stats import ChannelStats, TensorStats
 from qexplorer.observe.weights import array_stats
 from tests.observe.graphs import as_model, residual_cnn
@@ -127,6 +127,22 @@ def test_a_graph_input_is_streamed_as_it_is(tmp_path: Path) -> None:
     pieces = list(stream(model, data.calibration, "x"))
     assert np.array_equal(np.concatenate([array for array, _ in pieces]), data.calibration.inputs[""])
     assert pieces[-1][1] == 5
+
+
+@pytest.mark.parametrize(("batch", "lengths"), [("n", [4, 4, 2]), (4, [4, 4, 4]), (3, [3, 3, 3, 3])])
+def test_a_fixed_batch_is_filled_up_and_a_free_one_is_not(tmp_path: Path, batch: int | str, lengths: list[int]) -> None:
+    """Ten samples in fours, or in the batch that the file insists on: each is real once."""
+    given = list(batches(as_model(residual_cnn(batch=batch), tmp_path), _data(10).calibration, 4))
+    assert [len(feeds["x"]) for feeds, _ in given] == lengths
+    real = np.concatenate([feeds["x"][:samples] for feeds, samples in given])
+    assert np.array_equal(real, _data(10).calibration.inputs[""])
+
+
+@pytest.mark.parametrize(("shape", "left"), [((4, 2), (3, 2)), ((5, 2), (5, 2)), ((3,), (3,)), ((), ())])
+def test_what_filled_a_batch_up_is_taken_off_what_is_by_sample(shape: tuple[int, ...], left: tuple[int, ...]) -> None:
+    """Of four samples fed three were real; a tensor of another length is no batch, and a number has none."""
+    feeds = {"x": np.zeros((4, 7), np.float32)}
+    assert without_filling(np.zeros(shape), feeds, 3).shape == left
 
 
 def test_tensors_without_channels_are_refused() -> None:

@@ -13,7 +13,8 @@ from qexplorer.core.errors import UnknownName
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
 from qexplorer.observe import stats as stats_module
-from qexplorer.observe.collecting.store import load_statistics, save_statistics, statistics_for
+from qexplorer.observe.collecting import store as store_module
+from qexplorer.observe.collecting.store import load_statistics, save_statistics, statistics_for, statistics_path
 from qexplorer.observe.stats import Statistics
 from qexplorer.observe.weights import weight_array, weight_stats
 from tests.observe.graphs import as_model, residual_cnn
@@ -74,6 +75,17 @@ def test_other_data_or_another_number_of_samples_are_other_statistics(model: Mod
     digests = {statistics_for(model, _data(), samples=n).digest for n in (3, 6, 100)}
     digests.add(statistics_for(model, _data(digest="e")).digest)
     assert len(digests) == 3
+
+
+def test_what_another_version_kept_is_not_read(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could mean something else; and all samples are looked for under one name, however many were asked for."""
+    path = save_statistics(statistics_for(model, _data()), tmp_path / "kept.npz")
+    assert load_statistics(path, model) is not None
+    assert (
+        statistics_path(model, _data(), 100) == statistics_path(model, _data(), 6) != statistics_path(model, _data(), 5)
+    )
+    monkeypatch.setattr(store_module, "SCHEMA", 0)
+    assert load_statistics(path, model) is None
 
 
 @pytest.mark.parametrize("name", ["SCHEMA", "SEED"])

@@ -38,6 +38,17 @@ def test_heavy_bins_stay_by_themselves() -> None:
     assert few.high[0] < 1e-30
 
 
+def test_a_bin_of_a_hundredth_of_all_values_stays_as_it_is() -> None:
+    """Values that were rounded before pile up; what lies beside them is not put together with them."""
+    values = np.concatenate([np.full(1000, 3.3), np.random.default_rng(0).lognormal(0, 2, 99_000)])
+    bins = histogram_of(values.astype(np.float32)).bins
+    few = few_bins(bins, 1100)
+    (pile,) = np.flatnonzero((bins.low <= 3.3) & (bins.high > 3.3))
+    (kept,) = np.flatnonzero((few.low <= 3.3) & (few.high > 3.3))
+    assert len(few.count) <= 1100 < len(bins.count)
+    assert (few.low[kept], few.high[kept], few.count[kept]) == (bins.low[pile], bins.high[pile], bins.count[pile])
+
+
 def test_few_enough_bins_are_kept() -> None:
     """A tensor with few bins is sent as it is."""
     bins = histogram_of(np.arange(10, dtype=np.float32)).bins

@@ -125,7 +125,7 @@ VERBS = (
         (),
         {
             "networks": 7,
-            "rounds": 8,
+            "rounds": 2,
             "epochs": 9,
             "rounded_epochs": 10,
             "judged": 11,

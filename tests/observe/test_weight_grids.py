@@ -13,6 +13,7 @@ from qexplorer.core.grid import Granularity, fake_quantize, quantize
 from qexplorer.core.plugins import CALIBRATORS
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.weight_grids import weight_grid
+from qexplorer.observe.weights import array_stats
 from tests.observe.calibrators.tensors import channels
 
 
@@ -105,3 +106,20 @@ def test_asymmetric_grids_and_wide_formats_have_no_signs() -> None:
         np.testing.assert_array_equal(one.scale, other.scale)
         np.testing.assert_array_equal(one.zero_point, other.zero_point)
         assert one.format == other.format
+
+
+def test_axes_may_be_counted_from_the_end() -> None:
+    """The grid names them from the front, with the same scales."""
+    w = np.random.default_rng(4).standard_normal((6, 40)).astype(np.float32)
+    channel, block = WeightSpec(), WeightSpec(granularity=Granularity.BLOCK, block=16)
+    for one, other in (
+        (weight_grid(w, channel, 1), weight_grid(w, channel, -1)),
+        (weight_grid(w, block, 0, 1), weight_grid(w, block, -2, -1)),
+    ):
+        assert one.axis == other.axis == 1
+        np.testing.assert_array_equal(one.scale, other.scale)
+
+
+def test_a_weight_without_values_has_an_empty_range() -> None:
+    """Its average is none, and no infinity."""
+    assert array_stats("w", np.zeros((0, 4), np.float32), None).average == (0.0, 0.0)

@@ -117,7 +117,7 @@ class ConstantPlanner:
             raise RecipeError(error.what, where=where, allowed=error.allowed, do=error.do) from None
         why = f"{spec.calibrator} of its values, as asked for '{name}'"
         plan = TensorPlan(tensor, "weight", grid, why, carrier)
-        self._use(name, position, plan, (tensor, spec, grid.axis))
+        self._use(name, position, plan, (tensor, spec, grid.axis, carrier, sign))
 
     def _add_operand(self, decision: Decision, position: int, tensor: str, spec: ActivationSpec) -> None:
         """A constant operand takes the format of the activations, with the range of its own values."""

@@ -26,7 +26,6 @@ __all__ = ["named_layers", "open_in_child", "problem_of", "search"]
 
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _QUOTED = re.compile(r"'([^']+)'|\(([^()\s]+)\)")
-"""The lines and functions of ONNX Runtime's own source in its messages."""
 _CRASHED = "ONNX Runtime crashes on it"
 
 

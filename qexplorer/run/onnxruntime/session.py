@@ -29,8 +29,6 @@ _EXACT = "session.x64quantprecision"
 _TWICE = "replace the existing tensor"
 """In its message where that setting makes one constant of several MatMulInteger unsigned twice (1.31)."""
 
-"""The line and function of ONNX Runtime's own source that its messages begin with."""
-
 
 class OnnxRuntimeSession:
     """A model loaded by ONNX Runtime.

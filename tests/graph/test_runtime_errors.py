@@ -22,7 +22,8 @@ from qexplorer.graph.runtime_errors import runtime_sentence
         ("[ONNXRuntimeError] : 1 : FAIL : Load model from /home/me/m.onnx failed: bad node", "bad node"),
         ("[ONNXRuntimeError] : 1 : FAIL : a : b", "a : b"),
         ("/src/onnxruntime/core/graph/model.cc:150 onnxruntime::Model::Model(x, y) Unknown type", "Unknown type"),
-        ("x" * 400, "x" * 300),
+        ("bad " * 100, ("bad " * 75).strip()),
+        ("/" * 2**20 + " is a name of a million letters", "/" * 200 + "… is a name of a million letters"),
         ("", "RuntimeError"),
         (
             "[ONNXRuntimeError] : 1 : FAIL : Fatal error: PACTOps:RequantShift(-1) is not a registered function/op",

@@ -18,5 +18,6 @@ def row_spans(rows: Float32, block: int) -> NDArray[np.float64]:
 
     ordered = np.empty((len(rows), -(-rows.shape[1] // block), 2), np.int32)
     bits = rows.view(np.int32)
+    bits.setflags(write=False)  # as all values are: another type would be compiled for itself
     in_parts(rows.size, len(rows), lambda part: rows_ranges(bits[part], block, ordered[part]))
     return from_ordered(ordered)

@@ -58,7 +58,7 @@ def draw_found(
         again: searches again, with latencies that are measured then.
     """
     if live and not report.verified:
-        st.markdown("No mix was measured yet.")
+        st.markdown("No mix has been measured yet.")
     else:
         st.markdown(as_plain(chosen_sentence(report)))
     if hidden := hidden_sentence(report):

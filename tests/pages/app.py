@@ -47,12 +47,16 @@ def job_of(app: AppTest, kind: str) -> str:
     return str(app.session_state["qexplorer_state"].jobs[kind])
 
 
-def when_ended(app: AppTest, kind: str, *, seconds: float = 120) -> JobState:
-    """That job once it has ended, or as it is after so many seconds."""
-    job_id, end = job_of(app, kind), time.monotonic() + seconds
-    while manager.state(job_id).is_running and time.monotonic() < end:
+def when_ended(app: AppTest, kind: str, *, still: float = 120) -> JobState:
+    """That job once it has ended, or as it is when nothing of it has moved for so many seconds."""
+    job_id = job_of(app, kind)
+    state, moved = manager.state(job_id), time.monotonic()
+    while state.is_running and time.monotonic() - moved < still:
         time.sleep(0.1)
-    return manager.state(job_id)
+        before, state = state, manager.state(job_id)
+        if state != before:
+            moved = time.monotonic()
+    return state
 
 
 def check_cancel(app: AppTest, kind: str) -> None:

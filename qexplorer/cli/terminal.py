@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -88,19 +89,36 @@ def print_report(report: object) -> None:
 _BETWEEN_S = 15.0  # lines of progress where stderr is no terminal
 
 
+def _later(seconds: float, work: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, work)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
 class ProgressLine:
     """One line on stderr that is written over; where stderr is no terminal, a whole line now and then, if it says
-    something else than the one before.
+    something else than the one before. What is told too soon after a line is written when its time has come, unless
+    something newer was told until then: the last line is never older than that.
 
     Args:
         quiet: whether nothing is shown.
         clock: tells seconds.
+        later: does something after so many seconds, unless the timer that it returns is cancelled.
     """
 
-    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], None]], threading.Timer] = _later,
+    ) -> None:
         self._over = sys.stderr.isatty() and not quiet
-        self._quiet, self._clock = quiet, clock
-        self._told, self._said = clock(), ""
+        self._quiet, self._clock, self._later = quiet, clock, later
+        self._told, self._said, self._next = clock(), "", ""
+        self._turn = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def show(self, step: str, done: float, seconds_left: float | None = None) -> None:
         """Shows the ``step``, the part that is ``done`` (0 to 1) and the time left, if it is known."""
@@ -115,15 +133,38 @@ class ProgressLine:
             self._write(waiting.sentence)
 
     def end(self) -> None:
-        """Clears the line."""
+        """Clears the line; what was not written yet never is."""
         if self._over:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
+        with self._turn:
+            self._next = self._said
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
     def _write(self, text: str) -> None:
         if self._over:
             sys.stderr.write(f"\r\033[K{in_terminal(text)[: shutil.get_terminal_size().columns - 1]}")
-        elif not self._quiet and text != self._said and self._clock() - self._told >= _BETWEEN_S:
-            self._told, self._said = self._clock(), text
-            sys.stderr.write(f"qexplorer: {in_terminal(text.strip())}\n")
-        sys.stderr.flush()
+            sys.stderr.flush()
+        elif not self._quiet:
+            with self._turn:
+                self._next = text
+            self._line_if_due()
+
+    def _line_if_due(self) -> None:
+        with self._turn:
+            if self._next == self._said:
+                return
+            early = self._told + _BETWEEN_S - self._clock()
+            if early <= 0:
+                self._told, self._said = self._clock(), self._next
+                sys.stderr.write(f"qexplorer: {in_terminal(self._next.strip())}\n")
+                sys.stderr.flush()
+            elif self._timer is None:
+                self._timer = self._later(early, self._when_due)
+
+    def _when_due(self) -> None:
+        with self._turn:
+            self._timer = None
+        self._line_if_due()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from qexplorer.cli import terminal
 from qexplorer.cli.apart import run_in_turn
 from qexplorer.cli.precision.search import plain_report
 from qexplorer.cli.terminal import ProgressLine, stdout_to_stderr
 from qexplorer.core.errors import InputError
 from qexplorer.search.mixing.mix_types import MixGroup, MixPoint, MixReport, VerifiedMix
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
+from tests.waiting import until
 
 
 def test_what_a_library_prints_by_itself_does_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
@@ -27,29 +31,91 @@ def test_what_a_library_prints_by_itself_does_not_reach_stdout(capfd: pytest.Cap
     assert "from a library" in err
 
 
+class _Time:
+    """A clock that is set by hand, and what is to be done when it gets there."""
+
+    def __init__(self) -> None:
+        self.now, self.left = 0.0, list[tuple[float, _Timer]]()
+
+    def later(self, seconds: float, work: Callable[[], None]) -> threading.Timer:
+        """A timer of this clock."""
+        timer = _Timer(work)
+        self.left.append((self.now + seconds, timer))
+        return cast("threading.Timer", timer)
+
+    def pass_to(self, now: float) -> None:
+        """Sets the clock on, and does what is due."""
+        self.now = now
+        due = [timer for at, timer in self.left if at <= now]
+        self.left = [(at, timer) for at, timer in self.left if at > now]
+        for timer in due:
+            timer.ring()
+
+
+class _Timer:
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.ring = work
+
+    def cancel(self) -> None:
+        """Nothing is done when its time comes."""
+        self.ring = lambda: None
+
+
 def test_piped_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing in the first 15 seconds, then a line after every 15, and none at all with ``--quiet``."""
-    now = [0.0]
-    lines = [ProgressLine(quiet=quiet, clock=lambda: now[0]) for quiet in (False, True)]
+    time = _Time()
+    lines = [ProgressLine(quiet=quiet, clock=lambda: time.now, later=time.later) for quiet in (False, True)]
     for second in range(46):
-        now[0] = float(second)
         for line in lines:
             line.show("measuring", second / 50, 50.0 - second)
+        time.pass_to(second + 1.0)
     for line in lines:
         line.end()
+    time.pass_to(100.0)
     assert capsys.readouterr().err.splitlines() == [
-        f"qexplorer: {2 * second} %  measuring, about {50 - second} s left" for second in (15, 30, 45)
+        f"qexplorer: {2 * second} %  measuring, about {50 - second} s left" for second in (14, 29, 44)
     ]
 
 
 def test_piped_progress_says_a_line_once(capsys: pytest.CaptureFixture[str]) -> None:
     """As long as a step says the same nothing is written; what is new is, without waiting again."""
-    now = [0.0]
-    line = ProgressLine(quiet=False, clock=lambda: now[0])
+    time = _Time()
+    line = ProgressLine(quiet=False, clock=lambda: time.now, later=time.later)
     for second in range(100):
-        now[0] = float(second)
+        time.pass_to(float(second))
         line.show("loading" if second < 70 else "measuring", 0.0)
     assert capsys.readouterr().err.splitlines() == ["qexplorer: 0 %  loading", "qexplorer: 0 %  measuring"]
+
+
+def test_piped_progress_says_a_long_step_that_began_too_soon_after_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told once, while the line before stands, and written when its time has come."""
+    time = _Time()
+    line = ProgressLine(quiet=False, clock=lambda: time.now, later=time.later)
+    time.pass_to(20.0)
+    line.show("loading", 0.0)
+    time.pass_to(21.0)
+    line.show("reading", 0.1)
+    line.show("measuring", 0.2)
+    time.pass_to(34.9)
+    assert capsys.readouterr().err == "qexplorer: 0 %  loading\n"
+    time.pass_to(35.0)
+    assert capsys.readouterr().err == "qexplorer: 20 %  measuring\n"
+    line.show("writing", 0.9)
+    line.end()
+    time.pass_to(300.0)
+    assert not capsys.readouterr().err, "work has ended"
+
+
+def test_piped_progress_is_written_by_a_timer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the machine's own clock, too."""
+    monkeypatch.setattr(terminal, "_BETWEEN_S", 0.05)
+    line = ProgressLine()
+    line.show("loading", 0.0)
+    said: list[str] = []
+    until(lambda: bool(said.append(capsys.readouterr().err) or "".join(said)))
+    assert "".join(said) == "qexplorer: 0 %  loading\n"
 
 
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_computed(

@@ -40,6 +40,7 @@ from qexplorer.report.repair_charts.repair_words import (
 from qexplorer.report.sensitivity_charts.sensitivity_table import (
     SENSITIVITY_HEADER,
     accord_words,
+    more_cells,
     sensitivity_cells,
     whole_words,
 )
@@ -72,9 +73,19 @@ def _sensitivity(report: SensitivityReport) -> ReportText:
         "samples": f"{report.n} calibration samples of {report.data}",
         "loss": "Kullback-Leibler divergence, nats" if report.unit == "nats" else "squared error over signal",
         "all layers": None if report.whole is None else whole_words(report),
-        "gradient": report.no_gradient or accord_words(report) or "foretold alone, nothing was evaluated",
+        "gradient": report.no_gradient or accord_words(report) or _not_compared(report),
     }
-    return ReportText(facts, (ReportTable(SENSITIVITY_HEADER, sensitivity_cells(report)),), _noted(report.notes))
+    tables = [ReportTable(SENSITIVITY_HEADER, sensitivity_cells(report))]
+    header, rows = more_cells(report)
+    if rows:
+        tables.append(ReportTable(header, rows))
+    return ReportText(facts, tuple(tables), _noted(report.notes))
+
+
+def _not_compared(report: SensitivityReport) -> str | None:
+    if any(layer.evaluated for layer in report.layers):
+        return None
+    return "foretold alone, nothing was evaluated"
 
 
 def _mix(report: MixReport) -> ReportText:

@@ -16,6 +16,7 @@ __all__ = [
     "loss_text",
     "loss_title",
     "measures_rows",
+    "more_cells",
     "sensitivity_cells",
     "whole_words",
     "worst_words",
@@ -44,6 +45,22 @@ def _row(layer: LayerSensitivity, rounded: str, report: SensitivityReport) -> tu
         "-" if seen is None or seen.sqnr_db is None else f"{seen.sqnr_db:.1f}",
         "-" if seen is None else drop_text(seen, report),
     )
+
+
+_MORE = (
+    ("weights of it alone", "weights", "alone"),
+    ("activations of it alone", "activations", "alone"),
+    (SETUPS["all_but_one"], "both", "all_but_one"),
+    (SETUPS["cumulative"], "both", "cumulative"),
+)
+
+
+def more_cells(report: SensitivityReport) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of losses that were evaluated beside that of a layer rounded alone, in graph order; no rows
+    where there are none."""
+    shown = [way for way in _MORE if any(layer.exact(*way[1:]) for layer in report.layers)]
+    rows = [[layer.name, *(loss_text(layer.exact(*way[1:])) for way in shown)] for layer in report.layers]
+    return [f"{loss_title(report)}, evaluated", *(way[0] for way in shown)], rows if shown else []
 
 
 def measures_rows(report: SensitivityReport, layer: LayerSensitivity, rounded: str = "both") -> list[dict[str, str]]:

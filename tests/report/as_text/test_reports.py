@@ -47,6 +47,21 @@ def test_a_report_prints_as_facts_table_and_notes() -> None:
     assert len(text) < 600
 
 
+def test_what_else_was_evaluated_has_a_table_of_its_own() -> None:
+    """In graph order, a column for each way that was asked for; nothing says then that nothing was evaluated."""
+    weights, after = Evaluated(0.25, None, 9, None, 0.1, None), Evaluated(0.75, None, 9, None, 0.1, None)
+    layers = (
+        replace(_LAYER, name="first", evaluated={"cumulative": {"both": after}}),
+        replace(_LAYER, name="second", evaluated={"alone": {"weights": weights}}),
+    )
+    report = replace(_REPORT, layers=layers, no_gradient="")
+    header, *rows = str(report).split("\n\n")[2].splitlines()
+    assert header == "error / signal, evaluated  weights of it alone  all up to it"
+    assert [row.split() for row in rows] == [["first", "-", "0.75"], ["second", "0.25", "-"]]
+    assert "nothing was evaluated" not in str(report)
+    assert "nothing was evaluated" in str(replace(report, layers=(replace(_LAYER, evaluated={}),)))
+
+
 def test_a_notebook_gets_the_same_as_tables() -> None:
     """A row for each fact and each layer, and names as text."""
     html = _REPORT._repr_html_()

@@ -20,6 +20,7 @@ __all__ = ["choice_text", "cost_text", "forecast_text", "integer_text", "so_far"
 _RISES = 2
 _BROKEN = "no number"  # what the engine says where the loss became none
 _FAR = 3.0  # times the loss before training, which no epoch came back to
+_LEAP = 100.0  # times the loss before training, in a single step
 _MUCH = 1.25  # times the least loss so far
 
 
@@ -52,17 +53,15 @@ def trouble(diary: Diary) -> str | None:
     kept = "the state before training is" if diary.best == 0 else f"the state after epoch {diary.best} is"
     if diary.stopped is not None and _BROKEN in diary.stopped:
         return f"Training ended because {diary.stopped}: {kept} kept. A smaller learning rate usually helps."
-    first, least = diary.epochs[0].held_back, min((each.held_back for each in diary.epochs[1:]), default=0.0)
-    if diary.best == 0 and least > _FAR * first > 0:
-        from_, to = number_text(first), number_text(least)
-        thrown = f"Training threw the weights off: the loss on samples held back went from {from_} to {to} at best, and"
-        return f"{thrown} {kept} kept. A smaller learning rate usually helps."
+    thrown = _thrown(diary)
+    if thrown is not None:
+        return f"Training threw the weights off: {thrown}, and {kept} kept. A smaller learning rate usually helps."
     last = [each.held_back for each in diary.epochs[-_RISES - 1 :]]
     rising = len(last) > _RISES and all(one < other for one, other in pairwise(last))
     if rising and last[-1] > _MUCH * diary.best_epoch.held_back:
         from_, to = number_text(diary.best_epoch.held_back), number_text(last[-1])
         risen = f"The loss on samples held back has risen from {from_} to {to}: {kept} kept."
-        return f"{risen} Stop here, or try a smaller learning rate."
+        return f"{risen} {'Try' if diary.ended else 'Stop here, or try'} a smaller learning rate."
     if diary.chosen_by is None and diary.best > 0 and _against_rounding(diary, diary.best_epoch.metric) < 0:
         by = "accuracy" if diary.metric is None else METRICS.get(diary.metric).title
         return (
@@ -70,11 +69,41 @@ def trouble(diary: Diary) -> str | None:
             "alone: try a smaller learning rate, or less distillation."
         )
     if diary.ended and diary.best == 0 and diary.trained > 0:
-        known = diary.epochs[0].metric is not None and diary.float_.metric is not None
-        if known and _against_rounding(diary, diary.float_.metric) <= 0:
+        if _loses_nothing(diary):
             return "Rounding alone loses nothing on the samples held back, so nothing can be won back: try fewer bits."
         return "No epoch was better than rounding alone, so that is kept. Try a smaller learning rate or more epochs."
     return None
+
+
+def _thrown(diary: Diary) -> str | None:
+    """What the loss did, as a clause, where weights were thrown off and nothing was won but by chance."""
+    first, rest = diary.epochs[0], diary.epochs[1:]
+    if not rest or first.held_back <= 0 or _won_surely(diary):
+        return None
+    if _loses_nothing(diary) and any(_against_rounding(diary, each.metric) >= 0 for each in rest):
+        return None  # a loss of next to nothing rises by any step
+    least, most = min(each.held_back for each in rest), max((each.loss for each in diary.moments), default=0.0)
+    before = number_text(first.held_back)
+    if diary.best == 0 and least > _FAR * first.held_back:
+        return f"the loss on samples held back went from {before} to {number_text(least)} at best"
+    if most > _LEAP * first.held_back:
+        return f"the loss of a step went up to {number_text(most)}, from {before} before training"
+    return None
+
+
+def _won_surely(diary: Diary) -> bool:
+    """Whether the best state is better than the untrained one by more than chance, or by the loss where that chose."""
+    first, best = diary.epochs[0], diary.best_epoch
+    if diary.best == 0 or first.metric is None or best.ci95 is None or diary.chosen_by is None:
+        return diary.best > 0
+    low, high = best.ci95
+    return not low <= first.metric <= high
+
+
+def _loses_nothing(diary: Diary) -> bool:
+    """Whether rounding alone is as good as float by the metric."""
+    known = diary.epochs[0].metric is not None and diary.float_.metric is not None
+    return known and _against_rounding(diary, diary.float_.metric) <= 0
 
 
 def _against_rounding(diary: Diary, value: float | None) -> float:

@@ -63,6 +63,8 @@ def test_what_goes_wrong_is_one_sentence_with_a_way_out() -> None:
     assert "has risen from 0.500 to 1.90: the state after epoch 2 is kept" in str(
         trouble(replace(DIARY, epochs=rising))
     )
+    assert str(trouble(replace(DIARY, epochs=rising))).endswith("Stop here, or try a smaller learning rate.")
+    assert str(trouble(replace(DIARY, epochs=rising, ended=True))).endswith("kept. Try a smaller learning rate.")
     broken = replace(DIARY, stopped="the loss was no number in epoch 4")
     assert "ended because the loss was no number in epoch 4: the state after epoch 2 is kept" in str(trouble(broken))
     assert trouble(replace(DIARY, stopped="the loss on samples held back did not fall for 3 epochs")) is None
@@ -164,6 +166,25 @@ def test_weights_are_thrown_off_where_no_epoch_came_near(least: float, thrown: b
     found = str(trouble(replace(DIARY, epochs=epochs, best=0)))
     assert ("threw the weights off" in found) is thrown
     assert not thrown or "and the state before training is kept" in found
+
+
+def test_a_leap_of_the_loss_is_told_where_nothing_was_won_but_by_chance() -> None:
+    """One answer more than the untrained state's is chance; a best state beyond its interval has come back."""
+    epochs = (Epoch(0, None, 2.0, 0.098, (0.04, 0.21)), Epoch(1, 9.0, 2.3, 0.118, (0.055, 0.234)))
+    leap = replace(DIARY, epochs=epochs, best=1, chosen_by="accuracy", moments=(replace(MOMENTS[0], loss=4e8),))
+    assert "the loss of a step went up to 400,000,000, from 2.00 before training, and the state after epoch 1" in str(
+        trouble(leap)
+    )
+    assert trouble(replace(leap, moments=(replace(MOMENTS[0], loss=199.0),))) is None
+    assert trouble(replace(leap, epochs=(epochs[0], replace(epochs[1], metric=0.9, ci95=(0.8, 0.95))))) is None
+
+
+def test_a_loss_of_next_to_nothing_may_rise() -> None:
+    """Where rounding loses nothing and an epoch loses nothing either, that is said, and not that weights went off."""
+    epochs = (Epoch(0, None, 0.0003, 1.0), Epoch(1, 1.2, 0.3, 0.98), Epoch(2, 0.1, 0.009, 1.0))
+    whole = replace(DIARY, epochs=epochs, best=0, ended=True, chosen_by="accuracy")
+    assert "loses nothing on the samples held back" in str(trouble(whole))
+    assert "threw the weights off" in str(trouble(whole.cut(1)))
 
 
 def test_what_is_told_of_a_best_state_that_is_worse_by_the_metric() -> None:

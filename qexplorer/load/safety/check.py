@@ -37,7 +37,7 @@ def checked_proto(data: bytes, folder: Path | None, where: str) -> tuple[onnx.Mo
     """
     if len(data) > MAX_FILE_BYTES:
         raise ModelError("the file is larger than 2 GB", where=where, allowed="at most 2 GB")
-    refuse_other_formats(data[:512], where)
+    refuse_other_formats(data, where)
     proto = _parsed(data, where)
     notes = _dropped(proto)
     try:

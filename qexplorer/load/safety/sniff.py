@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import codecs
+from io import BytesIO
 
 from qexplorer.core.errors import ModelError
+from qexplorer.load.weights.kinds import export_lines, refuse_program
 
 __all__ = ["refuse_other_formats"]
 
-_TORCH = "in Python, load it with torch and give the module with example inputs to qexplorer.load(), or export it with "
-_TORCH += "torch.onnx.export(..., dynamo=True)"
+_TORCH = "if it is a module that you trust, export it at home with two lines of Python: {lines}"
 _ONNX = "a .onnx file"
 _ARCHITECTURE = "name the architecture that they are of: on page Model, --architecture in a terminal, qexplorer.load("
 _ARCHITECTURE += "path, architecture=...) in Python"
 _WEIGHTS = f"if it holds weights, {_ARCHITECTURE}"
 
+_HEAD = 512
+_ZIP = b"PK\x03\x04"
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"PK\x03\x04", "a zip archive, as PyTorch's .pt and .pth files are", f"{_WEIGHTS}; else {_TORCH}"),
+    (0, _ZIP, "a zip archive, as PyTorch's .pt and .pth files are", f"{_WEIGHTS}; {_TORCH}"),
     (0, b"\x80\x02", "a Python pickle, which can run code when opened", _TORCH),
     (0, b"\x80\x03", "a Python pickle, which can run code when opened", _TORCH),
     (0, b"\x80\x04", "a Python pickle, which can run code when opened", _TORCH),
@@ -31,13 +34,17 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 )
 
 
-def refuse_other_formats(head: bytes, where: str) -> None:
-    """Raises ModelError if ``head`` (the first few hundred bytes) shows a format other than ONNX."""
+def refuse_other_formats(data: bytes, where: str) -> None:
+    """Raises ModelError if the first bytes of the file's ``data`` show a format other than ONNX."""
+    head = data[:_HEAD]
     if not head:
         raise ModelError("the file is empty", where=where, allowed=_ONNX, do="export or download it again")
     for offset, magic, what, do in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
-            raise ModelError(f"this is {what}, not an ONNX model", where=where, allowed=_ONNX, do=do)
+            if magic == _ZIP:
+                refuse_program(BytesIO(data), where)
+            told = do.format(lines=export_lines(where))
+            raise ModelError(f"this is {what}, not an ONNX model", where=where, allowed=_ONNX, do=told)
     if head[8:].startswith(b"{") and b'"dtype"' in head:
         what = "this is a safetensors file, which holds weights without a model"
         raise ModelError(what, where=where, allowed=_ONNX, do=_ARCHITECTURE)

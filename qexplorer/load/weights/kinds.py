@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from qexplorer.core.errors import ModelError
 
-__all__ = ["ALLOWED", "ENDINGS", "WeightFile", "kind_of", "refused_pickle"]
+__all__ = ["ALLOWED", "ENDINGS", "WeightFile", "export_lines", "kind_of", "refuse_program", "refused_pickle"]
 
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 ALLOWED = "a .safetensors file, or a state_dict saved by torch.save (.pt, .pth, .bin)"
 _EXPORT = 'torch.onnx.export(net, (torch.zeros(1, 3, 224, 224),), "net.onnx", dynamo={dynamo})'
+_PICKLED = 'torch.load("{name}", weights_only=False).eval()'
 _RUNS_CODE = "opening it can run code, so it is not opened here"
 
 
@@ -39,6 +42,16 @@ def kind_of(path: Path, where: str) -> WeightFile:
     raise ModelError("this is no file of weights", where=where, allowed=ALLOWED, do="check the file")
 
 
+def refuse_program(file: BinaryIO, where: str) -> None:
+    """Raises ModelError if the file is a program (TorchScript, .pt2); anything else, damaged archives too, passes."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = [PurePosixPath(name) for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return
+    _refuse_program(names, where)
+
+
 def _check_archive(path: Path, where: str) -> None:
     """Raises ModelError unless the archive is what torch.save makes of tensors: a pickle and stored numbers."""
     try:
@@ -48,10 +61,7 @@ def _check_archive(path: Path, where: str) -> None:
         what = f"the archive is damaged ({' '.join(str(error).split())[:80]})"
         raise ModelError(what, where=where, allowed=ALLOWED, do="download it again") from None
     names = [PurePosixPath(entry.filename) for entry in entries]
-    if any(name.name == "constants.pkl" or "code" in name.parts[1:2] for name in names):
-        raise _program("a TorchScript program", 'torch.jit.load("{name}").eval()', where, dynamo=False)
-    if any(name.name in ("archive_format", "serialized_exported_program.json") for name in names):
-        raise _program("an exported program (.pt2)", 'torch.export.load("{name}").module()', where)
+    _refuse_program(names, where)
     if not any(name.name == "data.pkl" for name in names):
         raise ModelError("this is an archive without weights", where=where, allowed=ALLOWED, do="give the file inside")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
@@ -60,19 +70,28 @@ def _check_archive(path: Path, where: str) -> None:
         )
 
 
+def _refuse_program(names: Sequence[PurePosixPath], where: str) -> None:
+    if any(name.name == "constants.pkl" or "code" in name.parts[1:2] for name in names):
+        raise _program("a TorchScript program", 'torch.jit.load("{name}").eval()', where, dynamo=False)
+    if any(name.name in ("archive_format", "serialized_exported_program.json") for name in names):
+        raise _program("an exported program (.pt2)", 'torch.export.load("{name}").module()', where)
+
+
 def refused_pickle(where: str, found: str) -> ModelError:
     """The refusal of a pickle that holds more than tensors; ``found`` is what it asked for."""
-    return _program(
-        f"a pickled module or another object ({found})", 'torch.load("{name}", weights_only=False).eval()', where
-    )
+    return _program(f"a pickled module or another object ({found})", _PICKLED, where)
+
+
+def export_lines(where: str, load: str = _PICKLED, *, dynamo: bool = True) -> str:
+    """The two lines of Python that make an ONNX file of what lies at ``where``, for those who trust it."""
+    name = PurePosixPath(where.replace("\\", "/")).name
+    return f"net = {load.format(name=name)} and {_EXPORT.format(dynamo=dynamo)}, with the shape of its own input"
 
 
 def _program(what: str, load: str, where: str, *, dynamo: bool = True) -> ModelError:
-    name = PurePosixPath(where.replace("\\", "/")).name
-    script = f"net = {load.format(name=name)} and {_EXPORT.format(dynamo=dynamo)}, with the shape of its own input"
     return ModelError(
         f"this is {what}; {_RUNS_CODE}",
         where=where,
         allowed=f"{ALLOWED}, or a .onnx file",
-        do=f"if you trust it, export it at home with two lines of Python: {script}",
+        do=f"if you trust it, export it at home with two lines of Python: {export_lines(where, load, dynamo=dynamo)}",
     )

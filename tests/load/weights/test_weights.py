@@ -21,6 +21,7 @@ from torch import nn
 
 import qexplorer as qx
 from qexplorer.core.errors import ModelError, QExplorerError, UnknownName
+from qexplorer.load.safety.sniff import refuse_other_formats
 from qexplorer.load.samples.architectures.protocol import Architecture
 from qexplorer.load.samples.architectures.registry import ARCHITECTURES
 from qexplorer.load.samples.modules.mobilenet import MobileNetV2
@@ -263,6 +264,10 @@ def test_programs_are_refused_with_the_lines_that_export_them(tmp_path: Path) ->
         assert opening in str(caught.value)
         assert name in str(caught.value.do)
         assert "torch.onnx.export(" in str(caught.value)
+        with pytest.raises(ModelError) as unnamed:  # nor with no architecture named
+            refuse_other_formats((tmp_path / name).read_bytes(), name)
+        assert f'{opening}("{name}"' in str(unnamed.value) or f'torch.load("{name}", {opening}' in str(unnamed.value)
+        assert "torch.onnx.export(" in str(unnamed.value)
 
 
 def test_the_two_lines_work_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

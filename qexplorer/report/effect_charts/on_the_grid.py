@@ -136,7 +136,7 @@ def reach_spec(layer: LayerEffect, subtitle: str) -> dict[str, Any]:
         for i, reach in enumerate(state.reaches)
     ]
     return {
-        **chart_frame("Largest weight of each output channel: blue before, orange after", subtitle, _LOW),
+        **chart_frame("Largest weights: blue before, orange after", subtitle, _LOW),
         "datasets": {"channels": rows},
         "data": {"name": "channels"},
         "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.8},
@@ -144,7 +144,7 @@ def reach_spec(layer: LayerEffect, subtitle: str) -> dict[str, Any]:
             "x": {
                 "field": "channel",
                 "type": "quantitative",
-                "title": None,
+                "title": "output channel",
                 "axis": {"format": "d"},
                 "scale": {"nice": False},
             },

@@ -86,6 +86,17 @@ class GraphEdit:
         at = next(index for index, each in enumerate(self.nodes) if each is node)
         self.nodes.insert(at + 1, new)
 
+    def part_before(self, node: onnx.NodeProto, place: int = 0) -> None:
+        """Keeps the codes of one input of a node apart from what it computes."""
+        apart = f"{node.output[0]}//apart_{place}"
+        self.replace(node, self.node("Apart", [node.input[place]], apart), node)
+        node.input[place] = apart
+
+    def part_behind(self, node: onnx.NodeProto) -> None:
+        """Keeps what a node gives apart from the codes that it is rounded to."""
+        output, node.output[0] = node.output[0], f"{node.output[0]}//joined"
+        self.add_after(node, self.node("Apart", [node.output[0]], output))
+
     def finish(self) -> onnx.ModelProto:
         """The changed model, without nodes and constants that nobody reads."""
         needed, kept = set(self.outputs), []

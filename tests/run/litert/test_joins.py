@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.run.litert.graph_edit import GraphEdit
-from qexplorer.run.litert.rewrite.joins import join_in_float
+from qexplorer.run.litert.rewrite.joins import choose_in_float, join_in_float
 from qexplorer.run.onnxruntime.backend import OnnxRuntimeCpu
 from qexplorer.run.protocol import Mode, SessionOptions
 from tests.run.litert_here import HERE, keep, session_of
@@ -50,11 +50,11 @@ def apart(edit: GraphEdit) -> int:
 
 @pytest.mark.parametrize("operator", ["Concat", "Max", "Min"])
 def test_branches_on_several_grids_are_kept_apart_where_nothing_rounds_behind(operator: str) -> None:
-    """One grid needs nothing, and a grid behind the join is the one that is meant, unless it is an output as well."""
+    """One grid needs nothing, and a grid behind a Concat is the one that is meant, unless it is an output as well."""
     assert apart(joined(operator, (COARSE, FINE))) == 2
     assert apart(joined(operator, (COARSE, None))) == 1
     assert apart(joined(operator, (COARSE, COARSE))) == 0
-    assert apart(joined(operator, (COARSE, FINE), behind="Grid")) == 0
+    assert apart(joined(operator, (COARSE, FINE), behind="Grid")) == (0 if operator == "Concat" else 2)
     assert apart(joined(operator, (COARSE, FINE), behind="Grid", outputs="jy")) == 2
 
 
@@ -110,3 +110,57 @@ def test_what_where_chooses_by_is_no_branch() -> None:
     """Two branches on one grid stay, although the condition lies on none; of two grids both are kept apart."""
     assert apart(joined("Where", (None, COARSE, COARSE))) == 0
     assert apart(joined("Where", (None, COARSE, FINE))) == 2
+
+
+CHOICES = ("PRelu", "LeakyRelu", "Elu", "Softplus")
+
+
+def chosen(folder: Path) -> Path:
+    """Choices between a tensor on a coarse grid and what is computed of it, each rounded to a finer grid and in float,
+    and a Where and a Max of it and a float tensor, rounded."""
+    node = helper.make_node
+    constants = {"s0": np.float32(COARSE[0]), "z0": np.uint8(131), "s1": np.float32(0.013), "z1": np.uint8(90)}
+    constants |= {"slope": np.array([0.25, -0.4, 1.3], np.float32).reshape(3, 1), "limit": np.float32(0.2)}
+
+    def rounded(name: str, to: str, grid: str) -> list[onnx.NodeProto]:
+        codes = f"{to}/codes"
+        return [
+            node("QuantizeLinear", [name, f"s{grid}", f"z{grid}"], [codes], codes),
+            node("DequantizeLinear", [codes, f"s{grid}", f"z{grid}"], [to], to),
+        ]
+
+    nodes = [*rounded("x", "g", "0"), node("Sin", ["x"], ["f"]), node("Less", ["x", "limit"], ["c"])]
+    nodes += [node("Where", ["c", "g", "f"], ["w"]), node("Max", ["g", "f"], ["m"])]
+    nodes += [*rounded("w", "wy", "1"), *rounded("m", "my", "1")]
+    for each in CHOICES:
+        more = ["slope"] if each == "PRelu" else []
+        nodes += [node(each, ["g", *more], [f"{each}_0"]), *rounded(f"{each}_0", f"{each}_y", "1")]
+        nodes += [node(each, ["g", *more], [f"{each}_1"]), node("Erf", [f"{each}_1"], [f"{each}_f"])]
+    info = helper.make_tensor_value_info
+    names = ["wy", "my", *(f"{each}_{kind}" for each in CHOICES for kind in "yf")]
+    outputs = [info(name, TensorProto.FLOAT, ["n", 3, 16]) for name in names]
+    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "chosen", [info("x", TensorProto.FLOAT, ["n", 3, 16])], outputs, stored)
+    path = folder / "chosen.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
+    return path
+
+
+@pytest.mark.skipif(not HERE, reason="litert is not installed")
+def test_what_is_computed_of_codes_is_not_rounded_onto_their_grid(
+    tmp_path: Path, session_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The converter would put both sides of the choice on the input's grid, two steps of the grid behind it away."""
+    keep(session_workspace, monkeypatch)
+    path, feeds = chosen(tmp_path), {"x": np.random.default_rng(0).normal(size=(1, 3, 16)).astype(np.float32)}
+    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    for found, simulated in zip(session_of(path).run(feeds), expected, strict=True):
+        np.testing.assert_allclose(found, simulated, rtol=0, atol=2e-6)
+
+
+def test_a_choice_without_codes_stays() -> None:
+    """Only what lies on a grid is kept apart, moved or not."""
+    for grid, parted in ((COARSE, 1), (None, 0)):
+        edit = joined("Identity", (grid,), behind="PRelu")
+        choose_in_float(edit)
+        assert apart(edit) == parted

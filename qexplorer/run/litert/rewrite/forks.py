@@ -25,9 +25,7 @@ def part_in_float(edit: GraphEdit) -> None:
     made, readers = edit.makers(), edit.readers()
     for node in [node for node in edit.nodes if node.op_type == "Grid"]:
         if not all(_alike(edit, name, node, readers) for name in _beside(node, made)):
-            apart = f"{node.output[0]}//apart"
-            edit.replace(node, edit.node("Apart", [node.input[0]], apart), node)
-            node.input[0] = apart
+            edit.part_before(node)
 
 
 def _beside(node: onnx.NodeProto, made: dict[str, onnx.NodeProto]) -> list[str]:

@@ -12,7 +12,8 @@ from qexplorer.run.litert.rewrite.dynamic import rewrite_dynamic
 from qexplorer.run.litert.rewrite.factors import absorb_factors
 from qexplorer.run.litert.rewrite.floats import rewrite_clips, rewrite_halves, tell_float_sums, unfuse
 from qexplorer.run.litert.rewrite.forks import part_in_float
-from qexplorer.run.litert.rewrite.joins import join_in_float
+from qexplorer.run.litert.rewrite.joins import choose_in_float, join_in_float
+from qexplorer.run.litert.rewrite.pools import average_in_float
 from qexplorer.run.litert.rewrite.qlinear import rewrite_qlinear
 from qexplorer.run.litert.rewrite.tables import rewrite_tables
 from qexplorer.run.litert.rewrite.weights import rewrite_layers, rewrite_weights
@@ -56,6 +57,8 @@ def rewritten(model: onnx.ModelProto) -> Rewritten:
     absorb_factors(edit)
     part_from_factors(edit)
     join_in_float(edit)
+    choose_in_float(edit)
+    average_in_float(edit, differences)
     part_in_float(edit)
     rewrite_clips(edit)
     unfuse(edit, differences)

@@ -1,9 +1,13 @@
 """Branches that are not all on one grid and are joined in float.
 
 Where something that is joined lies on a grid, the converter (litert-converter 0.5) joins codes, and rounds the rest
-onto the first one's grid for it. With a grid behind the join that is right, because that grid is taken; without one it
+onto the first one's grid for it. With a grid behind a Concat that is right, because that grid is taken; without one it
 is a rounding that the graph does not have: the scores of a face detector's small faces were off by a step of its large
 ones, and another detector's softmax, joined with its boxes, was put on their grid, with which the file does not load.
+Max, Min and Where of several grids it does not convert at all, whatever follows.
+
+An activation that the converter writes as a choice between its input and what is computed of it is such a join as well,
+and there the input's grid is taken even where another one follows: PRelu, whose negative side is small, lost its codes.
 """
 
 from __future__ import annotations
@@ -15,23 +19,31 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["MOVES", "join_in_float"]
+__all__ = ["MOVES", "choose_in_float", "grid_of", "join_in_float"]
 
 _JOINS = ("Concat", "Max", "Min", "Where")
+_CHOICES = ("PRelu", "LeakyRelu", "Elu", "Selu", "Celu", "Softplus", "Mish")
 MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Identity", "Split", "Gather", "Expand")
 
 
 def join_in_float(edit: GraphEdit) -> None:
-    """Keeps branches on grids apart from a join that nothing rounds, if not all of it is on one grid."""
+    """Keeps branches on grids apart from a join, if not all is on one grid and it is no Concat that is rounded."""
     made, readers = edit.makers(), edit.readers()
     for node in [node for node in edit.nodes if node.op_type in _JOINS and not node.domain]:
-        if len({_grid_of(name, made) for name in _joined(node)}) < 2 or _rounded_behind(edit, node, readers):
+        several = len({grid_of(name, made) for name in _joined(node)}) > 1
+        if not several or (node.op_type == "Concat" and _rounded_behind(edit, node, readers)):
             continue
         for place, name in enumerate(node.input):
-            if _grid_of(name, made) is not None:
-                apart = f"{node.output[0]}//apart_{place}"
-                edit.replace(node, edit.node("Apart", [name], apart), node)
-                node.input[place] = apart
+            if grid_of(name, made) is not None:
+                edit.part_before(node, place)
+
+
+def choose_in_float(edit: GraphEdit) -> None:
+    """Keeps the codes of its input apart from an activation that is written as a choice."""
+    made = edit.makers()
+    for node in [node for node in edit.nodes if node.op_type in _CHOICES and not node.domain]:
+        if grid_of(node.input[0], made) is not None:
+            edit.part_before(node)
 
 
 def _joined(node: onnx.NodeProto) -> list[str]:
@@ -39,7 +51,7 @@ def _joined(node: onnx.NodeProto) -> list[str]:
     return list(node.input[node.op_type == "Where" :])
 
 
-def _grid_of(name: str, made: dict[str, onnx.NodeProto]) -> bytes | None:
+def grid_of(name: str, made: dict[str, onnx.NodeProto]) -> bytes | None:
     """The grid that a tensor's values lie on, moved or not; None if it has none."""
     maker = made.get(name)
     while maker is not None and maker.op_type in MOVES and not maker.domain:

@@ -39,6 +39,9 @@ def test_a_rounding_is_kept_apart_where_another_part_is_not_rounded_alike() -> N
     assert _apart(fine, node("Grid", ["b"], ["gb"], **FINE), add) == []
     assert _apart(fine, node("Grid", ["b"], ["gb"], **COARSE), add) == ["a", "b"]
     assert _apart(fine, node("Grid", ["b"], ["gb"], **FINE), add, outputs="by") == ["a", "b"]
+    chosen = node("LeakyRelu", ["a"], ["c"])
+    assert _apart(chosen, node("Grid", ["c"], ["ga"], **FINE), node("Exp", ["c"], ["gb"]), add) == ["c"]
+    assert _apart(chosen, node("Grid", ["c"], ["ga"], **FINE), node("Exp", ["b"], ["gb"]), add) == []
     turned = node("Transpose", ["b"], ["t"])
     assert _apart(fine, turned, node("Grid", ["t"], ["gb"], **FINE), add) == []
     assert _apart(fine, turned, node("Exp", ["t"], ["gb"]), add) == ["a"]

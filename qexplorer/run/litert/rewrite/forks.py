@@ -2,7 +2,8 @@
 
 The converter (litert-converter 0.5) moves a rounding in front of the Slice, Reshape or Transpose before it, past the
 point where the tensor forks, so that it meets whatever else is cut from it: the cell state of a recurrent network, fed
-in one tensor with its hidden state, was rounded onto the hidden state's grid.
+in one tensor with its hidden state, was rounded onto the hidden state's grid. It moves roundings across a choice, too,
+whose answers another branch reads in float.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qexplorer.run.litert.graph_edit import GraphEdit
-from qexplorer.run.litert.rewrite.joins import MOVES
+from qexplorer.run.litert.rewrite.joins import CHOICES, MOVES
 
 if TYPE_CHECKING:
     import onnx
@@ -36,7 +37,8 @@ def _beside(node: onnx.NodeProto, made: dict[str, onnx.NodeProto]) -> list[str]:
         found += [maker.input[0], *maker.output]
         maker = made.get(maker.input[0])
     on_grid = maker is not None and maker.op_type == "Grid"
-    return [] if on_grid else [name for name in found if name != node.input[0]]
+    across = node.input[0] in made and made[node.input[0]].op_type in CHOICES
+    return [] if on_grid else [name for name in found if name != node.input[0]] + [node.input[0]] * across
 
 
 def _alike(edit: GraphEdit, name: str, node: onnx.NodeProto, readers: _Lists) -> bool:

@@ -19,10 +19,10 @@ from qexplorer.run.litert.graph_edit import GraphEdit
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["MOVES", "choose_in_float", "grid_of", "join_in_float"]
+__all__ = ["CHOICES", "MOVES", "choose_in_float", "grid_of", "join_in_float"]
 
 _JOINS = ("Concat", "Max", "Min", "Where")
-_CHOICES = ("PRelu", "LeakyRelu", "Elu", "Selu", "Celu", "Softplus", "Mish")
+CHOICES = ("PRelu", "LeakyRelu", "Elu", "Selu", "Celu", "Softplus", "Mish")
 MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Identity", "Split", "Gather", "Expand")
 
 
@@ -41,7 +41,7 @@ def join_in_float(edit: GraphEdit) -> None:
 def choose_in_float(edit: GraphEdit) -> None:
     """Keeps the codes of its input apart from an activation that is written as a choice."""
     made = edit.makers()
-    for node in [node for node in edit.nodes if node.op_type in _CHOICES and not node.domain]:
+    for node in [node for node in edit.nodes if node.op_type in CHOICES and not node.domain]:
         if grid_of(node.input[0], made) is not None:
             edit.part_before(node)
 

@@ -17,8 +17,9 @@ __all__ = ["WITHOUT_GRADIENT", "gradients_end", "where_gradients_end"]
 _QUESTIONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf")
 _PLACES = ("ArgMax", "ArgMin", "Shape", "Size", "NonZero")
 _BITS = ("And", "Or", "Not", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift")
-WITHOUT_GRADIENT = frozenset((*_QUESTIONS, *_PLACES, *_BITS))
-"""Operators none of whose answers has a gradient, whatever they are given."""
+_STEPS = ("Round", "Floor", "Ceil", "Sign")
+WITHOUT_GRADIENT = frozenset((*_QUESTIONS, *_PLACES, *_BITS, *_STEPS))
+"""Operators none of whose answers has a gradient, or one that is not zero, whatever they are given."""
 
 _FIRST_ALONE = ("TopK", "MaxPool")  # their second answer says where the values were
 _FLOATS = (1, 10, 11, 16)  # element types: float32, float16, float64, bfloat16
@@ -97,5 +98,5 @@ def _error(ends: Mapping[str, onnx.NodeProto]) -> ModelError:
     return ModelError(
         f"no gradient passes through {named}, so that nothing in front of it can learn",
         where=None if first is None else first.name or None,
-        do="train a model that gives scores, and take the class of them outside",
+        do="train a model that ends before that, and do the rest outside",
     )

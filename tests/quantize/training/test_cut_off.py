@@ -43,6 +43,19 @@ def test_an_operator_of_the_table_ends_gradients_in_torch_too(op: str) -> None:
     assert error.sentence.startswith(f"n0: no gradient passes through {op}, so that nothing in front of it can learn")
 
 
+@pytest.mark.parametrize("op", ["Round", "Floor", "Ceil", "Sign"])
+def test_a_staircase_gives_no_gradient_either(op: str) -> None:
+    """Torch gives zeros, with which a training would run and learn nothing; beside what is rounded one comes."""
+    proto = _graph((op, ["y"], ["end"], {}))
+    module = GraphModule(proto)
+    weights = [weight.requires_grad_(True) for weight in module.parameters()]
+    end = module.tensors({"x": torch.ones(2, 3)}, ["end"])["end"]
+    assert not end.requires_grad or not any(each.any() for each in torch.autograd.grad(end.sum(), weights))
+    assert f"no gradient passes through {op}," in getattr(gradients_end(GraphIndex(proto), ["w"]), "sentence", "")
+    rest = _graph((op, ["y"], ["steps"], {}), ("Sub", ["y", "steps"], ["end"], {}))
+    assert gradients_end(GraphIndex(rest), ["w"]) is None
+
+
 def test_a_way_around_lets_them_pass() -> None:
     """Scores beside the class, values beside places, a mask on what it masks, floats cast: a gradient may come."""
     twice = _graph(("ArgMax", ["y"], ["end"], {}), outputs=("end", "y"))

@@ -6,9 +6,12 @@ import re
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
+from qexplorer.core.errors import RecipeError
 from qexplorer.core.plugin_kinds.algorithm_choice import AskedAlgorithm, plain_algorithm
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.recipe_words.faults import words_of
 from qexplorer.core.recipe_words.names import MOST_LETTERS, is_automatic, own_name
 
 __all__ = ["QAT", "asked_of", "stopped_after", "trained", "widths", "without_until"]
@@ -39,6 +42,10 @@ def trained(recipe: Recipe, **options: Any) -> Recipe:
     """
     before = asked_of(recipe)
     wanted = {QAT: {**({} if before is None else before.options), **options}}
+    try:
+        AskedAlgorithm.model_validate(wanted)
+    except ValidationError as error:  # no line of a text is to blame
+        raise RecipeError(words_of(error.errors()[0])) from None
     others = [plain_algorithm(each) for each in recipe.algorithms if each.name != QAT]
     plain = recipe.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"layers"})
     rules = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in recipe.layers]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.recipe_words.names import MOST_LETTERS
 from qexplorer.quantize.training.recipes import stopped_after, trained, without_until
@@ -27,3 +30,10 @@ def test_a_name_that_was_given_to_a_training_stays() -> None:
     assert trained(kept, epochs=5).name == "learned"
     assert trained(_named("m" * 65), epochs=3).name == "m" * 65 + ", trained"
     assert len(trained(_named("m" * MOST_LETTERS), epochs=3).name) == MOST_LETTERS
+
+
+def test_an_option_that_cannot_be_is_told_without_a_line_of_a_text_that_nobody_wrote() -> None:
+    """Its name, what was given and what is allowed."""
+    with pytest.raises(RecipeError) as caught:
+        trained(Recipe.parse("w4a4"), rate=100.0)
+    assert caught.value.sentence == "option 'rate' of 'qat': 100.0 must be at most 1"

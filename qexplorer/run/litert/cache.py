@@ -22,7 +22,7 @@ from qexplorer.run.preparing import prepares_here, preparing
 
 __all__ = ["Converted", "converted"]
 
-_FORMAT = 9
+_FORMAT = 10
 _LOCK = "converting.lock"
 _PACKAGES = ("qexplorer", "torch", "litert-torch", "litert-converter", "ai-edge-litert")
 _LIMITS = replace(BASE, cpu_s=1200, quiet_s=600.0)

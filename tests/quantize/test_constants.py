@@ -103,7 +103,8 @@ def test_a_shared_bias_has_a_grid_for_each_of_its_layers() -> None:
     assert (scales[0] != scales[1]).all()
 
 
-def test_a_constant_operand_is_on_the_grid_of_each_readers_wishes() -> None:
+@pytest.mark.parametrize(("format", "zero"), [("uint8", 64), ("int8", -64)])
+def test_a_constant_operand_is_on_the_grid_of_each_readers_wishes(format: str, zero: int) -> None:
     """Of one addend that two sums share, one has a zero point and the other none, because a rule says so."""
     b = Builder(5)
     shift = b.constant(np.linspace(-1, 3, 36, dtype=np.float32).reshape(1, 1, 6, 6))
@@ -111,12 +112,13 @@ def test_a_constant_operand_is_on_the_grid_of_each_readers_wishes() -> None:
     left, right = b.node("Add", h, shift, name="left"), b.node("Add", h, shift, name="right")
     b.output(b.conv(left, 4, 4), 4)
     b.output(b.conv(right, 4, 4), 4)
-    rule = "weights: {}\nactivations: {}\nlayers: [{match: right, activations: {format: int8, symmetric: true}}]"
+    own = "{format: int8, symmetric: true}"
+    rule = f"weights: {{}}\nactivations: {{format: {format}}}\nlayers: [{{match: right, activations: {own}}}]"
     plan = _planned(b, rule, x=(4, 6, 6))
     found = [plan.tensors[plan.constants[name][1]].grid for name in ("left", "right")]
-    assert [grid.format.name for grid in found] == ["uint8", "int8"]
+    assert [grid.format.name for grid in found] == [format, "int8"]
     assert [float(grid.scale) for grid in found] == pytest.approx([4 / 255, 3 / 127])
-    assert [int(grid.zero_point) for grid in found] == [64, 0]
+    assert [int(grid.zero_point) for grid in found] == [zero, 0]
 
 
 @pytest.mark.parametrize(

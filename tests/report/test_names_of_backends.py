@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from qexplorer.report.comparison_charts.bars import bars_spec, latency_info
 from qexplorer.report.comparison_charts.tradeoff import trade_info, trade_spec
+from qexplorer.report.notebook import comparison_html
 from qexplorer.report.present.cards import presentation
 from qexplorer.report.present.page import page
 from qexplorer.report.table import ComparisonTable, run_cells
@@ -28,7 +29,7 @@ def test_verdicts_tables_charts_and_cards_have_the_label() -> None:
     told = {
         "headline": first.text + verdict_of(noted, found.runs).text,
         "terminal": " ".join(cell for run in found.runs for cell in run_cells(run).values()),
-        "notebook": table._repr_html_(),
+        "notebook": comparison_html(table),
         "notes": " ".join(table.notes),
         "trade-off": json.dumps(trade_spec(trade_info(found, "latency_ms"))),
         "bars": json.dumps(bars_spec(latency_info(found))),

@@ -243,6 +243,10 @@ def test_energy_is_told_by_the_same_rounds() -> None:
         assert words in verdict_of(replace(run, energy_mj=energy), [float_run(), run]).text
     unsaid = replace(run, energy_mj=replace(run.energy_mj, valid=False))
     assert "energy" not in verdict_of(unsaid, [float_run(), unsaid]).text
+    base = float_run()
+    assert base.energy_mj is not None
+    disturbed = replace(base, energy_mj=replace(base.energy_mj, valid=False))
+    assert "energy" not in verdict_of(run, [disturbed, run]).text, "float's rounds were disturbed"
 
 
 def test_measured_energy_is_no_share_of_an_estimate() -> None:

@@ -41,6 +41,11 @@ def test_every_input_counts_and_labels_do_not() -> None:
     assert (shared_samples(one, same), shared_samples(one, other)) == (3, 0)
 
 
+def test_a_leaked_sample_that_judges_twice_counts_twice() -> None:
+    """Each of the judging samples is asked about, whatever the others are."""
+    assert shared_samples(Split({"": X[:5]}), Split({"": X[[2, 2, 7]]})) == 2
+
+
 def test_repeated_samples_in_a_file_that_is_split_are_found() -> None:
     """A file that holds every sample twice cannot be split into parts that share none."""
     data = dataset_from(RawData("twice", Split({"": np.concatenate([X, X])})), Preprocessing())

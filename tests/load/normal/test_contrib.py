@@ -52,6 +52,14 @@ def test_an_operator_of_onnx_runtime_is_written_in_standard_ones(
     same(before, after, x=5 * weight(3, 2, 4))
 
 
+def test_a_normalization_without_an_epsilon_has_that_of_onnx_runtime(tmp_path: Path) -> None:
+    """1e-12, and not the 1e-5 of ONNX's own: small values tell them apart."""
+    before = _between(_ours("SkipLayerNormalization", ["h", "h", "s"], ["z"]))
+    after = load(before, tmp_path)[1]
+    assert operators(after) == ["MatMul", "Add", "LayerNormalization", "MatMul"]
+    same(before, after, x=1e-3 * weight(3, 2, 4))
+
+
 def test_a_sum_that_a_skip_gives_out_stays_an_output(tmp_path: Path) -> None:
     """The fourth output of SkipLayerNormalization, the sum with its bias, is read by others and by whoever runs it."""
     node = _ours("SkipLayerNormalization", ["h", "h", "s", "b", "b"], ["z", "", "", "sum"])

@@ -280,6 +280,12 @@ def test_dropout_stays_where_it_is_in_training(reads: list[str], left: list[str]
     assert operators(folded(before)) == [*left, "Relu"]
 
 
+def test_dropout_stays_where_its_mask_is_an_output() -> None:
+    """Nothing else could give it."""
+    nodes = [helper.make_node("Dropout", ["x"], ["y", "mask"]), helper.make_node("Relu", ["y"], ["z"])]
+    assert operators(folded(model(nodes, {"x": ["n", 4]}, ["z", "mask"], opset=11))) == ["Dropout", "Relu"]
+
+
 def test_functions_of_an_operator_set_that_is_none_are_one_sentence() -> None:
     """The converter's assertion does not escape."""
     function = helper.make_function(

@@ -77,6 +77,25 @@ def test_one_look_serves_the_batch_sizes_that_are_answered_alike(tmp_path: Path)
     assert [item.batch for item in explained_first.to_look_at] == [1, 4]
 
 
+@pytest.mark.parametrize(("batch", "count"), [(1, 16), (4, 16), (32, 32)])
+def test_the_first_samples_are_answered_at_each_batch_that_is_timed(batch: int, count: int) -> None:
+    """Sixteen of 20, or as many as a call takes, so that none is called with less than it is timed with."""
+    sizes: list[int] = []
+
+    class Same:
+        output_names = ("y",)
+
+        def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            sizes.append(len(feeds["x"]))
+            return [feeds["x"]]
+
+    session: Any = Same()
+    question = replace(_question(Path("m.onnx"), BACKENDS.get("torch")), batches=(batch,))
+    at = comparing.answered(session, question, [question.inputs["x"]])[-1]
+    assert (at.batch, at.n) == (batch, count)
+    assert set(sizes) == {batch}
+
+
 def test_nobody_is_its_own_judge(tmp_path: Path) -> None:
     """Exact integers judge every backend but the one that computes them, as a whole and piece by piece."""
     path, exact = quantized(make_cnn(tmp_path), tmp_path).path, exact_integers()

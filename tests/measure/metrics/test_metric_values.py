@@ -77,6 +77,11 @@ def test_miou_is_the_mean_of_jaccard_indices_over_classes_present(scored: bool) 
     assert value("miou", outputs, labels) == pytest.approx(wanted)
 
 
+def test_a_class_that_is_never_right_counts_as_nothing_right() -> None:
+    """Of classes 0 and 1 all answers are 0: half of the pixels for 0, none for 1."""
+    assert value("miou", [np.zeros((1, 2, 2), np.int64)], np.array([[[0, 0], [1, 1]]])) == pytest.approx(0.25)
+
+
 def test_perplexity_and_token_accuracy_by_the_definition() -> None:
     """Over all judged places of all samples, however many a sample has."""
     logits = RNG.standard_normal((7, 5, 11)) * 4

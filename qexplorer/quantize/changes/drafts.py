@@ -298,7 +298,13 @@ def _on(codes: Int32, grid: Grid) -> bool:
     """Whether all codes are codes of the grid, which are not always in the order of their values."""
     if grid.format.storage is Storage.INTEGER:
         return not codes.size or bool(grid.qmin <= codes.min() and codes.max() <= grid.qmax)
-    return bool(np.isin(codes, grid.codes()).all())
+    if np.isin(codes, grid.codes()).all():
+        return True
+    if grid.own is not None:
+        return False
+    one, none = np.ones((), np.float32), np.zeros((), np.int32)  # by value: a float has a second code for zero
+    values, levels = (grid.format.decode(each, one, none) for each in (codes, grid.codes()))
+    return bool(np.isin(values, levels).all())
 
 
 def _fixed(grid: Grid) -> tuple[object, ...]:

@@ -108,6 +108,17 @@ def test_codes_of_small_floats_are_not_in_the_order_of_values() -> None:
         draft.set_codes("classifier", 1, np.full_like(codes, 127))
 
 
+@pytest.mark.parametrize("format", ["fp4_e2m1", "fp6_e3m2", "fp8_e4m3", "fp8_e5m2"])
+def test_a_small_negative_value_may_be_rounded_to_the_second_zero(format: str) -> None:
+    """What is so near to zero has the code of -0, and learned weights pass through there."""
+    draft = draft_of("cnn", f"weights: {{format: {format}, granularity: tensor}}\n")
+    values = draft.values("classifier", 1)
+    assert values is not None
+    codes = quantize(np.full_like(values, -1e-30), draft.plan.tensors[draft.plan.constants["classifier"][1]].grid)
+    assert (codes > 0).all()
+    draft.set_codes("classifier", 1, codes)
+
+
 def test_codes_of_an_int32_bias_are_a_vector() -> None:
     """A bias of shape ``(1, n)`` has codes ``(n,)``, and they are written."""
     draft = draft_of("mlp", "w8a8")

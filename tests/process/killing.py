@@ -83,6 +83,9 @@ def kill_one(
         while (left := living(mark)) and time.monotonic() < end:
             root.poll()
             time.sleep(0.02)
+        if not left:  # a process that ends has no environment any more, a moment before it can be waited for
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                root.wait(timeout=settle_s)
         return Killed(seen, told, [_line(process) for process in left], root.poll())
     finally:
         for process in living(mark):

@@ -124,6 +124,7 @@ class _Search:
         choices = choices_of(self.question.recipe, self.question.choices)
         seen, apart = calibration_parts(self.data, (APART,))
         statistics = self._statistics(seen, choices)
+        self.tell("running the float network", 0.1)
         temperature = temperature_for(self.model, self.data, self.question.samples)
         losses = losses_of(
             self.model,

@@ -25,8 +25,9 @@ _LEAST = 0.25  # of all samples, that have to count
 
 def temperature_for(model: Model, data: DataSet, samples: int) -> float:
     """What :func:`tempered` says of a model on calibration samples, so many at most."""
-    split = calibration_sample(data, samples).split
-    return tempered(yardstick_of(model, data), answers_on(model, model.path, split))
+    yard = yardstick_of(model, data)
+    answers = [] if yard.axis is None else answers_on(model, model.path, calibration_sample(data, samples).split)
+    return tempered(yard, answers)
 
 
 def tempered(yard: Yardstick, answers: Sequence[Array]) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -58,6 +60,31 @@ def test_branches_on_several_grids_are_kept_apart_where_nothing_rounds_behind(op
     assert apart(joined(operator, (COARSE, FINE), behind="Grid", outputs="jy")) == 2
 
 
+def written(
+    folder: Path,
+    nodes: list[onnx.NodeProto],
+    reads: list[str | int],
+    sizes: Mapping[str, list[str | int]],
+    constants: Mapping[str, Any],
+) -> Path:
+    """The file of a model from ``x`` to outputs of these sizes."""
+    info = helper.make_tensor_value_info
+    outputs = [info(name, TensorProto.FLOAT, size) for name, size in sizes.items()]
+    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "g", [info("x", TensorProto.FLOAT, reads)], outputs, stored)
+    path = folder / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
+    return path
+
+
+def answers_as_simulated(path: Path, shape: tuple[int, ...]) -> None:
+    """Asserts that LiteRT answers what the simulation does, to a thousandth of a step."""
+    feeds = {"x": np.random.default_rng(0).normal(size=shape).astype(np.float32)}
+    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
+    for found, simulated in zip(session_of(path).run(feeds), expected, strict=True):
+        np.testing.assert_allclose(found, simulated, rtol=0, atol=2e-6)
+
+
 def with_two_heads(folder: Path) -> Path:
     """Scores of two heads, each on a grid of its own, laid side by side and put through a function in float."""
     constants = {
@@ -83,15 +110,8 @@ def with_two_heads(folder: Path) -> Path:
         helper.make_node("Softmax", ["d2"], ["likely"], "likely", axis=1),
         helper.make_node("Concat", ["d1", "likely"], ["boxes"], "boxes", axis=1),
     ]
-    info = helper.make_tensor_value_info
-    inputs = [info("x", TensorProto.FLOAT, ["n", 3, 4])]
     sizes = {"y": ["n", 24], "larger": ["n", 3, 4], "boxes": ["n", 6, 4]}
-    outputs = [info(name, TensorProto.FLOAT, size) for name, size in sizes.items()]
-    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "heads", inputs, outputs, stored)
-    path = folder / "heads.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
-    return path
+    return written(folder, nodes, ["n", 3, 4], sizes, constants)
 
 
 @pytest.mark.skipif(not HERE, reason="litert is not installed")
@@ -100,10 +120,7 @@ def test_what_two_heads_say_is_not_rounded_onto_one_grid(
 ) -> None:
     """The converter joins codes on the first one's grid: a step of that is a thousand times what is allowed here."""
     keep(session_workspace, monkeypatch)
-    path, feeds = with_two_heads(tmp_path), {"x": np.random.default_rng(0).normal(size=(8, 3, 4)).astype(np.float32)}
-    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
-    for found, simulated in zip(session_of(path).run(feeds), expected, strict=True):
-        np.testing.assert_allclose(found, simulated, rtol=0, atol=2e-6)
+    answers_as_simulated(with_two_heads(tmp_path), (8, 3, 4))
 
 
 def test_what_where_chooses_by_is_no_branch() -> None:
@@ -136,14 +153,8 @@ def chosen(folder: Path) -> Path:
         more = ["slope"] if each == "PRelu" else []
         nodes += [node(each, ["g", *more], [f"{each}_0"]), *rounded(f"{each}_0", f"{each}_y", "1")]
         nodes += [node(each, ["g", *more], [f"{each}_1"]), node("Erf", [f"{each}_1"], [f"{each}_f"])]
-    info = helper.make_tensor_value_info
     names = ["wy", "my", *(f"{each}_{kind}" for each in CHOICES for kind in "yf")]
-    outputs = [info(name, TensorProto.FLOAT, ["n", 3, 16]) for name in names]
-    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "chosen", [info("x", TensorProto.FLOAT, ["n", 3, 16])], outputs, stored)
-    path = folder / "chosen.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(path))
-    return path
+    return written(folder, nodes, ["n", 3, 16], {name: ["n", 3, 16] for name in names}, constants)
 
 
 @pytest.mark.skipif(not HERE, reason="litert is not installed")
@@ -152,10 +163,7 @@ def test_what_is_computed_of_codes_is_not_rounded_onto_their_grid(
 ) -> None:
     """The converter would put both sides of the choice on the input's grid, two steps of the grid behind it away."""
     keep(session_workspace, monkeypatch)
-    path, feeds = chosen(tmp_path), {"x": np.random.default_rng(0).normal(size=(1, 3, 16)).astype(np.float32)}
-    expected = OnnxRuntimeCpu().load(path, SessionOptions(Mode.SIMULATED)).run(feeds)
-    for found, simulated in zip(session_of(path).run(feeds), expected, strict=True):
-        np.testing.assert_allclose(found, simulated, rtol=0, atol=2e-6)
+    answers_as_simulated(chosen(tmp_path), (1, 3, 16))
 
 
 def test_a_choice_without_codes_stays() -> None:

@@ -30,15 +30,17 @@ def part_in_float(edit: GraphEdit) -> None:
 
 
 def _beside(node: onnx.NodeProto, made: dict[str, onnx.NodeProto]) -> list[str]:
-    """What is moved on the way to ``node``, and what else the moves make; nothing where that lies on a grid already."""
+    """What is moved on the way to ``node``, and what else the moves make, or the choice that it rounds; nothing where
+    that lies on a grid already."""
     found: list[str] = []
     maker = made.get(node.input[0])
+    if maker is not None and maker.op_type in CHOICES:
+        return [node.input[0]]
     while maker is not None and maker.op_type in MOVES and not maker.domain:
         found += [maker.input[0], *maker.output]
         maker = made.get(maker.input[0])
     on_grid = maker is not None and maker.op_type == "Grid"
-    across = node.input[0] in made and made[node.input[0]].op_type in CHOICES
-    return [] if on_grid else [name for name in found if name != node.input[0]] + [node.input[0]] * across
+    return [] if on_grid else [name for name in found if name != node.input[0]]
 
 
 def _alike(edit: GraphEdit, name: str, node: onnx.NodeProto, readers: _Lists) -> bool:

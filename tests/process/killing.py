@@ -58,7 +58,8 @@ def kill_one(
 
     Args:
         command: what to start.
-        choose: which of the running processes dies, the oldest (the command itself) first; None: none of them.
+        choose: which of the running processes dies, the oldest (the command itself) first; while it is None, between
+            two children for instance, it is asked again until the command has ended.
         delay_s: how long after ``ready``.
         env: its environment; this process's own by default.
         ready: asked about the running processes until it is true.
@@ -72,13 +73,7 @@ def kill_one(
         while root.poll() is None and not ready(living(mark)):
             time.sleep(0.02)
         time.sleep(delay_s)
-        running = living(mark)
-        seen = [_line(process) for process in running]
-        victim = choose(running) if running else None
-        told = None if victim is None else _line(victim)
-        if victim is not None:
-            with contextlib.suppress(psutil.Error):
-                victim.kill()
+        seen, told = _strike(root, mark, choose)
         end = time.monotonic() + settle_s
         while (left := living(mark)) and time.monotonic() < end:
             root.poll()
@@ -92,6 +87,20 @@ def kill_one(
             with contextlib.suppress(psutil.Error):
                 process.kill()
         root.wait()
+
+
+def _strike(root: subprocess.Popen[bytes], mark: str, choose: Choose) -> tuple[list[str], str | None]:
+    """Kills a chosen one that lives: what ran then, and who it was; None if the command ended before there was one."""
+    while root.poll() is None:
+        running = living(mark)
+        seen = [_line(process) for process in running]
+        if running and (victim := choose(running)) is not None:
+            told = _line(victim)
+            with contextlib.suppress(psutil.Error):
+                victim.kill()
+                return seen, told
+        time.sleep(0.02)
+    return [], None
 
 
 def _line(process: psutil.Process) -> str:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from qexplorer.core.wire import Wire
-from qexplorer.process.limits import Limits
 
 __all__ = [
     "Ceiling",
     "best_of",
 ]
 
-_LIMITS = Limits(wall_s=120.0)
 _PEAKS = ("int8_gops", "int8_signed_gops", "fp32_gflops", "memory_gb_per_s", "cache_gb_per_s")
 
 

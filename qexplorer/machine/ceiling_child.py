@@ -81,8 +81,8 @@ def _factor(kind: str, size: int) -> Array:
     random = np.random.default_rng(0)
     if kind == "float32":
         return random.standard_normal((size, size), dtype=np.float32)
-    low = 0 if kind == "uint8" else -100
-    return random.integers(low, 100, (size, size)).astype(kind)
+    codes = np.iinfo(kind)
+    return random.integers(codes.min, codes.max, (size, size), kind)
 
 
 def _copy(size: int, threads: int) -> tuple[float, int]:

@@ -11,7 +11,7 @@ ARITHMETIC: tuple[tuple[str, tuple[int, int], tuple[int, int] | None], ...] = (
     ("int8 dot products (DP4A)", (6, 1), None),
     ("fp16 tensor cores", (7, 0), None),
     ("int8 tensor cores", (7, 2), None),
-    ("int4 tensor cores", (7, 2), (8, 9)),
+    ("int4 tensor cores", (7, 5), (8, 9)),
     ("bf16 tensor cores", (8, 0), None),
     ("fp8 tensor cores", (8, 9), None),
     ("fp4 tensor cores", (10, 0), None),

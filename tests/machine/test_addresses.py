@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from qexplorer.machine.addresses import own_address, reaches_others
@@ -24,3 +27,18 @@ def test_what_others_may_reach(address: str) -> None:
 def test_the_own_address_is_one() -> None:
     """It is an IPv4 address, with a network or without."""
     assert ipaddress.ip_address(own_address()).version == 4
+
+
+def _card(*addresses: tuple[socket.AddressFamily, str]) -> list[SimpleNamespace]:
+    return [SimpleNamespace(family=family, address=address) for family, address in addresses]
+
+
+def test_the_own_address_is_one_that_others_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first IPv4 address that is no loopback, behind whatever else a card has; loopback where there is none."""
+    loop = _card((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+    wire = _card((socket.AF_INET6, "2001:db8::1"), (socket.AF_INET, "192.0.2.7"), (socket.AF_INET, "192.0.2.8"))
+    found = {"lo": loop, "eth0": wire, "eth1": _card((socket.AF_INET, "198.51.100.9"))}
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)
+    assert own_address() == "192.0.2.7"
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"lo": loop, "eth0": wire[:1]})
+    assert own_address() == "127.0.0.1"

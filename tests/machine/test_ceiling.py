@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from qexplorer.core.errors import BackendError
 from qexplorer.machine import ceiling_child
 from qexplorer.machine.ceiling import Ceiling, best_of
 from qexplorer.machine.ceiling_child import ceiling_here, product_graph
@@ -72,6 +73,26 @@ def test_two_threads_copy_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.int8_gops == pytest.approx(2 * 1024**3 / 0.5 / 1e9)
     assert found.memory_gb_per_s == pytest.approx(2 * 2 * 8 * 64 * 2**20 / 0.5 / 1e9)
     assert found.cache_gb_per_s == pytest.approx(2 * 2 * 8 * 5 * 192 * 2**10 / 0.5 / 1e9)
+
+
+def test_a_product_without_a_kernel_is_missing_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are measured all the same, on as many threads as are asked for."""
+    asked: list[tuple[str, int]] = []
+
+    def product(kind: str, threads: int) -> tuple[float, int]:
+        asked.append((kind, threads))
+        if kind == "int8":
+            raise BackendError("no kernel")
+        return 7.0, 5
+
+    monkeypatch.setattr(ceiling_child, "_product", product)
+    monkeypatch.setattr(ceiling_child, "_best", lambda _: (0.5, 4))
+    found = ceiling_here(3)
+    assert asked == [("uint8", 3), ("int8", 3), ("float32", 3)]
+    assert (found.int8_gops, found.int8_signed_gops, found.fp32_gflops) == (7.0, None, 7.0)
+    assert list(found.missing) == ["int8_signed_gops"]
+    assert "no kernel" in found.missing["int8_signed_gops"]
+    assert found.n == {"int8_gops": 5, "fp32_gflops": 5, "memory_gb_per_s": 4, "cache_gb_per_s": 4}
 
 
 @pytest.mark.parametrize(("call_s", "n"), [(0.001, 40), (0.01, 20), (1.0, 4)])

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from qexplorer.machine import cpu
-from qexplorer.machine.cpu import FEATURES, cpu_features, cpu_model, quiet_cpus
+from qexplorer.machine import cpu, description
+from qexplorer.machine.cpu import FEATURES, cpu_features, cpu_model, pin, quiet_cpus
 from qexplorer.machine.description import describe_machine
 from qexplorer.measure.memory import peak_rss_bytes
 
@@ -71,11 +71,60 @@ def test_quiet_processors_are_ones_that_may_be_used() -> None:
 def test_the_quietest_come_first_and_of_equal_ones_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupts favour the first; the load is that of the busiest of them, from 0 to 1."""
     monkeypatch.setattr(psutil, "cpu_percent", lambda *_, **__: [5.0, 50.0, 5.0, 0.0])
-    monkeypatch.setattr(cpu, "os", SimpleNamespace(sched_getaffinity=lambda _: {0, 1, 2, 7}))
+    monkeypatch.setattr(cpu, "os", SimpleNamespace(sched_getaffinity=lambda _: {0, 1, 2, 4, 7}))
     monkeypatch.setattr(cpu, "sys", SimpleNamespace(platform="linux"))
     assert quiet_cpus(1) == ((2,), 0.05)
     assert quiet_cpus(3) == ((2, 0, 1), 0.5)
     assert quiet_cpus(0) == ((), 0.0)
+    monkeypatch.setattr(cpu, "sys", SimpleNamespace(platform="darwin"))
+    assert quiet_cpus(9) == ((3, 2, 0, 1), 0.5), "where a system tells of no leave, all may be used"
+
+
+@pytest.mark.parametrize(
+    ("system", "cpus", "kept"), [("linux", (1, 0), True), ("linux", (), False), ("darwin", (0,), False)]
+)
+def test_a_process_is_kept_where_the_system_can(
+    monkeypatch: pytest.MonkeyPatch, system: str, cpus: tuple[int, ...], *, kept: bool
+) -> None:
+    """This process, on those processors; where nothing is asked for or the system cannot, nothing is done."""
+    asked: list[tuple[int, tuple[int, ...]]] = []
+    monkeypatch.setattr(cpu, "os", SimpleNamespace(sched_setaffinity=lambda *given: asked.append(given)))
+    monkeypatch.setattr(cpu, "sys", SimpleNamespace(platform=system))
+    assert pin(cpus) is kept
+    assert asked == ([(0, cpus)] if kept else [])
+
+
+def test_a_process_that_may_not_be_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may forbid it."""
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(cpu, "os", SimpleNamespace(sched_setaffinity=forbidden))
+    monkeypatch.setattr(cpu, "sys", SimpleNamespace(platform="linux"))
+    assert not pin((0,))
+
+
+@pytest.mark.parametrize(("processor", "machine", "name"), [("i386", "x86_64", "i386"), ("", "arm64", "arm64")])
+def test_a_processor_without_a_name_is_called_by_its_kind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, processor: str, machine: str, name: str
+) -> None:
+    """As the system calls it, else by its architecture."""
+    given = SimpleNamespace(processor=lambda: processor, machine=lambda: machine)
+    monkeypatch.setattr(cpu, "platform", given)
+    assert cpu_model(tmp_path / "missing") == name
+
+
+def test_cores_processors_and_memory_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Physical cores, the processors that this process may use, and all of the memory rather than what is free."""
+    monkeypatch.setattr(psutil, "cpu_count", lambda *, logical: 16 if logical else 8)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**35, available=2**30))
+    monkeypatch.setattr(description, "os", SimpleNamespace(sched_getaffinity=lambda _: {0, 3, 5}))
+    found = describe_machine()
+    assert (found.cores, found.logical_cpus, found.memory_bytes) == (8, 3, 2**35)
+    for count, processors in ((12, 12), (None, 1)):
+        monkeypatch.setattr(description, "os", SimpleNamespace(cpu_count=lambda count=count: count))
+        assert describe_machine().logical_cpus == processors
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the trap is one of Linux's getrusage")

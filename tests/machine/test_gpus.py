@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qexplorer.machine.gpus import gpus_here
+from qexplorer.machine.gpus import arithmetic_of, gpus_here
 from qexplorer.machine.meters.nvml import NvmlMeter
 
 
@@ -44,7 +44,7 @@ def test_a_gpu_is_described_in_bytes_watts_and_capability(monkeypatch: pytest.Mo
     one, two = gpus_here()
     assert (one.name, two.name, one.memory_bytes, two.memory_bytes) == ("Trial 0", "Trial 1", 2**34, 2**35)
     assert (one.compute_capability, one.driver, one.power_limit_watts) == ("8.9", "550.1", 350.0)
-    assert one.arithmetic
+    assert (one.arithmetic, two.driver) == (arithmetic_of((8, 9)), "550.1")
     silent = _nvml(nvmlDeviceGetCudaComputeCapability=None, nvmlDeviceGetPowerManagementLimit=None)
     monkeypatch.setitem(sys.modules, "pynvml", silent)
     quiet = gpus_here()[0]
@@ -52,6 +52,33 @@ def test_a_gpu_is_described_in_bytes_watts_and_capability(monkeypatch: pytest.Mo
     for broken in ("nvmlInit", "nvmlDeviceGetCount"):
         monkeypatch.setitem(sys.modules, "pynvml", _nvml(**{broken: None}))
         assert gpus_here() == ()
+
+
+DP4A, FP16, INT8, INT4, BF16, FP8, FP4 = (
+    "int8 dot products (DP4A)",
+    *(f"{kind} tensor cores" for kind in ("fp16", "int8", "int4", "bf16", "fp8", "fp4")),
+)
+
+
+@pytest.mark.parametrize(
+    ("capability", "has"),
+    [
+        ((6, 0), set()),  # P100
+        ((6, 1), {DP4A}),  # P4
+        ((7, 0), {DP4A, FP16}),  # V100
+        ((7, 2), {DP4A, FP16, INT8}),  # Xavier
+        ((7, 5), {DP4A, FP16, INT8, INT4}),  # T4
+        ((8, 0), {DP4A, FP16, INT8, INT4, BF16}),  # A100
+        ((8, 7), {DP4A, FP16, INT8, INT4, BF16}),  # Orin
+        ((8, 9), {DP4A, FP16, INT8, INT4, BF16, FP8}),  # L4
+        ((9, 0), {DP4A, FP16, INT8, BF16, FP8}),  # H100
+        ((10, 0), {DP4A, FP16, INT8, BF16, FP8, FP4}),  # B200
+        ((12, 1), {DP4A, FP16, INT8, BF16, FP8, FP4}),
+    ],
+)
+def test_a_generation_has_what_its_maker_says(capability: tuple[int, int], has: set[str]) -> None:
+    """Each kind from its first generation on; 4-bit integers left the tensor cores behind Ada."""
+    assert set(arithmetic_of(capability)) == has
 
 
 def test_energy_of_all_gpus_is_added_and_is_in_joules(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -132,6 +133,30 @@ def test_processors_that_are_not_known_tell_nothing() -> None:
     assert Watch().busy(()) is None
     assert Watch().busy((10_000,)) is None
     assert Watch().busy((psutil.cpu_count() or 1,)) is None
+
+
+def test_a_processor_that_came_meanwhile_leaves_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that went: what each of them did cannot be told."""
+    for after in ([1.0], [1.0, 5.0, 5.0]):
+        counts = iter(([1.0, 1.0], after))
+        monkeypatch.setattr(neighbours, "_used_s", lambda counts=counts: next(counts))
+        assert Watch().busy((0,)) is None
+
+
+def test_a_process_that_may_not_be_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of another user may hide its times, and one may hide its name; user and system time are both time."""
+    here = os.getpid()
+    spent = namedtuple("spent", "user system")
+    table = [
+        SimpleNamespace(pid=here, info={"name": "python", "cpu_times": spent(2.0, 0.5), "create_time": 1.0}),
+        SimpleNamespace(pid=-7, info={"name": None, "cpu_times": spent(3.0, 1.0), "create_time": 2.0}),
+        SimpleNamespace(pid=-8, info={"name": "hidden", "cpu_times": None, "create_time": None}),
+        SimpleNamespace(pid=-9, info={"name": "make", "cpu_times": spent(0.25, 0.5), "create_time": 3.0}),
+    ]
+    monkeypatch.setattr(psutil, "process_iter", lambda _: iter(table))
+    found, ours = neighbours._process_times()
+    assert found == {(-7, 2.0): ("", 4.0), (-9, 3.0): ("make", 0.75)}
+    assert ours == 2.5
 
 
 def test_own_family_is_left_out() -> None:

@@ -132,8 +132,36 @@ def test_a_log_looks_until_it_is_stopped() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "percent"),
-    [((1.0, 10.0), (2.0, 14.0), 25.0), ((1.0, 10.0), (1.0, 10.0), 0.0), ((2.0, 10.0), (1.0, 14.0), 0.0)],
+    [
+        ((1.0, 10.0), (2.0, 14.0), 25.0),
+        ((1.0, 10.0), (1.0, 10.0), 0.0),
+        ((2.0, 10.0), (1.0, 14.0), 0.0),
+        ((1.0, 10.0), (6.0, 14.0), 100.0),
+        ((2.0, 10.0), (1.0, 9.0), 0.0),
+    ],
 )
 def test_a_share_is_of_what_went_by(before: tuple[float, float], after: tuple[float, float], percent: float) -> None:
-    """Of no time nothing, and never less: counters of a virtual machine may run backwards."""
+    """Of no time nothing, never less and never more than all: counters of a virtual machine may run backwards."""
     assert usage._percent(before, after) == percent
+
+
+@pytest.mark.parametrize("broken", [None, "nvmlInit", "nvmlDeviceGetCount"])
+def test_a_driver_that_does_not_answer_has_no_gpu(monkeypatch: pytest.MonkeyPatch, broken: str | None) -> None:
+    """A handle of each GPU where it does; one that fails behind its start is let go of."""
+
+    def fails() -> int:
+        raise _Nvml.NVMLError
+
+    shut: list[int] = []
+    driver = SimpleNamespace(
+        NVMLError=_Nvml.NVMLError,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: shut.append(1),
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda index: index + 5,
+    )
+    if broken is not None:
+        setattr(driver, broken, fails)
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    assert usage._nvml() == ((None, []) if broken else (driver, [5, 6]))
+    assert len(shut) == (broken == "nvmlDeviceGetCount")

@@ -62,3 +62,36 @@ def test_a_counter_that_zeus_does_not_find_is_a_reason(monkeypatch: pytest.Monke
     monkeypatch.setattr(meter, "_find", lambda: chip)
     assert meter.availability().available
     assert meter.read_joules() == 1.5
+
+
+def test_the_counter_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever zeus finds is asked again and again; a total in millijoules."""
+    asked: list[int] = []
+    chip = SimpleNamespace(get_total_energy_consumption=lambda: SimpleNamespace(total_energy_mj=2500.0))
+    soc = SimpleNamespace(get_soc=lambda: (asked.append(1), chip)[1])
+    for name, module in (("zeus", SimpleNamespace()), ("zeus.device", SimpleNamespace()), ("zeus.device.soc", soc)):
+        monkeypatch.setitem(sys.modules, name, module)
+    meter = ZeusMeter()
+    assert (meter.read_joules(), meter.read_joules(), len(asked)) == (2.5, 2.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("machine", "system", "asked"),
+    [("aarch64", "linux", True), ("ARM64", "darwin", True), ("arm64", "win32", False), ("x86_64", "darwin", False)],
+)
+def test_apple_and_jetson_machines_alone_are_asked(
+    monkeypatch: pytest.MonkeyPatch, machine: str, system: str, *, asked: bool
+) -> None:
+    """By processor and system; elsewhere zeus reads what is read directly here."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(zeus.importlib.util, "find_spec", lambda _: None)
+    assert (ZeusMeter().availability().enable is not None) is asked
+
+
+def test_each_part_of_a_chip_counts_once() -> None:
+    """A Jetson without a total: processor and graphics; a part that no chip of these has is not looked at."""
+    assert joules_of(SimpleNamespace(cpu_energy_mj=2000.0, gpu_energy_mj=500.0, fan_mj=9.0)) == 2.5
+    assert joules_of(SimpleNamespace(total_energy_mj=0.0, cpu_energy_mj=2000.0)) == 0.0
+    for part in ("cpu_total_mj", "dram_mj", "gpu_mj", "gpu_sram_mj", "ane_mj", "cpu_energy_mj", "gpu_energy_mj"):
+        assert joules_of(SimpleNamespace(**{part: 3000})) == 3.0

@@ -53,9 +53,8 @@ def runtime_types(proto: onnx.ModelProto, names: Sequence[str]) -> list[onnx.Val
 
 def _values(ports: Iterable[object]) -> Iterable[onnx.ValueInfoProto]:
     for port in ports:
-        kind = getattr(port, "type", "")
-        item = _ITEMS.get(kind.removeprefix("tensor(").removesuffix(")"))
-        if kind.startswith("tensor(") and item is not None:
+        item = _ITEMS.get(getattr(port, "type", "").removeprefix("tensor(").removesuffix(")"))
+        if item is not None:
             shape = [d if isinstance(d, int) and d >= 0 else _free(d) for d in getattr(port, "shape", ())]
             yield onnx.helper.make_tensor_value_info(getattr(port, "name", ""), item, shape)
 

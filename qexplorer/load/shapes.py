@@ -33,7 +33,7 @@ def inferred(proto: onnx.ModelProto, *, one_sample: bool = False) -> onnx.ModelP
         kept = [value for value in bare.graph.value_info if value.name not in {each.name for each in told}]
         del bare.graph.value_info[:]
         bare.graph.value_info.extend((*kept, *told))
-        found = _attempt(bare) if told else found
+        found = _attempt(bare)
     return found
 
 

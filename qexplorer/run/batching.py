@@ -52,7 +52,7 @@ def run_in_batches(
 
 def _rows(array: Array, start: int, real: int, fed: int) -> Array:
     rows = np.ascontiguousarray(array[start : start + real])
-    if fed > real:
+    if fed != real:
         rows = np.concatenate([rows, np.repeat(rows[-1:], fed - real, axis=0)])
     return rows
 

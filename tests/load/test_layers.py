@@ -128,6 +128,44 @@ def test_attention_over_a_past_of_any_length_has_no_number() -> None:
     assert layer.macs is None
 
 
+@pytest.mark.parametrize(
+    ("reads", "batch", "macs"),
+    [("qkv", 1, 560), ("qkv", 2, 280), ("qkv", 3, 560), ("qkvm", 1, 560), ("qkvmp", 1, None), ("qkv,p", 1, None)]
+    + [("qkv,,p", 1, None), ("qku", 1, None)],
+)
+def test_attention_counts_what_is_known_for_one_sample(reads: str, batch: int, macs: int | None) -> None:
+    """Either half of a past makes it unknown, as does a free length; a mask does not. By hand: 2 * 4 * 5 * (8 + 6)."""
+    shapes = {"q": (1, 2, 4, 8), "k": (1, 2, 5, 8), "v": (1, 2, 5, 6), "u": (1, 2, None, 6), "m": (4, 5), "p": (1, 2)}
+    names = ["" if name == "," else name for name in reads]
+    assert layer_macs(helper.make_node("Attention", names, ["y"]), shapes, batch) == macs
+
+
+@pytest.mark.parametrize(
+    ("op", "x", "w", "y", "macs"),
+    [
+        ("Conv", (2, 3, 8), (0, 3, 3), (2, 0, 6), 0),
+        ("Conv", (1, 3, 8), (4, 3, 3), (1, 4, None), None),
+        ("ConvTranspose", (4, 3, 5), (3, 2, 2), (4, 2, 6), 60),
+        ("ConvTranspose", (4, 0, 5), (0, 2, 2), (4, 2, 6), 0),
+        ("Gemm", (3, 5), (5, 7), (3, 7), 105),
+        ("MatMul", (4, 3, 5), (5, 7), (4, 3, 7), 105),
+        ("MatMul", (5,), (5, 7), (7,), 35),
+        ("Relu", (None,), (3,), (None,), 0),
+    ],
+)
+def test_products_of_a_batch_are_divided_where_that_is_whole(
+    op: str, x: tuple[int | None, ...], w: tuple[int, ...], y: tuple[int | None, ...], macs: int | None
+) -> None:
+    """By a batch of 4: rows that are not the batch's, and empty layers, give no fractions and no failure."""
+    assert layer_macs(helper.make_node(op, ["x", "w"], ["y"]), {"x": x, "w": w, "y": y}, 4) == macs
+
+
+def test_an_operator_of_another_domain_has_no_products_that_are_known() -> None:
+    """Its name says nothing."""
+    node = helper.make_node("MatMul", ["x", "w"], ["y"], domain="com.example")
+    assert layer_macs(node, {"x": (3, 5), "w": (5, 7), "y": (3, 7)}) == 0
+
+
 def test_shared_weights_count_once() -> None:
     """A weight that two layers share is counted with the first and named in both."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("MatMul", ["a", "w"], ["y"])]

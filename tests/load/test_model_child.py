@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from qexplorer.core.errors import Cancelled, ModelError, UnknownName
+from qexplorer.core.errors import (
+    BackendError,
+    Cancelled,
+    ChildError,
+    ChildMemory,
+    ChildTimeout,
+    DataError,
+    ModelError,
+    QExplorerError,
+    UnknownName,
+)
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import sha256_file, workspace
 from qexplorer.load import model as loading
@@ -184,3 +194,33 @@ def test_names_of_classes_beside_the_file_are_kept(tmp_path: Path) -> None:
     assert (loaded.classes, loaded.outputs[0].classes) == (tuple("abcde"), True)
     again = load_model(loaded.path)
     assert (again.classes, again.outputs) == (loaded.classes, loaded.outputs)
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (ChildTimeout("slow"), "loading it takes longer than is allowed and was ended; check the file"),
+        (ChildMemory("large"), "loading it needs more memory than is allowed and was ended; check the file"),
+        (ChildError("the process ended"), "loading it failed: the process ended; check the file"),
+        (QExplorerError("nobody foresaw it"), "loading it failed: nobody foresaw it; check the file"),
+        (DataError("no good", where="here"), None),
+        (BackendError("no good", where="here"), None),
+        (Cancelled("stopped"), None),
+    ],
+)
+def test_what_ended_the_child_is_said_of_the_file(
+    ended: QExplorerError, said: str | None, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Limits, a crash and what nobody foresaw become one sentence about the file; what is said already stays."""
+
+    def ends(*_: object, **__: object) -> None:
+        raise ended
+
+    monkeypatch.setattr(loading, "run_in_child", ends)
+    with pytest.raises(QExplorerError) as caught:
+        load_model(shipped)
+    if said is None:
+        assert caught.value is ended
+    else:
+        assert isinstance(caught.value, ModelError)
+        assert caught.value.sentence.startswith(f"{shipped}: {said}")

@@ -112,7 +112,7 @@ def _without_labels(data: DataSet, model: Model, count: int | None) -> DataSet:
 
 
 def _renumbered(split: Split, places: tuple[int, ...]) -> Split:
-    if split.labels is None or not places or places == tuple(range(len(places))):
+    if split.labels is None or not places:
         return split
     table: Array = np.asarray(places, np.int64)
     return replace(split, labels=table[np.asarray(split.labels, np.int64)])

@@ -67,7 +67,7 @@ def compare_models(original: onnx.ModelProto, new: onnx.ModelProto) -> tuple[Out
     except _Failed as error:
         return _reason(Outcome.ORIGINAL_FAILS, error)
     fed, wanted, why = _answered(first)
-    if wanted is None and _out_of_memory(why):
+    if _out_of_memory(why):
         return Outcome.TOO_LARGE, why
     if wanted is not None:
         fed, wanted = _more(first, fed, wanted)

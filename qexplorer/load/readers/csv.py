@@ -100,7 +100,7 @@ class _Columns:
         while piece := list(islice(body, most)):
             numbers: Sequence[int] = range(number, number + len(piece))
             number += len(piece)
-            filled = [bool(row) and (row[0].strip() != "" or _filled(row)) for row in piece]
+            filled = list(map(_filled, piece))
             if not all(filled):
                 numbers, piece = list(compress(numbers, filled)), list(compress(piece, filled))
             if any(length != self._width for length in map(len, piece)):
@@ -137,7 +137,7 @@ class _Columns:
 
 
 def _filled(row: Sequence[str]) -> bool:
-    return bool("".join(row).strip())
+    return any(map(str.strip, row))
 
 
 def _delimiter(line: str) -> str:

@@ -52,5 +52,4 @@ def forget_lines() -> None:
 
 def places_here() -> int:
     """How many pieces of work may run beside each other: one for each processor that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, allowed)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -193,6 +193,20 @@ def test_a_file_over_the_limit_is_not_opened(tmp_path: Path, monkeypatch: pytest
         load_data(tmp_path / "big.npz")
 
 
+@pytest.mark.parametrize("folder", [True, False])
+def test_the_size_that_is_too_large_is_told_in_gigabytes(folder: bool, tmp_path: Path) -> None:
+    """Of a file, or of all files of a folder together; exactly what is allowed goes on to be read."""
+    given = tmp_path / "pets" if folder else tmp_path / "big.npz"
+    parts = [given / "a" / "1.png", given / "b" / "2.png"] if folder else [given]
+    for part in parts:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        os.truncate(part, 3 * 2**30 // len(parts))  # it has holes, and takes no space
+    with pytest.raises(DataError, match=rf"{given.name}: the file has 3\.0 GB; allowed: at most 2 GB"):
+        load_data(given)
+    untrusted._check_size("as large as is allowed", untrusted.MAX_FILE_BYTES)
+
+
 def test_a_reader_that_takes_forever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time that runs out becomes a sentence about the file."""
     from qexplorer.process.limits import Limits

@@ -91,6 +91,27 @@ def test_a_layer_and_what_follows_it(name: str) -> None:
         same(before, found, x=weight(*(2 if size == "n" else size for size in shape), seed=7, scale=1))
 
 
+@pytest.mark.parametrize(
+    ("biased", "taken", "names"),
+    [
+        (False, (), {"w_folded", "w_bias"}),
+        (True, (), {"w_folded", "k_bias"}),
+        (True, ("w_folded", "k_bias", "k_bias_1"), {"w_folded_1", "k_bias_2"}),
+    ],
+)
+def test_what_is_made_is_called_after_what_it_was_made_of(
+    biased: bool, taken: tuple[str, ...], names: set[str]
+) -> None:
+    """Weight and bias keep the names that a person knows, with a number where somebody has that name already."""
+    node, constants = _norm()
+    nodes = [helper.make_node("Conv", ["x", "w", "k"][: 2 + biased], ["h"]), helper.make_node(node[0], node[1], ["y"])]
+    weights = {"w": CONV} | ({"k": weight(6, seed=9)} if biased else {}) | constants | {t: weight(6) for t in taken}
+    nodes += [helper.make_node("Identity", [name], [f"of_{name}"]) for name in taken]
+    before = inferred(model(nodes, {"x": IMAGE}, ["y", *(f"of_{name}" for name in taken)], weights))
+    (conv,) = (each for each in fused(before).graph.node if each.op_type == "Conv")
+    assert set(conv.input) == {"x"} | names
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(0.5, 1.0), (1.0, 4.0), (0.25, 3.0)])
 def test_factors_of_a_gemm_are_in_its_constants(alpha: float, beta: float) -> None:
     """The one multiplies the weight, the other the bias, and neither is left."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
 
 from qexplorer.core.errors import ModelError
+from qexplorer.load.normal import verify
 from qexplorer.load.normal.normalize import normalized
-from qexplorer.load.normal.verify import Outcome, compare_models
+from qexplorer.load.normal.verify import Outcome, compare_models, random_inputs
 from tests.load.model_graphs import model, weight
 
 
@@ -156,3 +159,129 @@ def test_a_node_that_breaks_the_rules_of_its_operator_is_named(
     assert caught.value.sentence.startswith(f"file.onnx: the node 'odd' ({op}) breaks the rules of its operator (")
     assert why in caught.value.sentence
     assert "\n" not in caught.value.sentence
+
+
+@pytest.mark.parametrize(("side", "outcome"), [(4, "same"), (32, "same"), (224, "same"), (5, "not run")])
+def test_a_picture_of_free_size_is_tried_at_the_usual_ones(side: int, outcome: str) -> None:
+    """A classifier that fits one size alone can be compared where that is 32 or 224; else it is said why not."""
+    nodes = [helper.make_node("Flatten", ["x"], ["h"]), helper.make_node("MatMul", ["h", "w"], ["y"])]
+    form = model(nodes, {"x": ["n", 1, "height", "width"]}, ["y"], {"w": weight(side * side, 2)})
+    found, why = compare_models(form, form)
+    assert found is (Outcome.SAME if outcome == "same" else Outcome.NOT_RUN)
+    assert why == ("" if outcome == "same" else "its MatMul '' cannot take them")
+
+
+def _port(name: str, kind: str, *shape: int | str | None) -> SimpleNamespace:
+    return SimpleNamespace(name=name, type=f"tensor({kind})", shape=list(shape))
+
+
+def test_made_up_inputs_are_one_sample_of_the_types_that_are_asked_for() -> None:
+    """What is called as the batch is 1 wherever it stands, fixed lengths stay; whole numbers may be indices."""
+    ports = [_port("x", "float", "n", 3, 500), _port("s", "int64", 2, "n", 50), _port("m", "bool", "n", 90)]
+    (feeds,) = random_inputs(ports)
+    assert {name: (a.shape, a.dtype.name) for name, a in feeds.items()} == {
+        "x": ((1, 3, 500), "float32"),
+        "s": ((2, 1, 50), "int64"),
+        "m": ((1, 90), "bool"),
+    }
+    assert set(feeds["s"].ravel().tolist()) == {0, 1}
+    assert set(feeds["m"].ravel().tolist()) == {False, True}
+    assert abs(feeds["x"].mean()) < 0.2
+    assert feeds["x"].std() == pytest.approx(1, abs=0.1)
+    for kind, dtype in {"double": "float64", "float16": "float16", "uint8": "uint8", "int32": "int32"}.items():
+        (feeds,) = random_inputs([_port("x", kind, 1)])
+        assert feeds["x"].dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("ports", "sizes"),
+    [
+        ([_port("x", "float", None, 2, 3)], 1),
+        ([_port("x", "float", "n", "t", 3)], 3),
+        ([_port("x", "float", "n", None, 3)], 3),
+        ([_port("x", "float", "n", 4), _port("z", "float", 4, "n")], 1),
+        ([_port("x", "float", 1, 2**26)], 1),
+        ([_port("x", "float", 1, 2**26), _port("z", "float", 1)], 0),
+        ([_port("x", "string", "n", 4)], 0),
+        ([_port("x", "float", "n", 2**20, "t")], 2),
+    ],
+)
+def test_free_lengths_are_tried_small_ones_first_as_far_as_there_is_room(
+    ports: list[SimpleNamespace], sizes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch alone is no reason for a second try; texts cannot be made up."""
+    monkeypatch.setattr(verify, "_random", lambda kind, shape, _: None if "string" in kind else np.empty(shape, "u1"))
+    found = [sum(array.size for array in feeds.values()) for feeds in random_inputs(ports)]
+    assert len(found) == sizes
+    assert found == sorted(set(found))
+
+
+def test_a_model_that_runs_out_of_memory_is_called_that() -> None:
+    """Whichever of both forms it is, and whether in the first run or behind it."""
+
+    def form(power: int) -> onnx.ModelProto:
+        nodes = [
+            helper.make_node("Shape", ["x"], ["s"]),
+            helper.make_node("Mul", ["s", "many"], ["large"]),
+            helper.make_node("ConstantOfShape", ["large"], ["zeros"]),
+            helper.make_node("ReduceSum", ["zeros"], ["sum"], keepdims=0),
+            helper.make_node("Add", ["x", "sum"], ["y"]),
+        ]
+        return model(nodes, {"x": ["n", 4]}, ["y"], {"many": np.array([1, 2**power], np.int64)})
+
+    assert compare_models(form(1), form(1))[0] is Outcome.SAME
+    assert compare_models(form(50), form(1))[0] is Outcome.TOO_LARGE
+    assert compare_models(form(1), form(50))[0] is Outcome.TOO_LARGE
+
+
+def test_a_form_that_fails_is_told_from_one_that_never_worked() -> None:
+    """The original cannot be loaded; the new form cannot, or fails as it runs; the original takes no made-up input."""
+    good, bad = _scaled(1), _scaled(1)
+    bad.graph.node[0].op_type = "NoSuchOperator"
+    assert compare_models(bad, good)[0] is Outcome.ORIGINAL_FAILS
+    assert compare_models(good, bad)[0] is Outcome.NEW_FAILS
+
+    def takes(rows: int) -> onnx.ModelProto:
+        nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+        return model(nodes, {"x": ["n", 4]}, ["y"], {"shape": np.array([rows, 2])})
+
+    assert compare_models(takes(2), takes(3)) == (Outcome.NEW_FAILS, "its Reshape '' cannot take them")
+    assert compare_models(takes(3), takes(2)) == (Outcome.NOT_RUN, "its Reshape '' cannot take them")
+
+
+@pytest.mark.parametrize(
+    ("new", "gap"),
+    [
+        ([1.0, -4.0], 0.0),
+        ([1.0, -3.0], 0.25),
+        ([2.0, -4.0], 0.25),
+        ([1.0, np.inf], np.inf),
+        ([1.0, np.nan], np.inf),
+        ([1.0], np.inf),
+        (["a", "b"], np.inf),
+        ([1, -4], np.inf),
+    ],
+)
+def test_the_gap_is_a_share_of_the_largest_value(new: list[object], gap: float) -> None:
+    """Of either sign; infinite where there is a value in one alone, and where shapes or types differ."""
+    a, b = np.float32([1, -4]), np.asarray(new, np.float32 if isinstance(new[-1], float) else None)
+    assert verify._worst((a,), (b,)) == pytest.approx(gap)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "gap"),
+    [
+        (np.float32([np.nan, np.inf, 1]), np.float32([np.nan, np.inf, 2]), 1.0),
+        (np.float32([np.inf]), np.float32([-np.inf]), np.inf),
+        (np.float32([]), np.float32([]), 0.0),
+        (np.array(["a"]), np.array(["a"]), 0.0),
+        (np.array(["a"]), np.array(["b"]), np.inf),
+        ([np.float32(1)], [np.float32(2)], 0.0),
+        ([np.float32(1)], np.float32([1]), np.inf),
+        (np.array([True, False]), np.array([True, True]), np.inf),
+        (np.array([3, 4]), np.array([3, 8]), 1.0),
+    ],
+)
+def test_values_of_other_kinds_are_equal_or_not(a: object, b: object, gap: float) -> None:
+    """NaN and infinities are equal to themselves; texts and truths are the same or not; of lists the kind counts."""
+    assert verify._worst((a,), (b,)) == pytest.approx(gap)

@@ -67,6 +67,8 @@ def test_csv_header_with_numbers_for_pixels(tmp_path: Path) -> None:
         ("1,2\n3,nan\n5,6\n", "row 2, column 'column 2' is 'nan'"),
         ("a,b\n1,2\n1e300,6\n", "row 3, column 'a' is '1e300'"),
         ("1,2\n3\n", "row 2 has 1 cells, the first row has 2"),
+        ("1,2\n \n, \n3,4,5\n", "row 4 has 3 cells, the first row has 2"),
+        ("\n , \na,b\n1,2\n,\n ,?\n", "row 6, column 'a' is empty"),
         ("y\n1\n", "no column besides the labels"),
         ("a,b\n1,2\n\n3,1_0\n", "row 4, column 'b' is '1_0'"),
         ("a,b\n" + "1,2\n" * 120_000 + "1,?\n", "row 120002, column 'b' is '\\?'"),

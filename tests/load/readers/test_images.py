@@ -130,3 +130,40 @@ def test_a_list_of_classes_among_the_folders_gives_their_order(tmp_path: Path) -
         9: 1,
     }
     assert raw.notes == ("1 files that are not pictures were skipped.",)
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "words"),
+    [
+        ("MAX_PIXELS", 20, "'a/1.png' has 0 million pixels"),
+        ("MAX_FILES", 2, "there are more than 1 pictures"),
+        ("MAX_BYTES", 2 * 20 * 3, "the data takes"),
+        ("_MAX_PICTURE_BYTES", max(len(png((5, 4))), len(png((5, 4, 3)))), "'a/2.png' is larger than"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_limits_are_kept_to_the_last_one(
+    limit: str, most: int, words: str, zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many pixels, pictures and bytes (three for each pixel) are read, and one more is refused."""
+    files = {"a/1.png": png((5, 4)), "a/2.png": png((5, 4, 3))}
+    for name, data in files.items():
+        (tmp_path / "pets" / "a").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / name).write_bytes(data)
+    read, path = (read_zip, zip_of(tmp_path / "pets.zip", files)) if zipped else (read_image_folder, tmp_path / "pets")
+    monkeypatch.setattr(f"qexplorer.load.readers.images.{limit}", most)
+    assert read(path, None).evaluation.n == 2
+    monkeypatch.setattr(f"qexplorer.load.readers.images.{limit}", most - 1)
+    with pytest.raises(DataError, match=words):
+        read(path, None)
+
+
+def test_hidden_files_and_links_are_no_pictures(tmp_path: Path) -> None:
+    """What a system hides at any depth, and what lies elsewhere."""
+    for name in ("a/1.png", ".cache/a/2.png", "a/.3.png", "__MACOSX/a/4.png"):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / name).write_bytes(png((5, 4)))
+    (tmp_path / "pets" / "a" / "5.png").symlink_to(tmp_path / "pets" / "a" / "1.png")
+    raw = read_image_folder(tmp_path / "pets", None)
+    assert (raw.evaluation.n, raw.classes) == (1, ("a",))
+    assert raw.notes == ("3 files that are not pictures were skipped.",)

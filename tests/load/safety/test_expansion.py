@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from qexplorer.graph.walk import all_nodes
+from qexplorer.load.safety.bombs import check_expansion
 from tests.load.model_graphs import model, value
 from tests.load.safety.refusing import refused
 
@@ -82,6 +83,25 @@ def test_graphs_in_attributes_are_counted_as_inlining_puts_them(
     operators = len(list(all_nodes(onnx.inliner.inline_local_functions(proto))))
     monkeypatch.setattr("qexplorer.load.safety.bombs.MAX_EXPANDED_NODES", operators - 1)
     assert f"comes to {operators} operators" in refused(proto, tmp_path)
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_a_graph_that_is_handed_on_is_counted_where_it_arrives(
+    calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function that gives what it was given to another one, once or several times; so many operators are let in."""
+    proto = attribute_bomb(0)
+    opset = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
+    inner = [helper.make_node("f0", ["c"], [f"y{i}"], domain="local") for i in range(calls)]
+    for call in inner:
+        call.attribute.add(name="body", ref_attr_name="body", type=onnx.AttributeProto.GRAPH)
+    proto.functions.append(helper.make_function("local", "on", ["c"], ["y0"], inner, opset, ["body"]))
+    proto.graph.node[1].op_type = "on"
+    operators = len(list(all_nodes(onnx.inliner.inline_local_functions(proto))))
+    monkeypatch.setattr("qexplorer.load.safety.bombs.MAX_EXPANDED_NODES", operators - 1)
+    assert f"comes to {operators} operators" in refused(proto, tmp_path)
+    monkeypatch.setattr("qexplorer.load.safety.bombs.MAX_EXPANDED_NODES", operators)
+    check_expansion(proto, "m.onnx")
 
 
 def test_bomb_of_graphs_in_attributes(tmp_path: Path) -> None:

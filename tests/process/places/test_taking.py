@@ -181,9 +181,11 @@ def test_waiting_time_is_counted_apart(crowd: Crowd) -> None:
     """What a work waited is known, so that it does not count as slowness."""
     crowd.start("holder", "alone")
     told: list[Waiting | None] = []
+    so_far: list[float] = []
 
     def hears(waiting: Waiting | None) -> None:
         told.append(waiting)
+        so_far.append(taking.waited_s())
         crowd.let_go("holder")
 
     with taking.turn(hears):
@@ -194,6 +196,8 @@ def test_waiting_time_is_counted_apart(crowd: Crowd) -> None:
             assert taking.waiting_now() is None
         assert taking.waited_s() == waited
     assert told == [Waiting(2), None]
+    assert 0.0 < so_far[0] < so_far[1] == waited, "it grows while it waits"
+    assert taking.waited_s() == 0.0
 
 
 def test_the_time_told_is_what_those_before_still_need() -> None:
@@ -218,7 +222,7 @@ def test_without_a_folder_nobody_waits(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "file").touch()
     monkeypatch.setenv("QEXPLORER_PLACES", str(tmp_path / "file" / "places"))
     with taking.alone():
-        pass
+        assert not taking.somebody_waits()
 
 
 def test_a_folder_that_was_tidied_up_is_made_again(tmp_path: Path) -> None:
@@ -231,15 +235,26 @@ def test_a_folder_that_was_tidied_up_is_made_again(tmp_path: Path) -> None:
         assert (tmp_path / "places" / "machine").is_dir()
 
 
-@pytest.mark.parametrize(
-    ("waiting", "said"),
-    [
-        (Waiting(3, 40.0), "waiting for the machine: 3rd in line, about 40 s"),
-        (Waiting(1, None), "waiting for the machine: next in line"),
-        (Waiting(12, 200.0), "waiting for the machine: 12th in line, about 3 min"),
-        (Waiting(22, 0.2), "waiting for the machine: 22nd in line, about 1 s"),
-    ],
-)
-def test_the_place_is_said_in_words(waiting: Waiting, said: str) -> None:
-    """One clause with the place and the time, as far as it is known."""
-    assert waiting.sentence == said
+def test_opening_a_file_is_a_turn_of_its_own_that_tells_the_same(tmp_path: Path) -> None:
+    """In its own line it is as old as the look at the page, not as the work around it; who waits is told by both."""
+
+    def hears(_: Waiting | None) -> None: ...
+
+    def never() -> bool:
+        return False
+
+    assert taking.asked_ns() is None
+    with taking.turn(hears, what="load", cancelled=never, asked_ns=5):
+        with taking.turn(asked_ns=7):
+            assert taking.asked_ns() == 5, "a turn inside another is the same one"
+        with taking.opening():
+            inner = taking._TURN.get()
+            assert inner is not None
+            assert (inner.on_wait, inner.what, inner.cancelled) == (hears, "load", never)
+            assert inner.asked_ns > 5
+            assert not taking.holds_place(), "the machine is free for others"
+            assert [path.suffix for path in (tmp_path / "places" / "opening").glob("*-*")] == [".rb"]
+            with taking.beside():
+                assert taking.holds_place()
+        assert taking.asked_ns() == 5
+    assert taking.asked_ns() is None

@@ -44,7 +44,9 @@ def die(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001
 
 
 def wait(arguments: dict[str, Any], emit: Emit) -> None:
-    """Starts a child of its own, tells both ids, and waits for ever."""
+    """Starts a child of its own, tells both ids, and waits for ever; a signal that tells of its input is ignored."""
+    if hasattr(signal, "SIGIO"):
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
     grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     emit({"event": "pids", "pids": [os.getpid(), grandchild.pid]})
     time.sleep(arguments.get("seconds", 600))

@@ -12,6 +12,7 @@ from qexplorer.load.shapes import inferred
 __all__ = ["Shape", "layer_macs", "shapes_for_one_sample"]
 
 Shape = tuple[int | None, ...]
+Sizes = tuple[int, ...]
 
 
 def shapes_for_one_sample(proto: onnx.ModelProto) -> dict[str, Shape]:
@@ -44,32 +45,35 @@ def layer_macs(node: onnx.NodeProto, shapes: Mapping[str, Shape], batch: int = 1
     """
     if node.domain or node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul", "Attention"):
         return 0
+
+    def sizes(name: str) -> Sizes | None:
+        return _sizes(shapes.get(name, (None,)))
+
     if node.op_type == "Attention":
-        found = _attention(node, [shapes.get(name, (None,)) for name in node.input[:3]])
-        return found // batch if found is not None and found % batch == 0 else found
-    first, weight, output = (shapes.get(name, (None,)) for name in (node.input[0], node.input[1], node.output[0]))
-    known = [_product(shape) for shape in (first, weight, output)]
-    x, w, y = known
-    if x is None or w is None or y is None:
+        total = _attention(node, [sizes(name) for name in node.input[:3]])
+    else:
+        total = _products(node, sizes(node.input[0]), sizes(node.input[1]), sizes(node.output[0]))
+    return total // batch if total is not None and total % batch == 0 else total
+
+
+def _products(node: onnx.NodeProto, first: Sizes | None, weight: Sizes | None, output: Sizes | None) -> int | None:
+    if first is None or weight is None or output is None:
         return None
     if node.op_type == "Conv":
-        total = y * (w // weight[0] if weight[0] else 0)
-    elif node.op_type == "ConvTranspose":
-        total = x * (w // weight[0] if weight[0] else 0)
-    elif node.op_type == "Gemm":
-        transposed = any(a.name == "transA" and a.i for a in node.attribute)
-        total = y * (first[0 if transposed else 1] or 0)
-    else:
-        total = y * (first[-1] or 0)
-    return total // batch if total % batch == 0 else total
+        return math.prod(output) * math.prod(weight[1:])
+    if node.op_type == "ConvTranspose":
+        return math.prod(first) * math.prod(weight[1:])
+    turned = node.op_type == "Gemm" and any(a.name == "transA" and a.i for a in node.attribute)
+    return math.prod(output) * first[0 if turned else -1]
 
 
-def _attention(node: onnx.NodeProto, shapes: list[Shape]) -> int | None:
+def _attention(node: onnx.NodeProto, shapes: list[Sizes | None]) -> int | None:
     """Scores and their products with the values (Attention 23): each query with each key, by the width of both."""
-    if any(_product(shape) is None for shape in shapes) or any(node.input[4:6]):  # with a past, keys are more
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < 3 or any(node.input[4:6]):  # with a past, keys are more
         return None
-    query, key, value = ([d or 0 for d in shape] for shape in shapes)
-    heads = {a.name: int(a.i) for a in node.attribute if a.name.endswith("num_heads")}
+    query, key, value = known
+    heads = {a.name: int(a.i) for a in node.attribute}
     if len(query) == 4:
         return query[0] * query[1] * query[2] * key[2] * (query[3] + value[3])
     if len(query) != 3 or not heads.get("kv_num_heads"):
@@ -78,5 +82,6 @@ def _attention(node: onnx.NodeProto, shapes: list[Shape]) -> int | None:
     return query[0] * query[1] * key[1] * (query[2] + values)
 
 
-def _product(shape: Shape) -> int | None:
-    return None if any(d is None for d in shape) else math.prod(d for d in shape if d is not None)
+def _sizes(shape: Shape) -> Sizes | None:
+    known = tuple(d for d in shape if d is not None)
+    return known if len(known) == len(shape) else None

@@ -96,6 +96,21 @@ def test_a_product_turned_over_sums_along_its_first_axis() -> None:
     assert layer_macs(node, {"x": (6, 4), "w": (6, 5), "y": (4, 5)}) == 4 * 5 * 6
 
 
+def test_a_product_that_could_be_turned_over_and_is_not() -> None:
+    """A flag of 0 is none."""
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], transA=0)
+    assert layer_macs(node, {"x": (4, 6), "w": (6, 5), "y": (4, 5)}) == 4 * 5 * 6
+
+
+@pytest.mark.parametrize(("heads", "macs"), [({}, None), ({"q_num_heads": 2}, None), ({"kv_num_heads": 2}, 160)])
+def test_attention_in_rows_needs_to_know_its_heads(heads: dict[str, int], macs: int | None) -> None:
+    """By the heads of the keys the width of a value is told."""
+    node = helper.make_node("Attention", ["q", "k", "v"], ["y"], **heads)
+    shapes = {"q": (1, 4, 8), "k": (1, 5, 8), "v": (1, 5, 6)}
+    assert layer_macs(node, shapes) == macs
+    assert layer_macs(node, {name: (*shape, 1, 1) for name, shape in shapes.items()}) is None
+
+
 def test_free_sizes_give_unknown_macs() -> None:
     """A convolution over images of any size has no number of multiply-accumulates, rather than 0."""
     assert one("Conv", ["n", 3, "h", "w"], {"w": weight(4, 3, 3, 3)}).macs is None
@@ -130,14 +145,24 @@ def test_attention_over_a_past_of_any_length_has_no_number() -> None:
 
 @pytest.mark.parametrize(
     ("reads", "batch", "macs"),
-    [("qkv", 1, 560), ("qkv", 2, 280), ("qkv", 3, 560), ("qkvm", 1, 560), ("qkvmp", 1, None), ("qkv,p", 1, None)]
-    + [("qkv,,p", 1, None), ("qku", 1, None)],
+    [
+        ("qkv", 1, 560),
+        ("qkv", 2, 280),
+        ("qkv", 3, 560),
+        ("qkvm", 1, 560),
+        ("qkvmp", 1, None),
+        ("qkv,p", 1, None),
+        ("qkv,,p", 1, None),
+        ("qkv,,,m", 1, 560),
+        ("qku", 1, None),
+    ],
 )
 def test_attention_counts_what_is_known_for_one_sample(reads: str, batch: int, macs: int | None) -> None:
     """Either half of a past makes it unknown, as does a free length; a mask does not. By hand: 2 * 4 * 5 * (8 + 6)."""
     shapes = {"q": (1, 2, 4, 8), "k": (1, 2, 5, 8), "v": (1, 2, 5, 6), "u": (1, 2, None, 6), "m": (4, 5), "p": (1, 2)}
     names = ["" if name == "," else name for name in reads]
-    assert layer_macs(helper.make_node("Attention", names, ["y"]), shapes, batch) == macs
+    found = layer_macs(helper.make_node("Attention", names, ["y"]), shapes, batch)
+    assert (found, type(found)) == (macs, type(macs))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +170,9 @@ def test_attention_counts_what_is_known_for_one_sample(reads: str, batch: int, m
     [
         ("Conv", (2, 3, 8), (0, 3, 3), (2, 0, 6), 0),
         ("Conv", (1, 3, 8), (4, 3, 3), (1, 4, None), None),
+        ("Conv", (1, 3, 8), (4, None, 3), (1, 4, 6), None),
+        ("ConvTranspose", (1, None, 5), (3, 2, 2), (1, 2, 6), None),
+        ("Gemm", (None, 5), (5, 7), (3, 7), None),
         ("ConvTranspose", (4, 3, 5), (3, 2, 2), (4, 2, 6), 60),
         ("ConvTranspose", (4, 0, 5), (0, 2, 2), (4, 2, 6), 0),
         ("Gemm", (3, 5), (5, 7), (3, 7), 105),
@@ -154,7 +182,7 @@ def test_attention_counts_what_is_known_for_one_sample(reads: str, batch: int, m
     ],
 )
 def test_products_of_a_batch_are_divided_where_that_is_whole(
-    op: str, x: tuple[int | None, ...], w: tuple[int, ...], y: tuple[int | None, ...], macs: int | None
+    op: str, x: Shape, w: Shape, y: Shape, macs: int | None
 ) -> None:
     """By a batch of 4: rows that are not the batch's, and empty layers, give no fractions and no failure."""
     assert layer_macs(helper.make_node(op, ["x", "w"], ["y"]), {"x": x, "w": w, "y": y}, 4) == macs

@@ -41,7 +41,7 @@ def test_what_nothing_is_written_of_is_unknown() -> None:
 
 
 def test_the_runtime_tells_types_and_shapes() -> None:
-    """Free lengths keep their names, made-up names are left out; lists and texts are no tensors that one could ask of."""
+    """Free lengths keep their names, made-up names are left out; lists and texts are no tensors of numbers."""
     nodes = [
         helper.make_node("Cast", ["x"], ["half"], to=TensorProto.FLOAT16),
         helper.make_node("Cast", ["x"], ["text"], to=TensorProto.STRING),

@@ -249,6 +249,10 @@ def test_a_form_that_fails_is_told_from_one_that_never_worked() -> None:
     assert compare_models(takes(3), takes(2)) == (Outcome.NOT_RUN, "its Reshape '' cannot take them")
 
 
+def _floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
 @pytest.mark.parametrize(
     ("new", "gap"),
     [
@@ -264,20 +268,20 @@ def test_a_form_that_fails_is_told_from_one_that_never_worked() -> None:
 )
 def test_the_gap_is_a_share_of_the_largest_value(new: list[object], gap: float) -> None:
     """Of either sign; infinite where there is a value in one alone, and where shapes or types differ."""
-    a, b = np.float32([1, -4]), np.asarray(new, np.float32 if isinstance(new[-1], float) else None)
+    a, b = _floats(1, -4), np.asarray(new, np.float32 if isinstance(new[-1], float) else None)
     assert verify._worst((a,), (b,)) == pytest.approx(gap)
 
 
 @pytest.mark.parametrize(
     ("a", "b", "gap"),
     [
-        (np.float32([np.nan, np.inf, 1]), np.float32([np.nan, np.inf, 2]), 1.0),
-        (np.float32([np.inf]), np.float32([-np.inf]), np.inf),
-        (np.float32([]), np.float32([]), 0.0),
+        (_floats(np.nan, np.inf, 1), _floats(np.nan, np.inf, 2), 1.0),
+        (_floats(np.inf), _floats(-np.inf), np.inf),
+        (_floats(), _floats(), 0.0),
         (np.array(["a"]), np.array(["a"]), 0.0),
         (np.array(["a"]), np.array(["b"]), np.inf),
         ([np.float32(1)], [np.float32(2)], 0.0),
-        ([np.float32(1)], np.float32([1]), np.inf),
+        ([np.float32(1)], _floats(1), np.inf),
         (np.array([True, False]), np.array([True, True]), np.inf),
         (np.array([3, 4]), np.array([3, 8]), 1.0),
     ],

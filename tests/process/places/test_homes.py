@@ -62,8 +62,9 @@ def test_a_folder_of_somebody_else_or_elsewhere_is_not_taken(tmp_path: Path, mon
     assert not _line_in(tmp_path / "link", monkeypatch)
     (tmp_path / "file").touch()
     assert not _line_in(tmp_path / "file", monkeypatch)
+    somebody = os.getuid() + 1
     with monkeypatch.context() as patched:
-        patched.setattr(os, "getuid", lambda own=os.getuid(): own + 1)
+        patched.setattr(os, "getuid", lambda: somebody)
         assert not _line_in(tmp_path / "theirs", monkeypatch)
 
 

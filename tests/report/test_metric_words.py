@@ -46,6 +46,7 @@ def test_differences_have_their_sign_and_their_unit() -> None:
     """Points of a share, else the metric's own unit, else its name."""
     assert difference_text(SHARE) == "-0.2 (-0.6 to +0.1)"
     assert difference_text(replace(SHARE, delta_ci95=None)) == "-0.2"
+    assert difference_text(replace(SHARE, delta=0.002, delta_ci95=(0.001, 0.006))) == "+0.2 (+0.1 to +0.6)"
     assert difference_text(RATIO) is None
     assert [delta_unit(each) for each in (SHARE, ERROR, RATIO)] == ["points", "", "dB"]
     assert [delta_name(each) for each in (SHARE, ERROR, RATIO)] == ["Δ points", "Δ RMSE", "Δ dB"]

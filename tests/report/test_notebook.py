@@ -81,6 +81,7 @@ def test_a_quantized_model_says_what_became_of_each_layer(tmp_path: Path) -> Non
             LayerPlan("conv1", "Conv", "weight-only", "int4 per channel", None, "by the recipe", 600, 350),
             LayerPlan("shape", "Reshape", "passthrough", None, None, "moves data", 0, 0, computes=False),
             LayerPlan("softmax", "Softmax", "float", None, None, "has no kernel", 0, 0),
+            LayerPlan("gemm", "Gemm", "integer", "int8", "uint8", "by the recipe", 0, 0),
         ),
         {},
         notes=("a layer stayed in float",),
@@ -93,6 +94,7 @@ def test_a_quantized_model_says_what_became_of_each_layer(tmp_path: Path) -> Non
     assert _rows(text)[1:] == [
         ["conv1", "Conv", "weight-only", "int4 per channel", "", "by the recipe"],
         ["softmax", "Softmax", "float", "", "", "has no kernel"],
+        ["gemm", "Gemm", "integer", "int8", "uint8", "by the recipe"],
     ]
     assert "a layer stayed in float" in text.split("</table>")[1]
     calibrated = _titled(quantized_html(replace(made, calibration="64 of 100 samples")))

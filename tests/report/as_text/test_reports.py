@@ -6,11 +6,22 @@ import inspect
 from dataclasses import replace
 
 from qexplorer import api
-from qexplorer.report.as_text.reports import TELLERS
+from qexplorer.report.as_text.reports import TELLERS, told_of
 from qexplorer.report.table import ComparisonTable
 from qexplorer.search.architecture.architecture_types import ArchitectureQuestion, ArchitectureReport, JudgedNetwork
-from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
+from qexplorer.search.repair.repair_types import Diagnosis, Fault
+from qexplorer.search.sensitivity.sensitivity_types import (
+    Evaluated,
+    Foretold,
+    LayerSensitivity,
+    SensitivityReport,
+    WholeModel,
+)
 from tests.report.comparisons import comparison
+from tests.report.joint_charts.test_joint_words import report as tuned
+from tests.report.network_charts.test_network_words import FOUND, MADE
+from tests.report.repair_charts.test_repair_words import KEPT
+from tests.report.repair_charts.test_repair_words import report as repaired
 
 _LAYER = LayerSensitivity(
     "con\x1bv1\n\u202e",
@@ -85,3 +96,38 @@ def test_networks_print_their_judgement() -> None:
     assert str(report).startswith("tried  No network was tried yet.")
     judged = JudgedNetwork("digits_cnn", None, "w8a8", 90, 100, 1000, 2000, None, None, True, "0" * 64)
     assert "90.0 %" in str(replace(report, judged=(judged,))).splitlines()[-1]
+    assert not {"found", "left off"} & _names(str(report))
+    assert "found" in _names(str(replace(report, judged=(MADE, FOUND))))
+
+
+def test_a_loss_is_named_with_its_unit() -> None:
+    """A divergence in nats, or an error beside the signal; what all layers cost together only where that is known."""
+    assert "loss      squared error over signal" in str(_REPORT)
+    assert "Kullback-Leibler divergence, nats" in str(replace(_REPORT, unit="nats"))
+    whole = WholeModel(Evaluated(1.5, None, 9, 20.0, 0.1, 0.99), None, None)
+    assert "all layers" not in str(_REPORT)
+    assert "all layers" in _names(str(replace(_REPORT, whole=whole)))
+
+
+def _names(text: str) -> set[str]:
+    """The names of the facts in front."""
+    return {line.split("  ")[0] for line in text.split("\n\n")[0].splitlines()}
+
+
+def test_what_a_joint_search_knows_of_float_is_told() -> None:
+    """Where its metric is known; what was chosen with its name; where the study is kept."""
+    told = str(tuned())
+    assert "chosen" in _names(told)
+    assert "study   optuna-dashboard" in told
+    assert "float" not in _names(told)
+    assert "float" in _names(str(replace(tuned(), float_metric=0.98)))
+    assert "chosen" not in _names(str(tuned(trials=())))
+
+
+def test_a_repair_has_a_table_for_faults_and_one_for_remedies() -> None:
+    """Each only where there are any."""
+    fault = Diagnosis("conv1", "Conv", Fault.OUTLIER, "one is far", loss=0.25)
+    for steps, faults in (((), ()), ((KEPT,), ()), ((), (fault,)), ((KEPT,), (fault,))):
+        told = told_of(repaired(*steps, diagnoses=faults, notes=("mind",)))
+        assert [len(table.rows) for table in told.tables] == [1] * (bool(steps) + bool(faults))
+        assert told.notes == ("note: mind",)

@@ -123,6 +123,11 @@ def test_what_the_paired_test_leaves_open_is_told() -> None:
     """A difference where it shows one, else what could hide; and how many mixes were less sure, where that counted."""
     assert hidden_sentence(report(mix(), mix())).startswith("No difference in accuracy that 200 samples could show")
     assert "2 recipes looked at" in hidden_sentence(report(mix(), mix()))
+    assert "(a loss of up to " in hidden_sentence(report())
+    alike = replace(PAIRED, n=20_000, delta=0.0, delta_ci95=(-0.001, 0.001), mcnemar_p=1.0, fixed=2, broken=2)
+    assert "(no loss above 0.1 points could hide)" in hidden_sentence(report(replace(mix(), paired=alike)))
+    for half in (replace(PAIRED, delta=None), replace(PAIRED, delta_ci95=None)):
+        assert hidden_sentence(report(replace(mix(), paired=half))) == ""
     lost = replace(PAIRED, delta=-0.1, delta_ci95=(-0.15, -0.06), mcnemar_p=1e-4, fixed=0, broken=20)
     found = hidden_sentence(report(replace(mix(), paired=lost)))
     assert found == "The chosen mix loses 10.0 points of accuracy (6.0 to 15.0, 200 samples) beside float."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,8 @@ def test_texts_stand_beside_each_other_with_what_is_known_of_them() -> None:
     assert ">1 of 2 tokens as in float, then it parts<" in html
     assert ">accuracy 98.0 %<" in html
     assert html.count("<mark") == 1
+    assert not re.search(r"<(div|span|mark)[^>]*></\1>", html), "nothing empty stands in for what is not known"
+    assert html.count(">p</span>") == 2, "the beginning stands before each text that there is"
     assert html.count("</div></div>") >= 2
     assert "it broke" in html
     assert terminal_lines(COLD) == ["float: ab", "w8: a>|<c", "w2: it broke"]

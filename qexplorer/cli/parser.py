@@ -213,10 +213,6 @@ def _add_compare(verbs: Any) -> None:
     parser.add_argument("--recipe", required=True, **several, metavar="R", help=f"one or more: {_RECIPE}")
     parser.add_argument("--backend", **several, metavar="B", help=_BACKEND)
     parser.add_argument("--samples", type=_count, default=None, metavar="N", help="evaluation samples (all)")
-    how_long = (
-        "how long timing may take on each backend: quick (about 10 s for a small model), standard (60 s, which is "
-    )
-    how_long += "what is done without this option) or report (600 s); longer means narrower intervals"
     efforts = parser.add_mutually_exclusive_group()
     efforts.add_argument("--effort", choices=("quick", "standard", "report"), default=None, help=_EFFORT)
     efforts.add_argument("--quick", action="store_true", help="the same as --effort quick")

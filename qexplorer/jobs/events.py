@@ -69,7 +69,6 @@ class EventReader:
                     place = self._place(path, file)
                     self._read_on(place, file)
             except OSError:
-                self._places.pop(path, None)
                 return Told()
             return place.told
 

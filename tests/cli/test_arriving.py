@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from qexplorer import api
 from qexplorer.cli.parser import build_parser
 from qexplorer.cli.precision.own_training import say_of_training
+from qexplorer.core.errors import InputError
+from qexplorer.core.recipe import Recipe
+from qexplorer.quantize.training.recipes import trained
 
 OUT = "{folder}/out.onnx"
 VERBS: dict[str, tuple[str, str, dict[str, tuple[str, Any]]]] = {
@@ -158,8 +162,97 @@ def test_each_option_arrives(verb: str, tmp_path: Path, monkeypatch: pytest.Monk
         assert plain != found, typed
 
 
+PREPROCESSED = "--layout add_channel --scale 0.5 --mean 1 --std 2 3 --size 8 9"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_data_arrives_as_it_was_typed(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its task, its classes and its preprocessing; without data the work gets none, and options of data that are
+    given all the same are refused by name."""
+    does, line, _ = VERBS[verb]
+    read: list[tuple[object, dict[str, Any]]] = []
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+
+    def data(source: object, **named: Any) -> str:
+        read.append((source, named))
+        return "the data"
+
+    monkeypatch.setattr(api, does, _ask)
+    monkeypatch.setattr(api, "data", data)
+    monkeypatch.setattr(api, "load", lambda *_args, **_more: _Model())
+    monkeypatch.setattr("qexplorer.cli.compare.usable", lambda name: name)
+    monkeypatch.setattr("qexplorer.load.datasets.classes.check_listed", lambda *_args, **_more: None)
+
+    def given(more: str) -> list[object]:
+        order = build_parser().parse_args(f"{line} {more}".format(folder=tmp_path).split())
+        with pytest.raises(_AskedError) as found:
+            order.run(order)
+        values: list[object] = [*found.value.args[0], *found.value.args[1].values()]
+        assert any(isinstance(each, _Model) for each in values)
+        return values
+
+    assert "the data" not in given("")
+    assert read == []
+    assert "the data" in given("--data d")
+    assert "the data" in given("--data d --task regression --classes {folder}/names.txt")
+    assert "the data" in given(f"--data d --task regression {PREPROCESSED}")
+    plain, named, prepared = read
+    assert (plain[0], plain[1]["task"], tuple(plain[1]["classes"])) == ("d", None, ())
+    assert (named[1]["task"], tuple(named[1]["classes"])) == ("regression", ("cat", "dog"))
+    assert (prepared[0], prepared[1]["task"]) == ("d", "regression")
+    found = prepared[1]["preprocessing"]
+    assert (found.layout, found.scale, found.mean, found.std, found.size) == (
+        *("add_channel", 0.5),
+        *((1.0,), (2.0, 3.0), (8, 9)),
+    )
+
+
+@pytest.mark.parametrize("lone", ["--layout as_is", "--scale 2", "--size 8 8", "--task regression", "--classes n.txt"])
+def test_what_is_for_data_needs_data(lone: str, qexplorer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the sentence names what was typed."""
+    monkeypatch.setattr(api, "load", lambda *_args, **_more: _Model())
+    outcome = qexplorer("repair", "m", *lone.split())
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"{lone.split()[0]} needs --data" in outcome.err
+
+
 @pytest.mark.parametrize(
-    ("typed", "epochs"), [("--recipe w8a8-qat", 20), ("--recipe w8a8", None), ("--recipe w8a8-qat --train-each", 20)]
+    ("text", "taken"),
+    [
+        ('["a", "b"]', True),
+        ("[]", True),
+        ('["a", 1]', False),
+        ("[1, 2]", False),
+        ('{"a": "b"}', False),
+        ('"ab"', False),
+        ('[["a"]]', False),
+        ("[1", False),
+        (None, False),
+    ],
+)
+def test_a_vocabulary_is_a_list_of_texts(
+    text: str | None, taken: bool, qexplorer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them texts; what is none is refused by the file's name before anything is written."""
+    asked: list[dict[str, Any]] = []
+
+    def write(*_args: object, **named: Any) -> None:
+        asked.append(named)
+        raise InputError("enough")
+
+    monkeypatch.setattr(api, "load", lambda *_args, **_more: _Model())
+    monkeypatch.setattr(api, "generate", write)
+    if text is not None:
+        (tmp_path / "v.json").write_text(text)
+    outcome = qexplorer("generate", "m", "--prompt", "x", "--vocabulary", tmp_path / "v.json")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert ("v.json" in outcome.err) is not taken
+    assert [each["vocabulary"] for each in asked] == ([json.loads(text)] if taken and text is not None else [])
+
+
+@pytest.mark.parametrize(
+    ("typed", "epochs"),
+    [("--recipe w8a8-qat", 20), ("--recipe w8a8", None), ("--recipe w8a8-qat --train-each", 20)],
 )
 def test_what_becomes_of_training_is_said_beforehand(
     typed: str, epochs: int | None, capsys: pytest.CaptureFixture[str]
@@ -173,6 +266,13 @@ def test_what_becomes_of_training_is_said_beforehand(
         assert f"every recipe that is measured is trained for {epochs} epochs" in said
     else:
         assert "measured without the training of this one" in said
+
+
+def test_one_epoch_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the recipe that is named has it."""
+    recipe = trained(Recipe.parse("w8a8"), epochs=1).to_yaml()
+    say_of_training(build_parser().parse_args(["repair", "m", "--train-each", "--recipe", recipe]))
+    assert "is trained for 1 epoch, each" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("budget", ["much", "0", "-1", "weight_bytes=x", "weight_bytes=0", "weight=0.5", "nan"])

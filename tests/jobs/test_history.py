@@ -12,10 +12,12 @@ import pytest
 
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.results import Status
 from qexplorer.jobs import history
 from qexplorer.jobs.compare_order import CompareOrder
 from qexplorer.jobs.history import History
 from qexplorer.jobs.references import ModelRef
+from qexplorer.report.metric_words import stated
 from tests.jobs.orders import DATA, MODEL
 from tests.report.comparisons import comparison, float_run, quantized_run
 
@@ -139,6 +141,26 @@ def test_a_file_of_the_first_schema_learns_what_it_did_not_keep() -> None:
     found = record.line_of(Recipe.parse("w8a8").model_copy(update={"name": "renamed"}), "onnxruntime")
     assert found == record.lines[0]
     assert record.line_of(Recipe.parse("w4a8"), "onnxruntime") is None
+    assert record.line_of(Recipe.parse("w8a8"), "openvino") is None
+
+
+def test_a_line_says_what_is_known_of_a_run() -> None:
+    """A run that failed has no numbers, a metric brings its unit and form, a recipe is found by what it asks."""
+    judged = replace(stated("rmse", 0.25, 100))
+    failed = quantized_run("w2", status=Status.FAILED, accuracy=None, latency_ms=None)
+    other = quantized_run("w4", "openvino", accuracy=judged)
+    texts = {"w2": "w2", "w4": "w4"}
+    recipes = {run.digest: Recipe.parse(texts[run.recipe]).to_yaml() for run in (failed, other)}
+    History().add(comparison(float_run(), failed, other, recipes=recipes))
+    (record,) = History().list()
+    plain, bad, good = record.lines
+    assert (plain.recipe, plain.asked, plain.unit, plain.form) == ("float", "", "%", ".1f")
+    assert (bad.status, bad.accuracy, bad.speedup, bad.digest) == ("failed", None, None, failed.digest)
+    assert (good.accuracy, good.unit, good.form, good.speedup) == (0.25, judged.unit, judged.form, 2.0)
+    assert record.line_of(Recipe.parse("w4"), "openvino") == good
+    assert record.line_of(Recipe.parse("w4"), "onnxruntime") is None
+    assert record.line_of(Recipe.parse("w2"), "onnxruntime") == bad
+    assert [line.recipe for line in record.recipes] == ["w2", "w4"]
 
 
 def test_two_of_one_name_are_two_lines() -> None:
@@ -152,7 +174,7 @@ def test_a_newer_file_is_not_touched() -> None:
     History().add(comparison())
     with sqlite3.connect(History().path) as base:
         base.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match="newer qexplorer; update"):
+    with pytest.raises(InputError, match=r"^.*runs\.sqlite: the record of runs is of a newer qexplorer; update"):
         History().list()
 
 

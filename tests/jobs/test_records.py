@@ -17,7 +17,8 @@ from qexplorer.jobs.ids import check_kind_name, is_job_id, new_job_id
 from qexplorer.jobs.kinds.observe import OBSERVE, ObserveOrder
 from qexplorer.jobs.manager import JobStatus
 from qexplorer.jobs.processes.tree import started_at
-from qexplorer.jobs.records import START_S, read_state
+from qexplorer.jobs.records import START_S, job_ids, read_json, read_state, write_json
+from qexplorer.process.places.waiting import Waiting
 from tests.jobs.orders import DATA, MODEL
 
 ME = {"pid": os.getpid(), "started": started_at(os.getpid())}
@@ -141,6 +142,54 @@ def test_the_same_order_is_joined_while_it_is_at_work(monkeypatch: pytest.Monkey
     told(running, RESULT)
     assert manager.submit(OBSERVE, order) == "started"
     assert manager.at_work_for(OBSERVE, OBSERVE.digest(order), "bob") is None
+
+
+def test_what_is_no_job_is_not_listed() -> None:
+    """A folder without an order is one that is being made or deleted, and another file is somebody else's."""
+    kept("observe-00000000000a")
+    workspace("jobs", "observe-00000000000b")
+    workspace("jobs", "notes")
+    (workspace("jobs") / "observe-00000000000c").touch()
+    assert job_ids() == ["observe-00000000000a"]
+
+
+@pytest.mark.parametrize(("process", "ending", "waits"), [(ME, None, True), (REUSED, None, False), (ME, RESULT, False)])
+def test_only_a_job_at_work_stands_in_the_line(process: Any, ending: Any, waits: bool) -> None:
+    """And once it goes on it stands there no more."""
+    folder = kept(process=process)
+    line = {"event": "progress", "waiting": {"place": 2, "seconds": 7.0}}
+    told(folder, at("waiting", 0.0), line, *([ending] if ending else []))
+    assert read_state(folder.name).waiting == (Waiting(2, 7.0) if waits else None)
+    told(folder, at("waiting", 0.0), line, {"event": "progress", "waiting": None}, at("loading", 0.1))
+    assert read_state(folder.name).waiting is None
+
+
+def test_a_full_disk_is_said_of_a_job_that_just_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it stands, what the job was at, and what to do."""
+    folder = kept(process=REUSED)
+    told(folder, at("timing", 0.25))
+    monkeypatch.setattr("qexplorer.jobs.records.is_full", lambda where: where == folder)
+    said = f"{folder}: the disk is full (it was at 'timing'); free some of it and start again"
+    assert read_state(folder.name).error == said
+
+
+def test_a_file_of_a_job_that_cannot_be_read_is_not_there(tmp_path: Path) -> None:
+    """Half of one, or none."""
+    path = tmp_path / "order.json"
+    assert read_json(path) is None
+    path.write_text('{"kind": "obs')
+    assert read_json(path) is None
+    write_json(path, {"kind": "observe"})
+    assert read_json(path) == {"kind": "observe"}
+
+
+def test_nobody_starts_work_while_another_process_does() -> None:
+    """Each of two servers on one workspace sees what the other has started."""
+    fcntl = pytest.importorskip("fcntl")
+    with (workspace("jobs") / "lock").open("a") as other:
+        with manager._one_at_a_time(), pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_jobs_at_work_are_listed_newest_first() -> None:

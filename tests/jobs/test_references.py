@@ -167,3 +167,24 @@ def test_one_file_under_two_names_is_called_as_it_was_brought(own: tuple[Path, P
     second = first.model_copy(update={"name": "second"})
     assert (open_model(first).name, open_model(second).name) == ("net", "second")
     assert first.source == second.source
+    assert open_model(first.model_copy(update={"name": None})).name == "net"
+
+
+def test_data_without_a_name_is_called_as_it_was_kept(own: tuple[Path, Path]) -> None:
+    """A name that its person gives goes first."""
+    found = refer_to_data(own[1])
+    assert found.name == "points"
+    assert refer_to_data(own[1], name="mine").name == "mine"
+    assert open_data(found.model_copy(update={"name": "mine"})).name == "mine"
+    assert open_data(found.model_copy(update={"name": None})).name
+    listed = ("malignant", "benign")
+    assert open_data(refer_to_data("tumour", classes=listed)).classes == listed
+    assert open_data(refer_to_data("tumour", classes=listed[::-1])).classes == listed[::-1]
+
+
+def test_a_file_by_a_samples_name_is_the_file(own: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it lies in the folder that one is in."""
+    monkeypatch.chdir(own[0].parent)
+    shutil.copy(own[0], "tumour_mlp")
+    assert refer_to_model("tumour_mlp") == refer_to_model(own[0])
+    assert refer_to_model("digits_cnn") == ModelRef(sample="digits_cnn")

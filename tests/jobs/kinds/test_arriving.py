@@ -84,6 +84,9 @@ KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 ELSEWHERE = {"live": {"threads", "session"}, "sums": {"samples"}, "channels": {"tensor"}}
 """What is not asked of that function: the stream's own, one that has no use, one that is looked up in the answer."""
 
+WITHOUT = {"quantize": {"model"}, "why": {"model"}, "live": set[str]()}
+"""What is handed on where that is not model and data: samples are read there, or only where they must be."""
+
 
 class _AskedError(Exception):
     """What would have been done."""
@@ -122,6 +125,7 @@ def test_each_field_arrives(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "load_both", lambda *_: ("model", _Some()))
     values, named = _asked(kind, plain)
     assert _asked(kind, plain) == (values, named)
+    assert WITHOUT.get(kind, {"model", "data"}) <= {each for each in (*values, *named.values()) if type(each) is str}
     for field, value in changes.items():
         others, told = _asked(kind, plain | {field: value})
         differ = {key for key in named if named[key] != told[key]}
@@ -129,6 +133,65 @@ def test_each_field_arrives(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
             assert (told[field], others, differ) == (value, values, {field} | ({"digest"} & differ)), field
         else:
             assert (others, told) != (values, named), field
+
+
+@pytest.mark.parametrize(
+    ("recipe", "data", "read"),
+    [("w8a8", DATA, True), ("w4-gptq", DATA, True), ("fp16", DATA, True), ("w8", DATA, False), ("fp16", None, False)],
+)
+def test_data_is_loaded_for_a_quantized_file_where_its_recipe_looks_at_it(
+    recipe: str, data: Any, read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the model alone; progress begins with writing where no ranges are observed."""
+    from qexplorer.jobs.kinds import quantize
+
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr("qexplorer.api.quantize", _ask)
+    monkeypatch.setattr(quantize, "load_pair", lambda *_: ("model", "data"))
+    monkeypatch.setattr(quantize, "load_ordered_model", lambda *_: "model")
+    order = quantize.QuantizeOrder(model=MODEL, data=data, recipe=recipe)
+    with pytest.raises(_AskedError) as asked:
+        quantize.quantize(order, Report("trial-0123456789ab", told.append))
+    assert asked.value.args[0] == ("model", order.recipe, "data" if read else None)
+    assert [(each["step"], each["done"]) for each in told] == [("writing the quantized graph", 0.8)] * (
+        not order.recipe.needs_statistics
+    )
+    told.clear()
+    asked.value.args[1]["progress"](3, 4)
+    asked.value.args[1]["progress"](4, 4)
+    asked.value.args[1]["steps"]("gptq", 0.5)
+    assert [each["done"] for each in told] == pytest.approx([0.65, 0.8, 0.85])
+    assert [each["step"] for each in told][1:] == ["writing the quantized graph", "gptq"]
+
+
+@pytest.mark.parametrize(("backends", "asked"), [((), None), (("torch",), ("torch",))])
+def test_a_comparison_without_backends_is_on_the_usual_one(
+    backends: tuple[str, ...], asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Python, where that is None."""
+    monkeypatch.setattr("qexplorer.api.compare", _ask)
+    monkeypatch.setattr("qexplorer.jobs.kinds.compare.load_both", lambda *_: ("model", "data"))
+    assert _asked("compare", {"recipes": (RECIPE,), "backends": backends})[1]["backends"] == asked
+
+
+@pytest.mark.parametrize(("everything", "passes"), [(False, -1.0), (True, None)])
+def test_everything_is_evaluated_where_that_is_asked_for(
+    everything: bool, passes: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else as much as is usual."""
+    monkeypatch.setattr("qexplorer.api.sensitivity", _ask)
+    monkeypatch.setattr("qexplorer.jobs.kinds.sensitivity.load_both", lambda *_: ("model", "data"))
+    assert _asked("sensitivity", {"recipe": RECIPE, "everything": everything})[1]["passes"] == passes
+
+
+def test_work_that_times_keeps_its_priority_and_work_that_a_cluster_does_says_so() -> None:
+    """Niceness would be inherited by what is timed; all other work makes way for the pages."""
+    kinds = [JOB_KINDS.get(name) for name in JOB_KINDS.names()]
+    timed = {"architecture", "compare", "live", "mix", "saturation", "sweep", "why"}
+    assert {kind.name for kind in kinds if not kind.nice} == timed
+    assert {kind.nice for kind in kinds if kind.name not in timed} == {5}
+    in_tasks = {"compare", "sensitivity", "mix", "joint", "repair", "architecture"}
+    assert {kind.name for kind in kinds if kind.sweeps} == in_tasks
 
 
 def test_no_kind_and_no_field_is_left_out() -> None:

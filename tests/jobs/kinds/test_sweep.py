@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from qexplorer.jobs import manager
-from qexplorer.jobs.kinds.sweep import SWEEP, SweepOrder, SweepPartial, SweepResult, kept_sweep, sweep_path
+from qexplorer.jobs.kinds.sweep import SWEEP, SweepOrder, SweepPartial, SweepResult, kept_sweep, sweep, sweep_path
 from qexplorer.jobs.manager import JobStatus
+from qexplorer.jobs.report import Report
 from qexplorer.measure.kept import write_kept
+from qexplorer.measure.timing.sweep_types import Sweep
 from tests.jobs.orders import DATA, MODEL, finished
+from tests.measure.timing.test_sweep import SWEPT
 
 ORDER = SweepOrder(model=MODEL, data=DATA, recipes=("w8a8",), backend="onnxruntime")
 
@@ -36,3 +43,20 @@ def test_a_result_of_another_version_is_none() -> None:
     """What cannot be read back is as if it were not there."""
     write_kept(sweep_path(ORDER), {"variants": []})
     assert kept_sweep(ORDER) is None
+
+
+def test_cells_without_numbers_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept comes back whole; how many cells are known is told as it goes."""
+    told: list[dict[str, Any]] = []
+
+    def measured(*_args: object, tell: Any, **_more: object) -> Sweep:
+        tell("timing", 0.5, SWEPT.cells[:2])
+        return SWEPT
+
+    monkeypatch.setattr("qexplorer.measure.timing.sweep.sweep", measured)
+    monkeypatch.setattr("qexplorer.jobs.kinds.sweep.load_both", lambda *_: ("model", "data"))
+    report = Report("trial-0123456789ab", told.append, SweepPartial)
+    assert sweep(ORDER, report) == SweepResult(sum(cell.p50_ms is not None for cell in SWEPT.cells))
+    assert sweep(ORDER, report).cells < len(SWEPT.cells)
+    assert kept_sweep(ORDER) == SWEPT
+    assert [each["value"] for each in told if each["event"] == "partial"] == [{"cells": 2}] * 2

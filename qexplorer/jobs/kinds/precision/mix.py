@@ -49,5 +49,13 @@ def find(order: MixOrder, report: Report[MixReport]) -> MixReport:
 
 
 MIX = JobKind(
-    "mix", "Finding the best mix", "Mixed precision", MixOrder, MixReport, find, partial=MixReport, sweeps=True
+    "mix",
+    "Finding the best mix",
+    "Mixed precision",
+    MixOrder,
+    MixReport,
+    find,
+    partial=MixReport,
+    nice=0,
+    sweeps=True,
 )

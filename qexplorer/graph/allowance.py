@@ -74,6 +74,5 @@ def _bytes(dims: object) -> int:
 
 def _output_bytes(model: Model) -> int:
     return sum(
-        4 * math.prod(size if isinstance(size, int) and size > 0 else 1 for size in output.shape[1:])
-        for output in model.outputs
+        4 * math.prod(size if isinstance(size, int) else 1 for size in output.shape[1:]) for output in model.outputs
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,7 @@ def test_a_data_set_shows_its_parts_and_its_shapes() -> None:
     assert repr(_data(only, only.head(2), 0)) == shown
     many = repr(_data(SPLIT, SPLIT.head(3), None))
     assert many == "DataSet('given': 5 samples calibrate, 3 judge; a (), b (2,); 2 named classes)"
+    assert repr(replace(_data(only, only, 0), classes=())).endswith("; no named classes)")
 
 
 @pytest.mark.parametrize(

@@ -205,18 +205,24 @@ def test_a_weight_is_tied_to_the_table_that_it_is_turned_over() -> None:
 
 
 def test_whole_numbers_follow_from_ids_and_shapes() -> None:
-    """Ids and what is computed of them and of shapes are whole by origin; what floats decide is not."""
+    """Ids and what is computed of them, of constants and of shapes are whole by origin; what floats decide is not."""
     nodes = [
         helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Size", ["x"], ["size"]),
         helper.make_node("Add", ["ids", "shape"], ["moved"]),
+        helper.make_node("Clip", ["ids", "", "one"], ["capped"]),
+        helper.make_node("Range", ["one", "one", "one"], ["row"]),
+        helper.make_node("Cast", ["ids"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["real"], ["back"], to=TensorProto.INT64),
         helper.make_node("Cast", ["x"], ["places"], to=TensorProto.INT64),
         helper.make_node("Add", ["places", "shape"], ["mixed"]),
     ]
     ends = [_INFO("x", TensorProto.FLOAT, [2]), _INFO("ids", TensorProto.INT64, [1])]
     outs = [_INFO(name, TensorProto.INT64, None) for name in ("moved", "mixed")]
-    graph = helper.make_graph(nodes, "g", ends, outs)
+    one = numpy_helper.from_array(np.array(1, np.int64), "one")
+    graph = helper.make_graph(nodes, "g", ends, outs, [one])
     index = GraphIndex(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
-    assert index.whole == {"ids", "shape", "moved"}
+    assert index.whole == {"ids", "shape", "size", "moved", "capped", "row"}
 
 
 def test_whole_numbers_are_of_any_width_and_sign() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from qexplorer.core.dataset import Split
 from qexplorer.core.recipe import Recipe
@@ -93,3 +94,39 @@ def test_other_logarithms_take_nothing_along() -> None:
     left, right = (b.node("MatMul", x, b.normal(32, 8), name=name) for name in ("left", "right"))
     b.output(b.node("Log", b.node("Mul", left, right)), 2)
     assert before_log(GraphIndex(b.model())) == {"last": "power"}
+
+
+def test_the_way_ends_where_an_operator_is_not_onnxs_own_or_computes_otherwise() -> None:
+    """Logarithms and operators of another domain, and what reads a power but is no logarithm, take nothing along."""
+
+    def found(last: dict[str, str], between: dict[str, str]) -> dict[str, str]:
+        b = Builder(0)
+        h = b.node("MatMul", b.input("x", ("n", 32)), b.normal(32, 8), name="front")
+        h = b.node("Mul", h, h)
+        h = b.node(between.get("op", "Identity"), h, domain=between.get("domain", ""))
+        b.output(b.node(last.get("op", "Log"), h, name="end", domain=last.get("domain", "")), 2)
+        graph = helper.make_graph(b.nodes, "g", b.inputs, b.outputs, b.constants)
+        return before_log(GraphIndex(graph))
+
+    assert found({}, {}) == {"front": "end"}
+    assert found({"op": "Exp"}, {}) == {}
+    assert found({"domain": "mine"}, {}) == {}
+    assert found({}, {"domain": "mine"}) == {}
+    assert found({}, {"op": "Sigmoid"}) == {}
+
+
+def test_a_factor_must_be_constant_and_only_a_square_is_a_power() -> None:
+    """Times or over a constant the way goes on; between two computed tensors, or to another power, it ends."""
+    for op, computed, exponent, paired in (
+        ("Mul", False, 2.0, True),
+        ("Div", False, 2.0, True),
+        ("Mul", True, 2.0, False),
+        ("Div", True, 2.0, False),
+        ("Mul", False, 3.0, False),
+    ):
+        b = Builder(0)
+        x = b.input("x", ("n", 32))
+        power = b.node("Pow", b.node("MatMul", x, b.normal(32, 8), name="front"), b.constant(np.float32(exponent)))
+        other = b.node("Sigmoid", b.node("MatMul", x, b.normal(32, 8))) if computed else b.constant(np.float32(3))
+        b.output(b.node("Log", b.node(op, power, other), name="end"), 2)
+        assert before_log(GraphIndex(b.model())) == ({"front": "end"} if paired else {})

@@ -165,3 +165,11 @@ def test_borders_hold_their_ties() -> None:
     table = LevelTable.of(levels, np.arange(3, dtype=np.int32), np.array([False, True]))
     assert table.borders[0] == 0.5
     assert table.borders[1] == np.nextafter(np.float32(1.5), np.float32(0))
+
+
+def test_places_among_levels_go_on_beyond_both_ends() -> None:
+    """Between levels in proportion; beyond an end by the distance of the two levels there; NaN has no place."""
+    table = LevelTable.of(np.array([-4, -2, 0, 1, 9], np.float32), np.arange(5), np.zeros(4, np.bool_))
+    values = [-10, -6, -4, -3, -2, -0.5, 0, 0.25, 1, 3, 9, 13, 17, np.nan]
+    wanted = [-3, -1, 0, 0.5, 1, 1.75, 2, 2.25, 3, 3.25, 4, 4.5, 5, np.nan]
+    np.testing.assert_array_equal(table.places(np.array(values, np.float32)), wanted)

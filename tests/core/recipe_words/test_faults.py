@@ -27,6 +27,7 @@ from qexplorer.core.recipe_words.faults import words_of
             "layers:\n- match: a\n- match: c*\n  flaot: true\n",
             "line 4, rule 2 ('c*'), flaot: no such field; allowed: match",
         ),
+        ("layers:\n- match: a\n  recipe: w8\n", "line 3, rule 1 ('a'), recipe: no such field; allowed: match, "),
         ("layers:\n- float: true\n", "line 2, rule 1, match: is missing"),
         (
             "layers:\n- match: a\n  float: perhaps\n",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from qexplorer.core.formats import Format
 from qexplorer.core.formats.uniform import has_signs, symmetric_ends
 from qexplorer.core.grid import Granularity
@@ -24,7 +26,8 @@ def calibrate(
         calibrator: a name in ``CALIBRATORS``.
         format: the integer format of the codes.
         symmetric: whether the grid is symmetric about zero. Where scales are of either sign, the calibrator is shown
-            the values with their largest magnitude below zero, and its range is turned back.
+            the values with their largest magnitude below zero, and its range is turned back. Of a weight whose
+            format has a rule of its own (``Format.reach``), no range is wider than that.
         options: an instance of the calibrator's own model; its defaults if None.
 
     Returns:
@@ -42,7 +45,18 @@ def calibrate(
     upwards = signs and stats.histogram.maximum > -stats.histogram.minimum
     shown = _turned(stats) if upwards else stats
     low, high = entry.tensor_range(shown, Wanted(format, symmetric), options or entry.options())
-    return symmetric_ends(format, low, high, upwards=upwards) if signs else (low, max(low, high))
+    if signs:
+        return symmetric_ends(format, low, high, upwards=upwards)
+    return _within_reach(low, max(low, high), stats, format)
+
+
+def _within_reach(low: float, high: float, stats: TensorStats, format: Format) -> Range:
+    """What is left of a range where a rule of the format's own says how far a weight's values let it reach."""
+    if stats.array is None or format.reach(np.ones(2)) is None:
+        return low, high
+    reach = format.reach(np.abs(np.asarray(stats.array, np.float64).reshape(-1)))
+    assert reach is not None
+    return max(low, -float(reach)), min(high, float(reach))
 
 
 def _turned(stats: TensorStats) -> TensorStats:

@@ -67,11 +67,8 @@ def _tensor_grid(array: NDArray[Any], spec: WeightSpec, either_sign: bool) -> Gr
     kind = _format(spec, either_sign)
     histogram = histogram_of(array)
     span = (histogram.minimum, histogram.maximum)
-    stats = TensorStats("", "weight", array.shape, histogram, None, None, span)
+    stats = TensorStats("", "weight", array.shape, histogram, None, None, span, array)
     low, high = calibrate(stats, spec.calibrator, format=kind, symmetric=spec.symmetric, options=spec.options)
-    reach = kind.reach(np.abs(np.asarray(array, np.float64).reshape(-1))) if array.size else None
-    if reach is not None:
-        low, high = max(low, -float(reach)), min(high, float(reach))
     grid = grid_from_range(low, high, kind, symmetric=spec.symmetric)
     return with_learned_levels(grid, as_rows(array, None))
 

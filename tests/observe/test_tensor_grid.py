@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.formats import get_format
+from qexplorer.core.formats import get_format, on_a_grid
 from qexplorer.core.formats.uniform import UniformFormat
-from qexplorer.core.grid import Granularity
-from qexplorer.core.plugin_kinds.calibrator_choice import options_among
+from qexplorer.core.grid import Granularity, fake_quantize
+from qexplorer.core.plugin_kinds.calibrator_choice import not_offered, options_among
 from qexplorer.core.recipe import WeightSpec
 from qexplorer.observe.clip_curve import clip_curve
 from qexplorer.observe.error import error_exact, error_per_channel
@@ -45,6 +45,23 @@ def test_the_grid_drawn_is_the_grid_used(axis: int, granularity: Granularity, ca
     assert (view.grid.axis, view.grid.block) == (used.axis, used.block)
     assert view.error.mse == pytest.approx(error_exact(array, used).mse)
     assert (view.low, view.high) == (used.low.min(), used.high.max())
+
+
+@pytest.mark.parametrize("calibrator", ["minmax", "ratio"])
+@pytest.mark.parametrize("name", on_a_grid("weight"))
+def test_the_grid_drawn_is_the_grid_used_in_every_format(name: str, calibrator: Any) -> None:
+    """Also where a rule of the format's own bounds the range, or levels are learned: scales, codes and levels."""
+    array, stats = _weight()
+    kind = get_format(name)
+    for granularity in kind.granularities:
+        if calibrator in not_offered(kind, granularity, "weight"):
+            continue
+        own: dict[str, Any] = {"granularity": granularity, "block": 16}
+        view = grid_view(stats, format=kind, symmetric=True, calibrator=calibrator, **own)
+        used = weight_grid(array, WeightSpec(format=name, symmetric=True, calibrator=calibrator, **own), 0, 1)
+        np.testing.assert_array_equal(view.grid.scale, used.scale)
+        np.testing.assert_array_equal(view.grid.zero_point, used.zero_point)
+        np.testing.assert_array_equal(fake_quantize(array, view.grid), fake_quantize(array, used))
 
 
 def test_channels_show_what_one_scale_costs_each_of_them() -> None:

@@ -124,6 +124,25 @@ def test_infinities_where_float_has_none_are_a_problem(tmp_path: Path) -> None:
     )
 
 
+def test_only_floats_can_be_infinite(tmp_path: Path) -> None:
+    """Texts and whole numbers beside the answers are no reason to refuse a file."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["y"]),
+        helper.make_node("Constant", [], ["words"], value_strings=["a", "b"]),
+        helper.make_node("Shape", ["x"], ["size"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, kind, None)
+        for name, kind in (("words", TensorProto.STRING), ("size", TensorProto.INT64), ("y", TensorProto.FLOAT))
+    ]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])], ends)
+    path = tmp_path / "words.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10).SerializeToString()
+    )
+    assert open_in_child({"path": str(path), "given": str(path)}) is None
+
+
 def test_an_operator_that_is_not_there_is_found_in_a_child(tmp_path: Path) -> None:
     """Operators of other domains are opened in a process of their own, and its sentence comes back."""
     path = _file(tmp_path, helper.make_node("NoSuchThing", ["x"], ["y"], domain="com.microsoft"))

@@ -177,7 +177,7 @@ def _steps(way: _Way, node: onnx.NodeProto, view: GraphIndex, shapes: Shapes, *,
     if op == "Split":
         return _split(way, node, shapes)
     if op == "MatMul":
-        return _attended(way, node, view, shapes)
+        return _attended(way, node, shapes)
     if op == "Add":
         return _added(way, node, view)
     if op == "Mul" and not linear:
@@ -237,15 +237,16 @@ def _split(way: _Way, node: onnx.NodeProto, shapes: Shapes) -> list[_Way]:
     return [replace(way, tensor=node.input[0], first=sum(lengths[:place]), total=sum(lengths))]
 
 
-def _attended(way: _Way, node: onnx.NodeProto, view: GraphIndex, shapes: Shapes) -> list[_Way]:
-    """Through a product of two activations: its last axis, and those in front of its rows, are the second one's."""
+def _attended(way: _Way, node: onnx.NodeProto, shapes: Shapes) -> list[_Way]:
+    """Through a product of two tensors: its last axis, and those in front of its rows, are the second one's."""
     left, right = node.input
-    same = len(shapes.get(right, ())) == len(shapes.get(left, ())) == way.rank
-    if view.is_constant(left) or view.is_constant(right) or not same or way.axes[-1] != way.rank - 1:
+    into, out = shapes.get(right, ()), shapes.get(way.tensor, ())
+    same = len(into) == len(out) == len(shapes.get(left, ())) == way.rank
+    if not same or way.axes[-1] != way.rank - 1:
         return []
-    if way.rank - 2 in way.axes or any(shapes[right][axis] != shapes[node.output[0]][axis] for axis in way.axes):
+    if way.rank - 2 in way.axes or any(into[axis] != out[axis] for axis in way.axes):
         return []
-    alone = way.run if len(way.axes) == 1 else int(shapes[right][-1] or 0)
+    alone = way.run if len(way.axes) == 1 else int(into[-1] or 0)
     return [replace(way, tensor=right, run=min(way.run, alone))]
 
 

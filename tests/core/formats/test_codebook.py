@@ -169,3 +169,13 @@ def test_channels_as_long_as_their_levels_learn_their_own(name: str, enough: int
     assert len(found) == 2
     assert book.learn_rows(rows[:, 1:]) is None
     assert book.learn_rows(rows[:1]) is None
+
+
+@pytest.mark.parametrize("n", [2, 511, 512, 513, 5000])
+def test_groups_hold_every_value_once_and_few_values_are_alone(n: int) -> None:
+    """Up to 512 values each is a group, so that the cut is the best there is; more are cut into at most 512 groups."""
+    cuts = Sorted.of(np.random.default_rng(n).standard_t(3, n)).groups()
+    assert (cuts[0], cuts[-1]) == (0, n)
+    assert (np.diff(cuts) > 0).all()
+    assert (len(cuts) - 1 == n) == (n <= 512)
+    assert len(cuts) - 1 <= 512

@@ -95,3 +95,48 @@ def test_any_value_is_followed_under_the_scale_of_a_place() -> None:
     assert "its channel" not in dict(follow_value(ARRAY, _grid(get_format("int8"), "tensor", True), 5).steps)
     with pytest.raises(IndexError, match="values 0 to 419"):
         follow_value(ARRAY, grid, 420)
+
+
+def test_blocks_of_zeros_take_no_part_in_the_scale_of_the_tensor() -> None:
+    """A block that holds nothing has a scale that means nothing: the others' numbers are the same beside it."""
+    array = np.concatenate([ARRAY[:, :64], np.zeros((6, 16), np.float32)], axis=1)
+    view = grid_view(array_stats("w", array, 0), format=get_format("nvfp4"), symmetric=True,
+                     granularity=Granularity.BLOCK, block=16)  # fmt: skip
+    said = dict(follow_value(array, view.grid, 2 * 80 + 5).steps)
+    largest = float(view.grid.scale[:, :4].max())
+    whole = float(said["scale of the tensor"].split(" = ")[1])
+    assert whole == pytest.approx(largest / 448, rel=1e-4)
+    coded = float(said["scale of the block"].split(" in fp8_e4m3")[0])
+    assert coded * whole == pytest.approx(float(view.grid.scale[2, 0]), rel=1e-3)
+    asked = float(said["asked for the block"].split(" = ")[1])
+    assert coded == pytest.approx(asked, rel=1 / 15)
+    assert "scale of the tensor" not in dict(follow_value(array, view.grid, 79).steps)
+
+
+@pytest.mark.parametrize(("value", "within"), [(127.4, True), (127.6, False), (-127.4, True), (-127.6, False)])
+def test_a_code_on_the_end_of_the_grid_is_within(value: float, within: bool) -> None:
+    """What rounds to the last code is not clipped, and what rounds to the next is."""
+    grid = replace(_grid(get_format("int8"), "tensor", True), scale=np.ones((), np.float32))
+    said = dict(follow_value(np.ones((2, 2), np.float32), grid, 0, value).steps)["clip to the codes"]
+    assert ("is within" in said, "is outside" in said) == (within, not within)
+
+
+def test_a_value_on_the_last_level_is_within() -> None:
+    """Beyond it the step is called clipping."""
+    grid = _grid(get_format("nf4"), "tensor", True)
+    scale = float(grid.scale)
+    for value, name in ((scale, "nearest level"), (-scale, "nearest level"), (1.01 * scale, "clip to the levels")):
+        steps = dict(follow_value(ARRAY, grid, 0, value).steps)
+        assert name in steps
+        assert ("is outside" in steps[name]) == (name == "clip to the levels")
+
+
+def test_the_last_block_of_a_row_ends_with_the_row() -> None:
+    """Places are told as they are, and the values are those of the block alone."""
+    grid = _grid(get_format("int4"), "block", True)
+    for place, number, first, last in ((0, 0, 0, 31), (31, 0, 0, 31), (32, 1, 32, 63), (69, 2, 64, 69)):
+        said = dict(follow_value(ARRAY, grid, place).steps)["its block"]
+        values = ARRAY[0, first : last + 1]
+        assert said.startswith(f"number {number}, places {first} to {last} along axis 1: {values.size} values from ")
+        ends = [float(part.replace("\N{MINUS SIGN}", "-")) for part in said.split(" from ")[1].split(" to ")]
+        np.testing.assert_allclose(ends, [values.min(), values.max()], rtol=1e-4)

@@ -46,10 +46,11 @@ def _clip(low: float | None, high: float | None, *, computed: int | None = None)
     return build
 
 
-def _pad(*pads: int, value: float | None = None, mode: str = "constant", computed: bool = False) -> Between:
+def _pad(*pads: int, value: float | None = None, mode: str | None = None, computed: bool = False) -> Between:
     def build(b: Builder, h: str) -> str:
         wanted = b.node("Identity", _ints(b, *pads), name="computed") if computed else _ints(b, *pads)
-        return str(b.node("Pad", h, wanted, *([] if value is None else [_scalar(b, value)]), mode=mode))
+        more = {} if mode is None else {"mode": mode}
+        return str(b.node("Pad", h, wanted, *([] if value is None else [_scalar(b, value)]), **more))
 
     return build
 
@@ -90,7 +91,7 @@ FLAT = {"second": "Gemm", "inputs": 144}
         ((_clip(0, None),), {}, 1, ("clip",)),
         ((_op("Relu"), _clip(0, 6)), {}, 1, ("clip",)),
         ((_pad(*PLAIN),), {}, 1, ()),
-        ((_pad(*PLAIN, value=0),), {}, 1, ()),
+        ((_pad(*PLAIN, value=0, mode="constant"),), {}, 1, ()),
         ((_op("Flatten"),), FLAT, 36, ()),
         ((_op("Flatten", axis=1),), FLAT, 36, ()),
         ((_pool, _op("Flatten")), {"second": "Gemm", "inputs": 4}, 1, ()),

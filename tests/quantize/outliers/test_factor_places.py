@@ -28,7 +28,7 @@ def _tokens(b: Builder) -> str:
 
 
 def _dense(b: Builder, width: int = 8, name: str = "dense") -> str:
-    x = "x" if b.inputs else _tokens(b)
+    x = "x" if any(each.name == "x" for each in b.inputs) else _tokens(b)
     return str(b.node("Add", b.node("MatMul", x, b.normal(8, width), name=name), b.normal(width)))
 
 
@@ -121,6 +121,7 @@ FOUND: dict[str, tuple[Made, int, str, str | None]] = {
     "flat": (_then(_then(_conv, "GlobalAveragePool"), "Flatten"), -1, "conv", "conv"),
     "heads": (_heads, -1, "dense", "dense"),
     "attended": (_attended, -1, "dense", "dense"),
+    "mixed tokens": (lambda b: str(b.node("MatMul", b.normal(1, 6, 6), _dense(b))), -1, "dense", "dense"),
     "first of three": (_split(0), -1, "dense", "dense"),
     "last of three": (_split(2), -1, "dense", "dense"),
     "some tokens": (_sliced(1), -1, "dense", "dense"),
@@ -137,14 +138,19 @@ FOUND: dict[str, tuple[Made, int, str, str | None]] = {
 """What is made of constants: how, the axis of its channels, and the layers that take a factor and a rotation."""
 
 
-def _found(made: Made, axis: int, *, linear: bool) -> tuple[onnx.ModelProto, str, FactorPlace | None]:
+def _read(made: Made, axis: int) -> tuple[onnx.ModelProto, str]:
+    """What is made, read by one layer."""
     b = Builder(3)
     tensor = made(b)
     if axis == 1:
         b.output(b.node("Conv", tensor, b.normal(2, 8, 1, 1), name="reader"), 4)
     else:
         b.output(b.node("Flatten", b.node("MatMul", tensor, b.normal(8, 2), name="reader")), 2)
-    proto = b.model()
+    return b.model(), tensor
+
+
+def _found(made: Made, axis: int, *, linear: bool) -> tuple[onnx.ModelProto, str, FactorPlace | None]:
+    proto, tensor = _read(made, axis)
     view, shapes = GraphIndex(proto), shapes_for_one_sample(proto)
     at = axis % len(shapes[tensor])
     return proto, tensor, place_of(tensor, at, 8, frozenset(("reader",)), view, shapes, linear=linear)
@@ -212,9 +218,41 @@ def _given_out(b: Builder) -> str:
     return h
 
 
+def _computed_bias(b: Builder) -> str:
+    bias = b.node("Sigmoid", b.input("y", (8,)))
+    return str(b.node("Gemm", b.input("x", ("n", 5)), b.normal(5, 8), bias, name="gemm"))
+
+
+def _split_of_tokens(b: Builder) -> str:
+    return str(b.node("Split", _dense(b), _ints(b, 3, 3), outputs=2, axis=1)[0])
+
+
+def _spread(b: Builder) -> str:
+    """Attention whose values are the same for each of two heads."""
+    value = b.node("Unsqueeze", _dense(b, 4), _ints(b, 1))
+    mixed = b.node("MatMul", b.node("Softmax", b.input("scores", ("n", 2, 6, 6)), axis=-1), value)
+    return str(b.node("Reshape", b.node("Transpose", mixed, perm=[0, 2, 1, 3]), _ints(b, 0, 6, 8)))
+
+
+def _mixed_heads(b: Builder) -> str:
+    """Products with weights that mix what are parts of the channels behind it."""
+    scores = b.node("Softmax", b.input("scores", ("n", 6, 2, 2)), axis=-1)
+    mixed = b.node("MatMul", scores, b.node("Reshape", _dense(b), _ints(b, 0, 6, 2, 4)))
+    return str(b.node("Reshape", mixed, _ints(b, 0, 6, 8)))
+
+
 def _mixed(b: Builder) -> str:
     """Channels of which a part comes from tokens."""
     return str(b.node("Reshape", _dense(b, 4), _ints(b, 0, 3, 8)))
+
+
+def _chosen_rows(b: Builder) -> str:
+    return str(b.node("Squeeze", b.node("Gather", _dense(b), _ints(b, 0), axis=1), _ints(b, 1)))
+
+
+def _turned_rows(b: Builder) -> str:
+    h = b.node("MatMul", b.input("x", ("n", 8, 5)), b.normal(5, 8), name="dense")
+    return str(b.node("Transpose", h, perm=[0, 2, 1]))
 
 
 NOT_FOUND: dict[str, tuple[Made, int]] = {
@@ -226,13 +264,18 @@ NOT_FOUND: dict[str, tuple[Made, int]] = {
     "read twice": (_read_twice, -1),
     "read on the way": (_read_on_the_way, -1),
     "given out": (_given_out, -1),
+    "computed bias": (_computed_bias, -1),
+    "split of tokens": (_split_of_tokens, -1),
+    "spread over heads": (_spread, -1),
+    "mixed heads": (_mixed_heads, -1),
+    "pool over channels": (_then(_dense, "MaxPool", kernel_shape=[3], pads=[1, 1]), -1),
     "some channels": (_sliced(2), -1),
     "tokens for channels": (_mixed, -1),
-    "rows of a choice": (lambda b: str(b.node("Squeeze", b.node("Gather", _dense(b), _ints(b, 0), axis=1), _ints(b, 1))), -1),
+    "rows of a choice": (_chosen_rows, -1),
     "squared": (lambda b: str(b.node("Mul", h := _dense(b), h)), -1),
     "computed addend": (lambda b: str(b.node("Add", _dense(b), b.node("MatMul", "x", b.normal(8, 8)))), -1),
-    "turned rows": (_then(lambda b: str(b.node("MatMul", b.input("x", ("n", 8, 5)), b.normal(5, 8), name="dense")), "Transpose", perm=[0, 2, 1]), -1),
-}  # fmt: skip
+    "turned rows": (_turned_rows, -1),
+}
 
 
 @pytest.mark.parametrize("case", NOT_FOUND)
@@ -240,3 +283,17 @@ def test_where_no_constant_can_take_it(case: str) -> None:
     """What is not linear, has other readers or no constants of its own, or mixes channels with something else."""
     made, axis = NOT_FOUND[case]
     assert _found(made, axis, linear=False)[2] is None
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_a_shape_that_is_not_known_ends_the_way_or_is_not_needed(case: str) -> None:
+    """Without the shape of any one tensor the place is the same, or there is none."""
+    made, axis, _, _ = FOUND[case]
+    proto, tensor = _read(made, axis)
+    view, shapes = GraphIndex(proto), shapes_for_one_sample(proto)
+    at = axis % len(shapes[tensor])
+    whole = place_of(tensor, at, 8, frozenset(("reader",)), view, shapes, linear=False)
+    for name in set(shapes) - {tensor}:
+        for unknown in ({}, {name: (None,)}):
+            known = {key: value for key, value in shapes.items() if key != name} | unknown
+            assert place_of(tensor, at, 8, frozenset(("reader",)), view, known, linear=False) in (whole, None)

@@ -133,6 +133,7 @@ def test_a_sum_of_two_is_an_addition(count: int, left: str) -> None:
 @pytest.mark.parametrize(
     ("axes", "settings", "left"),
     [
+        ([], {}, ["ReduceMean"]),
         ([2, 3], {}, ["GlobalAveragePool"]),
         ([-1, -2], {"keepdims": 0}, ["GlobalAveragePool", "Flatten"]),
         ([1, 2, 3], {}, ["ReduceMean"]),
@@ -146,3 +147,45 @@ def test_a_mean_over_all_of_space_is_a_pool(axes: list[int], settings: dict[str,
     before = inferred(model([node], {"x": IMAGE}, ["y"], {"a": np.array(axes, np.int64)}))
     assert operators(fused(before)) == left
     same(before, fused(before), x=weight(2, 4, 6, 6))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "kind", "left"),
+    [
+        (["n", 4], [], 1, "ReduceMean"),
+        (["n", 4], [1], 1, "ReduceMean"),
+        (["n", 4, 6], [2], 1, "GlobalAveragePool"),
+        (["n", 4, 6], [2], 10, "ReduceMean"),
+        (["n", 4, 6], [2], 11, "ReduceMean"),
+        (["n", 4, 6, 5, 3], [4, 2, 3], 1, "GlobalAveragePool"),
+        (None, [2, 3], 1, "ReduceMean"),
+    ],
+)
+@pytest.mark.parametrize("opset", [13, 21])
+def test_a_mean_is_a_pool_of_floats_that_have_a_space(
+    shape: list[Any] | None, axes: list[int], kind: int, left: str, opset: int
+) -> None:
+    """Batch, channels and one axis at least; axes as an input, or as the attribute that they were."""
+    given = {"axes": axes} if opset < 18 and axes else {}
+    node = helper.make_node("ReduceMean", ["x", "a"][: 1 if given else 2], ["y"], **given)
+    constants = {} if given else {"a": np.array(axes, np.int64)}
+    before = model([node], {}, [], constants, opset=opset)
+    before.graph.input.append(helper.make_tensor_value_info("x", kind, shape))
+    before.graph.output.append(helper.make_tensor_value_info("y", kind, None))
+    assert operators(fused(before)) == [left]
+
+
+@pytest.mark.parametrize(("op", "count"), [("Add", 2), ("Mul", 2)])
+def test_what_is_read_twice_or_shown_is_not_folded(op: str, count: int) -> None:
+    """Somebody sees the layer's own result: as an output of the model, or in another node."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["h"]), helper.make_node(op, ["h", "c"], ["y"])]
+    constants = {"w": CONV, "c": CHANNELS}
+    assert operators(fused(inferred(model(nodes, {"x": IMAGE}, ["y"], constants)))) == ["Conv"]
+    shown = inferred(model(nodes, {"x": IMAGE}, ["y", "h"], constants))
+    assert operators(fused(shown)) == ["Conv", op]
+    again = [*nodes, helper.make_node("Relu", ["h"], ["z"])]
+    assert len(operators(fused(inferred(model(again, {"x": IMAGE}, ["y", "z"], constants))))) == count + 1
+    inside = [*nodes, helper.make_node("Relu", ["y"], ["z"])]
+    found = fused(inferred(model(inside, {"x": IMAGE}, ["z"], constants)))
+    assert operators(found) == ["Conv", "Relu"]
+    assert found.graph.node[1].input[0] == found.graph.node[0].output[0]

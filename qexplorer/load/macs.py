@@ -63,7 +63,7 @@ def _products(node: onnx.NodeProto, first: Sizes | None, weight: Sizes | None, o
         return math.prod(output) * math.prod(weight[1:])
     if node.op_type == "ConvTranspose":
         return math.prod(first) * math.prod(weight[1:])
-    turned = node.op_type == "Gemm" and any(a.name == "transA" and a.i for a in node.attribute)
+    turned = any(a.name == "transA" and a.i for a in node.attribute)
     return math.prod(output) * first[0 if turned else -1]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 from qexplorer.core.errors import UnknownName
 from qexplorer.load.samples.architectures.registry import ARCHITECTURES, build
@@ -70,6 +71,37 @@ def test_activations_stay_of_order_one() -> None:
         (logits,) = session.run(None, {"image": images})
         assert 0.1 < float(logits.std()) < 10
         assert float(np.abs(logits[0] - logits[1]).max()) > 1e-3
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_module_for_somebodys_weights_is_the_same_network(name: str) -> None:
+    """With the file's weights, and its biases in the BatchNorms, the module answers as the file does."""
+    import torch
+    from torch import nn
+
+    path, image = build(name), noise_images(1)
+    stored = [
+        numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer if i.name.endswith(("weight", "bias"))
+    ]
+    values = iter(torch.from_numpy(array.copy()) for array in stored)
+    module = ARCHITECTURES.get(name).module
+    assert module is not None
+    network = module(1000).eval()
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.weight.copy_(next(values))
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.running_var.fill_(1 - layer.eps)  # type: ignore[union-attr]
+            if isinstance(layer, nn.BatchNorm2d | nn.Linear):
+                layer.bias.copy_(next(values))
+        found = network(torch.from_numpy(image)).numpy()
+    assert next(values, None) is None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"image": image})
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
 def test_building_again_gives_the_same_file() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 import qexplorer as qx
 from qexplorer.core.errors import BackendError
@@ -53,6 +53,13 @@ def codes(name: str, sizes: tuple[int, ...], scale: float = 0.5, zero: int = 0, 
         ([("MEAN", (1, 1, 1, 8), 0.5, 0)], [codes("a", (8, 1, 1))], [CodePlace(10, False)]),
         ([("ADD", (1, 8), 0.5, -128)], [codes("a", (8,), zero=0, dtype="uint8")], [CodePlace(10, False)]),
         ([("ADD", (1, 8), 0.5, 0)], [codes("a", (8,), zero=0, dtype="uint8")], None),
+        ([("ADD", (1, 8), 0.5, -32768)], [codes("a", (8,), zero=0, dtype="uint16")], [CodePlace(10, False)]),
+        ([("ADD", (1, 8), 0.5, 7)], [codes("a", (8,), zero=7, dtype="int16")], [CodePlace(10, False)]),
+        ([("CONV_2D", (1, 2, 2, 3), 0.5, 0)], [codes("a", (3, 2, 2))], [CodePlace(10, True)]),
+        ([("CONV_2D", (1, 2, 2, 2), 0.5, 0)], [codes("a", (2, 2, 2))], None),
+        ([("CONV_2D", (1, 1, 2, 2), 0.5, 0)], [codes("a", (2, 1, 2))], None),
+        ([("CONV_2D", (1, 1, 8, 1), 0.5, 0)], [codes("a", (1, 1, 8))], [CodePlace(10, False)]),
+        ([("ADD", (4, 8), 0.5, 0)], [codes("a", (8,))], [CodePlace(10, False)]),
         ([("ADD", (1, 8), 0.25, 0)], [codes("a", (8,))], None),
         ([("ADD", (1, 9), 0.5, 0)], [codes("a", (8,))], None),
         (
@@ -79,6 +86,45 @@ def test_float_and_several_scales_are_no_codes(monkeypatch: pytest.MonkeyPatch) 
         assert places_of(b"", [codes("a", (8,))]) is None
 
 
+def _rounded(shape: list[int | str], scale: object, zero: object, **more: object) -> onnx.ModelProto:
+    """``x`` of that shape on a grid, its codes called ``q``, and back; ``computed``: the scale is made by a node."""
+    grid = ["made" if more.get("computed") else "s", *(() if zero is None else ["z"])]
+    nodes = [helper.make_node("Identity", ["s"], ["made"]), helper.make_node("Relu", ["x"], ["r"])]
+    nodes += [helper.make_node("QuantizeLinear", ["r", *grid], ["q"], axis=1)]
+    nodes += [helper.make_node("DequantizeLinear", ["q", *grid], ["y"], axis=1)]
+    stored = {"s": np.asarray(scale, np.float32)} | ({} if zero is None else {"z": np.asarray(zero)})
+    ends = [helper.make_tensor_value_info(*end) for end in (("x", 1, shape), ("y", 1, None))]
+    kept = [numpy_helper.from_array(value, name) for name, value in stored.items()]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], kept)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale", "zero", "name", "expected"),
+    [
+        (["n", 3, 7], 0.1, np.uint8(9), "q", codes("q", (3, 7), float(np.float32(0.1)), 9, "uint8")),
+        (["n", 3, 7], 0.1, np.int8(-9), "q", codes("q", (3, 7), float(np.float32(0.1)), -9, "int8")),
+        (["n", 3], [0.5], np.int16([4]), "q", codes("q", (3,), 0.5, 4, "int16")),
+        ([2, 3], 0.5, np.uint16(40000), "q", codes("q", (3,), 0.5, 40000, "uint16")),
+        (["n", 3], 0.5, None, "q", None),
+        (["n", 3], [0.5] * 3, np.zeros(3, np.int8), "q", None),
+        (["n", 3, "t"], 0.5, np.uint8(9), "q", None),
+        (["n", 3], 0.5, np.uint8(9), "r", None),
+        (["n", 3], 0.5, np.uint8(9), "nothing", None),
+    ],
+)
+def test_the_grid_and_the_sizes_of_codes_are_written_in_the_graph(
+    shape: list[int | str], scale: object, zero: object, name: str, expected: Codes | None, tmp_path: Path
+) -> None:
+    """Without the batch; one scale that is a constant and a zero point of 8 or 16 bits, or nothing is told."""
+    path = tmp_path / "m.onnx"
+    onnx.save(_rounded(shape, scale, zero), path)
+    assert codes_in(path, [name]) == (None if expected is None else [expected])
+    assert codes_in(path, ["q", "r"]) is None
+    onnx.save(_rounded(shape, scale, zero, computed=True), path)
+    assert codes_in(path, [name]) is None
+
+
 def test_codes_are_read_as_the_graph_has_them() -> None:
     """Channels come first again, and the middle of unsigned codes is added."""
     value = np.arange(-12, 12, dtype=np.int8).reshape(1, 2, 4, 3)
@@ -86,6 +132,8 @@ def test_codes_are_read_as_the_graph_has_them() -> None:
     assert (read.dtype, read.shape) == (np.uint8, (1, 3, 2, 4))
     assert read[0, 2, 1, 3] == 128 + 11
     assert read[0, 1, 0, 0] == 128 - 11
+    wide = codes("a", (3,), dtype="uint16").read(np.array([[-32768, 0, 32767]], np.int16), turned=False)
+    assert (wide.dtype, wide.tolist()) == (np.uint16, [[0, 32768, 65535]])
     flat = codes("a", (8, 1, 1)).read(np.arange(16, dtype=np.int8).reshape(2, 8), turned=False)
     assert (flat.dtype, flat.shape, flat[1, 3, 0, 0]) == (np.int8, (2, 8, 1, 1), 11)
 
@@ -114,15 +162,3 @@ def test_a_file_tells_the_codes_that_it_works_with(shared_workspace: Path, monke
         assert np.abs(ours.astype(int) - expected[name].astype(int)).max() <= 2
     with pytest.raises(BackendError, match="not written in the graph"):
         session.telling(["nothing"])
-
-
-def test_grids_and_sizes_are_those_that_the_graph_says() -> None:
-    """Of each tensor of codes: scale, zero point, type, and the sizes of one sample; None for what has none."""
-    path = qx.quantize(qx.load("digits_cnn"), "w8a8").path
-    stored = {item.name: numpy_helper.to_array(item) for item in onnx.load(str(path)).graph.initializer}
-    found = codes_in(path, ["block2.conv2/codes", "pool/codes"])
-    assert found is not None
-    scale, zero = stored["block2.conv2/scale"], stored["block2.conv2/zero_point"]
-    assert found[0] == Codes("block2.conv2/codes", float(scale), int(zero), str(zero.dtype), (32, 16, 16))
-    assert found[1].sizes == (64, 1, 1)
-    assert codes_in(path, ["block2.conv2/codes", "logits"]) is None

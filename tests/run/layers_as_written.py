@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from tests.run.qdq_layers import Values, codes, grid, one_layer
 
@@ -50,12 +50,25 @@ def _shown(folder: Path) -> Case:
     return path, op, feeds
 
 
+def _with_bias(folder: Path, shape: tuple[int, ...]) -> Case:
+    """A Gemm whose float bias has a shape that broadcasts."""
+    path, op, feeds = _gemm(folder)
+    model = onnx.load(str(path))
+    values = np.random.default_rng(9).normal(size=shape).astype(np.float32) * 30
+    model.graph.initializer.append(numpy_helper.from_array(values, "exact"))
+    next(node for node in model.graph.node if node.op_type == op).input.append("exact")
+    onnx.save(model, str(path))
+    return path, op, feeds
+
+
 AS_WRITTEN: dict[str, Callable[[Path], Case]] = {
     "alpha": lambda folder: _gemm(folder, alpha=0.5),
     "beta": lambda folder: _gemm(folder, biased=True, beta=3.0),
     "transA": lambda folder: _gemm(folder, transA=1),
     "scales along the sum of a Gemm": lambda folder: _gemm(folder, axis=0),
     "scales along the sum of a Conv": lambda folder: _conv(folder, axis=1),
+    "a float bias for each row": lambda folder: _with_bias(folder, (5, 1)),
+    "a float bias for each answer": lambda folder: _with_bias(folder, (5, 9)),
     "a bias with a zero point": lambda folder: _gemm(folder, biased=True, zero=2000),
 }
 SHOWN = _shown

@@ -77,7 +77,8 @@ def codes_in(path: Path, names: Sequence[str]) -> list[Codes] | None:
 
     model = onnx.load(str(path))
     constants = {item.name: item for item in model.graph.initializer}
-    shapes = {item.name: item.type.tensor_type.shape.dim for item in inferred(model).graph.value_info}
+    kinds = {item.name: item.type.tensor_type for item in inferred(model).graph.value_info}
+    shapes = {name: kind.shape.dim for name, kind in kinds.items() if kind.HasField("shape")}
     made_by = {node.output[0]: node for node in model.graph.node if node.op_type == "QuantizeLinear"}
     found = []
     for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,7 @@ class CodeTensor:
         """The grid, if it is one for the whole tensor."""
         if self.scale.size != 1:
             return None
-        scale: np.float32 = self.scale.reshape(-1)[0]
-        return TensorGrid(scale, int(self.zero_point.reshape(-1)[0]), self.element_type)
+        return TensorGrid(np.float32(self.scale.item()), int(self.zero_point.item()), self.element_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ class QuantizedGraph:
     def array(self, name: str) -> NDArray[Any] | None:
         """A constant's values; None if it is none, or of a type NumPy lacks."""
         found = self.constants.get(name)
-        if found is None or found.dtype.itemsize < 1 or "float8" in str(found.dtype) or "bfloat" in str(found.dtype):
-            return None
-        return np.asarray(found.numpy())
+        with contextlib.suppress(TypeError):  # of a type that NumPy lacks
+            return None if found is None else np.asarray(found.numpy())
+        return None
 
     def maker(self, name: str) -> onnx.NodeProto:
         """The node that makes ``name``. Raises KeyError if none does."""
@@ -129,7 +129,7 @@ class QuantizedGraph:
                 found = self._grid(node)
                 if found is None or found[0].size != 1 or found[2] not in BYTES or node.input[0] != name:
                     return None
-                grid = TensorGrid(found[0].reshape(-1)[0], int(found[1].reshape(-1)[0]), found[2])
+                grid = TensorGrid(np.float32(found[0].item()), int(found[1].item()), found[2])
                 return Ending(tuple(chain), node, grid)
             if node.op_type not in between or node.domain or node.input[0] != name or not self._fixed(node.input[1:]):
                 return None

@@ -33,7 +33,7 @@ class Table:
     @property
     def changes_nothing(self) -> bool:
         """Whether each code stands for itself."""
-        return self.inputs == 1 and torch.equal(self.values, all_codes(self.values.dtype, self.values.device))
+        return torch.equal(self.values, all_codes(self.values.dtype, self.values.device))
 
     def __call__(self, *codes: Tensor) -> Tensor:
         """Looks codes up; two inputs broadcast against each other."""

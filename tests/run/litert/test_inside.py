@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -86,7 +87,7 @@ def test_float_and_several_scales_are_no_codes(monkeypatch: pytest.MonkeyPatch) 
         assert places_of(b"", [codes("a", (8,))]) is None
 
 
-def _rounded(shape: list[int | str], scale: object, zero: object, **more: object) -> onnx.ModelProto:
+def _rounded(shape: list[int | str] | None, scale: object, zero: object, **more: object) -> onnx.ModelProto:
     """``x`` of that shape on a grid, its codes called ``q``, and back; ``computed``: the scale is made by a node."""
     grid = ["made" if more.get("computed") else "s", *(() if zero is None else ["z"])]
     nodes = [helper.make_node("Identity", ["s"], ["made"]), helper.make_node("Relu", ["x"], ["r"])]
@@ -109,12 +110,15 @@ def _rounded(shape: list[int | str], scale: object, zero: object, **more: object
         (["n", 3], 0.5, None, "q", None),
         (["n", 3], [0.5] * 3, np.zeros(3, np.int8), "q", None),
         (["n", 3, "t"], 0.5, np.uint8(9), "q", None),
+        (None, 0.5, np.uint8(9), "q", None),
+        (["n", 3], 0.5, np.array(3, ml_dtypes.int4), "q", None),
+        (["n", 3], 0.5, np.uint8(9), "y", None),
         (["n", 3], 0.5, np.uint8(9), "r", None),
         (["n", 3], 0.5, np.uint8(9), "nothing", None),
     ],
 )
 def test_the_grid_and_the_sizes_of_codes_are_written_in_the_graph(
-    shape: list[int | str], scale: object, zero: object, name: str, expected: Codes | None, tmp_path: Path
+    shape: list[int | str] | None, scale: object, zero: object, name: str, expected: Codes | None, tmp_path: Path
 ) -> None:
     """Without the batch; one scale that is a constant and a zero point of 8 or 16 bits, or nothing is told."""
     path = tmp_path / "m.onnx"

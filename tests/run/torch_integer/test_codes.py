@@ -87,24 +87,52 @@ def test_average_pool_is_within_a_rounding_tie(
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize("op", ["GlobalAveragePool", "ReduceMean"])
-def test_means_are_an_exact_sum_rescaled_once(backend: TorchInteger, tmp_path: Path, op: str) -> None:
+@pytest.mark.parametrize(
+    ("op", "axes", "keep"),
+    [
+        ("GlobalAveragePool", [2, 3], True),
+        ("ReduceMean", [-2, 3], True),
+        ("ReduceMean", [2, 3], False),
+        ("ReduceMean", [1], True),
+        ("ReduceMean", [-1], False),
+        ("ReduceMean", [1, 2, 3], True),
+    ],
+)
+def test_means_are_an_exact_sum_rescaled_once(
+    backend: TorchInteger, tmp_path: Path, op: str, axes: list[int], keep: bool
+) -> None:
     """The codes are those of an int64 sum that the reference's requantize rescales."""
     rng = np.random.default_rng(1)
     x, x_grid, y_grid = codes(rng, "uint8", (2, 5, 7, 9)), grid(rng, "uint8"), grid(rng, "int8")
     x_grid = (x_grid[0], np.asarray(3, np.uint8))
-    attributes = {} if op == "GlobalAveragePool" else {"keepdims": 1}
+    attributes = {} if op == "GlobalAveragePool" else {"keepdims": int(keep)}
     path = one_layer(tmp_path, op, {"x": (x, x_grid, None)}, y_grid, **attributes)
     if op == "ReduceMean":
         model = onnx.load(str(path))
-        model.graph.initializer.append(numpy_helper.from_array(np.asarray([-2, 3]), "axes"))
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(axes), "axes"))
         model.graph.node[1].input.append("axes")
         onnx.save(model, str(path))
     found, _, session = run_both(backend, path, {"x": x})
-    total = wrapped(x.astype(np.int64).sum((2, 3), keepdims=True) - 63 * 3)
-    multiplier = np.asarray(x_grid[0] / (np.float32(63) * y_grid[0]), np.float32)
+    count = int(np.prod([x.shape[axis] for axis in axes]))
+    total = wrapped(x.astype(np.int64).sum(tuple(axes), keepdims=keep) - count * 3)
+    multiplier = np.asarray(x_grid[0] / (np.float32(count) * y_grid[0]), np.float32)
     assert np.array_equal(found, requantize(total, multiplier, y_grid[1]))
     assert session.kernels().integer == {op: 1}
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("shape", [(2, 3, 7), (2, 3, 4, 5), (2, 3, 2, 3, 4)])
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_the_largest_of_all_of_space_is_the_simulation(
+    backend: TorchInteger, tmp_path: Path, kind: str, shape: tuple[int, ...], same: bool
+) -> None:
+    """One code for each channel, on the same grid or on another."""
+    rng = np.random.default_rng(3)
+    x, x_grid = codes(rng, kind, shape), grid(rng, kind)
+    path = one_layer(tmp_path, "GlobalMaxPool", {"x": (x, x_grid, None)}, x_grid if same else grid(rng, "int8"))
+    found, expected, _ = run_both(backend, path, {"x": x})
+    assert found.shape == (2, 3) + (1,) * (len(shape) - 2)
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("same", [True, False])

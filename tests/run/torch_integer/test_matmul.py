@@ -1,4 +1,4 @@
-"""Products of codes with zero points against NumPy's in 64 bits, for every shape of leading axes."""
+"""Products of codes with zero points against NumPy's in 64 bits, for every shape of leading axes; tables of codes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 
 from qexplorer.run.torch_integer.backend import TORCH
 from qexplorer.run.torch_integer.matmul import matmul_sums, right_hand
+from qexplorer.run.torch_integer.tables import make_table
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,13 @@ def test_it_computes_on_every_integer_of_two_to_eight_bits() -> None:
     """Signed and unsigned, for weights and activations alike."""
     every = {f"{sign}int{bits}" for bits in (2, 3, 4, 5, 6, 7, 8) for sign in ("", "u")}
     assert TORCH.capabilities.weight_formats == TORCH.capabilities.activation_formats == every
+
+
+def test_a_table_that_changes_nothing_is_one_of_one_input() -> None:
+    """Each code stands for itself; with another code, or a second input, it does not."""
+    for dtype in (torch.uint8, torch.int8):
+        same = make_table(lambda x: x.clone(), (dtype,))
+        assert same.changes_nothing
+        same.values[7] = same.values[8]
+        assert not same.changes_nothing
+        assert not make_table(lambda x, y: x + 0 * y, (dtype, dtype)).changes_nothing

@@ -42,7 +42,8 @@ def _charts(app: AppTest) -> list[Any]:
 
 
 def test_layers_are_found_drawn_and_put_to_other_bits(workspace_folder: Path) -> None:
-    """The button starts one job; then pictures and words stand, and a click puts the worst layer to 16 bits."""
+    """The button starts one job; then pictures and words stand, and a click puts the worst layer to 16 bits, after
+    which they stand still, so that the next layer can be."""
     app = _opened(workspace_folder, "w4a8")
     app.button("sensitivity_start").click().run()
     job = when_ended(app, "sensitivity")
@@ -59,6 +60,12 @@ def test_layers_are_found_drawn_and_put_to_other_bits(workspace_folder: Path) ->
     assert not app.exception
     changed = Recipe.parse(app.session_state["qexplorer_state"].recipe)
     assert changed.for_layer(worst, "Gemm").weights.format == "int16"  # type: ignore[union-attr]
+    assert "What was found for w4a8; the recipe was changed since" in texts(app)
+    assert f"rule '{worst}'" in texts(app)
+    assert len(_charts(app)) == 3
+    assert app.button("sensitivity_start"), "what the changed recipe costs can be asked"
+    app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
+    assert not _charts(app), "what was found is not of this model"
 
 
 def test_another_model_in_the_middle_leaves_the_work_as_it_is(workspace_folder: Path) -> None:

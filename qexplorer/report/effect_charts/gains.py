@@ -39,8 +39,8 @@ def gain_info(effect: AlgorithmEffect) -> tuple[GainRow, ...]:
     )
 
 
-def gain_spec(effect: AlgorithmEffect, subtitle: str) -> dict[str, Any]:
-    """A ring for before, a dot for after."""
+def gain_spec(effect: AlgorithmEffect, subtitle: str, chosen: str | None = None) -> dict[str, Any]:
+    """A ring for before, a dot for after; a click on a dot chooses its layer. Beside ``chosen`` the others are pale."""
     rows = [
         {
             "place": row.place,
@@ -50,6 +50,7 @@ def gain_spec(effect: AlgorithmEffect, subtitle: str) -> dict[str, Any]:
             "after": row.after_db,
             "gain": row.after_db - row.before_db,
             "way": "better" if row.after_db >= row.before_db else "worse",
+            "pale": chosen is not None and row.layer != chosen,
         }
         for row in gain_info(effect)
     ]
@@ -91,9 +92,13 @@ def gain_spec(effect: AlgorithmEffect, subtitle: str) -> dict[str, Any]:
                 "encoding": {"x": x | {"field": "before"}},
             },
             {
-                "params": [{"name": "layer", "select": {"type": "point", "fields": ["layer"], "clear": "dblclick"}}],
-                "mark": {"type": "point", "filled": True, "size": 75, "opacity": 1, "cursor": "pointer"},
-                "encoding": {"x": x | {"field": "after"}, "color": colour},
+                "params": [{"name": "layer", "select": {"type": "point", "fields": ["layer"], "clear": False}}],
+                "mark": {"type": "point", "filled": True, "size": 75, "cursor": "pointer"},
+                "encoding": {
+                    "x": x | {"field": "after"},
+                    "color": colour,
+                    "opacity": {"condition": {"test": "datum.pale", "value": 0.55}, "value": 1},
+                },
             },
         ],
     }

@@ -59,8 +59,8 @@ def _bar(layer: LayerSensitivity, rounded: str) -> SensitivityBar:
     )
 
 
-def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[str, Any]:
-    """Bars on a logarithmic axis; a click on one chooses its layer."""
+def bars_spec(report: SensitivityReport, rounded: str, subtitle: str, chosen: str | None = None) -> dict[str, Any]:
+    """Bars on a logarithmic axis; a click on one chooses its layer. Beside ``chosen`` the others are pale."""
     info = bars_info(report, rounded)
     known = [v for bar in info for v in (bar.evaluated, bar.foretold) if v is not None and v > 0]
     least = 10.0 ** math.floor(math.log10(min(known)) - 0.2) if known else 1e-9
@@ -74,6 +74,7 @@ def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[st
             "high": bar.high,
             "samples": bar.n,
             "foretold": None if bar.foretold is None else max(bar.foretold, least),
+            "pale": chosen is not None and bar.layer != chosen,
         }
         for place, bar in enumerate(info)
     ]
@@ -106,9 +107,13 @@ def bars_spec(report: SensitivityReport, rounded: str, subtitle: str) -> dict[st
         "encoding": {"y": y, "tooltip": tips},
         "layer": [
             {
-                "params": [{"name": "layer", "select": {"type": "point", "fields": ["layer"], "clear": "dblclick"}}],
+                "params": [{"name": "layer", "select": {"type": "point", "fields": ["layer"], "clear": False}}],
                 "mark": {"type": "bar", "color": INTEGER, "cornerRadiusEnd": 2, "cursor": "pointer", "height": 11},
-                "encoding": {"x": x | {"field": "evaluated"}, "x2": {"datum": least}},
+                "encoding": {
+                    "x": x | {"field": "evaluated"},
+                    "x2": {"datum": least},
+                    "opacity": {"condition": {"test": "datum.pale", "value": 0.55}, "value": 1},
+                },
             },
             {
                 "mark": {"type": "rule", "color": NEUTRAL, "strokeWidth": 1.5},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,15 @@ class Colouring:
         title: what people call it.
         value: of a layer; None where it has none.
         log: whether colours follow the logarithm.
-        worse_is_more: whether larger is worse.
+        worse_is_more: whether the layer that hurts most has the largest value.
+        best: value of a layer that does not hurt; None where there is none.
     """
 
     title: str
     value: Callable[[LayerSensitivity, str], float | None]
     log: bool = True
     worse_is_more: bool = True
+    best: float | None = None
 
 
 def _evaluated(field: str, setup: str = "alone") -> Callable[[LayerSensitivity, str], float | None]:
@@ -46,15 +48,21 @@ def _foretold(layer: LayerSensitivity, rounded: str) -> float | None:
     return None if found is None else found.loss
 
 
+def _angle(layer: LayerSensitivity, rounded: str) -> float | None:
+    """What a cosine lacks of 1: at 8 bits all cosines are 1.00."""
+    found = layer.exact(rounded)
+    return None if found is None or found.cosine is None else 1 - found.cosine
+
+
 COLOURED_BY: Mapping[str, Colouring] = {
     "loss": Colouring("loss, evaluated", _evaluated("loss")),
     "foretold": Colouring("loss, foretold", _foretold),
     "sqnr_db": Colouring("SQNR (dB)", _evaluated("sqnr_db"), log=False, worse_is_more=False),
     "mse": Colouring("MSE of outputs", _evaluated("mse")),
-    "cosine": Colouring("cosine", _evaluated("cosine"), log=False, worse_is_more=False),
-    "metric_drop": Colouring("drop of the metric", _evaluated("metric_drop"), log=False),
+    "cosine": Colouring("1 - cosine", _angle),
+    "metric_drop": Colouring("drop of the metric", _evaluated("metric_drop"), log=False, best=0.0),
     "cumulative": Colouring("loss of all up to it", _evaluated("loss", "cumulative")),
-    "all_but_one": Colouring("loss of all but it", _evaluated("loss", "all_but_one")),
+    "all_but_one": Colouring("loss of all but it", _evaluated("loss", "all_but_one"), worse_is_more=False),
 }
 """What cells may be coloured by, by name."""
 
@@ -83,7 +91,7 @@ def order_info(report: SensitivityReport, rounded: str, by: str) -> tuple[OrderC
 
 
 def order_spec(report: SensitivityReport, rounded: str, by: str, chosen: str | None, subtitle: str) -> dict[str, Any]:
-    """The picture; ``chosen`` is framed."""
+    """The picture, in which the layer that hurts most is the darkest; ``chosen`` is framed."""
     colouring = COLOURED_BY[by]
     cells = order_info(report, rounded, by)
     rows = [
@@ -104,7 +112,7 @@ def order_spec(report: SensitivityReport, rounded: str, by: str, chosen: str | N
     colour = {
         "field": "value",
         "type": "quantitative",
-        "scale": ({"type": "log"} if colouring.log else {}) | colours,
+        "scale": _scale(colouring, cells) | colours,
         "legend": {
             "title": colouring.title,
             "orient": "bottom",
@@ -130,7 +138,7 @@ def order_spec(report: SensitivityReport, rounded: str, by: str, chosen: str | N
         "encoding": place,
         "layer": [
             {
-                "params": [{"name": "cell", "select": {"type": "point", "fields": ["layer"], "clear": "dblclick"}}],
+                "params": [{"name": "cell", "select": {"type": "point", "fields": ["layer"], "clear": False}}],
                 "mark": {"type": "rect", "cursor": "pointer", "cornerRadius": 3},
                 "encoding": {
                     "color": {"condition": {"test": "datum.value === null", "value": lighter(FLOAT, 0.6)}, **colour},
@@ -144,3 +152,13 @@ def order_spec(report: SensitivityReport, rounded: str, by: str, chosen: str | N
             },
         ],
     }
+
+
+def _scale(colouring: Colouring, cells: Sequence[OrderCell]) -> dict[str, Any]:
+    """Layers of which none hurts are all light, where it is known what that is."""
+    if colouring.log:
+        return {"type": "log"}
+    if colouring.best is None:
+        return {}
+    known = [colouring.best, *(cell.value for cell in cells if cell.value is not None)]
+    return {"domain": [min(known), max(known) if max(known) > colouring.best else colouring.best + 0.01]}

@@ -34,7 +34,8 @@ def node_data(model: Model, report: SensitivityReport, rounded: str = "both", *,
         value = layer.gradient(rounded) if foretold else layer.exact(rounded)
         if value is not None and math.isfinite(value.loss):  # JSON has no other numbers
             names = (layer.name, *model.layer(layer.name).outputs)
-            results |= {name: {"value": value.loss} for name in names if name not in results}
+            shown = float(f"{value.loss:.6g}")
+            results |= {name: {"value": shown} for name in names if name not in results}
     if not results:
         return None
     name = f"{report.recipe_name}, {rounded}, {'foretold' if foretold else 'evaluated'} loss"

@@ -156,7 +156,7 @@ def _pictures(effect: AlgorithmEffect, name: str, settings: str) -> None:
     scales = ALGORITHMS.get(effect.algorithm).stage is Stage.GRAPH
     left, right = st.columns([1, 1], gap="medium")
     with left, st.container(height=390, border=False):
-        draw_picture(gain_spec(effect, ""), key="effect_gains", settings=settings, on_select=_pick)
+        draw_picture(gain_spec(effect, "", name), key="effect_gains", settings=settings, on_select=_pick)
     with right:
         one, other = grid_panels(layer, effect.without, effect.title)
         about = f"{settings}, {layer.layer}"

@@ -53,7 +53,7 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
     said += [f"{layer.op}, with {', '.join(layer.members[1:])}" if layer.members[1:] else layer.op]
     if layer.formats:
         said.append("its weights, foretold: " + ", ".join(f"{k} {loss_text(v)}" for k, v in layer.formats.items()))
-    rule = Recipe.parse(report.recipe).for_layer(layer.name, layer.op).rule
+    rule = current_recipe().for_layer(layer.name, layer.op).rule
     said.append(f"rule '{rule}'" if rule else "no rule of its own")
     missing = layer.reasons.get(rounded)
     st.caption(as_plain("; ".join([*said, *([missing] if missing else [])])) + ".")

@@ -22,6 +22,7 @@ from qexplorer.report.sensitivity_charts.sensitivity_table import (
 from qexplorer.report.sensitivity_charts.to_tools import annotated_onnx, node_data
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
+from qexplorer.ui.job_memory import latest_job
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.rounding.drawing import draw_picture
@@ -63,10 +64,23 @@ def draw_sensitivity_page() -> None:
         return
     section = _section(recipe)
     report = section.result()
-    if report is None:
-        section.draw()
-    else:
+    if report is not None:
         _draw_report(model, report)
+        return
+    section.draw()
+    if section.job() is None and section.order is not None and (earlier := _earlier(section.order)) is not None:
+        st.caption(f"What was found for {as_plain(earlier.recipe_name)}; the recipe was changed since:")
+        _draw_report(model, earlier)
+
+
+def _earlier(order: SensitivityOrder) -> SensitivityReport | None:
+    """What this session found last, if another recipe is all that is asked now: layers are put to other bits one after
+    the other, and each is a change of the recipe."""
+    job = latest_job(SENSITIVITY)
+    asked = None if job is None else SENSITIVITY.order_of(job)
+    if job is None or asked is None or asked.model_copy(update={"recipe": order.recipe}) != order:
+        return None
+    return SENSITIVITY.result_of(job)
 
 
 def _section(recipe: Recipe) -> JobSection[SensitivityOrder, SensitivityReport, SensitivityReport]:
@@ -145,7 +159,7 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
     settings = _settings(report)
     many = len(report.layers) > _WHOLE
     with left, st.container(height=_SCROLLED if many else "content", border=False):
-        spec = bars_spec(report, rounded, "")
+        spec = bars_spec(report, rounded, "", chosen)
         draw_picture(
             spec, key="sensitivity_bars", settings=settings, on_select=lambda: pick("sensitivity_bars", "layer")
         )

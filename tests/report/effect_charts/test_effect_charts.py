@@ -62,6 +62,9 @@ def test_layers_stand_by_their_gain() -> None:
     spec = gain_spec(EFFECT, "")
     assert [row["way"] for row in spec["datasets"]["layers"]] == ["better", "better", "worse"]
     assert "ring before" in spec["layer"][0]["encoding"]["x"]["title"]
+    assert not any(row["pale"] for row in spec["datasets"]["layers"])
+    rows = gain_spec(EFFECT, "", "a")["datasets"]["layers"]
+    assert [row["layer"] for row in rows if not row["pale"]] == ["a"]
 
 
 def test_before_and_after_have_the_same_axes() -> None:

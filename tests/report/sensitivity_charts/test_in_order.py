@@ -32,7 +32,7 @@ REPORT = SensitivityReport("m", "d", "", "r", "x", 9, "nats", None, (LAYER, Laye
         ("foretold", 0.5, 0.75),
         ("sqnr_db", 20.0, 20.0),
         ("mse", 0.125, 0.125),
-        ("cosine", 0.99, 0.99),
+        ("cosine", 1 - 0.99, 1 - 0.99),
         ("metric_drop", -0.05, -0.05),
         ("cumulative", 2.0, 2.0),
         ("all_but_one", 3.0, 3.0),
@@ -42,8 +42,8 @@ def test_every_measure_colours_by_its_own_number(by: str, both: float, weights: 
     """Of what is rounded, where a layer is alone, and of both where others are rounded with it; or none."""
     assert [cell.value for cell in order_info(REPORT, "both", by)] == [both, None]
     assert [cell.value for cell in order_info(REPORT, "weights", by)] == [weights, None]
-    assert COLOURED_BY[by].worse_is_more is (by not in ("sqnr_db", "cosine"))
-    assert COLOURED_BY[by].log is (by not in ("sqnr_db", "cosine", "metric_drop"))
+    assert COLOURED_BY[by].worse_is_more is (by not in ("sqnr_db", "all_but_one"))
+    assert COLOURED_BY[by].log is (by not in ("sqnr_db", "metric_drop"))
 
 
 def test_cells_stand_in_reading_order() -> None:
@@ -59,6 +59,14 @@ def test_cells_stand_in_reading_order() -> None:
     assert [row["layer"] for row in spec["datasets"]["cells"] if row["led"]] == ["l5"]
     shades = [
         order_spec(REPORT, "both", by, None, "")["layer"][0]["encoding"]["color"]["scale"]["range"]
-        for by in ("loss", "cosine")
+        for by in ("loss", "all_but_one")
     ]
-    assert shades[0] == shades[1][::-1], "dark is bad"
+    assert shades[0] == shades[1][::-1], "dark is the layer that hurts: all but that one lose little"
+
+
+@pytest.mark.parametrize(("drops", "domain"), [((0.0, 0.0), [0.0, 0.01]), ((-0.05, 0.02), [-0.05, 0.02])])
+def test_layers_that_take_nothing_of_the_metric_are_light(drops: tuple[float, ...], domain: list[float]) -> None:
+    """Where no layer does, none has the colour of one that hurts."""
+    found = [replace(LAYER, evaluated={"alone": {"both": replace(SEEN, metric_drop=drop)}}) for drop in drops]
+    spec = order_spec(replace(REPORT, layers=tuple(found)), "both", "metric_drop", None, "")
+    assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == domain

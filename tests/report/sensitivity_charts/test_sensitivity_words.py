@@ -61,6 +61,15 @@ def test_a_bar_has_the_interval_and_both_losses() -> None:
     assert (row["evaluated"], row["low"], row["high"]) == (0.1, 0.1, 0.02)
 
 
+def test_a_bar_stays_to_be_clicked_when_another_layer_is_looked_at() -> None:
+    """The chosen one alone is not pale, so that each choice is another picture, whose bars wait for a first click; a
+    double click chooses like one."""
+    spec = bars_spec(REPORT, "both", "", "seen")
+    assert [row["layer"] for row in spec["datasets"]["layers"] if not row["pale"]] == ["seen"]
+    assert not any(row["pale"] for row in bars_spec(REPORT, "both", "")["datasets"]["layers"])
+    assert spec["layer"][0]["params"][0]["select"]["clear"] is False
+
+
 @pytest.mark.parametrize(("unit", "title"), [("nats", "KL (nats)"), ("relative", "error / signal")])
 def test_the_loss_is_named_with_its_unit(unit: str, title: str) -> None:
     """A divergence, or an error beside the signal."""

@@ -65,7 +65,7 @@ class GraphEdit:
 
     def constant(self, name: str, values: Array) -> str:
         """Adds a constant, or puts it in the place of the one with that name."""
-        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+        self.constants[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
     def makers(self) -> dict[str, onnx.NodeProto]:

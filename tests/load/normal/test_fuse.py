@@ -87,6 +87,8 @@ def test_a_layer_and_what_follows_it(name: str) -> None:
     with np.errstate(divide="raise"):
         found = fused(before)
     assert operators(found) == ([op, after] if left is None else [left])
+    if left is not None:  # nothing is left of what was folded in
+        assert {item.name for item in found.graph.initializer} < set(found.graph.node[0].input)
     if np.isfinite(constants.get("c", 0)).all() and not settings.get("training_mode"):
         same(before, found, x=weight(*(2 if size == "n" else size for size in shape), seed=7, scale=1))
 
@@ -189,3 +191,15 @@ def test_what_is_read_twice_or_shown_is_not_folded(op: str, count: int) -> None:
     found = fused(inferred(model(inside, {"x": IMAGE}, ["z"], constants)))
     assert operators(found) == ["Conv", "Relu"]
     assert found.graph.node[1].input[0] == found.graph.node[0].output[0]
+
+
+@pytest.mark.parametrize("change", ["an operator of somebody else", "a weight that can be fed", "a factor that is fed"])
+def test_what_is_not_known_for_sure_is_not_folded(change: str) -> None:
+    """A name of another domain, and a constant that whoever runs the model may replace."""
+    theirs = {"domain": "com.example"} if change == "an operator of somebody else" else {}
+    nodes = [helper.make_node("Conv", ["x", "w"], ["h"]), helper.make_node("Mul", ["h", "c"], ["y"], **theirs)]
+    constants = {"w": CONV, "c": CHANNELS}
+    before = model(nodes, {"x": IMAGE}, ["y"], constants)
+    for name in {"a weight that can be fed": "w", "a factor that is fed": "c"}.get(change, ""):
+        before.graph.input.append(helper.make_tensor_value_info(name, 1, constants[name].shape))
+    assert operators(fused(before)) == ["Conv", "Mul"]

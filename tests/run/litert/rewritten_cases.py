@@ -88,7 +88,16 @@ class Apart(OpRun):
         return (x,)
 
 
-OPERATORS = [Grid, Rounded, Weight, FullyConnected, Bound, FloatSoftmax, Apart]
+class FloatDiv(OpRun):
+    """Div that is kept in float."""
+
+    op_domain = DOMAIN
+
+    def _run(self, a: Array, b: Array) -> tuple[Array]:
+        return (a / b,)
+
+
+OPERATORS = [Grid, Rounded, Weight, FullyConnected, Bound, FloatDiv, FloatSoftmax, Apart]
 
 
 class Case:

@@ -71,24 +71,25 @@ def _grid(edit: GraphEdit, node: onnx.NodeProto) -> CodesOut | None:
     if scale is None or scale.size != 1 or scale.dtype != np.float32 or settings.get("block_size"):
         return None
     if len(node.input) < 3 or not node.input[2]:
-        return None if "output_dtype" in settings else CodesOut(float(scale.reshape(-1)[0]), 0, "uint8")
+        return None if "output_dtype" in settings else CodesOut(float(scale.item()), 0, "uint8")
     zero = edit.array(node.input[2])
     kind = edit.constants[node.input[2]].data_type if zero is not None else 0
     if zero is None or helper.tensor_dtype_to_np_dtype(kind).name not in ("int8", "uint8", "int16", "uint16"):
         return None
-    return CodesOut(float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]), zero.dtype.name)
+    return CodesOut(float(scale.item()), int(zero.item()), zero.dtype.name)
 
 
 def _undoes(edit: GraphEdit, node: onnx.NodeProto, first: onnx.NodeProto) -> bool:
     """Whether ``node`` is the DequantizeLinear of the codes of ``first``, on the same grid."""
     if node.op_type != "DequantizeLinear" or len(node.input) != len(first.input):
         return False
-    return all(_repeats(edit.array(a), edit.array(b)) for a, b in zip(node.input[1:], first.input[1:], strict=True))
+    pairs = zip(node.input[1:], first.input[1:], strict=True)
+    return all(a == b or _repeats(edit.array(a), edit.array(b)) for a, b in pairs)
 
 
 def _repeats(given: Array | None, one: Array | None) -> bool:
     """Whether ``given`` holds the number ``one`` and no other (a scale may stand there once for each channel)."""
-    return given is not None and one is not None and given.dtype == one.dtype and bool(np.all(given == one.reshape(-1)))
+    return given is not None and one is not None and given.dtype == one.dtype and bool(np.all(given == one))
 
 
 def _own(grid: CodesOut) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,6 @@ from qexplorer.core.workspace import workspace
 from qexplorer.process import ending
 from qexplorer.process.details import details_of_one, in_words
 from qexplorer.process.ending import what_ended
-from qexplorer.process.places.waiting import Waiting, duration
 from qexplorer.process.unforeseen import foreseen, unforeseen
 
 
@@ -138,21 +137,3 @@ def test_details_are_kept_where_an_error_names_them_and_nowhere_else() -> None:
         path.write_text("all is well")
     assert not path.exists()
     assert len(list(home.iterdir())) == 50
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(12.4, "12 s"), (19.4, "19 s"), (42, "40 s"), (43, "45 s"), (87, "85 s"), (90, "2 min"), (400, "7 min")],
-)
-def test_a_time_is_told_no_finer_than_it_can_be_known(seconds: float, text: str) -> None:
-    """Seconds, then steps of five, then minutes."""
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("place", "text"),
-    [(1, "next"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (13, "13th"), (21, "21st"), (112, "112th")],
-)
-def test_places_in_the_line_are_numbered_as_people_do(place: int, text: str) -> None:
-    """The first is the next to go."""
-    assert Waiting(place).sentence == f"waiting for the machine: {text} in line"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
 import pytest
 
 from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, InputError
 from qexplorer.process import limits as limits_module
+from qexplorer.process import watch as watching
 from qexplorer.process.limits import BASE, FACTOR, MOST_MEMORY, Limits, granted
-from qexplorer.process.watch import LimitsWatch, Taken
+from qexplorer.process.watch import LimitsWatch, Taken, usage_of
 
 GB = 2**30
 PROGRESS = {"event": "progress", "done": 0.5}
@@ -142,3 +149,121 @@ def test_a_small_machine_is_never_asked_for_more_than_it_has(monkeypatch: pytest
     """On a machine of 2 GB no child is granted more than 1.6."""
     monkeypatch.setattr(limits_module, "machine_bytes", lambda: 2 * GB)
     assert granted(BASE).resident_bytes == int(1.6 * GB)
+
+
+def test_the_time_from_its_start_is_kept_to_the_end() -> None:
+    """Ten seconds are ten, whether it computes or gets on."""
+    trial = Trial(Limits(wall_s=10.0))
+    trial.watch.hear(PROGRESS)
+    assert trial.spend(10, 10) is None
+    found = trial.spend(0.5, 0)
+    assert isinstance(found, ChildTimeout)
+    assert "longer than 10 s" in found.what
+
+
+def test_a_child_that_is_gone_is_not_judged() -> None:
+    """Nobody knows what it used."""
+    watch = LimitsWatch(1 << 30, Limits(resident_bytes=1, quiet_s=0.0), clock=lambda: 0.0, usage=lambda _: None)
+    assert watch.look() is None
+
+
+@pytest.mark.parametrize(
+    ("taken", "text"), [(300 * 2**20, "300 MB"), (GB - 2**20, "1023 MB"), (GB, "1.0 GB"), (3 * GB // 2, "1.5 GB")]
+)
+def test_memory_is_told_in_the_unit_that_fits(taken: int, text: str) -> None:
+    """Megabytes below a gigabyte."""
+    trial = Trial(Limits(resident_bytes=taken - 1))
+    trial.bytes = taken
+    found = trial.spend(0.5, 0)
+    assert isinstance(found, ChildMemory)
+    assert f"took {text} of memory" in found.what
+
+
+def test_what_has_no_limit_gets_none() -> None:
+    """A child that says what it may take is not given a limit by that."""
+    trial = Trial(Limits())
+    trial.watch.hear({"event": "allow", "resident_bytes": GB, "quiet_s": 1.0})
+    assert trial.watch.limits == Limits()
+    trial.bytes = 1000 * GB
+    assert trial.spend(4000, 4000) is None
+
+
+def test_helpers_of_its_own_group_take_from_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child of a child leads a group of its own, and is watched by whoever started it."""
+    trial = Trial(Limits(resident_bytes=2 * GB))
+    trial.bytes = GB
+    monkeypatch.setattr(watching, "_below", lambda _: [(True, Taken(0.0, GB)), (False, Taken(0.0, 50 * GB))])
+    assert trial.spend(60, 0) is None
+    monkeypatch.setattr(watching, "_below", lambda _: [(True, Taken(0.0, GB)), (True, Taken(0.0, 1))])
+    assert isinstance(trial.spend(60, 0), ChildMemory)
+
+
+def test_who_waits_for_helpers_that_compute_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any process below it, of its group or not; where none computes, half an hour is too long."""
+    trial = Trial(Limits(quiet_s=60.0))
+    monkeypatch.setattr(watching, "_below", lambda _: [(False, Taken(trial.now, 0))])
+    assert trial.spend(4000, 0) is None
+    monkeypatch.setattr(watching, "_below", lambda _: [(False, Taken(7.0, 0))])
+    assert trial.spend(1700, 0) is None
+    assert trial.spend(60, 1) is None, "it computes a little"
+    assert trial.spend(1700, 0) is None
+    assert isinstance(trial.spend(200, 0), ChildTimeout)
+
+
+def test_memory_that_is_written_to_counts() -> None:
+    """Of this process: its own pages, and the time that it computed; a process that is gone used nothing."""
+    before = usage_of(os.getpid())
+    assert before is not None
+    held = bytearray(64 * 2**20)
+    held[::4096] = bytes(1) * len(held[::4096])
+    after = usage_of(os.getpid())
+    assert after is not None
+    assert after.resident_bytes - before.resident_bytes > 48 * 2**20
+    assert after.cpu_s >= before.cpu_s > 0
+    assert usage_of(2**22 + 1) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="these limits are the kernel's")
+@pytest.mark.parametrize(("resident", "data"), [(GB, 3 * GB), (4 * GB, 6 * GB), (10 * GB, 15 * GB), (None, None)])
+def test_the_kernel_is_given_what_may_be_asked_for_at_once(
+    resident: int | None, data: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half as much again as may be held, two gigabytes at least; each limit goes to its own resource."""
+    import resource
+
+    kept: dict[int, int | None] = {}
+    monkeypatch.setattr(limits_module, "_set", kept.__setitem__)
+    monkeypatch.setattr(limits_module, "_make_way", lambda: None)
+    nice: list[int] = []
+    monkeypatch.setattr(os, "nice", nice.append)
+    limits_module.apply_limits(Limits(cpu_s=1, memory_bytes=2, file_bytes=3, nice=5, resident_bytes=resident))
+    assert nice == [5]
+    assert kept.pop(resource.RLIMIT_DATA, None) == data
+    assert kept == {
+        resource.RLIMIT_CPU: 1,
+        resource.RLIMIT_AS: 2,
+        resource.RLIMIT_FSIZE: 3,
+        resource.RLIMIT_CORE: 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("two", "one", "machine"), [("max", None, 8 * GB), (str(3 * GB), None, 3 * GB), (None, str(2 * GB), 2 * GB)]
+)
+def test_a_container_may_have_less_than_the_machine(
+    two: str | None, one: str | None, machine: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By either version of control groups; ``max``, or no such file, is no limit, nor is more than there is."""
+
+    def text(path: Path, **_: object) -> str:
+        said = two if path.name == "memory.max" else one
+        if said is None:
+            raise FileNotFoundError(path)
+        return said
+
+    monkeypatch.setattr(Path, "read_text", text)
+    for total, expected in ((8 * GB, machine), (GB, GB)):
+        monkeypatch.setattr(psutil, "virtual_memory", lambda total=total: SimpleNamespace(total=total))
+        limits_module.machine_bytes.cache_clear()
+        assert limits_module.machine_bytes() == expected
+    limits_module.machine_bytes.cache_clear()

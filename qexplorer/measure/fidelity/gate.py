@@ -113,7 +113,7 @@ def differences(
     for name, a, b in zip(names, found, expected, strict=True):
         if a.shape != b.shape:
             return Difference(batch, n, None, None, None, exact=False, wrong=f"output '{name}' has another shape")
-        exact = exact and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        exact = exact and np.array_equal(a, b, equal_nan=a.dtype.name in _UNITS)
         if _infinite_elsewhere(a, b):
             wrong = wrong or f"output '{name}' is infinite or NaN where the simulation is not, or the reverse"
             continue
@@ -154,7 +154,7 @@ def differences(
 
 def _infinite_elsewhere(a: Array, b: Array) -> bool:
     """Whether infinities and NaN do not stand in the same places."""
-    if a.dtype.kind != "f":
+    if a.dtype.name not in _UNITS:
         return False
     finite = np.isfinite(b)
     return not np.array_equal(np.isfinite(a), finite) or not np.array_equal(a[~finite], b[~finite], equal_nan=True)

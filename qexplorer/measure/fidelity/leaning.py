@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMITS", "lean_at", "lean_of"]
 
-LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1), "uint16": (0, 2**16 - 1)}
+LIMITS = {kind: (int(np.iinfo(kind).min), int(np.iinfo(kind).max)) for kind in ("int8", "uint8", "int16", "uint16")}
 """Smallest and largest code by the name of the type."""
 
 _TIE = 0.02  # of a step: beyond it no float32 arithmetic takes one code for another

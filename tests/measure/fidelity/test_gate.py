@@ -43,12 +43,28 @@ def test_equal_answers_are_exact_and_pass() -> None:
     assert verdict([found]) is None
 
 
+FLOATS = pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+
+
+@FLOATS
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_answers_that_stop_being_finite_are_refused(bad: float) -> None:
-    """NaN or infinity where the simulation has a number is wrong, however small the rest differs."""
-    expected = np.array([[1.0, 2.0]], np.float32)
-    found = differences([np.array([[1.0, bad]], np.float32)], [expected], ["y"], {}, batch=8, n=1)
-    assert "infinite or NaN" in (verdict([found]) or "")
+def test_answers_that_stop_being_finite_are_refused(dtype: type, bad: float) -> None:
+    """NaN or infinity where the simulation has a number is wrong, however small the rest differs, and the reverse."""
+    pair = [np.array([[1.0, last]]).astype(dtype) for last in (bad, 2.0)]
+    for ours, expected in (pair, pair[::-1]):
+        found = differences([ours], [expected], ["y"], {}, batch=8, n=1)
+        assert (found.exact, found.values) == (False, 0)
+        assert "infinite or NaN" in (verdict([found]) or "")
+
+
+@FLOATS
+def test_nan_in_the_same_place_is_the_same_answer(dtype: type) -> None:
+    """In every width of float; what is finite beside it is compared."""
+    ours = np.array([[1.0, np.nan, -np.inf]]).astype(dtype)
+    assert differences([ours], [ours.copy()], ["y"], {}, batch=1, n=1).exact
+    other = np.array([[4.0, np.nan, -np.inf]]).astype(dtype)
+    found = differences([ours], [other], ["y"], {}, batch=1, n=1)
+    assert (found.wrong, found.exact, found.max_relative, found.equal, found.values) == (None, False, 0.75, 2, 3)
 
 
 @pytest.mark.parametrize("other", [-np.inf, np.nan])
@@ -216,52 +232,71 @@ def test_a_rounding_that_strays_to_both_sides_is_refused_by_name() -> None:
     )
 
 
-SEEN = Alone(1.0, "a", 3, 8, conclusive=True)
-END = replace(SEEN, ends=1, end="y", end_times=1.5)
-UNKNOWN = "; which layer is to blame cannot be told, because"
-DISTURBED = f"{UNKNOWN} it answers otherwise while being looked into"
+def test_all_outputs_are_compared_each_in_its_own_terms() -> None:
+    """Steps and floats by the worst output, values by all of them; the samples are those of the first that differs, the
+    worst first."""
+    grid = np.arange(12.0).reshape(6, 2)
+    moved = grid + np.array([[0, 0], [0, 1], [0, 0], [2, 0], [0, 0], [0, 3]])
+    floats = np.full((6, 1), 8.0, np.float32)
+    near = floats + np.float32([[0], [0], [1], [0], [0], [0]])
+    codes = np.arange(6, dtype=np.int16).reshape(6, 1)
+    pairs = [(floats, floats), (moved, grid), (codes + np.int16(4), codes), (near, floats)]
+    found = differences(
+        *([pair[side] for pair in pairs] for side in (0, 1)), list("abcd"), {"b": 1.0}, batch=6, n=6, threshold=None
+    )
+    assert (found.max_lsb, found.max_relative, found.noise) == (4.0, 0.125, 0.125 / (8 * 2.0**-24))
+    assert (found.elements, found.within_one, found.values, found.equal) == (18, 10, 30, 6 + 9 + 0 + 5)
+    assert (found.rows, found.worst_row, found.exact, found.wrong) == ((5, 3, 1), 5, False, None)
+    swapped = differences([moved, near], [grid, floats], list("bd"), {"b": 1.0}, batch=6, n=6, threshold=None)
+    assert (swapped.rows, swapped.exact) == ((5, 3, 1), False)
+    assert not differences([near, grid], [floats, grid], list("db"), {"b": 1.0}, batch=6, n=6).exact
+
+
+def test_an_output_without_samples_has_no_rows() -> None:
+    """A number for all of them, or another number of rows; of nothing at all everything is explained."""
+    for ours, expected in ((np.float32(2), np.float32(1)), (np.ones(3, np.float32), np.zeros(3, np.float32))):
+        found = differences([np.asarray(ours)], [np.asarray(expected)], ["y"], {}, batch=1, n=2)
+        assert (found.rows, found.worst_row) == ((), None)
+    empty = np.zeros((2, 0), np.float32)
+    for scales in ({}, {"y": 0.5}):
+        found = differences([empty], [empty], ["y"], scales, batch=1, n=2, threshold=None)
+        assert (found.exact, explained(found), verdict([found])) == (True, True, None)
+
+
+def test_an_output_that_was_not_given_is_not_passed_over() -> None:
+    """Whoever compares gives as many answers as names."""
+    with pytest.raises(ValueError, match="shorter"):
+        differences([np.zeros(2)], [np.zeros(2), np.ones(2)], ["y", "z"], {}, batch=1, n=2)
 
 
 @pytest.mark.parametrize(
-    ("alone", "blamed"),
-    [
-        (None, f"{UNKNOWN} the backend does not let anybody look into it"),
-        (replace(SEEN, points=0), DISTURBED),
-        (replace(SEEN, conclusive=False, parts="p"), f"{DISTURBED}; they part at 'p'"),
-        (
-            replace(SEEN, conclusive=False, parts="p", grows="g"),
-            f"{DISTURBED}; they differ by more than one step from 'g' on",
-        ),
-        (replace(SEEN, worst_steps=2.0), ": 'a' is the first that is wrong by itself, by 2 steps"),
-        (END, ": output 'y' is not what the layers make of it"),
-        (
-            replace(END, blind=2, last="head"),
-            ": output 'y' is not what the layers behind 'head' make of it, with a step granted to each of the 2 "
-            "roundings that cannot be seen",
-        ),
-        (replace(END, conclusive=False), f": output 'y' is not what the layers make of it{DISTURBED}"),
-    ],
+    ("kind", "steps", "share"),
+    [("int8", 3.0, None), ("uint16", 3.0, None), ("int32", None, 0.5), ("int64", None, 0.5), ("bool", None, 0.5)],
 )
-def test_a_refusal_names_what_is_to_blame(alone: Alone | None, blamed: str) -> None:
-    """The first wrong layer or output, or why none can be named."""
-    off = Difference(32, 100, 97, 3.0, None, exact=False)
-    gap = "its answers differ from exact integers by up to 3 steps of the output's grid (at batch 32, over 100 samples)"
-    assert verdict([off], alone, "exact integers") == f"{gap}{blamed}, so its numbers are not shown"
+def test_small_integers_are_codes_and_others_are_names(kind: str, steps: float | None, share: float | None) -> None:
+    """Codes differ in steps; of class numbers and truth values the share that is another counts, and none may be."""
+    expected = np.array([[0], [0]]).astype(kind)
+    ours = np.array([[0], [3]]).astype(kind)
+    found = differences([ours], [expected], ["y"], {}, batch=2, n=2)
+    assert (found.max_lsb, found.max_relative, explained(found)) == (steps, share, False)
+    same = differences([ours], [ours.copy()], ["y"], {}, batch=2, n=2)
+    assert (same.max_lsb, same.max_relative) == (None if steps is None else 0.0, None if share is None else 0.0)
+    assert explained(same)
 
 
-@pytest.mark.parametrize(
-    ("steps", "noise", "gap"),
-    [
-        (1.0, None, "1 step of the output's grid"),
-        (2.5, 1.0, "2.5 steps of the output's grid"),
-        (1.0, 1.5, "0.031 of the largest"),
-        (None, 9.0, "0.031 of the largest"),
-    ],
-)
-def test_a_gap_is_told_in_steps_unless_floats_are_farther_off(
-    steps: float | None, noise: float | None, gap: str
-) -> None:
-    """Floats count where they differ by more than rounding adds up to."""
-    off = Difference(1, 8, None, steps, 0.0312, exact=False, noise=noise)
-    wrong = replace(SEEN, worst_steps=9.0)
-    assert (verdict([off], wrong) or "").startswith(f"its answers differ from the simulation by up to {gap} (at batch")
+def test_floats_are_compared_with_the_largest_that_is_finite() -> None:
+    """Which an infinity is not; where all are zero, with one. A graph without a layer rounds once all the same."""
+    for expected, share in (([4.0, np.inf], 0.25), ([0.0, 0.0], 1.0), ([-8.0, 1.0], 0.125)):
+        ours = np.array([[expected[0] + 1, expected[1]]], np.float32)
+        found = differences([ours], [np.array([expected], np.float32)], ["y"], {}, batch=1, n=1, layers=0)
+        assert found.max_relative == pytest.approx(share)
+        assert found.noise == pytest.approx(share / (8 * 2.0**-24))
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_single_steps_ask_for_a_look_where_more_than_one_of_a_hundred_is_off(*, many: bool) -> None:
+    """One of a hundred is not too many, two are."""
+    item = Difference(1, 8, None, 1.0, None, exact=False, values=200, equal=197 if many else 198)
+    assert explained(item) is not many
+    assert explained(replace(item, noise=1.0)), "on no grid the rounding of floats decides"
+    assert not explained(replace(item, wrong="it is NaN"))

@@ -1,4 +1,4 @@
-"""What the gate says of answers that it lets through."""
+"""What the gate says of answers that it lets through, and of those that it refuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from qexplorer.measure.fidelity.alone import Alone
-from qexplorer.measure.fidelity.gate import Difference
+from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.gate_words import compared_text, cost_of, why_right
 
 SEEN = Alone(1.0, "a", 24, 48, conclusive=True)
@@ -86,3 +86,67 @@ def test_without_classes_it_costs_what_the_task_counts(name: str, ours: float, t
     found, primary = [replace(FOUND, same_classes=None)], {"name": name, "ours": ours, "theirs": theirs}
     assert cost_of(found, "simulation", primary) == text
     assert (cost_of(found, "simulation", None), cost_of([], "simulation", primary)) == (None, None)
+
+
+SINGLE = Alone(1.0, "a", 3, 8, conclusive=True)
+END = replace(SINGLE, ends=1, end="y", end_times=1.5)
+UNKNOWN = "; which layer is to blame cannot be told, because"
+DISTURBED = f"{UNKNOWN} it answers otherwise while being looked into"
+
+
+@pytest.mark.parametrize(
+    ("alone", "blamed"),
+    [
+        (None, f"{UNKNOWN} the backend does not let anybody look into it"),
+        (replace(SINGLE, points=0), DISTURBED),
+        (replace(SINGLE, conclusive=False, parts="p"), f"{DISTURBED}; they part at 'p'"),
+        (
+            replace(SINGLE, conclusive=False, parts="p", grows="g"),
+            f"{DISTURBED}; they differ by more than one step from 'g' on",
+        ),
+        (replace(SINGLE, worst_steps=2.0), ": 'a' is the first that is wrong by itself, by 2 steps"),
+        (END, ": output 'y' is not what the layers make of it"),
+        (
+            replace(END, blind=2, last="head"),
+            ": output 'y' is not what the layers behind 'head' make of it, with a step granted to each of the 2 "
+            "roundings that cannot be seen",
+        ),
+        (replace(END, conclusive=False), f": output 'y' is not what the layers make of it{DISTURBED}"),
+    ],
+)
+def test_a_refusal_names_what_is_to_blame(alone: Alone | None, blamed: str) -> None:
+    """The first wrong layer or output, or why none can be named."""
+    off = Difference(32, 100, 97, 3.0, None, exact=False)
+    gap = "its answers differ from exact integers by up to 3 steps of the output's grid (at batch 32, over 100 samples)"
+    assert verdict([off], alone, "exact integers") == f"{gap}{blamed}, so its numbers are not shown"
+
+
+@pytest.mark.parametrize(
+    ("steps", "noise", "gap"),
+    [
+        (1.0, None, "1 step of the output's grid"),
+        (2.5, 1.0, "2.5 steps of the output's grid"),
+        (1.0, 1.5, "0.031 of the largest"),
+        (None, 9.0, "0.031 of the largest"),
+    ],
+)
+def test_a_gap_is_told_in_steps_unless_floats_are_farther_off(
+    steps: float | None, noise: float | None, gap: str
+) -> None:
+    """Floats count where they differ by more than rounding adds up to."""
+    off = Difference(1, 8, None, steps, 0.0312, exact=False, noise=noise)
+    wrong = replace(SINGLE, worst_steps=9.0)
+    assert (verdict([off], wrong) or "").startswith(f"its answers differ from the simulation by up to {gap} (at batch")
+
+
+def test_a_wrong_piece_is_told_with_the_worst_gap() -> None:
+    """At the first batch size that is off; where none is, at the worst one; where nothing was compared, none."""
+    wrong = replace(SINGLE, worst_steps=9.0)
+    one, two = (Difference(batch, 8, None, 1.0, 0.1, exact=False, noise=batch / 10) for batch in (2, 4))
+    exact = Difference(8, 8, None, 0.0, None, exact=True)
+    assert "(at batch 4, " in (verdict([one, two, exact], wrong) or "")
+    assert "(at batch 1, " in (verdict([exact, replace(exact, batch=1, max_lsb=1.0)], wrong) or "")
+    assert "(at batch 3, " in (verdict([two, replace(one, batch=3, max_lsb=2.0)], wrong) or "")
+    assert verdict([], wrong) is None
+    assert verdict([one], replace(wrong, points=0)) is None, "nothing was looked at"
+    assert verdict([one], replace(wrong, points=0, ends=1)) is not None

@@ -44,6 +44,8 @@ def test_ties_count_as_the_first_place_counts_them() -> None:
     metric = METRICS.get("top5_accuracy")
     scores = metric.scores(Answers([np.zeros((3, 6), np.float32)], 3, np.array([0, 4, 5])))
     assert scores[:, 0].tolist() == [1, 1, 0]
+    pictures = metric.scores(Answers([np.zeros((3, 6, 1, 1), np.float32)], 3, np.array([0, 4, 5])))
+    assert pictures.tolist() == scores.tolist()
 
 
 @pytest.mark.parametrize("shape", [(50, 1), (50, 3)])
@@ -113,6 +115,21 @@ def test_likeness_to_float_covers_every_output() -> None:
     assert value("cosine", ours, None, floats) == pytest.approx(np.mean(cosines))
 
 
+def test_the_worst_output_has_its_own_interval() -> None:
+    """That of its SQNR alone, whichever of three it is."""
+    worst, alone = METRICS.get("worst_output_sqnr"), METRICS.get("sqnr")
+    floats = [RNG.standard_normal((50, 4)) for _ in range(3)]
+    for place in range(3):
+        noise = [0.3 if i == place else 0.1 for i in range(3)]
+        ours = [x + size * RNG.standard_normal(x.shape) for x, size in zip(floats, noise, strict=True)]
+        scores = worst.scores(Answers(ours, 50, None, floats))
+        one = alone.scores(Answers(ours[place : place + 1], 50, None, floats[place : place + 1]))
+        assert worst.value(scores) == pytest.approx(alone.value(one))
+        assert worst.interval(scores) == pytest.approx(alone.interval(one))
+    with pytest.raises(NoScore, match="one output"):
+        worst.scores(Answers(ours[:1], 50, None, floats[:1]))
+
+
 def test_answers_equal_to_floats_have_no_finite_sqnr() -> None:
     """Without noise the ratio is infinite, and zeros are like zeros."""
     zeros = [np.zeros((3, 2))]
@@ -127,6 +144,13 @@ def test_answers_equal_to_floats_have_no_finite_sqnr() -> None:
         ("accuracy", np.zeros((2, 3, 4)), np.zeros(2, int), "names no class"),
         ("top5_accuracy", np.zeros((2, 3)), np.zeros(2, int), "3 classes"),
         ("rmse", np.zeros((2, 3)), np.zeros(2), r"shape \(2, 3\)"),
+        *[("top5_accuracy", np.zeros(shape), np.zeros(2, int), "no table") for shape in [(2,), (3, 7), (2, 7, 2)]],
+        ("top5_accuracy", np.zeros((2, 5)), np.zeros(2, int), "5 classes"),
+        ("rmse", np.zeros((1, 2)), np.zeros(2), r"shape \(1, 2\)"),  # as many numbers, for one sample
+        ("rmse", np.float64(1), np.zeros(2), r"shape \(\)"),
+        ("rmse", np.full((2, 1), np.inf), np.zeros(2), "not a finite number"),
+        ("perplexity", np.zeros((2, 3)), np.zeros((2, 3), int), "the labels have"),
+        ("perplexity", np.full((2, 3, 4), [-np.inf, 0, 0, 0]), np.zeros((2, 3), int), "no likelihood"),
         ("r2", np.full((2, 1), np.nan), np.zeros(2), "not a finite number"),
         ("miou", np.zeros((2, 3, 4, 4)), np.zeros((2, 4, 5), int), "the masks have"),
         ("miou", np.zeros((2, 4, 5)), np.zeros((2, 4, 5), int), "neither scores"),
@@ -159,6 +183,50 @@ def test_scores_of_parts_are_those_of_the_whole(name: str) -> None:
         for at in parts
     ]
     np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sqnr", "cosine"])
+def test_likeness_counts_each_sample_of_many_and_no_answer_that_is_not_finite(name: str) -> None:
+    """600 samples, each by itself; NaN in any output of either side leaves nothing to compare."""
+    metric, rng = METRICS.get(name), np.random.default_rng(5)
+    floats = [rng.standard_normal((600, 3)), rng.standard_normal((600, 2))]
+    ours = [x + 0.1 * rng.standard_normal(x.shape) for x in floats]
+    whole = metric.scores(Answers(ours, 600, None, floats))
+    for i in (0, 255, 256, 511, 512, 599):
+        one = metric.scores(Answers([x[i : i + 1] for x in ours], 1, None, [x[i : i + 1] for x in floats]))
+        np.testing.assert_allclose(whole[i], one[0], rtol=1e-12)
+    for side in (ours, floats):
+        side[1][599, 1] = np.nan
+        with pytest.raises(NoScore, match="not a finite number"):
+            metric.scores(Answers(ours, 600, None, floats))
+        side[1][599, 1] = 0.0
+
+
+@pytest.mark.parametrize("name", ["perplexity", "token_accuracy", "miou"])
+def test_where_nothing_is_judged_there_is_no_value(name: str) -> None:
+    """Neither zero nor one; alone it has no interval, and beside float no difference."""
+    labels = {"miou": np.full((3, 4, 4), IGNORED)}.get(name, np.full((3, 5), NOT_JUDGED))
+    output = np.zeros((3, 2, 4, 4) if name == "miou" else (3, 5, 7))
+    metric = METRICS.get(name)
+    scores = metric.scores(Answers([output], 3, labels))
+    assert math.isnan(metric.value(scores))
+    assert metric.interval(scores) is None
+    assert metric.compare(scores, scores).ci95 is None
+
+
+def test_pixels_of_classes_that_the_model_does_not_know_are_wrong() -> None:
+    """A label beyond the model's classes counts as one more, of which nothing is right; a number below zero as 0."""
+    scores = np.zeros((1, 2, 1, 4))
+    scores[0, 0] = 1.0  # class 0 everywhere
+    assert value("miou", [scores], np.array([[[0, 0, 3, 3]]])) == pytest.approx((0.5 + 0) / 2)
+    assert value("miou", [np.array([[[-1, 0, 0, 1]]])], np.array([[[0, 0, 0, 1]]])) == pytest.approx((2 / 4 + 1) / 2)
+
+
+def test_hopeless_answers_have_a_value_that_is_a_number() -> None:
+    """A loss of 5,000 a place would have a perplexity beyond any float; an RMSE of 0 has no interval."""
+    assert math.isfinite(value("perplexity", [np.array([[[5e3, 0.0]]])], np.array([[1]])))
+    assert METRICS.get("rmse").interval(np.zeros((4, 1))) is None
+    assert METRICS.get("rmse").value(np.zeros((4, 1))) == 0.0
 
 
 def case(metric: Metric) -> tuple[list[np.ndarray], np.ndarray | None, list[np.ndarray] | None]:

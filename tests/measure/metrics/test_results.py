@@ -12,7 +12,7 @@ from qexplorer.core.plugin_kinds.metric import Answers
 from qexplorer.core.plugins import METRICS
 from qexplorer.core.results import Accuracy
 from qexplorer.measure.metrics.predictions import predictions
-from qexplorer.measure.metrics.results import Scored, changed_at, differs, result_of, score_all
+from qexplorer.measure.metrics.results import Scored, changed_at, differs, not_shown, result_of, score_all
 from qexplorer.measure.metrics.sqnr import ENOUGH_DB, decibels
 
 RIGHT, WRONG = np.ones((4, 1)), np.zeros((4, 1))
@@ -138,3 +138,41 @@ def test_enough_is_an_error_of_a_hundredth_of_the_power() -> None:
     assert decibels(np.array([[100.0, 1.0], [300.0, 3.0]]))[0] == pytest.approx(ENOUGH_DB)
     assert decibels(np.array([[100.0, 10.0]]))[0] == pytest.approx(10.0)
     assert decibels(np.array([[0.0, 1.0]]))[0] == -math.inf
+
+
+HIGHER, LOWER = "higher", "lower"
+
+
+@pytest.mark.parametrize(
+    ("name", "direction", "bounds", "unit", "ideal", "enough"),
+    [
+        ("accuracy", HIGHER, (0.0, 1.0), "%", None, None),
+        ("balanced_accuracy", HIGHER, (0.0, 1.0), "%", None, None),
+        ("top5_accuracy", HIGHER, (0.0, 1.0), "%", None, None),
+        ("token_accuracy", HIGHER, (0.0, 1.0), "%", None, None),
+        ("miou", HIGHER, (0.0, 1.0), "%", None, None),
+        ("agreement", HIGHER, (0.0, 1.0), "%", 1.0, 0.95),
+        ("cosine", HIGHER, (-1.0, 1.0), "", 1.0, 0.99),
+        ("sqnr", HIGHER, (None, None), "dB", None, 20.0),
+        ("worst_output_sqnr", HIGHER, (None, None), "dB", None, 20.0),
+        ("r2", HIGHER, (None, 1.0), "", None, None),
+        ("rmse", LOWER, (0.0, None), "", None, None),
+        ("perplexity", LOWER, (1.0, None), "", None, None),
+    ],
+)
+def test_a_result_says_how_its_metric_is_read(
+    name: str,
+    direction: str,
+    bounds: tuple[float | None, float | None],
+    unit: str,
+    ideal: float | None,
+    enough: float | None,
+) -> None:
+    """What is better, where the scale ends, its unit, and from where on it is enough; what compares with float has no
+    difference to it."""
+    metric = METRICS.get(name)
+    found = not_shown(metric, "because")
+    assert (found.direction, found.bounds, found.unit, found.enough) == (direction, bounds, unit, enough)
+    assert (found.metric, found.title, found.form, found.clause) == (name, metric.title, metric.form, metric.clause)
+    compares = name in ("agreement", "cosine", "sqnr", "worst_output_sqnr")
+    assert (metric.needs_float, metric.ideal) == (compares, ideal)

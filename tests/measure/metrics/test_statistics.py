@@ -58,8 +58,11 @@ def test_impossible_counts_are_refused() -> None:
     for successes, n in ((3, 2), (-1, 2), (0, 0)):
         with pytest.raises(ValueError, match="not a proportion"):
             wilson_interval(successes, n)
-    with pytest.raises(ValueError, match="cannot be"):
-        paired_difference_interval(3, 3, 5)
+    for fixed, broken, n in ((3, 3, 5), (-1, 3, 5), (3, -1, 5), (0, 0, 0)):
+        with pytest.raises(ValueError, match="cannot be"):
+            paired_difference_interval(fixed, broken, n)
+    for fixed, broken in ((3, 2), (5, 0), (0, 5)):
+        assert paired_difference_interval(fixed, broken, 5)
 
 
 def _score_by_search(b: int, c: int, n: int, delta: float) -> float:
@@ -189,6 +192,29 @@ def test_far_quantiles_need_values_beyond_them() -> None:
         assert quantile(range(least), p) == pytest.approx(p * (least - 1))
 
 
+def test_a_low_quantile_is_the_high_one_of_the_mirrored_values() -> None:
+    """p10 of values is p90 of their negatives, also where it lies too near the end; values that are all alike have an
+    interval of no width."""
+    rng = np.random.default_rng(4)
+    for rounds, there in ((40, True), (6, False)):
+        groups = rng.exponential(size=(rounds, 10))
+        low, high = grouped_quantile_interval(list(groups), 0.1), grouped_quantile_interval(list(-groups), 0.9)
+        assert (low is not None) == (high is not None) == there
+        if low and high:
+            assert low == pytest.approx((-high[1], -high[0]))
+    assert grouped_quantile_interval([[3.0] * 20] * 6, 0.5) == (3.0, 3.0)
+    assert grouped_quantile_interval([np.empty(0)] * 6, 0.5) is None
+
+
+def test_groups_that_are_alike_within_are_worth_one_value_each() -> None:
+    """Of 40 groups of 50 equal values the median's interval is that of 40 values, by Kish's effect of 50 (40 / 39 in
+    the variance between groups)."""
+    values = np.arange(40.0)
+    found = grouped_quantile_interval([np.full(50, value) for value in values], 0.5)
+    half = 2.0227 * math.sqrt(0.25 / 40 * 40 / 39)  # t of 39 degrees of freedom
+    assert found == pytest.approx(tuple(np.quantile(np.repeat(values, 50), (0.5 - half, 0.5 + half))))
+
+
 def test_grouped_quantile_interval_is_students() -> None:
     """Ten groups alike in every share are worth their 1,000 values: the median's interval reaches 2.2622, the tabled t
     of nine degrees of freedom, standard errors of the share to either side."""
@@ -242,6 +268,18 @@ def test_ratio_interval_pairs_rounds() -> None:
     assert (low, high) == pytest.approx((2.0, 2.0))
     low, high = ratio_interval(2 * slow, np.ones(40)) or (0.0, 0.0)
     assert high - low > 0.5
+
+
+def test_ratio_interval_holds_95_of_100_drawn_ratios() -> None:
+    """Of rounds that are 1 or 3 the median of a draw is one of few values: its quantiles are counted by hand."""
+    above = np.array([1.0] * 10 + [3.0] * 11)
+    assert ratio_interval(above, np.ones(21)) == (1.0, 3.0)
+    lone = np.array([1.0] * 4 + [3.0] * 17)  # 11 or more of 21 draws must be 1: 0.1 % of the draws
+    assert ratio_interval(lone, np.ones(21)) == (3.0, 3.0)
+    some = np.array([1.0] * 7 + [3.0] * 14)  # 7 % of the draws, so that 1 is within the 95 %
+    assert ratio_interval(some, np.ones(21)) == (1.0, 3.0)
+    few = np.array([1.0] * 6 + [3.0] * 15)  # 2 % on that side: left out at 2.5 % a side
+    assert ratio_interval(few, np.ones(21)) == (3.0, 3.0)
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 2), st.floats(0.5, 2)), min_size=6, max_size=30))

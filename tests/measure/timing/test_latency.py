@@ -67,8 +67,10 @@ def test_a_steady_machine_is_valid_and_a_disturbed_one_is_not() -> None:
     ("medians", "share", "taken", "words"),
     [
         ([1.0] * 20, 0.951, 0.0, None),
+        ([1.0] * 20, 0.95, 0.0, None),
         ([1.0] * 20, 0.949, 0.0, "other work took 5 % of the processor"),
         ([1.0] * 20, None, 0.09, None),
+        ([1.0] * 20, None, 0.1, None),
         ([1.0] * 20, None, 0.11, "meanwhile"),
         ([1.0] * 20, 1.0, 0.5, None),
         ([1.0] * 10 + [1.049] * 10, 1.0, 0.0, None),

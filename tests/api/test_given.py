@@ -254,3 +254,14 @@ def test_what_cannot_be_is_refused_before_anything_is_loaded(
         call("m", **taken)
     with pytest.raises(InputError):
         call("m", **refused)
+
+
+def test_training_that_nothing_can_be_learned_in_is_refused_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what its checks say; a forecast of it, too."""
+    monkeypatch.setattr(
+        "qexplorer.quantize.training.lesson_checks.refused", lambda *_: RecipeError("nothing to learn from")
+    )
+    monkeypatch.setattr("qexplorer.api.training.made", lambda *_args, **_more: pytest.fail("it began"))
+    for call in (api.train, api.foretell_training):
+        with pytest.raises(RecipeError, match="nothing to learn from"):
+            call(MODEL, "w8a8", DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from qexplorer import api
-from qexplorer.cli import terminal
+from qexplorer.cli import qat, terminal
+from qexplorer.cli.apart import goes_apart
 from qexplorer.cli.parser import build_parser
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.generation.generation_types import Generation, Writing
@@ -20,6 +22,8 @@ from tests.report.joint_charts.test_joint_words import BEST, DEARER
 from tests.report.joint_charts.test_joint_words import report as tuned
 from tests.report.mix_charts.test_mix_words import mix
 from tests.report.mix_charts.test_mix_words import report as mixed
+from tests.report.network_charts.test_network_words import FOUND, MADE
+from tests.report.network_charts.test_network_words import report as networks
 from tests.report.repair_charts.test_repair_words import KEPT
 from tests.report.repair_charts.test_repair_words import report as repaired
 
@@ -79,6 +83,69 @@ def test_the_recipe_that_was_found_is_written_where_a_file_is_named(
     assert [each.name for each in tmp_path.iterdir()] == (["found.yaml"] if written else [])
     if written:
         assert Recipe.parse(tmp_path / "found.yaml")
+
+
+def test_networks_that_were_found_are_told(qexplorer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As text, or as JSON with the names of those that are as accurate as the model."""
+    monkeypatch.setattr(api, "design", lambda *_args, **_more: networks(MADE, FOUND))
+    assert qexplorer("design", "m").out == f"{networks(MADE, FOUND)}\n"
+    told = qexplorer("design", "m", "--json").json
+    assert told["as_accurate"] == [each.name for each in networks(MADE, FOUND).as_accurate]
+    assert told["as_accurate"]
+
+
+@pytest.mark.parametrize("verb", ["compare", "sensitivity", "search", "tune", "repair", "design"])
+def test_a_cluster_is_named_in_the_verbs_that_it_helps(verb: str) -> None:
+    """By its address; without one there is none."""
+    line = [verb, "m", *(["--recipe", "w8a8"] if verb == "compare" else [])]
+    assert build_parser().parse_args(line).scheduler is None
+    assert build_parser().parse_args([*line, "--scheduler", "tcp://a:1"]).scheduler == "tcp://a:1"
+
+
+@pytest.mark.parametrize("debugged", [False, True])
+def test_commands_that_run_a_model_do_so_apart(debugged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless somebody looks for a fault; the others, and what is no command, stay in this process."""
+    monkeypatch.setenv("QEXPLORER_DEBUG", "1") if debugged else monkeypatch.delenv("QEXPLORER_DEBUG", raising=False)
+    apart = {
+        line.split()[0]: goes_apart(build_parser().parse_args(line.split()))
+        for line in (
+            *("quantize m --recipe r -o o.onnx", "compare m --recipe r", "qat m --recipe r", "generate m --prompt p"),
+            *("inspect m", "search m", "tune m", "repair m", "design m", "sensitivity m", "samples", "doctor", "app"),
+        )
+    }
+    assert {verb for verb, is_apart in apart.items() if is_apart} == (
+        set() if debugged else {"quantize", "compare", "qat", "generate"}
+    )
+    assert not goes_apart(argparse.Namespace(run=len))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("qat", "m", "--recipe", "w8a8"), "there is nowhere to write the trained model; name a file with -o"),
+        (("qat", "m", "--recipe", "w8", "--estimate"), "by this recipe nothing learns; choose integer weights"),
+        (("qat", "m", "--recipe", "w8a8", "-o", "o.onnx", "--option", "speed"), "'speed' is no option"),
+    ],
+)
+def test_training_that_cannot_be_is_refused(
+    typed: tuple[str, ...], said: str, qexplorer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one sentence that says what to do, and nothing is trained."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(api, "train", lambda *_args, **_more: pytest.fail("it was trained"))
+    monkeypatch.setattr(api, "foretell_training", lambda *_args, **_more: None)
+    outcome = qexplorer(*typed)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert said in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("0.5", 0.5), ("1e-3", 0.001), ("sgd", "sgd"), ("8,6", "8,6"), ("", "")]
+)
+def test_an_options_value_is_a_number_where_it_reads_as_one(text: str, value: object) -> None:
+    """A whole one where it can be."""
+    found = qat._value(text)
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_the_searchs_training_is_written_with_what_was_found(

@@ -148,7 +148,7 @@ def test_what_is_no_job_is_not_listed() -> None:
     """A folder without an order is one that is being made or deleted, and another file is somebody else's."""
     kept("observe-00000000000a")
     workspace("jobs", "observe-00000000000b")
-    workspace("jobs", "notes")
+    (workspace("jobs", "notes") / "order.json").touch()
     (workspace("jobs") / "observe-00000000000c").touch()
     assert job_ids() == ["observe-00000000000a"]
 

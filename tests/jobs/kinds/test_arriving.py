@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from qexplorer.core.errors import RecipeError
 from qexplorer.core.recipe import Recipe
-from qexplorer.jobs.kind import JOB_KINDS
+from qexplorer.jobs.kind import JOB_KINDS, JobKind
+from qexplorer.jobs.kinds.train import ForetellOrder, TrainOrder, diary_of, foretell, train
 from qexplorer.jobs.live import Side
+from qexplorer.jobs.references import DataRef
 from qexplorer.jobs.report import Report
 from tests.jobs.orders import DATA, MODEL
 
@@ -182,6 +185,43 @@ def test_everything_is_evaluated_where_that_is_asked_for(
     monkeypatch.setattr("qexplorer.api.sensitivity", _ask)
     monkeypatch.setattr("qexplorer.jobs.kinds.sensitivity.load_both", lambda *_: ("model", "data"))
     assert _asked("sensitivity", {"recipe": RECIPE, "everything": everything})[1]["passes"] == passes
+
+
+def test_a_training_keeps_one_diary_wherever_it_is_stopped() -> None:
+    """Another recipe, and other data, have one of their own."""
+    order = TrainOrder(model=MODEL, data=DATA, recipe=RECIPE)
+    assert diary_of(order) == diary_of(order.model_copy(update={"until": 3}))
+    assert diary_of(order) != diary_of(order.model_copy(update={"recipe": OTHER}))
+    assert diary_of(order) != diary_of(order.model_copy(update={"data": DataRef(sample="digits")}))
+
+
+def test_steps_of_training_are_told_with_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Observing is the first part of what follows loading, training most of the rest; nothing learned is a sentence."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr("qexplorer.jobs.kinds.train.load_both", lambda *_: ("model", "data"))
+    monkeypatch.setattr("qexplorer.api.train", _ask)
+    monkeypatch.setattr("qexplorer.api.foretell_training", lambda *_args, **_more: None)
+    order = TrainOrder(model=MODEL, data=DATA, recipe=RECIPE)
+    with pytest.raises(_AskedError) as asked:
+        train(order, Report("trial-0123456789ab", told.append))
+    named = asked.value.args[1]
+    assert named["keeper"].path == diary_of(order)
+    named["observing"](0, 0)
+    named["steps"]("training, epoch 1", 0.0)
+    shown = [(each["step"], each["seconds_left"]) for each in told]
+    assert shown == [("observing sample 0 of 0", None), ("epoch 1", None)]
+    assert [each["done"] for each in told] == pytest.approx([0.05, 0.05 + 0.95 * 0.1])
+    with pytest.raises(RecipeError, match="by this recipe nothing learns"):
+        foretell(ForetellOrder(model=MODEL, data=DATA, recipe=RECIPE), Report("trial-0123456789ab", told.append))
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "page"), [("A b", "t", "p"), ("x" * 41, "t", "p"), ("a", "", "p"), ("a", "t", "")]
+)
+def test_a_kind_that_nobody_could_find_again_is_refused(name: str, title: str, page: str) -> None:
+    """By its name, its title or its page."""
+    with pytest.raises(ValueError, match="kind of job"):
+        JobKind(name, title, page, TrainOrder, int, lambda *_: 0)
 
 
 def test_work_that_times_keeps_its_priority_and_work_that_a_cluster_does_says_so() -> None:

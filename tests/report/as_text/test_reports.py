@@ -70,13 +70,17 @@ def test_what_else_was_evaluated_has_a_table_of_its_own() -> None:
     assert header == "error / signal, evaluated  weights of it alone  all up to it"
     assert [row.split() for row in rows] == [["first", "-", "0.75"], ["second", "0.25", "-"]]
     assert "nothing was evaluated" not in str(report)
-    assert "nothing was evaluated" in str(replace(report, layers=(replace(_LAYER, evaluated={}),)))
+    bare = replace(_LAYER, evaluated={})
+    assert "nothing was evaluated" in str(replace(report, layers=(bare,)))
+    assert "nothing was evaluated" not in str(replace(report, layers=(bare, _LAYER)))
 
 
 def test_a_notebook_gets_the_same_as_tables() -> None:
     """A row for each fact and each layer, and names as text."""
     html = _REPORT._repr_html_()
     assert html.count("<table") == 2
+    assert "None" not in html
+    assert "all layers" not in html
     assert "&lt;b&gt;net" in html
     assert "a note" in html
     assert "<b>net" not in html

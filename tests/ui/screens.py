@@ -85,7 +85,7 @@ def screen_of(monkeypatch: pytest.MonkeyPatch, *modules: Any, **answers: Any) ->
     screen = Screen(**answers)
     for module in modules:
         monkeypatch.setattr(module, "st", screen)
-        for name in ("draw_chart", "draw_runs"):
+        for name in ("draw_chart", "draw_picture", "draw_runs", "draw_saving", "draw_whole_table"):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, lambda *args, _name=name, **named: screen.called(_name, args, named))
         if hasattr(module, "remembered"):

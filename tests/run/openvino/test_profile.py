@@ -15,7 +15,7 @@ from qexplorer.run.protocol import KernelKind
 def test_what_took_less_than_a_microsecond_took_none() -> None:
     """Of the counted runs the median, in milliseconds; a kernel that no run counted stands with 0, one that was
     optimized away not at all."""
-    runs = iter([9000, 9000, 1000, 3000, 2000])  # microseconds; the first two warm up
+    runs = iter([9000, 9000, 1000, 6000, 2000])  # microseconds; the first two warm up
     request = SimpleNamespace(taken=0)
 
     def infer() -> None:

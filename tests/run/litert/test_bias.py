@@ -19,17 +19,22 @@ STEP_X, STEP_W = 0.25, 0.125
 CODES = np.array([[3, -7], [5, 2], [-4, 6]], np.int8)
 
 
-def behind(bias: list[float], reader: str) -> list[str]:
-    """Operators behind a layer on codes with this constant added, read by ``reader``; after the rewrite."""
+def behind(bias: list[float], reader: str, *, again: bool = False, shown: bool = False) -> list[str]:
+    """Operators behind a layer on codes with this constant added, read by ``reader``; after the rewrite.
+
+    Its own answers may be read ``again`` by something else, or be ``shown`` as an output.
+    """
     nodes = [
         helper.make_node("Grid", ["x"], ["g"], scale=STEP_X, zero_point=0, type="int8"),
         helper.make_node("Weight", ["values"], ["w"], scales=[STEP_W], axis=-1, bits=8),
         helper.make_node("FullyConnected", ["g", "w"], ["m"]),
         helper.make_node("Add", ["m", "b"], ["a"]),
         helper.make_node(reader, ["a"], ["y"]),
+        *([helper.make_node("Abs", ["m"], ["z"])] if again else []),
     ]
     info = helper.make_tensor_value_info
-    ends = [[info(name, TensorProto.FLOAT, None)] for name in ("x", "y")]
+    outputs = ["y", *(["m"] if shown else []), *(["z"] if again else [])]
+    ends = [[info(name, TensorProto.FLOAT, None) for name in names] for names in (["x"], outputs)]
     values = (CODES.T * STEP_W).astype(np.float32)
     stored = [numpy_helper.from_array(values, "values"), numpy_helper.from_array(np.array(bias, np.float32), "b")]
     model = helper.make_model(helper.make_graph(nodes, "g", *ends, stored), opset_imports=[helper.make_opsetid("", 21)])
@@ -44,6 +49,14 @@ def test_a_bias_off_the_grid_stays_apart_where_no_codes_follow() -> None:
     assert behind(off_grid, "Sigmoid") == ["FullyConnected", "Bound", "Add", "Sigmoid"]
     assert behind(on_grid, "Sigmoid") == ["FullyConnected", "Sigmoid"]
     assert behind(off_grid, "Grid") == ["FullyConnected", "Grid"]
+
+
+@pytest.mark.parametrize("bias", [[0.3, -0.01], [STEP_X * STEP_W * 9, 0.0]])
+@pytest.mark.parametrize("reader", ["Sigmoid", "Grid"])
+def test_a_sum_whose_products_somebody_else_sees_stays(bias: list[float], reader: str) -> None:
+    """Nothing is put between, and nothing is taken in."""
+    assert behind(bias, reader, shown=True) == ["FullyConnected", "Add", reader]
+    assert behind(bias, reader, again=True) == ["FullyConnected", "Add", reader, "Abs"]
 
 
 def test_a_bias_beyond_int32_stays_apart() -> None:

@@ -229,13 +229,15 @@ def test_what_is_added_per_channel_is_a_convolutions_bias(shape: tuple[int, ...]
     assert case.found(sums)[0] == (["Weight", "Conv"] if taken else ["Weight", "Conv", "Add"])
 
 
-@pytest.mark.parametrize("shape", [(4,), (1, 4), (), (5, 1)])
-def test_what_is_added_per_column_is_a_layers_bias(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("shape", "rows"), [((4,), 5), ((1, 4), 5), ((), 5), ((5, 1), 5), ((5, 4), 5), ((4, 1), 4), ((1,), 5)]
+)
+def test_what_is_added_per_column_is_a_layers_bias(shape: tuple[int, ...], rows: int) -> None:
     """Only of a layer whose products nobody else reads, and that has none yet."""
     values = np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape)
     ops = {}
     for kind in ("alone", "read", "output", "biased"):
-        case = Case()
+        case = Case((rows, 6))
         layer = case.node("MatMul", "x", case.weight(INT8, STEPS, axis=1))
         more = case.node("Exp", case.node("Neg", case.node("Abs", layer))) if kind == "read" else layer
         if kind == "biased":
@@ -244,6 +246,24 @@ def test_what_is_added_per_column_is_a_layers_bias(shape: tuple[int, ...]) -> No
         ops[kind] = case.found(*{"read": (sums, more), "output": (sums, more)}.get(kind, (sums,)))[0].count("Add")
     taken = shape in ((4,), (1, 4))
     assert ops == {"alone": int(not taken), "read": 1, "output": 1, "biased": 1}
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda c: c.node("Add", "x", c.node("Neg", "x")),
+        lambda c: c.node("Add", c.node("Neg", "x"), c.constant(np.arange(6, dtype=np.float32))),
+        lambda c: c.node("Add", "x", c.constant(np.arange(6, dtype=np.float32))),
+        lambda c: c.node("Add", c.node("MatMul", "x", c.node("Exp", "turned")), c.constant(np.ones(5, np.float32))),
+        lambda c: c.node("Add", c.node("MatMul", "x", c.weight(INT8, STEPS, axis=1)), c.node("MatMul", "x", "four")),
+    ],
+)
+def test_a_sum_without_a_layer_or_a_constant_stays(build: Callable[[Case], str]) -> None:
+    """Two computed sides, a function of no weight, and a product of two computed tensors."""
+    case = Case()
+    case.node("Transpose", "x", output="turned", perm=[1, 0])
+    case.node("Identity", case.constant(np.ones((6, 4), np.float32)), output="four")
+    assert case.found(build(case))[0].count("Add") == 1
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ While validating ONNX node '<Node(Foo): bar>':
   supported.
 -- Conversion is failed for: Foo
  Summary: one"""
-PASS = """[SomePass] END: node: opset1::Add Add_1 (opset1::Add conv1/DequantizeLinear[0]:f32) -> x
+FAILING = """[SomePass] END: node: opset1::Add Add_1 (opset1::Add conv1/DequantizeLinear[0]:f32) -> x
 CALLBACK HAS THROWN: Check failed
 shapes differ."""
 NODE = "Exception from src/a.cpp:12: Check 'x' failed at b.cpp:3: While validating node 'v::Add A ()': Shapes are off"
@@ -85,7 +85,7 @@ NODE = "Exception from src/a.cpp:12: Check 'x' failed at b.cpp:3: While validati
     ("said", "told"),
     [
         (UNKNOWN, "'bar' (Foo): it is not supported"),
-        (PASS, "its own SomePass fails behind 'conv1': shapes differ"),
+        (FAILING, "its own SomePass fails behind 'conv1': shapes differ"),
         (NODE, "Shapes are off"),
     ],
 )

@@ -136,9 +136,14 @@ class LoweredGraph(nn.Module):
         if weight is None or not plain or bias is False or self._known(node.input[0]):
             return None
         codes, scale = weight
+        if flips and codes.ndim != 2:
+            return None
         codes = codes.t().contiguous() if flips else codes
         read = self._as_plane(node, codes)
         codes = codes if read is None else codes.unsqueeze(2)
+        call = self._conv(settings, codes, read is not None) if node.op_type == "Conv" else nn.functional.linear
+        if call is None:
+            return None
         channels = scale.expand(codes.shape[0]).contiguous()
         names = [
             self._kept(f"{node.output[0]} {part}", value)
@@ -149,9 +154,6 @@ class LoweredGraph(nn.Module):
             )
             if value is not None
         ]
-        call = self._conv(settings, codes, read is not None) if node.op_type == "Conv" else nn.functional.linear
-        if call is None:
-            return None
 
         def run(values: dict[str, Any]) -> tuple[Any, ...]:
             stored = [getattr(self, name) for name in names]

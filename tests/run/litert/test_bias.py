@@ -49,6 +49,17 @@ def test_a_bias_off_the_grid_stays_apart_where_no_codes_follow() -> None:
     assert behind(off_grid, "Sigmoid") == ["FullyConnected", "Bound", "Add", "Sigmoid"]
     assert behind(on_grid, "Sigmoid") == ["FullyConnected", "Sigmoid"]
     assert behind(off_grid, "Grid") == ["FullyConnected", "Grid"]
+    one_off_grid = [STEP_X * STEP_W * 9, 0.3]
+    assert behind(one_off_grid, "Sigmoid") == ["FullyConnected", "Bound", "Add", "Sigmoid"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"), [(9.0, True), (9.0001, False), (1_000_000.375, True), (99_999.95, True), (99_990.5, False)]
+)
+def test_what_float32_leaves_of_a_bias_is_no_rounding(code: float, kept: bool) -> None:
+    """A millionth of its size: large biases are stored no finer."""
+    found = behind([STEP_X * STEP_W * code, 0.0], "Sigmoid")
+    assert found == (["FullyConnected", "Sigmoid"] if kept else ["FullyConnected", "Bound", "Add", "Sigmoid"])
 
 
 @pytest.mark.parametrize("bias", [[0.3, -0.01], [STEP_X * STEP_W * 9, 0.0]])

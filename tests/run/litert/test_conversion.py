@@ -1,0 +1,126 @@
+"""What is told of the converter's long messages, and what files are looked at with."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from qexplorer.core.errors import BackendError
+from qexplorer.run.litert import conversion
+from qexplorer.run.litert.rewrite.graph import Rewritten
+from qexplorer.run.litert.tflite_file import weight_key
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("torch.complex64"), "LiteRT has no tensors of complex64"),
+        (RuntimeError("torch.bfloat16 is not supported"), "LiteRT has no tensors of bfloat16"),
+        (
+            RuntimeError("Lowering not found: aten.grid_sampler_2d.default"),
+            "the converter has nothing for PyTorch's operator grid_sampler_2d",
+        ),
+        (
+            RuntimeError(
+                "loc: error: failed to legalize operation 'tfl.max' (tensor<1x3xi16>, tensor<2xf32>) -> x\nmore i8>"
+            ),
+            "LiteRT has no MAX on f32, i16",
+        ),
+        (RuntimeError("failed to legalize operation 'tfl.rsqrt'"), "LiteRT has no RSQRT on these types"),
+        (
+            RuntimeError("a/b.cc:12: error: 'tfl.softmax' op quantization must be of scale 1/256."),
+            "LiteRT's SOFTMAX does not take it: quantization must be of scale 1/256",
+        ),
+        (
+            AttributeError("'X' has no y\nWhile executing %a : target=torch.ops.aten.roll.default"),
+            "the converter fails at PyTorch's operator roll",
+        ),
+        (
+            RuntimeError("it is so\nWhile executing %a : target=torch.ops.aten.roll.default"),
+            "it is so",
+        ),
+        (RuntimeError("\n\n  src/deep/file.cc:12:3: error: plainly wrong.\nmore"), "plainly wrong"),
+        (ValueError(""), "ValueError"),
+        (ValueError("x" * 1000), "x" * 240),
+    ],
+)
+def test_a_message_is_one_clause_without_places_in_source_files(error: Exception, said: str) -> None:
+    """What is missing by its name, with the types that it was asked for; the first line otherwise."""
+    assert conversion._sentence(error) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "whole"),
+    [
+        ("FLOAT", "float32", False),
+        ("DOUBLE", "float64", False),
+        ("FLOAT16", "float32", False),
+        ("BFLOAT16", "float32", False),
+        ("INT64", "int64", True),
+        ("UINT8", "uint8", True),
+        ("BOOL", "bool", True),
+    ],
+)
+def test_files_are_looked_at_with_values_of_their_types(kind: str, dtype: str, whole: bool) -> None:
+    """Normal numbers, in float32 where LiteRT computes in it; 0 and 1, which may be classes or truths."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.DataType.Value(kind), ["n", 3]) for name in "ax"]
+    model = helper.make_model(helper.make_graph([], "g", [helper.make_tensor_value_info("other", 1, [1]), *ends], []))
+    found = conversion._probe(model, "x", (40, 3))
+    assert (found.dtype.name, found.shape) == (dtype, (40, 3))
+    assert (set(np.unique(found.astype(float))) == {0.0, 1.0}) is whole
+    if not whole:
+        assert found.mean() == pytest.approx(0, abs=0.3)
+        assert found.std() == pytest.approx(1, abs=0.2)
+
+
+def _with_weight(axis: int, scales: list[float], values: np.ndarray) -> Rewritten:
+    nodes = [
+        helper.make_node("Weight", [f"{name}_values"], [name], scales=scales, axis=axis, bits=8) for name in ("w", "v")
+    ]
+    stored = [numpy_helper.from_array(values, f"{name}_values") for name in ("w", "v")]
+    return Rewritten(helper.make_model(helper.make_graph(nodes, "g", [], [], stored)), {}, 0, ("w",), ())
+
+
+@pytest.mark.parametrize(("axis", "scales"), [(-1, [0.3]), (0, [0.3, 0.7]), (1, [0.3, 0.7, 0.9])])
+def test_dynamic_weights_are_told_by_their_codes(axis: int, scales: list[float]) -> None:
+    """Those of the layers that quantize their inputs, and no others."""
+    codes = np.array([[-128, 3, 127], [5, -6, 0]], np.int8)
+    steps = np.asarray(scales, np.float32)
+    spread = steps.reshape([-1 if place == axis else 1 for place in range(2)])
+    found = conversion._keys(_with_weight(axis, scales, codes.astype(np.float32) * spread))
+    assert found == {weight_key(codes, steps)}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "share", "near"),
+    [
+        ([0, 10], [0, 10], 0.0, True),
+        ([0, 10.9], [0, 10], 0.1, True),
+        ([0, 11.1], [0, 10], 0.1, False),
+        ([5, 5], [5, 5.05], 0.1, False),
+        ([5.05], [5], 0.1, True),
+        ([5.2], [5], 0.1, False),
+        ([np.nan, 1, 10], [np.nan, 0, 10], 0.11, True),
+        ([np.nan, 1, 10], [np.nan, 0, 10], 0.09, False),
+        ([np.nan, 1], [1, np.nan], 0.1, False),
+        ([np.inf, 1, 10], [np.inf, 0, 10], 0.11, True),
+        ([np.inf, 1, 10], [10, 1, 10], 0.5, False),
+        ([np.nan], [np.nan], 0.1, True),
+    ],
+)
+def test_answers_are_near_by_a_share_of_their_range(a: list[float], b: list[float], share: float, near: bool) -> None:
+    """One number has no range, and is compared as it is."""
+    assert conversion._near(np.float32(a), np.float32(b), share) is near
+
+
+def test_floats_of_8_bits_are_refused_by_the_node_that_makes_them() -> None:
+    """LiteRT has no such tensors; what makes none passes."""
+
+    def refuse(node: onnx.NodeProto) -> None:
+        conversion._refuse_float8(helper.make_model(helper.make_graph([node], "g", [], [])))
+
+    refuse(helper.make_node("Cast", ["x"], ["q"], "rounding", to=TensorProto.FLOAT16))
+    with pytest.raises(BackendError, match="LiteRT has no tensors of fp8_e4m3, which 'rounding' rounds activations to"):
+        refuse(helper.make_node("Cast", ["x"], ["q"], "rounding", to=TensorProto.FLOAT8E4M3FN))

@@ -108,7 +108,7 @@ def test_numbers_behind_it_are_bars_with_reasons(section: str, monkeypatch: pyte
 
 
 def test_what_can_be_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file of a run while it is there and whole, its recipe where it is known, all results, and notes on the file."""
+    """A run's file while it is there and whole, its recipe where it is known, all results, and notes on the file."""
     file = tmp_path / "q.onnx"
     file.write_bytes(b"0")
     run = quantized_run(notes=("a note", "another"))

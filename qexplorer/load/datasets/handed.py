@@ -56,7 +56,7 @@ def _in_file(array: Array) -> dict[str, Any] | None:
     base: Any = array
     while base is not None and not isinstance(base, np.memmap):
         base = getattr(base, "base", None)
-    if base is None or base.filename is None or not array.flags.c_contiguous or array.dtype.hasobject:
+    if base is None or base.filename is None or not array.flags.c_contiguous:
         return None
     while isinstance(base.base, np.memmap):  # views of a map have its file, and not always its beginning
         base = base.base

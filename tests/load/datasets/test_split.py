@@ -151,3 +151,10 @@ def test_sizes_are_told_in_units_of_2_to_the_30_bytes() -> None:
     """5.5 GB are over the limit of 4 GB."""
     told = "f: the data takes 5.5 GB when unpacked; allowed: at most 4 GB; give fewer samples"
     assert str(too_large("f", 11 * 2**29)) == told
+
+
+def test_a_task_that_needs_labels_says_which() -> None:
+    """And what can be done without."""
+    said = r"^some: there are no labels; allowed: labels for the task classification: .*; choose the task similarity$"
+    with pytest.raises(DataError, match=said):
+        dataset_from(_raw(40, labelled=False), NOTHING, "classification")

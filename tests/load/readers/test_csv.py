@@ -50,6 +50,24 @@ def test_csv_without_header_takes_the_last_column_if_it_looks_like_labels(tmp_pa
     assert "No column was taken for labels" in raw.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("cells", "labels", "classes"),
+    [
+        (["1", "0", "1"], [1, 0, 1], ()),
+        (["1", "x", "1"], [0, 1, 0], ("1", "x")),
+        (["b", "a", "b"], [1, 0, 1], ("a", "b")),
+        (["1.5", "0", "-2"], [1.5, 0, -2], ()),
+    ],
+)
+def test_labels_are_numbers_if_all_of_them_are(
+    cells: list[str], labels: list[float], classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    """One word among them makes all of them names."""
+    raw = read_csv(_csv(tmp_path, "\n".join(["a,label", *(f"{i},{cell}" for i, cell in enumerate(cells))])))
+    assert raw.evaluation.labels is not None
+    assert (raw.evaluation.labels.tolist(), raw.classes) == (labels, classes)
+
+
 def test_csv_header_with_numbers_for_pixels(tmp_path: Path) -> None:
     """A first row that names the labels is a header, whatever its other cells."""
     raw = read_csv(_csv(tmp_path, "label,0,1\n3,10,20\n4,30,40\n"))

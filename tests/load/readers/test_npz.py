@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from qexplorer.core.errors import DataError
 from qexplorer.load.datasets import raw as raw_module
+from qexplorer.load.readers import npz as npz_reader
 from qexplorer.load.readers.npz import read_npz
 from qexplorer.load.readers.zip import read_zip
 from tests.load.given_files import X, Y, npz, zip_of
@@ -180,3 +182,32 @@ def test_text_of_letters_that_do_not_exist_is_refused(code: int, order: str, tmp
     np.savez(tmp_path / "d.npz", x=np.ones((2, 3)), y=text)
     with pytest.raises(DataError, match="'y' holds text that is damaged"):
         read_npz(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(0xD7FF, True), (0xD800, False), (0xDFFF, False), (0xE000, True), (0x10FFFF, True), (0x110000, False)],
+)
+def test_letters_are_those_of_unicode(code: int, text: bool) -> None:
+    """None of the halves of a pair, none beyond the last."""
+    letters = np.array([0x41, code], np.uint32).view("<U2")
+    assert npz_reader._is_text(letters) is text
+    assert npz_reader._is_text(np.array([code]))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_as_much_as_is_allowed_is_read(whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all arrays together with their headers, and of one without; a byte more is refused."""
+    path = npz(tmp_path, x=np.zeros((40, 6), np.float32))
+    with zipfile.ZipFile(path) as archive:
+        (entry,) = archive.infolist()
+        most = entry.file_size if whole else 40 * 6 * 4
+
+        def read() -> int:
+            return read_npz(path).evaluation.n if whole else len(npz_reader._array(archive, entry, "f"))
+
+        monkeypatch.setattr(npz_reader, "MAX_BYTES", most)
+        assert read() == 40
+        monkeypatch.setattr(npz_reader, "MAX_BYTES", most - 1)
+        with pytest.raises(DataError, match="the data takes"):
+            read()

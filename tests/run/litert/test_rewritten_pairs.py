@@ -133,8 +133,11 @@ def _layer(case: Case, change: str) -> None:
     """A dynamic product of which one thing is otherwise."""
     case.nodes.append(helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "step", "point"]))
     codes = case.constant(np.arange(-12, 12, dtype=np.int8).reshape(6, 4))
+    codes = case.node("Neg", codes) if change == "a weight that is computed" else codes
     point = case.constant(np.uint8(7)) if change == "another zero point" else "point"
-    sums = case.node("MatMulInteger", "q", codes, point)
+    given = case.node("Cast", "x", to=TensorProto.UINT8) if change == "codes of another kind" else "q"
+    rest = {"no zero point": [], "a zero point left out": [point, ""]}.get(change, [point])
+    sums = case.node("MatMulInteger", given, codes, *rest)
     factor = case.constant(np.float32(0.001))
     both = case.node("Add" if change == "a sum of scales" else "Mul", "step", factor)
     if change == "a scale that is computed":
@@ -158,6 +161,9 @@ def _layer(case: Case, change: str) -> None:
         "another scale",
         "sums that are read twice",
         "floats that are read twice",
+        "a weight that is computed",
+        "codes of another kind",
+        "no zero point",
     ],
 )
 def test_what_is_not_quite_a_dynamic_layer_stays(change: str) -> None:
@@ -167,6 +173,16 @@ def test_what_is_not_quite_a_dynamic_layer_stays(change: str) -> None:
     ops, done = case.found()
     assert "MatMulInteger" in ops
     assert done.dynamic == ()
+
+
+@pytest.mark.parametrize("change", ["", "a zero point left out"])
+def test_a_dynamic_layer_whose_weight_has_no_zero_point_is_one_on_floats(change: str) -> None:
+    """Whether the input is not there or has no name."""
+    case = Case((5, 6))
+    _layer(case, change)
+    ops, done = case.found(exact=False)
+    assert ops == ["Weight", "FullyConnected"]
+    assert len(done.dynamic) == 1
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def _layer(edit: GraphEdit, node: onnx.NodeProto) -> str | None:
     made, readers = edit.makers(), edit.readers()
     ranges = made.get(node.input[0])
     codes = edit.array(node.input[1])
-    zero = edit.array(node.input[3]) if len(node.input) > 3 and node.input[3] else None
+    zero = edit.array(node.input[3]) if len(node.input) > 3 else None
     cast = _only(readers, node.output[0], "Cast")
     product = _only(readers, cast.output[0], "Mul") if cast is not None else None
     if ranges is None or ranges.op_type != "DynamicQuantizeLinear" or codes is None or cast is None or product is None:

@@ -65,7 +65,7 @@ def _constant_codes(edit: GraphEdit, node: onnx.NodeProto) -> WeightCodes | tupl
     codes, scale = edit.array(node.input[0]), edit.array(node.input[1])
     assert codes is not None
     assert scale is not None
-    zero = edit.array(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    zero = edit.array(node.input[2]) if len(node.input) > 2 else None
     settings = {attribute.name: attribute.i for attribute in node.attribute}
     axis, block = settings.get("axis", 1), settings.get("block_size", 0)
     if codes.dtype.kind not in "iu" or scale.dtype != np.float32:

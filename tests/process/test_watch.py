@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from qexplorer.core.errors import ChildError, ChildMemory, ChildTimeout, InputError
 from qexplorer.process import limits as limits_module
+from qexplorer.process import parent
 from qexplorer.process import watch as watching
 from qexplorer.process.limits import BASE, FACTOR, MOST_MEMORY, Limits, granted
 from qexplorer.process.watch import LimitsWatch, Taken, usage_of
@@ -267,3 +269,26 @@ def test_a_container_may_have_less_than_the_machine(
         limits_module.machine_bytes.cache_clear()
         assert limits_module.machine_bytes() == expected
     limits_module.machine_bytes.cache_clear()
+
+
+@pytest.mark.parametrize("end", ["result", "error", "in the middle of a line", "without a word"])
+def test_what_a_child_says_is_handed_on_to_its_last_word(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress to whoever listens, all of it to the watch; nothing is waited for behind a result."""
+    lines = [{"event": "progress", "done": 1}, {"event": "allow"}, {"event": "on"}, {"event": "progress", "done": 2}]
+    said = [json.dumps(line) + "\n" for line in lines]
+    said += {"in the middle of a line": ['{"event": "resu'], "without a word": []}.get(
+        end, [json.dumps({"event": end}) + "\n", "what a library says as it ends\n"]
+    )
+    child = object.__new__(parent._Child)
+    heard: list[str] = []
+    waited: list[object] = []
+    child._process = SimpleNamespace(stdout=iter(said))  # type: ignore[assignment]
+    child._watch = SimpleNamespace(hear=lambda event: heard.append(event["event"]))  # type: ignore[assignment]
+    monkeypatch.setattr(parent, "_let_end", waited.append)
+    told: list[dict[str, object]] = []
+    last = child._follow(told.append)
+    plain = end in ("result", "error")
+    assert told == [lines[0], lines[3]]
+    assert heard == ["progress", "allow", "on", "progress", *([end] if plain else [])]
+    assert last == ({"event": end} if plain else lines[3])
+    assert bool(waited) is (end == "without a word")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.load.datasets.sampling import calibration_sample, spread_order
+from qexplorer.load.datasets.sampling import CalibrationDraw, calibration_sample, spread_order
 
 
 def _data(labels: np.ndarray | None, n: int) -> DataSet:
@@ -104,3 +104,9 @@ def test_rare_classes_do_not_crowd_the_beginning() -> None:
     assert sorted(order.tolist()) == list(range(1000))
     assert np.count_nonzero(strata[order[:100]] == 0) >= 90
     assert np.count_nonzero(strata[order[:500]] == 0) == 450
+
+
+def test_of_no_samples_none_are_used() -> None:
+    """A model without data has a draw that says so."""
+    draw = CalibrationDraw(Split({}), 0, False)
+    assert (draw.used, draw.text) == (0, "all 0 calibration samples")

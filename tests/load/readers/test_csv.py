@@ -84,6 +84,7 @@ def test_csv_header_with_numbers_for_pixels(tmp_path: Path) -> None:
         ("a,b,y\n1,,0\n", "row 2, column 'b' is empty"),
         ("1,2\n3,nan\n5,6\n", "row 2, column 'column 2' is 'nan'"),
         ("a,b\n1,2\n1e300,6\n", "row 3, column 'a' is '1e300'"),
+        ("a,b\n3.4028234663852886e38,2\n-3.4028234663852886e38,3\n4e38,6\n", "row 4, column 'a' is '4e38'"),
         ("1,2\n3\n", "row 2 has 1 cells, the first row has 2"),
         ("1,2\n \n, \n3,4,5\n", "row 4 has 3 cells, the first row has 2"),
         ("\n , \na,b\n1,2\n,\n ,?\n", "row 6, column 'a' is empty"),

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from qexplorer.core.errors import ModelError
 from qexplorer.load.safety.check import checked_proto
+from qexplorer.load.safety.finite import check_finite
 from tests.load.model_graphs import F32, model, saved, small_cnn, value, weight
 from tests.load.safety.refusing import load, refused
 
@@ -319,3 +320,28 @@ def test_an_operator_that_nothing_defines_is_named(domain: str, says: str, tmp_p
         helper.make_node("RequantShift", ["h"], ["y"], name="shift", domain=domain),
     ]
     assert says in refused(model(nodes, {"x": [4]}, ["y"]), tmp_path)
+
+
+def test_of_an_invalid_graph_operators_that_may_be_somewhere_are_not_blamed(tmp_path: Path) -> None:
+    """Those of a domain that the file imports, and its own functions."""
+    opsets = [helper.make_opsetid("some.body", 1)]
+    body = helper.make_function("some.body", "Own", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], [])
+    body.opset_import.append(helper.make_opsetid("", 21))
+    nodes = [
+        helper.make_node("Theirs", ["x"], ["h"], domain="some.body"),
+        helper.make_node("Own", ["h"], ["i"], domain="some.body"),
+        helper.make_node("Relu", ["nothing"], ["y"]),
+    ]
+    said = refused(model(nodes, {"x": [4]}, ["y"], opsets=opsets, functions=[body]), tmp_path)
+    assert "not a valid ONNX model" in said
+
+
+@pytest.mark.parametrize("zero", [0, 100])
+def test_scales_of_activations_are_not_those_of_weights(zero: int) -> None:
+    """What is fed is decoded as the model runs: its grid says nothing of a constant."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"]),
+    ]
+    constants = {"s": np.float32(1e37), "z": np.int8(zero)}
+    check_finite(model(nodes, {"x": [4]}, ["y"], {n: np.asarray(v) for n, v in constants.items()}), "m", computed=True)

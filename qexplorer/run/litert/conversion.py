@@ -93,7 +93,7 @@ def _keys(new: Rewritten) -> set[str]:
     constants = {item.name: item for item in new.model.graph.initializer}
     found = set()
     for node in new.model.graph.node:
-        if node.op_type == "Weight" and node.output[0] in new.dynamic:
+        if node.output[0] in new.dynamic:
             settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
             values, scales = numpy_helper.to_array(constants[node.input[0]]), np.asarray(settings["scales"], np.float32)
             spread = [-1 if axis == settings["axis"] else 1 for axis in range(values.ndim)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from qexplorer.core.errors import BackendError
-from qexplorer.run.litert import conversion
+from qexplorer.core.errors import BackendError, ChildError, QExplorerError
+from qexplorer.core.workspace import sha256_bytes
+from qexplorer.run.litert import cache, conversion
 from qexplorer.run.litert.rewrite.graph import Rewritten
 from qexplorer.run.litert.tflite_file import weight_key
 
@@ -79,7 +82,7 @@ def _with_weight(axis: int, scales: list[float], values: np.ndarray) -> Rewritte
     nodes = [
         helper.make_node("Weight", [f"{name}_values"], [name], scales=scales, axis=axis, bits=8) for name in ("w", "v")
     ]
-    stored = [numpy_helper.from_array(values, f"{name}_values") for name in ("w", "v")]
+    stored = [numpy_helper.from_array(values * times, f"{name}_values") for name, times in (("w", 1), ("v", 0))]
     return Rewritten(helper.make_model(helper.make_graph(nodes, "g", [], [], stored)), {}, 0, ("w",), ())
 
 
@@ -124,3 +127,67 @@ def test_floats_of_8_bits_are_refused_by_the_node_that_makes_them() -> None:
     refuse(helper.make_node("Cast", ["x"], ["q"], "rounding", to=TensorProto.FLOAT16))
     with pytest.raises(BackendError, match="LiteRT has no tensors of fp8_e4m3, which 'rounding' rounds activations to"):
         refuse(helper.make_node("Cast", ["x"], ["q"], "rounding", to=TensorProto.FLOAT8E4M3FN))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            BackendError("it has no such tensors", allowed="integers"),
+            "m.onnx: it cannot be converted for LiteRT (it has no such tensors); allowed: integers; choose onnxruntime",
+        ),
+        (RuntimeError("a/b.cc:1: no way."), "m.onnx: it cannot be converted for LiteRT (no way)"),
+    ],
+)
+def test_what_cannot_be_converted_is_said_and_nothing_is_written(
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of this program's own refusals the whole sentence, of others what they say."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(conversion, "_converted", fails)
+    with pytest.raises(BackendError) as caught:
+        conversion.convert({"path": "/deep/m.onnx", "folder": str(tmp_path), "shapes": {}, "free": True})
+    assert caught.value.sentence == said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converted_file_lies_beside_its_facts_and_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is not as it was written, or of which nothing is written, is none."""
+    monkeypatch.setattr(
+        conversion, "_converted", lambda _, shapes, free: (b"file", {"inputs": list(shapes), "free": free})
+    )
+    conversion.convert({"path": "m.onnx", "folder": str(tmp_path), "shapes": {"x": [1]}, "free": True})
+    facts = cache._kept(tmp_path)
+    assert facts is not None
+    assert (facts["inputs"], facts["free"], facts["sha256"]) == (["x"], True, sha256_bytes(b"file"))
+    (tmp_path / conversion.MODEL).write_bytes(b"fire")
+    assert cache._kept(tmp_path) is None
+    (tmp_path / conversion.FACTS).unlink()
+    assert cache._kept(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ChildError("it crashed"), "m.onnx: converting it for LiteRT failed (it crashed)"),
+        (BackendError("it cannot be", where="m.onnx", do="choose another"), "m.onnx: it cannot be; choose another"),
+        (QExplorerError("nobody foresaw it"), "m.onnx: nobody foresaw it"),
+    ],
+)
+def test_what_ended_the_converting_child_is_said_of_the_file(
+    error: QExplorerError, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash is one of converting; what is said already stays."""
+
+    def ends(*_: object, **__: object) -> None:
+        raise error
+
+    onnx.save(helper.make_model(helper.make_graph([], "g", [], [])), tmp_path / "m.onnx")
+    for module, name in ((cache, "run_in_child"), (cache, "convert")):
+        monkeypatch.setattr(module, name, ends)
+    with pytest.raises(BackendError) as caught:
+        cache._convert(tmp_path / "m.onnx", {})
+    assert caught.value.sentence == said

@@ -70,6 +70,14 @@ def test_exact_products_of_a_shared_weight_are_refused_in_one_sentence() -> None
     assert "Attempt" not in caught.value.sentence
 
 
+def test_what_else_cannot_be_loaded_is_said_as_it_is(tmp_path: Path) -> None:
+    """Whatever was asked for: only two layers that share a weight are a matter of exact products."""
+    (tmp_path / "m.onnx").write_bytes(b"no model")
+    for exact in (False, True):
+        with pytest.raises(BackendError, match=r"^m\.onnx: ONNX Runtime cannot load it \("):
+            OnnxRuntimeCpu().load(tmp_path / "m.onnx", SessionOptions(exact_products=exact))
+
+
 def test_simulation_and_exact_weight_only_arithmetic_are_settings() -> None:
     """Simulated sessions disable fusion; every session asks MatMulNBits for float arithmetic."""
     assert entry(SessionOptions(Mode.SIMULATED), "session.disable_quant_qdq") == "1"

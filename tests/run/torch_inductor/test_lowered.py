@@ -170,3 +170,22 @@ def test_codes_are_moved_up_where_nobody_sees_them(seen: str, kind: str, tmp_pat
     assert not module._may_shift("x")
     assert not module._may_shift("d")
     assert _lowered(path, x=x)
+
+
+def test_codes_that_an_operator_made_are_not_moved_up(tmp_path: Path) -> None:
+    """A Clip of codes has the codes' ends where a quantizer has its zero point."""
+    stored = {"s": np.float32(0.05), "z": np.int8(3), "low": np.int8(-20), "high": np.int8(100)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("Clip", ["q", "low", "high"], ["c"]),
+        helper.make_node("DequantizeLinear", ["c", "s", "z"], ["y"]),
+    ]
+    kept = [numpy_helper.from_array(np.asarray(value), name) for name, value in stored.items()]
+    ends = [helper.make_tensor_value_info(name, 1, [None, None]) for name in "xy"]
+    path = tmp_path / "m.onnx"
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], kept)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    module = LoweredGraph(graph_of(read_model(path)))
+    assert not module._may_shift("c")
+    assert not module._may_shift("q")
+    assert not _lowered(path, x=np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32) * 3)

@@ -58,8 +58,8 @@ def _reshaped(expected: Sequence[Dim], given: tuple[int, ...]) -> list[tuple[int
     """Shapes of the same numbers in the same order: an axis of length 1 more or less, a picture of one channel in a
     line, and such a line as the picture that is expected."""
     found = [(1, *given), (*given, 1)]
-    found += [given[1:]] if len(given) > 1 and given[0] == 1 else []
-    found += [given[:-1]] if len(given) > 1 and given[-1] == 1 else []
+    found += [given[1:]] if given[:1] == (1,) else []
+    found += [given[:-1]] if given[-1:] == (1,) else []
     if len([length for length in given if length != 1]) <= 2:
         found.append((math.prod(given),))
     known = [length for length in expected if isinstance(length, int)]

@@ -134,3 +134,13 @@ def test_of_many_names_five_are_shown() -> None:
     shown = r"the data has the classes 'a', 'b', 'c', 'd', 'e' and 2 more, .*allowed: 'a', 'b', 'c', 'd', 'e'; "
     with pytest.raises(DataError, match=shown):
         as_listed(raw, "abcde")
+
+
+@pytest.mark.parametrize("names", [(), ("ant", "bee", "cat", "dog", "eel")])
+def test_labels_that_are_numbers_are_the_models(names: tuple[str, ...]) -> None:
+    """Where the data names no classes nothing is matched, and nothing is said."""
+    data = replace(_data("c", "a", "b"), classes=(), alphabetical=False)
+    found = fit_to_model(data, _model(names))
+    assert found.evaluation.labels is not None
+    assert found.evaluation.labels.tolist() == [2, 0, 1]
+    assert (found.classes, found.digest, found.notes) == ((), "digest", ())

@@ -34,6 +34,8 @@ def test_the_only_array_takes_the_name_and_type_of_the_only_input() -> None:
     assert fitted.evaluation is fitted.calibration
     assert {k: (v.shape, v.dtype) for k, v in fitted.evaluation.inputs.items()} == {"image": ((4, 3, 8, 8), np.float32)}
     assert fitted.digest == data.digest
+    halves = fit_to_model(_data(x=np.full((4, 3, 8, 8), 0.5)), _model(IMAGE)).evaluation.inputs["image"]
+    assert (halves.dtype, set(halves.ravel().tolist())) == (np.float32, {0.5})
 
 
 def test_several_inputs_go_by_name_and_extra_arrays_are_left_out() -> None:

@@ -157,6 +157,25 @@ def test_more_than_half_of_the_weights_must_gain(
     assert stored_weights(Path("m.onnx")).packed is not integer
 
 
+@pytest.mark.parametrize(
+    ("op", "reads", "packed"),
+    [
+        ("MatMul", ("x", "wr"), True),
+        ("Gemm", ("x", "wr", "b"), True),
+        ("MatMul", ("wr", "x"), False),
+        ("Gemm", ("x", "b", "wr"), False),
+        ("Conv", ("x", "wr"), False),
+    ],
+)
+def test_products_read_their_second_input_packed(
+    op: str, reads: tuple[str, ...], packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other operator does, nor is any other input kept packed."""
+    nodes = [OutlineNode("DequantizeLinear", ("w", "s"), ("wr",)), OutlineNode(op, reads, ("y",))]
+    monkeypatch.setattr(unpack, "read_outline", lambda _: Outline(nodes, {"w": Constant(22, 100)}))
+    assert stored_weights(Path("m.onnx")) == Stored(unpacked=not packed, packed=packed)
+
+
 def test_an_outline_reaches_into_bodies(tmp_path: Path) -> None:
     """Quantizers in the branch of an If are seen."""
     body = helper.make_graph(

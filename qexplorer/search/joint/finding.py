@@ -189,7 +189,7 @@ class _JointSearch:
         )
 
     def _tried(self, found: JointReport, study: Study, runner: TrialRunner) -> JointReport:
-        """Trials until there are enough, the time is over, or nothing new is drawn."""
+        """Trials until there are enough, the time is over, or all there are were tried."""
         trials = Trials(found, study, runner, self.base)
         began, handed = time.monotonic(), 0.0
         found = trials.report()
@@ -204,7 +204,7 @@ class _JointSearch:
                 handed = time.monotonic()
                 self.partly(trials.with_importance(found))
         if trials.exhausted:
-            what = "the sampler draws nothing new: the space is as good as searched"
+            what = "every recipe of the space was tried"
             found = replace(found, notes=(*found.notes, what))
         return trials.with_importance(found)
 

@@ -48,8 +48,9 @@ class Guide:
     known: Mapping[Choice, Point]
     shared: Mapping[int, Sequence[float]]
 
-    def draw(self, front: Sequence[Choice], taken: Collection[Choice], draw: random.Random) -> Choice:
-        """The neighbour that is foretold to add most to the front; any where none is foretold to add to it.
+    def draw(self, front: Sequence[Choice], taken: Collection[Choice], draw: random.Random) -> Choice | None:
+        """The neighbour that is foretold to add most to the front; any where none is foretold to add to it; None where
+        all that were drawn were tried already.
 
         Args:
             front: choices that were measured, one at least.
@@ -58,8 +59,10 @@ class Guide:
         """
         drawn = [neighbour(front, self.parameters, draw) for _ in range(_DRAWN)]
         new = {choice: start for start, choice in drawn if choice not in taken}
-        if not new or any(start not in self.known for start in new.values()):
-            return drawn[0][1]
+        if not new:
+            return None
+        if any(start not in self.known for start in new.values()):
+            return next(iter(new))
         points = [self.known[choice] for choice in front if choice in self.known]
         corner = max(x for x, _ in self.known.values()) * 1.0001, max(y for _, y in self.known.values()) + 1e-9
         before = hypervolume(points, corner)

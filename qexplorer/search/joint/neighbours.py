@@ -7,12 +7,14 @@ another calibrator, with what helped another one, or with a layer changed.
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import product
 
 from qexplorer.search.joint.space_types import JointParameter
 
-__all__ = ["Choice", "neighbour"]
+__all__ = ["Choice", "neighbour", "size_of", "unknown_choice"]
 
 Choice = tuple[int, ...]
 
@@ -50,3 +52,28 @@ def neighbour(
 def _change(choice: list[int], at: int, parameters: Sequence[JointParameter], draw: random.Random) -> None:
     others = [each for each in range(len(parameters[at].choices)) if each != choice[at]]
     choice[at] = draw.choice(others)
+
+
+def size_of(parameters: Sequence[JointParameter]) -> int:
+    """How many choices there are."""
+    return math.prod(len(each.choices) for each in parameters)
+
+
+def unknown_choice(
+    parameters: Sequence[JointParameter], known: Collection[Choice], draw: random.Random
+) -> Choice | None:
+    """A choice of the whole space that is not known, all alike likely; None where all are known.
+
+    Args:
+        parameters: what is chosen.
+        known: choices of these parameters.
+        draw: of random numbers.
+    """
+    sizes = [len(each.choices) for each in parameters]
+    if size_of(parameters) < 2 * len(known):
+        left = [choice for choice in product(*map(range, sizes)) if choice not in known]
+        return draw.choice(left) if left else None
+    while True:
+        choice = tuple(draw.randrange(size) for size in sizes)
+        if choice not in known:
+            return choice

@@ -19,7 +19,6 @@ from qexplorer.core.disk.contents import used
 from qexplorer.core.errors import QExplorerError
 from qexplorer.core.files import one_at_a_time
 from qexplorer.core.workspace import workspace
-from qexplorer.search.joint.joint_types import LOCAL
 from qexplorer.search.joint.space_types import JointParameter
 
 if TYPE_CHECKING:
@@ -116,11 +115,12 @@ class Study:
 
         return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
-    def ask(self, near: Callable[[random.Random], tuple[int, ...]] | None = None) -> AskedTrial:
-        """The next choice: what waits in the line, else what ``near`` draws near the front, or the sampler."""
+    def ask(self, drawn: Callable[[random.Random], tuple[int, ...] | None] | None = None) -> AskedTrial:
+        """The next choice: what waits in the line, else what ``drawn`` gives, or the sampler where that gives none."""
         draw = random.Random(f"{self.seed} {self._ended + len(self._open)}")  # noqa: S311 - a draw, and no secret
-        if self.sampler == LOCAL and near is not None and not self._waits():
-            self.enqueue(near(draw), "the search", again=True)
+        own = drawn(draw) if drawn is not None and not self._waits() else None
+        if own is not None:
+            self.enqueue(own, "the search", again=True)
         self._study.sampler = self._seeded(draw.randrange(2**31))
         trial = self._study.ask()
         chosen = [(each, trial.suggest_categorical(each.name, list(each.choices))) for each in self._parameters]

@@ -13,8 +13,8 @@ from qexplorer.core.errors import QExplorerError, RecipeError
 from qexplorer.core.recipe import Recipe
 from qexplorer.search.joint.elsewhere import TrialRunner
 from qexplorer.search.joint.guide import guide_of
-from qexplorer.search.joint.joint_types import BIT_OPERATIONS, WEIGHT_BYTES, JointReport, JointTrial
-from qexplorer.search.joint.neighbours import neighbour
+from qexplorer.search.joint.joint_types import BIT_OPERATIONS, LOCAL, WEIGHT_BYTES, JointReport, JointTrial
+from qexplorer.search.joint.neighbours import Choice, neighbour, size_of, unknown_choice
 from qexplorer.search.joint.racing import Rival, is_worse, stages
 from qexplorer.search.joint.space import recipe_for
 from qexplorer.search.joint.study import AskedTrial, Study
@@ -23,7 +23,8 @@ from qexplorer.search.sensitivity.distances import Yardstick, interval_of_mean
 
 __all__ = ["Trials", "judged"]
 
-_AGAIN = 40  # times in a row that what is known may be drawn before the space counts as searched
+_AGAIN = 3  # times in a row that a sampler may propose what is known before it is given something else
+_NEAR = 48  # neighbours that are drawn where none is foretold to be the best
 
 
 def judged(result: TrialResult, yard: Yardstick, quality: str, plain: float | None) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class Trials:
         study: it.
         runner: does them.
         base: what the space leaves as it is.
-        exhausted: whether nothing new is drawn any more.
+        exhausted: whether every choice is known.
     """
 
     empty: JointReport
@@ -64,10 +65,13 @@ class Trials:
     exhausted: bool = False
     _known: dict[tuple[int, ...], JointTrial] = field(default_factory=dict)
     _results: dict[int, TrialResult] = field(default_factory=dict)
+    _repeats: int = 0  # in a row, until now
 
     def __post_init__(self) -> None:
         for number, choice, facts in self.study.ended():
-            self._known.setdefault(choice, _trial(number, choice, facts))
+            self._repeats = self._repeats + 1 if choice in self._known else 0
+            if choice not in self._known:
+                self._known[choice] = _trial(number, choice, facts)
 
     def report(self) -> JointReport:
         """With all that have ended."""
@@ -88,7 +92,7 @@ class Trials:
             self._known[each.choice] = found[each.number]
             self._tell(each.number, found[each.number])
         for each in repeated:
-            self._tell(each.number, self._known[each.choice])
+            self._repeat(each)
 
     def _new(self) -> tuple[list[AskedTrial], list[AskedTrial]]:
         """Choices that are not known, and those that were drawn again meanwhile."""
@@ -99,21 +103,33 @@ class Trials:
         repeated: list[AskedTrial] = []
         most = min(self.runner.places, question.trials - len(self._known))
 
-        def near(draw: random.Random) -> tuple[int, ...]:
-            if guide is None:
-                return neighbour(front, found.parameters, draw)[1]
-            return guide.draw(front, self._known.keys() | new.keys(), draw)
+        def elsewhere(draw: random.Random) -> Choice | None:
+            return unknown_choice(found.parameters, self._known.keys() | new.keys(), draw)
 
-        while len(new) < most and len(repeated) < _AGAIN:
-            asked = self.study.ask(near if front and len(repeated) < _AGAIN // 2 else None)  # all near may be known
-            if asked.choice in self._known:
-                self._tell(asked.number, self._known[asked.choice])
-                repeated.append(asked)
+        def near(draw: random.Random) -> Choice | None:
+            taken = self._known.keys() | new.keys()
+            if front and guide is not None:
+                return guide.draw(front, taken, draw) or elsewhere(draw)
+            drawn = (neighbour(front, found.parameters, draw)[1] for _ in range(_NEAR if front else 0))
+            return next((choice for choice in drawn if choice not in taken), None) or elsewhere(draw)
+
+        while len(new) < most and len(self._known) + len(new) < size_of(found.parameters):
+            moved_on = elsewhere if self._repeats >= _AGAIN else None
+            asked = self.study.ask(near if question.sampler == LOCAL else moved_on)
+            known = asked.choice in self._known
+            self._repeats = self._repeats + 1 if known or asked.choice in new else 0
+            if known:
+                self._repeat(asked)
             elif asked.choice in new:
                 repeated.append(asked)
             else:
                 new[asked.choice] = asked
-        return list(new.values()), [each for each in repeated if each.choice not in self._known]
+        return list(new.values()), repeated
+
+    def _repeat(self, asked: AskedTrial) -> None:
+        """Answers a choice that was drawn again from what is known: it is no trial of its own, and costs none."""
+        known = self._known[asked.choice]
+        self.study.tell(asked.number, self._values(known), {"state": known.state, "same_as": known.number})
 
     def _begun(self, asked: AskedTrial) -> tuple[JointTrial, Recipe | None]:
         """The trial without results, and its recipe; None where its parts do not go together."""
@@ -175,10 +191,12 @@ class Trials:
         return [Rival(trial.cost(cost), self._results[trial.number].losses) for trial in front]
 
     def _tell(self, number: int, trial: JointTrial) -> None:
-        values = None
-        if trial.state == "measured":
-            values = (float(trial.quality or 0.0), trial.cost(self.empty.question.cost))
-        self.study.tell(number, values, _facts(trial))
+        self.study.tell(number, self._values(trial), _facts(trial))
+
+    def _values(self, trial: JointTrial) -> tuple[float, float] | None:
+        if trial.state != "measured":
+            return None
+        return float(trial.quality or 0.0), trial.cost(self.empty.question.cost)
 
 
 def _facts(trial: JointTrial) -> dict[str, Any]:

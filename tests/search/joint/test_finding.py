@@ -134,6 +134,28 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(report: JointReport, tmp_
     ]
 
 
+@pytest.mark.parametrize(("sampler", "drawn"), [("local", 8), ("tpe", 8 + 3 * 8)])
+def test_what_is_known_is_never_tried_again(
+    sampler: str,
+    drawn: int,
+    shared_workspace: Path,  # noqa: ARG001
+) -> None:
+    """Of a space of eight every recipe is tried once, whatever the sampler proposes, and then the search ends."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    found = qx.tune("tumour_mlp", **ASKED | {"per_layer": False, "trials": 40, "sampler": sampler})
+    assert len({trial.choice for trial in found.trials}) == len(found.trials) == 8
+    assert any("every recipe" in note for note in found.notes)
+    study = optuna.load_study(study_name=found.study, storage=JournalStorage(JournalFileBackend(found.storage)))
+    assert len(study.trials) <= drawn
+    known = {trial.number: trial.values for trial in study.trials if "same_as" not in trial.user_attrs}
+    assert known.keys() == {trial.number for trial in found.trials}
+    for trial in study.trials:
+        assert trial.values == known[trial.user_attrs.get("same_as", trial.number)]
+
+
 def test_charts_and_words_hold_what_was_found(report: JointReport) -> None:
     """Every measured trial a point, the front in order, an area that only grows, shares of choices."""
     rows = tried_rows(report, report.front[0].number)

@@ -9,6 +9,7 @@ import pytest
 
 from qexplorer.search.joint.guide import guide_of
 from qexplorer.search.joint.joint_types import JointTrial
+from qexplorer.search.joint.neighbours import unknown_choice
 from qexplorer.search.joint.space_types import JointParameter
 
 
@@ -55,6 +56,19 @@ def test_what_a_calibrator_did_where_it_was_tried_is_foretold_elsewhere() -> Non
     cost, loss = guide.foretold(good, other)
     assert cost == 640
     assert loss == pytest.approx(math.log(0.08 / 0.07), abs=1e-9)
+
+
+def test_where_all_neighbours_are_known_none_is_drawn() -> None:
+    """The search then goes elsewhere: any other choice may be drawn, each of them, until there is none."""
+    parameters = PARAMETERS[-2:]
+    everything = [(layer, calibrator) for layer in range(2) for calibrator in range(3)]
+    guide = guide_of(parameters, "weight_bytes", [_trial(0, (0, 0), 0.1, 700)])
+    assert guide is not None
+    assert guide.draw([(0, 0)], set(everything), random.Random(0)) is None
+    for left in (everything[:1], everything[1:3], everything[1:]):
+        known = set(everything) - set(left)
+        assert {unknown_choice(parameters, known, random.Random(seed)) for seed in range(99)} == set(left)
+    assert unknown_choice(parameters, everything, random.Random(0)) is None
 
 
 def test_without_anything_foretold_there_is_no_guide() -> None:

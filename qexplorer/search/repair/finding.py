@@ -37,7 +37,6 @@ from qexplorer.search.strangers import asked_of_child, in_child
 __all__ = ["MOST_TRIED", "find_repair", "repair_in_child"]
 
 _WORTH = 0.05  # of the loss at the beginning, that a remedy must win to be kept
-_DONE = 0.03  # of it, at which nothing more is tried
 _SOUND = 0.002  # loss (nats, or error over signal) below which a metric that does not drop is taken at its word
 _SOUND_ALONE = 2e-4  # of losses where no metric speaks: an error of 37 dB
 _LAYERS = 6  # that remedies are tried for
@@ -106,6 +105,19 @@ def _pays(before: SumsFound, after: SumsFound) -> bool:
     return not falls and won > max(_WORTH * before.saturating.loss, after.exact.loss - before.exact.loss)
 
 
+def _nothing_to_win(found: RepairReport, begin: float) -> bool:
+    """Whether not even a remedy that leaves no loss could be kept."""
+    return found.after.loss < _WORTH * begin
+
+
+def _told_why_it_stopped(found: RepairReport, begin: float) -> RepairReport:
+    said = (
+        f"what follows was not tried: the loss that is left, {found.after.loss:.3g}, is less than the twentieth of "
+        f"{begin:.3g} that a remedy must win to be kept"
+    )
+    return replace(found, notes=(*found.notes, said))
+
+
 def _is_sound(before: Evaluated) -> bool:
     """Whether there is nothing to win: the metric is float's, and answers hardly differ."""
     if before.metric_drop is None:
@@ -123,6 +135,7 @@ class _Repair:
     tell: Progress
     partly: Partly | None
     notes: list[str] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)  # digests of recipes that were tried
 
     def report(self) -> RepairReport:
         """Diagnoses, tries, keeps."""
@@ -228,6 +241,10 @@ class _Repair:
             for place, diagnosis in enumerate(targets):
                 share = 0.4 + 0.6 * place / max(len(targets), 1)
                 found = self._tried_for(diagnosis, found, ahead, begin, share)
+                if _nothing_to_win(found, begin):
+                    last = remedies_for(diagnosis)[-1].title
+                    ended = diagnosis is targets[-1] and bool(found.steps) and found.steps[-1].remedy == last
+                    return found if ended else _told_why_it_stopped(found, begin)
         return found
 
     def _tried_for(
@@ -237,8 +254,10 @@ class _Repair:
         recipe, asked = Recipe.parse(found.repaired), False
         remedies = remedies_for(diagnosis)
         for number, remedy in enumerate(remedies):
-            if found.after.loss <= _DONE * begin:
+            if _nothing_to_win(found, begin):
                 break
+            if self._was_tried(recipe, diagnosis, remedy):
+                continue
             self.tell(f"trying {remedy.title} for {diagnosis.layer or 'the whole model'}", share)
             if not asked:
                 ahead.ask(changes(recipe, diagnosis, remedies[number:]))
@@ -247,6 +266,13 @@ class _Repair:
             recipe, asked = changed or recipe, changed is None
             self._hand(found)
         return found
+
+    def _was_tried(self, recipe: Recipe, diagnosis: Diagnosis, remedy: Remedy) -> bool:
+        """Whether a remedy gives a recipe that was tried for another fault: what it wins is known."""
+        made = {each.digest for each in changes(recipe, diagnosis, [remedy])}
+        known = bool(made) and made <= self._seen
+        self._seen |= made
+        return known
 
     def _with_sums_tried(self, found: RepairReport, sums: SaturatingSums) -> RepairReport:
         """Remedies for sums that saturate, kept where these win more than exact ones lose."""

@@ -38,15 +38,21 @@ def _checked(recipe: Recipe, **update: Any) -> Recipe:
     return Recipe.model_validate(recipe.model_dump(by_alias=True) | update)
 
 
+def _is_rounded(recipe: Recipe, diagnosis: Diagnosis) -> bool:
+    """Whether there is a layer whose own grids can be changed: one that was put in float has none to mend."""
+    asked = recipe.for_layer(diagnosis.layer, diagnosis.op)
+    return bool(diagnosis.layer) and (asked.weights is not None or asked.activations is not None)
+
+
 def _per_channel(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
-    if recipe.weights is None or not diagnosis.layer:
+    if recipe.weights is None or not _is_rounded(recipe, diagnosis):
         return None
     return _rule(recipe, diagnosis.layer, *diagnosis.shares, weights={"granularity": "channel"})
 
 
 def _weights_in(format: str) -> Change:
     def change(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
-        if recipe.weights is None or recipe.weights.format != "int8" or not diagnosis.layer:
+        if recipe.weights is None or recipe.weights.format != "int8" or not _is_rounded(recipe, diagnosis):
             return None
         return _rule(recipe, diagnosis.layer, *diagnosis.shares, weights={"format": format})
 
@@ -67,7 +73,8 @@ def _with_algorithm(name: str, *, first: bool = False) -> Change:
 
 def _activations(**fields: Any) -> Change:
     def change(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
-        if recipe.activations is None or not diagnosis.layer or recipe.activations.mode != "static":
+        static = recipe.activations is not None and recipe.activations.mode == "static"
+        if not static or not _is_rounded(recipe, diagnosis):
             return None
         return _rule(recipe, diagnosis.layer, activations=fields)
 
@@ -75,7 +82,8 @@ def _activations(**fields: Any) -> Change:
 
 
 def _asymmetric(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
-    if recipe.activations is None or not recipe.activations.symmetric or not diagnosis.layer:
+    symmetric = recipe.activations is not None and recipe.activations.symmetric
+    if not symmetric or not _is_rounded(recipe, diagnosis):
         return None
     return _rule(recipe, diagnosis.layer, activations={"symmetric": False})
 
@@ -87,7 +95,9 @@ def _dynamic(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:  # noqa: AR
 
 
 def _float(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:
-    return _rule(recipe, diagnosis.layer, *diagnosis.shares, float=True) if diagnosis.layer else None
+    if not _is_rounded(recipe, diagnosis):
+        return None
+    return _rule(recipe, diagnosis.layer, *diagnosis.shares, float=True)
 
 
 _PER_CHANNEL = Remedy("a scale for each channel", _per_channel)

@@ -21,6 +21,7 @@ from qexplorer.search.allocation.elimination import Priced
 from qexplorer.search.allocation.hull import best_on_hull, hull
 from qexplorer.search.allocation.pairs import LOSS, PairTable, classes_of, pair_tables
 from qexplorer.search.allocation.problem import Allocation, AllocationProblem
+from qexplorer.search.allocation.unprinted import unprinted
 
 __all__ = ["greedy", "solve"]
 
@@ -36,8 +37,6 @@ def solve(problem: AllocationProblem, budgets: Mapping[str, float], *, seconds: 
         problem: what is to be chosen.
         budgets: the most that may be used of each resource.
         seconds: after so long the best that was found is taken.
-
-    HiGHS may print a line of its own to the standard output: a process whose output is read calls this in a child.
 
     Raises:
         InputError: no allocation is within the budgets, or a budget names no resource.
@@ -205,15 +204,15 @@ def _milp(
         row = program.row(problem.costs[name], name)
         size = max(float(np.abs(row).max()), 1e-300)
         rows.append((row / size, -np.inf, (budget + 1e-9 * max(abs(budget), 1.0)) / size))
-    found = milp(
-        program.row(problem.loss, LOSS) / unit,
-        constraints=LinearConstraint(
-            csr_array(np.stack([row for row, _, _ in rows])), [low for _, low, _ in rows], [high for _, _, high in rows]
-        ),
-        integrality=np.concatenate([np.ones(program.choices), np.zeros(program.columns - program.choices)]),
-        bounds=Bounds(0, 1),
-        options={"time_limit": seconds, "mip_rel_gap": 1e-7},
-    )
+    table, low, high = (np.stack(part) for part in zip(*rows, strict=True))
+    with unprinted():
+        found = milp(
+            program.row(problem.loss, LOSS) / unit,
+            constraints=LinearConstraint(csr_array(table), low, high),
+            integrality=np.concatenate([np.ones(program.choices), np.zeros(program.columns - program.choices)]),
+            bounds=Bounds(0, 1),
+            options={"time_limit": seconds, "mip_rel_gap": 1e-7},
+        )
     if found.x is None:
         raise _nothing_fits(problem, budgets)
     return program.chosen(found.x)

@@ -26,7 +26,8 @@ from qexplorer.search.repair.ahead import RemediesAhead, changes
 from qexplorer.search.repair.diagnosing import Evidence, diagnose
 from qexplorer.search.repair.remedies import Remedy, remedies_for
 from qexplorer.search.repair.repair_types import Diagnosis, Fault, RepairReport, RepairStep
-from qexplorer.search.repair.sums import SaturatingSums, SumsFound, diagnose_sums
+from qexplorer.search.repair.sums import SaturatingSums, diagnose_sums
+from qexplorer.search.repair.worth import WORTH, is_sound, nothing_to_win, pays, told_why_it_stopped
 from qexplorer.search.sensitivity.finding import find_sensitivity, yardstick_of
 from qexplorer.search.sensitivity.question import Inquiry, default_passes
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
@@ -36,9 +37,6 @@ from qexplorer.search.strangers import asked_of_child, in_child
 
 __all__ = ["MOST_TRIED", "find_repair", "repair_in_child"]
 
-_WORTH = 0.05  # of the loss at the beginning, that a remedy must win to be kept
-_SOUND = 0.002  # loss (nats, or error over signal) below which a metric that does not drop is taken at its word
-_SOUND_ALONE = 2e-4  # of losses where no metric speaks: an error of 37 dB
 _LAYERS = 6  # that remedies are tried for
 
 MOST_TRIED = 25
@@ -97,34 +95,6 @@ def repair_in_child(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return _Repair(asked.model, asked.data, recipe, asked.tell, asked.partly).report().to_json()
 
 
-def _pays(before: SumsFound, after: SumsFound) -> bool:
-    """Whether saturating sums win enough by a change, and more than exact sums lose."""
-    won = before.saturating.loss - after.saturating.loss
-    drops = [each.saturating.metric_drop for each in (before, after)]
-    falls = drops[0] is not None and drops[1] is not None and drops[1] > drops[0]
-    return not falls and won > max(_WORTH * before.saturating.loss, after.exact.loss - before.exact.loss)
-
-
-def _nothing_to_win(found: RepairReport, begin: float) -> bool:
-    """Whether not even a remedy that leaves no loss could be kept."""
-    return found.after.loss < _WORTH * begin
-
-
-def _told_why_it_stopped(found: RepairReport, begin: float) -> RepairReport:
-    said = (
-        f"what follows was not tried: the loss that is left, {found.after.loss:.3g}, is less than the twentieth of "
-        f"{begin:.3g} that a remedy must win to be kept"
-    )
-    return replace(found, notes=(*found.notes, said))
-
-
-def _is_sound(before: Evaluated) -> bool:
-    """Whether there is nothing to win: the metric is float's, and answers hardly differ."""
-    if before.metric_drop is None:
-        return before.loss < _SOUND_ALONE
-    return before.metric_drop <= 0 and before.loss < _SOUND
-
-
 @dataclass(slots=True)
 class _Repair:
     """One repair."""
@@ -150,7 +120,7 @@ class _Repair:
         diagnoses = self._diagnoses(seen, apart, statistics)
         saturated = diagnose_sums(summed)
         cuts = summed is not None and summed.at_fault
-        diagnoses = (*saturated, *diagnoses) if _is_sound(before) else (*diagnoses, *saturated)
+        diagnoses = (*saturated, *diagnoses) if is_sound(before) else (*diagnoses, *saturated)
         found = RepairReport(
             model=self.model.name,
             data=self.data.name,
@@ -170,7 +140,7 @@ class _Repair:
             saturating_after=summed.saturating.loss if summed is not None and cuts else None,
         )
         self._hand(found)
-        if not _is_sound(before):
+        if not is_sound(before):
             found = self._tried(found, verifier)
         elif not saturated:
             return replace(found, sound=True)
@@ -241,10 +211,10 @@ class _Repair:
             for place, diagnosis in enumerate(targets):
                 share = 0.4 + 0.6 * place / max(len(targets), 1)
                 found = self._tried_for(diagnosis, found, ahead, begin, share)
-                if _nothing_to_win(found, begin):
+                if nothing_to_win(found, begin):
                     last = remedies_for(diagnosis)[-1].title
                     ended = diagnosis is targets[-1] and bool(found.steps) and found.steps[-1].remedy == last
-                    return found if ended else _told_why_it_stopped(found, begin)
+                    return found if ended else told_why_it_stopped(found, begin)
         return found
 
     def _tried_for(
@@ -254,7 +224,7 @@ class _Repair:
         recipe, asked = Recipe.parse(found.repaired), False
         remedies = remedies_for(diagnosis)
         for number, remedy in enumerate(remedies):
-            if _nothing_to_win(found, begin):
+            if nothing_to_win(found, begin):
                 break
             if self._was_tried(recipe, diagnosis, remedy):
                 continue
@@ -288,7 +258,7 @@ class _Repair:
                     found, sums.verifier.evaluated, recipe, diagnosis, remedy, 0.0, bound=None
                 )
                 then = None if changed is None else sums.of(changed)
-                if changed is not None and then is not None and _pays(now, then):
+                if changed is not None and then is not None and pays(now, then):
                     recipe, now, found = changed, then, replace(after, saturating_after=then.saturating.loss)
                 elif changed is not None:
                     step = replace(step, kept=False, why="with sums that saturate it wins no more than it loses")
@@ -314,7 +284,7 @@ class _Repair:
         remedy: Remedy,
         begin: float,
         *,
-        bound: float | None = _WORTH,
+        bound: float | None = WORTH,
     ) -> tuple[Recipe | None, RepairStep, RepairReport]:
         """The changed recipe if it is kept, what to log, and the report."""
 

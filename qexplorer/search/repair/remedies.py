@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from qexplorer.core.errors import RecipeError
+from qexplorer.core.plugin_kinds.decisions import why_first
+from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import LayerRule, Recipe
+from qexplorer.core.recipe_words.faults import first_fault
 from qexplorer.search.repair.repair_types import Diagnosis, Fault
 
 __all__ = ["REMEDIES", "Remedy", "remedies_for"]
@@ -35,7 +41,10 @@ def _rule(recipe: Recipe, *layers: str, **fields: Any) -> Recipe:
 
 
 def _checked(recipe: Recipe, **update: Any) -> Recipe:
-    return Recipe.model_validate(recipe.model_dump(by_alias=True) | update)
+    try:
+        return Recipe.model_validate(recipe.model_dump(by_alias=True) | update)
+    except ValidationError as error:
+        raise RecipeError(first_fault(error, {"recipe": Recipe})) from None
 
 
 def _is_rounded(recipe: Recipe, diagnosis: Diagnosis) -> bool:
@@ -59,14 +68,20 @@ def _weights_in(format: str) -> Change:
     return change
 
 
+def _place(recipe: Recipe, name: str) -> int:
+    """How many of the recipe's algorithms must go before this one."""
+    decides = ALGORITHMS.get(name).decides
+    before = [at for at, each in enumerate(recipe.algorithms) if why_first(each.algorithm.decides, decides)]
+    return max(before, default=-1) + 1
+
+
 def _with_algorithm(name: str, *, first: bool = False) -> Change:
     def change(recipe: Recipe, diagnosis: Diagnosis) -> Recipe | None:  # noqa: ARG001 - algorithms are for all layers
         if any(each.algorithm.name == name for each in recipe.algorithms):
             return None
         there = [each.model_dump(by_alias=True) for each in recipe.algorithms]
-        plain = recipe.model_dump(by_alias=True)
-        plain["algorithms"] = [name, *there] if first else [*there, name]
-        return Recipe.model_validate(plain)
+        at = _place(recipe, name) if first else len(there)
+        return _checked(recipe, algorithms=[*there[:at], name, *there[at:]])
 
     return change
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from qexplorer.core.errors import InputError
 from qexplorer.search.allocation.exact import greedy, solve
 from qexplorer.search.allocation.hull import best_on_hull, hull
 from qexplorer.search.allocation.problem import AllocationProblem, PairTerm
+from qexplorer.search.allocation.unprinted import unprinted
 
 
 def _problem(seed: int, groups: int = 5, choices: int = 4, pairs: int = 0) -> AllocationProblem:
@@ -51,6 +55,28 @@ def test_the_exact_one_equals_brute_force(seed: int, pairs: int) -> None:
             found = solve(problem, budgets)
             assert problem.fits(found.chosen, budgets)
             assert found.loss == pytest.approx(least, rel=1e-6, abs=1e-9)
+
+
+def test_what_the_solver_prints_is_not_seen(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither at once nor from C's buffer later; what is printed around it is."""
+    import scipy.optimize
+
+    plain, c = scipy.optimize.milp, ctypes.CDLL(None)
+
+    def printing(*given: Any, **named: Any) -> Any:
+        os.write(1, b"from below\n")
+        c.printf(b"from C\n")
+        with unprinted():
+            c.printf(b"from another thread\n")
+        return plain(*given, **named)
+
+    monkeypatch.setattr(scipy.optimize, "milp", printing)
+    c.printf(b"before\n")
+    found = solve(_problem(2), {"bytes": 100.0})
+    c.printf(b"after\n")
+    c.fflush(None)
+    assert found.costs["bytes"] <= 100
+    assert capfd.readouterr() == ("before\nafter\n", "")
 
 
 @pytest.mark.parametrize("seed", range(8))

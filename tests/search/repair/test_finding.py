@@ -27,6 +27,7 @@ from qexplorer.search.repair.diagnosing import channels_apart, codes_taken
 from qexplorer.search.repair.finding import find_repair
 from qexplorer.search.repair.repair_types import Diagnosis, EvidenceBars, Fault, RepairReport
 from qexplorer.search.repair.sums import SumsFound, diagnose_sums
+from qexplorer.search.repair.worth import WORTH
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
 from tests.search.repair.broken import with_mismatched_concat, with_outlier_channel, with_saturating_pair, with_sink
 
@@ -164,10 +165,22 @@ def _words(report: RepairReport) -> None:
     assert len(step_cells(report)) == len(report.steps)
     assert len(diagnosis_cells(report)) == len(report.diagnoses)
     assert "won back" in repair_sentence(report)
+    _stops_in_time(report)
     rows = repair_rows(report)
     assert len(rows["way"]) == len(report.steps) + 1
     assert rows["way"][-1]["loss"] == pytest.approx(max(report.after.loss, 1e-7))
     assert Recipe.parse(report.repaired).digest != Recipe.parse(report.recipe).digest
+
+
+def _stops_in_time(report: RepairReport) -> None:
+    """No remedy is tried where none could win enough, no recipe twice, and what was left out is said."""
+    worth, left = WORTH * report.before.loss, report.before.loss
+    for step in report.steps:
+        assert left >= worth
+        left = step.loss if step.kept and step.loss is not None else left
+    assert any("not tried" in note for note in report.notes) == (left < worth)
+    tried = [(step.layer, step.remedy, step.loss) for step in report.steps if step.loss is not None]
+    assert len(set(tried)) == len(tried)
 
 
 def test_a_sound_model_is_left_as_it_is(shared_workspace: Path) -> None:  # noqa: ARG001

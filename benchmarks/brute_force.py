@@ -20,7 +20,7 @@ from qexplorer.search.allocation.problem import AllocationProblem, PairTerm
 __all__ = ["against_brute_force"]
 
 Float64 = NDArray[np.float64]
-LAYERS, CHOICES, SHARES = (4, 8), (3, 6), (0.0, 0.1, 0.35, 0.6, 0.9)
+LAYERS, CHOICES, SHARES = (4, 8), (3, 6), (0.1, 0.35, 0.8)
 _SAME = 1e-6  # relative difference of losses that counts as none: HiGHS stops there
 
 
@@ -72,8 +72,8 @@ def layers_of(seed: int, *, tied: bool, paired: bool) -> Layers:
             if len(set(group.tolist())) > 2:
                 group[group == group[b]] = group[a]
     group = np.unique(group, return_inverse=True)[1]
-    hurts, sizes = np.exp(rng.normal(0, 1.5, (layers, 1))), rng.integers(10, 4000, (layers, 1))
-    tables = {
+    hurts, sizes = np.exp(rng.normal(0, 1.5, (layers, 1))), rng.integers(10, 4000, (layers, 1)).astype(np.float64)
+    tables: dict[str, Float64] = {
         "loss": hurts * np.sort(rng.exponential(1.0, (layers, choices)))[:, ::-1],
         "weight_bytes": np.round(sizes * np.sort(rng.uniform(0.2, 1.0, (layers, choices)))),
         "latency_ms": rng.uniform(0.1, 1.0, (layers, 1)) * rng.uniform(0.6, 1.6, (layers, choices)),

@@ -58,6 +58,13 @@ def test_where_a_call_is_one_sample_what_it_answers_is_a_row() -> None:
     assert state.ndim == 1
 
 
+def test_the_last_batch_is_short_unless_asked_for_otherwise() -> None:
+    """Three samples, two a call."""
+    session = Doubler()
+    run_in_batches(session, {"x": np.zeros((3, 2), np.float32)}, batch=2, fixed_batch=None)
+    assert session.batches == [2, 1]
+
+
 @given(st.integers(1, 40), st.integers(1, 12), st.sampled_from(["free", "fixed", "pads"]))
 def test_every_sample_comes_back_once_in_order(n: int, size: int, kind: str) -> None:
     """Whatever the batch, outputs have one row per sample; a batch that is fixed, or to be padded, is always filled."""

@@ -96,6 +96,16 @@ def test_the_remedy_is_a_layout_and_a_size_that_would_do(
         fit_to_model(_data(x=np.zeros((4, *given), np.float32)), model)
 
 
+@pytest.mark.parametrize("given", [(6, 6, 3), (3, 6, 6), (6, 3, 6)])
+@pytest.mark.parametrize("expected", [(3, 8, None), (3, None, 8), (None, 8, 3), (8, None, 3)])
+def test_no_free_length_is_asked_for(given: tuple[int, ...], expected: tuple[int | None, ...]) -> None:
+    """A size is of two numbers."""
+    model = _model(TensorInfo("image", "float32", ("batch", *expected)))
+    with pytest.raises(DataError) as caught:
+        fit_to_model(_data(x=np.zeros((4, *given), np.float32)), model)
+    assert "None" not in caught.value.sentence
+
+
 @pytest.mark.parametrize(
     ("given", "expected", "order"),
     [
@@ -200,9 +210,9 @@ def test_fractions_are_not_cut_off_for_an_integer_input() -> None:
         DataError, match=r"^given\.npz: the input 'tokens' takes uint8, and the data holds fractions; allowed: whole"
     ):
         fit_to_model(_data(x=np.full((4, 3), 0.5)), tokens)
-    for value in (-1, 300):
-        with pytest.raises(DataError, match=rf"^given\.npz: .* from {value} to {value}; allowed: 0 to 255"):
-            fit_to_model(_data(x=np.full((4, 3), value)), tokens)
+    for low, high in ((-1, 7), (7, 300), (0, 256), (-1, 255)):
+        with pytest.raises(DataError, match=rf"^given\.npz: .* from {low} to {high}; allowed: 0 to 255"):
+            fit_to_model(_data(x=np.array([[low, 7, high]] * 4)), tokens)
 
 
 def test_labels_beyond_the_models_classes_are_refused() -> None:

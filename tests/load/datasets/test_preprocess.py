@@ -82,6 +82,35 @@ def test_images_that_stay_as_they_are_are_resized_where_their_pixels_are() -> No
         assert chosen.apply(np.zeros(shape, np.float32)).shape == expected
 
 
+@pytest.mark.parametrize(
+    ("layout", "shape", "order"),
+    [
+        (Layout.NHWC_TO_NCHW, (2, 4, 5, 3), (0, 3, 1, 2)),
+        (Layout.NCHW_TO_NHWC, (2, 3, 4, 5), (0, 2, 3, 1)),
+        (Layout.AS_IS, (2, 3, 4, 5), (0, 1, 2, 3)),
+    ],
+)
+def test_a_layout_moves_channels_and_nothing_else(
+    layout: Layout, shape: tuple[int, ...], order: tuple[int, ...]
+) -> None:
+    """To the front or to the end, in one piece of memory; a size is that of height and width, wherever they are."""
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = Preprocessing(layout=layout, scale=2.0).apply(x)
+    np.testing.assert_array_equal(found, 2 * np.transpose(x, order))
+    assert found.flags.c_contiguous
+    sized = Preprocessing(layout=layout, size=(8, 10)).apply(x)
+    place = {Layout.NCHW_TO_NHWC: 3}.get(layout, 1)
+    assert sized.shape == tuple(np.insert((2, 8, 10), place, 3))
+
+
+def test_a_channel_is_added_in_front_of_height_and_width() -> None:
+    """Of gray pictures."""
+    x = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    found = Preprocessing(layout=Layout.ADD_CHANNEL).apply(x)
+    assert found.shape == (2, 1, 3, 4)
+    np.testing.assert_array_equal(found[:, 0], x)
+
+
 def test_doing_nothing_keeps_type_and_memory() -> None:
     """Without any choice an array passes through untouched, whatever its type."""
     x = np.arange(6, dtype=np.int64).reshape(2, 3)
@@ -91,8 +120,9 @@ def test_doing_nothing_keeps_type_and_memory() -> None:
 @pytest.mark.parametrize(
     ("chosen", "shape", "words"),
     [
-        (Preprocessing(layout=Layout.ADD_CHANNEL), (2, 3, 4, 4), "choose the layout 'as_is'"),
-        (Preprocessing(layout=Layout.NHWC_TO_NCHW), (2, 4, 4), "choose the layout 'add_channel'"),
+        (Preprocessing(layout=Layout.ADD_CHANNEL), (2, 3, 4, 4), r"allowed: \(n, h, w\); choose the layout 'as_is'"),
+        (Preprocessing(layout=Layout.NHWC_TO_NCHW), (2, 4, 4), "allowed: four axes.*choose the layout 'add_channel'"),
+        (Preprocessing(layout=Layout.NCHW_TO_NHWC), (2, 4), "allowed: four axes.*choose the layout 'as_is'"),
         (Preprocessing(size=(4, 4)), (2, 30), "cannot be resized"),
         (Preprocessing(mean=(1.0, 2.0)), (2, 3, 4, 4), "2 values of 'mean'"),
         (Preprocessing(std=(1.0, 2.0)), (2,), "2 values of 'std' do not meet"),

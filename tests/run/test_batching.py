@@ -58,6 +58,25 @@ def test_where_a_call_is_one_sample_what_it_answers_is_a_row() -> None:
     assert state.ndim == 1
 
 
+class Finder(Doubler):
+    """A session that finds as many boxes as its sample says."""
+
+    output_names = ("boxes",)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Boxes of four numbers."""
+        count = int(feeds["x"][0])
+        return [np.full((count, 4), count, np.float32)]
+
+
+def test_answers_of_different_lengths_come_one_after_the_other() -> None:
+    """Where a call is one sample and what it finds has no row for it."""
+    (boxes,) = run_in_batches(Finder(), {"x": np.array([2, 3, 0])}, batch=1, fixed_batch=1)
+    assert boxes.tolist() == [2.0] * 8 + [3.0] * 12
+    (alike,) = run_in_batches(Finder(), {"x": np.array([2, 2])}, batch=1, fixed_batch=1)
+    assert alike.shape == (2, 8)
+
+
 def test_the_last_batch_is_short_unless_asked_for_otherwise() -> None:
     """Three samples, two a call."""
     session = Doubler()

@@ -13,7 +13,7 @@ from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
 from qexplorer.load.datasets.preprocess import Preprocessing
-from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split, too_large
+from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split, shortened, too_large
 from qexplorer.load.datasets.split import dataset_from, stratified_positions
 
 NOTHING = Preprocessing()
@@ -158,3 +158,19 @@ def test_a_task_that_needs_labels_says_which() -> None:
     said = r"^some: there are no labels; allowed: labels for the task classification: .*; choose the task similarity$"
     with pytest.raises(DataError, match=said):
         dataset_from(_raw(40, labelled=False), NOTHING, "classification")
+
+
+def test_an_array_that_holds_no_number_is_called_by_its_name() -> None:
+    """As the file has it."""
+    bad = np.array([[0, np.nan]], np.float32)
+    with pytest.raises(DataError, match=r"^f: 'pixels' has NaN at \[0, 1\]"):
+        checked_split({"pixels": bad}, None, None, "f")
+    assert checked_split({"pixels": np.zeros((1, 2), np.int64)}, None, None, "f").n == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(ValueError("a\n  b"), "a b"), (KeyError(), "KeyError"), (ValueError("x" * 500), "x" * 120)]
+)
+def test_what_a_reader_met_is_told_on_one_line(error: Exception, said: str) -> None:
+    """By its kind where it says nothing."""
+    assert shortened(error) == said

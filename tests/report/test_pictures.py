@@ -37,3 +37,15 @@ def test_one_grey_scale() -> None:
     assert second[0, 0, 0] == 255
     assert second[-1, -1, 0] == 0
     assert first[-1, -1, 0] == second[-1, 0, 0]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_see_through_is_no_colour(first: bool) -> None:
+    """Of four channels the first three are drawn, wherever the axis stands; colours stay apart."""
+    values = np.zeros((1, 8, 8, 4), np.float32)
+    values[..., 0], values[..., 1], values[..., 3] = 1.0, 0.5, 9.0
+    (picture,) = pictures(np.moveaxis(values, -1, 1) if first else values)
+    assert picture.shape == (96, 96, 3)
+    assert picture[0, 0].tolist() == [255, 127, 0]
+    (flat,) = pictures(np.full((1, 8, 8), 3.0, np.float32))
+    assert not flat.any(), "one value alone is the smallest"

@@ -107,3 +107,12 @@ def test_a_chart_that_is_taken_away_stands_alone() -> None:
     assert all(text in drawn for text in ("float, LiteRT", "net, digits"))
     same = saved_spec([window(1.0)], PANELS[0], colours, dict.fromkeys("ab", "float"))
     assert {row["line"] for row in same["data"]["values"]} == {"float (a)", "float (b)"}
+
+
+def test_a_band_needs_both_ends() -> None:
+    """A median without a tail has none, and a tail without a median is left as it is."""
+    side = LiveSide("float", 20, None, 2.5, 500.0, 0.4, 3.0, "estimated", 100)
+    assert frames([replace(window(1.0), sides={"a": side})])["latency"] == []
+    near = replace(side, p50_ms=2.0, p90_ms=5.9)
+    (row,) = frames([replace(window(1.0), sides={"a": near})])["latency"]
+    assert (row["low"], row["high"]) == (2.0, 5.9)

@@ -67,3 +67,16 @@ def test_strips_share_their_time_and_end_behind_what_they_show() -> None:
     assert [(row["t"], row["value"]) for row in first] == [(0.0, 1.0), (1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (4.0, 4.0)]
     assert info.left_out == 0
     assert info.n == 4
+
+
+def test_memory_that_was_not_seen_at_once_has_gaps() -> None:
+    """Looks without a value stay; a strip of none at all is left out; each name stands once for each look."""
+    looks = [UsageSample(i + 1.0, (50.0,), 10**6, (GpuSample(7.0, used),)) for i, used in enumerate((None, 2 * 10**9))]
+    info = usage_infos(comparison(float_run(usage=Usage.of(looks))))[0]
+    memory = next(strip for strip in info.strips if strip.name == "GPU 0 memory")
+    assert (memory.unit, list(memory.values)) == ("GB", [None, 2.0])
+    rows = [row for row in usage_spec(info)["datasets"]["looks"] if row["name"] == "GPU 0 memory"]
+    assert [row["t"] for row in rows] == [0.0, 1.0, 2.0]
+    none = [UsageSample(1.0, (50.0,), 10**6, (GpuSample(7.0, None),))]
+    names = [strip.name for strip in usage_infos(comparison(float_run(usage=Usage.of(none))))[0].strips]
+    assert "GPU 0 memory" not in names

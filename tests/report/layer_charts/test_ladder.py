@@ -150,3 +150,35 @@ def test_a_backend_is_told_against_what_stands_below_it() -> None:
 def test_a_share_that_no_digits_tell_apart_is_told_in_words(share: float, text: str) -> None:
     """Beyond four decimals."""
     assert percent(share) == text
+
+
+def test_a_rung_that_there_is_not_has_no_bar() -> None:
+    """Exact integers that cannot compute the graph; a simulation without classes, or that failed, says so."""
+    known = ladder()
+    none = replace(known, exact=ExactRung((gap(),), "PyTorch integer", 3, why_not="no layer is integer"))
+    assert [bar.name for bar in rung_bars(none)] == ["float", "simulated", "The onnxruntime"]
+    simulated = known.simulated
+    for changes, text in (
+        ({}, "98.0 % same class, SQNR 30.0 dB"),
+        ({"agreement": None}, "no classes, SQNR 30.0 dB"),
+        ({"sqnr_db": None}, "98.0 % same class"),
+        ({"failed": "no such file"}, "failed"),
+    ):
+        bar = rung_bars(replace(known, simulated=replace(simulated, **changes)))[1]
+        assert bar.text == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, True),
+        ({"sqnr_db": None}, False),
+        ({"relative": None}, False),
+    ],
+)
+def test_an_sqnr_is_told_with_its_relative_error(changes: dict[str, None], words: bool) -> None:
+    """Both or neither; where nothing is known nothing differs."""
+    found = replace(ladder().simulated, **changes)
+    assert ("the answers' SQNR is 30.0 dB (relative error 3.16 %)" in simulated_sentence(found)) is words
+    bare = replace(found, agreement=None, sqnr_db=None, layers=())
+    assert simulated_sentence(bare) == "nothing differs"

@@ -87,3 +87,31 @@ def test_the_table_has_bits_left_and_reasons() -> None:
     assert [row["layer"] for row in read] == ["a", "b", "c"]
     assert read[0]["int32 bits, any input"] == "22"
     assert read[2]["note"] == "depthwise: its kernel widens"
+
+
+def test_a_layer_that_was_not_sampled_has_no_share_of_saturated_sums() -> None:
+    """In per cent where it was; a layer that could saturate does so by bound alone; a bias has its reason."""
+    layers = (layer("a", saturated=0.25), layer("b", saturated=None), layer("c", bias_reason="its bias is long"))
+    rows = layer_rows(report(layers=layers))
+    assert [row["saturated on samples (%)"] for row in rows[:2]] == [25.0, None]
+    assert [row["note"] for row in rows] == ["", "", "its bias is long"]
+    assert arithmetic_bars(report(layers=layers[1:2]))[0].state == "could, by bound"
+    assert saturation_csv(report(layers=())) == ""
+
+
+def test_limits_stand_where_sums_no_longer_fit() -> None:
+    """One for pair sums, which are told as a multiple of what fits; 32 bits for accumulators; axes begin at 0."""
+    for spec, at in ((pair_spec(report(), ""), 1.0), (accumulator_spec(report(), ""), 32.0)):
+        assert spec["layer"][-1]["data"]["values"] == [{"at": at}]
+    assert accumulator_spec(report(), "")["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 33]
+    bits = accumulator_spec(report(layers=(layer("a", data_bits=None),)), "")["datasets"]["layers"]
+    assert [(row["bound"], row["data"]) for row in bits] == [(22, 0)]
+
+
+@pytest.mark.parametrize(("changed", "words"), [(1, "1 answer changed"), (0, "0 answers changed"), (None, None)])
+def test_what_changed_is_counted(changed: int | None, words: str | None) -> None:
+    """Where answers are classes; what is not known of outputs or of the metric is not said."""
+    text = saturation_sentence(report(changed=changed, worst_steps=None, exact=replace(report().exact, value=None)))
+    assert (words in text) if words else "changed" not in text
+    assert "outputs move" not in text
+    assert "exact sums" not in text

@@ -10,7 +10,7 @@ import pytest
 
 from qexplorer.machine.ceiling import Ceiling
 from qexplorer.measure.why.explanation import Calls, Cause, LayerTime, Part, Parts, Why
-from qexplorer.report.layer_charts.roofline import RooflineInfo, RoofPoint, roofline_info, roofline_spec
+from qexplorer.report.layer_charts.roofline import RooflineInfo, RoofPoint, _decade, roofline_info, roofline_spec
 from qexplorer.report.layer_charts.why import layer_times_info, part_times_info, times_spec
 from qexplorer.report.palette import FLOAT, backend_colour
 from qexplorer.report.why_table import why_rows
@@ -211,3 +211,64 @@ def test_only_layers_stand_in_pairs() -> None:
         [2.0, 0.5, 2.0, 3.0, 0.5]
     )
     assert layers["encoding"]["y"]["sort"] == ["a", "b"]
+
+
+def test_a_layer_has_the_bars_that_were_timed() -> None:
+    """One that runs in float alone, or in no float at all, has one; what it carries along is named in its title."""
+    known = layer("a", KernelKind.INTEGER, 0.5)
+    alone = replace(known, name="b", quantized_ms=None, kernel=None, layers=("b", "relu"))
+    moved = replace(known, name="c", float_ms=None, kind=KernelKind.MOVES, convert_ms=0.0)
+    untimed = replace(known, name="d", float_ms=None, quantized_ms=None)
+    info = layer_times_info(explained(known, alone, moved, untimed), "here")
+    assert [(s.group, s.run) for s in info.segments] == [
+        *(("a", "float"), ("a", "quantized")),
+        *(("b", "float"), ("c", "quantized")),
+    ]
+    assert [s.detail for s in info.segments if s.group in "ab"][1:] == ["Conv, runs as QLinearConv", "Conv, with relu"]
+    assert [s.part for s in info.segments if s.group == "c"] == [Part.OTHER]
+    assert (info.left_out, info.left_out_share) == (0, 0.0)
+    assert layer_times_info(explained(untimed), "here").segments == ()
+
+
+def test_bars_too_short_to_be_seen_are_left_out_with_their_share() -> None:
+    """Less than a three-hundredth of the longest: a layer that takes that is drawn."""
+    layers = [layer("long", KernelKind.INTEGER, 3.0, before=3.0)]
+    layers += [layer(f"s{i}", KernelKind.INTEGER, took, before=took) for i, took in enumerate((0.0101, 0.0099))]
+    info = layer_times_info(explained(*layers), "here")
+    assert list(dict.fromkeys(s.group for s in info.segments)) == ["long", "s0"]
+    assert info.left_out == 1
+    assert info.left_out_share == pytest.approx(0.0099 / (3.0 + 0.0101 + 0.0099))
+
+
+def test_a_call_that_was_not_profiled_has_no_bar() -> None:
+    """Parts of the other stand alone, end to end, with their shares."""
+    whole = explained()
+    info = part_times_info(replace(whole, float_parts=None), "here")
+    assert [(s.group, s.part, s.start, s.value) for s in info.segments] == [
+        ("quantized", Part.INTEGER, 0.0, 0.5),
+        ("quantized", Part.FLOAT, 0.5, 3.0),
+        ("quantized", Part.CONVERT, 3.5, 0.5),
+    ]
+    assert [s.detail for s in info.segments] == ["12.5 % of it", "75.0 % of it", "12.5 % of it"]
+    assert part_times_info(replace(whole, float_parts=None, quantized_parts=None), "here").segments == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "above"), [(1.0, 0.5, 2.0), (1.5, 1.0, 2.0), (2.0, 1.0, 5.0), (7.0, 5.0, 10.0), (0.3, 0.2, 0.5)]
+)
+def test_axes_end_at_the_next_round_number(value: float, below: float, above: float) -> None:
+    """Beyond the value, never on it."""
+    assert (_decade(value, -1), _decade(value, 1)) == (pytest.approx(below), pytest.approx(above))
+
+
+@pytest.mark.parametrize("missing", ["float_ms", "float_bytes", "macs"])
+def test_a_layer_without_work_bytes_or_time_is_no_point(missing: str) -> None:
+    """Under the roofs; its share is that of the roof that holds it down."""
+    known = layer("a", KernelKind.INTEGER, 0.5)
+    found = roofline_info(explained(replace(known, **{missing: None})), "here")
+    runs = [] if found is None else [point.run for point in found.points]
+    assert runs == ([] if missing == "macs" else ["quantized"])
+    whole = roofline_info(explained(known), "here")
+    assert whole is not None
+    first = whole.points[0]
+    assert first.share == pytest.approx(first.gops / min(100.0, 80.0 * first.intensity))

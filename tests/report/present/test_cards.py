@@ -176,3 +176,28 @@ def test_float_stands_for_the_backend_of_the_first_that_is_shown() -> None:
     assert "both on OpenVINO" in shown.cards[2].sentence
     assert "both on" not in shown.cards[1].sentence
     assert presentation(comparison(*runs), [elsewhere]).title == "net, on OpenVINO"
+
+
+def test_float_is_as_it_was_made_and_others_say_their_bits() -> None:
+    """On their cards; a recipe that is not known says nothing."""
+    run = quantized_run()
+    whole = comparison(float_run(), run, recipes={run.digest: "w8a8"})
+    assert [card.kind for card in presentation(whole, [run]).cards] == [
+        *("32 bits, as it was made", "8 bits instead of 32"),
+    ]
+    assert presentation(comparison(float_run(), run, recipes={}), [run]).cards[1].kind == ""
+
+
+def test_a_card_without_a_judgement_says_why() -> None:
+    """Float of a metric that compares with float is what the others are compared with; others have their reason."""
+    alike = replace(stated("agreement", 0.97, 100), ci95=(0.9, 0.99), enough=0.95)
+    none = replace(alike, value=None, ci95=None)
+    for mine, words in (
+        (None, "the others are compared with this one"),
+        (none, "the others are compared with this one"),
+        (replace(none, enough=None, reason="untrained"), "untrained"),
+        (replace(none, enough=None, reason=None), "not judged"),
+    ):
+        base, run = float_run(accuracy=mine), quantized_run(accuracy=alike)
+        first = presentation(comparison(base, run), [run]).cards[0].bars[0]
+        assert (first.text, first.words) == ("", words)

@@ -64,3 +64,30 @@ def test_the_curve_marks_calibrators_and_the_range_in_use() -> None:
     assert sorted(", ".join(row["text"] for row in rows if row["text"]).split(", ")) == sorted(titles.values())
     assert spec["layer"][-1]["data"]["values"] == [{"share": 0.5, "mse": 0.01, "name": "in use"}]
     assert {row["part"] for row in spec["datasets"]["curve"]} == {"rounding and clipping", "rounding", "clipping"}
+
+
+def test_parts_of_the_error_without_a_place_are_not_drawn() -> None:
+    """On a logarithmic axis, below a hundredth of the least error; the axis holds all that is drawn."""
+    curve = clip_curve(STATS, get_format("int4"), symmetric=True, calibrators=("minmax",))
+    spec = clip_curve_spec(curve, title="w", subtitle="int4", titles={})
+    rows, least = spec["datasets"]["curve"], min(point.error.mse for point in curve.points)
+    assert min(row["mse"] for row in rows) > 0.01 * least
+    assert all(row["mse"] > 0 for row in rows)
+    low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low == min(row["mse"] for row in rows)
+    assert high > max(row["mse"] for row in rows)
+    by_share = {(row["share"], row["part"]): row["mse"] for row in rows}
+    for point in curve.points:
+        whole = by_share.get((point.share, "rounding and clipping"))
+        assert whole is None or whole == point.error.mse
+        clipping = by_share.get((point.share, "clipping"))
+        assert clipping is None or clipping == point.error.clipping_mse
+    assert all("in use" not in str(layer) for layer in spec["layer"])
+
+
+def test_bars_stand_on_zero() -> None:
+    """Each from its own level, as high as its density."""
+    panel = after(STATS.histogram, GRID, "after")
+    spec = panel_spec(panel, shared_axes([panel]), "net")
+    assert spec["encoding"]["y2"] == {"datum": 0}
+    assert spec["encoding"]["y"]["scale"]["domain"][0] == 0

@@ -23,3 +23,11 @@ def test_the_spoiler_is_framed_and_infinity_is_no_colour() -> None:
     assert [row["spoils"] for row in rows] == [False, True]
     assert [row["sqnr_db"] for row in heat_rows(info)] == [None, 20.0]
     assert heat_spec(info)["encoding"]["color"]["field"] == "reach"
+
+
+def test_rows_are_as_many_as_are_needed() -> None:
+    """The last may be short."""
+    for count in (1, 3, 64, 65, 5120):
+        info = heat_info("w", [1.0] * count, None)
+        assert info.rows == max(cell.row for cell in info.cells) + 1
+        assert info.columns == max(cell.column for cell in info.cells) + 1

@@ -73,3 +73,11 @@ def test_csv() -> None:
     rows = channel_rows(channel_info("w", low, high, None))
     assert [row["channels"] for row in rows] == ["0", "1", "2", "3", "4"]
     assert [(row["low"], row["high"]) for row in rows] == list(zip(low, high, strict=True))
+
+
+def test_bars_of_several_channels_say_how_many() -> None:
+    """And name the first of them; one alone is its number."""
+    low, high = _ranges(600)
+    bars = channel_info("w", low, high, None).bars
+    assert bars[1].label == f"{len(bars[1].channels)} channels, such as {bars[1].channels[0]}"
+    assert channel_info("w", low[:2], high[:2], None).bars[1].label == "1"

@@ -60,3 +60,9 @@ def test_channels_that_lose_everything_are_counted() -> None:
     assert "412 of 512 channels round to nothing" in error_split_info(1, 0, 21.5, 0, None, (412, 512)).verdict
     assert "1 of 8 channels rounds to nothing" in error_split_info(1, 0, 21.5, 0, None, (1, 8)).verdict
     assert "nothing" not in error_split_info(1, 0, 21.5, 0, None, (0, 8)).verdict
+
+
+def test_a_fraction_has_its_digits() -> None:
+    """Down to a thousandth of a per cent."""
+    for fraction, words in ((1e-5, "0.001 % of the values"), (9e-6, "less than 0.001 % of the values"), (0.5, "50 %")):
+        assert words in error_split_info(1, 0, 10, fraction).verdict

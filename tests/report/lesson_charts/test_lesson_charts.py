@@ -15,6 +15,7 @@ from qexplorer.measure.lessons.pushing import pushing_of
 from qexplorer.measure.lessons.scale_walk import STEPS, walk_of
 from qexplorer.measure.lessons.stairs import staircase_of, trained
 from qexplorer.report.chart_files.saved_charts import chart_svg
+from qexplorer.report.lesson_charts import channels, choices
 from qexplorer.report.lesson_charts.channels import moved_sentence, moving_spec, range_rows, ranges_spec
 from qexplorer.report.lesson_charts.choices import (
     cells_rows,
@@ -211,3 +212,64 @@ def test_moved_channels_are_drawn_and_said(side: Side) -> None:
     assert f"with nothing moved {100 * found[0].error:.2f} %" in said or f"{100 * found[0].error:.1f} %" in said
     for each in (spec, ranges_spec(found[0], now, side)):
         assert chart_svg(each).startswith("<svg")
+
+
+def test_a_grid_of_up_to_seventeen_levels_is_drawn_as_a_whole() -> None:
+    """A finer one around the weight, or around its last level where the weight lies beyond."""
+    stairs = staircase_of(_lesson(), 3, 0, 0)
+    for count, whole in ((17, True), (18, False)):
+        some = replace(stairs, levels=tuple(range(count)), jumps=tuple(k + 0.5 for k in range(count - 1)))
+        low, high = window_of(some, 5.0)
+        assert (low, high) == ((-1.5, count + 0.5) if whole else (-1.0, 11.0))
+        assert window_of(some, 99.0) == ((-1.5, count + 0.5) if whole else (11.0, 23.0))
+
+
+def test_a_slope_ends_where_the_grid_does_and_not_where_the_picture_does() -> None:
+    """Inside of a fine grid it is 1 from edge to edge; at its end it falls to 0 there."""
+    fine = staircase_of(_lesson(), 8, 0, 0)
+    last = fine.levels[-1]
+
+    def through(at: float) -> list[tuple[float, int]]:
+        rows = derivative_spec(fine, at)["datasets"]["lines"]
+        return [(row["x"], row["y"]) for row in rows if row["kind"] == "straight through"]
+
+    assert through(0.0) == [(-6.0, 1), (6.0, 1)]
+    assert through(float(last)) == [(last - 6.0, 1), (last, 1), (last, 0), (last + 6.0, 0)]
+    assert through(float(fine.levels[0])) == [
+        *((fine.levels[0] - 6.0, 0), (fine.levels[0], 0)),
+        *((fine.levels[0], 1), (fine.levels[0] + 6.0, 1)),
+    ]
+    jumps = [row["x"] for row in derivative_spec(fine, 0.0)["datasets"]["jumps"]]
+    assert jumps == [k + 0.5 for k in range(-6, 6)]
+
+
+def test_weights_that_wait_are_told_by_how_far_they_have_moved() -> None:
+    """The farthest of those that are still in float; nothing of the kind at either end."""
+    found = pushing_of(_lesson(), 3, 2)
+    text = pushing_sentence(found, 7)
+    moved = np.abs(found.changes[7][7:]).max()
+    assert text.startswith(
+        f"7 of 18 weights are on the grid; those still in float have moved by up to {moved:.2g} steps"
+    )
+    assert f"{100 * found.pushed[7]:.2g} %, rounded to nearest {100 * found.nearest[7]:.2g} %" in text
+    assert pushing_sentence(found, 18).startswith("all 18 weights are on the grid: ")
+
+
+def test_what_a_scale_clips_is_a_share_of_the_weights() -> None:
+    """On both sides of the grid."""
+    walk = walk_of(_lesson(), 3)
+    narrow = replace(walk, path=np.full_like(walk.path, 1e-9))
+    assert "100.0 % of the weights are clipped" in walk_sentence(narrow, 3)
+    low, high = (walk.path[5] * end for end in walk.levels)
+    share = 100 * np.mean((walk.values < low) | (walk.values > high))
+    assert f"{share:.1f} % of the weights are clipped" in walk_sentence(walk, 5)
+
+
+def test_sums_stand_out_among_the_terms() -> None:
+    """Two of five; a percentage has two digits, or is whole from ten on."""
+    other = other_way(_lesson(), 3, *telling_cell(_lesson(), 3, range(5), range(18)))
+    assert other is not None
+    assert [row["sum"] for row in cost_rows(other)] == [False, False, True, False, True]
+    told = [choices._percent(value) for value in (-12.4, 9.5, 9.49, 0.123)]
+    assert told == ["12 %", "10 %", "9.5 %", "0.12 %"]
+    assert [channels._error(share) for share in (0.01, 0.0099)] == ["1.0 %", "0.99 %"]

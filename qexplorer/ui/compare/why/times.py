@@ -63,7 +63,9 @@ def _layers(why: Why, where: str, key: str) -> None:
     draw_chart(times_spec(info), key=f"why_layers_{key}")
     if info.left_out:
         much = percent_text(info.left_out_share, 1)
-        st.caption(f"{info.left_out} layers are not drawn: they take {much} of the quantized run.")
+        one = info.left_out == 1
+        which = "1 layer is not drawn: it takes" if one else f"{info.left_out} layers are not drawn: they take"
+        st.caption(f"{which} {much} of the quantized run.")
     st.caption("Profiling slows every kernel by some microseconds: these times are for comparing layers.")
 
 

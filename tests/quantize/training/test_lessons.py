@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qexplorer.core.dataset import Split
+from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.training.engine import train
 from qexplorer.quantize.training.judging import Judge
 from qexplorer.quantize.training.lessons import Lessons
 from qexplorer.quantize.training.losses import task_loss
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
-from qexplorer.quantize.training.parts import parts
+from qexplorer.quantize.training.parts import held_back_rows, parts
 from tests.quantize.support import run
 from tests.quantize.training.given_network import ONE, network, split, train_on
 
@@ -61,6 +62,14 @@ def test_some_samples_are_held_back_and_some_are_learned_from(n: int, share: flo
     learned, judged = parts(n, share, None)
     assert len(judged) == held
     assert sorted((*learned, *judged)) == list(range(n))
+
+
+def test_a_recipe_that_does_not_train_holds_nothing_back() -> None:
+    """And one that does holds back those that its own share says."""
+    samples = Split({"": np.zeros((40, 2), np.float32)})
+    data = DataSet("given", samples, samples.head(3), held_out=True, classes=(), digest="d")
+    assert held_back_rows(Recipe.parse("w8a8"), data).size == 0
+    np.testing.assert_array_equal(held_back_rows(Recipe.parse("w4a8-qat"), data), parts(40, 0.1, None)[1])
 
 
 def _lessons(options: TrainingOptions, labels: np.ndarray | None, loss: Any) -> tuple[Lessons, QuantizedNetwork, Any]:

@@ -140,3 +140,53 @@ def test_ranges_of_scales_of_either_sign_keep_their_signs() -> None:
     _, found = choice.settled()
     np.testing.assert_array_equal(found.zero_point, grid.zero_point)
     np.testing.assert_allclose(found.scale, 0.75 * grid.scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("share", "power"), [(0.2, 20.0), (0.4, 11 + 9 * 0.5**0.5), (0.6, 11.0), (1.0, 2.0)])
+def test_the_pull_sharpens_from_20_to_2_along_half_a_cosine(share: float, power: float) -> None:
+    """The mean of ``1 - |2 h - 1| ** beta`` (Nagel et al. 2020, equation 24), by hand for two values of ``h``."""
+    values, grid = _weight("int4", True, None, None)
+    choice = SoftRounding(values, grid)
+    h = np.where(np.arange(values.size).reshape(values.shape) % 2, 0.9, 0.4)
+    with torch.no_grad():
+        choice.choice.copy_(torch.from_numpy(np.log((h + 0.1) / (1.1 - h))))
+    wanted = 1 - (0.8**power + 0.2**power) / 2
+    assert float(choice.pull(share).detach()) == pytest.approx(wanted, rel=1e-4)
+    assert float(choice.pull(0.19).detach()) == 0.0
+    codes, _ = choice.settled()
+    up = np.floor(values / grid.scale) + (h >= 0.5)
+    assert np.array_equal(codes, np.clip(up, grid.qmin, grid.qmax))
+
+
+@pytest.mark.parametrize(("ends", "kept"), [(1.4, 1.0), (1.0, 1.0), (0.6, 0.6), (0.3, 0.3), (0.1, 0.3)])
+def test_a_range_narrows_to_three_tenths_and_grows_never(ends: float, kept: float) -> None:
+    """One factor for both ends where zero is the middle, and one for each where it is not."""
+    values, grid = _weight("int4", True, 0, None)
+    choice = OffsetRounding(values, grid)
+    assert choice.ends is not None
+    with torch.no_grad():
+        choice.ends.fill_(ends)
+    np.testing.assert_allclose(choice.settled()[1].scale, kept * grid.scale, rtol=1e-6)
+    values, grid = _weight("uint4", False, 0, None)
+    uneven = OffsetRounding(values, grid)
+    assert uneven.ends is not None
+    with torch.no_grad():
+        uneven.ends[0], uneven.ends[1] = ends, 1.0
+    found = uneven.settled()[1]
+    low, high = kept * grid.low, grid.high
+    np.testing.assert_allclose(found.scale, (high - low) / 15, rtol=1e-5)
+    np.testing.assert_array_equal(found.zero_point, np.rint(15 * -low / (high - low)))
+
+
+@pytest.mark.parametrize("offset", [-0.5, -0.3, 0.0, 0.3, 0.5, 2.0])
+def test_an_offset_moves_a_value_by_half_a_step_at_most(offset: float) -> None:
+    """Added in steps before rounding, on the grid of the plan where ranges do not learn."""
+    values, grid = _weight("int4", True, 0, None)
+    choice = OffsetRounding(values, grid, ranges=False)
+    with torch.no_grad():
+        choice.offset.fill_(offset)
+    codes, found = choice.settled()
+    assert found.scale is not None
+    np.testing.assert_array_equal(found.scale, grid.scale)
+    steps = values / grid.scale[:, None] + np.float32(min(offset, 0.5))
+    np.testing.assert_array_equal(codes, np.clip(np.rint(steps), grid.qmin, grid.qmax))

@@ -13,7 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.plugin_kinds.algorithm import Needs
 from qexplorer.core.recipe import Recipe
+from qexplorer.observe.collecting.collect import collect
+from qexplorer.quantize.changes.drafts import Materials, PlanDraft
+from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.training.engine import train
 from qexplorer.quantize.training.judging import Judge
 from qexplorer.quantize.training.lessons import Lessons
@@ -21,9 +25,12 @@ from qexplorer.quantize.training.losses import task_loss
 from qexplorer.quantize.training.network import QuantizedNetwork
 from qexplorer.quantize.training.options import TrainingOptions
 from qexplorer.quantize.training.parts import held_back_rows, parts
-from tests.quantize.support import run
-from tests.quantize.training.given_network import ONE, network, split, train_on
+from tests.made_up_algorithm import MadeUp
+from tests.quantize.graphs import Builder
+from tests.quantize.support import model_of, run
+from tests.quantize.training.given_network import LSQ, ONE, network, split, train_on
 
+SAMPLES = np.random.default_rng(0).normal(size=(12, 6)).astype(np.float32)
 CROSS_ENTROPY = task_loss("cross_entropy")
 
 
@@ -138,3 +145,25 @@ def test_progress_goes_from_nothing_to_all_of_the_steps() -> None:
     assert 0 <= shares[0] < 0.1
     assert 0.8 < shares[-1] < 1
     assert all(f"epoch {1 + int(3 * share + 1e-9)} of 3, loss " in text for text, share in steps)
+
+
+def test_a_batch_that_is_filled_up_counts_its_real_samples() -> None:
+    """Of a file that takes four samples at a time the losses on seven, and on three, are those of a file that takes
+    any number."""
+    found = []
+    for batch in ("n", 4):
+        b = Builder(2)
+        h = b.node("Relu", b.node("Gemm", b.input("x", (batch, 6)), b.normal(6, 8), b.normal(8)))
+        b.output(b.node("Gemm", h, b.normal(8, 3)), 2)
+        model, samples = model_of(b.model(), f"of {batch}"), Split({"x": SAMPLES})
+        asked = Recipe.parse("w3a8")
+        plan = make_plan(model, asked, collect(model, samples, threads=1))
+        algorithm: Any = MadeUp("entry", needs=Needs.DATA | Needs.GRADIENTS)
+        trainee = QuantizedNetwork(PlanDraft(model, asked, plan, Materials(), algorithm), learns=LSQ)
+        lessons = Lessons(trainee, model, None, replace(ONE, batch=4), 1, Judge())
+        rows = np.array([0, 5, 9, 2, 3, 7, 1])
+        lessons.teach(samples, rows, lambda *_: None)
+        values = [float(lessons.value(samples, part).detach()) for part in (rows[:4], rows[4:])]
+        found.append([*values, lessons.epoch(1, None, samples, rows).held_back])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+    assert found[0][2] == pytest.approx((4 * found[0][0] + 3 * found[0][1]) / 7, rel=1e-4)

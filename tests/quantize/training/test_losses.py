@@ -35,13 +35,31 @@ def test_losses_of_tasks() -> None:
         wanted = torch.nn.functional.cross_entropy(flat, labels.reshape(-1))
         torch.testing.assert_close(loss([scores], labels), wanted)
         ignored = labels.clone().reshape(-1)
-        ignored[0] = 255
         kept = torch.nn.functional.cross_entropy(flat[1:], labels.reshape(-1)[1:])
-        torch.testing.assert_close(loss([scores], ignored.reshape(shape)), kept)
+        for no_class in (255, 5, -1, -100):
+            ignored[0] = no_class
+            torch.testing.assert_close(loss([scores], ignored.reshape(shape)), kept)
     squares = task_loss("squared_error")
     assert squares is not None
     assert float(squares([torch.tensor([[1.0], [3.0]])], torch.tensor([0.0, 1.0], dtype=torch.float64))) == 2.5
     assert task_loss(None) is None
+
+
+def test_what_a_softmax_made_is_known_by_its_values() -> None:
+    """Scores between 0 and 1 that sum to 1 are probabilities; all others are logits, if only one rule is broken."""
+    loss, label = task_loss("cross_entropy"), torch.tensor([1])
+    assert loss is not None
+    for scores, probabilities in (
+        ([0.2, 0.5, 0.3], True),
+        ([0.2, 0.52, 0.3], True),  # of half precision
+        ([0.2, 0.6, 0.3], False),
+        ([-0.2, 0.7, 0.5], False),
+        ([-0.5, 1.2, 0.3], False),
+        ([0.0, 1.2, 0.0], False),
+    ):
+        given = torch.tensor([scores])
+        logits = given.log() if probabilities else given
+        torch.testing.assert_close(loss([given], label), torch.nn.functional.cross_entropy(logits, label))
 
 
 def test_labels_that_are_no_class_anywhere_are_no_loss() -> None:

@@ -131,7 +131,7 @@ def _common_length(inputs: Mapping[str, Array], where: str) -> int:
         listed = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
         raise DataError(f"the inputs differ in length: {listed}", where=where, allowed="the same number of samples")
     n = int(next(iter(lengths.values())))
-    if n == 0 or any(array.size == 0 for array in inputs.values()):
+    if any(array.size == 0 for array in inputs.values()):
         raise DataError("the data is empty", where=where, allowed="at least one sample with at least one value")
     return n
 
@@ -162,6 +162,6 @@ def checked_labels(labels: Array, n: int, where: str) -> Array:
         raise DataError(f"the labels are of type {labels.dtype}", where=where, allowed="booleans, integers and floats")
     if labels.size == 0:
         raise DataError(f"the labels have shape {labels.shape}", where=where, allowed="at least one number a sample")
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+    if not np.isfinite(labels).all():
         raise DataError("a label is not a finite number", where=where, allowed="finite numbers")
     return labels

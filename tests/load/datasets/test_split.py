@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from qexplorer.core.dataset import Split
 from qexplorer.core.errors import DataError
 from qexplorer.core.plugins import TASKS
+from qexplorer.load.datasets import raw as raw_module
 from qexplorer.load.datasets.preprocess import Preprocessing
 from qexplorer.load.datasets.raw import RawData, checked_labels, checked_split, shortened, too_large
 from qexplorer.load.datasets.split import dataset_from, stratified_positions
@@ -174,3 +175,45 @@ def test_an_array_that_holds_no_number_is_called_by_its_name() -> None:
 def test_what_a_reader_met_is_told_on_one_line(error: Exception, said: str) -> None:
     """By its kind where it says nothing."""
     assert shortened(error) == said
+
+
+@pytest.mark.parametrize("kind", ["complex64", "complex128", "longdouble", "datetime64[s]", "U1", "S1"])
+def test_numbers_are_truths_integers_and_floats_of_eight_bytes_at_most(kind: str) -> None:
+    """In samples and in labels alike; the smallest and the largest of those are taken."""
+    array = np.zeros(3, kind)
+    with pytest.raises(DataError, match=r"^f: 'x' holds values of type .*; allowed: booleans, integers and floats"):
+        checked_split({"": array[:, None]}, None, None, "f")
+    with pytest.raises(DataError, match=r"^f: the labels are of type .*; allowed: booleans, integers and floats"):
+        checked_labels(array, 3, "f")
+    for taken in ("bool", "int8", "uint64", "float16", "float64"):
+        assert checked_split({"": np.zeros((3, 1), taken)}, np.ones(3, taken), None, "f").n == 3
+
+
+@pytest.mark.parametrize("place", range(12))
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_found_wherever_it_stands(place: int, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any piece of the array, with its position."""
+    monkeypatch.setattr(raw_module, "_PIECE", 5)
+    x = np.zeros((3, 2, 2))
+    x.reshape(-1)[place] = bad
+    index = ", ".join(map(str, np.unravel_index(place, x.shape)))
+    what = "NaN" if np.isnan(bad) else "an infinite value"
+    with pytest.raises(DataError, match=rf"^f: 'x' has {what} at \[{index}\]; allowed: finite numbers"):
+        checked_split({"": x}, None, None, "f")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "n"),
+    [({"a": (3, 2), "b": (3,)}, 3), ({"a": (), "b": (3, 1)}, 3), ({"a": (1, 4)}, 1), ({"a": (1, 4), "b": ()}, 1)],
+)
+def test_as_many_samples_as_the_arrays_have_rows(inputs: dict[str, tuple[int, ...]], n: int) -> None:
+    """Numbers without an axis stand for all of them."""
+    found = checked_split({name: np.zeros(shape) for name, shape in inputs.items()}, None, None, "f")
+    assert {array.shape[0] for array in found.inputs.values()} == {n}
+    assert found.n == n
+
+
+def test_without_arrays_there_are_no_samples() -> None:
+    """And no reason to ask what they hold."""
+    with pytest.raises(DataError, match=r"^f: there are no samples; allowed: an array called 'x'"):
+        checked_split({}, None, None, "f")

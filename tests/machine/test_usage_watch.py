@@ -61,6 +61,14 @@ def test_work_is_seen_as_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sampler.sample().cpu_percent == (0.0, 100.0)
 
 
+def test_a_processor_that_comes_meanwhile_is_seen_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that a look before knew nothing of nothing can be said."""
+    ticks = iter([[(0.0, 0.0)], [(1.0, 2.0), (5.0, 5.0)], [(1.0, 3.0), (6.0, 6.0)]])
+    monkeypatch.setattr(usage, "_times", lambda: next(ticks))
+    sampler = UsageSampler()
+    assert [sampler.sample().cpu_percent for _ in range(2)] == [(50.0,), (0.0, 100.0)]
+
+
 def test_a_process_that_is_gone_has_no_memory() -> None:
     """After its end a process has no resident bytes, and looking goes on."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
@@ -126,7 +134,9 @@ def test_a_log_looks_until_it_is_stopped() -> None:
     while len(log._samples) < 3:
         pass
     found = log.stop()
-    assert found.n >= 3
+    assert log._thread is not None
+    assert not log._thread.is_alive()
+    assert found.n == len(log._samples) >= 3
     assert found.peak_rss_bytes is not None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from qexplorer.measure.fidelity.gate import Difference
 from qexplorer.measure.judging import Judged, _fidelity
 from qexplorer.measure.metrics.results import Scored
 from qexplorer.measure.timing.latency import Timed
-from qexplorer.measure.variant import Variant, float_variant, subject_of
+from qexplorer.measure.variant import Variant, float_variant, quantized_variant, subject_of
 from tests.measure.models import data_set, make_cnn
 
 RUNS = tuple(
@@ -216,3 +218,19 @@ def test_a_reader_is_told_what_was_compared_on(model: Model) -> None:
     assert "layers" not in summarise_model(model)
     assert summarise_model(model)["sha256"] == model.sha256
     assert _bytes_written(model, subject, 3) == 2 * 10 * 3 * 8 * 8 * 4 + 3 * model.file_bytes
+
+
+@pytest.mark.parametrize(("treatments", "dynamic"), [([], False), (["float", "static"], False), (["dynamic"], True)])
+def test_a_quantized_model_is_a_variant_of_its_recipe_s_name(treatments: list[str], *, dynamic: bool) -> None:
+    """Unless it is called otherwise; it depends on the batch where any layer finds its ranges in every call."""
+    q: Any = SimpleNamespace(
+        plan=SimpleNamespace(layers=[SimpleNamespace(treatment=each) for each in (*treatments, "float")]),
+        recipe=SimpleNamespace(name="mine"),
+        digest="d",
+        path=Path("a.onnx"),
+        size=Size(9, 4),
+        output_scales={"y": 0.5},
+    )
+    found = Variant("mine", "d", Path("a.onnx"), Size(9, 4), {"y": 0.5}, False, dynamic)
+    assert quantized_variant(q) == found
+    assert quantized_variant(q, "today") == replace(found, recipe="today")

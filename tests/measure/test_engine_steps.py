@@ -154,3 +154,26 @@ def test_everything_that_was_announced_counts(cnn: Model, int8: Variant, monkeyp
     engine._board.tell("more")
     assert told[-1].done == pytest.approx(4 / 6)
     assert [run.reason for run in engine.runs() if run.recipe == "broken"] == ["it cannot be applied"]
+
+
+def test_what_is_prepared_while_times_are_taken_is_told_of_its_file(
+    cnn: Model, int8: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of no other; when it is over there is nothing to wait for."""
+    seen: list[list[str]] = []
+
+    def times(_: object, backend: str, *__: object, on_wait: OnWait, **___: object) -> dict[str, Any]:
+        for wait in (Wait(str(int8.path), 8), Wait("another.onnx", 8), Wait(str(cnn.path), None), None):
+            on_wait(wait)
+            seen.append([digest for name, digest in engine._waits if name == backend])
+        return {}
+
+    monkeypatch.setattr(engines, "judge_variant", lambda *_, **__: Judged())
+    monkeypatch.setattr(engines, "time_variants", times)
+    with Engine(subject_of(cnn, data_set(4), None), {}, Effort.QUICK, Board(None, None), None) as engine:
+        engine.expect(["onnxruntime"], ["a recipe"])
+        engine.submit("onnxruntime", float_variant(cnn), "float")
+        engine.submit("onnxruntime", int8, "a recipe")
+        engine.finish_judging()
+        engine.time_all(["onnxruntime"])
+    assert seen == [[int8.digest], [], [float_variant(cnn).digest], []]

@@ -15,12 +15,14 @@ import onnx
 import pytest
 
 from qexplorer.core.dataset import DataSet, Split
+from qexplorer.core.files import write_sealed
 from qexplorer.core.model import Model
 from qexplorer.core.workspace import workspace
 from qexplorer.machine import conditions as of_machine
-from qexplorer.measure import judging
+from qexplorer.measure import judged_before, judging
 from qexplorer.measure.judged_before import KeptJudgement, read_judged, write_judged
 from qexplorer.measure.judging import Judged, judge_variant, samples_digest
+from qexplorer.measure.kept import kept_path, read_kept, write_kept
 from qexplorer.measure.scoring import Scoring, keep_labels, read_outputs
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.variant import Subject, Variant, float_variant, subject_of
@@ -193,3 +195,41 @@ def test_answers_that_a_file_would_change_are_not_kept() -> None:
         made_from = {"answers in": np.dtype(dtype).name}
         write_judged(made_from, KeptJudgement({}, {}, [np.ones(2, dtype)]))
         assert (read_judged(made_from) is not None) == kept
+
+
+def test_a_finding_is_kept_under_all_that_it_was_made_from() -> None:
+    """By kind too; what is no finding, or cut off, is none."""
+    path = kept_path("trials", ["d", 1])
+    assert read_kept(path) is None
+    write_kept(path, {"a": [1, 2.5, None]})
+    assert read_kept(path) == {"a": [1, 2.5, None]}
+    others = {kept_path("trials", ["d", 2]), kept_path("others", ["d", 1]), kept_path("trials", ["d", 1])}
+    assert len(others | {path}) == 3
+    whole = path.read_bytes()
+    for content in (whole[:-3], b"", b"{}"):
+        path.write_bytes(content)
+        assert read_kept(path) is None
+    write_sealed(path, b"[1, 2]")
+    assert read_kept(path) is None
+
+
+def test_answers_that_are_too_many_are_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All outputs together; scores and answers come back by their names and in their order."""
+    monkeypatch.setattr(judged_before, "_MOST_BYTES", 24)
+    answers = [np.arange(2, dtype=np.float32), np.arange(4, dtype=np.float32)]
+    scores = {"accuracy": np.ones((2, 1)), "sqnr": np.zeros((2, 2))}
+    write_judged("fits", KeptJudgement({"notes": []}, scores, answers))
+    found = read_judged("fits")
+    assert found is not None
+    assert found.answers is not None
+    assert found.value == {"notes": []}
+    assert [each.tolist() for each in found.answers] == [[0, 1], [0, 1, 2, 3]]
+    assert {name: each.tolist() for name, each in found.scores.items()} == {k: v.tolist() for k, v in scores.items()}
+    write_judged("too large", KeptJudgement({}, {}, [*answers, np.zeros(1, np.float32)]))
+    assert read_judged("too large") is None
+    write_judged("none", KeptJudgement({}, {}, None))
+    assert (read_judged("none") or found).answers is None
+    write_judged("empty", KeptJudgement({}, {}, []))
+    assert (read_judged("empty") or found).answers == []

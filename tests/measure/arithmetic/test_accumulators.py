@@ -21,7 +21,10 @@ def test_every_integer_layer_is_looked_at_and_stays_within_its_bound(shared_work
     """All layers that multiply codes are there, each sum is counted, and none is beyond what any input can bring."""
     model = qx.load("tumour_mlp")
     data = fit_to_model(qx.data("tumour"), model)
-    found = accumulators(model, Recipe.parse("w8a8"), data)
+    told: list[float] = []
+    found = accumulators(model, Recipe.parse("w8a8"), data, progress=lambda _, done: told.append(done))
+    assert told == sorted(told)
+    assert 0.5 < told[-1] <= 1
     graph = onnx.load(str(qx.quantize(model, "w8a8", data).path))
     bounds = {layer.name: accumulator_bound(layer).largest for layer in integer_layers(graph)[0]}
     assert [layer.layer for layer in found.layers] == list(bounds)

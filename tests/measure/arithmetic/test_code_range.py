@@ -79,6 +79,45 @@ def test_moving_data_keeps_the_bounds_on_the_same_grid_alone() -> None:
     assert code_range("q", graph(relu), UINT8) == UINT8
 
 
+@pytest.mark.parametrize(
+    ("op", "settings", "kept"),
+    [
+        ("Flatten", {}, True),
+        ("Transpose", {}, True),
+        ("Squeeze", {}, True),
+        ("Identity", {}, True),
+        ("AveragePool", {"kernel_shape": [1]}, False),
+        ("Sigmoid", {}, False),
+    ],
+)
+def test_what_moves_values_alone_keeps_their_bounds(op: str, settings: dict[str, Any], *, kept: bool) -> None:
+    """What computes other values may make any of them; so may the same grid with another zero point."""
+    nodes = [
+        CLIP,
+        helper.make_node("QuantizeLinear", ["b", "s", "z"], ["bq"]),
+        helper.make_node("DequantizeLinear", ["bq", "s", "z"], ["c"]),
+        helper.make_node(op, ["c"], ["d"], **settings),
+        helper.make_node("QuantizeLinear", ["d", "s", "z"], ["moved"]),
+        helper.make_node("QuantizeLinear", ["d", "s", "y"], ["other"]),
+    ]
+    index = graph(*nodes, bounds=(0.0, 6.0))
+    assert code_range("moved", index, UINT8) == ((10, 70) if kept else UINT8)
+    assert code_range("other", index, UINT8) == UINT8
+
+
+def test_bounds_that_are_not_known_bound_nothing() -> None:
+    """Either end, or the scale behind it, may come as the graph runs; scales by channel have no one code for an end; a
+    grid without a zero point begins at 0."""
+    for ends in (["bound0", "x"], ["x", "bound0"]):
+        index = graph(helper.make_node("Clip", ["a", *ends], ["b"]), bounds=(0.0,))
+        assert code_range("codes", index, UINT8) == UINT8
+    nodes = [CLIP, *(helper.make_node("QuantizeLinear", ["b", s], [f"by {s}"]) for s in ("s", "x", "several"))]
+    index = graph(*nodes, bounds=(-1.0, 6.0))
+    index.initializers["several"] = numpy_helper.from_array(np.float32([0.1, 0.2]), "several")
+    found = [code_range(f"by {s}", index, UINT8) for s in ("s", "x", "several")]
+    assert found == [(0, 60), UINT8, UINT8]
+
+
 def test_padding_is_a_code_that_can_come() -> None:
     """A convolution pads with the zero point, also where every value lies above it."""
     model = conv_graph(np.ones((1, 1, 1, 1), np.int8), zero=3)

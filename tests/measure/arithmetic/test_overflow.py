@@ -107,3 +107,86 @@ def test_layers_that_multiply_floats_are_left_out_with_the_reason() -> None:
     layers, left = integer_layers(model)
     assert layers == ()
     assert left == (("layer", "its weight is no constant of codes"),)
+
+
+def _gemm(**settings: object) -> onnx.ModelProto:
+    """A product with these attributes."""
+    model = gemm_graph(np.arange(8, dtype=np.int8).reshape(2, 4))
+    _node(model).attribute.extend(helper.make_attribute(name, value) for name, value in settings.items())
+    return model
+
+
+def _node(model: onnx.ModelProto, op: str = "Gemm", place: int = 0) -> onnx.NodeProto:
+    return [node for node in model.graph.node if node.op_type == op][place]
+
+
+def _with(model: onnx.ModelProto, **constants: object) -> onnx.ModelProto:
+    """The model with other constants."""
+    for item in model.graph.initializer:
+        if item.name in constants:
+            item.CopyFrom(numpy_helper.from_array(np.asarray(constants[item.name]), item.name))
+    return model
+
+
+def _from_floats(model: onnx.ModelProto) -> onnx.ModelProto:
+    _node(model).input[0] = "x"
+    return model
+
+
+def _by_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
+    _node(model, "DequantizeLinear", 1).attribute.append(helper.make_attribute("block_size", 2))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (_from_floats(_gemm()), "its input is no tensor of codes"),
+        (_gemm(transA=1), "it scales or transposes its input"),
+        (_gemm(alpha=0.5), "it scales or transposes its input"),
+        (_with(_gemm(), xs=np.float32([0.1, 0.2])), "its scales are finer than one for each channel"),
+        (_by_blocks(_gemm()), "its scales are finer than one for each channel"),
+        (_with(_gemm(), w=np.zeros((2, 2, 2), np.int8)), "its weight has more than two axes"),
+        (_with(_gemm(), xz=np.int32(0)), "no integer kernel multiplies int32 codes"),
+        (_gemm(transA=0, alpha=1.0), None),
+    ],
+)
+def test_what_is_no_integer_layer_says_why(model: onnx.ModelProto, why: str | None) -> None:
+    """By its input, its attributes, its scales, its shape and its type."""
+    layers, left = integer_layers(model)
+    assert left == (() if why is None else (("layer", why),))
+    assert len(layers) == (why is None)
+
+
+def test_a_layer_is_read_as_kernels_take_it() -> None:
+    """Scales, zero points and biases of one value count for every channel; a transposed weight is turned; codes
+    without a zero point are unsigned and begin at 0."""
+    model = _with(_gemm(), ws=np.float32(0.25), wz=np.int8(3), xz=np.uint8(7))
+    (layer,), _ = integer_layers(model)
+    assert layer.weight.tolist() == [[[0, 1, 2, 3], [4, 5, 6, 7]]]
+    assert (layer.weight_scale.tolist(), layer.weight_zero.tolist()) == ([0.25] * 4, [3] * 4)
+    assert (layer.code_type, layer.low, layer.high, layer.zero, layer.weight_type) == ("uint8", 0, 255, 7, "int8")
+    assert layer.step == pytest.approx([0.0125] * 4)
+    (turned,), _ = integer_layers(_gemm(transB=1))
+    assert turned.weight.tolist() == [[[0, 4], [1, 5], [2, 6], [3, 7]]]
+    del _node(model, "DequantizeLinear").input[2]
+    (bare,), _ = integer_layers(model)
+    assert (bare.code_type, bare.zero, bare.low) == ("uint8", 0, 0)
+    biased = gemm_graph(np.ones((2, 1), np.int8), bias=np.array([5], np.int32))
+    _node(biased).input[2] = "bs"
+    (plain,), _ = integer_layers(biased)
+    assert (plain.bias, plain.float_bias) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "groups", "depthwise"),
+    [((4, 1, 3, 3), 4, True), ((4, 1, 3, 3), 1, False), ((4, 2, 3, 3), 2, False), ((4, 1, 1, 1), 4, True)],
+)
+def test_a_layer_is_depthwise_where_each_output_reads_one_channel(
+    shape: tuple[int, ...], groups: int, *, depthwise: bool
+) -> None:
+    """Of several; a convolution of one channel is none, nor a product."""
+    (layer,), _ = integer_layers(conv_graph(np.ones(shape, np.int8), group=groups))
+    assert layer.depthwise is depthwise
+    (product_layer,), _ = integer_layers(_gemm())
+    assert not product_layer.depthwise

@@ -188,6 +188,7 @@ def test_digits_at_eight_bits_saturate_and_at_seven_do_not() -> None:
     assert found.switch.ratio is not None
     assert found.switch.ratio_ci95 is not None
     assert told == sorted(told)
+    assert 0.9 <= told[-1] <= 1
     assert kept_saturation(found.digest, data.digest, 60) == found
     assert SaturationReport.from_json(found.to_json()) == found
     assert kept_saturation(found.digest, data.digest, 61) is None

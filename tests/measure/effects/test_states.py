@@ -10,6 +10,7 @@ import pytest
 
 from qexplorer.core.formats import get_format
 from qexplorer.core.grid import Grid
+from qexplorer.measure.effects.effect_types import AlgorithmEffect, EffectReport, LayerEffect
 from qexplorer.measure.effects.effects import _state
 from qexplorer.measure.effects.layer_outputs import Errors, Powers
 from qexplorer.measure.effects.weight_states import CodedWeight, moved_codes
@@ -77,3 +78,19 @@ def test_powers_are_sums_over_what_is_finite() -> None:
     assert (powers.signal, powers.error, powers.count, powers.sqnr_db, powers.mse) == (9.0, 0.0, 1, None, 0.0)
     powers.add(np.array([1.0], np.float16), np.array([0.0], np.float32))
     assert (powers.sqnr_db, powers.mse) == (pytest.approx(10.0), 0.5)
+
+
+def test_an_effect_is_found_by_its_name_and_gains_what_its_output_does() -> None:
+    """In dB; None where either side has none, and nothing under another name."""
+    states = [_state(weight(), Errors(inside={"y": Powers(400.0, error, 8)})) for error in (4.0, 40.0, 0.0)]
+    layers = tuple(
+        LayerEffect(name, "Conv", before, after, None, None, None, "")
+        for name, before, after in zip("abc", states[1:] + states[:1], states[:1] * 2 + states[1:2], strict=True)
+    )
+    effect = AlgorithmEffect("gptq", "GPTQ", "w4", None, None, None, layers)
+    report = EffectReport("d", "m", "w4-gptq", "noise", 8, (replace(effect, algorithm="hqq"), effect))
+    assert [layer.gain_db and round(layer.gain_db, 6) for layer in layers] == [10.0, None, -10.0]
+    assert effect.layer("b") is layers[1]
+    assert effect.layer("d") is None
+    assert report.of("gptq") is effect
+    assert report.of("awq") is None

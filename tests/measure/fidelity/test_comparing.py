@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity import comparing
 from qexplorer.measure.fidelity.batches import batches_to_look_at
-from qexplorer.measure.fidelity.comparing import EXACT, Answered, Question, answers_of, asked_of, compare, exact_of
+from qexplorer.measure.fidelity.comparing import (
+    EXACT,
+    SIMULATION,
+    Answered,
+    Question,
+    answers_of,
+    asked_of,
+    compare,
+    exact_of,
+)
 from qexplorer.measure.fidelity.gate import Difference
-from qexplorer.run.protocol import Backend, Mode, SessionOptions
+from qexplorer.measure.scratch import keep_samples
+from qexplorer.run.protocol import Backend, Mode, Preparation, SessionOptions
 from qexplorer.run.registry import BACKENDS, exact_integers, reference
 from tests.measure.models import SHAPE, make_cnn, quantized
 
@@ -123,3 +135,112 @@ def test_exact_integers_are_asked_where_one_batch_size_of_several_is_off(
     found = compare(None, question, [], tmp_path, lambda _: None)  # type: ignore[arg-type]
     assert found.against == EXACT
     assert found.open == ()
+
+
+def _answers(batch: int, n: int, *outputs: np.ndarray) -> Answered:
+    return Answered(batch, n, {}, outputs)
+
+
+def test_the_same_answers_are_the_same_bits_of_every_output() -> None:
+    """Of the first samples; not where an output has another number of rows, or more samples than were evaluated."""
+    y, z = np.arange(8.0).reshape(4, 2), np.arange(4)
+    other = z[:2].copy()
+    other[1] += 1
+    ours = [
+        _answers(4, 4, y, z),
+        _answers(1, 2, y[:2], z[:2]),
+        _answers(2, 2, y[:2], other),
+        _answers(3, 2, y[:3], z[:2]),
+        _answers(8, 5, np.arange(10.0).reshape(5, 2), np.arange(5)),
+    ]
+    assert comparing._same_at(ours) == (1,)
+    assert comparing._same_at(ours[:1]) == ()
+
+
+class _Doubles:
+    """Answers twice what it is fed, and notes how much that is."""
+
+    def __init__(self, *names: str) -> None:
+        self.output_names, self.fed = names, list[int]()
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """One output for each name."""
+        self.fed.append(len(feeds["x"]))
+        return [2 * feeds["x"] for _ in self.output_names]
+
+
+def test_a_reference_answers_the_same_samples_at_the_same_batch_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All samples once, the first ones at each other size; progress goes from 1 to 2. Outputs of other names are not
+    compared."""
+    monkeypatch.setattr(Question, "layers", 3)
+    question, told = _question(tmp_path / "m.onnx", BACKENDS.get("torch")), list[float]()
+    session, other = _Doubles("y"), _Doubles("y")
+    ours = comparing.answered(session, question, answers_of(session, question, lambda _: None))  # type: ignore[arg-type]
+    found, expected = comparing.differences_from(other, session, ours, question, told.append)  # type: ignore[arg-type]
+    assert other.fed == session.fed == [8, 8, 4, *[1] * 16]
+    assert [(item.batch, item.n, item.exact) for item in found] == [(8, 20, True), (1, 16, True)]
+    assert [each.tolist() for each in expected] == [(2 * question.inputs["x"]).tolist()]
+    assert (min(told) > 1, max(told)) == (True, 2.0)
+    for names in ((), ("z",), ("y", "z")):
+        with pytest.raises(BackendError, match="names its outputs otherwise"):
+            comparing.differences_from(_Doubles(*names), session, ours, question, told.append)  # type: ignore[arg-type]
+
+
+NEAR = Difference(8, 20, None, 1.0, None, exact=False, values=1000, equal=0)
+FAR = replace(NEAR, max_lsb=9.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "singly", "exact", "asked"),
+    [
+        (NEAR, True, True, "the simulation"),
+        (FAR, True, True, "the simulation, sample by sample"),
+        (FAR, False, True, "the simulation and from exact integers"),
+        (FAR, False, False, "the simulation"),
+    ],
+)
+def test_who_is_asked_follows_from_what_the_one_before_explains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: Difference, asked: str, *, singly: bool, exact: bool
+) -> None:
+    """The simulation alone for single steps; sample by sample where the backend finds ranges so; then exact integers,
+    where there are any."""
+    simulation, integers = object(), object()
+    monkeypatch.setattr(comparing, "simulation_of", lambda *_: simulation)
+    monkeypatch.setattr(comparing, "exact_of", lambda *_: integers if exact else None)
+    monkeypatch.setattr(comparing, "answered", lambda *_: [_answers(8, 20)])
+    monkeypatch.setattr(comparing, "differences_from", lambda other, *_: ((first,), [other]))
+    monkeypatch.setattr(Question, "by_sample", singly)
+    question = _question(tmp_path / "m.onnx", reference())
+    found = compare(None, question, [], tmp_path, lambda _: None)  # type: ignore[arg-type]
+    assert (found.asked, found.against) == (asked, EXACT if "exact" in asked else SIMULATION)
+    (expected,) = found.expected or ()
+    if "sample by sample" in asked:
+        assert isinstance(expected, comparing.OneByOne)
+    else:
+        assert expected is (integers if "exact" in asked else simulation)
+
+
+def test_a_question_is_read_from_what_a_child_was_asked(tmp_path: Path) -> None:
+    """A threshold of None stays none; batches are filled up where a backend prepares each shape for seconds."""
+    asked: dict[str, Any] = {
+        "path": str(tmp_path / "m.onnx"),
+        "files": keep_samples(tmp_path, {"x": np.arange(5.0)}),
+        "n": 5,
+        "fixed_batch": None,
+        "evaluation_batch": 32,
+        "batches": [1, 8],
+        "threads": 2,
+        "scales": {"y": 0.5},
+        "threshold": None,
+    }
+    found = Question.of(asked, BACKENDS.get("onnxruntime"))
+    assert (found.n, found.fixed, found.evaluation, found.batches, found.threads) == (5, None, 32, (1, 8), 2)
+    assert (found.path, found.scales, found.threshold, found.pads) == (tmp_path / "m.onnx", {"y": 0.5}, None, False)
+    assert found.inputs["x"].tolist() == [0, 1, 2, 3, 4]
+    assert Question.of(asked | {"threshold": 0.5}, BACKENDS.get("onnxruntime")).threshold == 0.5
+    for each_shape in (True, False):
+        work = Preparation("It works", (1, 2), each_shape=each_shape)
+        backend: Any = SimpleNamespace(capabilities=SimpleNamespace(prepares=work))
+        assert Question.of(asked, backend).pads is each_shape

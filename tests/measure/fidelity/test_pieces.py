@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from qexplorer.measure.fidelity.comparing import EXACT, SIMULATION, Question, answers_of, compare
 from qexplorer.measure.fidelity.gate import verdict
 from qexplorer.measure.fidelity.real_numbers import RealNumbers
+from qexplorer.measure.fidelity.rounding_points import ends_of, points_of, steps_inside
 from qexplorer.measure.fidelity.single_points import Asked, observe
 from qexplorer.run.protocol import Backend, Mode, SessionOptions
 from qexplorer.run.registry import BACKENDS, exact_integers, reference
@@ -144,3 +145,55 @@ def test_a_mean_that_is_a_code_is_told_apart_from_outputs(tmp_path: Path) -> Non
     assert [p.codes if hasattr(p, "codes") else p.tensor for p in seen.found] == ["x", "product"]
     assert not any(p.wrong for p in seen.found)
     assert not any(end.wrong for end in seen.ends)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "inside"),
+    [
+        ({"a", "d", "f"}, {"a": 0, "d": 0, "f": 0, "y": 0}),
+        (set(), {"a": 0, "d": 1, "f": 2, "y": 3}),
+        ({"a"}, {"a": 0, "d": 0, "f": 1, "y": 2}),
+        ({"d"}, {"a": 0, "d": 1, "f": 0, "y": 1}),
+        ({"a", "f"}, {"a": 0, "d": 0, "f": 1, "y": 0}),
+    ],
+)
+def test_points_that_are_not_cut_count_for_all_that_reads_them(cuts: set[str], inside: dict[str, int]) -> None:
+    """Three in a row, one behind a sum with a constant that a node makes, up to the next that is cut."""
+    node = helper.make_node
+    grid = ["s", "z"]
+    nodes = [
+        node("QuantizeLinear", ["x", *grid], ["a"]),
+        node("DequantizeLinear", ["a", *grid], ["b"]),
+        node("Constant", [], ["k"], value_float=1.0),
+        node("Add", ["b", "k"], ["c"]),
+        node("QuantizeLinear", ["c", *grid], ["d"]),
+        node("DequantizeLinear", ["d", *grid], ["e"]),
+        node("QuantizeLinear", ["e", *grid], ["f"]),
+        node("DequantizeLinear", ["f", *grid], ["y"]),
+    ]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"])] for name in "xy"]
+    constants = [numpy_helper.from_array(np.asarray(v), k) for k, v in (("s", np.float32(1)), ("z", np.uint8(0)))]
+    assert steps_inside(helper.make_graph(nodes, "g", *ends, constants), cuts) == inside
+
+
+@pytest.mark.parametrize(("behind", "layer"), [("b", ("sum", "Add")), ("a", ("bound", "Clip"))])
+def test_a_bound_on_codes_is_no_layer_and_a_clip_of_floats_is_one(behind: str, layer: tuple[str, str]) -> None:
+    """What is rounded behind it belongs to the layer in front of both roundings; what nothing makes is an input."""
+    node, grid = helper.make_node, ["s", "z"]
+    nodes = [
+        node("QuantizeLinear", ["x", *grid], ["q0"]),
+        node("DequantizeLinear", ["q0", *grid], ["x0"]),
+        node("Add", ["x0", "x0"], ["a"], "sum"),
+        node("QuantizeLinear", ["a", *grid], ["q1"]),
+        node("DequantizeLinear", ["q1", *grid], ["b"]),
+        node("Clip", [behind, "s"], ["c"], "bound"),
+        node("QuantizeLinear", ["c", *grid], ["q2"]),
+        node("DequantizeLinear", ["q2", *grid], ["y"]),
+    ]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"])] for name in "xy"]
+    constants = [numpy_helper.from_array(np.asarray(v), k) for k, v in (("s", np.float32(1)), ("z", np.uint8(0)))]
+    graph = helper.make_graph(nodes, "g", *ends, constants)
+    found = {p.codes: (p.layer, p.op) for p in points_of(graph)}
+    assert found == {"q0": ("x", "input"), "q1": ("sum", "Add"), "q2": layer}
+    assert [(end.name, end.layer, end.op) for end in ends_of(graph)] == [("y", *layer)]
+    assert {p.code_dtype for p in points_of(graph)} == {"uint8"}

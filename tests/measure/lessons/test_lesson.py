@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from qexplorer.core.errors import InputError
 from qexplorer.core.recipe import Recipe, WeightSpec
 from qexplorer.graph.index import index_of
-from qexplorer.measure.lessons.lesson import WIDTHS, grid_of, read_lesson
+from qexplorer.measure.lessons.lesson import WIDTHS, Around, Lesson, LessonGrid, grid_of, read_lesson, write_lesson
 from qexplorer.measure.lessons.making import lesson_of, lesson_path, spec_of, teachable
 from qexplorer.quantize.layerwise.matrices import LayerMatrix, matrix_of
 from tests.quantize.given_data import data_of, quantized
@@ -70,6 +71,56 @@ def test_a_lesson_is_read_as_it_was_kept() -> None:
     assert read_lesson(lesson_path(one.model, data, recipe, "another layer")) is None
 
 
+def test_all_of_a_lesson_is_kept(tmp_path: Path) -> None:
+    """What it reads and what makes that, and whether scales have signs; a lesson without these has none of them."""
+    grids = {
+        bits: LessonGrid(np.full((2, 3), 0.5, np.float32), np.int32([[bits] * 3] * 2), (-bits, bits + 1), *codes)
+        for bits, codes in ((bits, [np.full((2, 3), bits + i, np.int32) for i in (0, 1)]) for bits in WIDTHS)
+    }
+    around = Around(
+        np.arange(6, dtype=np.float32).reshape(1, 2, 3),
+        np.int32([[0, 1, 1]]),
+        np.array([-1.0, -2.0]),
+        np.array([3.0, 4.0]),
+        np.float32([[5.0], [6.0]]),
+        "front",
+    )
+    numbers = [np.int32([4, 5]), np.int32([0, 2, 7]), np.ones((2, 3), np.float32), np.int32([0, 0]), np.eye(3)[None]]
+    made = Lesson("fc", "Gemm", "per channel", (9, 8), 77, *numbers, grids, around, signs=True)  # type: ignore[arg-type]
+    for lesson in (made, replace(made, around=None, signs=False)):
+        write_lesson(lesson, tmp_path / "lesson")
+        kept = read_lesson(tmp_path / "lesson")
+        assert kept is not None
+        assert (kept.layer, kept.op, kept.words, kept.whole, kept.samples) == ("fc", "Gemm", "per channel", (9, 8), 77)
+        assert (kept.signs, kept.is_part, kept.around is None) == (lesson.signs, True, lesson.around is None)
+        for name in ("channels", "columns", "values", "groups", "moments"):
+            assert np.array_equal(getattr(kept, name), getattr(made, name)), name
+        for bits, grid in grids.items():
+            assert kept.steps[bits].ends == grid.ends
+            for name in ("scale", "zero", "nearest", "learned"):
+                assert np.array_equal(getattr(kept.steps[bits], name), getattr(grid, name)), name
+    write_lesson(made, tmp_path / "lesson")
+    kept = read_lesson(tmp_path / "lesson")
+    assert kept is not None
+    assert kept.around is not None
+    assert kept.around.front_layer == "front"
+    for name in ("feeds", "channel", "low", "high", "front"):
+        assert np.array_equal(getattr(kept.around, name), getattr(around, name)), name
+
+
+def test_an_error_is_a_share_of_the_power_of_the_row() -> None:
+    """By the moments of the row's own group: of weights 1 and 2 beside inputs whose squares are 4 and 1, the output's
+    power is 8; half of the first weight gone costs 1 of it. A row of zeros is measured against 1."""
+    numbers = [np.int32([0, 1, 2]), np.int32([0, 1]), np.float32([[1, 2], [0, 0], [1, 2]]), np.int32([1, 1, 0])]
+    moments = np.stack([np.eye(2), np.diag([4.0, 1.0])])
+    lesson = Lesson("fc", "Gemm", "", (3, 2), 1, *numbers, moments, {})  # type: ignore[arg-type]
+    assert [lesson.power(row) for row in range(3)] == [8.0, 1.0, 5.0]
+    assert lesson.error(0, np.array([0.5, 2.0])) == 1 / 8
+    assert lesson.error(1, np.array([0.0, 3.0])) == 9.0
+    assert lesson.error(2, np.array([1.0, 2.0])) == 0.0
+    assert not lesson.is_part
+
+
 def test_a_large_layer_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """The inputs that are largest are kept, and rows from the beginning; moments are those of the part."""
     monkeypatch.setattr("qexplorer.measure.lessons.making.goes_apart", lambda _: False)  # not in a child
@@ -91,14 +142,22 @@ def test_a_large_layer_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -> 
     assert sizes[part.columns].min() >= np.delete(sizes, part.columns).max()
 
 
-def test_groups_have_inputs_of_their_own() -> None:
-    """Each row of a depthwise convolution points to the moments of its own channel."""
+def test_groups_have_inputs_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row of a depthwise convolution points to the moments of its own channel, of as many as there is room for."""
     one = case("depthwise")
     layer = next(la.name for la in one.model.layers if la.op == "Conv" and la.weight_shape == (8, 1, 3, 3))
     lesson = lesson_of(one.model, data_of(one), Recipe.parse("w4"), layer)
     assert lesson.values.shape == (8, 9)
     assert lesson.groups.tolist() == list(range(8))
     assert not np.allclose(lesson.hessian(0), lesson.hessian(1))
+    monkeypatch.setattr("qexplorer.measure.lessons.making.goes_apart", lambda _: False)  # not in a child
+    monkeypatch.setattr("qexplorer.measure.lessons.making._ROWS", 3)
+    lesson_path(one.model, data_of(one), Recipe.parse("w4"), layer).unlink()
+    few = lesson_of(one.model, data_of(one), Recipe.parse("w4"), layer)
+    lesson_path(one.model, data_of(one), Recipe.parse("w4"), layer).unlink()
+    assert (few.groups.tolist(), few.channels.tolist(), few.whole) == ([0, 1, 2], [0, 1, 2], (8, 9))
+    assert np.array_equal(few.values, lesson.values[:3])
+    assert np.array_equal(few.moments, lesson.moments[:3])
 
 
 def test_a_layer_without_a_matrix_is_one_sentence() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,31 @@ def test_the_numbers_of_the_moment_are_medians_of_ten_seconds() -> None:
     assert since([*old, *recent], RECENT_S) == recent
     assert totals([*old, *recent], "a") == (2.0, 30.0)
     assert totals([*old, *recent], "b") is None
+    assert totals([], "a") is None
+
+
+def test_the_numbers_of_the_moment_are_those_of_the_variant_that_is_there() -> None:
+    """Windows without it, or with another one at its place, do not count; of two the higher one is told."""
+    others = [window(1.0, b=(1.0, 1.0)), _other(window(2.0, a=(70.0, 70.0), b=(1.0, 1.0)), "a")]
+    own = [window(3.0, a=(5.0, 1.0), b=(1.0, 1.0)), window(4.0, a=(4.0, 2.0), b=(1.0, 1.0))]
+    assert totals([*others, *own], "a") == (5.0, 2.0)
+
+
+@pytest.mark.parametrize("place", ["a", "b"])
+def test_a_speed_up_is_of_the_two_that_are_there(place: str) -> None:
+    """Windows in which another variant stood at either place are not paired."""
+    before = [_other(window(t / 10, a=(9.0, 1.0), b=(1.0, 1.0)), place) for t in range(5)]
+    now = [window(1.0 + t / 10, a=(4.0, 1.0), b=(2.0, 1.0)) for t in range(6)]
+    assert speed([*before, *now[1:]]) is None
+    found = speed([*before, *now])
+    assert found is not None
+    assert found.ratio == pytest.approx(2.0)
+    assert speed([]) is None
+
+
+def _other(window: LiveWindow, place: str) -> LiveWindow:
+    """The same of another variant at ``place``."""
+    return replace(window, sides=window.sides | {place: replace(window.sides[place], label="another")})
 
 
 def test_a_speed_up_is_of_the_last_ten_seconds() -> None:

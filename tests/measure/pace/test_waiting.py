@@ -17,7 +17,7 @@ from qexplorer.measure.engine import Engine
 from qexplorer.measure.judging import Judged, judge_variant
 from qexplorer.measure.pace.forecast import workers
 from qexplorer.measure.pace.progress import Board
-from qexplorer.measure.pace.waiting import OnWait, Wait, waiting_text
+from qexplorer.measure.pace.waiting import OnWait, Wait, announce, heard, waiting_text
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.measure.timing.latency import time_variants
 from qexplorer.measure.variant import Variant, subject_of
@@ -112,6 +112,23 @@ def test_the_end_is_told_whatever_happens() -> None:
     with preparing(Path("m.onnx"), [(1,)]):
         pass
     assert len(told) == 2
+
+
+def test_the_parent_hears_what_a_child_prepares() -> None:
+    """The file and its batch, and the end; shares go to whoever wants shares, and nobody has to listen."""
+    events: list[dict[str, Any]] = []
+    announce(events.append)
+    try:
+        with preparing(Path("m.onnx"), [(4, 3)]):
+            pass
+    finally:
+        tell_preparing(None)
+    events.append({"event": "progress", "done": 0.5})
+    waits, shares = list[Wait | None](), list[float]()
+    for event in events:
+        heard(shares.append, waits.append)(event)
+        heard(None, None)(event)
+    assert (waits, shares) == ([Wait("m.onnx", 4), None], [0.5])
 
 
 def test_backends_that_prepare_say_how_long_it_usually_takes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -162,6 +162,34 @@ def test_cancelling_ends_it(cnn: Model, data: DataSet) -> None:
         sweep(cnn, [W8A8], data, batches=(1,), threads=(1,), cancelled=lambda: True)
 
 
+def test_cancelling_while_files_are_made_ends_it(cnn: Model, data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is judged; until then each step is told with the share that is done."""
+
+    def prepare(*_: object, progress: Callable[[str, float], None]) -> Iterator[Prepared]:
+        progress("observing", 0.5)
+        cancelled.append(1)
+        progress("observing", 0.6)
+        yield Prepared(W8A8, "d", None, None)
+
+    cancelled: list[int] = []
+    told: list[tuple[str, float]] = []
+    monkeypatch.setattr(sweeping, "prepare", prepare)
+    work = sweeping._SweepWork(
+        subject_of(cnn, data, 4),
+        {},
+        "onnxruntime",
+        0.25,
+        lambda: bool(cancelled),
+        lambda text, share, _: told.append((text, share)),
+        [],
+        4,
+        1,
+    )
+    with pytest.raises(Cancelled):
+        sweeping._variants(cnn, [W8A8], data, work)
+    assert told == [("observing", 0.25)]
+
+
 def cell(batch: int, threads: int, p90: float | None, per_s: float, *, digest: str = "q", valid: bool = True) -> Cell:
     """A cell whose longest call took 10 ms."""
     return Cell(digest, batch, threads, 1.0, p90, 10.0, per_s, 40, valid)
@@ -208,6 +236,13 @@ def test_the_sweet_spot_is_the_most_throughput_within_the_limit(
     longest one, and a limit that nothing keeps has no sweet spot."""
     spot = SWEPT.sweet_spot(limit, digest)
     assert (None if spot is None else spot.per_s) == expected
+
+
+def test_a_sweep_tells_the_cells_of_a_variant_and_every_latency() -> None:
+    """Those that can be promised, ascending; a variant by its name, or by its digest where it has none."""
+    assert [(each.batch, each.digest) for each in SWEPT.of("f")] == [(1, "f"), (8, "f")]
+    assert SWEPT.latencies_ms == (0.5, 1.0, 2.0, 3.0, 4.0, 10.0)
+    assert (SWEPT.name("q"), SWEPT.name("x")) == ("w8a8", "x")
 
 
 def test_a_variant_stands_out_only_where_intervals_part() -> None:

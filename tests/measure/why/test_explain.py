@@ -215,6 +215,23 @@ def test_changes_of_a_recipe() -> None:
     assert changed_recipe(recipe, {"drop_rules": ["b"]}).layers[-1].match == "a"
 
 
+def test_a_rule_loses_what_is_set_for_all_and_keeps_the_rest() -> None:
+    """Field by field; one that says nothing more is gone, and a recipe without weights or activations gets them."""
+    text = "name: mine\nweights: {format: int8}\nlayers:\n"
+    text += "- {match: a, weights: {format: int4}, activations: {format: int16}}\n"
+    text += "- {match: b, weights: {format: int4, granularity: tensor}}\n- {match: c, weights: {format: int4}}\n"
+    fixed = changed_recipe(Recipe.parse(text), {"weights": {"format": "int7"}, "activations": {"mode": "dynamic"}})
+    assert fixed.weights is not None
+    assert fixed.activations is not None
+    assert (fixed.weights.format, fixed.activations.mode, fixed.name) == ("int7", "dynamic", "mine")
+    assert [(rule.match, rule.weights, rule.activations) for rule in fixed.layers] == [
+        ("a", None, {"format": "int16"}),
+        ("b", {"granularity": "tensor"}, None),
+    ]
+    bare = changed_recipe(Recipe.parse("name: n\nactivations: {format: uint8}\n"), {"weights": {"format": "int4"}})
+    assert (bare.weights is not None and bare.weights.format) == "int4"
+
+
 @pytest.fixture
 def real(model: Model) -> WhyOrder:
     """The network quantized with signed activations, on ONNX Runtime."""

@@ -11,7 +11,7 @@ from qexplorer.core.dataset import DataSet
 from tests.quantize.given_data import given
 from tests.quantize.graphs import Builder
 
-__all__ = ["OUTLIERS", "WIDTH", "block", "decibels", "tokens"]
+__all__ = ["OUTLIERS", "TOKENS", "WIDTH", "block", "decibels", "tokens"]
 
 WIDTH, HEADS, TOKENS = 16, 2, 6
 OUTLIERS = {"first_norm": 3, "second_norm": 9, "values": 5}

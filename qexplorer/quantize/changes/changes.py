@@ -37,14 +37,39 @@ def changed_plan(plan: Plan, changes: Changes) -> Plan:
     needed = {key for keys in uses.values() for key in keys.values()}
     tensors = plan.tensors | dict(changes.tensors)
     constants = {(each.layer, each.position): each for each in (*plan.changed, *changes.constants)}
-    return replace(
+    found = replace(
         plan,
-        layers=with_remarks(plan.layers, changes.remarks),
         tensors={key: tensor for key, tensor in tensors.items() if tensor.kind == "activation" or key in needed},
         constants=uses,
         changed=tuple(constants.values()),
         worked=(*plan.worked, *changes.worked),
     )
+    return replace(found, layers=with_remarks(_counted(plan, found), changes.remarks))
+
+
+def _counted(before: Plan, after: Plan) -> tuple[LayerPlan, ...]:
+    """Layers with the bytes of their weights: one that layers shared may have become one for each."""
+    counted, found = set[str](), []
+    for layer in after.layers:
+        keys = after.constants.get(layer.name, {}).values()
+        key = next((key for key in keys if after.tensors[key].kind == "weight"), None)
+        if key is None or not layer.parameters:
+            found.append(layer)
+            continue
+        told = key in counted or _is_turned(key, before, after)
+        size = 0 if told else layer.weight_bytes or after.tensors[key].grid.packed_bytes(layer.parameters)
+        found.append(replace(layer, weight_bytes=size))
+        counted.add(key)
+    return tuple(found)
+
+
+def _is_turned(key: str, before: Plan, after: Plan) -> bool:
+    """Whether a weight, on the first layer that reads it, was no more than a table turned over, and still is."""
+    first = next((each for each in before.layers if key in before.constants.get(each.name, {}).values()), None)
+    if first is None or first.weight_bytes:
+        return False
+    tables = [other for other, tensor in before.tensors.items() if before.tensors[key].turns(tensor)]
+    return any(other in after.tensors and after.tensors[key].turns(after.tensors[other]) for other in tables)
 
 
 def with_remarks(layers: tuple[LayerPlan, ...], remarks: Mapping[str, tuple[str, ...]]) -> tuple[LayerPlan, ...]:

@@ -19,7 +19,13 @@ _FLOAT_BITS = 32
 
 
 def plan_costs(model: Model, plan: Plan, names: Collection[str] | None = None) -> dict[str, float]:
-    """By kind of cost, of the layers called ``names``, or of all."""
+    """By kind of cost, of the layers called ``names``, or of all.
+
+    Args:
+        model: the network that the plan is about, as algorithms left it.
+        plan: of the network.
+        names: of its layers.
+    """
     layers = [layer for layer in plan.layers if names is None or layer.name in names]
     return {
         WEIGHT_BYTES: float(sum(layer.weight_bytes for layer in layers)),
@@ -28,23 +34,12 @@ def plan_costs(model: Model, plan: Plan, names: Collection[str] | None = None) -
 
 
 def bit_operations(model: Model, plan: Plan, names: Iterable[str] | None = None) -> float:
-    """Of the layers called ``names``, or of all; 0 for those whose shapes are not known.
-
-    A product that an algorithm put beside a layer (its name is that layer's and a part behind a slash) works on as many
-    rows or positions as the layer does.
-    """
+    """Of the layers called ``names``, or of all; 0 for those whose shapes are not known; arguments as for
+    :func:`plan_costs`."""
     wanted = None if names is None else set(names)
     macs = {layer.name: float(layer.macs or 0) for layer in model.layers}
-    weights = {each.name: each.parameters for each in plan.layers}
-
-    def multiplied(name: str) -> float:
-        if name in macs:
-            return macs[name]
-        beside = name.rpartition("/")[0]
-        return macs.get(beside, 0.0) * weights[name] / max(weights.get(beside, 0), 1)
-
     return sum(
-        multiplied(each.name) * _bits(each.weights) * _bits(each.activations)
+        macs[each.name] * _bits(each.weights) * _bits(each.activations)
         for each in plan.layers
         if wanted is None or each.name in wanted
     )

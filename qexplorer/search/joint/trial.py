@@ -17,7 +17,7 @@ from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
-from qexplorer.search.costs.bits import plan_costs
+from qexplorer.search.costs.planned import PlannedNetwork
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick, check_losses
 
 __all__ = ["TrialBench", "TrialOrder", "TrialResult"]
@@ -95,7 +95,7 @@ class TrialBench:
         made = self._quantized(order.recipe)
         rows = np.arange(order.first, order.last)
         answers = self._answers(made.path, self.apart.take(rows))
-        found = self._judged(answers, plan_costs(self.model, made.plan), rows)
+        found = self._judged(answers, PlannedNetwork.made(made).costs(), rows)
         check_losses(np.asarray(found.losses, np.float64), made.recipe.name)
         return found
 

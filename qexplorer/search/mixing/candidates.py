@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qexplorer.core.errors import QExplorerError
+from qexplorer.core.errors import InputError, QExplorerError
 from qexplorer.measure.metrics.results import differs
 from qexplorer.measure.metrics.statistics import student_half
 from qexplorer.search.allocation.exact import greedy, solve
 from qexplorer.search.allocation.hull import hull
-from qexplorer.search.allocation.problem import Allocation
+from qexplorer.search.allocation.problem import Allocation, AllocationProblem
+from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport, VerifiedMix
 from qexplorer.search.mixing.tables import problem_of
 
-__all__ = ["candidates", "chosen_among", "front_of", "is_within", "left_for", "point_of", "within_budgets"]
+__all__ = [
+    "Counting",
+    "candidates",
+    "check_budgets",
+    "chosen_among",
+    "front_of",
+    "is_within",
+    "left_for",
+    "point_of",
+    "within_budgets",
+]
 
 Float64 = NDArray[np.float64]
 
+Counting = Callable[[MixPoint], dict[str, float]]
+"""Bytes and bit operations of a mix, from the plan that is made for it."""
+
+_TRIES = 4  # to find a mix that keeps the budgets as it is made
 _EXACT, _SECONDS = 16, 0.5  # solutions of a front within several budgets, and seconds of each at most
 _SHARES = (0.97, 0.93, 0.88)  # of budgets, at which exact mixes are tried: what is foretold is not exact
 
@@ -61,13 +77,35 @@ def front_of(report: MixReport, axis: str = "") -> tuple[MixPoint, ...]:
     return tuple(kept or points)
 
 
+def check_budgets(report: MixReport) -> None:
+    """Before anything is measured: each budget alone has to be possible. Raises InputError."""
+    problem = problem_of(report.groups, (), report.edges)
+    for kind, share in report.budgets.items():
+        if kind not in report.whole:
+            raise InputError(f"'{kind}' could not be had", where="budget", allowed=", ".join(report.whole))
+        least = point_of(report, hull(problem, kind)[0]).costs[kind]
+        whole = max(report.whole[kind], 1e-300)
+        if share * whole < least:
+            title = "bytes" if kind == WEIGHT_BYTES else COSTS[kind].title
+            what = f"nothing fits into {100 * share:.3g} % of int8's {title}"
+            allowed = f"{math.ceil(1000 * least / whole) / 1000:.3g} or more"
+            raise InputError(what, allowed=allowed, do="allow more, or add a smaller choice")
+
+
 def _fits(report: MixReport, point: MixPoint, budgets: Mapping[str, float]) -> bool:
     return all(point.costs[kind] <= limit * report.whole[kind] * (1 + 1e-9) for kind, limit in budgets.items())
 
 
-def candidates(report: MixReport, most: int) -> list[tuple[MixPoint, str]]:
+def candidates(report: MixReport, most: int, counting: Counting | None = None) -> list[tuple[MixPoint, str]]:
     """Mixes that may lose least within the budgets: exact ones with pairs of losses and without, greedy's, and exact
-    ones of smaller budgets, with what those leave used too."""
+    ones of smaller budgets, with what those leave used too.
+
+    Args:
+        report: with what is foretold.
+        most: mixes.
+        counting: what a mix costs as it is made; None: what is foretold. A mix that is over a budget then is replaced
+            by the best one that foresees as much.
+    """
     paired = problem_of(report.groups, report.pairs, report.edges)
     plain = problem_of(report.groups, (), report.edges)
     limits = left_for(report, report.budgets)
@@ -82,8 +120,33 @@ def candidates(report: MixReport, most: int) -> list[tuple[MixPoint, str]]:
             solved.append((greedy(plain, limits, start=smaller), "exact, filled up"))
     distinct: dict[tuple[int, ...], tuple[MixPoint, str]] = {}
     for allocation, why in solved:
-        distinct.setdefault(allocation.chosen, (point_of(report, allocation), why))
-    return list(distinct.values())[:most]
+        point: MixPoint | None = point_of(report, allocation)
+        if counting is not None and point is not None and point.choice not in distinct:
+            point = _kept_within(report, plain, point, counting)
+        if point is not None:
+            distinct.setdefault(point.choice, (point, why))
+        if len(distinct) == most:
+            break
+    return list(distinct.values())
+
+
+def _kept_within(report: MixReport, problem: AllocationProblem, point: MixPoint, counting: Counting) -> MixPoint | None:
+    """A mix with what it costs as it is made, or the best one of budgets that are smaller by what it is over; None
+    where none was found that keeps them."""
+    limits = left_for(report, report.budgets)
+    for _ in range(_TRIES):
+        made = replace(point, costs=point.costs | counting(point))
+        if _fits(report, made, report.budgets):
+            return made
+        limits = {
+            kind: limit - max(made.costs[kind] - share * report.whole[kind], 0.0)
+            for (kind, limit), share in zip(limits.items(), report.budgets.values(), strict=True)
+        }
+        try:
+            point = point_of(report, solve(problem, limits))
+        except QExplorerError:  # below the least mix
+            return None
+    return None
 
 
 def is_within(report: MixReport, mix: VerifiedMix) -> bool:

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from qexplorer.core.dataset import DataSet
-from qexplorer.core.errors import BackendError, DataError, InputError
+from qexplorer.core.errors import BackendError, DataError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.metrics.statistics import student_half
@@ -19,15 +19,16 @@ from qexplorer.process.child import Emit
 from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.registry import reference
-from qexplorer.search.allocation.hull import hull
 from qexplorer.search.costs.bits import plan_costs
-from qexplorer.search.costs.cost_kinds import COSTS, cost_kind
+from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES, cost_kind
+from qexplorer.search.costs.planned import PlannedNetwork
 from qexplorer.search.mixing.candidates import (
+    Counting,
     candidates,
+    check_budgets,
     chosen_among,
     front_of,
     is_within,
-    point_of,
     within_budgets,
 )
 from qexplorer.search.mixing.choices import MixChoice, choices_of
@@ -38,8 +39,9 @@ from qexplorer.search.mixing.foretelling import (
     share_in_the_whole,
 )
 from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
+from qexplorer.search.mixing.networks import added_note, changes_graph, graph_only, networks_of, unchanged
 from qexplorer.search.mixing.recipes import recipe_in
-from qexplorer.search.mixing.tables import Losses, problem_of
+from qexplorer.search.mixing.tables import Losses
 from qexplorer.search.mixing.tempering import temperature_for, tempering_note
 from qexplorer.search.mixing.timing_mixes import timed_mixes
 from qexplorer.search.mixing.timing_table import TimedCosts
@@ -126,24 +128,25 @@ class _Search:
         statistics = self._statistics(seen, choices)
         self.tell("running the float network", 0.1)
         temperature = temperature_for(self.model, self.data, self.question.samples)
+        yard = yardstick_of(self.model, apart, temperature)
+        verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
+        networks = networks_of(self.model, statistics, choices, verifier.made)
         losses = losses_of(
-            self.model,
+            networks,
             seen,
             choices,
             self.question.samples,
             temperature,
             lambda text, done: self.tell(text, 0.1 + 0.3 * done),
         )
-        yard = yardstick_of(self.model, apart, temperature)
-        verifier = Verifier(self.model, seen, statistics, apart.calibration, yard)
-        found = self._foretold(choices, losses, verifier, statistics)
+        found = self._foretold(choices, networks, losses, verifier, statistics)
         if self.question.as_float and yard.metric is None:
             what = "whether a mix is distinguishable from float is asked of the task's metric, and there are no labels"
             raise DataError(what, where=self.data.name, do="give labels, or ask for a budget or a drop")
         if self.question.is_timed:
             found = self._timed(found, choices, verifier)
         found = replace(found, front=front_of(found))
-        self._check_budgets(found)
+        check_budgets(found)
         self._hand(found)
         found = self._with_pairs(found, verifier)
         found = self._verified(found, verifier)
@@ -155,22 +158,28 @@ class _Search:
         return replace(found, chosen=chosen_among(found, measured))
 
     def _foretold(
-        self, choices: tuple[MixChoice, ...], losses: Losses, verifier: Verifier, statistics: Statistics | None
+        self,
+        choices: tuple[MixChoice, ...],
+        networks: Mapping[str, PlannedNetwork],
+        losses: Mapping[str, Losses],
+        verifier: Verifier,
+        statistics: Statistics | None,
     ) -> MixReport:
         """Everything but latency; the plain model in int8 is measured."""
         int8 = self._int8
         self.tell("measuring int8", 0.4)
         plain = self._judged(verifier, int8)
         hardware = self._backend if self.question.hardware_aware else None
-        alone = foretold_groups(self.model, statistics, choices, losses, {}, hardware)
+        alone = foretold_groups(networks, statistics, choices, losses, {}, hardware)
         shares = self._activation_shares(choices, losses, alone, verifier)
-        told = foretold_groups(self.model, statistics, choices, losses, shares, hardware)
+        told = foretold_groups(networks, statistics, choices, losses, shares, hardware)
+        whole = plan_costs(self.model, make_plan(self.model, int8, statistics))
         return MixReport(
             model=self.model.name,
             data=self.data.name,
             base=self.question.recipe.to_yaml(),
             choices=tuple(choice.name for choice in choices),
-            whole=plan_costs(self.model, make_plan(self.model, int8, statistics)),
+            whole=whole,
             other=told.other,
             budgets=self.question.limits,
             most_drop=self.question.most_drop,
@@ -187,7 +196,7 @@ class _Search:
             verified=(),
             chosen=None,
             plain=None if plain is None else plain.found,
-            notes=tempering_note(verifier.yard.temperature),
+            notes=(*tempering_note(verifier.yard.temperature), *added_note(networks, whole[WEIGHT_BYTES])),
             temperature=verifier.yard.temperature,
         )
 
@@ -200,7 +209,7 @@ class _Search:
         return self.question.backend or reference().name
 
     def _activation_shares(
-        self, choices: tuple[MixChoice, ...], losses: Losses, told: ForetoldGroups, verifier: Verifier
+        self, choices: tuple[MixChoice, ...], losses: Mapping[str, Losses], told: ForetoldGroups, verifier: Verifier
     ) -> dict[str, float]:
         """By what activations are in: how much of their losses counts, from one whole network measured for each."""
         widest: dict[str, MixChoice] = {}
@@ -212,8 +221,8 @@ class _Search:
         return {
             key: share_in_the_whole(
                 judged.found.loss,
-                sum(losses.of_weights(each, widest[key]) for each in names),
-                sum(losses.of_activations(each, widest[key]) for each in names),
+                sum(losses[widest[key].name].of_weights(each, widest[key]) for each in names),
+                sum(losses[widest[key].name].of_activations(each, widest[key]) for each in names),
             )
             for key, judged in measured.items()
             if judged is not None
@@ -236,20 +245,6 @@ class _Search:
             if any(COSTS[name].timed for name in (*found.budgets, found.axis)):
                 raise
             return replace(found, notes=(*found.notes, f"latency is not among the costs: {error.sentence}"))
-
-    def _check_budgets(self, found: MixReport) -> None:
-        """Before anything is measured: each budget alone has to be possible."""
-        problem = problem_of(found.groups, (), found.edges)
-        for kind, share in found.budgets.items():
-            if kind not in found.whole:
-                raise InputError(f"'{kind}' could not be had", where="budget", allowed=", ".join(found.whole))
-            least = point_of(found, hull(problem, kind)[0]).costs[kind]
-            whole = max(found.whole[kind], 1e-300)
-            if share * whole < least:
-                title = "bytes" if kind == "weight_bytes" else COSTS[kind].title
-                what = f"nothing fits into {100 * share:.3g} % of int8's {title}"
-                allowed = f"{math.ceil(1000 * least / whole) / 1000:.3g} or more"
-                raise InputError(what, allowed=allowed, do="allow more, or add a smaller choice")
 
     def _statistics(self, data: DataSet, choices: tuple[MixChoice, ...]) -> Statistics | None:
         if not any(choice.recipe.needs_statistics for choice in choices):
@@ -292,7 +287,7 @@ class _Search:
     def _verified(self, found: MixReport, verifier: Verifier) -> MixReport:
         if found.seeks_least:
             return self._least(found, verifier)
-        asked = candidates(found, self.question.verified)
+        asked = candidates(found, self.question.verified, self._counting(found, verifier))
         recipes = [recipe_in(found, point.choice) for point, _ in asked]
         verifier.prepare(recipes, lambda text, done: self.tell(text, 0.7 + 0.2 * done))
         for done, (point, why) in enumerate(asked):
@@ -300,6 +295,12 @@ class _Search:
             found = self._measured(found, verifier, point, why) or found
             self._hand(found)
         return found
+
+    def _counting(self, found: MixReport, verifier: Verifier) -> Counting | None:
+        """What counts a mix from its plan; None where that is what is foretold."""
+        if not changes_graph(self.question.recipe):
+            return None
+        return lambda point: PlannedNetwork.made(verifier.made(graph_only(recipe_in(found, point.choice)))).costs()
 
     def _judged(self, verifier: Verifier, recipe: Recipe) -> JudgedMix | None:
         """None, and the reason kept, where it cannot be run or answers no numbers."""
@@ -321,7 +322,7 @@ class _Search:
 
     def _files(self, found: MixReport, verifier: Verifier) -> Mapping[str, Any]:
         made = {mix.recipe_name: verifier.made(Recipe.parse(mix.recipe)) for mix in found.verified}
-        return made | {"int8": verifier.made(self._int8)}
+        return made | {"int8": verifier.made(unchanged(self._int8))}
 
     def _least(self, found: MixReport, verifier: Verifier) -> MixReport:
         """The point of the front with the least cost within what is asked, by halving: dearer mixes lose less, on the

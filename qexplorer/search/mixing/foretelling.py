@@ -14,14 +14,13 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.graph.index import index_of
 from qexplorer.measure.why.facts import expected_kind, facts_of
 from qexplorer.observe.stats import Statistics
-from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import Plan
 from qexplorer.run.protocol import KernelKind
 from qexplorer.run.registry import BACKENDS
-from qexplorer.search.costs.bits import plan_costs
+from qexplorer.search.costs.planned import PlannedNetwork
 from qexplorer.search.mixing.choices import MixChoice
 from qexplorer.search.mixing.mix_types import MixEdge, MixGroup
-from qexplorer.search.mixing.shared_tensors import who_reads
+from qexplorer.search.mixing.shared_tensors import joined, who_reads
 from qexplorer.search.mixing.tables import Losses, sharing
 from qexplorer.search.sensitivity.finding import find_sensitivity
 from qexplorer.search.sensitivity.question import Inquiry, default_passes
@@ -55,18 +54,43 @@ class ForetoldGroups:
 
 
 def losses_of(
-    model: Model, data: DataSet, choices: Sequence[MixChoice], samples: int, temperature: float, tell: Progress
-) -> Losses:
-    """Asks how sensitive layers are: once for the weights, and once for each format of activations.
+    networks: Mapping[str, PlannedNetwork],
+    data: DataSet,
+    choices: Sequence[MixChoice],
+    samples: int,
+    temperature: float,
+    tell: Progress,
+) -> dict[str, Losses]:
+    """How sensitive layers are, by choice: those whose networks are the same are asked about together.
 
     Args:
-        model: in float.
+        networks: of the choices (see ``networks.py``). A narrower float is cast in the first network on grids.
         data: whose calibration part is looked at.
         choices: the widest first.
         samples: at most.
         temperature: that divergences are taken at.
         tell: told a sentence and the share that is done.
     """
+    alike: dict[str, list[MixChoice]] = {}
+    for choice in choices:
+        if choice.on_grids:
+            alike.setdefault(networks[choice.name].model.sha256, []).append(choice)
+    casts = [choice for choice in choices if choice.casts]
+    found: dict[str, Losses] = {}
+    for at, (same, others) in enumerate(zip(alike.values(), [casts, *[[]] * (len(alike) - 1)], strict=True)):
+
+        def told(text: str, share: float, at: int = at) -> None:
+            tell(text, (at + share) / len(alike))
+
+        losses = _losses_in(networks[same[0].name].model, data, [*same, *others], samples, temperature, told)
+        found |= dict.fromkeys((choice.name for choice in (*same, *others)), losses)
+    return found
+
+
+def _losses_in(
+    model: Model, data: DataSet, choices: Sequence[MixChoice], samples: int, temperature: float, tell: Progress
+) -> Losses:
+    """Asks once for the weights, and once for each format of activations."""
     on_grids = [choice for choice in choices if choice.on_grids]
     narrowest, casts = on_grids[-1], [choice for choice in choices if choice.casts]
     by_activations = {choice.activations_in: choice for choice in on_grids if choice.recipe.activations is not None}
@@ -76,7 +100,7 @@ def losses_of(
     def asked(choice: MixChoice, rounded: tuple[Rounded, ...], others: Sequence[MixChoice] = ()) -> SensitivityReport:
         nonlocal done
         question = Inquiry(
-            recipe=choice.recipe.model_copy(update={"algorithms": ()}),
+            recipe=choice.recipe.model_copy(update={"algorithms": ()}),  # the network is as they left it
             samples=samples,
             rounded=rounded,
             passes=default_passes(model),
@@ -104,55 +128,57 @@ def runs_as_integers(model: Model, recipe: Recipe, backend: str) -> frozenset[st
 
 
 def foretold_groups(
-    model: Model,
+    networks: Mapping[str, PlannedNetwork],
     statistics: Statistics | None,
     choices: Sequence[MixChoice],
-    losses: Losses,
+    losses: Mapping[str, Losses],
     activations_share: Mapping[str, float],
     hardware: str | None,
 ) -> ForetoldGroups:
     """Groups of layers with what each choice loses and costs.
 
     Args:
-        model: in float.
-        statistics: of calibration data.
+        networks: of the choices.
+        statistics: of calibration data, of the network before algorithms.
         choices: the widest first.
-        losses: of layers.
+        losses: of layers, by choice; those that round nothing have none.
         activations_share: by what activations are in, by how much what they lose alone is taken.
         hardware: the backend whose integer kernels decide on choices; None: all are free.
 
     Raises:
         RecipeError: there is nothing to choose.
     """
-    plans = {choice.name: make_plan(model, choice.recipe, statistics) for choice in choices}
     first = next(choice for choice in choices if choice.on_grids)
+    main = networks[first.name]
+    model, plan = main.before, main.plan
     by_name = {layer.name: layer for layer in model.layers}
     able = {c.name: runs_as_integers(model, c.recipe, hardware) for c in choices if hardware and c.on_grids}
     groups, whole = [], [choice for choice in choices if not (hardware and choice.casts)]
-    by_weight = sharing(plans[first.name], index_of(model).tied)
+    by_weight = [
+        names for each in sharing(plan, index_of(main.model).tied) if (names := [n for n in each if n in by_name])
+    ]
+    by_weight = [names for names in by_weight if names]
     readers = who_reads(model, statistics, choices, by_weight)
-    for names in readers.together(by_weight):
-        if not losses.knows(names):
+    fed = [each for network in networks.values() for each in network.fed_alike()]
+    for names in joined(readers.together(by_weight), fed):
+        if not all(each.knows(names) for each in losses.values()):
             continue
         ruled = any(rule.matches(each, by_name[each].op) for rule in first.recipe.layers for each in names)
         mine = [c for c in whole if c.name not in able or able[c.name].issuperset(names)]
         mine = [c for c in mine if c.on_grids or not ruled]
-        mine = [c for c in mine if losses.answers(names, c)] or mine
-        if not mine or len({_treated(plans[c.name], names) for c in mine}) < min(2, len(mine)):
+        mine = [c for c in mine if c.is_float or losses[c.name].answers(names, c)] or mine
+        if not mine or len({_treated(networks[c.name].plan, names) for c in mine}) < min(2, len(mine)):
             continue  # a rule of the recipe decides
-        told = tuple(
-            losses.of_weights(names, c) + activations_share.get(c.activations_in, 1.0) * losses.of_activations(names, c)
-            for c in mine
-        )
-        costs = [plan_costs(model, plans[c.name], names) for c in mine]
+        told = tuple(_loss(losses, names, c, activations_share.get(c.activations_in, 1.0)) for c in mine)
+        costs = [networks[c.name].costs(names) for c in mine]
         groups.append(
             MixGroup(
                 layers=tuple(names),
-                parameters=_parameters(plans[first.name], names),
+                parameters=_parameters(plan, names),
                 choices=tuple(c.name for c in mine),
                 losses=told,
                 costs={kind: tuple(each[kind] for each in costs) for kind in costs[0]},
-                source=losses.source(names),
+                source="evaluated" if all(each.is_evaluated(names) for each in losses.values()) else "gradient",
             )
         )
     if not any(len(group.choices) > 1 for group in groups):
@@ -161,10 +187,17 @@ def foretold_groups(
             what += f", as {BACKENDS.get(hardware).label} declares its integer kernels"
             do = "let choices be free of the backend, or add others"
         raise RecipeError(what, do=do)
-    everything, open_to = plan_costs(model, plans[first.name]), [name for group in groups for name in group.layers]
-    chosen = plan_costs(model, plans[first.name], open_to)
+    everything, chosen = main.costs(), main.costs([name for group in groups for name in group.layers])
     other = {kind: value - chosen[kind] for kind, value in everything.items()}
     return ForetoldGroups(tuple(groups), readers.edges(groups, choices), other)
+
+
+def _loss(losses: Mapping[str, Losses], names: Sequence[str], choice: MixChoice, share: float) -> float:
+    """Of layers that share a choice."""
+    if choice.is_float:
+        return 0.0
+    found = losses[choice.name]
+    return found.of_weights(names, choice) + share * found.of_activations(names, choice)
 
 
 def _parameters(plan: Plan, names: Sequence[str]) -> int:

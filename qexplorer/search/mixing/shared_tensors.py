@@ -8,7 +8,7 @@ which costs bit operations and belongs to the pair.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qexplorer.core.formats import get_format
@@ -21,7 +21,7 @@ from qexplorer.search.costs.cost_kinds import BIT_OPERATIONS
 from qexplorer.search.mixing.choices import MixChoice, narrowest_activations
 from qexplorer.search.mixing.mix_types import MixEdge, MixGroup
 
-__all__ = ["WhoReads", "who_reads"]
+__all__ = ["WhoReads", "joined", "who_reads"]
 
 Felt = Mapping[str, frozenset[str]]
 
@@ -39,18 +39,8 @@ class WhoReads:
 
     def together(self, groups: Sequence[Sequence[str]]) -> list[list[str]]:
         """Groups of layers, in order; those that read one tensor stand together."""
-        found: list[list[str]] = []
-        for names in groups:
-            joined = [each for each in found if any(self._alike(a, b) for a in names for b in each)]
-            if not joined:
-                found.append(list(names))
-                continue
-            joined[0].extend([*(name for each in joined[1:] for name in each), *names])
-            found = [each for each in found if not any(each is other for other in joined[1:])]
-        return found
-
-    def _alike(self, a: str, b: str) -> bool:
-        return b in self.felt.get(a, ()) and a in self.felt.get(b, ())
+        pairs = [frozenset((a, b)) for a, felt in self.felt.items() for b in felt if a in self.felt.get(b, ())]
+        return joined(groups, pairs)
 
     def edges(self, groups: Sequence[MixGroup], choices: Sequence[MixChoice]) -> tuple[MixEdge, ...]:
         """What the layers of one group cost in bit operations beyond their own choice, by the choice of another."""
@@ -71,6 +61,22 @@ class WhoReads:
                 if any(any(row) for row in values):
                     found.append(MixEdge(first, second, {BIT_OPERATIONS: values}))
         return tuple(found)
+
+
+def joined(groups: Sequence[Sequence[str]], alike: Iterable[frozenset[str]]) -> list[list[str]]:
+    """Groups of layers, in order; those with layers of one set stand together.
+
+    Args:
+        groups: names of layers.
+        alike: sets of layers.
+    """
+    found = [list(names) for names in groups]
+    for each in alike:
+        apart = [names for names in found if each.intersection(names)]
+        if len(apart) > 1:
+            apart[0].extend(name for names in apart[1:] for name in names)
+            found = [names for names in found if not any(names is other for other in apart[1:])]
+    return found
 
 
 def _beyond(maker: MixChoice, reader: MixChoice, cost: float) -> float:

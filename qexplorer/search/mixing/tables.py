@@ -21,8 +21,8 @@ _FARTHEST = 30.0  # times that an evaluated loss may correct a foretold one
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """What rounding a layer loses, from sensitivity reports: weights and activations apart, as their errors are taken
-    to be independent.
+    """What rounding a layer of one network loses, from sensitivity reports: weights and activations apart, as their
+    errors are taken to be independent.
 
     Attributes:
         weights: of the weights alone in the narrowest choice, foretold in all others.
@@ -71,10 +71,10 @@ class Losses:
             return 0.0
         return sum(_exact_or_foretold(report.layer(name), "activations") for name in layers)
 
-    def source(self, layers: Sequence[str]) -> str:
-        """How the losses of weights are known."""
+    def is_evaluated(self, layers: Sequence[str]) -> bool:
+        """Whether the losses of their weights follow from evaluated ones."""
         found = [layer for name in layers if (layer := self.weights.layer(name)) is not None]
-        return "evaluated" if all(_factor(layer) is not None for layer in found) else "gradient"
+        return all(_factor(layer) is not None for layer in found)
 
 
 def _exact_or_foretold(layer: LayerSensitivity | None, rounded: str) -> float:

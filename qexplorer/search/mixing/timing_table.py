@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qexplorer.core.model import Model
-from qexplorer.core.plugin_kinds.algorithm import Stage
 from qexplorer.core.recipe import Recipe
 from qexplorer.measure.why.layers import Owners
 from qexplorer.search.costs.attributing import homes_of, sums_of
@@ -19,6 +18,7 @@ from qexplorer.search.costs.cost_kinds import ENERGY_MJ, LATENCY_MS
 from qexplorer.search.costs.kernel_table import TimedVariant, mixes_to_time, table_of
 from qexplorer.search.mixing.choices import MixChoice
 from qexplorer.search.mixing.mix_types import MixClock, MixEdge, MixGroup, MixReport, PlainMix
+from qexplorer.search.mixing.networks import graph_only, unchanged
 from qexplorer.search.mixing.recipes import recipe_of
 from qexplorer.search.mixing.verifying import Verifier
 from qexplorer.search.sensitivity.question import with_format
@@ -65,7 +65,7 @@ class TimedCosts:
         owners, count = Owners(self.model), len(groups)
         plain = {(at,) * count: choice.name for at, choice in enumerate(self.choices)}
         files = {name: self._file(groups, key) for key, name in plain.items()}
-        files |= {FLOAT: self.model.path, INT8: self._made(with_format(self.base, INT8))}
+        files |= {FLOAT: self.model.path, INT8: self._made(unchanged(with_format(self.base, INT8)))}
         # whether two choices have kernels of one kind is not known before they ran: the formats of activations decide
         kinds = [choice.activations_in for choice in self.choices]
         signatures = [
@@ -122,8 +122,7 @@ class TimedCosts:
 
     def _made(self, recipe: Recipe) -> Path:
         """The file, without algorithms that only change codes: they cost time and take none."""
-        kept = tuple(each for each in recipe.algorithms if each.algorithm.stage is Stage.GRAPH)
-        return self.verifier.made(recipe.model_copy(update={"algorithms": kept})).path
+        return self.verifier.made(graph_only(recipe)).path
 
     def _costs(self, report: MixReport, group: MixGroup, ms: Float64, watts: Mapping[str, float]) -> MixGroup:
         own = [float(ms[report.choices.index(name)]) for name in group.choices]

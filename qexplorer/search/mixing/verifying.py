@@ -20,7 +20,7 @@ from qexplorer.quantize.quantize import quantize_model
 from qexplorer.run.batching import feeds_of, run_in_batches
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.registry import reference
-from qexplorer.search.costs.bits import plan_costs
+from qexplorer.search.costs.planned import PlannedNetwork
 from qexplorer.search.mixing.elsewhere import BATCH, LaidMix, laid_elsewhere
 from qexplorer.search.sensitivity.distances import LaidBeside, Yardstick
 from qexplorer.search.sensitivity.float_answers import FloatAnswers
@@ -107,7 +107,7 @@ class Verifier:
     def laid(self, recipe: Recipe) -> LaidMix:
         """Its answers beside those of the float network, sample by sample; run here and now."""
         made = self.made(recipe)
-        return LaidMix(self._judged(self._answers(made.path)), plan_costs(self.model, made.plan))
+        return LaidMix(self._judged(self._answers(made.path)), PlannedNetwork.made(made).costs())
 
     def made(self, recipe: Recipe) -> QuantizedModel:
         """The quantized model, not measured.

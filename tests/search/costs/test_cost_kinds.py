@@ -39,20 +39,6 @@ def test_bit_operations_are_multiplications_times_both_widths() -> None:
     assert plan_costs(model, plan, ["b"]) == {WEIGHT_BYTES: 20.0, BIT_OPERATIONS: 10 * 4 * 32}
 
 
-def test_what_an_algorithm_put_beside_a_layer_counts_too() -> None:
-    """A product with weights of its own by the rows that its layer works on; a factor for each value, and one beside a
-    layer that nobody knows, count nothing."""
-    model, plan = _plan()
-    before = bit_operations(model, plan)
-    added = {"a/rotation": 2, "a/smoothquant": 0, "e/rotation": 2}
-    plan.layers += [
-        SimpleNamespace(name=name, weights=None, activations=None, weight_bytes=0, parameters=parameters)
-        for name, parameters in added.items()
-    ]
-    assert bit_operations(model, plan) == before + 100 * 2 / 5 * 32 * 32
-    assert bit_operations(model, plan, "a") == 100 * 8 * 8
-
-
 def test_budgets_have_no_unit_and_costs_of_time_do() -> None:
     """A kind is found by either name; a budget by its own alone, and the sentence gives it."""
     assert cost_kind("latency") is cost_kind("latency_ms") is cost_of_budget("latency")

@@ -6,6 +6,7 @@ Sessions that ask for the same work share a job: one that cancels it sees it as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 from qexplorer.core.errors import InputError, UnknownName
 from qexplorer.core.workspace import workspace
 from qexplorer.jobs import manager
-from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT
+from qexplorer.jobs.kind import JOB_KINDS, JobKind, OrderT, ResultT
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.ui.serving.people import is_shared, jobs_a_person
 from qexplorer.ui.session import keep, session_id, state
 
 __all__ = [
     "cancel_job",
+    "earlier_result",
     "job_for",
     "job_page",
     "job_state",
@@ -107,6 +109,19 @@ def _digest_now(kind: JobKind[Any, Any, Any], jobs: str, job_id: str) -> str | N
     found = job_state(job_id)
     order = None if found is None else kind.order_of(found)
     return None if order is None else kind.digest(order)
+
+
+def earlier_result(kind: JobKind[OrderT, ResultT, Any], is_wanted: Callable[[OrderT], bool]) -> ResultT | None:
+    """What came of the latest work of this session that ended well and was ordered as is wanted; None if none is
+    kept."""
+    for job_id in reversed(state().started.values()):
+        job = job_state(job_id) if job_id.startswith(f"{kind.name}-") else None
+        order = None if job is None or job.is_running else kind.order_of(job)
+        if job is not None and order is not None and is_wanted(order):
+            found = kind.result_of(job)
+            if found is not None:
+                return found
+    return None
 
 
 def latest_job(kind: JobKind[Any, Any, Any]) -> JobState | None:

@@ -60,10 +60,18 @@ def test_layers_are_found_drawn_and_put_to_other_bits(workspace_folder: Path) ->
     assert not app.exception
     changed = Recipe.parse(app.session_state["qexplorer_state"].recipe)
     assert changed.for_layer(worst, "Gemm").weights.format == "int16"  # type: ignore[union-attr]
-    assert "What was found for w4a8; the recipe was changed since" in texts(app)
+    assert "measured with the one before, **w4a8**" in texts(app)
+    assert "in the recipe now int16 and uint16" in texts(app)
+    assert len(_charts(app)) == 3, "what was measured stays"
     assert f"rule '{worst}'" in texts(app)
-    assert len(_charts(app)) == 3
-    assert app.button("sensitivity_start"), "what the changed recipe costs can be asked"
+    app.button("sensitivity_to_8 bits").click().run()  # from the same report a second step
+    now = Recipe.parse(app.session_state["qexplorer_state"].recipe)
+    assert now.for_layer(worst, "Gemm").weights.format == "int8"  # type: ignore[union-attr]
+    app.button("sensitivity_start").click().run()
+    order = SENSITIVITY.order_of(manager.state(job_of(app, "sensitivity")))
+    assert order is not None, "it is measured again with what the recipe is now"
+    assert order.recipe.digest == now.digest
+    manager.cancel(job_of(app, "sensitivity"))
     app.sidebar.selectbox("side_model").set_value("digits_cnn").run()
     assert not _charts(app), "what was found is not of this model"
 

@@ -55,6 +55,7 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
         said.append("its weights, foretold: " + ", ".join(f"{k} {loss_text(v)}" for k, v in layer.formats.items()))
     rule = current_recipe().for_layer(layer.name, layer.op).rule
     said.append(f"rule '{rule}'" if rule else "no rule of its own")
+    said += _since(layer.name, layer.op, Recipe.parse(report.recipe))
     missing = layer.reasons.get(rounded)
     st.caption(as_plain("; ".join([*said, *([missing] if missing else [])])) + ".")
     draw_whole_table(measures_rows(report, layer, rounded))
@@ -72,6 +73,17 @@ def draw_layer(model: Model, report: SensitivityReport, chosen: str, rounded: st
             _look_at(model, name)
         if st.button("What is wrong with it", icon=":material/healing:", help="Page Repair"):
             st.switch_page("pages/repair.py")
+
+
+def _since(name: str, op: str, measured: Recipe) -> list[str]:
+    """What the session's recipe asks of a layer, where that is not what was measured."""
+    try:
+        asked, was = current_recipe().for_layer(name, op), measured.for_layer(name, op)
+    except QExplorerError:  # the page says it
+        return []
+    parts = [part.format for part in (asked.weights, asked.activations) if part is not None]
+    same = (asked.weights, asked.activations) == (was.weights, was.activations)
+    return [] if same else [f"in the recipe now {' and '.join(parts) or 'float'}"]
 
 
 def with_layer_at(recipe: Recipe, layer: str, words: str) -> Recipe:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import streamlit as st
 
 from qexplorer.core.errors import QExplorerError
@@ -22,7 +25,7 @@ from qexplorer.report.sensitivity_charts.sensitivity_table import (
 from qexplorer.report.sensitivity_charts.to_tools import annotated_onnx, node_data
 from qexplorer.search.sensitivity.sensitivity_types import SensitivityReport
 from qexplorer.ui.empty_page import draw_no_model, lacks_data
-from qexplorer.ui.job_memory import latest_job
+from qexplorer.ui.job_memory import earlier_result
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.rounding.drawing import draw_picture
@@ -67,20 +70,33 @@ def draw_sensitivity_page() -> None:
     if report is not None:
         _draw_report(model, report)
         return
-    section.draw()
-    if section.job() is None and section.order is not None and (earlier := _earlier(section.order)) is not None:
-        st.caption(f"What was found for {as_plain(earlier.recipe_name)}; the recipe was changed since:")
-        _draw_report(model, earlier)
+    before = None if section.job() is not None else _before(section.order)
+    if before is not None:
+        _draw_since(section, recipe, before)
+        _draw_report(model, before)
+    else:
+        section.draw()
 
 
-def _earlier(order: SensitivityOrder) -> SensitivityReport | None:
-    """What this session found last, if another recipe is all that is asked now: layers are put to other bits one after
-    the other, and each is a change of the recipe."""
-    job = latest_job(SENSITIVITY)
-    asked = None if job is None else SENSITIVITY.order_of(job)
-    if job is None or asked is None or asked.model_copy(update={"recipe": order.recipe}) != order:
+def _before(order: SensitivityOrder | None) -> SensitivityReport | None:
+    """What was found last of the same model and data, by another recipe or other settings."""
+    if order is None:
         return None
-    return SENSITIVITY.result_of(job)
+    return earlier_result(SENSITIVITY, lambda asked: (asked.model, asked.data) == (order.model, order.data))
+
+
+def _draw_since(section: JobSection[SensitivityOrder, Any, Any], recipe: Recipe, before: SensitivityReport) -> None:
+    """Says what the report below belongs to, with the button that measures as things are asked now."""
+    was = Recipe.parse(before.recipe)
+    if was.digest != recipe.digest:
+        told = f"The recipe is now **{as_plain(recipe.name)}**. Below stands what was measured with the one before"
+        told += "." if was.name == recipe.name else f", **{as_plain(was.name)}**."
+    else:
+        told = "Below stands what was measured as it was asked before."
+    with st.container(border=True, key="sensitivity_since"):
+        st.markdown(f":material/history: {told}")
+        again = replace(section.button, label="Measure again", icon=":material/replay:")
+        replace(section, button=again).draw_button()
 
 
 def _section(recipe: Recipe) -> JobSection[SensitivityOrder, SensitivityReport, SensitivityReport]:

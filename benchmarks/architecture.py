@@ -4,13 +4,15 @@
 knows them already, networks are not trained again and seconds mean nothing: give a fresh one (QEXPLORER_WORKSPACE).
 
 ``--training`` instead: what training brings to one network at a time (the table of docs/architecture_search.md).
-``--rates`` instead: the rates from which ``search/architecture/pace.py`` foretells times, on one thread.
+``--rates`` instead: the rates from which ``search/architecture/pace.py`` foretells times, on one thread. They are
+seconds of the processor, which are those of the clock where nothing else runs, so that a busy machine tells them too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -136,27 +138,44 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return found, time.perf_counter() - began
 
 
+def worked(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What came of it, and seconds that this process and its children that have ended computed."""
+    began = _computed_s()
+    found = work()
+    return found, _computed_s() - began
+
+
+def _computed_s() -> float:
+    told = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in told)
+
+
 def rates(names: list[str]) -> dict[str, Any]:
     """Seconds by which searches are foretold, beside those that are used."""
     points, slower, around, told, judged = [], [], [], [], []
     for name in names:
         about = Lessons(name)
-        lesson, taught_s = timed(lambda: about.drawn(4096))  # noqa: B023
+        lesson, taught_s = worked(lambda: about.drawn(4096))  # noqa: B023
         told.append(taught_s / 4096 / (about.model.macs or 1))
         input_name, size = about.model.inputs[0].name, lesson.pictures.shape[1:]
         for shape in (_SMALL, _WIDE, _FLAT, NetworkShape(16, 2, 5, False, "relu", "w8a8")):
             trained_network(lesson, shape, 1, input_name)  # what is only slow once
-            network, one = timed(lambda: trained_network(lesson, shape, 1, input_name))  # noqa: B023
-            _, three = timed(lambda: trained_network(lesson, shape, 3, input_name))  # noqa: B023
+            network, one = worked(lambda: trained_network(lesson, shape, 1, input_name))  # noqa: B023
+            _, three = worked(lambda: trained_network(lesson, shape, 3, input_name))  # noqa: B023
             a_picture = (three - one) / 2 / len(lesson.pictures)
             points.append((macs(shape, size), a_picture))
             source = learned_from(f"{about.data.digest}, rates", input_name, lesson)
-            made, plain = timed(lambda: rounded(network, source, shape, 0))  # noqa: B023
-            _, more = timed(lambda: rounded(network, source, shape, 2))  # noqa: B023
+            made, plain = worked(lambda: rounded(network, source, shape, 0))  # noqa: B023
+            _, more = worked(lambda: rounded(network, source, shape, 2))  # noqa: B023
             slower.append((more - plain) / 2 / SEEN_ROUNDED / a_picture)
             around.append(one - a_picture * len(lesson.pictures) + plain)
-            judged.append(timed(lambda: measure(made, about.data))[1])  # noqa: B023
-            print(name, shape.name, f"{1e3 * a_picture:.3f} ms a picture, {slower[-1]:.1f} times that with rounding")
+            judged.append(worked(lambda: measure(made, about.data))[1])  # noqa: B023
+            print(
+                name,
+                shape.name,
+                f"{1e3 * a_picture:.3f} ms a picture, {slower[-1]:.1f} times that with rounding",
+                flush=True,
+            )
     products, seconds = (np.array(each) for each in zip(*points, strict=True))
     slope, least = np.polyfit(products, seconds, 1)
     return {

@@ -158,24 +158,21 @@ def rates(names: list[str]) -> dict[str, Any]:
         lesson, taught_s = worked(lambda: about.drawn(4096))  # noqa: B023
         told.append(taught_s / 4096 / (about.model.macs or 1))
         input_name, size = about.model.inputs[0].name, lesson.pictures.shape[1:]
+        source = learned_from(f"{about.data.digest}, rates", input_name, lesson)
         for shape in (_SMALL, _WIDE, _FLAT, NetworkShape(16, 2, 5, False, "relu", "w8a8")):
-            trained_network(lesson, shape, 1, input_name)  # what is only slow once
+            first = trained_network(lesson, shape, 2, input_name)
+            rounded(first, source, shape, 1)  # what is only slow once
             network, one = worked(lambda: trained_network(lesson, shape, 1, input_name))  # noqa: B023
             _, three = worked(lambda: trained_network(lesson, shape, 3, input_name))  # noqa: B023
             a_picture = (three - one) / 2 / len(lesson.pictures)
             points.append((macs(shape, size), a_picture))
-            source = learned_from(f"{about.data.digest}, rates", input_name, lesson)
             made, plain = worked(lambda: rounded(network, source, shape, 0))  # noqa: B023
-            _, more = worked(lambda: rounded(network, source, shape, 2))  # noqa: B023
-            slower.append((more - plain) / 2 / SEEN_ROUNDED / a_picture)
+            short, long = (worked(lambda: rounded(network, source, shape, epochs))[1] for epochs in (1, 3))  # noqa: B023
+            slower.append((long - short) / 2 / SEEN_ROUNDED / a_picture)
             around.append(one - a_picture * len(lesson.pictures) + plain)
-            judged.append(worked(lambda: measure(made, about.data))[1])  # noqa: B023
-            print(
-                name,
-                shape.name,
-                f"{1e3 * a_picture:.3f} ms a picture, {slower[-1]:.1f} times that with rounding",
-                flush=True,
-            )
+            rate = f"{1e3 * a_picture:.3f} ms a picture, {slower[-1]:.1f} times that with rounding"
+            print(name, shape.name, rate, flush=True)
+        judged.append(worked(lambda: measure(made, about.data))[1])  # noqa: B023
     products, seconds = (np.array(each) for each in zip(*points, strict=True))
     slope, least = np.polyfit(products, seconds, 1)
     return {

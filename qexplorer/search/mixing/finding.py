@@ -20,7 +20,7 @@ from qexplorer.quantize.apart import goes_apart
 from qexplorer.quantize.plan import make_plan
 from qexplorer.run.registry import reference
 from qexplorer.search.costs.bits import plan_costs
-from qexplorer.search.costs.cost_kinds import COSTS, WEIGHT_BYTES, cost_kind
+from qexplorer.search.costs.cost_kinds import COSTS, cost_kind
 from qexplorer.search.costs.planned import PlannedNetwork
 from qexplorer.search.mixing.candidates import (
     Counting,
@@ -39,7 +39,7 @@ from qexplorer.search.mixing.foretelling import (
     share_in_the_whole,
 )
 from qexplorer.search.mixing.mix_types import MixPair, MixPoint, MixQuestion, MixReport, VerifiedMix
-from qexplorer.search.mixing.networks import added_note, changes_graph, graph_only, networks_of, unchanged
+from qexplorer.search.mixing.networks import changes_graph, file_notes, graph_only, networks_of, unchanged
 from qexplorer.search.mixing.recipes import recipe_in
 from qexplorer.search.mixing.tables import Losses
 from qexplorer.search.mixing.tempering import temperature_for, tempering_note
@@ -173,13 +173,13 @@ class _Search:
         alone = foretold_groups(networks, statistics, choices, losses, {}, hardware)
         shares = self._activation_shares(choices, losses, alone, verifier)
         told = foretold_groups(networks, statistics, choices, losses, shares, hardware)
-        whole = plan_costs(self.model, make_plan(self.model, int8, statistics))
+        all_int8 = make_plan(self.model, int8, statistics)
         return MixReport(
             model=self.model.name,
             data=self.data.name,
             base=self.question.recipe.to_yaml(),
             choices=tuple(choice.name for choice in choices),
-            whole=whole,
+            whole=plan_costs(self.model, all_int8),
             other=told.other,
             budgets=self.question.limits,
             most_drop=self.question.most_drop,
@@ -196,7 +196,7 @@ class _Search:
             verified=(),
             chosen=None,
             plain=None if plain is None else plain.found,
-            notes=(*tempering_note(verifier.yard.temperature), *added_note(networks, whole[WEIGHT_BYTES])),
+            notes=(*tempering_note(verifier.yard.temperature), *file_notes(networks, self.model, all_int8)),
             temperature=verifier.yard.temperature,
         )
 

@@ -12,13 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from qexplorer.core.model import Model
 from qexplorer.core.plugin_kinds.algorithm import Stage
 from qexplorer.core.recipe import Recipe
+from qexplorer.core.words.numbers import number_text
 from qexplorer.observe.stats import Statistics
 from qexplorer.quantize.plan import make_plan
-from qexplorer.quantize.plan_types import QuantizedModel
+from qexplorer.quantize.plan_types import Plan, QuantizedModel
+from qexplorer.quantize.size import foretold_bytes
+from qexplorer.search.costs.bits import plan_costs
+from qexplorer.search.costs.cost_kinds import WEIGHT_BYTES
 from qexplorer.search.costs.planned import PlannedNetwork
 from qexplorer.search.mixing.choices import MixChoice
 
-__all__ = ["added_note", "changes_graph", "graph_only", "networks_of", "unchanged"]
+__all__ = ["changes_graph", "file_notes", "graph_only", "networks_of", "unchanged"]
+
+
+_WORTH_SAYING = 0.01  # of the weights
 
 
 def graph_only(recipe: Recipe) -> Recipe:
@@ -60,19 +67,28 @@ def networks_of(
     }
 
 
-def added_note(networks: Mapping[str, PlannedNetwork], int8_bytes: float) -> tuple[str, ...]:
-    """What a reader should know of what algorithms put beside layers; nothing where nothing was.
+def file_notes(networks: Mapping[str, PlannedNetwork], model: Model, int8: Plan) -> tuple[str, ...]:
+    """What a reader should know of what files hold beside the layers' own weights; nothing of next to nothing.
 
     Args:
         networks: by choice.
-        int8_bytes: of the weights of the same model in int8, without what algorithms add.
+        model: in float.
+        int8: the plan of the model with all layers in int8, without what algorithms add.
     """
+    weights = plan_costs(model, int8)[WEIGHT_BYTES]
     added = {name: each.added_bytes for name, each in networks.items()}
     most = max(added, key=lambda name: added[name])
-    if not added[most]:
-        return ()
-    share = 100 * added[most] / max(int8_bytes, 1)
-    return (
-        "What the recipe's algorithms put beside layers counts as weights: with all layers in "
-        f"{most} it is {share:.3g} % of int8's bytes. Budgets are fractions of int8 without it.",
-    )
+    beside = foretold_bytes(model, int8) - weights
+    said = []
+    if added[most]:
+        said.append(
+            "What the recipe's algorithms put beside layers counts as weights: with all layers in "
+            f"{most} it is {100 * added[most] / max(weights, 1):.3g} % of int8's bytes. Budgets are fractions of int8 "
+            "without it."
+        )
+    if beside > _WORTH_SAYING * weights:
+        said.append(
+            f"Beside weights a file holds about {number_text(beside / 1000)} kB of biases and of scales of activations,"
+            " which choices hardly change: sizes on pages Quantize and Compare count them, budgets do not."
+        )
+    return tuple(said)

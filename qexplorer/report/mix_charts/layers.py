@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qexplorer.report.chart_frame import chart_frame
-from qexplorer.report.palette import CLIPPING, INTEGER
+from qexplorer.report.palette import CLIPPING, INTEGER, NEUTRAL
 from qexplorer.search.costs.cost_kinds import LATENCY_MS
 from qexplorer.search.mixing.mix_types import MixPoint, MixReport
 
@@ -93,6 +93,7 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
             "loss": pair.loss,
             "half": pair.half,
             "counted": pair.loss if pair.tells else 0.0,
+            "strength": abs(pair.loss) if pair.tells else 0.0,
             "text": f"{pair.loss:+.1g}" if pair.tells else "none",
         }
         for pair in report.pairs
@@ -103,12 +104,14 @@ def pair_rows(report: MixReport) -> list[dict[str, Any]]:
 def pairs_spec(report: MixReport) -> dict[str, Any]:
     """A heat map: what two layers lose together beyond what each loses alone."""
     rows = pair_rows(report)
-    most = max((abs(row["counted"]) for row in rows), default=1.0) or 1.0
+    most = max((row["strength"] for row in rows), default=1.0) or 1.0
     axis = {"labelLimit": 150, "labelOverlap": False}
     x = {"field": "first", "type": "nominal", "title": None, "sort": None, "axis": axis | {"labelAngle": -30}}
     y = {"field": "second", "type": "nominal", "title": None, "sort": None, "axis": axis}
-    colour: dict[str, Any] = {"field": "counted", "type": "quantitative", "title": "beyond the sum", "legend": None}
-    colour["scale"] = {"domain": [-most, 0, most], "range": [INTEGER, "#eef1f4", CLIPPING], "interpolate": "rgb"}
+    signs = [{"test": "datum.counted < 0", "value": INTEGER}, {"test": "datum.counted > 0", "value": CLIPPING}]
+    colour = {"condition": signs, "value": NEUTRAL}
+    shade: dict[str, Any] = {"field": "strength", "type": "quantitative", "legend": None}
+    shade["scale"] = {"domain": [0, most], "range": [_FAINT, 1]}
     tips = [
         {"field": "first"},
         {"field": "second"},
@@ -122,11 +125,11 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
             {
                 "data": {"name": "rows"},
                 "mark": {"type": "rect"},
-                "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips},
+                "encoding": {"x": x, "y": y, "color": colour, "opacity": shade, "tooltip": tips},
             },
             {
                 "data": {"name": "rows"},
-                "mark": {"type": "text", "fontSize": 11, "color": "#1a1f26"},
+                "mark": {"type": "text", "fontSize": 11},
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },
         ],

@@ -80,7 +80,7 @@ def test_each_layer_has_a_square_for_each_choice() -> None:
 
 
 def test_a_pair_is_coloured_only_where_samples_tell_it_from_none() -> None:
-    """Both ways round; errors that cancel each other are below zero; colours reach as far both ways."""
+    """Both ways round; errors that cancel each other are below zero; both colours reach as far."""
     found = replace(report(), pairs=(MixPair(0, 1, -0.2, 0.1), MixPair(2, 0, 0.05, 0.06)))
     told = [(row["first"], row["second"], row["loss"], row["counted"], row["text"]) for row in pair_rows(found)]
     assert told == [
@@ -90,5 +90,5 @@ def test_a_pair_is_coloured_only_where_samples_tell_it_from_none() -> None:
         ("a", "c", 0.05, 0.0, "none"),
     ]
     for of, ends in ((found, 0.2), (report(), 1.0), (replace(found, pairs=found.pairs[1:]), 1.0)):
-        domain = pairs_spec(of)["layer"][0]["encoding"]["color"]["scale"]["domain"]
-        assert domain == [-ends, 0, ends]
+        domain = pairs_spec(of)["layer"][0]["encoding"]["opacity"]["scale"]["domain"]
+        assert domain == [0, ends]

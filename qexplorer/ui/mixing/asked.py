@@ -131,15 +131,15 @@ def _where(timed: bool) -> tuple[str | None, bool]:
     backend = state().backend
     label = backend_label(backend)
     with st.container(horizontal=True, key="mix_where"):
-        if timed:
+        why = "Off: any mix, for research. On: only choices that this backend declares integer kernels for, and float"
+        aware = st.toggle(f"Only what {label} runs as integers", help=why, **remembered("mix_hardware", False))
+        if timed or aware:  # what is chosen for a backend is timed there
             clocked = True
             st.caption(f"Latency is measured on {label}, the backend in the sidebar.")
         else:
             why = "Measures latency and energy of each choice for each layer, and times the mixes that are measured"
             clocked = st.toggle(f"Time mixes on {label}", help=why, **remembered("mix_timed", False))
-        why = "Off: any mix, for research. On: only choices that this backend declares integer kernels for, and float"
-        aware = st.toggle(f"Only what {label} runs as integers", help=why, **remembered("mix_hardware", False))
-    return (backend if clocked or aware else None), bool(aware)
+    return (backend if clocked else None), bool(aware)
 
 
 def _drop() -> float:

@@ -182,12 +182,13 @@ def test_a_budget_ends_where_choices_do(
 def test_a_backend_is_asked_where_it_decides(
     timed: bool, clocked: bool, aware: bool, backend: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where something is timed, or only what it runs as integers is taken."""
+    """Where something is timed, or only what it runs as integers is taken, which times it too and says so."""
     label = "PyTorch integer"
     answers = {f"Time mixes on {label}": clocked, f"Only what {label} runs as integers": aware}
-    screen_of(monkeypatch, asked, **answers)
+    screen = screen_of(monkeypatch, asked, **answers)
     monkeypatch.setattr(asked, "state", lambda: SimpleNamespace(backend="torch"))
     assert asked._where(timed) == (backend, aware)
+    assert ("Latency is measured on PyTorch integer" in screen.said) is (timed or aware)
 
 
 @pytest.mark.parametrize(("unit", "worse"), [(" (points)", 0.02), ("", 2.0)])

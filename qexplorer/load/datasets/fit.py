@@ -93,7 +93,7 @@ def _cast(array: Array, info: TensorInfo, where: str) -> Array:
             where=where,
             allowed="whole numbers",
         )
-    if np.issubdtype(wanted, np.integer) and array.size:
+    if np.issubdtype(wanted, np.integer):
         allowed = np.iinfo(wanted.name)
         low, high = array.min(), array.max()
         if low < allowed.min or high > allowed.max:

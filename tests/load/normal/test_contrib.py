@@ -83,3 +83,21 @@ def test_the_numbers_beside_it_have_its_type() -> None:
     found = in_standard_operators(proto)
     factor = next(item for item in found.graph.initializer if item.name not in PARTS)
     assert (factor.data_type, float(onnx.numpy_helper.to_array(factor))) == (10, float(np.float16(1.702)))
+
+
+@pytest.mark.parametrize(("outputs", "read"), [(["z", "mean"], "mean"), (["z", "", "deviation"], "deviation")])
+def test_a_normalization_whose_statistics_are_read_stays(outputs: list[str], read: str) -> None:
+    """Nothing in the standard gives them; where nobody reads them they are no obstacle."""
+    node = _ours("SkipLayerNormalization", ["h", "h", "s"], outputs)
+    shown = in_standard_operators(_between(node, opset=21, outputs=("y", read)))
+    assert operators(shown) == ["MatMul", "SkipLayerNormalization", "MatMul"]
+    unread = in_standard_operators(_between(node, opset=21))
+    assert operators(unread) == ["MatMul", "Add", "LayerNormalization", "MatMul"]
+
+
+def test_a_function_of_what_nobody_knows_the_type_of_stays() -> None:
+    """Its factor would have to have that type."""
+    theirs = helper.make_node("Theirs", ["h"], ["c"], domain="some.body")
+    proto = _between(theirs, _ours("QuickGelu", ["c"], ["z"]), opset=21)
+    proto.opset_import.append(helper.make_opsetid("some.body", 1))
+    assert "QuickGelu" in operators(in_standard_operators(proto))

@@ -36,6 +36,8 @@ def tensor(dtype: str, name: str = "t") -> Tensor:
         ("CONV_2D", ("int16", "int8"), INT, "CONV_2D (16-bit activations)"),
         ("FULLY_CONNECTED", ("float32", "float32"), FLOAT, "FULLY_CONNECTED"),
         ("BATCH_MATMUL", ("int8", "int8"), INT, "BATCH_MATMUL"),
+        ("FULLY_CONNECTED", ("float32",), FLOAT, "FULLY_CONNECTED"),
+        ("CONV_2D", ("int8",), INT, "CONV_2D"),
         ("ADD", ("int8", "int8"), INT, "ADD"),
         ("ADD", ("float32", "int8"), FLOAT, "ADD"),
         ("MAX_POOL_2D", ("int8",), INT, "MAX_POOL_2D"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -224,3 +225,23 @@ def test_what_ended_the_child_is_said_of_the_file(
     else:
         assert isinstance(caught.value, ModelError)
         assert caught.value.sentence.startswith(f"{shipped}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError("nobody knows"), "nobody knows"), (PermissionError(13, "Permission denied"), "Permission denied")],
+)
+def test_a_file_that_cannot_be_read_is_said_with_the_reason(
+    error: OSError, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the system's words, or in those of whoever refused it; a full disk is another matter."""
+
+    def refuses(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "open", refuses)
+    with pytest.raises(ModelError, match=rf"^m: the file cannot be read \({said}\); check its permissions$"):
+        loading.copy_private(tmp_path / "m.onnx", tmp_path / "copy", "m")
+    error = OSError(errno.ENOSPC, "No space left")
+    with pytest.raises(OSError, match="No space left"):
+        loading.copy_private(tmp_path / "m.onnx", tmp_path / "copy", "m")

@@ -93,9 +93,9 @@ def _name(value: ir.Value | None) -> str:
     return (value.name if value is not None else None) or "weight"
 
 
-def _shape(value: ir.Value | None) -> tuple[object, ...]:
-    """The dimensions of a value; two unknown ones where nothing is known."""
-    return (None, None) if value is None or value.shape is None else tuple(value.shape)
+def _rank(value: ir.Value | None) -> int:
+    """How many axes a value has; 0 where nothing is known."""
+    return 0 if value is None or value.shape is None else len(value.shape)
 
 
 def _fold_factors(graph: ir.Graph, node: ir.Node) -> bool:
@@ -203,7 +203,7 @@ def _affine(node: ir.Node, position: int, layer: ir.Node, channels: int) -> _Aff
 
 def _batch_norm(node: ir.Node, layer: ir.Node, channels: int) -> _Affine | None:
     """BatchNormalization at inference (operator version 15): (x - mean) / sqrt(var + epsilon) * scale + bias."""
-    if layer.op_type == "MatMul" and not _is_matrix(layer.inputs[0]):
+    if layer.op_type == "MatMul" and _rank(layer.inputs[0]) != 2:
         return None  # its channel axis is 1, not the last
     if _attribute(node, "training_mode", 0):
         return None
@@ -217,18 +217,14 @@ def _batch_norm(node: ir.Node, layer: ir.Node, channels: int) -> _Affine | None:
     return _Affine(factor, bias - mean * factor) if np.isfinite(factor).all() else None
 
 
-def _is_matrix(value: ir.Value | None) -> bool:
-    return value is not None and value.shape is not None and len(value.shape) == 2
-
-
 def _per_channel(constant: Floats, layer: ir.Node, channels: int) -> Floats | None:
     """``constant`` as one value for each output channel, if it broadcasts that way without enlarging the output."""
-    weight_rank = len(_shape(layer.inputs[1]))
+    weight_rank = _rank(layer.inputs[1])
     if constant.size == 1:
         return constant.reshape(1) if constant.ndim <= weight_rank else None
     convolution = layer.op_type in ("Conv", "ConvTranspose")
     rank = weight_rank if convolution or layer.op_type == "Gemm" else constant.ndim
-    if constant.ndim > rank or (layer.op_type == "MatMul" and constant.ndim > 1 and not _is_matrix(layer.inputs[0])):
+    if constant.ndim > rank or (layer.op_type == "MatMul" and constant.ndim > 1 and _rank(layer.inputs[0]) != 2):
         return None
     axis = 1 if convolution else rank - 1
     shape = (1,) * (rank - constant.ndim) + constant.shape
@@ -239,11 +235,7 @@ def _per_channel(constant: Floats, layer: ir.Node, channels: int) -> Floats | No
 def _apply(graph: ir.Graph, layer: ir.Node, affine: _Affine, channels: int) -> bool:
     """Changes the layer's weight and bias; False if it has no place for the bias or the bias does not fit."""
     shifted = bool(np.any(affine.shift))
-    if (
-        layer.op_type == "MatMul"
-        and shifted
-        and not (_is_matrix(layer.inputs[0]) and len(_shape(layer.inputs[1])) == 2)
-    ):
+    if layer.op_type == "MatMul" and shifted and not (_rank(layer.inputs[0]) == 2 and _rank(layer.inputs[1]) == 2):
         return False
     bias_value = _input(layer, 2)
     old_bias = _constant(bias_value) if bias_value is not None else None

@@ -118,3 +118,19 @@ def test_shared_weights_fold_apart(tmp_path: Path) -> None:
     loaded, after = load(before, tmp_path)
     assert len({layer.weight for layer in loaded.layers if layer.op == "Conv"}) == 2
     same(before, after, x=weight(2, 3, 8, 8))
+
+
+def test_zeros_of_a_size_that_nobody_knows_are_made_as_the_model_runs(tmp_path: Path) -> None:
+    """Neither length nor number of axes is known; of a size that is known small ones become constants."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["sizes"], to=7),
+        helper.make_node("ConstantOfShape", ["sizes"], ["unknown"]),
+        helper.make_node("ReduceSum", ["unknown"], ["s"], keepdims=0),
+        helper.make_node("ConstantOfShape", ["two"], ["known"]),
+        helper.make_node("ReduceSum", ["known"], ["t"], keepdims=0),
+        helper.make_node("Sum", ["x", "s", "t"], ["y"]),
+    ]
+    before = model(nodes, {"x": ["k"]}, ["y"], {"two": np.array([2, 3])})
+    _, after = load(before, tmp_path)
+    assert operators(after).count("ConstantOfShape") == 1
+    same(before, after, x=np.float32([2, 3]))

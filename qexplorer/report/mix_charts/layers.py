@@ -112,6 +112,7 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
     colour = {"condition": signs, "value": NEUTRAL}
     shade: dict[str, Any] = {"field": "strength", "type": "quantitative", "legend": None}
     shade["scale"] = {"domain": [0, most], "range": [_FAINT, 1]}
+    ink = {"condition": {"test": f"datum.strength > {most / 2}", "value": "#1a1f26"}, "value": NEUTRAL}  # on any page
     tips = [
         {"field": "first"},
         {"field": "second"},
@@ -129,8 +130,8 @@ def pairs_spec(report: MixReport) -> dict[str, Any]:
             },
             {
                 "data": {"name": "rows"},
-                "mark": {"type": "text", "fontSize": 11},
-                "encoding": {"x": x, "y": y, "text": {"field": "text"}},
+                "mark": {"type": "text", "fontSize": 11, "fontWeight": 600},
+                "encoding": {"x": x, "y": y, "text": {"field": "text"}, "color": ink},
             },
         ],
     }

@@ -16,15 +16,15 @@ from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity.alone import Alone
 from qexplorer.measure.fidelity.batches import first_rows
 from qexplorer.measure.fidelity.comparing import Compared, Question, answers_of, compare, nothing_compared
-from qexplorer.measure.fidelity.simulation import Simulation
+from qexplorer.measure.fidelity.simulation import ExactIntegers, Simulation
 from qexplorer.measure.memory import peak_rss_bytes, steady_rss_bytes
 from qexplorer.measure.metrics.predictions import predictions
 from qexplorer.measure.pace.waiting import announce
 from qexplorer.measure.scoring import primary_values, score_answers
 from qexplorer.measure.scratch import folder_of
 from qexplorer.process.child import Emit
-from qexplorer.run.protocol import Mode, Session, SessionOptions
-from qexplorer.run.registry import reference, usable
+from qexplorer.run.protocol import Answerer, Mode, Session, SessionOptions
+from qexplorer.run.registry import exact_integers, reference, usable
 
 __all__ = ["judge"]
 
@@ -60,12 +60,12 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     itself = _is_reference(arguments, kernels)
     report = _reporter(emit, twice=not itself)
     folder = folder_of(arguments["files"])
-    answering = Simulation(path, threads, folder, session) if itself else session  # kept for backends that come later
+    answering = _answering(session, kernels, question, folder, itself=itself)
     found = answers_of(answering, question, report)
     compared, alone = nothing_compared(), None
     if not itself:
-        compared = compare(session, question, found, folder, report)
-        alone = compared.alone(question)
+        compared = compare(answering, question, found, folder, report)
+        alone = compared.alone(question, session)
     n, threshold, scoring = question.n, question.threshold, arguments.get("scoring")
     without = score_answers(scoring, found, n, threshold) if scoring is not None else {}
     said = predictions(found, n, threshold=threshold)
@@ -81,6 +81,16 @@ def judge(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         "alone": None if alone is None else asdict(alone),
         "primary": _primary(scoring, found, compared, alone, n, threshold),
     }
+
+
+def _answering(session: Session, kernels: Kernels, question: Question, folder: Path, *, itself: bool) -> Answerer:
+    """Who answers: the session, whose answers are kept, or read, where other backends are compared with the same."""
+    path, threads, exact = question.path, question.threads, exact_integers()
+    if itself:
+        return Simulation(path, threads, folder, session)
+    if exact is not None and exact.name == question.backend.name and kernels.integer:
+        return ExactIntegers(path, threads, folder, exact, session)
+    return session
 
 
 def _primary(

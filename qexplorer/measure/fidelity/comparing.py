@@ -4,7 +4,7 @@ a look at every piece where both do."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from qexplorer.core.dataset import Array
 from qexplorer.core.disk.passing import passing_folder
 from qexplorer.core.errors import BackendError
 from qexplorer.measure.fidelity.alone import Alone
-from qexplorer.measure.fidelity.batches import LookedAt, batches_to_look_at, first_rows
+from qexplorer.measure.fidelity.batches import LookedAt, OneByOne, batches_to_look_at, first_rows
 from qexplorer.measure.fidelity.gate import Difference, differences, explained, within
 from qexplorer.measure.fidelity.looked_at import once
 from qexplorer.measure.fidelity.simulation import ExactIntegers, Simulation, exact_for
@@ -30,7 +30,6 @@ __all__ = [
     "SIMULATION",
     "Answered",
     "Compared",
-    "OneByOne",
     "Question",
     "answered",
     "answers_of",
@@ -106,17 +105,26 @@ class Question:
         """Whether the backend finds ranges sample by sample that the graph finds over the whole batch."""
         if not self.backend.capabilities.ranges_by_sample or self.fixed not in (None, 1):
             return False
-        import onnx
+        return "DynamicQuantizeLinear" in self._told[0]
 
-        nodes = onnx.load(str(self.path), load_external_data=False).graph.node
-        return any(node.op_type == "DynamicQuantizeLinear" for node in nodes)
-
-    @cached_property
+    @property
     def layers(self) -> int:
         """Nodes of the graph."""
+        return len(self._told[0])
+
+    @property
+    def ranks(self) -> list[int | None]:
+        """Number of axes of each output, where the graph says it."""
+        return self._told[1]
+
+    @cached_property
+    def _told(self) -> tuple[list[str], list[int | None]]:
         import onnx
 
-        return len(onnx.load(str(self.path), load_external_data=False).graph.node)
+        graph = onnx.load(str(self.path), load_external_data=False).graph
+        outputs = [output.type.tensor_type for output in graph.output]
+        ranks = [len(each.shape.dim) if each.HasField("shape") else None for each in outputs]
+        return [node.op_type for node in graph.node], ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +147,7 @@ class Compared:
         asked: the references that were asked, in words.
         expected: the reference's answers to every sample.
         same_at: batch sizes at which the backend answers the very same as at the evaluation batch.
+        ours: the answers.
     """
 
     found: tuple[Difference, ...]
@@ -146,6 +155,7 @@ class Compared:
     asked: str
     expected: Sequence[Array] | None
     same_at: tuple[int, ...] = ()
+    ours: Sequence[Answered] = ()
 
     @property
     def open(self) -> tuple[Difference, ...]:
@@ -159,17 +169,32 @@ class Compared:
             return self.open
         return tuple(item for item in self.open if item.batch not in self.same_at)
 
-    def alone(self, question: Question) -> Alone | None:
+    def alone(self, question: Question, session: Answerer | None = None) -> Alone | None:
         """Each piece by itself, at every batch size :meth:`to_look_at`; None if none is, or the backend cannot be
-        looked into at all."""
+        looked into at all. ``session`` is the backend's with the file, if it is loaded."""
         if not self.open or any(item.wrong for item in self.open):
             return None
         with passing_folder("pieces") as folder:
             try:
-                asked = asked_of(question, batches_to_look_at(self.to_look_at, question), Path(folder))
+                batches = batches_to_look_at(self.to_look_at, question)
+                plain = [self._answers_to(each, question) for each in batches]
+                asked = replace(asked_of(question, batches, Path(folder)), session=session, plain=plain)
                 return once(question, self.found, asked.feeds, lambda: each_alone(asked))
             except BackendError:  # the answers themselves came, so this is a refusal with less to say, not a failure
                 return None
+
+    def _answers_to(self, looked: LookedAt, question: Question) -> list[Array] | None:
+        """What the backend answered to this very batch; None if it was not asked, or samples cannot be told apart."""
+        size = next(iter(looked.feeds.values())).shape[0]
+        start, end = looked.start, looked.start + size
+        for each in self.ours:
+            rows = [
+                array.ndim == r and array.shape[0] == each.n
+                for array, r in zip(each.outputs, question.ranks, strict=True)
+            ]
+            if each.batch == size and start % size == 0 and end <= each.n and all(rows):
+                return [array[start:end] for array in each.outputs]
+        return None
 
 
 def nothing_compared() -> Compared:
@@ -216,15 +241,15 @@ def compare(session: Answerer, question: Question, found: list[Array], folder: P
     simulation = simulation_of(question, folder)
     first, expected = differences_from(simulation, session, ours, question, report)
     if all(map(within, first)):  # single steps, if many: a look inside costs less than a second runtime
-        return Compared(first, SIMULATION, "the simulation", expected, same)
+        return Compared(first, SIMULATION, "the simulation", expected, same, ours)
     singly = sample_by_sample(simulation, session, ours, question, report)
     if singly is not None:
         return singly
     exact = exact_of(question, folder)
     if exact is None:
-        return Compared(first, SIMULATION, "the simulation", expected, same)
+        return Compared(first, SIMULATION, "the simulation", expected, same, ours)
     second, others = differences_from(exact, session, ours, question, report)
-    return Compared(second, EXACT, "the simulation and from exact integers", others, same)
+    return Compared(second, EXACT, "the simulation and from exact integers", others, same, ours)
 
 
 def _same_at(ours: Sequence[Answered]) -> tuple[int, ...]:
@@ -237,22 +262,6 @@ def _same_at(ours: Sequence[Answered]) -> tuple[int, ...]:
         and all(a.shape[:1] == (each.n,) for a in each.outputs)
         and all(np.array_equal(a, b[: each.n]) for a, b in zip(each.outputs, first.outputs, strict=True))
     )
-
-
-class OneByOne:
-    """Answers every sample of a batch as if it came alone: what a backend does that finds ranges sample by sample."""
-
-    def __init__(self, answerer: Answerer) -> None:
-        self._answerer = answerer
-
-    @property
-    def output_names(self) -> Sequence[str]:
-        """Names of the outputs, in order."""
-        return self._answerer.output_names
-
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Outputs for one batch. Raises BackendError."""
-        return run_in_batches(self._answerer, feeds, batch=1, fixed_batch=None)
 
 
 def sample_by_sample(
@@ -294,18 +303,24 @@ def answered(session: Answerer, question: Question, found: list[Array]) -> list[
 def differences_from(
     other: Answerer, session: Answerer, ours: Sequence[Answered], question: Question, report: Report
 ) -> tuple[tuple[Difference, ...], list[Array]]:
-    """What a reference answers otherwise, at each batch size; and its answers to every sample."""
+    """What a reference answers otherwise, at each batch size; and its answers to every sample.
+
+    Where the backend gives the first samples the very answers of the evaluation batch, so does the reference: a graph
+    that mixes the samples of a batch would have shown there.
+    """
     names = list(session.output_names)
     if list(other.output_names) != names:
         raise BackendError("the backend names its outputs otherwise than the model does")
     expected = answers_of(other, question, lambda done: report(1 + done))
-    found = []
+    found, same = [], _same_at(ours)
     for each in ours:
-        theirs = (
-            expected
-            if each is ours[0]
-            else run_in_batches(other, each.inputs, batch=each.batch, fixed_batch=question.fixed, pads=question.pads)
-        )
+        if each is ours[0]:
+            theirs = expected
+        elif each.batch in same and all(array.shape[:1] == (question.n,) for array in expected):
+            theirs = [array[: each.n] for array in expected]
+        else:
+            inputs, size = each.inputs, each.batch
+            theirs = run_in_batches(other, inputs, batch=size, fixed_batch=question.fixed, pads=question.pads)
         found.append(
             differences(
                 each.outputs,

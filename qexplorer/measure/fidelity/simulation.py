@@ -93,8 +93,10 @@ class ExactIntegers(_Kept):
     What has none (float arithmetic behind the last layer, codes of 16 bits) is computed as the graph says.
     """
 
-    def __init__(self, path: Path, threads: int, folder: Path, backend: Backend) -> None:
-        super().__init__(path, threads, folder, "exact")
+    def __init__(
+        self, path: Path, threads: int, folder: Path, backend: Backend, session: Session | None = None
+    ) -> None:
+        super().__init__(path, threads, folder, "exact", session)
         self._backend = backend
 
     def _load(self) -> Session:

@@ -43,7 +43,7 @@ from qexplorer.measure.fidelity.alone import Alone, Observation, summary
 from qexplorer.measure.fidelity.code_readout import CodeReader, Readout, rows_of
 from qexplorer.measure.fidelity.pieces import Codes, Pieces
 from qexplorer.measure.fidelity.rounding_points import Point, output_scales, points_of
-from qexplorer.run.protocol import Backend, Mode, SessionOptions, Telling
+from qexplorer.run.protocol import Answerer, Backend, Mode, SessionOptions, Telling
 
 __all__ = ["Asked", "each_alone", "observe"]
 
@@ -65,6 +65,8 @@ class Asked:
         exact: a backend with exact integers; None where there is none, or it is the one in question.
         rows: of each batch the samples that are judged first; none of a batch stands for all. All of every batch are
             judged before anything is called wrong, and where samples cannot be told apart.
+        session: the backend's with the graph; None: it is loaded.
+        plain: what the session answered to each batch, None to one that it was not fed.
     """
 
     path: Path
@@ -75,6 +77,8 @@ class Asked:
     folder: Path
     exact: Backend | None = None
     rows: Sequence[Sequence[int]] = ()
+    session: Answerer | None = None
+    plain: Sequence[Sequence[Array] | None] = ()
 
 
 def each_alone(asked: Asked) -> Alone:
@@ -115,8 +119,9 @@ class _Witness:
 
         self._asked, self._told, self._model = asked, told, onnx.load(str(asked.path))
         self._points, options = points_of(self._model.graph), SessionOptions(Mode.NATIVE, asked.threads)
-        session = asked.backend.load(asked.path, options)
-        plain = [session.run(feeds) for feeds in asked.feeds]
+        session = asked.session or asked.backend.load(asked.path, options)
+        known = asked.plain or [None] * len(asked.feeds)
+        plain = [session.run(feeds) if ours is None else ours for feeds, ours in zip(asked.feeds, known, strict=True)]
         self._telling = session if isinstance(session, Telling) else None
         del session
         self._reader = CodeReader(self._model, asked.backend, asked.feeds, options, asked.folder, plain)

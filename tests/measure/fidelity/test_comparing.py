@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from qexplorer.core.errors import BackendError
+from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity import comparing
 from qexplorer.measure.fidelity.batches import batches_to_look_at
 from qexplorer.measure.fidelity.comparing import (
@@ -25,6 +26,7 @@ from qexplorer.measure.fidelity.comparing import (
     exact_of,
 )
 from qexplorer.measure.fidelity.gate import Difference
+from qexplorer.measure.judge_child import _answering
 from qexplorer.measure.scratch import keep_samples
 from qexplorer.run.protocol import Backend, Mode, Preparation, SessionOptions
 from qexplorer.run.registry import BACKENDS, exact_integers, reference
@@ -89,6 +91,33 @@ def test_one_look_serves_the_batch_sizes_that_are_answered_alike(tmp_path: Path)
     assert [item.batch for item in explained_first.to_look_at] == [1, 4]
 
 
+def test_a_reference_is_not_asked_again_where_the_backend_answers_the_very_same(tmp_path: Path) -> None:
+    """At a batch size that differs in a bit it is; what both answered to the first samples is compared at each."""
+    asked: list[int] = []
+
+    class Answers:
+        """Twice the sample; the backend a little more at batch 1."""
+
+        output_names = ("y",)
+
+        def __init__(self, more: float, sizes: list[int]) -> None:
+            self.more, self.sizes = np.float32(more), sizes
+
+        def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            self.sizes.append(len(feeds["x"]))
+            return [feeds["x"] * 2 + (self.more if len(feeds["x"]) == 1 else np.float32(0))]
+
+    path = quantized(make_cnn(tmp_path), tmp_path).path
+    question = replace(_question(path, BACKENDS.get("torch"), 16), batches=(1, 4, 8))
+    session: Any = Answers(0.5, [])
+    reference_: Any = Answers(0.0, asked)
+    ours = comparing.answered(session, question, answers_of(session, question, lambda _: None))
+    found, expected = comparing.differences_from(reference_, session, ours, question, lambda _: None)
+    assert asked == [8, 8] + [1] * 16
+    assert np.array_equal(expected[0], question.inputs["x"] * 2)
+    assert [(item.batch, item.n, item.exact) for item in found] == [(8, 16, True), (1, 16, False), (4, 16, True)]
+
+
 @pytest.mark.parametrize(("batch", "count"), [(1, 16), (4, 16), (32, 32)])
 def test_the_first_samples_are_answered_at_each_batch_that_is_timed(batch: int, count: int) -> None:
     """Sixteen of 20, or as many as a call takes, so that none is called with less than it is timed with."""
@@ -117,6 +146,27 @@ def test_nobody_is_its_own_judge(tmp_path: Path) -> None:
     assert exact_of(_question(path, other), tmp_path) is not None
     assert asked_of(_question(path, exact), [], tmp_path).exact is None
     assert asked_of(_question(path, other), [], tmp_path).exact is exact
+
+
+def test_what_was_computed_as_a_reference_is_not_computed_again_by_its_backend(tmp_path: Path) -> None:
+    """Exact integers of one graph and batch are computed once; whoever is no reference answers by itself."""
+
+    class Asleep:
+        output_names = ("y",)
+
+    path, exact = quantized(make_cnn(tmp_path), tmp_path).path, exact_integers()
+    assert exact is not None
+    feeds = {"x": np.random.default_rng(1).normal(size=(3, *SHAPE)).astype(np.float32)}
+    computed = exact_of(_question(path, BACKENDS.get("onnxruntime")), tmp_path)
+    assert computed is not None
+    session: Any = Asleep()
+    integers, floats = Kernels({"Conv": 1}, {}, {}), Kernels({}, {"Conv": 1}, {})
+    own = _answering(session, integers, _question(path, exact), tmp_path, itself=False)
+    expected = computed.run(feeds)
+    assert np.array_equal(own.run(feeds)[0], expected[0])
+    assert _answering(session, floats, _question(path, exact), tmp_path, itself=False) is session
+    other = _question(path, BACKENDS.get("onnxruntime"))
+    assert _answering(session, integers, other, tmp_path, itself=False) is session
 
 
 def test_exact_integers_are_asked_where_one_batch_size_of_several_is_off(

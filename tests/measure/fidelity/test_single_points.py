@@ -104,6 +104,23 @@ def test_some_samples_are_enough_to_be_right_and_all_are_judged_before_anything_
     assert (wrong.n, wrong.tensor) == (8, "c2")
 
 
+def test_what_a_loaded_session_answered_is_not_asked_again(quantized: Path, tmp_path: Path) -> None:
+    """The graph is loaded by nobody then; and answers that are not those of the graph are not taken for right."""
+    loaded: list[str] = []
+
+    class Loads(Wrong):
+        def load(self, path: Path, options: SessionOptions) -> Session:
+            loaded.append(path.name)
+            return RIGHT.load(path, options)
+
+    session = RIGHT.load(quantized, SessionOptions(Mode.NATIVE))
+    plain = session.run(FEEDS)
+    question = replace(asked(quantized, Loads(double), tmp_path), session=session, plain=[plain])
+    assert each_alone(question) == each_alone(asked(quantized, RIGHT, tmp_path))
+    assert quantized.name not in loaded
+    assert not each_alone(replace(question, plain=[[plain[0] + 9]])).right
+
+
 def test_samples_that_cannot_be_judged_apart_are_judged_together(quantized: Path, tmp_path: Path) -> None:
     """A graph whose batch is written into it is right on all samples of the batch."""
     model = onnx.load(str(quantized))

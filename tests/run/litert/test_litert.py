@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 import qexplorer as qx
 from qexplorer.core.dataset import Array
-from qexplorer.measure.fidelity.comparing import OneByOne
+from qexplorer.measure.fidelity.batches import OneByOne
 from qexplorer.measure.fidelity.gate import differences, explained, verdict
 from qexplorer.measure.fidelity.single_points import Asked, each_alone
 from qexplorer.measure.judging import judge_variant

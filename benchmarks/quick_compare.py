@@ -82,6 +82,7 @@ class Timeline:
 
     def watch_starts(self) -> None:
         """Notes what each child of this process is started for."""
+        from qexplorer.measure.timing import latency
         from qexplorer.process import parent
 
         start = parent.start_child
@@ -94,6 +95,14 @@ class Timeline:
             return child
 
         parent.start_child = noting
+        early = latency.early_timer
+
+        def noting_early(*given: Any, **more: Any) -> Any:
+            child = early(*given, **more)
+            self.works[child.pid] = f"time_all {given[0]}, begun early"
+            return child
+
+        latency.early_timer = noting_early
         threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.pace.waiting import Wait, waiting_text
 from qexplorer.measure.scoring import Scoring, keep_labels
 from qexplorer.measure.scratch import scratch
+from qexplorer.measure.timing.early_timers import EarlyTimers
 from qexplorer.measure.timing.latency import Timed, time_variants
 from qexplorer.measure.variant import Subject, Variant
 from qexplorer.process.places.homes import line_called
@@ -64,16 +66,14 @@ class Engine:
         threads: int = 1,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._subject, self._files, self._plan = subject, files, PLANS[effort]
+        self._subject, self._files, self._plan, self._stop = subject, files, PLANS[effort], threading.Event()
         self._board, self._threads, self._elsewhere = board, threads, elsewhere
-        self._stop = threading.Event()
         self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
         self._forecast = Forecast.of(subject.model, subject.n, effort)
-        waiting = _WAITING if HAS_LOCKS else 0
-        self._pool = ThreadPoolExecutor(workers() + waiting if elsewhere is None else elsewhere.places)
+        self._pool = ThreadPoolExecutor(workers() + _WAITING * HAS_LOCKS if elsewhere is None else elsewhere.places)
         self._preparers = Preparers(threads)
-        self._variants = 1
-        self._places: dict[str, int] = {}
+        self._timers = EarlyTimers(subject, self._plan, self._cancelled, self._start, here=elsewhere is None)
+        self._variants, self._places = 1, dict[str, int]()
         self._recipes: tuple[str, ...] = (FLOAT,)
         self._slots: dict[Slot, Variant | Run] = {}
         self._judging: dict[Slot, Future[Judged]] = {}
@@ -85,8 +85,7 @@ class Engine:
         self._since: dict[str, float] = {}
         self._metrics = () if subject.model.untrained else subject.metrics
         self._samples = samples_digest(subject)
-        self._opened = contextlib.ExitStack()
-        self._context = copy_context()
+        self._opened, self._context = contextlib.ExitStack(), copy_context()
 
     def __enter__(self) -> Engine:
         self._folder = self._opened.enter_context(scratch())
@@ -99,6 +98,7 @@ class Engine:
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._preparers.close()
+        self._timers.close()
         self._opened.close()
 
     def expect(self, backends: Sequence[str], recipes: Sequence[str]) -> None:
@@ -157,8 +157,7 @@ class Engine:
 
     def _scoring(self, backend: str, variant: Variant) -> Scoring:
         """What the variant's child scores; a quantized one gets the float model's answers, which are kept for it."""
-        kept = self._folder / f"answers-{backend}"
-        own = self._folder / f"{len(self._slots)}"
+        kept, own = self._folder / f"answers-{backend}", self._folder / f"{len(self._slots)}"
         if variant.is_float:
             return Scoring.of(self._metrics, own, labels=self._labels, keep=kept)
         return Scoring.of(self._metrics, own, labels=self._labels, floats=kept)
@@ -179,10 +178,7 @@ class Engine:
             return judged
         while after is not None and not wait([after], timeout=_POLL_S).done and not self._cancelled():
             pass
-        begin = [time.monotonic()]
-
-        def on_wait(found: Wait | None) -> None:
-            self._wait(slot, step, found)
+        begin, on_wait = [time.monotonic()], partial(self._wait, slot, step)
 
         def started(_: int) -> None:
             begin.append(time.monotonic())
@@ -249,6 +245,7 @@ class Engine:
         while any(only in (None, slot[0]) for slot in self._judging):
             wait(self._judging.values(), timeout=_POLL_S)
             self._tell_judging()
+            self._timers.begin(self._places if backend is None else [backend], len(self._judging))
 
     def _tell_judging(self) -> None:
         self.collect()
@@ -260,6 +257,7 @@ class Engine:
         if self._elsewhere is not None and self._elsewhere.takes_timings:
             self._time_elsewhere(self._elsewhere, backends)
             return
+        self._timers.begin(backends)
         for backend in backends:
             step, begun = self._time_step(backend), threading.Event()
             future = self._start(self._time, backend, step, begun)
@@ -301,6 +299,7 @@ class Engine:
             self._waits.clear()
             self._waits |= {s: wait for s, variant in variants.items() if wait and str(variant.path) == wait.path}
 
+        child = self._timers.take(backend)
         with alone(self._cancelled):
             begun.set()
             begin = time.monotonic()
@@ -315,6 +314,7 @@ class Engine:
                 on_progress=lambda share: self._board.advance(step, share),
                 on_wait=waits,
                 cancelled=self._cancelled,
+                child=child,
             )
             self._forecast.note(step, time.monotonic() - begin)
         return {(backend, digest): timed for digest, timed in found.items()}

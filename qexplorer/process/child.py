@@ -6,12 +6,16 @@ Lines out: {"event": <any>, ...} as the work goes on, then one of
            {"event": "result", "value": ...} or {"event": "error", "error": {...}}
            and, for whoever watches, {"event": "allow", ...} (what the work may take from here on), {"event": "on"}
 
+A child that is started early gets {"ahead": "qexplorer.module:function", "arguments": {...}} first: it does that, which
+may fail, says {"event": "ready"}, and waits for the line above.
+
 Lines go to stdout, or are appended to the file ``events``, so that what a job told is there after a reload. Whatever a
 library prints to stdout is sent to stderr instead: it cannot break the protocol.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import json
@@ -37,11 +41,16 @@ _TOLD: list[Emit] = []  # this process's own, once it is a child
 def main() -> int:
     """Runs the one piece of work that stdin names; the exit code is 0 if it gave a result."""
     os.umask(0o077)  # what it makes is this user's alone
-    line = sys.stdin.readline()
-    hold_on()
     faulthandler.enable()  # where a crash happened is among the details
-    order = json.loads(line)
-    emit = _emitter(_private_stream(order.get("events")))
+    order, emit = json.loads(sys.stdin.readline()), None
+    if "ahead" in order:
+        emit = _emitter(_private_stream(None))
+        line = _ordered_after(order, emit)
+        if not line:  # nobody has work for it any more
+            return 1
+        order = json.loads(line)
+    hold_on()
+    emit = emit or _emitter(_private_stream(order.get("events")))
     _TOLD.append(emit)
     try:
         apply_limits(Limits(**(order.get("limits") or {})))
@@ -55,6 +64,14 @@ def main() -> int:
         emit({"event": "result", "value": value})
         return 0
     return 1
+
+
+def _ordered_after(ahead: dict[str, Any], emit: Emit) -> str:
+    """Does what can be done before the work is known, and waits for the work; empty if whoever has it is gone."""
+    with contextlib.suppress(Exception):  # the work itself will fail of it, in its own words
+        work_named(ahead["ahead"])(ahead["arguments"], emit)
+    emit({"event": "ready"})
+    return sys.stdin.readline()
 
 
 def in_child() -> bool:

@@ -22,6 +22,7 @@ from qexplorer.measure.judging import Judged
 from qexplorer.measure.pace.preparer import Preparer
 from qexplorer.measure.pace.progress import Board
 from qexplorer.measure.scratch import keep_samples, scratch
+from qexplorer.measure.timing import latency
 from qexplorer.measure.variant import Variant, subject_of
 from qexplorer.process.places.taking import beside, holds_place, somebody_waits, turn
 from tests.measure.models import data_set
@@ -36,6 +37,37 @@ def engine_of(model: Model, told: Callable[[Progress], None] | None = None) -> I
         with Engine(subject, files, Effort.QUICK, Board(told, None), None) as engine:
             engine.expect(["onnxruntime", "litert"], ["a recipe"])
             yield engine
+
+
+class Ready:
+    """Stands in for a child that will time."""
+
+    lives = True
+
+    def __init__(self, backend: str) -> None:
+        self.backend, self.ready, self.closed = backend, False, False
+
+    def get_ready(self) -> None:
+        """Is ready."""
+        self.ready = True
+
+    def close(self) -> None:
+        """Is ended."""
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def timers(monkeypatch: pytest.MonkeyPatch) -> list[Ready]:
+    """The children that were started to time, none of which is a process."""
+    made: list[Ready] = []
+
+    def early_timer(backend: str, *_: object) -> Ready:
+        assert holds_place()
+        made.append(Ready(backend))
+        return made[-1]
+
+    monkeypatch.setattr(latency, "early_timer", early_timer)
+    return made
 
 
 def until(holds: Callable[[], bool]) -> bool:
@@ -169,3 +201,28 @@ def test_a_file_is_prepared_before_it_is_judged_where_it_is_prepared_once_for_al
         (judged,) = engine._judged.values()
     assert asked == [int8.path] * calls
     assert judged.failed == (f"{int8.recipe}: it has a node that is unknown" if calls else "it was loaded")
+
+
+def test_children_that_will_time_get_ready_while_the_last_variants_are_judged(
+    cnn: Model, int8: Variant, timers: list[Ready], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each backend; who times is given its own, once all are ready, and what nobody takes is ended."""
+    given: list[Any] = []
+
+    def judge(_: Variant, backend: str, *__: object, **___: object) -> Judged:
+        assert backend == "onnxruntime" or until(lambda: len(timers) == 2)
+        return Judged()
+
+    def time_variants(_: object, backend: str, *__: object, child: Ready, **___: object) -> dict[str, Any]:
+        given.append((backend, child.backend, [each.ready for each in timers]))
+        return {}
+
+    monkeypatch.setattr(engines, "judge_variant", judge)
+    monkeypatch.setattr(engines, "time_variants", time_variants)
+    with engine_of(cnn) as engine:
+        engine.submit("onnxruntime", int8, "a recipe")
+        engine.submit("litert", int8, "a recipe")
+        engine.finish_judging()
+        engine.time_all(["onnxruntime"])
+    assert given == [("onnxruntime", "onnxruntime", [True, True])]
+    assert {each.backend: each.closed for each in timers} == {"onnxruntime": False, "litert": True}

@@ -13,7 +13,7 @@ import pytest
 from qexplorer.core.errors import Cancelled, ChildError, ChildMemory, ChildTimeout, DataError, QExplorerError
 from qexplorer.core.workspace import share, workspace
 from qexplorer.process.limits import Limits
-from qexplorer.process.parent import run_in_child, start_child
+from qexplorer.process.parent import EarlyChild, run_in_child, start_child
 
 TRIALS = Path(__file__).parent / "trials"
 ROOT = Path(__file__).parents[2]
@@ -248,3 +248,38 @@ def test_a_child_works_in_the_workspace_of_who_asked() -> None:
     finally:
         share(lambda: None)
     assert work("workspaces") == [str(home), str(home)]
+
+
+@pytest.mark.parametrize("ahead", ["echo", "crash"])
+def test_a_child_that_was_started_early_does_its_work_once_it_is_known(ahead: str) -> None:
+    """In the same process, whether what it did before went well or not; nothing of that is told."""
+    child, events, pids = EarlyChild(f"qexplorer.process_trials:{ahead}", {}, limits=Limits()), list[Any](), list[int]()
+    child.get_ready()
+    assert child.lives
+    found = child.run("qexplorer.process_trials:echo", {"n": 1}, on_event=events.append, on_start=pids.append)
+    assert found == {"n": 1}
+    assert [event["done"] for event in events] == [0.5, 1.0]
+    assert gone(pids[0])
+
+
+def test_a_child_that_died_before_its_work_takes_none() -> None:
+    """Whoever has the work starts another."""
+    child = EarlyChild("qexplorer.process_trials:die", {}, limits=Limits())
+    child.get_ready()
+    assert not child.lives
+    child.close()
+
+
+def test_an_early_child_that_gets_no_work_ends() -> None:
+    """When it is closed, and when nobody holds the other end of its standard input any more."""
+    closed = EarlyChild("qexplorer.process_trials:workspaces", {}, limits=Limits())
+    left = EarlyChild("qexplorer.process_trials:workspaces", {}, limits=Limits())
+    for child in (closed, left):
+        child.get_ready()
+    before = list(workspace("scratch").iterdir())
+    closed.close()
+    assert len(list(workspace("scratch").iterdir())) == len(before) - 1, "the file for what it prints is gone"
+    assert left._process.stdin is not None
+    left._process.stdin.close()
+    assert gone(left.pid)
+    left.close()

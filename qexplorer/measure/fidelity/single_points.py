@@ -78,7 +78,7 @@ class Asked:
     exact: Backend | None = None
     rows: Sequence[Sequence[int]] = ()
     session: Answerer | None = None
-    plain: Sequence[Sequence[Array] | None] = ()
+    plain: Sequence[list[Array] | None] = ()
 
 
 def each_alone(asked: Asked) -> Alone:

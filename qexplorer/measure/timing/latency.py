@@ -17,11 +17,13 @@ from qexplorer.measure.energy.per_inference import energy_of
 from qexplorer.measure.pace.waiting import OnWait, heard
 from qexplorer.measure.timing.latency_numbers import latency_of, throughput_of
 from qexplorer.measure.variant import Subject, Variant
-from qexplorer.process.limits import BASE
-from qexplorer.process.parent import run_in_child
+from qexplorer.process.limits import BASE, Limits
+from qexplorer.process.parent import EarlyChild, run_in_child
 from qexplorer.process.places.taking import alone
 
-__all__ = ["Timed", "time_variants"]
+__all__ = ["Timed", "early_timer", "time_variants"]
+
+_WORK = "qexplorer.measure.timing.latency_child"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,18 @@ class Timed(Wire):
     where: str | None = None
 
 
+def early_timer(
+    backend: str, subject: Subject, plan: TimingPlan, cancelled: Callable[[], bool] | None = None
+) -> EarlyChild:
+    """The child of :func:`time_variants`, which imports what it needs and then waits for its files."""
+    limits = _limits(subject, plan)
+    return EarlyChild(f"{_WORK}:get_ready", {"backend": backend}, limits=limits, cancelled=cancelled)
+
+
+def _limits(subject: Subject, plan: TimingPlan) -> Limits:
+    return subject.allowed(replace(BASE, quiet_s=plan.longest_s))
+
+
 def time_variants(
     variants: Mapping[str, Variant],
     backend: str,
@@ -50,6 +64,7 @@ def time_variants(
     on_progress: Callable[[float], None] | None = None,
     on_wait: OnWait | None = None,
     cancelled: Callable[[], bool] | None = None,
+    child: EarlyChild | None = None,
 ) -> dict[str, Timed]:
     """Times all ``variants`` side by side in one child that has the machine to itself; if it dies, one by one.
 
@@ -65,6 +80,7 @@ def time_variants(
         on_progress: told a share from 0 to 1.
         on_wait: told which file the backend prepares.
         cancelled: asked whether to stop.
+        child: an :func:`early_timer` of this backend that is ready; None: a child is started.
 
     Raises:
         Cancelled: ``cancelled()`` became true.
@@ -81,14 +97,14 @@ def time_variants(
     log = UsageLog()
     try:
         with alone(cancelled):
-            value = run_in_child(
-                "qexplorer.measure.timing.latency_child:time_all",
-                arguments,
-                limits=subject.allowed(replace(BASE, quiet_s=plan.longest_s)),
-                on_event=heard(on_progress, on_wait),
-                on_start=log.start,
-                cancelled=cancelled,
-            )
+            target, hear = f"{_WORK}:time_all", heard(on_progress, on_wait)
+            if child is not None and child.lives:
+                value = child.run(target, arguments, on_event=hear, on_start=log.start)
+            else:
+                limits = _limits(subject, plan)
+                value = run_in_child(
+                    target, arguments, limits=limits, on_event=hear, on_start=log.start, cancelled=cancelled
+                )
     except Cancelled:
         raise
     except QExplorerError as error:

@@ -32,7 +32,7 @@ from qexplorer.process.child import Emit
 from qexplorer.run.protocol import Backend, Mode, Session, SessionOptions
 from qexplorer.run.registry import usable
 
-__all__ = ["Models", "time_all"]
+__all__ = ["Models", "get_ready", "time_all"]
 
 _AGAIN_SHARE = 2.0
 """Loading anew, all in all, may take this many times the budget of latency; else it is given up."""
@@ -40,6 +40,13 @@ _LEAST_ROUNDS = 6
 """Rounds at a larger batch: the least with an interval of the median."""
 _FIRST = 3.0
 """The first loading may take this many times what one may take later: it also starts the runtime."""
+
+
+def get_ready(arguments: dict[str, Any], emit: Emit) -> None:  # noqa: ARG001 - as every child's work is called
+    """Imports what timing on ``backend`` takes. No thread may start here: the process chooses its processors later."""
+    import onnx  # noqa: F401
+
+    usable(arguments["backend"]).import_runtime()
 
 
 def time_all(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:

@@ -127,3 +127,9 @@ def test_bomb_of_default_attributes(tmp_path: Path) -> None:
     nodes = [helper.make_node("f29", ["x"], ["y"], domain="local")]
     proto = model(nodes, {"x": [1, 4]}, ["y"], opsets=[helper.make_opsetid("local", 1)], functions=functions)
     assert f"{2**30 + 2**30 - 1:,} operators" in refused(proto, tmp_path)
+
+
+def test_functions_that_call_one_another_too_deep(tmp_path: Path) -> None:
+    """So deep that counting them would end in Python's own limit: refused before, whatever they come to."""
+    assert "call one another too deep; allowed: 200 levels" in refused(bomb(200), tmp_path)
+    assert "operators" in refused(bomb(199), tmp_path)

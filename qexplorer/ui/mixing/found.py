@@ -88,7 +88,12 @@ def draw_found(
 
 @st.fragment
 def _explore(model: Model, report: MixReport, asked_for: Recipe) -> None:
-    """The front under a slider: the hull answers at once, the exact solution where the slider rests."""
+    """The front under a slider: solved at once where that was quick, else the hull first and the exact solution then.
+
+    A chart that stays where it is has its marks moved, one in an emptied place is made anew, for which a browser needs
+    twice as long: so only the front, and only where the hull is drawn first, stands in such a place.
+    """
+    slow = st.session_state.get(_TOOK_S, 0.0) > _AT_ONCE_S
     axis = _axis(report)
     front = report.front if axis == report.axis else front_of(report, axis)
     low, high = (round(100 * f(report.share(p, axis) for p in front), 1) for f in (min, max))
@@ -104,28 +109,26 @@ def _explore(model: Model, report: MixReport, asked_for: Recipe) -> None:
             asked = st.slider(
                 f"What if the budget were (% of {whole})", low, high, step=0.1, value=start, format="%.1f", key=key
             )
-        place = st.empty()
-        words = st.empty()
-    with layers:
-        shown = st.empty()
+        place = st.empty() if slow else st.container()
+        words = st.container()
 
-    def draw(point: MixPoint, how: str) -> None:
+    def draw_front(point: MixPoint, how: str) -> None:
         with place.container():
             spec = front_spec(report, point, budget=asked, axis=axis, front=front)
             draw_picture(spec, key=f"mix_front_{how}", settings=settings)
-        with shown.container():
-            draw_picture(layers_spec(report, point), key=f"mix_layers_{how}", settings=settings)
 
-    if st.session_state.get(_TOOK_S, 0.0) > _AT_ONCE_S:
-        draw(_on_hull(report, front, axis, asked), "hull")
+    if slow:
+        draw_front(_on_hull(report, front, axis, asked), "hull")
     begin = time.perf_counter()
     point = _solved(report, axis, asked, front)
     st.session_state[_TOOK_S] = time.perf_counter() - begin
     if point is None:
         return
-    draw(point, "exact")
+    draw_front(point, "exact")
+    with layers:
+        draw_picture(layers_spec(report, point), key="mix_layers", settings=settings)
     kept = " and the other budgets" if set(report.budgets) - {axis} else ""
-    with words.container():
+    with words:
         st.markdown(
             f"Solved exactly at {asked:.1f} %{kept}: **{cost_text(axis, point.costs[axis])}** "
             f"({100 * report.share(point, axis):.1f} %), a predicted loss of {point.predicted_loss:.3g}. Predicted, "

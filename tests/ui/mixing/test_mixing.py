@@ -81,6 +81,30 @@ def test_of_the_hull_the_best_within_a_budget_is_drawn(percent: float, size: flo
 
 
 @pytest.mark.parametrize(
+    ("took", "emptied", "drawn"),
+    [
+        (0.02, 0, ["mix_front_exact", "mix_layers"]),
+        (0.5, 1, ["mix_front_hull", "mix_front_exact", "mix_layers"]),
+    ],
+)
+def test_a_picture_is_made_anew_only_where_the_hull_comes_first(
+    took: float, emptied: int, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its place is never emptied, so that a browser moves its marks; the layers' picture always stays."""
+    screen = screen_of(monkeypatch, found, slider=60.0, segmented_control="weight_bytes")
+    screen.session_state[found._TOOK_S] = took
+    report = replace(mixed(), front=POINTS)
+    monkeypatch.setattr(found, "_solved", lambda *_: POINTS[1])
+    monkeypatch.setattr(found, "recipe_in", lambda *_: ASKED)
+    for name in ("front_spec", "layers_spec"):
+        monkeypatch.setattr(found, name, lambda *_, **__: {})
+    found._explore.__wrapped__(MODEL, report, ASKED)  # type: ignore[attr-defined]
+    assert len(screen.of("empty")) == emptied
+    assert [named["key"] for _, named in screen.of("draw_picture")] == drawn
+    assert "Solved exactly at 60.0 %" in screen.said
+
+
+@pytest.mark.parametrize(
     ("percent", "axis", "limit"), [(60.0, "weight_bytes", 60_050.0), (10.0, "weight_bytes", 50_000.0)]
 )
 def test_a_budget_is_solved_exactly(percent: float, axis: str, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:

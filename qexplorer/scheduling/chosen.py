@@ -19,7 +19,9 @@ VARIABLE = "QEXPLORER_SCHEDULER"
 """Environment variable: the address of the cluster that does all sweeps; it goes before what was chosen on page
 System. ``off``: this machine does."""
 
-_ADDRESS = re.compile(r"(?:(?P<scheme>tcp|tls|ws|wss)://)?(?P<rest>(?:\[[0-9a-fA-F:.%]+\]|[\w.-]+):\d{1,5})/?")
+_ADDRESS = re.compile(
+    r"(?:(?P<scheme>tcp|tls|ws|wss)://)?(?P<rest>(?:\[[0-9a-fA-F:.%]+\]|[\w.-]+):(?P<port>\d{1,5}))/?"
+)
 
 
 def cluster_address(text: str) -> str:
@@ -29,7 +31,7 @@ def cluster_address(text: str) -> str:
         InputError: it is none.
     """
     found = _ADDRESS.fullmatch(text.strip())
-    if found is None:
+    if found is None or not 0 < int(found["port"]) < 2**16:
         allowed = "such as tcp://192.168.1.5:8786 or tls://node.local:8786"
         raise InputError(f"'{text.strip()}' is no address of a Dask scheduler", allowed=allowed)
     return f"{found['scheme'] or 'tcp'}://{found['rest']}"

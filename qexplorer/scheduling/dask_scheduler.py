@@ -26,7 +26,10 @@ __all__ = ["MACHINE", "DaskScheduler", "connected", "told_apart"]
 MACHINE = "machine"
 """The resource that a worker gives (``--resources machine=1``) which may take timings: one worker of each machine."""
 
-_START_ONE = "start one with 'dask scheduler' and give the address that it prints, such as tcp://192.168.1.5:8786"
+_START_ONE = (
+    "start one with 'dask scheduler' and give the address that it prints, such as tcp://192.168.1.5:8786, or have this "
+    "machine do the tasks: 'Leave' on page System, '--scheduler off'"
+)
 _NAME_CERTIFICATES = "start one, and name authority, certificate and key in the environment (docs/cluster.md, TLS)"
 _ANSWER_S = 10.0
 _NO_WORKER_S = 60.0

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qexplorer.core.errors import ChildTimeout, InputError
 from qexplorer.core.wire import Wire
 from qexplorer.process.child import Emit
 from qexplorer.process.limits import BASE
@@ -58,11 +59,14 @@ def cluster_state(address: str) -> ClusterState:
     """How the cluster is; asked by a child, so that no connection stays in this process.
 
     Raises:
-        InputError: ``distributed`` is not installed, or no scheduler answers there.
-        ChildTimeout: it answers too slowly.
+        InputError: ``distributed`` is not installed, or no scheduler answers there, or too slowly.
     """
     limits = replace(BASE, wall_s=_MOST_S)
-    found = run_in_child("qexplorer.scheduling.status:look_in_child", {"address": address}, limits=limits)
+    try:
+        found = run_in_child("qexplorer.scheduling.status:look_in_child", {"address": address}, limits=limits)
+    except ChildTimeout:
+        what = f"what listens there did not answer as a Dask scheduler does within {_MOST_S:.0f} s"
+        raise InputError(what, where=address, do="give the address that 'dask scheduler' prints") from None
     return ClusterState.from_json(found)
 
 

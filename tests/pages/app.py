@@ -10,10 +10,11 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from qexplorer.core.wire import Wire
 from qexplorer.jobs import manager
-from qexplorer.jobs.records import JobState
+from qexplorer.jobs.records import JobState, JobStatus
 
-__all__ = ["check_cancel", "editor_data", "job_of", "open_app", "texts", "when_ended"]
+__all__ = ["check_cancel", "editor_data", "failed_job", "job_of", "open_app", "texts", "when_ended"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,3 +69,9 @@ def check_cancel(app: AppTest, kind: str) -> None:
     app.run()
     assert "Cancelled" in texts(app)
     assert not app.button(f"{kind}_start").disabled
+
+
+def failed_job(kind: str, found: Wire) -> JobState:
+    """A job of this kind that had found something when it was killed."""
+    said = "the process that did the work was ended"
+    return JobState(f"{kind}-0", kind, "0", JobStatus.FAILED, "", 0.5, None, said, 0.0, partial=found.to_json())

@@ -18,7 +18,7 @@ from qexplorer.search.architecture.attempt import loaded
 from qexplorer.search.architecture.networks import as_onnx, as_torch, folded
 from qexplorer.search.architecture.shapes import NetworkShape
 from qexplorer.ui.job_section import JobSection
-from tests.pages.app import check_cancel, open_app, texts
+from tests.pages.app import check_cancel, failed_job, open_app, texts
 
 PAGE = "pages/architecture.py"
 
@@ -50,6 +50,11 @@ def test_a_found_network_is_drawn_and_opened(workspace_folder: Path, monkeypatch
     tried = TriedNetwork(shape, 1, 2, right=120, float_right=121, n=128, weight_bytes=1_000, macs=10)
     asked = ArchitectureQuestion(networks=2)
     report = ArchitectureReport("digits_cnn", "digits", asked, 384, 128, (tried,), (made, found), 1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(JobSection, "job", lambda _self: failed_job("architecture", report))
+        app = _opened(workspace_folder, "digits_cnn", "digits")
+    assert "What was found until then" in texts(app)
+    assert "153 times smaller" in texts(app)
     monkeypatch.setattr(JobSection, "result", lambda _self: report)
     app = _opened(workspace_folder, "digits_cnn", "digits")
     assert not app.exception

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from qexplorer.core.errors import InputError
+from qexplorer.core.errors import ChildTimeout, InputError
 from qexplorer.scheduling.chosen import VARIABLE, chosen_cluster
-from qexplorer.scheduling.status import ClusterState, ClusterWorker
+from qexplorer.scheduling.status import ClusterState, ClusterWorker, cluster_state
 from qexplorer.ui.system import cluster as section
 from tests.pages.app import open_app, texts
 
@@ -53,15 +53,21 @@ def test_a_cluster_is_chosen_and_shown() -> None:
 
 
 def test_what_cannot_be_used_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No address, nobody who answers and no workers are a sentence each, and the choice stays what it was."""
+    """No address, nobody there, what never answers, no workers: a sentence each, and the choice stays what it was."""
 
     def refused(address: str) -> ClusterState:
         raise InputError("no Dask scheduler answers there", where=address)
+
+    def slow(*_: object, **__: object) -> None:
+        raise ChildTimeout("the work took longer than 45 s and was ended")
 
     app = use(open_app("pages/system.py"), "nonsense")
     assert "is no address of a Dask scheduler" in app.error[0].value
     monkeypatch.setattr(section, "cluster_state", refused)
     assert "no Dask scheduler answers" in use(app, ADDRESS).error[0].value
+    monkeypatch.setattr(section, "cluster_state", cluster_state)
+    monkeypatch.setattr("qexplorer.scheduling.status.run_in_child", slow)
+    assert "did not answer as a Dask scheduler does" in use(app, ADDRESS).error[0].value
     monkeypatch.setattr(section, "cluster_state", lambda address: ClusterState(address, ()))
     assert "has no workers" in use(app, ADDRESS).error[0].value
     assert chosen_cluster() is None

@@ -14,7 +14,8 @@ from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.joint import JOINT
 from qexplorer.search.joint import study
 from qexplorer.search.joint.joint_types import JointReport
-from tests.pages.app import check_cancel, open_app, texts, when_ended
+from qexplorer.ui.job_section import JobSection
+from tests.pages.app import check_cancel, failed_job, open_app, texts, when_ended
 
 PAGE = "pages/joint.py"
 
@@ -80,6 +81,12 @@ def test_a_front_is_found_a_recipe_of_it_taken_and_the_search_goes_on(
     assert not alone.exception
     assert not alone.select_slider
     assert alone.button("joint_take")
+    with monkeypatch.context() as patch:
+        patch.setattr(JobSection, "job", lambda _section: failed_job("joint", report))
+        killed = _opened(workspace_folder)
+    assert "was ended" in killed.error[0].value
+    assert "started again, the search goes on from it" in texts(killed)
+    assert killed.button("joint_take")
     monkeypatch.setenv("QEXPLORER_SHARED", "1")
     assert not _drawn(report).code, "nobody sees paths on a shared host"
 

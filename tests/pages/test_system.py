@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from qexplorer.machine import description as machine
 from qexplorer.machine.gpus import Gpu
 from qexplorer.run.registry import BACKENDS
 from qexplorer.ui.system import panel as system_panel
+from qexplorer.ui.system.disk import usage_html
 from tests.pages.app import open_app, texts
 
 
@@ -58,7 +60,7 @@ def test_the_workspace_is_shown_by_kind_and_its_limit_is_set_there() -> None:
     (workspace("models") / "a.onnx").write_bytes(b"x" * 3_000_000)
     app = open_app("pages/system.py")
     assert not app.exception
-    bar = next(str(element.proto.body) for element in app.get("html") if "qx-split" in str(element.proto.body))
+    bar = next(str(element.proto.body) for element in app.get("html") if "GB used" in str(element.proto.body))
     assert "models <b>3.00 MB</b>" in bar
     assert "free" in bar
     app.number_input[0].set_value(7.0)
@@ -76,3 +78,12 @@ def test_a_limit_of_the_environment_cannot_be_set_on_the_page(monkeypatch: pytes
     assert [button.label for button in app.button if button.label == "Set"] == []
     monkeypatch.setenv(VARIABLE, "huge")
     assert "'huge' is no limit of the workspace" in texts(open_app("pages/system.py"))
+
+
+def test_what_the_workspace_holds_brings_its_own_look() -> None:
+    """A bar as long as the limit, and names that stand apart: no style sheet has classes for them."""
+    drawn = usage_html({"models": 3, "<b>": 1}, 8)
+    assert [float(share) for share in re.findall(r"flex:([0-9.]+) 0 0", drawn)] == [0.375, 0.125, 0.5]
+    assert "class=" not in drawn
+    assert drawn.count("display:flex") == 2
+    assert "&lt;b&gt; <b>1 B</b>" in drawn

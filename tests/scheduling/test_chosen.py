@@ -22,7 +22,9 @@ def test_an_address_is_taken_with_or_without_its_scheme(typed: str, wanted: str)
     assert cluster_address(typed) == wanted
 
 
-@pytest.mark.parametrize("typed", ["", "node", "inproc://1/2", "http://node:8786", "tcp://node:8786; rm"])
+@pytest.mark.parametrize(
+    "typed", ["", "node", "inproc://1/2", "http://node:8786", "tcp://node:8786; rm", "node:99999", "node:0"]
+)
 def test_other_texts_are_no_address(typed: str) -> None:
     """Nothing but a host and a port behind a known scheme is handed to distributed."""
     with pytest.raises(InputError):

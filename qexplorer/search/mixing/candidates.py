@@ -88,7 +88,7 @@ def check_budgets(report: MixReport) -> None:
         if share * whole < least:
             title = "bytes" if kind == WEIGHT_BYTES else COSTS[kind].title
             what = f"nothing fits into {100 * share:.3g} % of int8's {title}"
-            allowed = f"{math.ceil(1000 * least / whole) / 1000:.3g} or more"
+            allowed = f"{math.ceil(1000 * least / whole) / 10:.3g} % or more"
             raise InputError(what, allowed=allowed, do="allow more, or add a smaller choice")
 
 

@@ -102,7 +102,12 @@ def _search(model: Model) -> None:
         primary=True,
     )
     section = JobSection(
-        ARCHITECTURE, order, button, intro=_intro, partial=lambda found: _draw(model, found, live=True)
+        ARCHITECTURE,
+        order,
+        button,
+        intro=_intro,
+        partial=lambda found: _draw(model, found, live=True),
+        left=lambda found: _draw(model, found),
     )
     report = section.result()
     if report is None:

@@ -12,7 +12,6 @@ from qexplorer.core.plugin_kinds.decisions import Decides
 from qexplorer.core.plugins import ALGORITHMS
 from qexplorer.core.recipe import Recipe
 from qexplorer.jobs.kinds.precision.joint import JOINT, JointOrder
-from qexplorer.jobs.manager import JobStatus
 from qexplorer.search.joint.study import ENABLE, is_installed
 from qexplorer.search.mixing.recipes import unmixed
 from qexplorer.ui.calibrator_controls import title_of
@@ -131,7 +130,7 @@ def _search(base: Recipe, asked: dict[str, Any]) -> None:
     report, job = section.result(), section.job()
     if report is None or order is None:
         section.draw()
-        if job is not None and job.status is JobStatus.CANCELLED and (found := JOINT.partial_of(job)):
+        if job is not None and not job.is_running and (found := JOINT.partial_of(job)):
             st.caption("What was found is kept; started again, the search goes on from it.")
             draw_outcome(found)
         return

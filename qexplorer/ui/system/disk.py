@@ -18,6 +18,12 @@ from qexplorer.ui.session import as_plain, show_error
 __all__ = ["draw_workspace", "usage_html"]
 
 _GB = 10**9
+_BAR = (
+    "display:flex;gap:2px;height:11px;border-radius:4px;overflow:hidden;margin-bottom:0.4rem;"
+    "background:color-mix(in srgb,currentColor 12%,transparent)"
+)
+_KEYS = "display:flex;flex-wrap:wrap;gap:0.2rem 1rem"
+_SQUARE = "display:inline-block;width:9px;height:9px;border-radius:2px;margin-right:5px"
 _WHOSE = {
     Whose.ENVIRONMENT: f"set by {VARIABLE}",
     Whose.CHOSEN: "chosen here",
@@ -54,19 +60,19 @@ def usage_html(held: Mapping[str, int], limit_bytes: int) -> str:
     said = f"{bytes_text(total)} of {bytes_text(limit_bytes)} used"
     whole = max(total, limit_bytes, 1)
     bar = "".join(
-        f'<span style="flex:{size / whole:.6f} 0 0;background:{colours[title]}" '
+        f'<span style="flex:{size / whole:.6f} 0 0;min-width:0;background:{colours[title]}" '
         f'title="{in_html(title)} {bytes_text(size)}"></span>'
         for title, size in held.items()
     )
     free = max(limit_bytes - total, 0)
     bar += f'<span style="flex:{free / whole:.6f} 0 0" title="free {bytes_text(free)}"></span>'
     keys = "".join(
-        f'<span><i style="background:{colours[title]}"></i>{in_html(title)} <b>{bytes_text(size)}</b></span>'
+        f'<span><i style="{_SQUARE};background:{colours[title]}"></i>{in_html(title)} <b>{bytes_text(size)}</b></span>'
         for title, size in held.items()
     )
     return (
-        f'<div class="qx-split" role="img" aria-label="{said}"><div style="margin-bottom:0.4rem"><b>{said}</b></div>'
-        f'<div class="qx-bar">{bar}</div><div class="qx-keys">{keys}</div></div>'
+        f'<div role="img" aria-label="{said}"><div style="margin-bottom:0.4rem"><b>{said}</b></div>'
+        f'<div style="{_BAR}">{bar}</div><div style="{_KEYS}">{keys}</div></div>'
     )
 
 

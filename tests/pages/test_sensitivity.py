@@ -23,6 +23,8 @@ from qexplorer.report.sensitivity_charts.bars import bars_info, bars_spec
 from qexplorer.report.sensitivity_charts.in_order import COLOURED_BY, order_info, order_spec
 from qexplorer.report.sensitivity_charts.to_tools import annotated_onnx, node_data
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated, Foretold, LayerSensitivity, SensitivityReport
+from qexplorer.ui.rounding import drawing
+from qexplorer.ui.rounding.drawing import clickable_key
 from qexplorer.ui.sensitivity.layer import with_layer_at
 from tests.jobs.orders import DATA, MODEL
 from tests.pages.app import check_cancel, job_of, open_app, texts, when_ended
@@ -107,6 +109,21 @@ def test_without_a_model_and_with_a_float_recipe_there_is_a_way_out(workspace_fo
     app = _opened(workspace_folder, "name: nothing\nweights: null\nactivations: null")
     app.button("take_w4a8").click().run()
     assert Recipe.parse(app.session_state["qexplorer_state"].recipe) == Recipe.parse("w4a8")
+
+
+def test_a_bar_can_be_clicked_again_once_another_layer_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chart has one key for as long as what was clicked in it is looked at, and a new one after that."""
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(drawing.st, "session_state", state)
+    assert clickable_key("bars", "layer", "a") == "bars", "nothing was clicked"
+    state["bars"] = {"selection": {"layer": [{"layer": "a"}]}}
+    assert clickable_key("bars", "layer", "a") == "bars"
+    assert clickable_key("bars", "layer", "b") == "bars_1"
+    assert clickable_key("bars", "layer", "a") == "bars_1", "chosen elsewhere, nothing is clicked in the new one"
+    state["bars_1"] = {"selection": {}}
+    assert clickable_key("bars", "layer", "b") == "bars_1"
+    state["bars_1"] = {"selection": {"layer": [{"layer": "a"}]}}
+    assert clickable_key("bars", "layer", "b") == "bars_2"
 
 
 @pytest.mark.parametrize(("words", "weights"), [("8 bits", "int8"), ("16 bits", "int16"), ("float", None)])

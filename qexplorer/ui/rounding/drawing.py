@@ -12,7 +12,7 @@ from qexplorer.report.chart_frame import with_settings
 from qexplorer.report.provenance import made_by
 from qexplorer.ui.charts import draw_saving
 
-__all__ = ["draw_picture"]
+__all__ = ["clickable_key", "draw_picture"]
 
 
 def draw_picture(
@@ -41,3 +41,25 @@ def draw_picture(
         if reads:
             st.caption(reads)
         draw_saving(with_settings(spec, f"{settings}, {made_by()}"), key=key)
+
+
+def clickable_key(chart: str, name: str, chosen: str) -> str:
+    """The key of a chart in which a layer is clicked: a new one, in which nothing is, once another layer was chosen
+    elsewhere. A chart says nothing when what it has as clicked is clicked again.
+
+    Args:
+        chart: what the key begins with.
+        name: of the chart's selection.
+        chosen: the layer that is looked at.
+    """
+    count = f"{chart}_drawn_anew"
+    times = int(st.session_state.get(count, 0))
+    picked = (st.session_state.get(_key(chart, times)) or {}).get("selection", {}).get(name)
+    if picked and str(picked[0]["layer"]) != chosen:
+        times += 1
+        st.session_state[count] = times
+    return _key(chart, times)
+
+
+def _key(chart: str, times: int) -> str:
+    return f"{chart}_{times}" if times else chart

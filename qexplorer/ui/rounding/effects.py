@@ -19,7 +19,7 @@ from qexplorer.ui.empty_page import lacks_data
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import set_recipe
 from qexplorer.ui.quantize.recipe_changes import algorithms_chosen
-from qexplorer.ui.rounding.drawing import draw_picture
+from qexplorer.ui.rounding.drawing import clickable_key, draw_picture
 from qexplorer.ui.session import as_plain, data_reference, fitted_data, keep, model_reference, remembered, state
 
 __all__ = ["draw_effects"]
@@ -156,7 +156,8 @@ def _pictures(effect: AlgorithmEffect, name: str, settings: str) -> None:
     scales = ALGORITHMS.get(effect.algorithm).stage is Stage.GRAPH
     left, right = st.columns([1, 1], gap="medium")
     with left, st.container(height=390, border=False):
-        draw_picture(gain_spec(effect, "", name), key="effect_gains", settings=settings, on_select=_pick)
+        gains = clickable_key("effect_gains", "layer", name)
+        draw_picture(gain_spec(effect, "", name), key=gains, settings=settings, on_select=lambda: _pick(gains))
     with right:
         one, other = grid_panels(layer, effect.without, effect.title)
         about = f"{settings}, {layer.layer}"
@@ -169,9 +170,9 @@ def _pictures(effect: AlgorithmEffect, name: str, settings: str) -> None:
     st.caption(as_plain(f"{layer.layer}: {layer_sentence(layer)}.{remark}") + " Grey: the weights in float.")
 
 
-def _pick() -> None:
+def _pick(chart: str) -> None:
     """A click on a layer's dot chooses it."""
-    picked = (st.session_state["effect_gains"].get("selection") or {}).get("layer") or []
+    picked = (st.session_state[chart].get("selection") or {}).get("layer") or []
     if picked:
         value = str(picked[0]["layer"])
         st.session_state[remembered(_LAYER, value)["key"]] = value

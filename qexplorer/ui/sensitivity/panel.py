@@ -28,7 +28,7 @@ from qexplorer.ui.empty_page import draw_no_model, lacks_data
 from qexplorer.ui.job_memory import earlier_result
 from qexplorer.ui.job_section import JobSection, StartButton
 from qexplorer.ui.own_recipes import set_recipe
-from qexplorer.ui.rounding.drawing import draw_picture
+from qexplorer.ui.rounding.drawing import clickable_key, draw_picture
 from qexplorer.ui.sensitivity.layer import chosen_layer, draw_layer, pick
 from qexplorer.ui.session import (
     as_plain,
@@ -176,17 +176,15 @@ def _draw_report(model: Model, report: SensitivityReport) -> None:
     many = len(report.layers) > _WHOLE
     with left, st.container(height=_SCROLLED if many else "content", border=False):
         spec = bars_spec(report, rounded, "", chosen)
-        draw_picture(
-            spec, key="sensitivity_bars", settings=settings, on_select=lambda: pick("sensitivity_bars", "layer")
-        )
+        bars = clickable_key("sensitivity_bars", "layer", chosen)
+        draw_picture(spec, key=bars, settings=settings, on_select=lambda: pick(bars, "layer"))
     if accumulated_info(report):
         with left:
             draw_picture(accumulated_spec(report), key="sensitivity_accumulated", settings=settings)
     with right:
         spec = order_spec(report, rounded, by, chosen, "")
-        draw_picture(
-            spec, key="sensitivity_order", settings=settings, on_select=lambda: pick("sensitivity_order", "cell")
-        )
+        cells = clickable_key("sensitivity_order", "cell", chosen)
+        draw_picture(spec, key=cells, settings=settings, on_select=lambda: pick(cells, "cell"))
         draw_layer(model, report, chosen, rounded)
     _draw_table(model, report, rounded)
 

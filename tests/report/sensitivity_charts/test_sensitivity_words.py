@@ -61,9 +61,8 @@ def test_a_bar_has_the_interval_and_both_losses() -> None:
     assert (row["evaluated"], row["low"], row["high"]) == (0.1, 0.1, 0.02)
 
 
-def test_a_bar_stays_to_be_clicked_when_another_layer_is_looked_at() -> None:
-    """The chosen one alone is not pale, so that each choice is another picture, whose bars wait for a first click; a
-    double click chooses like one."""
+def test_the_layer_that_is_looked_at_stands_out_and_a_double_click_takes_nothing_back() -> None:
+    """It alone is not pale; what is clicked twice stays chosen."""
     spec = bars_spec(REPORT, "both", "", "seen")
     assert [row["layer"] for row in spec["datasets"]["layers"] if not row["pale"]] == ["seen"]
     assert not any(row["pale"] for row in bars_spec(REPORT, "both", "")["datasets"]["layers"])

@@ -132,11 +132,7 @@ def test_the_smallest_mix_within_a_drop(shared_workspace: Path) -> None:  # noqa
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        (
-            {"share": 0.01, "pairs": 0},
-            InputError,
-            r"nothing fits into 1 % of int8's bytes; allowed: \d+(\.\d)? % or more",
-        ),
+        ({"share": 0.01, "pairs": 0}, InputError, "nothing fits into 1 % of int8's bytes; allowed: .* % or more"),
         ({"share": -1.0}, InputError, "a budget cannot be"),
         ({"most_drop": -1.0}, InputError, "the most drop of a metric cannot be -1"),
         ({"recipe": "fp16"}, RecipeError, "casts weights and activations"),

@@ -15,7 +15,6 @@ from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import PlanInfo
 from qexplorer.ui import own_recipes
-from qexplorer.ui.model import weights_panel
 from qexplorer.ui.quantize import algorithms, controls, panel, plan, yaml_text
 from qexplorer.ui.quantize.plan import draw_picture
 from tests.jobs.orders import DATA, MODEL
@@ -282,47 +281,62 @@ def test_a_plan_without_weights_has_one_picture(
     assert (":material/info: a note" in screen.said) is bool(notes)
 
 
+def test_a_choice_that_was_taken_away_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of presets, tables and options; one that was made changes the recipe."""
+    session = _Session(monkeypatch, "w4-b32")
+    kept = session.screen.session_state
+    kept["quantize_preset"] = kept["quantize_tables"] = None
+    controls._preset_chosen()
+    controls._tables_edited()
+    assert session.now.recipe == "w4-b32"
+    kept["quantize_tables"] = next(name for name in controls.TABLES if name != controls.tables_of(session.recipe))
+    controls._tables_edited()
+    assert session.recipe.layers
+    kept["quantize_preset"] = "w8a8"
+    controls._preset_chosen()
+    assert session.now.recipe == "w8a8"
+    kept["quantize_name"] = "ours"
+    controls._renamed()
+    assert (session.recipe.name, session.refused) == ("ours", ": ")
+    kept["quantize_name"] = "x" * 1000
+    controls._renamed()
+    assert session.recipe.name == "ours"
+    assert session.refused.startswith("name: ")
+
+
 @pytest.mark.parametrize(
-    ("names", "places"),
+    ("name", "label"),
     [
-        ([], []),
-        (["config.json"], []),
-        (["a.safetensors"], [0]),
-        (["a.safetensors", "Config.JSON"], [0, 1]),
-        (["config.json", "a.pt", "other.json", "b.pt"], [3, 2]),
+        ("float", "float, as they are"),
+        ("int8", "int8"),
+        ("int5", "int5, carried by int8"),
+        ("nf4", "nf4, decoded to float"),
+        ("fp8_e4m3", "fp8_e4m3, decoded to float"),
+        ("bf16", "bf16"),
     ],
 )
-def test_the_latest_weights_and_settings_are_meant(names: list[str], places: list[int]) -> None:
-    """Settings alone are nothing yet."""
-    assert weights_panel.meant(names, [True] * len(names)) == places
+def test_a_format_says_what_carries_it(name: str, label: str) -> None:
+    """Where that is another one."""
+    assert controls._format_label(name) == label
 
 
-@pytest.mark.parametrize(
-    ("architecture", "waits"), [("transformers:bert", True), ("timm:resnet", False), ("own", False), (None, False)]
-)
-def test_refused_weights_wait_for_their_settings(architecture: str | None, waits: bool) -> None:
-    """Those of transformers alone have some."""
-    assert weights_panel._waits(architecture)("a.safetensors") is waits
+@pytest.mark.parametrize("part", ["weights", "activations"])
+def test_eight_bits_come_before_all_others_and_floats_last(part: str) -> None:
+    """What stays as it is comes first of all, and once."""
+    names = controls._formats(part)
+    assert names[0] == "float"
+    assert names[1] in ("int8", "uint8")
+    assert {*names[-2:]} == {"bf16", "fp16"}
+    assert len({*names}) == len(names)
+    assert "fp32" not in names
 
 
-@pytest.mark.parametrize(
-    ("name", "stem", "shown"),
-    [("net.safetensors", "net", "net.safetensors"), ("C:\\w\\net.pt", "net", None), ("", "weights", "")],
-)
-def test_a_model_is_called_as_its_weights(
-    name: str, stem: str, shown: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the folder, of whatever system it came from; settings go along where there are some."""
-    from qexplorer.load.weights import load
-
-    asked: list[dict[str, Any]] = []
-    made = SimpleNamespace(path=Path("made.onnx"), name=stem)
-    monkeypatch.setattr(load, "load_weights", lambda *_, **named: asked.append(named) or made)
-    monkeypatch.setattr(weights_panel, "choose_model", lambda *args, **named: asked.append({"chosen": args} | named))
-    files: list[Any] = [SimpleNamespace(path=Path("a"), name=name), SimpleNamespace(path=Path("b"), name="c.json")]
-    for given, config in ((files[:1], None), (files, Path("b"))):
-        weights_panel._load_all(given, "own")
-        loaded, chosen = asked[-2:]
-        assert (loaded["name"], loaded["config"]) == (stem, config)
-        assert shown is None or loaded["shown"] == shown
-        assert chosen == {"chosen": ("made.onnx", None), "name": stem}
+def test_a_recipe_that_is_none_any_more_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says why, and a click starts again."""
+    shown: list[Exception] = []
+    for pressed in (False, True):
+        session = _Session(monkeypatch, "no recipe", button=pressed)
+        monkeypatch.setattr(panel, "show_error", shown.append)
+        assert panel._recipe() is None
+        assert (session.now.recipe, len(session.screen.of("rerun"))) == (("w8a8", 1) if pressed else ("no recipe", 0))
+    assert len(shown) == 2

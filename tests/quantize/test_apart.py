@@ -12,11 +12,13 @@ import pytest
 
 import qexplorer as qx
 from qexplorer.core.dataset import DataSet, Split
-from qexplorer.core.errors import ChildMemory, ChildTimeout, RecipeError
+from qexplorer.core.errors import ChildMemory, ChildTimeout, QExplorerError, RecipeError, UnknownName
 from qexplorer.core.model import Model
 from qexplorer.load.datasets.handed import hand_over, taken
 from qexplorer.measure.prepare import prepare
 from qexplorer.quantize import apart
+from tests.quantize.graphs import Builder
+from tests.quantize.support import model_of
 
 ENDLESS = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -144,3 +146,62 @@ def test_an_array_that_only_the_data_make_huge_is_refused(tmp_path: Path, monkey
     onnx.save(onnx.parser.parse_model(HUGE), path)
     with pytest.raises(ChildMemory, match=r"^huge: the work needs more memory than it may use; "):
         qx.quantize(qx.load(path), "w8a8", data_of([[1, 2, 3, 1.5e9]]))
+
+
+def _small() -> Model:
+    b = Builder(0)
+    b.output(b.node("Gemm", b.input("x", ("n", 4)), b.normal(4, 3), name="dense"), 2)
+    return model_of(b.model(), "small")
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_what_a_child_tells_reaches_who_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples, steps and the diary each go to their own listener, and to nobody where there is none; a name that only
+    this process knows is no error, any other is."""
+    answers: list[QExplorerError | None] = [None, UnknownName("no such format"), RecipeError("cannot be")]
+    given: dict[str, Any] = {}
+
+    def child(target: str, arguments: dict[str, Any], *, limits: Any, on_event: Any) -> list[Any]:
+        assert limits.resident_bytes
+        given.update(arguments, target=target)
+        for event in ({"samples": [1, 4]}, {"step": "rounding", "done": 0.5}, {"diary": 1}, {"other": 2}):
+            on_event(event)
+        return [None if each is None else each.to_json() for each in answers]
+
+    monkeypatch.setattr(apart, "run_in_child", child)
+    heard: list[Any] = []
+    recipes = [qx.Recipe.parse(name) for name in ("w8", "w4", "w8a8")]
+    found = apart.prepare_apart(
+        _small(), recipes, data_of(np.eye(4)), samples=8, diary=Path("kept"),
+        observing=lambda *done: heard.append(done), working=lambda *step: heard.append(step),
+        told=lambda: heard.append("diary"),
+    )  # fmt: skip
+    assert heard == [(1, 4), ("rounding", 0.5), "diary"]
+    assert [None if each is None else each.sentence for each in found] == [None, None, "cannot be"]
+    assert (given["samples"], given["diary"], len(given["recipes"])) == (8, "kept", 3)
+    assert [qx.Recipe.parse(text) for text in given["recipes"]] == recipes
+    heard.clear()
+    apart.prepare_apart(_small(), recipes, None, samples=8)
+    assert (heard, given["data"], given["diary"]) == ([], None, None)
+
+
+@pytest.mark.usefixtures("shared_workspace")
+def test_the_childs_side_tells_what_it_does_and_what_it_cannot(tmp_path: Path) -> None:
+    """Samples as they are observed, steps as they are taken; a recipe that cannot be applied costs no other one."""
+    data = data_of(np.random.default_rng(0).normal(size=(40, 4)))
+    told: list[dict[str, Any]] = []
+    refused = "weights: {format: int8}\nactivations: {format: int8, mode: dynamic}\n"
+    arguments = {
+        "model": _small().to_json(), "recipes": ["w8", refused, "w8a8", "w4a8-gptq"], "data": hand_over(data, tmp_path),
+        "samples": 32, "diary": None,
+    }  # fmt: skip
+    found = apart.prepare_in_child(arguments, told.append)
+    assert [each is None for each in found] == [True, False, True, True]
+    assert found[1] is not None
+    assert found[1]["type"] == "RecipeError"
+    samples = [event["samples"] for event in told if "samples" in event]
+    assert samples[-1] == [32, 32]
+    steps = [(event["step"], event["done"]) for event in told if "step" in event]
+    assert any("dense" in step for step, _ in steps)
+    assert all(0 <= done <= 1 for _, done in steps)
+    assert {event["event"] for event in told} == {"progress"}

@@ -19,8 +19,8 @@ from qexplorer.quantize.size import _bytes as packed_size
 from qexplorer.quantize.size import _stored_bytes as stored_size
 from qexplorer.quantize.size import foretold_bytes
 from qexplorer.report.words import bytes_text, carried_text
-from tests.quantize.graphs import build
-from tests.quantize.support import case
+from tests.quantize.graphs import Builder, build
+from tests.quantize.support import case, model_of
 
 pytestmark = pytest.mark.usefixtures("shared_workspace")
 
@@ -113,3 +113,25 @@ def test_a_byte_that_is_begun_is_a_whole_one(values: int, bits: int, expected: i
     if bits == 4:
         item = helper.make_tensor("w", TensorProto.INT4, [values], [0] * values)
         assert (stored_size(item), len(item.raw_data or item.int32_data)) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "unused", "carried"),
+    [
+        ("w8", 0, None),
+        ("w3", 2048 // 8, "int3 codes in int4"),
+        ("w2", 2 * 2048 // 8, "int2 codes in int4"),
+        ("mxfp4", 3 * 64, "mxfp4 scales in float32"),
+        ("mxfp8", 3 * 64, "mxfp8 scales in float32"),
+        ("nvfp4", 3 * 128 - 4, "nvfp4 scales in float32"),
+    ],
+)
+def test_what_a_file_does_not_use_is_told_apart(recipe: str, unused: int, carried: str | None) -> None:
+    """Of 2,048 weights: bits of wider codes, and three bytes of each scale that a format has in one (OCP MX 1.0: a
+    byte for 32 values; NVFP4: a byte for 16, and one float32 for all)."""
+    b = Builder(0)
+    b.output(b.node("MatMul", b.input("x", ("n", 32)), b.normal(32, 64), name="dense"), 2)
+    made = quantize_model(model_of(b.model(), "dense"), Recipe.parse(recipe), None)
+    assert made.stored_bytes == stored_by_hand(str(made.path))
+    assert made.stored_bytes is not None
+    assert (made.stored_bytes - made.weight_bytes, made.carried) == (unused, carried)

@@ -70,12 +70,12 @@ class _File:
         """Lets layers read integer weights directly."""
         constants = {}
         for operator in self.graph.operators:
-            tensor = self.graph.tensors[operator.inputs[0]] if len(operator.inputs) else None
-            codes = (
-                None if tensor is None or self.name(operator) != "DEQUANTIZE" else self.data(operator.inputs[0], "i1")
-            )
-            if tensor is not None and codes is not None and weight_key(codes, tensor.quantization.scale) in keys:
-                constants[int(operator.outputs[0])] = int(operator.inputs[0])
+            if self.name(operator) != "DEQUANTIZE":
+                continue
+            read = int(operator.inputs[0])
+            codes = self.data(read, "i1")
+            if codes is not None and weight_key(codes, self.graph.tensors[read].quantization.scale) in keys:
+                constants[int(operator.outputs[0])] = read
         changed = False
         for operator in self.graph.operators:
             if self.name(operator) not in _LAYERS or int(operator.inputs[1]) not in constants:

@@ -61,7 +61,7 @@ def kernels_of_layers(layers: Sequence[EngineLayer]) -> Kernels:
     counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "other": Counter()}
     for layer in layers:
         computes = layer.kind in (KernelKind.INTEGER, KernelKind.FLOAT)
-        counts[layer.kind.value if layer.kind and computes else "other"][layer.op] += 1
+        counts[str(layer.kind) if computes else "other"][layer.op] += 1
     return Kernels(**{kind: dict(sorted(found.items())) for kind, found in counts.items()})
 
 

@@ -49,7 +49,8 @@ def table_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device)
     if ending is None or not 1 <= len(places) <= 2 or (len(places) == 2 and node.op_type not in _BINARY):
         return None
     sources = [view.codes(node.input[i]) for i in places]
-    if any(source is None or source.grid is None for source in sources):
+    coded = [(source.name, source.grid) for source in sources if source and source.grid]
+    if len(coded) < len(places):
         return None
     makers = [view.maker(node.input[i]) for i in places]
     kernel = kernel_of(view, node)
@@ -61,10 +62,9 @@ def table_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device)
             given[place] = value
         return applied(view, (*ending.chain, ending.quantizer), kernel(*given)[0])
 
-    found = make_table(compute, tuple(source.grid.dtype for source in sources if source and source.grid))
+    found = make_table(compute, tuple(grid.dtype for _, grid in coded))
     table = Table(found.values.to(device), found.inputs)
-    reads = tuple(source.name for source in sources if source)
-    return _step(node, ending, reads, lambda *codes: (table(*codes),))
+    return _step(node, ending, tuple(name for name, _ in coded), lambda *codes: (table(*codes),))
 
 
 def moved_step(view: QuantizedGraph, node: onnx.NodeProto, device: torch.device) -> ProgramStep | None:

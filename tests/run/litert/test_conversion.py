@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import warnings
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -14,6 +18,7 @@ from qexplorer.core.workspace import sha256_bytes
 from qexplorer.run.litert import cache, conversion
 from qexplorer.run.litert.rewrite.graph import Rewritten
 from qexplorer.run.litert.tflite_file import weight_key
+from qexplorer.run.litert.to_tflite import quiet
 
 
 @pytest.mark.parametrize(
@@ -191,3 +196,23 @@ def test_what_ended_the_converting_child_is_said_of_the_file(
     with pytest.raises(BackendError) as caught:
         cache._convert(tmp_path / "m.onnx", {})
     assert caught.value.sentence == said
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_converting_is_quiet_and_only_as_long_as_it_lasts(fails: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed, warned of or logged meanwhile; after it, also after a failure, everything is as before."""
+    log, before = logging.getLogger("somebody"), logging.root.manager.disable
+    try:
+        with patch.dict(os.environ), quiet():
+            print("progress")
+            warnings.warn("old", stacklevel=1)
+            assert not log.isEnabledFor(logging.CRITICAL)
+            if fails:
+                raise ValueError
+    except ValueError:
+        assert fails
+    assert logging.root.manager.disable == before
+    print("after")
+    assert capsys.readouterr().out == "after\n"
+    with pytest.warns(UserWarning, match="new"):
+        warnings.warn("new", stacklevel=1)

@@ -168,9 +168,11 @@ def test_biases_of_layers_on_16_bits_are_widened(op: str, reads: str) -> None:
         assert edited(content, narrow=False, dynamic=()) == content
 
 
-def _dequantized(op: str, options: str | None, *, shown: bool = False, twice: bool = False) -> bytes:
+def _dequantized(
+    op: str, options: str | None, *, first: str = "DEQUANTIZE", shown: bool = False, twice: bool = False
+) -> bytes:
     weight = Laid("int8", (2, 4), CODES, (0.5, 0.25), (0, 0))
-    steps = [Step("DEQUANTIZE", [1], [2]), Step(op, [0, 2], [3], options)]
+    steps = [Step(first, [1], [2]), Step(op, [0, 2], [3], options)]
     steps += [Step("ABS", [2], [4])] if twice else []
     return tflite([INPUT, weight, Laid("float32", (2, 4)), MADE, MADE], steps, [3, 2] if shown else [3])
 
@@ -192,6 +194,8 @@ def test_a_dynamic_layer_reads_its_integers(op: str, options: str | None) -> Non
     assert _changed(_dequantized(op, options, twice=True), dynamic=(KEY,))[1] == layer
     assert len(_changed(_dequantized(op, options, twice=True), dynamic=(KEY,))) == 3
     assert _changed(_dequantized("ADD", None), dynamic=(KEY,)) == _changed(_dequantized("ADD", None))
+    moved = _dequantized(op, options, first="TRANSPOSE")
+    assert edited(moved, narrow=False, dynamic=(KEY,)) == moved
 
 
 def test_a_dynamic_fully_connected_layer_rounds_its_input_with_a_zero_point() -> None:

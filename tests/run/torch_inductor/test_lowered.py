@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 
 from qexplorer.run.protocol import Mode, SessionOptions
 from qexplorer.run.torch_inductor.lower import LoweredGraph
+from qexplorer.run.torch_inductor.session import TorchInductorSession
 from qexplorer.run.torch_integer import TORCH
 from qexplorer.torchgraph.graph import graph_of, read_model
 from tests.run.qdq_layers import Values, codes, grid, one_layer
@@ -189,3 +190,23 @@ def test_codes_that_an_operator_made_are_not_moved_up(tmp_path: Path) -> None:
     assert not module._may_shift("c")
     assert not module._may_shift("q")
     assert not _lowered(path, x=np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32) * 3)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_batch_runs_with_the_threads_that_were_asked_for(
+    threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever others in this process have set since: the number belongs to the whole process."""
+    rng = np.random.default_rng(8)
+    x = codes(rng, "uint8", (2, 4))
+    inputs = {"x": (x, grid(rng, "uint8"), None), "w": (codes(rng, "int8", (4, 3)), grid(rng, "int8"), None)}
+    session = TorchInductorSession(one_layer(tmp_path, "MatMul", inputs, Y), SessionOptions(threads=threads))
+    monkeypatch.setattr(session, "_package", lambda _: lambda _x: [torch.tensor(torch.get_num_threads())])
+    before = torch.get_num_threads()
+    try:
+        call = session.call({"x": x})
+        for others in (3, threads):
+            torch.set_num_threads(others)
+            assert call() == session.run({"x": x}) == [threads]
+    finally:
+        torch.set_num_threads(before)

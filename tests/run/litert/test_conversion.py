@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 from unittest.mock import patch
@@ -204,7 +205,7 @@ def test_converting_is_quiet_and_only_as_long_as_it_lasts(fails: bool, capsys: p
     log, before = logging.getLogger("somebody"), logging.root.manager.disable
     try:
         with patch.dict(os.environ), quiet():
-            print("progress")
+            sys.stdout.write("progress")
             warnings.warn("old", stacklevel=1)
             assert not log.isEnabledFor(logging.CRITICAL)
             if fails:
@@ -212,7 +213,7 @@ def test_converting_is_quiet_and_only_as_long_as_it_lasts(fails: bool, capsys: p
     except ValueError:
         assert fails
     assert logging.root.manager.disable == before
-    print("after")
-    assert capsys.readouterr().out == "after\n"
+    sys.stdout.write("after")
+    assert capsys.readouterr().out == "after"
     with pytest.warns(UserWarning, match="new"):
         warnings.warn("new", stacklevel=1)

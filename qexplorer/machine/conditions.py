@@ -56,7 +56,7 @@ def where_it_runs(backends: Iterable[Backend], packages: Iterable[str] = ()) -> 
     named = {*packages, *(package for backend in taking_part for package in backend.facts.packages)}
     gpu = any(backend.capabilities.device != "cpu" for backend in taking_part)
     return [
-        versions_of(sorted(named)) | {"python": platform.python_version()},
+        versions_of(named) | {"python": platform.python_version()},
         [cpu_model(), cpu_features()],
         [asdict(each) for each in gpus_here()] if gpu else [],
         sorted([name, value] for name, value in os.environ.items() if name.startswith(_SETTINGS)),

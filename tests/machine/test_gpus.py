@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -91,3 +92,16 @@ def test_energy_of_all_gpus_is_added_and_is_in_joules(monkeypatch: pytest.Monkey
         state = NvmlMeter().availability()
         assert not state.available
         assert words in (state.reason or "")
+
+
+def test_the_driver_is_let_go_of_whatever_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as it was begun with: by who lists GPUs, and by who reads their energy or cannot."""
+    for broken in (None, "nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetCount"):
+        driver, held = _nvml(**({} if broken is None else {broken: None})), list[int]()
+        driver.nvmlInit, driver.nvmlShutdown = lambda held=held: held.append(1), lambda held=held: held.append(-1)
+        monkeypatch.setitem(sys.modules, "pynvml", driver)
+        gpus_here()
+        NvmlMeter().availability()
+        with contextlib.suppress(_Unknown):
+            NvmlMeter().read_joules()
+        assert (held, sum(held)) == ([1, -1] * 3, 0)

@@ -198,6 +198,8 @@ def test_errors_name_the_recipe_where_they_named_its_file(model: Model) -> None:
     here, there = (BackendError("no kernel", where=where) for where in (variant.path.name, "conv1"))
     assert variant.told(here) == "w8a8: no kernel"
     assert variant.told(there) == "conv1: no kernel"
+    whole = Size(model.file_bytes, model.weight_bytes)
+    assert float_variant(model) == Variant("float", model.sha256[:16], model.path, whole, {}, True)
     assert float_variant(model).told(here) == "the float model: no kernel"
 
 

@@ -17,6 +17,7 @@ from qexplorer.core.errors import Cancelled, ChildError
 from qexplorer.core.model import Model
 from qexplorer.core.results import Kernels, Memory
 from qexplorer.core.workspace import workspace
+from qexplorer.graph.draws import RandomReach
 from qexplorer.measure import judging
 from qexplorer.measure.judging import judge_variant, samples_digest
 from qexplorer.measure.scratch import keep_samples, scratch
@@ -41,6 +42,15 @@ def test_answers_that_are_drawn_are_refused_by_the_node(tmp_path: Path) -> None:
         judged = judge_variant(float_variant(model), "onnxruntime", subject, keep_samples(folder, subject.inputs))
     assert (judged.refused or "").startswith("'sampled' (RandomNormalLike) draws random numbers for output 'y'")
     assert not judged.usable
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [(("y",), "random numbers for output 'y', so"), (("y", "z"), "random numbers for outputs 'y', 'z', so")],
+)
+def test_every_output_that_is_drawn_is_named(outputs: tuple[str, ...], words: str) -> None:
+    """One, or several."""
+    assert words in judging._never_the_same(RandomReach("sampled", "RandomNormal", outputs))
 
 
 VALUE: dict[str, Any] = {

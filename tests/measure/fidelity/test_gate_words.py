@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from qexplorer.measure.fidelity.alone import Alone
+from qexplorer.measure.fidelity.alone import LEANS, Alone
 from qexplorer.measure.fidelity.gate import Difference, verdict
 from qexplorer.measure.fidelity.gate_words import compared_text, cost_of, why_right
 
@@ -105,6 +105,16 @@ DISTURBED = f"{UNKNOWN} it answers otherwise while being looked into"
             f"{DISTURBED}; they differ by more than one step from 'g' on",
         ),
         (replace(SINGLE, worst_steps=2.0), ": 'a' is the first that is wrong by itself, by 2 steps"),
+        (
+            replace(SINGLE, leans=0.5),
+            ": 'a' is the first that is wrong by itself, it rounds 50 % of its values to one side",
+        ),
+        (
+            replace(SINGLE, layer="conv", leans=LEANS, strays=0.5),
+            ": 'conv' is the first that is wrong by itself, it rounds 50 % of its values to a code that is not the "
+            "nearest",
+        ),
+        (replace(SINGLE, layer="conv", worst_steps=1.5), ": 'conv' is the first that is wrong by itself, by 1.5 steps"),
         (END, ": output 'y' is not what the layers make of it"),
         (
             replace(END, blind=2, last="head"),

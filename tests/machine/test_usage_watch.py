@@ -86,8 +86,10 @@ def test_gpus_are_read_where_the_driver_answers(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(usage, "_nvml", lambda: (driver, [0, 1]))
     sampler = UsageSampler()
     assert sampler.sample().gpus == (GpuSample(40.0, None), GpuSample(41.0, None))
+    closed = _Nvml.closed
     sampler.close()
-    assert _Nvml.closed == 1
+    sampler.close()
+    assert _Nvml.closed == closed + 1
     assert sampler.sample().gpus == ()
 
 
@@ -127,8 +129,10 @@ def test_a_run_carries_it_through_json() -> None:
     assert Run.from_json(old).usage is None
 
 
-def test_a_log_looks_until_it_is_stopped() -> None:
-    """Between start and stop there are looks at the process's memory."""
+def test_a_log_looks_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between start and stop there are looks at the process's memory; then the driver is let go of."""
+    monkeypatch.setattr(_Nvml, "closed", 0)
+    monkeypatch.setattr(usage, "_nvml", lambda: (_Nvml(), [0]))
     log = UsageLog(every_s=0.01)
     log.start(os.getpid())
     while len(log._samples) < 3:
@@ -136,6 +140,7 @@ def test_a_log_looks_until_it_is_stopped() -> None:
     found = log.stop()
     assert log._thread is not None
     assert not log._thread.is_alive()
+    assert _Nvml.closed == 1
     assert found.n == len(log._samples) >= 3
     assert found.peak_rss_bytes is not None
 

@@ -14,6 +14,7 @@ from qexplorer.core.errors import BackendError
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.results import Energy, Latency, Run, Size, Status, Throughput
+from qexplorer.measure import variant as variants
 from qexplorer.measure.assemble import make_run
 from qexplorer.measure.compare import _bytes_written, summarise_data, summarise_model
 from qexplorer.measure.comparison import Comparison
@@ -24,6 +25,7 @@ from qexplorer.measure.judging import Judged, _fidelity
 from qexplorer.measure.metrics.results import Scored
 from qexplorer.measure.timing.latency import Timed
 from qexplorer.measure.variant import Variant, float_variant, quantized_variant, subject_of
+from qexplorer.process.limits import BASE
 from tests.measure.models import data_set, make_cnn
 
 RUNS = tuple(
@@ -174,6 +176,33 @@ def test_a_run_that_may_not_be_shown_has_no_number(model: Model) -> None:
     assert (dead.status, dead.reason, dead.latency_ms) == (Status.FAILED, "timing it failed: it died", None)
 
 
+def test_an_untrained_model_has_no_accuracy_by_any_metric(model: Model) -> None:
+    """The first one says why, and no other is told."""
+    subject = replace(subject_of(model, data_set(4), None), model=replace(model, untrained=True))
+    assert len(subject.metrics) > 1
+    run = make_run(float_variant(model), "onnxruntime", subject, RIGHT, None, TIMED)
+    assert run.accuracy is not None
+    assert (run.accuracy.value, run.metrics, run.latency_ms) == (None, (), LATENCY)
+    assert "untrained" in (run.accuracy.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("judged", "timed", "notes"),
+    [
+        (None, "lab-1", ()),
+        ("lab-1", "lab-1", ("measured on lab-1",)),
+        ("lab-1", "lab-2", ("answers, kernels and memory were found on lab-1, times on lab-2",)),
+        ("lab-1", "", ("answers, kernels and memory were found on lab-1, times on this machine",)),
+    ],
+)
+def test_machines_of_a_cluster_are_told(model: Model, judged: str | None, timed: str, notes: tuple[str, ...]) -> None:
+    """One where all was done on one; until there are times, the one that judged."""
+    run = run_of(model, replace(RIGHT, where=judged), replace(TIMED, where=timed or None))
+    assert run.notes == notes
+    waiting = run_of(model, replace(RIGHT, where=judged), None)
+    assert waiting.notes == (() if judged is None else (f"measured on {judged}",))
+
+
 def test_what_finds_ranges_in_every_call_is_judged_at_the_batch_that_is_timed(model: Model) -> None:
     """It says so, and its accuracy has that batch."""
     run = run_of(model, RIGHT, TIMED, dynamic=True)
@@ -236,3 +265,15 @@ def test_a_quantized_model_is_a_variant_of_its_recipe_s_name(treatments: list[st
     found = Variant("mine", "d", Path("a.onnx"), Size(9, 4), {"y": 0.5}, False, dynamic)
     assert quantized_variant(q) == found
     assert quantized_variant(q, "today") == replace(found, recipe="today")
+
+
+@pytest.mark.parametrize(("timed", "evaluated", "most"), [((1, 8, 32), 32, 32), ((64, 1), 32, 64), ((2,), 2, 2)])
+def test_limits_are_those_of_the_largest_batch(
+    model: Model, monkeypatch: pytest.MonkeyPatch, timed: tuple[int, ...], evaluated: int, most: int
+) -> None:
+    """Of all that are timed and of evaluation, over all samples."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(variants, "allowance", lambda _, **given: (asked.append(given), given["base"])[1])
+    subject = replace(subject_of(model, data_set(24), None), batches=timed, evaluation_batch=evaluated)
+    assert subject.allowed() is BASE
+    assert asked == [{"batch": most, "samples": 24, "base": BASE}]

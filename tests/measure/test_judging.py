@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from qexplorer.core.results import Kernels, Memory
 from qexplorer.core.workspace import workspace
 from qexplorer.graph.draws import RandomReach
 from qexplorer.measure import judging
+from qexplorer.measure.fidelity.gate import Difference
 from qexplorer.measure.judging import judge_variant, samples_digest
 from qexplorer.measure.scratch import keep_samples, scratch
 from qexplorer.measure.variant import Variant, float_variant, subject_of
@@ -153,4 +154,20 @@ def test_a_child_that_dies_costs_its_own_variant(
     else:
         found = judge_variant(int8, "onnxruntime", subject, {}, samples=samples_digest(subject))
         assert (found.failed, found.usable, found.memory) == (failed, False, None)
+    assert not list(workspace("judged").glob("*"))
+
+
+def test_what_is_refused_is_judged_again(
+    cnn: Model, int8: Variant, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes with its reason and its fidelity, and nothing of it is kept."""
+    off = Difference(32, 24, 20, 9.0, None, exact=False, elements=96, within_one=60)
+    monkeypatch.setitem(VALUE, "differences", [asdict(off)])
+    subject = subject_of(cnn, data_set(24), None)
+    for _ in range(2):
+        found = judge_variant(int8, "onnxruntime", subject, {}, samples=samples_digest(subject))
+        assert "differ from the simulation by up to 9 steps" in (found.refused or "")
+        assert found.fidelity is not None
+        assert (found.usable, found.fidelity.max_lsb, found.fidelity.n) == (False, 9.0, 24)
+    assert len(asked) == 2
     assert not list(workspace("judged").glob("*"))

@@ -28,6 +28,8 @@ def test_answers_are_kept_where_a_metric_compares_with_them(tmp_path: Path) -> N
     two = Scoring.of([ACCURACY, AGREEMENT], tmp_path / "b", keep=tmp_path / "k", floats=tmp_path / "f")
     assert (two.keep, two.floats) == (str(tmp_path / "k"), str(tmp_path / "f"))
     assert Scoring(**two.to_json()) == two
+    bare = Scoring.of([ACCURACY, AGREEMENT], tmp_path / "c")
+    assert (bare.labels, bare.keep, bare.floats) == (None, None, None)
 
 
 def test_scores_come_back_from_the_child(tmp_path: Path) -> None:

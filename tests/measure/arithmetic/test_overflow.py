@@ -172,6 +172,9 @@ def test_a_layer_is_read_as_kernels_take_it() -> None:
     del _node(model, "DequantizeLinear").input[2]
     (bare,), _ = integer_layers(model)
     assert (bare.code_type, bare.zero, bare.low) == ("uint8", 0, 0)
+    _node(model).input.append("")
+    (left_out,), _ = integer_layers(model)
+    assert (left_out.bias, left_out.float_bias) == (None, False)
     biased = gemm_graph(np.ones((2, 1), np.int8), bias=np.array([5], np.int32))
     _node(biased).input[2] = "bs"
     (plain,), _ = integer_layers(biased)

@@ -14,7 +14,7 @@ import pytest
 from qexplorer.core.errors import BackendError
 from qexplorer.core.results import Kernels
 from qexplorer.measure.fidelity import comparing
-from qexplorer.measure.fidelity.batches import batches_to_look_at
+from qexplorer.measure.fidelity.batches import batches_to_look_at, first_rows
 from qexplorer.measure.fidelity.comparing import (
     EXACT,
     SIMULATION,
@@ -158,6 +158,15 @@ def test_exact_integers_are_asked_where_one_batch_size_of_several_is_off(
     found = compare(None, question, [], tmp_path, lambda _: None)  # type: ignore[arg-type]
     assert found.against == EXACT
     assert found.open == ()
+
+
+def test_a_batch_begins_at_the_first_sample_and_is_filled_up_with_them() -> None:
+    """In memory of its own, from any sample on."""
+    inputs = {"x": np.arange(3), "y": np.arange(6).reshape(3, 2)}
+    found = first_rows(inputs, 2)
+    assert (found["x"].tolist(), found["y"].tolist()) == ([0, 1], [[0, 1], [2, 3]])
+    assert not np.shares_memory(found["y"], inputs["y"])
+    assert first_rows(inputs, 4, start=2)["x"].tolist() == [2, 0, 1, 2]
 
 
 def _answers(batch: int, n: int, *outputs: np.ndarray) -> Answered:

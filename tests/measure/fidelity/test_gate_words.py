@@ -138,6 +138,8 @@ def test_a_refusal_names_what_is_to_blame(alone: Alone | None, blamed: str) -> N
         (2.5, 1.0, "2.5 steps of the output's grid"),
         (1.0, 1.5, "0.031 of the largest"),
         (None, 9.0, "0.031 of the largest"),
+        (None, 0.5, "0.031 of the largest"),
+        (None, None, "0.031 of the largest"),
     ],
 )
 def test_a_gap_is_told_in_steps_unless_floats_are_farther_off(

@@ -132,3 +132,4 @@ def test_levels_nearer_than_float_noise_are_one_level() -> None:
     """What arithmetic in front is off by, in the unit of the tensor, counts for nothing."""
     assert _apart([2.0**-5], [-(2.0**-5)]) == 4
     assert _apart([2.0**-5], [-(2.0**-5)], slack=2.0**-3) == 0
+    assert _apart([2.0**-5], [-(2.0**-5)], slack=2.0**-5) == 3

@@ -31,6 +31,8 @@ def test_the_first_point_that_differs_grows_or_is_wrong() -> None:
     points = (point("a"), point("b", 1, 1), point("c", 1.5, 1), point("d", 3, 3))
     found = rung(points=points)
     assert [each and each.layer for each in (found.parts, found.grows)] == ["b", "c"]
+    assert found.wrong is points[3]
+    assert rung(points=points[:3]).wrong is None
     assert (rung(points=points[:1]).parts, rung(points=points[:2]).grows) == (None, None)
 
 

@@ -97,6 +97,10 @@ def test_all_of_a_lesson_is_kept(tmp_path: Path) -> None:
             assert np.array_equal(getattr(kept, name), getattr(made, name)), name
         for bits, grid in grids.items():
             assert kept.steps[bits].ends == grid.ends
+            assert (kept.steps[bits].decoded(grid.learned) == 0.5).all()
+            assert (kept.steps[bits].decoded(grid.nearest) == 0.0).all()
+            assert grid_of(grid, bits).format.name == f"int{bits}"
+            assert (grid_of(grid, bits).qmin, grid_of(grid, bits).qmax) == grid.ends
             for name in ("scale", "zero", "nearest", "learned"):
                 assert np.array_equal(getattr(kept.steps[bits], name), getattr(grid, name)), name
     write_lesson(made, tmp_path / "lesson")

@@ -56,6 +56,8 @@ def test_one_sample_has_no_interval() -> None:
     assert Height().value(one) == 2.0
     assert Height().interval(one) is None
     assert Height().compare(one, one + 1).ci95 is None
+    two = np.array([[2.0], [4.0]])
+    assert Height().interval(two) == pytest.approx(stats.t.interval(0.95, 1, 3.0, 1.0))
 
 
 @pytest.mark.parametrize("name", ["token_accuracy", "miou"])
@@ -63,6 +65,34 @@ def test_a_share_without_a_mistake_has_no_interval_without_width(name: str) -> N
     """All right on ten samples does not prove that all are: nothing is claimed."""
     assert METRICS.get(name).value(np.ones((10, 2))) == 1.0
     assert METRICS.get(name).interval(np.ones((10, 2))) is None
+
+
+def test_a_share_has_wilsons_interval_and_tangos_beside_float() -> None:
+    """Of 20 samples 18 right, of which float has 17."""
+    metric = METRICS.get("accuracy")
+    right, before = np.zeros((20, 1)), np.zeros((20, 1))
+    right[:18], before[3:] = 1, 1
+    assert (metric.value(right), metric.interval(right)) == (0.9, wilson_interval(18, 20))
+    assert metric.compare(right, before).ci95 == paired_difference_interval(3, 2, 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "none", "some"),
+    [
+        ("rmse", np.zeros((4, 1)), np.arange(4.0)[:, None]),
+        ("token_accuracy", np.array([[0.0, 2.0]] * 4), np.array([[1.0, 2.0], [2.0, 2.0], [0.0, 1.0], [1.0, 1.0]])),
+        ("miou", np.array([[0.0, 2.0, 1.0, 2.0]] * 4), np.arange(1.0, 17.0).reshape(4, 4)),
+    ],
+)
+def test_a_comparison_turns_with_its_sides(name: str, none: Scores, some: Scores) -> None:
+    """Also beside answers without any error, or without any that is right, which no sample moves."""
+    metric = METRICS.get(name)
+    one, other = metric.compare(none, some), metric.compare(some, none)
+    assert one.ci95 is not None
+    assert other.ci95 is not None
+    assert one.delta == pytest.approx(-other.delta)
+    assert one.ci95 == pytest.approx((-other.ci95[1], -other.ci95[0]))
+    assert one.ci95[0] < one.delta < one.ci95[1]
 
 
 def test_balanced_accuracy_of_one_class_is_a_proportion() -> None:

@@ -63,6 +63,7 @@ def test_one_loading_widens_the_interval_and_too_few_rounds_give_none() -> None:
 def test_one_disturbed_round_does_not_move_its_loading() -> None:
     """A loading's number is the median of its rounds, whatever one of them took."""
     assert by_load(np.array([1.0, 1.0, 9.0, 2.0, 2.0, 2.0]), [0, 0, 0, 1, 1, 1]).tolist() == [1.0, 2.0]
+    assert by_load(np.array([5.0, 5.0, 2.0, 2.0]), [8, 8, 1, 1]).tolist() == [2.0, 5.0]
 
 
 def test_one_loading_hides_two_and_a_half_per_cent_on_either_side() -> None:

@@ -262,3 +262,7 @@ def test_a_variant_stands_out_only_where_intervals_part() -> None:
     assert ahead.digest == "q"
     assert swept((1000, None), (1300, (1200, 1400))).winner(2.0) is None
     assert SWEPT.winner(0.1) is None
+    third = replace(cell(1, 1, 1.0, 1150, digest="r"), per_s_ci95=(1050, 1250))
+    two = swept((1000, (900, 1100)), (1300, (1200, 1400)))
+    three = replace(two, variants=(*two.variants, ("r", "w4")), cells=(*two.cells, third))
+    assert three.winner(2.0) is None, "ahead of one of two is not ahead"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -127,6 +129,10 @@ def test_signed_products_are_slow_where_the_machine_says_so(reached: float, sign
     row = replace(ROW, op="MatMul", macs=int(reached * 1e6 / 2), quantized_ms=1.0, float_ms=1.0)
     fact = replace(FACT, activations=ActivationSpec(format="int8"))
     assert (key(row, fact, replace(WORLD, ceiling=ceiling)) == "signed_slow") is slow
+    for unknown in (replace(row, macs=None), replace(row, op="Conv"), replace(row, kind=FLOAT)):
+        assert key(unknown, fact, replace(WORLD, ceiling=ceiling)) != "signed_slow"
+    assert key(row, fact, replace(WORLD, ceiling=None)) != "signed_slow"
+    assert key(row, fact, replace(WORLD, ceiling=replace(ceiling, int8_gops=None))) != "signed_slow"
 
 
 def test_the_rest_is_told_by_size_and_by_what_is_measured() -> None:
@@ -195,6 +201,10 @@ def test_causes_of_the_whole_run(ms: dict[str, float], keys: list[str], words: s
     assert [cause.key for cause in found] == keys
     assert not found or words in found[0].title
     assert causes_of(replace(WORLD, rows=()), parts(**ms), None) == ((), ())
+    whole = parts(**ms)
+    longer = Parts({part: 4 * took for part, took in whole.ms.items()}, whole.kernels, 4 * whole.least_kernel_ms)
+    again = causes_of(replace(WORLD, rows=()), longer, calls(1.0))[1]
+    assert [cause.title for cause in again] == [cause.title for cause in found], "shares are of the whole"
 
 
 def test_a_small_model_is_told_what_starting_takes() -> None:
@@ -227,6 +237,40 @@ def test_a_cause_below_a_hundredth_of_the_time_is_none() -> None:
     unknown = replace(row, predicted=True, float_ms=None, quantized_ms=None)
     (cause,) = causes_of(replace(WORLD, rows=(unknown,)), None, None)[1]
     assert cause.cost_ms is None
+    (cause,) = causes_of(replace(WORLD, rows=(replace(row, quantized_ms=0.001),)), None, None)[1]
+    assert cause.cost_ms == 0.001, "of how much nobody knows"
+
+
+def test_what_the_recipe_leaves_in_float_has_its_own_reason() -> None:
+    """A rule, an operator without a form, or neither; a layer that it quantizes lacks a kernel, whatever rules say."""
+    left, ruled = replace(ROW, kind=FLOAT, treatment="float"), replace(FACT, rule="a")
+    assert key(left, ruled) == "rule"
+    assert key(left, replace(FACT, layer=replace(LAYER, quantizable=False))) == "no_form"
+    assert key(left) == "float_island"
+    assert key(replace(ROW, kind=FLOAT), ruled) == "no_kernel"
+    assert key(replace(left, kind=INT), ruled) == "slower_kernel"
+
+
+def test_formats_are_told_that_a_backend_has_kernels_for() -> None:
+    """For activations and for weights; where there are none it says so."""
+    sentence = next(rule.sentence for rule in LAYER_RULES if rule.key == "format")
+    assert callable(sentence)
+    able = WORLD.backend.capabilities
+    bare = replace(able, weight_formats=frozenset(), activation_formats=frozenset({"uint8"}))
+    backend: Any = SimpleNamespace(label="It", capabilities=bare)
+    assert sentence(Found((ROW,), replace(WORLD, backend=backend))) == (
+        "It computes in integers on weights of no format and activations of uint8."
+    )
+
+
+def test_memory_is_told_with_its_speed_and_the_least_that_is_done_for_a_byte() -> None:
+    """2,000 operations on 400 and on 800 bytes, at 10 GB a second."""
+    quick = replace(CEILING, memory_gb_per_s=10.0, fp32_gflops=100.0)
+    bound = tuple(replace(ROW, quantized_bytes=size) for size in (400, 800))
+    sentence = next(rule.sentence for rule in LAYER_RULES if rule.key == "memory_bound")
+    assert callable(sentence)
+    told = sentence(Found(bound, replace(WORLD, ceiling=quick)))
+    assert told.startswith("They do 2.5 operations and more for each byte: at the 10 GB/s measured here")
 
 
 def test_the_verdict_says_where_the_rest_goes() -> None:

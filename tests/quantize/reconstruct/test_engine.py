@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from qexplorer.core.errors import Cancelled
+from qexplorer.core.grid import quantize
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.reconstruct.choices import ScaleChoice, SoftRounding
 from qexplorer.quantize.reconstruct.engine import LearningEffort, Method, reconstruct
@@ -83,6 +84,23 @@ def test_no_block_is_worse_than_nearest(graph: str, method: Method) -> None:
     real = run(one.model.proto(), inputs)[0]
     error = float(np.sqrt(np.mean((found - real) ** 2) / np.mean(real**2)))
     assert error == pytest.approx(float(last.split("at the end is")[1].split()[0]), rel=0.03)
+
+
+def test_the_share_of_other_codes_is_told_as_it_is() -> None:
+    """Beside the nearest ones on the grid that the weight began with, and more than none."""
+    draft = draft_of("mlp", "w3a8")
+    first = dict(draft.plan.tensors)
+    reconstruct(draft, SOFT, LearningEffort(64, 20, 16))
+    told = {layer: said[-1] for layer, said in draft.remarks.items() if "of its codes are other ones" in said[-1]}
+    assert told
+    for layer, clause in told.items():
+        key, values = draft.plan.constants[layer][1], draft.values(layer, 1)
+        codes = draft.plan.tensors[key].codes
+        assert codes is not None
+        assert values is not None
+        share = float(np.mean(codes != quantize(values, first[key].grid)))
+        assert share > 0
+        assert f"; {share:.1%} of its codes are other ones" in clause
 
 
 def test_the_same_seed_gives_the_same_codes_and_another_one_others() -> None:

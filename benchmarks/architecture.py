@@ -151,12 +151,12 @@ def _computed_s() -> float:
 
 
 def rates(names: list[str]) -> dict[str, Any]:
-    """Seconds by which searches are foretold, beside those that are used."""
-    points, slower, around, told, judged = [], [], [], [], []
+    """Seconds by which searches are foretold, beside those that are used, and what they come from."""
+    rows: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
     for name in names:
         about = Lessons(name)
         lesson, taught_s = worked(lambda: about.drawn(4096))  # noqa: B023
-        told.append(taught_s / 4096 / (about.model.macs or 1))
         input_name, size = about.model.inputs[0].name, lesson.pictures.shape[1:]
         source = learned_from(f"{about.data.digest}, rates", input_name, lesson)
         for shape in (_SMALL, _WIDE, _FLAT, NetworkShape(16, 2, 5, False, "relu", "w8a8")):
@@ -165,23 +165,33 @@ def rates(names: list[str]) -> dict[str, Any]:
             network, one = worked(lambda: trained_network(lesson, shape, 1, input_name))  # noqa: B023
             _, three = worked(lambda: trained_network(lesson, shape, 3, input_name))  # noqa: B023
             a_picture = (three - one) / 2 / len(lesson.pictures)
-            points.append((macs(shape, size), a_picture))
             made, plain = worked(lambda: rounded(network, source, shape, 0))  # noqa: B023
             short, long = (worked(lambda: rounded(network, source, shape, epochs))[1] for epochs in (1, 3))  # noqa: B023
-            slower.append((long - short) / 2 / SEEN_ROUNDED / a_picture)
-            around.append(one - a_picture * len(lesson.pictures) + plain)
-            rate = f"{1e3 * a_picture:.3f} ms a picture, {slower[-1]:.1f} times that with rounding"
-            print(name, shape.name, rate, flush=True)
-        judged.append(worked(lambda: measure(made, about.data))[1])  # noqa: B023
-    products, seconds = (np.array(each) for each in zip(*points, strict=True))
-    slope, least = np.polyfit(products, seconds, 1)
+            about_it = {"sample": name, "shape": shape.name, "macs": macs(shape, size), "picture_s": a_picture}
+            slower = (long - short) / 2 / SEEN_ROUNDED / a_picture
+            rows.append(about_it | {"rounded": slower, "around_s": one - a_picture * len(lesson.pictures) + plain})
+            print(json.dumps(rows[-1]), flush=True)
+        told = taught_s / len(lesson.pictures) / (about.model.macs or 1)
+        judged = worked(lambda: measure(made, about.data))[1]  # noqa: B023
+        samples.append({"sample": name, "taught_s_a_mac": told, "judged_s": judged})
+        print(json.dumps(samples[-1]), flush=True)
+    return {"rates": fitted_rates(rows, samples), "networks": rows, "samples": samples}
+
+
+def fitted_rates(rows: list[dict[str, Any]], samples: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Each rate as it comes of what was measured, and as it is used."""
+    slope, least = np.polyfit([row["macs"] for row in rows], [row["picture_s"] for row in rows], 1)
+
+    def middle(of: list[dict[str, Any]], name: str) -> float:
+        return float(np.median([row[name] for row in of]))
+
     return {
         "least_s": [float(least), pace.LEAST_S],
         "s_a_mac": [float(slope), pace.S_A_MAC],
-        "taught_s_a_mac": [float(np.median(told)), pace.TAUGHT_S_A_MAC],
-        "rounded": [float(np.median(slower)), pace.ROUNDED],
-        "around_s": [float(np.median(around)), pace.AROUND_S],
-        "judged_s": [float(np.median(judged)), pace.JUDGED_S],
+        "taught_s_a_mac": [middle(samples, "taught_s_a_mac"), pace.TAUGHT_S_A_MAC],
+        "rounded": [middle(rows, "rounded"), pace.ROUNDED],
+        "around_s": [middle(rows, "around_s"), pace.AROUND_S],
+        "judged_s": [middle(samples, "judged_s"), pace.JUDGED_S],
     }
 
 
@@ -211,7 +221,7 @@ def main() -> None:
         rows = training(given.only)
     elif given.rates:
         rows = rates(given.only)
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows["rates"], indent=1))
     else:
         rows = searches(given.only, given.networks, given.seed)
     if given.json:

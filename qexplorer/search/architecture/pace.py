@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 LEAST_S, S_A_MAC = 1e-4, 5e-11  # of a picture forwards and backwards: whatever it is, and for each product
-TAUGHT_S_A_MAC, ROUNDED = 6e-11, 5.0  # of a picture that the teacher answers; times slower with rounding in the way
-AROUND_S, JUDGED_S = 4.0, 16.0  # around each training; for each network that is judged and timed
+TAUGHT_S_A_MAC, ROUNDED = 6e-11, 2.4  # of a picture that the teacher answers; times slower with rounding in the way
+AROUND_S, JUDGED_S = 0.6, 16.0  # around each training; for each network that is judged and timed
 
 
 @dataclass(frozen=True, slots=True)

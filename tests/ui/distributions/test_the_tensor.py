@@ -238,3 +238,31 @@ def test_what_cannot_be_asked_for_is_not_decoded(recipe: str, monkeypatch: pytes
 
     monkeypatch.setattr(constants, "has_signed_scales", refused)
     assert to_recipe._is_decoded(f"s {recipe}", recipe, "b", NET) is False
+
+
+def test_a_recipe_that_cannot_take_a_grid_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And stays."""
+    shown: list[str] = []
+    for error in (RecipeError("it cannot"), ValueError("no *number*")):
+
+        def change(_: Recipe, error: Exception = error) -> Recipe:
+            raise error
+
+        screen = screen_of(monkeypatch, to_recipe)
+        monkeypatch.setattr(to_recipe, "current_recipe", lambda: Recipe.parse("w8a8"))
+        monkeypatch.setattr(to_recipe, "set_recipe", lambda _: shown.append("set"))
+        monkeypatch.setattr(to_recipe, "show_error", lambda error: shown.append(str(error)))
+        to_recipe._take(change)
+        assert screen.of("rerun") == []
+    assert shown == ["it cannot"]
+    assert screen.said == "The recipe cannot take this: no *number*"
+
+
+def test_a_range_that_a_calibrator_chooses_holds_zero() -> None:
+    """Also where all values are on one side of it."""
+    values = array_stats("p", np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), 0)
+    settings = replace(TENSOR, symmetric=False)
+    found = editor._marks(editor.grid_key(editor.Tried(values, "p", 1.0), "p", settings), values, settings.grid_format)
+    assert found
+    assert {mark.low for mark in found} == {0.0}
+    assert {mark.high > 1.0 for mark in found} == {True}

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from qexplorer.core.errors import InputError
 from qexplorer.ui.model import weights_panel
+from tests.ui.screens import screen_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,50 @@ def test_a_model_is_called_as_its_weights(
         assert (loaded["name"], loaded["config"]) == (stem, config)
         assert shown is None or loaded["shown"] == shown
         assert chosen == {"chosen": ("made.onnx", None), "name": stem}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shared", "pressed", "typed", "error", "did"),
+    [
+        ("own", False, True, " /tmp/net.pt ", None, ["load net.pt as own", "rerun"]),
+        ("own", False, True, "/tmp/net.pt", InputError("no weights"), ["load net.pt as own", "no weights"]),
+        ("own", False, True, "  ", None, []),
+        ("own", False, False, "/tmp/net.pt", None, []),
+        ("own", True, True, "/tmp/net.pt", None, []),
+        (None, False, False, "", None, []),
+    ],
+)
+def test_weights_come_once_their_architecture_is_chosen(
+    architecture: str | None,
+    shared: bool,
+    pressed: bool,
+    typed: str,
+    error: Any,
+    did: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a path only where nobody else is; settings alone wait for their weights."""
+    done: list[str] = []
+    files = [SimpleNamespace(name="config.json")]
+    screen = screen_of(monkeypatch, weights_panel, selectbox=architecture, form_submit_button=pressed, text_input=typed)
+    screen.answers["Upload the weights"] = files
+
+    def take(work: Any, wait: str) -> Any:
+        assert wait.startswith("Reading net.pt and exporting own")
+        work()
+        return error
+
+    monkeypatch.setattr(weights_panel, "is_shared", lambda: shared)
+    monkeypatch.setattr(weights_panel, "take", take)
+    monkeypatch.setattr(weights_panel, "take_files", lambda *_, **__: False)
+    monkeypatch.setattr(weights_panel, "_load", lambda _, name, kind: done.append(f"load {name} as {kind}"))
+    monkeypatch.setattr(weights_panel, "show_error", lambda error: done.append(str(error)))
+    monkeypatch.setattr(weights_panel, "given_path", Path)
+    weights_panel.draw_weights()
+    done = [each for each in done if each != "None"] + ["rerun"] * len(screen.of("rerun"))
+    assert done == did
+    assert screen.of("file_uploader")[0][1]["disabled"] is (architecture is None)
+    assert screen.said == "These are settings; now the weights that they belong to."
+    assert screen.of("selectbox")[0][1]["accept_new_options"]
+    for _, named in screen.of("form_submit_button"):
+        assert named["disabled"] is (architecture is None)

@@ -10,7 +10,9 @@ import pytest
 from qexplorer.core.model import Model
 from qexplorer.core.recipe import Recipe
 from qexplorer.quantize.plan_types import LayerPlan, Plan
+from qexplorer.ui.quantize import plan as plan_page
 from qexplorer.ui.quantize.plan import plan_of, plan_rows
+from tests.ui.screens import screen_of
 
 PLAN = Plan(
     (
@@ -83,3 +85,28 @@ def test_a_choice_of_ranges_makes_no_other_plan(monkeypatch: pytest.MonkeyPatch)
     ):
         assert other is not first
     assert len(planned) == 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows", "chosen", "said"),
+    [
+        (None, [0, 1, 2], ["first", "softmax"], "2 chosen:"),
+        ("Why float?", [0], ["softmax"], "1 chosen:"),
+        ("All nodes", [3], ["gather"], "1 chosen:"),
+        ("Why float?", [1], [], "Choose rows to give their layers another format."),
+    ],
+)
+def test_rows_are_chosen_in_the_table_that_is_shown(
+    asked: str | None, rows: list[int], chosen: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that stood in a longer table is chosen no more."""
+    event = SimpleNamespace(selection=SimpleNamespace(rows=rows))
+    screen = screen_of(monkeypatch, plan_page, Show=asked, dataframe=event)
+    plan_page.draw_table(PLAN)
+    assert screen.of("segmented_control")[0][0][1][-1] == "All nodes"
+    assert said in screen.said
+    assert [named["args"][0] for _, named in screen.of("button")] == [chosen] * 3 * bool(chosen)
+    few = screen_of(monkeypatch, plan_page, Show="Quantized")
+    plan_page.draw_table(Plan(PLAN.layers[2:3], {}))
+    assert few.said == "No such layer under this recipe."
+    assert "All nodes" not in few.of("segmented_control")[0][0][1]

@@ -114,7 +114,7 @@ def test_algorithms_are_drawn_with_what_they_need(monkeypatch: pytest.MonkeyPatc
         assert session.screen.session_state[key] == asked.options[name]
         session.screen.session_state[key] = None
         on_change(*args)
-    assert session.recipe.algorithms[0] == asked
+    assert (session.recipe.algorithms[0], session.refused) == (asked, ": ")
     box = session.screen.of("multiselect")[0][1]
     assert box["format_func"]("gptq") == "GPTQ"
     session.screen.session_state["quantize_algorithms"] = []

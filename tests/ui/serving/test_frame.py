@@ -191,7 +191,7 @@ def test_a_browser_is_known_by_a_cookie_of_the_right_form(
     assert (found == token) is (token is not None)
     assert people._COOKIE_FORM.fullmatch(found)
     assert len(screen.of("html")) == left
-    assert not left or found in screen.of("html")[0][0][0]
+    assert not left or f"={found}; Path=/; Max-Age=2592000; SameSite=Strict'" in screen.of("html")[0][0][0]
     folder = people.person()
     assert folder is not None
     assert found not in folder

@@ -42,3 +42,17 @@ def test_who_signed_in_is_called_by_what_is_known(
     monkeypatch.setattr(people, "_has_sign_in", lambda: sign_in)
     assert people.signed_in_as() == name
     assert people.needs_sign_in() is needs
+
+
+@pytest.mark.parametrize(("said", "shared"), [("1", True), ("0", False), ("", False), (None, False)])
+def test_a_host_is_shared_where_that_was_said(said: str | None, shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only then has everybody a workspace of their own."""
+    given: list[Any] = []
+    monkeypatch.setattr(people, "share", given.append)
+    if said is None:
+        monkeypatch.delenv(people.SHARED, raising=False)
+    else:
+        monkeypatch.setenv(people.SHARED, said)
+    people.serve_people()
+    assert given == ([people.person] if shared else [])
+    assert people.is_shared() is shared

@@ -60,6 +60,10 @@ def _batch_norm(b: Builder) -> str:
     return str(b.node("BatchNormalization", b.input("x", ("n", 8, 6, 6)), *held, name="bn"))
 
 
+def _flattened_places(b: Builder) -> str:
+    return str(b.node("Reshape", b.node("Reshape", _conv(b), _ints(b, 0, 8, 36)), _ints(b, 0, 8, 6, 6)))
+
+
 def _heads(b: Builder) -> str:
     h = b.node("Reshape", _dense(b), _ints(b, 0, 6, 2, 4))
     h = b.node("Transpose", h, perm=[0, 2, 1, 3])
@@ -119,6 +123,7 @@ FOUND: dict[str, tuple[Made, int, str, str | None]] = {
     "pool": (_then(_conv, "MaxPool", kernel_shape=[2, 2]), 1, "conv", None),
     "average": (_then(_conv, "AveragePool", kernel_shape=[2, 2]), 1, "conv", "conv"),
     "flat": (_then(_then(_conv, "GlobalAveragePool"), "Flatten"), -1, "conv", "conv"),
+    "flattened places": (_flattened_places, 1, "conv", "conv"),
     "heads": (_heads, -1, "dense", "dense"),
     "attended": (_attended, -1, "dense", "dense"),
     "mixed tokens": (lambda b: str(b.node("MatMul", b.normal(1, 6, 6), _dense(b))), -1, "dense", "dense"),

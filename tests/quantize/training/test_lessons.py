@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from qexplorer.core.dataset import DataSet, Split
 from qexplorer.core.plugin_kinds.algorithm import Needs
+from qexplorer.core.plugins import METRICS
 from qexplorer.core.recipe import Recipe
 from qexplorer.observe.collecting.collect import collect
 from qexplorer.quantize.changes.drafts import Materials, PlanDraft
@@ -155,15 +156,17 @@ def test_a_batch_that_is_filled_up_counts_its_real_samples() -> None:
         b = Builder(2)
         h = b.node("Relu", b.node("Gemm", b.input("x", (batch, 6)), b.normal(6, 8), b.normal(8)))
         b.output(b.node("Gemm", h, b.normal(8, 3)), 2)
-        model, samples = model_of(b.model(), f"of {batch}"), Split({"x": SAMPLES})
+        model, samples = model_of(b.model(), f"of {batch}"), Split({"x": SAMPLES}, np.arange(12) % 3)
         asked = Recipe.parse("w3a8")
         plan = make_plan(model, asked, collect(model, samples, threads=1))
         algorithm: Any = MadeUp("entry", needs=Needs.DATA | Needs.GRADIENTS)
         trainee = QuantizedNetwork(PlanDraft(model, asked, plan, Materials(), algorithm), learns=LSQ)
-        lessons = Lessons(trainee, model, None, replace(ONE, batch=4), 1, Judge())
+        lessons = Lessons(trainee, model, None, replace(ONE, batch=4), 1, Judge(METRICS.get("accuracy"), 0.5))
         rows = np.array([0, 5, 9, 2, 3, 7, 1])
         lessons.teach(samples, rows, lambda *_: None)
         values = [float(lessons.value(samples, part).detach()) for part in (rows[:4], rows[4:])]
-        found.append([*values, lessons.epoch(1, None, samples, rows).held_back])
+        epoch = lessons.epoch(1, None, samples, rows)
+        assert epoch.metric is not None
+        found.append([*values, epoch.held_back, epoch.metric])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
     assert found[0][2] == pytest.approx((4 * found[0][0] + 3 * found[0][1]) / 7, rel=1e-4)

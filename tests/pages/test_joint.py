@@ -68,7 +68,7 @@ def test_a_front_is_found_a_recipe_of_it_taken_and_the_search_goes_on(
     job = when_ended(app, "joint")
     assert job.status == "done", job.error
     app.run()
-    assert "draws nothing new" in texts(app)
+    assert "Every recipe of the space was tried" in texts(app)
     assert "12 recipes" in texts(app)
     report = JOINT.result_of(job)
     assert report is not None

@@ -286,7 +286,7 @@ def test_what_a_child_says_is_handed_on_to_its_last_word(end: str, monkeypatch: 
     child._watch = SimpleNamespace(hear=lambda event: heard.append(event["event"]))  # type: ignore[assignment]
     monkeypatch.setattr(parent, "_let_end", waited.append)
     told: list[dict[str, object]] = []
-    last = child._follow(told.append)
+    last = child._follow(told.append, ("result", "error"))
     plain = end in ("result", "error")
     assert told == [lines[0], lines[3]]
     assert heard == ["progress", "allow", "on", "progress", *([end] if plain else [])]

@@ -223,6 +223,22 @@ def test_groups_that_are_alike_within_are_worth_one_value_each() -> None:
     assert found == pytest.approx(tuple(np.quantile(np.repeat(values, 50), (0.5 - half, 0.5 + half))))
 
 
+def test_few_groups_of_unequal_size_are_worth_less_by_the_ratio_estimators_variance() -> None:
+    """Of 6 groups with 20 to 70 values the share below the median has the variance k / (k - 1) sum (b - s m)^2 / n^2
+    (b of a group's m values lie below, s of all n), and the values are worth as many as would have it by themselves."""
+    sizes, below = np.array([20, 30, 40, 50, 60, 70]), np.array([6, 21, 14, 31, 24, 39])
+    groups = [
+        np.concatenate([np.linspace(0, 0.999, low), np.linspace(1.001, 2, size - low)])
+        for size, low in zip(sizes, below, strict=True)
+    ]
+    assert 2 * below.sum() == sizes.sum() == 270
+    variance = 6 / 5 * ((below - sizes / 2) ** 2).sum() / 270**2
+    assert variance > 0.25 / 270
+    half = 2.5706 * math.sqrt(variance)  # t of 5 degrees of freedom
+    found = grouped_quantile_interval(groups, 0.5)
+    assert found == pytest.approx(tuple(np.quantile(np.concatenate(groups), (0.5 - half, 0.5 + half))), rel=1e-3)
+
+
 def test_grouped_quantile_interval_is_students() -> None:
     """Ten groups alike in every share are worth their 1,000 values: the median's interval reaches 2.2622, the tabled t
     of nine degrees of freedom, standard errors of the share to either side."""

@@ -81,3 +81,24 @@ def test_what_bounds_cost_and_that_they_hold(op: str, format: str, symmetric: bo
     grid = plan.tensors[held].grid
     assert values.min() == pytest.approx(float(grid.low), abs=1e-6)
     assert values.max() == pytest.approx(float(grid.high), rel=1e-6)
+
+
+def test_a_bound_behind_a_bound_is_kept_where_others_read_what_lies_between() -> None:
+    """A Relu that two layers read, one of them behind a Clip to 1.5: their grids differ in the upper end alone."""
+    b = Builder(3)
+    h = b.node("Relu", b.node("Gemm", b.input("x", ("n", 6)), b.normal(6, 6, scale=1), name="first"), name="between")
+    low = b.node("Clip", h, b.constant(np.float32(0)), b.constant(np.float32(1.5)), name="lower")
+    b.output(b.node("Gemm", low, b.normal(6, 3), name="behind"), 2)
+    b.output(b.node("Gemm", h, b.normal(6, 3), name="beside"), 2)
+    model = model_of(b.model(), "a bound behind a bound")
+    feeds = {"x": b.random.normal(size=(64, 6)).astype(np.float32)}
+    asked = Recipe.parse("w8a8")
+    plan = make_plan(model, asked, collect(model, Split(feeds), threads=1))
+    proto = emit(model, asked, plan)
+    for name in ("behind", "beside"):
+        reader = next(node for node in proto.graph.node if node.name == name)
+        proto.graph.output.append(onnx.ValueInfoProto(name=reader.input[0]))
+    lower, whole = run(proto, feeds, simulated=True)[-2:]
+    step = float(plan.tensors["between_out"].grid.scale)
+    assert whole.max() > 3
+    assert lower == pytest.approx(np.minimum(whole, 1.5), abs=step / 2)

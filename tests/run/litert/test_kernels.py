@@ -15,6 +15,7 @@ from qexplorer.run.litert import cache, kernels
 from qexplorer.run.litert.interpreter import _number, _places
 from qexplorer.run.litert.kernels import executed, kernels_of
 from qexplorer.run.litert.tflite_file import Operator, Tensor
+from qexplorer.run.packages import versions_of
 from qexplorer.run.protocol import KernelKind
 
 INT, FLOAT, MOVES, CONVERTS = KernelKind.INTEGER, KernelKind.FLOAT, KernelKind.MOVES, KernelKind.CONVERTS
@@ -119,11 +120,18 @@ def test_what_was_converted_is_found_for_the_very_same_alone(
     found(digest="another")
     found(shape=(8, 3))
     assert not found(free=False).batch_free
-    with monkeypatch.context() as patched:
-        patched.setattr(cache, "versions_of", lambda _: {"litert-torch": "9.9"})
-        found()
-    assert len(set(made)) == len(made) == 5
+    real = versions_of
+    for package in ("qexplorer", "torch", "litert-torch", "litert-converter", "ai-edge-litert"):
+        with monkeypatch.context() as patched:
+            newer = {package: "9.9"}
+            patched.setattr(
+                cache,
+                "versions_of",
+                lambda names, newer=newer: real(names) | dict.fromkeys(newer.keys() & set(names), "9.9"),
+            )
+            found()
+    assert len(set(made)) == len(made) == 9
     first.path.write_bytes(b"damaged")
     assert found() == first
-    assert len(made) == 6
+    assert len(made) == 10
     assert made[-1].is_relative_to(workspace_folder)

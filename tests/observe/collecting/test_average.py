@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -31,15 +32,15 @@ def test_the_average_follows_its_recursion(pairs: Any) -> None:
 
 @given(ranges, st.lists(st.integers(1, 7), min_size=1, max_size=40))
 def test_any_cut_into_pieces_gives_the_same_average(pairs: Any, cuts: Any) -> None:
-    """Averages of consecutive pieces, joined in order, are the average of one pass."""
-    joined, at = MovingRange(), 0
+    """Averages of consecutive pieces are the average of one pass, whichever neighbours are joined first."""
+    pieces, at = list[MovingRange](), 0
     for cut in [*cuts, len(pairs)]:
-        if pairs[at : at + cut]:
-            joined = joined.then(_of(pairs[at : at + cut]))
+        pieces += [_of(pairs[at : at + cut])] if pairs[at : at + cut] else []
         at += cut
     whole = _of(pairs)
-    assert joined.count == whole.count == len(pairs)
-    assert (joined.low, joined.high) == pytest.approx((whole.low, whole.high), abs=1e-9)
+    for joined in (reduce(MovingRange.then, pieces), reduce(lambda late, early: early.then(late), pieces[::-1])):
+        assert (joined.count, joined.first_low, joined.first_high) == (len(pairs), *pairs[0])
+        assert (joined.low, joined.high) == pytest.approx((whole.low, whole.high), abs=1e-9)
 
 
 def test_samples_without_a_finite_value_are_left_out() -> None:

@@ -16,7 +16,8 @@ from qexplorer.quantize.emit.dynamic import dynamic_kernel
 from qexplorer.quantize.emit.graph import emit
 from qexplorer.quantize.plan import make_plan
 from qexplorer.quantize.plan_types import TensorPlan
-from tests.quantize.support import case
+from tests.quantize.graphs import Builder
+from tests.quantize.support import case, model_of, run
 
 
 def _weight(name: str = "int8", carrier: str = "int8", *, low: Any = -1.0, block: int | None = None) -> TensorPlan:
@@ -71,3 +72,20 @@ def test_the_range_of_a_tensor_is_found_once_for_all_its_readers(
     one, asked = case(graph), Recipe.parse(recipe)
     nodes = Counter(node.op_type for node in emit(one.model, asked, make_plan(one.model, asked, None)).graph.node)
     assert (nodes["DynamicQuantizeLinear"], nodes["DequantizeLinear"]) == (ranges, decoded)
+
+
+@pytest.mark.usefixtures("shared_workspace")
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_weight_that_is_read_as_it_is_and_turned_has_codes_of_both(first: int) -> None:
+    """Two layers of one square weight, the second of which multiplies by its transpose, answer as in float."""
+    b = Builder(3)
+    weight, h = b.normal(6, 6, scale=1), b.input("x", ("n", 6))
+    for turned in (first, 1 - first):
+        h = b.node("Gemm", h, weight, transB=turned, name=f"turned {turned}")
+    b.output(h, 2)
+    model, asked = model_of(b.model(), f"turned {first} first"), Recipe.parse("w8a8-dynamic-tensor")
+    feeds = {"x": b.random.normal(size=(1, 6)).astype(np.float32)}
+    proto = emit(model, asked, make_plan(model, asked, None))
+    assert [node.op_type for node in proto.graph.node].count("MatMulInteger") == 2
+    expected = run(b.model(), feeds)[0]
+    assert run(proto, feeds)[0] == pytest.approx(expected, abs=0.03 * float(np.abs(expected).max()))

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from qexplorer.core.dataset import DataSet
 from qexplorer.load.samples.shelf import get_sample
 
-__all__ = ["Channel", "of_one_class", "with_scaled_channel", "with_split_input"]
+__all__ = ["Channel", "of_one_class", "read_sample", "with_scaled_channel", "with_split_input", "written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def with_scaled_channel(at: Channel, data: DataSet, folder: Path, *, times: floa
     Returns:
         The file, and the channel: the one with the median reach over samples, of those that reach anywhere.
     """
-    model, weights = _read(at.model)
+    model, weights = read_sample(at.model)
     nodes = {node.name: node for node in model.graph.node}
     layer = nodes[at.layer]
     channel = _median_channel(model, layer, data)
@@ -62,12 +62,12 @@ def with_scaled_channel(at: Channel, data: DataSet, folder: Path, *, times: floa
         clip = nodes[at.relu]
         clip.op_type = "Relu"
         del clip.input[1:]
-    return _written(model, weights, folder / f"{at.model}.onnx"), channel
+    return written(model, weights, folder / f"{at.model}.onnx"), channel
 
 
 def with_split_input(name: str, layer: str, folder: Path, *, times: float = 100.0) -> Path:
     """The input of a Gemm cut in two, one half so many times as large, and joined again by a Concat called ``join``."""
-    model, weights = _read(name)
+    model, weights = read_sample(name)
     node = next(each for each in model.graph.node if each.name == layer)
     given, half = node.input[0], weights[node.input[1]].shape[1] // 2
     weights |= {"sizes": np.array([half, half]), "times": np.array(times, np.float32)}
@@ -81,7 +81,7 @@ def with_split_input(name: str, layer: str, folder: Path, *, times: float = 100.
     for offset, new in enumerate(made):
         model.graph.node.insert(at + offset, new)
     node.input[0] = "joined"
-    return _written(model, weights, folder / f"{name}.onnx")
+    return written(model, weights, folder / f"{name}.onnx")
 
 
 def of_one_class(data: DataSet, label: int, samples: int, *, dim: float = 1.0) -> DataSet:
@@ -96,7 +96,8 @@ def of_one_class(data: DataSet, label: int, samples: int, *, dim: float = 1.0) -
     return replace(data, calibration=own, digest=f"{data.digest}-class-{label}-{samples}-{dim}")
 
 
-def _read(name: str) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+def read_sample(name: str) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """A sample's graph, and its weights by their names."""
     model = onnx.load(str(get_sample(name).model_path))
     return model, {item.name: numpy_helper.to_array(item).copy() for item in model.graph.initializer}
 
@@ -114,7 +115,8 @@ def _median_channel(model: onnx.ModelProto, layer: onnx.NodeProto, data: DataSet
     return int(held[len(held) // 2])
 
 
-def _written(model: onnx.ModelProto, weights: dict[str, np.ndarray], path: Path) -> Path:
+def written(model: onnx.ModelProto, weights: dict[str, np.ndarray], path: Path) -> Path:
+    """The file of a graph with these weights."""
     del model.graph.initializer[:]
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in weights.items())
     onnx.checker.check_model(model, full_check=True)

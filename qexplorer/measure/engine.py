@@ -36,7 +36,7 @@ __all__ = ["Engine"]
 T = TypeVar("T")
 Slot = tuple[str, str]
 _POLL_S = 0.1
-_WAITING = 16  # threads that wait for another's answers or for files, beside those that hold a place of the machine
+_WAITING = 16 if HAS_LOCKS else 0  # threads that wait for files or another's answers, beside those that hold a place
 _LATE_S = 5.0  # that the first backend's times may come later, so that a conversion runs beside observing
 
 
@@ -70,7 +70,7 @@ class Engine:
         self._board, self._threads, self._elsewhere = board, threads, elsewhere
         self._cancelled: Callable[[], bool] = lambda: self._stop.is_set() or (cancelled is not None and cancelled())
         self._forecast = Forecast.of(subject.model, subject.n, effort)
-        self._pool = ThreadPoolExecutor(workers() + _WAITING * HAS_LOCKS if elsewhere is None else elsewhere.places)
+        self._pool = ThreadPoolExecutor(workers() + _WAITING if elsewhere is None else elsewhere.places)
         self._preparers = Preparers(threads)
         self._timers = EarlyTimers(subject, self._plan, self._cancelled, self._start, here=elsewhere is None)
         self._variants, self._places = 1, dict[str, int]()

@@ -8,35 +8,12 @@ from typing import Any
 import pytest
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.model import Layer
 from qexplorer.core.recipe import Recipe
 from qexplorer.ui import own_recipes, recipe_ways
 from qexplorer.ui.quantize.recipe_changes import text_of
 from tests.jobs.orders import DATA, MODEL
+from tests.ui.editing import NET, EditedSession
 from tests.ui.screens import Screen, screen_of
-
-
-def _layer(name: str, op: str = "Conv", *, able: bool = True) -> Layer:
-    return Layer(name, op, ("x",), ("y",), None, (), 0, 0, 0, able, None)
-
-
-LAYERS = (_layer("conv1"), _layer("conv2"), _layer("fc", "Gemm"), _layer("relu", "Relu", able=False))
-NET: Any = SimpleNamespace(layers=LAYERS, quantizable_layers=LAYERS[:3])
-
-
-class _Session:
-    """A session whose recipe is being edited."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, text: str, *picked: str) -> None:
-        self.now = SimpleNamespace(recipe=text, compare=list(picked), choices={})
-        monkeypatch.setattr(own_recipes, "current_recipe", lambda: Recipe.parse(self.now.recipe))
-        monkeypatch.setattr(own_recipes, "state", lambda: self.now)
-        monkeypatch.setattr(own_recipes, "keep", lambda _: None)
-
-    @property
-    def recipe(self) -> Recipe:
-        """As it is now."""
-        return Recipe.parse(self.now.recipe)
 
 
 def _named(name: str, bits: int) -> str:
@@ -45,7 +22,7 @@ def _named(name: str, bits: int) -> str:
 
 def test_recipes_are_picked_once_whatever_they_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names that differ, digests that count; the one being edited follows where its name gets a number."""
-    session = _Session(monkeypatch, _named("ours", 4), _named("ours", 8), "w17")
+    session = EditedSession(monkeypatch, _named("ours", 4), _named("ours", 8), "w17")
     assert [recipe.name for recipe in own_recipes.compared()] == ["ours"]
     assert own_recipes.is_compared(Recipe.parse(_named("other", 8)))
     assert not own_recipes.is_compared(session.recipe)
@@ -66,7 +43,7 @@ def test_recipes_are_picked_once_whatever_they_are_called(monkeypatch: pytest.Mo
 )
 def test_a_name_that_misleads_is_refused(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is too long, another's, or says something else; an empty one says what the recipe asks for."""
-    session = _Session(monkeypatch, _named("ours", 8), _named("ours", 8), _named("other", 4))
+    session = EditedSession(monkeypatch, _named("ours", 8), _named("ours", 8), _named("other", 4))
     own_recipes.rename_recipe(session.recipe, "  our   own ")
     assert [recipe.name for recipe in own_recipes.compared()] == ["our own", "other"]
     assert session.recipe.name == "our own"

@@ -157,7 +157,6 @@ def foretold_groups(
     by_weight = [
         names for each in sharing(plan, index_of(main.model).tied) if (names := [n for n in each if n in by_name])
     ]
-    by_weight = [names for names in by_weight if names]
     readers = who_reads(model, statistics, choices, by_weight)
     fed = [each for network in networks.values() for each in network.fed_alike()]
     for names in joined(readers.together(by_weight), fed):

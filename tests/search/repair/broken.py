@@ -5,24 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from qexplorer.load.samples.shelf import get_sample
+from benchmarks.broken_models import read_sample, written
 
-__all__ = ["with_mismatched_concat", "with_outlier_channel", "with_saturating_pair", "with_sink"]
-
-
-def _weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    return {item.name: numpy_helper.to_array(item).copy() for item in model.graph.initializer}
-
-
-def _written(model: onnx.ModelProto, weights: dict[str, np.ndarray], path: Path) -> Path:
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in weights.items())
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, str(path))
-    return path
+__all__ = ["with_outlier_channel", "with_saturating_pair", "with_sink"]
 
 
 def with_outlier_channel(folder: Path, *, channel: int, times: float = 100.0) -> tuple[Path, str, str]:
@@ -31,38 +18,13 @@ def with_outlier_channel(folder: Path, *, channel: int, times: float = 100.0) ->
     Returns:
         The file, the depthwise layer, and the layer that reads its output.
     """
-    model = onnx.load(str(get_sample("fashion_dscnn").model_path))
-    weights = _weights(model)
+    model, weights = read_sample("fashion_dscnn")
     node = next(n for n in model.graph.node if n.name == "block.1.depthwise.conv")
     reader = next(n for n in model.graph.node if n.name == "block.1.pointwise.conv")
     for name in node.input[1:]:
         weights[name][channel] *= times
     weights[reader.input[1]][:, channel] /= times
-    return _written(model, weights, folder / "outlier.onnx"), node.name, reader.name
-
-
-def with_mismatched_concat(folder: Path, *, times: float = 100.0) -> tuple[Path, str]:
-    """fashion_dscnn with the classifier's input cut in two, one half so many times as large, and joined again.
-
-    Returns:
-        The file, and the name of the join.
-    """
-    model = onnx.load(str(get_sample("fashion_dscnn").model_path))
-    weights = _weights(model)
-    node = next(n for n in model.graph.node if n.name == "classifier")
-    given, half = node.input[0], weights[node.input[1]].shape[1] // 2
-    weights |= {"sizes": np.array([half, half]), "times": np.array(times, np.float32)}
-    weights[node.input[1]][:, :half] /= times
-    made = [
-        helper.make_node("Split", [given, "sizes"], ["left", "right"], "cut", axis=1),
-        helper.make_node("Mul", ["left", "times"], ["large"], "enlarge"),
-        helper.make_node("Concat", ["large", "right"], ["joined"], "join", axis=1),
-    ]
-    at = list(model.graph.node).index(node)
-    for offset, new in enumerate(made):
-        model.graph.node.insert(at + offset, new)
-    node.input[0] = "joined"
-    return _written(model, weights, folder / "concat.onnx"), "join"
+    return written(model, weights, folder / "outlier.onnx"), node.name, reader.name
 
 
 def with_sink(folder: Path, *, height: float = 400.0) -> tuple[Path, set[str]]:
@@ -71,8 +33,7 @@ def with_sink(folder: Path, *, height: float = 400.0) -> tuple[Path, set[str]]:
     Returns:
         The file, and the layers at the pushed tensor.
     """
-    model = onnx.load(str(get_sample("fashion_dscnn").model_path))
-    weights = _weights(model)
+    model, weights = read_sample("fashion_dscnn")
     node = next(n for n in model.graph.node if n.name == "block.1.pointwise.conv")
     place = np.zeros((1, 1, 14, 14), np.float32)
     place[0, 0, 3, 3] = height
@@ -85,7 +46,7 @@ def with_sink(folder: Path, *, height: float = 400.0) -> tuple[Path, set[str]]:
     for offset, new in enumerate(made):
         model.graph.node.insert(at + offset, new)
     node.input[0] = "pulled"
-    return _written(model, weights, folder / "sink.onnx"), {"push", "pull"}
+    return written(model, weights, folder / "sink.onnx"), {"push", "pull"}
 
 
 def with_saturating_pair(folder: Path) -> tuple[Path, str]:
@@ -96,8 +57,7 @@ def with_saturating_pair(folder: Path) -> tuple[Path, str]:
     Returns:
         The file, and the layer that reads them.
     """
-    model = onnx.load(str(get_sample("tumour_mlp").model_path))
-    weights = _weights(model)
+    model, weights = read_sample("tumour_mlp")
     first, second = [n for n in model.graph.node if n.op_type == "Gemm"][:2]
     rows, columns = weights[second.input[1]], weights[first.input[1]]
     size, large = 8.0, float(np.abs(rows).max())
@@ -106,4 +66,4 @@ def with_saturating_pair(folder: Path) -> tuple[Path, str]:
     weights[second.input[1]] = np.concatenate([rows, np.full((len(rows), 2), large, np.float32)], 1)
     weights[second.input[2]] = weights[second.input[2]] - np.float32(2 * size * large)
     del model.graph.value_info[:]
-    return _written(model, weights, folder / "pair.onnx"), second.name
+    return written(model, weights, folder / "pair.onnx"), second.name

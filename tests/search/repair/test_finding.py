@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import qexplorer as qx
+from benchmarks.broken_models import with_split_input
 from qexplorer.api.given import fitted, load
 from qexplorer.core.dataset import DataSet
 from qexplorer.core.errors import DataError, RecipeError
@@ -29,7 +30,7 @@ from qexplorer.search.repair.repair_types import Diagnosis, EvidenceBars, Fault,
 from qexplorer.search.repair.sums import SumsFound, diagnose_sums
 from qexplorer.search.repair.worth import WORTH
 from qexplorer.search.sensitivity.sensitivity_types import Evaluated
-from tests.search.repair.broken import with_mismatched_concat, with_outlier_channel, with_saturating_pair, with_sink
+from tests.search.repair.broken import with_outlier_channel, with_saturating_pair, with_sink
 
 Case = Callable[[Path], tuple[Model, DataSet, str, set[str], set[Fault]]]
 
@@ -54,7 +55,7 @@ def _outlier(folder: Path) -> tuple[Model, DataSet, str, set[str], set[Fault]]:
 
 
 def _concat(folder: Path) -> tuple[Model, DataSet, str, set[str], set[Fault]]:
-    path, join = with_mismatched_concat(folder)
+    path, join = with_split_input("fashion_dscnn", "classifier", folder), "join"
     model = load(path)
     data = _fewer(fitted(model, qx.data("fashion"), ""))
     return model, data, "w8a8", {join}, {Fault.MISMATCHED}

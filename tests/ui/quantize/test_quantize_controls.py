@@ -8,38 +8,19 @@ from typing import Any
 import pytest
 
 from qexplorer.core.errors import RecipeError
-from qexplorer.core.model import Layer
 from qexplorer.core.recipe import Recipe
 from qexplorer.core.short_names import examples
-from qexplorer.ui import own_recipes
 from qexplorer.ui.quantize import controls, plan, rules
+from tests.ui.editing import LAYERS, NET, EditedSession, layer_called
 from tests.ui.screens import screen_of
 
 
-def _layer(name: str, op: str = "Conv", *, able: bool = True) -> Layer:
-    return Layer(name, op, ("x",), ("y",), None, (), 0, 0, 0, able, None)
-
-
-LAYERS = (_layer("conv1"), _layer("conv2"), _layer("fc", "Gemm"), _layer("relu", "Relu", able=False))
-NET: Any = SimpleNamespace(layers=LAYERS, quantizable_layers=LAYERS[:3])
-
-
-class _Session:
-    """A session whose recipe is being edited."""
+class _Session(EditedSession):
+    """One with a screen of the page's controls."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, text: str, *picked: str) -> None:
-        self.now = SimpleNamespace(recipe=text, compare=list(picked), choices={})
+        super().__init__(monkeypatch, text, *picked, modules=(controls, rules))
         self.screen = screen_of(monkeypatch, controls, rules, plan)
-        for module in (controls, rules, own_recipes):
-            monkeypatch.setattr(module, "current_recipe", lambda: Recipe.parse(self.now.recipe))
-        for module in (controls, own_recipes):
-            monkeypatch.setattr(module, "state", lambda: self.now)
-        monkeypatch.setattr(own_recipes, "keep", lambda _: None)
-
-    @property
-    def recipe(self) -> Recipe:
-        """As it is now."""
-        return Recipe.parse(self.now.recipe)
 
     @property
     def refused(self) -> str:
@@ -187,7 +168,9 @@ def test_tables_are_asked_for_where_they_need_more_bits(
 ) -> None:
     """In a model that has some; where a rule says something else of them that is said."""
     session = _Session(monkeypatch, recipe)
-    model: Any = SimpleNamespace(quantizable_layers=(*LAYERS[:3], *([_layer("embed", "Gather")] if gather else [])))
+    model: Any = SimpleNamespace(
+        quantizable_layers=(*LAYERS[:3], *([layer_called("embed", "Gather")] if gather else []))
+    )
     spec = session.recipe.weights
     assert spec is not None
     controls._tables(session.recipe, spec, model)

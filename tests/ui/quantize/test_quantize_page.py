@@ -14,10 +14,10 @@ from qexplorer.jobs.kinds.quantize import QuantizeResult
 from qexplorer.jobs.manager import JobState, JobStatus
 from qexplorer.quantize.plan_types import LayerPlan, Plan
 from qexplorer.report.layer_charts.plan import PlanInfo
-from qexplorer.ui import own_recipes
 from qexplorer.ui.quantize import algorithms, controls, panel, plan, yaml_text
 from qexplorer.ui.quantize.plan import draw_picture
 from tests.jobs.orders import DATA, MODEL
+from tests.ui.editing import EditedSession
 from tests.ui.screens import Screen, screen_of
 
 NET: Any = SimpleNamespace(name="net")
@@ -25,22 +25,13 @@ RUNNING = JobState("quantize-0", "quantize", "d", JobStatus.RUNNING, "writing", 
 DONE = JobState("quantize-1", "quantize", "d", JobStatus.DONE, "", 1.0, None, None, 1.0)
 
 
-class _Session:
-    """A session whose recipe is being edited, on a page that only remembers."""
+class _Session(EditedSession):
+    """One with a screen of the rest of the page."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, text: str, *picked: str, **answers: Any) -> None:
-        self.now = SimpleNamespace(recipe=text, compare=list(picked), choices={}, model="m", data=None)
+        modules = (algorithms, controls, panel, yaml_text)
+        super().__init__(monkeypatch, text, *picked, modules=modules, model="m", data=None)
         self.screen: Screen = screen_of(monkeypatch, controls, algorithms, panel, yaml_text, **answers)
-        for module in (algorithms, controls, own_recipes, panel, yaml_text):
-            monkeypatch.setattr(module, "current_recipe", lambda: self.recipe)
-        for module in (controls, own_recipes, panel):
-            monkeypatch.setattr(module, "state", lambda: self.now)
-        monkeypatch.setattr(own_recipes, "keep", lambda _: None)
-
-    @property
-    def recipe(self) -> Recipe:
-        """As it is now."""
-        return Recipe.parse(self.now.recipe)
 
     @property
     def refused(self) -> str:
